@@ -1,0 +1,333 @@
+//! Endpoint ids, and the address of every service.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+use crate::error::{Error, Result};
+
+/// The name of a callable model or app, such as `fal-ai/flux/dev` (fal-protocol.md §3.1).
+///
+/// `[namespace/]owner/alias[/path]`, where a namespace is `workflows` or `comfy`. The old form
+/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointId {
+    text: String,
+    app_len: usize,
+}
+
+const NAMESPACES: [&str; 2] = ["workflows", "comfy"];
+
+impl EndpointId {
+    /// The whole id, with its path.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `[namespace/]owner/alias`, without the path: what the queue's addresses are made of.
+    pub fn app(&self) -> &str {
+        &self.text[..self.app_len]
+    }
+
+    /// What follows the app, without its leading slash; empty if there is nothing.
+    pub fn path(&self) -> &str {
+        self.text[self.app_len..].trim_start_matches('/')
+    }
+
+    /// The account or team that the app belongs to.
+    pub fn owner(&self) -> &str {
+        let mut segments = self.app().rsplit('/');
+        segments.next();
+        segments.next().unwrap_or_default()
+    }
+}
+
+impl FromStr for EndpointId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let trimmed = text.trim_matches('/');
+        let text = match trimmed.contains('/') {
+            true => trimmed.to_owned(),
+            false => legacy(trimmed).ok_or_else(|| malformed_id(text, "the form is owner/alias"))?,
+        };
+        let mut ends = text.split('/').scan(0, |end, segment| {
+            *end += segment.len() + 1;
+            Some((*end - 1, segment))
+        });
+        for (_, segment) in ends.clone() {
+            check_segment(segment).map_err(|what| malformed_id(&text, what))?;
+        }
+        let namespaced = ends.clone().next().is_some_and(|(_, first)| NAMESPACES.contains(&first));
+        let app_len = ends
+            .nth(if namespaced { 2 } else { 1 })
+            .map(|(end, _)| end)
+            .ok_or_else(|| malformed_id(&text, "owner or alias is missing"))?;
+        Ok(EndpointId { text, app_len })
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `123-my-app` is `123/my-app`.
+fn legacy(text: &str) -> Option<String> {
+    let (number, name) = text.split_once('-')?;
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (digits && named).then(|| format!("{number}/{name}"))
+}
+
+/// An id becomes part of an address: nothing that could change the address's meaning gets in.
+fn check_segment(segment: &str) -> std::result::Result<(), &'static str> {
+    if segment.is_empty() {
+        return Err("it has an empty segment");
+    }
+    if segment == "." || segment == ".." {
+        return Err("it has a dot segment");
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~@:+,=!$()*".contains(&b);
+    match segment.bytes().all(plain) {
+        true => Ok(()),
+        false => Err("it has a character that no endpoint id has"),
+    }
+}
+
+fn malformed_id(text: &str, what: &str) -> Error {
+    Error::invalid(format!("{:?} is not an endpoint id: {what}", abbreviate(text)))
+        .with_remedy("Give an id such as \"fal-ai/flux/dev\": [workflows/]owner/alias[/path].")
+}
+
+pub(crate) fn abbreviate(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+/// The hosts of fal's services (fal-protocol.md §1.1), each a host name with an optional port.
+///
+/// Requests go to them over https. The key is sent to `run`, `queue`, `rest` and `platform` only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts {
+    pub(crate) run: String,
+    pub(crate) queue: String,
+    pub(crate) rest: String,
+    pub(crate) platform: String,
+    pub(crate) cdn: String,
+    pub(crate) emulator: Option<SocketAddr>,
+}
+
+/// Which services may see the key, and where a request really goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A service that authenticates by key.
+    Key,
+    /// fal's file hosts: fal's own, but never with a key (fal-protocol.md §9.6).
+    Files,
+    /// Anything else.
+    Foreign,
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Hosts {
+            run: "fal.run".into(),
+            queue: "queue.fal.run".into(),
+            rest: "rest.fal.ai".into(),
+            platform: "api.fal.ai".into(),
+            cdn: "v3.fal.media".into(),
+            emulator: None,
+        }
+    }
+}
+
+impl Hosts {
+    /// The hosts that `lookup`, usually the environment, names: `FAL_RUN_HOST`, `FAL_QUEUE_RUN_HOST`, `FAL_REST_HOST`,
+    /// `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and `FAL_EMULATOR_HOST` (fal-protocol.md §1.2); fal's own for the rest.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut hosts = Hosts::default();
+        let read = |name: &str| {
+            let value = lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+            value.map(|v| named(name, &v, host)).transpose()
+        };
+        if let Some(run) = read("FAL_RUN_HOST")? {
+            // The official clients derive the queue's host from the run host.
+            hosts.queue = format!("queue.{run}");
+            hosts.run = run;
+        }
+        for (name, slot) in [
+            ("FAL_QUEUE_RUN_HOST", &mut hosts.queue),
+            ("FAL_REST_HOST", &mut hosts.rest),
+            ("FAL_PLATFORM_HOST", &mut hosts.platform),
+            ("FAL_CDN_HOST", &mut hosts.cdn),
+        ] {
+            if let Some(value) = read(name)? {
+                *slot = value;
+            }
+        }
+        let emulator = lookup("FAL_EMULATOR_HOST").filter(|v| !v.trim().is_empty());
+        if let Some(value) = emulator {
+            hosts.emulator = Some(named("FAL_EMULATOR_HOST", value.trim(), loopback)?);
+        }
+        Ok(hosts)
+    }
+
+    pub(crate) fn run_url(&self, id: &EndpointId) -> Result<Url> {
+        self.url(&self.run, id.as_str())
+    }
+
+    /// An address of the Platform API (fal-protocol.md §14.1): `path` begins with `/v1`.
+    pub(crate) fn platform_url(&self, path: &str) -> Result<Url> {
+        self.url(&self.platform, path.trim_start_matches('/'))
+    }
+
+    fn url(&self, host: &str, path: &str) -> Result<Url> {
+        Url::parse(&format!("https://{host}/{path}"))
+            .map_err(|e| Error::invalid(format!("the address of host {host:?} is malformed: {e}")))
+    }
+
+    /// Whose address this is. Host, port and scheme count; the path does not.
+    pub(crate) fn origin(&self, url: &Url) -> Origin {
+        let matches = |host: &String| {
+            let ours = Url::parse(&format!("https://{host}/"));
+            ours.is_ok_and(|ours| ours.origin() == url.origin())
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Origin::Foreign;
+        }
+        // The CLI still uses the REST host by its old name (fal-protocol.md §16.38).
+        let old_rest = "rest.alpha.fal.ai".to_owned();
+        if [&self.run, &self.queue, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
+            return Origin::Key;
+        }
+        let fal_media = url.scheme() == "https"
+            && url.port().is_none()
+            && url.host_str().is_some_and(|h| h == "fal.media" || h.ends_with(".fal.media"));
+        match fal_media || matches(&self.cdn) {
+            true => Origin::Files,
+            false => Origin::Foreign,
+        }
+    }
+}
+
+fn named<T>(name: &str, value: &str, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
+    parse(value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())).with_remedy(e.remedy()))
+}
+
+/// `name` or `name:port`; a scheme, a path or a user is refused.
+pub(crate) fn host(text: &str) -> Result<String> {
+    let bare = !text.contains(['/', '\\', '@', '?', '#']) && !text.contains(char::is_whitespace);
+    let parsed = bare.then(|| Url::parse(&format!("https://{text}/")).ok()).flatten();
+    let host = parsed.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
+    match host {
+        Some((host, None)) => Ok(host.to_owned()),
+        Some((host, Some(port))) => Ok(format!("{host}:{port}")),
+        None => Err(Error::invalid(format!("{:?} is not a host", abbreviate(text)))
+            .with_remedy("Give a host name, with a port if need be: \"fal.run\" or \"gateway.example:8443\".")),
+    }
+}
+
+/// `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`: the emulator never leaves this machine.
+pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
+    let parsed = Url::parse(&format!("http://{text}/")).ok();
+    let address = parsed.and_then(|url| {
+        let port = url.port()?;
+        let ip = match url.host()? {
+            Host::Ipv4(ip) => IpAddr::V4(ip),
+            Host::Ipv6(ip) => IpAddr::V6(ip),
+            Host::Domain("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Host::Domain(_) => return None,
+        };
+        (ip.is_loopback() && url.path() == "/" && url.username().is_empty()).then_some(SocketAddr::new(ip, port))
+    });
+    address.ok_or_else(|| {
+        Error::invalid(format!("{:?} is not a loopback address with a port", abbreviate(text)))
+            .with_remedy("Give the address that fal-emulator prints, such as 127.0.0.1:8080; only this machine is accepted.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_split_into_app_and_path() {
+        for (text, app, path, owner) in [
+            ("fal-ai/flux/dev", "fal-ai/flux", "dev", "fal-ai"),
+            ("fal-ai/flux", "fal-ai/flux", "", "fal-ai"),
+            ("/fal-ai/flux/", "fal-ai/flux", "", "fal-ai"),
+            ("workflows/fal-ai/sticker", "workflows/fal-ai/sticker", "", "fal-ai"),
+            ("comfy/me/flow/run", "comfy/me/flow", "run", "me"),
+            ("fal-ai/wan/v2.2-a14b/text-to-video", "fal-ai/wan", "v2.2-a14b/text-to-video", "fal-ai"),
+            ("123-my-app", "123/my-app", "", "123"),
+            ("me/app--staging", "me/app--staging", "", "me"),
+        ] {
+            let id: EndpointId = text.parse().unwrap();
+            assert_eq!((id.app(), id.path(), id.owner()), (app, path, owner), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_that_would_change_the_address_are_refused() {
+        for text in [
+            "", "/", "flux", "abc-1", "123-", "workflows/me", "a//b", "a/..", "a/./b", "a/b?x=1", "a/b#c", "a/b c",
+            "a/b%2f", "https://fal.run/a/b", "a\\b/c", "a/b\n", "a/ü",
+        ] {
+            assert!(text.parse::<EndpointId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_exact_https_origins_see_the_key() {
+        let hosts = Hosts { run: "gateway.example:8443".into(), ..Hosts::default() };
+        let origin = |text: &str| hosts.origin(&Url::parse(text).unwrap());
+        for ours in ["https://queue.fal.run/x", "https://rest.fal.ai:443/", "https://api.fal.ai/v1/keys", "https://gateway.example:8443/a"] {
+            assert_eq!(origin(ours), Origin::Key, "{ours}");
+        }
+        for files in ["https://v3.fal.media/files/x", "https://v3b.fal.media/x", "https://fal.media/x"] {
+            assert_eq!(origin(files), Origin::Files, "{files}");
+        }
+        for foreign in [
+            "http://queue.fal.run/x", "https://queue.fal.run:8443/", "https://fal.run/", "https://queue.fal.run.evil.example/",
+            "https://evil.example/queue.fal.run", "https://user@queue.fal.run/", "https://gateway.example/", "https://xfal.media/",
+            "http://v3.fal.media/", "https://queue.fal.run@evil.example/", "ws://fal.run/", "https://fal.run.:443/",
+        ] {
+            assert_eq!(origin(foreign), Origin::Foreign, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn hosts_come_from_the_environment() {
+        let hosts = Hosts::from_lookup(|name| match name {
+            "FAL_RUN_HOST" => Some(" staging.fal.run ".into()),
+            "FAL_REST_HOST" => Some(String::new()),
+            "FAL_EMULATOR_HOST" => Some("localhost:99".into()),
+            _ => None,
+        })
+        .unwrap();
+        assert_eq!(hosts.run, "staging.fal.run");
+        assert_eq!(hosts.queue, "queue.staging.fal.run");
+        assert_eq!(hosts.rest, "rest.fal.ai");
+        assert_eq!(hosts.emulator, Some("127.0.0.1:99".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_emulator_is_on_this_machine() {
+        for bad in ["10.0.0.1:80", "example.com:80", "127.0.0.1", "127.0.0.1:80/x", "user@127.0.0.1:80", "", "0.0.0.0:80"] {
+            assert!(loopback(bad).is_err(), "{bad:?}");
+        }
+        for good in ["127.0.0.1:8080", "[::1]:8080", "127.9.9.9:1"] {
+            assert!(loopback(good).is_ok(), "{good:?}");
+        }
+        for bad in ["https://fal.run", "fal.run/x", "a b", "user@fal.run", ""] {
+            assert!(host(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! One error type for everything.
+
+mod code;
+pub(crate) mod service;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+
+pub use code::Code;
+
+use crate::credentials::Resolution;
+use crate::key::Scope;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, what it means for the request, and what to do.
+///
+/// It never contains a secret: keys appear as their public id, and a key that the service sends back in
+/// a body or a header is replaced.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    code: Code,
+    message: String,
+    remedy: Option<String>,
+    answer: Option<Answer>,
+    may_have_executed: bool,
+    retryable: bool,
+    retry_after: Option<Duration>,
+    needed_scope: Option<Scope>,
+    resolution: Option<Arc<Resolution>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// The service's answer that an error was made from.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) error_type: Option<String>,
+}
+
+impl Error {
+    /// An error of this code with this message, and the code's usual remedy.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            code,
+            message: message.into(),
+            remedy: None,
+            answer: None,
+            may_have_executed: false,
+            retryable: false,
+            retry_after: None,
+            needed_scope: None,
+            resolution: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Error::new(Code::InvalidArgument, message)
+    }
+
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    pub(crate) fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.0.answer = Some(answer);
+        self
+    }
+
+    pub(crate) fn with_outcome_unknown(mut self, may_have_executed: bool) -> Self {
+        self.0.may_have_executed = may_have_executed;
+        self
+    }
+
+    pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_needed_scope(mut self, scope: Option<Scope>) -> Self {
+        self.0.needed_scope = scope;
+        self
+    }
+
+    pub(crate) fn with_resolution(mut self, resolution: Arc<Resolution>) -> Self {
+        self.0.resolution = Some(resolution);
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The code to branch on.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What happened, in one or two sentences for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do about it, for people.
+    pub fn remedy(&self) -> &str {
+        self.0.remedy.as_deref().unwrap_or(self.0.code.remedy())
+    }
+
+    /// The HTTP status, if the service answered.
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.answer.as_ref().map(|answer| answer.status)
+    }
+
+    /// fal's own name of the error, such as `image_too_large` or `runner_disconnected`
+    /// (fal-protocol.md §12.2, §12.3, §14.2).
+    pub fn error_type(&self) -> Option<&str> {
+        self.0.answer.as_ref()?.error_type.as_deref()
+    }
+
+    /// fal's id of the request, from the header `x-fal-request-id`.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("x-fal-request-id")
+    }
+
+    /// A header of the answer, if there was one; the name's case does not matter.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.answer.as_ref()?.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body of the answer as received; empty if there was none.
+    pub fn body(&self) -> &[u8] {
+        self.0.answer.as_ref().map_or(&[], |answer| &answer.body)
+    }
+
+    /// Whether the service may have executed the request although no success arrived.
+    ///
+    /// `true` means that the outcome is unknown: sending the request again may run, and bill, it twice.
+    pub fn may_have_executed(&self) -> bool {
+        self.0.may_have_executed
+    }
+
+    /// Whether the same request may succeed if it is sent again later.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// How long the service asked to wait, if it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The scope that the operation needs, where fal says so and the answer was a refusal.
+    pub fn needed_scope(&self) -> Option<Scope> {
+        self.0.needed_scope
+    }
+
+    /// Where the credential of the failed call came from: every source that was tried, in order.
+    pub fn resolution(&self) -> Option<&Resolution> {
+        self.0.resolution.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.0.code)
+            .field("message", &self.0.message)
+            .field("http_status", &self.http_status())
+            .field("error_type", &self.error_type())
+            .field("request_id", &self.request_id())
+            .field("may_have_executed", &self.0.may_have_executed)
+            .field("retryable", &self.0.retryable)
+            .field("needed_scope", &self.0.needed_scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}

@@ -1,0 +1,81 @@
+//! What a refused credential means: which key it was, where it came from, and what the operation needs.
+
+use std::sync::Arc;
+
+use crate::credentials::{Credential, Resolution};
+use crate::error::{Code, Error};
+use crate::key::Scope;
+use crate::platform;
+use crate::request::{Request, Target};
+
+/// Adds to an error what is known about the credential that it was made with.
+pub(crate) fn explain(error: Error, request: &Request, resolution: &Arc<Resolution>) -> Error {
+    let error = error.with_resolution(resolution.clone());
+    let refused = matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
+    let hidden = error.code() == Code::NotFound;
+    match &request.target {
+        Target::Endpoint(id) if refused || hidden => private_app(error, id.app(), resolution, refused),
+        Target::Address(url) if refused => {
+            let method = request.method.as_str();
+            let needed = platform::needed_scope(method, url.path());
+            scoped(error, &format!("{method} {}", url.path()), needed, resolution)
+        }
+        _ => error,
+    }
+}
+
+/// The error of a resolution without a credential.
+pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
+    use crate::credentials::Problem;
+    let Some(problem) = resolution.problem() else {
+        return Error::new(Code::NoCredentials, "no credential").with_resolution(resolution.clone());
+    };
+    let code = match problem {
+        Problem::Malformed { .. } => Code::MalformedCredentials,
+        _ => Code::NoCredentials,
+    };
+    Error::new(code, problem.to_string()).with_remedy(problem.remedy()).with_resolution(resolution.clone())
+}
+
+/// "key fake-id from FAL_KEY".
+fn credential_used(resolution: &Resolution) -> String {
+    match (resolution.credential(), resolution.used()) {
+        (Some(Credential::Key(key)), Some(used)) => {
+            let place = used.location.as_deref().filter(|place| *place != used.source);
+            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+            format!("the request carried key {} from {}{place}", key.printable_id(), used.source)
+        }
+        _ => "the request carried no key".to_owned(),
+    }
+}
+
+fn scoped(error: Error, operation: &str, needed: Option<Scope>, resolution: &Resolution) -> Error {
+    let used = credential_used(resolution);
+    let needs = needed.map(|scope| format!("; {operation} needs a key of scope {scope}")).unwrap_or_default();
+    let told = format!("{}; {used}{needs}", error.message());
+    let told = error.with_message(told).with_needed_scope(needed);
+    match needed {
+        Some(scope @ Scope::Admin) => told.with_remedy(format!(
+            "Use a key of scope {scope} for this. If the key has that scope already, check that it was not revoked. \
+             Keys of both scopes are made at https://fal.ai/dashboard/keys."
+        )),
+        _ => told,
+    }
+}
+
+/// Whether an API key of the owner may call a private app is told in two ways by fal (fal-protocol.md §16.51): say both.
+fn private_app(error: Error, app: &str, resolution: &Resolution, refused: bool) -> Error {
+    let used = credential_used(resolution);
+    let told = format!("{}; {used}", error.message());
+    let told = error.with_message(told);
+    let private = format!(
+        "if {app} is a private app, it takes keys of its owner only: a key of scope ADMIN always, one of scope API \
+         by some of fal's documentation and not by other"
+    );
+    match refused {
+        true => told.with_remedy(format!(
+            "Check at https://fal.ai/dashboard/keys that the key exists and belongs to the account you mean; {private}."
+        )),
+        false => told.with_remedy(format!("Check the endpoint id and its path; {private}.")),
+    }
+}

@@ -1,0 +1,185 @@
+//! What the caller wants sent.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::endpoint::{EndpointId, abbreviate};
+use crate::error::{Error, Result};
+
+/// A request, either to an endpoint ([`Request::run`]) or to any address of fal's ([`Request::new`]).
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(crate) target: Target,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Endpoint(EndpointId),
+    Address(Url),
+}
+
+#[derive(Clone)]
+pub(crate) enum Body {
+    Empty,
+    Json(Value),
+    Bytes(Bytes),
+}
+
+/// Headers that belong to the transport. The key, above all, is attached in one place only.
+const RESERVED: [&str; 10] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "proxy-authorization",
+    "te",
+    "transfer-encoding",
+    "x-fal-target-url",
+];
+
+impl Request {
+    /// A call of an endpoint by its id, such as `fal-ai/flux/schnell`: POST, with an empty object as input.
+    pub fn run(endpoint: &str) -> Result<Self> {
+        let target = Target::Endpoint(endpoint.parse()?);
+        Ok(Request::with_target(target, Method::POST, Body::Json(Value::Object(Map::new()))))
+    }
+
+    /// A request to an address. The client sends it only if the address is one of fal's.
+    pub fn new(method: &str, url: &str) -> Result<Self> {
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method))))?;
+        let mut url = Url::parse(url).map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
+        url.set_fragment(None);
+        Ok(Request::with_target(Target::Address(url), method, Body::Empty))
+    }
+
+    fn with_target(target: Target, method: Method, body: Body) -> Self {
+        Request { target, method, headers: HeaderMap::new(), body, timeout: None }
+    }
+
+    /// Sends another method than POST to an endpoint that defines it, or to an address.
+    pub fn set_method(&mut self, method: &str) -> Result<()> {
+        self.method = Request::new(method, "https://fal.run/")?.method;
+        Ok(())
+    }
+
+    /// Replaces the whole input or body by JSON.
+    pub fn set_json(&mut self, body: Value) {
+        self.body = Body::Json(body);
+    }
+
+    /// Replaces the whole body by bytes of this content type. They are sent as they are and not copied again.
+    pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
+        let content_type = header_value("content-type", content_type)?;
+        self.headers.insert(CONTENT_TYPE, content_type);
+        self.body = Body::Bytes(body);
+        Ok(())
+    }
+
+    /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
+    /// `/image_size/width`, whose objects are made as needed.
+    ///
+    /// Fails if the body is not a JSON object, or if the pointer passes through something that is not one.
+    pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
+        if matches!(self.body, Body::Empty) {
+            self.body = Body::Json(Value::Object(Map::new()));
+        }
+        let Body::Json(root) = &mut self.body else {
+            return Err(Error::invalid("the body is bytes; fields can be set in a JSON object only"));
+        };
+        let path: Vec<String> = match name.strip_prefix('/') {
+            Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
+            None => vec![name.to_owned()],
+        };
+        *slot(root, &path).ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? = value;
+        Ok(())
+    }
+
+    /// Sets a header. Those that the transport owns, such as `Authorization` and `Host`, are refused.
+    pub fn set_header(&mut self, name: &str, value: &str) -> Result<()> {
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Error::invalid(format!("{:?} is not a header name", abbreviate(name))))?;
+        if RESERVED.contains(&header.as_str()) {
+            return Err(Error::invalid(format!("the header {header} cannot be set on a request"))
+                .with_remedy("Give the key to the client; libfal attaches it to fal's services and to nothing else."));
+        }
+        let value = header_value(header.as_str(), value)?;
+        self.headers.insert(header, value);
+        Ok(())
+    }
+
+    /// The time for the whole call, from credential to decoded body. Without it the client's own limits hold.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = Some(timeout);
+    }
+
+    /// Whether sending this twice can do no harm.
+    pub(crate) fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(value).map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
+}
+
+fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    path.iter().try_fold(root, |value, part| {
+        if value.is_null() {
+            *value = Value::Object(Map::new());
+        }
+        Some(value.as_object_mut()?.entry(part).or_insert(Value::Null))
+    })
+}
+
+/// Inputs may be private: a body shows its size only.
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Body::Empty => f.write_str("empty"),
+            Body::Json(_) => f.write_str("JSON"),
+            Body::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn fields_are_set_by_name_and_by_pointer() {
+        let mut request = Request::run("fal-ai/flux/dev").unwrap();
+        request.set_field("prompt", json!("a")).unwrap();
+        request.set_field("/image_size/width", json!(64)).unwrap();
+        request.set_field("/image_size/height", json!(32)).unwrap();
+        request.set_field("/a~1b", json!(true)).unwrap();
+        assert!(request.set_field("/prompt/x", json!(1)).is_err());
+        let Body::Json(body) = &request.body else { panic!("not JSON") };
+        assert_eq!(*body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
+    }
+
+    #[test]
+    fn the_transports_headers_are_refused() {
+        let mut request = Request::new("get", "https://fal.run/a/b#c").unwrap();
+        for name in RESERVED.iter().chain(&["Authorization", "HOST", "", "a b", "x:y"]) {
+            assert!(request.set_header(name, "v").is_err(), "{name:?}");
+        }
+        assert!(request.set_header("x-a", "b\r\nc: d").is_err());
+        assert!(request.set_header("X-Fal-Queue-Priority", "low").is_ok());
+        assert!(Request::new("G ET", "https://fal.run/").is_err());
+        assert!(Request::new("GET", "fal.run").is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! What the service answered.
+
+use bytes::Bytes;
+use once_cell::sync::OnceCell;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::error::{Code, Error, Result};
+
+/// A successful answer: status, headers and the whole body, bare as the service sent it.
+pub struct Response {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+    json: OnceCell<std::result::Result<Value, String>>,
+}
+
+impl Response {
+    pub(crate) fn new(status: u16, headers: HeaderMap, body: Bytes) -> Self {
+        Response { status, headers, body, json: OnceCell::new() }
+    }
+
+    /// The HTTP status, 200 to 299.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// A header's value, if it is there and text; the name's case does not matter.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Every header, in the order of arrival. Values that are not text are left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
+    /// fal's id of the request, from the header `x-fal-request-id`.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("x-fal-request-id")
+    }
+
+    /// The body as received.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> Result<&str> {
+        std::str::from_utf8(&self.body).map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
+    }
+
+    /// The body as JSON, parsed at the first call.
+    pub fn json(&self) -> Result<&Value> {
+        let parsed = self.json.get_or_init(|| serde_json::from_slice(&self.body).map_err(|e| e.to_string()));
+        parsed.as_ref().map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
+    }
+
+    /// The value at a JSON Pointer (RFC 6901), such as `/images/0/url`; the empty pointer is the whole body.
+    pub fn get(&self, pointer: &str) -> Result<&Value> {
+        let json = self.json()?;
+        let well_formed = pointer.is_empty() || pointer.starts_with('/');
+        let found = if well_formed { json.pointer(pointer) } else { None };
+        found.ok_or_else(|| match well_formed {
+            true => Error::new(Code::WrongType, format!("the answer has nothing at {pointer:?}")),
+            false => Error::invalid(format!("{pointer:?} is not a JSON Pointer: it has to begin with '/'")),
+        })
+    }
+
+    /// The value at a pointer as whatever `read` makes of it; `expected` names the type for the error.
+    pub fn get_as<'a, T>(
+        &'a self,
+        pointer: &str,
+        expected: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<T> {
+        let value = self.get(pointer)?;
+        read(value).ok_or_else(|| {
+            Error::new(Code::WrongType, format!("the value at {pointer:?} is {}, not {expected}", type_name(value)))
+        })
+    }
+
+    /// The text at a pointer.
+    pub fn get_str(&self, pointer: &str) -> Result<&str> {
+        self.get_as(pointer, "a string", Value::as_str)
+    }
+}
+
+/// The JSON name of a value's type.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id())
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,28 @@
+//! Synchronous calls of an endpoint (fal-protocol.md §4).
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+
+impl Client {
+    /// Starts a run: one POST to the endpoint, straight to a runner, without the queue.
+    ///
+    /// It is never sent a second time once it may have been executed; the error then says so
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)).
+    pub fn run_start(&self, request: Request) -> Result<Op> {
+        self.start_run(request)
+    }
+
+    /// Runs an endpoint with this input and waits for its output, on any async runtime.
+    ///
+    /// If the future is dropped, the call is cancelled.
+    pub async fn run(&self, endpoint: &str, input: Value) -> Result<Response> {
+        let mut request = Request::run(endpoint)?;
+        request.set_json(input);
+        self.run_start(request)?.outcome().await
+    }
+}

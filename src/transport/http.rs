@@ -1,0 +1,77 @@
+//! The HTTP stack: one connection pool per client and life of the runtime.
+//!
+//! A pool never outlives its runtime and never crosses a fork: its connections are driven by tasks of
+//! that runtime, and a child that wrote to its parent's sockets would mix two conversations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::error::{Code, Error, Result};
+use crate::runtime;
+
+/// As in the official clients (fal-protocol.md §13.1), with room for a slow handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Short, because a POST on a connection that the server has just given up cannot be repeated.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+pub(crate) struct Http {
+    pool: ArcSwapOption<Pool>,
+}
+
+struct Pool {
+    generation: u64,
+    client: reqwest::Client,
+}
+
+impl Http {
+    /// The connection pool of the running runtime.
+    pub(crate) fn client(&self, plain: bool) -> Result<reqwest::Client> {
+        let generation = runtime::current()?.generation();
+        let seen = self.pool.load_full();
+        if let Some(pool) = seen.as_ref().filter(|pool| pool.generation == generation) {
+            return Ok(pool.client.clone());
+        }
+        let fresh = Arc::new(Pool { generation, client: build(plain)? });
+        // After a fork the old pool belongs to the parent: closing its sockets is harmless, running its tasks is not
+        // possible, but freeing what a vanished thread may have held locked is neither.
+        std::mem::forget(seen.clone());
+        let before = self.pool.compare_and_swap(&seen, Some(fresh.clone()));
+        let raced = before.as_ref().filter(|pool| pool.generation == generation);
+        Ok(raced.unwrap_or(&fresh).client.clone())
+    }
+}
+
+/// `plain` is for the emulator: no TLS is set up, no proxy asked.
+fn build(plain: bool) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tcp_keepalive(KEEPALIVE)
+        .tcp_nodelay(true)
+        .referer(false);
+    let builder = match plain {
+        true => builder.no_proxy().tls_certs_only([]),
+        false => builder.https_only(true).tls_backend_preconfigured(tls()?),
+    };
+    builder.build().map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
+}
+
+/// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
+fn tls() -> Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_platform_verifier())
+        .map_err(|e| Error::new(Code::Io, format!("TLS could not be set up: {e}")))?;
+    Ok(config.with_no_client_auth())
+}

@@ -1,0 +1,31 @@
+//! Which redirects are followed: those that stay within one origin, and never by sending a POST again.
+
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use crate::endpoint::{Hosts, Origin};
+
+/// As browsers and the official clients allow at least this many.
+pub(crate) const MOST: usize = 10;
+
+/// The address that an answer points to, if it is a redirect.
+pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Option<Url> {
+    let redirects = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = headers.get(LOCATION).filter(|_| redirects)?;
+    from.join(location.to_str().ok()?).ok()
+}
+
+/// The method to follow with, or `None` where the redirect is the caller's to decide on.
+pub(crate) fn method(hosts: &Hosts, status: StatusCode, method: &Method, from: &Url, to: &Url) -> Option<Method> {
+    let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
+    if from.origin() != to.origin() && !files {
+        return None;
+    }
+    match (method, status) {
+        (&Method::GET | &Method::HEAD, _) => Some(method.clone()),
+        (_, StatusCode::SEE_OTHER) => Some(Method::GET),
+        // The app answered, so it ran: anything but a GET would run it twice.
+        _ => None,
+    }
+}

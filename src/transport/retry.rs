@@ -1,0 +1,58 @@
+//! When to try again, and after how long.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+/// Pauses grow from here by doubling …
+const BASE: Duration = Duration::from_millis(500);
+/// … up to here.
+const MOST: Duration = Duration::from_secs(20);
+
+/// How often a call is tried at the most, and how long it pauses in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    pub(crate) most: u32,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Attempts { most: 5 }
+    }
+}
+
+impl Attempts {
+    /// The pause after attempt number `made` (from 1), or `None` if that was the last.
+    ///
+    /// Full jitter, so that callers who failed together do not return together. What the service asks for
+    /// (`Retry-After`) is the least.
+    pub(crate) fn pause(&self, made: u32, asked: Option<Duration>) -> Option<Duration> {
+        if made >= self.most {
+            return None;
+        }
+        let ceiling = BASE.saturating_mul(1 << made.saturating_sub(1).min(16)).min(MOST);
+        let jittered = ceiling.mul_f64(rand::rng().random_range(0.0..1.0));
+        Some(match asked {
+            Some(asked) => asked.saturating_add(jittered.min(BASE)),
+            None => jittered,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_stay_bounded_and_end() {
+        let attempts = Attempts { most: 50 };
+        for made in 1..50 {
+            let pause = attempts.pause(made, None).unwrap();
+            assert!(pause <= MOST && pause <= BASE * 2u32.pow(made.min(10) - 1).max(1));
+            let asked = attempts.pause(made, Some(Duration::from_secs(3))).unwrap();
+            assert!((Duration::from_secs(3)..=Duration::from_secs(3) + BASE).contains(&asked));
+        }
+        assert_eq!(attempts.pause(50, None), None);
+        assert_eq!(Attempts { most: 1 }.pause(1, Some(Duration::ZERO)), None);
+    }
+}
