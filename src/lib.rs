@@ -1,1 +1,4 @@
 //! See the repository's README.
+
+pub mod credentials;
+pub mod key;
