@@ -1,0 +1,204 @@
+//! The chain that tries the sources in order.
+
+use super::environment::Variable;
+use super::source::{Context, Finding, Outcome, Source};
+use super::{
+    Credential, Environment, Options, Problem, Resolution, SourceReport, State, explicit_key,
+    explicit_profile, key_file, key_pair, key_variable, profile,
+};
+use crate::key::Key;
+
+const SOURCES: [Source; 6] = [
+    explicit_key::SOURCE,
+    explicit_profile::SOURCE,
+    key_variable::SOURCE,
+    key_pair::SOURCE,
+    key_file::SOURCE,
+    profile::SOURCE,
+];
+
+/// Tries every source in order, and tells what became of each.
+///
+/// The first source that holds anything decides: with its credential, or, if what it holds cannot be
+/// used, with a problem. Later sources are read only to report them. Reads variables and files; blocks
+/// no longer than that takes.
+pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
+    let context = Context::new(options, environment);
+    if options.is_anonymous() {
+        return anonymous(&context);
+    }
+    let keys_skipped = forced_by_user(environment);
+    let findings = SOURCES.iter().map(|source| {
+        let skipped = keys_skipped && !source.from_caller;
+        (source, (!skipped).then(|| (source.read)(&context)))
+    });
+    let nothing = if keys_skipped {
+        Problem::KeysSkipped
+    } else {
+        Problem::NotFound
+    };
+    decide(findings.collect(), nothing)
+}
+
+/// Exactly `1`, as the official clients have it (fal-protocol.md §1.2).
+fn forced_by_user(environment: &Environment) -> bool {
+    matches!(environment.variable("FAL_FORCE_AUTH_BY_USER"), Variable::Set(text) if *text == "1")
+}
+
+/// A finding for each source; none for a skipped one.
+type Findings = Vec<(&'static Source, Option<Finding>)>;
+
+fn decide(findings: Findings, nothing: Problem) -> Resolution {
+    let holds = |finding: &Finding| !matches!(finding.outcome, Outcome::Absent);
+    let decider = findings
+        .iter()
+        .position(|(_, finding)| finding.as_ref().is_some_and(holds));
+    let mut reports = Vec::with_capacity(findings.len());
+    let mut keys = Vec::new();
+    let mut outcome = Err(nothing);
+    for (index, (source, finding)) in findings.into_iter().enumerate() {
+        let Some(finding) = finding else {
+            reports.push(skipped(source, "FAL_FORCE_AUTH_BY_USER=1 skips keys"));
+            continue;
+        };
+        let decides = decider == Some(index);
+        let (report, found) = judge(source, finding, decides);
+        if let Ok(Some(Credential::Key(key))) = &found {
+            keys.push((index, key.clone()));
+        }
+        if let (true, Some(found)) = (decides, found.transpose()) {
+            outcome = found;
+        }
+        reports.push(report);
+    }
+    if let (Some(used), Ok(Credential::Key(key))) = (decider, &outcome) {
+        compare(&mut reports, used, key, &keys);
+    }
+    Resolution::new(reports, outcome)
+}
+
+/// The report of one source, and what it holds.
+fn judge(
+    source: &Source,
+    finding: Finding,
+    decides: bool,
+) -> (SourceReport, Result<Option<Credential>, Problem>) {
+    let Finding {
+        outcome,
+        location,
+        mut notes,
+    } = finding;
+    let mut key_id = None;
+    let (state, found) = match outcome {
+        Outcome::Absent => (State::Absent, Ok(None)),
+        Outcome::Found(credential) => {
+            if let Credential::Key(key) = &credential {
+                key_id = Some(key.printable_id());
+            }
+            (
+                if decides {
+                    State::Used
+                } else {
+                    State::Shadowed
+                },
+                Ok(Some(credential)),
+            )
+        }
+        Outcome::Malformed(reason) if decides => {
+            notes.insert(0, reason.clone());
+            let location = location.clone();
+            (
+                State::Malformed,
+                Err(Problem::Malformed {
+                    source: source.name,
+                    location,
+                    reason,
+                }),
+            )
+        }
+        Outcome::Malformed(reason) => {
+            notes.insert(0, format!("could not be used: {reason}"));
+            (State::Shadowed, Ok(None))
+        }
+    };
+    (
+        SourceReport {
+            source: source.name,
+            state,
+            location,
+            key_id,
+            notes,
+        },
+        found,
+    )
+}
+
+/// Points out which of the other sources hold the key in use, and which another one.
+fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize, Key)]) {
+    for (index, other) in keys.iter().filter(|(index, _)| *index != used) {
+        let (here, there) = if other == key {
+            ("the same key as the one in use", None)
+        } else if other.id() == key.id() {
+            (
+                "the key id in use, with another secret",
+                Some("another secret for this key id"),
+            )
+        } else {
+            ("another key than the one in use", Some("another key"))
+        };
+        reports[*index].notes.push(here.to_owned());
+        if let Some(there) = there {
+            let name = reports[*index].source;
+            reports[used].notes.push(format!("{name} holds {there}"));
+        }
+    }
+}
+
+/// The caller wants no credential; one that he passes nevertheless contradicts that.
+fn anonymous(context: &Context<'_>) -> Resolution {
+    const NAME: &str = "anonymous";
+    let passed = [
+        (
+            context.options.key_text().is_some(),
+            explicit_key::SOURCE.name,
+        ),
+        (
+            context.options.profile_name().is_some(),
+            explicit_profile::SOURCE.name,
+        ),
+    ];
+    let contradiction = passed.into_iter().find(|(is_passed, _)| *is_passed);
+    let (state, notes, outcome) = match contradiction {
+        None => (State::Used, Vec::new(), Ok(Credential::Anonymous)),
+        Some((_, name)) => {
+            let reason = format!("no credential was asked for, and yet an {name} was passed");
+            let problem = Problem::Malformed {
+                source: NAME,
+                location: None,
+                reason: reason.clone(),
+            };
+            (State::Malformed, vec![reason], Err(problem))
+        }
+    };
+    let head = SourceReport {
+        source: NAME,
+        state,
+        location: None,
+        key_id: None,
+        notes,
+    };
+    let rest = SOURCES
+        .iter()
+        .map(|source| skipped(source, "the caller asked for no credential"));
+    Resolution::new(std::iter::once(head).chain(rest).collect(), outcome)
+}
+
+fn skipped(source: &Source, reason: &str) -> SourceReport {
+    SourceReport {
+        source: source.name,
+        state: State::Skipped,
+        location: None,
+        key_id: None,
+        notes: vec![reason.to_owned()],
+    }
+}

@@ -1,0 +1,143 @@
+//! The process's surroundings as the sources see them: variables, the home directory, the platform.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// Whose conventions name the home directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// `HOME`.
+    Unix,
+    /// `USERPROFILE`.
+    Windows,
+}
+
+/// Where the sources read variables and find the home directory.
+///
+/// Nothing is read until a source asks. `Debug` shows no values.
+#[derive(Clone)]
+pub struct Environment {
+    variables: Variables,
+    platform: Platform,
+}
+
+#[derive(Clone)]
+enum Variables {
+    Process,
+    Given(BTreeMap<String, OsString>),
+}
+
+/// The state of one variable. White space around the value is left to the reader of it.
+pub(crate) enum Variable {
+    Unset,
+    /// Set, but empty or white space only; counts as unset.
+    Blank,
+    NotUnicode,
+    Set(Zeroizing<String>),
+}
+
+impl Environment {
+    /// The environment of this process.
+    pub fn process() -> Self {
+        let platform = if cfg!(windows) {
+            Platform::Windows
+        } else {
+            Platform::Unix
+        };
+        Self {
+            variables: Variables::Process,
+            platform,
+        }
+    }
+
+    /// An environment of nothing but these variables, and of this process's platform.
+    pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<OsString>,
+    {
+        let given = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Variables::Given(given.collect()),
+            ..Self::process()
+        }
+    }
+
+    /// The same variables, read by the conventions of `platform`.
+    pub fn with_platform(self, platform: Platform) -> Self {
+        Self { platform, ..self }
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Variable {
+        let Some(value) = self.raw(name) else {
+            return Variable::Unset;
+        };
+        match value.into_string().map(Zeroizing::new) {
+            Ok(text) if text.trim().is_empty() => Variable::Blank,
+            Ok(text) => Variable::Set(text),
+            Err(value) => {
+                value.into_encoded_bytes().zeroize();
+                Variable::NotUnicode
+            }
+        }
+    }
+
+    /// The user's home directory, unless it is unknown.
+    pub(crate) fn home(&self) -> Option<PathBuf> {
+        let name = match self.platform {
+            Platform::Unix => "HOME",
+            Platform::Windows => "USERPROFILE",
+        };
+        let named = self
+            .raw(name)
+            .filter(|home| !home.is_empty())
+            .map(PathBuf::from);
+        match self.variables {
+            // Without the variable, the system's user database knows it.
+            Variables::Process => named.or_else(std::env::home_dir),
+            Variables::Given(_) => named,
+        }
+        .filter(|home| !home.as_os_str().is_empty())
+    }
+
+    /// The path with a leading `~` replaced by the home directory; `None` if that is unknown.
+    ///
+    /// `~user` is left as it is.
+    pub(crate) fn expand(&self, path: &str) -> Option<PathBuf> {
+        let Some(rest) = path.strip_prefix('~') else {
+            return Some(PathBuf::from(path));
+        };
+        let is_separator = |c| c == '/' || (c == '\\' && self.platform == Platform::Windows);
+        if rest.is_empty() {
+            self.home()
+        } else if let Some(inside) = rest.strip_prefix(is_separator) {
+            self.home().map(|home| home.join(Path::new(inside)))
+        } else {
+            Some(PathBuf::from(path))
+        }
+    }
+
+    fn raw(&self, name: &str) -> Option<OsString> {
+        match &self.variables {
+            Variables::Process => std::env::var_os(name),
+            Variables::Given(given) => given.get(name).cloned(),
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Environment");
+        match &self.variables {
+            Variables::Process => out.field("variables", &"of this process"),
+            Variables::Given(given) => out.field("variables", &given.keys()),
+        };
+        out.field("platform", &self.platform).finish()
+    }
+}

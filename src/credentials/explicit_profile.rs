@@ -1,0 +1,17 @@
+//! The profile that the caller named.
+
+use super::profile;
+use super::source::{Context, Finding, Source};
+
+pub(super) const SOURCE: Source = Source {
+    name: "explicit profile",
+    from_caller: true,
+    read,
+};
+
+fn read(context: &Context<'_>) -> Finding {
+    match context.options.profile_name() {
+        None => Finding::absent(),
+        Some(name) => profile::asked_for(context.config(), name),
+    }
+}

@@ -1,0 +1,200 @@
+//! Reading a file that may hold a secret.
+
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// The most that is read, in bytes.
+const MAX_SIZE: usize = 1 << 20;
+
+/// The text of a file, without a byte order mark.
+pub(super) struct SecretFile {
+    pub(super) text: Zeroizing<String>,
+    /// That others than the owner have access, and the remedy.
+    pub(super) exposed: Option<String>,
+}
+
+/// Why a file cannot be used. Holds nothing of its content.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FileProblem {
+    Missing,
+    DanglingLink,
+    NotRegular(&'static str),
+    TooLarge,
+    Utf16,
+    NotUtf8 { valid_bytes: usize },
+    Io(ErrorKind),
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no such file"),
+            Self::DanglingLink => f.write_str("a symbolic link to a file that does not exist"),
+            Self::NotRegular(kind) => write!(f, "{kind}, not a regular file"),
+            Self::TooLarge => write!(f, "larger than {MAX_SIZE} bytes"),
+            Self::Utf16 => f.write_str("UTF-16 text: save it as UTF-8"),
+            Self::NotUtf8 { valid_bytes } => {
+                write!(f, "not UTF-8 text at byte {}", valid_bytes + 1)
+            }
+            Self::Io(kind) => write!(f, "{kind}"),
+        }
+    }
+}
+
+impl From<io::Error> for FileProblem {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Missing,
+            kind => Self::Io(kind),
+        }
+    }
+}
+
+/// Reads a whole regular file.
+///
+/// Never blocks on a FIFO or a device, which are refused unopened.
+pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
+    let metadata = fs::metadata(path).map_err(|error| missing_or(path, error))?;
+    check_regular(&metadata)?;
+    let mut file = open(path)?;
+    // What was opened may be another file than the one looked at before.
+    let metadata = file.metadata()?;
+    check_regular(&metadata)?;
+    let bytes = read_all(&mut file, &metadata)?;
+    Ok(SecretFile {
+        text: decode(&bytes)?,
+        exposed: exposed(path, &metadata),
+    })
+}
+
+fn missing_or(path: &Path, error: io::Error) -> FileProblem {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    match FileProblem::from(error) {
+        FileProblem::Missing if is_link => FileProblem::DanglingLink,
+        problem => problem,
+    }
+}
+
+fn check_regular(metadata: &Metadata) -> Result<(), FileProblem> {
+    if metadata.is_file() {
+        Ok(())
+    } else if metadata.is_dir() {
+        Err(FileProblem::NotRegular("a directory"))
+    } else {
+        Err(FileProblem::NotRegular(special_kind(metadata)))
+    }
+}
+
+#[cfg(unix)]
+fn special_kind(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special_kind(_: &Metadata) -> &'static str {
+    "a device"
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    // A FIFO put in the place of the file meanwhile must not block the open.
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
+    let too_large = |size: u64| size > MAX_SIZE as u64;
+    if too_large(metadata.len()) {
+        return Err(FileProblem::TooLarge);
+    }
+    // One buffer, large enough for a file that grows meanwhile: a vector that grew would leave
+    // copies of the secret behind.
+    let size = usize::try_from(metadata.len())
+        .unwrap_or(MAX_SIZE)
+        .max(SPARE)
+        + SPARE;
+    let mut bytes = Zeroizing::new(vec![0; size.min(MAX_SIZE + 1)]);
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => {
+                bytes.truncate(filled);
+                return Ok(bytes);
+            }
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(FileProblem::TooLarge)
+}
+
+/// By how much a file may grow while it is read, in bytes.
+const SPARE: usize = 4096;
+
+fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, FileProblem> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(FileProblem::Utf16);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| FileProblem::NotUtf8 {
+        valid_bytes: error.valid_up_to(),
+    })?;
+    Ok(Zeroizing::new(
+        text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+    ))
+}
+
+#[cfg(unix)]
+fn exposed(path: &Path, metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o777;
+    let access = match mode {
+        _ if mode & 0o044 != 0 => "readable",
+        _ if mode & 0o022 != 0 => "writable",
+        _ => return None,
+    };
+    Some(format!(
+        "{access} by others (mode {mode:04o}): chmod 600 {}",
+        shown(path)
+    ))
+}
+
+#[cfg(not(unix))]
+fn exposed(_: &Path, _: &Metadata) -> Option<String> {
+    None
+}
+
+/// The path as it may be printed: without control characters, and not at all if it looks like a key
+/// in the place of a path.
+pub(super) fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    let rooted = path.is_absolute() || text.starts_with(['~', '.']);
+    let has_separator = text.contains(std::path::is_separator);
+    if rooted || (has_separator && !text.contains(':')) || path.exists() {
+        text.chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect()
+    } else {
+        "(path not shown: it may be a key)".to_owned()
+    }
+}

@@ -1,0 +1,83 @@
+//! What the caller says about its credential.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// The caller's wishes. The default leaves everything to the environment.
+///
+/// `Debug` shows no key.
+#[derive(Clone, Default)]
+pub struct Options {
+    key: Option<Zeroizing<String>>,
+    profile: Option<String>,
+    anonymous: bool,
+    config_path: Option<PathBuf>,
+}
+
+impl Options {
+    /// No wishes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Use this key, `<key id>:<key secret>`. It is checked by [`resolve`](super::resolve); unlike an
+    /// empty variable, an empty text is an error there.
+    pub fn key(mut self, text: impl Into<String>) -> Self {
+        self.key = Some(Zeroizing::new(text.into()));
+        self
+    }
+
+    /// Use the key of this profile of the configuration file.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// Use no credential at all. A key or a profile beside it is an error.
+    pub fn anonymous(mut self, anonymous: bool) -> Self {
+        self.anonymous = anonymous;
+        self
+    }
+
+    /// Read this configuration file, not the one of `FAL_CONFIG_PATH` or `~/.fal/config.toml`.
+    pub fn config_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config_path = Some(path.into());
+        self
+    }
+
+    pub(super) fn key_text(&self) -> Option<&str> {
+        self.key.as_ref().map(|text| text.as_str())
+    }
+
+    pub(super) fn profile_name(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.anonymous
+    }
+
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.config_path.as_deref()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A key pasted into the wrong field must not show either.
+        f.debug_struct("Options")
+            .field("key", &self.key.as_ref().map(|_| "****"))
+            .field(
+                "profile",
+                &self.profile.as_deref().map(super::source::printable_name),
+            )
+            .field("anonymous", &self.anonymous)
+            .field(
+                "config_path",
+                &self.config_path.as_deref().map(super::file::shown),
+            )
+            .finish()
+    }
+}

@@ -1,0 +1,119 @@
+//! The profile that `FAL_PROFILE` or the configuration file chooses, as the official CLI does
+//! (fal-protocol.md §1.3).
+//!
+//! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here that is an
+//! error if the user or the caller asked for the profile by name: another credential may bill another account.
+
+use super::config::{Config, ConfigFile, Content, Profile};
+use super::environment::Variable;
+use super::source::{
+    Context, Finding, Outcome, Source, blank, not_unicode, printable_name, trimmed,
+};
+use crate::key::{Key, KeyProblem};
+
+const NAME_VARIABLE: &str = "FAL_PROFILE";
+
+/// How many names an error lists.
+const LISTED: usize = 8;
+
+pub(super) const SOURCE: Source = Source {
+    name: "profile",
+    from_caller: false,
+    read,
+};
+
+fn read(context: &Context<'_>) -> Finding {
+    let config = context.config();
+    match context.environment.variable(NAME_VARIABLE) {
+        Variable::NotUnicode => Finding::malformed(not_unicode(NAME_VARIABLE)).at(NAME_VARIABLE),
+        Variable::Set(text) => {
+            let (name, notes) = trimmed(NAME_VARIABLE, &text);
+            named(config, name).notes(notes)
+        }
+        Variable::Blank => active(config).notes([blank(NAME_VARIABLE)]),
+        Variable::Unset => active(config),
+    }
+}
+
+/// The profile that the caller named; unlike another one, it must hold a key.
+pub(super) fn asked_for(config: &Config, name: &str) -> Finding {
+    let mut finding = named(config, name);
+    if matches!(finding.outcome, Outcome::Absent) {
+        finding.outcome = Outcome::Malformed("the profile holds no key".to_owned());
+    }
+    finding
+}
+
+/// The profile of a name that someone gave: it must exist.
+fn named(config: &Config, name: &str) -> Finding {
+    let finding = match &config.content {
+        Content::File(file) => match file.profile(name) {
+            Some(profile) => key_of(file, profile),
+            None => {
+                Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path)
+            }
+        },
+        Content::Missing => {
+            Finding::malformed(format!("{}; there is no configuration file", no_such(name)))
+        }
+        Content::Bad { location, reason } => Finding::malformed(reason).at(location),
+    };
+    finding.notes(&config.notes)
+}
+
+/// The profile that the file itself makes the active one, if any.
+fn active(config: &Config) -> Finding {
+    let finding = match &config.content {
+        Content::File(file) => match &file.active {
+            Some(name) if name.is_empty() => Finding::absent().at(&file.path),
+            Some(name) => match file.profile(name) {
+                Some(profile) => key_of(file, profile),
+                None => Finding::absent().at(&file.path).notes([format!(
+                    "[__internal__] chooses a profile that does not exist: {}",
+                    no_such(name)
+                )]),
+            },
+            None => Finding::absent()
+                .at(&file.path)
+                .notes(["no profile is chosen"]),
+        },
+        Content::Missing => Finding::absent(),
+        Content::Bad { location, reason } => Finding::malformed(reason).at(location),
+    };
+    finding.notes(&config.notes)
+}
+
+fn key_of(file: &ConfigFile, profile: &Profile) -> Finding {
+    let at = |line: usize| format!("{}:{line} [{}]", file.path, printable_name(&profile.name));
+    let Some(key) = &profile.key else {
+        return Finding::absent()
+            .at(at(profile.line))
+            .notes(["the profile has no key"]);
+    };
+    let finding = match key.text.as_deref() {
+        None => Finding::malformed("the key of the profile is not a string"),
+        Some(text) => match Key::parse(text) {
+            Err(KeyProblem::Empty) => Finding::absent().notes(["the key of the profile is empty"]),
+            parsed => Finding::key(parsed),
+        },
+    };
+    finding.at(at(key.line)).notes(&file.exposed)
+}
+
+fn no_such(name: &str) -> String {
+    format!("no profile named {}", printable_name(name))
+}
+
+fn names(file: &ConfigFile) -> String {
+    let names: Vec<_> = file
+        .profiles
+        .iter()
+        .take(LISTED)
+        .map(|profile| printable_name(&profile.name))
+        .collect();
+    match file.profiles.len().saturating_sub(LISTED) {
+        _ if names.is_empty() => "the file has none".to_owned(),
+        0 => format!("the file has: {}", names.join(", ")),
+        more => format!("the file has: {} and {more} more", names.join(", ")),
+    }
+}

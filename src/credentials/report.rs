@@ -1,0 +1,263 @@
+//! What a resolution found, for people (`Display`) and for programs (`to_json`), without secrets.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::Credential;
+
+/// What became of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// The credential comes from here.
+    Used,
+    /// It holds something, but an earlier source decided.
+    Shadowed,
+    /// Nothing is there.
+    Absent,
+    /// What is there cannot be used, and no earlier source decided: the resolution fails here.
+    Malformed,
+    /// Not looked at, by the wish of the caller or of the user.
+    Skipped,
+}
+
+impl State {
+    /// The name of the state in JSON and in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Shadowed => "shadowed",
+            Self::Absent => "absent",
+            Self::Malformed => "malformed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What one source had to offer. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceReport {
+    /// The stable name of the source, such as `FAL_KEY` or `profile`.
+    pub source: &'static str,
+    /// What became of it.
+    pub state: State,
+    /// The variable, the file and line, or the profile.
+    pub location: Option<String>,
+    /// The public half of the key that was found, in printable form.
+    pub key_id: Option<String>,
+    /// Remarks, one sentence each; the reason first, if the source is malformed or skipped.
+    pub notes: Vec<String>,
+}
+
+impl SourceReport {
+    fn to_json(&self) -> Value {
+        json!({
+            "source": self.source,
+            "state": self.state.as_str(),
+            "location": self.location,
+            "key_id": self.key_id,
+            "notes": self.notes,
+        })
+    }
+}
+
+/// Why a resolution has no credential. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No source holds a credential.
+    NotFound,
+    /// No source was left to look at: `FAL_FORCE_AUTH_BY_USER=1` skips the keys.
+    KeysSkipped,
+    /// A source holds something that cannot be used. Later sources are not used in its place.
+    Malformed {
+        /// The name of the source.
+        source: &'static str,
+        /// Where it is.
+        location: Option<String>,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Problem {
+    /// The name of the kind in JSON: `not_found`, `keys_skipped` or `malformed`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::KeysSkipped => "keys_skipped",
+            Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// What the user should do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys"
+            }
+            Self::KeysSkipped => "unset FAL_FORCE_AUTH_BY_USER, or pass a key",
+            Self::Malformed { .. } => {
+                "correct this source, or remove it so that the next one is used"
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let (source, location) = match self {
+            Self::Malformed {
+                source, location, ..
+            } => (Some(*source), location.as_deref()),
+            _ => (None, None),
+        };
+        json!({
+            "kind": self.kind(),
+            "source": source,
+            "location": location,
+            "message": self.to_string(),
+            "remedy": self.remedy(),
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no fal key found"),
+            Self::KeysSkipped => {
+                f.write_str("no credential: FAL_FORCE_AUTH_BY_USER=1 skips every key")
+            }
+            Self::Malformed {
+                source,
+                location: Some(location),
+                reason,
+            } if location != source => {
+                write!(f, "{source} ({location}): {reason}")
+            }
+            Self::Malformed { source, reason, .. } => write!(f, "{source}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The outcome of trying every source, in order.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    sources: Vec<SourceReport>,
+    outcome: Result<Credential, Problem>,
+}
+
+impl Resolution {
+    pub(super) fn new(sources: Vec<SourceReport>, outcome: Result<Credential, Problem>) -> Self {
+        Self { sources, outcome }
+    }
+
+    /// Every source, in the order in which they are tried.
+    pub fn sources(&self) -> &[SourceReport] {
+        &self.sources
+    }
+
+    /// The source of the credential.
+    pub fn used(&self) -> Option<&SourceReport> {
+        self.sources
+            .iter()
+            .find(|report| report.state == State::Used)
+    }
+
+    /// The credential, unless there is a [`problem`](Self::problem).
+    pub fn credential(&self) -> Option<&Credential> {
+        self.outcome.as_ref().ok()
+    }
+
+    /// Why there is no credential.
+    pub fn problem(&self) -> Option<&Problem> {
+        self.outcome.as_ref().err()
+    }
+
+    /// Takes the outcome out of the report.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] that left the resolution without a credential.
+    pub fn into_outcome(self) -> Result<Credential, Problem> {
+        self.outcome
+    }
+
+    /// The report for programs. Keys are only ever added to this shape:
+    ///
+    /// ```json
+    /// {
+    ///   "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
+    ///   "sources": [
+    ///     {"source": "FAL_KEY", "state": "used", "location": "FAL_KEY", "key_id": "fake-id", "notes": []}
+    ///   ],
+    ///   "problem": null
+    /// }
+    /// ```
+    ///
+    /// `used` is null when nothing is; `location` and `key_id` are null when there is none. `problem` is
+    /// null or `{"kind", "source", "location", "message", "remedy"}`, with `kind` as in
+    /// [`Problem::kind`] and `source` and `location` null unless the kind is `malformed`.
+    pub fn to_json(&self) -> Value {
+        let used = self.used().map(|report| {
+            json!({
+                "source": report.source,
+                "location": report.location,
+                "key_id": report.key_id,
+            })
+        });
+        json!({
+            "used": used,
+            "sources": self.sources.iter().map(SourceReport::to_json).collect::<Vec<_>>(),
+            "problem": self.problem().map(Problem::to_json),
+        })
+    }
+}
+
+/// A table: one line a source, its remarks below it, and the outcome at the end.
+impl fmt::Display for Resolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self
+            .sources
+            .iter()
+            .map(row)
+            .fold(HEADER.map(str::len), |widths, row| {
+                std::array::from_fn(|i| widths[i].max(row[i].chars().count()))
+            });
+        write_row(f, HEADER, widths)?;
+        for report in &self.sources {
+            write_row(f, row(report), widths)?;
+            for note in &report.notes {
+                writeln!(f, "    {note}")?;
+            }
+        }
+        match (self.used(), self.problem()) {
+            (_, Some(problem)) => write!(f, "{problem}\n{}", problem.remedy()),
+            (Some(used), None) => write!(f, "using {}", used.source),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+const HEADER: [&str; 4] = ["SOURCE", "STATE", "KEY ID", "LOCATION"];
+
+fn row(report: &SourceReport) -> [&str; 4] {
+    let key_id = report.key_id.as_deref().unwrap_or("-");
+    let location = report.location.as_deref().unwrap_or("-");
+    [report.source, report.state.as_str(), key_id, location]
+}
+
+fn write_row(f: &mut fmt::Formatter<'_>, row: [&str; 4], widths: [usize; 4]) -> fmt::Result {
+    let [source, state, key_id, location] = row;
+    let [a, b, c, _] = widths;
+    writeln!(f, "{source:a$}  {state:b$}  {key_id:c$}  {location}")
+}

@@ -1,0 +1,158 @@
+//! What every source is made of, and what it may find.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use super::config::Config;
+use super::environment::Variable;
+use super::{Credential, Environment, Options};
+use crate::key::{Key, KeyProblem, Note};
+
+/// A place where a credential may be.
+pub(super) struct Source {
+    /// Its stable name.
+    pub(super) name: &'static str,
+    /// Whether the caller points to it. If not, `FAL_FORCE_AUTH_BY_USER=1` skips it.
+    pub(super) from_caller: bool,
+    pub(super) read: fn(&Context<'_>) -> Finding,
+}
+
+/// What the sources of one resolution share.
+pub(super) struct Context<'a> {
+    pub(super) options: &'a Options,
+    pub(super) environment: &'a Environment,
+    config: OnceCell<Config>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(options: &'a Options, environment: &'a Environment) -> Self {
+        Self {
+            options,
+            environment,
+            config: OnceCell::new(),
+        }
+    }
+
+    /// The configuration file, read at the first call.
+    pub(super) fn config(&self) -> &Config {
+        self.config
+            .get_or_init(|| Config::load(self.options, self.environment))
+    }
+}
+
+/// What is at a source. Holds no secret outside the credential.
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    pub(super) location: Option<String>,
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) enum Outcome {
+    Found(Credential),
+    Absent,
+    /// Why what is there cannot be used.
+    Malformed(String),
+}
+
+impl Finding {
+    fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            location: None,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn absent() -> Self {
+        Self::new(Outcome::Absent)
+    }
+
+    pub(super) fn malformed(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Malformed(reason.into()))
+    }
+
+    pub(super) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
+        match parsed {
+            Ok((key, notes)) => Self::new(Outcome::Found(Credential::Key(key)))
+                .notes(notes.iter().map(Note::to_string)),
+            Err(problem) => Self::malformed(problem.to_string()),
+        }
+    }
+
+    pub(super) fn at(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
+    pub(super) fn notes(mut self, notes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.notes.extend(notes.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// The text of a variable, unless what it holds already answers for the source.
+pub(super) fn variable(
+    environment: &Environment,
+    name: &'static str,
+) -> Result<zeroize::Zeroizing<String>, Finding> {
+    match environment.variable(name) {
+        Variable::Unset => Err(Finding::absent()),
+        Variable::Blank => Err(Finding::absent().at(name).notes([blank(name)])),
+        Variable::NotUnicode => Err(Finding::malformed(not_unicode(name)).at(name)),
+        Variable::Set(text) => Ok(text),
+    }
+}
+
+pub(super) fn blank(name: &str) -> String {
+    format!("{name} is set but empty")
+}
+
+pub(super) fn not_unicode(name: &str) -> String {
+    format!("{name} is not valid Unicode")
+}
+
+/// A variable that names a file: the path, and what was dropped from around its text.
+pub(super) struct NamedFile {
+    pub(super) path: PathBuf,
+    pub(super) notes: Vec<String>,
+}
+
+impl NamedFile {
+    /// Expands a leading `~`. The error is the reason why that failed.
+    pub(super) fn from_variable(
+        environment: &Environment,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Self, String> {
+        let (text, notes) = trimmed(name, text);
+        match environment.expand(text) {
+            Some(path) => Ok(Self { path, notes }),
+            None => Err(format!(
+                "{name} starts with `~`, and the home directory is unknown"
+            )),
+        }
+    }
+}
+
+/// The text without surrounding white space, and a note if there was any.
+pub(super) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
+    let inner = text.trim();
+    let changed = inner.len() < text.len();
+    let note = changed.then(|| format!("{name}: {}", Note::WhiteSpace));
+    (inner, note.into_iter().collect())
+}
+
+/// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
+pub(super) fn printable_name(name: &str) -> &str {
+    const LONGEST: usize = 64;
+    let printable = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || " -_.@/+".contains(c));
+    if name.is_empty() {
+        "(empty name)"
+    } else if printable && name.chars().count() <= LONGEST {
+        name
+    } else {
+        "(name not shown)"
+    }
+}
