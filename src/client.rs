@@ -204,7 +204,7 @@ impl Client {
     /// The answer is a success (2xx) or an error; a redirect to another origin is an error too.
     pub fn send_start(&self, request: Request) -> Result<Op> {
         match &request.target {
-            Target::Address(_) => self.start(request, TIMEOUT),
+            Target::Address(_) | Target::Platform(_) => self.start(request, TIMEOUT),
             Target::Endpoint(_) => Err(Error::invalid("a request to an endpoint is run, not sent")),
         }
     }
@@ -217,7 +217,7 @@ impl Client {
     pub(crate) fn start_run(&self, request: Request) -> Result<Op> {
         match &request.target {
             Target::Endpoint(_) => self.start(request, RUN_TIMEOUT),
-            Target::Address(_) => Err(Error::invalid("a request to an address is sent, not run")),
+            _ => Err(Error::invalid("a request to an address is sent, not run")),
         }
     }
 
@@ -241,7 +241,12 @@ impl Inner {
         let resolution = self.resolution().await?;
         let credential = resolution.credential().unwrap_or(&Credential::Anonymous);
         let outcome = self.transport.send(call, credential, progress).await;
-        outcome.map_err(|error| refusal::explain(error, request, &resolution))
+        let endpoint = match &request.target {
+            Target::Endpoint(id) => Some(id),
+            _ => None,
+        };
+        let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
+        outcome.map_err(|error| refusal::explain(error, endpoint, platform, &resolution))
     }
 
     /// The credential, looked for once. Without one the next call looks again: the user may have set it by then.
@@ -280,6 +285,7 @@ impl Inner {
         let url = match &request.target {
             Target::Endpoint(id) => self.transport.hosts.run_url(id)?,
             Target::Address(url) => url.clone(),
+            Target::Platform(path) => self.transport.hosts.platform_url(path)?,
         };
         let mut headers = request.headers.clone();
         let body = match &request.body {

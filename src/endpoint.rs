@@ -188,6 +188,10 @@ impl Hosts {
         self.url(&self.platform, path.trim_start_matches('/'))
     }
 
+    pub(crate) fn is_platform(&self, url: &Url) -> bool {
+        self.platform_url("").is_ok_and(|platform| platform.origin() == url.origin())
+    }
+
     fn url(&self, host: &str, path: &str) -> Result<Url> {
         Url::parse(&format!("https://{host}/{path}"))
             .map_err(|e| Error::invalid(format!("the address of host {host:?} is malformed: {e}")))

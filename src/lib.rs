@@ -32,8 +32,9 @@ mod refusal;
 mod request;
 mod response;
 mod run;
-#[allow(unsafe_code)]
 pub mod runtime;
+#[allow(unsafe_code)]
+mod sigpipe;
 mod transport;
 
 pub use client::{Client, ClientBuilder, HostRole};

@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::credentials::{Credential, Resolution};
+use crate::credentials::{Credential, Problem, Resolution};
+use crate::endpoint::EndpointId;
 use crate::error::{Code, Error};
 use crate::key::Scope;
 use crate::platform;
-use crate::request::{Request, Target};
 
 /// Adds to an error what is known about the credential that it was made with.
-pub(crate) fn explain(error: Error, request: &Request, resolution: &Arc<Resolution>) -> Error {
+///
+/// `platform` is the method and path of an operation of the Platform API, if the request was one.
+pub(crate) fn explain(
+    error: Error,
+    endpoint: Option<&EndpointId>,
+    platform: Option<(&str, &str)>,
+    resolution: &Arc<Resolution>,
+) -> Error {
     let error = error.with_resolution(resolution.clone());
     let refused = matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
     let hidden = error.code() == Code::NotFound;
-    match &request.target {
-        Target::Endpoint(id) if refused || hidden => private_app(error, id.app(), resolution, refused),
-        Target::Address(url) if refused => {
-            let method = request.method.as_str();
-            let needed = platform::needed_scope(method, url.path());
-            scoped(error, &format!("{method} {}", url.path()), needed, resolution)
+    match (endpoint, platform) {
+        (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, refused),
+        (_, Some((method, path))) if refused => scoped(error, method, path, resolution),
+        _ if refused => {
+            let told = format!("{}; {}", error.message(), credential_used(resolution));
+            error.with_message(told)
         }
         _ => error,
     }
@@ -26,7 +33,6 @@ pub(crate) fn explain(error: Error, request: &Request, resolution: &Arc<Resoluti
 
 /// The error of a resolution without a credential.
 pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
-    use crate::credentials::Problem;
     let Some(problem) = resolution.problem() else {
         return Error::new(Code::NoCredentials, "no credential").with_resolution(resolution.clone());
     };
@@ -49,9 +55,10 @@ fn credential_used(resolution: &Resolution) -> String {
     }
 }
 
-fn scoped(error: Error, operation: &str, needed: Option<Scope>, resolution: &Resolution) -> Error {
+fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution) -> Error {
+    let needed = platform::needed_scope(method, path);
     let used = credential_used(resolution);
-    let needs = needed.map(|scope| format!("; {operation} needs a key of scope {scope}")).unwrap_or_default();
+    let needs = needed.map(|scope| format!("; {method} {path} needs a key of scope {scope}")).unwrap_or_default();
     let told = format!("{}; {used}{needs}", error.message());
     let told = error.with_message(told).with_needed_scope(needed);
     match needed {

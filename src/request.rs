@@ -25,6 +25,8 @@ pub struct Request {
 pub(crate) enum Target {
     Endpoint(EndpointId),
     Address(Url),
+    /// A path of the Platform API, beginning with `/v1/`.
+    Platform(String),
 }
 
 #[derive(Clone)]
@@ -55,10 +57,14 @@ impl Request {
         Ok(Request::with_target(target, Method::POST, Body::Json(Value::Object(Map::new()))))
     }
 
-    /// A request to an address. The client sends it only if the address is one of fal's.
+    /// A request to an address, or to a path of the Platform API such as `/v1/models?limit=5`.
+    ///
+    /// The client sends it only if the address is one of fal's; the key goes along to those that take keys.
     pub fn new(method: &str, url: &str) -> Result<Self> {
-        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-            .map_err(|_| Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method))))?;
+        let method = parse_method(method)?;
+        if url.starts_with("/v1/") {
+            return Ok(Request::with_target(Target::Platform(url.to_owned()), method, Body::Empty));
+        }
         let mut url = Url::parse(url).map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
         url.set_fragment(None);
         Ok(Request::with_target(Target::Address(url), method, Body::Empty))
@@ -70,7 +76,7 @@ impl Request {
 
     /// Sends another method than POST to an endpoint that defines it, or to an address.
     pub fn set_method(&mut self, method: &str) -> Result<()> {
-        self.method = Request::new(method, "https://fal.run/")?.method;
+        self.method = parse_method(method)?;
         Ok(())
     }
 
@@ -128,6 +134,11 @@ impl Request {
     pub(crate) fn is_safe(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
+}
+
+fn parse_method(method: &str) -> Result<Method> {
+    Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method))))
 }
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
+use crate::sigpipe;
 
 /// Threads that only look up names and read credential files.
 const BLOCKING_THREADS: usize = 2;
@@ -57,6 +58,11 @@ impl Config {
     pub fn on_thread_stop(mut self, hook: ThreadHook) -> Self {
         self.on_thread_stop = Some(hook);
         self
+    }
+
+    /// What [`install`](Self::install) set last, to change one thing of it.
+    pub fn installed() -> Self {
+        config().load().as_ref().clone()
     }
 
     /// Makes this the configuration of the next start.
@@ -110,6 +116,11 @@ pub(crate) fn in_callback<T>(call: impl FnOnce() -> T) -> T {
     }
     let _restore = Restore(BUSY.replace(Busy::Callback));
     call()
+}
+
+/// Whether this thread is one of the runtime's.
+pub(crate) fn is_runtime_thread() -> bool {
+    BUSY.get() == Busy::RuntimeThread
 }
 
 /// Fails where waiting would stop the thread that has to make the progress.
@@ -278,7 +289,7 @@ fn thread_started(threads: Arc<AtomicUsize>, hook: Option<ThreadHook>) -> impl F
     move || {
         threads.fetch_add(1, Ordering::AcqRel);
         BUSY.set(Busy::RuntimeThread);
-        block_sigpipe();
+        sigpipe::block();
         call_hook(hook.as_ref());
     }
 }
@@ -296,19 +307,3 @@ fn call_hook(hook: Option<&ThreadHook>) {
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()));
     }
 }
-
-/// A vectored write to a socket that the peer has closed raises SIGPIPE, which ends a host that does not
-/// ignore it. The signal goes to the writing thread, and only our own threads write.
-#[cfg(unix)]
-fn block_sigpipe() {
-    // SAFETY: `set` is a local that sigemptyset initializes before it is read, and a null old set is allowed.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-    }
-}
-
-#[cfg(not(unix))]
-fn block_sigpipe() {}
