@@ -425,7 +425,10 @@ fn is_placeholder(text: &str) -> bool {
         "todo",
         "undefined",
     ];
-    let is_word = |word: &str| word.starts_with("your-") || WORDS.contains(&word);
+    let is_word = |word: &str| {
+        let word = word.trim_matches('-');
+        word.starts_with("your-") || WORDS.contains(&word)
+    };
     let word = plain_words(text);
     let masked = !text.is_empty() && text.chars().all(|c| "xX*.-_…•#0?".contains(c));
     masked

@@ -6,9 +6,7 @@
 
 use super::config::{Config, ConfigFile, Content, Profile};
 use super::environment::Variable;
-use super::source::{
-    Context, Finding, Outcome, Source, blank, not_unicode, printable_name, trimmed,
-};
+use super::source::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";
@@ -28,7 +26,7 @@ fn read(context: &Context<'_>) -> Finding {
         Variable::NotUnicode => Finding::malformed(not_unicode(NAME_VARIABLE)).at(NAME_VARIABLE),
         Variable::Set(text) => {
             let (name, notes) = trimmed(NAME_VARIABLE, &text);
-            named(config, name).notes(notes)
+            named(config, name, absent).notes(notes)
         }
         Variable::Blank => active(config).notes([blank(NAME_VARIABLE)]),
         Variable::Unset => active(config),
@@ -37,18 +35,21 @@ fn read(context: &Context<'_>) -> Finding {
 
 /// The profile that the caller named; unlike another one, it must hold a key.
 pub(super) fn asked_for(config: &Config, name: &str) -> Finding {
-    let mut finding = named(config, name);
-    if matches!(finding.outcome, Outcome::Absent) {
-        finding.outcome = Outcome::Malformed("the profile holds no key".to_owned());
-    }
-    finding
+    named(config, name, Finding::malformed)
+}
+
+/// What a profile without a key means, which is given as a reason.
+type Keyless = fn(&'static str) -> Finding;
+
+fn absent(reason: &'static str) -> Finding {
+    Finding::absent().notes([reason])
 }
 
 /// The profile of a name that someone gave: it must exist.
-fn named(config: &Config, name: &str) -> Finding {
+fn named(config: &Config, name: &str, keyless: Keyless) -> Finding {
     let finding = match &config.content {
         Content::File(file) => match file.profile(name) {
-            Some(profile) => key_of(file, profile),
+            Some(profile) => key_of(file, profile, keyless),
             None => {
                 Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path)
             }
@@ -67,7 +68,7 @@ fn active(config: &Config) -> Finding {
         Content::File(file) => match &file.active {
             Some(name) if name.is_empty() => Finding::absent().at(&file.path),
             Some(name) => match file.profile(name) {
-                Some(profile) => key_of(file, profile),
+                Some(profile) => key_of(file, profile, absent),
                 None => Finding::absent().at(&file.path).notes([format!(
                     "[__internal__] chooses a profile that does not exist: {}",
                     no_such(name)
@@ -83,17 +84,15 @@ fn active(config: &Config) -> Finding {
     finding.notes(&config.notes)
 }
 
-fn key_of(file: &ConfigFile, profile: &Profile) -> Finding {
+fn key_of(file: &ConfigFile, profile: &Profile, keyless: Keyless) -> Finding {
     let at = |line: usize| format!("{}:{line} [{}]", file.path, printable_name(&profile.name));
     let Some(key) = &profile.key else {
-        return Finding::absent()
-            .at(at(profile.line))
-            .notes(["the profile has no key"]);
+        return keyless("the profile has no key").at(at(profile.line));
     };
     let finding = match key.text.as_deref() {
         None => Finding::malformed("the key of the profile is not a string"),
         Some(text) => match Key::parse(text) {
-            Err(KeyProblem::Empty) => Finding::absent().notes(["the key of the profile is empty"]),
+            Err(KeyProblem::Empty) => keyless("the key of the profile is empty"),
             parsed => Finding::key(parsed),
         },
     };

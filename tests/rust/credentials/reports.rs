@@ -1,0 +1,67 @@
+//! The two forms of a report.
+
+use super::world::{GOOD, World};
+
+#[test]
+fn the_report_for_programs() {
+    let json = World::new()
+        .set("FAL_KEY", GOOD)
+        .set("FAL_KEY_ID", "fake-id")
+        .resolve()
+        .to_json();
+    let absent = |name: &str| serde_json::json!({"source": name, "state": "absent", "location": null, "key_id": null, "notes": []});
+    let expected = serde_json::json!({
+        "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
+        "sources": [
+            absent("explicit key"),
+            absent("explicit profile"),
+            {"source": "FAL_KEY", "state": "used", "location": "FAL_KEY", "key_id": "fake-id", "notes": []},
+            {"source": "FAL_KEY_ID + FAL_KEY_SECRET", "state": "shadowed", "location": "FAL_KEY_ID", "key_id": null,
+             "notes": ["could not be used: half a key: FAL_KEY_SECRET is not set"]},
+            absent("FAL_KEY_FILE"),
+            absent("profile"),
+        ],
+        "problem": null,
+    });
+    assert_eq!(json, expected);
+    let problem = World::new()
+        .set("FAL_KEY", "fake-secret")
+        .resolve()
+        .to_json()["problem"]
+        .take();
+    let expected = serde_json::json!({
+        "kind": "malformed", "source": "FAL_KEY", "location": "FAL_KEY",
+        "message": "FAL_KEY: half a key: no `:` in it, a key is `<key id>:<key secret>`",
+        "remedy": "correct this source, or remove it so that the next one is used",
+    });
+    assert_eq!(problem, expected);
+    let nothing = World::new().resolve().to_json();
+    assert_eq!(nothing["used"], serde_json::Value::Null);
+    assert_eq!(nothing["problem"]["kind"], "not_found");
+}
+
+#[test]
+fn the_report_for_people() {
+    let world = World::new()
+        .set("FAL_KEY", "fake-a:fake-secret-a\n")
+        .set("FAL_KEY_FILE", "~/key.txt");
+    let world = world.file("key.txt", "fake-longer-id:fake-secret");
+    let expected = "\
+SOURCE                       STATE     KEY ID          LOCATION
+explicit key                 absent    -               -
+explicit profile             absent    -               -
+FAL_KEY                      used      fake-a          FAL_KEY
+    surrounding white space was dropped
+    FAL_KEY_FILE holds another key
+FAL_KEY_ID + FAL_KEY_SECRET  absent    -               -
+FAL_KEY_FILE                 shadowed  fake-longer-id  ~/key.txt:1
+    another key than the one in use
+profile                      absent    -               -
+using FAL_KEY";
+    assert_eq!(world.without_home(&world.resolve().to_string()), expected);
+    let nothing = World::new().resolve().to_string();
+    assert!(
+        nothing.contains("no fal key found\nset FAL_KEY=<key id>:<key secret>"),
+        "{nothing}"
+    );
+}
