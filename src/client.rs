@@ -87,6 +87,10 @@ pub enum HostRole {
 }
 
 impl HostRole {
+    /// Every role.
+    pub const ALL: &'static [HostRole] =
+        &[HostRole::Run, HostRole::Queue, HostRole::Rest, HostRole::Platform, HostRole::Cdn, HostRole::Emulator];
+
     fn variable(self) -> &'static str {
         match self {
             HostRole::Run => "FAL_RUN_HOST",
@@ -159,6 +163,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Logs nothing, as by default.
+    pub fn without_log(mut self) -> Self {
+        self.log = Log::default();
+        self
+    }
+
     /// Makes the client. Fails if an option or a variable that names a host is malformed.
     pub fn build(self) -> Result<Client> {
         let environment = &self.environment;
@@ -171,7 +181,8 @@ impl ClientBuilder {
                 Variable::Unset | Variable::Blank => None,
             })
         })?;
-        let user_agent = HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
+        let user_agent =
+            HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
         let inner = Inner {
             credentials: self.credentials,
             environment: self.environment,
@@ -192,6 +203,15 @@ impl Client {
     /// Where the credential comes from, resolved anew: every source in order. It reads variables and files and uses no network.
     pub fn explain(&self) -> Resolution {
         self.inner.resolve()
+    }
+
+    /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or [`Code::MalformedCredentials`].
+    pub fn resolve(&self) -> Result<Resolution> {
+        let resolution = Arc::new(self.inner.resolve());
+        match resolution.credential() {
+            Some(_) => Ok(Arc::unwrap_or_clone(resolution)),
+            None => Err(refusal::unresolved(&resolution)),
+        }
     }
 
     /// The addresses that this client uses.
@@ -230,7 +250,8 @@ impl Client {
             let work = inner.perform(&request, &call, &progress);
             match tokio::time::timeout_at(deadline, work).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(progress.cut_short(Code::Deadline, &format!("the {} ms for the call were over", timeout.as_millis()))),
+                Err(_) => Err(progress
+                    .cut_short(Code::Deadline, &format!("the {} ms for the call were over", timeout.as_millis()))),
             }
         })
     }
@@ -256,7 +277,8 @@ impl Inner {
         }
         let inner = self.clone();
         let resolving = tokio::task::spawn_blocking(move || inner.resolve());
-        let resolution = resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))?;
+        let resolution =
+            resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))?;
         let resolution = Arc::new(resolution);
         if resolution.credential().is_none() {
             return Err(refusal::unresolved(&resolution));
@@ -295,7 +317,8 @@ impl Inner {
             Body::Json(_) if request.is_safe() && matches!(request.target, Target::Endpoint(_)) => Bytes::new(),
             Body::Json(value) => {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-                let text = serde_json::to_vec(value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
+                let text =
+                    serde_json::to_vec(value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
                 text.into()
             }
         };

@@ -107,7 +107,9 @@ impl Dispatcher {
     fn check_process(&self) -> Result<()> {
         match self.shared.pid == std::process::id() {
             true => Ok(()),
-            false => Err(Error::new(Code::Forked, "the dispatcher belongs to the process that this one was forked from")),
+            false => {
+                Err(Error::new(Code::Forked, "the dispatcher belongs to the process that this one was forked from"))
+            }
         }
     }
 }

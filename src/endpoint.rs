@@ -252,8 +252,9 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
         (ip.is_loopback() && url.path() == "/" && url.username().is_empty()).then_some(SocketAddr::new(ip, port))
     });
     address.ok_or_else(|| {
-        Error::invalid(format!("{:?} is not a loopback address with a port", abbreviate(text)))
-            .with_remedy("Give the address that fal-emulator prints, such as 127.0.0.1:8080; only this machine is accepted.")
+        Error::invalid(format!("{:?} is not a loopback address with a port", abbreviate(text))).with_remedy(
+            "Give the address that fal-emulator prints, such as 127.0.0.1:8080; only this machine is accepted.",
+        )
     })
 }
 
@@ -281,8 +282,23 @@ mod tests {
     #[test]
     fn ids_that_would_change_the_address_are_refused() {
         for text in [
-            "", "/", "flux", "abc-1", "123-", "workflows/me", "a//b", "a/..", "a/./b", "a/b?x=1", "a/b#c", "a/b c",
-            "a/b%2f", "https://fal.run/a/b", "a\\b/c", "a/b\n", "a/ü",
+            "",
+            "/",
+            "flux",
+            "abc-1",
+            "123-",
+            "workflows/me",
+            "a//b",
+            "a/..",
+            "a/./b",
+            "a/b?x=1",
+            "a/b#c",
+            "a/b c",
+            "a/b%2f",
+            "https://fal.run/a/b",
+            "a\\b/c",
+            "a/b\n",
+            "a/ü",
         ] {
             assert!(text.parse::<EndpointId>().is_err(), "{text:?}");
         }
@@ -292,16 +308,30 @@ mod tests {
     fn only_exact_https_origins_see_the_key() {
         let hosts = Hosts { run: "gateway.example:8443".into(), ..Hosts::default() };
         let origin = |text: &str| hosts.origin(&Url::parse(text).unwrap());
-        for ours in ["https://queue.fal.run/x", "https://rest.fal.ai:443/", "https://api.fal.ai/v1/keys", "https://gateway.example:8443/a"] {
+        for ours in [
+            "https://queue.fal.run/x",
+            "https://rest.fal.ai:443/",
+            "https://api.fal.ai/v1/keys",
+            "https://gateway.example:8443/a",
+        ] {
             assert_eq!(origin(ours), Origin::Key, "{ours}");
         }
         for files in ["https://v3.fal.media/files/x", "https://v3b.fal.media/x", "https://fal.media/x"] {
             assert_eq!(origin(files), Origin::Files, "{files}");
         }
         for foreign in [
-            "http://queue.fal.run/x", "https://queue.fal.run:8443/", "https://fal.run/", "https://queue.fal.run.evil.example/",
-            "https://evil.example/queue.fal.run", "https://user@queue.fal.run/", "https://gateway.example/", "https://xfal.media/",
-            "http://v3.fal.media/", "https://queue.fal.run@evil.example/", "ws://fal.run/", "https://fal.run.:443/",
+            "http://queue.fal.run/x",
+            "https://queue.fal.run:8443/",
+            "https://fal.run/",
+            "https://queue.fal.run.evil.example/",
+            "https://evil.example/queue.fal.run",
+            "https://user@queue.fal.run/",
+            "https://gateway.example/",
+            "https://xfal.media/",
+            "http://v3.fal.media/",
+            "https://queue.fal.run@evil.example/",
+            "ws://fal.run/",
+            "https://fal.run.:443/",
         ] {
             assert_eq!(origin(foreign), Origin::Foreign, "{foreign}");
         }
@@ -324,7 +354,9 @@ mod tests {
 
     #[test]
     fn the_emulator_is_on_this_machine() {
-        for bad in ["10.0.0.1:80", "example.com:80", "127.0.0.1", "127.0.0.1:80/x", "user@127.0.0.1:80", "", "0.0.0.0:80"] {
+        for bad in
+            ["10.0.0.1:80", "example.com:80", "127.0.0.1", "127.0.0.1:80/x", "user@127.0.0.1:80", "", "0.0.0.0:80"]
+        {
             assert!(loopback(bad).is_err(), "{bad:?}");
         }
         for good in ["127.0.0.1:8080", "[::1]:8080", "127.9.9.9:1"] {

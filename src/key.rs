@@ -65,19 +65,13 @@ impl Key {
         if id.contains(':') {
             return Err(KeyProblem::ColonInId);
         }
-        if secret
-            .strip_prefix(id)
-            .is_some_and(|rest| rest.starts_with(':'))
-        {
+        if secret.strip_prefix(id).is_some_and(|rest| rest.starts_with(':')) {
             return Err(KeyProblem::RepeatedId);
         }
         if !is_uuid(id) && is_uuid(secret) {
             return Err(KeyProblem::Swapped);
         }
-        Ok(Self {
-            id: id.to_owned(),
-            secret: Zeroizing::new(secret.to_owned()),
-        })
+        Ok(Self { id: id.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
     }
 
     /// The public half, as it was given: printable ASCII without white space, at least one character.
@@ -135,6 +129,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The name that fal uses: `API` or `ADMIN`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "API",
+            Self::Admin => "ADMIN",
+        }
+    }
+
     /// Whether a key of this scope may do what needs `needed`.
     pub fn allows(self, needed: Self) -> bool {
         self >= needed
@@ -143,10 +145,7 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Api => "API",
-            Self::Admin => "ADMIN",
-        })
+        f.pad(self.as_str())
     }
 }
 
@@ -289,10 +288,7 @@ impl fmt::Display for KeyProblem {
         match self {
             Self::Empty => f.write_str("the key is empty"),
             Self::TooLong { length } => {
-                write!(
-                    f,
-                    "too long for a key: {length} bytes, at most {MAX_LENGTH}"
-                )
+                write!(f, "too long for a key: {length} bytes, at most {MAX_LENGTH}")
             }
             Self::Prefixed { prefix } => {
                 write!(f, "starts with `{prefix}`: give the key alone")
@@ -301,18 +297,12 @@ impl fmt::Display for KeyProblem {
             Self::Character { found, position } => {
                 write!(f, "{found} at character {position}")
             }
-            Self::NoColon => {
-                f.write_str("half a key: no `:` in it, a key is `<key id>:<key secret>`")
-            }
+            Self::NoColon => f.write_str("half a key: no `:` in it, a key is `<key id>:<key secret>`"),
             Self::EmptyId => f.write_str("half a key: nothing before the `:`"),
             Self::EmptySecret => f.write_str("half a key: nothing after the `:`"),
             Self::ColonInId => f.write_str("a `:` in the key id: is it a whole key?"),
-            Self::RepeatedId => {
-                f.write_str("the key secret starts with the key id: is it a whole key?")
-            }
-            Self::Swapped => {
-                f.write_str("the halves are swapped: a key is `<key id>:<key secret>`")
-            }
+            Self::RepeatedId => f.write_str("the key secret starts with the key id: is it a whole key?"),
+            Self::Swapped => f.write_str("the halves are swapped: a key is `<key id>:<key secret>`"),
         }
     }
 }
@@ -326,9 +316,7 @@ fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
         return Err(KeyProblem::Empty);
     }
     if clean.len() > MAX_LENGTH {
-        return Err(KeyProblem::TooLong {
-            length: clean.len(),
-        });
+        return Err(KeyProblem::TooLong { length: clean.len() });
     }
     if let Some(prefix) = pasted_prefix(clean) {
         return Err(KeyProblem::Prefixed { prefix });
@@ -343,9 +331,7 @@ fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
 fn trim(text: &str) -> (&str, Vec<Note>) {
     let mut notes = Vec::new();
     let outer = text.trim();
-    let unquoted = ['"', '\'']
-        .into_iter()
-        .find_map(|q| outer.strip_prefix(q)?.strip_suffix(q));
+    let unquoted = ['"', '\''].into_iter().find_map(|q| outer.strip_prefix(q)?.strip_suffix(q));
     let inner = unquoted.map_or(outer, str::trim);
     if outer.len() < text.len() || unquoted.is_some_and(|unquoted| inner.len() < unquoted.len()) {
         notes.push(Note::WhiteSpace);
@@ -370,10 +356,7 @@ fn pasted_prefix(text: &str) -> Option<&'static str> {
         "FAL_KEY_SECRET=",
         "FAL_KEY:",
     ];
-    PREFIXES.into_iter().find(|prefix| {
-        text.get(..prefix.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    })
+    PREFIXES.into_iter().find(|prefix| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
 }
 
 fn check_characters(text: &str) -> Result<(), KeyProblem> {
@@ -435,23 +418,17 @@ fn is_placeholder(text: &str) -> bool {
         || text.contains("...")
         || text.contains('…')
         || is_word(&word)
-        || word
-            .split_once(':')
-            .is_some_and(|(id, secret)| is_word(id) && is_word(secret))
+        || word.split_once(':').is_some_and(|(id, secret)| is_word(id) && is_word(secret))
 }
 
 /// In small letters, joined by `-`, and without the brackets and marks of a template.
 fn plain_words(text: &str) -> Zeroizing<String> {
     // Written into a buffer of the final size: growing would leave copies of a secret behind.
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    plain.extend(
-        text.chars()
-            .filter(|c| !"<>[]{}()$%".contains(*c))
-            .map(|c| match c {
-                '_' | ' ' => '-',
-                _ => c.to_ascii_lowercase(),
-            }),
-    );
+    plain.extend(text.chars().filter(|c| !"<>[]{}()$%".contains(*c)).map(|c| match c {
+        '_' | ' ' => '-',
+        _ => c.to_ascii_lowercase(),
+    }));
     plain
 }
 

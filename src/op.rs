@@ -75,12 +75,18 @@ impl Op {
         Ok(Op { shared })
     }
 
-    /// Whether the operation has ended. Never blocks, takes no lock and allocates nothing, except for the error of a fork.
+    /// Whether the operation has ended, or `None` in a child process, where it never will.
+    ///
+    /// Never blocks, takes no lock and allocates nothing.
+    pub fn ended(&self) -> Option<bool> {
+        (self.shared.pid == std::process::id()).then(|| self.shared.state.load(Ordering::Acquire) != PENDING)
+    }
+
+    /// Whether the operation has ended. Never blocks.
     ///
     /// Fails with [`Code::Forked`] in a child process.
     pub fn poll(&self) -> Result<bool> {
-        self.check_process()?;
-        Ok(self.shared.state.load(Ordering::Acquire) != PENDING)
+        self.ended().ok_or_else(forked)
     }
 
     /// Waits until the operation has ended, at most `timeout` (`None`: for ever), and returns whether it has.
@@ -106,6 +112,16 @@ impl Op {
             };
         }
         Ok(true)
+    }
+
+    /// Starts an operation, waits for its end and takes its outcome: the synchronous form of every call.
+    ///
+    /// Where waiting is refused nothing is started.
+    pub fn finish(start: impl FnOnce() -> Result<Op>) -> Result<Response> {
+        runtime::may_wait()?;
+        let op = start()?;
+        op.wait(None)?;
+        op.take().unwrap_or_else(|| Err(Error::new(Code::Panic, "an operation ended without an outcome")))
     }
 
     /// Asks the operation to end with [`Code::Cancelled`]. Any thread, any number of times; does nothing once it has ended.
@@ -153,11 +169,12 @@ impl Op {
     }
 
     fn check_process(&self) -> Result<()> {
-        match self.shared.pid == std::process::id() {
-            true => Ok(()),
-            false => Err(Error::new(Code::Forked, "the operation belongs to the process that this one was forked from")),
-        }
+        self.poll().map(|_| ())
     }
+}
+
+fn forked() -> Error {
+    Error::new(Code::Forked, "the operation belongs to the process that this one was forked from")
 }
 
 impl std::fmt::Debug for Op {

@@ -33,14 +33,18 @@ pub(crate) fn explain(
 
 /// The error of a resolution without a credential.
 pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
-    let Some(problem) = resolution.problem() else {
+    let (Some(problem), Some(code)) = (resolution.problem(), problem_code(resolution)) else {
         return Error::new(Code::NoCredentials, "no credential").with_resolution(resolution.clone());
     };
-    let code = match problem {
+    Error::new(code, problem.to_string()).with_remedy(problem.remedy()).with_resolution(resolution.clone())
+}
+
+/// The code of a resolution's problem, if it has one.
+pub(crate) fn problem_code(resolution: &Resolution) -> Option<Code> {
+    resolution.problem().map(|problem| match problem {
         Problem::Malformed { .. } => Code::MalformedCredentials,
         _ => Code::NoCredentials,
-    };
-    Error::new(code, problem.to_string()).with_remedy(problem.remedy()).with_resolution(resolution.clone())
+    })
 }
 
 /// "key fake-id from FAL_KEY".

@@ -108,7 +108,8 @@ impl Request {
             Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
             None => vec![name.to_owned()],
         };
-        *slot(root, &path).ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? = value;
+        *slot(root, &path).ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? =
+            value;
         Ok(())
     }
 
@@ -142,7 +143,8 @@ fn parse_method(method: &str) -> Result<Method> {
 }
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(value).map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
+    HeaderValue::from_str(value)
+        .map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
 }
 
 fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {

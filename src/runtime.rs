@@ -48,15 +48,10 @@ impl Config {
         Ok(self)
     }
 
-    /// Called on each runtime thread when it starts (to name it, pin it or register it with an engine).
-    pub fn on_thread_start(mut self, hook: ThreadHook) -> Self {
-        self.on_thread_start = Some(hook);
-        self
-    }
-
-    /// Called on each runtime thread before it ends.
-    pub fn on_thread_stop(mut self, hook: ThreadHook) -> Self {
-        self.on_thread_stop = Some(hook);
+    /// Functions called on each runtime thread when it starts (to name it, pin it or register it with an engine) and before it ends.
+    pub fn thread_hooks(mut self, on_start: Option<ThreadHook>, on_stop: Option<ThreadHook>) -> Self {
+        self.on_thread_start = on_start;
+        self.on_thread_stop = on_stop;
         self
     }
 
@@ -96,6 +91,8 @@ pub(crate) struct Instance {
 
 thread_local! {
     static BUSY: Cell<Busy> = const { Cell::new(Busy::No) };
+    #[cfg(feature = "capi")]
+    static GUEST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Why this thread must not wait for an operation.
@@ -118,9 +115,19 @@ pub(crate) fn in_callback<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// Whether this thread is one of the runtime's.
-pub(crate) fn is_runtime_thread() -> bool {
-    BUSY.get() == Busy::RuntimeThread
+/// Runs a call that came in through the C ABI.
+#[cfg(feature = "capi")]
+pub(crate) fn in_guest<T>(call: impl FnOnce() -> T) -> T {
+    GUEST.set(GUEST.get() + 1);
+    let outcome = call();
+    GUEST.set(GUEST.get() - 1);
+    outcome
+}
+
+/// Whether this thread is running libfal's code on behalf of a host that is not a Rust program.
+#[cfg(feature = "capi")]
+pub(crate) fn is_guest() -> bool {
+    GUEST.get() > 0 || BUSY.get() == Busy::RuntimeThread
 }
 
 /// Fails where waiting would stop the thread that has to make the progress.

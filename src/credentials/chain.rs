@@ -3,8 +3,8 @@
 use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
-    Credential, Environment, Options, Problem, Resolution, SourceReport, State, explicit_key,
-    explicit_profile, key_file, key_pair, key_variable, profile,
+    Credential, Environment, Options, Problem, Resolution, SourceReport, State, explicit_key, explicit_profile,
+    key_file, key_pair, key_variable, profile,
 };
 use crate::key::Key;
 
@@ -32,11 +32,7 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
         let skipped = keys_skipped && !source.from_caller;
         (source, (!skipped).then(|| (source.read)(&context)))
     });
-    let nothing = if keys_skipped {
-        Problem::KeysSkipped
-    } else {
-        Problem::NotFound
-    };
+    let nothing = if keys_skipped { Problem::KeysSkipped } else { Problem::NotFound };
     decide(findings.collect(), nothing)
 }
 
@@ -50,9 +46,7 @@ type Findings = Vec<(&'static Source, Option<Finding>)>;
 
 fn decide(findings: Findings, nothing: Problem) -> Resolution {
     let holds = |finding: &Finding| !matches!(finding.outcome, Outcome::Absent);
-    let decider = findings
-        .iter()
-        .position(|(_, finding)| finding.as_ref().is_some_and(holds));
+    let decider = findings.iter().position(|(_, finding)| finding.as_ref().is_some_and(holds));
     let mut reports = Vec::with_capacity(findings.len());
     let mut keys = Vec::new();
     let mut outcome = Err(nothing);
@@ -78,16 +72,8 @@ fn decide(findings: Findings, nothing: Problem) -> Resolution {
 }
 
 /// The report of one source, and what it holds.
-fn judge(
-    source: &Source,
-    finding: Finding,
-    decides: bool,
-) -> (SourceReport, Result<Option<Credential>, Problem>) {
-    let Finding {
-        outcome,
-        location,
-        mut notes,
-    } = finding;
+fn judge(source: &Source, finding: Finding, decides: bool) -> (SourceReport, Result<Option<Credential>, Problem>) {
+    let Finding { outcome, location, mut notes } = finding;
     let mut key_id = None;
     let (state, found) = match outcome {
         Outcome::Absent => (State::Absent, Ok(None)),
@@ -95,42 +81,19 @@ fn judge(
             if let Credential::Key(key) = &credential {
                 key_id = Some(key.printable_id());
             }
-            (
-                if decides {
-                    State::Used
-                } else {
-                    State::Shadowed
-                },
-                Ok(Some(credential)),
-            )
+            (if decides { State::Used } else { State::Shadowed }, Ok(Some(credential)))
         }
         Outcome::Malformed(reason) if decides => {
             notes.insert(0, reason.clone());
             let location = location.clone();
-            (
-                State::Malformed,
-                Err(Problem::Malformed {
-                    source: source.name,
-                    location,
-                    reason,
-                }),
-            )
+            (State::Malformed, Err(Problem::Malformed { source: source.name, location, reason }))
         }
         Outcome::Malformed(reason) => {
             notes.insert(0, format!("could not be used: {reason}"));
             (State::Shadowed, Ok(None))
         }
     };
-    (
-        SourceReport {
-            source: source.name,
-            state,
-            location,
-            key_id,
-            notes,
-        },
-        found,
-    )
+    (SourceReport { source: source.name, state, location, key_id, notes }, found)
 }
 
 /// Points out which of the other sources hold the key in use, and which another one.
@@ -139,10 +102,7 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
         let (here, there) = if other == key {
             ("the same key as the one in use", None)
         } else if other.id() == key.id() {
-            (
-                "the key id in use, with another secret",
-                Some("another secret for this key id"),
-            )
+            ("the key id in use, with another secret", Some("another secret for this key id"))
         } else {
             ("another key than the one in use", Some("another key"))
         };
@@ -158,38 +118,20 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
 fn anonymous(context: &Context<'_>) -> Resolution {
     const NAME: &str = "anonymous";
     let passed = [
-        (
-            context.options.key_text().is_some(),
-            explicit_key::SOURCE.name,
-        ),
-        (
-            context.options.profile_name().is_some(),
-            explicit_profile::SOURCE.name,
-        ),
+        (context.options.key_text().is_some(), explicit_key::SOURCE.name),
+        (context.options.profile_name().is_some(), explicit_profile::SOURCE.name),
     ];
     let contradiction = passed.into_iter().find(|(is_passed, _)| *is_passed);
     let (state, notes, outcome) = match contradiction {
         None => (State::Used, Vec::new(), Ok(Credential::Anonymous)),
         Some((_, name)) => {
             let reason = format!("no credential was asked for, and yet an {name} was passed");
-            let problem = Problem::Malformed {
-                source: NAME,
-                location: None,
-                reason: reason.clone(),
-            };
+            let problem = Problem::Malformed { source: NAME, location: None, reason: reason.clone() };
             (State::Malformed, vec![reason], Err(problem))
         }
     };
-    let head = SourceReport {
-        source: NAME,
-        state,
-        location: None,
-        key_id: None,
-        notes,
-    };
-    let rest = SOURCES
-        .iter()
-        .map(|source| skipped(source, "the caller asked for no credential"));
+    let head = SourceReport { source: NAME, state, location: None, key_id: None, notes };
+    let rest = SOURCES.iter().map(|source| skipped(source, "the caller asked for no credential"));
     Resolution::new(std::iter::once(head).chain(rest).collect(), outcome)
 }
 

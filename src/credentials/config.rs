@@ -72,30 +72,18 @@ impl Config {
         let mut notes = located.notes;
         // Only the default file may be missing without a remark.
         if let (Content::Missing, Some(name)) = (&content, located.named_by) {
-            notes.push(format!(
-                "{name} names no file: {}",
-                file::shown(&located.path)
-            ));
+            notes.push(format!("{name} names no file: {}", file::shown(&located.path)));
         }
         Self { content, notes }
     }
 
     fn missing(notes: Vec<String>) -> Self {
-        Self {
-            content: Content::Missing,
-            notes,
-        }
+        Self { content: Content::Missing, notes }
     }
 
     fn bad(location: &str, reason: String) -> Self {
-        let content = Content::Bad {
-            location: location.to_owned(),
-            reason,
-        };
-        Self {
-            content,
-            notes: Vec::new(),
-        }
+        let content = Content::Bad { location: location.to_owned(), reason };
+        Self { content, notes: Vec::new() }
     }
 }
 
@@ -116,20 +104,12 @@ struct Located {
 fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
     if let Some(path) = options.config_file() {
         let named_by = Some("the option `config_path`");
-        return Ok(Located {
-            path: path.to_owned(),
-            named_by,
-            notes: Vec::new(),
-        });
+        return Ok(Located { path: path.to_owned(), named_by, notes: Vec::new() });
     }
     match environment.variable(PATH_VARIABLE) {
         Variable::NotUnicode => Err(Config::bad(PATH_VARIABLE, not_unicode(PATH_VARIABLE))),
         Variable::Set(text) => NamedFile::from_variable(environment, PATH_VARIABLE, &text)
-            .map(|NamedFile { path, notes }| Located {
-                path,
-                named_by: Some(PATH_VARIABLE),
-                notes,
-            })
+            .map(|NamedFile { path, notes }| Located { path, named_by: Some(PATH_VARIABLE), notes })
             .map_err(|reason| Config::bad(PATH_VARIABLE, reason)),
         Variable::Blank => locate_default(environment, vec![blank(PATH_VARIABLE)]),
         Variable::Unset => locate_default(environment, Vec::new()),
@@ -140,11 +120,7 @@ fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<L
     match environment.home() {
         Some(home) => {
             let path = home.join(".fal").join("config.toml");
-            Ok(Located {
-                path,
-                named_by: None,
-                notes,
-            })
+            Ok(Located { path, named_by: None, notes })
         }
         None => {
             notes.push("the home directory is unknown".to_owned());
@@ -158,10 +134,7 @@ fn read(path: &Path) -> Content {
     match file::read(path) {
         Ok(file) => parse(&file, shown),
         Err(FileProblem::Missing) => Content::Missing,
-        Err(problem) => Content::Bad {
-            location: shown,
-            reason: problem.to_string(),
-        },
+        Err(problem) => Content::Bad { location: shown, reason: problem.to_string() },
     }
 }
 
@@ -173,12 +146,7 @@ fn parse(file: &SecretFile, path: String) -> Content {
             return syntax_error(&file.text, start, &path);
         }
     };
-    let mut config = ConfigFile {
-        path,
-        profiles: Vec::new(),
-        active: None,
-        exposed: file.exposed.clone(),
-    };
+    let mut config = ConfigFile { path, profiles: Vec::new(), active: None, exposed: file.exposed.clone() };
     for (name, value) in table {
         // A top-level scalar is a global setting of the CLI.
         let DeValue::Table(entries) = value.into_inner() else {
@@ -198,18 +166,10 @@ fn parse(file: &SecretFile, path: String) -> Content {
 fn syntax_error(text: &str, offset: usize, path: &str) -> Content {
     let before = text.get(..offset).unwrap_or(text);
     let line = line_of(text, offset);
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     Content::Bad {
         location: format!("{path}:{line}:{column}"),
-        reason: format!(
-            "not valid TOML at line {line}, column {column} (a value is quoted and set once: key = \"…\")"
-        ),
+        reason: format!("not valid TOML at line {line}, column {column} (a value is quoted and set once: key = \"…\")"),
     }
 }
 
@@ -229,11 +189,7 @@ fn profile(text: &str, name: Spanned<Cow<'_, str>>, mut entries: DeTable<'_>) ->
             _ => None,
         },
     });
-    Profile {
-        name: name.into_inner().into_owned(),
-        line,
-        key,
-    }
+    Profile { name: name.into_inner().into_owned(), line, key }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

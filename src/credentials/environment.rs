@@ -43,15 +43,8 @@ pub(crate) enum Variable {
 impl Environment {
     /// The environment of this process.
     pub fn process() -> Self {
-        let platform = if cfg!(windows) {
-            Platform::Windows
-        } else {
-            Platform::Unix
-        };
-        Self {
-            variables: Variables::Process,
-            platform,
-        }
+        let platform = if cfg!(windows) { Platform::Windows } else { Platform::Unix };
+        Self { variables: Variables::Process, platform }
     }
 
     /// An environment of nothing but these variables, and of this process's platform.
@@ -60,13 +53,8 @@ impl Environment {
         N: Into<String>,
         V: Into<OsString>,
     {
-        let given = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Self {
-            variables: Variables::Given(given.collect()),
-            ..Self::process()
-        }
+        let given = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { variables: Variables::Given(given.collect()), ..Self::process() }
     }
 
     /// The same variables, read by the conventions of `platform`.
@@ -94,10 +82,7 @@ impl Environment {
             Platform::Unix => "HOME",
             Platform::Windows => "USERPROFILE",
         };
-        let named = self
-            .raw(name)
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from);
+        let named = self.raw(name).filter(|home| !home.is_empty()).map(PathBuf::from);
         match self.variables {
             // Without the variable, the system's user database knows it.
             Variables::Process => named.or_else(std::env::home_dir),

@@ -3,11 +3,7 @@
 use super::profile;
 use super::source::{Context, Finding, Source};
 
-pub(super) const SOURCE: Source = Source {
-    name: "explicit profile",
-    from_caller: true,
-    read,
-};
+pub(super) const SOURCE: Source = Source { name: "explicit profile", from_caller: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.profile_name() {

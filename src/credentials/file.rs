@@ -65,10 +65,7 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
     let bytes = read_all(&mut file, &metadata)?;
-    Ok(SecretFile {
-        text: decode(&bytes)?,
-        exposed: exposed(path, &metadata),
-    })
+    Ok(SecretFile { text: decode(&bytes)?, exposed: exposed(path, &metadata) })
 }
 
 fn missing_or(path: &Path, error: io::Error) -> FileProblem {
@@ -111,10 +108,7 @@ fn special_kind(_: &Metadata) -> &'static str {
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // A FIFO put in the place of the file meanwhile must not block the open.
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 #[cfg(not(unix))]
@@ -129,10 +123,7 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     }
     // One buffer, large enough for a file that grows meanwhile: a vector that grew would leave
     // copies of the secret behind.
-    let size = usize::try_from(metadata.len())
-        .unwrap_or(MAX_SIZE)
-        .max(SPARE)
-        + SPARE;
+    let size = usize::try_from(metadata.len()).unwrap_or(MAX_SIZE).max(SPARE) + SPARE;
     let mut bytes = Zeroizing::new(vec![0; size.min(MAX_SIZE + 1)]);
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -156,12 +147,8 @@ fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, FileProblem> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(FileProblem::Utf16);
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| FileProblem::NotUtf8 {
-        valid_bytes: error.valid_up_to(),
-    })?;
-    Ok(Zeroizing::new(
-        text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
-    ))
+    let text = std::str::from_utf8(bytes).map_err(|error| FileProblem::NotUtf8 { valid_bytes: error.valid_up_to() })?;
+    Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
 }
 
 #[cfg(unix)]
@@ -173,10 +160,7 @@ fn exposed(path: &Path, metadata: &Metadata) -> Option<String> {
         _ if mode & 0o022 != 0 => "writable",
         _ => return None,
     };
-    Some(format!(
-        "{access} by others (mode {mode:04o}): chmod 600 {}",
-        shown(path)
-    ))
+    Some(format!("{access} by others (mode {mode:04o}): chmod 600 {}", shown(path)))
 }
 
 #[cfg(not(unix))]
@@ -191,9 +175,7 @@ pub(super) fn shown(path: &Path) -> String {
     let rooted = path.is_absolute() || text.starts_with(['~', '.']);
     let has_separator = text.contains(std::path::is_separator);
     if rooted || (has_separator && !text.contains(':')) || path.exists() {
-        text.chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect()
+        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
     } else {
         "(path not shown: it may be a key)".to_owned()
     }

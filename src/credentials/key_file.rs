@@ -6,43 +6,30 @@ use crate::key::Key;
 
 const NAME: &str = "FAL_KEY_FILE";
 
-pub(super) const SOURCE: Source = Source {
-    name: NAME,
-    from_caller: false,
-    read,
-};
+pub(super) const SOURCE: Source = Source { name: NAME, from_caller: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let text = match variable(context.environment, NAME) {
         Ok(text) => text,
         Err(finding) => return finding,
     };
-    let NamedFile { path, notes } = match NamedFile::from_variable(context.environment, NAME, &text)
-    {
+    let NamedFile { path, notes } = match NamedFile::from_variable(context.environment, NAME, &text) {
         Ok(named) => named,
         Err(reason) => return Finding::malformed(reason).at(NAME),
     };
     let shown = file::shown(&path);
     match file::read(&path) {
         Ok(file) => key_in(&file, &shown).notes(notes),
-        Err(problem) => Finding::malformed(problem.to_string())
-            .at(shown)
-            .notes(notes),
+        Err(problem) => Finding::malformed(problem.to_string()).at(shown).notes(notes),
     }
 }
 
 fn key_in(file: &SecretFile, path: &str) -> Finding {
-    let mut lines = file
-        .text
-        .lines()
-        .map(str::trim)
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let mut lines =
+        file.text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let finding = match (lines.next(), lines.next()) {
         (None, _) => Finding::malformed("the file holds no key").at(path),
-        (Some(_), Some((second, _))) => {
-            Finding::malformed("more than one line").at(at_line(path, second))
-        }
+        (Some(_), Some((second, _))) => Finding::malformed("more than one line").at(at_line(path, second)),
         (Some((first, line)), None) => {
             Finding::key(Key::parse(assigned(line).unwrap_or(line))).at(at_line(path, first))
         }
@@ -53,10 +40,7 @@ fn key_in(file: &SecretFile, path: &str) -> Finding {
 /// The right side of `FAL_KEY=…` or `export FAL_KEY=…`.
 fn assigned(line: &str) -> Option<&str> {
     let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
-    assignment
-        .strip_prefix("FAL_KEY")?
-        .trim_start()
-        .strip_prefix('=')
+    assignment.strip_prefix("FAL_KEY")?.trim_start().strip_prefix('=')
 }
 
 fn at_line(path: &str, index: usize) -> String {

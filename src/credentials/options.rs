@@ -69,15 +69,9 @@ impl fmt::Debug for Options {
         // A key pasted into the wrong field must not show either.
         f.debug_struct("Options")
             .field("key", &self.key.as_ref().map(|_| "****"))
-            .field(
-                "profile",
-                &self.profile.as_deref().map(super::source::printable_name),
-            )
+            .field("profile", &self.profile.as_deref().map(super::source::printable_name))
             .field("anonymous", &self.anonymous)
-            .field(
-                "config_path",
-                &self.config_path.as_deref().map(super::file::shown),
-            )
+            .field("config_path", &self.config_path.as_deref().map(super::file::shown))
             .finish()
     }
 }

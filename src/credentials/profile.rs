@@ -14,11 +14,7 @@ const NAME_VARIABLE: &str = "FAL_PROFILE";
 /// How many names an error lists.
 const LISTED: usize = 8;
 
-pub(super) const SOURCE: Source = Source {
-    name: "profile",
-    from_caller: false,
-    read,
-};
+pub(super) const SOURCE: Source = Source { name: "profile", from_caller: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let config = context.config();
@@ -50,13 +46,9 @@ fn named(config: &Config, name: &str, keyless: Keyless) -> Finding {
     let finding = match &config.content {
         Content::File(file) => match file.profile(name) {
             Some(profile) => key_of(file, profile, keyless),
-            None => {
-                Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path)
-            }
+            None => Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path),
         },
-        Content::Missing => {
-            Finding::malformed(format!("{}; there is no configuration file", no_such(name)))
-        }
+        Content::Missing => Finding::malformed(format!("{}; there is no configuration file", no_such(name))),
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
     finding.notes(&config.notes)
@@ -69,14 +61,11 @@ fn active(config: &Config) -> Finding {
             Some(name) if name.is_empty() => Finding::absent().at(&file.path),
             Some(name) => match file.profile(name) {
                 Some(profile) => key_of(file, profile, absent),
-                None => Finding::absent().at(&file.path).notes([format!(
-                    "[__internal__] chooses a profile that does not exist: {}",
-                    no_such(name)
-                )]),
+                None => Finding::absent()
+                    .at(&file.path)
+                    .notes([format!("[__internal__] chooses a profile that does not exist: {}", no_such(name))]),
             },
-            None => Finding::absent()
-                .at(&file.path)
-                .notes(["no profile is chosen"]),
+            None => Finding::absent().at(&file.path).notes(["no profile is chosen"]),
         },
         Content::Missing => Finding::absent(),
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
@@ -104,12 +93,7 @@ fn no_such(name: &str) -> String {
 }
 
 fn names(file: &ConfigFile) -> String {
-    let names: Vec<_> = file
-        .profiles
-        .iter()
-        .take(LISTED)
-        .map(|profile| printable_name(&profile.name))
-        .collect();
+    let names: Vec<_> = file.profiles.iter().take(LISTED).map(|profile| printable_name(&profile.name)).collect();
     match file.profiles.len().saturating_sub(LISTED) {
         _ if names.is_empty() => "the file has none".to_owned(),
         0 => format!("the file has: {}", names.join(", ")),

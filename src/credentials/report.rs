@@ -101,21 +101,15 @@ impl Problem {
     /// What the user should do.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotFound => {
-                "set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys"
-            }
+            Self::NotFound => "set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys",
             Self::KeysSkipped => "unset FAL_FORCE_AUTH_BY_USER, or pass a key",
-            Self::Malformed { .. } => {
-                "correct this source, or remove it so that the next one is used"
-            }
+            Self::Malformed { .. } => "correct this source, or remove it so that the next one is used",
         }
     }
 
     fn to_json(&self) -> Value {
         let (source, location) = match self {
-            Self::Malformed {
-                source, location, ..
-            } => (Some(*source), location.as_deref()),
+            Self::Malformed { source, location, .. } => (Some(*source), location.as_deref()),
             _ => (None, None),
         };
         json!({
@@ -132,14 +126,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("no fal key found"),
-            Self::KeysSkipped => {
-                f.write_str("no credential: FAL_FORCE_AUTH_BY_USER=1 skips every key")
-            }
-            Self::Malformed {
-                source,
-                location: Some(location),
-                reason,
-            } if location != source => {
+            Self::KeysSkipped => f.write_str("no credential: FAL_FORCE_AUTH_BY_USER=1 skips every key"),
+            Self::Malformed { source, location: Some(location), reason } if location != source => {
                 write!(f, "{source} ({location}): {reason}")
             }
             Self::Malformed { source, reason, .. } => write!(f, "{source}: {reason}"),
@@ -168,9 +156,7 @@ impl Resolution {
 
     /// The source of the credential.
     pub fn used(&self) -> Option<&SourceReport> {
-        self.sources
-            .iter()
-            .find(|report| report.state == State::Used)
+        self.sources.iter().find(|report| report.state == State::Used)
     }
 
     /// The credential, unless there is a [`problem`](Self::problem).
@@ -226,11 +212,8 @@ impl Resolution {
 /// A table: one line a source, its remarks below it, and the outcome at the end.
 impl fmt::Display for Resolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self
-            .sources
-            .iter()
-            .map(row)
-            .fold(HEADER.map(str::len), |widths, row| {
+        let widths =
+            self.sources.iter().map(row).fold(HEADER.map(str::len), |widths, row| {
                 std::array::from_fn(|i| widths[i].max(row[i].chars().count()))
             });
         write_row(f, HEADER, widths)?;

@@ -26,17 +26,12 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(options: &'a Options, environment: &'a Environment) -> Self {
-        Self {
-            options,
-            environment,
-            config: OnceCell::new(),
-        }
+        Self { options, environment, config: OnceCell::new() }
     }
 
     /// The configuration file, read at the first call.
     pub(super) fn config(&self) -> &Config {
-        self.config
-            .get_or_init(|| Config::load(self.options, self.environment))
+        self.config.get_or_init(|| Config::load(self.options, self.environment))
     }
 }
 
@@ -56,11 +51,7 @@ pub(super) enum Outcome {
 
 impl Finding {
     fn new(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            location: None,
-            notes: Vec::new(),
-        }
+        Self { outcome, location: None, notes: Vec::new() }
     }
 
     pub(super) fn absent() -> Self {
@@ -73,8 +64,9 @@ impl Finding {
 
     pub(super) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
         match parsed {
-            Ok((key, notes)) => Self::new(Outcome::Found(Credential::Key(key)))
-                .notes(notes.iter().map(Note::to_string)),
+            Ok((key, notes)) => {
+                Self::new(Outcome::Found(Credential::Key(key))).notes(notes.iter().map(Note::to_string))
+            }
             Err(problem) => Self::malformed(problem.to_string()),
         }
     }
@@ -91,10 +83,7 @@ impl Finding {
 }
 
 /// The text of a variable, unless what it holds already answers for the source.
-pub(super) fn variable(
-    environment: &Environment,
-    name: &'static str,
-) -> Result<zeroize::Zeroizing<String>, Finding> {
+pub(super) fn variable(environment: &Environment, name: &'static str) -> Result<zeroize::Zeroizing<String>, Finding> {
     match environment.variable(name) {
         Variable::Unset => Err(Finding::absent()),
         Variable::Blank => Err(Finding::absent().at(name).notes([blank(name)])),
@@ -119,17 +108,11 @@ pub(super) struct NamedFile {
 
 impl NamedFile {
     /// Expands a leading `~`. The error is the reason why that failed.
-    pub(super) fn from_variable(
-        environment: &Environment,
-        name: &'static str,
-        text: &str,
-    ) -> Result<Self, String> {
+    pub(super) fn from_variable(environment: &Environment, name: &'static str, text: &str) -> Result<Self, String> {
         let (text, notes) = trimmed(name, text);
         match environment.expand(text) {
             Some(path) => Ok(Self { path, notes }),
-            None => Err(format!(
-                "{name} starts with `~`, and the home directory is unknown"
-            )),
+            None => Err(format!("{name} starts with `~`, and the home directory is unknown")),
         }
     }
 }
@@ -145,9 +128,7 @@ pub(super) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
 /// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
 pub(super) fn printable_name(name: &str) -> &str {
     const LONGEST: usize = 64;
-    let printable = name
-        .chars()
-        .all(|c| c.is_alphanumeric() || " -_.@/+".contains(c));
+    let printable = name.chars().all(|c| c.is_alphanumeric() || " -_.@/+".contains(c));
     if name.is_empty() {
         "(empty name)"
     } else if printable && name.chars().count() <= LONGEST {

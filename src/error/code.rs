@@ -28,6 +28,12 @@ macro_rules! codes {
                 match self { $(Code::$variant => $summary),+ }
             }
 
+            #[cfg(feature = "capi")]
+            pub(crate) fn summary_c(self) -> &'static std::ffi::CStr {
+                // Every literal gets its NUL here, so the fallback is never reached.
+                match self { $(Code::$variant => std::ffi::CStr::from_bytes_with_nul(concat!($summary, "\0").as_bytes()).unwrap_or(c"")),+ }
+            }
+
             /// What to do about it where nothing more particular is known.
             pub fn remedy(self) -> &'static str {
                 match self { $(Code::$variant => $remedy),+ }

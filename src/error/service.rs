@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn only_what_was_not_taken_may_be_sent_again() {
-        let cases: [(u16, &[(&str, &str)], &str, bool, bool); 10] = [
+        type Case<'a> = (u16, &'a [(&'static str, &'a str)], &'a str, bool, bool);
+        let cases: [Case<'_>; 10] = [
             (429, &[ID], "{}", true, false),
             (429, &[ID, ("x-fal-retryable", "false")], "{}", false, false),
             (503, &[ID], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, true, false),
@@ -248,15 +249,35 @@ mod tests {
     #[test]
     fn every_shape_of_body_gives_its_text() {
         for (status, body, code, text) in [
-            (422, r#"{"detail":[{"loc":["body","seed"],"msg":"bad","type":"int_parsing"}]}"#, Code::InvalidInput, "body.seed: bad (int_parsing)"),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","seed"],"msg":"bad","type":"int_parsing"}]}"#,
+                Code::InvalidInput,
+                "body.seed: bad (int_parsing)",
+            ),
             (400, r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#, Code::ServiceFailed, "down"),
             (500, r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#, Code::ServiceFailed, "down"),
-            (403, r#"{"error":{"type":"authorization_error","message":"Access denied"}}"#, Code::Forbidden, "Access denied"),
-            (403, r#"{"detail":"User is locked. Reason: Exhausted balance."}"#, Code::AccountLocked, "Exhausted balance"),
+            (
+                403,
+                r#"{"error":{"type":"authorization_error","message":"Access denied"}}"#,
+                Code::Forbidden,
+                "Access denied",
+            ),
+            (
+                403,
+                r#"{"detail":"User is locked. Reason: Exhausted balance."}"#,
+                Code::AccountLocked,
+                "Exhausted balance",
+            ),
             (404, r#"{"status":"NOT_FOUND"}"#, Code::NotFound, "NOT_FOUND"),
             (404, r#"{"error":"no such key"}"#, Code::NotFound, "no such key"),
             (401, "Unauthorized", Code::Unauthenticated, "Unauthorized"),
-            (502, "<html><title>Bad Gateway</title>", Code::ServiceUnavailable, "HTML page instead of JSON (Bad Gateway)"),
+            (
+                502,
+                "<html><title>Bad Gateway</title>",
+                Code::ServiceUnavailable,
+                "HTML page instead of JSON (Bad Gateway)",
+            ),
             (500, "", Code::ServiceFailed, "gives no reason"),
             (307, "", Code::Redirect, "307"),
         ] {

@@ -1,1 +1,20 @@
-//! The C ABI.
+//! The C ABI: one file per section of `fal.h`. It translates; what it does is done by the core.
+//!
+//! `include/fal/fal.h` is generated from these files by `tests/rust/header.rs`: their documentation is the header's.
+
+#![allow(non_camel_case_types, clippy::missing_safety_doc, unreachable_pub)]
+
+mod boundary;
+mod texts;
+
+pub mod client;
+pub mod credentials;
+pub mod dispatcher;
+pub mod error;
+pub mod op;
+pub mod options;
+pub mod request;
+pub mod response;
+pub mod runtime;
+pub mod status;
+pub mod version;

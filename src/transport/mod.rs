@@ -71,12 +71,23 @@ struct Hop {
 }
 
 impl Transport {
-    pub(crate) fn new(hosts: Hosts, log: Log, attempts: Attempts, response_limit: usize, user_agent: HeaderValue) -> Self {
+    pub(crate) fn new(
+        hosts: Hosts,
+        log: Log,
+        attempts: Attempts,
+        response_limit: usize,
+        user_agent: HeaderValue,
+    ) -> Self {
         Transport { hosts, log, attempts, response_limit, user_agent, http: Http::default() }
     }
 
     /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
-    pub(crate) async fn send(&self, call: &Call, credential: &Credential, progress: &Arc<Progress>) -> Result<Response> {
+    pub(crate) async fn send(
+        &self,
+        call: &Call,
+        credential: &Credential,
+        progress: &Arc<Progress>,
+    ) -> Result<Response> {
         let mut made = 0;
         loop {
             made += 1;
@@ -88,7 +99,8 @@ impl Transport {
                 true => self.attempts.pause(made, failure.error.retry_after()),
                 false => None,
             };
-            let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
+            let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now()))
+            else {
                 self.log.write(Level::Error, format_args!("{}: {}", failure.error.code(), failure.error));
                 return Err(failure.error);
             };
@@ -200,7 +212,8 @@ impl Transport {
 async fn not_followed(response: reqwest::Response, to: &Url, credential: &Credential) -> Error {
     let status = response.status();
     let answer = answer(response, credential).await;
-    let message = format!("fal answered {} with a redirect to {}, which was not followed", status.as_u16(), outgoing::shown(to));
+    let message =
+        format!("fal answered {} with a redirect to {}, which was not followed", status.as_u16(), outgoing::shown(to));
     Error::new(Code::Redirect, message).with_answer(answer)
 }
 

@@ -16,131 +16,54 @@ fn the_profile_is_chosen_as_the_cli_does() {
     let cases: &[(&str, Option<&str>, String)] = &[
         (TWO, None, format!("absent {path}; no profile is chosen")),
         (TWO, Some("a"), format!("used {path}:2 [a]")),
-        (
-            TWO,
-            Some(" a\r"),
-            format!("used {path}:2 [a]; FAL_PROFILE: surrounding white space was dropped"),
-        ),
+        (TWO, Some(" a\r"), format!("used {path}:2 [a]; FAL_PROFILE: surrounding white space was dropped")),
         (TWO, Some("b"), format!("absent {path}:4 [b]; {no_key}")),
-        (
-            TWO,
-            Some("c"),
-            format!("malformed {path}; no profile named c; the file has: a, b"),
-        ),
-        (
-            TWO,
-            Some("A"),
-            format!("malformed {path}; no profile named A; the file has: a, b"),
-        ),
-        (
-            TWO,
-            Some("__internal__"),
-            format!("malformed {path}; no profile named __internal__; the file has: a, b"),
-        ),
-        (
-            TWO,
-            Some(GOOD),
-            format!("malformed {path}; no profile named (name not shown); the file has: a, b"),
-        ),
-        (
-            "",
-            Some("c"),
-            format!("malformed {path}; no profile named c; the file has none"),
-        ),
+        (TWO, Some("c"), format!("malformed {path}; no profile named c; the file has: a, b")),
+        (TWO, Some("A"), format!("malformed {path}; no profile named A; the file has: a, b")),
+        (TWO, Some("__internal__"), format!("malformed {path}; no profile named __internal__; the file has: a, b")),
+        (TWO, Some(GOOD), format!("malformed {path}; no profile named (name not shown); the file has: a, b")),
+        ("", Some("c"), format!("malformed {path}; no profile named c; the file has none")),
         (&internal("a"), None, format!("used {path}:2 [a]")),
-        (
-            &internal("a"),
-            Some("b"),
-            format!("absent {path}:4 [b]; {no_key}"),
-        ),
+        (&internal("a"), Some("b"), format!("absent {path}:4 [b]; {no_key}")),
         (&internal("b"), Some("a"), format!("used {path}:2 [a]")),
         (
             &internal("c"),
             None,
-            format!(
-                "absent {path}; [__internal__] chooses a profile that does not exist: no profile named c"
-            ),
+            format!("absent {path}; [__internal__] chooses a profile that does not exist: no profile named c"),
         ),
         (&internal(""), None, format!("absent {path}")),
-        (
-            "__internal__ = 1\n",
-            None,
-            format!("absent {path}; no profile is chosen"),
-        ),
-        (
-            "[__internal__]\nprofile = 1\n",
-            None,
-            format!("absent {path}; no profile is chosen"),
-        ),
+        ("__internal__ = 1\n", None, format!("absent {path}; no profile is chosen")),
+        ("[__internal__]\nprofile = 1\n", None, format!("absent {path}; no profile is chosen")),
         (
             "a = \"fake-a:fake-secret-a\"\n",
             Some("a"),
             format!("malformed {path}; no profile named a; the file has none"),
         ),
-        (
-            "[a]\nkey = 'your-key'\n",
-            Some("a"),
-            format!("malformed {path}:2 [a]; a placeholder, not a key"),
-        ),
-        (
-            "[a]\n\nkey = 7\n",
-            Some("a"),
-            format!("malformed {path}:3 [a]; the key of the profile is not a string"),
-        ),
-        (
-            "[a]\nkey = ''\n",
-            Some("a"),
-            format!("absent {path}:2 [a]; the key of the profile is empty"),
-        ),
-        (
-            "a = { key = \"fake\\u002da:fake-secret\" }\n",
-            Some("a"),
-            format!("used {path}:1 [a]"),
-        ),
-        (
-            "\u{feff}[a]\r\nkey = 'fake-a:fake-secret'\r\n",
-            Some("a"),
-            format!("used {path}:2 [a]"),
-        ),
+        ("[a]\nkey = 'your-key'\n", Some("a"), format!("malformed {path}:2 [a]; a placeholder, not a key")),
+        ("[a]\n\nkey = 7\n", Some("a"), format!("malformed {path}:3 [a]; the key of the profile is not a string")),
+        ("[a]\nkey = ''\n", Some("a"), format!("absent {path}:2 [a]; the key of the profile is empty")),
+        ("a = { key = \"fake\\u002da:fake-secret\" }\n", Some("a"), format!("used {path}:1 [a]")),
+        ("\u{feff}[a]\r\nkey = 'fake-a:fake-secret'\r\n", Some("a"), format!("used {path}:2 [a]")),
     ];
     for (config, name, expected) in cases {
         let mut world = World::new().config(config);
         if let Some(name) = name {
             world = world.set("FAL_PROFILE", *name);
         }
-        assert_eq!(
-            world.row(&world.resolve(), "profile"),
-            *expected,
-            "{config}"
-        );
+        assert_eq!(world.row(&world.resolve(), "profile"), *expected, "{config}");
     }
 }
 
 #[test]
 fn the_profile_that_the_caller_names_must_hold_a_key() {
     let cases = [
-        (
-            "a",
-            "used ~/.fal/config.toml:2 [a]; FAL_KEY holds another key",
-        ),
-        (
-            "b",
-            "malformed ~/.fal/config.toml:4 [b]; the profile has no key",
-        ),
-        (
-            "c",
-            "malformed ~/.fal/config.toml; no profile named c; the file has: a, b",
-        ),
-        (
-            "",
-            "malformed ~/.fal/config.toml; no profile named (empty name); the file has: a, b",
-        ),
+        ("a", "used ~/.fal/config.toml:2 [a]; FAL_KEY holds another key"),
+        ("b", "malformed ~/.fal/config.toml:4 [b]; the profile has no key"),
+        ("c", "malformed ~/.fal/config.toml; no profile named c; the file has: a, b"),
+        ("", "malformed ~/.fal/config.toml; no profile named (empty name); the file has: a, b"),
     ];
     for (name, expected) in cases {
-        let world = World::new()
-            .config(TWO)
-            .options(|o| o.profile(name))
-            .set("FAL_KEY", GOOD);
+        let world = World::new().config(TWO).options(|o| o.profile(name)).set("FAL_KEY", GOOD);
         assert_eq!(world.row(&world.resolve(), "explicit profile"), expected);
     }
     let world = World::new().options(|options| options.profile("a"));
@@ -152,41 +75,25 @@ fn the_profile_that_the_caller_names_must_hold_a_key() {
 
 #[test]
 fn the_path_of_the_configuration_file() {
-    let world = || {
-        World::new()
-            .config("[a]\nkey = 'fake-home:fake-secret'\n")
-            .set("FAL_PROFILE", "a")
-    };
+    let world = || World::new().config("[a]\nkey = 'fake-home:fake-secret'\n").set("FAL_PROFILE", "a");
     let other = || world().file("other.toml", "[a]\nkey = 'fake-other:fake-secret'\n");
     let id = |world: World| key(&world.resolve()).id().to_owned();
     assert_eq!(id(other().set("FAL_HOME_DIR", "/nowhere")), "fake-home");
-    assert_eq!(
-        id(other().set("FAL_CONFIG_PATH", "~/other.toml")),
-        "fake-other"
-    );
+    assert_eq!(id(other().set("FAL_CONFIG_PATH", "~/other.toml")), "fake-other");
     let elsewhere = other().set("FAL_CONFIG_PATH", "/nowhere");
     let path = elsewhere.path("other.toml");
-    assert_eq!(
-        id(elsewhere.options(|options| options.config_path(path))),
-        "fake-other"
-    );
+    assert_eq!(id(elsewhere.options(|options| options.config_path(path))), "fake-other");
     let missing = World::new().set("FAL_CONFIG_PATH", "~/none.toml");
     let resolution = missing.resolve();
     assert_eq!(resolution.problem(), Some(&Problem::NotFound));
-    assert_eq!(
-        missing.row(&resolution, "profile"),
-        "absent -; FAL_CONFIG_PATH names no file: ~/none.toml"
-    );
+    assert_eq!(missing.row(&resolution, "profile"), "absent -; FAL_CONFIG_PATH names no file: ~/none.toml");
     let home = world();
     let windows = Environment::from_variables([
         ("HOME", PathBuf::from("/nowhere")),
         ("USERPROFILE", home.path("")),
         ("FAL_PROFILE", "a".into()),
     ]);
-    let resolution = resolve(
-        &Options::new(),
-        &windows.clone().with_platform(Platform::Windows),
-    );
+    let resolution = resolve(&Options::new(), &windows.clone().with_platform(Platform::Windows));
     assert_eq!(key(&resolution).id(), "fake-home");
     let resolution = resolve(&Options::new(), &windows.with_platform(Platform::Unix));
     assert_eq!(source(&resolution, "profile").state, State::Malformed);
@@ -210,13 +117,7 @@ fn a_broken_configuration_file_is_placed_and_not_quoted() {
         assert_eq!(world.row(&world.resolve(), "profile"), expected);
     }
     let world = World::new().file(".fal/config.toml", b"[a]\nkey = '\xff'");
-    assert_eq!(
-        world.row(&world.resolve(), "profile"),
-        "malformed ~/.fal/config.toml; not UTF-8 text at byte 12"
-    );
+    assert_eq!(world.row(&world.resolve(), "profile"), "malformed ~/.fal/config.toml; not UTF-8 text at byte 12");
     let world = World::new().file(".fal/config.toml/x", "");
-    assert_eq!(
-        world.row(&world.resolve(), "profile"),
-        "malformed ~/.fal/config.toml; a directory, not a regular file"
-    );
+    assert_eq!(world.row(&world.resolve(), "profile"), "malformed ~/.fal/config.toml; a directory, not a regular file");
 }

@@ -16,16 +16,10 @@ fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
         (":fake-secret", KeyProblem::EmptyId),
         ("fake-id:", KeyProblem::EmptySecret),
         ("fake-id:fake-id:fake-secret", KeyProblem::RepeatedId),
-        (
-            "0123456789abcdef:01234567-89ab-cdef-0123-456789abcdef",
-            KeyProblem::Swapped,
-        ),
+        ("0123456789abcdef:01234567-89ab-cdef-0123-456789abcdef", KeyProblem::Swapped),
         ("fake-id:fake-secret\0", at(Character::Control, 20)),
         ("fake-id:\x1b[31mfake-secret", at(Character::Escape, 9)),
-        (
-            "fake-id:fake-secret\nfake-secret",
-            at(Character::LineBreak, 20),
-        ),
+        ("fake-id:fake-secret\nfake-secret", at(Character::LineBreak, 20)),
         ("  fake-id: fake-secret", at(Character::WhiteSpace, 9)),
         ("fake-id\t:fake-secret", at(Character::WhiteSpace, 8)),
         ("fake-id:fake-secret\u{200b}", at(Character::NonAscii, 20)),
@@ -33,38 +27,18 @@ fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
         ("\"fake-id:fake-secret", at(Character::Quote, 1)),
         ("fake-id:fake-secret'", at(Character::Quote, 20)),
         ("“fake-id:fake-secret”", at(Character::NonAscii, 1)),
-        (
-            "Key fake-id:fake-secret",
-            KeyProblem::Prefixed { prefix: "Key " },
-        ),
-        (
-            "bearer fake-id:fake-secret",
-            KeyProblem::Prefixed { prefix: "Bearer " },
-        ),
-        (
-            "FAL_KEY=fake-id:fake-secret",
-            KeyProblem::Prefixed { prefix: "FAL_KEY=" },
-        ),
-        (
-            "export FAL_KEY=fake-id:fake-secret",
-            KeyProblem::Prefixed { prefix: "export " },
-        ),
-        (
-            "Authorization: Key fake-id:fake-secret",
-            KeyProblem::Prefixed {
-                prefix: "Authorization:",
-            },
-        ),
+        ("Key fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Key " }),
+        ("bearer fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Bearer " }),
+        ("FAL_KEY=fake-id:fake-secret", KeyProblem::Prefixed { prefix: "FAL_KEY=" }),
+        ("export FAL_KEY=fake-id:fake-secret", KeyProblem::Prefixed { prefix: "export " }),
+        ("Authorization: Key fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Authorization:" }),
         (&long, KeyProblem::TooLong { length: 4808 }),
     ];
     for (text, problem) in cases {
         assert_eq!(Key::parse(text).unwrap_err(), *problem, "{text:?}");
         assert_no_secret(&format!("{problem} {problem:?}"));
         let resolution = World::new().options(|options| options.key(*text)).resolve();
-        assert_eq!(
-            source(&resolution, "explicit key").notes,
-            [problem.to_string()]
-        );
+        assert_eq!(source(&resolution, "explicit key").notes, [problem.to_string()]);
     }
 }
 
@@ -124,27 +98,16 @@ fn what_surrounds_a_key_is_dropped_and_noted() {
         (" \tfake-id:fake-secret-1\r\n", &[Note::WhiteSpace]),
         ("'fake-id:fake-secret-1'", &[Note::Quotes]),
         ("\"fake-id:fake-secret-1\"", &[Note::Quotes]),
-        (
-            "\" fake-id:fake-secret-1\"",
-            &[Note::WhiteSpace, Note::Quotes],
-        ),
-        (
-            " 'fake-id:fake-secret-1' ",
-            &[Note::WhiteSpace, Note::Quotes],
-        ),
+        ("\" fake-id:fake-secret-1\"", &[Note::WhiteSpace, Note::Quotes]),
+        (" 'fake-id:fake-secret-1' ", &[Note::WhiteSpace, Note::Quotes]),
     ];
     for (text, notes) in cases {
-        assert_eq!(
-            Key::parse(text).unwrap(),
-            (Key::parse(GOOD).unwrap().0, notes.to_vec())
-        );
+        assert_eq!(Key::parse(text).unwrap(), (Key::parse(GOOD).unwrap().0, notes.to_vec()));
         let resolution = World::new().set("FAL_KEY", text).resolve();
         let said: Vec<_> = notes.iter().map(Note::to_string).collect();
         assert_eq!(source(&resolution, "FAL_KEY").notes, said);
     }
-    let world = World::new()
-        .set("FAL_KEY_ID", "fake-id")
-        .set("FAL_KEY_SECRET", "'fake-secret-1'\n");
+    let world = World::new().set("FAL_KEY_ID", "fake-id").set("FAL_KEY_SECRET", "'fake-secret-1'\n");
     let resolution = world.resolve();
     assert_eq!(key(&resolution).expose_secret(), "fake-secret-1");
     assert_eq!(
@@ -176,8 +139,5 @@ fn admin_may_do_what_api_may() {
     }
     assert_eq!("admin".parse(), Ok(Scope::Admin));
     assert_eq!("Api".parse(), Ok(Scope::Api));
-    assert_eq!(
-        "root".parse::<Scope>().unwrap_err().to_string(),
-        "a scope is API or ADMIN"
-    );
+    assert_eq!("root".parse::<Scope>().unwrap_err().to_string(), "a scope is API or ADMIN");
 }

@@ -4,11 +4,7 @@ use super::world::{GOOD, World};
 
 #[test]
 fn the_report_for_programs() {
-    let json = World::new()
-        .set("FAL_KEY", GOOD)
-        .set("FAL_KEY_ID", "fake-id")
-        .resolve()
-        .to_json();
+    let json = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id").resolve().to_json();
     let absent = |name: &str| serde_json::json!({"source": name, "state": "absent", "location": null, "key_id": null, "notes": []});
     let expected = serde_json::json!({
         "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
@@ -24,11 +20,7 @@ fn the_report_for_programs() {
         "problem": null,
     });
     assert_eq!(json, expected);
-    let problem = World::new()
-        .set("FAL_KEY", "fake-secret")
-        .resolve()
-        .to_json()["problem"]
-        .take();
+    let problem = World::new().set("FAL_KEY", "fake-secret").resolve().to_json()["problem"].take();
     let expected = serde_json::json!({
         "kind": "malformed", "source": "FAL_KEY", "location": "FAL_KEY",
         "message": "FAL_KEY: half a key: no `:` in it, a key is `<key id>:<key secret>`",
@@ -42,9 +34,7 @@ fn the_report_for_programs() {
 
 #[test]
 fn the_report_for_people() {
-    let world = World::new()
-        .set("FAL_KEY", "fake-a:fake-secret-a\n")
-        .set("FAL_KEY_FILE", "~/key.txt");
+    let world = World::new().set("FAL_KEY", "fake-a:fake-secret-a\n").set("FAL_KEY_FILE", "~/key.txt");
     let world = world.file("key.txt", "fake-longer-id:fake-secret");
     let expected = "\
 SOURCE                       STATE     KEY ID          LOCATION
@@ -60,8 +50,5 @@ profile                      absent    -               -
 using FAL_KEY";
     assert_eq!(world.without_home(&world.resolve().to_string()), expected);
     let nothing = World::new().resolve().to_string();
-    assert!(
-        nothing.contains("no fal key found\nset FAL_KEY=<key id>:<key secret>"),
-        "{nothing}"
-    );
+    assert!(nothing.contains("no fal key found\nset FAL_KEY=<key id>:<key secret>"), "{nothing}");
 }

@@ -1,0 +1,221 @@
+//! What every exported function passes through: panics stop here, pointers are checked here.
+
+use std::ffi::{c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::{Arc, Once};
+
+use super::error::fal_error;
+use super::status::{FAL_OK, fal_status};
+use crate::error::{Error, Result};
+use crate::op::panicked;
+use crate::runtime;
+
+/// Marks a string that ends with a NUL, in place of its length.
+pub(super) const NUL_TERMINATED: usize = usize::MAX;
+
+/// Runs the body of a function that returns a status, and hands its error out.
+pub(super) fn fallible(err: *mut *mut fal_error, body: impl FnOnce() -> Result<fal_status>) -> fal_status {
+    let outcome = caught(body).unwrap_or_else(Err);
+    match outcome {
+        Ok(status) => {
+            give_error(err, ptr::null_mut());
+            status
+        }
+        Err(error) => {
+            let code = error.code().number();
+            if !err.is_null() {
+                give_error(err, Box::into_raw(Box::new(fal_error::new(error))));
+            }
+            code
+        }
+    }
+}
+
+/// The same for a body that either succeeds or fails.
+pub(super) fn status(err: *mut *mut fal_error, body: impl FnOnce() -> Result<()>) -> fal_status {
+    fallible(err, || body().map(|()| FAL_OK))
+}
+
+/// Runs the body of a function without a status; `fallback` stands for a panic.
+pub(super) fn plain<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    caught(body).unwrap_or(fallback)
+}
+
+fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
+    quiet_panics();
+    runtime::in_guest(|| catch_unwind(AssertUnwindSafe(body))).map_err(|payload| panicked(&*payload))
+}
+
+/// A caught panic is an error of the caller's, not a line on the host's stderr. Panics elsewhere keep their hook.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !runtime::is_guest() {
+                before(info);
+            }
+        }));
+    });
+}
+
+fn give_error(err: *mut *mut fal_error, error: *mut fal_error) {
+    if !err.is_null() {
+        // SAFETY: the caller gives a valid place for an error pointer, or NULL.
+        unsafe { err.write(error) }
+    }
+}
+
+/// A null pointer for the parameter of this name.
+pub(super) fn null(name: &str) -> Error {
+    Error::invalid(format!("{name} is NULL"))
+}
+
+/// Borrows a handle.
+///
+/// # Safety
+/// `pointer` is NULL or a live object that this library gave out, for as long as the reference is used.
+pub(super) unsafe fn borrow<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
+    // SAFETY: by this function's own contract.
+    unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
+}
+
+/// Borrows a handle exclusively.
+///
+/// # Safety
+/// As for [`borrow`], and nobody else uses the object meanwhile.
+pub(super) unsafe fn borrow_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T> {
+    // SAFETY: by this function's own contract.
+    unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
+}
+
+/// Frees a unique object; NULL does nothing.
+///
+/// # Safety
+/// `pointer` is NULL or came from [`Out::give`] or `Box::into_raw`, and is not used again.
+pub(super) unsafe fn free<T>(pointer: *mut T) {
+    if !pointer.is_null() {
+        // SAFETY: by this function's own contract.
+        plain((), || drop(unsafe { Box::from_raw(pointer) }));
+    }
+}
+
+/// Gives a shared object to the caller as its first owner.
+pub(super) fn share<T>(value: T) -> *mut T {
+    Arc::into_raw(Arc::new(value)).cast_mut()
+}
+
+/// One more owner of a shared object.
+///
+/// # Safety
+/// `pointer` is NULL or a live object from [`share`].
+pub(super) unsafe fn retain<T>(pointer: *const T) -> *mut T {
+    if !pointer.is_null() {
+        // SAFETY: by this function's own contract.
+        unsafe { Arc::increment_strong_count(pointer) };
+    }
+    pointer.cast_mut()
+}
+
+/// One owner less of a shared object.
+///
+/// # Safety
+/// `pointer` is NULL or a live object from [`share`], of which the caller gives one ownership up.
+pub(super) unsafe fn release<T>(pointer: *const T) {
+    if !pointer.is_null() {
+        // SAFETY: by this function's own contract.
+        plain((), || drop(unsafe { Arc::from_raw(pointer) }));
+    }
+}
+
+/// A string in, by pointer and length.
+///
+/// # Safety
+/// `text` is NULL or readable for `len` bytes, or up to its NUL if `len` is [`NUL_TERMINATED`].
+pub(super) unsafe fn text<'a>(text: *const c_char, len: usize, name: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(null(name));
+    }
+    let bytes = match len {
+        // SAFETY: a NUL ends it, by this function's own contract.
+        NUL_TERMINATED => unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes(),
+        // SAFETY: readable for `len` bytes, by this function's own contract.
+        len => unsafe { bytes(text.cast(), len, name) }?,
+    };
+    std::str::from_utf8(bytes).map_err(|e| Error::invalid(format!("{name} is not UTF-8: {e}")))
+}
+
+/// Bytes in. NULL is allowed for none.
+///
+/// # Safety
+/// `data` is readable for `len` bytes unless `len` is 0.
+pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> Result<&'a [u8]> {
+    match (data.is_null(), len) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(null(name)),
+        (false, len) if len > isize::MAX as usize => Err(Error::invalid(format!("{name} is too long"))),
+        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX, checked above.
+        (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
+    }
+}
+
+/// The place of an output: set to its zero at once, and to its value on success.
+pub(super) struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    /// A place that must be given.
+    ///
+    /// # Safety
+    /// `place` is NULL or writable.
+    pub(super) unsafe fn new(place: *mut T, zero: T, name: &str) -> Result<Self> {
+        match place.is_null() {
+            true => Err(null(name)),
+            false => {
+                // SAFETY: by this function's own contract.
+                unsafe { place.write(zero) };
+                Ok(Out(place))
+            }
+        }
+    }
+
+    pub(super) fn set(self, value: T) {
+        // SAFETY: `new` was promised a writable place that lives as long as the call.
+        unsafe { self.0.write(value) }
+    }
+}
+
+impl<T> Out<*mut T> {
+    /// A place for an object.
+    ///
+    /// # Safety
+    /// As for [`Out::new`].
+    pub(super) unsafe fn object(place: *mut *mut T, name: &str) -> Result<Self> {
+        // SAFETY: by this function's own contract.
+        unsafe { Out::new(place, ptr::null_mut(), name) }
+    }
+
+    /// Gives the caller an object to own.
+    pub(super) fn give(self, value: T) {
+        self.set(Box::into_raw(Box::new(value)));
+    }
+}
+
+/// The host's pointer that comes back in its callbacks.
+#[derive(Clone, Copy)]
+pub(super) struct User(*mut c_void);
+
+// SAFETY: the library only hands the pointer back; the header tells the host on which threads.
+unsafe impl Send for User {}
+// SAFETY: as above.
+unsafe impl Sync for User {}
+
+impl User {
+    pub(super) fn new(user: *mut c_void) -> Self {
+        User(user)
+    }
+
+    pub(super) fn get(self) -> *mut c_void {
+        self.0
+    }
+}

@@ -1,0 +1,165 @@
+//! # Client
+//!
+//! A client holds a credential, addresses, limits and connections. Making one sends nothing and reads nothing
+//! but the variables that name hosts; the key is looked for at the first call. Any number of threads may use a
+//! client at once. A client made before a fork may be used in the child.
+
+use super::boundary::{self, Out, status};
+use super::credentials::fal_credentials;
+use super::error::fal_error;
+use super::op::fal_op;
+use super::options::fal_options;
+use super::request::fal_request;
+use super::response::fal_response;
+use super::status::fal_status;
+use crate::client::Client;
+use crate::error::Result;
+use crate::op::Op;
+use crate::request::Request;
+
+/// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.
+pub struct fal_client {
+    client: Client,
+}
+
+/// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it with fal_client_release().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_new(
+    options: *const fal_options,
+    out: *mut *mut fal_client,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        let out = unsafe { Out::object(out, "out") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let client = unsafe { super::options::client(options) }?;
+        out.set(boundary::share(fal_client { client }));
+        Ok(())
+    })
+}
+
+/// One more owner of the client; returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_retain(client: *const fal_client) -> *mut fal_client {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::retain(client) }
+}
+
+/// One owner less; the last one frees the client. Operations under way go on. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_release(client: *mut fal_client) {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::release(client) }
+}
+
+/// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_explain(
+    client: *const fal_client,
+    out: *mut *mut fal_credentials,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        let out = unsafe { Out::object(out, "out") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let client = unsafe { boundary::borrow(client, "client") }?;
+        out.give(fal_credentials::new(client.client.explain()));
+        Ok(())
+    })
+}
+
+/// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.
+/// The request is copied and may be changed or freed. Release the operation with fal_op_release().
+///
+/// It is sent again only if it provably did not reach the service or the service did not take it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_run_start(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_op,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { start(client, request, out, err, Client::run_start) }
+}
+
+/// The same, and waits for the answer. Free the response with fal_response_free().
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_run(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { call(client, request, out, err, Client::run_start) }
+}
+
+/// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's services that
+/// take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN. GET and HEAD are tried again freely.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_send_start(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_op,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { start(client, request, out, err, Client::send_start) }
+}
+
+/// The same, and waits for the answer. Free the response with fal_response_free().
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_send(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { call(client, request, out, err, Client::send_start) }
+}
+
+/// # Safety
+/// Each pointer is NULL or valid for its type.
+unsafe fn start(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_op,
+    err: *mut *mut fal_error,
+    verb: impl FnOnce(&Client, Request) -> Result<Op>,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: by this function's own contract.
+        let (out, client, request) = unsafe {
+            (Out::object(out, "out")?, boundary::borrow(client, "client")?, boundary::borrow(request, "request")?)
+        };
+        out.set(boundary::share(fal_op::new(verb(&client.client, request.copy())?)));
+        Ok(())
+    })
+}
+
+/// # Safety
+/// Each pointer is NULL or valid for its type.
+unsafe fn call(
+    client: *const fal_client,
+    request: *const fal_request,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+    verb: impl FnOnce(&Client, Request) -> Result<Op>,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: by this function's own contract.
+        let (out, client, request) = unsafe {
+            (Out::object(out, "out")?, boundary::borrow(client, "client")?, boundary::borrow(request, "request")?)
+        };
+        out.give(fal_response::new(Op::finish(|| verb(&client.client, request.copy()))?));
+        Ok(())
+    })
+}

@@ -1,0 +1,102 @@
+//! # Dispatcher
+//!
+//! Callbacks on a thread of the host's choice: a game runs the dispatcher once a frame, an event loop when it is
+//! woken. A host that polls its operations needs none of this.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::boundary::{self, Out, User, plain, status};
+use super::error::fal_error;
+use super::status::fal_status;
+use crate::dispatcher::Dispatcher;
+
+/// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
+pub struct fal_dispatcher {
+    dispatcher: Dispatcher,
+}
+
+impl fal_dispatcher {
+    pub(super) fn get(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+}
+
+/// Told that callbacks are ready, on any thread and on several at once. It should only signal.
+pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
+
+/// An empty dispatcher. NULL only if memory is gone.
+#[unsafe(no_mangle)]
+pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
+    plain(std::ptr::null_mut(), || boundary::share(fal_dispatcher { dispatcher: Dispatcher::new() }))
+}
+
+/// One more owner of the dispatcher; returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::retain(dispatcher) }
+}
+
+/// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher until
+/// fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher) {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::release(dispatcher) }
+}
+
+/// Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is
+/// begun once budget_us microseconds are over (negative: no limit), but at least one if one is ready. *ran, which
+/// may be NULL, is how many were called.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the dispatcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_run(
+    dispatcher: *const fal_dispatcher,
+    max: usize,
+    budget_us: i64,
+    ran: *mut usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        let mut nowhere = 0;
+        let place = if ran.is_null() { &raw mut nowhere } else { ran };
+        // SAFETY: a local, or writable by the header's contract.
+        let ran = unsafe { Out::new(place, 0, "ran") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        let budget = u64::try_from(budget_us).ok().map(Duration::from_micros);
+        ran.set(dispatcher.dispatcher.run(max, budget)?);
+        Ok(())
+    })
+}
+
+/// How many callbacks are accepted and not called yet, whether their operations have ended or not; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_outstanding(dispatcher: *const fal_dispatcher) -> usize {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { dispatcher.as_ref() }.map_or(0, |dispatcher| dispatcher.dispatcher.outstanding()))
+}
+
+/// Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
+/// to outlive the dispatcher and its operations.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_set_wake(
+    dispatcher: *const fal_dispatcher,
+    callback: fal_wake_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        let user = User::new(user);
+        dispatcher.dispatcher.set_wake(callback.map(|callback| {
+            // SAFETY: the host gave this callback for this argument.
+            let wake = move || unsafe { callback(user.get()) };
+            Arc::new(wake) as Arc<dyn Fn() + Send + Sync>
+        }))
+    })
+}

@@ -1,0 +1,182 @@
+//! # Errors
+//!
+//! An error says what happened (message), what to do (remedy) and what it means for the request
+//! (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error and
+//! valid until it is freed. Every function here may be called by several threads at once and accepts NULL.
+
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+use super::boundary::{self, plain};
+use super::credentials::fal_credentials;
+use super::status::{FAL_OK, fal_status};
+use super::texts::{Texts, set_len};
+use crate::error::Error;
+use crate::key::Scope;
+
+/// What went wrong. Owned by the caller who received it; freed with fal_error_free().
+pub struct fal_error {
+    error: Error,
+    credentials: Option<fal_credentials>,
+    texts: Texts,
+}
+
+impl fal_error {
+    pub(super) fn new(error: Error) -> Self {
+        let credentials = error.resolution().cloned().map(fal_credentials::new);
+        fal_error { error, credentials, texts: Texts::default() }
+    }
+}
+
+/// Reads from an error that may be NULL.
+///
+/// # Safety
+/// `err` is NULL or live.
+unsafe fn read<T>(err: *const fal_error, fallback: T, get: impl FnOnce(&fal_error) -> T) -> T
+where
+    T: Copy,
+{
+    // SAFETY: by this function's own contract.
+    plain(fallback, || unsafe { err.as_ref() }.map_or(fallback, get))
+}
+
+/// One of an error's strings.
+///
+/// # Safety
+/// `err` is NULL or live; `len` is NULL or writable.
+unsafe fn string<'a>(
+    err: *const fal_error,
+    name: &str,
+    len: *mut usize,
+    get: impl FnOnce(&'a Error) -> Option<&'a str>,
+) -> *const c_char {
+    // SAFETY: by this function's own contract.
+    plain(ptr::null(), || unsafe {
+        match err.as_ref() {
+            Some(err) => err.texts.get(name, len, || get(&err.error).map(str::to_owned)),
+            None => {
+                set_len(len, 0);
+                ptr::null()
+            }
+        }
+    })
+}
+
+/// Frees an error. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_free(err: *mut fal_error) {
+    // SAFETY: the caller owns the error.
+    unsafe { boundary::free(err) }
+}
+
+/// The FAL_E_ code, the same that the failed function returned; FAL_OK for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_code(err: *const fal_error) -> fal_status {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, FAL_OK, |err| err.error.code().number()) }
+}
+
+/// What happened, for people. NULL only for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_message(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "message", len, |error| Some(error.message())) }
+}
+
+/// What to do about it, for people. NULL only for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "remedy", len, |error| Some(error.remedy())) }
+}
+
+/// The HTTP status of the service's answer, 100 to 599; 0 if there was none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_http_status(err: *const fal_error) -> i32 {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, 0, |err| err.error.http_status().map_or(0, i32::from)) }
+}
+
+/// fal's own name of the error, such as "image_too_large" or "runner_disconnected"; NULL if it gave none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_type(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "type", len, Error::error_type) }
+}
+
+/// fal's id of the request, for its support; NULL if the service gave none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_request_id(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "request id", len, Error::request_id) }
+}
+
+/// A header of the service's answer by its name, in any case; NULL if it is not there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_header(
+    err: *const fal_error,
+    name: *const c_char,
+    name_len: usize,
+    len: *mut usize,
+) -> *const c_char {
+    plain(ptr::null(), || {
+        // SAFETY: NULL or a string, by the header's contract.
+        let name = unsafe { boundary::text(name, name_len, "name") }.unwrap_or_default();
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { string(err, &format!("header {}", name.to_ascii_lowercase()), len, |error| error.header(name)) }
+    })
+}
+
+/// The body of the service's answer, as many bytes as *len says and without a NUL; NULL if there is none.
+///
+/// At most 1 MiB of it is kept. A key that the service repeated is replaced by asterisks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_body(err: *const fal_error, len: *mut usize) -> *const c_void {
+    // SAFETY: NULL or live and NULL or writable, by the header's contract.
+    unsafe {
+        let body = err.as_ref().map_or(&[][..], |err| err.error.body());
+        set_len(len, body.len());
+        if body.is_empty() { ptr::null() } else { body.as_ptr().cast() }
+    }
+}
+
+/// Whether the service may have executed the request although no success arrived: the outcome is unknown,
+/// and sending the request again may run, and bill, it twice.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_may_have_executed(err: *const fal_error) -> bool {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, false, |err| err.error.may_have_executed()) }
+}
+
+/// Whether the same request may succeed if it is sent again later.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_is_retryable(err: *const fal_error) -> bool {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, false, |err| err.error.is_retryable()) }
+}
+
+/// How long the service asked to wait before the next attempt, in milliseconds; -1 if it did not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_retry_after_ms(err: *const fal_error) -> i64 {
+    let milliseconds = |err: &fal_error| {
+        let after = err.error.retry_after()?;
+        Some(i64::try_from(after.as_millis()).unwrap_or(i64::MAX))
+    };
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, -1, |err| milliseconds(err).unwrap_or(-1)) }
+}
+
+/// The scope that the refused operation needs, "API" or "ADMIN"; NULL where fal does not say or nothing was refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_needed_scope(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "needed scope", len, |error| error.needed_scope().map(Scope::as_str)) }
+}
+
+/// Where the credential of the failed call came from, every source that was tried included; NULL if the error
+/// has nothing to do with credentials. It belongs to the error and must not be freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_credentials(err: *const fal_error) -> *const fal_credentials {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, ptr::null(), |err| err.credentials.as_ref().map_or(ptr::null(), ptr::from_ref)) }
+}

@@ -1,0 +1,129 @@
+//! # Operations
+//!
+//! A call under way. It ends exactly once: with its answer, an error, FAL_E_CANCELLED or FAL_E_SHUT_DOWN. Every
+//! function here may be called from any thread at any time. Releasing an operation neither cancels nor waits.
+//! An operation started before a fork answers FAL_E_FORKED in the child.
+
+use std::ffi::c_void;
+use std::time::Duration;
+
+use super::boundary::{self, Out, User, fallible, plain, status};
+use super::dispatcher::fal_dispatcher;
+use super::error::fal_error;
+use super::response::fal_response;
+use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status};
+use crate::error::Error;
+use crate::op::Op;
+
+/// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
+pub struct fal_op {
+    op: Op,
+}
+
+impl fal_op {
+    pub(super) fn new(op: Op) -> Self {
+        fal_op { op }
+    }
+}
+
+/// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call: take its outcome,
+/// or retain it. Waiting in here is refused with FAL_E_WOULD_DEADLOCK; starting new operations is fine.
+pub type fal_op_callback = Option<unsafe extern "C" fn(op: *mut fal_op, user: *mut c_void)>;
+
+/// One more owner of the operation; returns it. NULL gives NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_retain(op: *const fal_op) -> *mut fal_op {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::retain(op) }
+}
+
+/// One owner less. The operation itself goes on. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_release(op: *mut fal_op) {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { boundary::release(op) }
+}
+
+/// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never blocks, takes no
+/// lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED and FAL_E_INVALID_ARGUMENT come bare.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_poll(op: *const fal_op) -> fal_status {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(FAL_E_PANIC, || match unsafe { op.as_ref() }.map(|op| op.op.ended()) {
+        None => FAL_E_INVALID_ARGUMENT,
+        Some(None) => FAL_E_FORKED,
+        Some(Some(true)) => FAL_OK,
+        Some(Some(false)) => FAL_PENDING,
+    })
+}
+
+/// Waits until the operation has ended, at most timeout_ms milliseconds, or for ever if it is negative. FAL_OK if it
+/// has ended, FAL_PENDING if not.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_wait(op: *const fal_op, timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
+    fallible(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let op = unsafe { boundary::borrow(op, "op") }?;
+        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        Ok(if op.op.wait(timeout)? { FAL_OK } else { FAL_PENDING })
+    })
+}
+
+/// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number of times; once the
+/// operation has ended, and for NULL, it does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_cancel(op: *const fal_op) {
+    // SAFETY: NULL or live, by the header's contract.
+    plain((), || unsafe { op.as_ref() }.map_or((), |op| op.op.cancel()));
+}
+
+/// Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error. FAL_PENDING, and no
+/// error, while it is under way; FAL_E_TAKEN after the first time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_take(
+    op: *const fal_op,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    fallible(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        let out = unsafe { Out::object(out, "out") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let op = unsafe { boundary::borrow(op, "op") }?;
+        let Some(outcome) = op.op.take() else { return Ok(FAL_PENDING) };
+        out.give(fal_response::new(outcome?));
+        Ok(FAL_OK)
+    })
+}
+
+/// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way: answered, failed,
+/// cancelled or shut down. If it has ended already, the next run calls it; it is never called in here.
+///
+/// The operation and the dispatcher are kept alive until then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_when_done(
+    op: *const fal_op,
+    dispatcher: *const fal_dispatcher,
+    callback: fal_op_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let op = unsafe { boundary::borrow(op, "op") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        let callback = callback.ok_or_else(|| Error::invalid("callback is NULL"))?;
+        let user = User::new(user);
+        dispatcher.get().when_done(&op.op, move |op| {
+            let ended = boundary::share(fal_op::new(op));
+            // SAFETY: the host gave this callback for these arguments; `ended` is released after the call.
+            unsafe {
+                callback(ended, user.get());
+                boundary::release(ended);
+            }
+        })
+    })
+}

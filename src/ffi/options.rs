@@ -1,0 +1,303 @@
+//! # Options
+//!
+//! How a client is made. What is not set comes from the environment or is the default that is named here.
+//! One thread at a time may change an options object.
+
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use super::boundary::{self, User, plain, status};
+use super::error::fal_error;
+use super::status::fal_status;
+use crate::client::{Client, ClientBuilder, HostRole};
+use crate::error::{Error, Result};
+use crate::log::Level;
+use crate::{credentials, runtime};
+
+/// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they need.
+pub struct fal_options {
+    builder: ClientBuilder,
+    credentials: credentials::Options,
+}
+
+/// A host that can be replaced: one of the FAL_HOST_ constants. The variable of the name in brackets sets it too; an option is stronger.
+pub type fal_host = i32;
+
+/// Synchronous calls (FAL_RUN_HOST), "fal.run". The queue's host follows as "queue." and this one.
+pub const FAL_HOST_RUN: fal_host = 0;
+/// The queue (FAL_QUEUE_RUN_HOST), "queue.fal.run".
+pub const FAL_HOST_QUEUE: fal_host = 1;
+/// Tokens and uploads (FAL_REST_HOST), "rest.fal.ai".
+pub const FAL_HOST_REST: fal_host = 2;
+/// The Platform API (FAL_PLATFORM_HOST), "api.fal.ai".
+pub const FAL_HOST_PLATFORM: fal_host = 3;
+/// Files (FAL_CDN_HOST), "v3.fal.media". It never sees the key.
+pub const FAL_HOST_CDN: fal_host = 4;
+/// A fal-emulator on this machine (FAL_EMULATOR_HOST), "127.0.0.1:PORT", that takes the place of all of them.
+pub const FAL_HOST_EMULATOR: fal_host = 5;
+
+/// How much is logged: one of the FAL_LOG_ constants.
+pub type fal_log_level = i32;
+
+/// Failures that the caller sees as errors too.
+pub const FAL_LOG_ERROR: fal_log_level = 1;
+/// And what went wrong and was mended, such as by another attempt.
+pub const FAL_LOG_WARN: fal_log_level = 2;
+/// And where the key came from.
+pub const FAL_LOG_INFO: fal_log_level = 3;
+/// And each request and answer, without bodies.
+pub const FAL_LOG_DEBUG: fal_log_level = 4;
+
+/// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on any thread and
+/// on several at once. It must not wait for libfal.
+pub type fal_log_callback =
+    Option<unsafe extern "C" fn(level: fal_log_level, message: *const c_char, len: usize, user: *mut c_void)>;
+
+/// The client that options describe; NULL means the defaults.
+///
+/// # Safety
+/// `options` is NULL or live.
+pub(super) unsafe fn client(options: *const fal_options) -> Result<Client> {
+    // SAFETY: by this function's own contract.
+    match unsafe { options.as_ref() } {
+        Some(options) => options.builder.clone().credentials(options.credentials.clone()).build(),
+        None => Client::builder().build(),
+    }
+}
+
+/// Changes options by a step that may fail and then changes nothing.
+///
+/// # Safety
+/// `options` is NULL or live and used by nobody else.
+unsafe fn change(
+    options: *mut fal_options,
+    err: *mut *mut fal_error,
+    step: impl FnOnce(&mut fal_options) -> Result<()>,
+) -> fal_status {
+    // SAFETY: by this function's own contract.
+    status(err, || step(unsafe { boundary::borrow_mut(options, "options") }?))
+}
+
+/// Options with every default. NULL only if memory is gone.
+#[unsafe(no_mangle)]
+pub extern "C" fn fal_options_new() -> *mut fal_options {
+    plain(std::ptr::null_mut(), || {
+        let options = fal_options { builder: Client::builder(), credentials: credentials::Options::new() };
+        Box::into_raw(Box::new(options))
+    })
+}
+
+/// Frees options, and zeroizes a key in them. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_free(options: *mut fal_options) {
+    // SAFETY: the caller owns them.
+    unsafe { boundary::free(options) }
+}
+
+/// Uses this key, "id:secret". It is copied, and checked when it is first needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_key(
+    options: *mut fal_options,
+    key: *const c_char,
+    key_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let key = boundary::text(key, key_len, "key")?;
+            options.credentials = options.credentials.clone().key(key);
+            Ok(())
+        })
+    }
+}
+
+/// Uses the key of this profile of the configuration file.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_profile(
+    options: *mut fal_options,
+    profile: *const c_char,
+    profile_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let profile = boundary::text(profile, profile_len, "profile")?;
+            options.credentials = options.credentials.clone().profile(profile);
+            Ok(())
+        })
+    }
+}
+
+/// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The path is UTF-8 on every system.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_config_path(
+    options: *mut fal_options,
+    path: *const c_char,
+    path_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let path = boundary::text(path, path_len, "path")?;
+            options.credentials = options.credentials.clone().config_path(path);
+            Ok(())
+        })
+    }
+}
+
+/// Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_anonymous(
+    options: *mut fal_options,
+    anonymous: bool,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.credentials = options.credentials.clone().anonymous(anonymous);
+            Ok(())
+        })
+    }
+}
+
+/// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else, and for an
+/// emulator that is not on this machine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_host(
+    options: *mut fal_options,
+    role: fal_host,
+    host: *const c_char,
+    host_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let role = HostRole::ALL.iter().find(|known| **known as i32 == role);
+            let role = *role.ok_or_else(|| Error::invalid("role is not one of the FAL_HOST_ constants"))?;
+            let host = boundary::text(host, host_len, "host")?;
+            options.builder = options.builder.clone().host(role, host)?;
+            Ok(())
+        })
+    }
+}
+
+/// The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
+/// request's own time is stronger. By default one hour for a run, two minutes for any other request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_timeout_ms(
+    options: *mut fal_options,
+    timeout_ms: i64,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.builder = options.builder.clone().timeout(positive(timeout_ms)?);
+            Ok(())
+        })
+    }
+}
+
+/// How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been executed is never tried again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_max_attempts(
+    options: *mut fal_options,
+    most: u32,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.builder = options.builder.clone().max_attempts(most)?;
+            Ok(())
+        })
+    }
+}
+
+/// The most bytes that the body of an answer may have; by default 256 MiB.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_max_response_bytes(
+    options: *mut fal_options,
+    most: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.builder = options.builder.clone().max_response_bytes(most);
+            Ok(())
+        })
+    }
+}
+
+/// Adds the host program's name to the header User-Agent, such as "MyGame/1.2".
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_user_agent(
+    options: *mut fal_options,
+    product: *const c_char,
+    product_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let product = boundary::text(product, product_len, "product")?;
+            options.builder = options.builder.clone().user_agent(product)?;
+            Ok(())
+        })
+    }
+}
+
+/// Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
+/// the clients made with these options and their operations. A NULL callback turns the log off, as it is by default.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_log(
+    options: *mut fal_options,
+    level: fal_log_level,
+    callback: fal_log_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            let known = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+            let level = known.into_iter().find(|known| *known as i32 == level);
+            let level = level.ok_or_else(|| Error::invalid("level is not one of the FAL_LOG_ constants"))?;
+            let builder = options.builder.clone();
+            options.builder = match callback {
+                None => builder.without_log(),
+                Some(callback) => {
+                    let user = User::new(user);
+                    builder.log(level, move |level, line| send_line(callback, level, line, user))
+                }
+            };
+            Ok(())
+        })
+    }
+}
+
+fn send_line(
+    callback: unsafe extern "C" fn(fal_log_level, *const c_char, usize, *mut c_void),
+    level: Level,
+    line: &str,
+    user: User,
+) {
+    let mut text = Vec::with_capacity(line.len() + 1);
+    text.extend_from_slice(line.as_bytes());
+    text.push(0);
+    // SAFETY: the host gave this callback for these arguments; the text lives as long as the call.
+    runtime::in_callback(|| unsafe { callback(level as i32, text.as_ptr().cast(), line.len(), user.get()) });
+}
+
+pub(super) fn positive(timeout_ms: i64) -> Result<Duration> {
+    match u64::try_from(timeout_ms) {
+        Ok(timeout_ms @ 1..) => Ok(Duration::from_millis(timeout_ms)),
+        _ => Err(Error::invalid("timeout_ms has to be above 0")),
+    }
+}

@@ -1,0 +1,59 @@
+//! # Runtime
+//!
+//! The threads that do the work: started by the first call, one runtime per process, none before and, after
+//! fal_shutdown(), none any more. A forked child gets a fresh one.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::boundary::{User, status};
+use super::error::fal_error;
+use super::status::fal_status;
+use crate::error::Error;
+use crate::runtime::{self, Config, ThreadHook};
+
+/// Called on a thread of the runtime. It must not wait for libfal.
+pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
+
+/// How many threads do the work, 1 to 64; by default two. Before the first call, or after a shutdown;
+/// FAL_E_INVALID_ARGUMENT while the runtime is running.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_runtime_set_worker_threads(count: usize, err: *mut *mut fal_error) -> fal_status {
+    status(err, || Config::installed().worker_threads(count)?.install())
+}
+
+/// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither.
+/// user has to stay valid until the shutdown. When it can be set is as for fal_runtime_set_worker_threads().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_runtime_set_thread_hooks(
+    on_start: fal_thread_callback,
+    on_stop: fal_thread_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        let user = User::new(user);
+        let hook = |callback: fal_thread_callback| {
+            callback.map(|callback| {
+                // SAFETY: the host gave this callback for this argument.
+                let hook = move || unsafe { callback(user.get()) };
+                Arc::new(hook) as ThreadHook
+            })
+        };
+        Config::installed().thread_hooks(hook(on_start), hook(on_stop)).install()
+    })
+}
+
+/// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins every thread. Afterwards
+/// the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
+/// Without a running runtime it does nothing.
+///
+/// FAL_E_DEADLINE if a thread did not end within timeout_ms milliseconds, FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_shutdown(timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
+    status(err, || {
+        let timeout = u64::try_from(timeout_ms).map_err(|_| Error::invalid("timeout_ms is negative"))?;
+        runtime::shutdown(Duration::from_millis(timeout))
+    })
+}

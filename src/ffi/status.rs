@@ -1,0 +1,151 @@
+//! # Status
+//!
+//! Every function that can fail returns a fal_status and takes a nullable `fal_error **err` last. On failure
+//! outputs are NULL or zero and, if err is given, *err is an error that the caller frees with
+//! fal_error_free(). On success *err is NULL. There is no global "last error".
+
+use std::ffi::c_char;
+
+use super::boundary::plain;
+use crate::error::Code;
+
+/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever renumbered.
+pub type fal_status = i32;
+
+/// It worked.
+pub const FAL_OK: fal_status = 0;
+/// The operation has not ended yet. Not an error: no fal_error is made.
+pub const FAL_PENDING: fal_status = 1;
+/// An argument is NULL, malformed or out of range; nothing was sent.
+pub const FAL_E_INVALID_ARGUMENT: fal_status = -1;
+/// No source holds a key; nothing was sent.
+pub const FAL_E_NO_CREDENTIALS: fal_status = -2;
+/// A source holds something that is not a key; nothing was sent.
+pub const FAL_E_MALFORMED_CREDENTIALS: fal_status = -3;
+/// The service did not accept the credential (HTTP 401).
+pub const FAL_E_UNAUTHENTICATED: fal_status = -4;
+/// The credential is valid but not allowed to do this (HTTP 403).
+pub const FAL_E_FORBIDDEN: fal_status = -5;
+/// The key is valid, but its account is locked (balance, budget, payment or administration).
+pub const FAL_E_ACCOUNT_LOCKED: fal_status = -6;
+/// The endpoint, path or object does not exist, or is hidden from this key (HTTP 404 or 410).
+pub const FAL_E_NOT_FOUND: fal_status = -7;
+/// The service refused the input (HTTP 400, 405, 409, 413, 422).
+pub const FAL_E_INVALID_INPUT: fal_status = -8;
+/// Too many requests at once or in too short a time (HTTP 429); the request was not taken.
+pub const FAL_E_RATE_LIMITED: fal_status = -9;
+/// The app or the platform failed while it handled the request (HTTP 5xx or 499).
+pub const FAL_E_SERVICE_FAILED: fal_status = -10;
+/// The service or a runner could not be had in time (HTTP 502, 503, 504).
+pub const FAL_E_SERVICE_UNAVAILABLE: fal_status = -11;
+/// No connection to the service could be made (DNS, TCP or TLS); nothing was executed.
+pub const FAL_E_CONNECT: fal_status = -12;
+/// The connection broke before the whole answer arrived.
+pub const FAL_E_CONNECTION_LOST: fal_status = -13;
+/// The time allowed for the call is over.
+pub const FAL_E_DEADLINE: fal_status = -14;
+/// The caller cancelled the call.
+pub const FAL_E_CANCELLED: fal_status = -15;
+/// The service answered with a redirect that was not followed.
+pub const FAL_E_REDIRECT: fal_status = -16;
+/// The address is not one of fal's; nothing was sent.
+pub const FAL_E_FOREIGN_ORIGIN: fal_status = -17;
+/// The answer does not follow HTTP or fal's protocol.
+pub const FAL_E_PROTOCOL: fal_status = -18;
+/// The answer is larger than the caller allows.
+pub const FAL_E_TOO_LARGE: fal_status = -19;
+/// The JSON value there is missing or of another type.
+pub const FAL_E_WRONG_TYPE: fal_status = -20;
+/// Waiting here would block the thread that has to make the progress.
+pub const FAL_E_WOULD_DEADLOCK: fal_status = -21;
+/// The operation was started before this process was forked and belongs to the parent.
+pub const FAL_E_FORKED: fal_status = -22;
+/// The library is shutting down, or did so while the call was under way.
+pub const FAL_E_SHUT_DOWN: fal_status = -23;
+/// A defect in libfal or in a hook of the host was caught; the process is unharmed.
+pub const FAL_E_PANIC: fal_status = -24;
+/// The outcome of this operation was taken before.
+pub const FAL_E_TAKEN: fal_status = -25;
+/// The operating system refused a thread, a file or a socket.
+pub const FAL_E_IO: fal_status = -26;
+
+/// A length that means: the string ends with a NUL.
+pub const FAL_NUL: usize = usize::MAX;
+
+/// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
+#[unsafe(no_mangle)]
+pub extern "C" fn fal_status_name(status: fal_status) -> *const c_char {
+    plain(c"".as_ptr(), || named(status).as_ptr())
+}
+
+macro_rules! names {
+    ($($constant:ident = $name:literal),+ $(,)?) => {
+        fn named(status: fal_status) -> &'static std::ffi::CStr {
+            match status {
+                $($constant => $name,)+
+                _ => c"FAL_E_UNKNOWN",
+            }
+        }
+
+        /// Holds the constants and the core's table together: they cannot drift apart unnoticed.
+        #[cfg(test)]
+        const NAMED: &[(fal_status, &std::ffi::CStr)] = &[$(($constant, $name)),+];
+    };
+}
+
+names! {
+    FAL_OK = c"FAL_OK",
+    FAL_PENDING = c"FAL_PENDING",
+    FAL_E_INVALID_ARGUMENT = c"FAL_E_INVALID_ARGUMENT",
+    FAL_E_NO_CREDENTIALS = c"FAL_E_NO_CREDENTIALS",
+    FAL_E_MALFORMED_CREDENTIALS = c"FAL_E_MALFORMED_CREDENTIALS",
+    FAL_E_UNAUTHENTICATED = c"FAL_E_UNAUTHENTICATED",
+    FAL_E_FORBIDDEN = c"FAL_E_FORBIDDEN",
+    FAL_E_ACCOUNT_LOCKED = c"FAL_E_ACCOUNT_LOCKED",
+    FAL_E_NOT_FOUND = c"FAL_E_NOT_FOUND",
+    FAL_E_INVALID_INPUT = c"FAL_E_INVALID_INPUT",
+    FAL_E_RATE_LIMITED = c"FAL_E_RATE_LIMITED",
+    FAL_E_SERVICE_FAILED = c"FAL_E_SERVICE_FAILED",
+    FAL_E_SERVICE_UNAVAILABLE = c"FAL_E_SERVICE_UNAVAILABLE",
+    FAL_E_CONNECT = c"FAL_E_CONNECT",
+    FAL_E_CONNECTION_LOST = c"FAL_E_CONNECTION_LOST",
+    FAL_E_DEADLINE = c"FAL_E_DEADLINE",
+    FAL_E_CANCELLED = c"FAL_E_CANCELLED",
+    FAL_E_REDIRECT = c"FAL_E_REDIRECT",
+    FAL_E_FOREIGN_ORIGIN = c"FAL_E_FOREIGN_ORIGIN",
+    FAL_E_PROTOCOL = c"FAL_E_PROTOCOL",
+    FAL_E_TOO_LARGE = c"FAL_E_TOO_LARGE",
+    FAL_E_WRONG_TYPE = c"FAL_E_WRONG_TYPE",
+    FAL_E_WOULD_DEADLOCK = c"FAL_E_WOULD_DEADLOCK",
+    FAL_E_FORKED = c"FAL_E_FORKED",
+    FAL_E_SHUT_DOWN = c"FAL_E_SHUT_DOWN",
+    FAL_E_PANIC = c"FAL_E_PANIC",
+    FAL_E_TAKEN = c"FAL_E_TAKEN",
+    FAL_E_IO = c"FAL_E_IO",
+}
+
+/// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.
+#[unsafe(no_mangle)]
+pub extern "C" fn fal_status_meaning(status: fal_status) -> *const c_char {
+    plain(std::ptr::null(), || match status {
+        FAL_OK => c"It worked.".as_ptr(),
+        FAL_PENDING => c"The operation has not ended yet.".as_ptr(),
+        _ => Code::ALL
+            .iter()
+            .find(|code| code.number() == status)
+            .map_or(std::ptr::null(), |code| code.summary_c().as_ptr()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_constants_are_the_cores_codes() {
+        let errors = NAMED.iter().filter(|(status, _)| *status < 0);
+        let constants: Vec<_> = errors.map(|(status, name)| (*status, name.to_str().unwrap())).collect();
+        let codes: Vec<_> = Code::ALL.iter().map(|code| (code.number(), code.name())).collect();
+        assert_eq!(constants, codes);
+    }
+}

@@ -1,0 +1,49 @@
+//! Strings out: borrowed from their owner, with a length and a NUL.
+
+use std::collections::HashMap;
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+/// The strings that an object has handed out. They are made when asked for and live as long as the object.
+#[derive(Default)]
+pub(super) struct Texts {
+    made: Mutex<HashMap<String, Option<Box<[u8]>>>>,
+}
+
+impl Texts {
+    /// The string of this name, made at the first call. NULL, and a length of 0, if there is none.
+    ///
+    /// # Safety
+    /// `len` is NULL or writable.
+    pub(super) unsafe fn get(
+        &self,
+        name: &str,
+        len: *mut usize,
+        make: impl FnOnce() -> Option<String>,
+    ) -> *const c_char {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match made.get(name) {
+            Some(text) => text,
+            None => made.entry(name.to_owned()).or_insert(make().map(with_nul)),
+        };
+        // SAFETY: by this function's own contract.
+        unsafe { set_len(len, text.as_ref().map_or(0, |text| text.len() - 1)) };
+        text.as_ref().map_or(ptr::null(), |text| text.as_ptr().cast())
+    }
+}
+
+fn with_nul(text: String) -> Box<[u8]> {
+    let mut bytes = text.into_bytes();
+    bytes.push(0);
+    bytes.into_boxed_slice()
+}
+
+/// # Safety
+/// `len` is NULL or writable.
+pub(super) unsafe fn set_len(len: *mut usize, value: usize) {
+    if !len.is_null() {
+        // SAFETY: by this function's own contract.
+        unsafe { len.write(value) }
+    }
+}
