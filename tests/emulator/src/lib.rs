@@ -1,1 +1,37 @@
-//! See the repository's README.
+//! A local fal, to develop and test against with no network and no bill.
+//!
+//! ```
+//! let emulator = fal_emulator::Emulator::start()?;
+//! println!("FAL_EMULATOR_HOST={} FAL_KEY={}", emulator.host(), emulator.api_key());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! It serves plain HTTP/1.1 on 127.0.0.1 and tells fal's hosts apart by the Host header. What it is told over
+//! HTTP by tests in other languages is described in its README.
+
+mod answer;
+mod apps;
+mod arrivals;
+mod cdn;
+mod clock;
+mod connections;
+mod control;
+mod emulator;
+mod exchange;
+mod failures;
+mod faults;
+mod gateway;
+mod input;
+mod keys;
+mod picture;
+mod platform;
+mod server;
+mod settings;
+mod state;
+mod stream;
+
+pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_BODY, Outcome};
+pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
+pub use faults::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
+pub use keys::Scope;
+pub use settings::{AdminRefusal, BadKeyText, PrivateRefusal, Settings};

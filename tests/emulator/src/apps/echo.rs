@@ -1,0 +1,27 @@
+//! `emulator/echo` and the apps of `acme`: the request, as the app saw it.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::Call;
+use crate::answer::Answer;
+use crate::arrivals::{ArrivedBody, plain_headers};
+
+pub(super) fn run(call: &Call<'_>) -> Answer {
+    call.started();
+    let request = call.request;
+    let body = match serde_json::from_slice(&request.body) {
+        Ok(json) => json,
+        Err(_) if request.body.is_empty() => serde_json::Value::Null,
+        Err(_) => ArrivedBody::Bytes(request.body.to_vec()).to_json(),
+    };
+    let echo = json!({
+        "method": request.method.as_str(),
+        "path": request.path,
+        "query": request.query,
+        "headers": plain_headers(&request.headers),
+        "body": body,
+        "key_id": call.caller.as_ref().map(|caller| &caller.key_id),
+    });
+    Answer::json(StatusCode::OK, &echo).billable_units(1.0)
+}

@@ -1,0 +1,173 @@
+//! The apps that the emulator runs, and who may call them.
+
+mod bytes;
+mod echo;
+mod fail;
+mod flux;
+mod slow;
+
+use std::sync::Arc;
+
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
+
+use crate::answer::Answer;
+use crate::arrivals::Entry;
+use crate::keys::Caller;
+use crate::server::Request;
+use crate::state::State;
+
+/// `app_auth` (fal-protocol.md §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody, without a key.
+    Public,
+    /// Any key.
+    Shared,
+    /// Keys of the owner.
+    Private,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Program {
+    Bytes,
+    Echo,
+    Fail,
+    Flux,
+    Slow,
+}
+
+/// An app and its endpoints.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) owner: &'static str,
+    pub(crate) alias: &'static str,
+    pub(crate) access: Access,
+    program: Program,
+    /// Full endpoint ids, with a name and a category for the catalogue.
+    pub(crate) endpoints: &'static [Endpoint],
+}
+
+/// A callable model, as the catalogue shows it.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) category: &'static str,
+    pub(crate) description: &'static str,
+}
+
+const fn endpoint(
+    id: &'static str,
+    name: &'static str,
+    category: &'static str,
+    description: &'static str,
+) -> Endpoint {
+    Endpoint {
+        id,
+        name,
+        category,
+        description,
+    }
+}
+
+#[rustfmt::skip]
+pub(crate) static APPS: &[App] = &[
+    App { owner: "fal-ai", alias: "flux", access: Access::Shared, program: Program::Flux, endpoints: &[
+        endpoint("fal-ai/flux/schnell", "FLUX.1 [schnell]", "text-to-image", "A picture from a prompt, in few steps"),
+        endpoint("fal-ai/flux/dev", "FLUX.1 [dev]", "text-to-image", "A picture from a prompt"),
+    ] },
+    App { owner: "emulator", alias: "echo", access: Access::Shared, program: Program::Echo, endpoints: &[
+        endpoint("emulator/echo", "Echo", "json", "Answers with the request"),
+    ] },
+    App { owner: "emulator", alias: "fail", access: Access::Shared, program: Program::Fail, endpoints: &[
+        endpoint("emulator/fail", "Fail", "json", "Fails as it is told"),
+    ] },
+    App { owner: "emulator", alias: "slow", access: Access::Shared, program: Program::Slow, endpoints: &[
+        endpoint("emulator/slow", "Slow", "json", "Answers after a while"),
+    ] },
+    App { owner: "emulator", alias: "bytes", access: Access::Shared, program: Program::Bytes, endpoints: &[
+        endpoint("emulator/bytes", "Bytes", "json", "Answers with bytes that are not JSON"),
+    ] },
+    App { owner: "acme", alias: "private", access: Access::Private, program: Program::Echo, endpoints: &[
+        endpoint("acme/private", "Private", "json", "An echo for its owner"),
+    ] },
+    App { owner: "acme", alias: "shared", access: Access::Shared, program: Program::Echo, endpoints: &[
+        endpoint("acme/shared", "Shared", "json", "An echo for every key"),
+    ] },
+    App { owner: "acme", alias: "public", access: Access::Public, program: Program::Echo, endpoints: &[
+        endpoint("acme/public", "Public", "json", "An echo for everybody"),
+    ] },
+];
+
+impl App {
+    pub(crate) fn find(owner: &str, alias: &str) -> Option<&'static App> {
+        APPS.iter()
+            .find(|app| app.owner == owner && app.alias == alias)
+    }
+}
+
+/// One call of an app.
+pub(crate) struct Call<'a> {
+    pub(crate) state: &'a Arc<State>,
+    pub(crate) request: &'a Request,
+    pub(crate) app: &'static App,
+    /// The path behind the alias, without slashes at its ends.
+    pub(crate) path: &'a str,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) entry: &'a Entry,
+}
+
+impl Call<'_> {
+    /// Runs the app; its failures are answers too.
+    pub(crate) async fn run(&self) -> Answer {
+        let result = match self.app.program {
+            Program::Bytes => bytes::run(self),
+            Program::Echo => Ok(echo::run(self)),
+            Program::Fail => fail::run(self),
+            Program::Flux => flux::run(self).await,
+            Program::Slow => slow::run(self).await,
+        };
+        result.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// Input is valid, the model runs from here on.
+    fn started(&self) {
+        self.entry.executed();
+        let mut id = format!("{}/{}", self.app.owner, self.app.alias);
+        // An app with endpoints below its own id counts them apart.
+        if self.app.endpoints.iter().all(|known| known.id != id) {
+            id = format!("{id}/{}", self.path);
+        }
+        self.state.executions.count(id);
+    }
+
+    /// The framework's answer to a route that the app lacks (§12.5).
+    fn path_not_found(&self) -> Answer {
+        Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path /{} not found", self.path),
+        )
+        .billable_units(0.0)
+    }
+
+    /// Only POST, and no subpath.
+    fn plain_post(&self) -> Result<(), Answer> {
+        if !self.path.is_empty() {
+            return Err(self.path_not_found());
+        }
+        self.post()
+    }
+
+    fn post(&self) -> Result<(), Answer> {
+        if self.request.method == Method::POST {
+            return Ok(());
+        }
+        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+            .billable_units(0.0);
+        answer
+            .headers
+            .insert(ALLOW, HeaderValue::from_static("POST"));
+        Err(answer)
+    }
+}

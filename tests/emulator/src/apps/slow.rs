@@ -1,0 +1,24 @@
+//! `emulator/slow`: an answer after a while.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::Call;
+use crate::answer::Answer;
+use crate::input::{self, Fields};
+
+/// Milliseconds: the default `request_timeout` of an app (fal-protocol.md §15).
+const LONGEST: u64 = 3_600_000;
+
+pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+    call.plain_post()?;
+    let object = input::object(call.request)?;
+    let mut fields = Fields::new(&object);
+    let ms = fields.integer_between("ms", 1000, 0, LONGEST);
+    fields.finish()?;
+    call.started();
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    Ok(Answer::json(StatusCode::OK, &json!({ "ms": ms })).billable_units(1.0))
+}

@@ -1,0 +1,386 @@
+//! What reached the emulator, in order, without secrets.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderMap, PROXY_AUTHORIZATION};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+/// Bytes of a body that an arrival keeps.
+pub const KEPT_BODY: usize = 64 * 1024;
+
+/// An `Authorization` header without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// The first word, e.g. `Key`; empty when the header is a single word.
+    pub scheme: String,
+    /// The public half of `Key <id>:<secret>`; absent in any other form.
+    pub key_id: Option<String>,
+}
+
+impl Authorization {
+    fn parse(value: &str) -> Self {
+        // A value of one word may be a bare secret.
+        let (scheme, credential) = value.trim().split_once(' ').unwrap_or_default();
+        let key_id = scheme
+            .eq_ignore_ascii_case("key")
+            .then(|| credential.trim().split_once(':'))
+            .flatten()
+            .map(|(id, _)| id.to_owned());
+        Self {
+            scheme: scheme.to_owned(),
+            key_id,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "scheme": self.scheme, "key_id": self.key_id })
+    }
+}
+
+/// A request's body, as far as it is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ArrivedBody {
+    /// No body, or none read.
+    #[default]
+    Empty,
+    /// A JSON body of at most [`KEPT_BODY`] bytes.
+    Json(Value),
+    /// Anything else: its first [`KEPT_BODY`] bytes.
+    Bytes(Vec<u8>),
+}
+
+impl ArrivedBody {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::Empty;
+        }
+        if bytes.len() <= KEPT_BODY
+            && let Ok(value) = serde_json::from_slice(bytes)
+        {
+            return Self::Json(value);
+        }
+        Self::Bytes(bytes[..bytes.len().min(KEPT_BODY)].to_vec())
+    }
+
+    /// The JSON value of a JSON body.
+    pub fn json(&self) -> Option<&Value> {
+        match self {
+            Self::Json(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// `null`, the JSON value, or `{"base64": …}`.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Empty => Value::Null,
+            Self::Json(value) => value.clone(),
+            Self::Bytes(bytes) => json!({ "base64": STANDARD.encode(bytes) }),
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Still being worked on or answered.
+    #[default]
+    Pending,
+    /// The whole answer was handed to the socket, with this status.
+    Status(u16),
+    /// A fault reset the connection.
+    Reset,
+    /// A fault closed the connection before a whole, valid answer.
+    ClosedByFault,
+    /// The client dropped the connection while it was read, worked on or answered.
+    ClientClosed,
+}
+
+impl Outcome {
+    fn to_json(self) -> Value {
+        match self {
+            Self::Pending => json!("pending"),
+            Self::Status(status) => json!(status),
+            Self::Reset => json!("reset"),
+            Self::ClosedByFault => json!("closed_by_fault"),
+            Self::ClientClosed => json!("client_closed"),
+        }
+    }
+}
+
+/// One request, recorded as soon as its head was read.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// 1 for the first request since the start; not reset by clearing.
+    pub ordinal: u64,
+    /// The connection it came on; 1 for the first since the start.
+    pub connection: u64,
+    /// The method, in upper case.
+    pub method: String,
+    /// The Host header in lower case, without a port.
+    pub host: String,
+    /// The path as sent, still escaped.
+    pub path: String,
+    /// The query as sent, without `?`.
+    pub query: Option<String>,
+    /// Names in lower case; repeated headers are joined by `, `. Without authorization.
+    pub headers: BTreeMap<String, String>,
+    /// The `Authorization` header, masked.
+    pub authorization: Option<Authorization>,
+    /// Bytes of body that were read.
+    pub body_length: u64,
+    /// The body.
+    pub body: ArrivedBody,
+    /// How it ended, so far.
+    pub outcome: Outcome,
+    /// Whether a model ran (or started to).
+    pub executed: bool,
+    /// The `x-fal-request-id` that the gateway gave it.
+    pub request_id: Option<String>,
+}
+
+impl Arrival {
+    /// Whether a key came with it.
+    pub fn had_key(&self) -> bool {
+        self.authorization
+            .as_ref()
+            .is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
+    }
+
+    /// The form of the control API.
+    pub fn to_json(&self) -> Value {
+        let mut headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
+        if let Some(authorization) = &self.authorization {
+            headers.insert("authorization".into(), authorization.to_json());
+        }
+        json!({
+            "ordinal": self.ordinal,
+            "connection": self.connection,
+            "method": self.method,
+            "host": self.host,
+            "path": self.path,
+            "query": self.query,
+            "headers": headers,
+            "had_key": self.had_key(),
+            "body_length": self.body_length,
+            "body": self.body.to_json(),
+            "outcome": self.outcome.to_json(),
+            "executed": self.executed,
+            "request_id": self.request_id,
+        })
+    }
+}
+
+/// Where an arrival came from and what for.
+pub(crate) struct Head<'a> {
+    pub(crate) connection: u64,
+    pub(crate) method: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// Header names and values but for authorization; repeated ones are joined.
+pub(crate) fn plain_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut plain: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers {
+        if name == AUTHORIZATION || name == PROXY_AUTHORIZATION {
+            continue;
+        }
+        let value = String::from_utf8_lossy(value.as_bytes());
+        plain
+            .entry(name.as_str().to_owned())
+            .and_modify(|joined| {
+                joined.push_str(", ");
+                joined.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    plain
+}
+
+#[derive(Default)]
+struct Records {
+    arrivals: Vec<Arrival>,
+    last_ordinal: u64,
+}
+
+/// All arrivals, and who waits for them.
+pub(crate) struct Log {
+    records: Mutex<Records>,
+    changed: Condvar,
+    version: watch::Sender<u64>,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            records: Mutex::default(),
+            changed: Condvar::new(),
+            version: watch::Sender::new(0),
+        }
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notify(&self) {
+        self.changed.notify_all();
+        self.version
+            .send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Records a request whose head was read.
+    pub(crate) fn open(self: &Arc<Self>, head: &Head<'_>) -> Entry {
+        let mut records = self.records();
+        records.last_ordinal += 1;
+        let ordinal = records.last_ordinal;
+        records.arrivals.push(Arrival {
+            ordinal,
+            connection: head.connection,
+            method: head.method.to_owned(),
+            host: head.host.to_owned(),
+            path: head.path.to_owned(),
+            query: head.query.map(str::to_owned),
+            headers: plain_headers(head.headers),
+            authorization: head
+                .headers
+                .get(AUTHORIZATION)
+                .map(|value| Authorization::parse(&String::from_utf8_lossy(value.as_bytes()))),
+            body_length: 0,
+            body: ArrivedBody::Empty,
+            outcome: Outcome::Pending,
+            executed: false,
+            request_id: None,
+        });
+        drop(records);
+        self.notify();
+        Entry {
+            log: Arc::clone(self),
+            ordinal,
+            settled: false,
+        }
+    }
+
+    fn update(&self, ordinal: u64, change: impl FnOnce(&mut Arrival)) {
+        let mut records = self.records();
+        if let Ok(index) = records
+            .arrivals
+            .binary_search_by_key(&ordinal, |arrival| arrival.ordinal)
+        {
+            change(&mut records.arrivals[index]);
+        }
+        drop(records);
+        self.notify();
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arrival> {
+        self.records().arrivals.clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.records().arrivals.clear();
+        self.notify();
+    }
+
+    /// Blocks the thread until `enough` holds, or fails with `TimedOut`.
+    pub(crate) fn wait_until(
+        &self,
+        timeout: Duration,
+        mut enough: impl FnMut(&[Arrival]) -> bool,
+    ) -> io::Result<Vec<Arrival>> {
+        let end = Instant::now() + timeout;
+        let mut records = self.records();
+        while !enough(&records.arrivals) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let message = format!("{} arrivals in {timeout:?}", records.arrivals.len());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            records = self
+                .changed
+                .wait_timeout(records, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        Ok(records.arrivals.clone())
+    }
+
+    /// As [`Log::wait_until`], without blocking the thread; false when the time is over.
+    pub(crate) async fn settled_when(
+        &self,
+        timeout: Duration,
+        mut enough: impl FnMut(&[Arrival]) -> bool,
+    ) -> bool {
+        let mut version = self.version.subscribe();
+        let waiting = async {
+            while !enough(&self.records().arrivals) {
+                if version.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(timeout, waiting).await.is_ok()
+    }
+}
+
+/// The request at hand. Dropped unsettled, its client is gone: hyper drops our work when the socket ends.
+pub(crate) struct Entry {
+    log: Arc<Log>,
+    ordinal: u64,
+    settled: bool,
+}
+
+impl Entry {
+    /// Records the body that was read, of which `length` bytes arrived.
+    pub(crate) fn body(&self, body: &Bytes, length: u64) {
+        let kept = ArrivedBody::new(body);
+        self.log.update(self.ordinal, |arrival| {
+            arrival.body_length = length;
+            arrival.body = kept;
+        });
+    }
+
+    /// A model starts to run for it.
+    pub(crate) fn executed(&self) {
+        self.log
+            .update(self.ordinal, |arrival| arrival.executed = true);
+    }
+
+    pub(crate) fn request_id(&self, id: &str) {
+        self.log.update(self.ordinal, |arrival| {
+            arrival.request_id = Some(id.to_owned());
+        });
+    }
+
+    pub(crate) fn settle(mut self, outcome: Outcome) {
+        self.record(outcome);
+    }
+
+    fn record(&mut self, outcome: Outcome) {
+        self.settled = true;
+        self.log
+            .update(self.ordinal, |arrival| arrival.outcome = outcome);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.record(Outcome::ClientClosed);
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `fal-emulator`: a local fal as a program.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::process::{ExitCode, ExitStatus};
+
+use fal_emulator::Emulator;
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+
+const HELP: &str = "\
+fal-emulator: a local fal, to develop and test against with no network and no bill
+
+Usage:
+  fal-emulator serve [--port N] [--until-eof]
+      Serve on 127.0.0.1 and print one line of JSON: {\"address\", \"api_key\", \"admin_key\"}.
+      Ends with SIGINT or SIGTERM.
+      --port N      listen on this port instead of a free one
+      --until-eof   end with standard input, too
+  fal-emulator exec [--admin] -- COMMAND [ARGUMENTS...]
+      Serve on a free port while COMMAND runs with FAL_EMULATOR_HOST and a fresh FAL_KEY in its
+      environment, and end with its exit status.
+      --admin       FAL_KEY has the scope ADMIN instead of API
+  fal-emulator --help | --version
+";
+
+/// Variables that would lead the command elsewhere than to the emulator and its key.
+const REMOVED: &[&str] = &[
+    "FAL_KEY_ID",
+    "FAL_KEY_SECRET",
+    "FAL_KEY_FILE",
+    "FAL_PROFILE",
+    "FAL_CONFIG_PATH",
+    "FAL_FORCE_AUTH_BY_USER",
+    "FAL_RUN_HOST",
+    "FAL_QUEUE_RUN_HOST",
+    "FAL_REST_HOST",
+    "FAL_PLATFORM_HOST",
+    "FAL_CDN_HOST",
+];
+
+/// Wrong arguments, as other tools report them.
+const USAGE: u8 = 2;
+const FAILED: u8 = 1;
+const CANNOT_START: u8 = 127;
+
+#[derive(Debug, PartialEq)]
+enum Task {
+    Help,
+    Version,
+    Serve { port: u16, until_eof: bool },
+    Exec { admin: bool, command: Vec<OsString> },
+}
+
+fn main() -> ExitCode {
+    let task = match parse(std::env::args_os().skip(1)) {
+        Ok(task) => task,
+        Err(message) => return fail(USAGE, &format!("{message}; see fal-emulator --help")),
+    };
+    let result = match task {
+        Task::Help => print(HELP),
+        Task::Version => print(concat!("fal-emulator ", env!("CARGO_PKG_VERSION"), "\n")),
+        Task::Serve { port, until_eof } => block_on(serve(port, until_eof)),
+        Task::Exec { admin, command } => block_on(exec(admin, &command)),
+    };
+    result.unwrap_or_else(|error| fail(FAILED, &error.to_string()))
+}
+
+fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
+    let first = arguments.next().ok_or("a command is missing")?;
+    match first.to_str() {
+        Some("--help" | "-h" | "help") => Ok(Task::Help),
+        Some("--version" | "-V") => Ok(Task::Version),
+        Some("serve") => parse_serve(arguments),
+        Some("exec") => parse_exec(arguments),
+        _ => Err(format!("{} is no command", first.to_string_lossy())),
+    }
+}
+
+fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
+    let (mut port, mut until_eof) = (0, false);
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy();
+        match text.split_once('=') {
+            Some(("--port", value)) => port = parse_port(value)?,
+            None if text == "--port" => {
+                let value = arguments.next().ok_or("--port needs a number")?;
+                port = parse_port(&value.to_string_lossy())?;
+            }
+            None if text == "--until-eof" => until_eof = true,
+            None if text == "--help" || text == "-h" => return Ok(Task::Help),
+            _ => return Err(format!("serve: {text} is not known")),
+        }
+    }
+    Ok(Task::Serve { port, until_eof })
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| format!("--port: {text} is not a port"))
+}
+
+fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
+    let mut admin = false;
+    let mut command = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--") => command.extend(arguments.by_ref()),
+            Some("--admin") => admin = true,
+            Some("--help" | "-h") => return Ok(Task::Help),
+            Some(option) if option.starts_with('-') => {
+                return Err(format!("exec: {option} is not known"));
+            }
+            _ => {
+                command.push(argument);
+                command.extend(arguments.by_ref());
+            }
+        }
+    }
+    if command.is_empty() {
+        return Err("exec: a command is missing".into());
+    }
+    Ok(Task::Exec { admin, command })
+}
+
+fn print(text: &str) -> io::Result<ExitCode> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fail(status: u8, message: &str) -> ExitCode {
+    // With standard error closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "fal-emulator: {message}");
+    ExitCode::from(status)
+}
+
+fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(task)
+}
+
+async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
+    // Before the line that invites others to signal us.
+    let mut signals = signals::Signals::listen()?;
+    let end = until_eof.then(end_of_input).transpose()?;
+    let emulator = Emulator::builder()
+        .port(port)
+        .start()
+        .map_err(|error| io::Error::new(error.kind(), format!("port {port}: {error}")))?;
+    let line = serde_json::json!({
+        "address": emulator.host(),
+        "api_key": emulator.api_key(),
+        "admin_key": emulator.admin_key(),
+    });
+    print(&format!("{line}\n"))?;
+    let ended = async {
+        match end {
+            Some(end) => drop(end.await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = signals.next() => {}
+        () = ended => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves when standard input ends. Its thread may outlive us: reading cannot be interrupted.
+fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
+    let (report, ended) = oneshot::channel();
+    std::thread::Builder::new().spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut ignored = [0; 4096];
+        loop {
+            match input.read(&mut ignored) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        drop(report);
+    })?;
+    Ok(ended)
+}
+
+async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // A handler is not inherited by the command, as an ignored signal would be.
+    let mut signals = signals::Signals::listen()?;
+    let emulator = Emulator::start()?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    let key = if admin {
+        emulator.admin_key()
+    } else {
+        emulator.api_key()
+    };
+    command
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .env("FAL_KEY", key)
+        .env("FAL_EMULATOR_API_KEY", emulator.api_key())
+        .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let message = format!("{}: {error}", program.to_string_lossy());
+            return Ok(fail(CANNOT_START, &message));
+        }
+    };
+    let status = outlive(&mut child, &mut signals).await?;
+    drop(emulator);
+    Ok(exit_code(status))
+}
+
+/// Waits for the command, whatever signals come; those that only reached us are passed on.
+async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
+    loop {
+        let signal = tokio::select! {
+            status = child.wait() => return status,
+            signal = signals.next() => signal,
+        };
+        signals::pass_on(signal, child);
+    }
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| signals::killed_by(status))
+        .unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use rustix::process::{Pid, Signal, kill_process};
+    use tokio::process::Child;
+    use tokio::signal::unix::{self, SignalKind};
+
+    pub(super) struct Signals {
+        interrupt: unix::Signal,
+        terminate: unix::Signal,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: unix::signal(SignalKind::interrupt())?,
+                terminate: unix::signal(SignalKind::terminate())?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Signal {
+            tokio::select! {
+                _ = self.interrupt.recv() => Signal::INT,
+                _ = self.terminate.recv() => Signal::TERM,
+            }
+        }
+    }
+
+    /// Ctrl-C reaches the whole foreground group by itself, SIGTERM only us.
+    pub(super) fn pass_on(signal: Signal, child: &Child) {
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        if let (Signal::TERM, Some(pid)) = (signal, pid) {
+            // It fails only when the command has just ended.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// As a shell reports it.
+    pub(super) fn killed_by(status: ExitStatus) -> Option<i32> {
+        status.signal().map(|signal| 128 + signal)
+    }
+}
+
+#[cfg(windows)]
+mod signals {
+    use std::io;
+    use std::process::ExitStatus;
+
+    use tokio::process::Child;
+    use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
+
+    pub(super) struct Signals {
+        interrupt: CtrlC,
+        terminate: CtrlBreak,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                interrupt: ctrl_c()?,
+                terminate: ctrl_break()?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        }
+    }
+
+    /// The console sends both to every process in it.
+    pub(super) fn pass_on((): (), _: &Child) {}
+
+    pub(super) fn killed_by(_: ExitStatus) -> Option<i32> {
+        None
+    }
+}

@@ -1,0 +1,196 @@
+//! `/_emulator/…` on the loopback address itself: the library's API for tests in other languages.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::DEFAULT_ACCOUNT;
+use crate::answer::Answer;
+use crate::arrivals::Arrival;
+use crate::faults::{Fault, glob};
+use crate::keys::Scope;
+use crate::server::Request;
+use crate::settings::Settings;
+use crate::state::State;
+
+pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
+    route(state, request)
+        .await
+        .unwrap_or_else(|refusal| refusal)
+}
+
+async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let Some(path) = request.path.strip_prefix("/_emulator/") else {
+        let detail = "This is fal-emulator: send requests with the Host header of a fal host";
+        return Err(Answer::detail(StatusCode::NOT_FOUND, detail));
+    };
+    let key_id = path.strip_prefix("keys/").filter(|id| !id.is_empty());
+    match (request.method.as_str(), path, key_id) {
+        ("GET", "health", _) => Ok(ok(&json!({ "status": "ok" }))),
+        ("GET", "requests", _) => Query::read(request)?.answer(state).await,
+        ("DELETE", "requests", _) => {
+            state.arrivals.clear();
+            Ok(done())
+        }
+        ("GET", "faults", _) => Ok(ok(&json!({ "faults": state.faults.list() }))),
+        ("POST", "faults", _) => inject(state, request),
+        ("DELETE", "faults", _) => {
+            state.faults.clear();
+            Ok(done())
+        }
+        ("POST", "keys", _) => create_key(state, request),
+        ("DELETE", _, Some(id)) => Ok(revoke_key(state, id)),
+        ("GET", "settings", _) => Ok(ok(&json!(state.settings()))),
+        ("PUT", "settings", _) => {
+            state.set(body::<Settings>(request)?);
+            Ok(ok(&json!(state.settings())))
+        }
+        ("GET", "stats", _) => Ok(ok(&json!({
+            "open_connections": state.connections.count(),
+            "executions": state.executions.all(),
+        }))),
+        (_, "health" | "stats", _) => Err(wrong_method("GET")),
+        (_, "requests", _) => Err(wrong_method("GET, DELETE")),
+        (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
+        (_, "keys", _) => Err(wrong_method("POST")),
+        (_, "settings", _) => Err(wrong_method("GET, PUT")),
+        (_, _, Some(_)) => Err(wrong_method("DELETE")),
+        _ => Err(Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path {} not found", request.path),
+        )),
+    }
+}
+
+fn ok(body: &Value) -> Answer {
+    Answer::json(StatusCode::OK, body)
+}
+
+fn done() -> Answer {
+    Answer::empty(StatusCode::NO_CONTENT)
+}
+
+fn bad(detail: impl std::fmt::Display) -> Answer {
+    Answer::detail(StatusCode::BAD_REQUEST, detail.to_string())
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
+    serde_json::from_slice(&request.body).map_err(bad)
+}
+
+fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let fault: Fault = body(request)?;
+    fault.check().map_err(bad)?;
+    let id = state.faults.inject(fault);
+    Ok(Answer::json(StatusCode::CREATED, &json!({ "id": id })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRequest {
+    #[serde(default = "api")]
+    scope: Scope,
+    #[serde(default = "default_account")]
+    account: String,
+    #[serde(default)]
+    alias: String,
+}
+
+fn api() -> Scope {
+    Scope::Api
+}
+
+fn default_account() -> String {
+    DEFAULT_ACCOUNT.into()
+}
+
+fn create_key(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let wanted: KeyRequest = body(request)?;
+    let key = state
+        .keys
+        .create(wanted.scope, &wanted.account, &wanted.alias);
+    let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
+    Ok(Answer::json(StatusCode::CREATED, &body))
+}
+
+fn revoke_key(state: &State, id: &str) -> Answer {
+    if state.keys.revoke(id) {
+        done()
+    } else {
+        Answer::detail(StatusCode::NOT_FOUND, "No such key")
+    }
+}
+
+/// Which arrivals to show, and for how many to wait.
+#[derive(Default)]
+struct Query {
+    method: Option<String>,
+    host: Option<String>,
+    path: Option<String>,
+    wait_for: usize,
+    timeout: Duration,
+}
+
+impl Query {
+    fn read(request: &Request) -> Result<Self, Answer> {
+        let mut query = Self {
+            timeout: Duration::from_secs(5),
+            ..Self::default()
+        };
+        for (name, value) in request.query_pairs() {
+            match &*name {
+                "method" => query.method = Some(value.into_owned()),
+                "host" => query.host = Some(value.into_owned()),
+                "path" => query.path = Some(value.into_owned()),
+                "wait_for" => query.wait_for = value.parse().map_err(bad)?,
+                "timeout_ms" => {
+                    query.timeout = Duration::from_millis(value.parse().map_err(bad)?);
+                }
+                _ => return Err(bad(format!("{name}: no such filter"))),
+            }
+        }
+        Ok(query)
+    }
+
+    async fn answer(&self, state: &State) -> Result<Answer, Answer> {
+        let enough = |arrivals: &[Arrival]| {
+            self.wait_for == 0
+                || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
+        };
+        state.arrivals.settled_when(self.timeout, enough).await;
+        let shown: Vec<Value> = state
+            .arrivals
+            .all()
+            .iter()
+            .filter(|arrival| self.shows(arrival))
+            .map(Arrival::to_json)
+            .collect();
+        Ok(ok(&json!({ "count": shown.len(), "requests": shown })))
+    }
+
+    fn shows(&self, arrival: &Arrival) -> bool {
+        let is = |wanted: &Option<String>, value: &str| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
+        };
+        is(&self.method, &arrival.method)
+            && is(&self.host, &arrival.host)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|pattern| glob(pattern, &arrival.path))
+    }
+}

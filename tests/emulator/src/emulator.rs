@@ -1,0 +1,237 @@
+//! The emulator as a value: it runs as long as it lives.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::arrivals::Arrival;
+use crate::faults::Fault;
+use crate::keys::Scope;
+use crate::server;
+use crate::settings::Settings;
+use crate::state::State;
+
+/// The account that owns the emulator's first keys and its private app.
+pub const DEFAULT_ACCOUNT: &str = "acme";
+
+/// Choices before the start.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    port: u16,
+    settings: Settings,
+}
+
+impl Builder {
+    /// Listens on this port of 127.0.0.1; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts with these settings.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Listens and serves, on a thread of its own.
+    ///
+    /// # Errors
+    /// The port is taken, or the system gives no socket or thread.
+    pub fn start(self) -> io::Result<Emulator> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(State::new(self.settings));
+        let api_key = state.keys.create(Scope::Api, DEFAULT_ACCOUNT, "default");
+        let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default");
+        let (stop, stopped) = oneshot::channel();
+        let (report, reported) = mpsc::channel();
+        let served = Arc::clone(&state);
+        let thread = std::thread::Builder::new()
+            .name("fal-emulator".into())
+            .spawn(move || run(listener, served, stopped, &report))?;
+        let emulator = Emulator {
+            address,
+            state,
+            api_key: api_key.full(),
+            admin_key: admin_key.full(),
+            stop: Some(stop),
+            thread: Some(thread),
+        };
+        match reported.recv() {
+            Ok(Ok(())) => Ok(emulator),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::Error::other("the emulator's thread ended early")),
+        }
+    }
+}
+
+/// The server's thread: serves until it is stopped, then drops every connection.
+fn run(
+    listener: TcpListener,
+    state: Arc<State>,
+    stopped: oneshot::Receiver<()>,
+    report: &mpsc::Sender<io::Result<()>>,
+) {
+    let started = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| {
+            let guard = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            drop(guard);
+            Ok((runtime, listener))
+        });
+    let (runtime, listener) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            let _ = report.send(Err(error));
+            return;
+        }
+    };
+    let _ = report.send(Ok(()));
+    runtime.block_on(async {
+        tokio::select! {
+            _ = stopped => {}
+            never = server::serve(listener, state) => match never {},
+        }
+    });
+}
+
+/// A running emulator. Dropping it closes its port and connections and joins its threads.
+pub struct Emulator {
+    address: SocketAddr,
+    state: Arc<State>,
+    api_key: String,
+    admin_key: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// Starts on a free port with default settings.
+    ///
+    /// # Errors
+    /// As [`Builder::start`].
+    pub fn start() -> io::Result<Self> {
+        Self::builder().start()
+    }
+
+    /// Choices before the start.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `127.0.0.1:PORT`, the value of `FAL_EMULATOR_HOST`.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// `id:secret` of scope API, of the account [`DEFAULT_ACCOUNT`].
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// `id:secret` of scope ADMIN, of the account [`DEFAULT_ACCOUNT`].
+    pub fn admin_key(&self) -> &str {
+        &self.admin_key
+    }
+
+    /// Makes another key and returns `id:secret`.
+    pub fn create_key(&self, scope: Scope, account: &str) -> String {
+        self.state.keys.create(scope, account, "test").full()
+    }
+
+    /// Revokes a key at once; false if there is none with this id.
+    pub fn revoke_key(&self, id: &str) -> bool {
+        self.state.keys.revoke(id)
+    }
+
+    /// Switches a fault on. Of several that match, the one injected first strikes.
+    pub fn inject(&self, fault: Fault) {
+        self.state.faults.inject(fault);
+    }
+
+    /// Switches all faults off.
+    pub fn clear_faults(&self) {
+        self.state.faults.clear();
+    }
+
+    /// Every request so far, but for the control API's, in order.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.state.arrivals.all()
+    }
+
+    /// Forgets all arrivals.
+    pub fn clear_arrivals(&self) {
+        self.state.arrivals.clear();
+    }
+
+    /// Blocks the thread until at least `count` requests arrived (their heads, that is).
+    ///
+    /// # Errors
+    /// `TimedOut`.
+    pub fn wait_for_arrivals(&self, count: usize, timeout: Duration) -> io::Result<Vec<Arrival>> {
+        self.wait_until(timeout, |arrivals| arrivals.len() >= count)
+    }
+
+    /// Blocks the thread until `enough` holds for the arrivals; it is asked after every change.
+    ///
+    /// # Errors
+    /// `TimedOut`.
+    pub fn wait_until(
+        &self,
+        timeout: Duration,
+        enough: impl FnMut(&[Arrival]) -> bool,
+    ) -> io::Result<Vec<Arrival>> {
+        self.state.arrivals.wait_until(timeout, enough)
+    }
+
+    /// Connections that are open, apart from those of the control API.
+    pub fn open_connections(&self) -> usize {
+        self.state.connections.count()
+    }
+
+    /// How often each endpoint ran.
+    pub fn executions(&self) -> BTreeMap<String, u64> {
+        self.state.executions.all()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Settings {
+        self.state.settings()
+    }
+
+    /// Replaces all settings, from the next request on.
+    pub fn set(&self, settings: Settings) {
+        self.state.set(settings);
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic over there was reported there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Emulator({})", self.address)
+    }
+}

@@ -1,0 +1,245 @@
+//! One request's way through the emulator: its record, its fault, its answer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::CONTENT_LENGTH;
+use hyper::{Method, Response, StatusCode};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::answer::{Answer, Pace, TrackedBody};
+use crate::arrivals::{Entry, Head, Outcome};
+use crate::connections::Connection;
+use crate::control;
+use crate::faults::{self, Action, Fault, ResetPoint};
+use crate::server::{Request, Service, host_of};
+use crate::state::State;
+use crate::stream::write_raw;
+
+/// Bytes of request body: 64 MiB.
+const LARGEST_BODY: u64 = 64 << 20;
+
+/// The connection ends here, by a fault or because the client left.
+#[derive(Debug)]
+pub(crate) struct Ended;
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ends here")
+    }
+}
+
+impl std::error::Error for Ended {}
+
+/// What a request needs besides itself.
+pub(crate) struct Exchange {
+    pub(crate) state: Arc<State>,
+    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl Exchange {
+    pub(crate) async fn run(
+        self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
+        let host = host_of(&request);
+        let service = Service::of(&host);
+        self.connection.serves_control(service == Service::Control);
+        if service == Service::Control {
+            self.control(request).await
+        } else {
+            self.fal(service, &host, request).await
+        }
+    }
+
+    async fn control(
+        &self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
+        let (head, body) = request.into_parts();
+        let received = Received::read(body).await?;
+        let request = received.request(head);
+        let answer = match &request {
+            Ok(request) => control::handle(&self.state, request).await,
+            Err(_) => too_large(),
+        };
+        let method = request.map_or(Method::GET, |request| request.method);
+        Ok(answer.into_response(None, &method, None))
+    }
+
+    async fn fal(
+        &self,
+        service: Service,
+        host: &str,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let method = head.method.clone();
+        let entry = self.state.arrivals.open(&Head {
+            connection: self.connection.id,
+            method: method.as_str(),
+            host,
+            path: &path,
+            query: head.uri.query(),
+            headers: &head.headers,
+        });
+        let fault = self.state.faults.take(method.as_str(), host, &path);
+        let fault = fault.unwrap_or_else(|| Fault::from(Action::None));
+        let reset_at_once = Action::Reset {
+            when: ResetPoint::BeforeBody,
+        };
+        if fault.action == reset_at_once {
+            pause(fault.delay_ms).await;
+            return self.reset(entry);
+        }
+        let received = Received::read(body).await?;
+        entry.body(&received.kept, received.length);
+        pause(fault.delay_ms).await;
+        if let Some(answer) = self.instead(&fault, &entry).await {
+            return Ok(answer.into_response(Some(entry), &method, None));
+        }
+        let answer = match received.request(head) {
+            Ok(request) => service.answer(&self.state, host, &request, &entry).await,
+            Err(TooLarge) => too_large(),
+        };
+        self.spoil(fault.action, answer, entry, &method).await
+    }
+
+    /// The answer of a fault that keeps the request from being executed.
+    async fn instead(&self, fault: &Fault, entry: &Entry) -> Option<Answer> {
+        if fault.action == Action::Hang {
+            std::future::pending::<()>().await;
+        }
+        let id = Uuid::new_v4().to_string();
+        let answer = fault.answer(&id).unwrap_or_else(|error| {
+            let detail = format!("fal-emulator: this fault cannot be answered: {error}");
+            Some(Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, detail))
+        })?;
+        if answer.headers.contains_key("x-fal-request-id") {
+            entry.request_id(&id);
+        }
+        Some(answer)
+    }
+
+    /// Sends the real answer, or what the fault leaves of it.
+    async fn spoil(
+        &self,
+        action: Action,
+        answer: Answer,
+        entry: Entry,
+        method: &Method,
+    ) -> Result<Response<TrackedBody>, Ended> {
+        match action {
+            Action::Reset { .. } => self.reset(entry),
+            Action::Close => self.close(entry, &[]).await,
+            Action::Truncate { bytes } => {
+                let sent = truncated(&answer, bytes);
+                self.close(entry, &sent).await
+            }
+            Action::MalformedHttp => {
+                self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+                    .await
+            }
+            Action::MalformedJson => {
+                Ok(faults::malformed_json(answer).into_response(Some(entry), method, None))
+            }
+            Action::Slow { bytes, pause_ms } => {
+                let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
+                Ok(answer.into_response(Some(entry), method, Some(pace)))
+            }
+            Action::None | Action::Status { .. } | Action::Hang | Action::Redirect { .. } => {
+                Ok(answer.into_response(Some(entry), method, None))
+            }
+        }
+    }
+
+    /// Ends the connection with RST.
+    fn reset(&self, entry: Entry) -> Result<Response<TrackedBody>, Ended> {
+        entry.settle(Outcome::Reset);
+        // Without it the socket would end with FIN; it cannot fail on an open socket.
+        let _ = self.socket.set_zero_linger();
+        Err(Ended)
+    }
+
+    /// Ends the connection with FIN, after bytes that did not pass through hyper.
+    async fn close(&self, entry: Entry, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
+        if write_raw(&self.socket, bytes).await.is_ok() {
+            entry.settle(Outcome::ClosedByFault);
+        }
+        Err(Ended)
+    }
+}
+
+async fn pause(milliseconds: u64) {
+    if milliseconds > 0 {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+fn too_large() -> Answer {
+    Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large")
+}
+
+/// The answer as it goes over the wire, its body cut after `bytes`.
+fn truncated(answer: &Answer, bytes: u64) -> Vec<u8> {
+    let mut sent = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
+    for (name, value) in answer.headers.iter() {
+        sent.extend_from_slice(name.as_str().as_bytes());
+        sent.extend_from_slice(b": ");
+        sent.extend_from_slice(value.as_bytes());
+        sent.extend_from_slice(b"\r\n");
+    }
+    let size = answer.payload.size();
+    sent.extend_from_slice(format!("{CONTENT_LENGTH}: {size}\r\n\r\n").as_bytes());
+    sent.extend_from_slice(&answer.payload.slice(0, bytes.min(size)));
+    sent
+}
+
+struct TooLarge;
+
+/// A body that was read to its end.
+struct Received {
+    /// At most [`LARGEST_BODY`].
+    kept: Bytes,
+    length: u64,
+}
+
+impl Received {
+    /// Reads everything: a refusal that is sent while the client still writes would be lost in a reset.
+    async fn read(mut body: Incoming) -> Result<Self, Ended> {
+        let expected = body.size_hint().lower().min(LARGEST_BODY);
+        let mut kept = BytesMut::with_capacity(expected as usize);
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| Ended)?.into_data() else {
+                continue;
+            };
+            length += data.len() as u64;
+            if length <= LARGEST_BODY {
+                kept.extend_from_slice(&data);
+            }
+        }
+        let kept = kept.freeze();
+        Ok(Self { kept, length })
+    }
+
+    fn request(self, head: hyper::http::request::Parts) -> Result<Request, TooLarge> {
+        if self.length > LARGEST_BODY {
+            return Err(TooLarge);
+        }
+        Ok(Request {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().map(str::to_owned),
+            headers: head.headers,
+            body: self.kept,
+        })
+    }
+}

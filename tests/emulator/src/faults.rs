@@ -1,0 +1,521 @@
+//! Faults: what goes wrong, for which requests, how often.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Payload};
+use crate::clock;
+
+/// When a reset happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetPoint {
+    /// After the head, with the body unread: the request was not executed.
+    BeforeBody,
+    /// After the body was read and the request was executed.
+    AfterBody,
+}
+
+/// The two forms of `Retry-After`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfterForm {
+    /// A number of seconds.
+    #[default]
+    Seconds,
+    /// An HTTP date, so many seconds after the answer.
+    HttpDate,
+}
+
+/// A `Retry-After` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryAfter {
+    /// Seconds from now.
+    pub seconds: u64,
+    /// How they are written.
+    #[serde(default)]
+    pub form: RetryAfterForm,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// Nothing but the delay.
+    #[default]
+    None,
+    /// An answer of the test's choice; the request is not executed.
+    Status {
+        /// 200..=599.
+        status: u16,
+        /// Further headers.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// A string is sent as text, anything else as JSON.
+        #[serde(default)]
+        body: Option<Value>,
+        /// Whether the answer carries `x-fal-request-id`.
+        #[serde(default = "yes")]
+        request_id: bool,
+        /// A `Retry-After` header.
+        #[serde(default)]
+        retry_after: Option<RetryAfter>,
+    },
+    /// A TCP reset, without an answer.
+    Reset {
+        /// Before or after the body.
+        when: ResetPoint,
+    },
+    /// The request is executed, then the connection ends (FIN) without an answer.
+    Close,
+    /// Everything is read, nothing executed, no answer ever.
+    Hang,
+    /// The real answer with its Content-Length, cut after so many bytes of body; then FIN.
+    Truncate {
+        /// Bytes of body that are sent.
+        bytes: u64,
+    },
+    /// The real answer, in pieces.
+    Slow {
+        /// Bytes per piece, at least 1.
+        bytes: u64,
+        /// Milliseconds between two pieces.
+        pause_ms: u64,
+    },
+    /// The request is executed; what comes back is not HTTP.
+    MalformedHttp,
+    /// The request is executed; 200 `application/json` with a body that is not JSON.
+    MalformedJson,
+    /// A redirect; the request is not executed.
+    Redirect {
+        /// The Location header.
+        location: String,
+        /// 300..=399.
+        #[serde(default = "found")]
+        status: u16,
+    },
+}
+
+/// A fault: an optional delay, then one action, for the requests that match.
+///
+/// In Rust: `Fault::status(429).method("POST").path("/fal-ai/*").times(2)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Only this method.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Only this host, e.g. `fal.run`.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Only paths that match; `*` stands for any characters, `/` included.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// For so many requests; `None` until it is cleared.
+    #[serde(default = "once")]
+    pub times: Option<u64>,
+    /// So many matching requests pass unharmed first.
+    #[serde(default)]
+    pub skip: u64,
+    /// Milliseconds to wait before the action.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// What goes wrong.
+    #[serde(default)]
+    pub action: Action,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn found() -> u16 {
+    302
+}
+
+fn once() -> Option<u64> {
+    Some(1)
+}
+
+impl From<Action> for Fault {
+    fn from(action: Action) -> Self {
+        Self {
+            method: None,
+            host: None,
+            path: None,
+            times: once(),
+            skip: 0,
+            delay_ms: 0,
+            action,
+        }
+    }
+}
+
+impl Fault {
+    /// Answers with `status` (200..=599) instead of executing.
+    pub fn status(status: u16) -> Self {
+        Self::from(Action::Status {
+            status,
+            headers: BTreeMap::new(),
+            body: None,
+            request_id: true,
+            retry_after: None,
+        })
+    }
+
+    /// Waits, then goes on as usual.
+    pub fn delay(delay: Duration) -> Self {
+        Self::from(Action::None).delayed(delay)
+    }
+
+    /// Resets the connection after the head; the body stays unread.
+    pub fn reset_before_body() -> Self {
+        let when = ResetPoint::BeforeBody;
+        Self::from(Action::Reset { when })
+    }
+
+    /// Executes the request, then resets the connection.
+    pub fn reset_after_body() -> Self {
+        let when = ResetPoint::AfterBody;
+        Self::from(Action::Reset { when })
+    }
+
+    /// Executes the request, then closes the connection without an answer.
+    pub fn close() -> Self {
+        Self::from(Action::Close)
+    }
+
+    /// Never answers.
+    pub fn hang() -> Self {
+        Self::from(Action::Hang)
+    }
+
+    /// Sends `bytes` of the real body, then closes.
+    pub fn truncate(bytes: u64) -> Self {
+        Self::from(Action::Truncate { bytes })
+    }
+
+    /// Sends the real body in pieces of `bytes`, a pause between two.
+    pub fn slow(bytes: u64, pause: Duration) -> Self {
+        let pause_ms = millis(pause);
+        Self::from(Action::Slow { bytes, pause_ms })
+    }
+
+    /// Executes the request, then sends something that is not HTTP.
+    pub fn malformed_http() -> Self {
+        Self::from(Action::MalformedHttp)
+    }
+
+    /// Executes the request, then sends broken JSON with status 200.
+    pub fn malformed_json() -> Self {
+        Self::from(Action::MalformedJson)
+    }
+
+    /// Redirects instead of executing; `status` is 300..=399.
+    pub fn redirect(location: impl Into<String>, status: u16) -> Self {
+        let location = location.into();
+        Self::from(Action::Redirect { location, status })
+    }
+
+    /// Only requests with this method.
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
+    /// Only requests to this host.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Only requests whose path matches; `*` stands for any characters.
+    pub fn path(mut self, glob: impl Into<String>) -> Self {
+        self.path = Some(glob.into());
+        self
+    }
+
+    /// For so many requests instead of one.
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Until it is cleared.
+    pub fn always(mut self) -> Self {
+        self.times = None;
+        self
+    }
+
+    /// Lets so many matching requests pass first.
+    pub fn skip(mut self, skip: u64) -> Self {
+        self.skip = skip;
+        self
+    }
+
+    /// Waits before the action.
+    pub fn delayed(mut self, delay: Duration) -> Self {
+        self.delay_ms = millis(delay);
+        self
+    }
+
+    /// The body of [`Fault::status`]: a string is sent as text, anything else as JSON.
+    pub fn body(mut self, value: impl Into<Value>) -> Self {
+        if let Action::Status { body, .. } = &mut self.action {
+            *body = Some(value.into());
+        }
+        self
+    }
+
+    /// A header of [`Fault::status`].
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        if let Action::Status { headers, .. } = &mut self.action {
+            headers.insert(name.into(), value.into());
+        }
+        self
+    }
+
+    /// A `Retry-After` header of [`Fault::status`].
+    pub fn retry_after(mut self, seconds: u64, form: RetryAfterForm) -> Self {
+        if let Action::Status { retry_after, .. } = &mut self.action {
+            *retry_after = Some(RetryAfter { seconds, form });
+        }
+        self
+    }
+
+    /// [`Fault::status`] without `x-fal-request-id`, as the ingress answers.
+    pub fn without_request_id(mut self) -> Self {
+        if let Action::Status { request_id, .. } = &mut self.action {
+            *request_id = false;
+        }
+        self
+    }
+
+    fn matches(&self, method: &str, host: &str, path: &str) -> bool {
+        self.method
+            .as_ref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && self
+                .host
+                .as_ref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
+            && self.path.as_ref().is_none_or(|wanted| glob(wanted, path))
+    }
+
+    /// Whether its numbers and headers can be sent at all.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.action {
+            Action::Status { .. } | Action::Redirect { .. } => self.answer("").map(drop),
+            Action::Slow { bytes: 0, .. } => Err("slow needs at least 1 byte".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The answer of an action that replaces the execution.
+    pub(crate) fn answer(&self, id: &str) -> Result<Option<Answer>, String> {
+        match &self.action {
+            Action::Status {
+                status,
+                headers,
+                body,
+                request_id,
+                retry_after,
+            } => {
+                let mut answer = status_answer(*status, body.as_ref())?;
+                for (name, value) in headers {
+                    answer
+                        .headers
+                        .insert(header_name(name)?, header_value(value)?);
+                }
+                if let Some(retry_after) = retry_after {
+                    let value = header_value(&retry_after.text())?;
+                    answer.headers.insert(RETRY_AFTER, value);
+                }
+                if *request_id {
+                    answer = answer.header("x-fal-request-id", header_value(id)?);
+                }
+                Ok(Some(answer))
+            }
+            Action::Redirect { location, status } => {
+                if !(300..400).contains(status) {
+                    return Err(format!("{status} is not a redirect"));
+                }
+                let mut answer = status_answer(*status, None)?;
+                answer.headers.insert(LOCATION, header_value(location)?);
+                Ok(Some(answer.header("x-fal-request-id", header_value(id)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl RetryAfter {
+    fn text(self) -> String {
+        match self.form {
+            RetryAfterForm::Seconds => self.seconds.to_string(),
+            RetryAfterForm::HttpDate => {
+                httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds))
+            }
+        }
+    }
+}
+
+fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
+    if !(200..600).contains(&status) {
+        return Err(format!("{status} is not a final HTTP status"));
+    }
+    let status = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    Ok(match body {
+        None => Answer::empty(status),
+        Some(Value::String(text)) => {
+            let kind = if text.trim_start().starts_with('<') {
+                "text/html"
+            } else {
+                "text/plain; charset=utf-8"
+            };
+            let payload = Payload::Bytes(Bytes::from(text.clone()));
+            Answer::payload(status, HeaderValue::from_static(kind), payload)
+        }
+        Some(value) => Answer::json(status, value),
+    })
+}
+
+/// 200 `application/json` whose body breaks off inside a string.
+pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
+    answer.status = StatusCode::OK;
+    answer
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.payload = Payload::Bytes(Bytes::from_static(b"{\"images\": [{\"url\": \"https:"));
+    answer
+}
+
+fn header_name(name: &str) -> Result<HeaderName, String> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a header name"))
+}
+
+fn header_value(value: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(value).map_err(|_| format!("{value:?} is not a header value"))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any characters.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(pieces.next().unwrap_or_default()) else {
+        return false;
+    };
+    let Some(last) = pieces.next_back() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+struct Injected {
+    id: u64,
+    fault: Fault,
+    struck: u64,
+}
+
+#[derive(Default)]
+struct Board {
+    injected: Vec<Injected>,
+    last_id: u64,
+}
+
+/// The faults that are switched on, in the order of injection.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Board>);
+
+impl Faults {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) -> u64 {
+        let mut board = self.board();
+        board.last_id += 1;
+        let id = board.last_id;
+        board.injected.push(Injected {
+            id,
+            fault,
+            struck: 0,
+        });
+        id
+    }
+
+    pub(crate) fn clear(&self) {
+        self.board().injected.clear();
+    }
+
+    /// The first fault that strikes this request, counted as struck.
+    pub(crate) fn take(&self, method: &str, host: &str, path: &str) -> Option<Fault> {
+        let mut board = self.board();
+        for injected in &mut board.injected {
+            let fault = &mut injected.fault;
+            let spent = fault.times.is_some_and(|times| injected.struck >= times);
+            if spent || !fault.matches(method, host, path) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            injected.struck += 1;
+            return Some(fault.clone());
+        }
+        None
+    }
+
+    /// Every fault with its id and how often it struck.
+    pub(crate) fn list(&self) -> Value {
+        self.board()
+            .injected
+            .iter()
+            .map(|injected| {
+                json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, text, matches) in [
+            ("/a/b", "/a/b", true),
+            ("/a/b", "/a/bc", false),
+            ("/a/*", "/a/", true),
+            ("/a/*", "/a/b/c", true),
+            ("*/run", "/a/run", true),
+            ("*/run", "/a/runs", false),
+            ("/a*c*e", "/abcde", true),
+            ("/a*c*e", "/abde", false),
+            ("/ab*ba", "/aba", false),
+            ("*", "", true),
+            ("**", "/x", true),
+        ] {
+            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `fal.run`: who calls, which app, and the gateway's headers (fal-protocol.md §2.5, §4, §5.8).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::apps::{Access, App, Call};
+use crate::arrivals::Entry;
+use crate::keys::{Caller, Refusal, Scope};
+use crate::server::Request;
+use crate::settings::{BadKeyText, Settings};
+use crate::state::State;
+
+/// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
+pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
+    let answer = route(state, request, entry)
+        .await
+        .unwrap_or_else(|refusal| refusal);
+    if answer.from_ingress {
+        return answer;
+    }
+    let id = Uuid::new_v4().to_string();
+    entry.request_id(&id);
+    match HeaderValue::from_str(&id) {
+        Ok(id) => answer.header("x-fal-request-id", id),
+        Err(_) => answer,
+    }
+}
+
+async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
+    let settings = state.settings();
+    let caller = state
+        .keys
+        .authenticate(&request.headers)
+        .map_err(|refusal| bad_credential(refusal, &settings))?;
+    let (name, path) = split(&request.path);
+    let app = name
+        .split_once('/')
+        .and_then(|(owner, alias)| App::find(owner, alias))
+        .ok_or_else(|| unknown_app(name, &request.path))?;
+    admit(app, caller.as_ref(), &settings)?;
+    let call = Call {
+        state,
+        request,
+        app,
+        path,
+        caller,
+        entry,
+    };
+    Ok(call.run().await)
+}
+
+/// `/owner/alias/some/path/` as `owner/alias` and `some/path`.
+fn split(path: &str) -> (&str, &str) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    match path.match_indices('/').nth(1) {
+        Some((at, _)) => (&path[..at], &path[at + 1..]),
+        None => (path, ""),
+    }
+}
+
+fn unknown_app(name: &str, path: &str) -> Answer {
+    let detail = if name.is_empty() {
+        format!("Path {path} not found")
+    } else {
+        format!("Application \"{name}\" not found")
+    };
+    Answer::detail(StatusCode::NOT_FOUND, detail)
+}
+
+fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {
+    let detail = match (refusal, settings.bad_key_text) {
+        (Refusal::Unknown, BadKeyText::Current) => "invalid key credentials",
+        (Refusal::Unknown, BadKeyText::Older) => "No user found for Key ID and Secret",
+        (Refusal::NoColon, _) => {
+            "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'."
+        }
+        (Refusal::NotAToken, _) => "bearer: unable to decode issuer",
+    };
+    Answer::detail(StatusCode::UNAUTHORIZED, detail)
+}
+
+/// Whether `caller` may call `app` (fal-protocol.md §2.2, §2.5, §16.51).
+fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> Result<(), Answer> {
+    let Some(caller) = caller else {
+        return match app.access {
+            Access::Public => Ok(()),
+            _ => Err(no_access(app, StatusCode::UNAUTHORIZED)),
+        };
+    };
+    if let Some(reason) = settings.locked_accounts.get(&caller.account) {
+        let detail = format!("User is locked. Reason: {reason}");
+        return Err(Answer::detail(StatusCode::FORBIDDEN, detail));
+    }
+    let allowed = app.access != Access::Private
+        || caller.account == app.owner
+            && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps);
+    if allowed {
+        Ok(())
+    } else {
+        Err(no_access(app, settings.private_refusal_status.status()))
+    }
+}
+
+fn no_access(app: &App, status: StatusCode) -> Answer {
+    let detail = format!("Cannot access application \"{}/{}\"", app.owner, app.alias);
+    Answer::detail(status, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_path_names_an_app_and_the_rest() {
+        for (path, app, rest) in [
+            ("/fal-ai/flux", "fal-ai/flux", ""),
+            ("/fal-ai/flux/", "fal-ai/flux", ""),
+            ("/fal-ai/flux/dev", "fal-ai/flux", "dev"),
+            ("/fal-ai/flux/dev/", "fal-ai/flux", "dev"),
+            ("/emulator/echo/a/b", "emulator/echo", "a/b"),
+            ("/alone", "alone", ""),
+            ("/", "", ""),
+        ] {
+            assert_eq!(split(path), (app, rest), "{path}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Keys, held in memory and obviously fake.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What a key may do (fal-protocol.md §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Scope {
+    /// Call models.
+    Api,
+    /// That, and private apps, keys and the account.
+    Admin,
+}
+
+/// Who calls: a valid key without its secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) key_id: String,
+    pub(crate) scope: Scope,
+    pub(crate) account: String,
+}
+
+/// A key as a listing shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) ordinal: u64,
+    pub(crate) id: String,
+    pub(crate) alias: String,
+    pub(crate) created: SystemTime,
+}
+
+/// A key that was just made: the only time that its secret is shown.
+#[derive(Clone)]
+pub(crate) struct NewKey {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+impl NewKey {
+    /// `<id>:<secret>`.
+    pub(crate) fn full(&self) -> String {
+        format!("{}:{}", self.id, self.secret)
+    }
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewKey({})", self.id)
+    }
+}
+
+/// Why a credential is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No such id, wrong secret, revoked, or a scheme that fal does not know.
+    Unknown,
+    /// `Key` without `:`.
+    NoColon,
+    /// `Bearer` with something that is not a token of ours.
+    NotAToken,
+}
+
+struct Key {
+    ordinal: u64,
+    id: String,
+    secret: String,
+    scope: Scope,
+    account: String,
+    alias: String,
+    created: SystemTime,
+}
+
+#[derive(Default)]
+struct Ring {
+    keys: Vec<Key>,
+    last_ordinal: u64,
+}
+
+/// All keys of all accounts.
+#[derive(Default)]
+pub(crate) struct Keys(Mutex<Ring>);
+
+impl Keys {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn create(&self, scope: Scope, account: &str, alias: &str) -> NewKey {
+        let kind = match scope {
+            Scope::Api => "api",
+            Scope::Admin => "admin",
+        };
+        let id = format!("fake-{kind}-{}", &hex()[..12]);
+        let secret = format!("fake-secret-{}", hex());
+        let mut ring = self.ring();
+        ring.last_ordinal += 1;
+        let key = Key {
+            ordinal: ring.last_ordinal,
+            id: id.clone(),
+            secret: secret.clone(),
+            scope,
+            account: account.to_owned(),
+            alias: alias.to_owned(),
+            created: SystemTime::now(),
+        };
+        ring.keys.push(key);
+        NewKey { id, secret }
+    }
+
+    /// Revokes whatever key has this id; false if there is none.
+    pub(crate) fn revoke(&self, id: &str) -> bool {
+        self.remove(|key| key.id == id)
+    }
+
+    /// Revokes a key as the Platform API does: only keys of scope API, of the caller's account.
+    pub(crate) fn revoke_listed(&self, id: &str, account: &str) -> bool {
+        self.remove(|key| key.id == id && key.scope == Scope::Api && key.account == account)
+    }
+
+    fn remove(&self, doomed: impl Fn(&Key) -> bool) -> bool {
+        let mut ring = self.ring();
+        let before = ring.keys.len();
+        ring.keys.retain(|key| !doomed(key));
+        ring.keys.len() < before
+    }
+
+    /// The account's keys of scope API, oldest first.
+    pub(crate) fn listed(&self, account: &str) -> Vec<Listed> {
+        self.ring()
+            .keys
+            .iter()
+            .filter(|key| key.scope == Scope::Api && key.account == account)
+            .map(|key| Listed {
+                ordinal: key.ordinal,
+                id: key.id.clone(),
+                alias: key.alias.clone(),
+                created: key.created,
+            })
+            .collect()
+    }
+
+    /// The caller named by the `Authorization` header; `None` without one.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
+        let Some(value) = headers.get(AUTHORIZATION) else {
+            return Ok(None);
+        };
+        let value = value.to_str().map_err(|_| Refusal::Unknown)?;
+        let (scheme, credential) = value.split_once(' ').ok_or(Refusal::Unknown)?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::NotAToken);
+        }
+        if !scheme.eq_ignore_ascii_case("key") {
+            return Err(Refusal::Unknown);
+        }
+        let (id, secret) = credential.split_once(':').ok_or(Refusal::NoColon)?;
+        self.find(id, secret).ok_or(Refusal::Unknown).map(Some)
+    }
+
+    fn find(&self, id: &str, secret: &str) -> Option<Caller> {
+        self.ring()
+            .keys
+            .iter()
+            .find(|key| key.id == id && key.secret == secret)
+            .map(|key| Caller {
+                key_id: key.id.clone(),
+                scope: key.scope,
+                account: key.account.clone(),
+            })
+    }
+}
+
+fn hex() -> String {
+    Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,200 @@
+//! A picture for a prompt: hills under a sky, the same for the same prompt, seed and size.
+//!
+//! Only additions and multiplications decide about a pixel, so that every platform draws the same.
+
+use bytes::Bytes;
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+
+const SKY_SHADES: usize = 96;
+const SUN: u8 = SKY_SHADES as u8;
+const FIRST_HILL: u8 = SUN + 1;
+const HILLS: usize = 6;
+
+/// What decides about a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) prompt: String,
+    pub(crate) seed: u64,
+    /// Pixels.
+    pub(crate) width: u32,
+    /// Pixels.
+    pub(crate) height: u32,
+}
+
+impl Picture {
+    /// The picture as PNG.
+    pub(crate) fn png(&self) -> Result<Bytes, EncodingError> {
+        let mut random = Random::new(&self.prompt, self.seed);
+        let palette = palette(&mut random);
+        let pixels = Scene::new(&mut random, self.width as usize, self.height as usize).draw();
+        let mut png = Vec::new();
+        let mut encoder = Encoder::new(&mut png, self.width, self.height);
+        encoder.set_color(ColorType::Indexed);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_palette(palette);
+        encoder.set_compression(Compression::Fast);
+        // A row is nearly the row above it.
+        encoder.set_filter(Filter::Up);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&pixels)?;
+        writer.finish()?;
+        Ok(png.into())
+    }
+}
+
+/// Where things are, in pixels.
+struct Scene {
+    width: usize,
+    height: usize,
+    sun: (f64, f64),
+    radius: f64,
+    /// Per hill, from the farthest, the first row it covers in each column.
+    ridges: Vec<Vec<usize>>,
+}
+
+impl Scene {
+    fn new(random: &mut Random, width: usize, height: usize) -> Self {
+        let (w, h) = (width as f64, height as f64);
+        let sun = (w * random.between(0.2, 0.8), h * random.between(0.18, 0.42));
+        let radius = w.min(h) * random.between(0.07, 0.13);
+        let ridges = (0..HILLS)
+            .map(|hill| {
+                let near = hill as f64 / HILLS as f64;
+                let base = 0.45 + 0.48 * near;
+                ridge(random, width, h, base, 0.2 - 0.09 * near)
+            })
+            .collect();
+        Self {
+            width,
+            height,
+            sun,
+            radius,
+            ridges,
+        }
+    }
+
+    /// Palette indices, row by row.
+    fn draw(&self) -> Vec<u8> {
+        let mut pixels = vec![0; self.width * self.height];
+        for (y, row) in pixels.chunks_exact_mut(self.width).enumerate() {
+            row.fill((y * SKY_SHADES / self.height) as u8);
+            self.draw_sun(y, row);
+            for (color, ridge) in (FIRST_HILL..).zip(&self.ridges) {
+                for (pixel, top) in row.iter_mut().zip(ridge) {
+                    if y >= *top {
+                        *pixel = color;
+                    }
+                }
+            }
+        }
+        pixels
+    }
+
+    fn draw_sun(&self, y: usize, row: &mut [u8]) {
+        let above = y as f64 - self.sun.1;
+        let squared = self.radius * self.radius - above * above;
+        if squared <= 0.0 {
+            return;
+        }
+        let half = squared.sqrt();
+        let from = (self.sun.0 - half).max(0.0) as usize;
+        let to = ((self.sun.0 + half).max(0.0) as usize).min(row.len());
+        if let Some(disc) = row.get_mut(from..to) {
+            disc.fill(SUN);
+        }
+    }
+}
+
+/// The upper edge of a hill: three octaves of smooth noise around `base`, in parts of the height.
+fn ridge(random: &mut Random, width: usize, height: f64, base: f64, relief: f64) -> Vec<usize> {
+    let octaves: Vec<(Vec<f64>, f64)> = [(4, 0.62), (9, 0.28), (23, 0.1)]
+        .map(|(knots, share)| {
+            let values = (0..=knots + 1).map(|_| random.between(-1.0, 1.0)).collect();
+            (values, share)
+        })
+        .into();
+    (0..width)
+        .map(|x| {
+            let at = x as f64 / width as f64;
+            let relative: f64 = octaves
+                .iter()
+                .map(|(knots, share)| share * smooth(knots, at))
+                .sum();
+            ((base + relief * relative).clamp(0.0, 1.0) * height) as usize
+        })
+        .collect()
+}
+
+/// The curve through `knots`, of which there are at least three, at `at` in 0..1.
+fn smooth(knots: &[f64], at: f64) -> f64 {
+    let scaled = at * (knots.len() - 2) as f64;
+    let index = scaled as usize;
+    let part = scaled - index as f64;
+    let eased = part * part * (3.0 - 2.0 * part);
+    knots[index] + (knots[index + 1] - knots[index]) * eased
+}
+
+/// Sky from top to horizon, sun, hills from the farthest to the nearest.
+fn palette(random: &mut Random) -> Vec<u8> {
+    let hue = random.between(0.0, 1.0);
+    let warm = hue + random.between(0.08, 0.2);
+    let top = rgb(hue, 0.5, random.between(0.28, 0.5));
+    let horizon = rgb(warm, 0.75, 0.83);
+    let ground = rgb(hue + 0.04, 0.55, 0.11);
+    let mut colors = Vec::with_capacity(SKY_SHADES + 1 + HILLS);
+    colors.extend((0..SKY_SHADES).map(|shade| {
+        // Full daylight is reached where the hills begin.
+        mix(
+            top,
+            horizon,
+            (shade as f64 / SKY_SHADES as f64 * 1.6).min(1.0),
+        )
+    }));
+    colors.push(rgb(warm, 0.95, 0.95));
+    colors.extend(
+        (0..HILLS).map(|hill| mix(horizon, ground, (hill as f64 + 1.2) / (HILLS as f64 + 0.2))),
+    );
+    colors
+        .into_iter()
+        .flat_map(|color| color.map(|channel| (channel * 255.0) as u8))
+        .collect()
+}
+
+fn mix(from: [f64; 3], to: [f64; 3], part: f64) -> [f64; 3] {
+    [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
+}
+
+/// Hue (a turn is 1), saturation and lightness as red, green and blue in 0..1.
+fn rgb(hue: f64, saturation: f64, lightness: f64) -> [f64; 3] {
+    let chroma = saturation * lightness.min(1.0 - lightness);
+    [0.0, 8.0, 4.0].map(|offset| {
+        let position = (offset + hue * 12.0) % 12.0;
+        lightness - chroma * (position - 3.0).min(9.0 - position).clamp(-1.0, 1.0)
+    })
+}
+
+/// SplitMix64, started from a prompt and a seed.
+struct Random(u64);
+
+impl Random {
+    fn new(prompt: &str, seed: u64) -> Self {
+        let mut random = Self(seed);
+        for byte in prompt.bytes() {
+            random.0 = random.next() ^ u64::from(byte);
+        }
+        random
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        let part = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        low + (high - low) * part
+    }
+}

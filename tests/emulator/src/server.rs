@@ -1,0 +1,139 @@
+//! Connections, and which host a request is for.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::answer::Answer;
+use crate::arrivals::Entry;
+use crate::exchange::Exchange;
+use crate::state::State;
+use crate::stream::SharedStream;
+use crate::{cdn, gateway, platform};
+
+/// A request whose body was read.
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// As sent, still escaped.
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Request {
+    /// The query, unescaped.
+    pub(crate) fn query_pairs(&self) -> form_urlencoded::Parse<'_> {
+        form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes())
+    }
+}
+
+/// Who answers for a Host header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// The emulator itself.
+    Control,
+    Run,
+    Queue,
+    Rest,
+    Platform,
+    Cdn,
+    Unknown,
+}
+
+impl Service {
+    pub(crate) fn of(host: &str) -> Self {
+        match host {
+            "127.0.0.1" | "localhost" => Self::Control,
+            "fal.run" => Self::Run,
+            "queue.fal.run" => Self::Queue,
+            "rest.fal.ai" => Self::Rest,
+            "api.fal.ai" => Self::Platform,
+            "v3.fal.media" | "v3b.fal.media" => Self::Cdn,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Answers for one of fal's hosts.
+    pub(crate) async fn answer(
+        self,
+        state: &Arc<State>,
+        host: &str,
+        request: &Request,
+        entry: &Entry,
+    ) -> Answer {
+        match self {
+            Self::Run => gateway::handle(state, request, entry).await,
+            Self::Platform => platform::handle(state, request),
+            Self::Cdn => cdn::handle(&state.files, request).await,
+            Self::Queue | Self::Rest => {
+                let detail = format!("Path {} not found", request.path);
+                Answer::detail(StatusCode::NOT_FOUND, detail)
+            }
+            Self::Control | Self::Unknown => {
+                let detail = format!("fal-emulator does not answer for the host \"{host}\"");
+                Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)
+            }
+        }
+    }
+}
+
+/// The host of a request in lower case, without a port; empty without one.
+pub(crate) fn host_of<B>(request: &hyper::Request<B>) -> String {
+    let authority = match request.uri().authority() {
+        Some(authority) => authority.as_str(),
+        None => request
+            .headers()
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
+    };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.to_ascii_lowercase()
+}
+
+/// Accepts connections until the runtime ends.
+pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) -> Infallible {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, Arc::clone(&state)));
+            }
+            // Out of descriptors, most likely: some will be free again.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = Arc::new(stream);
+    let connection = Arc::new(state.connections.accept());
+    let io = TokioIo::new(SharedStream(Arc::clone(&socket)));
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let exchange = Exchange {
+            state: Arc::clone(&state),
+            socket: Arc::clone(&socket),
+            connection: Arc::clone(&connection),
+        };
+        exchange.run(request)
+    });
+    // However it ends, the arrivals tell.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(io, service)
+        .await;
+    Ok(())
+}

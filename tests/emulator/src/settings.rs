@@ -1,0 +1,113 @@
+//! What the sources leave open about fal, chosen by the test (fal-protocol.md §16).
+
+use std::collections::BTreeMap;
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+
+/// The text that a bad key gets on the gateway (§16.17).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadKeyText {
+    /// `invalid key credentials`, seen in 2026.
+    #[default]
+    Current,
+    /// `No user found for Key ID and Secret`, seen until mid-2026.
+    Older,
+}
+
+/// The status of an ADMIN operation that is called with an API key (§16.42).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum AdminRefusal {
+    /// 401, reported by third parties.
+    Unauthorized,
+    /// 403, as documented.
+    #[default]
+    Forbidden,
+}
+
+/// The status of a private app that is called with a key which may not (§2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum PrivateRefusal {
+    /// 401.
+    Unauthorized,
+    /// 403.
+    #[default]
+    Forbidden,
+    /// 404.
+    NotFound,
+}
+
+/// How the emulator behaves where the sources differ. `Default` is what we believe of the service today.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The text of a bad key.
+    pub bad_key_text: BadKeyText,
+    /// The status of an API key on an ADMIN operation: 401 or 403.
+    pub admin_refusal_status: AdminRefusal,
+    /// The status of a key that may not call a private app: 401, 403 or 404. No key at all is always 401.
+    pub private_refusal_status: PrivateRefusal,
+    /// Whether API keys call the private apps of their own account (§16.51).
+    pub api_key_may_call_private_apps: bool,
+    /// Locked accounts and the reason that follows `User is locked. Reason: ` (§2.5).
+    pub locked_accounts: BTreeMap<String, String>,
+}
+
+impl AdminRefusal {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+impl TryFrom<u16> for AdminRefusal {
+    type Error = &'static str;
+
+    fn try_from(status: u16) -> Result<Self, Self::Error> {
+        match status {
+            401 => Ok(Self::Unauthorized),
+            403 => Ok(Self::Forbidden),
+            _ => Err("admin_refusal_status is 401 or 403"),
+        }
+    }
+}
+
+impl From<AdminRefusal> for u16 {
+    fn from(refusal: AdminRefusal) -> Self {
+        refusal.status().as_u16()
+    }
+}
+
+impl PrivateRefusal {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+        }
+    }
+}
+
+impl TryFrom<u16> for PrivateRefusal {
+    type Error = &'static str;
+
+    fn try_from(status: u16) -> Result<Self, Self::Error> {
+        match status {
+            401 => Ok(Self::Unauthorized),
+            403 => Ok(Self::Forbidden),
+            404 => Ok(Self::NotFound),
+            _ => Err("private_refusal_status is 401, 403 or 404"),
+        }
+    }
+}
+
+impl From<PrivateRefusal> for u16 {
+    fn from(refusal: PrivateRefusal) -> Self {
+        refusal.status().as_u16()
+    }
+}

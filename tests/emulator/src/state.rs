@@ -1,0 +1,67 @@
+//! What all connections share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::arrivals::Log;
+use crate::cdn::Files;
+use crate::connections::Connections;
+use crate::faults::Faults;
+use crate::keys::Keys;
+use crate::settings::Settings;
+
+pub(crate) struct State {
+    pub(crate) keys: Keys,
+    pub(crate) arrivals: Arc<Log>,
+    pub(crate) faults: Faults,
+    pub(crate) files: Files,
+    pub(crate) executions: Executions,
+    pub(crate) connections: Connections,
+    settings: RwLock<Settings>,
+}
+
+impl State {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            keys: Keys::default(),
+            arrivals: Arc::new(Log::new()),
+            faults: Faults::default(),
+            files: Files::new(),
+            executions: Executions::default(),
+            connections: Connections::default(),
+            settings: RwLock::new(settings),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set(&self, settings: Settings) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+}
+
+/// How often each endpoint ran.
+#[derive(Default)]
+pub(crate) struct Executions(Mutex<BTreeMap<String, u64>>);
+
+impl Executions {
+    pub(crate) fn count(&self, endpoint_id: String) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(endpoint_id).or_default() += 1;
+    }
+
+    pub(crate) fn all(&self) -> BTreeMap<String, u64> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
