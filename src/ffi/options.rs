@@ -20,7 +20,7 @@ pub struct fal_options {
     credentials: credentials::Options,
 }
 
-/// A host that can be replaced: one of the FAL_HOST_ constants. The variable of the name in brackets sets it too; an option is stronger.
+/// A host that can be replaced: one of the FAL_HOST_ constants. The variable in brackets sets it too; an option is stronger.
 pub type fal_host = i32;
 
 /// Synchronous calls (FAL_RUN_HOST), "fal.run". The queue's host follows as "queue." and this one.

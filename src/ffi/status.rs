@@ -69,9 +69,6 @@ pub const FAL_E_TAKEN: fal_status = -25;
 /// The operating system refused a thread, a file or a socket.
 pub const FAL_E_IO: fal_status = -26;
 
-/// A length that means: the string ends with a NUL.
-pub const FAL_NUL: usize = usize::MAX;
-
 /// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_status_name(status: fal_status) -> *const c_char {

@@ -1,4 +1,6 @@
 //! # Version
+//!
+//! A program checks once that the library it runs with is one it was compiled for.
 
 use std::ffi::{CStr, c_char};
 

@@ -1,0 +1,730 @@
+/* fal.h - fal.ai for programs that are not web programs: the C interface of libfal.
+ *
+ * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
+ *
+ * Conventions
+ *   Names      fal_<noun>_<verb>. A new object comes from _new, _start or an out parameter.
+ *   Ownership  Unique objects are freed with _free, shared ones are counted with _retain and _release; all of
+ *              these accept NULL. What a comment calls borrowed belongs to the object it came from.
+ *   Threads    A const pointer parameter may be used by several threads at once, any other by one at a time.
+ *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
+ *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
+ *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
+ *   Secrets    No string that comes out of this library contains the secret of a key.
+ */
+
+#ifndef FAL_FAL_H
+#define FAL_FAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef FAL_API
+#  if defined(_WIN32) && !defined(FAL_STATIC)
+#    define FAL_API __declspec(dllimport)
+#  else
+#    define FAL_API
+#  endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// A length that means: the string ends with a NUL.
+#define FAL_NUL SIZE_MAX
+
+/* ==== Objects =========================================================================================================
+ *
+ * All of them are opaque.
+ */
+
+// What went wrong. Owned by the caller who received it; freed with fal_error_free().
+typedef struct fal_error fal_error;
+
+// What became of every source of a key. Immutable: several threads may read it at once.
+typedef struct fal_credentials fal_credentials;
+
+// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they need.
+typedef struct fal_options fal_options;
+
+// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.
+typedef struct fal_client fal_client;
+
+// A request. Unique; freed with fal_request_free().
+typedef struct fal_request fal_request;
+
+// A successful answer. Unique; freed with fal_response_free().
+typedef struct fal_response fal_response;
+
+// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
+typedef struct fal_op fal_op;
+
+// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
+typedef struct fal_dispatcher fal_dispatcher;
+
+/* ==== Version =========================================================================================================
+ *
+ * A program checks once that the library it runs with is one it was compiled for.
+ */
+
+// The number of the binary interface. A program that was compiled for one number runs with any later
+// library of the same number: nothing is removed or renumbered within it.
+#define FAL_ABI_VERSION 0
+
+// The binary interface of the library that is loaded; compare it with FAL_ABI_VERSION.
+FAL_API uint32_t fal_abi_version(void);
+
+// The version of the library that is loaded, such as "0.1.0". A static string.
+FAL_API const char *fal_version(void);
+
+/* ==== Status ==========================================================================================================
+ *
+ * Every function that can fail returns a fal_status and takes a nullable `fal_error **err` last. On failure
+ * outputs are NULL or zero and, if err is given, *err is an error that the caller frees with
+ * fal_error_free(). On success *err is NULL. There is no global "last error".
+ */
+
+// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever renumbered.
+typedef int32_t fal_status;
+
+// It worked.
+#define FAL_OK 0
+// The operation has not ended yet. Not an error: no fal_error is made.
+#define FAL_PENDING 1
+// An argument is NULL, malformed or out of range; nothing was sent.
+#define FAL_E_INVALID_ARGUMENT (-1)
+// No source holds a key; nothing was sent.
+#define FAL_E_NO_CREDENTIALS (-2)
+// A source holds something that is not a key; nothing was sent.
+#define FAL_E_MALFORMED_CREDENTIALS (-3)
+// The service did not accept the credential (HTTP 401).
+#define FAL_E_UNAUTHENTICATED (-4)
+// The credential is valid but not allowed to do this (HTTP 403).
+#define FAL_E_FORBIDDEN (-5)
+// The key is valid, but its account is locked (balance, budget, payment or administration).
+#define FAL_E_ACCOUNT_LOCKED (-6)
+// The endpoint, path or object does not exist, or is hidden from this key (HTTP 404 or 410).
+#define FAL_E_NOT_FOUND (-7)
+// The service refused the input (HTTP 400, 405, 409, 413, 422).
+#define FAL_E_INVALID_INPUT (-8)
+// Too many requests at once or in too short a time (HTTP 429); the request was not taken.
+#define FAL_E_RATE_LIMITED (-9)
+// The app or the platform failed while it handled the request (HTTP 5xx or 499).
+#define FAL_E_SERVICE_FAILED (-10)
+// The service or a runner could not be had in time (HTTP 502, 503, 504).
+#define FAL_E_SERVICE_UNAVAILABLE (-11)
+// No connection to the service could be made (DNS, TCP or TLS); nothing was executed.
+#define FAL_E_CONNECT (-12)
+// The connection broke before the whole answer arrived.
+#define FAL_E_CONNECTION_LOST (-13)
+// The time allowed for the call is over.
+#define FAL_E_DEADLINE (-14)
+// The caller cancelled the call.
+#define FAL_E_CANCELLED (-15)
+// The service answered with a redirect that was not followed.
+#define FAL_E_REDIRECT (-16)
+// The address is not one of fal's; nothing was sent.
+#define FAL_E_FOREIGN_ORIGIN (-17)
+// The answer does not follow HTTP or fal's protocol.
+#define FAL_E_PROTOCOL (-18)
+// The answer is larger than the caller allows.
+#define FAL_E_TOO_LARGE (-19)
+// The JSON value there is missing or of another type.
+#define FAL_E_WRONG_TYPE (-20)
+// Waiting here would block the thread that has to make the progress.
+#define FAL_E_WOULD_DEADLOCK (-21)
+// The operation was started before this process was forked and belongs to the parent.
+#define FAL_E_FORKED (-22)
+// The library is shutting down, or did so while the call was under way.
+#define FAL_E_SHUT_DOWN (-23)
+// A defect in libfal or in a hook of the host was caught; the process is unharmed.
+#define FAL_E_PANIC (-24)
+// The outcome of this operation was taken before.
+#define FAL_E_TAKEN (-25)
+// The operating system refused a thread, a file or a socket.
+#define FAL_E_IO (-26)
+
+// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
+FAL_API const char *fal_status_name(fal_status status);
+
+// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.
+FAL_API const char *fal_status_meaning(fal_status status);
+
+/* ==== Errors ==========================================================================================================
+ *
+ * An error says what happened (message), what to do (remedy) and what it means for the request
+ * (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error and
+ * valid until it is freed. Every function here may be called by several threads at once and accepts NULL.
+ */
+
+// Frees an error. NULL does nothing.
+FAL_API void fal_error_free(fal_error *err);
+
+// The FAL_E_ code, the same that the failed function returned; FAL_OK for NULL.
+FAL_API fal_status fal_error_code(const fal_error *err);
+
+// What happened, for people. NULL only for NULL.
+FAL_API const char *fal_error_message(const fal_error *err, size_t *len);
+
+// What to do about it, for people. NULL only for NULL.
+FAL_API const char *fal_error_remedy(const fal_error *err, size_t *len);
+
+// The HTTP status of the service's answer, 100 to 599; 0 if there was none.
+FAL_API int32_t fal_error_http_status(const fal_error *err);
+
+// fal's own name of the error, such as "image_too_large" or "runner_disconnected"; NULL if it gave none.
+FAL_API const char *fal_error_type(const fal_error *err, size_t *len);
+
+// fal's id of the request, for its support; NULL if the service gave none.
+FAL_API const char *fal_error_request_id(const fal_error *err, size_t *len);
+
+// A header of the service's answer by its name, in any case; NULL if it is not there.
+FAL_API const char *fal_error_header(const fal_error *err, const char *name, size_t name_len, size_t *len);
+
+// The body of the service's answer, as many bytes as *len says and without a NUL; NULL if there is none.
+//
+// At most 1 MiB of it is kept. A key that the service repeated is replaced by asterisks.
+FAL_API const void *fal_error_body(const fal_error *err, size_t *len);
+
+// Whether the service may have executed the request although no success arrived: the outcome is unknown,
+// and sending the request again may run, and bill, it twice.
+FAL_API bool fal_error_may_have_executed(const fal_error *err);
+
+// Whether the same request may succeed if it is sent again later.
+FAL_API bool fal_error_is_retryable(const fal_error *err);
+
+// How long the service asked to wait before the next attempt, in milliseconds; -1 if it did not.
+FAL_API int64_t fal_error_retry_after_ms(const fal_error *err);
+
+// The scope that the refused operation needs, "API" or "ADMIN"; NULL where fal does not say or nothing was refused.
+FAL_API const char *fal_error_needed_scope(const fal_error *err,
+                                           size_t *len);
+
+// Where the credential of the failed call came from, every source that was tried included; NULL if the error
+// has nothing to do with credentials. It belongs to the error and must not be freed.
+FAL_API const fal_credentials *fal_error_credentials(const fal_error *err);
+
+/* ==== Credentials =====================================================================================================
+ *
+ * Where a key comes from. Looking for it reads variables and files, uses no network, and happens only when
+ * asked for. Every source is listed, in the order in which it is tried. Secrets are in none of the strings:
+ * a key appears as its public id. Strings are borrowed from the fal_credentials that they came from.
+ */
+
+// Looks for a key as a client with these options would (options: NULL for the defaults) and reports every
+// source. That no key is there is not an error here: see fal_credentials_status().
+//
+// Free the result with fal_credentials_free().
+FAL_API fal_status fal_credentials_explain(const fal_options *options,
+                                           fal_credentials **out,
+                                           fal_error **err);
+
+// The same, but fails with FAL_E_NO_CREDENTIALS or FAL_E_MALFORMED_CREDENTIALS unless a credential was found;
+// the error then carries the report (fal_error_credentials()).
+FAL_API fal_status fal_credentials_resolve(const fal_options *options,
+                                           fal_credentials **out,
+                                           fal_error **err);
+
+// Frees a report. NULL does nothing. A report that belongs to an error must not be freed.
+FAL_API void fal_credentials_free(fal_credentials *credentials);
+
+// FAL_OK if a credential was found, FAL_E_NO_CREDENTIALS or FAL_E_MALFORMED_CREDENTIALS if not,
+// FAL_E_INVALID_ARGUMENT for NULL.
+FAL_API fal_status fal_credentials_status(const fal_credentials *credentials);
+
+// The whole report as JSON text: `{"used": {…} or null, "sources": [{"source", "state", "location", "key_id",
+// "notes"}], "problem": {…} or null}`.
+FAL_API const char *fal_credentials_json(const fal_credentials *credentials,
+                                         size_t *len);
+
+// The whole report as a table for people, several lines long.
+FAL_API const char *fal_credentials_table(const fal_credentials *credentials, size_t *len);
+
+// The public id of the key in use; NULL if there is none.
+FAL_API const char *fal_credentials_key_id(const fal_credentials *credentials, size_t *len);
+
+// The source of the credential in use, such as "FAL_KEY"; NULL if there is none.
+FAL_API const char *fal_credentials_source(const fal_credentials *credentials, size_t *len);
+
+// How many sources the report lists; 0 for NULL.
+FAL_API size_t fal_credentials_source_count(const fal_credentials *credentials);
+
+// The name of the source at an index from 0; NULL past the last.
+FAL_API const char *fal_credentials_source_name(const fal_credentials *credentials,
+                                                size_t index,
+                                                size_t *len);
+
+// What became of the source: "used", "shadowed", "absent", "malformed" or "skipped"; NULL past the last.
+FAL_API const char *fal_credentials_source_state(const fal_credentials *credentials,
+                                                 size_t index,
+                                                 size_t *len);
+
+// Where the source is: a variable, a file and line, a profile; NULL if there is no such place.
+FAL_API const char *fal_credentials_source_location(const fal_credentials *credentials,
+                                                    size_t index,
+                                                    size_t *len);
+
+// The public id of the key that the source holds; NULL if it holds none.
+FAL_API const char *fal_credentials_source_key_id(const fal_credentials *credentials,
+                                                  size_t index,
+                                                  size_t *len);
+
+// Remarks on the source, one a line: why it is malformed, that another key is there, that others can read
+// the file; NULL if there are none.
+FAL_API const char *fal_credentials_source_notes(const fal_credentials *credentials,
+                                                 size_t index,
+                                                 size_t *len);
+
+/* ==== Options =========================================================================================================
+ *
+ * How a client is made. What is not set comes from the environment or is the default that is named here.
+ * One thread at a time may change an options object.
+ */
+
+// A host that can be replaced: one of the FAL_HOST_ constants. The variable in brackets sets it too; an option is stronger.
+typedef int32_t fal_host;
+
+// Synchronous calls (FAL_RUN_HOST), "fal.run". The queue's host follows as "queue." and this one.
+#define FAL_HOST_RUN 0
+// The queue (FAL_QUEUE_RUN_HOST), "queue.fal.run".
+#define FAL_HOST_QUEUE 1
+// Tokens and uploads (FAL_REST_HOST), "rest.fal.ai".
+#define FAL_HOST_REST 2
+// The Platform API (FAL_PLATFORM_HOST), "api.fal.ai".
+#define FAL_HOST_PLATFORM 3
+// Files (FAL_CDN_HOST), "v3.fal.media". It never sees the key.
+#define FAL_HOST_CDN 4
+// A fal-emulator on this machine (FAL_EMULATOR_HOST), "127.0.0.1:PORT", that takes the place of all of them.
+#define FAL_HOST_EMULATOR 5
+
+// How much is logged: one of the FAL_LOG_ constants.
+typedef int32_t fal_log_level;
+
+// Failures that the caller sees as errors too.
+#define FAL_LOG_ERROR 1
+// And what went wrong and was mended, such as by another attempt.
+#define FAL_LOG_WARN 2
+// And where the key came from.
+#define FAL_LOG_INFO 3
+// And each request and answer, without bodies.
+#define FAL_LOG_DEBUG 4
+
+// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on any thread and
+// on several at once. It must not wait for libfal.
+typedef void (*fal_log_callback)(fal_log_level level, const char *message, size_t len, void *user);
+
+// Options with every default. NULL only if memory is gone.
+FAL_API fal_options *fal_options_new(void);
+
+// Frees options, and zeroizes a key in them. NULL does nothing.
+FAL_API void fal_options_free(fal_options *options);
+
+// Uses this key, "id:secret". It is copied, and checked when it is first needed.
+FAL_API fal_status fal_options_set_key(fal_options *options,
+                                       const char *key,
+                                       size_t key_len,
+                                       fal_error **err);
+
+// Uses the key of this profile of the configuration file.
+FAL_API fal_status fal_options_set_profile(fal_options *options,
+                                           const char *profile,
+                                           size_t profile_len,
+                                           fal_error **err);
+
+// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The path is UTF-8 on every system.
+FAL_API fal_status fal_options_set_config_path(fal_options *options,
+                                               const char *path,
+                                               size_t path_len,
+                                               fal_error **err);
+
+// Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
+FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymous, fal_error **err);
+
+// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else, and for an
+// emulator that is not on this machine.
+FAL_API fal_status fal_options_set_host(fal_options *options,
+                                        fal_host role,
+                                        const char *host,
+                                        size_t host_len,
+                                        fal_error **err);
+
+// The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
+// request's own time is stronger. By default one hour for a run, two minutes for any other request.
+FAL_API fal_status fal_options_set_timeout_ms(fal_options *options, int64_t timeout_ms, fal_error **err);
+
+// How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been executed is never tried again.
+FAL_API fal_status fal_options_set_max_attempts(fal_options *options,
+                                                uint32_t most,
+                                                fal_error **err);
+
+// The most bytes that the body of an answer may have; by default 256 MiB.
+FAL_API fal_status fal_options_set_max_response_bytes(fal_options *options, size_t most, fal_error **err);
+
+// Adds the host program's name to the header User-Agent, such as "MyGame/1.2".
+FAL_API fal_status fal_options_set_user_agent(fal_options *options,
+                                              const char *product,
+                                              size_t product_len,
+                                              fal_error **err);
+
+// Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
+// the clients made with these options and their operations. A NULL callback turns the log off, as it is by default.
+FAL_API fal_status fal_options_set_log(fal_options *options,
+                                       fal_log_level level,
+                                       fal_log_callback callback,
+                                       void *user,
+                                       fal_error **err);
+
+/* ==== Client ==========================================================================================================
+ *
+ * A client holds a credential, addresses, limits and connections. Making one sends nothing and reads nothing
+ * but the variables that name hosts; the key is looked for at the first call. Any number of threads may use a
+ * client at once. A client made before a fork may be used in the child.
+ */
+
+// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it with fal_client_release().
+FAL_API fal_status fal_client_new(const fal_options *options,
+                                  fal_client **out,
+                                  fal_error **err);
+
+// One more owner of the client; returns it. NULL gives NULL.
+FAL_API fal_client *fal_client_retain(const fal_client *client);
+
+// One owner less; the last one frees the client. Operations under way go on. NULL does nothing.
+FAL_API void fal_client_release(fal_client *client);
+
+// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options.
+FAL_API fal_status fal_client_explain(const fal_client *client,
+                                      fal_credentials **out,
+                                      fal_error **err);
+
+// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.
+// The request is copied and may be changed or freed. Release the operation with fal_op_release().
+//
+// It is sent again only if it provably did not reach the service or the service did not take it.
+FAL_API fal_status fal_client_run_start(const fal_client *client,
+                                        const fal_request *request,
+                                        fal_op **out,
+                                        fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_run(const fal_client *client,
+                                  const fal_request *request,
+                                  fal_response **out,
+                                  fal_error **err);
+
+// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's services that
+// take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN. GET and HEAD are tried again freely.
+FAL_API fal_status fal_client_send_start(const fal_client *client,
+                                         const fal_request *request,
+                                         fal_op **out,
+                                         fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_send(const fal_client *client,
+                                   const fal_request *request,
+                                   fal_response **out,
+                                   fal_error **err);
+
+/* ==== Requests ========================================================================================================
+ *
+ * What is sent. A request can be used again, also while operations started with it are under way: they hold
+ * a copy. One thread at a time may change a request.
+ */
+
+// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run().
+//
+// FAL_E_INVALID_ARGUMENT if that is not an endpoint id.
+FAL_API fal_status fal_request_new(const char *endpoint,
+                                   size_t endpoint_len,
+                                   fal_request **out,
+                                   fal_error **err);
+
+// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or to a path of the
+// Platform API, such as "/v1/keys"; for fal_client_send(). It has no body until one is set.
+FAL_API fal_status fal_request_new_http(const char *method,
+                                        size_t method_len,
+                                        const char *url,
+                                        size_t url_len,
+                                        fal_request **out,
+                                        fal_error **err);
+
+// Frees a request. NULL does nothing.
+FAL_API void fal_request_free(fal_request *request);
+
+// Sets a field of the input to a string. name is a field of the top level ("prompt") or a JSON Pointer
+// ("/image_size/width") whose objects are made as needed.
+FAL_API fal_status fal_request_set_string(fal_request *request,
+                                          const char *name,
+                                          size_t name_len,
+                                          const char *value,
+                                          size_t value_len,
+                                          fal_error **err);
+
+// Sets a field of the input to an integer. The name is as for fal_request_set_string().
+FAL_API fal_status fal_request_set_int(fal_request *request,
+                                       const char *name,
+                                       size_t name_len,
+                                       int64_t value,
+                                       fal_error **err);
+
+// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name is as for fal_request_set_string().
+FAL_API fal_status fal_request_set_double(fal_request *request,
+                                          const char *name,
+                                          size_t name_len,
+                                          double value,
+                                          fal_error **err);
+
+// Sets a field of the input to true or false. The name is as for fal_request_set_string().
+FAL_API fal_status fal_request_set_bool(fal_request *request,
+                                        const char *name,
+                                        size_t name_len,
+                                        bool value,
+                                        fal_error **err);
+
+// Sets a field of the input to any JSON, given as text. The name is as for fal_request_set_string().
+FAL_API fal_status fal_request_set_json(fal_request *request,
+                                        const char *name,
+                                        size_t name_len,
+                                        const char *json,
+                                        size_t json_len,
+                                        fal_error **err);
+
+// Replaces the whole input, or body, by JSON, given as text.
+FAL_API fal_status fal_request_set_body_json(fal_request *request,
+                                             const char *json,
+                                             size_t json_len,
+                                             fal_error **err);
+
+// Replaces the whole body by bytes, which are copied, of a content type such as "image/png".
+FAL_API fal_status fal_request_set_body(fal_request *request,
+                                        const void *data,
+                                        size_t data_len,
+                                        const char *content_type,
+                                        size_t content_type_len,
+                                        fal_error **err);
+
+// Sends another method than POST to an endpoint that defines it.
+FAL_API fal_status fal_request_set_method(fal_request *request,
+                                          const char *method,
+                                          size_t method_len,
+                                          fal_error **err);
+
+// Sets a header, such as "X-Fal-Runner-Hint". Those that the transport owns, Authorization and Host among them,
+// are refused with FAL_E_INVALID_ARGUMENT.
+FAL_API fal_status fal_request_set_header(fal_request *request,
+                                          const char *name,
+                                          size_t name_len,
+                                          const char *value,
+                                          size_t value_len,
+                                          fal_error **err);
+
+// The time for the whole call in milliseconds, from credential to decoded body, retries included; above 0.
+// Stronger than the client's.
+FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t timeout_ms, fal_error **err);
+
+/* ==== Responses =======================================================================================================
+ *
+ * What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901): "/images/0/url", or
+ * "" for the whole. A value that is missing or of another type is FAL_E_WRONG_TYPE. Strings are borrowed from
+ * the response. A response is immutable: several threads may read it at once.
+ */
+
+// Frees a response. NULL does nothing.
+FAL_API void fal_response_free(fal_response *response);
+
+// The HTTP status, 200 to 299; 0 for NULL.
+FAL_API int32_t fal_response_http_status(const fal_response *response);
+
+// fal's id of the request; NULL if the service gave none.
+FAL_API const char *fal_response_request_id(const fal_response *response, size_t *len);
+
+// A header's value by its name, in any case; NULL if it is not there.
+FAL_API const char *fal_response_header(const fal_response *response,
+                                        const char *name,
+                                        size_t name_len,
+                                        size_t *len);
+
+// The body as it came, as many bytes as *len says and without a NUL; NULL if it is empty. It is not copied.
+FAL_API const void *fal_response_body(const fal_response *response, size_t *len);
+
+// The body as text with a NUL: for most endpoints, JSON. FAL_E_WRONG_TYPE if it is not UTF-8.
+FAL_API fal_status fal_response_get_text(const fal_response *response,
+                                         const char **out,
+                                         size_t *len,
+                                         fal_error **err);
+
+// The string at a pointer. len may be NULL.
+FAL_API fal_status fal_response_get_string(const fal_response *response,
+                                           const char *pointer,
+                                           size_t pointer_len,
+                                           const char **out,
+                                           size_t *len,
+                                           fal_error **err);
+
+// The integer at a pointer. FAL_E_WRONG_TYPE if the number has a fraction or does not fit.
+FAL_API fal_status fal_response_get_int(const fal_response *response,
+                                        const char *pointer,
+                                        size_t pointer_len,
+                                        int64_t *out,
+                                        fal_error **err);
+
+// The number at a pointer.
+FAL_API fal_status fal_response_get_double(const fal_response *response,
+                                           const char *pointer,
+                                           size_t pointer_len,
+                                           double *out,
+                                           fal_error **err);
+
+// The boolean at a pointer.
+FAL_API fal_status fal_response_get_bool(const fal_response *response,
+                                         const char *pointer,
+                                         size_t pointer_len,
+                                         bool *out,
+                                         fal_error **err);
+
+// Any value at a pointer, as JSON text. len may be NULL.
+FAL_API fal_status fal_response_get_json(const fal_response *response,
+                                         const char *pointer,
+                                         size_t pointer_len,
+                                         const char **out,
+                                         size_t *len,
+                                         fal_error **err);
+
+// How many elements the array, or members the object, at a pointer has.
+FAL_API fal_status fal_response_get_count(const fal_response *response,
+                                          const char *pointer,
+                                          size_t pointer_len,
+                                          size_t *out,
+                                          fal_error **err);
+
+// Whether there is a value, null included, at a pointer. false for NULL and for a body that is not JSON.
+FAL_API bool fal_response_has(const fal_response *response, const char *pointer, size_t pointer_len);
+
+/* ==== Operations ======================================================================================================
+ *
+ * A call under way. It ends exactly once: with its answer, an error, FAL_E_CANCELLED or FAL_E_SHUT_DOWN. Every
+ * function here may be called from any thread at any time. Releasing an operation neither cancels nor waits.
+ * An operation started before a fork answers FAL_E_FORKED in the child.
+ */
+
+// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call: take its outcome,
+// or retain it. Waiting in here is refused with FAL_E_WOULD_DEADLOCK; starting new operations is fine.
+typedef void (*fal_op_callback)(fal_op *op, void *user);
+
+// One more owner of the operation; returns it. NULL gives NULL.
+FAL_API fal_op *fal_op_retain(const fal_op *op);
+
+// One owner less. The operation itself goes on. NULL does nothing.
+FAL_API void fal_op_release(fal_op *op);
+
+// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never blocks, takes no
+// lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED and FAL_E_INVALID_ARGUMENT come bare.
+FAL_API fal_status fal_op_poll(const fal_op *op);
+
+// Waits until the operation has ended, at most timeout_ms milliseconds, or for ever if it is negative. FAL_OK if it
+// has ended, FAL_PENDING if not.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
+FAL_API fal_status fal_op_wait(const fal_op *op,
+                               int64_t timeout_ms,
+                               fal_error **err);
+
+// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number of times; once the
+// operation has ended, and for NULL, it does nothing.
+FAL_API void fal_op_cancel(const fal_op *op);
+
+// Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error. FAL_PENDING, and no
+// error, while it is under way; FAL_E_TAKEN after the first time.
+FAL_API fal_status fal_op_take(const fal_op *op,
+                               fal_response **out,
+                               fal_error **err);
+
+// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way: answered, failed,
+// cancelled or shut down. If it has ended already, the next run calls it; it is never called in here.
+//
+// The operation and the dispatcher are kept alive until then.
+FAL_API fal_status fal_op_when_done(const fal_op *op,
+                                    const fal_dispatcher *dispatcher,
+                                    fal_op_callback callback,
+                                    void *user,
+                                    fal_error **err);
+
+/* ==== Dispatcher ======================================================================================================
+ *
+ * Callbacks on a thread of the host's choice: a game runs the dispatcher once a frame, an event loop when it is
+ * woken. A host that polls its operations needs none of this.
+ */
+
+// Told that callbacks are ready, on any thread and on several at once. It should only signal.
+typedef void (*fal_wake_callback)(void *user);
+
+// An empty dispatcher. NULL only if memory is gone.
+FAL_API fal_dispatcher *fal_dispatcher_new(void);
+
+// One more owner of the dispatcher; returns it. NULL gives NULL.
+FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
+
+// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher until
+// fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
+FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
+
+// Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is
+// begun once budget_us microseconds are over (negative: no limit), but at least one if one is ready. *ran, which
+// may be NULL, is how many were called.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the dispatcher.
+FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
+                                      size_t max,
+                                      int64_t budget_us,
+                                      size_t *ran,
+                                      fal_error **err);
+
+// How many callbacks are accepted and not called yet, whether their operations have ended or not; 0 for NULL.
+FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
+
+// Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
+// to outlive the dispatcher and its operations.
+FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
+                                           fal_wake_callback callback,
+                                           void *user,
+                                           fal_error **err);
+
+/* ==== Runtime =========================================================================================================
+ *
+ * The threads that do the work: started by the first call, one runtime per process, none before and, after
+ * fal_shutdown(), none any more. A forked child gets a fresh one.
+ */
+
+// Called on a thread of the runtime. It must not wait for libfal.
+typedef void (*fal_thread_callback)(void *user);
+
+// How many threads do the work, 1 to 64; by default two. Before the first call, or after a shutdown;
+// FAL_E_INVALID_ARGUMENT while the runtime is running.
+FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
+
+// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither.
+// user has to stay valid until the shutdown. When it can be set is as for fal_runtime_set_worker_threads().
+FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
+                                                fal_thread_callback on_stop,
+                                                void *user,
+                                                fal_error **err);
+
+// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins every thread. Afterwards
+// the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
+// Without a running runtime it does nothing.
+//
+// FAL_E_DEADLINE if a thread did not end within timeout_ms milliseconds, FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_shutdown(int64_t timeout_ms,
+                                fal_error **err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FAL_FAL_H */

@@ -1,0 +1,187 @@
+//! `include/fal/fal.h` is what cbindgen makes of `src/ffi`. `FAL_UPDATE=1 cargo test --test header` writes it anew.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// The sections of the header, in the order in which a reader needs them.
+const SECTIONS: [&str; 11] = [
+    "version", "status", "error", "credentials", "options", "client", "request", "response", "op", "dispatcher", "runtime",
+];
+
+const TOP: &str = "\
+/* fal.h - fal.ai for programs that are not web programs: the C interface of libfal.
+ *
+ * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
+ *
+ * Conventions
+ *   Names      fal_<noun>_<verb>. A new object comes from _new, _start or an out parameter.
+ *   Ownership  Unique objects are freed with _free, shared ones are counted with _retain and _release; all of
+ *              these accept NULL. What a comment calls borrowed belongs to the object it came from.
+ *   Threads    A const pointer parameter may be used by several threads at once, any other by one at a time.
+ *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
+ *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
+ *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
+ *   Secrets    No string that comes out of this library contains the secret of a key.
+ */
+
+#ifndef FAL_FAL_H
+#define FAL_FAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef FAL_API
+#  if defined(_WIN32) && !defined(FAL_STATIC)
+#    define FAL_API __declspec(dllimport)
+#  else
+#    define FAL_API
+#  endif
+#endif
+
+#ifdef __cplusplus
+extern \"C\" {
+#endif
+
+// A length that means: the string ends with a NUL.
+#define FAL_NUL SIZE_MAX
+
+";
+
+const BOTTOM: &str = "\
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FAL_FAL_H */
+";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn source(section: &str) -> PathBuf {
+    root().join("src/ffi").join(section).with_extension("rs")
+}
+
+/// The `//!` comment of a section's file: its first line is the title.
+fn heading(section: &str) -> String {
+    let source = std::fs::read_to_string(source(section)).unwrap();
+    let lines: Vec<_> = source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let title = lines[0].trim_start_matches('#').trim();
+    let mut heading = format!("/* ==== {title} {}\n", "=".repeat(112 - title.len()));
+    for line in lines.iter().skip(1) {
+        writeln!(heading, " *{}{line}", if line.is_empty() { "" } else { " " }).unwrap();
+    }
+    heading.push_str(" */\n");
+    heading
+}
+
+/// The items of a section, each with its comment, in the order of the source.
+fn items(name: &str) -> Vec<String> {
+    let mut config = cbindgen::Config { language: cbindgen::Language::C, no_includes: true, ..Default::default() };
+    config.style = cbindgen::Style::Type;
+    config.usize_is_size_t = true;
+    config.documentation_style = cbindgen::DocumentationStyle::C99;
+    config.documentation_length = cbindgen::DocumentationLength::Full;
+    config.line_length = 110;
+    config.function.prefix = Some("FAL_API".into());
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(source(name)).generate().unwrap();
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    let text = String::from_utf8(text).unwrap();
+    let source = std::fs::read_to_string(source(name)).unwrap();
+    let mut items: Vec<_> = text.trim().split("\n\n").map(tidy).collect();
+    items.sort_by_key(|item| position(item, &source));
+    items
+}
+
+/// Where the item of a block stands in the source.
+fn position(item: &str, source: &str) -> usize {
+    let code = code(item);
+    let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let defined = |word: &&str| {
+        let definition = ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "].map(|form| form.replace("NAME", word));
+        definition.iter().find_map(|definition| source.find(definition.as_str()))
+    };
+    words.iter().rev().filter(|word| word.len() > 3).find_map(defined).unwrap_or_else(|| panic!("no source for {item}"))
+}
+
+/// A block without its comment, up to the parameters.
+fn code(item: &str) -> String {
+    let lines = item.lines().filter(|line| !line.starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join(" ");
+    match code.starts_with("typedef void (*") {
+        true => code.replace("typedef void (*", "").split(')').next().unwrap_or_default().to_owned(),
+        false => code.split('(').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// What cbindgen has no setting for: the prefix on a line of its own, and a negative number without brackets.
+fn tidy(item: &str) -> String {
+    let joined = item.replace("FAL_API\n", "FAL_API ");
+    let moved = joined != item;
+    let lines = joined.lines().map(|line| match line.strip_prefix("#define ").and_then(|line| line.split_once(" -")) {
+        Some((name, number)) => format!("#define {name} (-{number})"),
+        None if moved && line.starts_with("    ") => format!("        {line}"),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_object(item: &str) -> bool {
+    code(item).starts_with("typedef struct")
+}
+
+/// A section's text. Constants stand close together, other items apart.
+fn section(name: &str) -> String {
+    let mut text = heading(name);
+    let mut after_constant = false;
+    for item in items(name).iter().filter(|item| !is_object(item)) {
+        let constant = code(item).starts_with("#define");
+        text.push_str(if constant && after_constant { "" } else { "\n" });
+        writeln!(text, "{item}").unwrap();
+        after_constant = constant;
+    }
+    text.push('\n');
+    text
+}
+
+/// Every object, declared before any function mentions it.
+fn objects() -> String {
+    let items = SECTIONS.iter().flat_map(|name| items(name)).filter(|item| is_object(item));
+    let rule = "=".repeat(112 - "Objects".len());
+    let mut text = format!("/* ==== Objects {rule}\n *\n * All of them are opaque.\n */\n\n");
+    items.for_each(|item| writeln!(text, "{item}\n").unwrap());
+    text
+}
+
+fn header() -> String {
+    let sections: String = SECTIONS.iter().map(|name| section(name)).collect();
+    format!("{TOP}{}{sections}{BOTTOM}", objects())
+}
+
+#[test]
+fn the_committed_header_is_the_generated_one() {
+    let path = root().join("include/fal/fal.h");
+    let generated = header();
+    if std::env::var_os("FAL_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == generated, "include/fal/fal.h is not up to date: run `make header`");
+}
+
+#[test]
+fn every_file_of_the_abi_is_a_section() {
+    let files = std::fs::read_dir(root().join("src/ffi")).unwrap().map(|entry| entry.unwrap().path());
+    let mut exporting: Vec<_> = files
+        .filter(|path| std::fs::read_to_string(path).unwrap().contains("no_mangle"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    exporting.sort();
+    let mut sections = SECTIONS;
+    sections.sort_unstable();
+    assert_eq!(exporting, sections);
+}
