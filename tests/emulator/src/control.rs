@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::arrivals::Arrival;
-use crate::faults::{Fault, glob};
+use crate::faults::{self, Fault};
 use crate::keys::Scope;
 use crate::server::Request;
 use crate::settings::Settings;
@@ -193,6 +193,6 @@ impl Query {
             && self
                 .path
                 .as_ref()
-                .is_none_or(|pattern| glob(pattern, &arrival.path))
+                .is_none_or(|pattern| faults::matches(pattern, &arrival.path))
     }
 }

@@ -169,7 +169,7 @@ impl Emulator {
         self.state.faults.clear();
     }
 
-    /// Every request so far, but for the control API's, in order.
+    /// Every request so far (the last [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS)), but for the control API's, in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.state.arrivals.all()
     }

@@ -179,6 +179,22 @@ fn a_client_that_leaves_during_the_answer_is_noticed() {
 }
 
 #[test]
+fn a_client_that_leaves_between_two_pieces_is_noticed() {
+    let emulator = Emulator::start().unwrap();
+    emulator.inject(Fault::slow(10, Duration::from_secs(60)));
+    let mut connection = Connection::open(&emulator);
+    connection
+        .write(&Request::get("fal.run", "/acme/public"))
+        .unwrap();
+    connection.read_head().unwrap();
+    drop(connection);
+    let arrivals = emulator
+        .wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending)
+        .unwrap();
+    assert_eq!(arrivals[0].outcome, Outcome::ClientClosed);
+}
+
+#[test]
 fn waiting_ends_with_the_time() {
     let emulator = Emulator::start().unwrap();
     let error = emulator
