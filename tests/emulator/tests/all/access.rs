@@ -37,6 +37,10 @@ fn a_bad_credential_is_refused_with_the_text_of_its_kind() {
             response.request_id();
         }
     }
+    let twice = echo().key(emulator.api_key()).key(emulator.api_key());
+    twice
+        .send(&emulator)
+        .assert_detail(401, "invalid key credentials");
     let bearer = format!("Bearer {}", emulator.api_key());
     let response = echo().header("Authorization", &bearer).send(&emulator);
     assert_eq!(response.status, 401);

@@ -109,6 +109,17 @@ fn echo_tells_what_the_app_saw_but_no_secret() {
 }
 
 #[test]
+fn a_body_may_come_in_chunks() {
+    let emulator = Emulator::start().unwrap();
+    let mut connection = Connection::open(&emulator);
+    let request = "POST /acme/public HTTP/1.1\r\nHost: fal.run\r\nTransfer-Encoding: chunked\r\n\r\n\
+        3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n";
+    std::io::Write::write_all(&mut connection.0, request.as_bytes()).unwrap();
+    assert_eq!(connection.read().unwrap().json()["body"], json!({"a": 1}));
+    assert_eq!(emulator.arrivals()[0].body_length, 7);
+}
+
+#[test]
 fn slow_takes_its_time() {
     let emulator = Emulator::start().unwrap();
     let began = Instant::now();
