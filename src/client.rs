@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 
-use crate::credentials::{self, Credential, Environment, Resolution, Variable};
+use crate::authority::Authority;
+use crate::credentials::{self, Environment, Resolution, Variable};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
@@ -32,11 +33,9 @@ pub struct Client {
 }
 
 struct Inner {
-    credentials: credentials::Options,
-    environment: Environment,
+    authority: ArcSwap<Authority>,
     timeout: Option<Duration>,
     transport: Transport,
-    resolved: ArcSwapOption<Resolution>,
 }
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -183,12 +182,11 @@ impl ClientBuilder {
         })?;
         let user_agent =
             HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
+        let authority = Authority::new(self.credentials, self.environment, self.log.clone());
         let inner = Inner {
-            credentials: self.credentials,
-            environment: self.environment,
+            authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
             transport: Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent),
-            resolved: ArcSwapOption::empty(),
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -202,16 +200,22 @@ impl Client {
 
     /// Where the credential comes from, resolved anew: every source in order. It reads variables and files and uses no network.
     pub fn explain(&self) -> Resolution {
-        self.inner.resolve()
+        self.inner.authority.load().explain()
     }
 
     /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or [`Code::MalformedCredentials`].
     pub fn resolve(&self) -> Result<Resolution> {
-        let resolution = Arc::new(self.inner.resolve());
-        match resolution.credential() {
-            Some(_) => Ok(Arc::unwrap_or_clone(resolution)),
-            None => Err(refusal::unresolved(&resolution)),
+        let resolution = self.explain();
+        match resolution.problem() {
+            None => Ok(resolution),
+            Some(_) => Err(refusal::unresolved(&Arc::new(resolution))),
         }
+    }
+
+    /// Uses another credential from now on, for this client and its clones. Calls under way keep theirs.
+    pub fn set_credentials(&self, options: credentials::Options) {
+        let authority = self.inner.authority.load().with_options(options);
+        self.inner.authority.store(Arc::new(authority));
     }
 
     /// The addresses that this client uses.
@@ -258,45 +262,20 @@ impl Client {
 }
 
 impl Inner {
-    async fn perform(self: &Arc<Self>, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
-        let resolution = self.resolution().await?;
-        let credential = resolution.credential().unwrap_or(&Credential::Anonymous);
-        let outcome = self.transport.send(call, credential, progress).await;
+    async fn perform(&self, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
+        let authority = self.authority.load_full();
+        let mut grant = authority.grant(None).await?;
+        let mut outcome = self.transport.send(call, &grant.credential, progress).await;
+        let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
+        if refused && grant.renews() {
+            // What was refused was not executed, so it can be sent once more with a new credential.
+            progress.pausing();
+            grant = authority.grant(Some(&grant)).await?;
+            outcome = self.transport.send(call, &grant.credential, progress).await;
+        }
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
-        outcome.map_err(|error| refusal::explain(error, call.endpoint.as_ref(), platform, &resolution))
-    }
-
-    /// The credential, looked for once. Without one the next call looks again: the user may have set it by then.
-    async fn resolution(self: &Arc<Self>) -> Result<Arc<Resolution>> {
-        if let Some(resolved) = self.resolved.load_full() {
-            return Ok(resolved);
-        }
-        let inner = self.clone();
-        let resolving = tokio::task::spawn_blocking(move || inner.resolve());
-        let resolution =
-            resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))?;
-        let resolution = Arc::new(resolution);
-        if resolution.credential().is_none() {
-            return Err(refusal::unresolved(&resolution));
-        }
-        self.log_credential(&resolution);
-        self.resolved.store(Some(resolution.clone()));
-        Ok(resolution)
-    }
-
-    fn resolve(&self) -> Resolution {
-        credentials::resolve(&self.credentials, &self.environment)
-    }
-
-    fn log_credential(&self, resolution: &Resolution) {
-        let log = &self.transport.log;
-        match resolution.used() {
-            Some(used) => {
-                let id = used.key_id.as_deref().unwrap_or("-");
-                log.write(Level::Info, format_args!("key {id} from {}", used.source));
-            }
-            None => log.write(Level::Info, format_args!("no key is used")),
-        }
+        let (resolution, credential) = (&grant.resolution, &grant.credential);
+        outcome.map_err(|error| refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential))
     }
 
     fn call(&self, request: Request, timeout: Duration) -> Result<Call> {

@@ -188,6 +188,10 @@ impl Hosts {
         self.url(&self.platform, path.trim_start_matches('/'))
     }
 
+    pub(crate) fn is_run(&self, url: &Url) -> bool {
+        self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
+    }
+
     pub(crate) fn is_platform(&self, url: &Url) -> bool {
         self.platform_url("").is_ok_and(|platform| platform.origin() == url.origin())
     }

@@ -64,6 +64,7 @@
 
 #![deny(unsafe_code)]
 
+mod authority;
 mod client;
 pub mod credentials;
 mod dispatcher;
@@ -75,6 +76,7 @@ pub mod ffi;
 pub mod key;
 mod log;
 mod op;
+mod per_runtime;
 mod platform;
 mod refusal;
 mod request;

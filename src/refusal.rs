@@ -16,15 +16,16 @@ pub(crate) fn explain(
     endpoint: Option<&EndpointId>,
     platform: Option<(&str, &str)>,
     resolution: &Arc<Resolution>,
+    credential: &Credential,
 ) -> Error {
     let error = error.with_resolution(resolution.clone());
     let refused = matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
     let hidden = error.code() == Code::NotFound;
     match (endpoint, platform) {
-        (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, refused),
-        (_, Some((method, path))) if refused => scoped(error, method, path, resolution),
+        (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, credential, refused),
+        (_, Some((method, path))) if refused => scoped(error, method, path, resolution, credential),
         _ if refused => {
-            let told = format!("{}; {}", error.message(), credential_used(resolution));
+            let told = format!("{}; {}", error.message(), credential_used(resolution, credential));
             error.with_message(told)
         }
         _ => error,
@@ -47,21 +48,31 @@ pub(crate) fn problem_code(resolution: &Resolution) -> Option<Code> {
     })
 }
 
-/// "key fake-id from FAL_KEY".
-fn credential_used(resolution: &Resolution) -> String {
-    match (resolution.credential(), resolution.used()) {
-        (Some(Credential::Key(key)), Some(used)) => {
-            let place = used.location.as_deref().filter(|place| *place != used.source);
-            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-            format!("the request carried key {} from {}{place}", key.printable_id(), used.source)
-        }
-        _ => "the request carried no key".to_owned(),
-    }
+/// The error of a source that was asked for a credential and had none to give.
+pub(crate) fn undelivered(resolution: &Resolution, reason: &str) -> Error {
+    let source = resolution.used().map_or("the source", |used| used.source);
+    let message = format!("{source}: {reason}");
+    let resolution = Arc::new(resolution.clone().failed(reason));
+    Error::new(Code::CredentialsFailed, message).with_resolution(resolution)
 }
 
-fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution) -> Error {
+/// "key fake-id from FAL_KEY".
+fn credential_used(resolution: &Resolution, credential: &Credential) -> String {
+    let what = match credential {
+        Credential::Key(key) => format!("key {}", key.printable_id()),
+        Credential::Bearer(_) => "a login token".to_owned(),
+        Credential::AppToken(_) => "a short-lived token".to_owned(),
+        Credential::Anonymous => return "the request carried no key".to_owned(),
+    };
+    let Some(used) = resolution.used() else { return format!("the request carried {what}") };
+    let place = used.location.as_deref().filter(|place| *place != used.source);
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("the request carried {what} from {}{place}", used.source)
+}
+
+fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, credential: &Credential) -> Error {
     let needed = platform::needed_scope(method, path);
-    let used = credential_used(resolution);
+    let used = credential_used(resolution, credential);
     let needs = needed.map(|scope| format!("; {method} {path} needs a key of scope {scope}")).unwrap_or_default();
     let told = format!("{}; {used}{needs}", error.message());
     let told = error.with_message(told).with_needed_scope(needed);
@@ -75,8 +86,8 @@ fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution) -> Er
 }
 
 /// Whether an API key of the owner may call a private app is told in two ways by fal (fal-protocol.md §16.51): say both.
-fn private_app(error: Error, app: &str, resolution: &Resolution, refused: bool) -> Error {
-    let used = credential_used(resolution);
+fn private_app(error: Error, app: &str, resolution: &Resolution, credential: &Credential, refused: bool) -> Error {
+    let used = credential_used(resolution, credential);
     let told = format!("{}; {used}", error.message());
     let told = error.with_message(told);
     let private = format!(

@@ -3,14 +3,16 @@
 use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
-    Credential, Environment, Options, Problem, Resolution, SourceReport, State, explicit_key, explicit_profile,
-    key_file, key_pair, key_variable, profile,
+    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, explicit_callback,
+    explicit_key, explicit_profile, explicit_token, key_file, key_pair, key_variable, profile,
 };
 use crate::key::Key;
 
-const SOURCES: [Source; 6] = [
+const SOURCES: [Source; 8] = [
     explicit_key::SOURCE,
+    explicit_token::SOURCE,
     explicit_profile::SOURCE,
+    explicit_callback::SOURCE,
     key_variable::SOURCE,
     key_pair::SOURCE,
     key_file::SOURCE,
@@ -57,7 +59,7 @@ fn decide(findings: Findings, nothing: Problem) -> Resolution {
         };
         let decides = decider == Some(index);
         let (report, found) = judge(source, finding, decides);
-        if let Ok(Some(Credential::Key(key))) = &found {
+        if let Ok(Some(Provider::Ready(Credential::Key(key)))) = &found {
             keys.push((index, key.clone()));
         }
         if let (true, Some(found)) = (decides, found.transpose()) {
@@ -65,23 +67,23 @@ fn decide(findings: Findings, nothing: Problem) -> Resolution {
         }
         reports.push(report);
     }
-    if let (Some(used), Ok(Credential::Key(key))) = (decider, &outcome) {
+    if let (Some(used), Ok(Provider::Ready(Credential::Key(key)))) = (decider, &outcome) {
         compare(&mut reports, used, key, &keys);
     }
     Resolution::new(reports, outcome)
 }
 
 /// The report of one source, and what it holds.
-fn judge(source: &Source, finding: Finding, decides: bool) -> (SourceReport, Result<Option<Credential>, Problem>) {
+fn judge(source: &Source, finding: Finding, decides: bool) -> (SourceReport, Result<Option<Provider>, Problem>) {
     let Finding { outcome, location, mut notes } = finding;
     let mut key_id = None;
     let (state, found) = match outcome {
         Outcome::Absent => (State::Absent, Ok(None)),
-        Outcome::Found(credential) => {
-            if let Credential::Key(key) = &credential {
+        Outcome::Found(provider) => {
+            if let Provider::Ready(Credential::Key(key)) = &provider {
                 key_id = Some(key.printable_id());
             }
-            (if decides { State::Used } else { State::Shadowed }, Ok(Some(credential)))
+            (if decides { State::Used } else { State::Shadowed }, Ok(Some(provider)))
         }
         Outcome::Malformed(reason) if decides => {
             notes.insert(0, reason.clone());
@@ -119,11 +121,13 @@ fn anonymous(context: &Context<'_>) -> Resolution {
     const NAME: &str = "anonymous";
     let passed = [
         (context.options.key_text().is_some(), explicit_key::SOURCE.name),
+        (context.options.token_text().is_some(), explicit_token::SOURCE.name),
         (context.options.profile_name().is_some(), explicit_profile::SOURCE.name),
+        (context.options.callback_function().is_some(), explicit_callback::SOURCE.name),
     ];
     let contradiction = passed.into_iter().find(|(is_passed, _)| *is_passed);
     let (state, notes, outcome) = match contradiction {
-        None => (State::Used, Vec::new(), Ok(Credential::Anonymous)),
+        None => (State::Used, Vec::new(), Ok(Provider::Ready(Credential::Anonymous))),
         Some((_, name)) => {
             let reason = format!("no credential was asked for, and yet an {name} was passed");
             let problem = Problem::Malformed { source: NAME, location: None, reason: reason.clone() };

@@ -13,34 +13,31 @@
 //!
 //! `FAL_FORCE_AUTH_BY_USER=1` skips the last four. [`Resolution`] tells what became of each.
 
+mod callback;
 mod chain;
 mod config;
+mod credential;
 mod environment;
+mod explicit_callback;
 mod explicit_key;
 mod explicit_profile;
+mod explicit_token;
 mod file;
 mod key_file;
 mod key_pair;
 mod key_variable;
 mod options;
 mod profile;
+mod provider;
 mod report;
 mod source;
 
+pub(crate) use callback::Delivered;
+pub use callback::{Answer, Callback};
 pub use chain::resolve;
+pub use credential::{Credential, Token, TokenProblem};
 pub(crate) use environment::Variable;
 pub use environment::{Environment, Platform};
 pub use options::Options;
+pub(crate) use provider::Provider;
 pub use report::{Problem, Resolution, SourceReport, State};
-
-use crate::key::Key;
-
-/// What authorizes a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Credential {
-    /// A key.
-    Key(Key),
-    /// None: the endpoint is public, or a proxy holds the key.
-    Anonymous,
-}

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::Callback;
+
 /// The caller's wishes. The default leaves everything to the environment.
 ///
 /// `Debug` shows no key.
 #[derive(Clone, Default)]
 pub struct Options {
     key: Option<Zeroizing<String>>,
+    token: Option<Zeroizing<String>>,
     profile: Option<String>,
+    callback: Option<Callback>,
     anonymous: bool,
     config_path: Option<PathBuf>,
 }
@@ -26,6 +30,18 @@ impl Options {
     /// empty variable, an empty text is an error there.
     pub fn key(mut self, text: impl Into<String>) -> Self {
         self.key = Some(Zeroizing::new(text.into()));
+        self
+    }
+
+    /// Use this short-lived token, which opens some apps on the run host and nothing else.
+    pub fn app_token(mut self, text: impl Into<String>) -> Self {
+        self.token = Some(Zeroizing::new(text.into()));
+        self
+    }
+
+    /// Ask this function for a credential when one is needed, and again when it has expired or is refused.
+    pub fn callback(mut self, callback: Callback) -> Self {
+        self.callback = Some(callback);
         self
     }
 
@@ -51,6 +67,14 @@ impl Options {
         self.key.as_ref().map(|text| text.as_str())
     }
 
+    pub(super) fn token_text(&self) -> Option<&str> {
+        self.token.as_ref().map(|text| text.as_str())
+    }
+
+    pub(super) fn callback_function(&self) -> Option<&Callback> {
+        self.callback.as_ref()
+    }
+
     pub(super) fn profile_name(&self) -> Option<&str> {
         self.profile.as_deref()
     }
@@ -69,6 +93,8 @@ impl fmt::Debug for Options {
         // A key pasted into the wrong field must not show either.
         f.debug_struct("Options")
             .field("key", &self.key.as_ref().map(|_| "****"))
+            .field("token", &self.token.as_ref().map(|_| "****"))
+            .field("callback", &self.callback)
             .field("profile", &self.profile.as_deref().map(super::source::printable_name))
             .field("anonymous", &self.anonymous)
             .field("config_path", &self.config_path.as_deref().map(super::file::shown))

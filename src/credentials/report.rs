@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::Credential;
+use super::{Credential, Provider};
 
 /// What became of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum State {
     Malformed,
     /// Not looked at, by the wish of the caller or of the user.
     Skipped,
+    /// It was asked for a credential, and had none to give.
+    Failed,
 }
 
 impl State {
@@ -31,6 +33,7 @@ impl State {
             Self::Absent => "absent",
             Self::Malformed => "malformed",
             Self::Skipped => "skipped",
+            Self::Failed => "failed",
         }
     }
 }
@@ -141,11 +144,11 @@ impl std::error::Error for Problem {}
 #[derive(Clone, Debug)]
 pub struct Resolution {
     sources: Vec<SourceReport>,
-    outcome: Result<Credential, Problem>,
+    outcome: Result<Provider, Problem>,
 }
 
 impl Resolution {
-    pub(super) fn new(sources: Vec<SourceReport>, outcome: Result<Credential, Problem>) -> Self {
+    pub(super) fn new(sources: Vec<SourceReport>, outcome: Result<Provider, Problem>) -> Self {
         Self { sources, outcome }
     }
 
@@ -159,23 +162,37 @@ impl Resolution {
         self.sources.iter().find(|report| report.state == State::Used)
     }
 
-    /// The credential, unless there is a [`problem`](Self::problem).
+    /// The credential, if it is there already: not with a [`problem`](Self::problem), and not if a function or a program
+    /// has to be asked for it first.
     pub fn credential(&self) -> Option<&Credential> {
+        self.provider()?.ready()
+    }
+
+    pub(crate) fn provider(&self) -> Option<&Provider> {
         self.outcome.as_ref().ok()
+    }
+
+    /// The same report once the source in use has delivered this credential.
+    pub(crate) fn delivered(mut self, credential: &Credential) -> Self {
+        let used = self.sources.iter_mut().find(|report| report.state == State::Used);
+        if let (Some(used), Credential::Key(key)) = (used, credential) {
+            used.key_id = Some(key.printable_id());
+        }
+        self
+    }
+
+    /// The same report after the source in use has failed to deliver.
+    pub(crate) fn failed(mut self, reason: &str) -> Self {
+        if let Some(used) = self.sources.iter_mut().find(|report| report.state == State::Used) {
+            used.state = State::Failed;
+            used.notes.insert(0, reason.to_owned());
+        }
+        self
     }
 
     /// Why there is no credential.
     pub fn problem(&self) -> Option<&Problem> {
         self.outcome.as_ref().err()
-    }
-
-    /// Takes the outcome out of the report.
-    ///
-    /// # Errors
-    ///
-    /// The [`Problem`] that left the resolution without a credential.
-    pub fn into_outcome(self) -> Result<Credential, Problem> {
-        self.outcome
     }
 
     /// The report for programs. Keys are only ever added to this shape:

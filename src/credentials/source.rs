@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::config::Config;
 use super::environment::Variable;
-use super::{Credential, Environment, Options};
+use super::{Credential, Environment, Options, Provider};
 use crate::key::{Key, KeyProblem, Note};
 
 /// A place where a credential may be.
@@ -43,7 +43,7 @@ pub(super) struct Finding {
 }
 
 pub(super) enum Outcome {
-    Found(Credential),
+    Found(Provider),
     Absent,
     /// Why what is there cannot be used.
     Malformed(String),
@@ -58,6 +58,10 @@ impl Finding {
         Self::new(Outcome::Absent)
     }
 
+    pub(super) fn found(provider: Provider) -> Self {
+        Self::new(Outcome::Found(provider))
+    }
+
     pub(super) fn malformed(reason: impl Into<String>) -> Self {
         Self::new(Outcome::Malformed(reason.into()))
     }
@@ -65,7 +69,7 @@ impl Finding {
     pub(super) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
         match parsed {
             Ok((key, notes)) => {
-                Self::new(Outcome::Found(Credential::Key(key))).notes(notes.iter().map(Note::to_string))
+                Self::found(Provider::Ready(Credential::Key(key))).notes(notes.iter().map(Note::to_string))
             }
             Err(problem) => Self::malformed(problem.to_string()),
         }

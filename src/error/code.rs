@@ -95,6 +95,8 @@ codes! {
         "Take an outcome once and keep it.";
     Io = -26, "FAL_E_IO", "The operating system refused a thread, a file or a socket.",
         "Follow the system's message.";
+    CredentialsFailed = -27, "FAL_E_CREDENTIALS_FAILED", "A program, a function or a login that delivers the credential failed; nothing was sent.",
+        "Follow the reason in the message.";
 }
 
 impl Code {

@@ -68,6 +68,8 @@ pub const FAL_E_PANIC: fal_status = -24;
 pub const FAL_E_TAKEN: fal_status = -25;
 /// The operating system refused a thread, a file or a socket.
 pub const FAL_E_IO: fal_status = -26;
+/// A program, a function or a login that delivers the credential failed; nothing was sent.
+pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
 
 /// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
 #[unsafe(no_mangle)]
@@ -119,6 +121,7 @@ names! {
     FAL_E_PANIC = c"FAL_E_PANIC",
     FAL_E_TAKEN = c"FAL_E_TAKEN",
     FAL_E_IO = c"FAL_E_IO",
+    FAL_E_CREDENTIALS_FAILED = c"FAL_E_CREDENTIALS_FAILED",
 }
 
 /// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.

@@ -6,14 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::error::{Code, Error, Result};
-use crate::runtime;
+use crate::per_runtime::PerRuntime;
 
 /// As in the official clients (fal-protocol.md §13.1), with room for a slow handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,31 +22,13 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(crate) struct Http {
-    pool: ArcSwapOption<Pool>,
-}
-
-struct Pool {
-    pid: u32,
-    generation: u64,
-    client: reqwest::Client,
+    pool: PerRuntime<reqwest::Client>,
 }
 
 impl Http {
     /// The connection pool of the running runtime.
     pub(crate) fn client(&self, plain: bool) -> Result<reqwest::Client> {
-        let generation = runtime::current()?.generation();
-        let seen = self.pool.load_full();
-        if let Some(pool) = seen.as_ref().filter(|pool| pool.generation == generation) {
-            return Ok(pool.client.clone());
-        }
-        let fresh = Arc::new(Pool { pid: std::process::id(), generation, client: build(plain)? });
-        if seen.as_ref().is_some_and(|pool| pool.pid != fresh.pid) {
-            // The parent's pool may have been locked by a thread that does not exist here: it is never freed.
-            std::mem::forget(seen.clone());
-        }
-        let before = self.pool.compare_and_swap(&seen, Some(fresh.clone()));
-        let raced = before.as_ref().filter(|pool| pool.generation == generation);
-        Ok(raced.unwrap_or(&fresh).client.clone())
+        Ok(reqwest::Client::clone(&*self.pool.get(|| build(plain))?))
     }
 }
 

@@ -224,8 +224,7 @@ async fn answer(mut response: reqwest::Response, credential: &Credential) -> Ans
     let status: StatusCode = response.status();
     let body = body::read(&mut response, ERROR_BODY).await.unwrap_or_default();
     let mut headers = std::mem::take(response.headers_mut());
-    if let Credential::Key(key) = credential {
-        let secret = key.expose_secret();
+    if let Some(secret) = credential.secret() {
         headers.iter_mut().filter(|(_, value)| repeats(value.as_bytes(), secret)).for_each(|(_, value)| {
             *value = HeaderValue::from_static("****");
         });

@@ -2,8 +2,9 @@
 
 use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use url::Url;
+use zeroize::Zeroizing;
 
-use crate::credentials::Credential;
+use crate::credentials::{Credential, Token};
 use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
 
@@ -23,27 +24,50 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential) -> Result
         Origin::Files => {}
         Origin::Key => authorize(&mut headers, credential)?,
     }
-    let Some(emulator) = hosts.emulator else { return Ok(Route { url: url.clone(), headers }) };
+    let mut url = url.clone();
+    if let Credential::AppToken(token) = credential {
+        open_with_token(hosts, &mut url, token)?;
+    }
+    let Some(emulator) = hosts.emulator else { return Ok(Route { url, headers }) };
     let authority = url.authority();
-    headers.insert(HOST, HeaderValue::from_str(authority).map_err(|_| foreign(url))?);
+    headers.insert(HOST, HeaderValue::from_str(authority).map_err(|_| foreign(&url))?);
     let mut physical = url.clone();
     let moved = physical.set_scheme("http").is_ok()
         && physical.set_ip_host(emulator.ip()).is_ok()
         && physical.set_port(Some(emulator.port())).is_ok();
     match moved {
         true => Ok(Route { url: physical, headers }),
-        false => Err(foreign(url)),
+        false => Err(foreign(&url)),
     }
 }
 
 fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
-    if let Credential::Key(key) = credential {
-        let mut value = HeaderValue::from_str(&key.authorization())
-            .map_err(|_| Error::new(Code::MalformedCredentials, "the key cannot be put into a header"))?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
+    let text = match credential {
+        Credential::Key(key) => key.authorization(),
+        Credential::Bearer(token) => Zeroizing::new(format!("Bearer {}", token.expose_secret())),
+        Credential::AppToken(_) | Credential::Anonymous => return Ok(()),
+    };
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| Error::new(Code::MalformedCredentials, "the credential cannot be put into a header"))?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
     Ok(())
+}
+
+/// A short-lived token travels in the query, and opens the run host only.
+fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
+    match (hosts.is_run(url), hosts.origin(url)) {
+        (true, _) => {
+            url.query_pairs_mut().append_pair("fal_jwt_token", token.expose_secret());
+            Ok(())
+        }
+        (false, Origin::Key) => Err(Error::new(
+            Code::Forbidden,
+            format!("a short-lived token opens apps on {}, not {}", hosts.run, shown(url)),
+        )
+        .with_remedy("Use a key for this, on a machine that may hold one.")),
+        (false, _) => Ok(()),
+    }
 }
 
 fn foreign(url: &Url) -> Error {

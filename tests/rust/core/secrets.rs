@@ -91,8 +91,16 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
     let error = echo(&client).unwrap_err();
     assert_eq!(error.code(), Code::NoCredentials);
     let sources: Vec<_> = error.resolution().unwrap().sources().iter().map(|source| source.source).collect();
-    let expected =
-        ["explicit key", "explicit profile", "FAL_KEY", "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "profile"];
+    let expected = [
+        "explicit key",
+        "explicit token",
+        "explicit profile",
+        "explicit callback",
+        "FAL_KEY",
+        "FAL_KEY_ID + FAL_KEY_SECRET",
+        "FAL_KEY_FILE",
+        "profile",
+    ];
     assert_eq!(sources, expected);
     assert!(error.remedy().contains("https://fal.ai/dashboard/keys"));
     std::fs::write(&file, format!("[__internal__]\nprofile = \"p\"\n[p]\nkey = \"{}\"\n", emulator.api_key())).unwrap();

@@ -6,14 +6,16 @@ use super::world::{GOOD, World};
 fn the_report_for_programs() {
     let world = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id");
     let mut json = world.resolve().to_json();
-    let place = json["sources"][5]["location"].take();
+    let place = json["sources"][7]["location"].take();
     assert_eq!(world.without_home(place.as_str().unwrap()), "~/.fal/config.toml");
     let absent = |name: &str| serde_json::json!({"source": name, "state": "absent", "location": null, "key_id": null, "notes": []});
     let expected = serde_json::json!({
         "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
         "sources": [
             absent("explicit key"),
+            absent("explicit token"),
             absent("explicit profile"),
+            absent("explicit callback"),
             {"source": "FAL_KEY", "state": "used", "location": "FAL_KEY", "key_id": "fake-id", "notes": []},
             {"source": "FAL_KEY_ID + FAL_KEY_SECRET", "state": "shadowed", "location": "FAL_KEY_ID", "key_id": null,
              "notes": ["could not be used: half a key: FAL_KEY_SECRET is not set"]},
@@ -43,7 +45,9 @@ fn the_report_for_people() {
     let expected = "\
 SOURCE                       STATE     KEY ID          LOCATION
 explicit key                 absent    -               -
+explicit token               absent    -               -
 explicit profile             absent    -               -
+explicit callback            absent    -               -
 FAL_KEY                      used      fake-a          FAL_KEY
     surrounding white space was dropped
     FAL_KEY_FILE holds another key

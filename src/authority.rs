@@ -1,0 +1,136 @@
+//! The credential of a client: looked for at the first call, kept, renewed, replaced.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+
+use crate::credentials::{self, Credential, Environment, Provider, Resolution};
+use crate::error::{Code, Error, Result};
+use crate::log::{Level, Log};
+use crate::per_runtime::PerRuntime;
+use crate::refusal;
+
+/// A credential that expires within this time counts as expired: the request has to arrive before it does.
+const MARGIN: Duration = Duration::from_secs(10);
+
+static SERIAL: AtomicU64 = AtomicU64::new(1);
+
+/// A credential in use.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    serial: u64,
+    pub(crate) credential: Credential,
+    pub(crate) resolution: Arc<Resolution>,
+    renews: bool,
+    expires: Option<Instant>,
+}
+
+impl Grant {
+    fn is_fresh(&self) -> bool {
+        self.expires.is_none_or(|expires| Instant::now() + MARGIN < expires)
+    }
+
+    /// Whether asking again may bring another credential.
+    pub(crate) fn renews(&self) -> bool {
+        self.renews
+    }
+}
+
+type Flight = Shared<BoxFuture<'static, Result<Arc<Grant>>>>;
+
+/// Wishes about a credential, and the credential that they led to.
+pub(crate) struct Authority {
+    options: credentials::Options,
+    environment: Environment,
+    log: Log,
+    grant: ArcSwapOption<Grant>,
+    flight: PerRuntime<Mutex<Option<Flight>>>,
+}
+
+impl Authority {
+    pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
+        Authority { options, environment, log, grant: ArcSwapOption::empty(), flight: PerRuntime::default() }
+    }
+
+    /// The same environment with other wishes.
+    pub(crate) fn with_options(&self, options: credentials::Options) -> Self {
+        Authority::new(options, self.environment.clone(), self.log.clone())
+    }
+
+    /// Where the credential comes from, looked for anew. Nothing that takes time is asked.
+    pub(crate) fn explain(&self) -> Resolution {
+        let resolution = credentials::resolve(&self.options, &self.environment);
+        match self.grant.load_full().filter(|grant| grant.renews) {
+            Some(grant) => resolution.delivered(&grant.credential),
+            None => resolution,
+        }
+    }
+
+    /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever needs it
+    /// meanwhile waits for the same replacement. Without one the next call looks again: the user may have set it by then.
+    pub(crate) async fn grant(self: &Arc<Self>, refused: Option<&Grant>) -> Result<Arc<Grant>> {
+        let kept = self.grant.load_full().filter(|grant| grant.is_fresh());
+        match kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial)) {
+            Some(grant) => Ok(grant),
+            None => self.board()?.await,
+        }
+    }
+
+    /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it: their ends do not end it.
+    fn board(self: &Arc<Self>) -> Result<Flight> {
+        let life = self.flight.get(|| Ok(Mutex::default()))?;
+        let mut flight = life.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(under_way) = flight.as_ref().filter(|flight| flight.peek().is_none()) {
+            return Ok(under_way.clone());
+        }
+        let authority = self.clone();
+        let search = tokio::spawn(async move { authority.search().await });
+        let landed = search.map(|end| {
+            end.unwrap_or_else(|e| Err(Error::new(Code::Panic, format!("the search for a key failed: {e}"))))
+        });
+        let started = landed.boxed().shared();
+        *flight = Some(started.clone());
+        Ok(started)
+    }
+
+    async fn search(self: Arc<Self>) -> Result<Arc<Grant>> {
+        let authority = self.clone();
+        let resolving =
+            tokio::task::spawn_blocking(move || credentials::resolve(&authority.options, &authority.environment));
+        let resolution =
+            resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))?;
+        let Some(provider) = resolution.provider().cloned() else {
+            return Err(refusal::unresolved(&Arc::new(resolution)));
+        };
+        let renews = provider.renews();
+        let delivered = deliver(provider).await.map_err(|reason| refusal::undelivered(&resolution, &reason))?;
+        let resolution = Arc::new(resolution.delivered(&delivered.credential));
+        self.log_credential(&resolution);
+        let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let grant = Arc::new(Grant { serial, credential: delivered.credential, resolution, renews, expires });
+        self.grant.store(Some(grant.clone()));
+        Ok(grant)
+    }
+
+    fn log_credential(&self, resolution: &Resolution) {
+        match resolution.used() {
+            Some(used) => {
+                let id = used.key_id.as_deref().unwrap_or("-");
+                self.log.write(Level::Info, format_args!("key {id} from {}", used.source));
+            }
+            None => self.log.write(Level::Info, format_args!("no key is used")),
+        }
+    }
+}
+
+async fn deliver(provider: Provider) -> std::result::Result<credentials::Delivered, String> {
+    match provider {
+        Provider::Ready(credential) => Ok(credentials::Delivered { credential, expires_in: None }),
+        Provider::Callback(callback) => callback.ask().await,
+    }
+}

@@ -1,0 +1,94 @@
+//! A credential that the host program delivers when it is asked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Credential, Token};
+use crate::key::Key;
+
+/// How long the host may take to answer; a person may have to be asked.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A function of the host that is asked for a credential when one is needed, on a thread of the runtime. It must not wait:
+/// it keeps the [`Answer`] and gives it later, from any thread.
+#[derive(Clone)]
+pub struct Callback(Arc<dyn Fn(Answer) + Send + Sync>);
+
+impl Callback {
+    /// Wraps a function.
+    pub fn new(function: impl Fn(Answer) + Send + Sync + 'static) -> Self {
+        Callback(Arc::new(function))
+    }
+
+    /// Asks the host. The error says what is wrong without a secret.
+    pub(crate) async fn ask(&self) -> Result<Delivered, String> {
+        let (sender, receiver) = oneshot::channel();
+        crate::runtime::in_callback(|| (self.0)(Answer { sender }));
+        match tokio::time::timeout(PATIENCE, receiver).await {
+            Ok(Ok(delivered)) => delivered,
+            Ok(Err(_)) => Err("the program dropped the question without an answer".into()),
+            Err(_) => Err(format!("the program did not answer within {} s", PATIENCE.as_secs())),
+        }
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+/// A credential, and how long it is good for.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) credential: Credential,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+/// The place for the host's answer. Dropping it is an answer too: there is no credential.
+pub struct Answer {
+    sender: oneshot::Sender<Result<Delivered, String>>,
+}
+
+impl Answer {
+    /// Gives a key, `id:secret`. After `expires_in` the host is asked again; `None`: never.
+    ///
+    /// # Errors
+    ///
+    /// What is given is not a key; the calls that wait for it fail with the same reason.
+    pub fn key(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
+        let parsed = Key::parse(text).map(|(key, _)| Credential::Key(key)).map_err(|problem| problem.to_string());
+        self.give(parsed, expires_in)
+    }
+
+    /// Gives a short-lived token for some apps, as a server of the host's maker mints it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`key`](Self::key).
+    pub fn app_token(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
+        let parsed = Token::parse(text).map(Credential::AppToken).map_err(|problem| problem.to_string());
+        self.give(parsed, expires_in)
+    }
+
+    /// Says why there is none. The reason becomes part of an error; it must hold no secret.
+    pub fn fail(self, reason: &str) {
+        let _ = self.sender.send(Err(reason.to_owned()));
+    }
+
+    fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
+        let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
+        // Nobody waits any more after a shutdown; the host need not know.
+        let _ = self.sender.send(parsed.map(|credential| Delivered { credential, expires_in }));
+        told
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}

@@ -1,0 +1,13 @@
+//! The function that the caller passed.
+
+use super::Provider;
+use super::source::{Context, Finding, Source};
+
+pub(super) const SOURCE: Source = Source { name: "explicit callback", from_caller: true, read };
+
+fn read(context: &Context<'_>) -> Finding {
+    match context.options.callback_function() {
+        None => Finding::absent(),
+        Some(callback) => Finding::found(Provider::Callback(callback.clone())).notes(["asked when a key is needed"]),
+    }
+}

@@ -1,0 +1,14 @@
+//! The short-lived token that the caller passed.
+
+use super::source::{Context, Finding, Source};
+use super::{Credential, Provider, Token};
+
+pub(super) const SOURCE: Source = Source { name: "explicit token", from_caller: true, read };
+
+fn read(context: &Context<'_>) -> Finding {
+    match context.options.token_text().map(Token::parse) {
+        None => Finding::absent(),
+        Some(Ok(token)) => Finding::found(Provider::Ready(Credential::AppToken(token))),
+        Some(Err(problem)) => Finding::malformed(problem.to_string()),
+    }
+}
