@@ -1,15 +1,17 @@
 //! The client: what to send with, and the operations on it.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use url::Url;
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Grant};
 use crate::credentials::{self, Environment, Resolution, Variable};
-use crate::endpoint::{self, Hosts};
+use crate::endpoint::{self, Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
 use crate::op::Op;
@@ -44,6 +46,7 @@ pub struct ClientBuilder {
     credentials: credentials::Options,
     environment: Environment,
     hosts: Vec<(&'static str, String)>,
+    proxy: Option<Url>,
     timeout: Option<Duration>,
     attempts: Attempts,
     response_limit: usize,
@@ -57,6 +60,7 @@ impl Default for ClientBuilder {
             credentials: credentials::Options::new(),
             environment: Environment::process(),
             hosts: Vec::new(),
+            proxy: None,
             timeout: None,
             attempts: Attempts::default(),
             response_limit: RESPONSE_LIMIT,
@@ -125,6 +129,13 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// Sends everything for fal's services to this server proxy, which holds the key (fal-protocol.md §11); files are fetched
+    /// directly. No key is looked for on this machine; one that is given explicitly goes to the proxy.
+    pub fn proxy(mut self, url: &str) -> Result<Self> {
+        self.proxy = Some(endpoint::proxy(url)?);
+        Ok(self)
+    }
+
     /// The time for each whole call, from credential to decoded body, retries included. A request's own is stronger.
     ///
     /// By default one hour for a run and two minutes for any other request.
@@ -171,7 +182,7 @@ impl ClientBuilder {
     /// Makes the client. Fails if an option or a variable that names a host is malformed.
     pub fn build(self) -> Result<Client> {
         let environment = &self.environment;
-        let hosts = Hosts::from_lookup(|name| {
+        let mut hosts = Hosts::from_lookup(|name| {
             let set = self.hosts.iter().rev().find(|(role, _)| *role == name);
             set.map(|(_, host)| host.clone()).or_else(|| match environment.variable(name) {
                 Variable::Set(value) => Some(value.to_string()),
@@ -182,7 +193,12 @@ impl ClientBuilder {
         })?;
         let user_agent =
             HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
-        let authority = Authority::new(self.credentials, self.environment, self.log.clone());
+        hosts.proxy = self.proxy;
+        let credentials = match hosts.proxy.is_some() && self.credentials.is_empty() {
+            true => self.credentials.anonymous(true),
+            false => self.credentials,
+        };
+        let authority = Authority::new(credentials, self.environment, self.log.clone());
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
@@ -247,18 +263,65 @@ impl Client {
 
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
         let timeout = request.timeout.or(self.inner.timeout).unwrap_or(usual);
-        let call = self.inner.call(request, timeout)?;
+        let call = self.inner.call(request, deadline(timeout)?)?;
+        self.operate(timeout, |inner, progress| async move { inner.perform(&call, &progress).await })
+    }
+
+    /// Starts an operation that sends several requests within the client's usual time.
+    pub(crate) fn start_steps<F>(&self, steps: impl FnOnce(Steps) -> F) -> Result<Op>
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        let timeout = self.inner.timeout.unwrap_or(TIMEOUT);
+        let deadline = deadline(timeout)?;
+        self.operate(timeout, |inner, progress| steps(Steps { inner, progress, deadline }))
+    }
+
+    fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Arc<Progress>) -> F) -> Result<Op>
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
         let inner = self.inner.clone();
-        Op::start(|progress| async move {
-            let deadline = tokio::time::Instant::from_std(call.deadline);
-            let work = inner.perform(&call, &progress);
-            match tokio::time::timeout_at(deadline, work).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(progress
-                    .cut_short(Code::Deadline, &format!("the {} ms for the call were over", timeout.as_millis()))),
+        Op::start(|progress| {
+            let work = work(inner, progress.clone());
+            async move {
+                match tokio::time::timeout(timeout, work).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => {
+                        let what = format!("the {} ms for the call were over", timeout.as_millis());
+                        Err(progress.cut_short(Code::Deadline, &what))
+                    }
+                }
             }
         })
     }
+}
+
+/// The requests of one operation.
+pub(crate) struct Steps {
+    inner: Arc<Inner>,
+    progress: Arc<Progress>,
+    deadline: Instant,
+}
+
+impl Steps {
+    pub(crate) async fn send(&self, request: Request) -> Result<Response> {
+        let call = self.inner.call(request, self.deadline)?;
+        self.inner.perform(&call, &self.progress).await
+    }
+
+    /// The credential that the requests carry, and where it is from.
+    pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
+        self.inner.authority.load_full().grant(None).await
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.inner.transport.hosts
+    }
+}
+
+fn deadline(timeout: Duration) -> Result<Instant> {
+    Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))
 }
 
 impl Inner {
@@ -275,10 +338,13 @@ impl Inner {
         }
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
         let (resolution, credential) = (&grant.resolution, &grant.credential);
-        outcome.map_err(|error| refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential))
+        outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
+            Some(proxy) => refusal::by_proxy(error, proxy, &call.url),
+            None => refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
+        })
     }
 
-    fn call(&self, request: Request, timeout: Duration) -> Result<Call> {
+    fn call(&self, request: Request, deadline: Instant) -> Result<Call> {
         let safe = request.is_safe();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
@@ -289,6 +355,9 @@ impl Inner {
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new(),
+            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key => {
+                return Err(bytes_by_proxy());
+            }
             Body::Bytes(bytes) => bytes,
             // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
             Body::Json(_) if safe && endpoint.is_some() => Bytes::new(),
@@ -299,9 +368,14 @@ impl Inner {
                 text.into()
             }
         };
-        let deadline = Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))?;
         Ok(Call { method: request.method, url, endpoint, headers, body, safe, deadline })
     }
+}
+
+/// The proxy declares every body to be JSON (fal-protocol.md §11.2), so that bytes would arrive as something else.
+fn bytes_by_proxy() -> Error {
+    Error::invalid("bytes cannot be sent through a server proxy, which forwards JSON only")
+        .with_remedy("Send JSON, or upload the bytes and send their URL.")
 }
 
 impl std::fmt::Debug for Client {

@@ -36,6 +36,11 @@ impl EndpointId {
         self.text[self.app_len..].trim_start_matches('/')
     }
 
+    /// The name of the app within its owner's.
+    pub fn alias(&self) -> &str {
+        self.app().rsplit('/').next().unwrap_or_default()
+    }
+
     /// The account or team that the app belongs to.
     pub fn owner(&self) -> &str {
         let mut segments = self.app().rsplit('/');
@@ -122,6 +127,8 @@ pub struct Hosts {
     pub(crate) platform: String,
     pub(crate) cdn: String,
     pub(crate) emulator: Option<SocketAddr>,
+    /// A server of the host's maker that holds the key and forwards (fal-protocol.md §11).
+    pub(crate) proxy: Option<Url>,
 }
 
 /// Which services may see the key, and where a request really goes.
@@ -144,6 +151,7 @@ impl Default for Hosts {
             platform: "api.fal.ai".into(),
             cdn: "v3.fal.media".into(),
             emulator: None,
+            proxy: None,
         }
     }
 }
@@ -186,6 +194,19 @@ impl Hosts {
     /// An address of the Platform API (fal-protocol.md §14.1): `path` begins with `/v1`.
     pub(crate) fn platform_url(&self, path: &str) -> Result<Url> {
         self.url(&self.platform, path.trim_start_matches('/'))
+    }
+
+    pub(crate) fn queue_url(&self, path: &str) -> Result<Url> {
+        self.url(&self.queue, path.trim_start_matches('/'))
+    }
+
+    pub(crate) fn rest_url(&self, path: &str) -> Result<Url> {
+        self.url(&self.rest, path.trim_start_matches('/'))
+    }
+
+    /// The proxy that a request to this address goes through, if it does.
+    pub(crate) fn proxied(&self, url: &Url) -> Option<&Url> {
+        self.proxy.as_ref().filter(|_| self.origin(url) == Origin::Key)
     }
 
     pub(crate) fn is_run(&self, url: &Url) -> bool {
@@ -240,6 +261,24 @@ pub(crate) fn host(text: &str) -> Result<String> {
         None => Err(Error::invalid(format!("{:?} is not a host", abbreviate(text)))
             .with_remedy("Give a host name, with a port if need be: \"fal.run\" or \"gateway.example:8443\".")),
     }
+}
+
+/// The address of a server proxy: https, or http on this machine for development.
+pub(crate) fn proxy(text: &str) -> Result<Url> {
+    let parsed = Url::parse(text).ok();
+    let local = |url: &Url| match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && local(url));
+    let plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    parsed.filter(|url| safe(url) && plain(url)).ok_or_else(|| {
+        Error::invalid("the address of the proxy is not an https URL").with_remedy(
+            "Give the address of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
+        )
+    })
 }
 
 /// `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`: the emulator never leaves this machine.

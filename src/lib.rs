@@ -65,6 +65,7 @@
 #![deny(unsafe_code)]
 
 mod authority;
+mod check;
 mod client;
 pub mod credentials;
 mod dispatcher;
@@ -85,8 +86,10 @@ mod run;
 pub mod runtime;
 #[allow(unsafe_code)]
 mod sigpipe;
+mod token;
 mod transport;
 
+pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};
 pub use dispatcher::Dispatcher;
 pub use endpoint::{EndpointId, Hosts};

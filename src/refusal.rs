@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error};
@@ -27,6 +29,30 @@ pub(crate) fn explain(
         _ if refused => {
             let told = format!("{}; {}", error.message(), credential_used(resolution, credential));
             error.with_message(told)
+        }
+        _ => error,
+    }
+}
+
+/// A refusal by a server proxy, as opposed to one by fal behind it: the texts are those of §11.2.
+pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
+    let body = String::from_utf8_lossy(error.body()).into_owned();
+    let says = |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
+    let place = proxy.host_str().unwrap_or_default();
+    match error.http_status() {
+        // An old version answered 412.
+        Some(400 | 412) if says("Invalid request") || error.http_status() == Some(412) => {
+            let message =
+                format!("the proxy at {place} does not forward requests to {}{}", target.authority(), target.path());
+            error.with_message(message).with_remedy(
+                "By default a server proxy forwards to fal.run, queue.fal.run and the start of an upload only: allow the address in \
+                 its configuration (allowedUrlPatterns, allowedEndpoints), or use a key.",
+            )
+        }
+        Some(401) if says("Unauthorized") => {
+            let message =
+                format!("the proxy at {place} refused the request: it holds no key, or wants its user to sign in");
+            error.with_message(message).with_remedy("Check the proxy's own key and its isAuthenticated option.")
         }
         _ => error,
     }

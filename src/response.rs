@@ -20,6 +20,11 @@ impl Response {
         Response { status, headers, body, json: OnceCell::new() }
     }
 
+    /// An answer that an operation made of others.
+    pub(crate) fn made(json: &Value) -> Self {
+        Response::new(200, HeaderMap::new(), json.to_string().into())
+    }
+
     /// The HTTP status, 200 to 299.
     pub fn status(&self) -> u16 {
         self.status

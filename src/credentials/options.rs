@@ -63,6 +63,12 @@ impl Options {
         self
     }
 
+    /// Whether the caller wishes for nothing in particular.
+    pub(crate) fn is_empty(&self) -> bool {
+        let named = self.key.is_some() || self.token.is_some() || self.profile.is_some() || self.callback.is_some();
+        !named && !self.anonymous
+    }
+
     pub(super) fn key_text(&self) -> Option<&str> {
         self.key.as_ref().map(|text| text.as_str())
     }

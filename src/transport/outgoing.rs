@@ -1,12 +1,17 @@
 //! The one place where a request gets its credential and its real address.
 
-use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
+use std::net::SocketAddr;
+
+use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::credentials::{Credential, Token};
 use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
+
+/// Tells a server proxy where to forward a request (fal-protocol.md §11.1).
+const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
 /// Where a request physically goes, and the headers that depend on it.
 #[derive(Debug)]
@@ -19,24 +24,35 @@ pub(crate) struct Route {
 /// service of fal's that takes keys; an address outside fal is refused.
 pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential) -> Result<Route> {
     let mut headers = HeaderMap::new();
+    let mut target = url.clone();
     match hosts.origin(url) {
         Origin::Foreign => return Err(foreign(url)),
         Origin::Files => {}
-        Origin::Key => authorize(&mut headers, credential)?,
+        Origin::Key => {
+            authorize(&mut headers, credential)?;
+            if let Credential::AppToken(token) = credential {
+                open_with_token(hosts, &mut target, token)?;
+            }
+            if let Some(proxy) = &hosts.proxy {
+                headers.insert(TARGET_URL, HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?);
+                target = proxy.clone();
+            }
+        }
     }
-    let mut url = url.clone();
-    if let Credential::AppToken(token) = credential {
-        open_with_token(hosts, &mut url, token)?;
+    match hosts.emulator {
+        Some(emulator) => into_emulator(emulator, target, headers),
+        None => Ok(Route { url: target, headers }),
     }
-    let Some(emulator) = hosts.emulator else { return Ok(Route { url, headers }) };
-    let authority = url.authority();
-    headers.insert(HOST, HeaderValue::from_str(authority).map_err(|_| foreign(&url))?);
-    let mut physical = url.clone();
-    let moved = physical.set_scheme("http").is_ok()
-        && physical.set_ip_host(emulator.ip()).is_ok()
-        && physical.set_port(Some(emulator.port())).is_ok();
+}
+
+/// The emulator takes the place of every host, and tells them apart by the Host header.
+fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> Result<Route> {
+    headers.insert(HOST, HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?);
+    let moved = url.set_scheme("http").is_ok()
+        && url.set_ip_host(emulator.ip()).is_ok()
+        && url.set_port(Some(emulator.port())).is_ok();
     match moved {
-        true => Ok(Route { url: physical, headers }),
+        true => Ok(Route { url, headers }),
         false => Err(foreign(&url)),
     }
 }
@@ -56,18 +72,13 @@ fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
 
 /// A short-lived token travels in the query, and opens the run host only.
 fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
-    match (hosts.is_run(url), hosts.origin(url)) {
-        (true, _) => {
-            url.query_pairs_mut().append_pair("fal_jwt_token", token.expose_secret());
-            Ok(())
-        }
-        (false, Origin::Key) => Err(Error::new(
-            Code::Forbidden,
-            format!("a short-lived token opens apps on {}, not {}", hosts.run, shown(url)),
-        )
-        .with_remedy("Use a key for this, on a machine that may hold one.")),
-        (false, _) => Ok(()),
+    if !hosts.is_run(url) {
+        let message = format!("a short-lived token opens apps on {}, not {}", hosts.run, shown(url));
+        let remedy = "Use a key for this, on a machine that may hold one.";
+        return Err(Error::new(Code::Forbidden, message).with_remedy(remedy));
     }
+    url.query_pairs_mut().append_pair("fal_jwt_token", token.expose_secret());
+    Ok(())
 }
 
 fn foreign(url: &Url) -> Error {

@@ -1,0 +1,118 @@
+//! Whether a key is accepted, and what it may do, without running anything.
+
+use serde_json::json;
+
+use crate::client::{Client, Steps};
+use crate::credentials::Credential;
+use crate::error::{Code, Error, Result};
+use crate::key::Scope;
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+
+/// No request has this id, so its status costs nothing and tells a good key (404) from a bad one (401)
+/// (fal-protocol.md §2.5).
+const NOBODYS_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Check {
+    /// Whether fal knows the key.
+    pub accepted: bool,
+    /// What the key may do, where fal tells: a key that may list keys has the scope ADMIN.
+    pub scope: Option<Scope>,
+    /// The account that the key belongs to. fal tells it to ADMIN keys only.
+    pub account: Option<String>,
+    /// Why the account is locked, if it is. A locked account's key is accepted, and good for nothing.
+    pub locked: Option<String>,
+}
+
+impl Check {
+    fn refused() -> Self {
+        Check { accepted: false, scope: None, account: None, locked: None }
+    }
+
+    fn accepted(scope: Option<Scope>) -> Self {
+        Check { accepted: true, scope, account: None, locked: None }
+    }
+
+    fn locked(error: &Error) -> Self {
+        Check { locked: Some(error.message().to_owned()), ..Check::accepted(None) }
+    }
+}
+
+impl Client {
+    /// Starts a check of the credential: one request that costs nothing, and a second one where the first leaves something open.
+    ///
+    /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each but the first null if unknown.
+    pub fn check_start(&self) -> Result<Op> {
+        self.start_steps(|steps| async move {
+            let check = look(&steps).await?;
+            let grant = steps.grant().await?;
+            let used = grant.resolution.used();
+            Ok(Response::made(&json!({
+                "accepted": check.accepted,
+                "scope": check.scope.map(Scope::as_str),
+                "account": check.account,
+                "locked": check.locked,
+                "key_id": used.and_then(|used| used.key_id.as_deref()),
+                "source": used.map(|used| used.source),
+            })))
+        })
+    }
+
+    /// Checks the credential, on any async runtime.
+    pub async fn check(&self) -> Result<Check> {
+        let answer = self.check_start()?.outcome().await?;
+        let text = |pointer: &str| answer.get_str(pointer).ok().map(str::to_owned);
+        Ok(Check {
+            accepted: answer.get("/accepted")? == true,
+            scope: text("/scope").and_then(|scope| scope.parse().ok()),
+            account: text("/account"),
+            locked: text("/locked"),
+        })
+    }
+}
+
+async fn look(steps: &Steps) -> Result<Check> {
+    match &steps.grant().await?.credential {
+        Credential::Key(_) => key(steps).await,
+        Credential::Bearer(_) => known(steps, None).await,
+        _ => Err(Error::invalid("there is no key to check: the client uses none, or a short-lived token")),
+    }
+}
+
+async fn key(steps: &Steps) -> Result<Check> {
+    match steps.send(Request::new("GET", "/v1/keys?limit=1")?).await {
+        Ok(_) => Ok(Check { account: account(steps).await, ..Check::accepted(Some(Scope::Admin)) }),
+        Err(error) => match error.code() {
+            Code::AccountLocked => Ok(Check::locked(&error)),
+            Code::Forbidden => Ok(Check::accepted(Some(Scope::Api))),
+            // A bad key, or, as some report, a good one of scope API (§16.42).
+            Code::Unauthenticated => known(steps, Some(Scope::Api)).await,
+            _ => Err(error),
+        },
+    }
+}
+
+/// Whether the gateway knows the credential; if it does, it has this scope.
+async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
+    let url = steps.hosts().queue_url(NOBODYS_REQUEST)?;
+    match steps.send(Request::new("GET", url.as_str())?).await {
+        Ok(_) => Ok(Check::accepted(scope)),
+        Err(error) => match error.code() {
+            Code::NotFound => Ok(Check::accepted(scope)),
+            Code::AccountLocked => Ok(Check::locked(&error)),
+            Code::Unauthenticated => Ok(Check::refused()),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The account's name; not worth failing for.
+async fn account(steps: &Steps) -> Option<String> {
+    let request = Request::new("GET", "/v1/account/billing").ok()?;
+    let answer = steps.send(request).await.ok()?;
+    answer.get_str("/username").ok().map(str::to_owned)
+}
