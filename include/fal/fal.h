@@ -49,6 +49,9 @@ typedef struct fal_credentials fal_credentials;
 // Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they need.
 typedef struct fal_options fal_options;
 
+// A question for a credential. Owned by the callback that received it, until it is answered.
+typedef struct fal_credential_request fal_credential_request;
+
 // A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.
 typedef struct fal_client fal_client;
 
@@ -317,6 +320,10 @@ typedef int32_t fal_log_level;
 // on several at once. It must not wait for libfal.
 typedef void (*fal_log_callback)(fal_log_level level, const char *message, size_t len, void *user);
 
+// Asks the host for a credential when one is needed, on a thread of the runtime. It must not wait: request is the
+// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below.
+typedef void (*fal_credential_callback)(fal_credential_request *request, void *user);
+
 // Options with every default. NULL only if memory is gone.
 FAL_API fal_options *fal_options_new(void);
 
@@ -343,6 +350,27 @@ FAL_API fal_status fal_options_set_config_path(fal_options *options,
 
 // Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
 FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymous, fal_error **err);
+
+// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It opens some apps on the run
+// host and nothing else.
+FAL_API fal_status fal_options_set_app_token(fal_options *options,
+                                             const char *token,
+                                             size_t token_len,
+                                             fal_error **err);
+
+// Has callback asked for a credential when one is needed, and again when it has expired or was refused. All calls that wait
+// for one share one question. user has to outlive the clients made with these options.
+FAL_API fal_status fal_options_set_credential_callback(fal_options *options,
+                                                       fal_credential_callback callback,
+                                                       void *user,
+                                                       fal_error **err);
+
+// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy", that holds the key. Files are
+// fetched directly. No key is looked for on this machine; one that is set explicitly goes to the proxy.
+FAL_API fal_status fal_options_set_proxy(fal_options *options,
+                                         const char *url,
+                                         size_t url_len,
+                                         fal_error **err);
 
 // Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else, and for an
 // emulator that is not on this machine.
@@ -378,6 +406,33 @@ FAL_API fal_status fal_options_set_log(fal_options *options,
                                        void *user,
                                        fal_error **err);
 
+/* ==== Credential requests =============================================================================================
+ *
+ * The host's answers to a fal_credential_callback. Each function here ends the request: it is freed and must not be used
+ * again. A request that is never answered fails after two minutes, and its memory is lost.
+ */
+
+// Answers with a key, "id:secret", that is good for so many milliseconds (negative: for ever). FAL_E_MALFORMED_CREDENTIALS
+// if it is not a key; the calls that wait for it then fail for the same reason.
+FAL_API fal_status fal_credential_request_give_key(fal_credential_request *request,
+                                                   const char *key,
+                                                   size_t key_len,
+                                                   int64_t expires_in_ms,
+                                                   fal_error **err);
+
+// Answers with a short-lived token, as a server of the host's maker mints it.
+FAL_API fal_status fal_credential_request_give_app_token(fal_credential_request *request,
+                                                         const char *token,
+                                                         size_t token_len,
+                                                         int64_t expires_in_ms,
+                                                         fal_error **err);
+
+// Answers that there is none, and why. The reason becomes part of an error: it must hold no secret.
+FAL_API fal_status fal_credential_request_refuse(fal_credential_request *request,
+                                                 const char *reason,
+                                                 size_t reason_len,
+                                                 fal_error **err);
+
 /* ==== Client ==========================================================================================================
  *
  * A client holds a credential, addresses, limits and connections. Making one sends nothing and reads nothing
@@ -400,6 +455,43 @@ FAL_API void fal_client_release(fal_client *client);
 FAL_API fal_status fal_client_explain(const fal_client *client,
                                       fal_credentials **out,
                                       fal_error **err);
+
+// Uses another credential from now on, the one that options describe (NULL: what the environment offers); their other
+// settings are ignored. Calls under way keep theirs.
+FAL_API fal_status fal_client_set_credentials(const fal_client *client,
+                                              const fal_options *options,
+                                              fal_error **err);
+
+// Starts a check of the credential: one request that costs nothing, and a second one where the first leaves something open.
+// The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
+// (why the account is locked, or null), /key_id and /source.
+FAL_API fal_status fal_client_check_start(const fal_client *client,
+                                          fal_op **out,
+                                          fal_error **err);
+
+// The same, and waits for the answer.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_check(const fal_client *client, fal_response **out, fal_error **err);
+
+// Starts making a short-lived token that opens one app, given by an endpoint id, for 1 to 3600 seconds, and nothing else.
+// The response is JSON: /token, which is a secret, and /expires_in in seconds.
+FAL_API fal_status fal_client_mint_token_start(const fal_client *client,
+                                               const char *endpoint,
+                                               size_t endpoint_len,
+                                               uint32_t seconds,
+                                               fal_op **out,
+                                               fal_error **err);
+
+// The same, and waits for the answer.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_mint_token(const fal_client *client,
+                                         const char *endpoint,
+                                         size_t endpoint_len,
+                                         uint32_t seconds,
+                                         fal_response **out,
+                                         fal_error **err);
 
 // Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.
 // The request is copied and may be changed or freed. Release the operation with fal_op_release().

@@ -4,6 +4,9 @@
 //! but the variables that name hosts; the key is looked for at the first call. Any number of threads may use a
 //! client at once. A client made before a fork may be used in the child.
 
+use std::ffi::c_char;
+use std::time::Duration;
+
 use super::boundary::{self, Out, status};
 use super::credentials::fal_credentials;
 use super::error::fal_error;
@@ -70,6 +73,89 @@ pub unsafe extern "C" fn fal_client_explain(
     })
 }
 
+/// Uses another credential from now on, the one that options describe (NULL: what the environment offers); their other
+/// settings are ignored. Calls under way keep theirs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_set_credentials(
+    client: *const fal_client,
+    options: *const fal_options,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let client = unsafe { boundary::borrow(client, "client") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let credentials = unsafe { options.as_ref() }.map(fal_options::credentials).unwrap_or_default();
+        client.client.set_credentials(credentials);
+        Ok(())
+    })
+}
+
+/// Starts a check of the credential: one request that costs nothing, and a second one where the first leaves something open.
+/// The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
+/// (why the account is locked, or null), /key_id and /source.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_check_start(
+    client: *const fal_client,
+    out: *mut *mut fal_op,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { start(client, out, err, Client::check_start) }
+}
+
+/// The same, and waits for the answer.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_check(
+    client: *const fal_client,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { call(client, out, err, Client::check_start) }
+}
+
+/// Starts making a short-lived token that opens one app, given by an endpoint id, for 1 to 3600 seconds, and nothing else.
+/// The response is JSON: /token, which is a secret, and /expires_in in seconds.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_mint_token_start(
+    client: *const fal_client,
+    endpoint: *const c_char,
+    endpoint_len: usize,
+    seconds: u32,
+    out: *mut *mut fal_op,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe {
+        start(client, out, err, |client| mint(client, boundary::text(endpoint, endpoint_len, "endpoint")?, seconds))
+    }
+}
+
+/// The same, and waits for the answer.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_client_mint_token(
+    client: *const fal_client,
+    endpoint: *const c_char,
+    endpoint_len: usize,
+    seconds: u32,
+    out: *mut *mut fal_response,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe {
+        call(client, out, err, |client| mint(client, boundary::text(endpoint, endpoint_len, "endpoint")?, seconds))
+    }
+}
+
+fn mint(client: &Client, endpoint: &str, seconds: u32) -> Result<Op> {
+    client.mint_token_start(&[endpoint], Duration::from_secs(seconds.into()))
+}
+
 /// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.
 /// The request is copied and may be changed or freed. Release the operation with fal_op_release().
 ///
@@ -82,7 +168,7 @@ pub unsafe extern "C" fn fal_client_run_start(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { start(client, request, out, err, Client::run_start) }
+    unsafe { start(client, out, err, |client| client.run_start(copy(request)?)) }
 }
 
 /// The same, and waits for the answer. Free the response with fal_response_free().
@@ -96,7 +182,7 @@ pub unsafe extern "C" fn fal_client_run(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { call(client, request, out, err, Client::run_start) }
+    unsafe { call(client, out, err, |client| client.run_start(copy(request)?)) }
 }
 
 /// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's services that
@@ -109,7 +195,7 @@ pub unsafe extern "C" fn fal_client_send_start(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { start(client, request, out, err, Client::send_start) }
+    unsafe { start(client, out, err, |client| client.send_start(copy(request)?)) }
 }
 
 /// The same, and waits for the answer. Free the response with fal_response_free().
@@ -123,24 +209,21 @@ pub unsafe extern "C" fn fal_client_send(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { call(client, request, out, err, Client::send_start) }
+    unsafe { call(client, out, err, |client| client.send_start(copy(request)?)) }
 }
 
 /// # Safety
 /// Each pointer is NULL or valid for its type.
 unsafe fn start(
     client: *const fal_client,
-    request: *const fal_request,
     out: *mut *mut fal_op,
     err: *mut *mut fal_error,
-    verb: impl FnOnce(&Client, Request) -> Result<Op>,
+    verb: impl FnOnce(&Client) -> Result<Op>,
 ) -> fal_status {
     status(err, || {
         // SAFETY: by this function's own contract.
-        let (out, client, request) = unsafe {
-            (Out::object(out, "out")?, boundary::borrow(client, "client")?, boundary::borrow(request, "request")?)
-        };
-        out.set(boundary::share(fal_op::new(verb(&client.client, request.copy())?)));
+        let (out, client) = unsafe { (Out::object(out, "out")?, boundary::borrow(client, "client")?) };
+        out.set(boundary::share(fal_op::new(verb(&client.client)?)));
         Ok(())
     })
 }
@@ -149,17 +232,21 @@ unsafe fn start(
 /// Each pointer is NULL or valid for its type.
 unsafe fn call(
     client: *const fal_client,
-    request: *const fal_request,
     out: *mut *mut fal_response,
     err: *mut *mut fal_error,
-    verb: impl FnOnce(&Client, Request) -> Result<Op>,
+    verb: impl FnOnce(&Client) -> Result<Op>,
 ) -> fal_status {
     status(err, || {
         // SAFETY: by this function's own contract.
-        let (out, client, request) = unsafe {
-            (Out::object(out, "out")?, boundary::borrow(client, "client")?, boundary::borrow(request, "request")?)
-        };
-        out.give(fal_response::new(Op::finish(|| verb(&client.client, request.copy()))?));
+        let (out, client) = unsafe { (Out::object(out, "out")?, boundary::borrow(client, "client")?) };
+        out.give(fal_response::new(Op::finish(|| verb(&client.client))?));
         Ok(())
     })
+}
+
+/// # Safety
+/// `request` is NULL or live.
+unsafe fn copy(request: *const fal_request) -> Result<Request> {
+    // SAFETY: by this function's own contract.
+    Ok(unsafe { boundary::borrow(request, "request") }?.copy())
 }

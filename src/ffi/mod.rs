@@ -8,6 +8,7 @@ mod boundary;
 mod texts;
 
 pub mod client;
+pub mod credential_request;
 pub mod credentials;
 pub mod dispatcher;
 pub mod error;

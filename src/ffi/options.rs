@@ -7,6 +7,7 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use super::boundary::{self, User, plain, status};
+use super::credential_request::fal_credential_request;
 use super::error::fal_error;
 use super::status::fal_status;
 use crate::client::{Client, ClientBuilder, HostRole};
@@ -52,6 +53,11 @@ pub const FAL_LOG_DEBUG: fal_log_level = 4;
 /// on several at once. It must not wait for libfal.
 pub type fal_log_callback =
     Option<unsafe extern "C" fn(level: fal_log_level, message: *const c_char, len: usize, user: *mut c_void)>;
+
+/// Asks the host for a credential when one is needed, on a thread of the runtime. It must not wait: request is the
+/// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below.
+pub type fal_credential_callback =
+    Option<unsafe extern "C" fn(request: *mut fal_credential_request, user: *mut c_void)>;
 
 /// The client that options describe; NULL means the defaults.
 ///
@@ -159,6 +165,69 @@ pub unsafe extern "C" fn fal_options_set_anonymous(
     unsafe {
         change(options, err, |options| {
             options.credentials = options.credentials.clone().anonymous(anonymous);
+            Ok(())
+        })
+    }
+}
+
+/// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It opens some apps on the run
+/// host and nothing else.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_app_token(
+    options: *mut fal_options,
+    token: *const c_char,
+    token_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let token = boundary::text(token, token_len, "token")?;
+            options.credentials = options.credentials.clone().app_token(token);
+            Ok(())
+        })
+    }
+}
+
+/// Has callback asked for a credential when one is needed, and again when it has expired or was refused. All calls that wait
+/// for one share one question. user has to outlive the clients made with these options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_credential_callback(
+    options: *mut fal_options,
+    callback: fal_credential_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            let callback = callback.ok_or_else(|| boundary::null("callback"))?;
+            let user = User::new(user);
+            let ask = move |answer| {
+                let request = Box::into_raw(Box::new(fal_credential_request::new(answer)));
+                // SAFETY: the host gave this callback for these arguments, and now owns the request.
+                unsafe { callback(request, user.get()) }
+            };
+            options.credentials = options.credentials.clone().callback(credentials::Callback::new(ask));
+            Ok(())
+        })
+    }
+}
+
+/// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy", that holds the key. Files are
+/// fetched directly. No key is looked for on this machine; one that is set explicitly goes to the proxy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_proxy(
+    options: *mut fal_options,
+    url: *const c_char,
+    url_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let url = boundary::text(url, url_len, "url")?;
+            options.builder = options.builder.clone().proxy(url)?;
             Ok(())
         })
     }
@@ -293,6 +362,12 @@ fn send_line(
     text.push(0);
     // SAFETY: the host gave this callback for these arguments; the text lives as long as the call.
     runtime::in_callback(|| unsafe { callback(level as i32, text.as_ptr().cast(), line.len(), user.get()) });
+}
+
+impl fal_options {
+    pub(super) fn credentials(&self) -> credentials::Options {
+        self.credentials.clone()
+    }
 }
 
 pub(super) fn positive(timeout_ms: i64) -> Result<Duration> {
