@@ -198,16 +198,18 @@ pub unsafe extern "C" fn fal_options_set_credential_callback(
     user: *mut c_void,
     err: *mut *mut fal_error,
 ) -> fal_status {
+    let user = User::new(user);
+    let ask = callback.map(|callback| {
+        move |answer| {
+            let request = Box::into_raw(Box::new(fal_credential_request::new(answer)));
+            // SAFETY: the host gave this callback for these arguments, and now owns the request.
+            unsafe { callback(request, user.get()) }
+        }
+    });
     // SAFETY: as the header says.
     unsafe {
         change(options, err, |options| {
-            let callback = callback.ok_or_else(|| boundary::null("callback"))?;
-            let user = User::new(user);
-            let ask = move |answer| {
-                let request = Box::into_raw(Box::new(fal_credential_request::new(answer)));
-                // SAFETY: the host gave this callback for these arguments, and now owns the request.
-                unsafe { callback(request, user.get()) }
-            };
+            let ask = ask.ok_or_else(|| boundary::null("callback"))?;
             options.credentials = options.credentials.clone().callback(credentials::Callback::new(ask));
             Ok(())
         })
