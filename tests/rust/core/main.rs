@@ -6,6 +6,7 @@ mod answers;
 mod concurrency;
 mod deadlines;
 mod origins;
+mod renewal;
 mod retries;
 mod secrets;
 mod tls;

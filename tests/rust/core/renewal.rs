@@ -1,0 +1,153 @@
+//! Credentials that are asked for, expire, are refused, and are replaced.
+
+use super::*;
+use fal::Code;
+use fal::credentials::{Answer, Callback, Options, State};
+use fal_emulator::{Fault, Outcome, Scope};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A client whose credential comes from `ask`, and how often it was asked.
+fn asking(emulator: &Emulator, ask: impl Fn(usize, Answer) + Send + Sync + 'static) -> (Client, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let callback = Callback::new(move |answer| ask(counter.fetch_add(1, Ordering::SeqCst), answer));
+    let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
+    let builder = Client::builder().environment(environment).credentials(Options::new().callback(callback));
+    (builder.timeout(PATIENCE).build().unwrap(), asked)
+}
+
+#[test]
+fn all_who_wait_share_one_question_and_the_answer_is_kept() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key().to_owned();
+    let (client, asked) = asking(&emulator, move |_, answer| {
+        let key = key.clone();
+        // Later, and from another thread.
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            answer.key(&key, None).unwrap();
+        });
+    });
+    assert_eq!(client.explain().used().unwrap().source, "explicit callback");
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "explaining asks nobody");
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| echo(&client).unwrap());
+        }
+    });
+    echo(&client).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let id = emulator.api_key().split(':').next().unwrap();
+    assert_eq!(client.explain().used().unwrap().key_id.as_deref(), Some(id), "what was delivered is reported");
+}
+
+#[test]
+fn who_stops_waiting_does_not_end_the_question() {
+    let emulator = Emulator::start().unwrap();
+    let held = Arc::new(Mutex::new(None));
+    let slot = held.clone();
+    let (client, asked) = asking(&emulator, move |_, answer| *slot.lock().unwrap() = Some(answer));
+    let first = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    let second = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    while held.lock().unwrap().is_none() {
+        thread::yield_now();
+    }
+    first.cancel();
+    first.wait(None).unwrap();
+    let error = first.take().unwrap().unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Cancelled, false));
+    held.lock().unwrap().take().unwrap().key(emulator.api_key(), None).unwrap();
+    second.wait(None).unwrap();
+    second.take().unwrap().unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_expired_key_is_asked_for_again() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key().to_owned();
+    // Ten seconds before its end a key counts as expired.
+    let (client, asked) = asking(&emulator, move |round, answer| {
+        let expires = if round == 0 { Duration::from_secs(1) } else { Duration::from_secs(3600) };
+        answer.key(&key, Some(expires)).unwrap();
+    });
+    for _ in 0..4 {
+        echo(&client).unwrap();
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_refused_key_is_renewed_once() {
+    let emulator = Emulator::start().unwrap();
+    let (old, new) = (emulator.create_key(Scope::Api, "acme"), emulator.create_key(Scope::Api, "acme"));
+    let keys = [old.clone(), new.clone()];
+    let (client, asked) = asking(&emulator, move |round, answer| answer.key(&keys[round.min(1)], None).unwrap());
+    echo(&client).unwrap();
+    emulator.revoke_key(old.split(':').next().unwrap());
+    emulator.clear_arrivals();
+    echo(&client).unwrap();
+    let arrivals = emulator.arrivals();
+    let outcomes: Vec<_> = arrivals.iter().map(|arrival| (arrival.outcome, arrival.executed)).collect();
+    assert_eq!(outcomes, [(Outcome::Status(401), false), (Outcome::Status(200), true)]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    emulator.revoke_key(new.split(':').next().unwrap());
+    emulator.clear_arrivals();
+    assert_eq!(echo(&client).unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!((emulator.arrivals().len(), asked.load(Ordering::SeqCst)), (2, 3), "once, and not for ever");
+}
+
+#[test]
+fn a_fixed_key_that_is_refused_is_not_sent_again() {
+    let emulator = Emulator::start().unwrap();
+    let error = echo(&builder_with(&emulator, "fake-id:fake-secret-wrong").build().unwrap()).unwrap_err();
+    assert_eq!((error.code(), emulator.arrivals().len()), (Code::Unauthenticated, 1));
+}
+
+#[test]
+fn a_question_without_a_good_answer_is_a_clear_error() {
+    let emulator = Emulator::start().unwrap();
+    let (client, asked) = asking(&emulator, |round, answer| match round {
+        0 => answer.fail("the user closed the window"),
+        1 => drop(answer),
+        2 => drop(answer.key("fake-secret-without-its-id", None)),
+        _ => drop(answer.app_token("not a token", None)),
+    });
+    for part in ["the user closed the window", "without an answer", "half a key", "no token has"] {
+        let error = echo(&client).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::CredentialsFailed, false), "{error}");
+        assert!(error.message().contains("explicit callback") && error.message().contains(part), "{error}");
+        let failed = error.resolution().unwrap().sources().iter().find(|source| source.state == State::Failed).unwrap();
+        assert!(failed.notes[0].contains(part));
+        assert!(!format!("{error} {}", error.resolution().unwrap()).contains("fake-secret"));
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), emulator.arrivals().len()), (4, 0));
+}
+
+#[test]
+fn a_panic_in_the_callback_is_an_error() {
+    let emulator = Emulator::start().unwrap();
+    let (client, _) = asking(&emulator, |_, _| panic!("no key today"));
+    let error = echo(&client).unwrap_err();
+    assert_eq!(error.code(), Code::Panic);
+    assert!(error.message().contains("no key today"), "{error}");
+}
+
+#[test]
+fn calls_under_way_keep_their_key_when_the_client_gets_another() {
+    let emulator = Emulator::start().unwrap();
+    let (first, second) = (emulator.create_key(Scope::Api, "acme"), emulator.create_key(Scope::Api, "acme"));
+    let client = builder_with(&emulator, &first).build().unwrap();
+    emulator.inject(Fault::delay(Duration::from_millis(300)));
+    let under_way = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    emulator.wait_for_arrivals(1, PATIENCE).unwrap();
+    client.clone().set_credentials(Options::new().key(second.as_str()));
+    let later = echo(&client).unwrap();
+    under_way.wait(None).unwrap();
+    let id = |key: &str| key.split(':').next().unwrap().to_owned();
+    assert_eq!(under_way.take().unwrap().unwrap().get_str("/key_id").unwrap(), id(&first));
+    assert_eq!(later.get_str("/key_id").unwrap(), id(&second));
+    assert_eq!(client.explain().used().unwrap().source, "explicit key");
+}
