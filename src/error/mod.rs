@@ -151,6 +151,12 @@ impl Error {
         self.0.answer.as_ref()?.headers.get(name)?.to_str().ok()
     }
 
+    /// Every header of the answer, in the order of arrival. Values that are not text are left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.0.answer.iter().flat_map(|answer| &answer.headers);
+        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
     /// The body of the answer as received; empty if there was none.
     pub fn body(&self) -> &[u8] {
         self.0.answer.as_ref().map_or(&[], |answer| &answer.body)
