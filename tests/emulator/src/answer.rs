@@ -55,12 +55,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Box::default(),
-            payload: Payload::Bytes(Bytes::new()),
-            from_ingress: false,
-        }
+        Self { status, headers: Box::default(), payload: Payload::Bytes(Bytes::new()), from_ingress: false }
     }
 
     pub(crate) fn payload(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Self {
@@ -72,14 +67,10 @@ impl Answer {
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
         let content_type = HeaderValue::from_static("application/json");
-        Self::payload(
-            status,
-            content_type,
-            Payload::Bytes(body.to_string().into()),
-        )
+        Self::payload(status, content_type, Payload::Bytes(body.to_string().into()))
     }
 
-    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (§12.1).
+    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (fal-protocol.md §12.1).
     pub(crate) fn detail(status: StatusCode, detail: impl Into<Value>) -> Self {
         Self::json(status, &json!({ "detail": detail.into() }))
     }
@@ -89,17 +80,9 @@ impl Answer {
         self
     }
 
-    /// `X-Fal-Billable-Units`: integers plain, others with eight decimals (§12.5).
-    pub(crate) fn billable_units(self, units: f64) -> Self {
-        let text = if units.fract() == 0.0 {
-            format!("{units:.0}")
-        } else {
-            format!("{units:.8}")
-        };
-        match HeaderValue::from_str(&text) {
-            Ok(value) => self.header("x-fal-billable-units", value),
-            Err(_) => self,
-        }
+    /// `X-Fal-Billable-Units` (fal-protocol.md §5.8).
+    pub(crate) fn billable_units(self, units: u64) -> Self {
+        self.header("x-fal-billable-units", units.into())
     }
 
     /// Turns the answer into hyper's, whose end settles `entry`.
@@ -109,13 +92,7 @@ impl Answer {
         method: &Method,
         pace: Option<Pace>,
     ) -> Response<TrackedBody> {
-        let mut body = TrackedBody {
-            payload: self.payload,
-            position: 0,
-            status: self.status,
-            entry,
-            pace,
-        };
+        let mut body = TrackedBody { payload: self.payload, position: 0, status: self.status, entry, pace };
         if method == Method::HEAD || body.is_end_stream() {
             body.settle();
         }
@@ -136,17 +113,11 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(chunk: u64, pause: Duration) -> Self {
-        Self {
-            chunk: chunk.max(1),
-            pause,
-            sleep: None,
-        }
+        Self { chunk: chunk.max(1), pause, sleep: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
         ready!(sleep.as_mut().poll(cx));
         self.sleep = None;
         Poll::Ready(())
@@ -174,10 +145,7 @@ impl Body for TrackedBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }

@@ -96,8 +96,7 @@ fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, St
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| format!("--port: {text} is not a port"))
+    text.parse().map_err(|_| format!("--port: {text} is not a port"))
 }
 
 fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -137,10 +136,7 @@ fn fail(status: u8, message: &str) -> ExitCode {
 }
 
 fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<ExitCode> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(task)
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
 }
 
 async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
@@ -201,11 +197,7 @@ async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
     for name in REMOVED {
         command.env_remove(name);
     }
-    let key = if admin {
-        emulator.admin_key()
-    } else {
-        emulator.api_key()
-    };
+    let key = if admin { emulator.admin_key() } else { emulator.api_key() };
     command
         .env("FAL_EMULATOR_HOST", emulator.host())
         .env("FAL_KEY", key)
@@ -223,22 +215,29 @@ async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Waits for the command, whatever signals come; those that only reached us are passed on.
+/// How we are asked to end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    /// Ctrl-C, which reaches the whole foreground group by itself.
+    Interrupt,
+    Terminate,
+}
+
+/// Waits for the command, whatever we are asked.
 async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
     loop {
-        let signal = tokio::select! {
+        let asked = tokio::select! {
             status = child.wait() => return status,
-            signal = signals.next() => signal,
+            asked = signals.next() => asked,
         };
-        signals::pass_on(signal, child);
+        if asked == Asked::Terminate {
+            signals::terminate(child);
+        }
     }
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status
-        .code()
-        .or_else(|| signals::killed_by(status))
-        .unwrap_or(1);
+    let code = status.code().or_else(|| signals::killed_by(status)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
 }
 
@@ -251,6 +250,8 @@ mod signals {
     use rustix::process::{Pid, Signal, kill_process};
     use tokio::process::Child;
     use tokio::signal::unix::{self, SignalKind};
+
+    use super::Asked;
 
     pub(super) struct Signals {
         interrupt: unix::Signal,
@@ -265,23 +266,20 @@ mod signals {
             })
         }
 
-        pub(super) async fn next(&mut self) -> Signal {
+        pub(super) async fn next(&mut self) -> Asked {
             tokio::select! {
-                _ = self.interrupt.recv() => Signal::INT,
-                _ = self.terminate.recv() => Signal::TERM,
+                _ = self.interrupt.recv() => Asked::Interrupt,
+                _ = self.terminate.recv() => Asked::Terminate,
             }
         }
     }
 
-    /// Ctrl-C reaches the whole foreground group by itself, SIGTERM only us.
-    pub(super) fn pass_on(signal: Signal, child: &Child) {
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let (Signal::TERM, Some(pid)) = (signal, pid) {
+    /// Passes SIGTERM on, which reached only us.
+    pub(super) fn terminate(child: &Child) {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
             // It fails only when the command has just ended.
-            let _ = kill_process(pid, signal);
+            let _ = kill_process(pid, Signal::TERM);
         }
     }
 
@@ -299,6 +297,8 @@ mod signals {
     use tokio::process::Child;
     use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
+    use super::Asked;
+
     pub(super) struct Signals {
         interrupt: CtrlC,
         terminate: CtrlBreak,
@@ -306,22 +306,19 @@ mod signals {
 
     impl Signals {
         pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self {
-                interrupt: ctrl_c()?,
-                terminate: ctrl_break()?,
-            })
+            Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()? })
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) -> Asked {
             tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => Asked::Interrupt,
+                _ = self.terminate.recv() => Asked::Terminate,
             }
         }
     }
 
-    /// The console sends both to every process in it.
-    pub(super) fn pass_on((): (), _: &Child) {}
+    /// Nothing to do: the console tells every process in it.
+    pub(super) fn terminate(_: &Child) {}
 
     pub(super) fn killed_by(_: ExitStatus) -> Option<i32> {
         None
