@@ -191,3 +191,7 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_TAKEN": UsageError,
     "FAL_E_IO": ResourceError,
 }
+
+# The name to show and to pickle is the public one.
+for _class in (Error, *CLASSES.values()):
+    _class.__module__ = "libfal"

@@ -83,3 +83,8 @@ def from_report(report: str, table: str) -> Explanation:
     sources = tuple(Source(**{**source, "notes": tuple(source["notes"])}) for source in told["sources"])
     problem = Problem(**told["problem"]) if told["problem"] else None
     return Explanation(sources, problem, report, table)
+
+
+# The name to show and to pickle is the public one.
+for _class in (Source, Problem, Explanation):
+    _class.__module__ = "libfal"
