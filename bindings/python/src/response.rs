@@ -5,7 +5,7 @@ use fal::{Code, Error};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyMapping};
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple, PyType};
 
 use crate::convert;
 use crate::error::{self, raise};
@@ -100,12 +100,9 @@ impl Response {
         format!("<libfal.Response: {}, {} bytes of {kind}, request {id}>", self.status, self.body.len())
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, (u16, Bound<'py, PyDict>, Py<PyBytes>))> {
-        let class = py.get_type::<Response>().into_any();
-        Ok((class, (self.status, self.headers(py)?, self.content(py))))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+        let parts = (self.status, self.headers(py)?, self.content(py)).into_pyobject(py)?;
+        Ok((py.get_type::<Response>(), parts))
     }
 }
 

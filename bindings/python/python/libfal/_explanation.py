@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -54,9 +54,9 @@ class Explanation:
     """Every source, in order."""
     problem: Problem | None
     """Why there is no credential, if there is none."""
-    report: str
+    report: str = field(repr=False)
     """The core's report, as JSON text."""
-    table: str
+    table: str = field(repr=False)
     """The same for people."""
 
     @property
