@@ -32,6 +32,8 @@ mod _libfal {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // A panic becomes an exception with its message; nothing of this module's goes to standard error.
+        std::panic::set_hook(Box::new(|_| {}));
         module.add("__version__", fal::VERSION)
     }
 }
