@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use reqwest::redirect::Policy;
-use rustls::ClientConfig;
 use rustls::crypto::ring;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::error::{Code, Error, Result};
@@ -60,7 +60,7 @@ fn build(plain: bool) -> Result<reqwest::Client> {
         .tcp_nodelay(true)
         .referer(false);
     let builder = match plain {
-        true => builder.no_proxy().tls_certs_only([]),
+        true => builder.no_proxy().tls_backend_preconfigured(no_tls()?),
         false => builder.https_only(true).tls_backend_preconfigured(tls()?),
     };
     builder.build().map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
@@ -68,10 +68,20 @@ fn build(plain: bool) -> Result<reqwest::Client> {
 
 /// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
 fn tls() -> Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
-        .map_err(|e| Error::new(Code::Io, format!("TLS could not be set up: {e}")))?;
+    let config = versions()?.with_platform_verifier().map_err(tls_error)?;
     Ok(config.with_no_client_auth())
+}
+
+/// reqwest wants a TLS set-up even where none is used; this one trusts nobody.
+fn no_tls() -> Result<ClientConfig> {
+    Ok(versions()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    let provider = Arc::new(ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(tls_error)
+}
+
+fn tls_error(error: rustls::Error) -> Error {
+    Error::new(Code::Io, format!("TLS could not be set up: {error}"))
 }

@@ -79,7 +79,7 @@ impl Answer {
         )
     }
 
-    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (§12.1).
+    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (fal-protocol.md §12.1).
     pub(crate) fn detail(status: StatusCode, detail: impl Into<Value>) -> Self {
         Self::json(status, &json!({ "detail": detail.into() }))
     }
@@ -89,17 +89,9 @@ impl Answer {
         self
     }
 
-    /// `X-Fal-Billable-Units`: integers plain, others with eight decimals (§12.5).
-    pub(crate) fn billable_units(self, units: f64) -> Self {
-        let text = if units.fract() == 0.0 {
-            format!("{units:.0}")
-        } else {
-            format!("{units:.8}")
-        };
-        match HeaderValue::from_str(&text) {
-            Ok(value) => self.header("x-fal-billable-units", value),
-            Err(_) => self,
-        }
+    /// `X-Fal-Billable-Units` (fal-protocol.md §5.8).
+    pub(crate) fn billable_units(self, units: u64) -> Self {
+        self.header("x-fal-billable-units", units.into())
     }
 
     /// Turns the answer into hyper's, whose end settles `entry`.

@@ -15,6 +15,9 @@ use tokio::sync::watch;
 /// Bytes of a body that an arrival keeps.
 pub const KEPT_BODY: usize = 64 * 1024;
 
+/// Arrivals that are kept; beyond them the oldest tenth is forgotten, so that a server may run for days.
+pub const KEPT_ARRIVALS: usize = 100_000;
+
 /// An `Authorization` header without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
@@ -246,6 +249,9 @@ impl Log {
     /// Records a request whose head was read.
     pub(crate) fn open(self: &Arc<Self>, head: &Head<'_>) -> Entry {
         let mut records = self.records();
+        if records.arrivals.len() >= KEPT_ARRIVALS {
+            records.arrivals.drain(..KEPT_ARRIVALS / 10);
+        }
         records.last_ordinal += 1;
         let ordinal = records.last_ordinal;
         records.arrivals.push(Arrival {

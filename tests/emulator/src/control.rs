@@ -6,12 +6,12 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::arrivals::Arrival;
-use crate::faults::{Fault, glob};
+use crate::faults::{self, Fault};
 use crate::keys::Scope;
 use crate::server::Request;
 use crate::settings::Settings;
@@ -87,7 +87,9 @@ fn wrong_method(allowed: &'static str) -> Answer {
 }
 
 fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
-    serde_json::from_slice(&request.body).map_err(bad)
+    // Serde would take an array for a struct, field by field.
+    let object: Map<String, Value> = serde_json::from_slice(&request.body).map_err(bad)?;
+    T::deserialize(Value::Object(object)).map_err(bad)
 }
 
 fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
@@ -191,6 +193,6 @@ impl Query {
             && self
                 .path
                 .as_ref()
-                .is_none_or(|pattern| glob(pattern, &arrival.path))
+                .is_none_or(|pattern| faults::matches(pattern, &arrival.path))
     }
 }

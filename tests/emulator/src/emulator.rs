@@ -169,7 +169,7 @@ impl Emulator {
         self.state.faults.clear();
     }
 
-    /// Every request so far, but for the control API's, in order.
+    /// Every request so far (the last [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS)), but for the control API's, in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.state.arrivals.all()
     }
@@ -233,5 +233,36 @@ impl Drop for Emulator {
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Emulator({})", self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn nothing_outlives_a_dropped_emulator() {
+        let emulator = Emulator::start().unwrap();
+        let mut stream = TcpStream::connect(emulator.addr()).unwrap();
+        let body = r#"{"ms":60000}"#;
+        write!(
+            stream,
+            "POST /emulator/slow HTTP/1.1\r\nHost: fal.run\r\nAuthorization: Key {}\r\nContent-Length: {}\r\n\r\n{body}",
+            emulator.api_key(),
+            body.len(),
+        )
+        .unwrap();
+        emulator
+            .wait_until(Duration::from_secs(5), |arrivals| {
+                arrivals.iter().any(|arrival| arrival.executed)
+            })
+            .unwrap();
+        let state = Arc::downgrade(&emulator.state);
+        assert!(state.strong_count() > 1);
+        drop(emulator);
+        assert_eq!(state.strong_count(), 0);
     }
 }

@@ -170,8 +170,12 @@ impl Exchange {
 
     /// Ends the connection with FIN, after bytes that did not pass through hyper.
     async fn close(&self, entry: Entry, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
-        if write_raw(&self.socket, bytes).await.is_ok() {
+        // Before the last byte leaves: who has read everything finds it recorded.
+        let (most, last) = bytes.split_at(bytes.len().saturating_sub(1));
+        if write_raw(&self.socket, most).await.is_ok() {
             entry.settle(Outcome::ClosedByFault);
+            // The client may have left by now; nobody asks any more.
+            let _ = write_raw(&self.socket, last).await;
         }
         Err(Ended)
     }

@@ -203,7 +203,7 @@ pub(crate) fn model_error(kind: &str, input: &Map<String, Value>) -> Option<Fail
     let retryable = if row.retryable { "true" } else { "false" };
     let answer = Answer::detail(StatusCode::from_u16(row.status).ok()?, vec![entry])
         .header("x-fal-retryable", HeaderValue::from_static(retryable))
-        .billable_units(0.0);
+        .billable_units(0);
     Some(Failure { answer, ran: true })
 }
 

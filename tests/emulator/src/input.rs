@@ -9,7 +9,7 @@ use crate::server::Request;
 
 /// 422 `{"detail": [entries]}`, not billed.
 pub(crate) fn invalid(entries: Vec<Value>) -> Answer {
-    Answer::detail(StatusCode::UNPROCESSABLE_ENTITY, entries).billable_units(0.0)
+    Answer::detail(StatusCode::UNPROCESSABLE_ENTITY, entries).billable_units(0)
 }
 
 /// The JSON object in the body.

@@ -147,9 +147,14 @@ impl Keys {
 
     /// The caller named by the `Authorization` header; `None` without one.
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
-        let Some(value) = headers.get(AUTHORIZATION) else {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
             return Ok(None);
         };
+        // A client that sends two of them attaches its key in two places.
+        if values.next().is_some() {
+            return Err(Refusal::Unknown);
+        }
         let value = value.to_str().map_err(|_| Refusal::Unknown)?;
         let (scheme, credential) = value.split_once(' ').ok_or(Refusal::Unknown)?;
         if scheme.eq_ignore_ascii_case("bearer") {

@@ -30,7 +30,7 @@ mod settings;
 mod state;
 mod stream;
 
-pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_BODY, Outcome};
+pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;

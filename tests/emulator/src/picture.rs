@@ -1,6 +1,6 @@
 //! A picture for a prompt: hills under a sky, the same for the same prompt, seed and size.
 //!
-//! Only additions and multiplications decide about a pixel, so that every platform draws the same.
+//! It needs no sine or the like, whose last bit differs between platforms, so that all draw the same.
 
 use bytes::Bytes;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};

@@ -10,7 +10,7 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::Answer;
@@ -131,9 +131,6 @@ async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
         exchange.run(request)
     });
     // However it ends, the arrivals tell.
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(io, service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(io, service).await;
     Ok(())
 }

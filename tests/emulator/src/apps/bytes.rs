@@ -27,5 +27,5 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let content_type =
         header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
     call.started();
-    Ok(Answer::payload(StatusCode::OK, content_type, Payload::Pattern(size)).billable_units(1.0))
+    Ok(Answer::payload(StatusCode::OK, content_type, Payload::Pattern(size)).billable_units(1))
 }

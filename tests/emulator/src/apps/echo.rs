@@ -23,5 +23,5 @@ pub(super) fn run(call: &Call<'_>) -> Answer {
         "body": body,
         "key_id": call.caller.as_ref().map(|caller| &caller.key_id),
     });
-    Answer::json(StatusCode::OK, &echo).billable_units(1.0)
+    Answer::json(StatusCode::OK, &echo).billable_units(1)
 }

@@ -11,13 +11,11 @@ use crate::input::{self, Fields};
 
 pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.post()?;
-    let input = match call.request.body.is_empty() && !call.path.is_empty() {
-        true => Map::new(),
-        false => input::object(call.request)?,
-    };
     let failure = if call.path.is_empty() {
-        asked_for(&input)?
+        asked_for(&input::object(call.request)?)?
     } else {
+        // The path says it all; an input is only quoted.
+        let input = input::object(call.request).unwrap_or_default();
         named(call.path, &input).ok_or_else(|| call.path_not_found())?
     };
     if failure.ran {

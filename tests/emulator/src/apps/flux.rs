@@ -87,9 +87,9 @@ impl Input {
     }
 
     /// Started megapixels.
-    fn units(&self) -> f64 {
+    fn units(&self) -> u64 {
         let pixels = u64::from(self.size.0) * u64::from(self.size.1);
-        (self.images * pixels.div_ceil(1_000_000)) as f64
+        self.images * pixels.div_ceil(1_000_000)
     }
 }
 

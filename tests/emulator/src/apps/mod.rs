@@ -148,7 +148,7 @@ impl Call<'_> {
             StatusCode::NOT_FOUND,
             format!("Path /{} not found", self.path),
         )
-        .billable_units(0.0)
+        .billable_units(0)
     }
 
     /// Only POST, and no subpath.
@@ -163,8 +163,8 @@ impl Call<'_> {
         if self.request.method == Method::POST {
             return Ok(());
         }
-        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-            .billable_units(0.0);
+        let mut answer =
+            Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").billable_units(0);
         answer
             .headers
             .insert(ALLOW, HeaderValue::from_static("POST"));

@@ -20,5 +20,5 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     fields.finish()?;
     call.started();
     tokio::time::sleep(Duration::from_millis(ms)).await;
-    Ok(Answer::json(StatusCode::OK, &json!({ "ms": ms })).billable_units(1.0))
+    Ok(Answer::json(StatusCode::OK, &json!({ "ms": ms })).billable_units(1))
 }

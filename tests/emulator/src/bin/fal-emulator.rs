@@ -223,14 +223,24 @@ async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Waits for the command, whatever signals come; those that only reached us are passed on.
+/// How we are asked to end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    /// Ctrl-C, which reaches the whole foreground group by itself.
+    Interrupt,
+    Terminate,
+}
+
+/// Waits for the command, whatever we are asked.
 async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
     loop {
-        let signal = tokio::select! {
+        let asked = tokio::select! {
             status = child.wait() => return status,
-            signal = signals.next() => signal,
+            asked = signals.next() => asked,
         };
-        signals::pass_on(signal, child);
+        if asked == Asked::Terminate {
+            signals::terminate(child);
+        }
     }
 }
 
@@ -252,6 +262,8 @@ mod signals {
     use tokio::process::Child;
     use tokio::signal::unix::{self, SignalKind};
 
+    use super::Asked;
+
     pub(super) struct Signals {
         interrupt: unix::Signal,
         terminate: unix::Signal,
@@ -265,23 +277,23 @@ mod signals {
             })
         }
 
-        pub(super) async fn next(&mut self) -> Signal {
+        pub(super) async fn next(&mut self) -> Asked {
             tokio::select! {
-                _ = self.interrupt.recv() => Signal::INT,
-                _ = self.terminate.recv() => Signal::TERM,
+                _ = self.interrupt.recv() => Asked::Interrupt,
+                _ = self.terminate.recv() => Asked::Terminate,
             }
         }
     }
 
-    /// Ctrl-C reaches the whole foreground group by itself, SIGTERM only us.
-    pub(super) fn pass_on(signal: Signal, child: &Child) {
+    /// Passes SIGTERM on, which reached only us.
+    pub(super) fn terminate(child: &Child) {
         let pid = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
-        if let (Signal::TERM, Some(pid)) = (signal, pid) {
+        if let Some(pid) = pid {
             // It fails only when the command has just ended.
-            let _ = kill_process(pid, signal);
+            let _ = kill_process(pid, Signal::TERM);
         }
     }
 
@@ -299,6 +311,8 @@ mod signals {
     use tokio::process::Child;
     use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
+    use super::Asked;
+
     pub(super) struct Signals {
         interrupt: CtrlC,
         terminate: CtrlBreak,
@@ -312,16 +326,16 @@ mod signals {
             })
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(super) async fn next(&mut self) -> Asked {
             tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => Asked::Interrupt,
+                _ = self.terminate.recv() => Asked::Terminate,
             }
         }
     }
 
-    /// The console sends both to every process in it.
-    pub(super) fn pass_on((): (), _: &Child) {}
+    /// Nothing to do: the console tells every process in it.
+    pub(super) fn terminate(_: &Child) {}
 
     pub(super) fn killed_by(_: ExitStatus) -> Option<i32> {
         None

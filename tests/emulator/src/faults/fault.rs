@@ -1,15 +1,15 @@
-//! Faults: what goes wrong, for which requests, how often.
+//! One fault: what goes wrong, for which requests, how often.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::glob::matches;
 use crate::answer::{Answer, Payload};
 use crate::clock;
 
@@ -299,7 +299,7 @@ impl Fault {
         self
     }
 
-    fn matches(&self, method: &str, host: &str, path: &str) -> bool {
+    pub(super) fn strikes(&self, method: &str, host: &str, path: &str) -> bool {
         self.method
             .as_ref()
             .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
@@ -307,7 +307,10 @@ impl Fault {
                 .host
                 .as_ref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
-            && self.path.as_ref().is_none_or(|wanted| glob(wanted, path))
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|wanted| matches(wanted, path))
     }
 
     /// Whether its numbers and headers can be sent at all.
@@ -408,114 +411,4 @@ fn header_value(value: &str) -> Result<HeaderValue, String> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Whether `text` matches `pattern`, in which `*` stands for any characters.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = text.strip_prefix(pieces.next().unwrap_or_default()) else {
-        return false;
-    };
-    let Some(last) = pieces.next_back() else {
-        return rest.is_empty();
-    };
-    for piece in pieces {
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-struct Injected {
-    id: u64,
-    fault: Fault,
-    struck: u64,
-}
-
-#[derive(Default)]
-struct Board {
-    injected: Vec<Injected>,
-    last_id: u64,
-}
-
-/// The faults that are switched on, in the order of injection.
-#[derive(Default)]
-pub(crate) struct Faults(Mutex<Board>);
-
-impl Faults {
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn inject(&self, fault: Fault) -> u64 {
-        let mut board = self.board();
-        board.last_id += 1;
-        let id = board.last_id;
-        board.injected.push(Injected {
-            id,
-            fault,
-            struck: 0,
-        });
-        id
-    }
-
-    pub(crate) fn clear(&self) {
-        self.board().injected.clear();
-    }
-
-    /// The first fault that strikes this request, counted as struck.
-    pub(crate) fn take(&self, method: &str, host: &str, path: &str) -> Option<Fault> {
-        let mut board = self.board();
-        for injected in &mut board.injected {
-            let fault = &mut injected.fault;
-            let spent = fault.times.is_some_and(|times| injected.struck >= times);
-            if spent || !fault.matches(method, host, path) {
-                continue;
-            }
-            if fault.skip > 0 {
-                fault.skip -= 1;
-                continue;
-            }
-            injected.struck += 1;
-            return Some(fault.clone());
-        }
-        None
-    }
-
-    /// Every fault with its id and how often it struck.
-    pub(crate) fn list(&self) -> Value {
-        self.board()
-            .injected
-            .iter()
-            .map(|injected| {
-                json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault })
-            })
-            .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::glob;
-
-    #[test]
-    fn a_star_stands_for_any_characters() {
-        for (pattern, text, matches) in [
-            ("/a/b", "/a/b", true),
-            ("/a/b", "/a/bc", false),
-            ("/a/*", "/a/", true),
-            ("/a/*", "/a/b/c", true),
-            ("*/run", "/a/run", true),
-            ("*/run", "/a/runs", false),
-            ("/a*c*e", "/abcde", true),
-            ("/a*c*e", "/abde", false),
-            ("/ab*ba", "/aba", false),
-            ("*", "", true),
-            ("**", "/x", true),
-        ] {
-            assert_eq!(glob(pattern, text), matches, "{pattern} {text}");
-        }
-    }
 }

@@ -1,0 +1,80 @@
+//! The faults that are switched on.
+
+mod fault;
+mod glob;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+pub(crate) use fault::malformed_json;
+pub use fault::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
+pub(crate) use glob::matches;
+
+struct Injected {
+    id: u64,
+    fault: Fault,
+    struck: u64,
+}
+
+#[derive(Default)]
+struct Board {
+    injected: Vec<Injected>,
+    last_id: u64,
+}
+
+/// The faults that are switched on, in the order of injection.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Board>);
+
+impl Faults {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) -> u64 {
+        let mut board = self.board();
+        board.last_id += 1;
+        let id = board.last_id;
+        board.injected.push(Injected {
+            id,
+            fault,
+            struck: 0,
+        });
+        id
+    }
+
+    pub(crate) fn clear(&self) {
+        self.board().injected.clear();
+    }
+
+    /// The first fault that strikes this request, counted as struck.
+    pub(crate) fn take(&self, method: &str, host: &str, path: &str) -> Option<Fault> {
+        let mut board = self.board();
+        for injected in &mut board.injected {
+            let fault = &mut injected.fault;
+            let spent = fault.times.is_some_and(|times| injected.struck >= times);
+            if spent || !fault.strikes(method, host, path) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            injected.struck += 1;
+            return Some(fault.clone());
+        }
+        None
+    }
+
+    /// Every fault with its id and how often it struck.
+    pub(crate) fn list(&self) -> Value {
+        self.board()
+            .injected
+            .iter()
+            .map(|injected| {
+                json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault })
+            })
+            .collect()
+    }
+}

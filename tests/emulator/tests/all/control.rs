@@ -1,0 +1,255 @@
+use std::time::{Duration, Instant};
+
+use fal_emulator::Emulator;
+use serde_json::{Value, json};
+
+use crate::client::{Request, Response, secret};
+
+fn control(emulator: &Emulator, method: &str, path: &str, body: Option<&Value>) -> Response {
+    let request = Request::new(method, &emulator.host(), &format!("/_emulator/{path}"));
+    let request = match body {
+        Some(body) => request.json(body),
+        None => request,
+    };
+    request.send(emulator)
+}
+
+fn get(emulator: &Emulator, path: &str) -> Value {
+    let response = control(emulator, "GET", path, None);
+    assert_eq!(response.status, 200);
+    response.json()
+}
+
+fn visit(emulator: &Emulator, method: &str, path: &str) -> u16 {
+    Request::new(method, "fal.run", path).send(emulator).status
+}
+
+#[test]
+fn it_answers_to_the_loopback_only() {
+    let emulator = Emulator::start().unwrap();
+    for host in ["127.0.0.1", "localhost", "localhost:8080", &emulator.host()] {
+        let response = Request::get(host, "/_emulator/health").send(&emulator);
+        assert_eq!(
+            (response.status, response.json()),
+            (200, json!({"status": "ok"}))
+        );
+        assert_eq!(
+            Request::get(host, "/acme/public").send(&emulator).status,
+            404
+        );
+    }
+    assert!(emulator.arrivals().is_empty());
+    assert_eq!(visit(&emulator, "GET", "/_emulator/health"), 404);
+    assert_eq!(emulator.arrivals().len(), 1);
+}
+
+#[test]
+fn arrivals_are_shown_filtered_and_cleared() {
+    let emulator = Emulator::start().unwrap();
+    let request = Request::new("POST", "fal.run", "/emulator/echo/a").key(emulator.api_key());
+    request.json(&json!({"n": 1})).send(&emulator);
+    visit(&emulator, "GET", "/acme/public");
+    Request::get("api.fal.ai", "/v1/models").send(&emulator);
+
+    let all = get(&emulator, "requests");
+    assert_eq!(all["count"], 3);
+    let first = &all["requests"][0];
+    assert_eq!(first["body"], json!({"n": 1}));
+    assert_eq!(
+        (&first["outcome"], &first["executed"]),
+        (&json!(200), &json!(true))
+    );
+    assert_eq!(first["had_key"], true);
+    assert_eq!(first["headers"]["authorization"]["scheme"], "Key");
+    assert!(!all.to_string().contains(secret(emulator.api_key())));
+    for (query, count) in [
+        ("method=post", 1),
+        ("host=fal.run", 2),
+        ("path=/acme/*", 1),
+        ("path=%2Facme%2Fpublic&method=GET", 1),
+        ("host=fal.run&method=PUT", 0),
+    ] {
+        let shown = get(&emulator, &format!("requests?{query}"));
+        assert_eq!(shown["count"], count, "{query}");
+        assert_eq!(shown["requests"].as_array().unwrap().len(), count);
+    }
+    assert_eq!(
+        control(&emulator, "GET", "requests?color=red", None).status,
+        400
+    );
+    assert_eq!(control(&emulator, "DELETE", "requests", None).status, 204);
+    assert_eq!(get(&emulator, "requests")["count"], 0);
+}
+
+#[test]
+fn it_waits_for_arrivals() {
+    let emulator = Emulator::start().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            visit(&emulator, "GET", "/acme/public");
+        });
+        let began = Instant::now();
+        let shown = get(&emulator, "requests?wait_for=1&path=/acme/*");
+        assert_eq!(shown["count"], 1);
+        assert!(began.elapsed() >= Duration::from_millis(100));
+    });
+    let shown = get(&emulator, "requests?wait_for=5&timeout_ms=50");
+    assert_eq!(shown["count"], 1);
+}
+
+#[test]
+fn faults_of_every_kind_can_be_injected() {
+    let emulator = Emulator::start().unwrap();
+    for action in [
+        json!({"type": "none"}),
+        json!({"type": "status", "status": 429, "headers": {"X-A": "b"}, "body": {"detail": "x"},
+               "request_id": false, "retry_after": {"seconds": 1, "form": "http_date"}}),
+        json!({"type": "reset", "when": "before_body"}),
+        json!({"type": "reset", "when": "after_body"}),
+        json!({"type": "close"}),
+        json!({"type": "hang"}),
+        json!({"type": "truncate", "bytes": 5}),
+        json!({"type": "slow", "bytes": 1, "pause_ms": 1}),
+        json!({"type": "malformed_http"}),
+        json!({"type": "malformed_json"}),
+        json!({"type": "redirect", "location": "/x", "status": 302}),
+    ] {
+        let fault = json!({"path": "/never", "times": null, "delay_ms": 3, "action": action});
+        let response = control(&emulator, "POST", "faults", Some(&fault));
+        assert_eq!(response.status, 201, "{}", response.json());
+        let listed = get(&emulator, "faults");
+        let last = listed["faults"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["id"], response.json()["id"]);
+        assert_eq!(last["fault"]["action"], action);
+    }
+    assert_eq!(control(&emulator, "DELETE", "faults", None).status, 204);
+    let fault = json!({"method": "GET", "skip": 1, "times": 1, "action": {"type": "status", "status": 503}});
+    control(&emulator, "POST", "faults", Some(&fault));
+    let statuses: Vec<u16> = (0..3)
+        .map(|_| visit(&emulator, "GET", "/acme/public"))
+        .collect();
+    assert_eq!(statuses, [200, 503, 200]);
+    assert_eq!(get(&emulator, "faults")["faults"][0]["struck"], 1);
+}
+
+#[test]
+fn a_wrong_fault_is_refused() {
+    let emulator = Emulator::start().unwrap();
+    for fault in [
+        json!({"action": {"type": "explode"}}),
+        json!({"actoin": {"type": "close"}}),
+        json!({"action": {"type": "status"}}),
+        json!({"action": {"type": "status", "status": 101}}),
+        json!({"action": {"type": "status", "status": 200, "headers": {"a b": "c"}}}),
+        json!({"action": {"type": "status", "status": 200, "header": {}}}),
+        json!({"action": {"type": "reset"}}),
+        json!({"action": {"type": "slow", "bytes": 0, "pause_ms": 1}}),
+        json!({"action": {"type": "redirect", "location": "/", "status": 200}}),
+        json!([]),
+    ] {
+        let response = control(&emulator, "POST", "faults", Some(&fault));
+        assert_eq!(response.status, 400, "{fault}");
+        assert!(response.json()["detail"].is_string());
+    }
+    assert_eq!(get(&emulator, "faults"), json!({"faults": []}));
+}
+
+#[test]
+fn keys_are_made_and_revoked() {
+    let emulator = Emulator::start().unwrap();
+    let wanted = json!({"scope": "ADMIN", "account": "other", "alias": "x"});
+    let made = control(&emulator, "POST", "keys", Some(&wanted));
+    assert_eq!(made.status, 201);
+    let made = made.json();
+    let key = made["key"].as_str().unwrap();
+    let list = || {
+        Request::get("api.fal.ai", "/v1/keys")
+            .key(key)
+            .send(&emulator)
+    };
+    assert_eq!(list().json()["keys"], json!([]));
+    let path = format!("keys/{}", made["key_id"].as_str().unwrap());
+    assert_eq!(control(&emulator, "DELETE", &path, None).status, 204);
+    assert_eq!(control(&emulator, "DELETE", &path, None).status, 404);
+    assert_eq!(list().status, 401);
+    let default = control(&emulator, "POST", "keys", Some(&json!({}))).json();
+    assert!(default["key_id"].as_str().unwrap().starts_with("fake-api-"));
+    let bad = json!({"scope": "ROOT"});
+    assert_eq!(control(&emulator, "POST", "keys", Some(&bad)).status, 400);
+}
+
+#[test]
+fn settings_are_replaced() {
+    let emulator = Emulator::start().unwrap();
+    let default = get(&emulator, "settings");
+    assert_eq!(
+        default,
+        json!({
+            "bad_key_text": "current",
+            "admin_refusal_status": 403,
+            "private_refusal_status": 403,
+            "api_key_may_call_private_apps": false,
+            "locked_accounts": {},
+        })
+    );
+    let chosen = json!({
+        "bad_key_text": "older",
+        "admin_refusal_status": 401,
+        "private_refusal_status": 404,
+        "api_key_may_call_private_apps": true,
+        "locked_accounts": {"acme": "Unknown. Please contact hello@fal.ai."},
+    });
+    assert_eq!(
+        control(&emulator, "PUT", "settings", Some(&chosen)).json(),
+        chosen
+    );
+    assert_eq!(get(&emulator, "settings"), chosen);
+    assert_eq!(
+        control(&emulator, "PUT", "settings", Some(&json!({}))).json(),
+        default
+    );
+    for wrong in [
+        json!({"admin_refusal_status": 500}),
+        json!({"privat": 1}),
+        json!({"private_refusal_status": 200}),
+    ] {
+        let response = control(&emulator, "PUT", "settings", Some(&wrong));
+        assert_eq!(response.status, 400, "{wrong}");
+    }
+    assert_eq!(get(&emulator, "settings"), default);
+}
+
+#[test]
+fn stats_count_what_is_open_and_what_ran() {
+    let emulator = Emulator::start().unwrap();
+    let mut open = crate::client::Connection::open(&emulator);
+    open.call(&Request::get("fal.run", "/acme/public"));
+    let stats = get(&emulator, "stats");
+    assert_eq!(
+        stats,
+        json!({"open_connections": 1, "executions": {"acme/public": 1}})
+    );
+}
+
+#[test]
+fn unknown_control_requests_are_refused() {
+    let emulator = Emulator::start().unwrap();
+    assert_eq!(control(&emulator, "GET", "nothing", None).status, 404);
+    for (method, path, allowed) in [
+        ("POST", "health", "GET"),
+        ("PUT", "requests", "GET, DELETE"),
+        ("PUT", "faults", "GET, POST, DELETE"),
+        ("GET", "keys", "POST"),
+        ("GET", "keys/x", "DELETE"),
+        ("DELETE", "settings", "GET, PUT"),
+        ("POST", "stats", "GET"),
+    ] {
+        let response = control(&emulator, method, path, None);
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some(allowed)),
+            "{method} {path}"
+        );
+    }
+}

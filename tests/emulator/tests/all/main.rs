@@ -1,0 +1,20 @@
+//! The emulator over real sockets, through a client that shows what is on the wire.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests, helpers included"
+)]
+
+mod access;
+mod arrivals;
+mod client;
+mod command;
+mod control;
+mod failures;
+mod faults;
+mod hosts;
+mod models;
+mod pictures;
+mod platform;

@@ -1,0 +1,127 @@
+//! One client, many threads.
+
+use super::*;
+use fal::Dispatcher;
+use fal_emulator::Fault;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+fn count(counter: &AtomicUsize) {
+    counter.fetch_add(1, Ordering::SeqCst);
+}
+
+#[test]
+fn sixty_four_threads_get_their_own_answers() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    thread::scope(|scope| {
+        for thread in 0..64 {
+            let client = &client;
+            scope.spawn(move || {
+                for call in 0..100 {
+                    let mine = json!({"thread": thread, "call": call});
+                    let echoed = run(client, "emulator/echo", mine.clone()).unwrap();
+                    assert_eq!(echoed.get("/body").unwrap(), &mine);
+                }
+            });
+        }
+    });
+    assert_eq!(emulator.arrivals().len(), 6400);
+}
+
+#[test]
+fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let dispatcher = Dispatcher::new();
+    let woken = Arc::new(AtomicUsize::new(0));
+    let counter = woken.clone();
+    dispatcher.set_wake(Some(Arc::new(move || count(&counter)))).unwrap();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    emulator.inject(Fault::status(500).skip(1));
+    emulator.inject(Fault::hang().skip(2));
+    let here = thread::current().id();
+    for name in ["answered", "failed", "cancelled"] {
+        let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        let calls = calls.clone();
+        let done = move |op: Op| {
+            assert_eq!(thread::current().id(), here);
+            assert_eq!(op.wait(None).unwrap(), true, "it has ended, so there is nothing to wait for");
+            calls.lock().unwrap().push((name, op.take().unwrap().is_ok()));
+        };
+        dispatcher.when_done(&op, done).unwrap();
+        if name == "cancelled" {
+            emulator.wait_for_arrivals(3, PATIENCE).unwrap();
+            op.cancel();
+        }
+        op.wait(None).unwrap();
+    }
+    assert!(calls.lock().unwrap().is_empty(), "nothing runs outside run()");
+    assert_eq!(dispatcher.outstanding(), 3);
+    assert_eq!(dispatcher.run(1, None).unwrap(), 1);
+    // An operation ends a moment before its callback is queued.
+    while dispatcher.outstanding() > 0 {
+        dispatcher.run(usize::MAX, Some(Duration::ZERO)).unwrap();
+    }
+    assert_eq!(dispatcher.run(usize::MAX, None).unwrap(), 0);
+    let mut calls = calls.lock().unwrap().clone();
+    calls.sort();
+    assert_eq!(calls, [("answered", true), ("cancelled", false), ("failed", false)]);
+    assert_eq!(woken.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_callback_after_the_end_waits_for_the_next_run() {
+    let emulator = Emulator::start().unwrap();
+    let op = client(&emulator).run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    op.wait(None).unwrap();
+    let dispatcher = Dispatcher::new();
+    let called = Arc::new(AtomicUsize::new(0));
+    let counter = called.clone();
+    dispatcher.when_done(&op, move |_| count(&counter)).unwrap();
+    assert_eq!(called.load(Ordering::SeqCst), 0);
+    dispatcher.run(10, None).unwrap();
+    assert_eq!(called.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let dispatcher = Dispatcher::new();
+    let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    let codes = Arc::new(Mutex::new(Vec::new()));
+    let (inside, inner, results) = (client.clone(), dispatcher.clone(), codes.clone());
+    emulator.inject(Fault::hang().skip(1).always());
+    let done = move |_: Op| {
+        let pending = inside.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        let mut codes = results.lock().unwrap();
+        codes.push(pending.wait(None).unwrap_err().code());
+        codes.push(echo(&inside).unwrap_err().code());
+        codes.push(inner.run(1, None).unwrap_err().code());
+        codes.push(fal::runtime::shutdown(PATIENCE).unwrap_err().code());
+        pending.cancel();
+    };
+    dispatcher.when_done(&op, done).unwrap();
+    op.wait(None).unwrap();
+    while dispatcher.outstanding() > 0 {
+        dispatcher.run(1, None).unwrap();
+    }
+    assert_eq!(*codes.lock().unwrap(), [fal::Code::WouldDeadlock; 4]);
+    assert!(emulator.arrivals().len() <= 2, "the refused call sent something");
+    // A log sink runs on a thread of the runtime.
+    let refused = Arc::new(Mutex::new(None));
+    let (slot, cell) = (refused.clone(), Arc::new(Mutex::new(None::<Client>)));
+    let held = cell.clone();
+    emulator.clear_faults();
+    let client = builder(&emulator).log(fal::Level::Debug, move |_, _| {
+        if let Some(client) = held.lock().unwrap().take() {
+            *slot.lock().unwrap() = Some(echo(&client).unwrap_err().code());
+        }
+    });
+    let client = client.build().unwrap();
+    *cell.lock().unwrap() = Some(client.clone());
+    echo(&client).unwrap();
+    assert_eq!(*refused.lock().unwrap(), Some(fal::Code::WouldDeadlock));
+}

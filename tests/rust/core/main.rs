@@ -1,0 +1,72 @@
+//! The core against the emulator, over real sockets.
+
+mod answers;
+mod concurrency;
+mod deadlines;
+mod origins;
+mod retries;
+mod secrets;
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use fal::credentials::Environment;
+use fal::{Client, ClientBuilder, Error, Op, Request, Response};
+use fal_emulator::Emulator;
+use serde_json::{Value, json};
+
+/// Long enough for anything that happens at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client with the emulator's API key that sees no variable but these.
+fn builder(emulator: &Emulator) -> ClientBuilder {
+    builder_with(emulator, emulator.api_key())
+}
+
+fn builder_with(emulator: &Emulator, key: &str) -> ClientBuilder {
+    let host = emulator.host();
+    Client::builder().environment(Environment::from_variables([("FAL_KEY", key), ("FAL_EMULATOR_HOST", &host)]))
+}
+
+fn client(emulator: &Emulator) -> Client {
+    builder(emulator).build().unwrap()
+}
+
+fn run(client: &Client, endpoint: &str, input: Value) -> Result<Response, Error> {
+    let mut request = Request::run(endpoint)?;
+    request.set_json(input);
+    Op::finish(|| client.run_start(request))
+}
+
+fn echo(client: &Client) -> Result<Response, Error> {
+    run(client, "emulator/echo", json!({"word": "hello"}))
+}
+
+fn send(client: &Client, method: &str, url: &str) -> Result<Response, Error> {
+    let request = Request::new(method, url)?;
+    Op::finish(|| client.send_start(request))
+}
+
+fn secret(key: &str) -> &str {
+    key.split_once(':').unwrap().1
+}
+
+/// A port of ours that nobody is meant to connect to.
+struct Trap(TcpListener);
+
+impl Trap {
+    fn set() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Trap(listener)
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/trap", self.0.local_addr().unwrap())
+    }
+
+    fn assert_untouched(&self) {
+        let caught = self.0.accept();
+        assert!(caught.is_err(), "somebody connected");
+    }
+}

@@ -1,0 +1,98 @@
+//! No text that leaves the library holds a secret.
+
+use super::*;
+use fal::{Code, Dispatcher, Level};
+use fal_emulator::Fault;
+use std::sync::{Arc, Mutex};
+
+#[test]
+fn no_log_line_and_no_debug_holds_the_secret() {
+    let emulator = Emulator::start().unwrap();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    let options = fal::credentials::Options::new().key(emulator.api_key());
+    let builder = builder_with(&emulator, emulator.admin_key()).credentials(options.clone());
+    let builder = builder.log(Level::Debug, move |level, line| sink.lock().unwrap().push(format!("{level:?} {line}")));
+    let mut shown = vec![format!("{builder:?}{options:?}")];
+    let client = builder.max_attempts(2).unwrap().build().unwrap();
+    let request = Request::run("emulator/echo").unwrap();
+    let op = client.run_start(request.clone()).unwrap();
+    op.wait(None).unwrap();
+    let response = op.take().unwrap().unwrap();
+    let explanation = client.explain();
+    shown.push(format!("{client:?}{request:?}{op:?}{response:?}{:?}", Dispatcher::new()));
+    shown.push(format!("{explanation:?}{explanation}{}", explanation.to_json()));
+    shown.push(format!("{:?}", fal::Key::parse(emulator.api_key()).unwrap()));
+    shown.push(format!("{:?}{:?}", client.hosts(), explanation.credential()));
+    for fault in [Fault::status(401), Fault::status(429), Fault::close(), Fault::redirect("https://evil.example/", 302)] {
+        emulator.inject(fault.times(2));
+        let error = echo(&client).unwrap_err();
+        shown.push(format!("{error:?}{error}{}{:?}", error.remedy(), std::error::Error::source(&error)));
+        emulator.clear_faults();
+    }
+    let log = std::mem::take(&mut *lines.lock().unwrap());
+    assert!(log.len() > 8, "the log says too little to be searched: {log:?}");
+    assert!(log.iter().any(|line| line.contains("from explicit key")), "{log:?}");
+    shown.extend(log);
+    for key in [emulator.api_key(), emulator.admin_key()] {
+        let leaks: Vec<_> = shown.iter().filter(|text| text.contains(secret(key))).collect();
+        assert!(leaks.is_empty(), "{leaks:?}");
+    }
+    assert!(shown.iter().any(|text| text.contains(emulator.api_key().split(':').next().unwrap())), "the id is public");
+}
+
+#[test]
+fn a_service_that_repeats_the_key_does_not_put_it_into_the_error() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key();
+    let fault = Fault::status(400).body(format!("bad header: Key {key}")).header("x-seen", format!("Key {key}"));
+    emulator.inject(fault);
+    let error = echo(&client(&emulator)).unwrap_err();
+    let body = String::from_utf8_lossy(error.body()).into_owned();
+    assert_eq!(error.header("x-seen"), Some("****"));
+    assert!(body.contains("****"), "{body}");
+    assert!(!format!("{error}{error:?}{body}").contains(secret(key)));
+}
+
+#[test]
+fn a_malformed_key_is_refused_before_anything_is_sent() {
+    let emulator = Emulator::start().unwrap();
+    for (key, part) in [
+        ("fake-id:fake\nsecret-abc", "line break"),
+        ("fake-id:fake\u{1b}[31msecret-abc", "escape"),
+        ("fake-id:\"fake-secret-abc", "quot"),
+        ("fake-secret-abc", "fal-id"),
+        ("fake-id:", "secret"),
+        (":fake-secret-abc", "id"),
+        ("YOUR_API_KEY", "placeholder"),
+    ] {
+        let error = echo(&builder_with(&emulator, key).build().unwrap()).unwrap_err();
+        assert_eq!(error.code(), Code::MalformedCredentials, "{key:?}: {error}");
+        let text = format!("{error} {} {}", error.remedy(), error.resolution().unwrap());
+        assert!(text.contains("FAL_KEY"), "{text}");
+        assert!(!text.contains("secret-abc"), "{text}");
+        let _ = part;
+    }
+    assert!(emulator.arrivals().is_empty());
+}
+
+#[test]
+fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
+    let emulator = Emulator::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let variables = [
+        ("FAL_EMULATOR_HOST", emulator.host()),
+        ("HOME", folder.path().to_str().unwrap().to_owned()),
+        ("FAL_CONFIG_PATH", file.to_str().unwrap().to_owned()),
+    ];
+    let client = Client::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let error = echo(&client).unwrap_err();
+    assert_eq!(error.code(), Code::NoCredentials);
+    let sources: Vec<_> = error.resolution().unwrap().sources().iter().map(|source| source.source).collect();
+    let expected = ["explicit key", "explicit profile", "FAL_KEY", "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "profile"];
+    assert_eq!(sources, expected);
+    assert!(error.remedy().contains("https://fal.ai/dashboard/keys"));
+    std::fs::write(&file, format!("[__internal__]\nprofile = \"p\"\n[p]\nkey = \"{}\"\n", emulator.api_key())).unwrap();
+    echo(&client).unwrap();
+}

@@ -1,0 +1,289 @@
+//! The runtime in its host: started, stopped, forked, panicked into. One test at a time, because there is one runtime.
+
+#![cfg(unix)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fal::credentials::Environment;
+use fal::{Client, ClientBuilder, Code, Level, Op, Request, Response, runtime};
+use fal_emulator::{Emulator, Fault, Outcome};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Waits for its turn and begins without a runtime.
+fn turn() -> MutexGuard<'static, ()> {
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    runtime::shutdown(PATIENCE).unwrap();
+    turn
+}
+
+fn builder(emulator: &Emulator) -> ClientBuilder {
+    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
+    Client::builder().environment(Environment::from_variables(variables))
+}
+
+fn start(client: &Client) -> fal::Result<Op> {
+    client.run_start(Request::run("emulator/echo").unwrap())
+}
+
+fn call(client: &Client) -> fal::Result<Response> {
+    Op::finish(|| start(client))
+}
+
+/// The names of this process's threads that are libfal's.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+    names.filter(|name| name.starts_with("fal-runtime") || name.starts_with("fal-shutdown")).collect()
+}
+
+#[test]
+fn nothing_runs_before_the_first_call() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    client.explain();
+    assert!(threads().is_empty());
+    call(&client).unwrap();
+    let running = threads().len();
+    assert!((1..=4).contains(&running), "{running} threads");
+}
+
+#[test]
+fn the_runtime_starts_and_stops_a_hundred_times() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    for _ in 0..100 {
+        call(&client).unwrap();
+        runtime::shutdown(PATIENCE).unwrap();
+        assert!(threads().is_empty(), "{:?}", threads());
+    }
+    assert_eq!(emulator.arrivals().len(), 100);
+    runtime::shutdown(PATIENCE).unwrap();
+}
+
+#[test]
+fn a_shutdown_ends_calls_under_way_once_and_closes_their_sockets() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    emulator.inject(Fault::hang().always());
+    let client = builder(&emulator).build().unwrap();
+    let ops: Vec<_> = (0..20).map(|_| start(&client).unwrap()).collect();
+    emulator.wait_for_arrivals(20, PATIENCE).unwrap();
+    let waiter = std::thread::spawn({
+        let op = ops[0].clone();
+        move || op.wait(None)
+    });
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(waiter.join().unwrap().unwrap());
+    for op in &ops {
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::ShutDown, true), "{error}");
+    }
+    let closed = |arrivals: &[fal_emulator::Arrival]| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed);
+    emulator.wait_until(PATIENCE, closed).unwrap();
+    emulator.clear_faults();
+    call(&client).unwrap();
+}
+
+#[test]
+fn calls_race_with_shutdowns_and_each_ends_once() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let ended = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    match call(&client) {
+                        Ok(_) => {}
+                        Err(error) => assert_eq!(error.code(), Code::ShutDown, "{error}"),
+                    }
+                    ended.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        scope.spawn(|| {
+            while ended.load(Ordering::SeqCst) < 800 {
+                runtime::shutdown(PATIENCE).unwrap();
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+    });
+    assert_eq!(ended.load(Ordering::SeqCst), 800);
+}
+
+#[test]
+fn the_workers_are_configured_between_lives() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let (started, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = |counter: &Arc<AtomicUsize>| {
+        let counter = counter.clone();
+        let hook: runtime::ThreadHook = Arc::new(move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            assert!(counter.load(Ordering::SeqCst) != 2, "a hook that panics harms nobody");
+        });
+        Some(hook)
+    };
+    let config = runtime::Config::default().worker_threads(3).unwrap().thread_hooks(count(&started), count(&stopped));
+    config.install().unwrap();
+    call(&client).unwrap();
+    assert_eq!(runtime::Config::default().install().unwrap_err().code(), Code::InvalidArgument);
+    assert!(runtime::Config::default().worker_threads(0).is_err());
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(started.load(Ordering::SeqCst) >= 3);
+    assert_eq!(started.load(Ordering::SeqCst), stopped.load(Ordering::SeqCst));
+    runtime::Config::default().install().unwrap();
+}
+
+#[test]
+fn a_forked_child_makes_its_own_call_while_the_parents_go_on() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    for round in 0..10 {
+        emulator.clear_arrivals();
+        emulator.inject(Fault::delay(Duration::from_millis(300)).times(3));
+        let callers: Vec<_> = (0..3)
+            .map(|_| {
+                let client = client.clone();
+                std::thread::spawn(move || call(&client))
+            })
+            .collect();
+        let inherited = start(&client).unwrap();
+        emulator.wait_for_arrivals(4, PATIENCE).unwrap();
+        // SAFETY: the child uses the library, which is made for that, and leaves by _exit.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let code = child_of_fork(&client, &inherited);
+            // SAFETY: ends the child without running the parent's exit handlers.
+            unsafe { libc::_exit(code) };
+        }
+        assert_eq!(exit_code(child), 0, "round {round}");
+        for caller in callers {
+            caller.join().unwrap().unwrap();
+        }
+        inherited.wait(None).unwrap();
+        inherited.take().unwrap().unwrap();
+    }
+}
+
+/// 0 if all is as it should be. Nothing here may panic.
+fn child_of_fork(client: &Client, inherited: &Op) -> i32 {
+    let forked = |code: Option<Code>| code == Some(Code::Forked);
+    if inherited.ended().is_some() || !forked(inherited.wait(None).err().map(|error| error.code())) {
+        return 1;
+    }
+    inherited.cancel();
+    if !forked(inherited.take().and_then(|outcome| outcome.err()).map(|error| error.code())) {
+        return 2;
+    }
+    for _ in 0..3 {
+        if call(client).is_err() {
+            return 3;
+        }
+    }
+    match runtime::shutdown(PATIENCE) {
+        Ok(()) => 0,
+        Err(_) => 4,
+    }
+}
+
+/// Waits for a child; one that hangs is ended and counts as a failure.
+fn exit_code(child: i32) -> i32 {
+    let began = Instant::now();
+    loop {
+        let mut status = 0;
+        // SAFETY: `child` is ours and `status` is writable.
+        let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
+        if ended == child {
+            return if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -status };
+        }
+        if began.elapsed() > PATIENCE {
+            // SAFETY: `child` is ours and still there, since it was not waited for.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+            return -1;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_child_may_fork_before_any_call_and_shut_down_what_it_never_started() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    call(&client).unwrap();
+    // SAFETY: as above.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let code = if runtime::shutdown(PATIENCE).is_ok() && call(&client).is_ok() { 0 } else { 1 };
+        // SAFETY: ends the child without running the parent's exit handlers.
+        unsafe { libc::_exit(code) };
+    }
+    assert_eq!(exit_code(child), 0);
+    call(&client).unwrap();
+}
+
+#[test]
+fn a_panic_inside_an_operation_is_its_error() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let armed = Arc::new(AtomicUsize::new(1));
+    let fuse = armed.clone();
+    let client = builder(&emulator).log(Level::Debug, move |_, line| {
+        assert!(fuse.swap(0, Ordering::SeqCst) == 0, "the sink does not like {line:?}");
+    });
+    let client = client.build().unwrap();
+    let error = call(&client).unwrap_err();
+    assert_eq!(error.code(), Code::Panic);
+    assert!(error.message().contains("the sink does not like"), "{error}");
+    call(&client).unwrap();
+    armed.store(1, Ordering::SeqCst);
+    assert_eq!(call(&client).unwrap_err().code(), Code::Panic);
+    call(&client).unwrap();
+}
+
+#[test]
+fn a_future_works_on_any_executor_and_cancels_when_dropped() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let foreign = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let echoed = foreign.block_on(client.run("emulator/echo", serde_json::json!({"a": 1}))).unwrap();
+    assert_eq!(echoed.get("/body/a").unwrap(), 1);
+    emulator.clear_arrivals();
+    emulator.inject(Fault::hang());
+    foreign.block_on(async {
+        let call = client.run("emulator/echo", serde_json::json!({}));
+        assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err());
+        emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed)).unwrap();
+        // Inside another runtime tokio would refuse to stop one.
+        runtime::shutdown(PATIENCE).unwrap();
+    });
+}
+
+#[test]
+fn a_broken_pipe_does_not_end_the_process() {
+    let _turn = turn();
+    // SAFETY: restores the default that C programs have and Rust's own start-up changes.
+    let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    for _ in 0..20 {
+        emulator.inject(Fault::reset_before_body());
+        let mut request = Request::run("emulator/echo").unwrap();
+        request.set_field("x", "y".repeat(4 << 20).into()).unwrap();
+        Op::finish(|| client.run_start(request)).unwrap_err();
+    }
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGPIPE, before) };
+}
