@@ -40,7 +40,7 @@ void a_lambda_is_a_callback()
     CHECK_OK(fal_op_when_done(op, dispatcher, [](fal_op *, void *user) { ++*static_cast<int *>(user); }, &called, &err));
     CHECK_OK(fal_op_wait(op, 10000, &err));
     while (fal_dispatcher_outstanding(dispatcher) > 0)
-        CHECK_OK(fal_dispatcher_run(dispatcher, 10, -1, nullptr, &err));
+        must(fal_dispatcher_run(dispatcher, 10, -1, nullptr, &err), err, "fal_dispatcher_run");
     CHECK_INT(called, 1);
     fal_op_release(op);
     fal_dispatcher_release(dispatcher);

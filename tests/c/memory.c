@@ -32,9 +32,10 @@ static void a_run_by_hand_and_by_callback(void)
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     fal_op *op = start(other, request);
     CHECK_OK(fal_op_when_done(op, dispatcher, ended, &called, &err));
+    CHECK_OK(fal_op_wait(op, 10000, &err));
     fal_op_release(op);
     while (fal_dispatcher_outstanding(dispatcher) > 0)
-        CHECK_OK(fal_dispatcher_run(dispatcher, 1, -1, NULL, &err));
+        must(fal_dispatcher_run(dispatcher, 1, -1, NULL, &err), err, "fal_dispatcher_run");
     CHECK_INT(called, 1);
     fal_dispatcher_release(dispatcher);
     fal_client_release(other);
