@@ -243,11 +243,11 @@ impl Client {
 
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
         let timeout = request.timeout.or(self.inner.timeout).unwrap_or(usual);
-        let call = self.inner.call(&request, timeout)?;
+        let call = self.inner.call(request, timeout)?;
         let inner = self.inner.clone();
         Op::start(|progress| async move {
             let deadline = tokio::time::Instant::from_std(call.deadline);
-            let work = inner.perform(&request, &call, &progress);
+            let work = inner.perform(&call, &progress);
             match tokio::time::timeout_at(deadline, work).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(progress
@@ -258,16 +258,12 @@ impl Client {
 }
 
 impl Inner {
-    async fn perform(self: &Arc<Self>, request: &Request, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
+    async fn perform(self: &Arc<Self>, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
         let resolution = self.resolution().await?;
         let credential = resolution.credential().unwrap_or(&Credential::Anonymous);
         let outcome = self.transport.send(call, credential, progress).await;
-        let endpoint = match &request.target {
-            Target::Endpoint(id) => Some(id),
-            _ => None,
-        };
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
-        outcome.map_err(|error| refusal::explain(error, endpoint, platform, &resolution))
+        outcome.map_err(|error| refusal::explain(error, call.endpoint.as_ref(), platform, &resolution))
     }
 
     /// The credential, looked for once. Without one the next call looks again: the user may have set it by then.
@@ -303,27 +299,29 @@ impl Inner {
         }
     }
 
-    fn call(&self, request: &Request, timeout: Duration) -> Result<Call> {
-        let url = match &request.target {
-            Target::Endpoint(id) => self.transport.hosts.run_url(id)?,
-            Target::Address(url) => url.clone(),
-            Target::Platform(path) => self.transport.hosts.platform_url(path)?,
+    fn call(&self, request: Request, timeout: Duration) -> Result<Call> {
+        let safe = request.is_safe();
+        let hosts = &self.transport.hosts;
+        let (url, endpoint) = match request.target {
+            Target::Endpoint(id) => (hosts.run_url(&id)?, Some(id)),
+            Target::Address(url) => (url, None),
+            Target::Platform(path) => (hosts.platform_url(&path)?, None),
         };
-        let mut headers = request.headers.clone();
-        let body = match &request.body {
+        let mut headers = request.headers;
+        let body = match request.body {
             Body::Empty => Bytes::new(),
-            Body::Bytes(bytes) => bytes.clone(),
+            Body::Bytes(bytes) => bytes,
             // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
-            Body::Json(_) if request.is_safe() && matches!(request.target, Target::Endpoint(_)) => Bytes::new(),
+            Body::Json(_) if safe && endpoint.is_some() => Bytes::new(),
             Body::Json(value) => {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
                 let text =
-                    serde_json::to_vec(value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
+                    serde_json::to_vec(&*value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
                 text.into()
             }
         };
         let deadline = Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))?;
-        Ok(Call { method: request.method.clone(), url, headers, body, safe: request.is_safe(), deadline })
+        Ok(Call { method: request.method, url, endpoint, headers, body, safe, deadline })
     }
 }
 

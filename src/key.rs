@@ -218,7 +218,7 @@ pub enum Character {
     Control,
     /// Anything beyond ASCII.
     NonAscii,
-    /// A quote at one end that has no partner at the other.
+    /// A quote that is not one of a pair around the whole key.
     Quote,
 }
 
@@ -360,15 +360,13 @@ fn pasted_prefix(text: &str) -> Option<&'static str> {
 }
 
 fn check_characters(text: &str) -> Result<(), KeyProblem> {
-    let last = text.chars().count();
     for (index, character) in text.chars().enumerate() {
         let position = index + 1;
-        let at_an_end = position == 1 || position == last;
         let found = match character {
             ' ' | '\t' => Character::WhiteSpace,
             '\n' | '\r' => Character::LineBreak,
             '\x1b' => Character::Escape,
-            '"' | '\'' if at_an_end => Character::Quote,
+            '"' | '\'' => Character::Quote,
             _ if character.is_ascii_graphic() => continue,
             _ if character.is_ascii() => Character::Control,
             _ => Character::NonAscii,

@@ -1,18 +1,66 @@
 //! fal.ai for programs that are not web programs.
 //!
-//! ```no_run
-//! # async fn example() -> fal::Result<()> {
+//! A [`Client`] finds the key, says where it came from ([`Client::explain`]), attaches it to fal's services and to
+//! nothing else, and runs requests on a runtime of the library's own, so that `.await` works on any executor:
+//!
+//! ```
+//! # let emulator = fal_emulator::Emulator::start().map_err(|e| e.to_string())?;
+//! # let environment = fal::credentials::Environment::from_variables([
+//! #     ("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())]);
+//! # let builder = fal::Client::builder().environment(environment);
+//! # let builder2 = builder.clone();
+//! # tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?.block_on(async move {
 //! use serde_json::json;
 //!
 //! let client = fal::Client::builder().build()?;
-//! println!("{}", client.explain());
+//! # let client = builder2.build()?;
 //! let output = client.run("fal-ai/flux/schnell", json!({"prompt": "a lighthouse at dusk"})).await?;
 //! println!("{}", output.get_str("/images/0/url")?);
-//! # Ok(())
-//! # }
+//! # assert!(output.get_str("/images/0/url")?.starts_with("https://v3b.fal.media/"));
+//! # Ok::<(), fal::Error>(())
+//! # }).map_err(|e| e.to_string())?;
+//! # Ok::<(), String>(())
 //! ```
 //!
-//! Calls run on a runtime of libfal's own, so `.await` works on any executor; [`Op`] is the same call to poll or to wait for.
+//! The same call as an operation ([`Op`]), to poll once a frame or to wait for without async:
+//!
+//! ```
+//! # let emulator = fal_emulator::Emulator::start()?;
+//! # let environment = fal::credentials::Environment::from_variables([
+//! #     ("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())]);
+//! # let client = fal::Client::builder().environment(environment).build()?;
+//! use std::time::Duration;
+//!
+//! let mut request = fal::Request::run("fal-ai/flux/schnell")?;
+//! request.set_field("prompt", "a lighthouse at dusk".into())?;
+//! let op = client.run_start(request)?;
+//! while !op.wait(Some(Duration::from_millis(16)))? {
+//!     // draw a frame
+//! }
+//! let output = op.take().ok_or("it has ended")??;
+//! println!("{}", output.get("/images/0/width")?);
+//! # assert!(output.request_id().is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! An [`Error`] says what happened, what to do, and whether the request may have been executed:
+//!
+//! ```
+//! # let emulator = fal_emulator::Emulator::start()?;
+//! # let environment = fal::credentials::Environment::from_variables([
+//! #     ("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())]);
+//! # let client = fal::Client::builder().environment(environment).build()?;
+//! use fal::{Code, Op, Request, Scope};
+//!
+//! // An API key may not list keys.
+//! let request = Request::new("GET", "/v1/keys")?;
+//! let error = Op::finish(|| client.send_start(request)).unwrap_err();
+//! assert_eq!(error.code(), Code::Forbidden);
+//! assert_eq!(error.needed_scope(), Some(Scope::Admin));
+//! assert!(!error.may_have_executed());
+//! println!("{error}\n{}", error.remedy());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![deny(unsafe_code)]
 

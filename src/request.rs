@@ -1,5 +1,6 @@
 //! What the caller wants sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,8 @@ pub(crate) enum Target {
 #[derive(Clone)]
 pub(crate) enum Body {
     Empty,
-    Json(Value),
+    /// Shared, so that a copy of the request costs nothing; changed by copying first if need be.
+    Json(Arc<Value>),
     Bytes(Bytes),
 }
 
@@ -54,7 +56,7 @@ impl Request {
     /// A call of an endpoint by its id, such as `fal-ai/flux/schnell`: POST, with an empty object as input.
     pub fn run(endpoint: &str) -> Result<Self> {
         let target = Target::Endpoint(endpoint.parse()?);
-        Ok(Request::with_target(target, Method::POST, Body::Json(Value::Object(Map::new()))))
+        Ok(Request::with_target(target, Method::POST, Body::Json(Arc::new(Value::Object(Map::new())))))
     }
 
     /// A request to an address, or to a path of the Platform API such as `/v1/models?limit=5`.
@@ -82,7 +84,7 @@ impl Request {
 
     /// Replaces the whole input or body by JSON.
     pub fn set_json(&mut self, body: Value) {
-        self.body = Body::Json(body);
+        self.body = Body::Json(Arc::new(body));
     }
 
     /// Replaces the whole body by bytes of this content type. They are sent as they are and not copied again.
@@ -99,7 +101,7 @@ impl Request {
     /// Fails if the body is not a JSON object, or if the pointer passes through something that is not one.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
         if matches!(self.body, Body::Empty) {
-            self.body = Body::Json(Value::Object(Map::new()));
+            self.body = Body::Json(Arc::new(Value::Object(Map::new())));
         }
         let Body::Json(root) = &mut self.body else {
             return Err(Error::invalid("the body is bytes; fields can be set in a JSON object only"));
@@ -108,8 +110,8 @@ impl Request {
             Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
             None => vec![name.to_owned()],
         };
-        *slot(root, &path).ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? =
-            value;
+        *slot(Arc::make_mut(root), &path)
+            .ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? = value;
         Ok(())
     }
 
@@ -181,7 +183,7 @@ mod tests {
         request.set_field("/a~1b", json!(true)).unwrap();
         assert!(request.set_field("/prompt/x", json!(1)).is_err());
         let Body::Json(body) = &request.body else { panic!("not JSON") };
-        assert_eq!(*body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
+        assert_eq!(**body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
     }
 
     #[test]

@@ -132,12 +132,14 @@ pub unsafe extern "C" fn fal_error_header(
 /// At most 1 MiB of it is kept. A key that the service repeated is replaced by asterisks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_body(err: *const fal_error, len: *mut usize) -> *const c_void {
-    // SAFETY: NULL or live and NULL or writable, by the header's contract.
-    unsafe {
-        let body = err.as_ref().map_or(&[][..], |err| err.error.body());
-        set_len(len, body.len());
-        if body.is_empty() { ptr::null() } else { body.as_ptr().cast() }
-    }
+    plain(ptr::null(), || {
+        // SAFETY: NULL or live and NULL or writable, by the header's contract.
+        unsafe {
+            let body = err.as_ref().map_or(&[][..], |err| err.error.body());
+            set_len(len, body.len());
+            if body.is_empty() { ptr::null() } else { body.as_ptr().cast() }
+        }
+    })
 }
 
 /// Whether the service may have executed the request although no success arrived: the outcome is unknown,

@@ -27,6 +27,7 @@ pub(crate) struct Http {
 }
 
 struct Pool {
+    pid: u32,
     generation: u64,
     client: reqwest::Client,
 }
@@ -39,10 +40,11 @@ impl Http {
         if let Some(pool) = seen.as_ref().filter(|pool| pool.generation == generation) {
             return Ok(pool.client.clone());
         }
-        let fresh = Arc::new(Pool { generation, client: build(plain)? });
-        // After a fork the old pool belongs to the parent: closing its sockets is harmless, running its tasks is not
-        // possible, but freeing what a vanished thread may have held locked is neither.
-        std::mem::forget(seen.clone());
+        let fresh = Arc::new(Pool { pid: std::process::id(), generation, client: build(plain)? });
+        if seen.as_ref().is_some_and(|pool| pool.pid != fresh.pid) {
+            // The parent's pool may have been locked by a thread that does not exist here: it is never freed.
+            std::mem::forget(seen.clone());
+        }
         let before = self.pool.compare_and_swap(&seen, Some(fresh.clone()));
         let raced = before.as_ref().filter(|pool| pool.generation == generation);
         Ok(raced.unwrap_or(&fresh).client.clone())

@@ -21,7 +21,7 @@ pub(crate) use retry::Attempts;
 use self::body::{Unread, Watched};
 use self::http::Http;
 use crate::credentials::Credential;
-use crate::endpoint::Hosts;
+use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Verdict, verdict};
 use crate::error::{Answer, Code, Error, Result};
 use crate::log::{Level, Log};
@@ -44,6 +44,8 @@ pub(crate) struct Transport {
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
+    /// The endpoint that is called, if it is one.
+    pub(crate) endpoint: Option<EndpointId>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// Whether sending it twice can do no harm.

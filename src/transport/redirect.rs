@@ -19,7 +19,8 @@ pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Opt
 /// The method to follow with, or `None` where the redirect is the caller's to decide on.
 pub(crate) fn method(hosts: &Hosts, status: StatusCode, method: &Method, from: &Url, to: &Url) -> Option<Method> {
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
-    if from.origin() != to.origin() && !files {
+    let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
+    if !same && !files {
         return None;
     }
     match (method, status) {

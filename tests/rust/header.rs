@@ -1,11 +1,23 @@
 //! `include/fal/fal.h` is what cbindgen makes of `src/ffi`. `FAL_UPDATE=1 cargo test --test header` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
 const SECTIONS: [&str; 11] = [
-    "version", "status", "error", "credentials", "options", "client", "request", "response", "op", "dispatcher", "runtime",
+    "version",
+    "status",
+    "error",
+    "credentials",
+    "options",
+    "client",
+    "request",
+    "response",
+    "op",
+    "dispatcher",
+    "runtime",
 ];
 
 const TOP: &str = "\
@@ -101,7 +113,8 @@ fn position(item: &str, source: &str) -> usize {
     let code = code(item);
     let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let defined = |word: &&str| {
-        let definition = ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "].map(|form| form.replace("NAME", word));
+        let definition =
+            ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "].map(|form| form.replace("NAME", word));
         definition.iter().find_map(|definition| source.find(definition.as_str()))
     };
     words.iter().rev().filter(|word| word.len() > 3).find_map(defined).unwrap_or_else(|| panic!("no source for {item}"))

@@ -1,5 +1,6 @@
 //! The runtime in its host: started, stopped, forked, panicked into. One test at a time, because there is one runtime.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,7 +86,8 @@ fn a_shutdown_ends_calls_under_way_once_and_closes_their_sockets() {
         let error = op.take().unwrap().unwrap_err();
         assert_eq!((error.code(), error.may_have_executed()), (Code::ShutDown, true), "{error}");
     }
-    let closed = |arrivals: &[fal_emulator::Arrival]| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed);
+    let closed =
+        |arrivals: &[fal_emulator::Arrival]| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed);
     emulator.wait_until(PATIENCE, closed).unwrap();
     emulator.clear_faults();
     call(&client).unwrap();
@@ -265,7 +267,9 @@ fn a_future_works_on_any_executor_and_cancels_when_dropped() {
     foreign.block_on(async {
         let call = client.run("emulator/echo", serde_json::json!({}));
         assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err());
-        emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed)).unwrap();
+        emulator
+            .wait_until(PATIENCE, |arrivals| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed))
+            .unwrap();
         // Inside another runtime tokio would refuse to stop one.
         runtime::shutdown(PATIENCE).unwrap();
     });

@@ -55,12 +55,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Box::default(),
-            payload: Payload::Bytes(Bytes::new()),
-            from_ingress: false,
-        }
+        Self { status, headers: Box::default(), payload: Payload::Bytes(Bytes::new()), from_ingress: false }
     }
 
     pub(crate) fn payload(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Self {
@@ -72,11 +67,7 @@ impl Answer {
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
         let content_type = HeaderValue::from_static("application/json");
-        Self::payload(
-            status,
-            content_type,
-            Payload::Bytes(body.to_string().into()),
-        )
+        Self::payload(status, content_type, Payload::Bytes(body.to_string().into()))
     }
 
     /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (fal-protocol.md §12.1).
@@ -101,13 +92,7 @@ impl Answer {
         method: &Method,
         pace: Option<Pace>,
     ) -> Response<TrackedBody> {
-        let mut body = TrackedBody {
-            payload: self.payload,
-            position: 0,
-            status: self.status,
-            entry,
-            pace,
-        };
+        let mut body = TrackedBody { payload: self.payload, position: 0, status: self.status, entry, pace };
         if method == Method::HEAD || body.is_end_stream() {
             body.settle();
         }
@@ -128,17 +113,11 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(chunk: u64, pause: Duration) -> Self {
-        Self {
-            chunk: chunk.max(1),
-            pause,
-            sleep: None,
-        }
+        Self { chunk: chunk.max(1), pause, sleep: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
         ready!(sleep.as_mut().poll(cx));
         self.sleep = None;
         Poll::Ready(())
@@ -166,10 +145,7 @@ impl Body for TrackedBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }

@@ -36,10 +36,7 @@ impl Authorization {
             .then(|| credential.trim().split_once(':'))
             .flatten()
             .map(|(id, _)| id.to_owned());
-        Self {
-            scheme: scheme.to_owned(),
-            key_id,
-        }
+        Self { scheme: scheme.to_owned(), key_id }
     }
 
     fn to_json(&self) -> Value {
@@ -152,18 +149,13 @@ pub struct Arrival {
 impl Arrival {
     /// Whether a key came with it.
     pub fn had_key(&self) -> bool {
-        self.authorization
-            .as_ref()
-            .is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
+        self.authorization.as_ref().is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
     }
 
     /// The form of the control API.
     pub fn to_json(&self) -> Value {
-        let mut headers: Map<String, Value> = self
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), json!(value)))
-            .collect();
+        let mut headers: Map<String, Value> =
+            self.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         if let Some(authorization) = &self.authorization {
             headers.insert("authorization".into(), authorization.to_json());
         }
@@ -229,11 +221,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self {
-            records: Mutex::default(),
-            changed: Condvar::new(),
-            version: watch::Sender::new(0),
-        }
+        Self { records: Mutex::default(), changed: Condvar::new(), version: watch::Sender::new(0) }
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -242,8 +230,7 @@ impl Log {
 
     fn notify(&self) {
         self.changed.notify_all();
-        self.version
-            .send_modify(|version| *version = version.wrapping_add(1));
+        self.version.send_modify(|version| *version = version.wrapping_add(1));
     }
 
     /// Records a request whose head was read.
@@ -274,19 +261,12 @@ impl Log {
         });
         drop(records);
         self.notify();
-        Entry {
-            log: Arc::clone(self),
-            ordinal,
-            settled: false,
-        }
+        Entry { log: Arc::clone(self), ordinal, settled: false }
     }
 
     fn update(&self, ordinal: u64, change: impl FnOnce(&mut Arrival)) {
         let mut records = self.records();
-        if let Ok(index) = records
-            .arrivals
-            .binary_search_by_key(&ordinal, |arrival| arrival.ordinal)
-        {
+        if let Ok(index) = records.arrivals.binary_search_by_key(&ordinal, |arrival| arrival.ordinal) {
             change(&mut records.arrivals[index]);
         }
         drop(records);
@@ -316,21 +296,13 @@ impl Log {
                 let message = format!("{} arrivals in {timeout:?}", records.arrivals.len());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
-            records = self
-                .changed
-                .wait_timeout(records, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            records = self.changed.wait_timeout(records, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Ok(records.arrivals.clone())
     }
 
     /// As [`Log::wait_until`], without blocking the thread; false when the time is over.
-    pub(crate) async fn settled_when(
-        &self,
-        timeout: Duration,
-        mut enough: impl FnMut(&[Arrival]) -> bool,
-    ) -> bool {
+    pub(crate) async fn settled_when(&self, timeout: Duration, mut enough: impl FnMut(&[Arrival]) -> bool) -> bool {
         let mut version = self.version.subscribe();
         let waiting = async {
             while !enough(&self.records().arrivals) {
@@ -362,8 +334,7 @@ impl Entry {
 
     /// A model starts to run for it.
     pub(crate) fn executed(&self) {
-        self.log
-            .update(self.ordinal, |arrival| arrival.executed = true);
+        self.log.update(self.ordinal, |arrival| arrival.executed = true);
     }
 
     pub(crate) fn request_id(&self, id: &str) {
@@ -378,8 +349,7 @@ impl Entry {
 
     fn record(&mut self, outcome: Outcome) {
         self.settled = true;
-        self.log
-            .update(self.ordinal, |arrival| arrival.outcome = outcome);
+        self.log.update(self.ordinal, |arrival| arrival.outcome = outcome);
     }
 }
 

@@ -25,10 +25,7 @@ impl Content {
         // A large picture takes long enough to hold up every other connection.
         match tokio::task::spawn_blocking(move || picture.png()).await {
             Ok(Ok(bytes)) => Ok(bytes),
-            _ => Err(Answer::detail(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Internal Server Error",
-            )),
+            _ => Err(Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
         }
     }
 
@@ -47,10 +44,7 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new() -> Self {
-        Self {
-            store: Uuid::new_v4().simple().to_string()[..8].to_owned(),
-            files: Mutex::default(),
-        }
+        Self { store: Uuid::new_v4().simple().to_string()[..8].to_owned(), files: Mutex::default() }
     }
 
     /// Stores a file and gives its address.
@@ -58,19 +52,12 @@ impl Files {
         let name = Uuid::new_v4().simple();
         let path = format!("/files/b/{}/{name}.{extension}", self.store);
         let url = format!("https://v3b.fal.media{path}");
-        self.files
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path, content);
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path, content);
         url
     }
 
     fn find(&self, path: &str) -> Option<Content> {
-        self.files
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(path)
-            .cloned()
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 }
 

@@ -18,9 +18,7 @@ use crate::settings::Settings;
 use crate::state::State;
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
-    route(state, request)
-        .await
-        .unwrap_or_else(|refusal| refusal)
+    route(state, request).await.unwrap_or_else(|refusal| refusal)
 }
 
 async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
@@ -59,10 +57,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "keys", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
-        _ => Err(Answer::detail(
-            StatusCode::NOT_FOUND,
-            format!("Path {} not found", request.path),
-        )),
+        _ => Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
     }
 }
 
@@ -80,9 +75,7 @@ fn bad(detail: impl std::fmt::Display) -> Answer {
 
 fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer
-        .headers
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
@@ -120,19 +113,13 @@ fn default_account() -> String {
 
 fn create_key(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: KeyRequest = body(request)?;
-    let key = state
-        .keys
-        .create(wanted.scope, &wanted.account, &wanted.alias);
+    let key = state.keys.create(wanted.scope, &wanted.account, &wanted.alias);
     let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }
 
 fn revoke_key(state: &State, id: &str) -> Answer {
-    if state.keys.revoke(id) {
-        done()
-    } else {
-        Answer::detail(StatusCode::NOT_FOUND, "No such key")
-    }
+    if state.keys.revoke(id) { done() } else { Answer::detail(StatusCode::NOT_FOUND, "No such key") }
 }
 
 /// Which arrivals to show, and for how many to wait.
@@ -147,10 +134,7 @@ struct Query {
 
 impl Query {
     fn read(request: &Request) -> Result<Self, Answer> {
-        let mut query = Self {
-            timeout: Duration::from_secs(5),
-            ..Self::default()
-        };
+        let mut query = Self { timeout: Duration::from_secs(5), ..Self::default() };
         for (name, value) in request.query_pairs() {
             match &*name {
                 "method" => query.method = Some(value.into_owned()),
@@ -168,31 +152,20 @@ impl Query {
 
     async fn answer(&self, state: &State) -> Result<Answer, Answer> {
         let enough = |arrivals: &[Arrival]| {
-            self.wait_for == 0
-                || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
+            self.wait_for == 0 || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
         };
         state.arrivals.settled_when(self.timeout, enough).await;
-        let shown: Vec<Value> = state
-            .arrivals
-            .all()
-            .iter()
-            .filter(|arrival| self.shows(arrival))
-            .map(Arrival::to_json)
-            .collect();
+        let shown: Vec<Value> =
+            state.arrivals.all().iter().filter(|arrival| self.shows(arrival)).map(Arrival::to_json).collect();
         Ok(ok(&json!({ "count": shown.len(), "requests": shown })))
     }
 
     fn shows(&self, arrival: &Arrival) -> bool {
         let is = |wanted: &Option<String>, value: &str| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
+            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
         };
         is(&self.method, &arrival.method)
             && is(&self.host, &arrival.host)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|pattern| faults::matches(pattern, &arrival.path))
+            && self.path.as_ref().is_none_or(|pattern| faults::matches(pattern, &arrival.path))
     }
 }

@@ -80,15 +80,12 @@ fn run(
     stopped: oneshot::Receiver<()>,
     report: &mpsc::Sender<io::Result<()>>,
 ) {
-    let started = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .and_then(|runtime| {
-            let guard = runtime.enter();
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            drop(guard);
-            Ok((runtime, listener))
-        });
+    let started = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        let guard = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        drop(guard);
+        Ok((runtime, listener))
+    });
     let (runtime, listener) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -191,11 +188,7 @@ impl Emulator {
     ///
     /// # Errors
     /// `TimedOut`.
-    pub fn wait_until(
-        &self,
-        timeout: Duration,
-        enough: impl FnMut(&[Arrival]) -> bool,
-    ) -> io::Result<Vec<Arrival>> {
+    pub fn wait_until(&self, timeout: Duration, enough: impl FnMut(&[Arrival]) -> bool) -> io::Result<Vec<Arrival>> {
         self.state.arrivals.wait_until(timeout, enough)
     }
 
@@ -256,9 +249,7 @@ mod tests {
         )
         .unwrap();
         emulator
-            .wait_until(Duration::from_secs(5), |arrivals| {
-                arrivals.iter().any(|arrival| arrival.executed)
-            })
+            .wait_until(Duration::from_secs(5), |arrivals| arrivals.iter().any(|arrival| arrival.executed))
             .unwrap();
         let state = Arc::downgrade(&emulator.state);
         assert!(state.strong_count() > 1);

@@ -44,24 +44,14 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) async fn run(
-        self,
-        request: hyper::Request<Incoming>,
-    ) -> Result<Response<TrackedBody>, Ended> {
+    pub(crate) async fn run(self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
         let host = host_of(&request);
         let service = Service::of(&host);
         self.connection.serves_control(service == Service::Control);
-        if service == Service::Control {
-            self.control(request).await
-        } else {
-            self.fal(service, &host, request).await
-        }
+        if service == Service::Control { self.control(request).await } else { self.fal(service, &host, request).await }
     }
 
-    async fn control(
-        &self,
-        request: hyper::Request<Incoming>,
-    ) -> Result<Response<TrackedBody>, Ended> {
+    async fn control(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
         let (head, body) = request.into_parts();
         let received = Received::read(body).await?;
         let request = received.request(head);
@@ -92,9 +82,7 @@ impl Exchange {
         });
         let fault = self.state.faults.take(method.as_str(), host, &path);
         let fault = fault.unwrap_or_else(|| Fault::from(Action::None));
-        let reset_at_once = Action::Reset {
-            when: ResetPoint::BeforeBody,
-        };
+        let reset_at_once = Action::Reset { when: ResetPoint::BeforeBody };
         if fault.action == reset_at_once {
             pause(fault.delay_ms).await;
             return self.reset(entry);
@@ -143,13 +131,8 @@ impl Exchange {
                 let sent = truncated(&answer, bytes);
                 self.close(entry, &sent).await
             }
-            Action::MalformedHttp => {
-                self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n")
-                    .await
-            }
-            Action::MalformedJson => {
-                Ok(faults::malformed_json(answer).into_response(Some(entry), method, None))
-            }
+            Action::MalformedHttp => self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
+            Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
             Action::Slow { bytes, pause_ms } => {
                 let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
                 Ok(answer.into_response(Some(entry), method, Some(pace)))

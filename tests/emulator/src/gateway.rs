@@ -16,9 +16,7 @@ use crate::state::State;
 
 /// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
-    let answer = route(state, request, entry)
-        .await
-        .unwrap_or_else(|refusal| refusal);
+    let answer = route(state, request, entry).await.unwrap_or_else(|refusal| refusal);
     if answer.from_ingress {
         return answer;
     }
@@ -32,24 +30,14 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let settings = state.settings();
-    let caller = state
-        .keys
-        .authenticate(&request.headers)
-        .map_err(|refusal| bad_credential(refusal, &settings))?;
+    let caller = state.keys.authenticate(&request.headers).map_err(|refusal| bad_credential(refusal, &settings))?;
     let (name, path) = split(&request.path);
     let app = name
         .split_once('/')
         .and_then(|(owner, alias)| App::find(owner, alias))
         .ok_or_else(|| unknown_app(name, &request.path))?;
     admit(app, caller.as_ref(), &settings)?;
-    let call = Call {
-        state,
-        request,
-        app,
-        path,
-        caller,
-        entry,
-    };
+    let call = Call { state, request, app, path, caller, entry };
     Ok(call.run().await)
 }
 
@@ -64,11 +52,8 @@ fn split(path: &str) -> (&str, &str) {
 }
 
 fn unknown_app(name: &str, path: &str) -> Answer {
-    let detail = if name.is_empty() {
-        format!("Path {path} not found")
-    } else {
-        format!("Application \"{name}\" not found")
-    };
+    let detail =
+        if name.is_empty() { format!("Path {path} not found") } else { format!("Application \"{name}\" not found") };
     Answer::detail(StatusCode::NOT_FOUND, detail)
 }
 
@@ -76,9 +61,7 @@ fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {
     let detail = match (refusal, settings.bad_key_text) {
         (Refusal::Unknown, BadKeyText::Current) => "invalid key credentials",
         (Refusal::Unknown, BadKeyText::Older) => "No user found for Key ID and Secret",
-        (Refusal::NoColon, _) => {
-            "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'."
-        }
+        (Refusal::NoColon, _) => "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.",
         (Refusal::NotAToken, _) => "bearer: unable to decode issuer",
     };
     Answer::detail(StatusCode::UNAUTHORIZED, detail)
@@ -97,13 +80,8 @@ fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> Result<(), 
         return Err(Answer::detail(StatusCode::FORBIDDEN, detail));
     }
     let allowed = app.access != Access::Private
-        || caller.account == app.owner
-            && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps);
-    if allowed {
-        Ok(())
-    } else {
-        Err(no_access(app, settings.private_refusal_status.status()))
-    }
+        || caller.account == app.owner && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps);
+    if allowed { Ok(()) } else { Err(no_access(app, settings.private_refusal_status.status())) }
 }
 
 fn no_access(app: &App, status: StatusCode) -> Answer {

@@ -20,9 +20,7 @@ pub(crate) fn object(request: &Request) -> Result<Map<String, Value>, Answer> {
         })]));
     }
     if !is_json(request) {
-        return Err(not_an_object(&json!(String::from_utf8_lossy(
-            &request.body
-        ))));
+        return Err(not_an_object(&json!(String::from_utf8_lossy(&request.body))));
     }
     match serde_json::from_slice(&request.body) {
         Ok(Value::Object(object)) => Ok(object),
@@ -44,8 +42,7 @@ fn is_json(request: &Request) -> bool {
     };
     let essence = content_type.to_str().unwrap_or_default();
     let essence = essence.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
-        || essence.to_ascii_lowercase().ends_with("+json")
+    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
 fn not_an_object(input: &Value) -> Answer {
@@ -66,11 +63,7 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
-        Self {
-            object,
-            at: vec![json!("body")],
-            errors: Vec::new(),
-        }
+        Self { object, at: vec![json!("body")], errors: Vec::new() }
     }
 
     /// Checks an object within this one.
@@ -80,11 +73,7 @@ impl<'a> Fields<'a> {
         object: &Map<String, Value>,
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> T {
-        let mut fields = Fields {
-            object,
-            at: self.loc(name),
-            errors: Vec::new(),
-        };
+        let mut fields = Fields { object, at: self.loc(name), errors: Vec::new() };
         let value = read(&mut fields);
         self.errors.append(&mut fields.errors);
         value
@@ -143,25 +132,18 @@ impl<'a> Fields<'a> {
     /// An integer that JSON holds, from `i64::MIN` to `u64::MAX`; `Some` only when it is valid.
     pub(crate) fn integer(&mut self, name: &str) -> Option<i128> {
         let value = self.get(name)?;
-        let parsed = match value {
-            Value::Number(number) => number
-                .as_i128()
-                .or_else(|| number.as_f64().and_then(whole))
-                .ok_or((
-                    "int_from_float",
-                    "Input should be a valid integer, got a number with a fractional part",
-                )),
-            Value::String(text) => text.trim().parse().map(i64::into).map_err(|_| {
-                (
-                    "int_parsing",
-                    "Input should be a valid integer, unable to parse string as an integer",
-                )
-            }),
-            _ => Err(("int_type", "Input should be a valid integer")),
-        };
-        parsed
-            .map_err(|(kind, message)| self.error(name, kind, message, None))
-            .ok()
+        let parsed =
+            match value {
+                Value::Number(number) => number
+                    .as_i128()
+                    .or_else(|| number.as_f64().and_then(whole))
+                    .ok_or(("int_from_float", "Input should be a valid integer, got a number with a fractional part")),
+                Value::String(text) => text.trim().parse().map(i64::into).map_err(|_| {
+                    ("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
+                }),
+                _ => Err(("int_type", "Input should be a valid integer")),
+            };
+        parsed.map_err(|(kind, message)| self.error(name, kind, message, None)).ok()
     }
 
     /// An integer within `low..=high`, `default` when it is absent or wrong.
@@ -171,24 +153,14 @@ impl<'a> Fields<'a> {
         };
         if value < i128::from(low) {
             let message = format!("Input should be greater than or equal to {low}");
-            self.error(
-                name,
-                "greater_than_equal",
-                &message,
-                Some(json!({ "ge": low })),
-            );
+            self.error(name, "greater_than_equal", &message, Some(json!({ "ge": low })));
             return default;
         }
         match u64::try_from(value) {
             Ok(value) if value <= high => value,
             _ => {
                 let message = format!("Input should be less than or equal to {high}");
-                self.error(
-                    name,
-                    "less_than_equal",
-                    &message,
-                    Some(json!({ "le": high })),
-                );
+                self.error(name, "less_than_equal", &message, Some(json!({ "le": high })));
                 default
             }
         }
@@ -208,11 +180,7 @@ impl<'a> Fields<'a> {
 
     /// 422 when anything was wrong.
     pub(crate) fn finish(self) -> Result<(), Answer> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(invalid(self.errors))
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(invalid(self.errors)) }
     }
 }
 

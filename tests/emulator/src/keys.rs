@@ -168,15 +168,11 @@ impl Keys {
     }
 
     fn find(&self, id: &str, secret: &str) -> Option<Caller> {
-        self.ring()
-            .keys
-            .iter()
-            .find(|key| key.id == id && key.secret == secret)
-            .map(|key| Caller {
-                key_id: key.id.clone(),
-                scope: key.scope,
-                account: key.account.clone(),
-            })
+        self.ring().keys.iter().find(|key| key.id == id && key.secret == secret).map(|key| Caller {
+            key_id: key.id.clone(),
+            scope: key.scope,
+            account: key.account.clone(),
+        })
     }
 }
 

@@ -64,13 +64,7 @@ impl Service {
     }
 
     /// Answers for one of fal's hosts.
-    pub(crate) async fn answer(
-        self,
-        state: &Arc<State>,
-        host: &str,
-        request: &Request,
-        entry: &Entry,
-    ) -> Answer {
+    pub(crate) async fn answer(self, state: &Arc<State>, host: &str, request: &Request, entry: &Entry) -> Answer {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request),
@@ -91,11 +85,7 @@ impl Service {
 pub(crate) fn host_of<B>(request: &hyper::Request<B>) -> String {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str(),
-        None => request
-            .headers()
-            .get(HOST)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default(),
+        None => request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default(),
     };
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -123,11 +113,8 @@ async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
     let connection = Arc::new(state.connections.accept());
     let io = TokioIo::new(SharedStream(Arc::clone(&socket)));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let exchange = Exchange {
-            state: Arc::clone(&state),
-            socket: Arc::clone(&socket),
-            connection: Arc::clone(&connection),
-        };
+        let exchange =
+            Exchange { state: Arc::clone(&state), socket: Arc::clone(&socket), connection: Arc::clone(&connection) };
         exchange.run(request)
     });
     // However it ends, the arrivals tell.

@@ -102,7 +102,9 @@ fn cancelling_in_a_pause_sends_nothing_more() {
     let emulator = Emulator::start().unwrap();
     emulator.inject(Fault::status(429).retry_after(600, fal_emulator::RetryAfterForm::Seconds).always());
     let op = client(&emulator).run_start(Request::run("emulator/echo").unwrap()).unwrap();
-    emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().any(|arrival| arrival.outcome == Outcome::Status(429))).unwrap();
+    emulator
+        .wait_until(PATIENCE, |arrivals| arrivals.iter().any(|arrival| arrival.outcome == Outcome::Status(429)))
+        .unwrap();
     assert!(!op.wait(Some(Duration::from_millis(50))).unwrap());
     op.cancel();
     op.wait(None).unwrap();
@@ -115,7 +117,9 @@ fn cancelling_in_a_pause_sends_nothing_more() {
 fn dropping_a_handle_is_not_cancelling() {
     let emulator = Emulator::start().unwrap();
     drop(client(&emulator).run_start(Request::run("emulator/echo").unwrap()).unwrap());
-    emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().any(|arrival| arrival.outcome == Outcome::Status(200))).unwrap();
+    emulator
+        .wait_until(PATIENCE, |arrivals| arrivals.iter().any(|arrival| arrival.outcome == Outcome::Status(200)))
+        .unwrap();
 }
 
 #[test]

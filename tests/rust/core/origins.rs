@@ -12,7 +12,8 @@ fn the_key_goes_to_services_that_take_keys() {
     send(&client, "GET", "/v1/models").unwrap();
     send(&client, "GET", made.get_str("/images/0/url").unwrap()).unwrap();
     let arrivals = emulator.arrivals();
-    let seen: Vec<_> = arrivals.iter().map(|arrival| (arrival.host.as_str(), arrival.authorization.is_some())).collect();
+    let seen: Vec<_> =
+        arrivals.iter().map(|arrival| (arrival.host.as_str(), arrival.authorization.is_some())).collect();
     assert_eq!(seen, [("fal.run", true), ("api.fal.ai", true), ("v3b.fal.media", false)]);
 }
 
@@ -30,7 +31,8 @@ fn a_redirect_elsewhere_is_not_followed() {
         "https://user@fal.run/emulator/echo".into(),
         "//evil.example/x".into(),
     ];
-    for (location, status) in elsewhere.iter().flat_map(|location| [(location, 302), (location, 307), (location, 308)]) {
+    for (location, status) in elsewhere.iter().flat_map(|location| [(location, 302), (location, 307), (location, 308)])
+    {
         for method in ["GET", "POST"] {
             emulator.clear_arrivals();
             emulator.inject(Fault::redirect(location, status));
@@ -48,7 +50,8 @@ fn a_redirect_elsewhere_is_not_followed() {
 fn a_redirect_within_the_origin_is_followed_by_get_only() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    let cases = [("GET", 302, true), ("GET", 308, true), ("POST", 303, true), ("POST", 302, false), ("POST", 307, false)];
+    let cases =
+        [("GET", 302, true), ("GET", 308, true), ("POST", 303, true), ("POST", 302, false), ("POST", 307, false)];
     for (method, status, followed) in cases {
         emulator.clear_arrivals();
         emulator.inject(Fault::redirect("/emulator/echo/there", status).path("/emulator/echo/here"));
@@ -130,7 +133,7 @@ fn an_own_host_is_used_and_sees_the_key() {
     let error = echo(&client).unwrap_err();
     assert_eq!(error.http_status(), Some(421));
     let arrival = &emulator.arrivals()[0];
-    assert_eq!((arrival.host.as_str(), arrival.authorization.is_some()), ("gateway.example:8443", true));
+    assert_eq!((arrival.host.as_str(), arrival.authorization.is_some()), ("gateway.example", true));
     let error = send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err();
     assert_eq!(error.code(), Code::ForeignOrigin, "fal.run is no longer ours");
 }

@@ -35,7 +35,8 @@ fn a_post_that_the_ingress_lost_arrives_once() {
     let client = client(&emulator);
     for status in [502, 503, 504] {
         emulator.clear_arrivals();
-        emulator.inject(Fault::status(status).without_request_id().body("<html><title>Bad Gateway</title>nginx</html>"));
+        emulator
+            .inject(Fault::status(status).without_request_id().body("<html><title>Bad Gateway</title>nginx</html>"));
         let error = echo(&client).unwrap_err();
         assert_eq!(error.code(), Code::ServiceUnavailable);
         assert!(error.may_have_executed() && error.is_retryable(), "{error:?}");

@@ -15,17 +15,14 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let object = input::object(call.request)?;
     let mut fields = Fields::new(&object);
     let size = fields.integer_between("size", 1024, 0, LARGEST);
-    let content_type = fields
-        .string("content_type")
-        .unwrap_or_else(|| "application/octet-stream".into());
+    let content_type = fields.string("content_type").unwrap_or_else(|| "application/octet-stream".into());
     let header = HeaderValue::from_str(&content_type);
     if header.is_err() {
         let message = "Value error, not a content type";
         fields.error("content_type", "value_error", message, None);
     }
     fields.finish()?;
-    let content_type =
-        header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    let content_type = header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
     call.started();
     Ok(Answer::payload(StatusCode::OK, content_type, Payload::Pattern(size)).billable_units(1))
 }

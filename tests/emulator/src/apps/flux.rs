@@ -57,12 +57,8 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
 
 async fn image(call: &Call<'_>, input: &Input, index: u64) -> Result<Value, Answer> {
     let (width, height) = input.size;
-    let picture = Picture {
-        prompt: input.prompt.clone(),
-        seed: (input.seed as u64).wrapping_add(index),
-        width,
-        height,
-    };
+    let picture =
+        Picture { prompt: input.prompt.clone(), seed: (input.seed as u64).wrapping_add(index), width, height };
     let url = if input.inline {
         let content = Content::Picture(picture).bytes().await?;
         format!("data:image/png;base64,{}", STANDARD.encode(content))
@@ -112,12 +108,7 @@ fn size(fields: &mut Fields<'_>) -> (u32, u32) {
             }
             let names = preset_names();
             let message = format!("Input should be {names}");
-            fields.error(
-                "image_size",
-                "enum",
-                &message,
-                Some(json!({ "expected": names })),
-            );
+            fields.error("image_size", "enum", &message, Some(json!({ "expected": names })));
             DEFAULT_SIZE
         }
     }

@@ -57,18 +57,8 @@ pub(crate) struct Endpoint {
     pub(crate) description: &'static str,
 }
 
-const fn endpoint(
-    id: &'static str,
-    name: &'static str,
-    category: &'static str,
-    description: &'static str,
-) -> Endpoint {
-    Endpoint {
-        id,
-        name,
-        category,
-        description,
-    }
+const fn endpoint(id: &'static str, name: &'static str, category: &'static str, description: &'static str) -> Endpoint {
+    Endpoint { id, name, category, description }
 }
 
 #[rustfmt::skip]
@@ -102,8 +92,7 @@ pub(crate) static APPS: &[App] = &[
 
 impl App {
     pub(crate) fn find(owner: &str, alias: &str) -> Option<&'static App> {
-        APPS.iter()
-            .find(|app| app.owner == owner && app.alias == alias)
+        APPS.iter().find(|app| app.owner == owner && app.alias == alias)
     }
 }
 
@@ -144,11 +133,7 @@ impl Call<'_> {
 
     /// The framework's answer to a route that the app lacks (§12.5).
     fn path_not_found(&self) -> Answer {
-        Answer::detail(
-            StatusCode::NOT_FOUND,
-            format!("Path /{} not found", self.path),
-        )
-        .billable_units(0)
+        Answer::detail(StatusCode::NOT_FOUND, format!("Path /{} not found", self.path)).billable_units(0)
     }
 
     /// Only POST, and no subpath.
@@ -163,11 +148,8 @@ impl Call<'_> {
         if self.request.method == Method::POST {
             return Ok(());
         }
-        let mut answer =
-            Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").billable_units(0);
-        answer
-            .headers
-            .insert(ALLOW, HeaderValue::from_static("POST"));
+        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").billable_units(0);
+        answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
         Err(answer)
     }
 }

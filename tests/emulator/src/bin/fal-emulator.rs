@@ -96,8 +96,7 @@ fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, St
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| format!("--port: {text} is not a port"))
+    text.parse().map_err(|_| format!("--port: {text} is not a port"))
 }
 
 fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -137,10 +136,7 @@ fn fail(status: u8, message: &str) -> ExitCode {
 }
 
 fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<ExitCode> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(task)
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
 }
 
 async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
@@ -201,11 +197,7 @@ async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
     for name in REMOVED {
         command.env_remove(name);
     }
-    let key = if admin {
-        emulator.admin_key()
-    } else {
-        emulator.api_key()
-    };
+    let key = if admin { emulator.admin_key() } else { emulator.api_key() };
     command
         .env("FAL_EMULATOR_HOST", emulator.host())
         .env("FAL_KEY", key)
@@ -245,10 +237,7 @@ async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Resul
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status
-        .code()
-        .or_else(|| signals::killed_by(status))
-        .unwrap_or(1);
+    let code = status.code().or_else(|| signals::killed_by(status)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
 }
 
@@ -287,10 +276,7 @@ mod signals {
 
     /// Passes SIGTERM on, which reached only us.
     pub(super) fn terminate(child: &Child) {
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(pid) = pid {
             // It fails only when the command has just ended.
             let _ = kill_process(pid, Signal::TERM);
@@ -320,10 +306,7 @@ mod signals {
 
     impl Signals {
         pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self {
-                interrupt: ctrl_c()?,
-                terminate: ctrl_break()?,
-            })
+            Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()? })
         }
 
         pub(super) async fn next(&mut self) -> Asked {

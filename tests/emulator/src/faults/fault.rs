@@ -147,28 +147,14 @@ fn once() -> Option<u64> {
 
 impl From<Action> for Fault {
     fn from(action: Action) -> Self {
-        Self {
-            method: None,
-            host: None,
-            path: None,
-            times: once(),
-            skip: 0,
-            delay_ms: 0,
-            action,
-        }
+        Self { method: None, host: None, path: None, times: once(), skip: 0, delay_ms: 0, action }
     }
 }
 
 impl Fault {
     /// Answers with `status` (200..=599) instead of executing.
     pub fn status(status: u16) -> Self {
-        Self::from(Action::Status {
-            status,
-            headers: BTreeMap::new(),
-            body: None,
-            request_id: true,
-            retry_after: None,
-        })
+        Self::from(Action::Status { status, headers: BTreeMap::new(), body: None, request_id: true, retry_after: None })
     }
 
     /// Waits, then goes on as usual.
@@ -300,17 +286,9 @@ impl Fault {
     }
 
     pub(super) fn strikes(&self, method: &str, host: &str, path: &str) -> bool {
-        self.method
-            .as_ref()
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-            && self
-                .host
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|wanted| matches(wanted, path))
+        self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && self.host.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
+            && self.path.as_ref().is_none_or(|wanted| matches(wanted, path))
     }
 
     /// Whether its numbers and headers can be sent at all.
@@ -325,18 +303,10 @@ impl Fault {
     /// The answer of an action that replaces the execution.
     pub(crate) fn answer(&self, id: &str) -> Result<Option<Answer>, String> {
         match &self.action {
-            Action::Status {
-                status,
-                headers,
-                body,
-                request_id,
-                retry_after,
-            } => {
+            Action::Status { status, headers, body, request_id, retry_after } => {
                 let mut answer = status_answer(*status, body.as_ref())?;
                 for (name, value) in headers {
-                    answer
-                        .headers
-                        .insert(header_name(name)?, header_value(value)?);
+                    answer.headers.insert(header_name(name)?, header_value(value)?);
                 }
                 if let Some(retry_after) = retry_after {
                     let value = header_value(&retry_after.text())?;
@@ -364,9 +334,7 @@ impl RetryAfter {
     fn text(self) -> String {
         match self.form {
             RetryAfterForm::Seconds => self.seconds.to_string(),
-            RetryAfterForm::HttpDate => {
-                httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds))
-            }
+            RetryAfterForm::HttpDate => httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds)),
         }
     }
 }
@@ -379,11 +347,7 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
     Ok(match body {
         None => Answer::empty(status),
         Some(Value::String(text)) => {
-            let kind = if text.trim_start().starts_with('<') {
-                "text/html"
-            } else {
-                "text/plain; charset=utf-8"
-            };
+            let kind = if text.trim_start().starts_with('<') { "text/html" } else { "text/plain; charset=utf-8" };
             let payload = Payload::Bytes(Bytes::from(text.clone()));
             Answer::payload(status, HeaderValue::from_static(kind), payload)
         }
@@ -394,9 +358,7 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
 /// 200 `application/json` whose body breaks off inside a string.
 pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer.status = StatusCode::OK;
-    answer
-        .headers
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.payload = Payload::Bytes(Bytes::from_static(b"{\"images\": [{\"url\": \"https:"));
     answer
 }

@@ -36,11 +36,7 @@ impl Faults {
         let mut board = self.board();
         board.last_id += 1;
         let id = board.last_id;
-        board.injected.push(Injected {
-            id,
-            fault,
-            struck: 0,
-        });
+        board.injected.push(Injected { id, fault, struck: 0 });
         id
     }
 
@@ -72,9 +68,7 @@ impl Faults {
         self.board()
             .injected
             .iter()
-            .map(|injected| {
-                json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault })
-            })
+            .map(|injected| json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault }))
             .collect()
     }
 }

@@ -21,9 +21,7 @@ pub(crate) fn handle(state: &State, request: &Request) -> Answer {
 fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
     let path = request.path.trim_end_matches('/');
     let method = request.method.as_str();
-    let key_id = path
-        .strip_prefix("/v1/keys/")
-        .filter(|id| !id.is_empty() && !id.contains('/'));
+    let key_id = path.strip_prefix("/v1/keys/").filter(|id| !id.is_empty() && !id.contains('/'));
     match (method, path, key_id) {
         ("GET", "/v1/keys", _) => keys::list(state, &administrator(state, request)?, request),
         ("POST", "/v1/keys", _) => keys::create(state, &administrator(state, request)?, request),
@@ -32,11 +30,7 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "/v1/keys", _) => Err(wrong_method("GET, POST")),
         (_, "/v1/models", _) => Err(wrong_method("GET")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
-        _ => Err(error(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "Resource not found",
-        )),
+        _ => Err(error(StatusCode::NOT_FOUND, "not_found", "Resource not found")),
     }
 }
 
@@ -54,18 +48,13 @@ fn invalid(message: &str) -> Answer {
 fn wrong_method(allowed: &'static str) -> Answer {
     let message = "Method not allowed";
     let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "validation_error", message);
-    answer
-        .headers
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
 /// The caller, if there is one; a bad key is refused even where none is needed.
 fn caller(state: &State, request: &Request) -> Result<Option<Caller>, Answer> {
-    state
-        .keys
-        .authenticate(&request.headers)
-        .map_err(|_| unauthenticated())
+    state.keys.authenticate(&request.headers).map_err(|_| unauthenticated())
 }
 
 fn unauthenticated() -> Answer {
@@ -78,11 +67,9 @@ fn administrator(state: &State, request: &Request) -> Result<Caller, Answer> {
     let caller = caller(state, request)?.ok_or_else(unauthenticated)?;
     match caller.scope {
         Scope::Admin => Ok(caller),
-        Scope::Api => Err(error(
-            state.settings().admin_refusal_status.status(),
-            "authorization_error",
-            "Access denied",
-        )),
+        Scope::Api => {
+            Err(error(state.settings().admin_refusal_status.status(), "authorization_error", "Access denied"))
+        }
     }
 }
 
@@ -101,8 +88,5 @@ fn many(request: &Request, name: &str) -> Result<Vec<String>, Answer> {
 }
 
 fn one(request: &Request, name: &str) -> Option<String> {
-    request
-        .query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
+    request.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

@@ -13,10 +13,7 @@ const UPDATED: &str = "2026-01-01T00:00:00Z";
 pub(super) fn list(with_key: bool, request: &Request) -> Result<Answer, Answer> {
     let wanted = many(request, "endpoint_id")?;
     let expand = many(request, "expand")?;
-    if let Some(unknown) = expand
-        .iter()
-        .find(|value| !matches!(value.as_str(), "openapi-3.0" | "enterprise_status"))
-    {
+    if let Some(unknown) = expand.iter().find(|value| !matches!(value.as_str(), "openapi-3.0" | "enterprise_status")) {
         return Err(invalid(&format!("expand: {unknown} is not known")));
     }
     let filter = Filter::read(request)?;
@@ -38,9 +35,7 @@ pub(super) fn list(with_key: bool, request: &Request) -> Result<Answer, Answer> 
 
 /// Private apps are nobody's business.
 fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
-    APPS.iter()
-        .filter(|app| app.access != Access::Private)
-        .flat_map(|app| app.endpoints)
+    APPS.iter().filter(|app| app.access != Access::Private).flat_map(|app| app.endpoints)
 }
 
 struct Filter {
@@ -65,16 +60,11 @@ impl Filter {
 
     fn passes(&self, model: &Endpoint) -> bool {
         let says = |text: &str| {
-            [model.id, model.name, model.description]
-                .iter()
-                .any(|field| field.to_lowercase().contains(text))
+            [model.id, model.name, model.description].iter().any(|field| field.to_lowercase().contains(text))
         };
         !self.deprecated
             && self.text.as_deref().is_none_or(says)
-            && self
-                .category
-                .as_deref()
-                .is_none_or(|category| category == model.category)
+            && self.category.as_deref().is_none_or(|category| category == model.category)
     }
 }
 

@@ -24,10 +24,7 @@ pub(super) fn page(
     let mut rest = items.into_iter().filter(|(ordinal, _)| *ordinal > after);
     let shown: Vec<(u64, Value)> = rest.by_ref().take(limit).collect();
     let has_more = rest.next().is_some();
-    let next = shown
-        .last()
-        .filter(|_| has_more)
-        .map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
+    let next = shown.last().filter(|_| has_more).map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
     let shown: Vec<Value> = shown.into_iter().map(|(_, item)| item).collect();
     Ok(json!({ name: shown, "next_cursor": next, "has_more": has_more }))
 }

@@ -38,9 +38,7 @@ fn a_bad_credential_is_refused_with_the_text_of_its_kind() {
         }
     }
     let twice = echo().key(emulator.api_key()).key(emulator.api_key());
-    twice
-        .send(&emulator)
-        .assert_detail(401, "invalid key credentials");
+    twice.send(&emulator).assert_detail(401, "invalid key credentials");
     let bearer = format!("Bearer {}", emulator.api_key());
     let response = echo().header("Authorization", &bearer).send(&emulator);
     assert_eq!(response.status, 401);
@@ -50,10 +48,7 @@ fn a_bad_credential_is_refused_with_the_text_of_its_kind() {
 #[test]
 fn the_older_text_of_a_bad_key_can_be_chosen() {
     let bad_key_text = BadKeyText::Older;
-    let settings = Settings {
-        bad_key_text,
-        ..Settings::default()
-    };
+    let settings = Settings { bad_key_text, ..Settings::default() };
     let emulator = Emulator::builder().settings(settings).start().unwrap();
     let response = echo().key("fake-id:fake-secret-unknown").send(&emulator);
     response.assert_detail(401, "No user found for Key ID and Secret");
@@ -73,12 +68,7 @@ fn a_revoked_key_stops_at_once() {
 #[test]
 fn without_a_key_only_public_apps_answer() {
     let emulator = Emulator::start().unwrap();
-    for app in [
-        "fal-ai/flux",
-        "emulator/echo",
-        "acme/shared",
-        "acme/private",
-    ] {
+    for app in ["fal-ai/flux", "emulator/echo", "acme/shared", "acme/private"] {
         let response = Request::run(app, &json!({})).send(&emulator);
         response.assert_detail(401, format!("Cannot access application \"{app}\""));
         response.request_id();
@@ -92,35 +82,24 @@ fn without_a_key_only_public_apps_answer() {
 fn a_shared_app_serves_every_account() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.create_key(Scope::Api, "other");
-    let response = Request::run("acme/shared", &json!({}))
-        .key(&key)
-        .send(&emulator);
+    let response = Request::run("acme/shared", &json!({})).key(&key).send(&emulator);
     assert_eq!(response.json()["key_id"], id(&key));
 }
 
 #[test]
 fn a_private_app_is_for_its_owner() {
     let emulator = Emulator::start().unwrap();
-    let private = |key: &str| {
-        Request::run("acme/private", &json!({}))
-            .key(key)
-            .send(&emulator)
-    };
+    let private = |key: &str| Request::run("acme/private", &json!({})).key(key).send(&emulator);
     let stranger = emulator.create_key(Scope::Admin, "other");
     let detail = "Cannot access application \"acme/private\"";
     assert_eq!(private(emulator.admin_key()).status, 200);
     private(emulator.api_key()).assert_detail(403, detail);
     private(&stranger).assert_detail(403, detail);
 
-    let mut settings = Settings {
-        api_key_may_call_private_apps: true,
-        ..Settings::default()
-    };
-    for (refusal, status) in [
-        (PrivateRefusal::Unauthorized, 401),
-        (PrivateRefusal::Forbidden, 403),
-        (PrivateRefusal::NotFound, 404),
-    ] {
+    let mut settings = Settings { api_key_may_call_private_apps: true, ..Settings::default() };
+    for (refusal, status) in
+        [(PrivateRefusal::Unauthorized, 401), (PrivateRefusal::Forbidden, 403), (PrivateRefusal::NotFound, 404)]
+    {
         settings.private_refusal_status = refusal;
         emulator.set(settings.clone());
         assert_eq!(private(emulator.api_key()).status, 200);
@@ -136,9 +115,7 @@ fn a_locked_account_runs_nothing() {
     let reason = "Exhausted balance. Top up your balance at fal.ai/dashboard/billing";
     let other = emulator.create_key(Scope::Api, "other");
     let mut settings = Settings::default();
-    settings
-        .locked_accounts
-        .insert("acme".into(), reason.into());
+    settings.locked_accounts.insert("acme".into(), reason.into());
     emulator.set(settings);
     let response = echo().key(emulator.api_key()).send(&emulator);
     response.assert_detail(403, format!("User is locked. Reason: {reason}"));

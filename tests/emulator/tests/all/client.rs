@@ -15,10 +15,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, host: &str, path: &str) -> Self {
-        Self {
-            head: format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"),
-            body: Vec::new(),
-        }
+        Self { head: format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"), body: Vec::new() }
     }
 
     pub(crate) fn get(host: &str, path: &str) -> Self {
@@ -40,8 +37,7 @@ impl Request {
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
-        self.header("Content-Type", "application/json")
-            .bytes(body.to_string())
+        self.header("Content-Type", "application/json").bytes(body.to_string())
     }
 
     pub(crate) fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -80,10 +76,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -98,10 +91,7 @@ impl Response {
 
     /// Asserts `{"detail": …}`.
     pub(crate) fn assert_detail(&self, status: u16, detail: impl Into<Value>) {
-        assert_eq!(
-            (self.status, self.json()),
-            (status, json!({ "detail": detail.into() }))
-        );
+        assert_eq!((self.status, self.json()), (status, json!({ "detail": detail.into() })));
     }
 }
 
@@ -110,9 +100,7 @@ pub(crate) struct Connection(pub(crate) TcpStream);
 impl Connection {
     pub(crate) fn open(emulator: &Emulator) -> Self {
         let stream = TcpStream::connect(emulator.addr()).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self(stream)
     }
 
@@ -153,11 +141,7 @@ impl Connection {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        Ok(Response {
-            status,
-            headers,
-            body: Vec::new(),
-        })
+        Ok(Response { status, headers, body: Vec::new() })
     }
 
     /// What the server sends until it ends the connection, and the error it ends with.

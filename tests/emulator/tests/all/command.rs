@@ -41,16 +41,10 @@ impl Guard {
 fn serve(arguments: &[&str]) -> (Guard, Value) {
     let mut command = program();
     command.arg("serve").args(arguments);
-    let child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut guard = Guard(child);
     let mut line = String::new();
-    BufReader::new(guard.0.stdout.as_mut().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(guard.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (guard, serde_json::from_str(&line).unwrap())
 }
 
@@ -77,26 +71,14 @@ fn serve_prints_where_and_with_which_keys() {
     drop(guard.0.stdin.take());
     assert_eq!(guard.exit_code(), Some(0));
     let mut rest = String::new();
-    guard
-        .0
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut rest)
-        .unwrap();
+    guard.0.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
 }
 
 #[test]
 fn serve_takes_a_port_and_reports_a_taken_one() {
     let (_guard, line) = serve(&["--until-eof"]);
-    let port = line["address"]
-        .as_str()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .to_owned();
+    let port = line["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     let second = run(&["serve", "--port", &port]);
     assert_eq!(second.status.code(), Some(1));
     assert!(second.stdout.is_empty());
@@ -131,11 +113,7 @@ fn wrong_arguments_go_to_standard_error() {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty());
-        assert!(
-            String::from_utf8(output.stderr)
-                .unwrap()
-                .starts_with("fal-emulator: ")
-        );
+        assert!(String::from_utf8(output.stderr).unwrap().starts_with("fal-emulator: "));
     }
 }
 
@@ -143,11 +121,7 @@ fn wrong_arguments_go_to_standard_error() {
 fn a_command_that_cannot_start_is_127() {
     let output = run(&["exec", "--", "/nonexistent/command"]);
     assert_eq!(output.status.code(), Some(127));
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("/nonexistent/command")
-    );
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent/command"));
 }
 
 #[cfg(unix)]
@@ -197,13 +171,7 @@ mod unix {
         let names: Vec<&str> = environment.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            [
-                "FAL_EMULATOR_ADMIN_KEY",
-                "FAL_EMULATOR_API_KEY",
-                "FAL_EMULATOR_HOST",
-                "FAL_KEY",
-                "FAL_OTHER"
-            ]
+            ["FAL_EMULATOR_ADMIN_KEY", "FAL_EMULATOR_API_KEY", "FAL_EMULATOR_HOST", "FAL_KEY", "FAL_OTHER"]
         );
         assert!(environment["FAL_EMULATOR_HOST"].starts_with("127.0.0.1:"));
         assert_eq!(environment["FAL_KEY"], environment["FAL_EMULATOR_API_KEY"]);
@@ -213,10 +181,7 @@ mod unix {
     #[test]
     fn exec_gives_an_admin_key_on_demand() {
         let environment = environment(&["--admin"]);
-        assert_eq!(
-            environment["FAL_KEY"],
-            environment["FAL_EMULATOR_ADMIN_KEY"]
-        );
+        assert_eq!(environment["FAL_KEY"], environment["FAL_EMULATOR_ADMIN_KEY"]);
         assert!(environment["FAL_KEY"].starts_with("fake-admin-"));
     }
 
@@ -231,12 +196,7 @@ mod unix {
 
     #[test]
     fn exec_ends_as_its_command_ended() {
-        for (script, code) in [
-            ("exit 0", 0),
-            ("exit 3", 3),
-            ("kill -KILL $$", 137),
-            ("kill -TERM $$", 143),
-        ] {
+        for (script, code) in [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)] {
             let output = run(&["exec", "sh", "-c", script]);
             assert_eq!(output.status.code(), Some(code), "{script}");
         }

@@ -29,14 +29,8 @@ fn it_answers_to_the_loopback_only() {
     let emulator = Emulator::start().unwrap();
     for host in ["127.0.0.1", "localhost", "localhost:8080", &emulator.host()] {
         let response = Request::get(host, "/_emulator/health").send(&emulator);
-        assert_eq!(
-            (response.status, response.json()),
-            (200, json!({"status": "ok"}))
-        );
-        assert_eq!(
-            Request::get(host, "/acme/public").send(&emulator).status,
-            404
-        );
+        assert_eq!((response.status, response.json()), (200, json!({"status": "ok"})));
+        assert_eq!(Request::get(host, "/acme/public").send(&emulator).status, 404);
     }
     assert!(emulator.arrivals().is_empty());
     assert_eq!(visit(&emulator, "GET", "/_emulator/health"), 404);
@@ -55,10 +49,7 @@ fn arrivals_are_shown_filtered_and_cleared() {
     assert_eq!(all["count"], 3);
     let first = &all["requests"][0];
     assert_eq!(first["body"], json!({"n": 1}));
-    assert_eq!(
-        (&first["outcome"], &first["executed"]),
-        (&json!(200), &json!(true))
-    );
+    assert_eq!((&first["outcome"], &first["executed"]), (&json!(200), &json!(true)));
     assert_eq!(first["had_key"], true);
     assert_eq!(first["headers"]["authorization"]["scheme"], "Key");
     assert!(!all.to_string().contains(secret(emulator.api_key())));
@@ -73,10 +64,7 @@ fn arrivals_are_shown_filtered_and_cleared() {
         assert_eq!(shown["count"], count, "{query}");
         assert_eq!(shown["requests"].as_array().unwrap().len(), count);
     }
-    assert_eq!(
-        control(&emulator, "GET", "requests?color=red", None).status,
-        400
-    );
+    assert_eq!(control(&emulator, "GET", "requests?color=red", None).status, 400);
     assert_eq!(control(&emulator, "DELETE", "requests", None).status, 204);
     assert_eq!(get(&emulator, "requests")["count"], 0);
 }
@@ -126,9 +114,7 @@ fn faults_of_every_kind_can_be_injected() {
     assert_eq!(control(&emulator, "DELETE", "faults", None).status, 204);
     let fault = json!({"method": "GET", "skip": 1, "times": 1, "action": {"type": "status", "status": 503}});
     control(&emulator, "POST", "faults", Some(&fault));
-    let statuses: Vec<u16> = (0..3)
-        .map(|_| visit(&emulator, "GET", "/acme/public"))
-        .collect();
+    let statuses: Vec<u16> = (0..3).map(|_| visit(&emulator, "GET", "/acme/public")).collect();
     assert_eq!(statuses, [200, 503, 200]);
     assert_eq!(get(&emulator, "faults")["faults"][0]["struck"], 1);
 }
@@ -163,11 +149,7 @@ fn keys_are_made_and_revoked() {
     assert_eq!(made.status, 201);
     let made = made.json();
     let key = made["key"].as_str().unwrap();
-    let list = || {
-        Request::get("api.fal.ai", "/v1/keys")
-            .key(key)
-            .send(&emulator)
-    };
+    let list = || Request::get("api.fal.ai", "/v1/keys").key(key).send(&emulator);
     assert_eq!(list().json()["keys"], json!([]));
     let path = format!("keys/{}", made["key_id"].as_str().unwrap());
     assert_eq!(control(&emulator, "DELETE", &path, None).status, 204);
@@ -200,20 +182,10 @@ fn settings_are_replaced() {
         "api_key_may_call_private_apps": true,
         "locked_accounts": {"acme": "Unknown. Please contact hello@fal.ai."},
     });
-    assert_eq!(
-        control(&emulator, "PUT", "settings", Some(&chosen)).json(),
-        chosen
-    );
+    assert_eq!(control(&emulator, "PUT", "settings", Some(&chosen)).json(), chosen);
     assert_eq!(get(&emulator, "settings"), chosen);
-    assert_eq!(
-        control(&emulator, "PUT", "settings", Some(&json!({}))).json(),
-        default
-    );
-    for wrong in [
-        json!({"admin_refusal_status": 500}),
-        json!({"privat": 1}),
-        json!({"private_refusal_status": 200}),
-    ] {
+    assert_eq!(control(&emulator, "PUT", "settings", Some(&json!({}))).json(), default);
+    for wrong in [json!({"admin_refusal_status": 500}), json!({"privat": 1}), json!({"private_refusal_status": 200})] {
         let response = control(&emulator, "PUT", "settings", Some(&wrong));
         assert_eq!(response.status, 400, "{wrong}");
     }
@@ -226,10 +198,7 @@ fn stats_count_what_is_open_and_what_ran() {
     let mut open = crate::client::Connection::open(&emulator);
     open.call(&Request::get("fal.run", "/acme/public"));
     let stats = get(&emulator, "stats");
-    assert_eq!(
-        stats,
-        json!({"open_connections": 1, "executions": {"acme/public": 1}})
-    );
+    assert_eq!(stats, json!({"open_connections": 1, "executions": {"acme/public": 1}}));
 }
 
 #[test]
@@ -246,10 +215,6 @@ fn unknown_control_requests_are_refused() {
         ("POST", "stats", "GET"),
     ] {
         let response = control(&emulator, method, path, None);
-        assert_eq!(
-            (response.status, response.header("allow")),
-            (405, Some(allowed)),
-            "{method} {path}"
-        );
+        assert_eq!((response.status, response.header("allow")), (405, Some(allowed)), "{method} {path}");
     }
 }

@@ -58,9 +58,7 @@ fn it_listens_on_the_loopback_and_ends_when_dropped() {
     let request = Request::run("emulator/slow", &json!({ "ms": 60_000 })).key(emulator.api_key());
     connection.write(&request).unwrap();
     let timeout = std::time::Duration::from_secs(5);
-    emulator
-        .wait_until(timeout, |arrivals| arrivals.iter().any(|one| one.executed))
-        .unwrap();
+    emulator.wait_until(timeout, |arrivals| arrivals.iter().any(|one| one.executed)).unwrap();
     let address = emulator.addr();
     drop(emulator);
     assert!(connection.read().is_err());
