@@ -27,8 +27,8 @@ pub(super) struct Config {
 }
 
 pub(super) enum Content {
-    /// There is no file, which counts as an empty one.
-    Missing,
+    /// There is no file, which counts as an empty one; where it would be, if that is known.
+    Missing(Option<String>),
     /// The file cannot be used.
     Bad {
         location: String,
@@ -71,14 +71,14 @@ impl Config {
         let content = read(&located.path);
         let mut notes = located.notes;
         // Only the default file may be missing without a remark.
-        if let (Content::Missing, Some(name)) = (&content, located.named_by) {
+        if let (Content::Missing(_), Some(name)) = (&content, located.named_by) {
             notes.push(format!("{name} names no file: {}", file::shown(&located.path)));
         }
         Self { content, notes }
     }
 
     fn missing(notes: Vec<String>) -> Self {
-        Self { content: Content::Missing, notes }
+        Self { content: Content::Missing(None), notes }
     }
 
     fn bad(location: &str, reason: String) -> Self {
@@ -133,7 +133,7 @@ fn read(path: &Path) -> Content {
     let shown = file::shown(path);
     match file::read(path) {
         Ok(file) => parse(&file, shown),
-        Err(FileProblem::Missing) => Content::Missing,
+        Err(FileProblem::Missing) => Content::Missing(Some(shown)),
         Err(problem) => Content::Bad { location: shown, reason: problem.to_string() },
     }
 }

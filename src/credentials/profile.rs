@@ -48,7 +48,9 @@ fn named(config: &Config, name: &str, keyless: Keyless) -> Finding {
             Some(profile) => key_of(file, profile, keyless),
             None => Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path),
         },
-        Content::Missing => Finding::malformed(format!("{}; there is no configuration file", no_such(name))),
+        Content::Missing(path) => {
+            Finding::malformed(format!("{}; there is no configuration file", no_such(name))).at_known(path.as_deref())
+        }
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
     finding.notes(&config.notes)
@@ -67,7 +69,7 @@ fn active(config: &Config) -> Finding {
             },
             None => Finding::absent().at(&file.path).notes(["no profile is chosen"]),
         },
-        Content::Missing => Finding::absent(),
+        Content::Missing(path) => Finding::absent().at_known(path.as_deref()).notes(["there is no configuration file"]),
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
     finding.notes(&config.notes)

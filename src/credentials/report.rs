@@ -101,9 +101,9 @@ impl Problem {
     /// What the user should do.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotFound => "set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys",
-            Self::KeysSkipped => "unset FAL_FORCE_AUTH_BY_USER, or pass a key",
-            Self::Malformed { .. } => "correct this source, or remove it so that the next one is used",
+            Self::NotFound => "Set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys.",
+            Self::KeysSkipped => "Unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
+            Self::Malformed { .. } => "Correct this source, or remove it so that the next one is used.",
         }
     }
 
@@ -224,7 +224,7 @@ impl fmt::Display for Resolution {
             }
         }
         match (self.used(), self.problem()) {
-            (_, Some(problem)) => write!(f, "{problem}\n{}", problem.remedy()),
+            (_, Some(problem)) => write!(f, "{problem}"),
             (Some(used), None) => write!(f, "using {}", used.source),
             (None, None) => Ok(()),
         }

@@ -76,6 +76,13 @@ impl Finding {
         self
     }
 
+    pub(super) fn at_known(self, location: Option<&str>) -> Self {
+        match location {
+            Some(location) => self.at(location),
+            None => self,
+        }
+    }
+
     pub(super) fn notes(mut self, notes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.notes.extend(notes.into_iter().map(Into::into));
         self

@@ -168,7 +168,7 @@ fn an_empty_variable_is_absent_and_an_empty_key_of_the_caller_is_not() {
     assert_eq!(world.row(&resolution, "FAL_KEY_FILE"), "absent FAL_KEY_FILE; FAL_KEY_FILE is set but empty");
     assert_eq!(
         world.row(&resolution, "profile"),
-        "absent -; FAL_CONFIG_PATH is set but empty; FAL_PROFILE is set but empty"
+        "absent ~/.fal/config.toml; there is no configuration file; FAL_CONFIG_PATH is set but empty; FAL_PROFILE is set but empty"
     );
     let resolution = World::new().set("FAL_KEY", GOOD).options(|options| options.key("")).resolve();
     assert_eq!(resolution.problem().unwrap().to_string(), "explicit key: the key is empty");

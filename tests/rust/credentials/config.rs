@@ -69,7 +69,7 @@ fn the_profile_that_the_caller_names_must_hold_a_key() {
     let world = World::new().options(|options| options.profile("a"));
     assert_eq!(
         world.row(&world.resolve(), "explicit profile"),
-        "malformed -; no profile named a; there is no configuration file"
+        "malformed ~/.fal/config.toml; no profile named a; there is no configuration file"
     );
 }
 
@@ -86,7 +86,10 @@ fn the_path_of_the_configuration_file() {
     let missing = World::new().set("FAL_CONFIG_PATH", "~/none.toml");
     let resolution = missing.resolve();
     assert_eq!(resolution.problem(), Some(&Problem::NotFound));
-    assert_eq!(missing.row(&resolution, "profile"), "absent -; FAL_CONFIG_PATH names no file: ~/none.toml");
+    assert_eq!(
+        missing.row(&resolution, "profile"),
+        "absent ~/none.toml; there is no configuration file; FAL_CONFIG_PATH names no file: ~/none.toml"
+    );
     let home = world();
     let windows = Environment::from_variables([
         ("HOME", PathBuf::from("/nowhere")),

@@ -4,7 +4,10 @@ use super::world::{GOOD, World};
 
 #[test]
 fn the_report_for_programs() {
-    let json = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id").resolve().to_json();
+    let world = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id");
+    let mut json = world.resolve().to_json();
+    let place = json["sources"][5]["location"].take();
+    assert_eq!(world.without_home(place.as_str().unwrap()), "~/.fal/config.toml");
     let absent = |name: &str| serde_json::json!({"source": name, "state": "absent", "location": null, "key_id": null, "notes": []});
     let expected = serde_json::json!({
         "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
@@ -15,7 +18,8 @@ fn the_report_for_programs() {
             {"source": "FAL_KEY_ID + FAL_KEY_SECRET", "state": "shadowed", "location": "FAL_KEY_ID", "key_id": null,
              "notes": ["could not be used: half a key: FAL_KEY_SECRET is not set"]},
             absent("FAL_KEY_FILE"),
-            absent("profile"),
+            {"source": "profile", "state": "absent", "location": null, "key_id": null,
+             "notes": ["there is no configuration file"]},
         ],
         "problem": null,
     });
@@ -24,7 +28,7 @@ fn the_report_for_programs() {
     let expected = serde_json::json!({
         "kind": "malformed", "source": "FAL_KEY", "location": "FAL_KEY",
         "message": "FAL_KEY: half a key: no `:` in it, a key is `<key id>:<key secret>`",
-        "remedy": "correct this source, or remove it so that the next one is used",
+        "remedy": "Correct this source, or remove it so that the next one is used.",
     });
     assert_eq!(problem, expected);
     let nothing = World::new().resolve().to_json();
@@ -46,9 +50,10 @@ FAL_KEY                      used      fake-a          FAL_KEY
 FAL_KEY_ID + FAL_KEY_SECRET  absent    -               -
 FAL_KEY_FILE                 shadowed  fake-longer-id  ~/key.txt:1
     another key than the one in use
-profile                      absent    -               -
+profile                      absent    -               ~/.fal/config.toml
+    there is no configuration file
 using FAL_KEY";
     assert_eq!(world.without_home(&world.resolve().to_string()), expected);
     let nothing = World::new().resolve().to_string();
-    assert!(nothing.contains("no fal key found\nset FAL_KEY=<key id>:<key secret>"), "{nothing}");
+    assert!(nothing.ends_with("\nno fal key found"), "{nothing}");
 }
