@@ -57,7 +57,7 @@ $(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
 
 .PHONY: emulator
 emulator:
-	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator
+	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture
 
 .PHONY: header
 header: ## write include/fal/fal.h anew from src/ffi
@@ -87,7 +87,7 @@ install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, 
 # ---- Testing --------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools lint test-rust test-abi test-c test-memory test-install test-python ## everything; ends with "all passed"
+test: tools lint test-rust test-abi test-c test-memory test-python test-examples ## everything; ends with "all passed"
 	@echo "all passed"
 
 .PHONY: tools
@@ -155,24 +155,43 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 
 # The examples, built as a stranger builds them: from an installed library, by pkg-config.
 INSTALLED := $(ROOT)/$(BUILD)/prefix
-EXAMPLES := $(BUILD)/examples
+EXAMPLES := $(ROOT)/$(BUILD)/examples
 PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
 
 .PHONY: examples
 examples: tools
 	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
 	mkdir -p "$(EXAMPLES)"
+	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CXX) -std=c++17 $(WARNINGS) examples/cpp/picture.cpp -o "$(EXAMPLES)/picture-cpp" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	# The linker prefers the shared library of the two, unless the file is named.
 	static=$$($(PKG_CONFIG) --static --libs fal)
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
 		$$($(PKG_CONFIG) --cflags fal) $${static/-lfal/-l:libfal.a}
+	if ldd "$(EXAMPLES)/picture-c-static" | grep libfal; then exit 1; fi
 
-.PHONY: test-install
-test-install: examples emulator
-	examples/check "$(EMULATOR)" "$(EXAMPLES)/picture-c" "$(EXAMPLES)/picture-cpp" "$(EXAMPLES)/picture-c-static"
+# What each language's example is run by. Python's comes with its wheel.
+PICTURES := C="$(EXAMPLES)/picture-c"
+ifneq ($(wildcard examples/python/picture.py),)
+PICTURES += Python="$(PYTHON) $(ROOT)/examples/python/picture.py"
+endif
+PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture"
+
+.PHONY: test-examples
+test-examples: examples emulator wheel
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) C-static="$(EXAMPLES)/picture-c-static" \
+		> "$(BUILD)/demo.log" 2>&1 || {
+		cat "$(BUILD)/demo.log"
+		exit 1
+	}
+	echo "examples: every picture made, every error as it should be"
+
+.PHONY: demo
+demo: examples emulator wheel ## pictures and errors from C, Python, C++ and Rust, against the emulator
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES)
 
 # ---- Python ---------------------------------------------------------------------------------------------------------
 
@@ -196,11 +215,5 @@ endif
 .PHONY: test-python
 test-python: wheel emulator
 ifneq ($(REQUIREMENTS),)
-	cd tests/python && $(ISOLATED) FAL_EMULATOR="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
+	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
 endif
-
-# ---- Demonstrating --------------------------------------------------------------------------------------------------
-
-.PHONY: demo
-demo: tools examples emulator wheel ## pictures and errors from C, C++, Rust and Python, against the emulator
-	$(ISOLATED) EMULATOR="$(EMULATOR)" EXAMPLES="$(EXAMPLES)" PYTHON="$(PYTHON)" OUT="$(BUILD)/demo" examples/demo
