@@ -159,9 +159,13 @@ static void a_run_keeps_to_its_maximum_and_budget(void)
     CHECK_INT(ran, 3);
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, 0, &ran, &err));
     CHECK_INT(ran, 1);
+    /* Two of them take 40 ms or more, so that no third is begun. */
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, 30000, &ran, &err));
-    CHECK_INT(ran, 2);
-    CHECK_INT(fal_dispatcher_outstanding(dispatcher), 4);
+    CHECK(ran >= 1 && ran <= 2);
+    CHECK_INT(fal_dispatcher_outstanding(dispatcher), 6 - ran);
+    size_t left = fal_dispatcher_outstanding(dispatcher);
+    CHECK_OK(fal_dispatcher_run(dispatcher, left - 1, 60000000, &ran, &err));
+    CHECK_INT(ran, left - 1);
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, NULL, &err));
     CHECK_INT(calls, 10);
     fal_dispatcher_release(dispatcher);
