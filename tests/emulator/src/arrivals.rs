@@ -12,6 +12,8 @@ use hyper::header::{AUTHORIZATION, HeaderMap, PROXY_AUTHORIZATION};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
+use crate::tokens;
+
 /// Bytes of a body that an arrival keeps.
 pub const KEPT_BODY: usize = 64 * 1024;
 
@@ -128,12 +130,16 @@ pub struct Arrival {
     pub host: String,
     /// The path as sent, still escaped.
     pub path: String,
-    /// The query as sent, without `?`.
+    /// The query as sent, without `?`, but for the value of `fal_jwt_token`.
     pub query: Option<String>,
     /// Names in lower case; repeated headers are joined by `, `. Without authorization.
     pub headers: BTreeMap<String, String>,
     /// The `Authorization` header, masked.
     pub authorization: Option<Authorization>,
+    /// Whether a short-lived token came with it, in `?fal_jwt_token=`.
+    pub token: bool,
+    /// Whether a server proxy sent it (`x-fal-client-proxy`).
+    pub proxied: bool,
     /// Bytes of body that were read.
     pub body_length: u64,
     /// The body.
@@ -168,6 +174,8 @@ impl Arrival {
             "query": self.query,
             "headers": headers,
             "had_key": self.had_key(),
+            "token": self.token,
+            "proxied": self.proxied,
             "body_length": self.body_length,
             "body": self.body.to_json(),
             "outcome": self.outcome.to_json(),
@@ -187,21 +195,21 @@ pub(crate) struct Head<'a> {
     pub(crate) headers: &'a HeaderMap,
 }
 
-/// Header names and values but for authorization; repeated ones are joined.
+/// Header names and values but for authorization and tokens in URLs; repeated ones are joined.
 pub(crate) fn plain_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut plain: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
         if name == AUTHORIZATION || name == PROXY_AUTHORIZATION {
             continue;
         }
-        let value = String::from_utf8_lossy(value.as_bytes());
+        let value = tokens::masked(&String::from_utf8_lossy(value.as_bytes()));
         plain
             .entry(name.as_str().to_owned())
             .and_modify(|joined| {
                 joined.push_str(", ");
                 joined.push_str(&value);
             })
-            .or_insert_with(|| value.into_owned());
+            .or_insert(value);
     }
     plain
 }
@@ -247,12 +255,14 @@ impl Log {
             method: head.method.to_owned(),
             host: head.host.to_owned(),
             path: head.path.to_owned(),
-            query: head.query.map(str::to_owned),
+            query: head.query.map(tokens::masked),
             headers: plain_headers(head.headers),
             authorization: head
                 .headers
                 .get(AUTHORIZATION)
                 .map(|value| Authorization::parse(&String::from_utf8_lossy(value.as_bytes()))),
+            token: head.query.is_some_and(tokens::present),
+            proxied: head.headers.contains_key("x-fal-client-proxy"),
             body_length: 0,
             body: ArrivedBody::Empty,
             outcome: Outcome::Pending,

@@ -48,8 +48,7 @@ impl Builder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(self.settings));
-        let api_key = state.keys.create(Scope::Api, DEFAULT_ACCOUNT, "default");
+        let state = Arc::new(State::new(self.settings, address));
         let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default");
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
@@ -59,8 +58,8 @@ impl Builder {
             .spawn(move || run(listener, served, stopped, &report))?;
         let emulator = Emulator {
             address,
+            api_key: state.api_key.full(),
             state,
-            api_key: api_key.full(),
             admin_key: admin_key.full(),
             stop: Some(stop),
             thread: Some(thread),

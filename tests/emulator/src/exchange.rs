@@ -46,7 +46,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) async fn run(self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
         let host = host_of(&request);
-        let service = Service::of(&host);
+        let service = Service::of(&host, request.uri().path());
         self.connection.serves_control(service == Service::Control);
         if service == Service::Control { self.control(request).await } else { self.fal(service, &host, request).await }
     }

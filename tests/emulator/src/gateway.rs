@@ -1,6 +1,7 @@
 //! `fal.run`: who calls, which app, and the gateway's headers (fal-protocol.md §2.5, §4, §5.8).
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
@@ -13,6 +14,7 @@ use crate::keys::{Caller, Refusal, Scope};
 use crate::server::Request;
 use crate::settings::{BadKeyText, Settings};
 use crate::state::State;
+use crate::tokens::{self, Grant};
 
 /// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
@@ -30,19 +32,41 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let settings = state.settings();
-    let caller = state.keys.authenticate(&request.headers).map_err(|refusal| bad_credential(refusal, &settings))?;
+    let caller = caller(state, request, &settings)?;
+    let grant = if caller.is_some() { None } else { grant(state, request)? };
     let (name, path) = split(&request.path);
-    let app = name
-        .split_once('/')
-        .and_then(|(owner, alias)| App::find(owner, alias))
-        .ok_or_else(|| unknown_app(name, &request.path))?;
+    let app = find_app(name, &request.path)?;
+    if grant.as_ref().is_some_and(|grant| !grant.allows(app.alias, &request.path)) {
+        return Err(no_access(app, StatusCode::FORBIDDEN));
+    }
+    let caller = caller.or(grant.map(|grant| grant.caller));
     admit(app, caller.as_ref(), &settings)?;
     let call = Call { state, request, app, path, caller, entry };
     Ok(call.run().await)
 }
 
+/// The caller named by the `Authorization` header; `None` without one.
+pub(crate) fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Option<Caller>, Answer> {
+    state.keys.authenticate(&request.headers).map_err(|refusal| bad_credential(refusal, settings))
+}
+
+/// What the token in the query allows; `None` without one.
+fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
+    let Some((_, token)) = request.query_pairs().find(|(name, _)| name == tokens::PARAMETER) else {
+        return Ok(None);
+    };
+    let refused = || Answer::detail(StatusCode::UNAUTHORIZED, "invalid or expired token");
+    state.tokens.find(&token, SystemTime::now()).ok_or_else(refused).map(Some)
+}
+
+/// The app `owner/alias`, named by `path`.
+pub(crate) fn find_app(name: &str, path: &str) -> Result<&'static App, Answer> {
+    let app = name.split_once('/').and_then(|(owner, alias)| App::find(owner, alias));
+    app.ok_or_else(|| unknown_app(name, path))
+}
+
 /// `/owner/alias/some/path/` as `owner/alias` and `some/path`.
-fn split(path: &str) -> (&str, &str) {
+pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
     match path.match_indices('/').nth(1) {
@@ -68,20 +92,25 @@ fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {
 }
 
 /// Whether `caller` may call `app` (fal-protocol.md §2.2, §2.5, §16.51).
-fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> Result<(), Answer> {
+pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> Result<(), Answer> {
     let Some(caller) = caller else {
         return match app.access {
             Access::Public => Ok(()),
             _ => Err(no_access(app, StatusCode::UNAUTHORIZED)),
         };
     };
-    if let Some(reason) = settings.locked_accounts.get(&caller.account) {
-        let detail = format!("User is locked. Reason: {reason}");
-        return Err(Answer::detail(StatusCode::FORBIDDEN, detail));
-    }
+    not_locked(caller, settings)?;
     let allowed = app.access != Access::Private
         || caller.account == app.owner && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps);
     if allowed { Ok(()) } else { Err(no_access(app, settings.private_refusal_status.status())) }
+}
+
+/// Whether the account of `caller` may use the service at all (§2.5).
+pub(crate) fn not_locked(caller: &Caller, settings: &Settings) -> Result<(), Answer> {
+    match settings.locked_accounts.get(&caller.account) {
+        None => Ok(()),
+        Some(reason) => Err(Answer::detail(StatusCode::FORBIDDEN, format!("User is locked. Reason: {reason}"))),
+    }
 }
 
 fn no_access(app: &App, status: StatusCode) -> Answer {

@@ -118,6 +118,33 @@ impl<'a> Fields<'a> {
         self.string(name).unwrap_or_default()
     }
 
+    /// A list of at least one string; empty when something is wrong with it.
+    pub(crate) fn required_strings(&mut self, name: &str) -> Vec<String> {
+        let items = match self.object.get(name) {
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                self.error(name, "list_type", "Input should be a valid list", None);
+                return Vec::new();
+            }
+            None => {
+                self.missing(name);
+                return Vec::new();
+            }
+        };
+        if items.is_empty() {
+            let message = "List should have at least 1 item after validation, not 0";
+            let ctx = json!({ "field_type": "List", "min_length": 1, "actual_length": 0 });
+            self.error(name, "too_short", message, Some(ctx));
+        }
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_string()) {
+            let mut loc = self.loc(name);
+            loc.push(json!(index));
+            let message = "Input should be a valid string";
+            self.errors.push(json!({ "loc": loc, "msg": message, "type": "string_type", "input": item }));
+        }
+        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     /// A string that may be absent but not null.
     pub(crate) fn string(&mut self, name: &str) -> Option<String> {
         match self.object.get(name)? {

@@ -18,7 +18,7 @@ use crate::arrivals::Entry;
 use crate::exchange::Exchange;
 use crate::state::State;
 use crate::stream::SharedStream;
-use crate::{cdn, gateway, platform};
+use crate::{cdn, gateway, platform, proxy, queue, rest};
 
 /// A request whose body was read.
 pub(crate) struct Request {
@@ -47,12 +47,15 @@ pub(crate) enum Service {
     Rest,
     Platform,
     Cdn,
+    /// Somebody's web app, whose server holds a key.
+    Proxy,
     Unknown,
 }
 
 impl Service {
-    pub(crate) fn of(host: &str) -> Self {
+    pub(crate) fn of(host: &str, path: &str) -> Self {
         match host {
+            _ if proxy::serves(host, path) => Self::Proxy,
             "127.0.0.1" | "localhost" => Self::Control,
             "fal.run" => Self::Run,
             "queue.fal.run" => Self::Queue,
@@ -69,10 +72,9 @@ impl Service {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request),
             Self::Cdn => cdn::handle(&state.files, request).await,
-            Self::Queue | Self::Rest => {
-                let detail = format!("Path {} not found", request.path);
-                Answer::detail(StatusCode::NOT_FOUND, detail)
-            }
+            Self::Queue => queue::handle(state, request),
+            Self::Rest => rest::handle(state, request),
+            Self::Proxy => proxy::handle(state, request).await,
             Self::Control | Self::Unknown => {
                 let detail = format!("fal-emulator does not answer for the host \"{host}\"");
                 Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::platform::Balance;
+use crate::proxy::ProxySettings;
+use crate::tokens::{TokenAnswer, TokenStatus};
+
 /// The text that a bad key gets on the gateway (§16.17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +50,14 @@ pub enum PrivateRefusal {
 pub struct Settings {
     /// The text of a bad key.
     pub bad_key_text: BadKeyText,
+    /// The form of a token that `POST /tokens/` answers (§16.22).
+    pub token_answer: TokenAnswer,
+    /// The status of a token's answer: 200 or 201.
+    pub token_status: TokenStatus,
+    /// The server proxy of a web app (§11).
+    pub proxy: ProxySettings,
+    /// Credit balances by account; one that is not named has 100 USD.
+    pub credit_balances: BTreeMap<String, Balance>,
     /// The status of an API key on an ADMIN operation: 401 or 403.
     pub admin_refusal_status: AdminRefusal,
     /// The status of a key that may not call a private app: 401, 403 or 404. No key at all is always 401.

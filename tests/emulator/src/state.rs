@@ -1,14 +1,17 @@
 //! What all connections share.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::DEFAULT_ACCOUNT;
 use crate::arrivals::Log;
 use crate::cdn::Files;
 use crate::connections::Connections;
 use crate::faults::Faults;
-use crate::keys::Keys;
+use crate::keys::{Keys, NewKey, Scope};
 use crate::settings::Settings;
+use crate::tokens::Tokens;
 
 pub(crate) struct State {
     pub(crate) keys: Keys,
@@ -17,18 +20,28 @@ pub(crate) struct State {
     pub(crate) files: Files,
     pub(crate) executions: Executions,
     pub(crate) connections: Connections,
+    pub(crate) tokens: Tokens,
+    /// The first key of scope API, which the server proxy holds too.
+    pub(crate) api_key: NewKey,
+    /// Where the emulator listens.
+    pub(crate) address: SocketAddr,
     settings: RwLock<Settings>,
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, address: SocketAddr) -> Self {
+        let keys = Keys::default();
+        let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default");
         Self {
-            keys: Keys::default(),
+            keys,
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
             files: Files::new(),
             executions: Executions::default(),
             connections: Connections::default(),
+            tokens: Tokens::default(),
+            api_key,
+            address,
             settings: RwLock::new(settings),
         }
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Call;
 use crate::answer::Answer;
 use crate::arrivals::{ArrivedBody, plain_headers};
+use crate::tokens;
 
 pub(super) fn run(call: &Call<'_>) -> Answer {
     call.started();
@@ -18,7 +19,8 @@ pub(super) fn run(call: &Call<'_>) -> Answer {
     let echo = json!({
         "method": request.method.as_str(),
         "path": request.path,
-        "query": request.query,
+        // An app gets no credential: neither the header nor the token.
+        "query": request.query.as_deref().map(tokens::masked),
         "headers": plain_headers(&request.headers),
         "body": body,
         "key_id": call.caller.as_ref().map(|caller| &caller.key_id),

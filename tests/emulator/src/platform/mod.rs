@@ -1,5 +1,6 @@
 //! `api.fal.ai/v1`: the Platform API (fal-protocol.md §14).
 
+mod account;
 mod keys;
 mod models;
 mod paging;
@@ -14,6 +15,8 @@ use crate::keys::{Caller, Scope};
 use crate::server::Request;
 use crate::state::State;
 
+pub use account::Balance;
+
 pub(crate) fn handle(state: &State, request: &Request) -> Answer {
     route(state, request).unwrap_or_else(|refusal| refusal)
 }
@@ -26,9 +29,10 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         ("GET", "/v1/keys", _) => keys::list(state, &administrator(state, request)?, request),
         ("POST", "/v1/keys", _) => keys::create(state, &administrator(state, request)?, request),
         ("DELETE", _, Some(id)) => Ok(keys::revoke(state, &administrator(state, request)?, id)),
+        ("GET", "/v1/account/billing", _) => account::billing(state, &administrator(state, request)?, request),
         ("GET", "/v1/models", _) => models::list(caller(state, request)?.is_some(), request),
         (_, "/v1/keys", _) => Err(wrong_method("GET, POST")),
-        (_, "/v1/models", _) => Err(wrong_method("GET")),
+        (_, "/v1/models" | "/v1/account/billing", _) => Err(wrong_method("GET")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
         _ => Err(error(StatusCode::NOT_FOUND, "not_found", "Resource not found")),
     }

@@ -169,6 +169,18 @@ fn settings_are_replaced() {
         default,
         json!({
             "bad_key_text": "current",
+            "token_answer": "string",
+            "token_status": 200,
+            "proxy": {
+                "allowed_url_patterns": null,
+                "allowed_endpoints": [],
+                "allow_unauthorized_requests": true,
+                "is_authenticated": null,
+                "has_key": true,
+                "adapter": "express",
+                "methods": null,
+            },
+            "credit_balances": {},
             "admin_refusal_status": 403,
             "private_refusal_status": 403,
             "api_key_may_call_private_apps": false,
@@ -177,6 +189,18 @@ fn settings_are_replaced() {
     );
     let chosen = json!({
         "bad_key_text": "older",
+        "token_answer": "detail",
+        "token_status": 201,
+        "proxy": {
+            "allowed_url_patterns": ["fal.run/**"],
+            "allowed_endpoints": ["fal-ai/*"],
+            "allow_unauthorized_requests": false,
+            "is_authenticated": true,
+            "has_key": false,
+            "adapter": "nextjs-app-router",
+            "methods": ["POST"],
+        },
+        "credit_balances": {"acme": 2.5},
         "admin_refusal_status": 401,
         "private_refusal_status": 404,
         "api_key_may_call_private_apps": true,
@@ -185,7 +209,16 @@ fn settings_are_replaced() {
     assert_eq!(control(&emulator, "PUT", "settings", Some(&chosen)).json(), chosen);
     assert_eq!(get(&emulator, "settings"), chosen);
     assert_eq!(control(&emulator, "PUT", "settings", Some(&json!({}))).json(), default);
-    for wrong in [json!({"admin_refusal_status": 500}), json!({"privat": 1}), json!({"private_refusal_status": 200})] {
+    for wrong in [
+        json!({"admin_refusal_status": 500}),
+        json!({"privat": 1}),
+        json!({"private_refusal_status": 200}),
+        json!({"token_status": 202}),
+        json!({"token_answer": "jwt"}),
+        json!({"proxy": {"adapter": "rails"}}),
+        json!({"proxy": {"key": true}}),
+        json!({"credit_balances": {"acme": -1}}),
+    ] {
         let response = control(&emulator, "PUT", "settings", Some(&wrong));
         assert_eq!(response.status, 400, "{wrong}");
     }

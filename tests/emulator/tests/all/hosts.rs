@@ -12,9 +12,11 @@ fn the_host_header_decides_who_answers() {
     }
     let models = Request::get("api.fal.ai", "/v1/models").send(&emulator);
     assert!(models.json()["models"].is_array());
-    for host in ["queue.fal.run", "rest.fal.ai"] {
+    for (host, detail) in
+        [("queue.fal.run", "Application \"nothing\" not found"), ("rest.fal.ai", "Path /nothing not found")]
+    {
         let response = Request::get(host, "/nothing").send(&emulator);
-        response.assert_detail(404, "Path /nothing not found");
+        response.assert_detail(404, detail);
     }
     for host in ["v3.fal.media", "v3b.fal.media"] {
         let response = Request::get(host, "/files/b/none/none.png").send(&emulator);

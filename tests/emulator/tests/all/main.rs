@@ -13,3 +13,6 @@ mod hosts;
 mod models;
 mod pictures;
 mod platform;
+mod proxy;
+mod queue;
+mod tokens;

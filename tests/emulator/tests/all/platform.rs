@@ -218,3 +218,29 @@ fn a_wrong_catalogue_query_is_refused() {
     let unknown = Request::get("api.fal.ai", "/v1/models?endpoint_id=no/model").send(&emulator);
     assert_error(&unknown, 404, "not_found", "Resource not found");
 }
+
+#[test]
+fn the_balance_is_told_to_administrators() {
+    let emulator = Emulator::start().unwrap();
+    let plain = admin(&emulator, "GET", "/v1/account/billing");
+    assert_eq!((plain.status, plain.json()), (200, json!({"username": "acme"})));
+    let credits = |key: &str| call(&emulator, "GET", "/v1/account/billing?expand=credits", key).json();
+    let expected =
+        |account: &str, usd: f64| json!({"username": account, "credits": {"current_balance": usd, "currency": "USD"}});
+    assert_eq!(credits(emulator.admin_key()), expected("acme", 100.0));
+    let mut settings = Settings::default();
+    settings.credit_balances.insert("acme".into(), 0.25.try_into().unwrap());
+    emulator.set(settings);
+    assert_eq!(credits(emulator.admin_key()), expected("acme", 0.25));
+    let other = emulator.create_key(Scope::Admin, "other");
+    assert_eq!(credits(&other), expected("other", 100.0));
+
+    let unknown = admin(&emulator, "GET", "/v1/account/billing?expand=credits,debts");
+    assert_error(&unknown, 400, "validation_error", "credits");
+    let refused = call(&emulator, "GET", "/v1/account/billing", emulator.api_key());
+    assert_error(&refused, 403, "authorization_error", "Access denied");
+    let anonymous = Request::get("api.fal.ai", "/v1/account/billing").send(&emulator);
+    assert_error(&anonymous, 401, "authorization_error", "Authentication required");
+    let post = admin(&emulator, "POST", "/v1/account/billing");
+    assert_eq!((post.status, post.header("allow")), (405, Some("GET")));
+}

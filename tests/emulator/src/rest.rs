@@ -1,0 +1,68 @@
+//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1).
+
+use std::time::SystemTime;
+
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::gateway;
+use crate::input::{self, Fields};
+use crate::keys::Caller;
+use crate::server::Request;
+use crate::settings::Settings;
+use crate::state::State;
+use crate::tokens::TokenAnswer;
+
+/// Seconds that a token lives unless the request says otherwise.
+const DEFAULT_LIFE: u64 = 120;
+
+/// Seconds: a year. The service's own maximum is unknown (§16.22).
+const LONGEST_LIFE: u64 = 365 * 86_400;
+
+pub(crate) fn handle(state: &State, request: &Request) -> Answer {
+    route(state, request).unwrap_or_else(|refusal| refusal)
+}
+
+fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let settings = state.settings();
+    let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+    let (life, form) = match path {
+        "/tokens" => ("token_expiration", settings.token_answer),
+        "/tokens/realtime" => ("duration", TokenAnswer::Token),
+        _ => return Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
+    };
+    if request.method != Method::POST {
+        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+        answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        return Err(answer);
+    }
+    let caller = caller(state, request, &settings)?;
+    let (apps, seconds) = wanted(request, life).map_err(unbilled)?;
+    let token = state.tokens.issue(caller, apps, seconds, SystemTime::now());
+    Ok(Answer::json(settings.token_status.status(), &json!(form.wrap(token))))
+}
+
+fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Caller, Answer> {
+    let missing = || Answer::detail(StatusCode::UNAUTHORIZED, "Authorization header is required");
+    let caller = gateway::caller(state, request, settings)?.ok_or_else(missing)?;
+    gateway::not_locked(&caller, settings)?;
+    Ok(caller)
+}
+
+/// The apps that a token is for, and its life in seconds, from the field `life`.
+fn wanted(request: &Request, life: &str) -> Result<(Vec<String>, u64), Answer> {
+    let object = input::object(request)?;
+    let mut fields = Fields::new(&object);
+    let apps = fields.required_strings("allowed_apps");
+    let seconds = fields.integer_between(life, DEFAULT_LIFE, 1, LONGEST_LIFE);
+    fields.finish()?;
+    Ok((apps, seconds))
+}
+
+/// No app ran: this host says nothing about bills.
+fn unbilled(mut answer: Answer) -> Answer {
+    answer.headers.remove("x-fal-billable-units");
+    answer
+}
