@@ -26,6 +26,7 @@ mod options;
 mod profile;
 mod report;
 mod source;
+pub mod store;
 
 pub use chain::resolve;
 pub(crate) use environment::Variable;
