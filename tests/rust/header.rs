@@ -6,11 +6,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "version",
     "status",
     "error",
     "credentials",
+    "store",
     "options",
     "client",
     "request",

@@ -14,7 +14,7 @@ use crate::credentials::file::{self, FileProblem, SecretFile};
 /// How long it is waited between two tries for the lock; up to as much again is added by chance.
 const PAUSE: Duration = Duration::from_millis(8);
 /// How long a program that writes the file in place may need from emptying it to filling it.
-const SETTLE: Duration = Duration::from_millis(50);
+const SETTLE: Duration = Duration::from_millis(100);
 
 const MARK: &str = "\u{feff}";
 
@@ -279,5 +279,45 @@ impl Drop for Temporary {
             // One that stays behind is replaced by the next change.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The official CLI takes no lock and writes the file in place.
+    #[test]
+    fn a_change_by_a_program_without_the_lock_is_not_overwritten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        for old in [None, Some("a = 1\n")] {
+            if let Some(old) = old {
+                fs::write(&path, old).unwrap();
+            }
+            let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+            let snapshot = locked.read().unwrap();
+            fs::write(&path, "theirs = 1\n").unwrap();
+            assert!(!locked.replace(&snapshot, "ours = 1\n").unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "theirs = 1\n");
+            let snapshot = locked.read().unwrap();
+            assert!(locked.replace(&snapshot, "ours = 1\n").unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "ours = 1\n");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_empty_for_a_moment_is_read_full() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "").unwrap();
+        let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+        let text = thread::scope(|scope| {
+            let read = scope.spawn(|| locked.read().unwrap().file.text.to_string());
+            thread::sleep(SETTLE / 10);
+            fs::write(&path, "theirs = 1\n").unwrap();
+            read.join().unwrap()
+        });
+        assert_eq!(text, "theirs = 1\n");
     }
 }

@@ -152,14 +152,13 @@ fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
         return Vec::new();
     }
     let mut lines = outline.lines(header.span.start, header.span.end);
-    // The empty line that a new table gets goes with it.
-    let above = text.get(..lines.start).unwrap_or_default();
-    for blank in ["\r\n", "\n"] {
-        if above.strip_suffix(blank).is_some_and(|above| above.ends_with('\n')) {
-            lines.start -= blank.len();
-            break;
-        }
-    }
+    // The empty line that a new table gets goes with it: the one above or, at the top, the one that was below.
+    let (above, below) = text.split_at_checked(lines.end).unwrap_or_default();
+    let above = above.get(..lines.start).unwrap_or_default();
+    let blank_above = ["\r\n", "\n"].into_iter().find(|end| above.strip_suffix(end).is_some_and(|a| a.ends_with('\n')));
+    let blank_below = ["\r\n", "\n"].into_iter().find(|end| above.is_empty() && below.starts_with(end));
+    lines.start -= blank_above.map_or(0, str::len);
+    lines.end += blank_below.map_or(0, str::len);
     vec![Splice::remove(lines)]
 }
 
