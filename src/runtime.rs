@@ -130,8 +130,9 @@ pub(crate) fn is_guest() -> bool {
     GUEST.get() > 0 || BUSY.get() == Busy::RuntimeThread
 }
 
-/// Fails where waiting would stop the thread that has to make the progress.
-pub(crate) fn may_wait() -> Result<()> {
+/// Fails with [`Code::WouldDeadlock`] where waiting would stop the thread that has to make the progress: inside a
+/// callback and on a thread of the runtime.
+pub fn may_wait() -> Result<()> {
     match BUSY.get() {
         Busy::No => Ok(()),
         Busy::RuntimeThread => Err(Error::new(Code::WouldDeadlock, "waiting on a thread of libfal's runtime")),

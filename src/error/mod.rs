@@ -47,6 +47,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) error_type: Option<String>,
+    /// From the body, where the header does not say it.
+    pub(crate) request_id: Option<String>,
 }
 
 impl Error {
@@ -141,14 +143,21 @@ impl Error {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
-    /// fal's id of the request, from the header `x-fal-request-id`.
+    /// fal's id of the request, from the header `x-fal-request-id` or, as the Platform API has it, from the body
+    /// (fal-protocol.md §14.2).
     pub fn request_id(&self) -> Option<&str> {
-        self.header("x-fal-request-id")
+        self.header("x-fal-request-id").or_else(|| self.0.answer.as_ref()?.request_id.as_deref())
     }
 
     /// A header of the answer, if there was one; the name's case does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.0.answer.as_ref()?.headers.get(name)?.to_str().ok()
+    }
+
+    /// Every header of the answer, in the order of arrival. Values that are not text are left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.0.answer.iter().flat_map(|answer| &answer.headers);
+        headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
     /// The body of the answer as received; empty if there was none.

@@ -53,12 +53,12 @@ pub(crate) fn verdict(answer: Answer, safe: bool) -> Verdict {
         true => error.with_remedy("Allow the request more time to start, or try when the endpoint is less busy."),
         false => error,
     };
-    let error_type = facts.error_type.clone();
+    let (error_type, request_id) = (facts.error_type.clone(), facts.request_id.clone());
     let error = error
         .with_retryable(retryable)
         .with_outcome_unknown(may_have_executed)
         .with_retry_after(retry_after)
-        .with_answer(Answer { error_type, ..answer });
+        .with_answer(Answer { error_type, request_id, ..answer });
     Verdict { error, not_taken }
 }
 
@@ -67,6 +67,7 @@ struct Facts {
     status: u16,
     text: Option<String>,
     error_type: Option<String>,
+    request_id: Option<String>,
     /// What the service itself says about a retry, in any of its spellings (§16.13).
     hint: Option<bool>,
     /// The caller's own limit for the start of the work was missed (§5.7).
@@ -84,6 +85,7 @@ impl Facts {
             status: answer.status,
             text: text(json.as_ref(), &answer.body),
             error_type: typed.map(str::to_owned),
+            request_id: json.as_ref().and_then(|json| Some(json.pointer("/error/request_id")?.as_str()?.to_owned())),
             hint: hint(&answer.headers),
             start_deadline: answer.status == 504 && header("x-fal-request-timeout-type") == Some("user"),
             from_gateway: header("x-fal-request-id").is_some(),
@@ -218,7 +220,13 @@ mod tests {
 
     fn verdict_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Verdict {
         let headers = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
-        let answer = Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()), error_type: None };
+        let answer = Answer {
+            status,
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            error_type: None,
+            request_id: None,
+        };
         verdict(answer, false)
     }
 
@@ -285,6 +293,14 @@ mod tests {
             assert_eq!(error.code(), code, "{body}");
             assert!(error.message().contains(text), "{}", error.message());
         }
+    }
+
+    #[test]
+    fn the_request_id_is_in_the_header_or_in_the_body() {
+        let body = r#"{"error":{"type":"authorization_error","message":"Access denied","request_id":"r-2"}}"#;
+        assert_eq!(verdict_of(403, &[], body).error.request_id(), Some("r-2"));
+        assert_eq!(verdict_of(403, &[ID], body).error.request_id(), Some("r-1"));
+        assert_eq!(verdict_of(403, &[], "{}").error.request_id(), None);
     }
 
     #[test]

@@ -231,10 +231,16 @@ async fn answer(mut response: reqwest::Response, credential: &Credential) -> Ans
         });
         if repeats(&body, secret) {
             let masked = String::from_utf8_lossy(&body).replace(secret, "****");
-            return Answer { status: status.as_u16(), headers, body: masked.into(), error_type: None };
+            return Answer {
+                status: status.as_u16(),
+                headers,
+                body: masked.into(),
+                error_type: None,
+                request_id: None,
+            };
         }
     }
-    Answer { status: status.as_u16(), headers, body, error_type: None }
+    Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
 }
 
 fn repeats(bytes: &[u8], secret: &str) -> bool {

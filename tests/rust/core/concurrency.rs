@@ -102,14 +102,16 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
         codes.push(echo(&inside).unwrap_err().code());
         codes.push(inner.run(1, None).unwrap_err().code());
         codes.push(fal::runtime::shutdown(PATIENCE).unwrap_err().code());
+        codes.push(fal::runtime::may_wait().unwrap_err().code());
         pending.cancel();
     };
     dispatcher.when_done(&op, done).unwrap();
     op.wait(None).unwrap();
+    fal::runtime::may_wait().unwrap();
     while dispatcher.outstanding() > 0 {
         dispatcher.run(1, None).unwrap();
     }
-    assert_eq!(*codes.lock().unwrap(), [fal::Code::WouldDeadlock; 4]);
+    assert_eq!(*codes.lock().unwrap(), [fal::Code::WouldDeadlock; 5]);
     assert!(emulator.arrivals().len() <= 2, "the refused call sent something");
     // A log sink runs on a thread of the runtime.
     let refused = Arc::new(Mutex::new(None));

@@ -51,6 +51,8 @@ fn a_service_that_repeats_the_key_does_not_put_it_into_the_error() {
     let error = echo(&client(&emulator)).unwrap_err();
     let body = String::from_utf8_lossy(error.body()).into_owned();
     assert_eq!(error.header("x-seen"), Some("****"));
+    assert!(error.headers().any(|seen| seen == ("x-seen", "****")));
+    assert!(error.headers().all(|(_, value)| !value.contains(secret(key))));
     assert!(body.contains("****"), "{body}");
     assert!(!format!("{error}{error:?}{body}").contains(secret(key)));
 }

@@ -1,0 +1,219 @@
+# The two commands of the README are `make demo` and `make test`. GNU make, on Linux.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.ONESHELL:
+.SUFFIXES:
+
+# Neither the caller's key nor his hosts reach a test or the demo.
+unexport $(filter FAL_%,$(.VARIABLES)) VIRTUAL_ENV MAKEFLAGS MFLAGS
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= cc
+CXX ?= c++
+
+ROOT := $(CURDIR)
+BUILD := build
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+RELEASE := $(TARGET)/release
+CARGO := cargo
+LOCKED := --locked
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+SONAME := libfal.so.0
+
+EMULATOR := $(TARGET)/debug/fal-emulator
+NATIVE := $(RELEASE)/native-static-libs
+VENV := $(ROOT)/$(BUILD)/venv
+PYTHON := $(VENV)/bin/python
+HOME_OF_TESTS := $(ROOT)/$(BUILD)/home
+# A test's whole environment; programs that need the emulator get its variables from `fal-emulator exec`.
+ISOLATED := env -i PATH="$$PATH" HOME="$(HOME_OF_TESTS)" LANG=C.UTF-8
+# Rust needs its own directories where HOME is another.
+ISOLATED_RUST := env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY \
+	CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" HOME="$(HOME_OF_TESTS)"
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Werror
+CFLAGS_TEST := -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -pthread -Iinclude -DEXPECTED_VERSION='"$(VERSION)"' \
+	-DHEADER='"$(ROOT)/include/fal/fal.h"' -DLIBRARY='"$(RELEASE)/libfal.so"'
+CXXFLAGS_TEST := $(subst -std=c99,-std=c++17,$(CFLAGS_TEST))
+
+.PHONY: help
+help: ## this list
+	@echo "libfal $(VERSION): make TARGET"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(ROOT)/Makefile | expand -t 14
+
+# ---- Building -------------------------------------------------------------------------------------------------------
+
+.PHONY: libs
+libs: ## libfal.so and libfal.a, in target/release
+	@$(CARGO) rustc $(LOCKED) --release -p libfal --lib -- --print native-static-libs="$(NATIVE)"
+
+$(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
+	@:
+
+.PHONY: emulator
+emulator:
+	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture
+
+.PHONY: header
+header: ## write include/fal/fal.h anew from src/ffi
+	FAL_UPDATE=1 $(CARGO) test $(LOCKED) -p libfal --test header
+
+.PHONY: symbols
+symbols: libs ## write the list of exported symbols anew
+	tests/abi/exported "$(RELEASE)/libfal.so" > tests/abi/fal.symbols
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf "$(BUILD)"
+	$(CARGO) clean
+
+# ---- Installing -----------------------------------------------------------------------------------------------------
+
+.PHONY: install
+install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, pkg-config file
+	install -d "$(DESTDIR)$(PREFIX)/include/fal" "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
+	install -m 644 include/fal/*.h* "$(DESTDIR)$(PREFIX)/include/fal/"
+	install -m 755 "$(RELEASE)/libfal.so" "$(DESTDIR)$(PREFIX)/lib/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(PREFIX)/lib/libfal.so"
+	install -m 644 "$(RELEASE)/libfal.a" "$(DESTDIR)$(PREFIX)/lib/"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e "s|@PRIVATE@|$$(cat "$(NATIVE)")|" fal.pc.in \
+		> "$(DESTDIR)$(PREFIX)/lib/pkgconfig/fal.pc"
+
+# ---- Testing --------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: tools lint test-rust test-abi test-c test-memory test-python test-examples ## everything; ends with "all passed"
+	@echo "all passed"
+
+.PHONY: tools
+tools:
+	@.ci/tools
+	@mkdir -p "$(HOME_OF_TESTS)"
+
+.PHONY: lint
+lint: ## format, clippy and documentation, warnings being errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) -p libfal --no-default-features --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+
+.PHONY: test-rust
+test-rust: tools
+	if $(CARGO) nextest --version >/dev/null 2>&1; then
+		$(CARGO) nextest run $(LOCKED) --workspace --no-run
+		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace
+		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --doc
+	else
+		echo "cargo-nextest is not there: cargo test instead"
+		$(CARGO) test $(LOCKED) --workspace --no-run
+		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace
+	fi
+
+.PHONY: test-abi
+test-abi: libs
+	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
+
+# The C programs, once with each library; what is about the shared object itself only with that one.
+PROGRAMS := $(filter-out plugin, $(basename $(notdir $(wildcard tests/c/*.c))))
+SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(BUILD)/c/shared/plugin $(BUILD)/c/shared/cpp
+STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
+HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
+
+.PHONY: test-c
+test-c: tools emulator $(SHARED) $(STATIC)
+	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
+
+# Memory that a representative program leaves behind, or misuses.
+.PHONY: test-memory
+test-memory: tools emulator $(BUILD)/c/shared/memory
+	$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
+		--show-leak-kinds=definite --errors-for-leak-kinds=definite "$(BUILD)/c/shared/memory"
+
+$(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
+	mkdir -p $(@D)
+	ln -sf $< $(@D)/$(SONAME)
+	ln -sf $(SONAME) $@
+
+$(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+
+# It opens the library itself.
+$(BUILD)/c/shared/plugin: tests/c/plugin.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+	$(CC) $(CFLAGS_TEST) $< -o $@ -ldl
+
+$(BUILD)/c/shared/cpp: tests/c/cpp.cpp $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+	$(CXX) $(CXXFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+
+$(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS_TEST) $< -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
+
+# The examples, built as a stranger builds them: from an installed library, by pkg-config.
+INSTALLED := $(ROOT)/$(BUILD)/prefix
+EXAMPLES := $(ROOT)/$(BUILD)/examples
+PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
+
+.PHONY: examples
+examples: tools
+	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
+	mkdir -p "$(EXAMPLES)"
+	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
+	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CXX) -std=c++17 $(WARNINGS) examples/cpp/picture.cpp -o "$(EXAMPLES)/picture-cpp" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	# The linker prefers the shared library of the two, unless the file is named.
+	static=$$($(PKG_CONFIG) --static --libs fal)
+	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
+		$$($(PKG_CONFIG) --cflags fal) $${static/-lfal/-l:libfal.a}
+	if ldd "$(EXAMPLES)/picture-c-static" | grep libfal; then exit 1; fi
+
+# What each language's example is run by. Python's comes with its wheel.
+PICTURES := C="$(EXAMPLES)/picture-c"
+ifneq ($(wildcard examples/python/picture.py),)
+PICTURES += Python="$(PYTHON) $(ROOT)/examples/python/picture.py"
+endif
+PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture"
+
+.PHONY: test-examples
+test-examples: examples emulator wheel
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) C-static="$(EXAMPLES)/picture-c-static" \
+		> "$(BUILD)/demo.log" 2>&1 || {
+		cat "$(BUILD)/demo.log"
+		exit 1
+	}
+	echo "examples: every picture made, every error as it should be"
+
+.PHONY: demo
+demo: examples emulator wheel ## pictures and errors from C, Python, C++ and Rust, against the emulator
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES)
+
+# ---- Python ---------------------------------------------------------------------------------------------------------
+
+REQUIREMENTS := $(wildcard bindings/python/requirements-dev.txt)
+
+$(VENV)/made: $(REQUIREMENTS)
+	python3 -m venv "$(VENV)"
+	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	touch $@
+
+.PHONY: wheel
+wheel: ## the Python wheel, in build/wheels, installed into build/venv
+ifneq ($(REQUIREMENTS),)
+wheel: tools $(VENV)/made
+	rm -rf "$(BUILD)/wheels"
+	"$(VENV)/bin/maturin" build --quiet $(LOCKED) --release --manifest-path bindings/python/Cargo.toml \
+		--interpreter "$(PYTHON)" --out "$(BUILD)/wheels"
+	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$(BUILD)"/wheels/*.whl
+endif
+
+.PHONY: test-python
+test-python: wheel emulator
+ifneq ($(REQUIREMENTS),)
+	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
+endif

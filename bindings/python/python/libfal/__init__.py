@@ -1,0 +1,70 @@
+"""fal.ai for programs: find the key, say where it came from, run requests.
+
+    import libfal
+
+    print(libfal.explain())
+    picture = libfal.run("fal-ai/flux/schnell", {"prompt": "a lighthouse at dusk"})
+    print(picture["images"][0]["url"])
+"""
+
+from ._errors import (
+    AccountLockedError,
+    AuthenticationError,
+    CancelledError,
+    CredentialsError,
+    DeadlineError,
+    DecodeError,
+    Error,
+    ForbiddenError,
+    ForeignOriginError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidInputError,
+    NotFoundError,
+    ProtocolError,
+    RateLimitedError,
+    RedirectError,
+    ResourceError,
+    ResponseTooLargeError,
+    ServiceError,
+    ShutDownError,
+    TransportError,
+    UsageError,
+)
+from ._explanation import Explanation, Problem, Source
+from ._libfal import Client, Operation, Response, __version__, explain, run, shutdown
+
+__all__ = [
+    "AccountLockedError",
+    "AuthenticationError",
+    "CancelledError",
+    "Client",
+    "CredentialsError",
+    "DeadlineError",
+    "DecodeError",
+    "Error",
+    "Explanation",
+    "ForbiddenError",
+    "ForeignOriginError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidInputError",
+    "NotFoundError",
+    "Operation",
+    "Problem",
+    "ProtocolError",
+    "RateLimitedError",
+    "RedirectError",
+    "ResourceError",
+    "Response",
+    "ResponseTooLargeError",
+    "ServiceError",
+    "ShutDownError",
+    "Source",
+    "TransportError",
+    "UsageError",
+    "__version__",
+    "explain",
+    "run",
+    "shutdown",
+]

@@ -1,0 +1,197 @@
+"""What can go wrong, as classes to catch. Which class an error has follows from its code; CLASSES is the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._explanation import Explanation
+
+
+class Error(Exception):
+    """Any failure of libfal: what happened, what it means for the request, and what to do. Holds no secret."""
+
+    code: str
+    """The code, as in fal.h: "FAL_E_NOT_FOUND"."""
+    message: str
+    """What happened, in one or two sentences."""
+    remedy: str
+    """What to do about it."""
+    http_status: int | None
+    """The HTTP status, if the service answered."""
+    error_type: str | None
+    """fal's own name of the error, such as "image_too_large"."""
+    request_id: str | None
+    """fal's id of the request."""
+    headers: dict[str, str]
+    """The headers of the answer by their names in small letters; empty if there was no answer."""
+    body: bytes
+    """The body of the answer as received, up to 1 MiB; empty if there was none."""
+    may_have_executed: bool
+    """Whether the service may have executed the request. If so, sending it again may run, and bill, it twice."""
+    is_retryable: bool
+    """Whether the same request may succeed later."""
+    retry_after: float | None
+    """How many seconds the service asked to wait."""
+    needed_scope: str | None
+    """The scope that the operation needs, "API" or "ADMIN", if the credential was refused and fal says so."""
+    explanation: Explanation | None
+    """Where the credential of the call came from: every source that was tried."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str = "",
+        remedy: str = "",
+        http_status: int | None = None,
+        error_type: str | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        may_have_executed: bool = False,
+        is_retryable: bool = False,
+        retry_after: float | None = None,
+        needed_scope: str | None = None,
+        explanation: Explanation | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+        self.http_status = http_status
+        self.error_type = error_type
+        self.request_id = request_id
+        self.headers = dict(headers or {})
+        self.body = body
+        self.may_have_executed = may_have_executed
+        self.is_retryable = is_retryable
+        self.retry_after = retry_after
+        self.needed_scope = needed_scope
+        self.explanation = explanation
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.message, self.remedy) if part)
+
+
+class InvalidArgumentError(Error, ValueError):
+    """An argument is malformed or out of range. Nothing was sent."""
+
+
+class CredentialsError(Error):
+    """No source holds a key, or one holds something that is not a key. Nothing was sent."""
+
+    def __str__(self) -> str:
+        sources = self.explanation.sources if self.explanation else ()
+        return "\n".join([super().__str__(), *(f"  {source}" for source in sources)])
+
+
+class AuthenticationError(Error):
+    """The service did not accept the credential (401)."""
+
+
+class ForbiddenError(Error):
+    """The credential is valid but not allowed to do this (403)."""
+
+
+class AccountLockedError(Error):
+    """The key is valid, but its account is locked (403): balance, budget, payment or administration."""
+
+
+class NotFoundError(Error):
+    """The endpoint, path or object does not exist, or is hidden from this key (404, 410)."""
+
+
+class InvalidInputError(Error):
+    """The service refused the input (400, 405, 409, 413, 422); body lists the fields."""
+
+
+class RateLimitedError(Error):
+    """Too many requests (429); this one was not taken."""
+
+
+class ServiceError(Error):
+    """The app or the platform failed or could not be had (5xx, 408, 499)."""
+
+
+class TransportError(Error, ConnectionError):
+    """No connection could be made, or it broke before the whole answer arrived: see may_have_executed."""
+
+
+class DeadlineError(Error, TimeoutError):
+    """The time allowed for the call is over: see may_have_executed."""
+
+
+class CancelledError(Error):
+    """The caller cancelled the call."""
+
+
+class RedirectError(Error):
+    """The service answered with a redirect that was not followed."""
+
+
+class ForeignOriginError(Error):
+    """The address is not one of fal's. Nothing was sent."""
+
+
+class ProtocolError(Error):
+    """The answer does not follow HTTP or fal's protocol."""
+
+
+class ResponseTooLargeError(Error):
+    """The answer is larger than max_response_bytes."""
+
+
+class DecodeError(Error, ValueError):
+    """The answer is not the text or the JSON that was asked for."""
+
+
+class UsageError(Error, RuntimeError):
+    """Waiting inside a log function, or an operation of a process that this one was forked from."""
+
+
+class ShutDownError(Error):
+    """libfal is shutting down, or did so during the call."""
+
+
+class ResourceError(Error, OSError):
+    """The operating system refused a thread, a file or a socket."""
+
+
+class InternalError(Error):
+    """A defect in libfal was caught."""
+
+
+CLASSES: dict[str, type[Error]] = {
+    "FAL_E_INVALID_ARGUMENT": InvalidArgumentError,
+    "FAL_E_NO_CREDENTIALS": CredentialsError,
+    "FAL_E_MALFORMED_CREDENTIALS": CredentialsError,
+    "FAL_E_UNAUTHENTICATED": AuthenticationError,
+    "FAL_E_FORBIDDEN": ForbiddenError,
+    "FAL_E_ACCOUNT_LOCKED": AccountLockedError,
+    "FAL_E_NOT_FOUND": NotFoundError,
+    "FAL_E_INVALID_INPUT": InvalidInputError,
+    "FAL_E_RATE_LIMITED": RateLimitedError,
+    "FAL_E_SERVICE_FAILED": ServiceError,
+    "FAL_E_SERVICE_UNAVAILABLE": ServiceError,
+    "FAL_E_CONNECT": TransportError,
+    "FAL_E_CONNECTION_LOST": TransportError,
+    "FAL_E_DEADLINE": DeadlineError,
+    "FAL_E_CANCELLED": CancelledError,
+    "FAL_E_REDIRECT": RedirectError,
+    "FAL_E_FOREIGN_ORIGIN": ForeignOriginError,
+    "FAL_E_PROTOCOL": ProtocolError,
+    "FAL_E_TOO_LARGE": ResponseTooLargeError,
+    "FAL_E_WRONG_TYPE": DecodeError,
+    "FAL_E_WOULD_DEADLOCK": UsageError,
+    "FAL_E_FORKED": UsageError,
+    "FAL_E_SHUT_DOWN": ShutDownError,
+    "FAL_E_PANIC": InternalError,
+    "FAL_E_TAKEN": UsageError,
+    "FAL_E_IO": ResourceError,
+}
+
+# The name to show and to pickle is the public one.
+for _class in (Error, *CLASSES.values()):
+    _class.__module__ = "libfal"

@@ -1,0 +1,179 @@
+"""The native half of libfal, a translation of its Rust core."""
+
+from collections.abc import Callable, Iterator, Mapping
+from os import PathLike
+from typing import Any, Literal, NoReturn, final
+
+from _typeshed import ReadableBuffer
+from typing_extensions import Self, TypeAlias
+
+from ._explanation import Explanation
+
+__all__ = ["Client", "Operation", "Response", "__version__", "_codes", "explain", "run", "shutdown"]
+
+__version__: str
+
+_Level: TypeAlias = Literal["error", "warning", "info", "debug"]
+
+@final
+class Client:
+    """A credential, addresses, limits and a pool of connections. Any number of threads may use it at once.
+
+    Making one reads nothing but the variables that name hosts. The key is looked for at the first call. A client that
+    was made before a fork may be used in the child.
+    """
+
+    def __new__(
+        cls,
+        key: str | None = None,
+        *,
+        profile: str | None = None,
+        anonymous: bool = False,
+        config_path: str | PathLike[str] | None = None,
+        timeout: float | None = None,
+        max_attempts: int | None = None,
+        max_response_bytes: int | None = None,
+        user_agent: str | None = None,
+        run_host: str | None = None,
+        queue_host: str | None = None,
+        rest_host: str | None = None,
+        platform_host: str | None = None,
+        cdn_host: str | None = None,
+        emulator_host: str | None = None,
+        log: Callable[[_Level, str], object] | None = None,
+        log_level: _Level = "info",
+    ) -> Self:
+        """Every option is stronger than the variable that says the same.
+
+        key: "<key id>:<key secret>"; without it, the first key that the environment offers, as explain() tells.
+        profile: use the key of this profile of the configuration file.
+        anonymous: use no key at all.
+        config_path: read this configuration file, not that of FAL_CONFIG_PATH or ~/.fal/config.toml.
+        timeout: seconds for each whole call, retries included; by default 3600 for a run and 120 for a request.
+        max_attempts: 1 to 100, by default 5. What may have been executed is never sent again.
+        max_response_bytes: by default 256 MiB.
+        user_agent: added to the header, such as "MyGame/1.2".
+        *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
+        log: called as log(level, message) on threads of libfal. It must not call libfal; what it raises goes to
+            sys.unraisablehook.
+        log_level: the least important level that is logged.
+        """
+
+    def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Response:
+        """Run an endpoint, such as "fal-ai/flux/schnell", and wait for its output. Ctrl-C cancels the call."""
+
+    def run_start(
+        self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation:
+        """Start a run and return at once."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        content: ReadableBuffer | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Response:
+        """Send a request to an address of fal's, or to a path of the Platform API such as "/v1/models", and wait.
+
+        The key goes along to the services that take keys, and to nothing else; an address outside fal is refused.
+        The body is JSON, or bytes of content_type ("application/octet-stream"). bytes are not copied.
+        """
+
+    def request_start(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        content: ReadableBuffer | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Operation:
+        """Start such a request and return at once."""
+
+    def explain(self) -> Explanation:
+        """Look for the key anew and report every source, in order. Sends nothing."""
+
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: Any, /) -> Self: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Operation:
+    """A call under way. Forgetting it neither cancels nor waits."""
+
+    def done(self) -> bool:
+        """Whether the call has ended. Never blocks."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the call has ended, at most timeout seconds, and say whether it has."""
+
+    def cancel(self) -> None:
+        """Ask the call to end with CancelledError. Any thread, any number of times."""
+
+    def result(self, timeout: float | None = None) -> Response:
+        """Wait for the answer, or raise the call's error; the same each time.
+
+        Raises the built-in TimeoutError, and leaves the call alone, if it takes more than timeout seconds.
+        """
+
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: Any, /) -> Self: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Response:
+    """A successful answer. response["images"][0] looks into its JSON."""
+
+    def __new__(cls, status: int, headers: Mapping[str, str], content: ReadableBuffer) -> Self: ...
+    @property
+    def status(self) -> int:
+        """The HTTP status, 200 to 299."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names in small letters."""
+
+    @property
+    def request_id(self) -> str | None:
+        """fal's id of the request."""
+
+    @property
+    def content(self) -> bytes:
+        """The body as received."""
+
+    @property
+    def text(self) -> str:
+        """The body as text. Raises DecodeError if it is not UTF-8."""
+
+    def json(self) -> Any:
+        """The body as JSON, decoded at the first call. Raises DecodeError if it is not JSON."""
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+    def __contains__(self, item: object, /) -> bool: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __reduce__(self) -> tuple[type[Response], tuple[int, dict[str, str], bytes]]: ...
+
+def run(endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Response:
+    """Run an endpoint with the client that the environment describes, made at the first call."""
+
+def explain(
+    key: str | None = None,
+    *,
+    profile: str | None = None,
+    anonymous: bool = False,
+    config_path: str | PathLike[str] | None = None,
+) -> Explanation:
+    """Look for a key as a client with these options would, and report every source. Sends nothing."""
+
+def shutdown(timeout: float = 5.0) -> None:
+    """Stop every thread of libfal: calls under way end with ShutDownError. Afterwards libfal can be used again."""
+
+def _codes() -> list[tuple[str, str]]:
+    """The name and the meaning of every code of the core."""

@@ -1,0 +1,261 @@
+//! The client, and the function that needs none.
+
+use std::path::PathBuf;
+
+use fal::{ClientBuilder, HostRole, Op, Request};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyMapping;
+
+use crate::convert::{self, count, invalid, seconds};
+use crate::error::raise;
+use crate::explanation;
+use crate::log;
+use crate::operation::{Operation, finish};
+use crate::response::Response;
+
+/// A credential, addresses, limits and a pool of connections. Any number of threads may use it at once.
+#[pyclass(frozen, module = "libfal")]
+pub(crate) struct Client {
+    inner: fal::Client,
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    #[pyo3(signature = (
+        key=None, *, profile=None, anonymous=false, config_path=None, timeout=None, max_attempts=None,
+        max_response_bytes=None, user_agent=None, run_host=None, queue_host=None, rest_host=None, platform_host=None,
+        cdn_host=None, emulator_host=None, log=None, log_level="info"
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn new(
+        py: Python<'_>,
+        key: Option<PyBackedStr>,
+        profile: Option<&str>,
+        anonymous: bool,
+        config_path: Option<PathBuf>,
+        timeout: Option<f64>,
+        max_attempts: Option<i64>,
+        max_response_bytes: Option<i64>,
+        user_agent: Option<&str>,
+        run_host: Option<&str>,
+        queue_host: Option<&str>,
+        rest_host: Option<&str>,
+        platform_host: Option<&str>,
+        cdn_host: Option<&str>,
+        emulator_host: Option<&str>,
+        log: Option<Bound<'_, PyAny>>,
+        log_level: &str,
+    ) -> PyResult<Self> {
+        let limits = Limits { timeout, max_attempts, max_response_bytes, user_agent };
+        let hosts = [
+            (HostRole::Run, run_host),
+            (HostRole::Queue, queue_host),
+            (HostRole::Rest, rest_host),
+            (HostRole::Platform, platform_host),
+            (HostRole::Cdn, cdn_host),
+            (HostRole::Emulator, emulator_host),
+        ];
+        let sink = log.map(log::sink).transpose()?;
+        let options = explanation::options(key, profile, anonymous, config_path);
+        let build = || {
+            let level = log::level(log_level)?;
+            let builder = fal::Client::builder().credentials(options);
+            let builder = with_hosts(limits.set(builder)?, &hosts)?;
+            sink.into_iter().fold(builder, |builder, sink| builder.log(level, sink)).build()
+        };
+        Ok(Client { inner: build().map_err(|error| raise(py, &error))? })
+    }
+
+    /// Run an endpoint and wait for its output.
+    #[pyo3(signature = (endpoint, input=None, *, timeout=None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        endpoint: &str,
+        input: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Response> {
+        let request = endpoint_request(py, endpoint, input, timeout)?;
+        finish(py, || self.inner.run_start(request))
+    }
+
+    /// Start a run and return at once.
+    #[pyo3(signature = (endpoint, input=None, *, timeout=None))]
+    fn run_start(
+        &self,
+        py: Python<'_>,
+        endpoint: &str,
+        input: Option<&Bound<'_, PyAny>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Operation> {
+        let request = endpoint_request(py, endpoint, input, timeout)?;
+        started(py, self.inner.run_start(request))
+    }
+
+    /// Send a request to any address of fal's, with the key where the service takes one, and wait for the answer.
+    #[pyo3(signature = (method, url, *, json=None, content=None, content_type=None, headers=None, timeout=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn request(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        json: Option<&Bound<'_, PyAny>>,
+        content: Option<&Bound<'_, PyAny>>,
+        content_type: Option<&str>,
+        headers: Option<&Bound<'_, PyMapping>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Response> {
+        let parts = Parts { json, content, content_type, headers, timeout };
+        let request = parts.request(py, method, url)?;
+        finish(py, || self.inner.send_start(request))
+    }
+
+    /// Start such a request and return at once.
+    #[pyo3(signature = (method, url, *, json=None, content=None, content_type=None, headers=None, timeout=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn request_start(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        json: Option<&Bound<'_, PyAny>>,
+        content: Option<&Bound<'_, PyAny>>,
+        content_type: Option<&str>,
+        headers: Option<&Bound<'_, PyMapping>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Operation> {
+        let parts = Parts { json, content, content_type, headers, timeout };
+        let request = parts.request(py, method, url)?;
+        started(py, self.inner.send_start(request))
+    }
+
+    /// Look for the key anew and report every source. Sends nothing.
+    fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let resolution = py.detach(|| self.inner.explain());
+        explanation::object(py, &resolution)
+    }
+
+    fn __copy__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    fn __deepcopy__(this: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        this
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("a libfal.Client may hold a key and cannot be pickled; make one where it is needed"))
+    }
+}
+
+/// Run an endpoint with the client that the environment describes, made at the first call.
+#[pyfunction]
+#[pyo3(signature = (endpoint, input=None, *, timeout=None))]
+pub(crate) fn run(
+    py: Python<'_>,
+    endpoint: &str,
+    input: Option<&Bound<'_, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<Response> {
+    static DEFAULT: PyOnceLock<fal::Client> = PyOnceLock::new();
+    let request = endpoint_request(py, endpoint, input, timeout)?;
+    let client = DEFAULT.get_or_try_init(py, || fal::Client::builder().build()).map_err(|error| raise(py, &error))?;
+    finish(py, || client.run_start(request))
+}
+
+struct Limits<'a> {
+    timeout: Option<f64>,
+    max_attempts: Option<i64>,
+    max_response_bytes: Option<i64>,
+    user_agent: Option<&'a str>,
+}
+
+impl Limits<'_> {
+    fn set(&self, mut builder: ClientBuilder) -> fal::Result<ClientBuilder> {
+        if let Some(timeout) = self.timeout {
+            builder = builder.timeout(seconds("timeout", timeout)?);
+        }
+        if let Some(most) = self.max_attempts {
+            builder = builder.max_attempts(count("max_attempts", most)?)?;
+        }
+        if let Some(most) = self.max_response_bytes {
+            builder = builder.max_response_bytes(count("max_response_bytes", most)?);
+        }
+        match self.user_agent {
+            Some(product) => builder.user_agent(product),
+            None => Ok(builder),
+        }
+    }
+}
+
+fn with_hosts(builder: ClientBuilder, hosts: &[(HostRole, Option<&str>)]) -> fal::Result<ClientBuilder> {
+    let given = hosts.iter().filter_map(|(role, host)| Some((*role, (*host)?)));
+    given.into_iter().try_fold(builder, |builder, (role, host)| builder.host(role, host))
+}
+
+fn endpoint_request(
+    py: Python<'_>,
+    endpoint: &str,
+    input: Option<&Bound<'_, PyAny>>,
+    timeout: Option<f64>,
+) -> PyResult<Request> {
+    let text = input.map(convert::input).transpose()?;
+    let request = || {
+        let mut request = Request::run(endpoint)?;
+        if let Some(text) = text {
+            request.set_bytes(text, "application/json")?;
+        }
+        set_timeout(&mut request, timeout)?;
+        Ok(request)
+    };
+    request().map_err(|error| raise(py, &error))
+}
+
+/// What a request to an address may have besides the address.
+struct Parts<'a, 'py> {
+    json: Option<&'a Bound<'py, PyAny>>,
+    content: Option<&'a Bound<'py, PyAny>>,
+    content_type: Option<&'a str>,
+    headers: Option<&'a Bound<'py, PyMapping>>,
+    timeout: Option<f64>,
+}
+
+impl Parts<'_, '_> {
+    fn request(&self, py: Python<'_>, method: &str, url: &str) -> PyResult<Request> {
+        let (body, usual_type) = match (self.json, self.content) {
+            (Some(_), Some(_)) => return Err(raise(py, &invalid("a request has json or content, not both"))),
+            (Some(json), None) => (Some(convert::json(json)?), "application/json"),
+            (None, Some(content)) => (Some(convert::content(content)?), "application/octet-stream"),
+            (None, None) => (None, ""),
+        };
+        let request = || {
+            let mut request = Request::new(method, url)?;
+            match (body, self.content_type) {
+                (Some(body), kind) => request.set_bytes(body, kind.unwrap_or(usual_type))?,
+                (None, Some(_)) => return Err(invalid("a request without a body has no content_type")),
+                (None, None) => {}
+            }
+            set_timeout(&mut request, self.timeout)?;
+            Ok(request)
+        };
+        let mut request = request().map_err(|error| raise(py, &error))?;
+        self.headers.map_or(Ok(()), |headers| convert::set_headers(&mut request, headers))?;
+        Ok(request)
+    }
+}
+
+fn set_timeout(request: &mut Request, timeout: Option<f64>) -> fal::Result<()> {
+    if let Some(timeout) = timeout {
+        request.set_timeout(seconds("timeout", timeout)?);
+    }
+    Ok(())
+}
+
+fn started(py: Python<'_>, op: fal::Result<Op>) -> PyResult<Operation> {
+    op.map(Operation::new).map_err(|error| raise(py, &error))
+}

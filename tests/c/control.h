@@ -1,0 +1,148 @@
+/* The emulator's control API by a socket of our own: libfal rightly refuses a host that is not fal's. */
+
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static inline void control_die(const char *what)
+{
+    fprintf(stderr, "control: %s\n", what);
+    exit(99);
+}
+
+static inline const char *control_variable(const char *name)
+{
+    const char *value = getenv(name);
+    if (!value)
+        control_die("run this with: fal-emulator exec -- PROGRAM");
+    return value;
+}
+
+static inline int control_connect(void)
+{
+    const char *host = control_variable("FAL_EMULATOR_HOST");
+    const char *port = strrchr(host, ':');
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address;
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((unsigned short)(port ? atoi(port + 1) : 0));
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        control_die("the emulator does not answer");
+    return fd;
+}
+
+/* One exchange on a connection of its own. Returns the body, to be freed; an answer beyond 2xx ends the program. */
+static inline char *control(const char *method, const char *path, const char *body)
+{
+    char head[1024];
+    size_t body_length = body ? strlen(body) : 0;
+    int length = snprintf(head, sizeof head,
+                          "%s /_emulator/%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
+                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                          method, path, control_variable("FAL_EMULATOR_HOST"), body_length);
+    if (length < 0 || (size_t)length >= sizeof head)
+        control_die("the path is too long");
+    int fd = control_connect();
+    if (send(fd, head, (size_t)length, MSG_NOSIGNAL) != length
+        || (body_length && send(fd, body, body_length, MSG_NOSIGNAL) != (ssize_t)body_length))
+        control_die("sending failed");
+    size_t size = 0, capacity = 1 << 16;
+    char *answer = (char *)malloc(capacity);
+    for (;;) {
+        if (!answer)
+            control_die("out of memory");
+        ssize_t got = recv(fd, answer + size, capacity - size - 1, 0);
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+        if (capacity - size < 2)
+            answer = (char *)realloc(answer, capacity *= 2);
+    }
+    close(fd);
+    answer[size] = '\0';
+    char *end = strstr(answer, "\r\n\r\n");
+    if (!end || strncmp(answer, "HTTP/1.1 2", 10) != 0) {
+        fprintf(stderr, "%s %s: %s\n", method, path, answer);
+        control_die("the emulator refused");
+    }
+    memmove(answer, end + 4, strlen(end + 4) + 1);
+    return answer;
+}
+
+/* Switches a fault on, given as JSON. */
+static inline void fault(const char *json)
+{
+    free(control("POST", "faults", json));
+}
+
+/* No faults, no memory of requests. */
+static inline void control_reset(void)
+{
+    free(control("DELETE", "faults", NULL));
+    free(control("DELETE", "requests", NULL));
+}
+
+/* The requests that fit a query such as "method=POST&path=/emulator/echo", as JSON, to be freed. */
+static inline char *arrivals(const char *query)
+{
+    char path[512];
+    snprintf(path, sizeof path, "requests?%s", query);
+    return control("GET", path, NULL);
+}
+
+/* How many requests fit a query. With wait_for=N it waits until there are as many. */
+static inline long arrived(const char *query)
+{
+    char *json = arrivals(query);
+    const char *count = strstr(json, "\"count\":");
+    long number = count ? strtol(count + strlen("\"count\":"), NULL, 10) : -1;
+    free(json);
+    return number;
+}
+
+static inline int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+        count++;
+    return count;
+}
+
+/* Waits up to ten seconds until the requests that fit a query hold a text, such as "\"outcome\":\"client_closed\"", so many times. */
+static inline int arrived_with(const char *query, const char *part, int wanted)
+{
+    int count = 0;
+    for (int tries = 0; tries < 1000; tries++) {
+        char *json = arrivals(query);
+        count = count_of(json, part);
+        free(json);
+        if (count >= wanted)
+            break;
+        usleep(10000);
+    }
+    return count;
+}
+
+/* How often an endpoint ran. */
+static inline long executions(const char *endpoint)
+{
+    char name[128];
+    snprintf(name, sizeof name, "\"%s\":", endpoint);
+    char *json = control("GET", "stats", NULL);
+    const char *count = strstr(json, name);
+    long number = count ? strtol(count + strlen(name), NULL, 10) : 0;
+    free(json);
+    return number;
+}
+
+#endif

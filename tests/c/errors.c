@@ -1,0 +1,243 @@
+/* Errors: what the service refused, why, with which key, and what to do. */
+
+#include "support.h"
+
+/* Runs a request, which is freed, and gives the error it has to end with. */
+static fal_error *failure_of(const fal_client *client, fal_request *request, fal_status expected)
+{
+    fal_error *err = NULL;
+    fal_response *response = NULL;
+    CHECK_STATUS(fal_client_run(client, request, &response, &err), expected);
+    CHECK(response == NULL);
+    fal_request_free(request);
+    return err;
+}
+
+static fal_error *send_failure_of(const fal_client *client, const char *method, const char *url, fal_status expected)
+{
+    fal_error *err = NULL;
+    fal_response *response = NULL;
+    fal_request *request = http_of(method, url);
+    CHECK_STATUS(fal_client_send(client, request, &response, &err), expected);
+    CHECK(response == NULL);
+    fal_request_free(request);
+    return err;
+}
+
+static fal_client *client_with(const char *key, uint32_t attempts)
+{
+    fal_error *err = NULL;
+    fal_options *options = fal_options_new();
+    if (key)
+        CHECK_OK(fal_options_set_key(options, key, FAL_NUL, &err));
+    CHECK_OK(fal_options_set_max_attempts(options, attempts, &err));
+    return client_of(options);
+}
+
+/* A call of emulator/fail with a JSON input. */
+static fal_request *fail_with(const char *input)
+{
+    fal_error *err = NULL;
+    fal_request *request = run_of("emulator/fail");
+    CHECK_OK(fal_request_set_body_json(request, input, FAL_NUL, &err));
+    return request;
+}
+
+static void a_key_that_fal_does_not_know(void)
+{
+    fal_client *client = client_with("fake-id:fake-secret-wrong", 5);
+    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_UNAUTHENTICATED);
+    CHECK_INT(fal_error_http_status(err), 401);
+    CHECK_HAS(fal_error_message(err, NULL), "invalid key credentials");
+    CHECK_HAS(fal_error_message(err, NULL), "fake-id");
+    CHECK_HAS(fal_error_message(err, NULL), "explicit key");
+    CHECK_HAS(fal_error_remedy(err, NULL), "fal.ai/dashboard/keys");
+    CHECK_LACKS(fal_error_message(err, NULL), "fake-secret");
+    CHECK(!fal_error_may_have_executed(err) && !fal_error_is_retryable(err));
+    CHECK(fal_error_request_id(err, NULL) != NULL);
+    CHECK_TEXT(fal_credentials_key_id(fal_error_credentials(err), NULL), "fake-id");
+    CHECK_TEXT(fal_credentials_source(fal_error_credentials(err), NULL), "explicit key");
+    CHECK_INT(arrived("method=POST"), 1);
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void an_api_key_where_admin_is_needed(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = client_with(NULL, 5);
+    err = send_failure_of(client, "GET", "/v1/keys", FAL_E_FORBIDDEN);
+    char id[64];
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(control_variable("FAL_KEY"), ":"), control_variable("FAL_KEY"));
+    CHECK_INT(fal_error_http_status(err), 403);
+    CHECK_TEXT(fal_error_needed_scope(err, NULL), "ADMIN");
+    CHECK_TEXT(fal_error_type(err, NULL), "authorization_error");
+    CHECK_HAS(fal_error_message(err, NULL), id);
+    CHECK_HAS(fal_error_message(err, NULL), "FAL_KEY");
+    CHECK_HAS(fal_error_message(err, NULL), "GET /v1/keys");
+    CHECK_HAS(fal_error_message(err, NULL), "ADMIN");
+    CHECK_HAS(fal_error_remedy(err, NULL), "ADMIN");
+    CHECK_HAS(fal_error_remedy(err, NULL), "fal.ai/dashboard/keys");
+    CHECK_LACKS(fal_error_message(err, NULL), secret_of("FAL_KEY"));
+    fal_error_free(err);
+    fal_client_release(client);
+
+    err = NULL;
+    client = client_with(control_variable("FAL_EMULATOR_ADMIN_KEY"), 5);
+    fal_request *request = http_of("GET", "/v1/keys");
+    fal_response *response = NULL;
+    CHECK_OK(fal_client_send(client, request, &response, &err));
+    CHECK(fal_response_has(response, "/keys/0/key_id", FAL_NUL));
+    fal_response_free(response);
+    fal_request_free(request);
+    fal_client_release(client);
+}
+
+static void a_private_app(void)
+{
+    fal_client *client = client_with(NULL, 5);
+    fal_error *err = failure_of(client, run_of("acme/private"), FAL_E_FORBIDDEN);
+    CHECK_HAS(fal_error_message(err, NULL), "acme/private");
+    CHECK_HAS(fal_error_message(err, NULL), "fake-api-");
+    CHECK_HAS(fal_error_remedy(err, NULL), "private");
+    CHECK_HAS(fal_error_remedy(err, NULL), "ADMIN");
+    fal_error_free(err);
+    fal_client_release(client);
+    client = client_with(control_variable("FAL_EMULATOR_ADMIN_KEY"), 5);
+    CHECK_INT(outcome_of(client, run_of("acme/private")), FAL_OK);
+    fal_client_release(client);
+}
+
+static void what_does_not_exist(void)
+{
+    fal_client *client = client_with(NULL, 5);
+    fal_error *err = failure_of(client, run_of("fal-ai/no-such-model"), FAL_E_NOT_FOUND);
+    CHECK_INT(fal_error_http_status(err), 404);
+    CHECK_HAS(fal_error_message(err, NULL), "fal-ai/no-such-model");
+    CHECK(!fal_error_may_have_executed(err));
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void input_that_the_model_refuses(void)
+{
+    fal_client *client = client_with(NULL, 5);
+    fal_error *err = failure_of(client, fail_with("{\"type\": \"image_too_large\", \"image_url\": \"https://x\"}"),
+                                FAL_E_INVALID_INPUT);
+    CHECK_INT(fal_error_http_status(err), 422);
+    CHECK_TEXT(fal_error_type(err, NULL), "image_too_large");
+    CHECK_HAS(fal_error_message(err, NULL), "body.image_url: Image too large");
+    size_t length = 0;
+    const char *body = fal_error_body(err, &length);
+    CHECK(body && length > 20 && body[0] == '{' && body[length - 1] == '}');
+    CHECK_TEXT(fal_error_header(err, "X-Fal-Retryable", FAL_NUL, &length), "false");
+    CHECK_INT(length, 5);
+    CHECK(fal_error_header(err, "x-none", FAL_NUL, &length) == NULL);
+    CHECK_INT(fal_error_retry_after_ms(err), -1);
+    CHECK(fal_error_needed_scope(err, NULL) == NULL);
+    CHECK_INT(arrived("method=POST"), 1);
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void too_many_requests_are_sent_again_when_it_is_time(void)
+{
+    static const char busy[] = "{\"path\": \"/emulator/echo\", \"action\":"
+                               " {\"type\": \"status\", \"status\": 429, \"retry_after\": {\"seconds\": 1}}}";
+    fault(busy);
+    fal_client *client = client_with(NULL, 5);
+    int64_t before = now_ms();
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK(now_ms() - before >= 1000);
+    CHECK_INT(arrived("path=/emulator/echo"), 2);
+    fal_client_release(client);
+
+    fault(busy);
+    client = client_with(NULL, 1);
+    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_RATE_LIMITED);
+    CHECK_INT(fal_error_retry_after_ms(err), 1000);
+    CHECK(fal_error_is_retryable(err) && !fal_error_may_have_executed(err));
+    CHECK_INT(arrived("path=/emulator/echo"), 3);
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void failures_of_the_app_and_of_the_platform(void)
+{
+    static const struct {
+        const char *input;
+        fal_status status;
+        int32_t http;
+        bool may_have_executed;
+        long arrivals;
+    } rows[] = {
+        {"{\"status\": 500}", FAL_E_SERVICE_FAILED, 500, false, 1},
+        {"{\"type\": \"internal_server_error\"}", FAL_E_SERVICE_FAILED, 500, false, 1},
+        {"{\"error_type\": \"runner_disconnected\"}", FAL_E_SERVICE_UNAVAILABLE, 503, true, 1},
+        {"{\"error_type\": \"runner_scheduling_failure\"}", FAL_E_SERVICE_UNAVAILABLE, 503, false, 2},
+        {"{\"status\": 502, \"html\": true}", FAL_E_SERVICE_UNAVAILABLE, 502, true, 1},
+        {"{\"status\": 400}", FAL_E_INVALID_INPUT, 400, false, 1},
+    };
+    fal_client *client = client_with(NULL, 2);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        control_reset();
+        fal_error *err = failure_of(client, fail_with(rows[i].input), rows[i].status);
+        CHECK_INT(fal_error_http_status(err), rows[i].http);
+        CHECK_INT(fal_error_may_have_executed(err), rows[i].may_have_executed);
+        CHECK_INT(arrived("method=POST"), rows[i].arrivals);
+        fal_error_free(err);
+    }
+    fal_client_release(client);
+}
+
+static void a_locked_account(void)
+{
+    char *key = control("POST", "keys", "{\"account\": \"poor\"}");
+    const char *from = strstr(key, "\"key\":\"");
+    char text[160] = "";
+    if (CHECK(from != NULL))
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(from + 7, "\""), from + 7);
+    free(key);
+    free(control("PUT", "settings", "{\"locked_accounts\": {\"poor\": \"Exhausted balance.\"}}"));
+    fal_client *client = client_with(text, 5);
+    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_ACCOUNT_LOCKED);
+    CHECK_HAS(fal_error_message(err, NULL), "Exhausted balance");
+    fal_error_free(err);
+    fal_client_release(client);
+    free(control("PUT", "settings", "{}"));
+}
+
+static void every_error_accessor_takes_an_error_without_an_answer(void)
+{
+    fal_error *err = NULL;
+    fal_request *request = NULL;
+    CHECK_STATUS(fal_request_new("x", FAL_NUL, &request, &err), FAL_E_INVALID_ARGUMENT);
+    size_t length = 9;
+    const char *message = fal_error_message(err, &length);
+    CHECK(message && strlen(message) == length);
+    CHECK_INT(fal_error_http_status(err), 0);
+    CHECK(fal_error_type(err, &length) == NULL && length == 0);
+    CHECK(fal_error_request_id(err, NULL) == NULL);
+    CHECK(fal_error_body(err, &length) == NULL && length == 0);
+    CHECK(fal_error_header(err, "date", FAL_NUL, NULL) == NULL);
+    CHECK(fal_error_credentials(err) == NULL);
+    CHECK_INT(fal_error_retry_after_ms(err), -1);
+    CHECK(!fal_error_is_retryable(err) && !fal_error_may_have_executed(err));
+    fal_error_free(err);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(a_key_that_fal_does_not_know),
+        TEST(an_api_key_where_admin_is_needed),
+        TEST(a_private_app),
+        TEST(what_does_not_exist),
+        TEST(input_that_the_model_refuses),
+        TEST(too_many_requests_are_sent_again_when_it_is_time),
+        TEST(failures_of_the_app_and_of_the_platform),
+        TEST(a_locked_account),
+        TEST(every_error_accessor_takes_an_error_without_an_answer),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

@@ -1,0 +1,240 @@
+/* NULL for every pointer parameter of every function: an error or nothing, never a crash. The table is held to the header. */
+
+#include <ctype.h>
+
+#include "support.h"
+
+/* One object of each kind, to go with the NULL. */
+static struct {
+    fal_options *options;
+    fal_client *client;
+    fal_request *request;
+    fal_request *http;
+    fal_response *response;
+    fal_error *error;
+    fal_credentials *credentials;
+    fal_dispatcher *dispatcher;
+} given;
+
+static void make_given(void)
+{
+    given.options = fal_options_new();
+    given.client = new_client();
+    given.request = run_of("emulator/echo");
+    given.http = http_of("GET", "/v1/models");
+    given.dispatcher = fal_dispatcher_new();
+    must(fal_request_set_body_json(given.request, "{\"i\": 1, \"t\": true}", FAL_NUL, NULL), NULL, "body");
+    must(fal_client_run(given.client, given.request, &given.response, NULL), NULL, "run");
+    /* An error that has everything: an answer of the service, and the scope that it asks for. */
+    fal_request *keys = http_of("GET", "/v1/keys");
+    fal_response *none = NULL;
+    CHECK_INT(fal_client_send(given.client, keys, &none, &given.error), FAL_E_FORBIDDEN);
+    fal_request_free(keys);
+    /* A report of a key with a remark. */
+    char padded[256];
+    snprintf(padded, sizeof padded, " %s ", control_variable("FAL_KEY"));
+    setenv("FAL_KEY", padded, 1);
+    must(fal_credentials_explain(NULL, &given.credentials, NULL), NULL, "explain");
+}
+
+static void free_given(void)
+{
+    fal_options_free(given.options);
+    fal_client_release(given.client);
+    fal_request_free(given.request);
+    fal_request_free(given.http);
+    fal_response_free(given.response);
+    fal_error_free(given.error);
+    fal_credentials_free(given.credentials);
+    fal_dispatcher_release(given.dispatcher);
+}
+
+/* The place of FAL_KEY in the report. */
+enum { FAL_KEY_SOURCE = 2 };
+
+/* An operation that has ended and was not taken: some functions use it up. */
+static fal_op *ended_op(void)
+{
+    fal_op *op = start(given.client, run_of("emulator/echo"));
+    must(fal_op_wait(op, 10000, NULL), NULL, "wait");
+    return op;
+}
+
+static void callback(fal_op *op, void *user)
+{
+    (void)op, (void)user;
+}
+
+static void logged(fal_log_level level, const char *message, size_t len, void *user)
+{
+    (void)level, (void)message, (void)len, (void)user;
+}
+
+static void thread_hook(void *user)
+{
+    (void)user;
+}
+
+/* Room for outputs, filled before each row, so that a forgotten reset shows. */
+static fal_error *err;
+static size_t len;
+static const char *text;
+static int64_t number;
+static double real;
+static bool truth;
+static size_t count;
+static fal_client *client;
+static fal_request *request;
+static fal_response *response;
+static fal_credentials *credentials;
+static fal_op *op;
+
+enum expectation { REFUSED, HARMLESS, NOTHING };
+
+/* The function, its parameter, and what the call did. */
+struct row {
+    const char *name;
+    enum expectation expectation;
+    fal_status (*call)(void);
+};
+
+#define JOIN(a, b) a##_##b
+/* Has to be FAL_E_INVALID_ARGUMENT, with an error that names the parameter. */
+#define REFUSES(function, parameter, ...) \
+    static fal_status JOIN(function, parameter)(void) { return function(__VA_ARGS__); }
+/* Has to work as if nothing was missing. */
+#define ALLOWS(function, parameter, ...) REFUSES(function, parameter, __VA_ARGS__)
+/* Has no status; the condition says what comes out. */
+#define YIELDS(function, parameter, condition) \
+    static fal_status JOIN(function, parameter)(void) { return (condition) ? FAL_OK : FAL_E_PANIC; }
+#define DOES(function, parameter, ...) \
+    static fal_status JOIN(function, parameter)(void) { function(__VA_ARGS__); return FAL_OK; }
+#include "nulls.inc"
+#undef REFUSES
+#undef ALLOWS
+#undef YIELDS
+#undef DOES
+
+static const struct row rows[] = {
+#define REFUSES(function, parameter, ...) {#function "." #parameter, REFUSED, JOIN(function, parameter)},
+#define ALLOWS(function, parameter, ...) {#function "." #parameter, HARMLESS, JOIN(function, parameter)},
+#define YIELDS(function, parameter, condition) {#function "." #parameter, NOTHING, JOIN(function, parameter)},
+#define DOES(function, parameter, ...) {#function "." #parameter, NOTHING, JOIN(function, parameter)},
+#include "nulls.inc"
+};
+
+static bool outputs_are_zero(void)
+{
+    return !client && !request && !response && !credentials && !op && !text && !number && real == 0.0 && !truth && !count;
+}
+
+static void clear_outputs(void)
+{
+    client = NULL, request = NULL, response = NULL, credentials = NULL, op = NULL;
+    text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
+}
+
+static void every_row(void)
+{
+    make_given();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        clear_outputs();
+        err = NULL;
+        fal_status status = rows[i].call();
+        const char *parameter = strchr(rows[i].name, '.') + 1;
+        if (rows[i].expectation == REFUSED) {
+            check_status(status, FAL_E_INVALID_ARGUMENT, err, __FILE__, __LINE__, rows[i].name);
+            check_part(err ? fal_error_message(err, NULL) : "", parameter, true, __FILE__, __LINE__, rows[i].name);
+            check_record(outputs_are_zero(), __FILE__, __LINE__, rows[i].name, "an output is set");
+        } else {
+            check_status(status, FAL_OK, err, __FILE__, __LINE__, rows[i].name);
+        }
+        fal_error_free(err);
+        fal_client_release(client);
+        fal_request_free(request);
+        fal_response_free(response);
+        fal_credentials_free(credentials);
+        fal_op_release(op);
+    }
+    free_given();
+}
+
+/* A NULL error place and a wrong argument at once: the status alone has to say it. */
+static void an_error_without_a_place(void)
+{
+    CHECK_INT(fal_client_new(NULL, NULL, NULL), FAL_E_INVALID_ARGUMENT);
+    CHECK_INT(fal_request_new(NULL, 0, NULL, NULL), FAL_E_INVALID_ARGUMENT);
+    CHECK_INT(fal_client_run(NULL, NULL, NULL, NULL), FAL_E_INVALID_ARGUMENT);
+    CHECK_INT(fal_op_take(NULL, NULL, NULL), FAL_E_INVALID_ARGUMENT);
+    CHECK_INT(fal_response_get_json(NULL, NULL, 0, NULL, NULL, NULL), FAL_E_INVALID_ARGUMENT);
+}
+
+static bool has_row(const char *name)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The last word before `end`. */
+static void last_word(const char *begin, const char *end, char *word, size_t size)
+{
+    while (end > begin && !(isalnum((unsigned char)end[-1]) || end[-1] == '_'))
+        end--;
+    const char *from = end;
+    while (from > begin && (isalnum((unsigned char)from[-1]) || from[-1] == '_'))
+        from--;
+    snprintf(word, size, "%.*s", (int)(end - from), from);
+}
+
+/* Checks one parameter of a declaration: pointers and callbacks need a row. Returns whether it is one. */
+static int parameter(const char *function, const char *begin, const char *end)
+{
+    char declared[256], name[64], row[160];
+    snprintf(declared, sizeof declared, "%.*s", (int)(end - begin), begin);
+    if (!strchr(declared, '*') && !strstr(declared, "_callback"))
+        return 0;
+    last_word(begin, end, name, sizeof name);
+    snprintf(row, sizeof row, "%s.%s", function, name);
+    check_record(has_row(row), __FILE__, __LINE__, row, "has no row in nulls.inc");
+    return 1;
+}
+
+static void the_table_is_complete(void)
+{
+    static char header[1 << 18];
+    FILE *file = fopen(HEADER, "r");
+    size_t size = file ? fread(header, 1, sizeof header - 1, file) : 0;
+    CHECK(size > 10000 && size < sizeof header - 1);
+    if (file)
+        fclose(file);
+    size_t functions = 0, pointers = 0;
+    const char *at = strstr(header, "// The binary interface");
+    while (at && (at = strstr(at, "\nFAL_API ")) != NULL) {
+        at += strlen("\nFAL_API ");
+        const char *open = strchr(at, '(');
+        const char *close = strchr(at, ')');
+        char function[64];
+        last_word(at, open, function, sizeof function);
+        for (const char *from = open + 1; from < close;) {
+            const char *comma = memchr(from, ',', (size_t)(close - from));
+            const char *to = comma ? comma : close;
+            pointers += (size_t)parameter(function, from, to);
+            from = to + 1;
+        }
+        functions++;
+    }
+    CHECK(functions > 90);
+    CHECK_INT(pointers, sizeof rows / sizeof *rows);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(the_table_is_complete),
+        TEST(an_error_without_a_place),
+        TEST(every_row),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

@@ -1,0 +1,151 @@
+/* A host that loads libfal as a plug-in: loading does nothing, unloading leaves nothing. */
+
+#include <dlfcn.h>
+#include <signal.h>
+
+#include "support.h"
+
+/* The functions that are used, by their names. ISO C has no cast from dlsym's void pointer; POSIX wants this one. */
+#define FUNCTIONS(F) \
+    F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_free) F(fal_client_run) \
+    F(fal_response_free) F(fal_shutdown)
+
+static struct {
+    void *handle;
+    uint32_t (*fal_abi_version)(void);
+    fal_status (*fal_client_new)(const fal_options *, fal_client **, fal_error **);
+    void (*fal_client_release)(fal_client *);
+    fal_status (*fal_request_new)(const char *, size_t, fal_request **, fal_error **);
+    void (*fal_request_free)(fal_request *);
+    fal_status (*fal_client_run)(const fal_client *, const fal_request *, fal_response **, fal_error **);
+    void (*fal_response_free)(fal_response *);
+    fal_status (*fal_shutdown)(int64_t, fal_error **);
+} library;
+
+static bool load(void)
+{
+    library.handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!check_record(library.handle != NULL, __FILE__, __LINE__, "dlopen", library.handle ? "" : dlerror()))
+        return false;
+#define LOOK_UP(name) *(void **)(&library.name) = dlsym(library.handle, #name);
+    FUNCTIONS(LOOK_UP)
+#define IS_THERE(name) CHECK(library.name != NULL);
+    FUNCTIONS(IS_THERE)
+    return check_failed == 0;
+}
+
+static bool mapped(void)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps && fgets(line, sizeof line, maps))
+        found |= strstr(line, "libfal.so") != NULL;
+    if (maps)
+        fclose(maps);
+    return found;
+}
+
+static void loading_does_nothing(void)
+{
+    struct sigaction before[NSIG], after;
+    for (int i = 1; i < NSIG; i++)
+        if (sigaction(i, NULL, &before[i]) != 0)
+            before[i].sa_handler = SIG_ERR;
+    CHECK_INT(threads_alive(), 1);
+    CHECK(!mapped());
+    if (!load())
+        return;
+    CHECK(mapped());
+    CHECK_INT(threads_alive(), 1);
+    CHECK_INT(library.fal_abi_version(), FAL_ABI_VERSION);
+    for (int i = 1; i < NSIG; i++)
+        if (before[i].sa_handler != SIG_ERR && CHECK_INT(sigaction(i, NULL, &after), 0))
+            CHECK(after.sa_handler == before[i].sa_handler);
+    CHECK_INT(dlclose(library.handle), 0);
+    CHECK(!mapped());
+}
+
+/* One life of the plug-in: load, call, shut down, unload. */
+static void *live(void *user)
+{
+    fal_client *client = NULL;
+    fal_request *request = NULL;
+    fal_response *response = NULL;
+    (void)user;
+    CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
+    CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
+    CHECK_INT(library.fal_client_run(client, request, &response, NULL), FAL_OK);
+    library.fal_response_free(response);
+    library.fal_request_free(request);
+    library.fal_client_release(client);
+    CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
+    return NULL;
+}
+
+/* Called by a thread that has ended, it is gone from memory. */
+static void it_can_be_unloaded_and_loaded_again(void)
+{
+    for (int i = 0; i < 5; i++) {
+        if (!load())
+            return;
+        pthread_t thread;
+        pthread_create(&thread, NULL, live, NULL);
+        pthread_join(thread, NULL);
+        CHECK_INT(threads_left(1), 1);
+        CHECK_INT(dlclose(library.handle), 0);
+        CHECK(!mapped());
+        CHECK_INT(threads_alive(), 1);
+    }
+    CHECK_INT(arrived("path=/emulator/echo"), 5);
+}
+
+static int unloaded;
+
+static void *live_on(void *user)
+{
+    live(NULL);
+    (void)__sync_fetch_and_add((int *)user, 1);
+    while (!__sync_fetch_and_add(&unloaded, 0))
+        sleep_ms(1);
+    return NULL;
+}
+
+/* glibc keeps it in memory until then, for the sake of the thread's destructors. */
+static void a_thread_that_called_it_may_end_after_it_was_unloaded(void)
+{
+    if (!load())
+        return;
+    int lived = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, live_on, &lived);
+    while (!__sync_fetch_and_add(&lived, 0))
+        sleep_ms(1);
+    CHECK_INT(dlclose(library.handle), 0);
+    (void)__sync_fetch_and_add(&unloaded, 1);
+    pthread_join(thread, NULL);
+    CHECK_INT(threads_left(1), 1);
+}
+
+/* The main thread does not end, so that it stays in memory; its next life starts where this one ended. */
+static void the_main_thread_may_use_it_again(void)
+{
+    for (int i = 0; i < 5; i++) {
+        if (!load())
+            return;
+        live(NULL);
+        CHECK_INT(threads_left(1), 1);
+        CHECK_INT(dlclose(library.handle), 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(loading_does_nothing),
+        TEST(it_can_be_unloaded_and_loaded_again),
+        TEST(a_thread_that_called_it_may_end_after_it_was_unloaded),
+        TEST(the_main_thread_may_use_it_again),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

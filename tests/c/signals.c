@@ -1,0 +1,104 @@
+/* Signals: the library takes none and sends none. */
+
+#include <signal.h>
+
+#include "support.h"
+
+enum { LARGE = 8 << 20 };
+
+/* A POST that the emulator resets while it is still being written. */
+static void a_connection_that_breaks_while_it_is_written_to(void)
+{
+    struct sigaction action;
+    CHECK_INT(sigaction(SIGPIPE, NULL, &action), 0);
+    CHECK(action.sa_handler == SIG_DFL);
+    fault("{\"path\": \"/emulator/echo\", \"times\": null, \"action\": {\"type\": \"reset\", \"when\": \"before_body\"}}");
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_request *request = run_of("emulator/echo");
+    char *body = calloc(1, LARGE);
+    CHECK_OK(fal_request_set_body(request, body, LARGE, "application/octet-stream", FAL_NUL, &err));
+    free(body);
+    for (int i = 0; i < 10; i++) {
+        fal_response *response = NULL;
+        CHECK_STATUS(fal_client_run(client, request, &response, &err), FAL_E_CONNECTION_LOST);
+        CHECK(fal_error_may_have_executed(err));
+        fal_error_free(err);
+        err = NULL;
+    }
+    CHECK_INT(arrived("path=/emulator/echo"), 10);
+    fal_request_free(request);
+    fal_client_release(client);
+}
+
+/* What the host has set up stays as it is. */
+static void dispositions_and_mask_stay(void)
+{
+    struct sigaction before[NSIG], after;
+    sigset_t mask_before, mask_after;
+    for (int i = 1; i < NSIG; i++)
+        if (sigaction(i, NULL, &before[i]) != 0)
+            before[i].sa_handler = SIG_ERR;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK_INT(outcome_of(client, run_of("no/such")), FAL_E_NOT_FOUND);
+    CHECK_OK(fal_shutdown(10000, &err));
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    for (int i = 1; i < NSIG; i++)
+        if (before[i].sa_handler != SIG_ERR && CHECK_INT(sigaction(i, NULL, &after), 0)) {
+            CHECK(after.sa_handler == before[i].sa_handler);
+            CHECK_INT(after.sa_flags, before[i].sa_flags);
+        }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask_after);
+    for (int i = 1; i < NSIG; i++)
+        CHECK_INT(sigismember(&mask_after, i), sigismember(&mask_before, i));
+    fal_client_release(client);
+}
+
+static pthread_t main_thread;
+static int caught;
+
+static void catch(int number)
+{
+    (void)number;
+    if (pthread_equal(main_thread, pthread_self()))
+        caught++;
+}
+
+/* The host's handlers run during a call, and the call goes on. */
+static void a_handler_of_the_host_interrupts_nothing(void)
+{
+    struct sigaction action, old;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = catch;
+    main_thread = pthread_self();
+    CHECK_INT(sigaction(SIGUSR1, &action, &old), 0);
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = start(client, slow_of(300));
+    for (int i = 0; i < 20; i++) {
+        pthread_kill(main_thread, SIGUSR1);
+        fal_status status = fal_op_wait(op, 5, &err);
+        CHECK(status == FAL_OK || status == FAL_PENDING);
+    }
+    CHECK_OK(fal_op_wait(op, 10000, &err));
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_take(op, &response, &err));
+    CHECK_INT(caught, 20);
+    fal_response_free(response);
+    fal_op_release(op);
+    sigaction(SIGUSR1, &old, NULL);
+    fal_client_release(client);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(dispositions_and_mask_stay),
+        TEST(a_connection_that_breaks_while_it_is_written_to),
+        TEST(a_handler_of_the_host_interrupts_nothing),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

@@ -1,0 +1,125 @@
+/* What several tests do with libfal. */
+
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <dirent.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "check.h"
+#include "control.h"
+
+static inline void must(fal_status status, fal_error *err, const char *what)
+{
+    if (status == FAL_OK)
+        return;
+    fprintf(stderr, "%s: %s: %s\n", what, fal_status_name(status), err ? fal_error_message(err, NULL) : "");
+    exit(98);
+}
+
+static inline fal_client *new_client(void)
+{
+    fal_client *client = NULL;
+    fal_error *err = NULL;
+    must(fal_client_new(NULL, &client, &err), err, "fal_client_new");
+    return client;
+}
+
+/* A client of these options, which are freed. */
+static inline fal_client *client_of(fal_options *options)
+{
+    fal_client *client = NULL;
+    fal_error *err = NULL;
+    must(fal_client_new(options, &client, &err), err, "fal_client_new");
+    fal_options_free(options);
+    return client;
+}
+
+static inline fal_request *run_of(const char *endpoint)
+{
+    fal_request *request = NULL;
+    fal_error *err = NULL;
+    must(fal_request_new(endpoint, FAL_NUL, &request, &err), err, endpoint);
+    return request;
+}
+
+static inline fal_request *http_of(const char *method, const char *url)
+{
+    fal_request *request = NULL;
+    fal_error *err = NULL;
+    must(fal_request_new_http(method, FAL_NUL, url, FAL_NUL, &request, &err), err, url);
+    return request;
+}
+
+/* A call of emulator/slow, which answers after so many milliseconds. */
+static inline fal_request *slow_of(int64_t ms)
+{
+    fal_request *request = run_of("emulator/slow");
+    fal_error *err = NULL;
+    must(fal_request_set_int(request, "ms", FAL_NUL, ms, &err), err, "ms");
+    return request;
+}
+
+/* Starts a run; the request is freed. */
+static inline fal_op *start(const fal_client *client, fal_request *request)
+{
+    fal_op *op = NULL;
+    fal_error *err = NULL;
+    must(fal_client_run_start(client, request, &op, &err), err, "fal_client_run_start");
+    fal_request_free(request);
+    return op;
+}
+
+/* Runs or sends a request, which is freed, and gives only the status. */
+static inline fal_status outcome_of(const fal_client *client, fal_request *request)
+{
+    fal_response *response = NULL;
+    fal_status status = fal_client_run(client, request, &response, NULL);
+    fal_response_free(response);
+    fal_request_free(request);
+    return status;
+}
+
+static inline int64_t now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static inline void sleep_ms(int64_t ms)
+{
+    struct timespec time = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Threads of this process. */
+static inline int threads_alive(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *task = tasks ? readdir(tasks) : NULL; task; task = readdir(tasks))
+        count += task->d_name[0] != '.';
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+/* A thread that has been joined may be listed for a moment longer. */
+static inline int threads_left(int expected)
+{
+    int64_t deadline = now_ms() + 2000;
+    while (threads_alive() > expected && now_ms() < deadline)
+        sleep_ms(1);
+    return threads_alive();
+}
+
+/* The part after the colon of the key in a variable: what must never show. */
+static inline const char *secret_of(const char *variable)
+{
+    const char *colon = strchr(control_variable(variable), ':');
+    return colon ? colon + 1 : "";
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* Many threads, one client: each gets its own answer. */
+
+#include "support.h"
+
+enum { THREADS = 64, CALLS = 100 };
+
+struct caller {
+    fal_client *client;
+    int number;
+};
+
+static void *call_often(void *user)
+{
+    struct caller *caller = user;
+    fal_error *err = NULL;
+    fal_request *request = run_of("emulator/echo");
+    for (int64_t i = 0; i < CALLS; i++) {
+        int64_t value = caller->number * 1000000 + i, answer = -1;
+        fal_response *response = NULL;
+        CHECK_OK(fal_request_set_int(request, "value", FAL_NUL, value, &err));
+        CHECK_OK(fal_client_run(caller->client, request, &response, &err));
+        CHECK_OK(fal_response_get_int(response, "/body/value", FAL_NUL, &answer, &err));
+        CHECK_INT(answer, value);
+        fal_response_free(response);
+    }
+    fal_request_free(request);
+    return NULL;
+}
+
+static void each_thread_gets_its_own_answer(void)
+{
+    fal_client *client = new_client();
+    pthread_t threads[THREADS];
+    struct caller callers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        callers[i].client = client;
+        callers[i].number = i;
+        CHECK_INT(pthread_create(&threads[i], NULL, call_often, &callers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(executions("emulator/echo"), THREADS * CALLS);
+    fal_client_release(client);
+}
+
+/* A client made and released by each thread, while the runtime starts. */
+static void *with_a_client_of_its_own(void *user)
+{
+    (void)user;
+    fal_client *client = new_client();
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    fal_client_release(client);
+    return NULL;
+}
+
+static void the_first_call_may_come_from_all_at_once(void)
+{
+    fal_error *err = NULL;
+    for (int round = 0; round < 10; round++) {
+        CHECK_OK(fal_shutdown(10000, &err));
+        pthread_t threads[16];
+        for (int i = 0; i < 16; i++)
+            pthread_create(&threads[i], NULL, with_a_client_of_its_own, NULL);
+        for (int i = 0; i < 16; i++)
+            pthread_join(threads[i], NULL);
+    }
+    CHECK_OK(fal_shutdown(10000, &err));
+    CHECK_INT(threads_left(1), 1);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(each_thread_gets_its_own_answer),
+        TEST(the_first_call_may_come_from_all_at_once),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

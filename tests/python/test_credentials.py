@@ -1,0 +1,168 @@
+"""Where the key comes from, and what is said when there is none."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from conftest import Emulator
+
+import libfal
+
+KEY = "fake-id:fake-secret-of-the-test"
+ORDER = ["explicit key", "explicit profile", "FAL_KEY", "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "profile"]
+
+World = tuple[pytest.MonkeyPatch, Path]
+
+
+def explicit(_world: World) -> dict[str, Any]:
+    return {"key": KEY}
+
+
+def config(world: World) -> Path:
+    path = world[1] / ".fal" / "config.toml"
+    path.parent.mkdir()
+    path.write_text(f'[work]\nkey = "{KEY}"\n')
+    path.chmod(0o600)
+    return path
+
+
+def explicit_profile(world: World) -> dict[str, Any]:
+    config(world)
+    return {"profile": "work"}
+
+
+def explicit_config(world: World) -> dict[str, Any]:
+    return {"profile": "work", "config_path": config(world).rename(world[1] / "other.toml")}
+
+
+def variable(world: World) -> dict[str, Any]:
+    world[0].setenv("FAL_KEY", KEY)
+    return {}
+
+
+def pair(world: World) -> dict[str, Any]:
+    for name, half in zip(("FAL_KEY_ID", "FAL_KEY_SECRET"), KEY.split(":")):
+        world[0].setenv(name, half)
+    return {}
+
+
+def file(world: World) -> dict[str, Any]:
+    path = world[1] / "key"
+    path.write_text(KEY + "\n")
+    path.chmod(0o600)
+    world[0].setenv("FAL_KEY_FILE", str(path))
+    return {}
+
+
+def chosen_profile(world: World) -> dict[str, Any]:
+    config(world)
+    world[0].setenv("FAL_PROFILE", "work")
+    return {}
+
+
+SOURCES: dict[Callable[[World], dict[str, Any]], tuple[str, str]] = {
+    explicit: ("explicit key", ""),
+    explicit_profile: ("explicit profile", "~/.fal/config.toml:2 [work]"),
+    explicit_config: ("explicit profile", "~/other.toml:2 [work]"),
+    variable: ("FAL_KEY", "FAL_KEY"),
+    pair: ("FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_ID + FAL_KEY_SECRET"),
+    file: ("FAL_KEY_FILE", "~/key:1"),
+    chosen_profile: ("profile", "~/.fal/config.toml:2 [work]"),
+}
+
+
+@pytest.mark.parametrize("set_up", SOURCES, ids=lambda set_up: set_up.__name__)
+def test_each_source_is_found_and_named(
+    set_up: Callable[[World], dict[str, Any]], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    options = set_up((monkeypatch, home))
+    source, location = SOURCES[set_up]
+    for explanation in (libfal.explain(**options), libfal.Client(**options).explain()):
+        used = explanation.used
+        assert used and explanation.problem is None
+        assert (used.source, used.state, used.key_id) == (source, "used", "fake-id")
+        assert (used.location or "").replace(str(home), "~") == location
+        assert [one.source for one in explanation.sources] == ORDER
+        assert {one.state for one in explanation.sources if one is not used} == {"absent"}
+        assert f"using {source}" in str(explanation)
+
+
+def test_the_key_found_is_the_key_sent(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    path = home / "key"
+    path.write_text(emulator.admin_key)
+    path.chmod(0o600)
+    monkeypatch.setenv("FAL_KEY_FILE", str(path))
+    answer = libfal.Client(emulator_host=emulator.address).run("emulator/echo")
+    assert answer["key_id"] == emulator.admin_key.partition(":")[0]
+
+
+def test_without_a_key_every_source_is_told_in_order(emulator: Emulator) -> None:
+    client = libfal.Client(emulator_host=emulator.address)
+    with pytest.raises(libfal.CredentialsError) as caught:
+        client.run("fal-ai/flux/schnell", {"prompt": "a"})
+    error = caught.value
+    assert error.code == "FAL_E_NO_CREDENTIALS"
+    assert error.explanation and [source.source for source in error.explanation.sources] == ORDER
+    assert error.explanation.problem and error.explanation.problem.kind == "not_found"
+    text = str(error)
+    places = [text.index(f"\n  {source}:") for source in ORDER]
+    assert places == sorted(places)
+    assert error.remedy in text and "FAL_KEY=" in error.remedy
+    assert not error.may_have_executed
+    assert emulator.arrivals() == []
+
+
+def test_a_key_set_later_is_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = libfal.Client(emulator_host=emulator.address)
+    with pytest.raises(libfal.CredentialsError):
+        client.run("emulator/echo")
+    monkeypatch.setenv("FAL_KEY", emulator.api_key)
+    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+
+
+@pytest.mark.parametrize("text", ["fake-secret-half", "", "your-key", "fake-id:fake-secret\x1b[2J", "a b:fake-secret"])
+def test_a_malformed_key_is_never_passed_over(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("FAL_KEY", emulator.api_key)
+    with pytest.raises(libfal.CredentialsError) as caught:
+        emulator.client(key=text).run("emulator/echo")
+    error = caught.value
+    assert error.code == "FAL_E_MALFORMED_CREDENTIALS"
+    assert error.explanation and error.explanation.sources[0].state == "malformed"
+    assert "fake-secret" not in str(error)
+    assert emulator.arrivals() == []
+
+
+def test_sources_that_differ_are_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", KEY)
+    explanation = libfal.explain("fake-other:fake-secret")
+    shadowed = explanation.sources[2]
+    assert (shadowed.state, shadowed.key_id) == ("shadowed", "fake-id")
+    assert shadowed.notes == ("another key than the one in use",)
+    assert explanation.used and explanation.used.notes == ("FAL_KEY holds another key",)
+
+
+def test_anonymous_sends_no_key(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", emulator.api_key)
+    client = libfal.Client(anonymous=True, emulator_host=emulator.address)
+    assert client.run("acme/public")["key_id"] is None
+    with pytest.raises(libfal.AuthenticationError, match="no key"):
+        client.run("emulator/echo")
+    assert not any(arrival["had_key"] for arrival in emulator.arrivals())
+
+
+def test_an_explanation_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", KEY)
+    explanation = libfal.explain()
+    assert explanation.to_dict() == json.loads(explanation.to_json())
+    assert explanation.to_dict()["used"] == {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"}
+    assert explanation == libfal.explain() and hash(explanation) == hash(libfal.explain())
+    for twin in (pickle.loads(pickle.dumps(explanation)), copy.deepcopy(explanation)):
+        assert twin == explanation
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        explanation.sources[0].state = "used"  # type: ignore[misc]

@@ -1,0 +1,175 @@
+"""Failures: their class, their facts, and what they say."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+from conftest import Emulator
+
+import libfal
+from libfal import _errors, _libfal
+
+CODES = dict(_libfal._codes())
+
+
+def test_every_code_of_the_core_has_a_class() -> None:
+    assert list(_errors.CLASSES) == list(CODES)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_classes_are_public_and_their_instances_travel(name: str) -> None:
+    cls = _errors.CLASSES[name]
+    assert getattr(libfal, cls.__name__) is cls and cls.__name__ in libfal.__all__
+    assert issubclass(cls, libfal.Error) and cls.__doc__
+    facts: dict[str, Any] = {
+        "code": name,
+        "remedy": "do this",
+        "http_status": 418,
+        "error_type": "teapot",
+        "request_id": "r-1",
+        "headers": {"a": "b"},
+        "body": b"{}",
+        "may_have_executed": True,
+        "is_retryable": True,
+        "retry_after": 0.5,
+        "needed_scope": "ADMIN",
+        "explanation": libfal.explain("fake-id:fake-secret"),
+    }
+    error = cls("it failed", **facts)
+    assert str(error).startswith("it failed\ndo this")
+    assert error.args == ("it failed",)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is cls
+        assert {fact: getattr(twin, fact) for fact in facts} == facts
+        assert str(twin) == str(error) and twin.message == "it failed"
+
+
+def test_no_name_hides_a_builtin() -> None:
+    import builtins
+
+    assert not set(libfal.__all__) & set(dir(builtins)) - {"__version__"}
+
+
+def test_errors_are_also_what_python_calls_them() -> None:
+    assert issubclass(libfal.DeadlineError, TimeoutError)
+    assert issubclass(libfal.TransportError, ConnectionError)
+    assert issubclass(libfal.InvalidArgumentError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("path", "cls", "status", "error_type"),
+    [
+        ("downstream_service_error", libfal.ServiceError, 400, "downstream_service_error"),
+        ("image_too_large", libfal.InvalidInputError, 422, "image_too_large"),
+        ("runner_disconnected", libfal.ServiceError, 503, "runner_disconnected"),
+        ("concurrent_requests_limit", libfal.RateLimitedError, 429, "concurrent_requests_limit"),
+        ("uncaught_exception", libfal.ServiceError, 500, None),
+    ],
+)
+def test_failures_have_the_class_of_their_kind(
+    emulator: Emulator, path: str, cls: type[libfal.Error], status: int, error_type: str | None
+) -> None:
+    with pytest.raises(cls) as caught:
+        emulator.client(max_attempts=1).run(f"emulator/fail/{path}")
+    error = caught.value
+    assert (error.http_status, error.error_type) == (status, error_type)
+    assert error.request_id == error.headers["x-fal-request-id"] == emulator.arrivals()[0]["request_id"]
+    assert json.loads(error.body)
+    assert error.remedy
+
+
+def test_the_fields_of_a_refused_input_are_told(emulator: Emulator) -> None:
+    with pytest.raises(libfal.InvalidInputError) as caught:
+        emulator.client().run("fal-ai/flux/schnell", {"image_size": {"width": 1, "height": 64}})
+    error = caught.value
+    assert (error.code, error.http_status) == ("FAL_E_INVALID_INPUT", 422)
+    assert [entry["loc"] for entry in json.loads(error.body)["detail"]] == [
+        ["body", "prompt"],
+        ["body", "image_size", "width"],
+    ]
+    assert "body.prompt: " in str(error) and "body.image_size.width: " in str(error)
+    assert not error.is_retryable and not error.may_have_executed
+    assert len(emulator.arrivals()) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_of_scope_api_is_told_that_admin_is_needed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    emulator.control("PUT", "settings", {"admin_refusal_status": status})
+    monkeypatch.setenv("FAL_KEY", emulator.api_key)
+    expected = libfal.AuthenticationError if status == 401 else libfal.ForbiddenError
+    with pytest.raises(expected) as caught:
+        libfal.Client(emulator_host=emulator.address).request("GET", "/v1/keys")
+    error = caught.value
+    assert (error.http_status, error.needed_scope) == (status, "ADMIN")
+    assert emulator.key_id in str(error) and "FAL_KEY" in str(error) and "ADMIN" in str(error)
+    assert error.explanation and error.explanation.used and error.explanation.used.key_id == emulator.key_id
+
+
+def test_a_key_of_scope_admin_lists_the_keys(emulator: Emulator) -> None:
+    answer = emulator.client(key=emulator.admin_key).request("GET", "/v1/keys")
+    assert emulator.key_id in [key["key_id"] for key in answer["keys"]]
+
+
+def test_a_locked_account_and_a_missing_app(emulator: Emulator) -> None:
+    emulator.control("PUT", "settings", {"locked_accounts": {"acme": "Exhausted balance."}})
+    with pytest.raises(libfal.AccountLockedError, match="Exhausted balance"):
+        emulator.client().run("emulator/echo")
+    emulator.control("PUT", "settings", {})
+    with pytest.raises(libfal.NotFoundError):
+        emulator.client().run("nobody/nothing")
+    with pytest.raises(libfal.AuthenticationError, match="fake-id from explicit key"):
+        emulator.client(key="fake-id:fake-secret").run("emulator/echo")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": -1.0},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"max_attempts": 0},
+        {"max_attempts": -1},
+        {"max_attempts": 101},
+        {"max_response_bytes": -1},
+        {"user_agent": "a\nb"},
+        {"run_host": "https://fal.run"},
+        {"emulator_host": "fal.run:443"},
+        {"log": print, "log_level": "loud"},
+    ],
+)
+def test_malformed_options_are_value_errors(options: dict[str, Any]) -> None:
+    with pytest.raises(libfal.InvalidArgumentError) as caught:
+        libfal.Client(**options)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.code == "FAL_E_INVALID_ARGUMENT"
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("options", [{"key": 7}, {"key": b"fake-id:fake-secret"}, {"log": 7}, {"timeout": "1"}, {"tmeout": 1}])
+def test_options_of_a_wrong_type_are_type_errors(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError) as caught:
+        libfal.Client(**options)
+    assert "fake-secret" not in str(caught.value)
+
+
+def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_RUN_HOST", "https://fal.run/")
+    with pytest.raises(libfal.InvalidArgumentError, match="FAL_RUN_HOST"):
+        libfal.Client()
+
+
+def test_malformed_endpoints_and_addresses_send_nothing(emulator: Emulator) -> None:
+    client = emulator.client()
+    for endpoint in ("", "flux", "a/../b", "https://fal.run/a/b"):
+        with pytest.raises(libfal.InvalidArgumentError):
+            client.run(endpoint)
+    for url in ("", "fal.run/a"):
+        with pytest.raises(libfal.InvalidArgumentError):
+            client.request("GET", url)
+    assert emulator.arrivals() == []

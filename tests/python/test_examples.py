@@ -1,0 +1,48 @@
+"""The examples, run as their reader runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, Emulator
+from test_run import png_size
+
+
+def picture(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "examples" / "python" / "picture.py"), *arguments]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+
+
+def test_a_picture_is_made(emulator: Emulator, tmp_path: Path) -> None:
+    out = tmp_path / "picture.png"
+    result = picture("--size", "128x64", "--out", str(out), "a cat", **emulator.environment())
+    assert (result.returncode, result.stderr) == (0, "")
+    expected = rf"""key:      FAL_KEY, id {emulator.key_id}
+request:  [0-9a-f-]{{36}}
+picture:  {re.escape(str(out))} \(128x64\)
+"""
+    assert re.fullmatch(expected, result.stdout)
+    assert png_size(out.read_bytes()) == (128, 64)
+
+
+def test_without_a_key_it_says_what_to_do(emulator: Emulator) -> None:
+    result = picture(FAL_EMULATOR_HOST=emulator.address)
+    assert (result.returncode, result.stdout) == (1, "")
+    message, remedy, *table = result.stderr.splitlines()
+    assert message.startswith("error: no fal key found")
+    assert remedy.startswith("do:    ") and "FAL_KEY=" in remedy
+    heads = [re.split("  +", line)[0] for line in table]
+    assert heads[:3] == ["SOURCE", "explicit key", "explicit profile"] and "FAL_KEY_FILE" in heads
+
+
+def test_the_keys_need_a_key_of_scope_admin(emulator: Emulator) -> None:
+    refused = picture("keys", **emulator.environment())
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "scope ADMIN" in refused.stderr and emulator.key_id in refused.stderr and "FAL_KEY" in refused.stderr
+    listed = picture("keys", FAL_EMULATOR_HOST=emulator.address, FAL_KEY=emulator.admin_key)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert emulator.key_id in listed.stdout

@@ -1,0 +1,76 @@
+"""What importing libfal does: nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import script
+
+IN_OPEN = 0x20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify and /proc")
+def test_importing_and_making_a_client_read_no_key_and_start_no_thread(home: Path) -> None:
+    config = home / ".fal" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('[a]\nkey = "fake-id:fake-secret"\n')
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert watch >= 0
+    assert libc.inotify_add_watch(watch, os.fsencode(config.parent), IN_OPEN) >= 0
+
+    def opened() -> list[int]:
+        try:
+            data = os.read(watch, 65536)
+        except BlockingIOError:
+            return []
+        masks, at = [], 0
+        while at < len(data):
+            _, mask, _, length = struct.unpack_from("iIII", data, at)
+            masks.append(mask)
+            at += 16 + length
+        return masks
+
+    code = """
+        import os
+        def state():
+            return sorted(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+        before = state()
+        import libfal
+        client = libfal.Client(log=print, log_level="debug")
+        print(before == state(), before, state(), flush=True)
+        input()
+        print(client.explain().used)
+    """
+    try:
+        with script(code, FAL_PROFILE="a") as process:
+            assert process.stdin and process.stdout
+            assert process.stdout.readline().startswith("True ")
+            assert opened() == []
+            printed, complaints = process.communicate("\n", timeout=30)
+        # The watch works: now that the key is looked for, the file is opened.
+        assert "profile: used, fake-id" in printed and complaints == ""
+        assert opened()
+    finally:
+        os.close(watch)
+
+
+def test_importing_is_quick() -> None:
+    def seconds(code: str) -> float:
+        best = float("inf")
+        for _ in range(3):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            best = min(best, time.perf_counter() - started)
+        return best
+
+    extra = seconds("import libfal") - seconds("import json, dataclasses")
+    print(f"import libfal takes {1000 * extra:.0f} ms")
+    assert extra < 1

@@ -1,0 +1,207 @@
+"""Calls that succeed, and what their answers offer."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import struct
+import types
+import zlib
+
+import pytest
+from conftest import Emulator, output
+
+import libfal
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a PNG whose chunks are all intact."""
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks: dict[bytes, bytes] = {}
+    at = 8
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        (checksum,) = struct.unpack_from(">I", data, at + 8 + length)
+        assert zlib.crc32(kind + body) == checksum
+        chunks[kind] = chunks.get(kind, b"") + body
+        at += 12 + length
+    width, height = struct.unpack_from(">II", chunks[b"IHDR"])
+    rows = zlib.decompress(chunks[b"IDAT"])
+    assert len(rows) % height == 0
+    return width, height
+
+
+def test_a_picture_has_the_size_asked_for(emulator: Emulator) -> None:
+    client = emulator.client()
+    made = client.run("fal-ai/flux/schnell", {"prompt": "größer", "image_size": {"width": 96, "height": 64}})
+    assert made.status == 200
+    assert made.request_id
+    picture = client.request("GET", made["images"][0]["url"])
+    assert png_size(picture.content) == (96, 64)
+    assert picture.headers["content-type"] == "image/png"
+    # The file host must never see the key.
+    run, file = emulator.arrivals()
+    assert (run["had_key"], file["had_key"]) == (True, False)
+    assert run["request_id"] == made.request_id
+    assert run["body"]["prompt"] == "größer"
+
+
+def test_the_module_runs_with_the_client_of_the_environment(emulator: Emulator) -> None:
+    code = """
+        import libfal
+        answer = libfal.run("emulator/echo", {"a": 1})
+        print(answer["body"], answer["key_id"])
+    """
+    assert output(code, **emulator.environment()) == f"{{'a': 1}} {emulator.key_id}\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"none": None, "true": True, "int": 2**64 - 1, "float": 0.1, "text": "a\u0000ü😀\u2028", "list": [1, [2, {}]]},
+        {1: "an int as a name, as json does it"},
+        types.MappingProxyType({"a": 1}),
+    ],
+)
+def test_inputs_arrive_as_json_says(emulator: Emulator, value: dict[str, object]) -> None:
+    answer = emulator.client().run("emulator/echo", value)
+    assert answer["body"] == json.loads(json.dumps(dict(value)))
+
+
+def test_without_input_an_empty_object_is_sent(emulator: Emulator) -> None:
+    assert emulator.client().run("emulator/echo")["body"] == {}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_numbers_outside_json_are_refused(emulator: Emulator, number: float) -> None:
+    with pytest.raises(libfal.InvalidArgumentError, match="not JSON") as caught:
+        emulator.client().run("emulator/echo", {"a": [number]})
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert emulator.arrivals() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [({"a": object()}, "object"), ({"a": {1, 2}}, "set"), ({"a": b""}, "bytes"), ([1], "list"), ("text", "str")],
+)
+def test_a_wrong_type_is_named(emulator: Emulator, value: object, named: str) -> None:
+    with pytest.raises(TypeError, match=rf"\b{named}\b"):
+        emulator.client().run("emulator/echo", value)  # type: ignore[arg-type]
+    assert emulator.arrivals() == []
+
+
+def test_text_that_is_not_unicode_and_circles_are_refused(emulator: Emulator) -> None:
+    circle: dict[str, object] = {}
+    circle["self"] = circle
+    for value in (circle, {"a": "\ud800"}):
+        with pytest.raises(libfal.InvalidArgumentError, match="not JSON"):
+            emulator.client().run("emulator/echo", value)
+    assert emulator.arrivals() == []
+
+
+@pytest.mark.parametrize("content", [b"abc", bytearray(b"abc"), memoryview(b"xabcx")[1:4], memoryview(b"aXbXc")[::2]])
+def test_bytes_are_sent_as_they_are(emulator: Emulator, content: bytes) -> None:
+    client = emulator.client()
+    client.request("POST", "https://fal.run/emulator/echo", content=content, content_type="text/plain")
+    client.request("POST", "https://fal.run/emulator/echo", content=content)
+    typed, untyped = emulator.arrivals()
+    assert typed["body"] == untyped["body"] == {"base64": "YWJj"}
+    assert typed["headers"]["content-type"] == "text/plain"
+    assert untyped["headers"]["content-type"] == "application/octet-stream"
+
+
+def test_a_request_carries_json_headers_and_query(emulator: Emulator) -> None:
+    url = "https://fal.run/emulator/echo/sub?a=1"
+    answer = emulator.client(user_agent="Game/1").request("put", url, json=[1, None], headers={"X-Mine": "yes"})
+    (arrival,) = emulator.arrivals()
+    assert (arrival["method"], arrival["query"], arrival["body"]) == ("PUT", "a=1", [1, None])
+    assert arrival["headers"]["x-mine"] == "yes"
+    assert arrival["headers"]["user-agent"].endswith(" Game/1")
+    assert answer["path"] == "/emulator/echo/sub"
+
+
+def test_a_request_has_one_body(emulator: Emulator) -> None:
+    client = emulator.client()
+    with pytest.raises(ValueError, match="not both"):
+        client.request("POST", "https://fal.run/emulator/echo", json={}, content=b"")
+    with pytest.raises(ValueError, match="content_type"):
+        client.request("POST", "https://fal.run/emulator/echo", content_type="text/plain")
+    for wrong in ("text", 3, [1, 2]):
+        with pytest.raises(TypeError):
+            client.request("POST", "https://fal.run/emulator/echo", content=wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="authorization"):
+        client.request("GET", "/v1/models", headers={"Authorization": "Key fake-id:fake-secret"})
+    assert emulator.arrivals() == []
+
+
+def test_answers_are_looked_into_like_their_json(emulator: Emulator) -> None:
+    answer = emulator.client().run("emulator/echo", {"a": [1, 2]})
+    assert answer["body"]["a"][1] == 2
+    assert "body" in answer and "nothing" not in answer
+    assert list(answer) == list(answer.json())
+    assert answer.json() is answer.json()
+    assert answer.content is answer.content
+    assert answer.text.encode() == answer.content
+    with pytest.raises(KeyError):
+        answer["nothing"]
+    with pytest.raises(AttributeError):
+        answer.status = 201  # type: ignore[misc]
+
+
+def test_answers_that_are_not_json_say_so(emulator: Emulator) -> None:
+    answer = emulator.client().run("emulator/bytes", {"size": 300, "content_type": "application/x-any"})
+    assert answer.content == bytes(i % 251 for i in range(300))
+    assert answer.headers["content-type"] == "application/x-any"
+    for look in (lambda: answer.text, lambda: answer.json(), lambda: answer["a"]):
+        with pytest.raises(libfal.DecodeError) as caught:
+            look()
+        assert caught.value.code == "FAL_E_WRONG_TYPE"
+        assert isinstance(caught.value, ValueError)
+
+
+def test_answers_are_copied_and_pickled_whole(emulator: Emulator) -> None:
+    answer = emulator.client().run("emulator/echo", {"a": 1})
+    for twin in (pickle.loads(pickle.dumps(answer)), copy.copy(answer), copy.deepcopy(answer)):
+        assert type(twin) is libfal.Response
+        assert (twin.status, twin.headers, twin.content) == (answer.status, answer.headers, answer.content)
+        assert twin["body"] == {"a": 1}
+        assert twin.request_id == answer.request_id
+
+
+def test_an_answer_shows_its_facts_but_not_its_body(emulator: Emulator) -> None:
+    answer = emulator.client().run("emulator/echo", {"a": "private"})
+    shown = repr(answer)
+    assert "200" in shown and str(answer.request_id) in shown and f"{len(answer.content)} bytes" in shown
+    assert "private" not in shown
+    assert "private" not in str(answer)
+
+
+def test_the_size_of_an_answer_is_limited(emulator: Emulator) -> None:
+    with pytest.raises(libfal.ResponseTooLargeError) as caught:
+        emulator.client(max_response_bytes=1000).run("emulator/bytes", {"size": 1001})
+    assert caught.value.may_have_executed
+    assert len(emulator.client(max_response_bytes=1000).run("emulator/bytes", {"size": 1000}).content) == 1000
+
+
+def test_shutdown_stops_every_thread_and_libfal_starts_again(emulator: Emulator) -> None:
+    code = """
+        import os, libfal
+        tasks = lambda: len(os.listdir("/proc/self/task"))
+        client = libfal.Client()
+        alone = tasks()
+        for _ in range(2):
+            client.run("emulator/echo")
+            assert tasks() > alone
+            hanging = client.run_start("emulator/slow", {"ms": 60000})
+            libfal.shutdown()
+            assert tasks() == alone, tasks()
+            try:
+                hanging.result()
+            except libfal.ShutDownError as error:
+                print(error.code)
+    """
+    assert output(code, **emulator.environment()) == "FAL_E_SHUT_DOWN\n" * 2
