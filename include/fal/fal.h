@@ -46,6 +46,9 @@ typedef struct fal_error fal_error;
 // What became of every source of a key. Immutable: several threads may read it at once.
 typedef struct fal_credentials fal_credentials;
 
+// The profiles of the configuration file as they were when listed. Immutable: several threads may read it at once.
+typedef struct fal_profiles fal_profiles;
+
 // Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they need.
 typedef struct fal_options fal_options;
 
@@ -281,6 +284,75 @@ FAL_API const char *fal_credentials_source_key_id(const fal_credentials *credent
 FAL_API const char *fal_credentials_source_notes(const fal_credentials *credentials,
                                                  size_t index,
                                                  size_t *len);
+
+/* ==== Storing keys ====================================================================================================
+ *
+ * A key stored in a profile of the configuration file is there for every program on the machine, the official CLI
+ * included. The file is the one that fal_credentials_explain() reads: of fal_options_set_config_path(), else of
+ * FAL_CONFIG_PATH, else ~/.fal/config.toml. Other profiles, comments and unknown members survive. The file is
+ * replaced as a whole, for its owner only; on any failure it is as it was. Each change may wait up to 20 seconds for
+ * one that another program is making.
+ */
+
+// Stores a key, "id:secret", in a profile, in the place of one that is there; makes the profile, the file and its
+// folder if they are missing. With activate it becomes the active profile: the one that programs use whose user
+// chose none by FAL_PROFILE. The profile and the key that options may have play no part. options: NULL for the
+// defaults.
+//
+// FAL_E_INVALID_ARGUMENT for a name that no profile may have: empty, "__internal__", with a control character, over
+// 128 characters, or like a key, since names are printed. FAL_E_MALFORMED_CREDENTIALS for what is no key, and for a
+// file that cannot be understood. FAL_E_IO if the system refuses, or another program keeps the file.
+FAL_API fal_status fal_credentials_store_key(const fal_options *options,
+                                             const char *profile,
+                                             size_t profile_len,
+                                             const char *key,
+                                             size_t key_len,
+                                             bool activate,
+                                             fal_error **err);
+
+// Removes the key of a profile and nothing else of it. A profile that then has nothing in it, not even a comment,
+// goes too. FAL_E_INVALID_ARGUMENT if there is no such profile; one without a key is left as it is.
+FAL_API fal_status fal_credentials_remove_key(const fal_options *options,
+                                              const char *profile,
+                                              size_t profile_len,
+                                              fal_error **err);
+
+// Lists the profiles of the configuration file, in its order; none if there is no file.
+//
+// Free the result with fal_profiles_free().
+FAL_API fal_status fal_profiles_list(const fal_options *options, fal_profiles **out, fal_error **err);
+
+// Makes a profile the active one; NULL for none. FAL_E_INVALID_ARGUMENT if there is no such profile.
+FAL_API fal_status fal_profiles_set_active(const fal_options *options,
+                                           const char *profile,
+                                           size_t profile_len,
+                                           fal_error **err);
+
+// Frees a list. NULL does nothing.
+FAL_API void fal_profiles_free(fal_profiles *profiles);
+
+// How many profiles there are; 0 for NULL.
+FAL_API size_t fal_profiles_count(const fal_profiles *profiles);
+
+// The name of the profile at an index from 0; "(name not shown)" for one that looks like a key. NULL past the last.
+FAL_API const char *fal_profiles_name(const fal_profiles *profiles,
+                                      size_t index,
+                                      size_t *len);
+
+// The public id of the profile's key; NULL if it has none, or there is a problem with it.
+FAL_API const char *fal_profiles_key_id(const fal_profiles *profiles, size_t index, size_t *len);
+
+// Why the profile's key cannot be used; NULL if it can, or there is none.
+FAL_API const char *fal_profiles_problem(const fal_profiles *profiles, size_t index, size_t *len);
+
+// The host that the profile sets for the official CLI; NULL if it sets none. This library does not use it.
+FAL_API const char *fal_profiles_host(const fal_profiles *profiles, size_t index, size_t *len);
+
+// Whether the file makes this profile the active one. FAL_PROFILE is stronger. false past the last.
+FAL_API bool fal_profiles_is_active(const fal_profiles *profiles, size_t index);
+
+// The line of the profile's name in the file, from 1; 0 past the last.
+FAL_API size_t fal_profiles_line(const fal_profiles *profiles, size_t index);
 
 /* ==== Options =========================================================================================================
  *

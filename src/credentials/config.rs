@@ -18,7 +18,7 @@ use super::{Environment, Options};
 const PATH_VARIABLE: &str = "FAL_CONFIG_PATH";
 
 /// The table that is no profile.
-const INTERNAL: &str = "__internal__";
+pub(super) const INTERNAL: &str = "__internal__";
 
 /// What is known of the configuration file.
 pub(super) struct Config {
@@ -52,6 +52,8 @@ pub(super) struct Profile {
     /// The line of its header, from 1.
     pub(super) line: usize,
     pub(super) key: Option<Entry>,
+    /// The gRPC host of the CLI.
+    pub(super) host: Option<String>,
 }
 
 /// A value of a profile.
@@ -93,15 +95,15 @@ impl ConfigFile {
     }
 }
 
-struct Located {
-    path: PathBuf,
+pub(super) struct Located {
+    pub(super) path: PathBuf,
     /// What named it, unless it is the default.
     named_by: Option<&'static str>,
     notes: Vec<String>,
 }
 
 /// The path of the file; the error is what is known without one.
-fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
+pub(super) fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
     if let Some(path) = options.config_file() {
         let named_by = Some("the option `config_path`");
         return Ok(Located { path: path.to_owned(), named_by, notes: Vec::new() });
@@ -129,24 +131,24 @@ fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<L
     }
 }
 
-fn read(path: &Path) -> Content {
+pub(super) fn read(path: &Path) -> Content {
     let shown = file::shown(path);
     match file::read(path) {
-        Ok(file) => parse(&file, shown),
+        Ok(SecretFile { text, exposed, .. }) => parse(&text, shown, exposed),
         Err(FileProblem::Missing) => Content::Missing(Some(shown)),
         Err(problem) => Content::Bad { location: shown, reason: problem.to_string() },
     }
 }
 
-fn parse(file: &SecretFile, path: String) -> Content {
-    let table = match DeTable::parse(&file.text) {
+pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Content {
+    let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
         Err(error) => {
             let start = error.span().map_or(0, |span| span.start);
-            return syntax_error(&file.text, start, &path);
+            return syntax_error(text, start, &path);
         }
     };
-    let mut config = ConfigFile { path, profiles: Vec::new(), active: None, exposed: file.exposed.clone() };
+    let mut config = ConfigFile { path, profiles: Vec::new(), active: None, exposed };
     for (name, value) in table {
         // A top-level scalar is a global setting of the CLI.
         let DeValue::Table(entries) = value.into_inner() else {
@@ -155,7 +157,7 @@ fn parse(file: &SecretFile, path: String) -> Content {
         if name.get_ref() == INTERNAL {
             config.active = active(entries);
         } else {
-            config.profiles.push(profile(&file.text, name, entries));
+            config.profiles.push(profile(text, name, entries));
         }
     }
     config.profiles.sort_by_key(|profile| profile.line);
@@ -174,8 +176,12 @@ fn syntax_error(text: &str, offset: usize, path: &str) -> Content {
 }
 
 fn active(mut entries: DeTable<'_>) -> Option<String> {
-    match entries.remove("profile")?.into_inner() {
-        DeValue::String(name) => Some(name.into_owned()),
+    string(&mut entries, "profile")
+}
+
+fn string(entries: &mut DeTable<'_>, name: &str) -> Option<String> {
+    match entries.remove(name)?.into_inner() {
+        DeValue::String(text) => Some(text.into_owned()),
         _ => None,
     }
 }
@@ -189,7 +195,7 @@ fn profile(text: &str, name: Spanned<Cow<'_, str>>, mut entries: DeTable<'_>) ->
             _ => None,
         },
     });
-    Profile { name: name.into_inner().into_owned(), line, key }
+    Profile { name: name.into_inner().into_owned(), line, key, host: string(&mut entries, "host") }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

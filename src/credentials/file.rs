@@ -8,11 +8,13 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The most that is read, in bytes.
-const MAX_SIZE: usize = 1 << 20;
+pub(super) const MAX_SIZE: usize = 1 << 20;
 
 /// The text of a file, without a byte order mark.
 pub(super) struct SecretFile {
     pub(super) text: Zeroizing<String>,
+    /// Whether there was one.
+    pub(super) has_mark: bool,
     /// That others than the owner have access, and the remedy.
     pub(super) exposed: Option<String>,
 }
@@ -65,7 +67,9 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
     let bytes = read_all(&mut file, &metadata)?;
-    Ok(SecretFile { text: decode(&bytes)?, exposed: exposed(path, &metadata) })
+    let text = decode(&bytes)?;
+    let has_mark = bytes.len() > text.len();
+    Ok(SecretFile { text, has_mark, exposed: exposed(path, &metadata) })
 }
 
 fn missing_or(path: &Path, error: io::Error) -> FileProblem {

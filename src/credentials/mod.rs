@@ -31,6 +31,7 @@ mod profile;
 mod provider;
 mod report;
 mod source;
+pub mod store;
 
 pub(crate) use callback::Delivered;
 pub use callback::{Answer, Callback};

@@ -20,4 +20,5 @@ pub mod request;
 pub mod response;
 pub mod runtime;
 pub mod status;
+pub mod store;
 pub mod version;

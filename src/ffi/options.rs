@@ -71,6 +71,15 @@ pub(super) unsafe fn client(options: *const fal_options) -> Result<Client> {
     }
 }
 
+/// What they say about the credential.
+///
+/// # Safety
+/// As for [`client`].
+pub(super) unsafe fn credentials(options: *const fal_options) -> credentials::Options {
+    // SAFETY: by this function's own contract.
+    unsafe { options.as_ref() }.map(|options| options.credentials.clone()).unwrap_or_default()
+}
+
 /// Changes options by a step that may fail and then changes nothing.
 ///
 /// # Safety

@@ -1,6 +1,7 @@
 /* NULL for every pointer parameter of every function: an error or nothing, never a crash. The table is held to the header. */
 
 #include <ctype.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -13,8 +14,34 @@ static struct {
     fal_response *response;
     fal_error *error;
     fal_credentials *credentials;
+    fal_profiles *profiles;
     fal_dispatcher *dispatcher;
 } given;
+
+/* The configuration file of this program, whose folder goes away with it. */
+static char folder[] = "/tmp/fal-nulls-XXXXXX";
+static char config[sizeof folder + sizeof "/config.toml"];
+
+static void make_config(void)
+{
+    must(mkdtemp(folder) ? FAL_OK : FAL_E_IO, NULL, "mkdtemp");
+    snprintf(config, sizeof config, "%s/config.toml", folder);
+    FILE *file = fopen(config, "w");
+    must(file ? FAL_OK : FAL_E_IO, NULL, "fopen");
+    fputs("[nulls]\nkey = \"fake-id:fake-secret\"\nhost = \"api.alpha.fal.ai\"\n[half]\nkey = \"half\"\n", file);
+    fclose(file);
+    setenv("FAL_CONFIG_PATH", config, 1);
+}
+
+static void remove_config(void)
+{
+    char lock[sizeof config + sizeof ".lock"];
+    snprintf(lock, sizeof lock, "%s.lock", config);
+    CHECK(remove(config) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
+}
+
+#define PROFILE "nulls", FAL_NUL
+#define KEY "fake-id:fake-secret", FAL_NUL
 
 static void make_given(void)
 {
@@ -23,6 +50,8 @@ static void make_given(void)
     given.request = run_of("emulator/echo");
     given.http = http_of("GET", "/v1/models");
     given.dispatcher = fal_dispatcher_new();
+    make_config();
+    must(fal_profiles_list(NULL, &given.profiles, NULL), NULL, "list");
     must(fal_request_set_body_json(given.request, "{\"i\": 1, \"t\": true}", FAL_NUL, NULL), NULL, "body");
     must(fal_client_run(given.client, given.request, &given.response, NULL), NULL, "run");
     /* An error that has everything: an answer of the service, and the scope that it asks for. */
@@ -46,7 +75,9 @@ static void free_given(void)
     fal_response_free(given.response);
     fal_error_free(given.error);
     fal_credentials_free(given.credentials);
+    fal_profiles_free(given.profiles);
     fal_dispatcher_release(given.dispatcher);
+    remove_config();
 }
 
 /* The place of FAL_KEY in the report. */
@@ -87,6 +118,7 @@ static fal_client *client;
 static fal_request *request;
 static fal_response *response;
 static fal_credentials *credentials;
+static fal_profiles *profiles;
 static fal_op *op;
 
 enum expectation { REFUSED, HARMLESS, NOTHING };
@@ -125,12 +157,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !client && !request && !response && !credentials && !op && !text && !number && real == 0.0 && !truth && !count;
+    return !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+           !count;
 }
 
 static void clear_outputs(void)
 {
-    client = NULL, request = NULL, response = NULL, credentials = NULL, op = NULL;
+    client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
 
@@ -154,6 +187,7 @@ static void every_row(void)
         fal_request_free(request);
         fal_response_free(response);
         fal_credentials_free(credentials);
+        fal_profiles_free(profiles);
         fal_op_release(op);
     }
     free_given();

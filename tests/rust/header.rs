@@ -11,6 +11,7 @@ const SECTIONS: [&str; 12] = [
     "status",
     "error",
     "credentials",
+    "store",
     "options",
     "credential_request",
     "client",

@@ -1,0 +1,323 @@
+//! Replacing a file that may hold secrets: whole or not at all, by one program at a time, and for its owner only.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use zeroize::Zeroizing;
+
+use super::error::StoreError;
+use crate::credentials::file::{self, FileProblem, SecretFile};
+
+/// How long it is waited between two tries for the lock; up to as much again is added by chance.
+const PAUSE: Duration = Duration::from_millis(8);
+/// How long a program that writes the file in place may need from emptying it to filling it.
+const SETTLE: Duration = Duration::from_millis(100);
+
+const MARK: &str = "\u{feff}";
+
+/// The right to replace a file. It ends when this is dropped.
+///
+/// The lock is advisory and on a file of its own, `<name>.lock`, which stays: the file itself is replaced, and a lock
+/// on it would be one on its predecessor.
+pub(super) struct Locked {
+    target: PathBuf,
+    _lock: File,
+}
+
+/// The file as it was read.
+pub(super) struct Snapshot {
+    /// An empty one, if there is none.
+    pub(super) file: SecretFile,
+    /// `None` if there is no file.
+    old: Option<Stamp>,
+}
+
+/// What changes when another program writes the file.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+    #[cfg(unix)]
+    owner: (u32, u32),
+    #[cfg(unix)]
+    mode: u32,
+}
+
+impl Locked {
+    /// Waits for the right to replace the file at `path`, or at the end of the link there. `None` if its folder does
+    /// not exist and was not to be made.
+    pub(super) fn acquire(path: &Path, make_folder: bool, wait: Duration) -> Result<Option<Self>, StoreError> {
+        let Some(target) = target(path, make_folder)? else {
+            return Ok(None);
+        };
+        let lock_path = sibling(&target, ".lock");
+        let lock = open_lock(&lock_path).map_err(|error| StoreError::io("lock", &lock_path, &error))?;
+        let start = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Some(Self { target, _lock: lock })),
+                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &lock_path, &error)),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
+                    return Err(StoreError::Locked { path: file::shown(&lock_path) });
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE.mul_f64(1.0 + rand::random::<f64>())),
+            }
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Snapshot, StoreError> {
+        let snapshot = self.read_once()?;
+        // The CLI empties the file before it writes it anew: what is empty may be full a moment later.
+        if snapshot.old.is_some() && snapshot.file.text.is_empty() {
+            thread::sleep(SETTLE);
+            return self.read_once();
+        }
+        Ok(snapshot)
+    }
+
+    fn read_once(&self) -> Result<Snapshot, StoreError> {
+        // Looked at before it is read: a change between the two is then found by `replace`.
+        let old = self.stamp()?;
+        match file::read(&self.target) {
+            Ok(file) => Ok(Snapshot { file, old }),
+            Err(FileProblem::Missing) => Ok(Snapshot::empty()),
+            Err(problem) => Err(StoreError::unreadable(&self.target, &problem)),
+        }
+    }
+
+    /// Puts a file of this text in the place of the one that was read. `false`, and nothing is done, if another
+    /// program has changed that one since.
+    pub(super) fn replace(&self, snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> {
+        let mark = if snapshot.file.has_mark { MARK } else { "" };
+        if mark.len() + text.len() > file::MAX_SIZE {
+            return Err(StoreError::unreadable(&self.target, &FileProblem::TooLarge));
+        }
+        let temporary = Temporary::create(&self.target)?;
+        temporary.fill(&[mark, text], snapshot.old.as_ref())?;
+        if self.stamp()? != snapshot.old {
+            return Ok(false);
+        }
+        temporary.put_in_place(&self.target)?;
+        Ok(true)
+    }
+
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        match fs::metadata(&self.target) {
+            Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("read", &self.target, &error)),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What is read where there is no file.
+    pub(super) fn empty() -> Self {
+        Self { file: SecretFile { text: Zeroizing::default(), has_mark: false, exposed: None }, old: None }
+    }
+
+    /// The permission bits of the file, if others than its owner have any.
+    pub(super) fn loose_mode(&self) -> Option<u32> {
+        #[cfg(unix)]
+        return self.old.as_ref().map(|old| old.mode & 0o777).filter(|mode| mode & 0o077 != 0);
+        #[cfg(not(unix))]
+        None
+    }
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: (metadata.dev(), metadata.ino()),
+            owner: (metadata.uid(), metadata.gid()),
+            mode: metadata.mode(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(metadata: &Metadata) -> Self {
+        Self { len: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+/// Where the file is, whatever links lead to it, so that all who mean it take the same lock.
+fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError> {
+    let read_error = |error: &io::Error| StoreError::io("read", path, error);
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return match fs::canonicalize(path) {
+            Ok(target) => Ok(Some(target)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(StoreError::unreadable(path, &FileProblem::DanglingLink))
+            }
+            Err(error) => Err(read_error(&error)),
+        };
+    }
+    let Some(name) = path.file_name() else {
+        return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a directory")));
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let found = match fs::canonicalize(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound && make_folder => {
+            make_private(folder).map_err(|error| StoreError::io("create", folder, &error))?;
+            fs::canonicalize(folder)
+        }
+        found => found,
+    };
+    match found {
+        Ok(folder) => Ok(Some(folder.join(name))),
+        Err(error) if error.kind() == ErrorKind::NotFound && !make_folder => Ok(None),
+        Err(error) => Err(read_error(&error)),
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+}
+
+/// For its owner only, never through a link, and without waiting for a FIFO's other end.
+fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// A file beside the target, removed unless it takes the target's place.
+///
+/// Its name is always the same: one that a killed program left behind, with keys in it, goes away with the next change.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+    in_place: bool,
+}
+
+impl Temporary {
+    fn create(target: &Path) -> Result<Self, StoreError> {
+        let path = sibling(target, ".tmp");
+        let create = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            private(&mut options);
+            options.open(&path)
+        };
+        let created = match create() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| create()),
+            created => created,
+        };
+        match created {
+            Ok(file) => Ok(Self { path, file, in_place: false }),
+            Err(error) => Err(StoreError::io("create", &path, &error)),
+        }
+    }
+
+    fn fill(&self, pieces: &[&str], old: Option<&Stamp>) -> Result<(), StoreError> {
+        let written = self.keep_owner(old).and_then(|()| {
+            pieces.iter().try_for_each(|piece| (&self.file).write_all(piece.as_bytes()))?;
+            self.file.sync_all()
+        });
+        written.map_err(|error| StoreError::io("write", &self.path, &error))
+    }
+
+    /// A program run as root must not take the file away from its owner.
+    #[cfg(unix)]
+    fn keep_owner(&self, old: Option<&Stamp>) -> io::Result<()> {
+        let new = Stamp::of(&self.file.metadata()?).owner;
+        match old.map(|old| old.owner) {
+            Some((user, group)) if user != new.0 => std::os::unix::fs::fchown(&self.file, Some(user), Some(group)),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn keep_owner(&self, _: Option<&Stamp>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn put_in_place(mut self, target: &Path) -> Result<(), StoreError> {
+        fs::rename(&self.path, target).map_err(|error| StoreError::io("replace", target, &error))?;
+        self.in_place = true;
+        // The change is made; that it also survives a power failure is as much as can be tried for.
+        #[cfg(unix)]
+        let _ = target.parent().map(|folder| File::open(folder).and_then(|folder| folder.sync_all()));
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.in_place {
+            // One that stays behind is replaced by the next change.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The official CLI takes no lock and writes the file in place.
+    #[test]
+    fn a_change_by_a_program_without_the_lock_is_not_overwritten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        for old in [None, Some("a = 1\n")] {
+            if let Some(old) = old {
+                fs::write(&path, old).unwrap();
+            }
+            let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+            let snapshot = locked.read().unwrap();
+            fs::write(&path, "theirs = 1\n").unwrap();
+            assert!(!locked.replace(&snapshot, "ours = 1\n").unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "theirs = 1\n");
+            let snapshot = locked.read().unwrap();
+            assert!(locked.replace(&snapshot, "ours = 1\n").unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), "ours = 1\n");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_empty_for_a_moment_is_read_full() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "").unwrap();
+        let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+        let text = thread::scope(|scope| {
+            let read = scope.spawn(|| locked.read().unwrap().file.text.to_string());
+            thread::sleep(SETTLE / 10);
+            fs::write(&path, "theirs = 1\n").unwrap();
+            read.join().unwrap()
+        });
+        assert_eq!(text, "theirs = 1\n");
+    }
+}

@@ -1,0 +1,136 @@
+//! Why the file could not be changed or listed.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::edit::Refusal;
+use super::name::NameProblem;
+use crate::credentials::file::{self, FileProblem};
+use crate::credentials::source::printable_name;
+use crate::error::{Code, Error};
+
+/// Why the file could not be changed or listed. It is as it was before. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The name is none that a profile may have.
+    Name(NameProblem),
+    /// The file has no profile of this name.
+    NoSuchProfile {
+        /// The name, as it may be printed.
+        profile: String,
+    },
+    /// What has this name in the file is a global setting, not a profile.
+    NotAProfile {
+        /// The name, as it may be printed.
+        profile: String,
+    },
+    /// It is not known which file to use.
+    NoFile {
+        /// Why.
+        reason: String,
+    },
+    /// What is there is no configuration file that can be changed.
+    Unusable {
+        /// The path; with line and column, if it is the text that is wrong.
+        location: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another program is changing the file, and did not end in time.
+    Locked {
+        /// The file that it holds.
+        path: String,
+    },
+    /// The file was changed again and again meanwhile by a program that does not lock it.
+    Contended {
+        /// The file.
+        path: String,
+    },
+    /// The operating system refused.
+    Io {
+        /// What was to be done, such as `write`.
+        action: &'static str,
+        /// On which file.
+        path: String,
+        /// How it was refused.
+        kind: ErrorKind,
+        /// The system's own number of that.
+        os_error: Option<i32>,
+    },
+}
+
+impl StoreError {
+    pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::Io { action, path: file::shown(path), kind: error.kind(), os_error: error.raw_os_error() }
+    }
+
+    pub(super) fn no_such(profile: &str) -> Self {
+        Self::NoSuchProfile { profile: printable_name(profile).to_owned() }
+    }
+
+    pub(super) fn unusable(location: String, reason: impl Into<String>) -> Self {
+        Self::Unusable { location, reason: reason.into() }
+    }
+
+    pub(super) fn unreadable(path: &Path, problem: &FileProblem) -> Self {
+        let location = file::shown(path);
+        match problem {
+            FileProblem::Io(kind) => Self::Io { action: "read", path: location, kind: *kind, os_error: None },
+            other => Self::unusable(location, other.to_string()),
+        }
+    }
+
+    pub(super) fn refused(refusal: Refusal, table: &str, path: String) -> Self {
+        let profile = printable_name(table);
+        match refusal {
+            Refusal::NotATable => Self::NotAProfile { profile: profile.to_owned() },
+            Refusal::MemberIsTable => Self::unusable(path, format!("[{profile}] has a table where a text belongs")),
+            Refusal::Unclear => {
+                Self::unusable(path, format!("[{profile}] is written in a way that cannot be changed safely"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(problem) => write!(f, "not a name for a profile: {problem}"),
+            Self::NoSuchProfile { profile } => write!(f, "no profile named {profile}"),
+            Self::NotAProfile { profile } => {
+                write!(f, "{profile} is a global setting in the configuration file, not a profile")
+            }
+            Self::NoFile { reason } => write!(f, "no configuration file: {reason}"),
+            Self::Unusable { location, reason } => write!(f, "{location}: {reason}; nothing was changed"),
+            Self::Locked { path } => write!(f, "{path} is locked by another program"),
+            Self::Contended { path } => write!(f, "{path} is being changed by another program; nothing was changed"),
+            Self::Io { action, path, kind, os_error: None } => write!(f, "cannot {action} {path}: {kind}"),
+            Self::Io { action, path, os_error: Some(number), .. } => {
+                write!(f, "cannot {action} {path}: {}", io::Error::from_raw_os_error(*number))
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let (code, remedy) = match &error {
+            StoreError::Name(_) | StoreError::NotAProfile { .. } => {
+                (Code::InvalidArgument, "Choose another name for the profile.")
+            }
+            StoreError::NoSuchProfile { .. } => (Code::InvalidArgument, "Store a key in the profile first."),
+            StoreError::NoFile { .. } => (Code::InvalidArgument, "Name the file by the option or by FAL_CONFIG_PATH."),
+            StoreError::Unusable { .. } => (Code::MalformedCredentials, "Correct the file, or move it away."),
+            StoreError::Locked { .. } | StoreError::Contended { .. } => {
+                (Code::Io, "Try again when the other program has ended.")
+            }
+            StoreError::Io { .. } => (Code::Io, Code::Io.remedy()),
+        };
+        let retryable = matches!(error, StoreError::Locked { .. } | StoreError::Contended { .. });
+        Error::new(code, error.to_string()).with_remedy(remedy).with_retryable(retryable).with_source(error)
+    }
+}

@@ -1,0 +1,240 @@
+//! Where the tables and values of a TOML text stand. Copies no value.
+
+use std::ops::Range;
+
+use toml_parser::Source;
+use toml_parser::lexer::Token;
+use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
+
+/// The parser's own limit, so that what it reads is read here too.
+const MAX_DEPTH: u32 = 80;
+
+/// The headers and assignments of a text, in its order.
+pub(super) struct Outline<'t> {
+    text: &'t str,
+    events: Vec<Event>,
+    pub(super) headers: Vec<Header>,
+    pub(super) values: Vec<Value>,
+}
+
+/// `[path]` or `[[path]]`.
+pub(super) struct Header {
+    pub(super) path: Vec<String>,
+    pub(super) is_array: bool,
+    pub(super) span: Range<usize>,
+}
+
+/// `path = value`, outside of arrays.
+pub(super) struct Value {
+    /// From the root.
+    pub(super) path: Vec<String>,
+    pub(super) place: Place,
+    pub(super) kind: Kind,
+    pub(super) key_start: usize,
+    pub(super) span: Range<usize>,
+    /// The events from the key to the value.
+    events: Range<usize>,
+}
+
+/// What an assignment stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Lines before the first header.
+    Root,
+    /// Lines under a header.
+    Section,
+    /// An inline table.
+    Inline,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Scalar,
+    Array,
+    InlineTable,
+}
+
+impl<'t> Outline<'t> {
+    /// The outline of a text; `None` if it is not TOML.
+    pub(super) fn of(text: &'t str) -> Option<Self> {
+        let source = Source::new(text);
+        let tokens: Vec<Token> = source.lex().into_vec();
+        let (mut events, mut errors) = (Vec::new(), 0_usize);
+        let mut receiver = |event: Event| events.push(event);
+        let mut guarded = RecursionGuard::new(&mut receiver, MAX_DEPTH);
+        parse_document(&tokens, &mut guarded, &mut |_| errors += 1);
+        if errors > 0 {
+            return None;
+        }
+        let outline = Outline { text, events, headers: Vec::new(), values: Vec::new() };
+        Reader { source, outline, next: 0, section: Vec::new(), in_root: true }.read()
+    }
+
+    /// The line, or lines, of an assignment, with the last one's end.
+    pub(super) fn lines(&self, start: usize, end: usize) -> Range<usize> {
+        self.line_start(start)..self.line_end(end)
+    }
+
+    pub(super) fn line_start(&self, at: usize) -> usize {
+        before(self.text, at).rfind('\n').map_or(0, |newline| newline + 1)
+    }
+
+    /// The start of the next line, or the end of the text.
+    pub(super) fn line_end(&self, at: usize) -> usize {
+        after(self.text, at).find('\n').map_or(self.text.len(), |newline| at + newline + 1)
+    }
+
+    /// The commas that go with a member of an inline table: what has to be removed with it.
+    pub(super) fn inline_member(&self, value: &Value) -> Vec<Range<usize>> {
+        let is_blank =
+            |event: &&Event| matches!(event.kind(), EventKind::Whitespace | EventKind::Newline | EventKind::Comment);
+        let events = |range: Range<usize>| self.events.get(range).unwrap_or_default().iter();
+        let is_comma = |event: &&Event| event.kind() == EventKind::ValueSep;
+        let whole = value.key_start..value.span.end;
+        if let Some(comma) = events(value.events.end..self.events.len()).find(|event| !is_blank(event)).filter(is_comma)
+        {
+            let rest = after(self.text, comma.span().end());
+            let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+            return vec![whole.start..comma.span().end() + blank];
+        }
+        match events(0..value.events.start).rev().find(|event| !is_blank(event)).filter(is_comma) {
+            Some(comma)
+                if after(self.text, comma.span().end())
+                    .get(..whole.start - comma.span().end())
+                    .is_some_and(|between| between.trim().is_empty()) =>
+            {
+                vec![comma.span().start()..whole.end]
+            }
+            Some(comma) => vec![comma.span().start()..comma.span().end(), whole],
+            None => vec![whole],
+        }
+    }
+
+    /// Whether a comment starts in this part of the text.
+    pub(super) fn has_comment(&self, part: &Range<usize>) -> bool {
+        self.events.iter().any(|event| event.kind() == EventKind::Comment && part.contains(&event.span().start()))
+    }
+}
+
+fn before(text: &str, at: usize) -> &str {
+    text.get(..at).unwrap_or(text)
+}
+
+fn after(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default()
+}
+
+/// Reads the events once, from the first to the last.
+struct Reader<'t> {
+    source: Source<'t>,
+    outline: Outline<'t>,
+    next: usize,
+    section: Vec<String>,
+    in_root: bool,
+}
+
+impl<'t> Reader<'t> {
+    fn read(mut self) -> Option<Outline<'t>> {
+        while let Some(event) = self.peek() {
+            match event.kind() {
+                EventKind::StdTableOpen | EventKind::ArrayTableOpen => self.header(&event)?,
+                EventKind::SimpleKey => {
+                    let place = if self.in_root { Place::Root } else { Place::Section };
+                    let section = self.section.clone();
+                    self.assignment(&section, place, true)?;
+                }
+                _ => self.next += 1,
+            }
+        }
+        Some(self.outline)
+    }
+
+    fn peek(&self) -> Option<Event> {
+        self.outline.events.get(self.next).copied()
+    }
+
+    fn take(&mut self) -> Option<Event> {
+        let event = self.peek()?;
+        self.next += 1;
+        Some(event)
+    }
+
+    fn header(&mut self, open: &Event) -> Option<()> {
+        let (mut path, mut close) = (Vec::new(), self.take()?);
+        while !matches!(close.kind(), EventKind::StdTableClose | EventKind::ArrayTableClose) {
+            if close.kind() == EventKind::SimpleKey {
+                path.push(self.decode(&close)?);
+            }
+            close = self.take()?;
+        }
+        let is_array = open.kind() == EventKind::ArrayTableOpen;
+        let span = open.span().start()..close.span().end();
+        self.in_root = false;
+        self.section.clone_from(&path);
+        self.outline.headers.push(Header { path, is_array, span });
+        Some(())
+    }
+
+    /// Reads `path = value`; notes it down if it can be addressed by its path.
+    fn assignment(&mut self, table: &[String], place: Place, addressable: bool) -> Option<()> {
+        let (first, mut path) = (self.next, table.to_vec());
+        let key_start = self.peek()?.span().start();
+        loop {
+            let event = self.take()?;
+            match event.kind() {
+                EventKind::SimpleKey => path.push(self.decode(&event)?),
+                EventKind::KeyValSep => break,
+                _ => {}
+            }
+        }
+        while self.peek()?.kind() == EventKind::Whitespace {
+            self.next += 1;
+        }
+        let start = self.peek()?.span().start();
+        let kind = self.value(&path, addressable)?;
+        let end = self.outline.events.get(self.next - 1)?.span().end();
+        if addressable {
+            let events = first..self.next;
+            self.outline.values.push(Value { path, place, kind, key_start, span: start..end, events });
+        }
+        Some(())
+    }
+
+    /// Reads a value from its first event to its last.
+    fn value(&mut self, path: &[String], addressable: bool) -> Option<Kind> {
+        match self.take()?.kind() {
+            EventKind::InlineTableOpen => self.inline_table(path, addressable).map(|()| Kind::InlineTable),
+            EventKind::ArrayOpen => self.array(path).map(|()| Kind::Array),
+            EventKind::Scalar => Some(Kind::Scalar),
+            _ => None,
+        }
+    }
+
+    fn inline_table(&mut self, path: &[String], addressable: bool) -> Option<()> {
+        loop {
+            match self.peek()?.kind() {
+                EventKind::SimpleKey => self.assignment(path, Place::Inline, addressable)?,
+                EventKind::InlineTableClose => return self.take().map(drop),
+                _ => self.next += 1,
+            }
+        }
+    }
+
+    fn array(&mut self, path: &[String]) -> Option<()> {
+        loop {
+            match self.peek()?.kind() {
+                EventKind::ArrayClose => return self.take().map(drop),
+                EventKind::Scalar | EventKind::ArrayOpen | EventKind::InlineTableOpen => {
+                    self.value(path, false)?;
+                }
+                _ => self.next += 1,
+            }
+        }
+    }
+
+    fn decode(&self, key: &Event) -> Option<String> {
+        let (mut name, mut errors) = (String::new(), 0_usize);
+        self.source.get(key)?.decode_key(&mut name, &mut |_| errors += 1);
+        (errors == 0).then_some(name)
+    }
+}
