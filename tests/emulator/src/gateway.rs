@@ -30,7 +30,9 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let settings = state.settings();
-    let caller = state.keys.authenticate(&request.headers).map_err(|refusal| bad_credential(refusal, &settings))?;
+    let caller = state
+        .authenticate(&request.headers, Some(Scope::Admin))
+        .map_err(|refusal| bad_credential(refusal, &settings))?;
     let (name, path) = split(&request.path);
     let app = name
         .split_once('/')

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use hyper::header::HeaderMap;
 
 use crate::arrivals::Log;
 use crate::cdn::Files;
 use crate::connections::Connections;
 use crate::faults::Faults;
-use crate::keys::Keys;
+use crate::keys::{self, Caller, Credential, Keys, Refusal, Scope};
+use crate::logins::{Logins, is_jwt};
 use crate::settings::Settings;
 
 pub(crate) struct State {
     pub(crate) keys: Keys,
+    pub(crate) logins: Logins,
     pub(crate) arrivals: Arc<Log>,
     pub(crate) faults: Faults,
     pub(crate) files: Files,
@@ -24,12 +29,27 @@ impl State {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             keys: Keys::default(),
+            logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
             files: Files::new(),
             executions: Executions::default(),
             connections: Connections::default(),
             settings: RwLock::new(settings),
+        }
+    }
+
+    /// The caller named by the `Authorization` header, a key or a login; `None` without one.
+    ///
+    /// `logins` are of this scope, and refused without one.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap, logins: Option<Scope>) -> Result<Option<Caller>, Refusal> {
+        match keys::credential(headers)? {
+            None => Ok(None),
+            Some(Credential::Key { id, secret }) => self.keys.find(id, secret).ok_or(Refusal::Unknown).map(Some),
+            Some(Credential::Token(token)) => logins
+                .and_then(|scope| self.logins.find(token, scope, SystemTime::now()))
+                .ok_or(if is_jwt(token) { Refusal::Unknown } else { Refusal::NotAToken })
+                .map(Some),
         }
     }
 
