@@ -108,7 +108,7 @@ fn an_expired_or_altered_access_token_is_refused() {
     let login = emulator.create_login("acme", 600);
     let altered = format!("{}x", login.access_token);
     bearer("emulator/echo", &altered).send(&emulator).assert_detail(401, "invalid key credentials");
-    for no_jwt in [login.refresh_token.as_str(), "a.b.c", ""] {
+    for no_jwt in [login.refresh_token.as_str(), "a.b.c", "fake"] {
         let response = bearer("emulator/echo", no_jwt).send(&emulator);
         response.assert_detail(401, "bearer: unable to decode issuer");
     }
