@@ -28,7 +28,7 @@ fn folder() -> String {
 }
 
 /// The access token, renewed if need be, as a program gets it.
-fn token(login: &LoginFile, emulator: &str) -> String {
+pub(crate) fn token(login: &LoginFile, emulator: &str) -> String {
     match login.begin(SystemTime::now(), None, patient()).unwrap() {
         Begun::Fresh(access) => access.expose().to_owned(),
         Begun::Refresh(refresh) => {
