@@ -26,6 +26,7 @@ mod file;
 mod key_file;
 mod key_pair;
 mod key_variable;
+pub mod login;
 mod options;
 mod profile;
 mod provider;

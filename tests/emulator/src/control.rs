@@ -42,6 +42,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         }
         ("POST", "keys", _) => create_key(state, request),
         ("DELETE", _, Some(id)) => Ok(revoke_key(state, id)),
+        ("POST", "logins", _) => create_login(state, request),
         ("GET", "settings", _) => Ok(ok(&json!(state.settings()))),
         ("PUT", "settings", _) => {
             state.set(body::<Settings>(request)?);
@@ -54,7 +55,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "health" | "stats", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
-        (_, "keys", _) => Err(wrong_method("POST")),
+        (_, "keys" | "logins", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
         _ => Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
@@ -115,6 +116,26 @@ fn create_key(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: KeyRequest = body(request)?;
     let key = state.keys.create(wanted.scope, &wanted.account, &wanted.alias);
     let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
+    Ok(Answer::json(StatusCode::CREATED, &body))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginRequest {
+    #[serde(default = "default_account")]
+    account: String,
+    #[serde(default = "a_day")]
+    access_token_seconds: u64,
+}
+
+fn a_day() -> u64 {
+    86_400
+}
+
+fn create_login(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let wanted: LoginRequest = body(request)?;
+    let login = state.logins.create(&wanted.account, wanted.access_token_seconds);
+    let body = json!({ "refresh_token": login.refresh_token, "access_token": login.access_token });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }
 

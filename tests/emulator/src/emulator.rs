@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::arrivals::Arrival;
 use crate::faults::Fault;
 use crate::keys::Scope;
+use crate::logins::Login;
 use crate::server;
 use crate::settings::Settings;
 use crate::state::State;
@@ -153,6 +154,12 @@ impl Emulator {
     /// Revokes a key at once; false if there is none with this id.
     pub fn revoke_key(&self, id: &str) -> bool {
         self.state.keys.revoke(id)
+    }
+
+    /// A user of this account logs in: tokens as `fal auth login` gets them. The access token expires after so many
+    /// seconds, as do those of renewals, unless the settings say otherwise.
+    pub fn create_login(&self, account: &str, access_token_seconds: u64) -> Login {
+        self.state.logins.create(account, access_token_seconds)
     }
 
     /// Switches a fault on. Of several that match, the one injected first strikes.

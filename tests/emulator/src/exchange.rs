@@ -15,11 +15,11 @@ use uuid::Uuid;
 use crate::answer::{Answer, Pace, TrackedBody};
 use crate::arrivals::{Entry, Head, Outcome};
 use crate::connections::Connection;
-use crate::control;
 use crate::faults::{self, Action, Fault, ResetPoint};
 use crate::server::{Request, Service, host_of};
 use crate::state::State;
 use crate::stream::write_raw;
+use crate::{auth, control};
 
 /// Bytes of request body: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
@@ -88,7 +88,10 @@ impl Exchange {
             return self.reset(entry);
         }
         let received = Received::read(body).await?;
-        entry.body(&received.kept, received.length);
+        match service {
+            Service::Auth => entry.body(&auth::masked(&received.kept), received.length),
+            _ => entry.body(&received.kept, received.length),
+        }
         pause(fault.delay_ms).await;
         if let Some(answer) = self.instead(&fault, &entry).await {
             return Ok(answer.into_response(Some(entry), &method, None));

@@ -47,7 +47,8 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
 
 /// The caller named by the `Authorization` header; `None` without one.
 pub(crate) fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Option<Caller>, Answer> {
-    state.keys.authenticate(&request.headers).map_err(|refusal| bad_credential(refusal, settings))
+    let logins = Some(Scope::Admin);
+    state.authenticate(&request.headers, logins).map_err(|refusal| bad_credential(refusal, settings))
 }
 
 /// What the token in the query allows; `None` without one.

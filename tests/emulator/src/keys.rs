@@ -18,9 +18,10 @@ pub enum Scope {
     Admin,
 }
 
-/// Who calls: a valid key without its secret.
+/// Who calls: a valid key without its secret, or the user of a login.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
+    /// Of a login: its subject.
     pub(crate) key_id: String,
     pub(crate) scope: Scope,
     pub(crate) account: String,
@@ -145,35 +146,41 @@ impl Keys {
             .collect()
     }
 
-    /// The caller named by the `Authorization` header; `None` without one.
-    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Refusal> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        // A client that sends two of them attaches its key in two places.
-        if values.next().is_some() {
-            return Err(Refusal::Unknown);
-        }
-        let value = value.to_str().map_err(|_| Refusal::Unknown)?;
-        let (scheme, credential) = value.split_once(' ').ok_or(Refusal::Unknown)?;
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refusal::NotAToken);
-        }
-        if !scheme.eq_ignore_ascii_case("key") {
-            return Err(Refusal::Unknown);
-        }
-        let (id, secret) = credential.split_once(':').ok_or(Refusal::NoColon)?;
-        self.find(id, secret).ok_or(Refusal::Unknown).map(Some)
-    }
-
-    fn find(&self, id: &str, secret: &str) -> Option<Caller> {
+    pub(crate) fn find(&self, id: &str, secret: &str) -> Option<Caller> {
         self.ring().keys.iter().find(|key| key.id == id && key.secret == secret).map(|key| Caller {
             key_id: key.id.clone(),
             scope: key.scope,
             account: key.account.clone(),
         })
     }
+}
+
+/// What an `Authorization` header carries.
+pub(crate) enum Credential<'h> {
+    Key { id: &'h str, secret: &'h str },
+    Token(&'h str),
+}
+
+/// The credential in the headers; `None` without one.
+pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    // A client that sends two of them attaches its key in two places.
+    if values.next().is_some() {
+        return Err(Refusal::Unknown);
+    }
+    let value = value.to_str().map_err(|_| Refusal::Unknown)?;
+    let (scheme, credential) = value.split_once(' ').ok_or(Refusal::Unknown)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Some(Credential::Token(credential)));
+    }
+    if !scheme.eq_ignore_ascii_case("key") {
+        return Err(Refusal::Unknown);
+    }
+    let (id, secret) = credential.split_once(':').ok_or(Refusal::NoColon)?;
+    Ok(Some(Credential::Key { id, secret }))
 }
 
 fn hex() -> String {

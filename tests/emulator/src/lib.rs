@@ -12,6 +12,7 @@
 mod answer;
 mod apps;
 mod arrivals;
+mod auth;
 mod cdn;
 mod clock;
 mod connections;
@@ -23,6 +24,7 @@ mod faults;
 mod gateway;
 mod input;
 mod keys;
+mod logins;
 mod picture;
 mod platform;
 mod proxy;
@@ -38,7 +40,8 @@ pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;
+pub use logins::Login;
 pub use platform::Balance;
 pub use proxy::{Adapter, ProxySettings};
-pub use settings::{AdminRefusal, BadKeyText, PrivateRefusal, Settings};
+pub use settings::{AdminRefusal, BadKeyText, LoginScope, PrivateRefusal, Settings};
 pub use tokens::{TokenAnswer, TokenStatus};

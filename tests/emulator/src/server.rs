@@ -18,7 +18,7 @@ use crate::arrivals::Entry;
 use crate::exchange::Exchange;
 use crate::state::State;
 use crate::stream::SharedStream;
-use crate::{cdn, gateway, platform, proxy, queue, rest};
+use crate::{auth, cdn, gateway, platform, proxy, queue, rest};
 
 /// A request whose body was read.
 pub(crate) struct Request {
@@ -46,6 +46,7 @@ pub(crate) enum Service {
     Queue,
     Rest,
     Platform,
+    Auth,
     Cdn,
     /// Somebody's web app, whose server holds a key.
     Proxy,
@@ -61,6 +62,7 @@ impl Service {
             "queue.fal.run" => Self::Queue,
             "rest.fal.ai" => Self::Rest,
             "api.fal.ai" => Self::Platform,
+            "auth.fal.ai" => Self::Auth,
             "v3.fal.media" | "v3b.fal.media" => Self::Cdn,
             _ => Self::Unknown,
         }
@@ -71,6 +73,7 @@ impl Service {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request),
+            Self::Auth => auth::handle(state, request),
             Self::Cdn => cdn::handle(&state.files, request).await,
             Self::Queue => queue::handle(state, request),
             Self::Rest => rest::handle(state, request),

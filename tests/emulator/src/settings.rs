@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::Scope;
 use crate::platform::Balance;
 use crate::proxy::ProxySettings;
 use crate::tokens::{TokenAnswer, TokenStatus};
@@ -44,6 +45,31 @@ pub enum PrivateRefusal {
     NotFound,
 }
 
+/// What the access token of a login may do at the Platform API. Its documentation names keys only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginScope {
+    /// 401, like no key.
+    #[default]
+    #[serde(rename = "none")]
+    None,
+    /// As a key of scope API.
+    #[serde(rename = "API")]
+    Api,
+    /// As a key of scope ADMIN.
+    #[serde(rename = "ADMIN")]
+    Admin,
+}
+
+impl LoginScope {
+    pub(crate) fn scope(self) -> Option<Scope> {
+        match self {
+            Self::None => None,
+            Self::Api => Some(Scope::Api),
+            Self::Admin => Some(Scope::Admin),
+        }
+    }
+}
+
 /// How the emulator behaves where the sources differ. `Default` is what we believe of the service today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -66,6 +92,12 @@ pub struct Settings {
     pub api_key_may_call_private_apps: bool,
     /// Locked accounts and the reason that follows `User is locked. Reason: ` (§2.5).
     pub locked_accounts: BTreeMap<String, String>,
+    /// What a login may do at the Platform API. On models it is as good as an ADMIN key of its account.
+    pub platform_login_scope: LoginScope,
+    /// How long the access tokens of renewals live, in seconds; by default as long as the login's first one.
+    pub access_token_seconds: Option<u64>,
+    /// Whether the second use of a refresh token ends its login, the tokens of the first use included.
+    pub reuse_ends_login: bool,
 }
 
 impl AdminRefusal {

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use hyper::header::HeaderMap;
 
 use crate::DEFAULT_ACCOUNT;
 use crate::arrivals::Log;
 use crate::cdn::Files;
 use crate::connections::Connections;
 use crate::faults::Faults;
-use crate::keys::{Keys, NewKey, Scope};
+use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
+use crate::logins::{Logins, is_jwt};
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
 pub(crate) struct State {
     pub(crate) keys: Keys,
+    pub(crate) logins: Logins,
     pub(crate) arrivals: Arc<Log>,
     pub(crate) faults: Faults,
     pub(crate) files: Files,
@@ -34,6 +39,7 @@ impl State {
         let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default");
         Self {
             keys,
+            logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
             files: Files::new(),
@@ -43,6 +49,20 @@ impl State {
             api_key,
             address,
             settings: RwLock::new(settings),
+        }
+    }
+
+    /// The caller named by the `Authorization` header, a key or a login; `None` without one.
+    ///
+    /// `logins` are of this scope, and refused without one.
+    pub(crate) fn authenticate(&self, headers: &HeaderMap, logins: Option<Scope>) -> Result<Option<Caller>, Refusal> {
+        match keys::credential(headers)? {
+            None => Ok(None),
+            Some(Credential::Key { id, secret }) => self.keys.find(id, secret).ok_or(Refusal::Unknown).map(Some),
+            Some(Credential::Token(token)) => logins
+                .and_then(|scope| self.logins.find(token, scope, SystemTime::now()))
+                .ok_or(if is_jwt(token) { Refusal::Unknown } else { Refusal::NotAToken })
+                .map(Some),
         }
     }
 

@@ -58,7 +58,8 @@ fn wrong_method(allowed: &'static str) -> Answer {
 
 /// The caller, if there is one; a bad key is refused even where none is needed.
 fn caller(state: &State, request: &Request) -> Result<Option<Caller>, Answer> {
-    state.keys.authenticate(&request.headers).map_err(|_| unauthenticated())
+    let logins = state.settings().platform_login_scope.scope();
+    state.authenticate(&request.headers, logins).map_err(|_| unauthenticated())
 }
 
 fn unauthenticated() -> Answer {

@@ -185,6 +185,9 @@ fn settings_are_replaced() {
             "private_refusal_status": 403,
             "api_key_may_call_private_apps": false,
             "locked_accounts": {},
+            "platform_login_scope": "none",
+            "access_token_seconds": null,
+            "reuse_ends_login": false,
         })
     );
     let chosen = json!({
@@ -205,6 +208,9 @@ fn settings_are_replaced() {
         "private_refusal_status": 404,
         "api_key_may_call_private_apps": true,
         "locked_accounts": {"acme": "Unknown. Please contact hello@fal.ai."},
+        "platform_login_scope": "API",
+        "access_token_seconds": 60,
+        "reuse_ends_login": true,
     });
     assert_eq!(control(&emulator, "PUT", "settings", Some(&chosen)).json(), chosen);
     assert_eq!(get(&emulator, "settings"), chosen);

@@ -10,6 +10,7 @@ mod control;
 mod failures;
 mod faults;
 mod hosts;
+mod logins;
 mod models;
 mod pictures;
 mod platform;

@@ -1,0 +1,142 @@
+//! The answers of `POST /oauth/token` (fal-protocol.md §1.4).
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::token::is_token;
+use super::{AccessToken, LoginError};
+
+/// How much of fal's own words an error repeats, in characters.
+const MAX_DESCRIPTION: usize = 200;
+
+/// The tokens of a renewal.
+pub(super) struct Tokens {
+    pub(super) access: AccessToken,
+    /// `None`: the old one goes on.
+    pub(super) refresh_token: Option<Zeroizing<String>>,
+}
+
+/// Reads the body of an answer with status 200.
+pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError> {
+    let mut members = Members::parse(body).ok_or(LoginError::BadAnswer { reason: "it is not a JSON object" })?;
+    let access = members.text("access_token").ok_or(LoginError::BadAnswer { reason: "it has no access token" })?;
+    let access =
+        AccessToken::parse(&access).ok_or(LoginError::BadAnswer { reason: "its access token is not a token" })?;
+    let refresh_token = members.text("refresh_token").filter(|token| !token.is_empty());
+    if refresh_token.as_ref().is_some_and(|token| !is_token(token)) {
+        return Err(LoginError::BadAnswer { reason: "its refresh token is not a token" });
+    }
+    let expires = members.0.get("expires_in").and_then(Value::as_u64);
+    let expires = expires.and_then(|seconds| now.checked_add(Duration::from_secs(seconds)));
+    Ok(Tokens { access: access.or_expires(expires), refresh_token })
+}
+
+/// The error of an answer with another status. `sent` is the token that must not show, should fal repeat it.
+pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
+    let mut members = Members::parse(body).unwrap_or_default();
+    let error = members.text("error").filter(|error| is_name(error) && **error != *sent);
+    let description = members.text("error_description").map(|text| Zeroizing::new(text.replace(sent, "****")));
+    LoginError::Refused {
+        status,
+        error: error.map(|error| error.to_string()),
+        description: description.map(|text| printable(&text)).filter(|text| !text.is_empty()),
+    }
+}
+
+/// Whether a text looks like the names of RFC 6749, and not like anything secret.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_DESCRIPTION).collect()
+}
+
+/// A JSON object whose texts are wiped when it is dropped.
+#[derive(Default)]
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok().map(Self)
+    }
+
+    fn text(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        match self.0.get_mut(name)?.take() {
+            Value::String(text) => Some(Zeroizing::new(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn refused(body: &str) -> String {
+        refusal(403, body.as_bytes(), "fake-refresh").to_string()
+    }
+
+    #[test]
+    fn an_error_names_what_fal_said() {
+        let body = r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
+        let error = refusal(403, body.as_bytes(), "fake-refresh");
+        assert!(error.needs_login() && error.remedy().contains("fal auth login"));
+        let text = "fal did not renew the login (HTTP 403: invalid_grant: Unknown or invalid refresh token.)";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn an_error_holds_no_token_and_harms_no_terminal() {
+        let body = r#"{"error":"fake-refresh","error_description":"no \u001b[31m fake-refresh"}"#;
+        assert_eq!(refused(body), "fal did not renew the login (HTTP 403: no [31m ****)");
+        let long = format!(r#"{{"error_description":"{}"}}"#, "a".repeat(5000));
+        assert!(refused(&long).len() < 300);
+        for body in ["", "<html>", "[]", "null", r#"{"error":5,"error_description":{}}"#] {
+            assert_eq!(refused(body), "fal did not renew the login (HTTP 403)", "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_refused_token_needs_another_login() {
+        let body = br#"{"error":"server_error"}"#;
+        assert!(!refusal(503, body, "fake").needs_login());
+        assert_eq!(refusal(503, body, "fake").remedy(), "Try again later.");
+    }
+
+    #[test]
+    fn an_answer_without_good_tokens_is_refused() {
+        for (body, reason) in [
+            ("", "it is not a JSON object"),
+            ("[]", "it is not a JSON object"),
+            ("{}", "it has no access token"),
+            (r#"{"access_token":7}"#, "it has no access token"),
+            (r#"{"access_token":"a\nb"}"#, "its access token is not a token"),
+            (r#"{"access_token":"fake","refresh_token":"a\nb"}"#, "its refresh token is not a token"),
+        ] {
+            let error = tokens(body.as_bytes(), UNIX_EPOCH).err();
+            assert_eq!(error, Some(LoginError::BadAnswer { reason }), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_opaque_token_expires_when_the_server_says() {
+        let tokens = tokens(br#"{"access_token":"fake","expires_in":60}"#, UNIX_EPOCH).ok().unwrap();
+        assert_eq!(tokens.access.expires(), Some(UNIX_EPOCH + Duration::from_secs(60)));
+        assert!(tokens.refresh_token.is_none());
+    }
+}

@@ -1,0 +1,177 @@
+//! The locks around a renewal.
+//!
+//! `.portalock` is the official clients': an exclusive `flock` (`LockFileEx` on Windows), polled. Their library has
+//! two habits: it removes the file on release, and portalocker 2, which the CLI requires, removes it again when the
+//! interpreter exits, even while somebody else holds it. So a lock counts only if the path still names the locked
+//! file, and a second lock that nobody removes keeps the processes of this library apart in any case.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use super::LoginError;
+use crate::credentials::file::shown;
+
+const OFFICIAL: &str = ".portalock";
+const OWN: &str = ".libfal.lock";
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait for other processes, and when to give up earlier.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait<'a> {
+    /// The longest time.
+    pub limit: Duration,
+    /// Gives up within 100 ms once this is true.
+    pub cancelled: &'a AtomicBool,
+}
+
+impl Wait<'_> {
+    /// The wait of the official clients.
+    pub const OFFICIAL_LIMIT: Duration = Duration::from_secs(20);
+}
+
+/// Both locks; dropping releases them.
+#[derive(Debug)]
+pub(super) struct Locks {
+    // In the order of release.
+    _official: Option<Lock>,
+    _own: Option<Lock>,
+}
+
+impl Locks {
+    /// Locks the login in `folder`. Where the file system knows no locks, that is no obstacle, as the official
+    /// clients also go on without one.
+    pub(super) fn acquire(folder: &Path, wait: Wait<'_>) -> Result<Self, LoginError> {
+        let mut waiting = Waiting::new(wait);
+        let own = acquire(&folder.join(OWN), &mut waiting)?;
+        let official = acquire(&folder.join(OFFICIAL), &mut waiting)?;
+        Ok(Self { _official: official, _own: own })
+    }
+}
+
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process may have inherited the file.
+        let _ = self.0.unlock();
+    }
+}
+
+/// `None` where the file system knows no locks.
+fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, LoginError> {
+    let failed = |error: io::Error| LoginError::NoLock { path: shown(path), kind: error.kind() };
+    loop {
+        let file = open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                let lock = Lock(file);
+                if still_names(path, &lock.0).map_err(failed)? {
+                    return Ok(Some(lock));
+                }
+                // Removed before we had the lock: at once again, with the file that is there now.
+                waiting.check(path)?;
+            }
+            Err(TryLockError::WouldBlock) => {
+                drop(file);
+                waiting.pause(path)?;
+            }
+            Err(TryLockError::Error(error)) if knows_no_locks(&error) => return Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Creates the file if need be. One that may not be written can still be locked.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    careful(&mut options);
+    match options.open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            let mut options = OpenOptions::new();
+            careful(options.read(true));
+            options.open(path).map_err(|_| error)
+        }
+        opened => opened,
+    }
+}
+
+/// A FIFO in the place of the file must not block, and a new file is its owner's alone.
+#[cfg(unix)]
+fn careful(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+}
+
+#[cfg(not(unix))]
+fn careful(_: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn knows_no_locks(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS))
+}
+
+#[cfg(not(unix))]
+fn knows_no_locks(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+}
+
+fn still_names(path: &Path, file: &File) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(named) => Ok(same(&named, &file.metadata()?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn same(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// The standard library offers no file identity here.
+#[cfg(not(unix))]
+fn same(_: &Metadata, _: &Metadata) -> bool {
+    true
+}
+
+struct Waiting<'a> {
+    wait: Wait<'a>,
+    started: Instant,
+    next_pause: Duration,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(wait: Wait<'a>) -> Self {
+        Self { wait, started: Instant::now(), next_pause: SHORTEST_PAUSE }
+    }
+
+    fn check(&self, path: &Path) -> Result<Duration, LoginError> {
+        if self.wait.cancelled.load(Ordering::Relaxed) {
+            return Err(LoginError::Cancelled);
+        }
+        match self.wait.limit.checked_sub(self.started.elapsed()) {
+            Some(left) if !left.is_zero() => Ok(left),
+            _ => Err(LoginError::Locked { path: shown(path), waited: self.wait.limit }),
+        }
+    }
+
+    fn pause(&mut self, path: &Path) -> Result<(), LoginError> {
+        let left = self.check(path)?;
+        // Jitter, so that those who wait do not come in step.
+        let jittered = self.next_pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        std::thread::sleep(jittered.min(left));
+        self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! A renewal between its two halves.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use super::lock::{Locks, Wait};
+use super::replacement::Replacement;
+use super::{AccessToken, CLIENT_ID, LoginError, LoginFile, answer};
+
+/// The official Python client renews without the lock, and takes it to store the result. If fal refuses a token
+/// because that client was faster, the result is in the file a moment later.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What became of [`LoginFile::begin`].
+#[derive(Debug)]
+pub enum Begun {
+    /// The file holds a token that is fresh: no request is needed.
+    Fresh(AccessToken),
+    /// A request is needed, and everybody else waits for it.
+    Refresh(Box<Refresh>),
+}
+
+/// A renewal that was begun. Holds the locks until it is dropped; `Debug` shows no token.
+pub struct Refresh {
+    login: LoginFile,
+    refresh_token: Zeroizing<String>,
+    replacement: Replacement,
+    locks: Locks,
+}
+
+/// The outcome of a renewal.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The new access token.
+    pub access: AccessToken,
+    /// Why the new tokens are not in the file, should they not be. This process can go on with the access token.
+    pub not_stored: Option<LoginError>,
+}
+
+impl Refresh {
+    pub(super) fn new(
+        login: LoginFile,
+        refresh_token: Zeroizing<String>,
+        replacement: Replacement,
+        locks: Locks,
+    ) -> Self {
+        Self { login, refresh_token, replacement, locks }
+    }
+
+    /// The body of the request.
+    pub fn form(&self) -> Zeroizing<String> {
+        // Each byte of a token may take three; growing would leave copies of the secret behind.
+        let target = String::with_capacity(128 + 3 * self.refresh_token.len());
+        let mut form = form_urlencoded::Serializer::new(target);
+        form.append_pair("grant_type", "refresh_token");
+        form.append_pair("client_id", CLIENT_ID);
+        form.append_pair("refresh_token", &self.refresh_token);
+        Zeroizing::new(form.finish())
+    }
+
+    /// Stores the tokens of an answer with status 200. The old refresh token stays if the answer has none.
+    ///
+    /// # Errors
+    /// [`LoginError::BadAnswer`]; the file is as it was.
+    pub fn complete(self, body: &[u8], now: SystemTime) -> Result<Renewed, LoginError> {
+        let tokens = answer::tokens(body, now)?;
+        let next = tokens.refresh_token.as_ref().unwrap_or(&self.refresh_token).clone();
+        let not_stored = self.store(&next, &tokens.access).err();
+        Ok(Renewed { access: tokens.access, not_stored })
+    }
+
+    fn store(self, refresh_token: &str, access: &AccessToken) -> Result<(), LoginError> {
+        let path = self.login.location();
+        // A logout or another login that did not mind the lock is not undone.
+        let stored = self.login.read()?;
+        if stored.is_none_or(|stored| stored.refresh_token != self.refresh_token) {
+            return Err(LoginError::ChangedMeanwhile { path });
+        }
+        let access = access.expose();
+        let mut text = Zeroizing::new(String::with_capacity(refresh_token.len() + 1 + access.len()));
+        for part in [refresh_token, "\n", access] {
+            text.push_str(part);
+        }
+        self.replacement.commit(&text).map_err(|error| LoginError::NotStored { path, kind: error.kind() })
+    }
+
+    /// Reads an answer with another status than 200.
+    ///
+    /// The file is kept, unlike the official CLI's habit of deleting it: a bad moment of the network or of the
+    /// service is no logout. If fal no longer knows the refresh token, another program may have used it meanwhile:
+    /// then its access token is returned, for which up to 3 s are waited without the locks.
+    ///
+    /// # Errors
+    /// [`LoginError::Refused`] otherwise; [`LoginError::needs_login`] says whether trying again is pointless.
+    pub fn failed(self, status: u16, body: &[u8], now: SystemTime, wait: Wait<'_>) -> Result<AccessToken, LoginError> {
+        let error = answer::refusal(status, body, &self.refresh_token);
+        if !error.needs_login() {
+            return Err(error);
+        }
+        let Self { login, refresh_token, replacement, locks } = self;
+        drop((replacement, locks));
+        let started = Instant::now();
+        loop {
+            // A file that cannot be read is no better news than the refusal.
+            let stored = login.read().ok().flatten().filter(|stored| stored.refresh_token != refresh_token);
+            let fresh = stored.and_then(|stored| stored.access_token(now + started.elapsed()).cloned());
+            if let Some(access) = fresh {
+                return Ok(access);
+            }
+            let is_over = started.elapsed() >= PATIENCE.min(wait.limit);
+            if is_over || wait.cancelled.load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(error);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").field("login", &self.login).finish_non_exhaustive()
+    }
+}

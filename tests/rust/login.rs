@@ -1,0 +1,17 @@
+//! The tokens of `fal auth login`. Every token here contains `fake-secret`, and what is shown is searched for it.
+
+// clippy.toml allows these in test functions; their helpers are tests as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "login/files.rs"]
+mod files;
+#[path = "login/home.rs"]
+mod home;
+#[path = "login/locks.rs"]
+mod locks;
+#[path = "login/official.rs"]
+mod official;
+#[path = "login/races.rs"]
+mod races;
+#[path = "login/renewal.rs"]
+mod renewal;
