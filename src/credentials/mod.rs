@@ -14,6 +14,8 @@
 //! `FAL_FORCE_AUTH_BY_USER=1` skips the last four. [`Resolution`] tells what became of each.
 
 mod chain;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no source uses it yet"))]
+mod command;
 mod config;
 mod environment;
 mod explicit_key;
@@ -25,6 +27,7 @@ mod key_variable;
 mod options;
 mod profile;
 mod report;
+mod rfc3339;
 mod source;
 
 pub use chain::resolve;
