@@ -62,6 +62,10 @@ impl Environment {
         Self { platform, ..self }
     }
 
+    pub(crate) fn platform(&self) -> Platform {
+        self.platform
+    }
+
     pub(crate) fn variable(&self, name: &str) -> Variable {
         let Some(value) = self.raw(name) else {
             return Variable::Unset;

@@ -15,6 +15,8 @@
 
 mod callback;
 mod chain;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no source uses it yet"))]
+mod command;
 mod config;
 mod credential;
 mod environment;
@@ -31,6 +33,7 @@ mod options;
 mod profile;
 mod provider;
 mod report;
+mod rfc3339;
 mod source;
 pub mod store;
 

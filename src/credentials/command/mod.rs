@@ -1,0 +1,233 @@
+//! A program that prints the key: a password manager's, or the user's own.
+//!
+//! It runs in a process group of its own, without a terminal, without a shell unless one is asked for, and not longer
+//! than it is given; what it prints is read into two buffers that are overwritten, and is never shown.
+
+mod excerpt;
+mod output;
+mod problem;
+mod process;
+mod words;
+
+use std::fmt;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use zeroize::Zeroizing;
+
+use super::Environment;
+use super::environment::Platform;
+use crate::key::{Key, Note};
+use process::{Ending, Exit, Finished};
+
+pub(crate) use output::OutputProblem;
+pub(crate) use problem::{CommandProblem, InvocationProblem, StartProblem};
+
+/// How long a command may take unless something else is said: a person may have to unlock a password manager.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest dropped.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// Set for the command, so that one that uses libfal itself does not run itself again.
+const RUNNING_VARIABLE: &str = "FAL_KEY_COMMAND_RUNNING";
+
+/// A command that prints a credential. `Debug` shows the program and no argument.
+#[derive(Clone)]
+pub(crate) struct KeyCommand {
+    invocation: Invocation,
+}
+
+#[derive(Clone)]
+enum Invocation {
+    /// Run as it is.
+    Program { program: Zeroizing<String>, arguments: Vec<Zeroizing<String>> },
+    /// Given to the shell as one text.
+    Shell(Zeroizing<String>),
+}
+
+/// What a command gave. `Debug` shows no secret.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) secret: Secret,
+    pub(crate) expires_at: Option<SystemTime>,
+    /// What was dropped from around the key.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What authorizes a request. Overwritten when it is dropped; `Debug` shows no secret.
+pub(crate) enum Secret {
+    Key(Key),
+    Bearer(Zeroizing<String>),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Bearer(_) => f.write_str("Bearer(****)"),
+        }
+    }
+}
+
+impl KeyCommand {
+    /// A program and its arguments in one text, split as a shell would split it but not given to one.
+    ///
+    /// # Errors
+    ///
+    /// An [`InvocationProblem`], also if the text holds what only a shell gives a meaning. It holds no part of it.
+    pub(crate) fn from_text(text: &str, environment: &Environment) -> Result<Self, InvocationProblem> {
+        check_nul(text)?;
+        Self::from_words(words::split(text, environment.platform())?, environment)
+    }
+
+    /// A program and its arguments, taken as they are.
+    ///
+    /// # Errors
+    ///
+    /// An [`InvocationProblem`], which holds no part of the words.
+    pub(crate) fn from_words(
+        words: impl IntoIterator<Item = Zeroizing<String>>,
+        environment: &Environment,
+    ) -> Result<Self, InvocationProblem> {
+        let mut words = words.into_iter();
+        let program = words.next().filter(|program| !program.trim().is_empty()).ok_or(InvocationProblem::Empty)?;
+        let arguments: Vec<_> = words.collect();
+        arguments.iter().chain([&program]).try_for_each(|word| check_nul(word))?;
+        let program = expand(program, environment)?;
+        Ok(Self { invocation: Invocation::Program { program, arguments } })
+    }
+
+    /// A text that `sh -c` (on Windows `cmd /C`) runs.
+    ///
+    /// # Errors
+    ///
+    /// An [`InvocationProblem`], which holds no part of the text.
+    pub(crate) fn from_shell(text: &str) -> Result<Self, InvocationProblem> {
+        check_nul(text)?;
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvocationProblem::Empty);
+        }
+        Ok(Self { invocation: Invocation::Shell(Zeroizing::new(text.to_owned())) })
+    }
+
+    /// The program as it may be shown, without its arguments.
+    pub(crate) fn program(&self) -> String {
+        match &self.invocation {
+            Invocation::Program { program, .. } => format!("`{}`", excerpt::of_text(program)),
+            Invocation::Shell(_) => process::SHELL.to_owned(),
+        }
+    }
+
+    /// Runs the command and reads what it prints. Blocks for at most `timeout` and a second.
+    ///
+    /// When the time is over, or soon after `cancelled` returns true, the whole process group is killed. No thread is
+    /// started, and neither a handler of SIGCHLD nor its absence in the host matters.
+    ///
+    /// # Errors
+    ///
+    /// A [`CommandProblem`], which holds no secret.
+    pub(crate) fn run(&self, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<CommandOutput, CommandProblem> {
+        // Of the process, because that is what the command inherits.
+        if std::env::var_os(RUNNING_VARIABLE).is_some() {
+            return Err(CommandProblem::Recursion);
+        }
+        let started = SystemTime::now();
+        let finished = process::run(self.command(), timeout, cancelled).map_err(|failure| self.system(failure))?;
+        self.judge(&finished, started, timeout)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match &self.invocation {
+            Invocation::Program { program, arguments } => {
+                let mut command = Command::new(program.as_str());
+                command.args(arguments.iter().map(|argument| argument.as_str()));
+                command
+            }
+            Invocation::Shell(text) => process::shell(text),
+        };
+        command.env(RUNNING_VARIABLE, "1");
+        command
+    }
+
+    fn judge(
+        &self,
+        finished: &Finished,
+        started: SystemTime,
+        timeout: Duration,
+    ) -> Result<CommandOutput, CommandProblem> {
+        let program = self.program();
+        let stdout = finished.stdout.bytes();
+        let stderr = || excerpt::of_stderr(finished.stderr.bytes(), !finished.stderr.overflowed(), stdout);
+        let exit = match finished.ending {
+            Ending::Cancelled => return Err(CommandProblem::Cancelled),
+            Ending::TimedOut => return Err(CommandProblem::TimedOut { program, after: timeout, stderr: stderr() }),
+            Ending::WantsTerminal => return Err(CommandProblem::WantsTerminal { program, stderr: stderr() }),
+            Ending::TooMuchOutput => return Err(CommandProblem::TooMuchOutput { program }),
+            Ending::Exited(exit) => exit,
+        };
+        match exit {
+            Exit::Code(0) | Exit::Unknown => output::read(stdout, started).map_err(|problem| CommandProblem::Output {
+                program,
+                problem,
+                exit,
+                stderr: stderr(),
+            }),
+            Exit::Code(_) | Exit::Signal(_) => Err(CommandProblem::Failed { program, exit, stderr: stderr() }),
+        }
+    }
+
+    fn system(&self, failure: process::Failure) -> CommandProblem {
+        let program = self.program();
+        match failure {
+            process::Failure::Start(error) => {
+                CommandProblem::NotStarted { program, cause: self.why_not_started(&error) }
+            }
+            process::Failure::Follow(error) => CommandProblem::System { program, kind: error.kind() },
+        }
+    }
+
+    fn why_not_started(&self, error: &std::io::Error) -> StartProblem {
+        use std::io::ErrorKind;
+        let path = match &self.invocation {
+            Invocation::Program { program, .. } => std::path::Path::new(program.as_str()),
+            Invocation::Shell(_) => std::path::Path::new(""),
+        };
+        let on_path = path.components().count() < 2;
+        match error.kind() {
+            _ if process::is_not_a_program(error) => StartProblem::NotAProgram,
+            ErrorKind::NotFound if !on_path && path.is_file() => StartProblem::NoInterpreter,
+            ErrorKind::NotFound => StartProblem::NotFound { on_path },
+            ErrorKind::PermissionDenied if !on_path && path.is_dir() => StartProblem::Directory,
+            ErrorKind::PermissionDenied => StartProblem::PermissionDenied,
+            kind => StartProblem::Other(kind),
+        }
+    }
+}
+
+impl fmt::Debug for KeyCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arguments = match &self.invocation {
+            Invocation::Program { arguments, .. } => arguments.len(),
+            Invocation::Shell(_) => 1,
+        };
+        write!(f, "KeyCommand({} and {arguments} arguments)", self.program())
+    }
+}
+
+fn check_nul(text: &str) -> Result<(), InvocationProblem> {
+    if text.contains('\0') { Err(InvocationProblem::Nul) } else { Ok(()) }
+}
+
+fn expand(program: Zeroizing<String>, environment: &Environment) -> Result<Zeroizing<String>, InvocationProblem> {
+    if !program.starts_with('~') {
+        return Ok(program);
+    }
+    let path = environment.expand(&program).ok_or(InvocationProblem::UnknownHome)?;
+    // A home directory that is no Unicode is not one that this text can name.
+    path.into_os_string().into_string().map(Zeroizing::new).map_err(|_| InvocationProblem::UnknownHome)
+}
+
+#[cfg(all(test, unix))]
+mod tests;

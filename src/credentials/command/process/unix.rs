@@ -1,0 +1,149 @@
+//! The part of running a program that Unix has its own way for.
+
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::ptr;
+use std::time::Duration;
+
+use super::Exit;
+
+/// The shell as it is named to the user.
+pub(in super::super) const SHELL: &str = "`sh -c`";
+
+pub(in super::super) fn shell(text: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", text]);
+    command
+}
+
+/// Whether the file is neither a program nor a script.
+pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOEXEC)
+}
+
+/// The reading end of a pipe.
+pub(super) trait Source: Read + AsRawFd {}
+
+impl<S: Read + AsRawFd> Source for S {}
+
+pub(super) fn prepare(command: &mut Command) {
+    command.process_group(0);
+    if ignores_children() {
+        // An ignored signal stays ignored in the program, which then could not wait for its own children. (Only then:
+        // with such a hook the standard library forks the whole host instead of using posix_spawn.)
+        // SAFETY: signal() is async-signal-safe, and nothing else is called between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+                Ok(())
+            });
+        }
+    }
+}
+
+fn ignores_children() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action is allowed; `action` is valid for writes, and all zeros is a valid value of it.
+    unsafe {
+        libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
+    let descriptor = source.as_raw_fd();
+    // SAFETY: the descriptor is open as long as `source` is borrowed, and these commands touch no memory.
+    let result = unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFL);
+        if flags < 0 { flags } else { libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK) }
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads what is there; `WouldBlock` if there is nothing yet, 0 if there will be nothing more.
+pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
+    source.read(buffer)
+}
+
+/// Waits until one of the pipes has something to read or is closed, but no longer than `limit`.
+pub(super) fn wait_readable(first: Option<&impl Source>, second: Option<&impl Source>, limit: Duration) {
+    // poll() leaves negative descriptors out.
+    let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut entries = [entry(first.map_or(-1, AsRawFd::as_raw_fd)), entry(second.map_or(-1, AsRawFd::as_raw_fd))];
+    // At least 1 ms: a rest below that would not let us wait at all.
+    let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX).max(1);
+    // SAFETY: the array is valid for its two entries. A failure or a signal only ends the wait early.
+    unsafe { libc::poll(entries.as_mut_ptr(), 2, limit) };
+}
+
+pub(super) enum State {
+    Running,
+    /// Stopped because a background process may not use the terminal.
+    WantsTerminal,
+    Exited,
+}
+
+/// The process group that a program leads.
+pub(super) struct Group {
+    id: libc::pid_t,
+    /// Whether the host has collected the program: its number may be another process's by now.
+    lost: bool,
+}
+
+impl Group {
+    pub(super) fn of(child: &Child) -> Self {
+        match libc::pid_t::try_from(child.id()) {
+            Ok(id) => Self { id, lost: false },
+            Err(_) => Self { id: 0, lost: true },
+        }
+    }
+
+    /// What has become of the program. It is not collected, so that its number stays its own until [`Self::kill`].
+    pub(super) fn state(&mut self, _: &mut Child) -> io::Result<State> {
+        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: `info` is valid for writes, and all zeros is a valid value of it.
+        let (result, info) = unsafe {
+            let result = libc::waitid(libc::P_PID, self.id.cast_unsigned(), info.as_mut_ptr(), options);
+            (result, info.assume_init())
+        };
+        if result != 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                // SIGCHLD is ignored, or a handler of the host was faster.
+                Some(libc::ECHILD) => {
+                    self.lost = true;
+                    Ok(State::Exited)
+                }
+                Some(libc::EINTR) => Ok(State::Running),
+                _ => Err(error),
+            };
+        }
+        Ok(match info.si_code {
+            libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED => State::Exited,
+            // SAFETY: a report of waitid() about a child has a status.
+            libc::CLD_STOPPED if [libc::SIGTTIN, libc::SIGTTOU].contains(&unsafe { info.si_status() }) => {
+                State::WantsTerminal
+            }
+            _ => State::Running,
+        })
+    }
+
+    pub(super) fn kill(&self, _: &mut Child) {
+        if !self.lost {
+            // SAFETY: touches no memory. The program is not collected, so that the group is still its own.
+            unsafe { libc::kill(-self.id, libc::SIGKILL) };
+        }
+    }
+}
+
+pub(super) fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Unknown,
+    }
+}
