@@ -131,11 +131,11 @@ fn unset(outline: &Outline<'_>, table: &str, member: &str) -> Result<Vec<Splice>
     let Some(old) = find(outline, &[table, member]) else {
         return Ok(Vec::new());
     };
-    let parts = match old.place {
+    let (comma, rest) = match old.place {
         Place::Inline => outline.inline_member(old),
-        Place::Root | Place::Section => vec![outline.lines(old.key_start, old.span.end)],
+        Place::Root | Place::Section => (None, outline.lines(old.key_start, old.span.end)),
     };
-    Ok(parts.into_iter().map(Splice::remove).collect())
+    Ok(comma.into_iter().chain([rest]).map(Splice::remove).collect())
 }
 
 fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {

@@ -84,36 +84,37 @@ impl<'t> Outline<'t> {
         after(self.text, at).find('\n').map_or(self.text.len(), |newline| at + newline + 1)
     }
 
-    /// The commas that go with a member of an inline table: what has to be removed with it.
-    pub(super) fn inline_member(&self, value: &Value) -> Vec<Range<usize>> {
-        let is_blank =
-            |event: &&Event| matches!(event.kind(), EventKind::Whitespace | EventKind::Newline | EventKind::Comment);
-        let events = |range: Range<usize>| self.events.get(range).unwrap_or_default().iter();
-        let is_comma = |event: &&Event| event.kind() == EventKind::ValueSep;
-        let whole = value.key_start..value.span.end;
-        if let Some(comma) = events(value.events.end..self.events.len()).find(|event| !is_blank(event)).filter(is_comma)
-        {
+    /// What has to go if a member of an inline table goes: the comma before it, if that is the one, and the member
+    /// with the comma after it, if there is one.
+    pub(super) fn inline_member(&self, value: &Value) -> (Option<Range<usize>>, Range<usize>) {
+        let (start, end) = (value.key_start, value.span.end);
+        let mut later = self.events.get(value.events.end..).unwrap_or_default().iter();
+        if let Some(comma) = later.find(|event| !is_blank(event)).filter(|event| is_comma(event)) {
             let rest = after(self.text, comma.span().end());
             let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-            return vec![whole.start..comma.span().end() + blank];
+            return (None, start..comma.span().end() + blank);
         }
-        match events(0..value.events.start).rev().find(|event| !is_blank(event)).filter(is_comma) {
-            Some(comma)
-                if after(self.text, comma.span().end())
-                    .get(..whole.start - comma.span().end())
-                    .is_some_and(|between| between.trim().is_empty()) =>
-            {
-                vec![comma.span().start()..whole.end]
-            }
-            Some(comma) => vec![comma.span().start()..comma.span().end(), whole],
-            None => vec![whole],
-        }
+        let mut earlier = self.events.get(..value.events.start).unwrap_or_default().iter().rev();
+        let comma = earlier.find(|event| !is_blank(event)).filter(|event| is_comma(event)).map(|comma| {
+            let between = self.text.get(comma.span().end()..start).unwrap_or_default();
+            let is_space = between.trim().is_empty();
+            comma.span().start()..if is_space { start } else { comma.span().end() }
+        });
+        (comma, start..end)
     }
 
     /// Whether a comment starts in this part of the text.
     pub(super) fn has_comment(&self, part: &Range<usize>) -> bool {
         self.events.iter().any(|event| event.kind() == EventKind::Comment && part.contains(&event.span().start()))
     }
+}
+
+fn is_blank(event: &Event) -> bool {
+    matches!(event.kind(), EventKind::Whitespace | EventKind::Newline | EventKind::Comment)
+}
+
+fn is_comma(event: &Event) -> bool {
+    event.kind() == EventKind::ValueSep
 }
 
 fn before(text: &str, at: usize) -> &str {

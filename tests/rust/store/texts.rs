@@ -75,6 +75,8 @@ fn a_key_is_removed_and_nothing_else() {
         ("team = { key = 'o', host = 1 }\n", "team = { host = 1 }\n"),
         ("team = { host = 1, key = 'o' }\n", "team = { host = 1 }\n"),
         ("team = { a = 1, key = 'o', z = [{}] }\n", "team = { a = 1, z = [{}] }\n"),
+        // TOML 1.1, which the official CLI does not read.
+        ("team = {\n a = 1, # c\n key = 'o' # d\n}\n", "team = {\n a = 1 # c\n  # d\n}\n"),
         ("team.key = 'o'\nteam.host = 1\n", "team.host = 1\n"),
     ];
     for (before, after) in cases {
