@@ -8,11 +8,13 @@ use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::credentials::{self, Credential, Environment, Provider, Resolution};
+use crate::credentials::{self, Credential, Environment, Resolution};
+use crate::deliver::deliver;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
 use crate::per_runtime::PerRuntime;
 use crate::refusal;
+use crate::transport::Transport;
 
 /// A credential that expires within this time counts as expired: the request has to arrive before it does.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -25,6 +27,7 @@ pub(crate) struct Grant {
     serial: u64,
     pub(crate) credential: Credential,
     pub(crate) resolution: Arc<Resolution>,
+    notes: Vec<String>,
     renews: bool,
     expires: Option<Instant>,
 }
@@ -65,30 +68,35 @@ impl Authority {
     pub(crate) fn explain(&self) -> Resolution {
         let resolution = credentials::resolve(&self.options, &self.environment);
         match self.grant.load_full().filter(|grant| grant.renews) {
-            Some(grant) => resolution.delivered(&grant.credential),
+            Some(grant) => resolution.delivered(&grant.credential, &grant.notes),
             None => resolution,
         }
     }
 
     /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever needs it
     /// meanwhile waits for the same replacement. Without one the next call looks again: the user may have set it by then.
-    pub(crate) async fn grant(self: &Arc<Self>, refused: Option<&Grant>) -> Result<Arc<Grant>> {
+    pub(crate) async fn grant(
+        self: &Arc<Self>,
+        refused: Option<&Grant>,
+        transport: &Arc<Transport>,
+    ) -> Result<Arc<Grant>> {
         let kept = self.grant.load_full().filter(|grant| grant.is_fresh());
         match kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial)) {
             Some(grant) => Ok(grant),
-            None => self.board()?.await,
+            None => self.board(refused, transport)?.await,
         }
     }
 
     /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it: their ends do not end it.
-    fn board(self: &Arc<Self>) -> Result<Flight> {
+    fn board(self: &Arc<Self>, refused: Option<&Grant>, transport: &Arc<Transport>) -> Result<Flight> {
         let life = self.flight.get(|| Ok(Mutex::default()))?;
         let mut flight = life.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(under_way) = flight.as_ref().filter(|flight| flight.peek().is_none()) {
             return Ok(under_way.clone());
         }
-        let authority = self.clone();
-        let search = tokio::spawn(async move { authority.search().await });
+        let (authority, transport) = (self.clone(), transport.clone());
+        let refused = refused.map(|grant| grant.credential.clone());
+        let search = tokio::spawn(async move { authority.search(refused, &transport).await });
         let landed = search.map(|end| {
             end.unwrap_or_else(|e| Err(Error::new(Code::Panic, format!("the search for a key failed: {e}"))))
         });
@@ -97,7 +105,7 @@ impl Authority {
         Ok(started)
     }
 
-    async fn search(self: Arc<Self>) -> Result<Arc<Grant>> {
+    async fn search(self: Arc<Self>, refused: Option<Credential>, transport: &Arc<Transport>) -> Result<Arc<Grant>> {
         let authority = self.clone();
         let resolving =
             tokio::task::spawn_blocking(move || credentials::resolve(&authority.options, &authority.environment));
@@ -107,12 +115,20 @@ impl Authority {
             return Err(refusal::unresolved(&Arc::new(resolution)));
         };
         let renews = provider.renews();
-        let delivered = deliver(provider).await.map_err(|reason| refusal::undelivered(&resolution, &reason))?;
-        let resolution = Arc::new(resolution.delivered(&delivered.credential));
+        let delivered =
+            deliver(provider, refused, transport).await.map_err(|reason| refusal::undelivered(&resolution, &reason))?;
+        let resolution = Arc::new(resolution.delivered(&delivered.credential, &delivered.notes));
         self.log_credential(&resolution);
         let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let grant = Arc::new(Grant { serial, credential: delivered.credential, resolution, renews, expires });
+        let grant = Arc::new(Grant {
+            serial,
+            credential: delivered.credential,
+            resolution,
+            notes: delivered.notes,
+            renews,
+            expires,
+        });
         self.grant.store(Some(grant.clone()));
         Ok(grant)
     }
@@ -125,12 +141,5 @@ impl Authority {
             }
             None => self.log.write(Level::Info, format_args!("no key is used")),
         }
-    }
-}
-
-async fn deliver(provider: Provider) -> std::result::Result<credentials::Delivered, String> {
-    match provider {
-        Provider::Ready(credential) => Ok(credentials::Delivered { credential, expires_in: None }),
-        Provider::Callback(callback) => callback.ask().await,
     }
 }

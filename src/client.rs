@@ -37,7 +37,7 @@ pub struct Client {
 struct Inner {
     authority: ArcSwap<Authority>,
     timeout: Option<Duration>,
-    transport: Transport,
+    transport: Arc<Transport>,
 }
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -202,7 +202,7 @@ impl ClientBuilder {
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
-            transport: Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent),
+            transport: Arc::new(Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent)),
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -312,7 +312,7 @@ impl Steps {
 
     /// The credential that the requests carry, and where it is from.
     pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
-        self.inner.authority.load_full().grant(None).await
+        self.inner.authority.load_full().grant(None, &self.inner.transport).await
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -327,13 +327,13 @@ fn deadline(timeout: Duration) -> Result<Instant> {
 impl Inner {
     async fn perform(&self, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
         let authority = self.authority.load_full();
-        let mut grant = authority.grant(None).await?;
+        let mut grant = authority.grant(None, &self.transport).await?;
         let mut outcome = self.transport.send(call, &grant.credential, progress).await;
         let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
         if refused && grant.renews() {
             // What was refused was not executed, so it can be sent once more with a new credential.
             progress.pausing();
-            grant = authority.grant(Some(&grant)).await?;
+            grant = authority.grant(Some(&grant), &self.transport).await?;
             outcome = self.transport.send(call, &grant.credential, progress).await;
         }
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));

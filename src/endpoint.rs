@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::credentials::login::AUTH_HOST;
 use crate::error::{Error, Result};
 
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (fal-protocol.md §3.1).
@@ -136,6 +137,8 @@ pub struct Hosts {
 pub(crate) enum Origin {
     /// A service that authenticates by key.
     Key,
+    /// Where logins are renewed: fal's own, but with a token of its own in the body and never with a key.
+    Login,
     /// fal's file hosts: fal's own, but never with a key (fal-protocol.md §9.6).
     Files,
     /// Anything else.
@@ -204,6 +207,10 @@ impl Hosts {
         self.url(&self.rest, path.trim_start_matches('/'))
     }
 
+    pub(crate) fn login_url(&self, path: &str) -> Result<Url> {
+        self.url(AUTH_HOST, path.trim_start_matches('/'))
+    }
+
     /// The proxy that a request to this address goes through, if it does.
     pub(crate) fn proxied(&self, url: &Url) -> Option<&Url> {
         self.proxy.as_ref().filter(|_| self.origin(url) == Origin::Key)
@@ -235,6 +242,9 @@ impl Hosts {
         let old_rest = "rest.alpha.fal.ai".to_owned();
         if [&self.run, &self.queue, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
             return Origin::Key;
+        }
+        if self.login_url("").is_ok_and(|login| login.origin() == url.origin()) {
+            return Origin::Login;
         }
         let fal_media = url.scheme() == "https"
             && url.port().is_none()

@@ -68,6 +68,7 @@ mod authority;
 mod check;
 mod client;
 pub mod credentials;
+mod deliver;
 mod dispatcher;
 mod endpoint;
 mod error;

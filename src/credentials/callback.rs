@@ -46,6 +46,8 @@ impl fmt::Debug for Callback {
 pub(crate) struct Delivered {
     pub(crate) credential: Credential,
     pub(crate) expires_in: Option<Duration>,
+    /// Remarks for the report, one sentence each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The place for the host's answer. Dropping it is an answer too: there is no credential.
@@ -82,7 +84,7 @@ impl Answer {
     fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
         let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
         // Nobody waits any more after a shutdown; the host need not know.
-        let _ = self.sender.send(parsed.map(|credential| Delivered { credential, expires_in }));
+        let _ = self.sender.send(parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new() }));
         told
     }
 }

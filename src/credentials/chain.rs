@@ -4,11 +4,11 @@ use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
     Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, explicit_callback,
-    explicit_key, explicit_profile, explicit_token, key_file, key_pair, key_variable, profile,
+    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, profile, user_login,
 };
 use crate::key::Key;
 
-const SOURCES: [Source; 8] = [
+const SOURCES: [Source; 10] = [
     explicit_key::SOURCE,
     explicit_token::SOURCE,
     explicit_profile::SOURCE,
@@ -16,7 +16,9 @@ const SOURCES: [Source; 8] = [
     key_variable::SOURCE,
     key_pair::SOURCE,
     key_file::SOURCE,
+    key_command::SOURCE,
     profile::SOURCE,
+    user_login::SOURCE,
 ];
 
 /// Tries every source in order, and tells what became of each.
@@ -31,7 +33,7 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     }
     let keys_skipped = forced_by_user(environment);
     let findings = SOURCES.iter().map(|source| {
-        let skipped = keys_skipped && !source.from_caller;
+        let skipped = keys_skipped && source.skippable;
         (source, (!skipped).then(|| (source.read)(&context)))
     });
     let nothing = if keys_skipped { Problem::KeysSkipped } else { Problem::NotFound };

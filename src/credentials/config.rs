@@ -52,6 +52,8 @@ pub(super) struct Profile {
     /// The line of its header, from 1.
     pub(super) line: usize,
     pub(super) key: Option<Entry>,
+    /// A program that prints the key, in place of one.
+    pub(super) key_command: Option<CommandEntry>,
     /// The gRPC host of the CLI.
     pub(super) host: Option<String>,
 }
@@ -62,6 +64,23 @@ pub(super) struct Entry {
     pub(super) line: usize,
     /// `None` if it is no string.
     pub(super) text: Option<Zeroizing<String>>,
+}
+
+/// `key_command`, and whether `key_command_shell` asks for a shell.
+pub(super) struct CommandEntry {
+    /// From 1.
+    pub(super) line: usize,
+    pub(super) words: Words,
+    pub(super) shell: bool,
+}
+
+pub(super) enum Words {
+    /// One text, to be split.
+    Text(Zeroizing<String>),
+    /// A program and its arguments.
+    List(Vec<Zeroizing<String>>),
+    /// Neither.
+    Other,
 }
 
 impl Config {
@@ -195,7 +214,26 @@ fn profile(text: &str, name: Spanned<Cow<'_, str>>, mut entries: DeTable<'_>) ->
             _ => None,
         },
     });
-    Profile { name: name.into_inner().into_owned(), line, key, host: string(&mut entries, "host") }
+    let key_command = command(text, &mut entries);
+    let host = string(&mut entries, "host");
+    Profile { name: name.into_inner().into_owned(), line, key, key_command, host }
+}
+
+fn command(text: &str, entries: &mut DeTable<'_>) -> Option<CommandEntry> {
+    let value = entries.remove("key_command")?;
+    let shell =
+        entries.remove("key_command_shell").is_some_and(|shell| matches!(shell.into_inner(), DeValue::Boolean(true)));
+    let line = line_of(text, value.span().start);
+    let word = |value: Spanned<DeValue<'_>>| match value.into_inner() {
+        DeValue::String(word) => Some(Zeroizing::new(word.into_owned())),
+        _ => None,
+    };
+    let words = match value.into_inner() {
+        DeValue::String(text) => Words::Text(Zeroizing::new(text.into_owned())),
+        DeValue::Array(list) => list.into_iter().map(word).collect::<Option<_>>().map_or(Words::Other, Words::List),
+        _ => Words::Other,
+    };
+    Some(CommandEntry { line, words, shell })
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -3,7 +3,7 @@
 use super::Provider;
 use super::source::{Context, Finding, Source};
 
-pub(super) const SOURCE: Source = Source { name: "explicit callback", from_caller: true, read };
+pub(super) const SOURCE: Source = Source { name: "explicit callback", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.callback_function() {

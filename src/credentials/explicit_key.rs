@@ -3,7 +3,7 @@
 use super::source::{Context, Finding, Source};
 use crate::key::Key;
 
-pub(super) const SOURCE: Source = Source { name: "explicit key", from_caller: true, read };
+pub(super) const SOURCE: Source = Source { name: "explicit key", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.key_text() {

@@ -3,11 +3,11 @@
 use super::profile;
 use super::source::{Context, Finding, Source};
 
-pub(super) const SOURCE: Source = Source { name: "explicit profile", from_caller: true, read };
+pub(super) const SOURCE: Source = Source { name: "explicit profile", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.profile_name() {
         None => Finding::absent(),
-        Some(name) => profile::asked_for(context.config(), name),
+        Some(name) => profile::asked_for(context.config(), name, context.environment),
     }
 }

@@ -3,7 +3,7 @@
 use super::source::{Context, Finding, Source};
 use super::{Credential, Provider, Token};
 
-pub(super) const SOURCE: Source = Source { name: "explicit token", from_caller: true, read };
+pub(super) const SOURCE: Source = Source { name: "explicit token", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.token_text().map(Token::parse) {

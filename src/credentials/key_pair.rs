@@ -12,7 +12,7 @@ const ID: &str = "FAL_KEY_ID";
 const SECRET: &str = "FAL_KEY_SECRET";
 const NAME: &str = "FAL_KEY_ID + FAL_KEY_SECRET";
 
-pub(super) const SOURCE: Source = Source { name: NAME, from_caller: false, read };
+pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     use Variable::{Blank, NotUnicode, Set, Unset};

@@ -5,7 +5,7 @@ use crate::key::Key;
 
 const NAME: &str = "FAL_KEY";
 
-pub(super) const SOURCE: Source = Source { name: NAME, from_caller: false, read };
+pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match variable(context.environment, NAME) {

@@ -5,17 +5,20 @@
 //! | Source | What it is |
 //! |---|---|
 //! | `explicit key` | the key the caller passed |
+//! | `explicit token` | the short-lived token the caller passed |
 //! | `explicit profile` | the profile the caller named |
+//! | `explicit callback` | a function of the caller's that delivers one |
 //! | `FAL_KEY` | the variable |
 //! | `FAL_KEY_ID + FAL_KEY_SECRET` | the two variables |
 //! | `FAL_KEY_FILE` | the file the variable names |
-//! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses |
+//! | `FAL_KEY_COMMAND` | a program that prints the key |
+//! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses: its `key`, else its `key_command` |
+//! | `login` | the tokens of `fal auth login` |
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the last four. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `profile`. [`Resolution`] tells what became of each.
 
 mod callback;
 mod chain;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no source uses it yet"))]
 mod command;
 mod config;
 mod credential;
@@ -25,6 +28,7 @@ mod explicit_key;
 mod explicit_profile;
 mod explicit_token;
 mod file;
+mod key_command;
 mod key_file;
 mod key_pair;
 mod key_variable;
@@ -36,10 +40,12 @@ mod report;
 mod rfc3339;
 mod source;
 pub mod store;
+mod user_login;
 
 pub(crate) use callback::Delivered;
 pub use callback::{Answer, Callback};
 pub use chain::resolve;
+pub(crate) use command::{DEFAULT_TIMEOUT as COMMAND_TIMEOUT, KeyCommand, Secret};
 pub use credential::{Credential, Token, TokenProblem};
 pub(crate) use environment::Variable;
 pub use environment::{Environment, Platform};

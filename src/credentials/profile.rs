@@ -4,9 +4,11 @@
 //! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here that is an
 //! error if the user or the caller asked for the profile by name: another credential may bill another account.
 
-use super::config::{Config, ConfigFile, Content, Profile};
+use super::command::KeyCommand;
+use super::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
 use super::environment::Variable;
 use super::source::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
+use super::{Environment, key_command};
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";
@@ -14,7 +16,7 @@ const NAME_VARIABLE: &str = "FAL_PROFILE";
 /// How many names an error lists.
 const LISTED: usize = 8;
 
-pub(super) const SOURCE: Source = Source { name: "profile", from_caller: false, read };
+pub(super) const SOURCE: Source = Source { name: "profile", skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let config = context.config();
@@ -22,16 +24,16 @@ fn read(context: &Context<'_>) -> Finding {
         Variable::NotUnicode => Finding::malformed(not_unicode(NAME_VARIABLE)).at(NAME_VARIABLE),
         Variable::Set(text) => {
             let (name, notes) = trimmed(NAME_VARIABLE, &text);
-            named(config, name, absent).notes(notes)
+            named(config, name, absent, context.environment).notes(notes)
         }
-        Variable::Blank => active(config).notes([blank(NAME_VARIABLE)]),
-        Variable::Unset => active(config),
+        Variable::Blank => active(config, context.environment).notes([blank(NAME_VARIABLE)]),
+        Variable::Unset => active(config, context.environment),
     }
 }
 
 /// The profile that the caller named; unlike another one, it must hold a key.
-pub(super) fn asked_for(config: &Config, name: &str) -> Finding {
-    named(config, name, Finding::malformed)
+pub(super) fn asked_for(config: &Config, name: &str, environment: &Environment) -> Finding {
+    named(config, name, Finding::malformed, environment)
 }
 
 /// What a profile without a key means, which is given as a reason.
@@ -42,10 +44,10 @@ fn absent(reason: &'static str) -> Finding {
 }
 
 /// The profile of a name that someone gave: it must exist.
-fn named(config: &Config, name: &str, keyless: Keyless) -> Finding {
+fn named(config: &Config, name: &str, keyless: Keyless, environment: &Environment) -> Finding {
     let finding = match &config.content {
         Content::File(file) => match file.profile(name) {
-            Some(profile) => key_of(file, profile, keyless),
+            Some(profile) => key_of(file, profile, keyless, environment),
             None => Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path),
         },
         Content::Missing(path) => {
@@ -57,12 +59,12 @@ fn named(config: &Config, name: &str, keyless: Keyless) -> Finding {
 }
 
 /// The profile that the file itself makes the active one, if any.
-fn active(config: &Config) -> Finding {
+fn active(config: &Config, environment: &Environment) -> Finding {
     let finding = match &config.content {
         Content::File(file) => match &file.active {
             Some(name) if name.is_empty() => Finding::absent().at(&file.path),
             Some(name) => match file.profile(name) {
-                Some(profile) => key_of(file, profile, absent),
+                Some(profile) => key_of(file, profile, absent, environment),
                 None => Finding::absent()
                     .at(&file.path)
                     .notes([format!("[__internal__] chooses a profile that does not exist: {}", no_such(name))]),
@@ -75,10 +77,13 @@ fn active(config: &Config) -> Finding {
     finding.notes(&config.notes)
 }
 
-fn key_of(file: &ConfigFile, profile: &Profile, keyless: Keyless) -> Finding {
+fn key_of(file: &ConfigFile, profile: &Profile, keyless: Keyless, environment: &Environment) -> Finding {
     let at = |line: usize| format!("{}:{line} [{}]", file.path, printable_name(&profile.name));
     let Some(key) = &profile.key else {
-        return keyless("the profile has no key").at(at(profile.line));
+        return match &profile.key_command {
+            None => keyless("the profile has no key").at(at(profile.line)),
+            Some(command) => command_of(command, environment).at(at(command.line)).notes(&file.exposed),
+        };
     };
     let finding = match key.text.as_deref() {
         None => Finding::malformed("the key of the profile is not a string"),
@@ -88,6 +93,15 @@ fn key_of(file: &ConfigFile, profile: &Profile, keyless: Keyless) -> Finding {
         },
     };
     finding.at(at(key.line)).notes(&file.exposed)
+}
+
+fn command_of(entry: &CommandEntry, environment: &Environment) -> Finding {
+    match &entry.words {
+        Words::Text(text) => key_command::found(key_command::of_text(text, entry.shell, environment)),
+        Words::List(_) if entry.shell => Finding::malformed("key_command_shell goes with a key_command of one text"),
+        Words::List(words) => key_command::found(KeyCommand::from_words(words.iter().cloned(), environment)),
+        Words::Other => Finding::malformed("the key_command of the profile is neither a text nor a list of texts"),
+    }
 }
 
 fn no_such(name: &str) -> String {

@@ -1,12 +1,15 @@
 //! What a source offers: a credential, or a way to get one when it is needed.
 
-use super::{Callback, Credential};
+use super::login::LoginFile;
+use super::{Callback, Credential, KeyCommand};
 
 /// What the chain found. Getting a credential out of one that is not ready may take time, so it waits for the first call.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     Ready(Credential),
     Callback(Callback),
+    Command(KeyCommand),
+    Login(LoginFile),
 }
 
 impl Provider {

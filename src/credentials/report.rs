@@ -105,7 +105,7 @@ impl Problem {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound => "Set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys.",
-            Self::KeysSkipped => "Unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
+            Self::KeysSkipped => "Log in with `fal auth login`, or unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
             Self::Malformed { .. } => "Correct this source, or remove it so that the next one is used.",
         }
     }
@@ -173,10 +173,12 @@ impl Resolution {
     }
 
     /// The same report once the source in use has delivered this credential.
-    pub(crate) fn delivered(mut self, credential: &Credential) -> Self {
-        let used = self.sources.iter_mut().find(|report| report.state == State::Used);
-        if let (Some(used), Credential::Key(key)) = (used, credential) {
-            used.key_id = Some(key.printable_id());
+    pub(crate) fn delivered(mut self, credential: &Credential, notes: &[String]) -> Self {
+        if let Some(used) = self.sources.iter_mut().find(|report| report.state == State::Used) {
+            if let Credential::Key(key) = credential {
+                used.key_id = Some(key.printable_id());
+            }
+            used.notes.extend_from_slice(notes);
         }
         self
     }

@@ -12,8 +12,8 @@ use crate::key::{Key, KeyProblem, Note};
 pub(super) struct Source {
     /// Its stable name.
     pub(super) name: &'static str,
-    /// Whether the caller points to it. If not, `FAL_FORCE_AUTH_BY_USER=1` skips it.
-    pub(super) from_caller: bool,
+    /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips it: every key that the caller does not point to.
+    pub(super) skippable: bool,
     pub(super) read: fn(&Context<'_>) -> Finding,
 }
 

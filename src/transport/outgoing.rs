@@ -27,7 +27,7 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential) -> Result
     let mut target = url.clone();
     match hosts.origin(url) {
         Origin::Foreign => return Err(foreign(url)),
-        Origin::Files => {}
+        Origin::Files | Origin::Login => {}
         Origin::Key => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {

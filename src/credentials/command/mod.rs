@@ -16,10 +16,12 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 use super::Environment;
+#[cfg(test)]
 use super::environment::Platform;
 use crate::key::{Key, Note};
 use process::{Ending, Exit, Finished};
 
+#[cfg(test)]
 pub(crate) use output::OutputProblem;
 pub(crate) use problem::{CommandProblem, InvocationProblem, StartProblem};
 

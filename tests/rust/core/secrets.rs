@@ -101,7 +101,9 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
         "FAL_KEY",
         "FAL_KEY_ID + FAL_KEY_SECRET",
         "FAL_KEY_FILE",
+        "FAL_KEY_COMMAND",
         "profile",
+        "login",
     ];
     assert_eq!(sources, expected);
     assert!(error.remedy().contains("https://fal.ai/dashboard/keys"));

@@ -40,7 +40,7 @@ fn the_environment_of_the_process() {
     let report = report_of(&mut this_program(), &variables);
     assert_eq!(report["used"]["source"], "FAL_KEY");
     assert_eq!(report["used"]["key_id"], "fake-id");
-    assert_eq!(report["sources"][7]["key_id"], "fake-a");
+    assert_eq!(report["sources"][8]["key_id"], "fake-a");
 }
 
 #[cfg(unix)]

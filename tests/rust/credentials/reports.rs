@@ -6,8 +6,10 @@ use super::world::{GOOD, World};
 fn the_report_for_programs() {
     let world = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id");
     let mut json = world.resolve().to_json();
-    let place = json["sources"][7]["location"].take();
-    assert_eq!(world.without_home(place.as_str().unwrap()), "~/.fal/config.toml");
+    for (index, path) in [(8, "~/.fal/config.toml"), (9, "~/.fal/auth0_token")] {
+        let place = json["sources"][index]["location"].take();
+        assert_eq!(world.without_home(place.as_str().unwrap()), path);
+    }
     let absent = |name: &str| serde_json::json!({"source": name, "state": "absent", "location": null, "key_id": null, "notes": []});
     let expected = serde_json::json!({
         "used": {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"},
@@ -20,8 +22,10 @@ fn the_report_for_programs() {
             {"source": "FAL_KEY_ID + FAL_KEY_SECRET", "state": "shadowed", "location": "FAL_KEY_ID", "key_id": null,
              "notes": ["could not be used: half a key: FAL_KEY_SECRET is not set"]},
             absent("FAL_KEY_FILE"),
+            absent("FAL_KEY_COMMAND"),
             {"source": "profile", "state": "absent", "location": null, "key_id": null,
              "notes": ["there is no configuration file"]},
+            absent("login"),
         ],
         "problem": null,
     });
@@ -54,8 +58,10 @@ FAL_KEY                      used      fake-a          FAL_KEY
 FAL_KEY_ID + FAL_KEY_SECRET  absent    -               -
 FAL_KEY_FILE                 shadowed  fake-longer-id  ~/key.txt:1
     another key than the one in use
+FAL_KEY_COMMAND              absent    -               -
 profile                      absent    -               ~/.fal/config.toml
     there is no configuration file
+login                        absent    -               ~/.fal/auth0_token
 using FAL_KEY";
     assert_eq!(world.without_home(&world.resolve().to_string()), expected);
     let nothing = World::new().resolve().to_string();

@@ -1,0 +1,20 @@
+//! The tokens of `fal auth login` (fal-protocol.md §1.4). They are renewed when they are first used, not to explain.
+
+use super::Provider;
+use super::login::LoginFile;
+use super::source::{Context, Finding, Source};
+
+pub(super) const SOURCE: Source = Source { name: "login", skippable: false, read };
+
+fn read(context: &Context<'_>) -> Finding {
+    let file = match LoginFile::locate(context.environment) {
+        Ok(file) => file,
+        Err(_) => return Finding::absent().notes(["the home directory is unknown"]),
+    };
+    let finding = match file.read() {
+        Ok(None) => Finding::absent(),
+        Ok(Some(login)) => Finding::found(Provider::Login(file.clone())).notes(login.notes()),
+        Err(error) => Finding::malformed(error.to_string()),
+    };
+    finding.at(file.location()).notes(file.notes())
+}

@@ -1,0 +1,160 @@
+//! How a provider delivers: by running a program, by asking the host, by renewing a login.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
+use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, KeyCommand, Provider, Secret, Token};
+use crate::error::Error;
+use crate::runtime;
+use crate::transport::{Call, Progress, Transport};
+
+/// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
+const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
+
+/// Gets a credential out of a provider. `refused` is one that fal did not accept. The error says what is wrong, and
+/// what helps, without a secret.
+pub(crate) async fn deliver(
+    provider: Provider,
+    refused: Option<Credential>,
+    transport: &Arc<Transport>,
+) -> Result<Delivered, String> {
+    match provider {
+        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
+        Provider::Callback(callback) => callback.ask().await,
+        Provider::Command(command) => run(command).await,
+        Provider::Login(file) => user_login(file, refused, transport).await,
+    }
+}
+
+async fn run(command: KeyCommand) -> Result<Delivered, String> {
+    let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+    let output = blocking(move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled())).await?;
+    let output = output.map_err(|problem| problem.to_string())?;
+    let credential = match output.secret {
+        Secret::Key(key) => Credential::Key(key),
+        Secret::Bearer(token) => Credential::Bearer(Token::parse(&token).map_err(|problem| problem.to_string())?),
+    };
+    let expires_in = output.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let notes = output.notes.iter().map(ToString::to_string).collect();
+    Ok(Delivered { credential, expires_in, notes })
+}
+
+/// The stored access token if it is good, else a renewed one. One renewal serves all processes of the user.
+async fn user_login(
+    file: LoginFile,
+    refused: Option<Credential>,
+    transport: &Arc<Transport>,
+) -> Result<Delivered, String> {
+    let rejected = match refused {
+        Some(Credential::Bearer(token)) => Some(token),
+        _ => None,
+    };
+    let cancelled = Cancelled::with_the_runtime()?;
+    let flag = cancelled.flag.clone();
+    let begun = blocking(move || begin(&file, rejected.as_ref(), &flag)).await?.map_err(told)?;
+    match begun {
+        Begun::Fresh(token) => delivered(&token, Vec::new()),
+        Begun::Refresh(refresh) => renew(*refresh, transport, &cancelled).await,
+    }
+}
+
+fn begin(file: &LoginFile, rejected: Option<&Token>, cancelled: &AtomicBool) -> Result<Begun, LoginError> {
+    let rejected = rejected.map(Token::expose_secret);
+    let stored = file.read()?;
+    let fresh = stored.as_ref().and_then(|stored| stored.access_token(SystemTime::now()));
+    // No lock is needed for a token that is good.
+    if let Some(token) = fresh.filter(|token| rejected != Some(token.expose())) {
+        return Ok(Begun::Fresh(token.clone()));
+    }
+    file.begin(SystemTime::now(), rejected, Wait { limit: Wait::OFFICIAL_LIMIT, cancelled })
+}
+
+async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancelled) -> Result<Delivered, String> {
+    let url = transport.hosts.login_url(login::TOKEN_PATH).map_err(|e| e.to_string())?;
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let call = Call {
+        method: Method::POST,
+        url,
+        endpoint: None,
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
+        body: Bytes::from_owner(refresh.form()),
+        safe: false,
+        deadline: Instant::now() + login::REFRESH_TIMEOUT,
+    };
+    let progress = Arc::new(Progress::default());
+    let sent = transport.send(&call, &Credential::Anonymous, &progress);
+    let answer = tokio::time::timeout(login::REFRESH_TIMEOUT, sent).await;
+    let now = SystemTime::now();
+    let flag = cancelled.flag.clone();
+    match answer {
+        Ok(Ok(response)) => {
+            let body = response.body().clone();
+            let renewed = blocking(move || refresh.complete(&body, now)).await?.map_err(told)?;
+            let notes = renewed.not_stored.map(|problem| problem.to_string()).into_iter().collect();
+            delivered(&renewed.access, notes)
+        }
+        Ok(Err(error)) => match error.http_status() {
+            Some(status) => {
+                let body = Bytes::copy_from_slice(error.body());
+                let wait = move || {
+                    let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &flag };
+                    refresh.failed(status, &body, now, wait)
+                };
+                delivered(&blocking(wait).await?.map_err(told)?, Vec::new())
+            }
+            None => Err(unreachable(&error)),
+        },
+        Err(_) => Err(format!("{} did not answer within {} s", login::AUTH_HOST, login::REFRESH_TIMEOUT.as_secs())),
+    }
+}
+
+fn delivered(token: &AccessToken, notes: Vec<String>) -> Result<Delivered, String> {
+    let credential = Token::parse(token.expose()).map_err(|problem| problem.to_string())?;
+    let left = token.expires().and_then(|at| at.duration_since(SystemTime::now()).ok());
+    let expires_in = left.map(|left| left.saturating_sub(LOGIN_LEEWAY));
+    Ok(Delivered { credential: Credential::Bearer(credential), expires_in, notes })
+}
+
+fn told(error: LoginError) -> String {
+    format!("{error}. {}", error.remedy())
+}
+
+/// The error of the transport may name what was sent, but not its body, which holds the refresh token.
+fn unreachable(error: &Error) -> String {
+    format!("the login could not be renewed: {error}")
+}
+
+/// Tells blocking work that the runtime stops.
+struct Cancelled {
+    flag: Arc<AtomicBool>,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+impl Cancelled {
+    fn with_the_runtime() -> Result<Self, String> {
+        let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+        let flag = Arc::new(AtomicBool::new(false));
+        let raised = flag.clone();
+        let watch = tokio::spawn(async move {
+            closing.cancelled().await;
+            raised.store(true, Ordering::Release);
+        });
+        Ok(Cancelled { flag, watch })
+    }
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| format!("it could not be carried out: {e}"))
+}
