@@ -10,6 +10,7 @@ mod origins;
 mod renewal;
 mod retries;
 mod secrets;
+mod sources;
 mod tls;
 
 use std::net::TcpListener;

@@ -1,0 +1,198 @@
+//! Sources that take time: a program that prints the key, and the login of a user.
+
+use super::*;
+use fal::Code;
+use fal::credentials::Options;
+use fal_emulator::{Fault, Settings};
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+
+/// A client in a home of its own, with these variables besides.
+fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Client {
+    let own = [("HOME", home.to_str().unwrap()), ("USERPROFILE", home.to_str().unwrap())];
+    let variables = own.iter().chain(variables).map(|(name, value)| (name.to_string(), value.to_string()));
+    let all = variables.chain([("FAL_EMULATOR_HOST".to_owned(), emulator.host())]);
+    Client::builder().environment(Environment::from_variables(all)).timeout(PATIENCE).build().unwrap()
+}
+
+#[cfg(unix)]
+mod commands {
+    use super::*;
+
+    fn counted(home: &Path, prints: &str) -> String {
+        let count = home.join("count");
+        format!("echo run >> {}; {prints}", count.display())
+    }
+
+    fn runs(home: &Path) -> usize {
+        std::fs::read_to_string(home.join("count")).unwrap_or_default().lines().count()
+    }
+
+    #[test]
+    fn all_who_wait_share_one_run_and_explaining_runs_nothing() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let command = counted(home.path(), &format!("sleep 0.2; echo {}", emulator.api_key()));
+        let variables = [("FAL_KEY_COMMAND", command.as_str()), ("FAL_KEY_COMMAND_SHELL", "1")];
+        let client = at_home(&emulator, home.path(), &variables);
+        let explained = client.explain();
+        assert_eq!((explained.used().unwrap().source, runs(home.path())), ("FAL_KEY_COMMAND", 0));
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| echo(&client).unwrap());
+            }
+        });
+        assert_eq!(runs(home.path()), 1);
+        assert!(!client.explain().to_string().contains(secret(emulator.api_key())));
+    }
+
+    #[test]
+    fn a_profile_may_name_a_command_and_what_it_prints_expires() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let json = format!(r#"printf '{{"key":"%s","expires_in":1}}' {}"#, emulator.api_key());
+        std::fs::create_dir(home.path().join(".fal")).unwrap();
+        let script = counted(home.path(), &json);
+        let config = format!("[p]\nkey_command = ['/bin/sh', '-c', '''{script}''']\n");
+        std::fs::write(home.path().join(".fal/config.toml"), config).unwrap();
+        let client = at_home(&emulator, home.path(), &[("FAL_PROFILE", "p")]);
+        echo(&client).unwrap();
+        echo(&client).unwrap();
+        assert_eq!(runs(home.path()), 2, "a key that expires within ten seconds is not kept");
+        let location = client.explain().used().unwrap().location.clone().unwrap();
+        assert!(location.contains("config.toml:2 [p]"), "{location}");
+    }
+
+    #[test]
+    fn a_command_that_fails_is_a_clear_error() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        for (command, shell, parts) in [
+            ("echo the vault is locked >&2; exit 3", "1", &["3", "the vault is locked"][..]),
+            ("/nonexistent/helper", "0", &["/nonexistent/helper"]),
+            ("echo fake-secret-alone", "1", &["half a key"]),
+            ("true", "0", &["nothing"]),
+        ] {
+            let variables = [("FAL_KEY_COMMAND", command), ("FAL_KEY_COMMAND_SHELL", shell)];
+            let error = echo(&at_home(&emulator, home.path(), &variables)).unwrap_err();
+            assert_eq!(error.code(), Code::CredentialsFailed, "{command}: {error}");
+            let text = format!("{error} {}", error.resolution().unwrap());
+            assert!(parts.iter().all(|part| text.contains(part)) && text.contains("FAL_KEY_COMMAND"), "{text}");
+            assert!(!text.contains("fake-secret-alone"), "{text}");
+        }
+        assert!(emulator.arrivals().is_empty());
+        let error =
+            echo(&at_home(&emulator, home.path(), &[("FAL_KEY_COMMAND", "pass show fal | head -1")])).unwrap_err();
+        assert_eq!(error.code(), Code::MalformedCredentials);
+        assert!(error.message().to_lowercase().contains("shell"), "{error}");
+    }
+
+    #[test]
+    fn a_command_that_hangs_does_not_hold_the_call_or_the_shutdown() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let client = at_home(&emulator, home.path(), &[("FAL_KEY_COMMAND", "sleep 600")]);
+        let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        assert!(!op.wait(Some(Duration::from_millis(200))).unwrap());
+        op.cancel();
+        op.wait(None).unwrap();
+        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+        // The other tests of this program share its runtime under `cargo test`; the command must end with it.
+        if std::env::var_os("NEXTEST").is_some() {
+            fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
+        }
+    }
+}
+
+fn log_in(home: &Path, text: &str) {
+    std::fs::create_dir_all(home.join(".fal")).unwrap();
+    std::fs::write(home.join(".fal/auth0_token"), text).unwrap();
+}
+
+fn renewals(emulator: &Emulator) -> usize {
+    emulator.arrivals().iter().filter(|arrival| arrival.host == "auth.fal.ai").count()
+}
+
+#[test]
+fn a_login_is_used_and_renewed_once_for_all() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 60);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &login.refresh_token);
+    let clients: Vec<_> = (0..4).map(|_| at_home(&emulator, home.path(), &[])).collect();
+    emulator.set(Settings { access_token_seconds: Some(3600), ..Settings::default() });
+    assert_eq!(clients[0].explain().used().unwrap().source, "login");
+    assert!(emulator.arrivals().is_empty(), "explaining makes no request");
+    let keys = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for client in &clients {
+            for _ in 0..5 {
+                scope.spawn(|| keys.lock().unwrap().push(echo(client).unwrap()));
+            }
+        }
+    });
+    assert_eq!((keys.lock().unwrap().len(), renewals(&emulator)), (20, 1));
+    let runs = emulator.arrivals().into_iter().filter(|arrival| arrival.host == "fal.run");
+    assert!(runs.into_iter().all(|arrival| arrival.authorization.as_ref().is_some_and(|it| it.scheme == "Bearer")));
+    let stored = std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
+    assert_ne!(stored.lines().next().unwrap(), login.refresh_token, "the rotated token is stored");
+    echo(&at_home(&emulator, home.path(), &[])).unwrap();
+    assert_eq!(renewals(&emulator), 1, "the stored access token is good");
+}
+
+#[test]
+fn a_login_that_fal_no_longer_knows_is_a_clear_error_and_the_file_stays() {
+    let emulator = Emulator::start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let text = "fake-refresh-token-of-nobody";
+    log_in(home.path(), text);
+    let error = echo(&at_home(&emulator, home.path(), &[])).unwrap_err();
+    assert_eq!(error.code(), Code::CredentialsFailed);
+    assert!(error.message().contains("fal auth login"), "{error}");
+    assert!(!format!("{error}{error:?}{}", error.resolution().unwrap()).contains(text));
+    assert_eq!(std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap(), text);
+}
+
+#[test]
+fn a_renewal_whose_answer_is_lost_is_not_sent_again() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 60);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &login.refresh_token);
+    emulator.inject(Fault::reset_after_body().host("auth.fal.ai"));
+    let error = echo(&at_home(&emulator, home.path(), &[])).unwrap_err();
+    assert_eq!((error.code(), renewals(&emulator)), (Code::CredentialsFailed, 1));
+    assert!(!error.may_have_executed(), "the run was not sent");
+    assert!(!format!("{error}").contains(&login.refresh_token));
+}
+
+#[test]
+fn a_refused_access_token_is_renewed_once() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &format!("{}\n{}", login.refresh_token, login.access_token));
+    let client = at_home(&emulator, home.path(), &[]);
+    echo(&client).unwrap();
+    assert_eq!(renewals(&emulator), 0);
+    emulator.inject(Fault::status(401).host("fal.run").body(json!({"detail": "invalid"})));
+    echo(&client).unwrap();
+    assert_eq!(renewals(&emulator), 1);
+}
+
+#[test]
+fn keys_are_stronger_than_a_login_unless_the_user_says_otherwise() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &format!("{}\n{}", login.refresh_token, login.access_token));
+    let source = |client: &Client| client.explain().used().unwrap().source;
+    let key = ("FAL_KEY", emulator.api_key());
+    assert_eq!(source(&at_home(&emulator, home.path(), &[key])), "FAL_KEY");
+    let forced = at_home(&emulator, home.path(), &[key, ("FAL_FORCE_AUTH_BY_USER", "1")]);
+    assert_eq!(source(&forced), "login");
+    echo(&forced).unwrap();
+    forced.set_credentials(Options::new().key(emulator.api_key()));
+    assert_eq!(source(&forced), "explicit key");
+}
