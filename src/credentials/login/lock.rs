@@ -40,7 +40,7 @@ impl Wait<'_> {
 #[derive(Debug)]
 pub(super) struct Locks {
     // In the order of release.
-    _official: Option<Lock>,
+    official: Option<Lock>,
     _own: Option<Lock>,
 }
 
@@ -51,7 +51,12 @@ impl Locks {
         let mut waiting = Waiting::new(wait);
         let own = acquire(&folder.join(OWN), &mut waiting)?;
         let official = acquire(&folder.join(OFFICIAL), &mut waiting)?;
-        Ok(Self { _official: official, _own: own })
+        Ok(Self { official, _own: own })
+    }
+
+    /// Lets the official clients go on, while the processes of this library wait.
+    pub(super) fn release_official(&mut self) {
+        self.official = None;
     }
 }
 
