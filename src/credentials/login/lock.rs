@@ -180,3 +180,48 @@ impl<'a> Waiting<'a> {
         Ok(())
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// One round of portalocker 4, which removes the file while it holds the lock.
+    fn official_round(path: &Path, inside: &AtomicBool) {
+        let file = open(path).unwrap();
+        if file.try_lock().is_ok() && still_names(path, &file).unwrap() {
+            let entered = inside.swap(true, Ordering::SeqCst);
+            inside.store(false, Ordering::SeqCst);
+            assert!(!entered, "two held the lock");
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_file_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OFFICIAL);
+        let (inside, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &AtomicBool::new(false) };
+        std::thread::scope(|scope| {
+            let official = scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    official_round(&path, &inside);
+                }
+            });
+            let mut broken = 0;
+            let end = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < end {
+                let lock = acquire(&path, &mut Waiting::new(wait)).unwrap();
+                let entered = inside.swap(true, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_micros(200));
+                inside.store(false, Ordering::SeqCst);
+                drop(lock);
+                std::thread::sleep(Duration::from_micros(50));
+                broken += usize::from(entered);
+            }
+            done.store(true, Ordering::SeqCst);
+            official.join().unwrap();
+            assert_eq!(broken, 0, "two held the lock");
+        });
+    }
+}
