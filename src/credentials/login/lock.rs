@@ -186,14 +186,15 @@ mod tests {
     use super::*;
 
     /// One round of portalocker 4, which removes the file while it holds the lock.
-    fn official_round(path: &Path, inside: &AtomicBool) {
-        let file = open(path).unwrap();
-        if file.try_lock().is_ok() && still_names(path, &file).unwrap() {
+    fn official_round(path: &Path, inside: &AtomicBool) -> io::Result<()> {
+        let file = open(path)?;
+        if file.try_lock().is_ok() && still_names(path, &file)? {
             let entered = inside.swap(true, Ordering::SeqCst);
             inside.store(false, Ordering::SeqCst);
             assert!(!entered, "two held the lock");
-            fs::remove_file(path).unwrap();
+            fs::remove_file(path)?;
         }
+        Ok(())
     }
 
     #[test]
@@ -205,7 +206,7 @@ mod tests {
         std::thread::scope(|scope| {
             let official = scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
-                    official_round(&path, &inside);
+                    official_round(&path, &inside).unwrap();
                 }
             });
             let mut broken = 0;
