@@ -11,6 +11,9 @@ mod home;
 mod locks;
 #[path = "login/official.rs"]
 mod official;
+#[cfg(unix)]
+#[path = "login/powerless.rs"]
+mod powerless;
 #[path = "login/races.rs"]
 mod races;
 #[path = "login/renewal.rs"]

@@ -40,7 +40,7 @@ impl Wait<'_> {
 #[derive(Debug)]
 pub(super) struct Locks {
     // In the order of release.
-    _official: Option<Lock>,
+    official: Option<Lock>,
     _own: Option<Lock>,
 }
 
@@ -51,7 +51,12 @@ impl Locks {
         let mut waiting = Waiting::new(wait);
         let own = acquire(&folder.join(OWN), &mut waiting)?;
         let official = acquire(&folder.join(OFFICIAL), &mut waiting)?;
-        Ok(Self { _official: official, _own: own })
+        Ok(Self { official, _own: own })
+    }
+
+    /// Lets the official clients go on, while the processes of this library wait.
+    pub(super) fn release_official(&mut self) {
+        self.official = None;
     }
 }
 
@@ -173,5 +178,51 @@ impl<'a> Waiting<'a> {
         std::thread::sleep(jittered.min(left));
         self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// One round of portalocker 4, which removes the file while it holds the lock.
+    fn official_round(path: &Path, inside: &AtomicBool) -> io::Result<()> {
+        let file = open(path)?;
+        if file.try_lock().is_ok() && still_names(path, &file)? {
+            let entered = inside.swap(true, Ordering::SeqCst);
+            inside.store(false, Ordering::SeqCst);
+            assert!(!entered, "two held the lock");
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_lock_on_a_removed_file_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OFFICIAL);
+        let (inside, done) = (AtomicBool::new(false), AtomicBool::new(false));
+        let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &AtomicBool::new(false) };
+        std::thread::scope(|scope| {
+            let official = scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    official_round(&path, &inside).unwrap();
+                }
+            });
+            let mut broken = 0;
+            let end = Instant::now() + Duration::from_secs(1);
+            while Instant::now() < end {
+                let lock = acquire(&path, &mut Waiting::new(wait)).unwrap();
+                let entered = inside.swap(true, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_micros(200));
+                inside.store(false, Ordering::SeqCst);
+                drop(lock);
+                std::thread::sleep(Duration::from_micros(50));
+                broken += usize::from(entered);
+            }
+            done.store(true, Ordering::SeqCst);
+            official.join().unwrap();
+            assert_eq!(broken, 0, "two held the lock");
+        });
     }
 }

@@ -93,7 +93,7 @@ impl Refresh {
     ///
     /// The file is kept, unlike the official CLI's habit of deleting it: a bad moment of the network or of the
     /// service is no logout. If fal no longer knows the refresh token, another program may have used it meanwhile:
-    /// then its access token is returned, for which up to 3 s are waited without the locks.
+    /// then its access token is returned, for which up to 3 s are waited while the official clients may write.
     ///
     /// # Errors
     /// [`LoginError::Refused`] otherwise; [`LoginError::needs_login`] says whether trying again is pointless.
@@ -102,8 +102,8 @@ impl Refresh {
         if !error.needs_login() {
             return Err(error);
         }
-        let Self { login, refresh_token, replacement, locks } = self;
-        drop((replacement, locks));
+        let Self { login, refresh_token, mut locks, .. } = self;
+        locks.release_official();
         let started = Instant::now();
         loop {
             // A file that cannot be read is no better news than the refusal.

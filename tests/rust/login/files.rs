@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use fal::credentials::Environment;
 use fal::credentials::login::{LoginError, LoginFile};
 
-use super::home::{Home, REFRESH, access_token, assert_no_secret, set_mode};
+#[cfg(unix)]
+use super::home::set_mode;
+use super::home::{Home, REFRESH, access_token, assert_no_secret};
 
 #[test]
 fn the_folder_is_the_one_of_the_official_clients() {

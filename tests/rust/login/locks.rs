@@ -1,6 +1,8 @@
 //! The locks, against ourselves.
 
-use std::fs::{self, File};
+use std::fs;
+#[cfg(unix)]
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -100,7 +102,7 @@ fn removing_the_official_lock_file_does_not_break_our_lock() {
 /// As portalocker does on every release.
 #[cfg(unix)]
 #[test]
-fn a_lock_on_a_removed_file_does_not_count() {
+fn the_lock_of_whoever_removes_the_file_ends() {
     let home = Home::with(REFRESH);
     let path = home.folder().join(".portalock");
     let official = File::create(&path).unwrap();

@@ -1,7 +1,12 @@
 //! The login shared with the official clients, whose own code runs here in processes of its own.
 //!
-//! `FAL_OFFICIAL_PYTHON` names a Python with the packages of tests/official/requirements.txt; run these tests with
-//! `cargo nextest run --test login --run-ignored all -E 'test(official::)'`.
+//! They need the packages of tests/official/requirements.txt, in build/venv-official or where `FAL_OFFICIAL_PYTHON` says:
+//!
+//! ```text
+//! python3 -m venv build/venv-official
+//! build/venv-official/bin/pip install -r tests/official/requirements.txt
+//! cargo nextest run --test login --run-ignored all -E 'test(official::)'
+//! ```
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -20,11 +25,13 @@ struct Official {
 
 impl Official {
     fn start(action: &str, home: &Home, more: &[&str]) -> Self {
-        let python = std::env::var("FAL_OFFICIAL_PYTHON").expect("FAL_OFFICIAL_PYTHON, see tests/official");
+        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/build/venv-official/bin/python");
+        let python = std::env::var("FAL_OFFICIAL_PYTHON").unwrap_or_else(|_| default.to_owned());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/official/login.py");
         let mut command = Command::new(python);
         command.args([script, action]).arg(home.folder()).args(more).env_clear().env("HOME", home.folder());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("see the head of this file");
         let output = BufReader::new(process.stdout.take().unwrap());
         Self { process, output }
     }
