@@ -9,6 +9,8 @@ mod config;
 mod files;
 #[path = "credentials/keys.rs"]
 mod keys;
+#[path = "credentials/order.rs"]
+mod order;
 #[path = "credentials/process.rs"]
 mod process;
 #[path = "credentials/reports.rs"]
