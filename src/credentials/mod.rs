@@ -13,6 +13,8 @@
 //!
 //! `FAL_FORCE_AUTH_BY_USER=1` skips the last four. [`Resolution`] tells what became of each.
 
+#[cfg(all(test, unix))]
+mod alone;
 mod chain;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no source uses it yet"))]
 mod command;
@@ -24,6 +26,9 @@ mod file;
 mod key_file;
 mod key_pair;
 mod key_variable;
+#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+#[cfg_attr(not(test), expect(dead_code, reason = "no source uses it yet"))]
+mod keyring;
 mod options;
 mod profile;
 mod report;
