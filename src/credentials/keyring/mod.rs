@@ -106,7 +106,7 @@ pub(crate) enum KeyringProblem {
     NoCollection,
     /// It is locked, and there is no display to ask the user on.
     Locked,
-    /// The user did not unlock it.
+    /// The user did not unlock it, or the keyring could not ask.
     Dismissed,
     /// Nobody unlocked it, or it does not answer.
     TimedOut(Duration),
@@ -128,7 +128,9 @@ impl fmt::Display for KeyringProblem {
             }
             Self::NoCollection => f.write_str("no default keyring is set up: make one with the desktop's own tool"),
             Self::Locked => f.write_str("the keyring is locked, and there is no display to ask for its password on"),
-            Self::Dismissed => f.write_str("the keyring was not unlocked: the user dismissed the question"),
+            Self::Dismissed => {
+                f.write_str("the keyring was not unlocked: the question was dismissed, or could not be asked")
+            }
             Self::TimedOut(after) => write!(f, "the keyring did not answer within {} s", after.as_secs_f64()),
             Self::Cancelled => f.write_str("the keyring was not waited for because the call was cancelled"),
             Self::NotUtf8 => f.write_str("what the keyring holds is not UTF-8 text"),

@@ -139,11 +139,13 @@ fn bus(environment: &Environment) -> Result<Address, KeyringProblem> {
                     "neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set",
                 ));
             };
-            Address::from_str(&format!("unix:path={}/bus", directory.as_str())).ok().filter(is_present).ok_or(
-                KeyringProblem::NoSessionBus(
+            let path = Path::new(directory.as_str()).join("bus");
+            if !is_socket(&path) {
+                return Err(KeyringProblem::NoSessionBus(
                     "DBUS_SESSION_BUS_ADDRESS is not set, and XDG_RUNTIME_DIR has no socket `bus`",
-                ),
-            )
+                ));
+            }
+            Ok(Address::new(Transport::Unix(Unix::new(UnixSocket::File(path)))))
         }
     }
 }
@@ -226,7 +228,7 @@ fn service_problem(error: &zbus::Error) -> KeyringProblem {
 
 fn bus_problem(error: &zbus::Error) -> KeyringProblem {
     match error {
-        zbus::Error::InputOutput(error) => KeyringProblem::Bus(error.kind()),
+        zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => KeyringProblem::Bus(error.kind()),
         zbus::Error::Handshake(_) => KeyringProblem::Bus(std::io::ErrorKind::PermissionDenied),
         _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::*;
 use crate::credentials::alone::{again, is_alone, plainly};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = DEFAULT_TIMEOUT;
 
 const NOW_AND_THEN: Limits<'_> = Limits { timeout: PATIENCE, cancelled: &|| false };
 
@@ -60,7 +60,7 @@ impl Bus {
         let config = directory.path().join("bus.conf");
         let text = format!(
             r#"<busconfig><type>session</type><listen>unix:path={path}/socket</listen>
-            <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="*"/></policy></busconfig>"#
+            <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"#
         );
         fs::write(&config, text).unwrap();
         let mut daemon = Command::new("dbus-daemon");
@@ -150,7 +150,8 @@ fn without_a_session_bus_nothing_is_contacted() {
 
 #[test]
 fn a_bus_that_does_not_answer_is_given_up() {
-    let directory = tempfile::tempdir().unwrap();
+    // What a D-Bus address would have to escape.
+    let directory = tempfile::Builder::new().prefix("run;time, %").tempdir().unwrap();
     let path = directory.path().join("bus");
     let listener = UnixListener::bind(&path).unwrap();
     // The socket's usual place is looked at as well.
@@ -242,8 +243,7 @@ fn nobody_is_asked_to_unlock_it_without_a_display() {
     let variables = [("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()), ("DISPLAY", ":99")];
     let begun = Instant::now();
     let outcome = read(&Environment::from_variables(variables), DEFAULT_ACCOUNT, within(Duration::from_secs(2)));
-    let problem = outcome.unwrap_err();
-    assert!(matches!(problem, KeyringProblem::Dismissed | KeyringProblem::TimedOut(_)), "{problem:?}");
+    assert_eq!(outcome.unwrap_err(), KeyringProblem::Dismissed);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
