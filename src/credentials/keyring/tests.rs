@@ -65,7 +65,7 @@ impl Bus {
         fs::write(&config, text).unwrap();
         let mut daemon = Command::new("dbus-daemon");
         daemon.args(["--nofork", "--print-address=1", "--config-file"]).arg(&config).stdout(Stdio::piped());
-        let mut daemon = spawn(&mut daemon.stderr(Stdio::null()));
+        let mut daemon = spawn(daemon.stderr(Stdio::null()));
         let mut address = String::new();
         BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
         Self { address: address.trim().to_owned(), directory, processes: vec![daemon] }

@@ -79,7 +79,7 @@ fn wide(text: &str) -> Vec<u16> {
 
 /// Other programs store UTF-16; every second byte of a key in it is zero.
 fn text_of(secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-    let is_wide = secret.len() % 2 == 0 && secret.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    let is_wide = secret.len().is_multiple_of(2) && secret.iter().skip(1).step_by(2).all(|byte| *byte == 0);
     if is_wide { Zeroizing::new(secret.iter().copied().step_by(2).collect()) } else { secret }
 }
 
