@@ -416,7 +416,14 @@ fn a_host_may_ignore_its_children() {
         let run_script = |text: &str| run(&KeyCommand::from_shell(text).unwrap());
         // SAFETY: no other test runs in this process.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-        // The shell can still wait for its own children.
+        // The command can still wait for its own children.
+        #[cfg(target_os = "linux")]
+        {
+            // Signal 17, in hexadecimal digits.
+            let program = r#"/SigIgn/ {print substr($2, 12, 1) ~ /[13579bdf]/ ? "ignored" : "fake-id:fake-secret-1"}"#;
+            let output = run(&words(&["awk", program, "/proc/self/status"])).unwrap();
+            assert_eq!(secret(&output), "fake-secret-1");
+        }
         let output = run_script("sh -c 'exit 5'; [ $? = 5 ] && echo fake-id:fake-secret-1").unwrap();
         assert_eq!(secret(&output), "fake-secret-1");
         let failed = run_script("echo locked >&2; exit 3").unwrap_err().to_string();
