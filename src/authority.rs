@@ -106,31 +106,37 @@ impl Authority {
     }
 
     async fn search(self: Arc<Self>, refused: Option<Credential>, transport: &Arc<Transport>) -> Result<Arc<Grant>> {
+        let mut options = self.options.clone();
+        loop {
+            let resolution = self.resolve(options.clone()).await?;
+            let Some(provider) = resolution.provider().cloned() else {
+                return Err(refusal::unresolved(&Arc::new(resolution)));
+            };
+            let renews = provider.renews();
+            match deliver(provider, refused.clone(), &self.environment, transport).await {
+                Ok(Some(delivered)) => return Ok(self.keep(delivered, renews, resolution)),
+                // Only the keyring can turn out to be empty; the sources after it have their turn.
+                Ok(None) => options = options.with_empty_keyring(),
+                Err(reason) => return Err(refusal::undelivered(&resolution, &reason)),
+            }
+        }
+    }
+
+    async fn resolve(self: &Arc<Self>, options: credentials::Options) -> Result<Resolution> {
         let authority = self.clone();
-        let resolving =
-            tokio::task::spawn_blocking(move || credentials::resolve(&authority.options, &authority.environment));
-        let resolution =
-            resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))?;
-        let Some(provider) = resolution.provider().cloned() else {
-            return Err(refusal::unresolved(&Arc::new(resolution)));
-        };
-        let renews = provider.renews();
-        let delivered =
-            deliver(provider, refused, transport).await.map_err(|reason| refusal::undelivered(&resolution, &reason))?;
-        let resolution = Arc::new(resolution.delivered(&delivered.credential, &delivered.notes));
+        let resolving = tokio::task::spawn_blocking(move || credentials::resolve(&options, &authority.environment));
+        resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))
+    }
+
+    fn keep(&self, delivered: credentials::Delivered, renews: bool, resolution: Resolution) -> Arc<Grant> {
+        let credentials::Delivered { credential, expires_in, notes } = delivered;
+        let resolution = Arc::new(resolution.delivered(&credential, &notes));
         self.log_credential(&resolution);
-        let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
+        let expires = expires_in.and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let grant = Arc::new(Grant {
-            serial,
-            credential: delivered.credential,
-            resolution,
-            notes: delivered.notes,
-            renews,
-            expires,
-        });
+        let grant = Arc::new(Grant { serial, credential, resolution, notes, renews, expires });
         self.grant.store(Some(grant.clone()));
-        Ok(grant)
+        grant
     }
 
     fn log_credential(&self, resolution: &Resolution) {

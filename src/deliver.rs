@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
-use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, KeyCommand, Provider, Secret, Token};
+use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token};
 use crate::error::Error;
 use crate::runtime;
 use crate::transport::{Call, Progress, Transport};
@@ -17,19 +17,46 @@ use crate::transport::{Call, Progress, Transport};
 /// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Gets a credential out of a provider. `refused` is one that fal did not accept. The error says what is wrong, and
-/// what helps, without a secret.
+/// Gets a credential out of a provider, or `None` if it turns out to hold nothing. `refused` is a credential that fal did
+/// not accept. The error says what is wrong, and what helps, without a secret.
 pub(crate) async fn deliver(
     provider: Provider,
     refused: Option<Credential>,
+    environment: &Environment,
     transport: &Arc<Transport>,
-) -> Result<Delivered, String> {
-    match provider {
-        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
-        Provider::Callback(callback) => callback.ask().await,
-        Provider::Command(command) => run(command).await,
-        Provider::Login(file) => user_login(file, refused, transport).await,
-    }
+) -> Result<Option<Delivered>, String> {
+    let delivered = match provider {
+        Provider::Ready(credential) => Delivered { credential, expires_in: None, notes: Vec::new() },
+        Provider::Callback(callback) => callback.ask().await?,
+        Provider::Command(command) => run(command).await?,
+        Provider::Keyring(account) => return keyring(account, environment).await,
+        Provider::Login(file) => user_login(file, refused, transport).await?,
+    };
+    Ok(Some(delivered))
+}
+
+#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+async fn keyring(account: String, environment: &Environment) -> Result<Option<Delivered>, String> {
+    use crate::credentials::keyring::{DEFAULT_TIMEOUT, Limits, read};
+    let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+    let environment = environment.clone();
+    let limits = DEFAULT_TIMEOUT;
+    let found = blocking(move || {
+        let cancelled = || closing.is_cancelled();
+        read(&environment, &account, Limits { timeout: limits, cancelled: &cancelled })
+    });
+    let found = found.await?.map_err(|problem| problem.to_string())?;
+    Ok(found.map(|(key, notes)| Delivered {
+        credential: Credential::Key(key),
+        expires_in: None,
+        notes: notes.iter().map(ToString::to_string).collect(),
+    }))
+}
+
+/// The chain offers no keyring where it was not built.
+#[cfg(not(all(feature = "keyring", not(any(target_os = "ios", target_os = "android")))))]
+async fn keyring(_: String, _: &Environment) -> Result<Option<Delivered>, String> {
+    Err("this build of libfal cannot read the system keyring".into())
 }
 
 async fn run(command: KeyCommand) -> Result<Delivered, String> {

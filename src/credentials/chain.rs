@@ -4,11 +4,12 @@ use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
     Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, explicit_callback,
-    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, profile, user_login,
+    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, profile,
+    system_keyring, user_login,
 };
 use crate::key::Key;
 
-const SOURCES: [Source; 10] = [
+const SOURCES: [Source; 11] = [
     explicit_key::SOURCE,
     explicit_token::SOURCE,
     explicit_profile::SOURCE,
@@ -18,6 +19,7 @@ const SOURCES: [Source; 10] = [
     key_file::SOURCE,
     key_command::SOURCE,
     profile::SOURCE,
+    system_keyring::SOURCE,
     user_login::SOURCE,
 ];
 

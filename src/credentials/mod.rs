@@ -13,10 +13,13 @@
 //! | `FAL_KEY_FILE` | the file the variable names |
 //! | `FAL_KEY_COMMAND` | a program that prints the key |
 //! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses: its `key`, else its `key_command` |
+//! | `keyring` | the system keyring, if the caller or `FAL_KEYRING=1` asks for it |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `profile`. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `keyring`. [`Resolution`] tells what became of each.
 
+#[cfg(all(test, unix))]
+mod alone;
 mod callback;
 mod chain;
 mod command;
@@ -32,6 +35,8 @@ mod key_command;
 mod key_file;
 mod key_pair;
 mod key_variable;
+#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+pub(crate) mod keyring;
 pub mod login;
 mod options;
 mod profile;
@@ -40,6 +45,7 @@ mod report;
 mod rfc3339;
 mod source;
 pub mod store;
+mod system_keyring;
 mod user_login;
 
 pub(crate) use callback::Delivered;

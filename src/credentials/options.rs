@@ -16,8 +16,21 @@ pub struct Options {
     token: Option<Zeroizing<String>>,
     profile: Option<String>,
     callback: Option<Callback>,
+    keyring: KeyringUse,
     anonymous: bool,
     config_path: Option<PathBuf>,
+}
+
+/// Whether the system keyring is a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum KeyringUse {
+    /// If `FAL_KEYRING=1` asks for it.
+    #[default]
+    IfAsked,
+    On,
+    Off,
+    /// It was looked into, and holds nothing for us.
+    Empty,
 }
 
 impl Options {
@@ -51,6 +64,17 @@ impl Options {
         self
     }
 
+    /// Whether to read the system keyring, which may ask the user to unlock it. By default `FAL_KEYRING=1` decides.
+    pub fn keyring(mut self, keyring: bool) -> Self {
+        self.keyring = if keyring { KeyringUse::On } else { KeyringUse::Off };
+        self
+    }
+
+    /// The same wishes once the keyring was found to hold nothing.
+    pub(crate) fn with_empty_keyring(&self) -> Self {
+        Self { keyring: KeyringUse::Empty, ..self.clone() }
+    }
+
     /// Use no credential at all. A key or a profile beside it is an error.
     pub fn anonymous(mut self, anonymous: bool) -> Self {
         self.anonymous = anonymous;
@@ -71,6 +95,10 @@ impl Options {
 
     pub(super) fn key_text(&self) -> Option<&str> {
         self.key.as_ref().map(|text| text.as_str())
+    }
+
+    pub(super) fn keyring_use(&self) -> KeyringUse {
+        self.keyring
     }
 
     pub(super) fn token_text(&self) -> Option<&str> {
@@ -102,6 +130,7 @@ impl fmt::Debug for Options {
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
             .field("profile", &self.profile.as_deref().map(super::source::printable_name))
+            .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)
             .field("config_path", &self.config_path.as_deref().map(super::file::shown))
             .finish()

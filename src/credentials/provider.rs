@@ -9,6 +9,8 @@ pub(crate) enum Provider {
     Ready(Credential),
     Callback(Callback),
     Command(KeyCommand),
+    /// The account in the system keyring.
+    Keyring(String),
     Login(LoginFile),
 }
 

@@ -6,8 +6,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::Output;
 use std::time::{Instant, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -15,13 +13,11 @@ use tempfile::TempDir;
 use super::process::Exit;
 use super::words::{self, WordsProblem};
 use super::*;
+use crate::credentials::alone::{again, is_alone, plainly};
 use crate::key::KeyProblem;
 
 /// Longer than any command here takes.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;
-
-/// Tells a test that it runs in a process of its own.
-const ALONE: &str = "FAL_TEST_ALONE";
 
 fn never() -> bool {
     false
@@ -82,26 +78,6 @@ fn output_problem(text: &str) -> OutputProblem {
         CommandProblem::Output { problem, exit: Exit::Code(0), .. } => problem,
         other => panic!("{other:?}"),
     }
-}
-
-/// Runs the test of this name again, in a process of its own, where the test sees `ALONE`.
-fn alone(name: &str, wrap: impl FnOnce(&Path, &[String]) -> Command) -> Output {
-    let module = module_path!().split_once("::").unwrap().1;
-    let arguments = ["--exact", &format!("{module}::{name}"), "--nocapture"].map(str::to_owned);
-    let output = wrap(&std::env::current_exe().unwrap(), &arguments).env(ALONE, "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{output:?}");
-    output
-}
-
-fn plainly(program: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-fn is_alone() -> bool {
-    std::env::var_os(ALONE).is_some()
 }
 
 /// The ids of the processes, zombies aside, whose command line contains `text`.
@@ -430,7 +406,7 @@ fn a_command_inside_a_command_is_refused() {
         assert!(text.contains("exit code 7; it said: this program was itself started by a key command"), "{text}");
         return;
     }
-    alone("a_command_inside_a_command_is_refused", plainly);
+    again(module_path!(), "a_command_inside_a_command_is_refused", plainly);
 }
 
 #[test]
@@ -440,7 +416,14 @@ fn a_host_may_ignore_its_children() {
         let run_script = |text: &str| run(&KeyCommand::from_shell(text).unwrap());
         // SAFETY: no other test runs in this process.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-        // The shell can still wait for its own children.
+        // The command can still wait for its own children.
+        #[cfg(target_os = "linux")]
+        {
+            // Signal 17, in hexadecimal digits.
+            let program = r#"/SigIgn/ {print substr($2, 12, 1) ~ /[13579bdf]/ ? "ignored" : "fake-id:fake-secret-1"}"#;
+            let output = run(&words(&["awk", program, "/proc/self/status"])).unwrap();
+            assert_eq!(secret(&output), "fake-secret-1");
+        }
         let output = run_script("sh -c 'exit 5'; [ $? = 5 ] && echo fake-id:fake-secret-1").unwrap();
         assert_eq!(secret(&output), "fake-secret-1");
         let failed = run_script("echo locked >&2; exit 3").unwrap_err().to_string();
@@ -452,7 +435,7 @@ fn a_host_may_ignore_its_children() {
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         return;
     }
-    alone("a_host_may_ignore_its_children", plainly);
+    again(module_path!(), "a_host_may_ignore_its_children", plainly);
 }
 
 #[test]
@@ -473,7 +456,7 @@ fn nothing_is_left_in_the_host() {
         assert_eq!((left, std::io::Error::last_os_error().raw_os_error()), (-1, Some(libc::ECHILD)));
         return;
     }
-    alone("nothing_is_left_in_the_host", plainly);
+    again(module_path!(), "nothing_is_left_in_the_host", plainly);
 }
 
 #[test]
@@ -486,11 +469,12 @@ fn a_command_that_wants_the_terminal_does_not_wait_for_it() {
         return;
     }
     // `script` gives the test a terminal.
-    let output = alone("a_command_that_wants_the_terminal_does_not_wait_for_it", |program, arguments| {
-        let mut command = Command::new("script");
-        command.args(["-qec", &format!("{} {}", program.display(), arguments.join(" ")), "/dev/null"]);
-        command.stdin(std::process::Stdio::null());
-        command
-    });
+    let output =
+        again(module_path!(), "a_command_that_wants_the_terminal_does_not_wait_for_it", |program, arguments| {
+            let mut command = Command::new("script");
+            command.args(["-qec", &format!("{} {}", program.display(), arguments.join(" ")), "/dev/null"]);
+            command.stdin(std::process::Stdio::null());
+            command
+        });
     assert_eq!(output.status.signal(), None);
 }

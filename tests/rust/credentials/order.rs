@@ -13,7 +13,7 @@ struct Row {
     malformed: Option<Put>,
 }
 
-const LATE: [Row; 4] = [
+const LATE: [Row; 5] = [
     Row {
         name: "explicit token",
         good: |world| world.options(|options| options.app_token("fake.app.token")),
@@ -29,6 +29,7 @@ const LATE: [Row; 4] = [
         good: |world| world.set("FAL_KEY_COMMAND", "fake-helper --key"),
         malformed: Some(|world| world.set("FAL_KEY_COMMAND", "fake-helper | head")),
     },
+    Row { name: "keyring", good: |world| world.set("FAL_KEYRING", "1"), malformed: None },
     Row {
         name: "login",
         good: |world| world.file(".fal/auth0_token", "fake-refresh-token"),
@@ -36,7 +37,7 @@ const LATE: [Row; 4] = [
     },
 ];
 
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "explicit key",
     "explicit token",
     "explicit profile",
@@ -46,6 +47,7 @@ const ORDER: [&str; 10] = [
     "FAL_KEY_FILE",
     "FAL_KEY_COMMAND",
     "profile",
+    "keyring",
     "login",
 ];
 
@@ -108,5 +110,5 @@ fn a_forced_login_passes_over_every_key_that_the_caller_does_not_point_to() {
     let resolution = all.set("FAL_FORCE_AUTH_BY_USER", "1").resolve();
     assert_eq!(resolution.used().unwrap().source, "login");
     let skipped = resolution.sources().iter().filter(|report| report.state == State::Skipped);
-    assert_eq!(skipped.map(|report| report.source).collect::<Vec<_>>(), ORDER[4..9]);
+    assert_eq!(skipped.map(|report| report.source).collect::<Vec<_>>(), ORDER[4..10]);
 }

@@ -1,0 +1,268 @@
+//! Against sockets of our own, and against a real GNOME Keyring on a bus of its own, which Debian has in the packages
+//! `dbus-daemon` and `gnome-keyring`. Without them the tests fail and say so.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use secret_service::{EncryptionType, SecretService};
+use tempfile::TempDir;
+
+use super::*;
+use crate::credentials::alone::{again, is_alone, plainly};
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = DEFAULT_TIMEOUT;
+
+const NOW_AND_THEN: Limits<'_> = Limits { timeout: PATIENCE, cancelled: &|| false };
+
+fn within(timeout: Duration) -> Limits<'static> {
+    Limits { timeout, ..NOW_AND_THEN }
+}
+
+fn bus_at(address: &str) -> Environment {
+    Environment::from_variables([("DBUS_SESSION_BUS_ADDRESS", address)])
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap().0
+}
+
+/// The secret that is stored; no outcome shows it.
+fn stored(environment: &Environment, account: &str) -> Option<String> {
+    let outcome = read(environment, account, NOW_AND_THEN);
+    assert!(!format!("{outcome:?}").contains("fake-secret"), "{outcome:?}");
+    outcome.unwrap().map(|(key, _)| key.expose_secret().to_owned())
+}
+
+fn problem(environment: &Environment) -> KeyringProblem {
+    read(environment, DEFAULT_ACCOUNT, NOW_AND_THEN).unwrap_err()
+}
+
+/// A bus of its own, with a home directory for what is on it, both gone when this is.
+struct Bus {
+    address: String,
+    directory: TempDir,
+    processes: Vec<Child>,
+}
+
+impl Bus {
+    /// A bus that starts no service by itself.
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().display();
+        let config = directory.path().join("bus.conf");
+        let text = format!(
+            r#"<busconfig><type>session</type><listen>unix:path={path}/socket</listen>
+            <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"#
+        );
+        fs::write(&config, text).unwrap();
+        let mut daemon = Command::new("dbus-daemon");
+        daemon.args(["--nofork", "--print-address=1", "--config-file"]).arg(&config).stdout(Stdio::piped());
+        let mut daemon = spawn(daemon.stderr(Stdio::null()));
+        let mut address = String::new();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { address: address.trim().to_owned(), directory, processes: vec![daemon] }
+    }
+
+    /// A bus with an unlocked keyring.
+    fn with_keyring() -> Self {
+        let mut bus = Self::start();
+        let home = bus.directory.path();
+        fs::set_permissions(home, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut daemon = Command::new("gnome-keyring-daemon");
+        daemon.args(["--unlock", "--foreground", "--components=secrets"]).env_clear().envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("HOME", home.to_str().unwrap()),
+            ("XDG_RUNTIME_DIR", home.to_str().unwrap()),
+            ("DBUS_SESSION_BUS_ADDRESS", &bus.address),
+        ]);
+        let mut daemon = spawn(daemon.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()));
+        // The password of the keyring is empty.
+        daemon.stdin.take().unwrap().write_all(b"\n").unwrap();
+        bus.processes.push(daemon);
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(problem) = read(&bus.environment(), "none", NOW_AND_THEN) {
+            assert!(Instant::now() < deadline, "{problem}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bus
+    }
+
+    fn environment(&self) -> Environment {
+        bus_at(&self.address)
+    }
+
+    /// What another program does with the keyring.
+    fn with_service(&self, act: impl AsyncFnOnce(&SecretService<'_>)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let connection = zbus::connection::Builder::address(self.address.as_str()).unwrap().build().await.unwrap();
+            act(&SecretService::connect_with_existing(EncryptionType::Plain, connection).await.unwrap()).await;
+        });
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        for process in self.processes.iter_mut().rev() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.spawn().unwrap_or_else(|error| {
+        panic!("{:?}: {error}; apt-get install -y dbus-daemon gnome-keyring", command.get_program())
+    })
+}
+
+#[test]
+fn without_a_session_bus_nothing_is_contacted() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("started");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let environments = [
+        Environment::from_variables([("HOME", "/root")]),
+        Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]),
+        bus_at("unix:path=/does/not/exist"),
+        bus_at(&format!("unix:path={}", directory.path().display())),
+        bus_at(&format!("unixexec:path=/usr/bin/touch,argv1={}", marker.display())),
+        bus_at(&format!("tcp:host=127.0.0.1,port={}", listener.local_addr().unwrap().port())),
+        bus_at("autolaunch:"),
+        bus_at("no address"),
+    ];
+    for environment in environments {
+        let problem = problem(&environment);
+        assert!(matches!(problem, KeyringProblem::NoSessionBus(_)), "{problem:?}");
+        assert!(problem.to_string().starts_with("headless: no session bus ("), "{problem}");
+    }
+    assert!(!marker.exists());
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_bus_that_does_not_answer_is_given_up() {
+    // What a D-Bus address would have to escape.
+    let directory = tempfile::Builder::new().prefix("run;time, %").tempdir().unwrap();
+    let path = directory.path().join("bus");
+    let listener = UnixListener::bind(&path).unwrap();
+    // The socket's usual place is looked at as well.
+    let environment = Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]);
+    let begun = Instant::now();
+    let outcome = read(&environment, DEFAULT_ACCOUNT, within(Duration::from_millis(300)));
+    assert_eq!(outcome.unwrap_err(), KeyringProblem::TimedOut(Duration::from_millis(300)));
+    assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+    // The connection has ended with the call.
+    let mut heard = Vec::new();
+    listener.accept().unwrap().0.read_to_end(&mut heard).unwrap();
+    let begun = Instant::now();
+    let cancelled = || begun.elapsed() > Duration::from_millis(100);
+    let outcome = store(
+        &environment,
+        DEFAULT_ACCOUNT,
+        &key("fake-id:fake-secret-1"),
+        Limits { timeout: PATIENCE, cancelled: &cancelled },
+    );
+    assert_eq!(outcome, Err(KeyringProblem::Cancelled));
+    assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
+    drop(listener);
+    assert_eq!(problem(&environment), KeyringProblem::Bus(std::io::ErrorKind::ConnectionRefused));
+}
+
+#[test]
+fn a_bus_without_a_keyring_is_told() {
+    let bus = Bus::start();
+    assert_eq!(problem(&bus.environment()), KeyringProblem::NoService);
+    let outcome = store(&bus.environment(), DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN);
+    assert_eq!(outcome, Err(KeyringProblem::NoService));
+    assert_eq!(remove(&bus.environment(), DEFAULT_ACCOUNT, NOW_AND_THEN), Err(KeyringProblem::NoService));
+}
+
+#[test]
+fn a_key_is_stored_replaced_and_removed() {
+    let bus = Bus::with_keyring();
+    let environment = bus.environment();
+    assert_eq!(stored(&environment, DEFAULT_ACCOUNT), None);
+    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+    store(&environment, "team \u{fc}", &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
+    assert_eq!(stored(&environment, DEFAULT_ACCOUNT).as_deref(), Some("fake-secret-1"));
+    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-3"), NOW_AND_THEN).unwrap();
+    assert_eq!(stored(&environment, DEFAULT_ACCOUNT).as_deref(), Some("fake-secret-3"));
+    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Ok(true));
+    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Ok(false));
+    assert_eq!(stored(&environment, DEFAULT_ACCOUNT), None);
+    assert_eq!(stored(&environment, "team \u{fc}").as_deref(), Some("fake-secret-2"));
+}
+
+#[test]
+fn entries_of_other_programs_are_used() {
+    let bus = Bus::with_keyring();
+    let environment = bus.environment();
+    let put = |secret: &'static [u8]| {
+        bus.with_service(async |service| {
+            let attributes = [("service", "fal.ai"), ("username", "default"), ("application", "another")];
+            let collection = service.get_default_collection().await.unwrap();
+            collection.create_item("fal", attributes.into(), secret, true, "text/plain").await.unwrap();
+        });
+    };
+    put(b"fake-id:fake-secret-1\n");
+    let (found, notes) = read(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN).unwrap().unwrap();
+    assert_eq!((found.expose_secret(), notes), ("fake-secret-1", vec![]));
+    put(b"fake-secret-1");
+    assert_eq!(problem(&environment), KeyringProblem::Key(KeyProblem::NoColon));
+    put(b"fake-id:fake-secret\xff");
+    assert_eq!(problem(&environment), KeyringProblem::NotUtf8);
+    // The entry is written to, and not shadowed by a second one.
+    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
+    bus.with_service(async |service| {
+        let found = service.search_items([("service", "fal.ai")].into()).await.unwrap();
+        assert_eq!(found.unlocked.len(), 1);
+        assert_eq!(found.unlocked[0].get_secret().await.unwrap(), b"fake-id:fake-secret-2");
+    });
+}
+
+#[test]
+fn nobody_is_asked_to_unlock_it_without_a_display() {
+    let bus = Bus::with_keyring();
+    let environment = bus.environment();
+    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+    bus.with_service(async |service| service.get_default_collection().await.unwrap().lock().await.unwrap());
+    assert_eq!(problem(&environment), KeyringProblem::Locked);
+    let outcome = store(&environment, "new", &key("fake-id:fake-secret-2"), NOW_AND_THEN);
+    assert_eq!(outcome, Err(KeyringProblem::Locked));
+    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Err(KeyringProblem::Locked));
+    // With one, the question is asked, and here it cannot appear.
+    let variables = [("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()), ("DISPLAY", ":99")];
+    let begun = Instant::now();
+    let outcome = read(&Environment::from_variables(variables), DEFAULT_ACCOUNT, within(Duration::from_secs(2)));
+    assert_eq!(outcome.unwrap_err(), KeyringProblem::Dismissed);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn no_thread_outlives_a_call() {
+    if is_alone() {
+        let count = |what: &str| fs::read_dir(Path::new("/proc/self").join(what)).unwrap().count();
+        let bus = Bus::with_keyring();
+        let before = (count("task"), count("fd"));
+        store(&bus.environment(), DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+        assert_eq!((count("task"), count("fd")), before);
+        let _ = read(&bus.environment(), DEFAULT_ACCOUNT, within(Duration::ZERO));
+        assert_eq!((count("task"), count("fd")), before);
+        // As the client calls it.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let environment = bus.environment();
+        let secret = runtime.block_on(runtime.spawn_blocking(move || stored(&environment, DEFAULT_ACCOUNT)));
+        assert_eq!(secret.unwrap().as_deref(), Some("fake-secret-1"));
+        return;
+    }
+    again(module_path!(), "no_thread_outlives_a_call", plainly);
+}
