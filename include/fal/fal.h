@@ -354,6 +354,22 @@ FAL_API bool fal_profiles_is_active(const fal_profiles *profiles, size_t index);
 // The line of the profile's name in the file, from 1; 0 past the last.
 FAL_API size_t fal_profiles_line(const fal_profiles *profiles, size_t index);
 
+// Stores a key, "id:secret", in the system keyring, in the place of the one that is there: account is a profile's name, or
+// "default", which is what is read without a profile. It may ask the user, and takes a minute at the most.
+//
+// FAL_E_IO if there is no keyring, or it refused or stayed locked; FAL_E_INVALID_ARGUMENT in a build without one;
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_keyring_store_key(const char *account,
+                                         size_t account_len,
+                                         const char *key,
+                                         size_t key_len,
+                                         fal_error **err);
+
+// Removes the account's key from the system keyring; that there is none is no error. Errors as for fal_keyring_store_key().
+FAL_API fal_status fal_keyring_remove_key(const char *account,
+                                          size_t account_len,
+                                          fal_error **err);
+
 /* ==== Options =========================================================================================================
  *
  * How a client is made. What is not set comes from the environment or is the default that is named here.
@@ -422,6 +438,12 @@ FAL_API fal_status fal_options_set_config_path(fal_options *options,
 
 // Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
 FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymous, fal_error **err);
+
+// Whether to read the system keyring, which may ask the user to unlock it. By default FAL_KEYRING=1 decides. In a build
+// without a keyring, asking for it is an error at the first call.
+FAL_API fal_status fal_options_set_keyring(fal_options *options,
+                                           bool keyring,
+                                           fal_error **err);
 
 // Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It opens some apps on the run
 // host and nothing else.

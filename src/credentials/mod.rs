@@ -58,3 +58,4 @@ pub use environment::{Environment, Platform};
 pub use options::Options;
 pub(crate) use provider::Provider;
 pub use report::{Problem, Resolution, SourceReport, State};
+pub use system_keyring::{remove_from_keyring, store_in_keyring};

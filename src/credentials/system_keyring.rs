@@ -1,9 +1,14 @@
 //! The system keyring, for those who ask for it. It is read when a key is needed, not to explain: it may ask the user.
+//!
+//! In a build without the feature `keyring` everything here fails and says so.
 
-use super::Provider;
 use super::environment::Variable;
 use super::options::KeyringUse;
 use super::source::{Context, Finding, Source, printable_name};
+use super::{Environment, Provider};
+use crate::error::{Code, Error, Result};
+use crate::key::Key;
+use crate::runtime;
 
 const SWITCH: &str = "FAL_KEYRING";
 
@@ -15,6 +20,8 @@ pub(super) const SOURCE: Source = Source { name: "keyring", skippable: true, rea
 /// Whether this build can read a keyring at all.
 const BUILT: bool = cfg!(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))));
 
+const NOT_BUILT: &str = "this build of libfal cannot use the system keyring (cargo feature `keyring`)";
+
 fn read(context: &Context<'_>) -> Finding {
     let by_variable = matches!(context.environment.variable(SWITCH), Variable::Set(text) if text.trim() == "1");
     let account = account(context);
@@ -22,7 +29,7 @@ fn read(context: &Context<'_>) -> Finding {
     match context.options.keyring_use() {
         KeyringUse::Off => Finding::absent(),
         KeyringUse::IfAsked if !by_variable => Finding::absent().notes(["read only with FAL_KEYRING=1"]),
-        _ if !BUILT => Finding::malformed("this build of libfal cannot read the system keyring (feature `keyring`)"),
+        _ if !BUILT => Finding::malformed(NOT_BUILT),
         KeyringUse::Empty => Finding::absent().at(place).notes(["the keyring holds no key there"]),
         _ => Finding::found(Provider::Keyring(account)).at(place).notes(["read when a key is needed"]),
     }
@@ -33,5 +40,60 @@ fn account(context: &Context<'_>) -> String {
     match context.environment.variable("FAL_PROFILE") {
         Variable::Set(name) => name.trim().to_owned(),
         _ => DEFAULT_ACCOUNT.to_owned(),
+    }
+}
+
+/// Stores a key in the system keyring, in the place of the one that is there: under a profile's name, or under `default`,
+/// which is what is read without a profile. It may ask the user to unlock the keyring, and takes a minute at the most.
+///
+/// # Errors
+///
+/// [`Code::Io`]: there is no keyring, or it refused, stayed locked or did not answer. [`Code::InvalidArgument`]: this build has
+/// no keyring. [`Code::WouldDeadlock`]: this is a callback.
+pub fn store_in_keyring(environment: &Environment, account: &str, key: &Key) -> Result<()> {
+    runtime::may_wait()?;
+    backend::store(environment, account, key)
+}
+
+/// Removes a key from the system keyring; false if there is none.
+///
+/// # Errors
+///
+/// As for [`store_in_keyring`].
+pub fn remove_from_keyring(environment: &Environment, account: &str) -> Result<bool> {
+    runtime::may_wait()?;
+    backend::remove(environment, account)
+}
+
+#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+mod backend {
+    use super::*;
+    use crate::credentials::keyring::{self, DEFAULT_TIMEOUT, KeyringProblem, Limits};
+
+    const LIMITS: Limits<'_> = Limits { timeout: DEFAULT_TIMEOUT, cancelled: &|| false };
+
+    pub(super) fn store(environment: &Environment, account: &str, key: &Key) -> Result<()> {
+        keyring::store(environment, account, key, LIMITS).map_err(failed)
+    }
+
+    pub(super) fn remove(environment: &Environment, account: &str) -> Result<bool> {
+        keyring::remove(environment, account, LIMITS).map_err(failed)
+    }
+
+    fn failed(problem: KeyringProblem) -> Error {
+        Error::new(Code::Io, format!("the system keyring: {problem}"))
+    }
+}
+
+#[cfg(not(all(feature = "keyring", not(any(target_os = "ios", target_os = "android")))))]
+mod backend {
+    use super::*;
+
+    pub(super) fn store(_: &Environment, _: &str, _: &Key) -> Result<()> {
+        Err(Error::new(Code::InvalidArgument, NOT_BUILT))
+    }
+
+    pub(super) fn remove(_: &Environment, _: &str) -> Result<bool> {
+        Err(Error::new(Code::InvalidArgument, NOT_BUILT))
     }
 }

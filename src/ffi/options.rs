@@ -179,6 +179,23 @@ pub unsafe extern "C" fn fal_options_set_anonymous(
     }
 }
 
+/// Whether to read the system keyring, which may ask the user to unlock it. By default FAL_KEYRING=1 decides. In a build
+/// without a keyring, asking for it is an error at the first call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_keyring(
+    options: *mut fal_options,
+    keyring: bool,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.credentials = options.credentials.clone().keyring(keyring);
+            Ok(())
+        })
+    }
+}
+
 /// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It opens some apps on the run
 /// host and nothing else.
 #[unsafe(no_mangle)]

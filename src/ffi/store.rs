@@ -14,8 +14,8 @@ use super::error::fal_error;
 use super::options::fal_options;
 use super::status::fal_status;
 use super::texts::{Texts, set_len};
-use crate::credentials::Environment;
 use crate::credentials::store::{Activate, ProfileInfo, Store};
+use crate::credentials::{Environment, remove_from_keyring, store_in_keyring};
 use crate::error::{Code, Error, Result};
 use crate::key::Key;
 
@@ -229,4 +229,40 @@ unsafe fn store(options: *const fal_options) -> Result<Store> {
     // SAFETY: by this function's own contract.
     let options = unsafe { super::options::credentials(options) };
     Ok(Store::open(&options, &Environment::process())?)
+}
+
+/// Stores a key, "id:secret", in the system keyring, in the place of the one that is there: account is a profile's name, or
+/// "default", which is what is read without a profile. It may ask the user, and takes a minute at the most.
+///
+/// FAL_E_IO if there is no keyring, or it refused or stayed locked; FAL_E_INVALID_ARGUMENT in a build without one;
+/// FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_keyring_store_key(
+    account: *const c_char,
+    account_len: usize,
+    key: *const c_char,
+    key_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or a string, by the header's contract.
+        let account = unsafe { boundary::text(account, account_len, "account") }?;
+        // SAFETY: NULL or a string, by the header's contract.
+        let key = parse(unsafe { boundary::text(key, key_len, "key") }?)?;
+        store_in_keyring(&Environment::process(), account, &key)
+    })
+}
+
+/// Removes the account's key from the system keyring; that there is none is no error. Errors as for fal_keyring_store_key().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_keyring_remove_key(
+    account: *const c_char,
+    account_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or a string, by the header's contract.
+        let account = unsafe { boundary::text(account, account_len, "account") }?;
+        remove_from_keyring(&Environment::process(), account).map(|_| ())
+    })
 }

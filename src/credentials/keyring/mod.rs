@@ -28,9 +28,6 @@ use zeroize::Zeroizing;
 use super::Environment;
 use crate::key::{Key, KeyProblem, Note};
 
-/// The account of a key that belongs to no profile.
-pub(crate) const DEFAULT_ACCOUNT: &str = "default";
-
 /// How long a call may take unless something else is said: a person may have to unlock the keyring.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -42,7 +42,7 @@ fn stored(environment: &Environment, account: &str) -> Option<String> {
 }
 
 fn problem(environment: &Environment) -> KeyringProblem {
-    read(environment, DEFAULT_ACCOUNT, NOW_AND_THEN).unwrap_err()
+    read(environment, "default", NOW_AND_THEN).unwrap_err()
 }
 
 /// A bus of its own, with a home directory for what is on it, both gone when this is.
@@ -157,7 +157,7 @@ fn a_bus_that_does_not_answer_is_given_up() {
     // The socket's usual place is looked at as well.
     let environment = Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]);
     let begun = Instant::now();
-    let outcome = read(&environment, DEFAULT_ACCOUNT, within(Duration::from_millis(300)));
+    let outcome = read(&environment, "default", within(Duration::from_millis(300)));
     assert_eq!(outcome.unwrap_err(), KeyringProblem::TimedOut(Duration::from_millis(300)));
     assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
     // The connection has ended with the call.
@@ -167,7 +167,7 @@ fn a_bus_that_does_not_answer_is_given_up() {
     let cancelled = || begun.elapsed() > Duration::from_millis(100);
     let outcome = store(
         &environment,
-        DEFAULT_ACCOUNT,
+        "default",
         &key("fake-id:fake-secret-1"),
         Limits { timeout: PATIENCE, cancelled: &cancelled },
     );
@@ -181,24 +181,24 @@ fn a_bus_that_does_not_answer_is_given_up() {
 fn a_bus_without_a_keyring_is_told() {
     let bus = Bus::start();
     assert_eq!(problem(&bus.environment()), KeyringProblem::NoService);
-    let outcome = store(&bus.environment(), DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN);
+    let outcome = store(&bus.environment(), "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN);
     assert_eq!(outcome, Err(KeyringProblem::NoService));
-    assert_eq!(remove(&bus.environment(), DEFAULT_ACCOUNT, NOW_AND_THEN), Err(KeyringProblem::NoService));
+    assert_eq!(remove(&bus.environment(), "default", NOW_AND_THEN), Err(KeyringProblem::NoService));
 }
 
 #[test]
 fn a_key_is_stored_replaced_and_removed() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    assert_eq!(stored(&environment, DEFAULT_ACCOUNT), None);
-    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+    assert_eq!(stored(&environment, "default"), None);
+    store(&environment, "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
     store(&environment, "team \u{fc}", &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
-    assert_eq!(stored(&environment, DEFAULT_ACCOUNT).as_deref(), Some("fake-secret-1"));
-    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-3"), NOW_AND_THEN).unwrap();
-    assert_eq!(stored(&environment, DEFAULT_ACCOUNT).as_deref(), Some("fake-secret-3"));
-    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Ok(true));
-    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Ok(false));
-    assert_eq!(stored(&environment, DEFAULT_ACCOUNT), None);
+    assert_eq!(stored(&environment, "default").as_deref(), Some("fake-secret-1"));
+    store(&environment, "default", &key("fake-id:fake-secret-3"), NOW_AND_THEN).unwrap();
+    assert_eq!(stored(&environment, "default").as_deref(), Some("fake-secret-3"));
+    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(true));
+    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(false));
+    assert_eq!(stored(&environment, "default"), None);
     assert_eq!(stored(&environment, "team \u{fc}").as_deref(), Some("fake-secret-2"));
 }
 
@@ -214,14 +214,14 @@ fn entries_of_other_programs_are_used() {
         });
     };
     put(b"fake-id:fake-secret-1\n");
-    let (found, notes) = read(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN).unwrap().unwrap();
+    let (found, notes) = read(&environment, "default", NOW_AND_THEN).unwrap().unwrap();
     assert_eq!((found.expose_secret(), notes), ("fake-secret-1", vec![]));
     put(b"fake-secret-1");
     assert_eq!(problem(&environment), KeyringProblem::Key(KeyProblem::NoColon));
     put(b"fake-id:fake-secret\xff");
     assert_eq!(problem(&environment), KeyringProblem::NotUtf8);
     // The entry is written to, and not shadowed by a second one.
-    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
+    store(&environment, "default", &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
     bus.with_service(async |service| {
         let found = service.search_items([("service", "fal.ai")].into()).await.unwrap();
         assert_eq!(found.unlocked.len(), 1);
@@ -233,16 +233,16 @@ fn entries_of_other_programs_are_used() {
 fn nobody_is_asked_to_unlock_it_without_a_display() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    store(&environment, DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+    store(&environment, "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
     bus.with_service(async |service| service.get_default_collection().await.unwrap().lock().await.unwrap());
     assert_eq!(problem(&environment), KeyringProblem::Locked);
     let outcome = store(&environment, "new", &key("fake-id:fake-secret-2"), NOW_AND_THEN);
     assert_eq!(outcome, Err(KeyringProblem::Locked));
-    assert_eq!(remove(&environment, DEFAULT_ACCOUNT, NOW_AND_THEN), Err(KeyringProblem::Locked));
+    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Err(KeyringProblem::Locked));
     // With one, the question is asked, and here it cannot appear.
     let variables = [("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()), ("DISPLAY", ":99")];
     let begun = Instant::now();
-    let outcome = read(&Environment::from_variables(variables), DEFAULT_ACCOUNT, within(Duration::from_secs(2)));
+    let outcome = read(&Environment::from_variables(variables), "default", within(Duration::from_secs(2)));
     assert_eq!(outcome.unwrap_err(), KeyringProblem::Dismissed);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
@@ -253,14 +253,14 @@ fn no_thread_outlives_a_call() {
         let count = |what: &str| fs::read_dir(Path::new("/proc/self").join(what)).unwrap().count();
         let bus = Bus::with_keyring();
         let before = (count("task"), count("fd"));
-        store(&bus.environment(), DEFAULT_ACCOUNT, &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+        store(&bus.environment(), "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
         assert_eq!((count("task"), count("fd")), before);
-        let _ = read(&bus.environment(), DEFAULT_ACCOUNT, within(Duration::ZERO));
+        let _ = read(&bus.environment(), "default", within(Duration::ZERO));
         assert_eq!((count("task"), count("fd")), before);
         // As the client calls it.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let environment = bus.environment();
-        let secret = runtime.block_on(runtime.spawn_blocking(move || stored(&environment, DEFAULT_ACCOUNT)));
+        let secret = runtime.block_on(runtime.spawn_blocking(move || stored(&environment, "default")));
         assert_eq!(secret.unwrap().as_deref(), Some("fake-secret-1"));
         return;
     }

@@ -103,6 +103,7 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
         "FAL_KEY_FILE",
         "FAL_KEY_COMMAND",
         "profile",
+        "keyring",
         "login",
     ];
     assert_eq!(sources, expected);

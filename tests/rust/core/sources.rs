@@ -196,3 +196,22 @@ fn keys_are_stronger_than_a_login_unless_the_user_says_otherwise() {
     forced.set_credentials(Options::new().key(emulator.api_key()));
     assert_eq!(source(&forced), "explicit key");
 }
+
+/// A keyring without a session bus, as on a server, is named and not probed.
+#[test]
+fn a_keyring_that_is_asked_for_and_not_there_is_a_clear_error() {
+    let emulator = Emulator::start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let error = echo(&at_home(&emulator, home.path(), &[("FAL_KEYRING", "1")])).unwrap_err();
+    let (code, part) = match cfg!(feature = "keyring") {
+        true => (Code::CredentialsFailed, "headless: no session bus"),
+        false => (Code::MalformedCredentials, "cargo feature `keyring`"),
+    };
+    assert_eq!(error.code(), code, "{error}");
+    assert!(error.message().contains("keyring") && error.message().contains(part), "{error}");
+    let key = fal::Key::parse("fake-id:fake-secret-for-the-keyring").unwrap().0;
+    let nowhere = Environment::from_variables([("HOME", home.path())]);
+    let error = fal::credentials::store_in_keyring(&nowhere, "default", &key).unwrap_err();
+    assert!(error.message().contains(part), "{error}");
+    assert!(fal::credentials::remove_from_keyring(&nowhere, "default").is_err());
+}

@@ -6,7 +6,7 @@ use super::world::{GOOD, World};
 fn the_report_for_programs() {
     let world = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id");
     let mut json = world.resolve().to_json();
-    for (index, path) in [(8, "~/.fal/config.toml"), (9, "~/.fal/auth0_token")] {
+    for (index, path) in [(8, "~/.fal/config.toml"), (10, "~/.fal/auth0_token")] {
         let place = json["sources"][index]["location"].take();
         assert_eq!(world.without_home(place.as_str().unwrap()), path);
     }
@@ -25,6 +25,8 @@ fn the_report_for_programs() {
             absent("FAL_KEY_COMMAND"),
             {"source": "profile", "state": "absent", "location": null, "key_id": null,
              "notes": ["there is no configuration file"]},
+            {"source": "keyring", "state": "absent", "location": null, "key_id": null,
+             "notes": ["read only with FAL_KEYRING=1"]},
             absent("login"),
         ],
         "problem": null,
@@ -61,6 +63,8 @@ FAL_KEY_FILE                 shadowed  fake-longer-id  ~/key.txt:1
 FAL_KEY_COMMAND              absent    -               -
 profile                      absent    -               ~/.fal/config.toml
     there is no configuration file
+keyring                      absent    -               -
+    read only with FAL_KEYRING=1
 login                        absent    -               ~/.fal/auth0_token
 using FAL_KEY";
     assert_eq!(world.without_home(&world.resolve().to_string()), expected);
