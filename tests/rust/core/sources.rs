@@ -215,3 +215,42 @@ fn a_keyring_that_is_asked_for_and_not_there_is_a_clear_error() {
     assert!(error.message().contains(part), "{error}");
     assert!(fal::credentials::remove_from_keyring(&nowhere, "default").is_err());
 }
+
+/// Names the home to the processes of the next test.
+const HOME_OF_CHILD: &str = "FAL_TEST_LOGIN_HOME";
+
+#[test]
+fn two_hundred_threads_in_twenty_processes_renew_a_login_once() {
+    const NAME: &str = "sources::two_hundred_threads_in_twenty_processes_renew_a_login_once";
+    if let Ok(home) = std::env::var(HOME_OF_CHILD) {
+        let variables = [("HOME", home), ("FAL_EMULATOR_HOST", std::env::var("FAL_EMULATOR_HOST").unwrap())];
+        let client = Client::builder().environment(Environment::from_variables(variables)).timeout(PATIENCE);
+        let client = client.build().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| echo(&client).unwrap());
+            }
+        });
+        return;
+    }
+    // The second use of a refresh token would end the login, and with it the calls of all.
+    let settings = Settings { access_token_seconds: Some(3600), reuse_ends_login: true, ..Settings::default() };
+    let emulator = Emulator::builder().settings(settings).start().unwrap();
+    let login = emulator.create_login("acme", 0);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &format!("{}\n{}", login.refresh_token, login.access_token));
+    let start = || {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([NAME, "--exact"]).env(HOME_OF_CHILD, home.path()).env("FAL_EMULATOR_HOST", emulator.host());
+        child.stdout(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..20).map(|_| start()).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_eq!(renewals(&emulator), 1);
+    assert_eq!(emulator.executions().values().sum::<u64>(), 200);
+    let stored = std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
+    assert_eq!(stored.lines().count(), 2, "the file is whole");
+}
