@@ -254,3 +254,23 @@ fn two_hundred_threads_in_twenty_processes_renew_a_login_once() {
     let stored = std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
     assert_eq!(stored.lines().count(), 2, "the file is whole");
 }
+
+#[test]
+fn a_renewal_that_was_sent_is_finished_even_if_nobody_waits() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &login.refresh_token);
+    emulator.inject(Fault::delay(Duration::from_millis(300)).host("auth.fal.ai"));
+    let op = at_home(&emulator, home.path(), &[]).run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    emulator.wait_for_arrivals(1, PATIENCE).unwrap();
+    op.cancel();
+    op.wait(None).unwrap();
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+    let began = std::time::Instant::now();
+    let stored = || std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
+    while stored() == login.refresh_token {
+        assert!(began.elapsed() < PATIENCE, "the successor of the refresh token is lost");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
