@@ -115,8 +115,14 @@ test-rust: tools
 	fi
 
 .PHONY: test-abi
-test-abi: libs
+test-abi: tools libs $(BUILD)/abi/untouched
 	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
+	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
+
+# It opens the library itself, as plugin does.
+$(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
+	mkdir -p $(@D)
+	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
 # The C programs, once with each library; what is about the shared object itself only with that one.
 PROGRAMS := $(filter-out plugin, $(basename $(notdir $(wildcard tests/c/*.c))))
