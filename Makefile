@@ -87,7 +87,7 @@ install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, 
 # ---- Testing --------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools lint test-rust test-abi test-c test-memory test-python test-examples ## everything; ends with "all passed"
+test: tools lint test-rust test-abi test-c test-memory test-python test-examples test-official ## everything; ends with "all passed"
 	@echo "all passed"
 
 .PHONY: tools
@@ -223,3 +223,26 @@ test-python: wheel emulator
 ifneq ($(REQUIREMENTS),)
 	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
 endif
+
+# ---- The official clients -------------------------------------------------------------------------------------------
+
+OFFICIAL := $(ROOT)/$(BUILD)/venv-official
+
+$(OFFICIAL)/made: tests/official/requirements.txt
+	python3 -m venv "$(OFFICIAL)"
+	"$(OFFICIAL)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
+.PHONY: test-official
+test-official: tools libs $(OFFICIAL)/made
+	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
+		cat "$(BUILD)/official.log"
+		exit 1
+	}
+	tail -n 1 "$(BUILD)/official.log"
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/config_roundtrip.py "$(RELEASE)/libfal.so"
+	$(CARGO) test --quiet $(LOCKED) -p libfal --test login --no-run
+	$(ISOLATED_RUST) FAL_OFFICIAL_PYTHON="$(OFFICIAL)/bin/python" \
+		$(CARGO) test --quiet $(LOCKED) -p libfal --test login -- --ignored official::
