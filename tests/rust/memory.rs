@@ -124,7 +124,9 @@ fn assert_secret_forgotten(
     println!("{found:?}");
     assert!(found.in_use.ours > 0 && found.in_use.sent > 0, "the search does not see what must be there: {found:?}");
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
-    assert!(found.shut_down.sent <= 1, "one connection was made: {found:?}");
+    // Before the shutdown a task may still be about to end.
+    assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
+    assert!(found.dropped.sent <= 1 && found.shut_down.sent <= 1, "one connection was made: {found:?}");
 }
 
 fn read(text: &str) -> Found {
