@@ -87,7 +87,7 @@ install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, 
 # ---- Testing --------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools lint test-rust test-abi test-c test-memory test-python test-examples ## everything; ends with "all passed"
+test: tools lint test-rust test-abi test-c test-memory test-python test-examples test-official ## everything; ends with "all passed"
 	@echo "all passed"
 
 .PHONY: tools
@@ -115,8 +115,14 @@ test-rust: tools
 	fi
 
 .PHONY: test-abi
-test-abi: libs
+test-abi: tools libs $(BUILD)/abi/untouched
 	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
+	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
+
+# It opens the library itself, as plugin does.
+$(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
+	mkdir -p $(@D)
+	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
 # The C programs, once with each library; what is about the shared object itself only with that one.
 PROGRAMS := $(filter-out plugin, $(basename $(notdir $(wildcard tests/c/*.c))))
@@ -217,3 +223,26 @@ test-python: wheel emulator
 ifneq ($(REQUIREMENTS),)
 	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
 endif
+
+# ---- The official clients -------------------------------------------------------------------------------------------
+
+OFFICIAL := $(ROOT)/$(BUILD)/venv-official
+
+$(OFFICIAL)/made: tests/official/requirements.txt
+	python3 -m venv "$(OFFICIAL)"
+	"$(OFFICIAL)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
+.PHONY: test-official
+test-official: tools libs $(OFFICIAL)/made
+	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
+		cat "$(BUILD)/official.log"
+		exit 1
+	}
+	tail -n 1 "$(BUILD)/official.log"
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/config_roundtrip.py "$(RELEASE)/libfal.so"
+	$(CARGO) test --quiet $(LOCKED) -p libfal --test login --no-run
+	$(ISOLATED_RUST) FAL_OFFICIAL_PYTHON="$(OFFICIAL)/bin/python" \
+		$(CARGO) test --quiet $(LOCKED) -p libfal --test login -- --ignored official::

@@ -60,6 +60,15 @@ impl Token {
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
+
+    /// The value of the `Authorization` header: `Bearer <token>` (fal-protocol.md §2.1).
+    pub(crate) fn authorization(&self) -> Zeroizing<String> {
+        // Written into a buffer of the final size: growing would leave copies of the secret behind.
+        let mut header = Zeroizing::new(String::with_capacity("Bearer ".len() + self.0.len()));
+        header.push_str("Bearer ");
+        header.push_str(&self.0);
+        header
+    }
 }
 
 impl fmt::Debug for Token {

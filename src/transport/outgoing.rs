@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::credentials::{Credential, Token};
 use crate::endpoint::{Hosts, Origin};
@@ -60,10 +60,11 @@ fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> 
 fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
     let text = match credential {
         Credential::Key(key) => key.authorization(),
-        Credential::Bearer(token) => Zeroizing::new(format!("Bearer {}", token.expose_secret())),
+        Credential::Bearer(token) => token.authorization(),
         Credential::AppToken(_) | Credential::Anonymous => return Ok(()),
     };
-    let mut value = HeaderValue::from_str(&text)
+    // The header shares the text and overwrites it in the end; a copy of its own would stay behind.
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
         .map_err(|_| Error::new(Code::MalformedCredentials, "the credential cannot be put into a header"))?;
     value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value);

@@ -42,6 +42,8 @@ static void remove_config(void)
 
 #define PROFILE "nulls", FAL_NUL
 #define KEY "fake-id:fake-secret", FAL_NUL
+#define PROXY "https://app.example/api/fal/proxy", FAL_NUL
+#define ENDPOINT "emulator/echo", FAL_NUL
 
 static void make_given(void)
 {
@@ -81,7 +83,7 @@ static void free_given(void)
 }
 
 /* The place of FAL_KEY in the report. */
-enum { FAL_KEY_SOURCE = 2 };
+enum { FAL_KEY_SOURCE = 4 };
 
 /* An operation that has ended and was not taken: some functions use it up. */
 static fal_op *ended_op(void)
@@ -94,6 +96,28 @@ static fal_op *ended_op(void)
 static void callback(fal_op *op, void *user)
 {
     (void)op, (void)user;
+}
+
+/* Keeps the question. */
+static void asked(fal_credential_request *question, void *user)
+{
+    __atomic_store_n((fal_credential_request **)user, question, __ATOMIC_RELEASE);
+}
+
+/* A question for a credential that waits for its answer. */
+static fal_credential_request *question(void)
+{
+    static fal_credential_request *kept;
+    kept = NULL;
+    fal_options *options = fal_options_new();
+    must(fal_options_set_credential_callback(options, asked, &kept, NULL), NULL, "callback");
+    fal_client *client = client_of(options);
+    fal_op_release(start(client, run_of("emulator/echo")));
+    fal_client_release(client);
+    fal_credential_request *question = NULL;
+    while (!(question = __atomic_load_n(&kept, __ATOMIC_ACQUIRE)))
+        sleep_ms(1);
+    return question;
 }
 
 static void logged(fal_log_level level, const char *message, size_t len, void *user)

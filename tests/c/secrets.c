@@ -9,8 +9,8 @@
 
 static void clean_environment(void)
 {
-    static const char *const names[] = {"FAL_KEY_ID", "FAL_KEY_SECRET", "FAL_KEY_FILE", "FAL_PROFILE", "FAL_CONFIG_PATH",
-                                        "FAL_HOME_DIR", "FAL_FORCE_AUTH_BY_USER"};
+    static const char *const names[] = {"FAL_KEY_ID", "FAL_KEY_SECRET", "FAL_KEY_FILE", "FAL_KEY_COMMAND", "FAL_PROFILE",
+                                        "FAL_CONFIG_PATH", "FAL_HOME_DIR", "FAL_FORCE_AUTH_BY_USER"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
     setenv("FAL_KEY", control_variable("FAL_EMULATOR_API_KEY"), 1);
@@ -151,8 +151,8 @@ static void white_space_and_quotes_around_a_key_are_dropped_and_noted(void)
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
     fal_credentials *credentials = NULL;
     CHECK_OK(fal_client_explain(client, &credentials, &err));
-    CHECK_HAS(fal_credentials_source_notes(credentials, 2, NULL), "white space");
-    CHECK_HAS(fal_credentials_source_notes(credentials, 2, NULL), "quotes");
+    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), "white space");
+    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), "quotes");
     no_secret_in_report(credentials);
     fal_credentials_free(credentials);
     fal_client_release(client);
@@ -160,8 +160,9 @@ static void white_space_and_quotes_around_a_key_are_dropped_and_noted(void)
 
 static void a_report_lists_every_source_in_order(void)
 {
-    static const char *const names[] = {"explicit key", "explicit profile", "FAL_KEY", "FAL_KEY_ID + FAL_KEY_SECRET",
-                                        "FAL_KEY_FILE", "profile"};
+    static const char *const names[] = {"explicit key", "explicit token", "explicit profile", "explicit callback", "FAL_KEY",
+                                        "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "FAL_KEY_COMMAND", "profile", "login"};
+    enum { SOURCES = sizeof names / sizeof *names, VARIABLE = 4, PAIR = 5 };
     fal_error *err = NULL;
     setenv("FAL_KEY", "fake-id-1:" SECRET "-1", 1);
     setenv("FAL_KEY_ID", "fake-id-2", 1);
@@ -173,19 +174,19 @@ static void a_report_lists_every_source_in_order(void)
     size_t length = 0;
     CHECK_TEXT(fal_credentials_key_id(credentials, &length), "fake-id-1");
     CHECK_INT(length, 9);
-    CHECK_INT(fal_credentials_source_count(credentials), 6);
-    for (size_t i = 0; i < 6; i++)
+    CHECK_INT(fal_credentials_source_count(credentials), SOURCES);
+    for (size_t i = 0; i < SOURCES; i++)
         CHECK_TEXT(fal_credentials_source_name(credentials, i, NULL), names[i]);
     CHECK_TEXT(fal_credentials_source_state(credentials, 0, NULL), "absent");
-    CHECK_TEXT(fal_credentials_source_state(credentials, 2, NULL), "used");
-    CHECK_TEXT(fal_credentials_source_state(credentials, 3, NULL), "shadowed");
-    CHECK_TEXT(fal_credentials_source_location(credentials, 2, NULL), "FAL_KEY");
+    CHECK_TEXT(fal_credentials_source_state(credentials, VARIABLE, NULL), "used");
+    CHECK_TEXT(fal_credentials_source_state(credentials, PAIR, NULL), "shadowed");
+    CHECK_TEXT(fal_credentials_source_location(credentials, VARIABLE, NULL), "FAL_KEY");
     CHECK(fal_credentials_source_location(credentials, 0, NULL) == NULL);
-    CHECK_TEXT(fal_credentials_source_key_id(credentials, 3, NULL), "fake-id-2");
+    CHECK_TEXT(fal_credentials_source_key_id(credentials, PAIR, NULL), "fake-id-2");
     CHECK(fal_credentials_source_key_id(credentials, 0, NULL) == NULL);
-    CHECK_HAS(fal_credentials_source_notes(credentials, 2, NULL), "another key");
-    CHECK_HAS(fal_credentials_source_notes(credentials, 3, NULL), "another key");
-    CHECK(fal_credentials_source_name(credentials, 6, &length) == NULL && length == 0);
+    CHECK_HAS(fal_credentials_source_notes(credentials, VARIABLE, NULL), "another key");
+    CHECK_HAS(fal_credentials_source_notes(credentials, PAIR, NULL), "another key");
+    CHECK(fal_credentials_source_name(credentials, SOURCES, &length) == NULL && length == 0);
     CHECK(fal_credentials_source_state(credentials, SIZE_MAX, NULL) == NULL);
     CHECK_HAS(fal_credentials_json(credentials, NULL), "\"used\":{");
     CHECK_HAS(fal_credentials_table(credentials, NULL), "shadowed");
@@ -205,7 +206,8 @@ static void without_any_key_every_source_is_told(void)
     CHECK_HAS(fal_error_remedy(err, NULL), "https://fal.ai/dashboard/keys");
     const char *table = fal_credentials_table(fal_error_credentials(err), NULL);
     const char *at = table;
-    static const char *const order[] = {"\nexplicit key", "\nexplicit profile", "\nFAL_KEY ", "\nFAL_KEY_ID", "\nFAL_KEY_FILE", "\nprofile"};
+    static const char *const order[] = {"\nexplicit key", "\nexplicit token", "\nexplicit profile", "\nexplicit callback", "\nFAL_KEY ",
+                                        "\nFAL_KEY_ID", "\nFAL_KEY_FILE", "\nFAL_KEY_COMMAND", "\nprofile", "\nlogin"};
     for (size_t i = 0; at && i < sizeof order / sizeof *order; i++)
         CHECK((at = strstr(at, order[i])) != NULL);
     CHECK_INT(fal_credentials_status(fal_error_credentials(err)), FAL_E_NO_CREDENTIALS);
@@ -256,7 +258,7 @@ static void a_key_file_and_a_profile(void)
     CHECK_OK(fal_credentials_resolve(options, &credentials, &err));
     CHECK_TEXT(fal_credentials_source(credentials, NULL), "explicit profile");
     CHECK_HAS(fal_credentials_key_id(credentials, NULL), "fake-admin-");
-    CHECK_HAS(fal_credentials_source_location(credentials, 1, NULL), config);
+    CHECK_HAS(fal_credentials_source_location(credentials, 2, NULL), config);
     no_secret_in_report(credentials);
     fal_credentials_free(credentials);
     client = client_of(options);

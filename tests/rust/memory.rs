@@ -1,0 +1,249 @@
+//! What is left of a key in the memory of a process that is done with it: a child of this program makes a call, drops
+//! everything, and searches itself.
+//!
+//! The key comes in masked, so that the child's own copy of it is not found.
+
+#![cfg(target_os = "linux")]
+// clippy.toml allows these in test functions; their helpers are tests as well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use fal::credentials::{Callback, Options};
+use fal::{Client, Op, Request};
+use fal_emulator::{Emulator, Scope};
+use zeroize::Zeroizing;
+
+/// How the child gets its key; only a child has it.
+const WAY: &str = "FAL_TEST_WAY";
+/// The key, masked, in hexadecimal digits.
+const MASKED: &str = "FAL_TEST_MASKED";
+const MASK: u8 = 0x5a;
+
+/// Copies of a secret: `ours`, and in the heads of requests that the HTTP stack keeps, one for each connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Copies {
+    ours: usize,
+    sent: usize,
+}
+
+/// What a child found.
+#[derive(Debug)]
+struct Found {
+    in_use: Copies,
+    dropped: Copies,
+    shut_down: Copies,
+}
+
+#[test]
+fn of_an_explicit_key() {
+    assert_forgotten("option", |_, _| Vec::new());
+}
+
+#[test]
+fn of_a_key_from_a_callback() {
+    assert_forgotten("callback", |_, _| Vec::new());
+}
+
+#[test]
+fn of_a_key_file() {
+    assert_forgotten("environment", |home, key| {
+        let path = home.join("key");
+        fs::write(&path, key).unwrap();
+        vec![("FAL_KEY_FILE", path.to_str().unwrap().to_owned())]
+    });
+}
+
+#[test]
+fn of_a_profile() {
+    assert_forgotten("environment", |home, key| {
+        fs::create_dir(home.join(".fal")).unwrap();
+        let text = format!("[__internal__]\nprofile = 'p'\n\n[p]\nhost = 'h'\nkey = \"{key}\"\n");
+        fs::write(home.join(".fal/config.toml"), text).unwrap();
+        Vec::new()
+    });
+}
+
+#[test]
+fn of_a_key_from_a_command() {
+    assert_forgotten("environment", |home, key| {
+        let path = home.join("key");
+        fs::write(&path, key).unwrap();
+        vec![("FAL_KEY_COMMAND", format!("cat {}", path.display()))]
+    });
+}
+
+#[test]
+fn of_a_key_from_a_command_that_prints_json() {
+    assert_forgotten("environment", |home, key| {
+        let path = home.join("key.json");
+        fs::write(&path, format!(r#"{{"key": "{key}", "expires_in": 3600}}"#)).unwrap();
+        vec![("FAL_KEY_COMMAND", format!("cat {}", path.display()))]
+    });
+}
+
+#[test]
+fn of_a_login() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    assert_secret_forgotten(&emulator, &login.access_token, "environment", |home, token| {
+        fs::create_dir(home.join(".fal")).unwrap();
+        fs::write(home.join(".fal/auth0_token"), format!("{}\n{token}\n", login.refresh_token)).unwrap();
+        Vec::new()
+    });
+}
+
+fn assert_forgotten(way: &str, prepare: impl FnOnce(&Path, &str) -> Vec<(&'static str, String)>) {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.create_key(Scope::Api, "acme");
+    assert_secret_forgotten(&emulator, &key, way, prepare);
+}
+
+/// Has a child use a secret that it gets this way, with what `prepare` puts into its home and variables.
+fn assert_secret_forgotten(
+    emulator: &Emulator,
+    secret: &str,
+    way: &str,
+    prepare: impl FnOnce(&Path, &str) -> Vec<(&'static str, String)>,
+) {
+    let home = tempfile::tempdir().unwrap();
+    let variables = prepare(home.path(), secret);
+    let masked: String = secret.bytes().map(|byte| format!("{:02x}", byte ^ MASK)).collect();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env_clear();
+    child.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path()).envs(variables);
+    child.env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, way).env(MASKED, masked);
+    let output = child.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    let found = read(&text);
+    println!("{found:?}");
+    assert!(found.in_use.ours > 0 && found.in_use.sent > 0, "the search does not see what must be there: {found:?}");
+    assert_eq!(found.shut_down.ours, 0, "{found:?}");
+    // Before the shutdown a task may still be about to end.
+    assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
+    assert!(found.dropped.sent <= 1 && found.shut_down.sent <= 1, "one connection was made: {found:?}");
+}
+
+fn read(text: &str) -> Found {
+    let line = text.lines().find_map(|line| line.split_once("copies:")).expect("the child says what it found").1;
+    let counts: Vec<usize> = line.split_whitespace().map(|count| count.parse().unwrap()).collect();
+    let copies = |at: usize| Copies { ours: counts[at], sent: counts[at + 1] };
+    Found { in_use: copies(0), dropped: copies(2), shut_down: copies(4) }
+}
+
+#[test]
+fn child() {
+    let Ok(way) = std::env::var(WAY) else { return };
+    let search = Search::new();
+    let client = Client::builder().credentials(options(&way)).build().unwrap();
+    let request = Request::run("emulator/echo").unwrap();
+    let response = Op::finish(|| client.run_start(request.clone())).unwrap();
+    let error = Op::finish(|| client.run_start(Request::run("emulator/fail/image_too_large").unwrap())).unwrap_err();
+    let explanation = client.explain();
+    let in_use = search.copies();
+    drop((client, request, response, error, explanation));
+    let dropped = search.copies();
+    fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
+    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    println!("copies: {}", found.join(" "));
+}
+
+fn options(way: &str) -> Options {
+    match way {
+        "option" => Options::new().key(unmasked()),
+        "callback" => Options::new().callback(Callback::new(|answer| {
+            answer.key(&Zeroizing::new(unmasked()), None).unwrap();
+        })),
+        _ => Options::new(),
+    }
+}
+
+fn masked() -> Vec<u8> {
+    let digits = std::env::var(MASKED).unwrap();
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
+/// The key, in the one buffer that is returned.
+fn unmasked() -> String {
+    let masked = masked();
+    let mut key = String::with_capacity(masked.len());
+    key.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
+    key
+}
+
+/// Looks for the end of a secret in all memory that this process can write to.
+struct Search {
+    masked: Vec<u8>,
+}
+
+impl Search {
+    /// The allocator writes over the first 16 bytes of what is freed: they are not looked for. Pieces of 16 bytes, as vector
+    /// registers leave them on stacks wherever a text is copied, are no copies.
+    const LENGTH: usize = 28;
+
+    fn new() -> Self {
+        let whole = masked();
+        let secret = whole.rsplit(|byte| byte ^ MASK == b':').next().unwrap();
+        assert!(secret.len() >= 16 + Self::LENGTH, "the search would miss freed copies");
+        Search { masked: secret[secret.len() - Self::LENGTH..].to_vec() }
+    }
+
+    fn copies(&self) -> Copies {
+        let memory = File::open("/proc/self/mem").unwrap();
+        // What is read into the window would be found in it.
+        let mut window = Zeroizing::new(vec![0; 1 << 20]);
+        let own = window.as_ptr() as usize..window.as_ptr() as usize + window.len();
+        let mut copies = Copies::default();
+        for (from, to) in writable() {
+            for (from, to) in [(from, to.min(own.start)), (from.max(own.end), to)] {
+                let mut at = from;
+                while at < to {
+                    let size = (to - at).min(window.len());
+                    // Not all that is mapped can be read.
+                    if memory.read_exact_at(&mut window[..size], at as u64).is_ok() {
+                        self.count(&window[..size], &mut copies);
+                    }
+                    // What lies across the end of the window is found in the next one.
+                    at += if at + size == to { size } else { size - Self::LENGTH + 1 };
+                }
+            }
+        }
+        copies
+    }
+
+    fn count(&self, bytes: &[u8], copies: &mut Copies) {
+        let first = self.masked[0] ^ MASK;
+        let is_here =
+            |window: &[u8]| window[0] == first && window.iter().zip(&self.masked).all(|(a, b)| a ^ MASK == *b);
+        for (at, _) in bytes.windows(Self::LENGTH).enumerate().filter(|(_, window)| is_here(window)) {
+            match is_header(&bytes[..at]) {
+                true => copies.sent += 1,
+                false => copies.ours += 1,
+            }
+        }
+    }
+}
+
+/// Whether what comes next stands in the head of a request.
+fn is_header(before: &[u8]) -> bool {
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"authorization: ")
+}
+
+/// The address ranges of this process that are writable.
+fn writable() -> Vec<(usize, usize)> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let range = |line: &str| {
+        let (range, rest) = line.split_once(' ')?;
+        let (from, to) = range.split_once('-')?;
+        let address = |digits| usize::from_str_radix(digits, 16).ok();
+        rest.starts_with("rw").then_some((address(from)?, address(to)?))
+    };
+    maps.lines().filter_map(range).collect()
+}
