@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::authority::{Authority, Grant};
@@ -355,7 +355,7 @@ impl Inner {
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new(),
-            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key => {
+            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) => {
                 return Err(bytes_by_proxy());
             }
             Body::Bytes(bytes) => bytes,
@@ -370,6 +370,11 @@ impl Inner {
         };
         Ok(Call { method: request.method, url, endpoint, headers, body, safe, deadline })
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// The proxy declares every body to be JSON (fal-protocol.md §11.2), so that bytes would arrive as something else.
