@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Optional, Union
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeAlias
-
     from ._libfal import Question
 
 
@@ -59,7 +57,7 @@ class AppToken:
         raise TypeError("a libfal.AppToken is a secret and cannot be pickled; pass its text on where it is needed")
 
 
-Delivered: TypeAlias = "Union[str, tuple[str, Optional[float]], AppToken]"
+Delivered = Union[str, tuple[str, Optional[float]], AppToken]
 """A key; a key and for how many seconds it is good; a token."""
 
 
