@@ -194,10 +194,7 @@ impl ClientBuilder {
         let user_agent =
             HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
         hosts.proxy = self.proxy;
-        let credentials = match hosts.proxy.is_some() && self.credentials.is_empty() {
-            true => self.credentials.anonymous(true),
-            false => self.credentials,
-        };
+        let credentials = for_hosts(self.credentials, &hosts);
         let authority = Authority::new(credentials, self.environment, self.log.clone());
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
@@ -230,7 +227,7 @@ impl Client {
 
     /// Uses another credential from now on, for this client and its clones. Calls under way keep theirs.
     pub fn set_credentials(&self, options: credentials::Options) {
-        let authority = self.inner.authority.load().with_options(options);
+        let authority = self.inner.authority.load().with_options(for_hosts(options, self.hosts()));
         self.inner.authority.store(Arc::new(authority));
     }
 
@@ -294,6 +291,14 @@ impl Client {
                 }
             }
         })
+    }
+}
+
+/// A proxy holds the key, so none is looked for.
+fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credentials::Options {
+    match hosts.proxy.is_some() && options.is_empty() {
+        true => options.anonymous(true),
+        false => options,
     }
 }
 

@@ -113,6 +113,8 @@ fn a_proxy_holds_the_key() {
     emulator.clear_arrivals();
     send(&client, "GET", made.get_str("/images/0/url").unwrap()).unwrap();
     assert_eq!(emulator.arrivals()[0].host, "v3b.fal.media", "files are fetched directly");
+    client.set_credentials(Options::new());
+    assert_eq!(client.explain().used().unwrap().source, "anonymous", "no key is looked for later either");
 }
 
 #[test]
