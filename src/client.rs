@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::authority::{Authority, Grant};
@@ -194,10 +194,7 @@ impl ClientBuilder {
         let user_agent =
             HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
         hosts.proxy = self.proxy;
-        let credentials = match hosts.proxy.is_some() && self.credentials.is_empty() {
-            true => self.credentials.anonymous(true),
-            false => self.credentials,
-        };
+        let credentials = for_hosts(self.credentials, &hosts);
         let authority = Authority::new(credentials, self.environment, self.log.clone());
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
@@ -230,7 +227,7 @@ impl Client {
 
     /// Uses another credential from now on, for this client and its clones. Calls under way keep theirs.
     pub fn set_credentials(&self, options: credentials::Options) {
-        let authority = self.inner.authority.load().with_options(options);
+        let authority = self.inner.authority.load().with_options(for_hosts(options, self.hosts()));
         self.inner.authority.store(Arc::new(authority));
     }
 
@@ -297,6 +294,14 @@ impl Client {
     }
 }
 
+/// A proxy holds the key, so none is looked for.
+fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credentials::Options {
+    match hosts.proxy.is_some() && options.is_empty() {
+        true => options.anonymous(true),
+        false => options,
+    }
+}
+
 /// The requests of one operation.
 pub(crate) struct Steps {
     inner: Arc<Inner>,
@@ -355,7 +360,7 @@ impl Inner {
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new(),
-            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key => {
+            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) => {
                 return Err(bytes_by_proxy());
             }
             Body::Bytes(bytes) => bytes,
@@ -370,6 +375,11 @@ impl Inner {
         };
         Ok(Call { method: request.method, url, endpoint, headers, body, safe, deadline })
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// The proxy declares every body to be JSON (fal-protocol.md §11.2), so that bytes would arrive as something else.

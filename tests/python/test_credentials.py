@@ -15,7 +15,18 @@ from conftest import Emulator
 import libfal
 
 KEY = "fake-id:fake-secret-of-the-test"
-ORDER = ["explicit key", "explicit profile", "FAL_KEY", "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "profile"]
+ORDER = [
+    "explicit key",
+    "explicit token",
+    "explicit profile",
+    "explicit callback",
+    "FAL_KEY",
+    "FAL_KEY_ID + FAL_KEY_SECRET",
+    "FAL_KEY_FILE",
+    "FAL_KEY_COMMAND",
+    "profile",
+    "login",
+]
 
 World = tuple[pytest.MonkeyPatch, Path]
 
@@ -141,7 +152,7 @@ def test_a_malformed_key_is_never_passed_over(emulator: Emulator, monkeypatch: p
 def test_sources_that_differ_are_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", KEY)
     explanation = libfal.explain("fake-other:fake-secret")
-    shadowed = explanation.sources[2]
+    shadowed = explanation.sources[ORDER.index("FAL_KEY")]
     assert (shadowed.state, shadowed.key_id) == ("shadowed", "fake-id")
     assert shadowed.notes == ("another key than the one in use",)
     assert explanation.used and explanation.used.notes == ("FAL_KEY holds another key",)

@@ -36,7 +36,7 @@ def test_without_a_key_it_says_what_to_do(emulator: Emulator) -> None:
     assert message.startswith("error: no fal key found")
     assert remedy.startswith("do:    ") and "FAL_KEY=" in remedy
     heads = [re.split("  +", line)[0] for line in table]
-    assert heads[:3] == ["SOURCE", "explicit key", "explicit profile"] and "FAL_KEY_FILE" in heads
+    assert heads[:3] == ["SOURCE", "explicit key", "explicit token"] and "FAL_KEY_FILE" in heads
 
 
 def test_the_keys_need_a_key_of_scope_admin(emulator: Emulator) -> None:

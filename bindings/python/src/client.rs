@@ -1,6 +1,7 @@
 //! The client, and the function that needs none.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fal::{ClientBuilder, HostRole, Op, Request};
 use pyo3::exceptions::PyTypeError;
@@ -10,6 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyMapping;
 
 use crate::convert::{self, count, invalid, seconds};
+use crate::credential::Wishes;
 use crate::error::raise;
 use crate::explanation;
 use crate::log;
@@ -26,17 +28,20 @@ pub(crate) struct Client {
 impl Client {
     #[new]
     #[pyo3(signature = (
-        key=None, *, profile=None, anonymous=false, config_path=None, timeout=None, max_attempts=None,
-        max_response_bytes=None, user_agent=None, run_host=None, queue_host=None, rest_host=None, platform_host=None,
-        cdn_host=None, emulator_host=None, log=None, log_level="info"
+        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None, proxy=None,
+        timeout=None, max_attempts=None, max_response_bytes=None, user_agent=None, run_host=None, queue_host=None,
+        rest_host=None, platform_host=None, cdn_host=None, emulator_host=None, log=None, log_level="info"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         py: Python<'_>,
         key: Option<PyBackedStr>,
-        profile: Option<&str>,
+        profile: Option<PyBackedStr>,
+        app_token: Option<Bound<'_, PyAny>>,
+        credential: Option<Bound<'_, PyAny>>,
         anonymous: bool,
         config_path: Option<PathBuf>,
+        proxy: Option<&str>,
         timeout: Option<f64>,
         max_attempts: Option<i64>,
         max_response_bytes: Option<i64>,
@@ -60,11 +65,12 @@ impl Client {
             (HostRole::Emulator, emulator_host),
         ];
         let sink = log.map(log::sink).transpose()?;
-        let options = explanation::options(key, profile, anonymous, config_path);
+        let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options()?;
         let build = || {
             let level = log::level(log_level)?;
             let builder = fal::Client::builder().credentials(options);
             let builder = with_hosts(limits.set(builder)?, &hosts)?;
+            let builder = proxy.into_iter().try_fold(builder, ClientBuilder::proxy)?;
             sink.into_iter().fold(builder, |builder, sink| builder.log(level, sink)).build()
         };
         Ok(Client { inner: build().map_err(|error| raise(py, &error))? })
@@ -138,6 +144,44 @@ impl Client {
     fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let resolution = py.detach(|| self.inner.explain());
         explanation::object(py, &resolution)
+    }
+
+    /// Use another credential from now on. Calls under way keep theirs.
+    #[pyo3(signature = (
+        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None
+    ))]
+    fn set_credentials(
+        &self,
+        key: Option<PyBackedStr>,
+        profile: Option<PyBackedStr>,
+        app_token: Option<Bound<'_, PyAny>>,
+        credential: Option<Bound<'_, PyAny>>,
+        anonymous: bool,
+        config_path: Option<PathBuf>,
+    ) -> PyResult<()> {
+        let wishes = Wishes { key, profile, app_token, credential, anonymous, config_path };
+        self.inner.set_credentials(wishes.options()?);
+        Ok(())
+    }
+
+    /// Ask fal whether it accepts the credential and what it may do. Runs nothing and costs nothing.
+    fn check<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let answer = finish(py, || self.inner.check_start())?;
+        MAKE.import(py, "libfal._credential", "check_from")?.call1((answer.content(py),))
+    }
+
+    /// Make a token that opens these apps for so many seconds, and nothing else.
+    #[pyo3(signature = (*apps, seconds=120))]
+    fn mint_token<'py>(&self, py: Python<'py>, apps: Vec<PyBackedStr>, seconds: i64) -> PyResult<Bound<'py, PyAny>> {
+        static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let apps: Vec<&str> = apps.iter().map(|app| &**app).collect();
+        let start = || {
+            let lifetime = Duration::from_secs(count("seconds", seconds)?);
+            self.inner.mint_token_start(&apps, lifetime)
+        };
+        let answer = finish(py, start)?;
+        MAKE.import(py, "libfal._credential", "token_from")?.call1((answer.content(py),))
     }
 
     fn __copy__(this: Py<Self>) -> Py<Self> {

@@ -4,11 +4,13 @@
 
 mod client;
 mod convert;
+mod credential;
 mod error;
 mod explanation;
 mod log;
 mod operation;
 mod response;
+mod store;
 
 use pyo3::prelude::*;
 
@@ -20,6 +22,8 @@ mod _libfal {
     #[pymodule_export]
     use crate::client::{Client, run};
     #[pymodule_export]
+    use crate::credential::Question;
+    #[pymodule_export]
     use crate::error::codes;
     #[pymodule_export]
     use crate::explanation::explain;
@@ -29,6 +33,8 @@ mod _libfal {
     use crate::response::Response;
     #[pymodule_export]
     use crate::shutdown;
+    #[pymodule_export]
+    use crate::store::{profiles, remove_key, set_active_profile, store_key};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -61,7 +61,7 @@ impl Response {
 
     /// The body as received.
     #[getter]
-    fn content(&self, py: Python<'_>) -> Py<PyBytes> {
+    pub(crate) fn content(&self, py: Python<'_>) -> Py<PyBytes> {
         self.content.get_or_init(py, || PyBytes::new(py, &self.body).unbind()).clone_ref(py)
     }
 

@@ -113,6 +113,8 @@ fn a_proxy_holds_the_key() {
     emulator.clear_arrivals();
     send(&client, "GET", made.get_str("/images/0/url").unwrap()).unwrap();
     assert_eq!(emulator.arrivals()[0].host, "v3b.fal.media", "files are fetched directly");
+    client.set_credentials(Options::new());
+    assert_eq!(client.explain().used().unwrap().source, "anonymous", "no key is looked for later either");
 }
 
 #[test]
@@ -130,6 +132,10 @@ fn what_a_proxy_refuses_is_told_apart_from_what_fal_refuses() {
     let mut bytes = Request::run("emulator/echo").unwrap();
     bytes.set_bytes(vec![1, 2, 3].into(), "image/png").unwrap();
     assert_eq!(Op::finish(|| client.run_start(bytes)).unwrap_err().code(), Code::InvalidArgument);
+    let mut text = Request::run("emulator/echo").unwrap();
+    text.set_bytes(r#"{"a": 1}"#.into(), "application/json; charset=utf-8").unwrap();
+    let echoed = Op::finish(|| client.run_start(text)).unwrap();
+    assert_eq!(echoed.get("/body/a").unwrap(), 1, "JSON may be given as bytes");
     for bad in ["http://app.example/proxy", "ftp://app.example", "https://user:word@app.example/", "app.example", ""] {
         assert_eq!(Client::builder().proxy(bad).unwrap_err().code(), Code::InvalidArgument, "{bad}");
     }

@@ -7,6 +7,7 @@
     print(picture["images"][0]["url"])
 """
 
+from ._credential import AppToken, Check
 from ._errors import (
     AccountLockedError,
     AuthenticationError,
@@ -32,12 +33,28 @@ from ._errors import (
     UsageError,
 )
 from ._explanation import Explanation, Problem, Source
-from ._libfal import Client, Operation, Response, __version__, explain, run, shutdown
+from ._libfal import (
+    Client,
+    Operation,
+    Response,
+    __version__,
+    explain,
+    profiles,
+    remove_key,
+    run,
+    set_active_profile,
+    shutdown,
+    store_key,
+)
+from ._store import Change, Profile
 
 __all__ = [
     "AccountLockedError",
+    "AppToken",
     "AuthenticationError",
     "CancelledError",
+    "Change",
+    "Check",
     "Client",
     "CredentialsError",
     "DeadlineError",
@@ -52,6 +69,7 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "Problem",
+    "Profile",
     "ProtocolError",
     "RateLimitedError",
     "RedirectError",
@@ -65,6 +83,10 @@ __all__ = [
     "UsageError",
     "__version__",
     "explain",
+    "profiles",
+    "remove_key",
     "run",
+    "set_active_profile",
     "shutdown",
+    "store_key",
 ]

@@ -80,7 +80,7 @@ class InvalidArgumentError(Error, ValueError):
 
 
 class CredentialsError(Error):
-    """No source holds a key, or one holds something that is not a key. Nothing was sent."""
+    """No source holds a key, or what it holds is none, or the one asked for it failed. Nothing was sent."""
 
     def __str__(self) -> str:
         sources = self.explanation.sources if self.explanation else ()
@@ -190,6 +190,7 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_PANIC": InternalError,
     "FAL_E_TAKEN": UsageError,
     "FAL_E_IO": ResourceError,
+    "FAL_E_CREDENTIALS_FAILED": CredentialsError,
 }
 
 # The name to show and to pickle is the public one.

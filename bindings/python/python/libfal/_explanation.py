@@ -14,13 +14,13 @@ class Source:
     source: str
     """Its stable name, such as "FAL_KEY" or "profile"."""
     state: str
-    """"used", "shadowed", "absent", "malformed" or "skipped"."""
+    """"used", "shadowed", "absent", "malformed", "skipped" or "failed"."""
     location: str | None = None
     """The variable, the file and line, or the profile."""
     key_id: str | None = None
     """The public half of the key that was found."""
     notes: tuple[str, ...] = ()
-    """Remarks, one sentence each; the reason first, if the source is malformed or skipped."""
+    """Remarks, one sentence each; the reason first, if the source is malformed, skipped or failed."""
 
     def __str__(self) -> str:
         facts = [self.state, self.key_id, self.location if self.location != self.source else None, *self.notes]

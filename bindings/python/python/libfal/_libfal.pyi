@@ -7,9 +7,25 @@ from typing import Any, Literal, NoReturn, final
 from _typeshed import ReadableBuffer
 from typing_extensions import Self, TypeAlias
 
+from ._credential import AppToken, Check, Delivered
 from ._explanation import Explanation
+from ._store import Change, Profile
 
-__all__ = ["Client", "Operation", "Response", "__version__", "_codes", "explain", "run", "shutdown"]
+__all__ = [
+    "Client",
+    "Operation",
+    "Question",
+    "Response",
+    "__version__",
+    "_codes",
+    "explain",
+    "profiles",
+    "remove_key",
+    "run",
+    "set_active_profile",
+    "shutdown",
+    "store_key",
+]
 
 __version__: str
 
@@ -28,8 +44,11 @@ class Client:
         key: str | None = None,
         *,
         profile: str | None = None,
+        app_token: str | AppToken | None = None,
+        credential: Callable[[], Delivered] | None = None,
         anonymous: bool = False,
         config_path: str | PathLike[str] | None = None,
+        proxy: str | None = None,
         timeout: float | None = None,
         max_attempts: int | None = None,
         max_response_bytes: int | None = None,
@@ -47,8 +66,16 @@ class Client:
 
         key: "<key id>:<key secret>"; without it, the first key that the environment offers, as explain() tells.
         profile: use the key of this profile of the configuration file.
+        app_token: use this short-lived token, which mint_token() of a program with a key made.
+        credential: a function that returns a key; or (key, seconds), to be asked again after so many seconds; or an
+            AppToken; or raises. It is asked when a call needs a key, and once more when fal refuses that one, on a
+            daemon thread of its own; all calls that need it wait for the same answer, two minutes at the most. It may
+            use other clients, but not this one. The type and the text of what it raises go into the CredentialsError,
+            so they must hold no secret.
         anonymous: use no key at all.
         config_path: read this configuration file, not that of FAL_CONFIG_PATH or ~/.fal/config.toml.
+        proxy: the https address of a server proxy, which holds the key: all requests to fal's services go through it.
+            No key is looked for on this machine; one that is passed goes to the proxy.
         timeout: seconds for each whole call, retries included; by default 3600 for a run and 120 for a request.
         max_attempts: 1 to 100, by default 5. What may have been executed is never sent again.
         max_response_bytes: by default 256 MiB.
@@ -100,9 +127,46 @@ class Client:
     def explain(self) -> Explanation:
         """Look for the key anew and report every source, in order. Sends nothing."""
 
+    def set_credentials(
+        self,
+        key: str | None = None,
+        *,
+        profile: str | None = None,
+        app_token: str | AppToken | None = None,
+        credential: Callable[[], Delivered] | None = None,
+        anonymous: bool = False,
+        config_path: str | PathLike[str] | None = None,
+    ) -> None:
+        """Use another credential from now on; without arguments, what the environment offers.
+
+        Calls under way keep theirs.
+        """
+
+    def check(self) -> Check:
+        """Ask fal whether it accepts the credential and what it may do. Runs nothing and costs nothing.
+
+        That the key is refused is an answer; that fal could not be asked is an error.
+        """
+
+    def mint_token(self, *apps: str, seconds: int = 120) -> AppToken:
+        """Make a token that opens these apps for so many seconds, 1 to 3600, and nothing else. It needs a key."""
+
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, _memo: Any, /) -> Self: ...
     def __reduce__(self) -> NoReturn: ...
+
+@final
+class Question:
+    """A question of the core for a credential. The first answer counts."""
+
+    def key(self, text: str, expires_in: float | None) -> None:
+        """Answer with a key that is good for so many seconds."""
+
+    def app_token(self, text: str, expires_in: float | None) -> None:
+        """Answer with a short-lived token."""
+
+    def fail(self, reason: str) -> None:
+        """Say why there is no credential."""
 
 @final
 class Operation:
@@ -167,10 +231,33 @@ def explain(
     key: str | None = None,
     *,
     profile: str | None = None,
+    app_token: str | AppToken | None = None,
+    credential: Callable[[], Delivered] | None = None,
     anonymous: bool = False,
     config_path: str | PathLike[str] | None = None,
 ) -> Explanation:
-    """Look for a key as a client with these options would, and report every source. Sends nothing."""
+    """Look for a key as a client with these options would, and report every source. Sends and asks nothing."""
+
+def profiles(config_path: str | PathLike[str] | None = None) -> list[Profile]:
+    """Every profile of the configuration file, in its order; none if there is no file.
+
+    The file is config_path, else that of FAL_CONFIG_PATH, else ~/.fal/config.toml.
+    """
+
+def store_key(
+    profile: str, key: str, *, activate: bool = False, config_path: str | PathLike[str] | None = None
+) -> Change:
+    """Put a key into a profile, in the place of one that is there, for every program on the machine.
+
+    Makes the profile, the file and its folder if they are missing; whatever else is in the file stays. activate makes
+    the profile the one that programs use where FAL_PROFILE names none.
+    """
+
+def remove_key(profile: str, *, config_path: str | PathLike[str] | None = None) -> Change:
+    """Remove the key of a profile; and the profile, if then nothing is left in it."""
+
+def set_active_profile(profile: str | None, *, config_path: str | PathLike[str] | None = None) -> Change:
+    """Make a profile the one that programs use where FAL_PROFILE names none; None: no profile."""
 
 def shutdown(timeout: float = 5.0) -> None:
     """Stop every thread of libfal: calls under way end with ShutDownError. Afterwards libfal can be used again."""
