@@ -81,6 +81,38 @@ static void operations_that_are_abandoned(void)
     fal_client_release(client);
 }
 
+static void answer(fal_credential_request *question, void *round)
+{
+    fal_error *err = NULL;
+    if ((*(int *)round)++ == 0)
+        CHECK_OK(fal_credential_request_give_key(question, control_variable("FAL_KEY"), FAL_NUL, 1000, &err));
+    else
+        CHECK_OK(fal_credential_request_refuse(question, "no more", FAL_NUL, &err));
+}
+
+static void credentials_that_are_delivered(void)
+{
+    fal_error *err = NULL;
+    int round = 0;
+    fal_options *options = fal_options_new();
+    CHECK_OK(fal_options_set_credential_callback(options, answer, &round, &err));
+    fal_client *client = client_of(options);
+    fal_response *minted = NULL;
+    CHECK_OK(fal_client_mint_token(client, "emulator/echo", FAL_NUL, 60, &minted, &err));
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_E_CREDENTIALS_FAILED);
+    CHECK_INT(round, 2);
+
+    const char *token = NULL;
+    CHECK_OK(fal_response_get_string(minted, "/token", FAL_NUL, &token, NULL, &err));
+    options = fal_options_new();
+    CHECK_OK(fal_options_set_app_token(options, token, FAL_NUL, &err));
+    CHECK_OK(fal_client_set_credentials(client, options, &err));
+    fal_options_free(options);
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    fal_response_free(minted);
+    fal_client_release(client);
+}
+
 static void shutdown_at_the_end(void)
 {
     fal_error *err = NULL;
@@ -94,6 +126,7 @@ int main(int argc, char **argv)
         TEST(a_run_by_hand_and_by_callback),
         TEST(errors_and_reports),
         TEST(operations_that_are_abandoned),
+        TEST(credentials_that_are_delivered),
         TEST(shutdown_at_the_end),
     };
     return RUN_TESTS(tests, control_reset);
