@@ -87,7 +87,7 @@ install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, 
 # ---- Testing --------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools lint test-rust test-abi test-c test-memory test-python test-examples test-official ## everything; ends with "all passed"
+test: tools lint test-rust test-keyring test-abi test-c test-memory test-python test-examples test-official ## everything; ends with "all passed"
 	@echo "all passed"
 
 .PHONY: tools
@@ -113,6 +113,14 @@ test-rust: tools
 		$(CARGO) test $(LOCKED) --workspace --no-run
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace
 	fi
+
+# The system keyring is a feature that is off by default; a real daemon on a bus of the tests' own answers.
+.PHONY: test-keyring
+test-keyring: tools
+	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test credentials -- order
 
 .PHONY: test-abi
 test-abi: tools libs $(BUILD)/abi/untouched
