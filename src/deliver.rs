@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
-use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, KeyCommand, Provider, Secret, Token};
+use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, KeyCommand, Provider, Secret, Token, Undelivered};
 use crate::error::Error;
 use crate::runtime;
 use crate::transport::{Call, Progress, Transport};
@@ -23,12 +23,12 @@ pub(crate) async fn deliver(
     provider: Provider,
     refused: Option<Credential>,
     transport: &Arc<Transport>,
-) -> Result<Delivered, String> {
+) -> Result<Delivered, Undelivered> {
     match provider {
         Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
         Provider::Callback(callback) => callback.ask().await,
-        Provider::Command(command) => run(command).await,
-        Provider::Login(file) => user_login(file, refused, transport).await,
+        Provider::Command(command) => Ok(run(command).await?),
+        Provider::Login(file) => Ok(user_login(file, refused, transport).await?),
     }
 }
 

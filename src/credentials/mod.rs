@@ -13,9 +13,10 @@
 //! | `FAL_KEY_FILE` | the file the variable names |
 //! | `FAL_KEY_COMMAND` | a program that prints the key |
 //! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses: its `key`, else its `key_command` |
+//! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `profile`. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`. [`Resolution`] tells what became of each.
 
 mod callback;
 mod chain;
@@ -33,6 +34,7 @@ mod key_file;
 mod key_pair;
 mod key_variable;
 pub mod login;
+mod notebook;
 mod options;
 mod profile;
 mod provider;
@@ -42,8 +44,8 @@ mod source;
 pub mod store;
 mod user_login;
 
-pub(crate) use callback::Delivered;
 pub use callback::{Answer, Callback};
+pub(crate) use callback::{Delivered, Undelivered};
 pub use chain::resolve;
 pub(crate) use command::{DEFAULT_TIMEOUT as COMMAND_TIMEOUT, KeyCommand, Secret};
 pub use credential::{Credential, Token, TokenProblem};

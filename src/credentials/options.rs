@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::Callback;
+use super::notebook::{self, Notebook};
+use super::{Callback, Resolution};
 
 /// The caller's wishes. The default leaves everything to the environment.
 ///
@@ -16,6 +17,7 @@ pub struct Options {
     token: Option<Zeroizing<String>>,
     profile: Option<String>,
     callback: Option<Callback>,
+    notebook: Option<Notebook>,
     anonymous: bool,
     config_path: Option<PathBuf>,
 }
@@ -43,6 +45,19 @@ impl Options {
     pub fn callback(mut self, callback: Callback) -> Self {
         self.callback = Some(callback);
         self
+    }
+
+    /// Offer the secret store of the notebook that the program runs in. It is asked if the sources before `login` hold
+    /// nothing; if it answers [`absent`](super::Answer::absent), `login` is next.
+    pub fn notebook(mut self, secrets: Callback) -> Self {
+        self.notebook = Some(Notebook::Ask(secrets));
+        self
+    }
+
+    /// The same, knowing that the notebook has no key. `None` if it is not the notebook that this resolution asked.
+    pub(crate) fn without_notebook(&self, asked: &Resolution, reason: String) -> Option<Self> {
+        let was_asked = asked.used().is_some_and(|used| used.source == notebook::SOURCE.name);
+        was_asked.then(|| Options { notebook: Some(Notebook::Empty(reason)), ..self.clone() })
     }
 
     /// Use the key of this profile of the configuration file.
@@ -81,6 +96,10 @@ impl Options {
         self.callback.as_ref()
     }
 
+    pub(super) fn notebook_secrets(&self) -> Option<&Notebook> {
+        self.notebook.as_ref()
+    }
+
     pub(super) fn profile_name(&self) -> Option<&str> {
         self.profile.as_deref()
     }
@@ -101,6 +120,7 @@ impl fmt::Debug for Options {
             .field("key", &self.key.as_ref().map(|_| "****"))
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
+            .field("notebook", &self.notebook)
             .field("profile", &self.profile.as_deref().map(super::source::printable_name))
             .field("anonymous", &self.anonymous)
             .field("config_path", &self.config_path.as_deref().map(super::file::shown))
