@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::credentials::{self, Credential, Environment, Resolution};
+use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
 use crate::deliver::deliver;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
@@ -26,6 +26,8 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct Grant {
     serial: u64,
     pub(crate) credential: Credential,
+    /// The wishes that led here, with what was learned on the way.
+    options: credentials::Options,
     pub(crate) resolution: Arc<Resolution>,
     notes: Vec<String>,
     renews: bool,
@@ -66,10 +68,12 @@ impl Authority {
 
     /// Where the credential comes from, looked for anew. Nothing that takes time is asked.
     pub(crate) fn explain(&self) -> Resolution {
-        let resolution = credentials::resolve(&self.options, &self.environment);
         match self.grant.load_full().filter(|grant| grant.renews) {
-            Some(grant) => resolution.delivered(&grant.credential, &grant.notes),
-            None => resolution,
+            Some(grant) => {
+                let resolution = credentials::resolve(&grant.options, &self.environment);
+                resolution.delivered(&grant.credential, &grant.notes)
+            }
+            None => credentials::resolve(&self.options, &self.environment),
         }
     }
 
@@ -113,12 +117,16 @@ impl Authority {
                 return Err(refusal::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            match deliver(provider, refused.clone(), &self.environment, transport).await {
-                Ok(Some(delivered)) => return Ok(self.keep(delivered, renews, resolution)),
-                // Only the keyring can turn out to be empty; the sources after it have their turn.
-                Ok(None) => options = options.with_empty_keyring(),
-                Err(reason) => return Err(refusal::undelivered(&resolution, &reason)),
-            }
+            let undelivered = match deliver(provider, refused.clone(), &self.environment, transport).await {
+                Ok(delivered) => return Ok(self.keep(options, &resolution, delivered, renews)),
+                Err(undelivered) => undelivered,
+            };
+            options = match undelivered {
+                Undelivered::Absent(reason) => options
+                    .without_empty(&resolution, &reason)
+                    .ok_or_else(|| refusal::undelivered(&resolution, &reason))?,
+                Undelivered::Failed(reason) => return Err(refusal::undelivered(&resolution, &reason)),
+            };
         }
     }
 
@@ -128,13 +136,26 @@ impl Authority {
         resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))
     }
 
-    fn keep(&self, delivered: credentials::Delivered, renews: bool, resolution: Resolution) -> Arc<Grant> {
-        let credentials::Delivered { credential, expires_in, notes } = delivered;
-        let resolution = Arc::new(resolution.delivered(&credential, &notes));
+    fn keep(
+        &self,
+        options: credentials::Options,
+        resolution: &Resolution,
+        delivered: Delivered,
+        renews: bool,
+    ) -> Arc<Grant> {
+        let resolution = Arc::new(resolution.clone().delivered(&delivered.credential, &delivered.notes));
         self.log_credential(&resolution);
-        let expires = expires_in.and_then(|time| Instant::now().checked_add(time));
+        let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let grant = Arc::new(Grant { serial, credential, resolution, notes, renews, expires });
+        let grant = Arc::new(Grant {
+            serial,
+            credential: delivered.credential,
+            options,
+            resolution,
+            notes: delivered.notes,
+            renews,
+            expires,
+        });
         self.grant.store(Some(grant.clone()));
         grant
     }

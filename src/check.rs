@@ -43,7 +43,7 @@ impl Check {
 }
 
 impl Client {
-    /// Starts a check of the credential: one request that costs nothing, and a second one where the first leaves something open.
+    /// Starts a check of the credential: two requests at the most, neither of which runs or costs anything.
     ///
     /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each but the first null if unknown.
     pub fn check_start(&self) -> Result<Op> {
@@ -88,9 +88,9 @@ async fn key(steps: &Steps) -> Result<Check> {
         Ok(_) => Ok(Check { account: account(steps).await, ..Check::accepted(Some(Scope::Admin)) }),
         Err(error) => match error.code() {
             Code::AccountLocked => Ok(Check::locked(&error)),
-            Code::Forbidden => Ok(Check::accepted(Some(Scope::Api))),
-            // A bad key, or, as some report, a good one of scope API (§16.42).
-            Code::Unauthenticated => known(steps, Some(Scope::Api)).await,
+            // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as some report, a good one of
+            // scope API (§16.42). The gateway knows.
+            Code::Forbidden | Code::Unauthenticated => known(steps, Some(Scope::Api)).await,
             _ => Err(error),
         },
     }

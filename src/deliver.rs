@@ -9,7 +9,9 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
-use crate::credentials::{COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token};
+use crate::credentials::{
+    COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token, Undelivered,
+};
 use crate::error::Error;
 use crate::runtime;
 use crate::transport::{Call, Progress, Transport};
@@ -24,19 +26,18 @@ pub(crate) async fn deliver(
     refused: Option<Credential>,
     environment: &Environment,
     transport: &Arc<Transport>,
-) -> Result<Option<Delivered>, String> {
-    let delivered = match provider {
-        Provider::Ready(credential) => Delivered { credential, expires_in: None, notes: Vec::new() },
-        Provider::Callback(callback) => callback.ask().await?,
-        Provider::Command(command) => run(command).await?,
-        Provider::Keyring(account) => return keyring(account, environment).await,
-        Provider::Login(file) => user_login(file, refused, transport).await?,
-    };
-    Ok(Some(delivered))
+) -> Result<Delivered, Undelivered> {
+    match provider {
+        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
+        Provider::Callback(callback) => callback.ask().await,
+        Provider::Command(command) => Ok(run(command).await?),
+        Provider::Keyring(account) => keyring(account, environment).await,
+        Provider::Login(file) => Ok(user_login(file, refused, transport).await?),
+    }
 }
 
 #[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
-async fn keyring(account: String, environment: &Environment) -> Result<Option<Delivered>, String> {
+async fn keyring(account: String, environment: &Environment) -> Result<Delivered, Undelivered> {
     use crate::credentials::keyring::{DEFAULT_TIMEOUT, Limits, read};
     let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
     let environment = environment.clone();
@@ -46,17 +47,17 @@ async fn keyring(account: String, environment: &Environment) -> Result<Option<De
         read(&environment, &account, Limits { timeout: limits, cancelled: &cancelled })
     });
     let found = found.await?.map_err(|problem| problem.to_string())?;
-    Ok(found.map(|(key, notes)| Delivered {
-        credential: Credential::Key(key),
-        expires_in: None,
-        notes: notes.iter().map(ToString::to_string).collect(),
-    }))
+    let Some((key, notes)) = found else {
+        return Err(Undelivered::Absent("the keyring holds no key there".into()));
+    };
+    let notes = notes.iter().map(ToString::to_string).collect();
+    Ok(Delivered { credential: Credential::Key(key), expires_in: None, notes })
 }
 
 /// The chain offers no keyring where it was not built.
 #[cfg(not(all(feature = "keyring", not(any(target_os = "ios", target_os = "android")))))]
-async fn keyring(_: String, _: &Environment) -> Result<Option<Delivered>, String> {
-    Err("this build of libfal cannot read the system keyring".into())
+async fn keyring(_: String, _: &Environment) -> Result<Delivered, Undelivered> {
+    Err("this build of libfal cannot read the system keyring".to_owned().into())
 }
 
 async fn run(command: KeyCommand) -> Result<Delivered, String> {

@@ -23,14 +23,14 @@ impl Callback {
         Callback(Arc::new(function))
     }
 
-    /// Asks the host. The error says what is wrong without a secret.
-    pub(crate) async fn ask(&self) -> Result<Delivered, String> {
+    /// Asks the host.
+    pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
         crate::runtime::in_callback(|| (self.0)(Answer { sender }));
         match tokio::time::timeout(PATIENCE, receiver).await {
             Ok(Ok(delivered)) => delivered,
-            Ok(Err(_)) => Err("the program dropped the question without an answer".into()),
-            Err(_) => Err(format!("the program did not answer within {} s", PATIENCE.as_secs())),
+            Ok(Err(_)) => Err("the program dropped the question without an answer".to_owned().into()),
+            Err(_) => Err(format!("the program did not answer within {} s", PATIENCE.as_secs()).into()),
         }
     }
 }
@@ -50,9 +50,24 @@ pub(crate) struct Delivered {
     pub(crate) notes: Vec<String>,
 }
 
+/// Why there is no credential, without a secret.
+#[derive(Clone, Debug)]
+pub(crate) enum Undelivered {
+    /// There is none to be had, and nothing went wrong.
+    Absent(String),
+    /// Something went wrong.
+    Failed(String),
+}
+
+impl From<String> for Undelivered {
+    fn from(reason: String) -> Self {
+        Undelivered::Failed(reason)
+    }
+}
+
 /// The place for the host's answer. Dropping it is an answer too: there is no credential.
 pub struct Answer {
-    sender: oneshot::Sender<Result<Delivered, String>>,
+    sender: oneshot::Sender<Result<Delivered, Undelivered>>,
 }
 
 impl Answer {
@@ -78,13 +93,19 @@ impl Answer {
 
     /// Says why there is none. The reason becomes part of an error; it must hold no secret.
     pub fn fail(self, reason: &str) {
-        let _ = self.sender.send(Err(reason.to_owned()));
+        let _ = self.sender.send(Err(Undelivered::Failed(reason.to_owned())));
+    }
+
+    /// Says that a notebook has no key, and why, so that the next source is tried. For any other question it is a failure.
+    pub fn absent(self, reason: &str) {
+        let _ = self.sender.send(Err(Undelivered::Absent(reason.to_owned())));
     }
 
     fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
         let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
+        let delivered = parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new() });
         // Nobody waits any more after a shutdown; the host need not know.
-        let _ = self.sender.send(parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new() }));
+        let _ = self.sender.send(delivered.map_err(Undelivered::Failed));
         told
     }
 }

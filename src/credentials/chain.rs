@@ -4,12 +4,12 @@ use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
     Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, explicit_callback,
-    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, profile,
+    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, notebook, profile,
     system_keyring, user_login,
 };
 use crate::key::Key;
 
-const SOURCES: [Source; 11] = [
+const SOURCES: [Source; 12] = [
     explicit_key::SOURCE,
     explicit_token::SOURCE,
     explicit_profile::SOURCE,
@@ -20,6 +20,7 @@ const SOURCES: [Source; 11] = [
     key_command::SOURCE,
     profile::SOURCE,
     system_keyring::SOURCE,
+    notebook::SOURCE,
     user_login::SOURCE,
 ];
 
@@ -34,12 +35,18 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
         return anonymous(&context);
     }
     let keys_skipped = forced_by_user(environment);
-    let findings = SOURCES.iter().map(|source| {
+    let findings = sources(options).map(|source| {
         let skipped = keys_skipped && source.skippable;
         (source, (!skipped).then(|| (source.read)(&context)))
     });
     let nothing = if keys_skipped { Problem::KeysSkipped } else { Problem::NotFound };
     decide(findings.collect(), nothing)
+}
+
+/// Outside a notebook, its source is not worth a line.
+fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
+    let in_notebook = options.notebook_secrets().is_some();
+    SOURCES.iter().filter(move |source| in_notebook || source.name != notebook::SOURCE.name)
 }
 
 /// Exactly `1`, as the official clients have it (fal-protocol.md §1.2).
@@ -139,7 +146,7 @@ fn anonymous(context: &Context<'_>) -> Resolution {
         }
     };
     let head = SourceReport { source: NAME, state, location: None, key_id: None, notes };
-    let rest = SOURCES.iter().map(|source| skipped(source, "the caller asked for no credential"));
+    let rest = sources(context.options).map(|source| skipped(source, "the caller asked for no credential"));
     Resolution::new(std::iter::once(head).chain(rest).collect(), outcome)
 }
 

@@ -14,9 +14,10 @@
 //! | `FAL_KEY_COMMAND` | a program that prints the key |
 //! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses: its `key`, else its `key_command` |
 //! | `keyring` | the system keyring, if the caller or `FAL_KEYRING=1` asks for it |
+//! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `keyring`. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`. [`Resolution`] tells what became of each.
 
 #[cfg(all(test, unix))]
 mod alone;
@@ -38,6 +39,7 @@ mod key_variable;
 #[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
 pub(crate) mod keyring;
 pub mod login;
+mod notebook;
 mod options;
 mod profile;
 mod provider;
@@ -48,8 +50,8 @@ pub mod store;
 mod system_keyring;
 mod user_login;
 
-pub(crate) use callback::Delivered;
 pub use callback::{Answer, Callback};
+pub(crate) use callback::{Delivered, Undelivered};
 pub use chain::resolve;
 pub(crate) use command::{DEFAULT_TIMEOUT as COMMAND_TIMEOUT, KeyCommand, Secret};
 pub use credential::{Credential, Token, TokenProblem};

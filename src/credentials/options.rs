@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::Callback;
+use super::notebook::{self, Notebook};
+use super::{Callback, Resolution, system_keyring};
 
 /// The caller's wishes. The default leaves everything to the environment.
 ///
@@ -17,6 +18,7 @@ pub struct Options {
     profile: Option<String>,
     callback: Option<Callback>,
     keyring: KeyringUse,
+    notebook: Option<Notebook>,
     anonymous: bool,
     config_path: Option<PathBuf>,
 }
@@ -58,6 +60,28 @@ impl Options {
         self
     }
 
+    /// Offer the secret store of the notebook that the program runs in. It is asked if the sources before `login` hold
+    /// nothing; if it answers [`absent`](super::Answer::absent), `login` is next.
+    pub fn notebook(mut self, secrets: Callback) -> Self {
+        self.notebook = Some(Notebook::Ask(secrets));
+        self
+    }
+
+    /// The same wishes, knowing that the source that this resolution chose turned out to be empty. `None` if it is one that
+    /// cannot be: only the keyring and a notebook are found out by asking.
+    pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
+        let source = asked.used()?.source;
+        let mut options = self.clone();
+        if source == notebook::SOURCE.name {
+            options.notebook = Some(Notebook::Empty(reason.to_owned()));
+        } else if source == system_keyring::SOURCE.name {
+            options.keyring = KeyringUse::Empty;
+        } else {
+            return None;
+        }
+        Some(options)
+    }
+
     /// Use the key of this profile of the configuration file.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
@@ -68,11 +92,6 @@ impl Options {
     pub fn keyring(mut self, keyring: bool) -> Self {
         self.keyring = if keyring { KeyringUse::On } else { KeyringUse::Off };
         self
-    }
-
-    /// The same wishes once the keyring was found to hold nothing.
-    pub(crate) fn with_empty_keyring(&self) -> Self {
-        Self { keyring: KeyringUse::Empty, ..self.clone() }
     }
 
     /// Use no credential at all. A key or a profile beside it is an error.
@@ -109,6 +128,10 @@ impl Options {
         self.callback.as_ref()
     }
 
+    pub(super) fn notebook_secrets(&self) -> Option<&Notebook> {
+        self.notebook.as_ref()
+    }
+
     pub(super) fn profile_name(&self) -> Option<&str> {
         self.profile.as_deref()
     }
@@ -129,6 +152,7 @@ impl fmt::Debug for Options {
             .field("key", &self.key.as_ref().map(|_| "****"))
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
+            .field("notebook", &self.notebook)
             .field("profile", &self.profile.as_deref().map(super::source::printable_name))
             .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)

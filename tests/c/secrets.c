@@ -161,7 +161,8 @@ static void white_space_and_quotes_around_a_key_are_dropped_and_noted(void)
 static void a_report_lists_every_source_in_order(void)
 {
     static const char *const names[] = {"explicit key", "explicit token", "explicit profile", "explicit callback", "FAL_KEY",
-                                        "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "FAL_KEY_COMMAND", "profile", "login"};
+                                        "FAL_KEY_ID + FAL_KEY_SECRET", "FAL_KEY_FILE", "FAL_KEY_COMMAND", "profile", "keyring",
+                                        "login"};
     enum { SOURCES = sizeof names / sizeof *names, VARIABLE = 4, PAIR = 5 };
     fal_error *err = NULL;
     setenv("FAL_KEY", "fake-id-1:" SECRET "-1", 1);

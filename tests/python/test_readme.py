@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import re
 import textwrap
+from unittest.mock import ANY
 
 from conftest import ROOT, Emulator, output
 
 import libfal
 
 README = (ROOT / "bindings" / "python" / "README.md").read_text()
+RUN = "/fal-ai/flux/schnell"
 
 
 def test_its_programs_run(emulator: Emulator) -> None:
     programs = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(programs) == 5
+    assert len(programs) == 8
     printed = output("\n".join(map(textwrap.dedent, programs)), **emulator.environment())
-    # One call each of the first and the third program and the operation, the two requests, and the one that fails.
-    assert [(one["method"], one["outcome"]) for one in emulator.arrivals()] == [
-        ("POST", 200),
-        ("POST", 200),
-        ("GET", 200),
-        ("GET", 200),
-        ("POST", 200),
-        ("POST", 422),
+    assert [(one["method"], one["path"].partition("?")[0], one["outcome"]) for one in emulator.arrivals()] == [
+        ("POST", RUN, 200),
+        # The check of an API key.
+        ("GET", "/v1/keys", 403),
+        # With a function, and with a token.
+        ("POST", RUN, 200),
+        ("POST", "/tokens/", 200),
+        ("POST", RUN, 200),
+        ("POST", RUN, 200),
+        ("GET", ANY, 200),
+        ("GET", "/v1/models", 200),
+        ("POST", RUN, 200),
+        ("POST", RUN, 422),
     ]
+    assert "Check(accepted=True" in printed and "Profile(name='work'" in printed
     assert "using FAL_KEY" in printed and '"type":"missing"' in printed
 
 

@@ -55,6 +55,8 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
         emulator.fault(action, path="/emulator/echo")
     emulator.fault({"type": "redirect", "location": f"https://example.com/?key={emulator.api_key}"}, path="/acme/shared")
     good = client()
+    token = good.mint_token("emulator/echo")
+    secrets.append(token.text)
     seen: list[object] = [
         good,
         good.explain(),
@@ -76,6 +78,23 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
         outcome(lambda: client(key=None, config_path=misplaced, profile="a").run("emulator/echo")),
         outcome(lambda: libfal.Client(misplaced.encode())),  # type: ignore[arg-type]
         outcome(lambda: good.request("GET", "/v1/models", headers={"Authorization": misplaced})),
+        outcome(good.check),
+        outcome(lambda: client(key=None, app_token=misplaced).run("emulator/echo")),
+        outcome(lambda: client(key=None, app_token=token).run("acme/private")),
+        outcome(lambda: client(key=None, app_token=token).check()),
+        token,
+        outcome(lambda: client(key=None, credential=lambda: misplaced.encode()).run("emulator/echo")),
+        outcome(lambda: client(key=None, credential=lambda: (misplaced, misplaced)).run("emulator/echo")),
+        outcome(lambda: client(key=None, credential=lambda: misplaced).run("emulator/echo")),
+        outcome(lambda: client(key=None, credential=misplaced)),
+        outcome(lambda: client(key=None, proxy=f"https://{misplaced}@example.com/").run("emulator/echo")),
+        outcome(lambda: libfal.store_key("a", emulator.api_key)),
+        outcome(lambda: libfal.store_key(misplaced, misplaced)),
+        outcome(lambda: libfal.store_key("a", emulator.secrets[0])),
+        outcome(lambda: libfal.store_key("a", misplaced.encode())),  # type: ignore[arg-type]
+        outcome(lambda: libfal.set_active_profile(misplaced)),
+        outcome(lambda: libfal.profiles(misplaced)),
+        *libfal.profiles(),
     ]
     text = "\n".join([*map(shown, seen), *map(str, lines)])
     assert {type(one) for one in seen} >= {
@@ -89,6 +108,10 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
         libfal.TransportError,
         libfal.RedirectError,
         libfal.AuthenticationError,
+        libfal.AppToken,
+        libfal.Change,
+        libfal.Check,
+        libfal.Profile,
     }
     assert emulator.key_id in text and len(lines) > 10
     for secret in secrets:

@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyMapping;
 
 use crate::convert::{self, count, invalid, seconds};
-use crate::credential::Wishes;
+use crate::credential::{self, Wishes};
 use crate::error::raise;
 use crate::explanation;
 use crate::log;
@@ -65,7 +65,7 @@ impl Client {
             (HostRole::Emulator, emulator_host),
         ];
         let sink = log.map(log::sink).transpose()?;
-        let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options()?;
+        let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options(py)?;
         let build = || {
             let level = log::level(log_level)?;
             let builder = fal::Client::builder().credentials(options);
@@ -150,8 +150,10 @@ impl Client {
     #[pyo3(signature = (
         key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None
     ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn set_credentials(
         &self,
+        py: Python<'_>,
         key: Option<PyBackedStr>,
         profile: Option<PyBackedStr>,
         app_token: Option<Bound<'_, PyAny>>,
@@ -160,7 +162,7 @@ impl Client {
         config_path: Option<PathBuf>,
     ) -> PyResult<()> {
         let wishes = Wishes { key, profile, app_token, credential, anonymous, config_path };
-        self.inner.set_credentials(wishes.options()?);
+        self.inner.set_credentials(wishes.options(py)?);
         Ok(())
     }
 
@@ -208,7 +210,10 @@ pub(crate) fn run(
 ) -> PyResult<Response> {
     static DEFAULT: PyOnceLock<fal::Client> = PyOnceLock::new();
     let request = endpoint_request(py, endpoint, input, timeout)?;
-    let client = DEFAULT.get_or_try_init(py, || fal::Client::builder().build()).map_err(|error| raise(py, &error))?;
+    let client = DEFAULT.get_or_try_init(py, || {
+        let builder = fal::Client::builder().credentials(credential::usual(py)?);
+        builder.build().map_err(|error| raise(py, &error))
+    })?;
     finish(py, || client.run_start(request))
 }
 

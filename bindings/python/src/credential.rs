@@ -23,8 +23,8 @@ pub(crate) struct Wishes<'py> {
 }
 
 impl Wishes<'_> {
-    pub(crate) fn options(self) -> PyResult<Options> {
-        let mut options = Options::new().anonymous(self.anonymous);
+    pub(crate) fn options(self, py: Python<'_>) -> PyResult<Options> {
+        let mut options = usual(py)?.anonymous(self.anonymous);
         if let Some(key) = self.key {
             options = options.key(&*key);
         }
@@ -65,20 +65,38 @@ fn callback(function: &Bound<'_, PyAny>) -> PyResult<Callback> {
         return Err(wrong("credential", "a callable", function));
     }
     let function = function.clone().unbind();
-    Ok(Callback::new(move |answer| {
-        // None once the interpreter is on its way out: the question is dropped, which is an answer too.
-        let _ = Python::try_attach(|py| ask(py, &function, answer));
+    Ok(asking(move |py, question| {
+        static ASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        ASK.import(py, "libfal._credential", "ask")?.call1((&function, question)).map(drop)
     }))
 }
 
-fn ask(py: Python<'_>, function: &Py<PyAny>, answer: Answer) {
-    static ASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    // Dropped with an answer of its own, if there is no memory for it.
-    let Ok(question) = Py::new(py, Question { answer: Mutex::new(Some(answer)) }) else { return };
-    let ask = ASK.import(py, "libfal._credential", "ask");
-    if let Err(error) = ask.and_then(|ask| ask.call1((function, &question))) {
-        question.get().fail(&error.to_string());
-    }
+/// In a notebook of Google Colab, what asks for its secret.
+fn notebook(py: Python<'_>) -> PyResult<Option<Callback>> {
+    static IS_HERE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let is_here: bool = IS_HERE.import(py, "libfal._colab", "is_here")?.call0()?.extract()?;
+    Ok(is_here.then(|| {
+        asking(|py, question| {
+            static ASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            ASK.import(py, "libfal._colab", "ask")?.call1((question,)).map(drop)
+        })
+    }))
+}
+
+/// `ask` starts a thread that answers the question; what it raises instead is an answer too.
+fn asking(ask: impl Fn(Python<'_>, &Py<Question>) -> PyResult<()> + Send + Sync + 'static) -> Callback {
+    Callback::new(move |answer| {
+        // None once the interpreter is on its way out: the question is dropped, which is an answer too.
+        let _ = Python::try_attach(|py| {
+            let question = Py::new(py, Question { answer: Mutex::new(Some(answer)) })?;
+            ask(py, &question).inspect_err(|error| question.get().fail(&error.to_string()))
+        });
+    })
+}
+
+/// The environment's own wishes: none, but in a notebook.
+pub(crate) fn usual(py: Python<'_>) -> PyResult<Options> {
+    Ok(notebook(py)?.map_or_else(Options::new, |secrets| Options::new().notebook(secrets)))
 }
 
 /// A question of the core for a credential. The first answer counts.
@@ -114,6 +132,13 @@ impl Question {
     #[pyo3(signature = (text, expires_in))]
     fn app_token(&self, text: PyBackedStr, expires_in: Option<f64>) {
         self.give(expires_in, |answer, expires_in| answer.app_token(&text, expires_in));
+    }
+
+    /// Say that a notebook has no key, and why.
+    fn absent(&self, reason: &str) {
+        if let Some(answer) = self.take() {
+            answer.absent(reason);
+        }
     }
 
     /// Say why there is no credential.

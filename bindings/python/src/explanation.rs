@@ -30,7 +30,7 @@ pub(crate) fn explain<'py>(
     anonymous: bool,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options()?;
+    let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options(py)?;
     let resolution = py.detach(|| credentials::resolve(&options, &Environment::process()));
     object(py, &resolution)
 }

@@ -32,11 +32,13 @@ fn a_check_tells_scope_and_account_without_running_anything() {
     assert!(emulator.arrivals().len() <= 2);
     let bad = builder_with(&emulator, "fake-id:fake-secret-wrong").build().unwrap();
     assert_eq!(check(&bad)["accepted"], false);
-    let locked_accounts = [("acme".to_owned(), "Exhausted balance".to_owned())].into();
-    emulator.set(Settings { locked_accounts, admin_refusal_status: AdminRefusal::Unauthorized, ..Settings::default() });
-    let locked = check(&client(&emulator));
-    assert_eq!(locked["accepted"], true);
-    assert!(locked["locked"].as_str().unwrap().contains("Exhausted balance"), "{locked}");
+    for refusal in [AdminRefusal::Forbidden, AdminRefusal::Unauthorized] {
+        let locked_accounts = [("acme".to_owned(), "Exhausted balance".to_owned())].into();
+        emulator.set(Settings { locked_accounts, admin_refusal_status: refusal, ..Settings::default() });
+        let locked = check(&client(&emulator));
+        assert_eq!(locked["accepted"], true);
+        assert!(locked["locked"].as_str().unwrap().contains("Exhausted balance"), "{locked}");
+    }
     assert!(emulator.executions().is_empty(), "a check runs nothing");
 }
 

@@ -151,3 +151,73 @@ fn calls_under_way_keep_their_key_when_the_client_gets_another() {
     assert_eq!(later.get_str("/key_id").unwrap(), id(&second));
     assert_eq!(client.explain().used().unwrap().source, "explicit key");
 }
+
+/// A client in a notebook with these variables, and how often the notebook was asked.
+fn in_notebook(
+    emulator: &Emulator,
+    variables: &[(&str, &str)],
+    ask: impl Fn(usize, Answer) + Send + Sync + 'static,
+) -> (Client, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    let secrets = Callback::new(move |answer| ask(counter.fetch_add(1, Ordering::SeqCst), answer));
+    let host = [("FAL_EMULATOR_HOST".to_owned(), emulator.host())];
+    let all = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).chain(host);
+    let builder = Client::builder().environment(Environment::from_variables(all)).timeout(PATIENCE);
+    (builder.credentials(Options::new().notebook(secrets)).build().unwrap(), asked)
+}
+
+fn source(client: &Client) -> Option<&'static str> {
+    client.explain().used().map(|used| used.source)
+}
+
+#[test]
+fn a_notebook_is_asked_before_the_login_and_after_every_key() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".fal")).unwrap();
+    let tokens = format!("{}\n{}", login.refresh_token, login.access_token);
+    std::fs::write(home.path().join(".fal/auth0_token"), tokens).unwrap();
+    let home = ("HOME", home.path().to_str().unwrap());
+    let key = emulator.api_key().to_owned();
+
+    let (client, asked) = in_notebook(&emulator, &[home], move |_, answer| answer.key(&key, None).unwrap());
+    assert_eq!((source(&client), asked.load(Ordering::SeqCst)), (Some("Colab"), 0));
+    assert!(echo(&client).unwrap().get_str("/key_id").is_ok());
+    echo(&client).unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+
+    let (client, asked) = in_notebook(&emulator, &[home], |_, answer| answer.absent("no such secret"));
+    for _ in 0..2 {
+        echo(&client).unwrap();
+    }
+    let explained = client.explain();
+    assert_eq!((explained.used().unwrap().source, asked.load(Ordering::SeqCst)), ("login", 1));
+    let colab = explained.sources().iter().find(|one| one.source == "Colab").unwrap();
+    assert_eq!((colab.state, colab.notes.as_slice()), (State::Absent, &["no such secret".to_owned()][..]));
+
+    for (variable, used) in [(("FAL_KEY", emulator.api_key()), "FAL_KEY"), (("FAL_FORCE_AUTH_BY_USER", "1"), "login")] {
+        let (client, asked) = in_notebook(&emulator, &[home, variable], |_, _| ());
+        echo(&client).unwrap();
+        assert_eq!((source(&client), asked.load(Ordering::SeqCst)), (Some(used), 0));
+    }
+    assert!(super::client(&emulator).explain().sources().iter().all(|one| one.source != "Colab"));
+}
+
+#[test]
+fn a_notebook_without_a_key_is_no_credential_and_a_bad_key_is_a_failure() {
+    let emulator = Emulator::start().unwrap();
+    let (client, asked) = in_notebook(&emulator, &[("HOME", "/nonexistent")], |round, answer| match round {
+        0 => answer.absent("access was not granted"),
+        _ => drop(answer.key("fake-secret-half", None)),
+    });
+    let error = echo(&client).unwrap_err();
+    assert_eq!(error.code(), Code::NoCredentials, "{error}");
+    assert!(error.resolution().unwrap().to_string().contains("access was not granted"));
+    let error = echo(&client).unwrap_err();
+    assert_eq!((error.code(), asked.load(Ordering::SeqCst)), (Code::CredentialsFailed, 2));
+    assert!(error.message().starts_with("Colab: ") && !error.message().contains("fake-secret"), "{error}");
+    let (client, _) = asking(&emulator, |_, answer| answer.absent("nothing here"));
+    assert_eq!(echo(&client).unwrap_err().code(), Code::CredentialsFailed);
+}

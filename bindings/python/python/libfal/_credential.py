@@ -91,15 +91,20 @@ def token_from(answer: bytes) -> AppToken:
 
 
 def ask(function: Callable[[], Delivered], question: Question) -> None:
-    """Ask the function on a thread of its own, which does not keep the program from ending."""
-    threading.Thread(target=_answer, args=(function, question), name="libfal credential", daemon=True).start()
+    """Ask the function on a thread of its own."""
+    on_a_thread(_answer, function, question)
+
+
+def on_a_thread(work: Callable[..., None], *args: object) -> None:
+    """Do work that may take its time. It does not keep the program from ending."""
+    threading.Thread(target=work, args=args, name="libfal credential", daemon=True).start()
 
 
 def _answer(function: Callable[[], Delivered], question: Question) -> None:
     try:
         _deliver(function(), question)
     except BaseException as error:  # Whatever it is, calls wait for an answer.
-        question.fail(_reason(error))
+        question.fail(reason(error))
 
 
 def _deliver(credential: object, question: Question) -> None:
@@ -119,7 +124,8 @@ def _deliver(credential: object, question: Question) -> None:
         question.fail(f"the function returned {kind}, not a key, a pair of key and seconds, or a libfal.AppToken")
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line."""
     try:
         message = " ".join(str(getattr(error, "message", error)).split())
     except Exception:

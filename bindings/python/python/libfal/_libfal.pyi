@@ -165,6 +165,9 @@ class Question:
     def app_token(self, text: str, expires_in: float | None) -> None:
         """Answer with a short-lived token."""
 
+    def absent(self, reason: str) -> None:
+        """Say that a notebook has no key, and why, so that the next source is tried."""
+
     def fail(self, reason: str) -> None:
         """Say why there is no credential."""
 

@@ -1,0 +1,38 @@
+"""The secrets of a notebook in Google Colab."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from . import _credential
+
+if TYPE_CHECKING:
+    from ._libfal import Question
+
+
+def is_here() -> bool:
+    """Whether this program is a notebook in Colab: its shell is Colab's, as the official client has it."""
+    ipython = sys.modules.get("IPython")
+    try:
+        shell = ipython.get_ipython() if ipython else None
+    except Exception:
+        return False
+    return "google.colab" in str(type(shell))
+
+
+def ask(question: Question) -> None:
+    """Ask the notebook for its secret FAL_KEY on a thread of its own: its user may have to grant access."""
+    _credential.on_a_thread(_answer, question)
+
+
+def _answer(question: Question) -> None:
+    try:
+        secret = importlib.import_module("google.colab.userdata").get("FAL_KEY")
+        if isinstance(secret, str) and secret.strip():
+            question.key(secret.strip(), None)
+        else:
+            question.absent("the notebook's secret FAL_KEY is empty")
+    except BaseException as error:  # There is none, or access to it is not granted.
+        question.absent(f"the notebook's secret FAL_KEY is not to be had: {_credential.reason(error)}")
