@@ -556,7 +556,7 @@ FAL_API fal_status fal_client_set_credentials(const fal_client *client,
                                               const fal_options *options,
                                               fal_error **err);
 
-// Starts a check of the credential: one request that costs nothing, and a second one where the first leaves something open.
+// Starts a check of the credential: two requests at the most, neither of which runs or costs anything.
 // The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
 // (why the account is locked, or null), /key_id and /source.
 FAL_API fal_status fal_client_check_start(const fal_client *client,
