@@ -115,6 +115,8 @@ static void ask(fal_credential_request *question, void *user)
     int round = __sync_fetch_and_add(&host->asked, 1);
     if (host->answer)
         host->answered = host->answer(question, round, host);
+    else if (round > 0)
+        (void)fal_credential_request_refuse(question, "asked twice", FAL_NUL, NULL);
     else
         __atomic_store_n(&host->kept, question, __ATOMIC_RELEASE);
 }
