@@ -25,6 +25,7 @@ ORDER = [
     "FAL_KEY_FILE",
     "FAL_KEY_COMMAND",
     "profile",
+    "keyring",
     "login",
 ]
 

@@ -22,6 +22,7 @@ def test_its_programs_run(emulator: Emulator) -> None:
         ("POST", RUN, 200),
         # The check of an API key.
         ("GET", "/v1/keys", 403),
+        ("GET", ANY, 404),
         # With a function, and with a token.
         ("POST", RUN, 200),
         ("POST", "/tokens/", 200),
