@@ -105,6 +105,53 @@ def test_each_source_is_found_and_named(
         assert f"using {source}" in str(explanation)
 
 
+def by_command(emulator: Emulator, home: Path) -> dict[str, str]:
+    path = home / "printed"
+    path.write_text(emulator.api_key)
+    return {"FAL_KEY_COMMAND": f"cat '{path}'"}
+
+
+def by_profile_command(emulator: Emulator, home: Path) -> dict[str, str]:
+    path = home / "printed"
+    path.write_text(json.dumps({"key": emulator.api_key, "expires_in": 3600}))
+    (home / ".fal").mkdir()
+    (home / ".fal" / "config.toml").write_text(f"[work]\nkey_command = ['cat', '{path}']\n")
+    return {"FAL_PROFILE": "work"}
+
+
+def by_login(emulator: Emulator, home: Path) -> dict[str, str]:
+    login = emulator.control("POST", "logins", {"account": "acme", "access_token_seconds": 3600})
+    (home / ".fal").mkdir()
+    (home / ".fal" / "auth0_token").write_text(login["refresh_token"])
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("set_up", "source"),
+    [(by_command, "FAL_KEY_COMMAND"), (by_profile_command, "profile"), (by_login, "login")],
+    ids=lambda it: getattr(it, "__name__", it),
+)
+def test_a_source_that_delivers_when_a_key_is_needed(
+    set_up: Callable[[Emulator, Path], dict[str, str]],
+    source: str,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    home: Path,
+) -> None:
+    for name, value in set_up(emulator, home).items():
+        monkeypatch.setenv(name, value)
+    client = libfal.Client(emulator_host=emulator.address)
+    before = client.explain().used
+    assert before and (before.source, before.key_id) == (source, None)
+    assert emulator.arrivals() == []
+    for _ in range(3):
+        client.run("emulator/echo", {"word": "hello"})
+    after = client.explain().used
+    assert after and after.key_id == (None if source == "login" else emulator.key_id)
+    assert len(emulator.arrivals(host="auth.fal.ai")) == (1 if source == "login" else 0)
+    assert not any(secret in str(client.explain()) for secret in emulator.secrets)
+
+
 def test_the_key_found_is_the_key_sent(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     path = home / "key"
     path.write_text(emulator.admin_key)
