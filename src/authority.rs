@@ -84,11 +84,16 @@ impl Authority {
         refused: Option<&Grant>,
         transport: &Arc<Transport>,
     ) -> Result<Arc<Grant>> {
-        let kept = self.grant.load_full().filter(|grant| grant.is_fresh());
-        match kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial)) {
+        match self.kept(refused) {
             Some(grant) => Ok(grant),
             None => self.board(refused, transport)?.await,
         }
+    }
+
+    /// The credential that was found before, if it is good and not the one that fal `refused`.
+    fn kept(&self, refused: Option<&Grant>) -> Option<Arc<Grant>> {
+        let kept = self.grant.load_full().filter(|grant| grant.is_fresh());
+        kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial))
     }
 
     /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it: their ends do not end it.
@@ -97,6 +102,10 @@ impl Authority {
         let mut flight = life.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(under_way) = flight.as_ref().filter(|flight| flight.peek().is_none()) {
             return Ok(under_way.clone());
+        }
+        // A search may have landed since the caller looked; it keeps what it found before it counts as landed.
+        if let Some(grant) = self.kept(refused) {
+            return Ok(std::future::ready(Ok(grant)).boxed().shared());
         }
         let (authority, transport) = (self.clone(), transport.clone());
         let refused = refused.map(|grant| grant.credential.clone());

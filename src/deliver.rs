@@ -19,8 +19,8 @@ use crate::transport::{Call, Progress, Transport};
 /// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Gets a credential out of a provider, or `None` if it turns out to hold nothing. `refused` is a credential that fal did
-/// not accept. The error says what is wrong, and what helps, without a secret.
+/// Gets a credential out of a provider. `refused` is a credential that fal did not accept. The error says what is wrong, and
+/// what helps, without a secret, or that the provider turned out to hold nothing.
 pub(crate) async fn deliver(
     provider: Provider,
     refused: Option<Credential>,

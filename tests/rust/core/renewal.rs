@@ -43,6 +43,22 @@ fn all_who_wait_share_one_question_and_the_answer_is_kept() {
     assert_eq!(client.explain().used().unwrap().key_id.as_deref(), Some(id), "what was delivered is reported");
 }
 
+/// Who looks for the key in the moment in which the answer comes must find it, and not ask again.
+#[test]
+fn an_answer_that_comes_at_once_is_asked_for_once() {
+    let emulator = Emulator::start().unwrap();
+    for _ in 0..300 {
+        let key = emulator.api_key().to_owned();
+        let (client, asked) = asking(&emulator, move |_, answer| answer.key(&key, None).unwrap());
+        let ops: Vec<_> = (0..16).map(|_| client.run_start(Request::run("emulator/echo").unwrap()).unwrap()).collect();
+        for op in ops {
+            op.wait(None).unwrap();
+            op.take().unwrap().unwrap();
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}
+
 #[test]
 fn who_stops_waiting_does_not_end_the_question() {
     let emulator = Emulator::start().unwrap();
