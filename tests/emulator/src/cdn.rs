@@ -8,7 +8,8 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::Payload;
 use crate::picture::Picture;
 use crate::server::Request;
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Pace, TrackedBody};
+use crate::answer::Answer;
 use crate::arrivals::{Entry, Head, Outcome};
+use crate::body::{Pace, Source, TrackedBody};
 use crate::connections::Connection;
 use crate::faults::{self, Action, Fault, ResetPoint};
 use crate::server::{Request, Service, host_of};
@@ -130,10 +131,7 @@ impl Exchange {
         match action {
             Action::Reset { .. } => self.reset(entry),
             Action::Close => self.close(entry, &[]).await,
-            Action::Truncate { bytes } => {
-                let sent = truncated(&answer, bytes);
-                self.close(entry, &sent).await
-            }
+            Action::Truncate { bytes } => self.truncate(entry, answer, bytes).await,
             Action::MalformedHttp => self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
             Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
             Action::Slow { bytes, pause_ms } => {
@@ -154,6 +152,25 @@ impl Exchange {
         Err(Ended)
     }
 
+    /// Ends the connection with FIN after so many bytes of the body. A stream that is shorter lacks the mark of its end.
+    async fn truncate(&self, entry: Entry, answer: Answer, bytes: u64) -> Result<Response<TrackedBody>, Ended> {
+        let chunked = answer.payload.size().is_none();
+        let mut unsent = head(&answer);
+        let mut source = Source::new(answer.payload);
+        let mut left = bytes;
+        while left > 0
+            && let Some(piece) = source.next(left.min(PIECE)).await
+        {
+            // What comes last is left to `close`.
+            if write_raw(&self.socket, &unsent).await.is_err() {
+                return Err(Ended);
+            }
+            left -= piece.len() as u64;
+            unsent = framed(&piece, chunked);
+        }
+        self.close(entry, &unsent).await
+    }
+
     /// Ends the connection with FIN, after bytes that did not pass through hyper.
     async fn close(&self, entry: Entry, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
         // Before the last byte leaves: who has read everything finds it recorded.
@@ -167,6 +184,9 @@ impl Exchange {
     }
 }
 
+/// So much of the body at once, so that a stream is cut while it comes.
+const PIECE: u64 = 64 * 1024;
+
 async fn pause(milliseconds: u64) {
     if milliseconds > 0 {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -177,8 +197,8 @@ fn too_large() -> Answer {
     Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large")
 }
 
-/// The answer as it goes over the wire, its body cut after `bytes`.
-fn truncated(answer: &Answer, bytes: u64) -> Vec<u8> {
+/// The head of an answer as it goes over the wire.
+fn head(answer: &Answer) -> Vec<u8> {
     let mut sent = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
     for (name, value) in answer.headers.iter() {
         sent.extend_from_slice(name.as_str().as_bytes());
@@ -186,10 +206,17 @@ fn truncated(answer: &Answer, bytes: u64) -> Vec<u8> {
         sent.extend_from_slice(value.as_bytes());
         sent.extend_from_slice(b"\r\n");
     }
-    let size = answer.payload.size();
-    sent.extend_from_slice(format!("{CONTENT_LENGTH}: {size}\r\n\r\n").as_bytes());
-    sent.extend_from_slice(&answer.payload.slice(0, bytes.min(size)));
+    let framing = match answer.payload.size() {
+        Some(size) => format!("{CONTENT_LENGTH}: {size}\r\n\r\n"),
+        None => format!("{TRANSFER_ENCODING}: chunked\r\n\r\n"),
+    };
+    sent.extend_from_slice(framing.as_bytes());
     sent
+}
+
+/// A piece of a body, as a chunk where the length of the whole is not known.
+fn framed(piece: &[u8], chunked: bool) -> Vec<u8> {
+    if chunked { [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat() } else { piece.to_vec() }
 }
 
 struct TooLarge;

@@ -13,6 +13,7 @@ mod answer;
 mod apps;
 mod arrivals;
 mod auth;
+mod body;
 mod cdn;
 mod clock;
 mod connections;

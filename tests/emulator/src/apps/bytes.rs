@@ -2,13 +2,18 @@
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use tokio::sync::mpsc;
 
 use super::Call;
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::{Payload, Source};
 use crate::input::{self, Fields};
 
 /// Bytes: 1 GiB.
 const LARGEST: u64 = 1 << 30;
+
+/// Bytes in one chunk.
+const PIECE: u64 = 4096;
 
 pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
@@ -16,6 +21,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let mut fields = Fields::new(&object);
     let size = fields.integer_between("size", 1024, 0, LARGEST);
     let content_type = fields.string("content_type").unwrap_or_else(|| "application/octet-stream".into());
+    let chunked = fields.boolean("chunked");
     let header = HeaderValue::from_str(&content_type);
     if header.is_err() {
         let message = "Value error, not a content type";
@@ -24,5 +30,20 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     fields.finish()?;
     let content_type = header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
     call.started();
-    Ok(Answer::payload(StatusCode::OK, content_type, Payload::Pattern(size)).billable_units(1))
+    let payload = if chunked { streamed(size) } else { Payload::Pattern(size) };
+    Ok(Answer::payload(StatusCode::OK, content_type, payload).billable_units(1))
+}
+
+/// The same bytes, made when the client takes them.
+fn streamed(size: u64) -> Payload {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut source = Source::new(Payload::Pattern(size));
+        while let Some(bytes) = source.next(PIECE).await {
+            if sender.send(bytes).await.is_err() {
+                break;
+            }
+        }
+    });
+    Payload::Stream(receiver)
 }

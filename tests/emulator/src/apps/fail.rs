@@ -5,7 +5,8 @@ use hyper::header::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::Payload;
 use crate::failures::{self, Failure};
 use crate::input::{self, Fields};
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::glob::matches;
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::Payload;
 use crate::clock;
 
 /// When a reset happens.

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use url::{Position, Url};
 
 use super::authority;
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::Payload;
 use crate::server::Request;
 
 /// The target gave no whole answer.

@@ -12,7 +12,8 @@ use url::Url;
 
 pub use settings::{Adapter, ProxySettings};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::Answer;
+use crate::body::Payload;
 use crate::server::{Request, Service};
 use crate::state::State;
 

@@ -116,6 +116,12 @@ impl Connection {
     /// One answer; an early end is `UnexpectedEof`, something else than HTTP is `InvalidData`.
     pub(crate) fn read(&mut self) -> io::Result<Response> {
         let mut response = self.read_head()?;
+        if response.header("transfer-encoding") == Some("chunked") {
+            while let Some(chunk) = self.read_chunk()? {
+                response.body.extend_from_slice(&chunk);
+            }
+            return Ok(response);
+        }
         let length = response.header("content-length").unwrap_or("0");
         let length: usize = length.parse().unwrap();
         response.body = vec![0; length];
@@ -123,14 +129,28 @@ impl Connection {
         Ok(response)
     }
 
-    pub(crate) fn read_head(&mut self) -> io::Result<Response> {
-        let mut head = Vec::new();
+    /// The next chunk of a streamed body; `None` at its end.
+    pub(crate) fn read_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let line = self.read_until(b"\r\n")?;
+        let size = usize::from_str_radix(line.trim_end(), 16).map_err(|_| io::ErrorKind::InvalidData)?;
+        let mut chunk = vec![0; size + 2];
+        self.0.read_exact(&mut chunk)?;
+        chunk.truncate(size);
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+    }
+
+    fn read_until(&mut self, end: &[u8]) -> io::Result<String> {
+        let mut text = Vec::new();
         let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
+        while !text.ends_with(end) {
             self.0.read_exact(&mut byte)?;
-            head.push(byte[0]);
+            text.push(byte[0]);
         }
-        let head = String::from_utf8_lossy(&head).into_owned();
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    pub(crate) fn read_head(&mut self) -> io::Result<Response> {
+        let head = self.read_until(b"\r\n\r\n")?;
         let mut lines = head.lines();
         let status = lines
             .next()

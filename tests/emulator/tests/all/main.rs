@@ -16,4 +16,5 @@ mod pictures;
 mod platform;
 mod proxy;
 mod queue;
+mod streams;
 mod tokens;

@@ -1,0 +1,232 @@
+//! The bytes of an answer, and how they go out.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use crate::arrivals::{Entry, Outcome};
+
+/// Bytes handed to the socket at once, so that a client that leaves midway is noticed.
+const CHUNK: u64 = 64 * 1024;
+
+/// The bytes of an answer.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Bytes(Bytes),
+    /// So many bytes of a repeating pattern, made while they are sent.
+    Pattern(u64),
+    /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails once the client left.
+    Stream(mpsc::Receiver<Bytes>),
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
+impl Payload {
+    /// Length in bytes; a stream's is not known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Pattern(size) => Some(*size),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+/// A payload that is taken piece by piece.
+#[derive(Debug)]
+pub(crate) struct Source {
+    payload: Payload,
+    /// Bytes taken.
+    position: u64,
+    /// What came of a stream and was not taken yet.
+    pending: Bytes,
+}
+
+impl Source {
+    pub(crate) fn new(payload: Payload) -> Self {
+        Self { payload, position: 0, pending: Bytes::new() }
+    }
+
+    /// Bytes that are left, if that is known.
+    fn left(&self) -> Option<u64> {
+        self.payload.size().map(|size| size.saturating_sub(self.position))
+    }
+
+    /// At least one byte and at most so many, or `None` at the end.
+    pub(crate) async fn next(&mut self, most: u64) -> Option<Bytes> {
+        std::future::poll_fn(|cx| self.poll_next(most, cx)).await
+    }
+
+    fn poll_next(&mut self, most: u64, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let from = self.position;
+        let to = from.saturating_add(self.left().map_or(most, |left| left.min(most)));
+        let bytes = match &mut self.payload {
+            _ if from == to => return Poll::Ready(None),
+            Payload::Bytes(bytes) => bytes.slice(from as usize..to as usize),
+            Payload::Pattern(_) => (from..to).map(|at| (at % 251) as u8).collect(),
+            Payload::Stream(receiver) => {
+                while self.pending.is_empty() {
+                    match ready!(receiver.poll_recv(cx)) {
+                        Some(bytes) => self.pending = bytes,
+                        None => return Poll::Ready(None),
+                    }
+                }
+                self.pending.split_to(most.min(self.pending.len() as u64) as usize)
+            }
+        };
+        self.position = from.saturating_add(bytes.len() as u64);
+        Poll::Ready(Some(bytes))
+    }
+}
+
+/// How slowly a body goes out.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    chunk: u64,
+    pause: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pace {
+    pub(crate) fn new(chunk: u64, pause: Duration) -> Self {
+        Self { chunk: chunk.max(1), pause, sleep: None }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// A body that reports how its answer ended: sent, or dropped because the client left.
+pub(crate) struct TrackedBody {
+    source: Source,
+    status: StatusCode,
+    entry: Option<Entry>,
+    pace: Option<Pace>,
+}
+
+impl TrackedBody {
+    /// `bodiless`: only the head is sent.
+    pub(crate) fn new(
+        payload: Payload,
+        status: StatusCode,
+        entry: Option<Entry>,
+        pace: Option<Pace>,
+        bodiless: bool,
+    ) -> Self {
+        let mut body = Self { source: Source::new(payload), status, entry, pace };
+        if bodiless || body.is_end_stream() {
+            body.settle();
+        }
+        body
+    }
+
+    fn settle(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.settle(Outcome::Status(self.status.as_u16()));
+        }
+    }
+}
+
+impl Body for TrackedBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        let this = &mut *self;
+        let mut chunk = CHUNK;
+        if let Some(pace) = &mut this.pace {
+            if this.source.position > 0 {
+                ready!(pace.poll(cx));
+            }
+            chunk = pace.chunk;
+        }
+        let next = ready!(this.source.poll_next(chunk, cx));
+        if let Some(pace) = &mut this.pace {
+            pace.sleep = None;
+        }
+        if next.is_none() || this.is_end_stream() {
+            // Before the last bytes leave, or the mark that ends a stream: who has read the answer finds it recorded.
+            this.settle();
+        }
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.left() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.source.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http_body_util::BodyExt;
+    use hyper::header::HeaderMap;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::arrivals::{Head, Log};
+
+    fn streamed(log: &Arc<Log>, pace: Option<Pace>) -> (mpsc::Sender<Bytes>, TrackedBody) {
+        let headers = &HeaderMap::new();
+        let entry = log.open(&Head { connection: 1, method: "GET", host: "fal.run", path: "/", query: None, headers });
+        let (sender, receiver) = mpsc::channel(4);
+        (sender, TrackedBody::new(Payload::Stream(receiver), StatusCode::OK, Some(entry), pace, false))
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_settled_when_its_sender_ends_it() {
+        let log = Arc::new(Log::new());
+        let (sender, mut body) = streamed(&log, None);
+        assert_eq!(body.size_hint().exact(), None);
+        sender.send(Bytes::from_static(b"one")).await.unwrap();
+        sender.send(Bytes::from_static(b"two")).await.unwrap();
+        for expected in ["one", "two"] {
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), expected);
+        }
+        assert_eq!(log.all()[0].outcome, Outcome::Pending);
+        drop(sender);
+        assert!(body.frame().await.is_none());
+        assert_eq!(log.all()[0].outcome, Outcome::Status(200));
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_client_left_takes_no_more() {
+        let log = Arc::new(Log::new());
+        let (sender, body) = streamed(&log, None);
+        drop(body);
+        assert!(sender.send(Bytes::from_static(b"one")).await.is_err());
+        assert_eq!(log.all()[0].outcome, Outcome::ClientClosed);
+    }
+
+    #[tokio::test]
+    async fn a_slow_stream_comes_in_small_pieces() {
+        let log = Arc::new(Log::new());
+        let (sender, mut body) = streamed(&log, Some(Pace::new(2, Duration::from_millis(1))));
+        sender.send(Bytes::from_static(b"three")).await.unwrap();
+        drop(sender);
+        for expected in ["th", "re", "e"] {
+            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), expected);
+        }
+        assert!(body.frame().await.is_none());
+    }
+}
