@@ -48,23 +48,32 @@ pub(crate) enum Service {
     Platform,
     Auth,
     Cdn,
+    /// Whose files are gone (§1.1).
+    OldCdn,
     /// Somebody's web app, whose server holds a key.
     Proxy,
     Unknown,
 }
+
+/// Every host that the emulator stands in for.
+pub(crate) const HOSTS: &[(&str, Service)] = &[
+    ("fal.run", Service::Run),
+    ("queue.fal.run", Service::Queue),
+    ("rest.fal.ai", Service::Rest),
+    ("rest.alpha.fal.ai", Service::Rest),
+    ("api.fal.ai", Service::Platform),
+    ("auth.fal.ai", Service::Auth),
+    ("v3.fal.media", Service::Cdn),
+    ("v3b.fal.media", Service::Cdn),
+    ("fal.media", Service::OldCdn),
+];
 
 impl Service {
     pub(crate) fn of(host: &str, path: &str) -> Self {
         match host {
             _ if proxy::serves(host, path) => Self::Proxy,
             "127.0.0.1" | "localhost" => Self::Control,
-            "fal.run" => Self::Run,
-            "queue.fal.run" => Self::Queue,
-            "rest.fal.ai" => Self::Rest,
-            "api.fal.ai" => Self::Platform,
-            "auth.fal.ai" => Self::Auth,
-            "v3.fal.media" | "v3b.fal.media" => Self::Cdn,
-            _ => Self::Unknown,
+            _ => HOSTS.iter().find(|(known, _)| *known == host).map_or(Self::Unknown, |(_, service)| *service),
         }
     }
 
@@ -77,6 +86,7 @@ impl Service {
             Self::Cdn => cdn::handle(&state.files, request).await,
             Self::Queue => queue::handle(state, request),
             Self::Rest => rest::handle(state, request),
+            Self::OldCdn => Answer::detail(StatusCode::GONE, "File not found"),
             Self::Proxy => proxy::handle(state, request).await,
             Self::Control | Self::Unknown => {
                 let detail = format!("fal-emulator does not answer for the host \"{host}\"");

@@ -25,6 +25,17 @@ fn the_host_header_decides_who_answers() {
 }
 
 #[test]
+fn old_names_of_hosts_are_known() {
+    let emulator = Emulator::start().unwrap();
+    let tokens = Request::get("rest.alpha.fal.ai", "/tokens/").send(&emulator);
+    assert_eq!((tokens.status, tokens.header("allow")), (405, Some("POST")));
+    for method in ["GET", "POST"] {
+        let gone = Request::new(method, "fal.media", "/files/lion/none.png").send(&emulator);
+        assert_eq!(gone.status, 410);
+    }
+}
+
+#[test]
 fn another_host_is_misdirected() {
     let emulator = Emulator::start().unwrap();
     for host in ["example.com", "fal.run.example.com", "evil-fal.run", ""] {
