@@ -10,7 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::authority::{Authority, Grant};
-use crate::credentials::{self, Environment, Resolution, Variable};
+use crate::credentials::{self, Credential, Environment, Resolution, Variable};
 use crate::endpoint::{self, Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
@@ -19,6 +19,7 @@ use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
 use crate::transport::{Attempts, Call, Progress, Transport};
+use crate::webhook;
 
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
 const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -38,6 +39,7 @@ struct Inner {
     authority: ArcSwap<Authority>,
     timeout: Option<Duration>,
     transport: Arc<Transport>,
+    webhook_keys: webhook::Cache,
 }
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -200,6 +202,7 @@ impl ClientBuilder {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
             transport: Arc::new(Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent)),
+            webhook_keys: webhook::Cache::default(),
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -313,6 +316,16 @@ impl Steps {
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let call = self.inner.call(request, self.deadline)?;
         self.inner.perform(&call, &self.progress).await
+    }
+
+    /// Sends a request that needs no credential, so that none is looked for.
+    pub(crate) async fn send_without_key(&self, request: Request) -> Result<Response> {
+        let call = self.inner.call(request, self.deadline)?;
+        self.inner.transport.send(&call, &Credential::Anonymous, &self.progress).await
+    }
+
+    pub(crate) fn webhook_keys(&self) -> &webhook::Cache {
+        &self.inner.webhook_keys
     }
 
     /// The credential that the requests carry, and where it is from.

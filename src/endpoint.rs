@@ -19,6 +19,12 @@ pub struct EndpointId {
     app_len: usize,
 }
 
+/// The REST host by its old name, which the CLI and older pages use (fal-protocol.md §16.37, 38).
+const OLD_REST_HOST: &str = "rest.alpha.fal.ai";
+
+/// The path of the keys that webhooks are signed with, on the REST host (fal-protocol.md §10.3).
+pub(crate) const JWKS: &str = ".well-known/jwks.json";
+
 const NAMESPACES: [&str; 2] = ["workflows", "comfy"];
 
 impl EndpointId {
@@ -220,6 +226,12 @@ impl Hosts {
         self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
     }
 
+    /// Whether this is the address of the keys that webhooks are signed with, by the REST host's present or old name.
+    pub(crate) fn is_key_set(&self, url: &Url) -> bool {
+        let hosts = [self.rest.as_str(), OLD_REST_HOST];
+        hosts.iter().any(|host| self.url(host, JWKS).is_ok_and(|key_set| key_set == *url))
+    }
+
     pub(crate) fn is_platform(&self, url: &Url) -> bool {
         self.platform_url("").is_ok_and(|platform| platform.origin() == url.origin())
     }
@@ -238,8 +250,7 @@ impl Hosts {
         if !url.username().is_empty() || url.password().is_some() {
             return Origin::Foreign;
         }
-        // The CLI still uses the REST host by its old name (fal-protocol.md §16.38).
-        let old_rest = "rest.alpha.fal.ai".to_owned();
+        let old_rest = OLD_REST_HOST.to_owned();
         if [&self.run, &self.queue, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
             return Origin::Key;
         }

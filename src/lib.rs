@@ -89,6 +89,7 @@ pub mod runtime;
 mod sigpipe;
 mod token;
 mod transport;
+pub mod webhook;
 
 pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};

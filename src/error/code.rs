@@ -97,6 +97,8 @@ codes! {
         "Follow the system's message.";
     CredentialsFailed = -27, "FAL_E_CREDENTIALS_FAILED", "A program, a function or a login that delivers the credential failed; nothing was sent.",
         "Follow the reason in the message.";
+    WebhookInvalid = -28, "FAL_E_WEBHOOK_INVALID", "A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.",
+        "Do not act on it.";
 }
 
 impl Code {

@@ -70,6 +70,8 @@ pub const FAL_E_TAKEN: fal_status = -25;
 pub const FAL_E_IO: fal_status = -26;
 /// A program, a function or a login that delivers the credential failed; nothing was sent.
 pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
+/// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
+pub const FAL_E_WEBHOOK_INVALID: fal_status = -28;
 
 /// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
 #[unsafe(no_mangle)]
@@ -122,6 +124,7 @@ names! {
     FAL_E_TAKEN = c"FAL_E_TAKEN",
     FAL_E_IO = c"FAL_E_IO",
     FAL_E_CREDENTIALS_FAILED = c"FAL_E_CREDENTIALS_FAILED",
+    FAL_E_WEBHOOK_INVALID = c"FAL_E_WEBHOOK_INVALID",
 }
 
 /// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.

@@ -21,7 +21,7 @@ static void every_status_has_a_name_and_a_meaning(void)
         ROW(FAL_E_SERVICE_UNAVAILABLE), ROW(FAL_E_CONNECT), ROW(FAL_E_CONNECTION_LOST), ROW(FAL_E_DEADLINE),
         ROW(FAL_E_CANCELLED), ROW(FAL_E_REDIRECT), ROW(FAL_E_FOREIGN_ORIGIN), ROW(FAL_E_PROTOCOL), ROW(FAL_E_TOO_LARGE),
         ROW(FAL_E_WRONG_TYPE), ROW(FAL_E_WOULD_DEADLOCK), ROW(FAL_E_FORKED), ROW(FAL_E_SHUT_DOWN), ROW(FAL_E_PANIC),
-        ROW(FAL_E_TAKEN), ROW(FAL_E_IO), ROW(FAL_E_CREDENTIALS_FAILED),
+        ROW(FAL_E_TAKEN), ROW(FAL_E_IO), ROW(FAL_E_CREDENTIALS_FAILED), ROW(FAL_E_WEBHOOK_INVALID),
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CHECK_TEXT(fal_status_name(rows[i].status), rows[i].name);
@@ -30,7 +30,7 @@ static void every_status_has_a_name_and_a_meaning(void)
     }
     CHECK_TEXT(fal_status_name(-9999), "FAL_E_UNKNOWN");
     CHECK(fal_status_meaning(-9999) == NULL);
-    CHECK(fal_status_meaning(-28) == NULL);
+    CHECK(fal_status_meaning(-9998) == NULL);
 }
 
 static void options_refuse_what_makes_no_sense(void)

@@ -12,6 +12,7 @@ mod retries;
 mod secrets;
 mod sources;
 mod tls;
+mod webhooks;
 
 use std::net::TcpListener;
 use std::time::Duration;

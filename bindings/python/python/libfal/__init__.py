@@ -31,6 +31,7 @@ from ._errors import (
     ShutDownError,
     TransportError,
     UsageError,
+    WebhookInvalidError,
 )
 from ._explanation import Explanation, Problem, Source
 from ._libfal import (
@@ -81,6 +82,7 @@ __all__ = [
     "Source",
     "TransportError",
     "UsageError",
+    "WebhookInvalidError",
     "__version__",
     "explain",
     "profiles",

@@ -159,6 +159,10 @@ class ResourceError(Error, OSError):
     """The operating system refused a thread, a file or a socket."""
 
 
+class WebhookInvalidError(Error):
+    """A webhook is not fal's, was changed, or is too old. Do not act on it."""
+
+
 class InternalError(Error):
     """A defect in libfal was caught."""
 
@@ -191,6 +195,7 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_TAKEN": UsageError,
     "FAL_E_IO": ResourceError,
     "FAL_E_CREDENTIALS_FAILED": CredentialsError,
+    "FAL_E_WEBHOOK_INVALID": WebhookInvalidError,
 }
 
 # The name to show and to pickle is the public one.

@@ -1,0 +1,63 @@
+//! What a delivery says (fal-protocol.md §10.1).
+
+use serde_json::Value;
+
+use crate::error::{Code, Error, Result};
+use crate::response::Response;
+
+/// How the request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// The app answered 200.
+    Ok,
+    /// It did not.
+    Error,
+}
+
+/// What fal says of a request that has ended.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// The id that the queue gave. A delivery may arrive more than once; this is what it is recognised by.
+    pub request_id: String,
+    /// The id of the last attempt.
+    pub gateway_request_id: Option<String>,
+    /// How the request ended.
+    pub status: Status,
+    /// The output, or the body of the error; null if it is no JSON.
+    pub payload: Value,
+    /// Why it failed, such as `Invalid status code: 422`.
+    pub error: Option<String>,
+    /// Why there is no payload although there is a result, which the queue still has. fal's sources know it with either
+    /// status (fal-protocol.md §16.35).
+    pub payload_error: Option<String>,
+}
+
+impl Delivery {
+    /// Reads what a verified webhook says.
+    ///
+    /// # Errors
+    /// [`Code::Protocol`] if the body is not what fal documents.
+    pub fn of(verified: &Response) -> Result<Self> {
+        let body: Value = serde_json::from_slice(verified.body()).map_err(|e| malformed(&e.to_string()))?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let status = match body.get("status").and_then(Value::as_str) {
+            Some("OK") => Status::Ok,
+            Some("ERROR") => Status::Error,
+            _ => return Err(malformed("its status is neither OK nor ERROR")),
+        };
+        Ok(Delivery {
+            request_id: text("request_id").ok_or_else(|| malformed("it has no request_id"))?,
+            gateway_request_id: text("gateway_request_id"),
+            status,
+            payload: body.get("payload").cloned().unwrap_or_default(),
+            error: text("error"),
+            payload_error: text("payload_error"),
+        })
+    }
+}
+
+fn malformed(what: &str) -> Error {
+    Error::new(Code::Protocol, format!("the webhook's body is not as fal documents it: {what}"))
+}

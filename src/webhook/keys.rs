@@ -1,0 +1,60 @@
+//! The public keys that fal signs webhooks with.
+
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use serde_json::Value;
+
+use super::Signed;
+use crate::error::{Error, Result};
+
+/// fal's live keys carry padding, RFC 7517 has none (fal-protocol.md §10.3).
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A set of Ed25519 public keys, of which each may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySet {
+    keys: Vec<[u8; 32]>,
+}
+
+impl KeySet {
+    /// Reads a JSON Web Key Set (RFC 7517, 8037). Keys of another kind are passed over.
+    ///
+    /// # Errors
+    /// [`crate::Code::InvalidArgument`] if the text is none, or has no Ed25519 key.
+    pub fn from_jwks(text: &[u8]) -> Result<Self> {
+        let set: Value =
+            serde_json::from_slice(text).map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
+        let Some(entries) = set.get("keys").and_then(Value::as_array) else {
+            return Err(Error::invalid("the key set has no member \"keys\""));
+        };
+        let keys: Vec<_> = entries.iter().filter_map(public_key).collect();
+        match keys.is_empty() {
+            true => Err(Error::invalid("the key set has no Ed25519 key")),
+            false => Ok(KeySet { keys }),
+        }
+    }
+
+    /// A set of these keys, 32 bytes each.
+    pub fn from_public_keys(keys: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        KeySet { keys: keys.into_iter().collect() }
+    }
+
+    /// Whether one of the keys made the signature. There is no key id, so each is tried (fal-protocol.md §10.3). All of it is
+    /// public, so it does not matter how long that takes.
+    pub(super) fn signed(&self, signed: &Signed) -> bool {
+        let made_by = |key: &[u8; 32]| UnparsedPublicKey::new(&ED25519, key).verify(&signed.message, &signed.signature);
+        self.keys.iter().any(|key| made_by(key).is_ok())
+    }
+}
+
+fn public_key(entry: &Value) -> Option<[u8; 32]> {
+    let member = |name: &str| entry.get(name).and_then(Value::as_str);
+    if (member("kty")?, member("crv")?) != ("OKP", "Ed25519") {
+        return None;
+    }
+    BASE64.decode(member("x")?).ok()?.try_into().ok()
+}

@@ -1,0 +1,206 @@
+//! Webhooks: whether a delivery is fal's own, and what it says (fal-protocol.md §10).
+//!
+//! ```no_run
+//! # async fn handle(client: fal::Client, headers: Vec<(String, String)>, raw_body: Vec<u8>) -> fal::Result<()> {
+//! use fal::webhook::{Delivery, Webhook};
+//!
+//! let mut webhook = Webhook::new(raw_body.into());
+//! for (name, value) in &headers {
+//!     webhook.set_header(name, value);
+//! }
+//! let verified = client.verify_webhook(webhook).await?;
+//! let delivery = Delivery::of(&verified)?;
+//! println!("{}: {:?}", delivery.request_id, delivery.status);
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod delivery;
+mod keys;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use ring::digest::{SHA256, digest};
+
+pub(crate) use self::cache::Cache;
+pub use self::delivery::{Delivery, Status};
+pub use self::keys::KeySet;
+use crate::client::{Client, Steps};
+use crate::error::{Code, Error, Result};
+use crate::op::Op;
+use crate::response::Response;
+
+/// How far the clock of the sender and ours may be apart, and so how long a delivery can be replayed (§10.3).
+pub const TOLERANCE: Duration = Duration::from_secs(300);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-fal-webhook-request-id");
+const USER_ID: HeaderName = HeaderName::from_static("x-fal-webhook-user-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-fal-webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("x-fal-webhook-signature");
+/// All four are needed, in the order in which they are signed.
+const HEADERS: [HeaderName; 4] = [REQUEST_ID, USER_ID, TIMESTAMP, SIGNATURE];
+
+/// A delivery as it arrived: the raw body, and those of its headers that matter. Nothing of it is to be believed yet.
+#[derive(Clone)]
+pub struct Webhook {
+    body: Bytes,
+    /// The values of each of [`HEADERS`]: exactly one is right.
+    values: [Vec<String>; 4],
+}
+
+/// A delivery whose form and time are right, so that only the signature is left to look at.
+struct Signed {
+    message: Vec<u8>,
+    signature: [u8; 64],
+}
+
+impl Webhook {
+    /// A delivery with this body, exactly as it arrived: not parsed and written anew.
+    pub fn new(body: Bytes) -> Self {
+        Webhook { body, values: Default::default() }
+    }
+
+    /// Takes note of a header of the delivery. The name's case does not matter; headers that play no part are ignored, so
+    /// all of them can be given.
+    pub fn set_header(&mut self, name: &str, value: &str) {
+        if let Some(place) = HEADERS.iter().position(|header| header.as_str().eq_ignore_ascii_case(name)) {
+            self.values[place].push(value.trim_matches([' ', '\t']).to_owned());
+        }
+    }
+
+    /// Whether one of `keys` signed this delivery, not more than [`TOLERANCE`] before or after `now`. Uses no network.
+    ///
+    /// The response holds what was delivered and the headers that were signed with it.
+    ///
+    /// # Errors
+    /// [`Code::WebhookInvalid`]; the message says which check failed.
+    pub fn verify(&self, keys: &KeySet, now: SystemTime) -> Result<Response> {
+        match keys.signed(&self.signed(now)?) {
+            true => self.verified(),
+            false => Err(nobodys()),
+        }
+    }
+
+    /// Checks all that can be checked without a key.
+    fn signed(&self, now: SystemTime) -> Result<Signed> {
+        let [request_id, user_id, timestamp, signature] =
+            [self.header(0)?, self.header(1)?, self.header(2)?, self.header(3)?];
+        let signature = signature_of(signature)
+            .ok_or_else(|| invalid(format!("{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits")))?;
+        check_time(timestamp, now)?;
+        let body = hex(digest(&SHA256, &self.body).as_ref());
+        Ok(Signed { message: [request_id, user_id, timestamp, &body].join("\n").into_bytes(), signature })
+    }
+
+    fn header(&self, place: usize) -> Result<&str> {
+        let name = &HEADERS[place];
+        let value = match self.values[place].as_slice() {
+            [value] if !value.is_empty() => value,
+            [] | [_] => return Err(invalid(format!("the header {name} is missing"))),
+            _ => return Err(invalid(format!("the header {name} is there more than once"))),
+        };
+        // A line break would let one signature stand for two ways to read the headers.
+        match value.chars().any(char::is_control) {
+            true => Err(invalid(format!("the header {name} has a control character"))),
+            false => Ok(value),
+        }
+    }
+
+    fn verified(&self) -> Result<Response> {
+        let mut headers = HeaderMap::new();
+        for (place, name) in HEADERS.into_iter().enumerate() {
+            let value = HeaderValue::from_str(self.header(place)?)
+                .map_err(|_| invalid(format!("the header {name} has a control character")))?;
+            headers.insert(name, value);
+        }
+        Ok(Response::new(200, headers, self.body.clone()))
+    }
+}
+
+impl Client {
+    /// Starts to verify a delivery with fal's own keys. They are fetched from `rest.fal.ai` without a credential and kept for
+    /// 24 hours at the most; a signature that none of them made has them fetched anew, at most once a minute.
+    ///
+    /// What can be refused without a key is refused without a request. The response is that of [`Webhook::verify`].
+    pub fn verify_webhook_start(&self, webhook: Webhook) -> Result<Op> {
+        self.start_steps(|steps| async move { with_fals_keys(&steps, steps.webhook_keys(), &webhook).await })
+    }
+
+    /// Verifies a delivery, on any async runtime.
+    pub async fn verify_webhook(&self, webhook: Webhook) -> Result<Response> {
+        self.verify_webhook_start(webhook)?.outcome().await
+    }
+}
+
+async fn with_fals_keys(steps: &Steps, cache: &Cache, webhook: &Webhook) -> Result<Response> {
+    let signed = webhook.signed(SystemTime::now())?;
+    let keys = cache.keys(steps).await?;
+    if keys.signed(&signed) {
+        return webhook.verified();
+    }
+    match cache.newer(steps, &keys).await? {
+        Some(newer) if newer.signed(&signed) => webhook.verified(),
+        _ => Err(nobodys()),
+    }
+}
+
+fn check_time(timestamp: &str, now: SystemTime) -> Result<()> {
+    let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    let sent = timestamp.parse::<u64>().ok().filter(|_| digits);
+    let sent = sent.ok_or_else(|| invalid(format!("{TIMESTAMP} is not a time in Unix seconds")))?;
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let apart = now.abs_diff(Duration::from_secs(sent));
+    match apart > TOLERANCE {
+        true => {
+            let side = if now.as_secs() > sent { "old" } else { "ahead of this machine's clock" };
+            let message = format!(
+                "the webhook is {} seconds {side}; {} are allowed, so that none can be replayed",
+                apart.as_secs(),
+                TOLERANCE.as_secs()
+            );
+            Err(invalid(message)
+                .with_remedy("Do not act on it. If all webhooks fail like this, set this machine's clock."))
+        }
+        false => Ok(()),
+    }
+}
+
+fn signature_of(text: &str) -> Option<[u8; 64]> {
+    let digits = text.as_bytes();
+    let mut signature = [0; 64];
+    if digits.len() != 2 * signature.len() {
+        return None;
+    }
+    for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(signature)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn nobodys() -> Error {
+    invalid("no key of fal's made this webhook's signature for this body and these headers".to_owned()).with_remedy(
+        "Do not act on it. If all webhooks fail like this, give the raw body as it arrived, before anything parsed it.",
+    )
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::WebhookInvalid, message)
+}
+
+/// Outputs may be private: a body shows its size only.
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook").field("request_id", &self.values[0]).field("body_len", &self.body.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
