@@ -53,8 +53,8 @@ fn token(state: &State, request: &Request) -> Result<Answer, Answer> {
         return Err(error(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client"));
     }
     let settings = state.settings();
-    let renewed =
-        state.logins.renew(&field("refresh_token")?, settings.access_token_seconds, settings.reuse_ends_login);
+    let (seconds, reuse_ends) = (settings.access_token_seconds, settings.reuse_ends_login);
+    let renewed = state.logins.renew(&field("refresh_token")?, seconds, reuse_ends, state.clock.now());
     let login = renewed.map_err(|refused| {
         let description = match refused {
             Refused::Unknown => "Unknown or invalid refresh token.",

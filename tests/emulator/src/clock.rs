@@ -1,20 +1,86 @@
-//! Times as fal writes them.
+//! The emulator's time, which a test may advance, and times as fal writes them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// `seconds` after `time`, or `time` where the clock cannot go that far.
-pub(crate) fn after(time: SystemTime, seconds: u64) -> SystemTime {
+use tokio::sync::watch;
+
+/// Real time, and whatever tests added to it. It never goes back.
+pub(crate) struct Clock {
+    began: Instant,
+    began_at: SystemTime,
+    added: watch::Sender<Duration>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { began: Instant::now(), began_at: SystemTime::now(), added: watch::Sender::new(Duration::ZERO) }
+    }
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> SystemTime {
+        later(self.began_at, self.began.elapsed().saturating_add(self.added()))
+    }
+
+    /// What tests added so far.
+    pub(crate) fn added(&self) -> Duration {
+        *self.added.borrow()
+    }
+
+    /// Lets this much time pass at once. Whoever sleeps until a time before the new one wakes.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.added.send_modify(|added| *added = added.saturating_add(by));
+    }
+
+    /// Waits for this time, however it comes.
+    pub(crate) async fn sleep_until(&self, time: SystemTime) {
+        let mut added = self.added.subscribe();
+        loop {
+            added.mark_unchanged();
+            let Ok(left) = time.duration_since(self.now()).map(|left| left.max(Duration::from_nanos(1))) else {
+                return;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                _ = added.changed() => {}
+            }
+        }
+    }
+}
+
+/// `time` and `duration` more, or the last time that HTTP can write.
+pub(crate) fn later(time: SystemTime, duration: Duration) -> SystemTime {
     // 9999-12-31 is the last date that HTTP can write.
     let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    time.checked_add(Duration::from_secs(seconds)).map_or(last, |later| later.min(last))
+    time.checked_add(duration).map_or(last, |later| later.min(last))
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// `seconds` after `time`, or the last time that HTTP can write.
+pub(crate) fn after(time: SystemTime, seconds: u64) -> SystemTime {
+    later(time, Duration::from_secs(seconds))
 }
 
 /// RFC 3339 in UTC, whole seconds.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!("{}Z", date_and_time(time))
+}
+
+/// RFC 3339 in UTC, with milliseconds.
+pub(crate) fn rfc3339_millis(time: SystemTime) -> String {
+    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    format!("{}.{millis:03}Z", date_and_time(time))
+}
+
+fn date_and_time(time: SystemTime) -> String {
+    let seconds = unix(time);
     let (year, month, day) = civil_date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Year, month and day of the Gregorian calendar, so many days after 1970-01-01.
@@ -47,5 +113,30 @@ mod tests {
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
+        assert_eq!(rfc3339_millis(UNIX_EPOCH + Duration::from_millis(1007)), "1970-01-01T00:00:01.007Z");
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_its_time_was_advanced() {
+        let clock = Clock::default();
+        let sleep = clock.sleep_until(later(clock.now(), Duration::from_secs(3600)));
+        tokio::pin!(sleep);
+        let early = Duration::from_millis(10);
+        assert!(tokio::time::timeout(early, &mut sleep).await.is_err());
+        clock.advance(Duration::from_secs(1800));
+        assert!(tokio::time::timeout(early, &mut sleep).await.is_err());
+        clock.advance(Duration::from_secs(1800));
+        sleep.await;
+        clock.sleep_until(clock.now() - Duration::from_secs(1)).await;
+        clock.advance(Duration::MAX);
+        assert_eq!(rfc3339(clock.now()), "9999-12-31T23:59:59Z");
+    }
+
+    #[tokio::test]
+    async fn real_time_flows_too() {
+        let clock = Clock::default();
+        let before = clock.now();
+        clock.sleep_until(later(before, Duration::from_millis(30))).await;
+        assert!(clock.now() >= before + Duration::from_millis(30));
     }
 }

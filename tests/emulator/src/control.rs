@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::arrivals::Arrival;
+use crate::clock;
 use crate::faults::{self, Fault};
 use crate::keys::Scope;
 use crate::server::Request;
@@ -48,6 +49,8 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
             state.set(body::<Settings>(request)?);
             Ok(ok(&json!(state.settings())))
         }
+        ("GET", "clock", _) => Ok(ok(&clock(state))),
+        ("POST", "clock", _) => advance(state, request),
         ("GET", "stats", _) => Ok(ok(&json!({
             "open_connections": state.connections.count(),
             "executions": state.executions.all(),
@@ -57,6 +60,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
         (_, "keys" | "logins", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
+        (_, "clock", _) => Err(wrong_method("GET, POST")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
         _ => Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
     }
@@ -93,6 +97,25 @@ fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::CREATED, &json!({ "id": id })))
 }
 
+fn clock(state: &State) -> Value {
+    json!({
+        "now": clock::rfc3339_millis(state.clock.now()),
+        "advanced_ms": u64::try_from(state.clock.added().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdvanceRequest {
+    advance_ms: u64,
+}
+
+fn advance(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let wanted: AdvanceRequest = body(request)?;
+    state.clock.advance(Duration::from_millis(wanted.advance_ms));
+    Ok(ok(&clock(state)))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRequest {
@@ -114,7 +137,7 @@ fn default_account() -> String {
 
 fn create_key(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: KeyRequest = body(request)?;
-    let key = state.keys.create(wanted.scope, &wanted.account, &wanted.alias);
+    let key = state.keys.create(wanted.scope, &wanted.account, &wanted.alias, state.clock.now());
     let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }
@@ -134,7 +157,7 @@ fn a_day() -> u64 {
 
 fn create_login(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: LoginRequest = body(request)?;
-    let login = state.logins.create(&wanted.account, wanted.access_token_seconds);
+    let login = state.logins.create(&wanted.account, wanted.access_token_seconds, state.clock.now());
     let body = json!({ "refresh_token": login.refresh_token, "access_token": login.access_token });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }

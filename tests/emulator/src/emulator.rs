@@ -6,7 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
@@ -50,7 +50,7 @@ impl Builder {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(self.settings, address));
-        let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default");
+        let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default", state.clock.now());
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
         let served = Arc::clone(&state);
@@ -148,7 +148,7 @@ impl Emulator {
 
     /// Makes another key and returns `id:secret`.
     pub fn create_key(&self, scope: Scope, account: &str) -> String {
-        self.state.keys.create(scope, account, "test").full()
+        self.state.keys.create(scope, account, "test", self.state.clock.now()).full()
     }
 
     /// Revokes a key at once; false if there is none with this id.
@@ -159,7 +159,7 @@ impl Emulator {
     /// A user of this account logs in: tokens as `fal auth login` gets them. The access token expires after so many
     /// seconds, as do those of renewals, unless the settings say otherwise.
     pub fn create_login(&self, account: &str, access_token_seconds: u64) -> Login {
-        self.state.logins.create(account, access_token_seconds)
+        self.state.logins.create(account, access_token_seconds, self.state.clock.now())
     }
 
     /// Switches a fault on. Of several that match, the one injected first strikes.
@@ -206,6 +206,17 @@ impl Emulator {
     /// How often each endpoint ran.
     pub fn executions(&self) -> BTreeMap<String, u64> {
         self.state.executions.all()
+    }
+
+    /// Lets time pass at once for everything that the emulator keeps time of: jobs, deadlines, tokens, stored results,
+    /// pauses between webhooks. Not for the pauses of faults. Otherwise its time is real time.
+    pub fn advance(&self, by: Duration) {
+        self.state.clock.advance(by);
+    }
+
+    /// The emulator's time.
+    pub fn now(&self) -> SystemTime {
+        self.state.clock.now()
     }
 
     /// The settings in force.

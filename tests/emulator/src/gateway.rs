@@ -1,7 +1,6 @@
 //! `fal.run`: who calls, which app, and the gateway's headers (fal-protocol.md §2.5, §4, §5.8).
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
@@ -57,7 +56,7 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
         return Ok(None);
     };
     let refused = || Answer::detail(StatusCode::UNAUTHORIZED, "invalid or expired token");
-    state.tokens.find(&token, SystemTime::now()).ok_or_else(refused).map(Some)
+    state.tokens.find(&token, state.clock.now()).ok_or_else(refused).map(Some)
 }
 
 /// The app `owner/alias`, named by `path`.

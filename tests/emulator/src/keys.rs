@@ -92,7 +92,7 @@ impl Keys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn create(&self, scope: Scope, account: &str, alias: &str) -> NewKey {
+    pub(crate) fn create(&self, scope: Scope, account: &str, alias: &str, now: SystemTime) -> NewKey {
         let kind = match scope {
             Scope::Api => "api",
             Scope::Admin => "admin",
@@ -108,7 +108,7 @@ impl Keys {
             scope,
             account: account.to_owned(),
             alias: alias.to_owned(),
-            created: SystemTime::now(),
+            created: now,
         };
         ring.keys.push(key);
         NewKey { id, secret }

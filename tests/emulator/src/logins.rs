@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock;
+use crate::clock::{self, unix};
 use crate::keys::{Caller, Scope};
 
 /// The tokens of one login, as `fal auth login` or a renewal gets them.
@@ -68,7 +68,7 @@ impl Logins {
     }
 
     /// A user of `account` logs in. Access tokens live so long, those of renewals as well.
-    pub(crate) fn create(&self, account: &str, access_seconds: u64) -> Login {
+    pub(crate) fn create(&self, account: &str, access_seconds: u64, now: SystemTime) -> Login {
         let mut book = self.book();
         book.grants.push(Grant {
             account: account.to_owned(),
@@ -77,7 +77,7 @@ impl Logins {
             revoked: false,
         });
         let grant = book.grants.len() - 1;
-        book.issue(grant, access_seconds)
+        book.issue(grant, access_seconds, now)
     }
 
     /// Exchanges a refresh token. A second use of one ends its login, if `reuse_revokes`.
@@ -86,6 +86,7 @@ impl Logins {
         refresh_token: &str,
         access_seconds: Option<u64>,
         reuse_revokes: bool,
+        now: SystemTime,
     ) -> Result<Login, Refused> {
         let mut book = self.book();
         let index = *book.refresh_tokens.get(refresh_token).ok_or(Refused::Unknown)?;
@@ -98,7 +99,7 @@ impl Logins {
             return Err(Refused::Reused);
         }
         let seconds = access_seconds.unwrap_or(grant.access_seconds);
-        Ok(book.issue(index, seconds))
+        Ok(book.issue(index, seconds, now))
     }
 
     /// Who calls with this access token, unless it is unknown, has expired, or its login was revoked.
@@ -111,9 +112,8 @@ impl Logins {
 }
 
 impl Book {
-    fn issue(&mut self, index: usize, access_seconds: u64) -> Login {
+    fn issue(&mut self, index: usize, access_seconds: u64, now: SystemTime) -> Login {
         let grant = &mut self.grants[index];
-        let now = SystemTime::now();
         let expires = clock::after(now, access_seconds);
         let refresh_token = format!("fake-secret-refresh-{}", unique());
         let login = Login {
@@ -178,10 +178,6 @@ pub(crate) fn is_jwt(token: &str) -> bool {
     };
     let claims = URL_SAFE_NO_PAD.decode(claims).ok().and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
     claims.is_some_and(|claims| claims["iss"].is_string())
-}
-
-fn unix(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn unique() -> String {

@@ -1,7 +1,5 @@
 //! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1).
 
-use std::time::SystemTime;
-
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde_json::json;
@@ -40,7 +38,7 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
     }
     let caller = caller(state, request, &settings)?;
     let (apps, seconds) = wanted(request, life).map_err(unbilled)?;
-    let token = state.tokens.issue(caller, apps, seconds, SystemTime::now());
+    let token = state.tokens.issue(caller, apps, seconds, state.clock.now());
     Ok(Answer::json(settings.token_status.status(), &json!(form.wrap(token))))
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use hyper::header::HeaderMap;
 
 use crate::DEFAULT_ACCOUNT;
 use crate::arrivals::Log;
 use crate::cdn::Files;
+use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::faults::Faults;
 use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::tokens::Tokens;
 
 pub(crate) struct State {
+    pub(crate) clock: Clock,
     pub(crate) keys: Keys,
     pub(crate) logins: Logins,
     pub(crate) arrivals: Arc<Log>,
@@ -35,9 +36,10 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, address: SocketAddr) -> Self {
-        let keys = Keys::default();
-        let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default");
+        let (clock, keys) = (Clock::default(), Keys::default());
+        let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default", clock.now());
         Self {
+            clock,
             keys,
             logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
@@ -60,7 +62,7 @@ impl State {
             None => Ok(None),
             Some(Credential::Key { id, secret }) => self.keys.find(id, secret).ok_or(Refusal::Unknown).map(Some),
             Some(Credential::Token(token)) => logins
-                .and_then(|scope| self.logins.find(token, scope, SystemTime::now()))
+                .and_then(|scope| self.logins.find(token, scope, self.clock.now()))
                 .ok_or(if is_jwt(token) { Refusal::Unknown } else { Refusal::NotAToken })
                 .map(Some),
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -47,8 +47,8 @@ impl Tokens {
             "iss": "fal-emulator",
             "sub": caller.account,
             "apps": apps,
-            "iat": unix_seconds(now),
-            "exp": unix_seconds(expires),
+            "iat": clock::unix(now),
+            "exp": clock::unix(expires),
         });
         let token = jwt(&claims);
         let mut grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,10 +68,6 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tokens")
     }
-}
-
-fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Looks like a JWT; its signature says that it is none.
@@ -174,7 +170,7 @@ impl From<TokenStatus> for u16 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::keys::Scope;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Call;
 use crate::answer::Answer;
+use crate::clock;
 use crate::input::{self, Fields};
 
 /// Milliseconds: the default `request_timeout` of an app (fal-protocol.md §15).
@@ -18,7 +19,9 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let mut fields = Fields::new(&object);
     let ms = fields.integer_between("ms", 1000, 0, LONGEST);
     fields.finish()?;
+    // Before the test learns that it runs, and may advance the time.
+    let end = clock::later(call.state.clock.now(), Duration::from_millis(ms));
     call.started();
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+    call.state.clock.sleep_until(end).await;
     Ok(Answer::json(StatusCode::OK, &json!({ "ms": ms })).billable_units(1))
 }

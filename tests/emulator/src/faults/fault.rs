@@ -335,6 +335,7 @@ impl RetryAfter {
     fn text(self) -> String {
         match self.form {
             RetryAfterForm::Seconds => self.seconds.to_string(),
+            // For the client, whose clock nobody advances.
             RetryAfterForm::HttpDate => httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds)),
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn create(state: &State, caller: &Caller, request: &Request) -> Resul
         .as_str()
         .filter(|alias| (1..=255).contains(&alias.chars().count()))
         .ok_or_else(|| invalid("Invalid request parameters: alias, 1 to 255 characters"))?;
-    let key = state.keys.create(Scope::Api, &caller.account, alias);
+    let key = state.keys.create(Scope::Api, &caller.account, alias, state.clock.now());
     let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use fal_emulator::Emulator;
 use serde_json::{Value, json};
 
-use crate::client::{Request, Response, secret};
+use crate::client::{Connection, Request, Response, secret};
 
 fn control(emulator: &Emulator, method: &str, path: &str, body: Option<&Value>) -> Response {
     let request = Request::new(method, &emulator.host(), &format!("/_emulator/{path}"));
@@ -256,4 +256,33 @@ fn unknown_control_requests_are_refused() {
         let response = control(&emulator, method, path, None);
         assert_eq!((response.status, response.header("allow")), (405, Some(allowed)), "{method} {path}");
     }
+}
+
+#[test]
+fn time_can_be_advanced() {
+    let emulator = Emulator::start().unwrap();
+    assert_eq!(get(&emulator, "clock")["advanced_ms"], 0);
+    let login = emulator.create_login("acme", 3600);
+    let run = || {
+        let request = Request::new("GET", "fal.run", "/emulator/echo");
+        request.header("Authorization", &format!("Bearer {}", login.access_token)).send(&emulator).status
+    };
+    assert_eq!(run(), 200);
+    let body = json!({"advance_ms": 3_600_000});
+    let answer = control(&emulator, "POST", "clock", Some(&body));
+    assert_eq!((answer.status, &answer.json()["advanced_ms"]), (200, &json!(3_600_000)));
+    assert_eq!(run(), 401);
+    assert_eq!(control(&emulator, "POST", "clock", Some(&json!({"advance_ms": -1}))).status, 400);
+    assert_eq!(control(&emulator, "DELETE", "clock", None).header("allow"), Some("GET, POST"));
+}
+
+#[test]
+fn a_running_model_notices_that_time_was_advanced() {
+    let emulator = Emulator::start().unwrap();
+    let run = Request::run("emulator/slow", &json!({"ms": 3_000_000})).key(emulator.api_key());
+    let mut connection = Connection::open(&emulator);
+    connection.write(&run).unwrap();
+    emulator.wait_until(Duration::from_secs(10), |arrivals| arrivals.iter().any(|one| one.executed)).unwrap();
+    emulator.advance(Duration::from_secs(3000));
+    assert_eq!(connection.read().unwrap().json(), json!({"ms": 3_000_000}));
 }
