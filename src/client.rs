@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use reqwest::Upgraded;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
@@ -14,11 +15,11 @@ use crate::credentials::{self, Credential, Environment, Resolution, Variable};
 use crate::endpoint::{self, Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
-use crate::op::Op;
+use crate::op::{Op, Task};
 use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
-use crate::transport::{Attempts, Call, Progress, Transport};
+use crate::transport::{Attempts, Call, Opened, Pass, Progress, Transport};
 use crate::webhook;
 
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
@@ -245,7 +246,7 @@ impl Client {
     pub fn send_start(&self, request: Request) -> Result<Op> {
         match &request.target {
             Target::Address(_) | Target::Platform(_) => self.start(request, TIMEOUT),
-            Target::Endpoint(_) => Err(Error::invalid("a request to an endpoint is run, not sent")),
+            Target::Endpoint(_) | Target::Of(..) => Err(Error::invalid("a request to an endpoint is run, not sent")),
         }
     }
 
@@ -262,9 +263,9 @@ impl Client {
     }
 
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
-        let timeout = request.timeout.or(self.inner.timeout).unwrap_or(usual);
+        let timeout = self.timeout_of(&request, usual);
         let call = self.inner.call(request, deadline(timeout)?)?;
-        self.operate(timeout, |inner, progress| async move { inner.perform(&call, &progress).await })
+        self.operate(timeout, |inner, task| async move { inner.perform(&call, &task.progress).await })
     }
 
     /// Starts an operation that sends several requests within the client's usual time.
@@ -272,18 +273,31 @@ impl Client {
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
-        let timeout = self.inner.timeout.unwrap_or(TIMEOUT);
-        let deadline = deadline(timeout)?;
-        self.operate(timeout, |inner, progress| steps(Steps { inner, progress, deadline }))
+        self.start_steps_within(self.inner.timeout.unwrap_or(TIMEOUT), steps)
     }
 
-    fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Arc<Progress>) -> F) -> Result<Op>
+    /// The same within `timeout`.
+    pub(crate) fn start_steps_within<F>(&self, timeout: Duration, steps: impl FnOnce(Steps) -> F) -> Result<Op>
+    where
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        let deadline = deadline(timeout)?;
+        self.operate(timeout, |inner, task| steps(Steps { inner, task, deadline }))
+    }
+
+    /// The time for a call: the request's own, else the client's, else `usual`.
+    pub(crate) fn timeout_of(&self, request: &Request, usual: Duration) -> Duration {
+        request.timeout.or(self.inner.timeout).unwrap_or(usual)
+    }
+
+    fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Task) -> F) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let inner = self.inner.clone();
-        Op::start(|progress| {
-            let work = work(inner, progress.clone());
+        Op::start(|task| {
+            let progress = task.progress.clone();
+            let work = work(inner, task);
             async move {
                 match tokio::time::timeout(timeout, work).await {
                     Ok(outcome) => outcome,
@@ -305,23 +319,55 @@ fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credentials::Optio
     }
 }
 
-/// The requests of one operation.
+/// The requests of one operation. Clones belong to the same one.
+#[derive(Clone)]
 pub(crate) struct Steps {
     inner: Arc<Inner>,
-    progress: Arc<Progress>,
-    deadline: Instant,
+    pub(crate) task: Task,
+    pub(crate) deadline: Instant,
 }
 
 impl Steps {
+    /// Sends a request with the client's credential and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let call = self.inner.call(request, self.deadline)?;
-        self.inner.perform(&call, &self.progress).await
+        self.inner.perform(&call, &self.task.progress).await
+    }
+
+    /// The same, and leaves the body of the answer to be read.
+    pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
+        let call = self.inner.call(request, self.deadline)?;
+        self.open_call(&call).await
+    }
+
+    /// The same for a call that was made by hand: with another body or another [`Pass`].
+    pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
+        let (transport, progress) = (&self.inner.transport, &self.task.progress);
+        let open = |grant: Carried| async move { transport.open(call, grant.credential(), progress).await };
+        self.inner.authorized(call, progress, open).await
+    }
+
+    /// Sends such a call and reads the whole answer.
+    pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
+        self.inner.perform(call, &self.task.progress).await
+    }
+
+    /// Makes a WebSocket's connection: the headers of the answer, and what is left of HTTP.
+    pub(crate) async fn upgrade(&self, call: &Call) -> Result<(HeaderMap, Upgraded)> {
+        let (transport, progress) = (&self.inner.transport, &self.task.progress);
+        let upgrade = |grant: Carried| async move { transport.upgrade(call, grant.credential(), progress).await };
+        self.inner.authorized(call, progress, upgrade).await
+    }
+
+    /// The call that a request makes.
+    pub(crate) fn call(&self, request: Request) -> Result<Call> {
+        self.inner.call(request, self.deadline)
     }
 
     /// Sends a request that needs no credential, so that none is looked for.
     pub(crate) async fn send_without_key(&self, request: Request) -> Result<Response> {
-        let call = self.inner.call(request, self.deadline)?;
-        self.inner.transport.send(&call, &Credential::Anonymous, &self.progress).await
+        let call = Call { pass: Pass::Nothing, ..self.inner.call(request, self.deadline)? };
+        self.send_call(&call).await
     }
 
     pub(crate) fn webhook_keys(&self) -> &webhook::Cache {
@@ -338,21 +384,43 @@ impl Steps {
     }
 }
 
+/// The credential that a request carries, if it is the client's.
+struct Carried(Option<Arc<Grant>>);
+
+impl Carried {
+    fn credential(&self) -> &Credential {
+        self.0.as_ref().map_or(&Credential::Anonymous, |grant| &grant.credential)
+    }
+}
+
 fn deadline(timeout: Duration) -> Result<Instant> {
     Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))
 }
 
 impl Inner {
     async fn perform(&self, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
+        let transport = &self.transport;
+        let send = |grant: Carried| async move { transport.send(call, grant.credential(), progress).await };
+        self.authorized(call, progress, send).await
+    }
+
+    /// Sends a call with the client's credential, which is renewed once if it is refused and can be.
+    async fn authorized<T, F>(&self, call: &Call, progress: &Progress, send: impl Fn(Carried) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let authority = self.authority.load_full();
+        if call.pass != Pass::Credential {
+            return send(Carried(None)).await;
+        }
         let mut grant = authority.grant(None, &self.transport).await?;
-        let mut outcome = self.transport.send(call, &grant.credential, progress).await;
+        let mut outcome = send(Carried(Some(grant.clone()))).await;
         let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
         if refused && grant.renews() {
             // What was refused was not executed, so it can be sent once more with a new credential.
             progress.pausing();
             grant = authority.grant(Some(&grant), &self.transport).await?;
-            outcome = self.transport.send(call, &grant.credential, progress).await;
+            outcome = send(Carried(Some(grant.clone()))).await;
         }
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
         let (resolution, credential) = (&grant.resolution, &grant.credential);
@@ -367,6 +435,7 @@ impl Inner {
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
             Target::Endpoint(id) => (hosts.run_url(&id)?, Some(id)),
+            Target::Of(id, url) => (url, Some(id)),
             Target::Address(url) => (url, None),
             Target::Platform(path) => (hosts.platform_url(&path)?, None),
         };
@@ -386,7 +455,8 @@ impl Inner {
                 text.into()
             }
         };
-        Ok(Call { method: request.method, url, endpoint, headers, body, safe, deadline })
+        let body = body.into();
+        Ok(Call { method: request.method, url, endpoint, headers, body, pass: Pass::Credential, safe, deadline })
     }
 }
 

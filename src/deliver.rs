@@ -14,7 +14,7 @@ use crate::credentials::{
 };
 use crate::error::Error;
 use crate::runtime;
-use crate::transport::{Call, Progress, Transport};
+use crate::transport::{Call, Pass, Progress, Transport};
 
 /// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
@@ -111,7 +111,8 @@ async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancell
         url,
         endpoint: None,
         headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
-        body: Bytes::from_owner(refresh.form()),
+        body: Bytes::from_owner(refresh.form()).into(),
+        pass: Pass::Credential,
         safe: false,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
     };

@@ -56,6 +56,22 @@ impl Dispatcher {
         accepted
     }
 
+    /// Has `callback` called, by [`run`](Self::run), when events of `op` begin to wait: once until it has been called, so it
+    /// should read all of them ([`Op::wait_event`] with zero). It replaces an earlier one. The end of `op` is no event.
+    pub fn when_event(&self, op: &Op, callback: impl Fn(Op) + Send + Sync + 'static) -> Result<()> {
+        self.check_process()?;
+        let (dispatcher, callback, op_of_notice) = (self.clone(), Arc::new(callback), op.weak());
+        op.on_event(Arc::new(move || {
+            let Some(op) = op_of_notice.op() else { return };
+            let callback = callback.clone();
+            dispatcher.shared.outstanding.fetch_add(1, Ordering::AcqRel);
+            dispatcher.enqueue(Box::new(move || {
+                op.looks();
+                callback(op);
+            }));
+        }))
+    }
+
     /// Runs callbacks that are ready on this thread, at most `max` of them, starting none once `budget` is over (`None`: no limit).
     /// At least one runs if one is ready. Returns how many ran.
     ///

@@ -226,12 +226,6 @@ impl Hosts {
         self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
     }
 
-    /// Whether this is the address of the keys that webhooks are signed with, by the REST host's present or old name.
-    pub(crate) fn is_key_set(&self, url: &Url) -> bool {
-        let hosts = [self.rest.as_str(), OLD_REST_HOST];
-        hosts.iter().any(|host| self.url(host, JWKS).is_ok_and(|key_set| key_set == *url))
-    }
-
     pub(crate) fn is_platform(&self, url: &Url) -> bool {
         self.platform_url("").is_ok_and(|platform| platform.origin() == url.origin())
     }

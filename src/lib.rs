@@ -63,6 +63,7 @@
 //! ```
 
 #![deny(unsafe_code)]
+#![allow(dead_code)] // until every operation is in
 
 mod authority;
 mod check;
@@ -72,6 +73,7 @@ mod deliver;
 mod dispatcher;
 mod endpoint;
 mod error;
+mod event;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 pub mod ffi;
@@ -96,9 +98,10 @@ pub use client::{Client, ClientBuilder, HostRole};
 pub use dispatcher::Dispatcher;
 pub use endpoint::{EndpointId, Hosts};
 pub use error::{Code, Error, Result};
+pub use event::{Event, EventKind};
 pub use key::{Key, Scope};
 pub use log::Level;
-pub use op::Op;
+pub use op::{NextEvent, Op};
 pub use request::Request;
 pub use response::Response;
 

@@ -1,16 +1,21 @@
 //! An operation under way: started once, ended once, and looked at from any thread.
 
+mod events;
+
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::events::{Inbox, Notice};
 use crate::error::{Code, Error, Result};
+use crate::event::Event;
 use crate::response::Response;
 use crate::runtime;
 use crate::transport::Progress;
@@ -33,21 +38,69 @@ struct Shared {
     state: AtomicU8,
     cancel: CancellationToken,
     done: CancellationToken,
-    ending: Mutex<Ending>,
-    ended: Condvar,
+    course: Mutex<Course>,
+    /// The operation has ended, or an event waits: for threads …
+    changed: Condvar,
+    /// … and for tasks.
+    stirred: Notify,
+    /// An event was read.
+    room: Notify,
 }
 
+/// How the operation goes on and ends, as seen from outside.
 #[derive(Default)]
-struct Ending {
+struct Course {
     outcome: Option<Result<Response>>,
     hooks: Vec<Box<dyn FnOnce() + Send>>,
+    inbox: Inbox,
+}
+
+/// The next event of an operation, if there is one.
+#[derive(Debug)]
+pub enum NextEvent {
+    /// Something happened.
+    Event(Event),
+    /// Nothing yet.
+    Pending,
+    /// The operation has ended and every event was read.
+    End,
+}
+
+/// What the work of an operation tells about itself.
+#[derive(Clone)]
+pub(crate) struct Task {
+    pub(crate) progress: Arc<Progress>,
+    shared: Arc<Shared>,
+}
+
+impl Task {
+    /// Tells the host without ever waiting for it: if it does not read, the oldest events go.
+    pub(crate) fn tell(&self, event: Event) {
+        let notice = self.shared.lock().inbox.push_over(event);
+        self.shared.stir(notice);
+    }
+
+    /// Tells the host something that must not get lost: waits until there is room for it.
+    pub(crate) async fn deliver(&self, event: Event) {
+        loop {
+            let room = self.shared.room.notified();
+            let mut room = pin!(room);
+            room.as_mut().enable();
+            if self.shared.lock().inbox.has_room() {
+                break;
+            }
+            room.await;
+        }
+        let notice = self.shared.lock().inbox.push(event);
+        self.shared.stir(notice);
+    }
 }
 
 impl Op {
     /// Starts `work` on the runtime. Nothing of it runs on the calling thread.
     pub(crate) fn start<W, F>(work: W) -> Result<Op>
     where
-        W: FnOnce(Arc<Progress>) -> F,
+        W: FnOnce(Task) -> F,
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let instance = runtime::current()?;
@@ -56,13 +109,15 @@ impl Op {
             state: AtomicU8::new(PENDING),
             cancel: CancellationToken::new(),
             done: CancellationToken::new(),
-            ending: Mutex::default(),
-            ended: Condvar::new(),
+            course: Mutex::default(),
+            changed: Condvar::new(),
+            stirred: Notify::new(),
+            room: Notify::new(),
         });
         let progress = Arc::new(Progress::default());
         let unfinished = Unfinished { shared: shared.clone(), progress: progress.clone() };
         let closing = instance.closing().clone();
-        let work = caught(work(progress));
+        let work = caught(work(Task { progress, shared: shared.clone() }));
         instance.spawn(async move {
             let outcome = tokio::select! {
                 biased;
@@ -98,20 +153,90 @@ impl Op {
         }
         runtime::may_wait()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut ending = self.shared.lock();
+        let mut course = self.shared.lock();
         while self.shared.state.load(Ordering::Acquire) == PENDING {
-            ending = match deadline {
-                None => self.shared.ended.wait(ending).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Ok(false);
-                    }
-                    self.shared.ended.wait_timeout(ending, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let Some(changed) = self.shared.wait(course, deadline) else { return Ok(false) };
+            course = changed;
         }
         Ok(true)
+    }
+
+    /// The next event, waited for at most `timeout` (`None`: for ever; zero: not at all). Several threads may read; each
+    /// event goes to one of them.
+    ///
+    /// An operation that streams pauses while too many events wait to be read, so whoever waits for its end should read them
+    /// or [discard](Self::discard_events) them. Of other events the oldest go, and are [counted](Self::dropped_events).
+    ///
+    /// Fails with [`Code::WouldDeadlock`] like [`wait`](Self::wait), if it would have to wait.
+    pub fn wait_event(&self, timeout: Option<Duration>) -> Result<NextEvent> {
+        self.check_process()?;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut course = self.shared.lock();
+        loop {
+            match self.next(&mut course) {
+                NextEvent::Pending if timeout == Some(Duration::ZERO) => return Ok(NextEvent::Pending),
+                NextEvent::Pending => {}
+                found => return Ok(found),
+            }
+            runtime::may_wait()?;
+            let Some(changed) = self.shared.wait(course, deadline) else { return Ok(NextEvent::Pending) };
+            course = changed;
+        }
+    }
+
+    /// The next event, without blocking the thread, on any async runtime; `None` once the operation has ended and every
+    /// event was read.
+    pub async fn next_event(&self) -> Option<Event> {
+        loop {
+            let mut stirred = pin!(self.shared.stirred.notified());
+            stirred.as_mut().enable();
+            self.check_process().ok()?;
+            match self.next(&mut self.shared.lock()) {
+                NextEvent::Event(event) => return Some(event),
+                NextEvent::End => return None,
+                NextEvent::Pending => {}
+            }
+            stirred.await;
+        }
+    }
+
+    /// Throws away the events that wait, and keeps none from now on.
+    pub fn discard_events(&self) {
+        if self.check_process().is_ok() {
+            self.shared.lock().inbox.discard();
+            self.shared.room.notify_waiters();
+        }
+    }
+
+    /// How many events were lost because nobody read them.
+    pub fn dropped_events(&self) -> u64 {
+        if self.check_process().is_ok() { self.shared.lock().inbox.dropped() } else { 0 }
+    }
+
+    fn next(&self, course: &mut Course) -> NextEvent {
+        match course.inbox.pop() {
+            Some(event) => {
+                self.shared.room.notify_waiters();
+                NextEvent::Event(event)
+            }
+            None if self.shared.state.load(Ordering::Acquire) == PENDING => NextEvent::Pending,
+            None => NextEvent::End,
+        }
+    }
+
+    /// Has `notice` called when events begin to wait, once until the host has looked.
+    pub(crate) fn on_event(&self, notice: Notice) -> Result<()> {
+        self.check_process()?;
+        let due = self.shared.lock().inbox.set_notice(notice);
+        due.into_iter().for_each(|notice| notice());
+        Ok(())
+    }
+
+    /// The host is about to look, so the next event is news again.
+    pub(crate) fn looks(&self) {
+        if self.check_process().is_ok() {
+            self.shared.lock().inbox.looked();
+        }
     }
 
     /// Starts an operation, waits for its end and takes its outcome: the synchronous form of every call.
@@ -120,6 +245,7 @@ impl Op {
     pub fn finish(start: impl FnOnce() -> Result<Op>) -> Result<Response> {
         runtime::may_wait()?;
         let op = start()?;
+        op.discard_events();
         op.wait(None)?;
         op.take().unwrap_or_else(|| Err(Error::new(Code::Panic, "an operation ended without an outcome")))
     }
@@ -146,10 +272,11 @@ impl Op {
 
     /// Waits without blocking the thread, on any async runtime, and takes the outcome.
     ///
-    /// If the future is dropped before it ends, the operation is cancelled, as Rust programs expect.
+    /// Events that were not read are discarded. If the future is dropped before it ends, the operation is cancelled, as Rust programs expect.
     pub async fn outcome(self) -> Result<Response> {
         let cancel = self.shared.cancel.clone().drop_guard();
         self.check_process()?;
+        self.discard_events();
         self.shared.done.cancelled().await;
         cancel.disarm();
         self.take().unwrap_or_else(|| Err(Error::new(Code::Panic, "an operation ended without an outcome")))
@@ -158,18 +285,33 @@ impl Op {
     /// Calls `hook` when the operation ends, on the thread that ends it; at once if it has ended.
     pub(crate) fn on_end(&self, hook: impl FnOnce() + Send + 'static) -> Result<()> {
         self.check_process()?;
-        let mut ending = self.shared.lock();
+        let mut course = self.shared.lock();
         if self.shared.state.load(Ordering::Acquire) == PENDING {
-            ending.hooks.push(Box::new(hook));
+            course.hooks.push(Box::new(hook));
             return Ok(());
         }
-        drop(ending);
+        drop(course);
         hook();
         Ok(())
     }
 
+    pub(crate) fn weak(&self) -> WeakOp {
+        WeakOp { shared: Arc::downgrade(&self.shared) }
+    }
+
     fn check_process(&self) -> Result<()> {
         self.poll().map(|_| ())
+    }
+}
+
+/// A handle that does not keep the operation's events and outcome.
+pub(crate) struct WeakOp {
+    shared: Weak<Shared>,
+}
+
+impl WeakOp {
+    pub(crate) fn op(&self) -> Option<Op> {
+        Some(Op { shared: self.shared.upgrade()? })
     }
 }
 
@@ -184,20 +326,39 @@ impl std::fmt::Debug for Op {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Ending> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a change; `None` if the time is over.
+    fn wait<'a>(&'a self, course: MutexGuard<'a, Course>, deadline: Option<Instant>) -> Option<MutexGuard<'a, Course>> {
+        let Some(deadline) = deadline else {
+            return Some(self.changed.wait(course).unwrap_or_else(PoisonError::into_inner));
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        Some(self.changed.wait_timeout(course, left).unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Something happened; called without the lock.
+    fn stir(&self, notice: Option<Notice>) {
+        self.changed.notify_all();
+        self.stirred.notify_waiters();
+        notice.into_iter().for_each(|notice| notice());
     }
 
     fn complete(&self, outcome: Result<Response>) {
-        let mut ending = self.lock();
+        let mut course = self.lock();
         if self.state.load(Ordering::Acquire) != PENDING {
             return;
         }
-        ending.outcome = Some(outcome);
+        course.outcome = Some(outcome);
         self.state.store(DONE, Ordering::Release);
-        let hooks = std::mem::take(&mut ending.hooks);
-        drop(ending);
-        self.ended.notify_all();
+        let hooks = std::mem::take(&mut course.hooks);
+        drop(course);
+        self.stir(None);
         self.done.cancel();
         hooks.into_iter().for_each(|hook| hook());
     }

@@ -25,6 +25,8 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Endpoint(EndpointId),
+    /// An address that belongs to an endpoint.
+    Of(EndpointId, Url),
     Address(Url),
     /// A path of the Platform API, beginning with `/v1/`.
     Platform(String),
@@ -70,6 +72,19 @@ impl Request {
         let mut url = Url::parse(url).map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
         url.set_fragment(None);
         Ok(Request::with_target(Target::Address(url), method, Body::Empty))
+    }
+
+    /// The same input and headers for another address of its endpoint.
+    pub(crate) fn for_endpoint(&self, endpoint: EndpointId, method: Method, url: Url) -> Self {
+        Request { target: Target::Of(endpoint, url), method, ..self.clone() }
+    }
+
+    /// The endpoint that it calls.
+    pub(crate) fn endpoint(&self) -> Result<&EndpointId> {
+        match &self.target {
+            Target::Endpoint(id) | Target::Of(id, _) => Ok(id),
+            Target::Address(_) | Target::Platform(_) => Err(Error::invalid("the request is not one to an endpoint")),
+        }
     }
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {

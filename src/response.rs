@@ -25,6 +25,10 @@ impl Response {
         Response::new(200, HeaderMap::new(), json.to_string().into())
     }
 
+    pub(crate) fn of_bytes(body: Bytes) -> Self {
+        Response::new(200, HeaderMap::new(), body)
+    }
+
     /// The HTTP status, 200 to 299.
     pub fn status(&self) -> u16 {
         self.status

@@ -67,6 +67,9 @@ typedef struct fal_response fal_response;
 // A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
 typedef struct fal_op fal_op;
 
+// Something that happened. Unique; freed with fal_event_free().
+typedef struct fal_event fal_event;
+
 // A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
 typedef struct fal_dispatcher fal_dispatcher;
 
@@ -844,6 +847,64 @@ FAL_API fal_status fal_op_when_done(const fal_op *op,
                                     fal_op_callback callback,
                                     void *user,
                                     fal_error **err);
+
+/* ==== Events ==========================================================================================================
+ *
+ * What happens while an operation is under way: one type for all of them. A host reads events whenever it likes, once a
+ * frame or on a thread of its own, and reads what is left after the operation has ended. A host that wants none need do
+ * nothing, except with operations that stream: they pause while 1024 events or 16 MiB wait to be read, so read or discard
+ * them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
+ */
+
+// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
+// it waits.
+#define FAL_EVENT_STATUS 1
+// A line of a queued request's log: /message, /level, /source and /timestamp.
+#define FAL_EVENT_LOG 2
+// How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
+#define FAL_EVENT_PROGRESS 3
+// An item of a stream, as the app sent it.
+#define FAL_EVENT_ITEM 4
+// A message of a realtime or WebSocket connection.
+#define FAL_EVENT_MESSAGE 5
+// What became of such a connection: /state is "connected", "lost" or "dropped".
+#define FAL_EVENT_CONNECTION 6
+
+// Reads the next event of an operation, waited for at most timeout_ms milliseconds: 0 not at all, negative for ever.
+// FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
+// FAL_PENDING if there is none yet. Several threads may read; each event goes to one of them.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
+FAL_API fal_status fal_op_next_event(const fal_op *op,
+                                     int64_t timeout_ms,
+                                     fal_event **out,
+                                     fal_error **err);
+
+// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
+FAL_API void fal_op_discard_events(const fal_op *op);
+
+// How many events were lost because nobody read them; 0 for NULL. Items and messages are never lost.
+FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
+
+// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been called, so it reads all of
+// them, with a timeout of 0. It replaces an earlier one. The end of the operation is no event: see fal_op_when_done().
+//
+// user has to outlive the operation.
+FAL_API fal_status fal_op_when_event(const fal_op *op,
+                                     const fal_dispatcher *dispatcher,
+                                     fal_op_callback callback,
+                                     void *user,
+                                     fal_error **err);
+
+// Frees an event. NULL does nothing.
+FAL_API void fal_event_free(fal_event *event);
+
+// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore what you do not know.
+FAL_API int32_t fal_event_kind(const fal_event *event);
+
+// What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
+// NULL for NULL.
+FAL_API const fal_response *fal_event_content(const fal_event *event);
 
 /* ==== Dispatcher ======================================================================================================
  *

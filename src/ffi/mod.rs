@@ -14,6 +14,7 @@ pub mod credential_request;
 pub mod credentials;
 pub mod dispatcher;
 pub mod error;
+pub mod event;
 pub mod op;
 pub mod options;
 pub mod request;

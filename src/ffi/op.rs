@@ -24,6 +24,10 @@ impl fal_op {
     pub(super) fn new(op: Op) -> Self {
         fal_op { op }
     }
+
+    pub(super) fn op(&self) -> &Op {
+        &self.op
+    }
 }
 
 /// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call: take its outcome,

@@ -1,49 +1,123 @@
 //! Bodies out, watched; bodies in, bounded.
 
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
 use super::Progress;
 use crate::error::{Code, Error, Result};
 
+/// What is sent.
+#[derive(Clone)]
+pub(crate) enum Payload {
+    Bytes(Bytes),
+    Source(Arc<dyn Source>),
+}
+
+/// A body that is made while it is sent.
+pub(crate) trait Source: Send + Sync {
+    /// How many bytes it has; none if that is not known beforehand.
+    fn length(&self) -> Option<u64>;
+
+    /// Begins it anew, for each attempt. A source that cannot be read twice fails the second time.
+    fn open(&self) -> Result<Pieces>;
+}
+
+/// The pieces of a body, in order.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
+
+impl Payload {
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Payload::Bytes(bytes)
+    }
+}
+
 /// A body that notes when the HTTP stack first asks for it. It asks only on a connection that stands,
 /// so before that the request has provably not reached the service.
 pub(crate) struct Watched {
-    bytes: Option<Bytes>,
+    rest: Rest,
     progress: Arc<Progress>,
     safe: bool,
 }
 
+enum Rest {
+    Bytes(Option<Bytes>),
+    // The HTTP stack wants a body that may be shared between threads, which pieces may not.
+    Pieces { pieces: Mutex<Pieces>, left: Option<u64> },
+}
+
 impl Watched {
-    pub(crate) fn new(bytes: Bytes, progress: Arc<Progress>, safe: bool) -> Self {
-        Watched { bytes: Some(bytes), progress, safe }
+    pub(crate) fn new(payload: &Payload, progress: Arc<Progress>, safe: bool) -> Result<Self> {
+        let rest = match payload {
+            Payload::Bytes(bytes) => Rest::Bytes(Some(bytes.clone())),
+            Payload::Source(source) => Rest::Pieces { left: source.length(), pieces: Mutex::new(source.open()?) },
+        };
+        Ok(Watched { rest, progress, safe })
+    }
+
+    /// Ends the body early. The HTTP stack would only say that it ended; why, the transport finds in the progress.
+    fn fail(&self, error: Error) -> Poll<Option<Result<Frame<Bytes>>>> {
+        self.progress.body_failed(error.clone());
+        Poll::Ready(Some(Err(error)))
     }
 }
 
 impl http_body::Body for Watched {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.progress.sending(self.safe);
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        let (pieces, left) = match &mut self.rest {
+            Rest::Bytes(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Rest::Pieces { pieces, left } => (pieces, left),
+        };
+        let piece = ready!(pieces.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_next(context));
+        let known = left.is_some();
+        match piece {
+            Some(Ok(bytes)) => {
+                let after = left.map(|left| left.checked_sub(bytes.len() as u64));
+                if after == Some(None) {
+                    return self.fail(changed("more"));
+                }
+                *left = after.flatten();
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Some(Err(error)) => self.fail(error),
+            None if known && *left != Some(0) => self.fail(changed("fewer")),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        match &self.rest {
+            Rest::Bytes(bytes) => bytes.is_none(),
+            // The end is asked for, so that a source with more than it promised is noticed.
+            Rest::Pieces { .. } => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        match &self.rest {
+            Rest::Bytes(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Rest::Pieces { left: Some(left), .. } => SizeHint::with_exact(*left),
+            Rest::Pieces { left: None, .. } => SizeHint::default(),
+        }
     }
+}
+
+fn changed(than: &str) -> Error {
+    Error::new(Code::Io, format!("the body has {than} bytes than it had when the sending began"))
 }
 
 /// Why a body could not be read.
@@ -71,7 +145,7 @@ pub(crate) async fn read(response: &mut reqwest::Response, most: usize) -> std::
     }
 }
 
-fn check(length: u64, most: usize) -> Result<()> {
+pub(crate) fn check(length: u64, most: usize) -> Result<()> {
     match length > most as u64 {
         true => Err(Error::new(Code::TooLarge, format!("the answer has more than the {most} bytes allowed"))),
         false => Ok(()),

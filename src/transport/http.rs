@@ -23,18 +23,36 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(crate) struct Http {
     pool: PerRuntime<reqwest::Client>,
+    /// WebSockets begin with HTTP/1.1 (RFC 6455), whatever else the server offers.
+    sockets: PerRuntime<reqwest::Client>,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Requests,
+    WebSocket,
 }
 
 impl Http {
     /// The connection pool of the running runtime.
-    pub(crate) fn client(&self, plain: bool) -> Result<reqwest::Client> {
-        Ok(reqwest::Client::clone(&*self.pool.get(|| build(plain))?))
+    pub(crate) fn client(&self, plain: bool, what: Use) -> Result<reqwest::Client> {
+        let pool = match what {
+            Use::Requests => &self.pool,
+            Use::WebSocket => &self.sockets,
+        };
+        Ok(reqwest::Client::clone(&*pool.get(|| build(plain, what))?))
     }
 }
 
 /// `plain` is for the emulator: no TLS is set up, no proxy asked.
-fn build(plain: bool) -> Result<reqwest::Client> {
-    let builder = reqwest::Client::builder()
+fn build(plain: bool, what: Use) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder();
+    let builder = match what {
+        Use::Requests => builder,
+        Use::WebSocket => builder.http1_only(),
+    };
+    let builder = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)

@@ -15,11 +15,14 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+#[allow(unused_imports)] // until uploads are in
+pub(crate) use body::{Payload, Pieces, Source};
+pub(crate) use outgoing::Pass;
 pub(crate) use progress::Progress;
 pub(crate) use retry::Attempts;
 
 use self::body::{Unread, Watched};
-use self::http::Http;
+use self::http::{Http, Use};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Verdict, verdict};
@@ -47,10 +50,39 @@ pub(crate) struct Call {
     /// The endpoint that is called, if it is one.
     pub(crate) endpoint: Option<EndpointId>,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) body: Payload,
+    pub(crate) pass: Pass,
     /// Whether sending it twice can do no harm.
     pub(crate) safe: bool,
     pub(crate) deadline: Instant,
+}
+
+/// The head of a successful answer, and its body to read piece by piece.
+pub(crate) struct Opened {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Reader,
+}
+
+/// The body of an answer while it arrives.
+pub(crate) struct Reader {
+    response: reqwest::Response,
+    progress: Arc<Progress>,
+    safe: bool,
+    from: String,
+}
+
+impl Reader {
+    /// The next piece, decoded; none at the end. An error says whether the request may have been executed.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
+        let piece = self.response.chunk().await;
+        piece.map_err(|error| broken(error, &self.from, self.safe, &self.progress).error)
+    }
+
+    /// What is left to read, if the service said so and the body is not compressed.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
 }
 
 /// An attempt that did not succeed.
@@ -69,7 +101,7 @@ impl Failure {
 struct Hop {
     method: Method,
     url: Url,
-    body: Bytes,
+    body: Payload,
 }
 
 impl Transport {
@@ -92,44 +124,96 @@ impl Transport {
     ) -> Result<Response> {
         let mut made = 0;
         loop {
-            made += 1;
-            let failure = match self.attempt(call, credential, progress).await {
+            let outcome = match self.attempt(call, credential, progress, Use::Requests).await {
+                Ok(response) => self.whole(response, call, progress).await,
+                Err(failure) => Err(failure),
+            };
+            match outcome {
                 Ok(response) => return Ok(response),
-                Err(failure) => failure,
-            };
-            let pause = match failure.again {
-                true => self.attempts.pause(made, failure.error.retry_after()),
-                false => None,
-            };
-            let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now()))
-            else {
-                self.log.write(Level::Error, format_args!("{}: {}", failure.error.code(), failure.error));
-                return Err(failure.error);
-            };
-            let error = &failure.error;
-            self.log.write(Level::Warn, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
-            progress.pausing();
-            tokio::time::sleep(pause).await;
+                Err(failure) => self.pause(&mut made, failure, call, progress).await?,
+            }
         }
     }
 
+    /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is repeated.
+    pub(crate) async fn open(&self, call: &Call, credential: &Credential, progress: &Arc<Progress>) -> Result<Opened> {
+        let mut response = self.head(call, credential, progress, Use::Requests).await?;
+        progress.reading(call.safe);
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let from = call.url.authority().to_owned();
+        Ok(Opened { status, headers, body: Reader { response, progress: progress.clone(), safe: call.safe, from } })
+    }
+
+    /// Asks for another protocol on the connection, and hands the connection over.
+    pub(crate) async fn upgrade(
+        &self,
+        call: &Call,
+        credential: &Credential,
+        progress: &Arc<Progress>,
+    ) -> Result<(HeaderMap, reqwest::Upgraded)> {
+        let mut response = self.head(call, credential, progress, Use::WebSocket).await?;
+        let headers = std::mem::take(response.headers_mut());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let message = format!("fal answered {} where a WebSocket was asked for", response.status().as_u16());
+            return Err(Error::new(Code::Protocol, message));
+        }
+        let upgraded = response.upgrade().await;
+        let upgraded = upgraded.map_err(|error| broken(error, call.url.authority(), call.safe, progress).error)?;
+        Ok((headers, upgraded))
+    }
+
+    /// Tries until the head of a successful answer is there.
+    async fn head(
+        &self,
+        call: &Call,
+        credential: &Credential,
+        progress: &Arc<Progress>,
+        what: Use,
+    ) -> Result<reqwest::Response> {
+        let mut made = 0;
+        loop {
+            match self.attempt(call, credential, progress, what).await {
+                Ok(response) => return Ok(response),
+                Err(failure) => self.pause(&mut made, failure, call, progress).await?,
+            }
+        }
+    }
+
+    /// Pauses after attempt number `made` + 1, or fails if there is to be no other.
+    async fn pause(&self, made: &mut u32, failure: Failure, call: &Call, progress: &Progress) -> Result<()> {
+        *made += 1;
+        let error = failure.error;
+        let pause = if failure.again { self.attempts.pause(*made, error.retry_after()) } else { None };
+        let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
+            self.log.write(Level::Error, format_args!("{}: {error}", error.code()));
+            return Err(error);
+        };
+        self.log.write(Level::Warn, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
+        progress.pausing();
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// One attempt, redirects included, up to the head of a successful answer.
     async fn attempt(
         &self,
         call: &Call,
         credential: &Credential,
         progress: &Arc<Progress>,
-    ) -> std::result::Result<Response, Failure> {
+        what: Use,
+    ) -> std::result::Result<reqwest::Response, Failure> {
         let mut hop = Hop { method: call.method.clone(), url: call.url.clone(), body: call.body.clone() };
         for _ in 0..=redirect::MOST {
-            let response = self.exchange(call, &hop, credential, progress).await?;
+            let response = self.exchange(call, &hop, credential, progress, what).await?;
             let (status, headers) = (response.status(), response.headers());
             let Some(to) = redirect::target(status, headers, &hop.url) else {
-                return self.finish(response, call, credential, progress).await;
+                return accepted(response, call, credential).await;
             };
-            let Some(method) = redirect::method(&self.hosts, status, &hop.method, &hop.url, &to) else {
-                return Err(Failure::last(not_followed(response, &to, credential).await));
+            let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
+                return Err(Failure::last(not_followed(response, &to, call, credential).await));
             };
-            let body = if method == hop.method { hop.body } else { Bytes::new() };
+            let body = if method == hop.method { hop.body } else { Bytes::new().into() };
             hop = Hop { method, url: to, body };
         }
         Err(Failure::last(Error::new(Code::Redirect, format!("more than {} redirects", redirect::MOST))))
@@ -142,9 +226,10 @@ impl Transport {
         hop: &Hop,
         credential: &Credential,
         progress: &Arc<Progress>,
+        what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let route = outgoing::route(&self.hosts, &hop.url, credential).map_err(Failure::last)?;
-        let client = self.http.client(self.hosts.emulator.is_some()).map_err(Failure::last)?;
+        let route = outgoing::route(&self.hosts, &hop.url, credential, &call.pass).map_err(Failure::last)?;
+        let client = self.http.client(self.hosts.emulator.is_some(), what).map_err(Failure::last)?;
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
@@ -155,76 +240,92 @@ impl Transport {
             true => progress.sending(call.safe),
             false => {
                 progress.connecting();
-                let watched = Watched::new(hop.body.clone(), progress.clone(), call.safe);
+                let watched = Watched::new(&hop.body, progress.clone(), call.safe).map_err(Failure::last)?;
                 *request.body_mut() = Some(reqwest::Body::wrap(watched));
             }
         }
         self.log.write(Level::Debug, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let started = Instant::now();
         let outcome = client.execute(request).await;
-        let response = outcome.map_err(|error| self.broken(error, call, progress))?;
+        let response = outcome.map_err(|error| broken(error, call.url.authority(), call.safe, progress))?;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         self.log.write(Level::Debug, format_args!("{status} after {} ms", elapsed.as_millis()));
         Ok(response)
     }
 
-    async fn finish(
+    /// Reads the body of a successful answer to its end.
+    async fn whole(
         &self,
         mut response: reqwest::Response,
         call: &Call,
-        credential: &Credential,
-        progress: &Arc<Progress>,
+        progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
-        let status = response.status();
-        if !status.is_success() {
-            let answer = answer(response, credential).await;
-            let Verdict { error, not_taken } = verdict(answer, call.safe);
-            let again = not_taken || (call.safe && error.is_retryable());
-            return Err(Failure { error, again });
-        }
         progress.reading(call.safe);
         match body::read(&mut response, self.response_limit).await {
-            Ok(body) => Ok(Response::new(status.as_u16(), std::mem::take(response.headers_mut()), body)),
+            Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
             Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(!call.safe))),
-            Err(Unread::Broken(error)) => Err(self.broken(error, call, progress)),
+            Err(Unread::Broken(error)) => Err(broken(error, call.url.authority(), call.safe, progress)),
         }
-    }
-
-    /// The failure of an exchange that brought no whole answer.
-    fn broken(&self, error: reqwest::Error, call: &Call, progress: &Progress) -> Failure {
-        let reason = innermost(&error);
-        let error = error.without_url();
-        if error.is_connect() || progress.nothing_sent() {
-            let message = format!("no connection to {}: {reason}", call.url.authority());
-            let error = Error::new(Code::Connect, message).with_source(error).with_retryable(true);
-            return Failure { error, again: true };
-        }
-        let (code, what) = match is_malformed(&error) {
-            true => (Code::Protocol, "the answer is not HTTP"),
-            false => (Code::ConnectionLost, "the connection broke"),
-        };
-        let cut = progress.cut_short(code, what);
-        let told = Error::new(code, format!("{}: {reason}", cut.message()));
-        let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
-        Failure { error: error.with_retryable(call.safe), again: call.safe && code == Code::ConnectionLost }
     }
 }
 
-/// The error for a redirect that is left to the caller.
-async fn not_followed(response: reqwest::Response, to: &Url, credential: &Credential) -> Error {
+/// Lets a success pass, and makes the error of anything else.
+async fn accepted(
+    response: reqwest::Response,
+    call: &Call,
+    credential: &Credential,
+) -> std::result::Result<reqwest::Response, Failure> {
     let status = response.status();
-    let answer = answer(response, credential).await;
+    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(response);
+    }
+    let Verdict { error, not_taken } = verdict(answer(response, call, credential).await, call.safe);
+    let again = not_taken || (call.safe && error.is_retryable());
+    Err(Failure { error, again })
+}
+
+/// The failure of an exchange with `from` that brought no whole answer.
+fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
+    if let Some(error) = progress.take_body_failure() {
+        return Failure::last(error);
+    }
+    let reason = innermost(&error);
+    let error = error.without_url();
+    if error.is_connect() || progress.nothing_sent() {
+        let message = format!("no connection to {from}: {reason}");
+        let error = Error::new(Code::Connect, message).with_source(error).with_retryable(true);
+        return Failure { error, again: true };
+    }
+    let (code, what) = match is_malformed(&error) {
+        true => (Code::Protocol, "the answer is not HTTP"),
+        false => (Code::ConnectionLost, "the connection broke"),
+    };
+    let cut = progress.cut_short(code, what);
+    let told = Error::new(code, format!("{}: {reason}", cut.message()));
+    let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
+    Failure { error: error.with_retryable(safe), again: safe && code == Code::ConnectionLost }
+}
+
+/// The error for a redirect that is left to the caller.
+async fn not_followed(response: reqwest::Response, to: &Url, call: &Call, credential: &Credential) -> Error {
+    let status = response.status();
+    let answer = answer(response, call, credential).await;
     let message =
         format!("fal answered {} with a redirect to {}, which was not followed", status.as_u16(), outgoing::shown(to));
     Error::new(Code::Redirect, message).with_answer(answer)
 }
 
 /// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.
-async fn answer(mut response: reqwest::Response, credential: &Credential) -> Answer {
+async fn answer(mut response: reqwest::Response, call: &Call, credential: &Credential) -> Answer {
     let status: StatusCode = response.status();
     let body = body::read(&mut response, ERROR_BODY).await.unwrap_or_default();
     let mut headers = std::mem::take(response.headers_mut());
-    if let Some(secret) = credential.secret() {
+    let carried = match &call.pass {
+        Pass::Credential => credential.secret(),
+        Pass::Files(token) => Some(token.expose_secret()),
+        Pass::Nothing => None,
+    };
+    if let Some(secret) = carried {
         headers.iter_mut().filter(|(_, value)| repeats(value.as_bytes(), secret)).for_each(|(_, value)| {
             *value = HeaderValue::from_static("****");
         });

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::credentials::{Credential, Token};
 use crate::endpoint::{Hosts, Origin};
@@ -20,17 +21,27 @@ pub(crate) struct Route {
     pub(crate) headers: HeaderMap,
 }
 
+/// What a request carries besides itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// The client's credential, to those of fal's services that take keys; an address outside fal is refused.
+    Credential,
+    /// A token of fal's file hosts (fal-protocol.md §9.2), to those and to nobody else.
+    Files(Token),
+    /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer names.
+    Nothing,
+}
+
 /// Routes a request for the final address `url`. The key goes along if, and only if, the address belongs to a
-/// service of fal's that takes keys; an address outside fal is refused.
-pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential) -> Result<Route> {
+/// service of fal's that takes keys.
+pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pass) -> Result<Route> {
     let mut headers = HeaderMap::new();
     let mut target = url.clone();
-    match hosts.origin(url) {
-        Origin::Foreign => return Err(foreign(url)),
-        Origin::Files | Origin::Login => {}
-        // Public: asked for without a key, and never by way of a server proxy, which would add its own.
-        Origin::Key if hosts.is_key_set(url) => {}
-        Origin::Key => {
+    match (pass, hosts.origin(url)) {
+        (Pass::Nothing, _) if url.scheme() == "https" => {}
+        (Pass::Files(token), Origin::Files) => insert(&mut headers, token.authorization())?,
+        (Pass::Credential, Origin::Files | Origin::Login) => {}
+        (Pass::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {
                 open_with_token(hosts, &mut target, token)?;
@@ -40,6 +51,8 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential) -> Result
                 target = proxy.clone();
             }
         }
+        (Pass::Nothing, _) => return Err(not_https(url)),
+        (Pass::Credential | Pass::Files(_), _) => return Err(foreign(url)),
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),
@@ -65,6 +78,10 @@ fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
         Credential::Bearer(token) => token.authorization(),
         Credential::AppToken(_) | Credential::Anonymous => return Ok(()),
     };
+    insert(headers, text)
+}
+
+fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
     // The header shares the text and overwrites it in the end; a copy of its own would stay behind.
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
         .map_err(|_| Error::new(Code::MalformedCredentials, "the credential cannot be put into a header"))?;
@@ -82,6 +99,10 @@ fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
     }
     url.query_pairs_mut().append_pair("fal_jwt_token", token.expose_secret());
     Ok(())
+}
+
+fn not_https(url: &Url) -> Error {
+    Error::new(Code::ForeignOrigin, format!("{} is not an https address; nothing was sent", shown(url)))
 }
 
 fn foreign(url: &Url) -> Error {

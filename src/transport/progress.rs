@@ -1,6 +1,7 @@
 //! How far a call has come, so that an error can say what it means.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Code, Error};
 
@@ -34,6 +35,7 @@ const STAGES: [Stage; 7] = [
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stage: AtomicU8,
+    body_failure: Mutex<Option<Error>>,
 }
 
 impl Progress {
@@ -53,6 +55,15 @@ impl Progress {
     /// The last attempt is over and known not to have been executed.
     pub(crate) fn pausing(&self) {
         self.set(Stage::Pausing);
+    }
+
+    /// The body that is sent could not be made to its end.
+    pub(crate) fn body_failed(&self, error: Error) {
+        *self.body_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub(crate) fn take_body_failure(&self) -> Option<Error> {
+        self.body_failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the request has provably not left.

@@ -4,6 +4,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use super::outgoing::Pass;
 use crate::endpoint::{Hosts, Origin};
 
 /// As browsers and the official clients allow at least this many.
@@ -17,10 +18,19 @@ pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Opt
 }
 
 /// The method to follow with, or `None` where the redirect is the caller's to decide on.
-pub(crate) fn method(hosts: &Hosts, status: StatusCode, method: &Method, from: &Url, to: &Url) -> Option<Method> {
+pub(crate) fn method(
+    hosts: &Hosts,
+    pass: &Pass,
+    status: StatusCode,
+    method: &Method,
+    from: &Url,
+    to: &Url,
+) -> Option<Method> {
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
-    if !same && !files {
+    // Without a credential nothing can leak; that it stays https is the router's business.
+    let bare = *pass == Pass::Nothing;
+    if !same && !files && !bare {
         return None;
     }
     match (method, status) {

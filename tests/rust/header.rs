@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "version",
     "status",
     "error",
@@ -18,6 +18,7 @@ const SECTIONS: [&str; 13] = [
     "request",
     "response",
     "op",
+    "event",
     "dispatcher",
     "runtime",
 ];

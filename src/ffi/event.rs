@@ -1,0 +1,138 @@
+//! # Events
+//!
+//! What happens while an operation is under way: one type for all of them. A host reads events whenever it likes, once a
+//! frame or on a thread of its own, and reads what is left after the operation has ended. A host that wants none need do
+//! nothing, except with operations that stream: they pause while 1024 events or 16 MiB wait to be read, so read or discard
+//! them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
+
+use std::ffi::c_void;
+use std::time::Duration;
+
+use super::boundary::{self, Out, User, fallible, plain, status};
+use super::dispatcher::fal_dispatcher;
+use super::error::fal_error;
+use super::op::{fal_op, fal_op_callback};
+use super::response::fal_response;
+use super::status::{FAL_OK, FAL_PENDING, fal_status};
+use crate::error::Error;
+use crate::event::{Event, EventKind};
+use crate::op::NextEvent;
+
+/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
+/// it waits.
+pub const FAL_EVENT_STATUS: i32 = 1;
+/// A line of a queued request's log: /message, /level, /source and /timestamp.
+pub const FAL_EVENT_LOG: i32 = 2;
+/// How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
+pub const FAL_EVENT_PROGRESS: i32 = 3;
+/// An item of a stream, as the app sent it.
+pub const FAL_EVENT_ITEM: i32 = 4;
+/// A message of a realtime or WebSocket connection.
+pub const FAL_EVENT_MESSAGE: i32 = 5;
+/// What became of such a connection: /state is "connected", "lost" or "dropped".
+pub const FAL_EVENT_CONNECTION: i32 = 6;
+
+/// Something that happened. Unique; freed with fal_event_free().
+pub struct fal_event {
+    kind: EventKind,
+    content: fal_response,
+}
+
+impl fal_event {
+    fn new(event: Event) -> Self {
+        fal_event { kind: event.kind(), content: fal_response::new(event.into_content()) }
+    }
+}
+
+/// Reads the next event of an operation, waited for at most timeout_ms milliseconds: 0 not at all, negative for ever.
+/// FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
+/// FAL_PENDING if there is none yet. Several threads may read; each event goes to one of them.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_next_event(
+    op: *const fal_op,
+    timeout_ms: i64,
+    out: *mut *mut fal_event,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    fallible(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        let out = unsafe { Out::object(out, "out") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let op = unsafe { boundary::borrow(op, "op") }?;
+        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        match op.op().wait_event(timeout)? {
+            NextEvent::Event(event) => out.give(fal_event::new(event)),
+            NextEvent::Pending => return Ok(FAL_PENDING),
+            NextEvent::End => {}
+        }
+        Ok(FAL_OK)
+    })
+}
+
+/// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_discard_events(op: *const fal_op) {
+    // SAFETY: NULL or live, by the header's contract.
+    plain((), || unsafe { op.as_ref() }.map_or((), |op| op.op().discard_events()));
+}
+
+/// How many events were lost because nobody read them; 0 for NULL. Items and messages are never lost.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_dropped_events(op: *const fal_op) -> u64 {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { op.as_ref() }.map_or(0, |op| op.op().dropped_events()))
+}
+
+/// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been called, so it reads all of
+/// them, with a timeout of 0. It replaces an earlier one. The end of the operation is no event: see fal_op_when_done().
+///
+/// user has to outlive the operation.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_when_event(
+    op: *const fal_op,
+    dispatcher: *const fal_dispatcher,
+    callback: fal_op_callback,
+    user: *mut c_void,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let op = unsafe { boundary::borrow(op, "op") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        let callback = callback.ok_or_else(|| Error::invalid("callback is NULL"))?;
+        let user = User::new(user);
+        dispatcher.get().when_event(op.op(), move |op| {
+            let stirred = boundary::share(fal_op::new(op));
+            // SAFETY: the host gave this callback for these arguments; `stirred` is released after the call.
+            unsafe {
+                callback(stirred, user.get());
+                boundary::release(stirred);
+            }
+        })
+    })
+}
+
+/// Frees an event. NULL does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_free(event: *mut fal_event) {
+    // SAFETY: the caller owns it.
+    unsafe { boundary::free(event) }
+}
+
+/// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore what you do not know.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_kind(event: *const fal_event) -> i32 {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { event.as_ref() }.map_or(0, |event| event.kind as i32))
+}
+
+/// What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
+/// NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fal_response {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(std::ptr::null(), || unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content))
+}
