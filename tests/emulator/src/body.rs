@@ -1,5 +1,6 @@
 //! The bytes of an answer, and how they go out.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -23,7 +24,21 @@ pub(crate) enum Payload {
     Pattern(u64),
     /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails once the client left.
     Stream(mpsc::Receiver<Bytes>),
+    /// As a stream, but where it ends, the answer breaks off: without its last chunk, or with RST_STREAM.
+    Broken(mpsc::Receiver<Bytes>),
 }
+
+/// The answer breaks off here.
+#[derive(Debug)]
+pub(crate) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer breaks off here")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
 
 impl Default for Payload {
     fn default() -> Self {
@@ -37,7 +52,7 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Pattern(size) => Some(*size),
-            Self::Stream(_) => None,
+            Self::Stream(_) | Self::Broken(_) => None,
         }
     }
 }
@@ -74,7 +89,7 @@ impl Source {
             _ if from == to => return Poll::Ready(None),
             Payload::Bytes(bytes) => bytes.slice(from as usize..to as usize),
             Payload::Pattern(_) => (from..to).map(|at| (at % 251) as u8).collect(),
-            Payload::Stream(receiver) => {
+            Payload::Stream(receiver) | Payload::Broken(receiver) => {
                 while self.pending.is_empty() {
                     match ready!(receiver.poll_recv(cx)) {
                         Some(bytes) => self.pending = bytes,
@@ -114,6 +129,8 @@ pub(crate) struct TrackedBody {
     status: StatusCode,
     entry: Option<Entry>,
     pace: Option<Pace>,
+    /// Whether what came before a break has left.
+    flushed: bool,
 }
 
 impl TrackedBody {
@@ -125,7 +142,7 @@ impl TrackedBody {
         pace: Option<Pace>,
         bodiless: bool,
     ) -> Self {
-        let mut body = Self { source: Source::new(payload), status, entry, pace };
+        let mut body = Self { source: Source::new(payload), status, entry, pace, flushed: false };
         if bodiless || body.is_end_stream() {
             body.settle();
         }
@@ -141,7 +158,7 @@ impl TrackedBody {
 
 impl Body for TrackedBody {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.is_end_stream() {
@@ -158,6 +175,17 @@ impl Body for TrackedBody {
         let next = ready!(this.source.poll_next(chunk, cx));
         if let Some(pace) = &mut this.pace {
             pace.sleep = None;
+        }
+        if next.is_none() && matches!(this.source.payload, Payload::Broken(_)) {
+            // Hyper drops what it has not written yet when a body fails.
+            if !std::mem::replace(&mut this.flushed, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(entry) = this.entry.take() {
+                entry.settle(Outcome::ClosedByFault);
+            }
+            return Poll::Ready(Some(Err(BrokenOff)));
         }
         if next.is_none() || this.is_end_stream() {
             // Before the last bytes leave, or the mark that ends a stream: who has read the answer finds it recorded.

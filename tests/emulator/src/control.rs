@@ -54,6 +54,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         ("GET", "stats", _) => Ok(ok(&json!({
             "open_connections": state.connections.count(),
             "executions": state.executions.all(),
+            "connects": state.connects.to_json(),
         }))),
         (_, "health" | "stats", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),

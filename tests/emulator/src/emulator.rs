@@ -49,7 +49,7 @@ impl Builder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(self.settings, address));
+        let state = Arc::new(State::new(self.settings, address)?);
         let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default", state.clock.now());
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
@@ -201,6 +201,22 @@ impl Emulator {
     /// Connections that are open, apart from those of the control API.
     pub fn open_connections(&self) -> usize {
         self.state.connections.count()
+    }
+
+    /// The certificate, as PEM, that makes fal's names on this emulator trustworthy. Its authority is of this emulator,
+    /// signs names of fal only, and its key never leaves memory.
+    pub fn ca_pem(&self) -> &str {
+        self.state.authority.pem()
+    }
+
+    /// How often `CONNECT` opened a tunnel to each of fal's names.
+    pub fn connects(&self) -> BTreeMap<String, u64> {
+        self.state.connects.accepted()
+    }
+
+    /// How often `CONNECT` was refused: 407 for its credentials, 403 for its target.
+    pub fn refused_connects(&self) -> u64 {
+        self.state.connects.refused()
     }
 
     /// How often each endpoint ran.

@@ -1,15 +1,14 @@
 //! One request's way through the emulator: its record, its fault, its answer.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use hyper::{Method, Response, StatusCode};
-use tokio::net::TcpStream;
+use hyper::{Method, Response, StatusCode, Version};
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -19,8 +18,8 @@ use crate::connections::Connection;
 use crate::faults::{self, Action, Fault, ResetPoint};
 use crate::server::{Request, Service, host_of};
 use crate::state::State;
-use crate::stream::write_raw;
-use crate::{auth, control};
+use crate::stream::Wire;
+use crate::{auth, control, tls};
 
 /// Bytes of request body: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
@@ -38,18 +37,43 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 /// What a request needs besides itself.
+#[derive(Clone)]
 pub(crate) struct Exchange {
     pub(crate) state: Arc<State>,
-    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) wire: Weak<Wire>,
     pub(crate) connection: Arc<Connection>,
+    /// The name that TLS serves, within a tunnel.
+    pub(crate) tunnel: Option<&'static str>,
 }
 
 impl Exchange {
     pub(crate) async fn run(self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
+        if request.method() == Method::CONNECT && self.tunnel.is_none() {
+            return Ok(self.connect(request));
+        }
         let host = host_of(&request);
-        let service = Service::of(&host, request.uri().path());
+        let service = match self.tunnel {
+            Some(name) if name != host => Service::Unknown,
+            _ => Service::of(&host, request.uri().path()),
+        };
         self.connection.serves_control(service == Service::Control);
         if service == Service::Control { self.control(request).await } else { self.fal(service, &host, request).await }
+    }
+
+    /// Opens a tunnel to one of fal's names. It is counted, but no arrival: what comes through it is.
+    fn connect(&self, mut request: hyper::Request<Incoming>) -> Response<TrackedBody> {
+        let answer = match tls::admit(&self.state, request.uri(), request.headers()) {
+            Err(refusal) => refusal,
+            Ok(name) => {
+                if let Some(wire) = self.wire.upgrade() {
+                    let upgrade = hyper::upgrade::on(&mut request);
+                    let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
+                    tokio::spawn(tls::open(upgrade, name, wire.socket(), state, connection));
+                }
+                Answer::empty(StatusCode::OK)
+            }
+        };
+        answer.into_response(None, &Method::CONNECT, None)
     }
 
     async fn control(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
@@ -72,7 +96,7 @@ impl Exchange {
     ) -> Result<Response<TrackedBody>, Ended> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().to_owned();
-        let method = head.method.clone();
+        let (method, version) = (head.method.clone(), head.version);
         let entry = self.state.arrivals.open(&Head {
             connection: self.connection.id,
             method: method.as_str(),
@@ -101,7 +125,7 @@ impl Exchange {
             Ok(request) => service.answer(&self.state, host, &request, &entry).await,
             Err(TooLarge) => too_large(),
         };
-        self.spoil(fault.action, answer, entry, &method).await
+        self.spoil(fault.action, answer, entry, &method, version).await
     }
 
     /// The answer of a fault that keeps the request from being executed.
@@ -127,10 +151,15 @@ impl Exchange {
         answer: Answer,
         entry: Entry,
         method: &Method,
+        version: Version,
     ) -> Result<Response<TrackedBody>, Ended> {
         match action {
             Action::Reset { .. } => self.reset(entry),
             Action::Close => self.close(entry, &[]).await,
+            // HTTP/2 ends the one stream, with RST_STREAM.
+            Action::Truncate { bytes } if version == Version::HTTP_2 => {
+                Ok(faults::truncated(answer, bytes).into_response(Some(entry), method, None))
+            }
             Action::Truncate { bytes } => self.truncate(entry, answer, bytes).await,
             Action::MalformedHttp => self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
             Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
@@ -147,13 +176,17 @@ impl Exchange {
     /// Ends the connection with RST.
     fn reset(&self, entry: Entry) -> Result<Response<TrackedBody>, Ended> {
         entry.settle(Outcome::Reset);
-        // Without it the socket would end with FIN; it cannot fail on an open socket.
-        let _ = self.socket.set_zero_linger();
+        if let Some(wire) = self.wire.upgrade() {
+            wire.reset();
+        }
         Err(Ended)
     }
 
     /// Ends the connection with FIN after so many bytes of the body. A stream that is shorter lacks the mark of its end.
     async fn truncate(&self, entry: Entry, answer: Answer, bytes: u64) -> Result<Response<TrackedBody>, Ended> {
+        let Some(wire) = self.wire.upgrade() else {
+            return Err(Ended);
+        };
         let chunked = answer.payload.size().is_none();
         let mut unsent = head(&answer);
         let mut source = Source::new(answer.payload);
@@ -162,7 +195,7 @@ impl Exchange {
             && let Some(piece) = source.next(left.min(PIECE)).await
         {
             // What comes last is left to `close`.
-            if write_raw(&self.socket, &unsent).await.is_err() {
+            if wire.write_raw(&unsent).await.is_err() {
                 return Err(Ended);
             }
             left -= piece.len() as u64;
@@ -175,11 +208,15 @@ impl Exchange {
     async fn close(&self, entry: Entry, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
         // Before the last byte leaves: who has read everything finds it recorded.
         let (most, last) = bytes.split_at(bytes.len().saturating_sub(1));
-        if write_raw(&self.socket, most).await.is_ok() {
+        let Some(wire) = self.wire.upgrade() else {
+            return Err(Ended);
+        };
+        if wire.write_raw(most).await.is_ok() {
             entry.settle(Outcome::ClosedByFault);
             // The client may have left by now; nobody asks any more.
-            let _ = write_raw(&self.socket, last).await;
+            let _ = wire.write_raw(last).await;
         }
+        wire.close().await;
         Err(Ended)
     }
 }

@@ -6,8 +6,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It serves plain HTTP/1.1 on 127.0.0.1 and tells fal's hosts apart by the Host header. What it is told over
-//! HTTP by tests in other languages is described in its README.
+//! It serves HTTP on 127.0.0.1 and tells fal's hosts apart by the Host header; through `CONNECT` it serves TLS under their
+//! names. What it is told over HTTP by tests in other languages is described in its README.
 
 mod answer;
 mod apps;
@@ -35,6 +35,7 @@ mod server;
 mod settings;
 mod state;
 mod stream;
+mod tls;
 mod tokens;
 
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
@@ -45,4 +46,5 @@ pub use logins::Login;
 pub use platform::Balance;
 pub use proxy::{Adapter, ProxySettings};
 pub use settings::{AdminRefusal, BadKeyText, LoginScope, PrivateRefusal, Settings};
+pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};

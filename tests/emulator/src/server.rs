@@ -10,14 +10,16 @@ use hyper::header::{HOST, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::answer::Answer;
 use crate::arrivals::Entry;
+use crate::connections::Connection;
 use crate::exchange::Exchange;
 use crate::state::State;
-use crate::stream::SharedStream;
+use crate::stream::{SharedStream, Wire};
 use crate::{auth, cdn, gateway, platform, proxy, queue, rest};
 
 /// A request whose body was read.
@@ -58,7 +60,9 @@ pub(crate) enum Service {
 /// Every host that the emulator stands in for.
 pub(crate) const HOSTS: &[(&str, Service)] = &[
     ("fal.run", Service::Run),
+    ("falrun.com", Service::Run),
     ("queue.fal.run", Service::Queue),
+    ("queue.falrun.com", Service::Queue),
     ("rest.fal.ai", Service::Rest),
     ("rest.alpha.fal.ai", Service::Rest),
     ("api.fal.ai", Service::Platform),
@@ -124,15 +128,38 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) -> Infallibl
 
 async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = Arc::new(stream);
     let connection = Arc::new(state.connections.accept());
-    let io = TokioIo::new(SharedStream(Arc::clone(&socket)));
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let exchange =
-            Exchange { state: Arc::clone(&state), socket: Arc::clone(&socket), connection: Arc::clone(&connection) };
-        exchange.run(request)
-    });
-    // However it ends, the arrivals tell.
-    let _ = http1::Builder::new().serve_connection(io, service).await;
+    serve_wire(Wire::plain(stream), None, state, connection).await;
     Ok(())
+}
+
+/// Serves one connection to its end; within a tunnel, as `tunnel` only.
+pub(crate) async fn serve_wire(
+    wire: Wire,
+    tunnel: Option<&'static str>,
+    state: Arc<State>,
+    connection: Arc<Connection>,
+) {
+    let wire = Arc::new(wire);
+    let io = TokioIo::new(SharedStream(Arc::clone(&wire)));
+    // Weak: a request that is still worked on must not keep the socket of an ended connection open.
+    let exchange = Exchange { state, wire: Arc::downgrade(&wire), connection, tunnel };
+    let service = service_fn(move |request: hyper::Request<Incoming>| exchange.clone().run(request));
+    // However it ends, the arrivals tell.
+    match tunnel {
+        None => {
+            let serving = http1::Builder::new().serve_connection(io, service).with_upgrades();
+            tokio::select! {
+                _ = serving => {}
+                () = wire.ended() => {}
+            }
+        }
+        Some(_) => {
+            let builder = auto::Builder::new(TokioExecutor::new());
+            tokio::select! {
+                _ = builder.serve_connection_with_upgrades(io, service) => {}
+                () = wire.ended() => {}
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::Scope;
 use crate::platform::Balance;
 use crate::proxy::ProxySettings;
+use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
 
 /// The text that a bad key gets on the gateway (§16.17).
@@ -98,6 +99,8 @@ pub struct Settings {
     pub access_token_seconds: Option<u64>,
     /// Whether the second use of a refresh token ends its login, the tokens of the first use included.
     pub reuse_ends_login: bool,
+    /// What `CONNECT` asks for: 407 without; by default nothing.
+    pub proxy_credentials: Option<ProxyCredentials>,
 }
 
 impl AdminRefusal {

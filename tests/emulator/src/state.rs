@@ -1,6 +1,7 @@
 //! What all connections share.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -15,6 +16,7 @@ use crate::faults::Faults;
 use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
 use crate::settings::Settings;
+use crate::tls::{Authority, Connects};
 use crate::tokens::Tokens;
 
 pub(crate) struct State {
@@ -26,6 +28,8 @@ pub(crate) struct State {
     pub(crate) files: Files,
     pub(crate) executions: Executions,
     pub(crate) connections: Connections,
+    pub(crate) connects: Connects,
+    pub(crate) authority: Authority,
     pub(crate) tokens: Tokens,
     /// The first key of scope API, which the server proxy holds too.
     pub(crate) api_key: NewKey,
@@ -35,10 +39,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, address: SocketAddr) -> Self {
+    pub(crate) fn new(settings: Settings, address: SocketAddr) -> io::Result<Self> {
         let (clock, keys) = (Clock::default(), Keys::default());
         let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default", clock.now());
-        Self {
+        Ok(Self {
             clock,
             keys,
             logins: Logins::default(),
@@ -47,11 +51,13 @@ impl State {
             files: Files::new(),
             executions: Executions::default(),
             connections: Connections::default(),
+            connects: Connects::default(),
+            authority: Authority::new()?,
             tokens: Tokens::default(),
             api_key,
             address,
             settings: RwLock::new(settings),
-        }
+        })
     }
 
     /// The caller named by the `Authorization` header, a key or a login; `None` without one.

@@ -1,21 +1,88 @@
-//! A client's socket, shared between hyper and a fault that takes it over.
+//! A client's connection, shared between hyper and a fault that takes it over.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::server::TlsStream;
 
-/// The half that hyper drives; a fault writes to the same socket past it.
-pub(crate) struct SharedStream(pub(crate) Arc<TcpStream>);
+type Tls = TlsStream<TokioIo<Upgraded>>;
 
-impl AsyncRead for SharedStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+/// A socket, with or without TLS on it.
+pub(crate) struct Wire {
+    socket: Arc<TcpStream>,
+    tls: Option<Mutex<Tls>>,
+    /// The end is to be a reset, which TLS must not announce.
+    unannounced: AtomicBool,
+    ended: Notify,
+}
+
+impl Wire {
+    pub(crate) fn plain(socket: TcpStream) -> Self {
+        Self::new(Arc::new(socket), None)
+    }
+
+    /// `tls` runs on `socket`.
+    pub(crate) fn tls(socket: Arc<TcpStream>, tls: Tls) -> Self {
+        Self::new(socket, Some(Mutex::new(tls)))
+    }
+
+    fn new(socket: Arc<TcpStream>, tls: Option<Mutex<Tls>>) -> Self {
+        Self { socket, tls, unannounced: AtomicBool::new(false), ended: Notify::new() }
+    }
+
+    pub(crate) fn socket(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.socket)
+    }
+
+    fn locked(&self) -> Option<MutexGuard<'_, Tls>> {
+        self.tls.as_ref().map(|tls| tls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the end of the connection, which follows, a reset.
+    pub(crate) fn reset(&self) {
+        self.unannounced.store(true, Ordering::Relaxed);
+        // Without it the socket would end with FIN; it cannot fail on an open socket.
+        let _ = self.socket.set_zero_linger();
+        self.ended.notify_one();
+    }
+
+    /// Ends the connection, in TLS with a word of goodbye.
+    pub(crate) async fn close(&self) {
+        // The client may have left by now; nobody asks any more.
+        let _ = poll_fn(|cx| self.poll_shutdown(cx)).await;
+        self.ended.notify_one();
+    }
+
+    /// Resolves when a fault has ended the connection.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Writes `bytes` as they are, past hyper.
+    pub(crate) async fn write_raw(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            bytes = &bytes[written..];
+        }
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(mut tls) = self.locked() {
+            return Pin::new(&mut *tls).poll_read(cx, buffer);
+        }
         loop {
-            ready!(self.0.poll_read_ready(cx))?;
-            match self.0.try_read(buffer.initialize_unfilled()) {
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read(buffer.initialize_unfilled()) {
                 Ok(read) => {
                     buffer.advance(read);
                     return Poll::Ready(Ok(()));
@@ -25,38 +92,55 @@ impl AsyncRead for SharedStream {
             }
         }
     }
-}
 
-impl AsyncWrite for SharedStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(mut tls) = self.locked() {
+            return Pin::new(&mut *tls).poll_write(cx, bytes);
+        }
         loop {
-            ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_write(bytes) {
+            ready!(self.socket.poll_write_ready(cx))?;
+            match self.socket.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.locked() {
+            Some(mut tls) => Pin::new(&mut *tls).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
-    /// Closing happens when the last owner drops the socket, so that a reset is not preceded by a FIN.
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// The socket is closed when its last owner drops it, so that a reset is not preceded by a FIN.
+    fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.locked() {
+            Some(mut tls) if !self.unannounced.load(Ordering::Relaxed) => Pin::new(&mut *tls).poll_shutdown(cx),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 
-/// Writes `bytes` as they are, past hyper.
-pub(crate) async fn write_raw(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+/// The half that hyper drives; a fault writes to the same wire past it.
+pub(crate) struct SharedStream(pub(crate) Arc<Wire>);
+
+impl AsyncRead for SharedStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read(cx, buffer)
     }
-    Ok(())
+}
+
+impl AsyncWrite for SharedStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::glob::matches;
 use crate::answer::Answer;
-use crate::body::Payload;
+use crate::body::{Payload, Source};
 use crate::clock;
 
 /// When a reset happens.
@@ -362,6 +363,28 @@ pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer.status = StatusCode::OK;
     answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.payload = Payload::Bytes(Bytes::from_static(b"{\"images\": [{\"url\": \"https:"));
+    answer
+}
+
+/// The answer with its Content-Length, whose body breaks off after so many bytes.
+pub(crate) fn truncated(mut answer: Answer, bytes: u64) -> Answer {
+    if let Some(size) = answer.payload.size() {
+        answer.headers.insert(CONTENT_LENGTH, size.into());
+    }
+    let mut source = Source::new(std::mem::take(&mut answer.payload));
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut left = bytes;
+        while left > 0
+            && let Some(piece) = source.next(left.min(64 * 1024)).await
+        {
+            left -= piece.len() as u64;
+            if sender.send(piece).await.is_err() {
+                break;
+            }
+        }
+    });
+    answer.payload = Payload::Broken(receiver);
     answer
 }
 

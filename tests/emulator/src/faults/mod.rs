@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-pub(crate) use fault::malformed_json;
 pub use fault::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
+pub(crate) use fault::{malformed_json, truncated};
 pub(crate) use glob::matches;
 
 struct Injected {

@@ -67,9 +67,12 @@ fn serve_prints_where_and_with_which_keys() {
     let (mut guard, line) = serve(&["--until-eof"]);
     assert_eq!(status(&line["address"], &line["admin_key"]), 200);
     assert_eq!(status(&line["address"], &line["api_key"]), 403);
-    assert_eq!(line.as_object().unwrap().len(), 3);
+    assert_eq!(line.as_object().unwrap().len(), 4);
+    let ca_file = std::path::Path::new(line["ca_file"].as_str().unwrap());
+    assert!(std::fs::read_to_string(ca_file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
     drop(guard.0.stdin.take());
     assert_eq!(guard.exit_code(), Some(0));
+    assert!(!ca_file.exists());
     let mut rest = String::new();
     guard.0.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
@@ -90,7 +93,7 @@ fn help_and_version_go_to_standard_output() {
     let help = run(&["--help"]);
     assert!(help.status.success());
     let text = String::from_utf8(help.stdout).unwrap();
-    for word in ["serve", "exec", "--port", "--until-eof", "--admin"] {
+    for word in ["serve", "exec", "--port", "--until-eof", "--admin", "--tls"] {
         assert!(text.contains(word), "{word}");
     }
     let version = run(&["--version"]);
@@ -151,7 +154,12 @@ mod unix {
             "FAL_REST_HOST",
             "FAL_PLATFORM_HOST",
             "FAL_CDN_HOST",
+            "FAL_EMULATOR_HOST",
             "FAL_OTHER",
+            "ALL_PROXY",
+            "HTTPS_PROXY",
+            "no_proxy",
+            "SSL_CERT_FILE",
         ] {
             command.env(name, "from outside");
         }
@@ -160,7 +168,6 @@ mod unix {
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines()
             .filter_map(|line| line.split_once('='))
-            .filter(|(name, _)| name.starts_with("FAL_"))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
     }
@@ -168,7 +175,7 @@ mod unix {
     #[test]
     fn exec_gives_the_command_an_emulator_and_nothing_else_of_fal() {
         let environment = environment(&[]);
-        let names: Vec<&str> = environment.keys().map(String::as_str).collect();
+        let names: Vec<&str> = environment.keys().map(String::as_str).filter(|name| name.starts_with("FAL_")).collect();
         assert_eq!(
             names,
             ["FAL_EMULATOR_ADMIN_KEY", "FAL_EMULATOR_API_KEY", "FAL_EMULATOR_HOST", "FAL_KEY", "FAL_OTHER"]
@@ -176,6 +183,33 @@ mod unix {
         assert!(environment["FAL_EMULATOR_HOST"].starts_with("127.0.0.1:"));
         assert_eq!(environment["FAL_KEY"], environment["FAL_EMULATOR_API_KEY"]);
         assert!(environment["FAL_KEY"].starts_with("fake-api-"));
+    }
+
+    #[test]
+    fn exec_leads_other_programs_to_the_emulator() {
+        let environment = environment(&[]);
+        let proxy = format!("http://{}", environment["FAL_EMULATOR_HOST"]);
+        for name in ["HTTPS_PROXY", "https_proxy"] {
+            assert_eq!(environment[name], proxy);
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            assert_eq!(environment[name], "127.0.0.1,localhost");
+        }
+        assert!(!environment.contains_key("ALL_PROXY"));
+        let file = &environment["SSL_CERT_FILE"];
+        for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"] {
+            assert_eq!(&environment[name], file);
+        }
+        assert!(!std::path::Path::new(file).exists());
+        let output = run(&["exec", "--", "sh", "-c", "cat \"$SSL_CERT_FILE\""]);
+        assert!(String::from_utf8(output.stdout).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    }
+
+    #[test]
+    fn exec_can_leave_only_the_way_of_other_programs() {
+        let environment = environment(&["--tls"]);
+        assert!(!environment.contains_key("FAL_EMULATOR_HOST"));
+        assert!(environment["HTTPS_PROXY"].starts_with("http://127.0.0.1:"));
     }
 
     #[test]

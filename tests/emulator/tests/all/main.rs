@@ -17,4 +17,6 @@ mod platform;
 mod proxy;
 mod queue;
 mod streams;
+mod tls;
 mod tokens;
+mod tunnel;

@@ -1,9 +1,15 @@
 //! `fal-emulator`: a local fal as a program.
 
+mod ca_file;
+#[cfg_attr(unix, path = "signals_unix.rs")]
+#[cfg_attr(windows, path = "signals_windows.rs")]
+mod signals;
+
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::{ExitCode, ExitStatus};
 
+use ca_file::CaFile;
 use fal_emulator::Emulator;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
@@ -13,14 +19,16 @@ fal-emulator: a local fal, to develop and test against with no network and no bi
 
 Usage:
   fal-emulator serve [--port N] [--until-eof]
-      Serve on 127.0.0.1 and print one line of JSON: {\"address\", \"api_key\", \"admin_key\"}.
+      Serve on 127.0.0.1 and print one line of JSON: {\"address\", \"api_key\", \"admin_key\", \"ca_file\"}.
       Ends with SIGINT or SIGTERM.
       --port N      listen on this port instead of a free one
       --until-eof   end with standard input, too
-  fal-emulator exec [--admin] -- COMMAND [ARGUMENTS...]
+  fal-emulator exec [--admin] [--tls] -- COMMAND [ARGUMENTS...]
       Serve on a free port while COMMAND runs with FAL_EMULATOR_HOST and a fresh FAL_KEY in its
-      environment, and end with its exit status.
+      environment, and end with its exit status. HTTPS_PROXY and a certificate to trust lead
+      programs that know nothing of the emulator to it, too, under fal's real names.
       --admin       FAL_KEY has the scope ADMIN instead of API
+      --tls         without FAL_EMULATOR_HOST: libfal goes the way of those programs
   fal-emulator --help | --version
 ";
 
@@ -37,7 +45,19 @@ const REMOVED: &[&str] = &[
     "FAL_REST_HOST",
     "FAL_PLATFORM_HOST",
     "FAL_CDN_HOST",
+    "ALL_PROXY",
+    "all_proxy",
+    "FAL_EMULATOR_HOST",
 ];
+
+/// Variables that name the proxy for https.
+const PROXY: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+
+/// Variables that name hosts to reach without the proxy.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Variables that name a file of certificates to trust: of OpenSSL and rustls, Python's requests, Node.js, curl.
+const CA_FILE: [&str; 4] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"];
 
 /// Wrong arguments, as other tools report them.
 const USAGE: u8 = 2;
@@ -49,7 +69,7 @@ enum Task {
     Help,
     Version,
     Serve { port: u16, until_eof: bool },
-    Exec { admin: bool, command: Vec<OsString> },
+    Exec { admin: bool, tls: bool, command: Vec<OsString> },
 }
 
 fn main() -> ExitCode {
@@ -61,7 +81,7 @@ fn main() -> ExitCode {
         Task::Help => print(HELP),
         Task::Version => print(concat!("fal-emulator ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::Serve { port, until_eof } => block_on(serve(port, until_eof)),
-        Task::Exec { admin, command } => block_on(exec(admin, &command)),
+        Task::Exec { admin, tls, command } => block_on(exec(admin, tls, &command)),
     };
     result.unwrap_or_else(|error| fail(FAILED, &error.to_string()))
 }
@@ -100,12 +120,13 @@ fn parse_port(text: &str) -> Result<u16, String> {
 }
 
 fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
-    let mut admin = false;
+    let (mut admin, mut tls) = (false, false);
     let mut command = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some("--") => command.extend(arguments.by_ref()),
             Some("--admin") => admin = true,
+            Some("--tls") => tls = true,
             Some("--help" | "-h") => return Ok(Task::Help),
             Some(option) if option.starts_with('-') => {
                 return Err(format!("exec: {option} is not known"));
@@ -119,7 +140,7 @@ fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Str
     if command.is_empty() {
         return Err("exec: a command is missing".into());
     }
-    Ok(Task::Exec { admin, command })
+    Ok(Task::Exec { admin, tls, command })
 }
 
 fn print(text: &str) -> io::Result<ExitCode> {
@@ -147,10 +168,12 @@ async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
         .port(port)
         .start()
         .map_err(|error| io::Error::new(error.kind(), format!("port {port}: {error}")))?;
+    let ca_file = CaFile::create(emulator.ca_pem())?;
     let line = serde_json::json!({
         "address": emulator.host(),
         "api_key": emulator.api_key(),
         "admin_key": emulator.admin_key(),
+        "ca_file": ca_file.path(),
     });
     print(&format!("{line}\n"))?;
     let ended = async {
@@ -185,21 +208,28 @@ fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     Ok(ended)
 }
 
-async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
+async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     // A handler is not inherited by the command, as an ignored signal would be.
     let mut signals = signals::Signals::listen()?;
     let emulator = Emulator::start()?;
+    let ca_file = CaFile::create(emulator.ca_pem())?;
     let mut command = Command::new(program);
     command.args(arguments);
     for name in REMOVED {
         command.env_remove(name);
     }
     let key = if admin { emulator.admin_key() } else { emulator.api_key() };
+    if !tls {
+        command.env("FAL_EMULATOR_HOST", emulator.host());
+    }
+    let proxy = format!("http://{}", emulator.host());
     command
-        .env("FAL_EMULATOR_HOST", emulator.host())
+        .envs(PROXY.map(|name| (name, &proxy)))
+        .envs(NO_PROXY.map(|name| (name, "127.0.0.1,localhost")))
+        .envs(CA_FILE.map(|name| (name, ca_file.path())))
         .env("FAL_KEY", key)
         .env("FAL_EMULATOR_API_KEY", emulator.api_key())
         .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
@@ -211,7 +241,7 @@ async fn exec(admin: bool, command: &[OsString]) -> io::Result<ExitCode> {
         }
     };
     let status = outlive(&mut child, &mut signals).await?;
-    drop(emulator);
+    drop((emulator, ca_file));
     Ok(exit_code(status))
 }
 
@@ -239,88 +269,4 @@ async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Resul
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| signals::killed_by(status)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
-}
-
-#[cfg(unix)]
-mod signals {
-    use std::io;
-    use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
-
-    use rustix::process::{Pid, Signal, kill_process};
-    use tokio::process::Child;
-    use tokio::signal::unix::{self, SignalKind};
-
-    use super::Asked;
-
-    pub(super) struct Signals {
-        interrupt: unix::Signal,
-        terminate: unix::Signal,
-    }
-
-    impl Signals {
-        pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self {
-                interrupt: unix::signal(SignalKind::interrupt())?,
-                terminate: unix::signal(SignalKind::terminate())?,
-            })
-        }
-
-        pub(super) async fn next(&mut self) -> Asked {
-            tokio::select! {
-                _ = self.interrupt.recv() => Asked::Interrupt,
-                _ = self.terminate.recv() => Asked::Terminate,
-            }
-        }
-    }
-
-    /// Passes SIGTERM on, which reached only us.
-    pub(super) fn terminate(child: &Child) {
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // It fails only when the command has just ended.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-    }
-
-    /// As a shell reports it.
-    pub(super) fn killed_by(status: ExitStatus) -> Option<i32> {
-        status.signal().map(|signal| 128 + signal)
-    }
-}
-
-#[cfg(windows)]
-mod signals {
-    use std::io;
-    use std::process::ExitStatus;
-
-    use tokio::process::Child;
-    use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
-
-    use super::Asked;
-
-    pub(super) struct Signals {
-        interrupt: CtrlC,
-        terminate: CtrlBreak,
-    }
-
-    impl Signals {
-        pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()? })
-        }
-
-        pub(super) async fn next(&mut self) -> Asked {
-            tokio::select! {
-                _ = self.interrupt.recv() => Asked::Interrupt,
-                _ = self.terminate.recv() => Asked::Terminate,
-            }
-        }
-    }
-
-    /// Nothing to do: the console tells every process in it.
-    pub(super) fn terminate(_: &Child) {}
-
-    pub(super) fn killed_by(_: ExitStatus) -> Option<i32> {
-        None
-    }
 }

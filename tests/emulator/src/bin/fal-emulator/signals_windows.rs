@@ -1,0 +1,34 @@
+//! What the console of Windows tells.
+
+use std::io;
+use std::process::ExitStatus;
+
+use tokio::process::Child;
+use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
+
+use crate::Asked;
+
+pub(crate) struct Signals {
+    interrupt: CtrlC,
+    terminate: CtrlBreak,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()? })
+    }
+
+    pub(crate) async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::Interrupt,
+            _ = self.terminate.recv() => Asked::Terminate,
+        }
+    }
+}
+
+/// Nothing to do: the console tells every process in it.
+pub(crate) fn terminate(_: &Child) {}
+
+pub(crate) fn killed_by(_: ExitStatus) -> Option<i32> {
+    None
+}

@@ -1,0 +1,36 @@
+//! What `CONNECT` asks for, if anything.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{HeaderMap, PROXY_AUTHORIZATION};
+use serde::{Deserialize, Serialize};
+
+/// `user:password` of the emulator as a proxy.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProxyCredentials(String);
+
+impl ProxyCredentials {
+    /// A user, and a password that may contain colons.
+    pub fn new(user: &str, password: &str) -> Self {
+        Self(format!("{user}:{password}"))
+    }
+
+    /// Whether a request carries them, as `Proxy-Authorization: Basic …`.
+    pub(super) fn come_with(&self, headers: &HeaderMap) -> bool {
+        let Some(value) = headers.get(PROXY_AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+            return false;
+        };
+        let (scheme, given) = value.trim().split_once(' ').unwrap_or_default();
+        scheme.eq_ignore_ascii_case("basic")
+            && STANDARD.decode(given.trim()).is_ok_and(|given| given == self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for ProxyCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyCredentials(****)")
+    }
+}

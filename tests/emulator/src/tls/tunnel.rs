@@ -1,0 +1,98 @@
+//! `CONNECT host:443`: who may, to where, and what runs inside.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, HeaderValue, PROXY_AUTHENTICATE};
+use hyper::upgrade::OnUpgrade;
+use hyper::{StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::answer::Answer;
+use crate::connections::Connection;
+use crate::server;
+use crate::state::State;
+use crate::stream::Wire;
+
+/// Hosts of fal (fal-protocol.md §1.1) that no service of ours answers for: 421, through a tunnel too.
+const OTHERS: [&str; 5] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run", "ws.fal.run"];
+
+/// For the handshake of TLS.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+struct Counts {
+    accepted: BTreeMap<String, u64>,
+    refused: u64,
+}
+
+/// How often each name was connected to.
+#[derive(Default)]
+pub(crate) struct Connects(Mutex<Counts>);
+
+impl Connects {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn accepted(&self) -> BTreeMap<String, u64> {
+        self.counts().accepted.clone()
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.counts().refused
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let counts = self.counts();
+        json!({ "accepted": counts.accepted, "refused": counts.refused })
+    }
+}
+
+/// The name to serve to a `CONNECT`, or the refusal. Counts either.
+pub(crate) fn admit(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static str, Answer> {
+    let allowed = allowed(state, target, headers);
+    let mut counts = state.connects.counts();
+    match &allowed {
+        Ok(name) => *counts.accepted.entry((*name).to_owned()).or_default() += 1,
+        Err(_) => counts.refused += 1,
+    }
+    allowed
+}
+
+fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static str, Answer> {
+    if state.settings().proxy_credentials.is_some_and(|credentials| !credentials.come_with(headers)) {
+        let answer =
+            Answer::detail(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "fal-emulator: proxy credentials required");
+        let challenge = HeaderValue::from_static("Basic realm=\"fal-emulator\"");
+        return Err(answer.header(PROXY_AUTHENTICATE.as_str(), challenge));
+    }
+    let host = target.host().unwrap_or_default();
+    let mut names = server::HOSTS.iter().map(|(name, _)| *name).chain(OTHERS);
+    let name = names.find(|name| name.eq_ignore_ascii_case(host));
+    name.filter(|_| target.port_u16() == Some(443)).ok_or_else(|| {
+        let detail = "fal-emulator connects to port 443 of fal's hosts only";
+        Answer::detail(StatusCode::FORBIDDEN, detail)
+    })
+}
+
+/// Serves TLS as `name` on a connection that its client was told is open.
+pub(crate) async fn open(
+    upgrade: OnUpgrade,
+    name: &'static str,
+    socket: Arc<TcpStream>,
+    state: Arc<State>,
+    connection: Arc<Connection>,
+) -> io::Result<()> {
+    let upgraded = upgrade.await.map_err(io::Error::other)?;
+    let acceptor = TlsAcceptor::from(state.authority.server(name)?);
+    // Whom it fails for does not trust us, or has left: nobody to tell.
+    let stream = tokio::time::timeout(PATIENCE, acceptor.accept(TokioIo::new(upgraded))).await??;
+    server::serve_wire(Wire::tls(socket, stream), Some(name), state, connection).await;
+    Ok(())
+}
