@@ -205,6 +205,7 @@ fn settings_are_replaced() {
             "methods": ["POST"],
         },
         "credit_balances": {"acme": 2.5},
+        "proxy_credentials": "user:fake-password",
         "admin_refusal_status": 401,
         "private_refusal_status": 404,
         "api_key_may_call_private_apps": true,
