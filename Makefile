@@ -30,11 +30,13 @@ NATIVE := $(RELEASE)/native-static-libs
 VENV := $(ROOT)/$(BUILD)/venv
 PYTHON := $(VENV)/bin/python
 HOME_OF_TESTS := $(ROOT)/$(BUILD)/home
+# Into which the tests' clients log, and the output of tests that passed is put, to be searched for secrets.
+LOGS := $(ROOT)/$(BUILD)/logs
 # A test's whole environment; programs that need the emulator get its variables from `fal-emulator exec`.
-ISOLATED := env -i PATH="$$PATH" HOME="$(HOME_OF_TESTS)" LANG=C.UTF-8
+ISOLATED := env -i PATH="$$PATH" HOME="$(HOME_OF_TESTS)" LANG=C.UTF-8 TEST_LOGS="$(LOGS)"
 # Rust needs its own directories where HOME is another.
 ISOLATED_RUST := env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY \
-	CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" HOME="$(HOME_OF_TESTS)"
+	CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" HOME="$(HOME_OF_TESTS)" TEST_LOGS="$(LOGS)"
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Werror
 CFLAGS_TEST := -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -pthread -Iinclude -DEXPECTED_VERSION='"$(VERSION)"' \
@@ -89,12 +91,9 @@ install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, 
 .PHONY: test
 test: ## everything; ends with "all passed"
 	@mkdir -p "$(BUILD)"
+	rm -rf "$(LOGS)"
 	$(MAKE) --no-print-directory test-all 2>&1 | tee "$(BUILD)/test.log"
-	# Every secret of a test and of the emulator's keys begins like this.
-	if grep -n "fake-secret" "$(BUILD)/test.log"; then
-		echo "a secret shows in the output of the tests"
-		exit 1
-	fi
+	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
 .PHONY: test-all
@@ -103,7 +102,7 @@ test-all: tools lint test-rust test-keyring test-abi test-c test-memory test-pyt
 .PHONY: tools
 tools:
 	@.ci/tools
-	@mkdir -p "$(HOME_OF_TESTS)"
+	@mkdir -p "$(HOME_OF_TESTS)" "$(LOGS)"
 
 .PHONY: lint
 lint: ## format, clippy and documentation, warnings being errors
@@ -117,11 +116,12 @@ test-rust: tools
 	if $(CARGO) nextest --version >/dev/null 2>&1; then
 		$(CARGO) nextest run $(LOCKED) --workspace --no-run
 		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace
+		cp "$(TARGET)/nextest/default/junit.xml" "$(LOGS)/nextest.xml"
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --doc
 	else
 		echo "cargo-nextest is not there: cargo test instead"
 		$(CARGO) test $(LOCKED) --workspace --no-run
-		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace
+		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace -- --show-output
 	fi
 
 # The system keyring is a feature that is off by default; a real daemon on a bus of the tests' own answers.
@@ -239,7 +239,8 @@ endif
 .PHONY: test-python
 test-python: wheel emulator
 ifneq ($(REQUIREMENTS),)
-	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q -p no:cacheprovider
+	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q \
+		--junitxml="$(LOGS)/pytest.xml" -o junit_logging=all
 endif
 
 # ---- The official clients -------------------------------------------------------------------------------------------

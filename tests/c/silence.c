@@ -46,6 +46,7 @@ static void a_bad_day_is_silent(void)
     if (child == 0) {
         dup2(out_fd, STDOUT_FILENO);
         dup2(errors_fd, STDERR_FILENO);
+        unsetenv("TEST_LOGS");
         setenv("RUST_LOG", "trace", 1);
         setenv("RUST_BACKTRACE", "1", 1);
         execl("/proc/self/exe", "silence", "--bad-day", (char *)NULL);

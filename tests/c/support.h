@@ -4,6 +4,7 @@
 #define SUPPORT_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -18,13 +19,34 @@ static inline void must(fal_status status, fal_error *err, const char *what)
     exit(98);
 }
 
-static inline fal_client *new_client(void)
+/* One line in the folder of the tests' logs, in one write: several processes append to the same file. */
+static inline void test_log_line(fal_log_level level, const char *message, size_t len, void *path)
 {
-    fal_client *client = NULL;
-    fal_error *err = NULL;
-    must(fal_client_new(NULL, &client, &err), err, "fal_client_new");
-    return client;
+    char line[4096];
+    int length = snprintf(line, sizeof line, "%d %.*s\n", (int)level, (int)len, message);
+    size_t size = length < 0 ? 0 : (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    int fd = open((const char *)path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, line, size) != (ssize_t)size)
+        control_die("the log of the tests cannot be written");
+    close(fd);
 }
+
+/* Options that log at the most verbose level into the folder TEST_LOGS, where `make test` searches them for secrets
+ * (tests/secrets/search). A log of the test's own takes the place of this one. */
+static inline fal_options *logged_options(void)
+{
+    static char path[512];
+    fal_options *options = fal_options_new();
+    const char *folder = getenv("TEST_LOGS");
+    if (folder) {
+        snprintf(path, sizeof path, "%s/c.log", folder);
+        must(fal_options_set_log(options, FAL_LOG_DEBUG, test_log_line, path, NULL), NULL, "fal_options_set_log");
+    }
+    return options;
+}
+
+/* Whatever options a test makes. */
+#define fal_options_new() logged_options()
 
 /* A client of these options, which are freed. */
 static inline fal_client *client_of(fal_options *options)
@@ -34,6 +56,11 @@ static inline fal_client *client_of(fal_options *options)
     must(fal_client_new(options, &client, &err), err, "fal_client_new");
     fal_options_free(options);
     return client;
+}
+
+static inline fal_client *new_client(void)
+{
+    return client_of(getenv("TEST_LOGS") ? fal_options_new() : NULL);
 }
 
 static inline fal_request *run_of(const char *endpoint)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import logs
 import pytest
 
 import libfal
@@ -48,7 +49,7 @@ class Emulator:
 
     def client(self, **options: Any) -> libfal.Client:
         options.setdefault("key", self.api_key)
-        return libfal.Client(emulator_host=self.address, **options)
+        return logs.client(emulator_host=self.address, **options)
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -104,14 +105,15 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def script(code: str, **environment: str) -> subprocess.Popen[str]:
-    """A Python of its own that runs this code."""
+    """A Python of its own that runs this code; it can import the helpers of the tests."""
+    path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(Path(__file__).parent)])
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-c", textwrap.dedent(code)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, "PYTHONPATH": path},
     )
 
 

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 
+import logs
 import pytest
 from conftest import Emulator
 
@@ -29,9 +30,9 @@ def test_a_check_tells_scope_and_account_and_runs_nothing(emulator: Emulator) ->
 
 def test_a_check_that_cannot_be_made_is_no_verdict(emulator: Emulator) -> None:
     with pytest.raises(libfal.InvalidArgumentError, match="no key to check"):
-        libfal.Client(anonymous=True).check()
+        logs.client(anonymous=True).check()
     with pytest.raises(libfal.CredentialsError, match="no fal key found"):
-        libfal.Client().check()
+        logs.client().check()
     emulator.fault({"type": "status", "status": 500}, times=None)
     with pytest.raises(libfal.ServiceError):
         emulator.client().check()
@@ -60,7 +61,7 @@ def test_a_token_needs_sensible_wishes(emulator: Emulator) -> None:
         with pytest.raises(libfal.InvalidArgumentError, match=str(seconds)):
             client.mint_token("emulator/echo", seconds=seconds)
     with pytest.raises(TypeError, match="app_token is a str or a libfal.AppToken, not int"):
-        libfal.Client(app_token=7)  # type: ignore[arg-type]
+        logs.client(app_token=7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not bytes"):
         libfal.AppToken(b"fake")  # type: ignore[arg-type]
     assert emulator.arrivals() == []
@@ -92,7 +93,7 @@ def test_a_proxy_holds_the_key(emulator: Emulator, monkeypatch: pytest.MonkeyPat
         client.request("GET", "/v1/models")
     for bad in ("http://app.example/", "app.example", "https://user:fake-secret@app.example/"):
         with pytest.raises(libfal.InvalidArgumentError) as caught:
-            libfal.Client(proxy=bad)
+            logs.client(proxy=bad)
         assert "fake-secret" not in str(caught.value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import logs
 import pytest
 from conftest import Emulator, output
 
@@ -25,8 +26,8 @@ def get(name):
     return os.environ["SECRET"]
 """
 CODE = """
-    import IPython, libfal
-    client = libfal.Client()
+    import IPython, libfal, logs
+    client = logs.client()
     print(client.explain().used == libfal.explain().used, client.explain().used)
     for run in (client.run, client.run, libfal.run):
         try:

@@ -9,6 +9,7 @@ import pickle
 from pathlib import Path
 from typing import Any, Callable
 
+import logs
 import pytest
 from conftest import Emulator
 
@@ -95,7 +96,7 @@ def test_each_source_is_found_and_named(
 ) -> None:
     options = set_up((monkeypatch, home))
     source, location = SOURCES[set_up]
-    for explanation in (libfal.explain(**options), libfal.Client(**options).explain()):
+    for explanation in (libfal.explain(**options), logs.client(**options).explain()):
         used = explanation.used
         assert used and explanation.problem is None
         assert (used.source, used.state, used.key_id) == (source, "used", "fake-id")
@@ -140,7 +141,7 @@ def test_a_source_that_delivers_when_a_key_is_needed(
 ) -> None:
     for name, value in set_up(emulator, home).items():
         monkeypatch.setenv(name, value)
-    client = libfal.Client(emulator_host=emulator.address)
+    client = logs.client(emulator_host=emulator.address)
     before = client.explain().used
     assert before and (before.source, before.key_id) == (source, None)
     assert emulator.arrivals() == []
@@ -157,12 +158,12 @@ def test_the_key_found_is_the_key_sent(emulator: Emulator, monkeypatch: pytest.M
     path.write_text(emulator.admin_key)
     path.chmod(0o600)
     monkeypatch.setenv("FAL_KEY_FILE", str(path))
-    answer = libfal.Client(emulator_host=emulator.address).run("emulator/echo")
+    answer = logs.client(emulator_host=emulator.address).run("emulator/echo")
     assert answer["key_id"] == emulator.admin_key.partition(":")[0]
 
 
 def test_without_a_key_every_source_is_told_in_order(emulator: Emulator) -> None:
-    client = libfal.Client(emulator_host=emulator.address)
+    client = logs.client(emulator_host=emulator.address)
     with pytest.raises(libfal.CredentialsError) as caught:
         client.run("fal-ai/flux/schnell", {"prompt": "a"})
     error = caught.value
@@ -178,14 +179,19 @@ def test_without_a_key_every_source_is_told_in_order(emulator: Emulator) -> None
 
 
 def test_a_key_set_later_is_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = libfal.Client(emulator_host=emulator.address)
+    client = logs.client(emulator_host=emulator.address)
     with pytest.raises(libfal.CredentialsError):
         client.run("emulator/echo")
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     assert client.run("emulator/echo")["key_id"] == emulator.key_id
 
 
-@pytest.mark.parametrize("text", ["fake-secret-half", "", "your-key", "fake-id:fake-secret\x1b[2J", "a b:fake-secret"])
+@pytest.mark.parametrize(
+    "text",
+    ["fake-secret-half", "", "your-key", "fake-id:fake-secret\x1b[2J", "a b:fake-secret"],
+    # By default a test is named after its text.
+    ids=["half", "empty", "example", "control character", "white space"],
+)
 def test_a_malformed_key_is_never_passed_over(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     with pytest.raises(libfal.CredentialsError) as caught:
@@ -208,7 +214,7 @@ def test_sources_that_differ_are_pointed_out(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_anonymous_sends_no_key(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
-    client = libfal.Client(anonymous=True, emulator_host=emulator.address)
+    client = logs.client(anonymous=True, emulator_host=emulator.address)
     assert client.run("acme/public")["key_id"] is None
     with pytest.raises(libfal.AuthenticationError, match="no key"):
         client.run("emulator/echo")

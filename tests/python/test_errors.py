@@ -7,6 +7,7 @@ import json
 import pickle
 from typing import Any
 
+import logs
 import pytest
 from conftest import Emulator
 
@@ -104,7 +105,7 @@ def test_a_key_of_scope_api_is_told_that_admin_is_needed(
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     expected = libfal.AuthenticationError if status == 401 else libfal.ForbiddenError
     with pytest.raises(expected) as caught:
-        libfal.Client(emulator_host=emulator.address).request("GET", "/v1/keys")
+        logs.client(emulator_host=emulator.address).request("GET", "/v1/keys")
     error = caught.value
     assert (error.http_status, error.needed_scope) == (status, "ADMIN")
     assert emulator.key_id in str(error) and "FAL_KEY" in str(error) and "ADMIN" in str(error)
@@ -145,7 +146,7 @@ def test_a_locked_account_and_a_missing_app(emulator: Emulator) -> None:
 )
 def test_malformed_options_are_value_errors(options: dict[str, Any]) -> None:
     with pytest.raises(libfal.InvalidArgumentError) as caught:
-        libfal.Client(**options)
+        logs.client(**options)
     assert isinstance(caught.value, ValueError)
     assert caught.value.code == "FAL_E_INVALID_ARGUMENT"
     assert caught.value.remedy
@@ -154,14 +155,14 @@ def test_malformed_options_are_value_errors(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("options", [{"key": 7}, {"key": b"fake-id:fake-secret"}, {"log": 7}, {"timeout": "1"}, {"tmeout": 1}])
 def test_options_of_a_wrong_type_are_type_errors(options: dict[str, Any]) -> None:
     with pytest.raises(TypeError) as caught:
-        libfal.Client(**options)
+        logs.client(**options)
     assert "fake-secret" not in str(caught.value)
 
 
 def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_RUN_HOST", "https://fal.run/")
     with pytest.raises(libfal.InvalidArgumentError, match="FAL_RUN_HOST"):
-        libfal.Client()
+        logs.client()
 
 
 def test_malformed_endpoints_and_addresses_send_nothing(emulator: Emulator) -> None:

@@ -67,7 +67,7 @@ def test_calling_libfal_in_it_is_refused_and_sends_nothing(emulator: Emulator) -
             except libfal.Error as error:
                 refused.append(error)
 
-    client = emulator.client(log=call_back)
+    client = emulator.client(log=call_back, log_level="info")
     client.run("emulator/echo")
     assert [type(error) for error in refused] == [libfal.UsageError] * 2
     assert {error.code for error in refused} == {"FAL_E_WOULD_DEADLOCK"}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import logs
 import pytest
 from conftest import Emulator, output
 
@@ -159,8 +160,8 @@ def test_cancelling_a_call_does_not_end_the_question(emulator: Emulator) -> None
 
 def test_a_function_that_hangs_holds_neither_the_call_nor_the_end_of_the_program(emulator: Emulator) -> None:
     code = """
-        import threading, libfal
-        client = libfal.Client(credential=lambda: threading.Event().wait())
+        import threading, libfal, logs
+        client = logs.client(credential=lambda: threading.Event().wait())
         try:
             client.run("emulator/echo", timeout=0.3)
         except libfal.DeadlineError as error:
@@ -178,8 +179,8 @@ def test_a_function_that_hangs_holds_neither_the_call_nor_the_end_of_the_program
 
 def test_it_is_asked_in_a_child_process(emulator: Emulator) -> None:
     code = """
-        import os, libfal
-        client = libfal.Client(credential=lambda: os.environ["GIVEN"])
+        import os, libfal, logs
+        client = logs.client(credential=lambda: os.environ["GIVEN"])
         client.run("emulator/echo")
         child = os.fork()
         if not child:

@@ -9,6 +9,7 @@ import struct
 import types
 import zlib
 
+import logs
 import pytest
 from conftest import Emulator, output
 
@@ -189,9 +190,9 @@ def test_the_size_of_an_answer_is_limited(emulator: Emulator) -> None:
 
 def test_shutdown_stops_every_thread_and_libfal_starts_again(emulator: Emulator) -> None:
     code = """
-        import os, libfal
+        import os, libfal, logs
         tasks = lambda: len(os.listdir("/proc/self/task"))
-        client = libfal.Client()
+        client = logs.client()
         alone = tasks()
         for _ in range(2):
             client.run("emulator/echo")

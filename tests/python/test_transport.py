@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import logs
 import pytest
 from conftest import Emulator
 
@@ -86,7 +87,7 @@ def test_no_connection(emulator: Emulator) -> None:
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        client = libfal.Client("fake-id:fake-secret", emulator_host=f"127.0.0.1:{unused.getsockname()[1]}", max_attempts=1)
+        client = logs.client("fake-id:fake-secret", emulator_host=f"127.0.0.1:{unused.getsockname()[1]}", max_attempts=1)
         with pytest.raises(libfal.TransportError) as caught:
             client.run("emulator/echo")
     assert caught.value.code == "FAL_E_CONNECT"

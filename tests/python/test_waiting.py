@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import logs
 import pytest
 from conftest import Emulator, output, script
 
@@ -108,8 +109,8 @@ def test_bytes_are_shared_while_they_are_sent_and_then_let_go(emulator: Emulator
 )
 def test_ctrl_c_ends_a_call(emulator: Emulator, call: str) -> None:
     code = f"""
-        import sys, time, libfal
-        client = libfal.Client()
+        import sys, time, libfal, logs
+        client = logs.client()
         try:
             {call}
         except KeyboardInterrupt:
@@ -137,8 +138,8 @@ def test_ctrl_c_ends_a_call(emulator: Emulator, call: str) -> None:
 @pytest.mark.parametrize("wait", ["operation.result()", "operation.wait()", "operation.result(50)"])
 def test_ctrl_c_ends_a_wait_and_leaves_the_call_alone(emulator: Emulator, wait: str) -> None:
     code = f"""
-        import libfal
-        operation = libfal.Client().run_start("emulator/slow", {{"ms": 60000}})
+        import libfal, logs
+        operation = logs.client().run_start("emulator/slow", {{"ms": 60000}})
         try:
             {wait}
         except KeyboardInterrupt:
@@ -163,9 +164,9 @@ def test_a_signal_handler_that_raises_nothing_ends_nothing(emulator: Emulator) -
 
 def test_a_client_made_before_a_fork_works_in_the_child(emulator: Emulator) -> None:
     code = """
-        import os, warnings, libfal
+        import os, warnings, libfal, logs
         warnings.simplefilter("ignore", DeprecationWarning)
-        client = libfal.Client()
+        client = logs.client()
         assert client.run("emulator/echo", {"n": 0})["body"] == {"n": 0}
         before = client.run_start("emulator/slow", {"ms": 200})
         if not (child := os.fork()):
@@ -184,9 +185,9 @@ def test_a_client_made_before_a_fork_works_in_the_child(emulator: Emulator) -> N
 
 def test_multiprocessing_by_fork(emulator: Emulator) -> None:
     code = """
-        import multiprocessing, warnings, libfal
+        import multiprocessing, warnings, libfal, logs
         warnings.simplefilter("ignore", DeprecationWarning)
-        client = libfal.Client()
+        client = logs.client()
         def work(n):
             return client.run("emulator/echo", {"n": n})["body"]["n"]
         assert work(-1) == -1
@@ -207,8 +208,8 @@ def test_multiprocessing_by_fork(emulator: Emulator) -> None:
 )
 def test_the_process_ends_without_waiting(emulator: Emulator, left: str) -> None:
     code = f"""
-        import threading, urllib.request, libfal
-        client = libfal.Client(log=lambda *_: None, log_level="debug")
+        import threading, urllib.request, libfal, logs
+        client = logs.client(log=lambda *_: None, log_level="debug")
         {left}
         input()
     """

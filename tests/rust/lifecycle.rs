@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+mod logged;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +26,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 fn builder(emulator: &Emulator) -> ClientBuilder {
     let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    Client::builder().environment(Environment::from_variables(variables))
+    logged::builder().environment(Environment::from_variables(variables))
 }
 
 fn start(client: &Client) -> fal::Result<Op> {

@@ -7,6 +7,8 @@
 // clippy.toml allows these in test functions; their helpers are tests as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod logged;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -14,7 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fal::credentials::{Callback, Options};
-use fal::{Client, Op, Request};
+use fal::{Op, Request};
 use fal_emulator::{Emulator, Scope};
 use zeroize::Zeroizing;
 
@@ -140,7 +142,7 @@ fn read(text: &str) -> Found {
 fn child() {
     let Ok(way) = std::env::var(WAY) else { return };
     let search = Search::new();
-    let client = Client::builder().credentials(options(&way)).build().unwrap();
+    let client = logged::builder().credentials(options(&way)).build().unwrap();
     let request = Request::run("emulator/echo").unwrap();
     let response = Op::finish(|| client.run_start(request.clone())).unwrap();
     let error = Op::finish(|| client.run_start(Request::run("emulator/fail/image_too_large").unwrap())).unwrap_err();

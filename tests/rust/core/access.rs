@@ -49,13 +49,13 @@ fn a_check_that_cannot_be_made_is_an_error_and_no_verdict() {
     let error = Op::finish(|| client(&emulator).check_start()).unwrap_err();
     assert_eq!(error.code(), Code::ServiceFailed);
     let anonymous = Options::new().anonymous(true);
-    let client = Client::builder().credentials(anonymous).build().unwrap();
+    let client = crate::logged::builder().credentials(anonymous).build().unwrap();
     assert_eq!(Op::finish(|| client.check_start()).unwrap_err().code(), Code::InvalidArgument);
 }
 
 fn with_token(emulator: &Emulator, token: &str) -> Client {
     let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
-    Client::builder().environment(environment).credentials(Options::new().app_token(token)).build().unwrap()
+    crate::logged::builder().environment(environment).credentials(Options::new().app_token(token)).build().unwrap()
 }
 
 #[test]
@@ -139,6 +139,6 @@ fn what_a_proxy_refuses_is_told_apart_from_what_fal_refuses() {
     let echoed = Op::finish(|| client.run_start(text)).unwrap();
     assert_eq!(echoed.get("/body/a").unwrap(), 1, "JSON may be given as bytes");
     for bad in ["http://app.example/proxy", "ftp://app.example", "https://user:word@app.example/", "app.example", ""] {
-        assert_eq!(Client::builder().proxy(bad).unwrap_err().code(), Code::InvalidArgument, "{bad}");
+        assert_eq!(crate::logged::builder().proxy(bad).unwrap_err().code(), Code::InvalidArgument, "{bad}");
     }
 }

@@ -102,7 +102,7 @@ fn a_public_app_needs_no_key() {
     let options = fal::credentials::Options::new().anonymous(true);
     let host = emulator.host();
     let environment = Environment::from_variables([("FAL_EMULATOR_HOST", host)]);
-    let client = Client::builder().credentials(options).environment(environment).build().unwrap();
+    let client = crate::logged::builder().credentials(options).environment(environment).build().unwrap();
     run(&client, "acme/public", json!({})).unwrap();
     assert!(emulator.arrivals()[0].authorization.is_none());
     let error = echo(&client).unwrap_err();

@@ -53,7 +53,7 @@ fn a_connection_that_is_never_accepted_is_bounded() {
         .map_while(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok())
         .collect();
     let variables = [("FAL_KEY", "fake-id:fake-secret-0".to_owned()), ("FAL_EMULATOR_HOST", address.to_string())];
-    let client = Client::builder().environment(Environment::from_variables(variables));
+    let client = crate::logged::builder().environment(Environment::from_variables(variables));
     let client = client.timeout(Duration::from_millis(300)).build().unwrap();
     let error = echo(&client).unwrap_err();
     assert_eq!(error.code(), Code::Deadline, "{error}");

@@ -6,6 +6,8 @@ mod access;
 mod answers;
 mod concurrency;
 mod deadlines;
+#[path = "../logged.rs"]
+mod logged;
 mod origins;
 mod renewal;
 mod retries;
@@ -32,7 +34,7 @@ fn builder(emulator: &Emulator) -> ClientBuilder {
 
 fn builder_with(emulator: &Emulator, key: &str) -> ClientBuilder {
     let host = emulator.host();
-    Client::builder().environment(Environment::from_variables([("FAL_KEY", key), ("FAL_EMULATOR_HOST", &host)]))
+    logged::builder().environment(Environment::from_variables([("FAL_KEY", key), ("FAL_EMULATOR_HOST", &host)]))
 }
 
 fn client(emulator: &Emulator) -> Client {

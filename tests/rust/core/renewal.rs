@@ -14,7 +14,7 @@ fn asking(emulator: &Emulator, ask: impl Fn(usize, Answer) + Send + Sync + 'stat
     let counter = asked.clone();
     let callback = Callback::new(move |answer| ask(counter.fetch_add(1, Ordering::SeqCst), answer));
     let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
-    let builder = Client::builder().environment(environment).credentials(Options::new().callback(callback));
+    let builder = crate::logged::builder().environment(environment).credentials(Options::new().callback(callback));
     (builder.timeout(PATIENCE).build().unwrap(), asked)
 }
 
@@ -179,7 +179,7 @@ fn in_notebook(
     let secrets = Callback::new(move |answer| ask(counter.fetch_add(1, Ordering::SeqCst), answer));
     let host = [("FAL_EMULATOR_HOST".to_owned(), emulator.host())];
     let all = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).chain(host);
-    let builder = Client::builder().environment(Environment::from_variables(all)).timeout(PATIENCE);
+    let builder = crate::logged::builder().environment(Environment::from_variables(all)).timeout(PATIENCE);
     (builder.credentials(Options::new().notebook(secrets)).build().unwrap(), asked)
 }
 

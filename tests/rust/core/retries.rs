@@ -77,7 +77,8 @@ fn a_get_is_sent_again_after_a_lost_answer() {
 fn a_post_that_never_connected_is_sent_again() {
     let reserved = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let variables = [("FAL_KEY", "fake-id:fake-secret-0".to_owned()), ("FAL_EMULATOR_HOST", reserved.to_string())];
-    let client = Client::builder().environment(Environment::from_variables(variables)).max_attempts(100).unwrap();
+    let client =
+        crate::logged::builder().environment(Environment::from_variables(variables)).max_attempts(100).unwrap();
     let client = client.timeout(PATIENCE).build().unwrap();
     let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
     assert!(!op.wait(Some(Duration::from_millis(50))).unwrap(), "nobody listens yet");
@@ -93,7 +94,7 @@ fn a_post_that_never_connected_is_sent_again() {
 fn a_refused_connection_is_an_error_after_the_last_attempt() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let variables = [("FAL_KEY", "fake-id:fake-secret-0".to_owned()), ("FAL_EMULATOR_HOST", nobody.to_string())];
-    let client = Client::builder().environment(Environment::from_variables(variables)).max_attempts(2).unwrap();
+    let client = crate::logged::builder().environment(Environment::from_variables(variables)).max_attempts(2).unwrap();
     let error = echo(&client.build().unwrap()).unwrap_err();
     assert_eq!(error.code(), Code::Connect);
     assert!(!error.may_have_executed() && error.is_retryable());

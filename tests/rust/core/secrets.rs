@@ -89,7 +89,7 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
         ("HOME", folder.path().to_str().unwrap().to_owned()),
         ("FAL_CONFIG_PATH", file.to_str().unwrap().to_owned()),
     ];
-    let client = Client::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let client = crate::logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
     let error = echo(&client).unwrap_err();
     assert_eq!(error.code(), Code::NoCredentials);
     let sources: Vec<_> = error.resolution().unwrap().sources().iter().map(|source| source.source).collect();

@@ -13,7 +13,7 @@ fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Clie
     let own = [("HOME", home.to_str().unwrap()), ("USERPROFILE", home.to_str().unwrap())];
     let variables = own.iter().chain(variables).map(|(name, value)| (name.to_string(), value.to_string()));
     let all = variables.chain([("FAL_EMULATOR_HOST".to_owned(), emulator.host())]);
-    Client::builder().environment(Environment::from_variables(all)).timeout(PATIENCE).build().unwrap()
+    crate::logged::builder().environment(Environment::from_variables(all)).timeout(PATIENCE).build().unwrap()
 }
 
 #[cfg(unix)]
@@ -224,7 +224,7 @@ fn two_hundred_threads_in_twenty_processes_renew_a_login_once() {
     const NAME: &str = "sources::two_hundred_threads_in_twenty_processes_renew_a_login_once";
     if let Ok(home) = std::env::var(HOME_OF_CHILD) {
         let variables = [("HOME", home), ("FAL_EMULATOR_HOST", std::env::var("FAL_EMULATOR_HOST").unwrap())];
-        let client = Client::builder().environment(Environment::from_variables(variables)).timeout(PATIENCE);
+        let client = crate::logged::builder().environment(Environment::from_variables(variables)).timeout(PATIENCE);
         let client = client.build().unwrap();
         thread::scope(|scope| {
             for _ in 0..10 {

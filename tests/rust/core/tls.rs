@@ -64,7 +64,7 @@ fn a_certificate_for_another_name_is_refused() {
 
 fn call(host: &str) -> Result<Response, Error> {
     let environment = Environment::from_variables([("FAL_KEY", KEY)]);
-    let client = Client::builder().environment(environment).host(HostRole::Run, host)?.max_attempts(2)?;
+    let client = crate::logged::builder().environment(environment).host(HostRole::Run, host)?.max_attempts(2)?;
     echo(&client.build()?)
 }
 

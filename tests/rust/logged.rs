@@ -1,0 +1,23 @@
+//! Clients that log at the most verbose level, so that `make test` can search what they say for secrets
+//! (tests/secrets/search). `TEST_LOGS` names the folder; without it the lines are made and thrown away.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use fal::{Client, ClientBuilder, Level};
+
+/// What tests begin with in the place of `Client::builder()`.
+pub(crate) fn builder() -> ClientBuilder {
+    Client::builder().log(Level::Debug, write)
+}
+
+/// One write a line: many processes append to the same file.
+fn write(level: Level, line: &str) {
+    let Some(folder) = std::env::var_os("TEST_LOGS") else { return };
+    let path = Path::new(&folder).join("rust.log");
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(format!("{level:?} {line}\n").as_bytes()).unwrap();
+}
