@@ -50,9 +50,11 @@ help: ## this list
 
 # ---- Building -------------------------------------------------------------------------------------------------------
 
+# Cargo features beyond the default ones, such as FEATURES=keyring.
+FEATURES ?=
 .PHONY: libs
-libs: ## libfal.so and libfal.a, in target/release
-	@$(CARGO) rustc $(LOCKED) --release -p libfal --lib -- --print native-static-libs="$(NATIVE)"
+libs: ## FEATURES=: libfal.so and libfal.a, in target/release
+	@$(CARGO) rustc $(LOCKED) --release -p libfal --features "$(FEATURES)" --lib -- --print native-static-libs="$(NATIVE)"
 
 $(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
 	@:
@@ -77,7 +79,7 @@ clean: ## remove everything that was built
 # ---- Installing -----------------------------------------------------------------------------------------------------
 
 .PHONY: install
-install: libs ## PREFIX=/usr/local DESTDIR=: header, shared and static library, pkg-config file
+install: libs ## PREFIX=/usr/local DESTDIR= FEATURES=: header, shared and static library, pkg-config file
 	install -d "$(DESTDIR)$(PREFIX)/include/fal" "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
 	install -m 644 include/fal/*.h* "$(DESTDIR)$(PREFIX)/include/fal/"
 	install -m 755 "$(RELEASE)/libfal.so" "$(DESTDIR)$(PREFIX)/lib/$(SONAME)"
@@ -124,13 +126,25 @@ test-rust: tools
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace -- --show-output
 	fi
 
-# The system keyring is a feature that is off by default; a real daemon on a bus of the tests' own answers.
+# The system keyring is a feature that is off by default, and on in the wheel; a real daemon on a bus of the tests' own
+# answers. The C library with it is a debug build, which needs no dependency that the Rust tests do not build anyway.
+KEYRING := $(ROOT)/$(BUILD)/keyring
 .PHONY: test-keyring
-test-keyring: tools
+test-keyring: tools emulator wheel
 	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test credentials -- order
+	$(CARGO) build --quiet $(LOCKED) -p libfal --features keyring --lib
+	mkdir -p "$(KEYRING)"
+	cp "$(TARGET)/debug/libfal.so" "$(KEYRING)/$(SONAME)"
+	$(CC) $(CFLAGS_TEST) tests/c/keyring.c -o "$(KEYRING)/keyring" "$(KEYRING)/$(SONAME)" -Wl,-rpath,"$(KEYRING)"
+	$(ISOLATED) "$(EMULATOR)" exec -- tests/keyring/bus keyring "$(KEYRING)/keyring"
+	$(ISOLATED) "$(EMULATOR)" exec -- tests/keyring/bus bare "$(KEYRING)/keyring" bare
+	cd tests/python
+	$(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" KEYRING_PROGRAM="$(KEYRING)/keyring" \
+		"$(PYTHON)" -m pytest -q test_keyring.py \
+		--junitxml="$(LOGS)/pytest-keyring.xml" -o junit_logging=all
 
 .PHONY: test-abi
 test-abi: tools libs $(BUILD)/abi/untouched
@@ -143,7 +157,7 @@ $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
 # The C programs, once with each library; what is about the shared object itself only with that one.
-PROGRAMS := $(filter-out plugin, $(basename $(notdir $(wildcard tests/c/*.c))))
+PROGRAMS := $(filter-out plugin keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
 SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(BUILD)/c/shared/plugin $(BUILD)/c/shared/cpp
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
@@ -239,7 +253,7 @@ endif
 .PHONY: test-python
 test-python: wheel emulator
 ifneq ($(REQUIREMENTS),)
-	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q \
+	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q --ignore=test_keyring.py \
 		--junitxml="$(LOGS)/pytest.xml" -o junit_logging=all
 endif
 

@@ -143,6 +143,31 @@ static void a_folder_that_cannot_be_written_is_an_io_error(void)
     fal_options_free(options);
 }
 
+/* keyring.c has the tests of the others. */
+static void a_build_without_a_keyring_says_so(void)
+{
+    fal_error *err = NULL;
+    CHECK_STATUS(fal_keyring_store_key("default", FAL_NUL, "fake-id:fake-secret", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_HAS(fal_error_message(err, NULL), "cannot use the system keyring (cargo feature `keyring`)");
+    fal_error_free(err);
+    err = NULL;
+    CHECK_STATUS(fal_keyring_remove_key("default", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_HAS(fal_error_message(err, NULL), "cannot use the system keyring");
+    fal_error_free(err);
+    err = NULL;
+    unsetenv("FAL_KEY");
+    fal_options *options = fal_options_new();
+    CHECK_OK(fal_options_set_keyring(options, true, &err));
+    fal_client *client = client_of(options);
+    fal_request *request = run_of("emulator/echo");
+    fal_response *response = NULL;
+    CHECK_STATUS(fal_client_run(client, request, &response, &err), FAL_E_MALFORMED_CREDENTIALS);
+    CHECK_HAS(fal_error_message(err, NULL), "cannot use the system keyring");
+    fal_error_free(err);
+    fal_request_free(request);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -150,6 +175,7 @@ int main(int argc, char **argv)
         TEST(profiles_are_listed),
         TEST(what_cannot_be_stored_changes_nothing),
         TEST(a_folder_that_cannot_be_written_is_an_io_error),
+        TEST(a_build_without_a_keyring_says_so),
     };
     char lock[sizeof path + sizeof ".lock"];
     must(mkdtemp(folder) ? FAL_OK : FAL_E_IO, NULL, "mkdtemp");

@@ -28,9 +28,10 @@ pub(crate) struct Client {
 impl Client {
     #[new]
     #[pyo3(signature = (
-        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None, proxy=None,
-        timeout=None, max_attempts=None, max_response_bytes=None, user_agent=None, run_host=None, queue_host=None,
-        rest_host=None, platform_host=None, cdn_host=None, emulator_host=None, log=None, log_level="info"
+        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, keyring=None, config_path=None,
+        proxy=None, timeout=None, max_attempts=None, max_response_bytes=None, user_agent=None, run_host=None,
+        queue_host=None, rest_host=None, platform_host=None, cdn_host=None, emulator_host=None, log=None,
+        log_level="info"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -40,6 +41,7 @@ impl Client {
         app_token: Option<Bound<'_, PyAny>>,
         credential: Option<Bound<'_, PyAny>>,
         anonymous: bool,
+        keyring: Option<bool>,
         config_path: Option<PathBuf>,
         proxy: Option<&str>,
         timeout: Option<f64>,
@@ -65,7 +67,7 @@ impl Client {
             (HostRole::Emulator, emulator_host),
         ];
         let sink = log.map(log::sink).transpose()?;
-        let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options(py)?;
+        let options = Wishes { key, profile, app_token, credential, anonymous, keyring, config_path }.options(py)?;
         let build = || {
             let level = log::level(log_level)?;
             let builder = fal::Client::builder().credentials(options);
@@ -148,7 +150,7 @@ impl Client {
 
     /// Use another credential from now on. Calls under way keep theirs.
     #[pyo3(signature = (
-        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None
+        key=None, *, profile=None, app_token=None, credential=None, anonymous=false, keyring=None, config_path=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn set_credentials(
@@ -159,9 +161,10 @@ impl Client {
         app_token: Option<Bound<'_, PyAny>>,
         credential: Option<Bound<'_, PyAny>>,
         anonymous: bool,
+        keyring: Option<bool>,
         config_path: Option<PathBuf>,
     ) -> PyResult<()> {
-        let wishes = Wishes { key, profile, app_token, credential, anonymous, config_path };
+        let wishes = Wishes { key, profile, app_token, credential, anonymous, keyring, config_path };
         self.inner.set_credentials(wishes.options(py)?);
         Ok(())
     }

@@ -19,6 +19,7 @@ pub(crate) struct Wishes<'py> {
     pub(crate) app_token: Option<Bound<'py, PyAny>>,
     pub(crate) credential: Option<Bound<'py, PyAny>>,
     pub(crate) anonymous: bool,
+    pub(crate) keyring: Option<bool>,
     pub(crate) config_path: Option<PathBuf>,
 }
 
@@ -36,6 +37,9 @@ impl Wishes<'_> {
         }
         if let Some(function) = self.credential {
             options = options.callback(callback(&function)?);
+        }
+        if let Some(keyring) = self.keyring {
+            options = options.keyring(keyring);
         }
         Ok(match self.config_path {
             Some(path) => options.config_path(path),

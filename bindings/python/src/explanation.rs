@@ -19,7 +19,7 @@ pub(crate) fn object<'py>(py: Python<'py>, resolution: &Resolution) -> PyResult<
 /// Look for a key as a client with these options would, and report every source. Sends nothing.
 #[pyfunction]
 #[pyo3(signature = (
-    key=None, *, profile=None, app_token=None, credential=None, anonymous=false, config_path=None
+    key=None, *, profile=None, app_token=None, credential=None, anonymous=false, keyring=None, config_path=None
 ))]
 pub(crate) fn explain<'py>(
     py: Python<'py>,
@@ -28,9 +28,10 @@ pub(crate) fn explain<'py>(
     app_token: Option<Bound<'py, PyAny>>,
     credential: Option<Bound<'py, PyAny>>,
     anonymous: bool,
+    keyring: Option<bool>,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let options = Wishes { key, profile, app_token, credential, anonymous, config_path }.options(py)?;
+    let options = Wishes { key, profile, app_token, credential, anonymous, keyring, config_path }.options(py)?;
     let resolution = py.detach(|| credentials::resolve(&options, &Environment::process()));
     object(py, &resolution)
 }

@@ -34,7 +34,7 @@ mod _libfal {
     #[pymodule_export]
     use crate::shutdown;
     #[pymodule_export]
-    use crate::store::{profiles, remove_key, set_active_profile, store_key};
+    use crate::store::{from_keyring, into_keyring, profiles, remove_key, set_active_profile, store_key};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,9 +1,9 @@
-//! The profiles of the configuration file.
+//! Storing keys: in the profiles of the configuration file, and in the system keyring.
 
 use std::path::PathBuf;
 
 use fal::credentials::store::{Activate, Change, ProfileInfo, Store, StoreError, Table};
-use fal::credentials::{Environment, Options};
+use fal::credentials::{Environment, Options, remove_from_keyring, store_in_keyring};
 use fal::{Code, Error, Key};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -29,8 +29,7 @@ pub(crate) fn store_key<'py>(
     activate: bool,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let parsed = Key::parse(&key).map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()));
-    let (key, _) = parsed.map_err(|error| raise(py, &error))?;
+    let key = parse(py, &key)?;
     let activate = if activate { Activate::Yes } else { Activate::No };
     change(py, in_store(py, config_path, |store| store.store_key(profile, &key, activate))?)
 }
@@ -55,6 +54,27 @@ pub(crate) fn set_active_profile<'py>(
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
     change(py, in_store(py, config_path, |store| store.set_active(profile))?)
+}
+
+/// Put a key into the system keyring.
+#[pyfunction(name = "store_in_keyring")]
+pub(crate) fn into_keyring(py: Python<'_>, account: &str, key: PyBackedStr) -> PyResult<()> {
+    let key = parse(py, &key)?;
+    // Without the GIL: the user may be asked for a password.
+    py.detach(|| store_in_keyring(&Environment::process(), account, &key)).map_err(|error| raise(py, &error))
+}
+
+/// Remove a key from the system keyring.
+#[pyfunction(name = "remove_from_keyring")]
+pub(crate) fn from_keyring(py: Python<'_>, account: &str) -> PyResult<bool> {
+    py.detach(|| remove_from_keyring(&Environment::process(), account)).map_err(|error| raise(py, &error))
+}
+
+fn parse(py: Python<'_>, key: &str) -> PyResult<Key> {
+    match Key::parse(key) {
+        Ok((key, _)) => Ok(key),
+        Err(problem) => Err(raise(py, &Error::new(Code::MalformedCredentials, problem.to_string()))),
+    }
 }
 
 /// Without the GIL: another program's change may be waited for.

@@ -41,10 +41,12 @@ from ._libfal import (
     __version__,
     explain,
     profiles,
+    remove_from_keyring,
     remove_key,
     run,
     set_active_profile,
     shutdown,
+    store_in_keyring,
     store_key,
 )
 from ._store import Change, Profile
@@ -86,9 +88,11 @@ __all__ = [
     "__version__",
     "explain",
     "profiles",
+    "remove_from_keyring",
     "remove_key",
     "run",
     "set_active_profile",
     "shutdown",
+    "store_in_keyring",
     "store_key",
 ]

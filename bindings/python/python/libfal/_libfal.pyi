@@ -20,10 +20,12 @@ __all__ = [
     "_codes",
     "explain",
     "profiles",
+    "remove_from_keyring",
     "remove_key",
     "run",
     "set_active_profile",
     "shutdown",
+    "store_in_keyring",
     "store_key",
 ]
 
@@ -47,6 +49,7 @@ class Client:
         app_token: str | AppToken | None = None,
         credential: Callable[[], Delivered] | None = None,
         anonymous: bool = False,
+        keyring: bool | None = None,
         config_path: str | PathLike[str] | None = None,
         proxy: str | None = None,
         timeout: float | None = None,
@@ -73,6 +76,8 @@ class Client:
             use other clients, but not this one. The type and the text of what it raises go into the CredentialsError,
             so they must hold no secret.
         anonymous: use no key at all.
+        keyring: whether the system keyring is a source, which may ask the user to unlock it; by default FAL_KEYRING=1
+            decides. It is read when a call needs a key, never before.
         config_path: read this configuration file, not that of FAL_CONFIG_PATH or ~/.fal/config.toml.
         proxy: the https address of a server proxy, which holds the key: all requests to fal's services go through it.
             No key is looked for on this machine; one that is passed goes to the proxy.
@@ -135,6 +140,7 @@ class Client:
         app_token: str | AppToken | None = None,
         credential: Callable[[], Delivered] | None = None,
         anonymous: bool = False,
+        keyring: bool | None = None,
         config_path: str | PathLike[str] | None = None,
     ) -> None:
         """Use another credential from now on; without arguments, what the environment offers.
@@ -237,6 +243,7 @@ def explain(
     app_token: str | AppToken | None = None,
     credential: Callable[[], Delivered] | None = None,
     anonymous: bool = False,
+    keyring: bool | None = None,
     config_path: str | PathLike[str] | None = None,
 ) -> Explanation:
     """Look for a key as a client with these options would, and report every source. Sends and asks nothing."""
@@ -258,6 +265,16 @@ def store_key(
 
 def remove_key(profile: str, *, config_path: str | PathLike[str] | None = None) -> Change:
     """Remove the key of a profile; and the profile, if then nothing is left in it."""
+
+def store_in_keyring(account: str, key: str) -> None:
+    """Put a key into the system keyring, in the place of one that is there, for every program of the user.
+
+    account: a profile's name, or "default", which is what is read where FAL_PROFILE names none. It may ask the user to
+    unlock the keyring, takes a minute at the most, and raises ResourceError if there is no keyring or it refuses.
+    """
+
+def remove_from_keyring(account: str) -> bool:
+    """Remove the account's key from the system keyring; False if there is none. Raises as store_in_keyring() does."""
 
 def set_active_profile(profile: str | None, *, config_path: str | PathLike[str] | None = None) -> Change:
     """Make a profile the one that programs use where FAL_PROFILE names none; None: no profile."""
