@@ -21,6 +21,7 @@ pub(crate) fn object<'py>(py: Python<'py>, resolution: &Resolution) -> PyResult<
 #[pyo3(signature = (
     key=None, *, profile=None, app_token=None, credential=None, anonymous=false, keyring=None, config_path=None
 ))]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn explain<'py>(
     py: Python<'py>,
     key: Option<PyBackedStr>,

@@ -81,9 +81,10 @@ fn no_key_is_needed_and_no_proxy_asked() {
     let sender = Sender::new(1);
     sender.publish(&emulator);
     let environment = || Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
-    let keyless = Client::builder().environment(environment());
+    let keyless = crate::logged::builder().environment(environment());
     // Its key is its caller's; the keys of the service are public.
-    let proxied = Client::builder().environment(environment()).proxy("https://app.example/api/fal/proxy").unwrap();
+    let proxied =
+        crate::logged::builder().environment(environment()).proxy("https://app.example/api/fal/proxy").unwrap();
     let explicit = proxied.clone().credentials(Options::new().key("fake-id:fake-secret-0"));
     for builder in [keyless, proxied, explicit] {
         emulator.clear_arrivals();
