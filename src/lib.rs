@@ -89,6 +89,7 @@ mod run;
 pub mod runtime;
 #[allow(unsafe_code)]
 mod sigpipe;
+mod sse;
 mod token;
 mod transport;
 pub mod webhook;

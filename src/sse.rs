@@ -1,0 +1,263 @@
+//! Server-sent events, read while they arrive (the HTML standard's "event stream"; fal-protocol.md §5.4, §6).
+//!
+//! The parser keeps one unfinished line and one unfinished event, each of a bounded size, whatever the service sends.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use crate::error::{Code, Error, Result};
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// One event of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServerEvent {
+    /// The `event:` field, if there was one. fal's clients ignore it (§6).
+    pub(crate) name: Option<String>,
+    /// The `data:` lines, joined by line feeds.
+    pub(crate) data: String,
+    /// The last `id:` of the stream so far.
+    pub(crate) id: Option<String>,
+}
+
+/// Takes a stream apart. Pieces may end anywhere, within a line end or a character too.
+pub(crate) struct Parser {
+    most: usize,
+    line: Vec<u8>,
+    /// The last byte was a CR, so an LF that follows belongs to it.
+    after_cr: bool,
+    /// No line has ended yet, so a byte order mark may come.
+    at_start: bool,
+    data: Vec<u8>,
+    has_data: bool,
+    name: Option<String>,
+    id: Option<String>,
+    retry: Option<Duration>,
+}
+
+impl Parser {
+    /// A parser that refuses lines and events of more than `most` bytes.
+    pub(crate) fn new(most: usize) -> Self {
+        Parser {
+            most,
+            line: Vec::new(),
+            after_cr: false,
+            at_start: true,
+            data: Vec::new(),
+            has_data: false,
+            name: None,
+            id: None,
+            retry: None,
+        }
+    }
+
+    /// Reads on in `piece`, up to the next whole event; `None` once the piece is used up.
+    ///
+    /// What is unfinished when the stream ends is no event. After an error the stream cannot be read on.
+    pub(crate) fn next(&mut self, piece: &mut Bytes) -> Result<Option<ServerEvent>> {
+        while !piece.is_empty() {
+            if std::mem::take(&mut self.after_cr) && piece.first() == Some(&b'\n') {
+                piece.advance(1);
+                continue;
+            }
+            let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let part = piece.split_to(end.unwrap_or(piece.len()));
+            self.lengthen(&part)?;
+            if end.is_none() {
+                break;
+            }
+            self.after_cr = piece.get_u8() == b'\r';
+            if let Some(event) = self.end_line()? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How long the service asks to wait before the stream is opened again, if it does.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    fn lengthen(&mut self, part: &[u8]) -> Result<()> {
+        // A comment is dropped while it arrives.
+        if self.line.first() == Some(&b':') {
+            return Ok(());
+        }
+        let part = if self.line.is_empty() && part.first() == Some(&b':') { &part[..1] } else { part };
+        self.check(self.line.len() + part.len())?;
+        self.line.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn check(&self, length: usize) -> Result<()> {
+        match length > self.most {
+            true => {
+                Err(Error::new(Code::TooLarge, format!("the stream has an event of more than {} bytes", self.most)))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn end_line(&mut self) -> Result<Option<ServerEvent>> {
+        let line = std::mem::take(&mut self.line);
+        let marked = std::mem::take(&mut self.at_start) && line.starts_with(BOM);
+        let text = if marked { &line[BOM.len()..] } else { &line[..] };
+        let event = match text {
+            [] => self.end_event(),
+            text => {
+                self.field(text)?;
+                None
+            }
+        };
+        self.line = line;
+        self.line.clear();
+        Ok(event)
+    }
+
+    fn field(&mut self, line: &[u8]) -> Result<()> {
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = match colon {
+            Some(at) => (&line[..at], &line[at + 1..]),
+            None => (line, &[][..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let text = || String::from_utf8_lossy(value).into_owned();
+        match name {
+            b"data" => {
+                self.check(self.data.len() + value.len() + 1)?;
+                if std::mem::replace(&mut self.has_data, true) {
+                    self.data.push(b'\n');
+                }
+                self.data.extend_from_slice(value);
+            }
+            b"event" => self.name = Some(text()).filter(|name| !name.is_empty()),
+            b"id" if !value.contains(&0) => self.id = Some(text()).filter(|id| !id.is_empty()),
+            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
+                self.retry = text().parse().ok().map(Duration::from_millis);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_event(&mut self) -> Option<ServerEvent> {
+        let (name, data) = (self.name.take(), std::mem::take(&mut self.data));
+        let data = match String::from_utf8(data) {
+            Ok(data) => data,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        std::mem::take(&mut self.has_data).then(|| ServerEvent { name, data, id: self.id.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every event of a stream that arrives in pieces of these sizes, and the parser.
+    fn read(pieces: &[&[u8]]) -> (Vec<ServerEvent>, Parser) {
+        let mut parser = Parser::new(64);
+        let mut events = Vec::new();
+        for piece in pieces {
+            let mut piece = Bytes::copy_from_slice(piece);
+            while let Some(event) = parser.next(&mut piece).unwrap() {
+                events.push(event);
+            }
+            assert!(piece.is_empty());
+        }
+        (events, parser)
+    }
+
+    fn data(text: &str) -> ServerEvent {
+        ServerEvent { data: text.into(), ..ServerEvent::default() }
+    }
+
+    /// The same, however the stream is cut in two or three, and byte by byte.
+    fn expect(stream: &[u8], expected: &[ServerEvent]) {
+        assert_eq!(read(&[stream]).0, expected, "in one piece");
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(read(&bytes).0, expected, "byte by byte");
+        for first in 0..=stream.len() {
+            for second in first..=stream.len() {
+                let pieces = [&stream[..first], &stream[first..second], &stream[second..]];
+                assert_eq!(read(&pieces).0, expected, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_line_end_ends_a_line() {
+        for end in ["\n", "\r\n", "\r"] {
+            let stream = ["data: a", "data:b", "", ": x", "data: c", "", ""].join(end);
+            expect(stream.as_bytes(), &[data("a\nb"), data("c")]);
+        }
+        expect(b"data:a\r\n\ndata:b\n\r\ndata:c\r\r\n", &[data("a"), data("b"), data("c")]);
+    }
+
+    #[test]
+    fn a_mark_at_the_start_is_no_text_and_elsewhere_is() {
+        expect(b"\xEF\xBB\xBFdata: a\n\n", &[data("a")]);
+        expect(b"\n\xEF\xBB\xBFdata: a\n\n", &[]);
+        expect(b"data: \xEF\xBB\xBF\n\n", &[data("\u{FEFF}")]);
+        expect(b"\xEF\xBB\xBF: comment\ndata: a\n\n", &[data("a")]);
+    }
+
+    #[test]
+    fn one_space_after_the_colon_goes_and_other_fields_do_not_count() {
+        expect(b"data:  a \n\n", &[data(" a ")]);
+        expect(b"data\n\n", &[data("")]);
+        expect(b"data:\ndata:\n\n", &[data("\n")]);
+        expect(b"Data: a\nfoo: b\nbar\n data: c\n\n", &[]);
+        expect(b"data: a:b\n\n", &[data("a:b")]);
+    }
+
+    #[test]
+    fn names_belong_to_their_event_and_ids_last() {
+        let (name, id) = (Some("progress".to_owned()), Some("7".to_owned()));
+        let first = ServerEvent { name, id: id.clone(), ..data("a") };
+        let second = ServerEvent { id, ..data("b") };
+        expect(b"event: progress\nid: 7\ndata: a\n\nid: 8\0\ndata: b\n\nid\ndata: c\n\n", &[first, second, data("c")]);
+        expect(b"event: x\n\ndata: a\n\n", &[data("a")]);
+    }
+
+    #[test]
+    fn what_the_end_cuts_off_is_no_event() {
+        expect(b"data: a\n\ndata: b\n", &[data("a")]);
+        expect(b"data: a\n\ndata: b", &[data("a")]);
+        expect(b"", &[]);
+    }
+
+    #[test]
+    fn characters_may_be_cut_and_malformed() {
+        expect("data: \u{1F600}ü\n\n".as_bytes(), &[data("\u{1F600}ü")]);
+        expect(b"data: \xFF\xF0\x9F\n\n", &[data("\u{FFFD}\u{FFFD}")]);
+    }
+
+    #[test]
+    fn the_time_to_wait_is_a_whole_number() {
+        assert_eq!(read(&[b"retry: 250\n"]).1.retry(), Some(Duration::from_millis(250)));
+        for malformed in ["retry: -1\n", "retry: 1.5\n", "retry:\n", "retry: +1\n"] {
+            assert_eq!(read(&[malformed.as_bytes()]).1.retry(), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn lines_and_events_are_bounded_and_comments_are_not_kept() {
+        let refuse = |stream: &[u8]| {
+            let mut parser = Parser::new(16);
+            let outcome = stream.iter().try_for_each(|byte| {
+                parser.next(&mut Bytes::copy_from_slice(&[*byte]))?;
+                assert!(parser.line.len() <= 16 && parser.data.len() <= 16);
+                Ok::<(), Error>(())
+            });
+            outcome.err().map(|error| error.code())
+        };
+        assert_eq!(refuse(&[b'x'; 1000]), Some(Code::TooLarge));
+        assert_eq!(refuse(&b"data: a\n".repeat(20)), Some(Code::TooLarge));
+        assert_eq!(refuse(&b"data\n".repeat(20)), Some(Code::TooLarge));
+        assert_eq!(refuse(&b"data: a\n\n".repeat(1000)), None);
+        assert_eq!(refuse(&[&[b':'; 1000][..], b"\ndata: a\n\n"].concat()), None);
+    }
+}
