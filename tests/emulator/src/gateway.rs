@@ -61,15 +61,19 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
 
 /// The app `owner/alias`, named by `path`.
 pub(crate) fn find_app(name: &str, path: &str) -> Result<&'static App, Answer> {
-    let app = name.split_once('/').and_then(|(owner, alias)| App::find(owner, alias));
+    let app = name.rsplit_once('/').and_then(|(owner, alias)| App::find(owner, alias));
     app.ok_or_else(|| unknown_app(name, path))
 }
 
-/// `/owner/alias/some/path/` as `owner/alias` and `some/path`.
+/// Names before the owner's (fal-protocol.md §3.1).
+const NAMESPACES: [&str; 2] = ["workflows/", "comfy/"];
+
+/// `/owner/alias/some/path/` as `owner/alias` and `some/path`, with or without a namespace.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
-    match path.match_indices('/').nth(1) {
+    let slashes = 1 + usize::from(NAMESPACES.iter().any(|namespace| path.starts_with(namespace)));
+    match path.match_indices('/').nth(slashes) {
         Some((at, _)) => (&path[..at], &path[at + 1..]),
         None => (path, ""),
     }
@@ -130,6 +134,9 @@ mod tests {
             ("/fal-ai/flux/dev", "fal-ai/flux", "dev"),
             ("/fal-ai/flux/dev/", "fal-ai/flux", "dev"),
             ("/emulator/echo/a/b", "emulator/echo", "a/b"),
+            ("/workflows/emulator/demo", "workflows/emulator/demo", ""),
+            ("/workflows/emulator/demo/stream", "workflows/emulator/demo", "stream"),
+            ("/comfy/owner/name/a/b", "comfy/owner/name", "a/b"),
             ("/alone", "alone", ""),
             ("/", "", ""),
         ] {

@@ -33,6 +33,7 @@ mod queue;
 mod rest;
 mod server;
 mod settings;
+mod sse;
 mod state;
 mod stream;
 mod tls;

@@ -5,6 +5,7 @@ mod echo;
 mod fail;
 mod flux;
 mod slow;
+mod stream;
 
 use std::sync::Arc;
 
@@ -34,7 +35,10 @@ enum Program {
     Echo,
     Fail,
     Flux,
+    LanguageModel,
     Slow,
+    Stream,
+    Workflow,
 }
 
 /// An app and its endpoints.
@@ -79,6 +83,15 @@ pub(crate) static APPS: &[App] = &[
     App { owner: "emulator", alias: "bytes", access: Access::Shared, program: Program::Bytes, endpoints: &[
         endpoint("emulator/bytes", "Bytes", "json", "Answers with bytes that are not JSON"),
     ] },
+    App { owner: "emulator", alias: "stream", access: Access::Shared, program: Program::Stream, endpoints: &[
+        endpoint("emulator/stream", "Stream", "json", "Streams the events that it is told"),
+    ] },
+    App { owner: "emulator", alias: "llm", access: Access::Shared, program: Program::LanguageModel, endpoints: &[
+        endpoint("emulator/llm", "LLM", "llm", "Says what it was told, word by word"),
+    ] },
+    App { owner: "workflows/emulator", alias: "demo", access: Access::Shared, program: Program::Workflow, endpoints: &[
+        endpoint("workflows/emulator/demo", "Demo", "workflow", "Two nodes and their events"),
+    ] },
     App { owner: "acme", alias: "private", access: Access::Private, program: Program::Echo, endpoints: &[
         endpoint("acme/private", "Private", "json", "An echo for its owner"),
     ] },
@@ -115,7 +128,10 @@ impl Call<'_> {
             Program::Echo => Ok(echo::run(self)),
             Program::Fail => fail::run(self),
             Program::Flux => flux::run(self).await,
+            Program::LanguageModel => stream::language_model(self),
             Program::Slow => slow::run(self).await,
+            Program::Stream => stream::run(self),
+            Program::Workflow => stream::workflow(self),
         };
         result.unwrap_or_else(|refusal| refusal)
     }

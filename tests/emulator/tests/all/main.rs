@@ -7,6 +7,7 @@ mod arrivals;
 mod client;
 mod command;
 mod control;
+mod events;
 mod failures;
 mod faults;
 mod hosts;
