@@ -88,13 +88,13 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> String {
-        refusal(403, body.as_bytes(), "fake-refresh").to_string()
+        refusal(403, body.as_bytes(), "fake-secret-refresh").to_string()
     }
 
     #[test]
     fn an_error_names_what_fal_said() {
         let body = r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
-        let error = refusal(403, body.as_bytes(), "fake-refresh");
+        let error = refusal(403, body.as_bytes(), "fake-secret-refresh");
         assert!(error.needs_login() && error.remedy().contains("fal auth login"));
         let text = "fal did not renew the login (HTTP 403: invalid_grant: Unknown or invalid refresh token.)";
         assert_eq!(error.to_string(), text);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn an_error_holds_no_token_and_harms_no_terminal() {
-        let body = r#"{"error":"fake-refresh","error_description":"no \u001b[31m fake-refresh"}"#;
+        let body = r#"{"error":"fake-secret-refresh","error_description":"no \u001b[31m fake-secret-refresh"}"#;
         assert_eq!(refused(body), "fal did not renew the login (HTTP 403: no [31m ****)");
         let long = format!(r#"{{"error_description":"{}"}}"#, "a".repeat(5000));
         assert!(refused(&long).len() < 300);

@@ -145,7 +145,7 @@ fn a_login_is_used_and_renewed_once_for_all() {
 fn a_login_that_fal_no_longer_knows_is_a_clear_error_and_the_file_stays() {
     let emulator = Emulator::start().unwrap();
     let home = tempfile::tempdir().unwrap();
-    let text = "fake-refresh-token-of-nobody";
+    let text = "fake-secret-refresh-token-of-nobody";
     log_in(home.path(), text);
     let error = echo(&at_home(&emulator, home.path(), &[])).unwrap_err();
     assert_eq!(error.code(), Code::CredentialsFailed);

@@ -1,4 +1,10 @@
 //! The order of all sources, those included that deliver only when a key is needed.
+//!
+//! `order.txt` holds what is said of every source alone, of every two, and of every malformed one before and after the
+//! others; FAL_UPDATE=1 writes it anew, from a build that has a keyring.
+
+use std::fs;
+use std::path::Path;
 
 use fal::credentials::{Callback, State};
 
@@ -16,7 +22,7 @@ struct Row {
 const LATE: [Row; 5] = [
     Row {
         name: "explicit token",
-        good: |world| world.options(|options| options.app_token("fake.app.token")),
+        good: |world| world.options(|options| options.app_token("fake-secret.app.token")),
         malformed: Some(|world| world.options(|options| options.app_token("not a token"))),
     },
     Row {
@@ -32,8 +38,8 @@ const LATE: [Row; 5] = [
     Row { name: "keyring", good: |world| world.set("FAL_KEYRING", "1"), malformed: None },
     Row {
         name: "login",
-        good: |world| world.file(".fal/auth0_token", "fake-refresh-token"),
-        malformed: Some(|world| world.file(".fal/auth0_token", "fake refresh token")),
+        good: |world| world.file(".fal/auth0_token", "fake-secret-refresh-token"),
+        malformed: Some(|world| world.file(".fal/auth0_token", "fake-secret refresh token")),
     },
 ];
 
@@ -52,11 +58,16 @@ const ORDER: [&str; 11] = [
 ];
 
 fn put(world: World, name: &str) -> World {
+    put_key(world, name, GOOD)
+}
+
+/// With this key where the source holds one.
+fn put_key(world: World, name: &str, key: &str) -> World {
     match LATE.iter().find(|row| row.name == name) {
         Some(row) => (row.good)(world),
         None => {
             let (_, put) = SOURCES.into_iter().find(|(source, _)| *source == name).unwrap();
-            put(world, GOOD)
+            put(world, key)
         }
     }
 }
@@ -109,6 +120,62 @@ fn a_malformed_source_stops_the_chain_wherever_it_stands() {
             let others: Vec<_> = (1..=place).collect();
             assert_eq!(states(&world), expected(*first, State::Used, &others), "{}", row.name);
         }
+    }
+}
+
+/// Something malformed in the source, if that is possible.
+fn spoil(world: World, name: &str) -> Option<World> {
+    match LATE.iter().find(|row| row.name == name) {
+        Some(row) => row.malformed.map(|malformed| malformed(world)),
+        None => Some(put_key(world, name, "fake-id:fake-secret two")),
+    }
+}
+
+/// Each source of an explanation in full, and its end.
+fn rows(world: &World) -> Vec<String> {
+    let resolution = world.resolve();
+    let rows = resolution.sources().iter().map(|report| {
+        let id = report.key_id.as_deref().unwrap_or("-");
+        format!("    {}: {id}, {}\n", report.source, world.row(&resolution, report.source))
+    });
+    let text = resolution.to_string();
+    rows.chain([format!("    {}\n", world.without_home(text.lines().last().unwrap()))]).collect()
+}
+
+/// What is said of these, without the rows that are as in an empty home.
+fn said(title: &str, world: &World) -> String {
+    let empty = rows(&World::new());
+    let differing = rows(world).into_iter().filter(|row| !empty.contains(row));
+    format!("{title}\n{}", differing.collect::<String>())
+}
+
+#[test]
+fn every_explanation_is_the_one_that_is_written_down() {
+    const OTHER: &str = "fake-id-2:fake-secret-2";
+    let mut all = vec![format!("nothing\n{}", rows(&World::new()).concat())];
+    for (index, name) in ORDER.iter().enumerate() {
+        all.push(said(name, &put(World::new(), name)));
+        for other in &ORDER[index + 1..] {
+            all.push(said(&format!("{name} | {other}"), &put_key(put(World::new(), name), other, OTHER)));
+        }
+        all.extend(spoil(World::new(), name).map(|world| said(&format!("malformed {name}"), &world)));
+        for other in ORDER.iter().filter(|other| *other != name) {
+            if let Some(world) = spoil(World::new(), name) {
+                all.push(said(&format!("malformed {name} | {other}"), &put(world, other)));
+            }
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rust/credentials/order.txt");
+    // What a build without a keyring says of one is another thing.
+    let built = |text: &str| cfg!(feature = "keyring") || !text.lines().next().unwrap().contains("keyring");
+    if std::env::var_os("FAL_UPDATE").is_some() && cfg!(feature = "keyring") {
+        fs::write(&path, all.join("\n")).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap();
+    let written: Vec<_> = written.split_inclusive("\n\n").map(|text| format!("{}\n", text.trim_end())).collect();
+    assert_eq!(written.len(), all.len());
+    for (said, written) in all.iter().zip(&written).filter(|(said, _)| built(said)) {
+        assert_eq!(said, written);
     }
 }
 
