@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use reqwest::Method;
 use url::{Host, Url};
 
 use crate::credentials::login::AUTH_HOST;
@@ -224,6 +225,32 @@ impl Hosts {
 
     pub(crate) fn is_run(&self, url: &Url) -> bool {
         self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
+    }
+
+    /// Whether fal itself answers at this address: one of its services, and no server proxy in between.
+    pub(crate) fn is_service(&self, url: &Url) -> bool {
+        self.origin(url) == Origin::Key && self.proxy.is_none()
+    }
+
+    /// Whether fal's protocol has nothing but JSON as the answer of a success: not where an app may answer what it likes, or
+    /// a file is fetched.
+    pub(crate) fn answers_json(&self, url: &Url, method: &Method) -> bool {
+        let path = url.path();
+        let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
+        if !self.is_service(url) || self.is_run(url) {
+            return false;
+        }
+        if self.is_platform(url) {
+            // §14.9.
+            return !begins(&["/v1/serverless/files/", "/v1/serverless/logs/stream"]);
+        }
+        let queue = self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin());
+        match queue {
+            // Submit, status and cancel (§5); the result is the app's.
+            true => *method == Method::POST || path.ends_with("/status") || path.ends_with("/cancel"),
+            // §7.1, §9, §10.3.
+            false => begins(&["/tokens", "/storage/", "/.well-known/"]),
+        }
     }
 
     pub(crate) fn is_platform(&self, url: &Url) -> bool {

@@ -98,7 +98,7 @@ pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};
 pub use dispatcher::Dispatcher;
 pub use endpoint::{EndpointId, Hosts};
-pub use error::{Code, Error, Result};
+pub use error::{Code, Error, FieldError, LockReason, Result};
 pub use event::{Event, EventKind};
 pub use key::{Key, Scope};
 pub use log::Level;

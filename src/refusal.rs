@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error};
+use crate::error::{About, Code, Error, NO_KEY};
 use crate::key::Scope;
 use crate::platform;
 
@@ -22,8 +22,8 @@ pub(crate) fn explain(
 ) -> Error {
     let error = error.with_resolution(resolution.clone());
     let refused = matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
-    let hidden = error.code() == Code::NotFound;
-    match (endpoint, platform) {
+    let hidden = error.code() == Code::NotFound && error.about() != Some(About::Path);
+    let told = match (endpoint, platform) {
         (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, credential, refused),
         (_, Some((method, path))) if refused => scoped(error, method, path, resolution, credential),
         _ if refused => {
@@ -31,6 +31,10 @@ pub(crate) fn explain(
             error.with_message(told)
         }
         _ => error,
+    };
+    match credential {
+        Credential::Anonymous if told.code() == Code::Unauthenticated => told.with_remedy(NO_KEY),
+        _ => told,
     }
 }
 
@@ -121,6 +125,8 @@ fn private_app(error: Error, app: &str, resolution: &Resolution, credential: &Cr
          by some of fal's documentation and not by other"
     );
     match refused {
+        // It is the form of what was sent that is wrong: no other app would take it.
+        true if matches!(told.about(), Some(About::MalformedKey | About::WrongScheme)) => told,
         true => told.with_remedy(format!(
             "Check at https://fal.ai/dashboard/keys that the key exists and belongs to the account you mean; {private}."
         )),

@@ -1,7 +1,17 @@
 //! One error type for everything.
 
+mod api;
 mod code;
+mod field;
+mod lock;
+mod model;
+mod page;
+mod platform;
+pub(crate) mod retry;
+mod said;
 pub(crate) mod service;
+mod status;
+mod table;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,6 +22,11 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 pub use code::Code;
+pub use field::FieldError;
+pub use lock::LockReason;
+pub(crate) use page::is_html;
+pub(crate) use said::{About, NO_KEY};
+pub(crate) use status::PROXY;
 
 use crate::credentials::Resolution;
 use crate::key::Scope;
@@ -36,6 +51,9 @@ struct Inner {
     retryable: bool,
     retry_after: Option<Duration>,
     needed_scope: Option<Scope>,
+    fields: Arc<[FieldError]>,
+    lock_reason: Option<LockReason>,
+    about: Option<About>,
     resolution: Option<Arc<Resolution>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -63,6 +81,9 @@ impl Error {
             retryable: false,
             retry_after: None,
             needed_scope: None,
+            fields: Arc::default(),
+            lock_reason: None,
+            about: None,
             resolution: None,
             source: None,
         }))
@@ -104,6 +125,21 @@ impl Error {
 
     pub(crate) fn with_needed_scope(mut self, scope: Option<Scope>) -> Self {
         self.0.needed_scope = scope;
+        self
+    }
+
+    pub(crate) fn with_fields(mut self, fields: Arc<[FieldError]>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
+    pub(crate) fn with_lock_reason(mut self, reason: Option<LockReason>) -> Self {
+        self.0.lock_reason = reason;
+        self
+    }
+
+    pub(crate) fn with_about(mut self, about: Option<About>) -> Self {
+        self.0.about = about;
         self
     }
 
@@ -185,6 +221,21 @@ impl Error {
     /// The scope that the operation needs, where fal says so and the answer was a refusal.
     pub fn needed_scope(&self) -> Option<Scope> {
         self.0.needed_scope
+    }
+
+    /// What is wrong with which field of the input, in the service's order; empty if it named none. At most 1000.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.0.fields
+    }
+
+    /// Why the account is locked, if [`Code::AccountLocked`] says that it is.
+    pub fn lock_reason(&self) -> Option<LockReason> {
+        self.0.lock_reason
+    }
+
+    /// What a refusal was about, where fal's text tells.
+    pub(crate) fn about(&self) -> Option<About> {
+        self.0.about
     }
 
     /// Where the credential of the failed call came from: every source that was tried, in order.

@@ -1,73 +1,86 @@
-//! What an answer that is not a success means (fal-protocol.md §2.5, §12).
+//! What an answer that is not a success means: the one reader of the tables (fal-protocol.md §2.5, §12, §14.2).
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-use super::{Answer, Code, Error};
-
-/// Whether the app can have been reached when the platform reports this failure.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reached {
-    Never,
-    Perhaps,
-}
-
-/// The platform's failures (§12.3): type, whether a retry makes sense, whether the app was reached.
-///
-/// The page says of each whether a retry makes sense; that the first four never reach an app follows from what they name.
-const PLATFORM: [(&str, bool, Reached); 13] = [
-    ("runner_scheduling_failure", true, Reached::Never),
-    ("runner_connection_refused", true, Reached::Never),
-    ("runner_connection_timeout", true, Reached::Never),
-    ("startup_timeout", true, Reached::Never),
-    ("bad_request", false, Reached::Never),
-    ("request_timeout", true, Reached::Perhaps),
-    ("runner_disconnected", true, Reached::Perhaps),
-    ("runner_connection_error", true, Reached::Perhaps),
-    ("runner_incomplete_response", true, Reached::Perhaps),
-    ("runner_server_error", false, Reached::Perhaps),
-    ("client_disconnected", false, Reached::Perhaps),
-    ("client_cancelled", false, Reached::Perhaps),
-    ("internal_error", false, Reached::Perhaps),
-];
+use super::api::API;
+use super::field::FieldError;
+use super::lock::LockReason;
+use super::model::MODEL;
+use super::page::Page;
+use super::platform::PLATFORM;
+use super::retry::{Decision, Rule, Situation, rule_of};
+use super::table::{self, Again, Named, Reached};
+use super::{Answer, Code, Error, said, status};
 
 /// What the transport needs to know about an answer besides the error itself.
 pub(crate) struct Verdict {
     pub(crate) error: Error,
-    /// The service said that it did not take the request, so that sending it again is safe even for a POST.
-    pub(crate) not_taken: bool,
+    /// Whether the request is sent again.
+    pub(crate) again: bool,
+    /// Why.
+    pub(crate) rule: &'static Rule,
 }
 
-/// Makes the error of an answer. `safe` is whether the request does no harm when it is sent twice.
-pub(crate) fn verdict(answer: Answer, safe: bool) -> Verdict {
-    let facts = Facts::of(&answer);
-    let code = facts.code();
-    let retryable = facts.retryable();
-    let not_taken = facts.not_taken() && retryable;
-    let may_have_executed = !safe && !not_taken && facts.may_have_executed();
-    let retry_after = retry_after(&answer.headers);
-    let error = Error::new(code, facts.message());
-    let error = match facts.start_deadline {
-        true => error.with_remedy("Allow the request more time to start, or try when the endpoint is less busy."),
-        false => error,
+/// Who was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) host: &'a str,
+    /// One of fal's services, directly: not a file host, and nobody who forwards.
+    pub(crate) service: bool,
+    /// Whether the request does no harm when it is sent twice.
+    pub(crate) safe: bool,
+}
+
+/// Makes the error of an answer.
+pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
+    let facts = Facts::of(&answer, asked);
+    let rule = rule_of(facts.situation());
+    let Decision { again, retryable, unknown } = rule.decide(asked.safe, facts.hint);
+    let error = Error::new(facts.code(), facts.message()).with_retryable(retryable).with_outcome_unknown(unknown);
+    let error = match facts.remedy() {
+        Some(remedy) => error.with_remedy(remedy),
+        None => error,
     };
-    let (error_type, request_id) = (facts.error_type.clone(), facts.request_id.clone());
-    let error = error
-        .with_retryable(retryable)
-        .with_outcome_unknown(may_have_executed)
-        .with_retry_after(retry_after)
-        .with_answer(Answer { error_type, request_id, ..answer });
-    Verdict { error, not_taken }
+    let retry_after = retry_after(&answer.headers);
+    let about = facts.said.map(|row| row.about);
+    let error = error.with_retry_after(retry_after).with_lock_reason(facts.lock).with_about(about);
+    let error = error.with_fields(facts.fields);
+    let answer = Answer { error_type: facts.error_type, request_id: facts.request_id, ..answer };
+    Verdict { error: error.with_answer(answer), again, rule }
+}
+
+/// The error of a web page that came, with success, where fal's protocol has JSON only.
+pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
+    let page = Page::of(&answer.headers, &answer.body);
+    let title = page.map_or_else(|| "untitled".to_owned(), |page| page.title);
+    Error::new(Code::Protocol, foreign(asked.host, answer.status, &title))
+        .with_remedy(status::PORTAL)
+        .with_outcome_unknown(!asked.safe)
+        .with_answer(answer)
+}
+
+fn foreign(host: &str, status: u16, title: &str) -> String {
+    format!("{host} answered {status} with an HTML page that is not fal's, titled {title:?}")
 }
 
 /// An answer, read once.
-struct Facts {
+struct Facts<'a> {
+    asked: Asked<'a>,
     status: u16,
     text: Option<String>,
     error_type: Option<String>,
     request_id: Option<String>,
+    fields: Arc<[FieldError]>,
+    /// The row of its name, if it has one that is known.
+    named: Option<&'static Named>,
+    /// The row of its text, if it has no name.
+    said: Option<&'static said::Row>,
+    lock: Option<LockReason>,
+    page: Option<Page>,
     /// What the service itself says about a retry, in any of its spellings (§16.13).
     hint: Option<bool>,
     /// The caller's own limit for the start of the work was missed (§5.7).
@@ -76,66 +89,114 @@ struct Facts {
     from_gateway: bool,
 }
 
-impl Facts {
-    fn of(answer: &Answer) -> Self {
+impl<'a> Facts<'a> {
+    fn of(answer: &Answer, asked: Asked<'a>) -> Self {
         let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
-        let typed = json.as_ref().and_then(error_type).or_else(|| header("x-fal-error-type"));
+        let page = if json.is_none() { Page::of(&answer.headers, &answer.body) } else { None };
+        let fields: Arc<[FieldError]> = FieldError::list(json.as_ref()).into();
+        let text = text(json.as_ref(), &fields, page.as_ref(), &answer.body);
+        let (error_type, named) = name(json.as_ref(), header("x-fal-error-type"));
+        let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| said::find(answer.status, text));
         Facts {
+            asked,
             status: answer.status,
-            text: text(json.as_ref(), &answer.body),
-            error_type: typed.map(str::to_owned),
+            lock: text.as_deref().filter(|_| answer.status == 403).and_then(LockReason::of),
+            text,
+            error_type,
             request_id: json.as_ref().and_then(|json| Some(json.pointer("/error/request_id")?.as_str()?.to_owned())),
+            fields,
+            named,
+            said,
+            page,
             hint: hint(&answer.headers),
             start_deadline: answer.status == 504 && header("x-fal-request-timeout-type") == Some("user"),
             from_gateway: header("x-fal-request-id").is_some(),
         }
     }
 
-    fn platform(&self) -> Option<&'static (&'static str, bool, Reached)> {
-        let name = self.error_type.as_deref()?;
-        PLATFORM.iter().find(|row| row.0 == name)
+    /// The title of a page that is nobody's of fal's, where fal itself was asked.
+    fn foreign_page(&self) -> Option<&str> {
+        let page = self.page.as_ref().filter(|page| self.asked.service && !self.from_gateway && !page.of_ingress)?;
+        (self.status >= 400).then_some(&page.title)
+    }
+
+    fn is_gateway_failure(&self) -> bool {
+        matches!(self.status, 502..=504)
+    }
+
+    fn situation(&self) -> Situation {
+        let by_status = match status::of(self.status).situation {
+            Situation::Unavailable if !self.from_gateway => Situation::Ingress,
+            Situation::Failed if !self.from_gateway => Situation::NotTheGateway,
+            known => known,
+        };
+        if self.start_deadline {
+            return Situation::StartDeadline;
+        }
+        match self.named.map(|row| (row.reached, row.again)) {
+            _ if self.status == 429 => by_status,
+            Some((Reached::Nobody, Again::Yes)) => Situation::NotReached,
+            Some((Reached::Perhaps, Again::Yes)) => Situation::RunnerLost,
+            Some((Reached::Perhaps, _)) => Situation::PlatformFailed,
+            Some((Reached::Answered, Again::Depends)) => Situation::Failed,
+            Some((_, Again::No)) => Situation::Refused,
+            // An unknown type is no reason for a retry (§12.2).
+            None if !self.fields.is_empty() => Situation::Refused,
+            _ => by_status,
+        }
     }
 
     fn code(&self) -> Code {
-        let locked = self.text.as_deref().is_some_and(|text| text.contains("User is locked"));
-        match (self.status, self.error_type.as_deref()) {
-            (403, _) if locked => Code::AccountLocked,
-            // 400 in one place of the documentation, 500 in another (§16.14).
-            (_, Some("downstream_service_error")) => Code::ServiceFailed,
-            (300..=399, _) => Code::Redirect,
-            (401, _) => Code::Unauthenticated,
-            (403, _) => Code::Forbidden,
-            (404 | 410, _) => Code::NotFound,
-            (429, _) => Code::RateLimited,
-            (408, _) | (502..=504, _) => Code::ServiceUnavailable,
-            (499, _) => Code::ServiceFailed,
-            (400..=498, _) => Code::InvalidInput,
-            (500..=599, _) => Code::ServiceFailed,
-            _ => Code::Protocol,
+        let documented = self.named.map(|row| row.status).filter(|status| *status != 0);
+        match self.status {
+            403 if self.lock.is_some() => Code::AccountLocked,
+            _ if self.foreign_page().is_some() && !self.is_gateway_failure() && self.status != 407 => Code::Protocol,
+            // What was not let in says nothing else.
+            300..=399 | 401 | 403 | 407 | 429 => status::of(self.status).code,
+            _ => status::of(documented.unwrap_or(self.status)).code,
         }
     }
 
-    fn retryable(&self) -> bool {
+    /// `None` where the code's own says it.
+    fn remedy(&self) -> Option<String> {
+        const LATE: &str = "Allow the request more time to start, or try when the endpoint is less busy.";
+        if let Some(lock) = self.lock {
+            return Some(lock.remedy().to_owned());
+        }
         if self.start_deadline {
-            return false;
+            return Some(LATE.to_owned());
         }
-        let usual = || matches!(self.status, 408 | 429 | 502 | 503 | 504);
-        self.hint.unwrap_or_else(|| self.platform().map_or_else(usual, |row| row.1))
+        if self.foreign_page().is_some() && self.status != 407 {
+            return Some(match self.is_gateway_failure() {
+                true => format!("Try again later. If that does not help: {}", lower(status::PORTAL)),
+                false => status::PORTAL.to_owned(),
+            });
+        }
+        if let Some(said) = self.said {
+            return Some(said.remedy.to_owned());
+        }
+        let named = self.named.filter(|row| !row.remedy.is_empty());
+        let remedy = named.map(|row| format!("{}{}", row.remedy, self.limits(row)));
+        remedy.or_else(|| Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty()))
     }
 
-    fn not_taken(&self) -> bool {
-        self.status == 429 || self.platform().is_some_and(|row| row.2 == Reached::Never)
-    }
-
-    fn may_have_executed(&self) -> bool {
-        match self.platform() {
-            Some(row) => row.2 == Reached::Perhaps,
-            None => self.status == 408 || (self.status >= 500 && !self.from_gateway),
+    /// What the answer says would be right: " (max_height 1024, max_width 1024)".
+    fn limits(&self, row: &Named) -> String {
+        const MOST: usize = 200;
+        let context = self.fields.first().and_then(FieldError::context);
+        let known = row.context.iter().filter_map(|name| Some(format!("{name} {}", context?.get(name)?)));
+        let known = known.collect::<Vec<_>>().join(", ");
+        match known.is_empty() {
+            true => known,
+            false => format!(" ({})", known.chars().take(MOST).collect::<String>()),
         }
     }
 
     fn message(&self) -> String {
+        if let Some(title) = self.foreign_page() {
+            return foreign(self.asked.host, self.status, title);
+        }
         let text = self.text.as_deref().unwrap_or("the answer gives no reason");
         let source = match (self.status >= 500, self.from_gateway) {
             (true, false) => ", from in front of fal's gateway",
@@ -148,48 +209,44 @@ impl Facts {
     }
 }
 
-/// `error_type`, the type of the first entry of `detail`, or the Platform API's `error.type` (§12.1).
-fn error_type(json: &Value) -> Option<&str> {
-    let places = ["/error_type", "/detail/0/type", "/error/type"];
-    places.iter().find_map(|place| json.pointer(place)?.as_str())
+/// A sentence that follows a colon.
+fn lower(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The name of the error and its row: `error_type`, the type of the first entry of `detail`, or the Platform API's
+/// `error.type` (§12.1). Each has a table of its own.
+fn name(json: Option<&Value>, header: Option<&str>) -> (Option<String>, Option<&'static Named>) {
+    let places = [("/error_type", PLATFORM), ("/detail/0/type", MODEL), ("/error/type", API)];
+    let in_body = places.iter().find_map(|(place, table)| Some((json?.pointer(place)?.as_str()?, *table)));
+    match in_body.or_else(|| Some((header?, PLATFORM))) {
+        Some((name, table)) => (Some(name.to_owned()), table::find(table, name)),
+        None => (None, None),
+    }
 }
 
 /// The text for people, from any of the shapes of §12.1.
-fn text(json: Option<&Value>, body: &[u8]) -> Option<String> {
+fn text(json: Option<&Value>, fields: &[FieldError], page: Option<&Page>, body: &[u8]) -> Option<String> {
     const MOST: usize = 500;
+    if let Some(page) = page {
+        return Some(format!("an HTML page instead of JSON ({})", page.title));
+    }
     let Some(json) = json else { return plain_text(body) };
-    let entries = json.get("detail").and_then(Value::as_array);
-    let text = match entries {
-        Some(entries) => entries.iter().map(field_text).collect::<Vec<_>>().join("; "),
-        None => {
+    let text = match fields {
+        [] => {
             let places = ["/detail", "/error/message", "/error", "/message", "/status"];
             places.iter().find_map(|place| json.pointer(place)?.as_str())?.to_owned()
         }
+        fields => fields.iter().map(FieldError::to_string).collect::<Vec<_>>().join("; "),
     };
     Some(text.chars().take(MOST).collect()).filter(|text: &String| !text.is_empty())
-}
-
-/// One entry of a list of field errors: `body.image_size: Input should be …`.
-fn field_text(entry: &Value) -> String {
-    let segment = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
-    let place = entry.get("loc").and_then(Value::as_array).into_iter().flatten().map(segment);
-    let place = place.collect::<Vec<_>>().join(".");
-    let message = entry.get("msg").and_then(Value::as_str).unwrap_or("refused");
-    match place.is_empty() {
-        true => message.to_owned(),
-        false => format!("{place}: {message}"),
-    }
 }
 
 fn plain_text(body: &[u8]) -> Option<String> {
     const MOST: usize = 200;
     let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    if text.starts_with('<') {
-        let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
-        return Some(format!("an HTML page instead of JSON ({})", title.map_or("untitled", |(title, _)| title.trim())));
-    }
-    let line: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.trim().chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     Some(line).filter(|line| !line.is_empty())
 }
 
@@ -227,7 +284,7 @@ mod tests {
             error_type: None,
             request_id: None,
         };
-        verdict(answer, false)
+        verdict(answer, Asked { host: "fal.run", service: true, safe: false })
     }
 
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");
@@ -249,7 +306,7 @@ mod tests {
         ];
         for (status, headers, body, not_taken, may_have_executed) in cases {
             let verdict = verdict_of(status, headers, body);
-            let got = (verdict.not_taken, verdict.error.may_have_executed());
+            let got = (verdict.again, verdict.error.may_have_executed());
             assert_eq!(got, (not_taken, may_have_executed), "{status} {headers:?} {body}");
         }
     }
@@ -301,6 +358,37 @@ mod tests {
         assert_eq!(verdict_of(403, &[], body).error.request_id(), Some("r-2"));
         assert_eq!(verdict_of(403, &[ID], body).error.request_id(), Some("r-1"));
         assert_eq!(verdict_of(403, &[], "{}").error.request_id(), None);
+    }
+
+    #[test]
+    fn every_row_of_the_tables_has_one_name_and_a_source() {
+        for table in [MODEL, PLATFORM, API] {
+            for (place, row) in table.iter().enumerate() {
+                assert!(row.source.starts_with('§'), "{row:?}");
+                assert!(table[place + 1..].iter().all(|other| other.name != row.name), "{row:?}");
+            }
+        }
+        assert_eq!((MODEL.len(), PLATFORM.len(), API.len()), (31, 13, 6));
+    }
+
+    #[test]
+    fn a_page_of_somebody_else_is_named() {
+        let page = "<!doctype html><title>Sign in to Wi-Fi</title>";
+        let wifi = |status| verdict_of(status, &[("content-type", "text/html")], page).error;
+        for status in [400, 401, 403, 404, 418, 500, 511] {
+            let error = wifi(status);
+            assert_eq!(error.code(), Code::Protocol, "{error}");
+            assert!(error.message().contains("fal.run") && error.message().contains("Sign in to Wi-Fi"), "{error}");
+            assert!(error.remedy().contains("captive portal") && error.remedy().contains("corporate proxy"));
+        }
+        assert_eq!((wifi(503).code(), wifi(407).code()), (Code::ServiceUnavailable, Code::Connect));
+        assert!(wifi(503).message().contains("Sign in") && wifi(503).remedy().contains("captive portal"));
+        assert!(wifi(407).remedy().contains("HTTPS_PROXY") && !wifi(407).may_have_executed());
+        // Through the gateway it is the app's own page; an nginx is fal's ingress.
+        assert_eq!(verdict_of(404, &[ID], page).error.code(), Code::NotFound);
+        let nginx = verdict_of(413, &[], "<html><title>413</title>nginx").error;
+        assert_eq!(nginx.code(), Code::InvalidInput);
+        assert_eq!(wifi(302).code(), Code::Redirect);
     }
 
     #[test]

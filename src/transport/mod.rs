@@ -25,8 +25,9 @@ use self::body::{Unread, Watched};
 use self::http::{Http, Use};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::service::{Verdict, verdict};
-use crate::error::{Answer, Code, Error, Result};
+use crate::error::retry::{Situation, rule_of};
+use crate::error::service::{Asked, Verdict, page_for_json, verdict};
+use crate::error::{Answer, Code, Error, PROXY, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
 
@@ -208,7 +209,7 @@ impl Transport {
             let response = self.exchange(call, &hop, credential, progress, what).await?;
             let (status, headers) = (response.status(), response.headers());
             let Some(to) = redirect::target(status, headers, &hop.url) else {
-                return accepted(response, call, credential).await;
+                return self.accepted(response, call, credential).await;
             };
             let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
                 return Err(Failure::last(not_followed(response, &to, call, credential).await));
@@ -253,6 +254,30 @@ impl Transport {
         Ok(response)
     }
 
+    /// Lets a success pass, and makes the error of anything else.
+    async fn accepted(
+        &self,
+        response: reqwest::Response,
+        call: &Call,
+        credential: &Credential,
+    ) -> std::result::Result<reqwest::Response, Failure> {
+        let status = response.status();
+        let service = self.hosts.is_service(&call.url);
+        let asked = Asked { host: call.url.authority(), service, safe: call.safe };
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(response);
+        }
+        if !status.is_success() {
+            let Verdict { error, again, rule } = verdict(answer(response, call, credential).await, asked);
+            self.log.write(Level::Debug, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
+            return Err(Failure { error, again });
+        }
+        if is_html(response.headers()) && self.hosts.answers_json(&call.url, &call.method) {
+            return Err(Failure::last(page_for_json(answer(response, call, credential).await, asked)));
+        }
+        Ok(response)
+    }
+
     /// Reads the body of a successful answer to its end.
     async fn whole(
         &self,
@@ -269,21 +294,6 @@ impl Transport {
     }
 }
 
-/// Lets a success pass, and makes the error of anything else.
-async fn accepted(
-    response: reqwest::Response,
-    call: &Call,
-    credential: &Credential,
-) -> std::result::Result<reqwest::Response, Failure> {
-    let status = response.status();
-    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(response);
-    }
-    let Verdict { error, not_taken } = verdict(answer(response, call, credential).await, call.safe);
-    let again = not_taken || (call.safe && error.is_retryable());
-    Err(Failure { error, again })
-}
-
 /// The failure of an exchange with `from` that brought no whole answer.
 fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
     if let Some(error) = progress.take_body_failure() {
@@ -293,17 +303,23 @@ fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) ->
     let error = error.without_url();
     if error.is_connect() || progress.nothing_sent() {
         let message = format!("no connection to {from}: {reason}");
-        let error = Error::new(Code::Connect, message).with_source(error).with_retryable(true);
-        return Failure { error, again: true };
+        let error = Error::new(Code::Connect, message).with_source(error);
+        let decision = rule_of(Situation::NotConnected).decide(safe, None);
+        return match reason.as_str() {
+            // The HTTP stack has no type for it that one could ask.
+            "proxy authorization required" => Failure::last(error.with_remedy(PROXY)),
+            _ => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
+        };
     }
-    let (code, what) = match is_malformed(&error) {
-        true => (Code::Protocol, "the answer is not HTTP"),
-        false => (Code::ConnectionLost, "the connection broke"),
+    let (code, what, situation) = match is_malformed(&error) {
+        true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
+        false => (Code::ConnectionLost, "the connection broke", Situation::ConnectionLost),
     };
+    let decision = rule_of(situation).decide(safe, None);
     let cut = progress.cut_short(code, what);
     let told = Error::new(code, format!("{}: {reason}", cut.message()));
     let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
-    Failure { error: error.with_retryable(safe), again: safe && code == Code::ConnectionLost }
+    Failure { error: error.with_retryable(decision.retryable), again: decision.again }
 }
 
 /// The error for a redirect that is left to the caller.

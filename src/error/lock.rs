@@ -1,0 +1,96 @@
+//! Why an account is locked (fal-protocol.md §2.5).
+
+/// The reason that fal gives for locking an account. The key itself is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LockReason {
+    /// The prepaid balance is used up.
+    Balance,
+    /// The account has no payment method.
+    PaymentMethod,
+    /// The budget that the user set for himself is used up.
+    Budget,
+    /// fal locked it.
+    Admin,
+    /// The account was archived.
+    Archived,
+    /// fal gives no reason, or one that this version does not know: see the message.
+    Unknown,
+}
+
+struct Row {
+    reason: LockReason,
+    name: &'static str,
+    /// How fal's text begins; all of §2.5.
+    begins: &'static str,
+    remedy: &'static str,
+}
+
+const fn row(reason: LockReason, name: &'static str, begins: &'static str, remedy: &'static str) -> Row {
+    Row { reason, name, begins, remedy }
+}
+
+/// What a locked account's refusal says before its reason.
+const LOCKED: &str = "User is locked";
+
+#[rustfmt::skip]
+static REASONS: [Row; 6] = [
+    row(LockReason::Balance, "balance", "exhausted balance", "Top up the balance at https://fal.ai/dashboard/billing; the key is good."),
+    row(LockReason::PaymentMethod, "payment_method", "please add a payment method", "Add a payment method at https://fal.ai/dashboard/billing; the key is good."),
+    row(LockReason::Budget, "budget", "user budget is exceeded", "Raise the budget at https://fal.ai/dashboard/billing; the key is good."),
+    row(LockReason::Admin, "admin", "admin lock", "Write to hello@fal.ai: fal locked this account. The key is good; billing is at https://fal.ai/dashboard/billing."),
+    // One text names hello@fal.ai, a newer one support@fal.ai.
+    row(LockReason::Archived, "archived", "this account has been archived", "Write to the address in the message, or use a key of another account."),
+    row(LockReason::Unknown, "unknown", "", "Look at https://fal.ai/dashboard/billing, and write to hello@fal.ai if nothing is amiss there."),
+];
+
+impl LockReason {
+    /// `balance`, `payment_method`, `budget`, `admin`, `archived` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    pub(super) fn remedy(self) -> &'static str {
+        self.row().remedy
+    }
+
+    /// The reason in the text of a refusal, if it is one of a locked account.
+    pub(super) fn of(text: &str) -> Option<LockReason> {
+        let (_, rest) = text.split_once(LOCKED)?;
+        let reason = rest.split_once("Reason:").map_or("", |(_, reason)| reason).trim().to_ascii_lowercase();
+        REASONS.iter().find(|row| reason.starts_with(row.begins)).map(|row| row.reason)
+    }
+
+    fn row(self) -> &'static Row {
+        REASONS.iter().find(|row| row.reason == self).unwrap_or(&REASONS[5])
+    }
+}
+
+impl std::fmt::Display for LockReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_official_reason_is_known() {
+        for (text, reason) in [
+            ("Exhausted balance. Top up your balance at fal.ai/dashboard/billing", LockReason::Balance),
+            ("Please add a payment method at fal.ai/dashboard/billing", LockReason::PaymentMethod),
+            ("User budget is exceeded. Adjust it at fal.ai/dashboard/billing", LockReason::Budget),
+            ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin),
+            ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived),
+            ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived),
+            ("Unknown. Please contact hello@fal.ai.", LockReason::Unknown),
+            ("Something new.", LockReason::Unknown),
+        ] {
+            assert_eq!(LockReason::of(&format!("User is locked. Reason: {text}")), Some(reason), "{text}");
+        }
+        assert_eq!(LockReason::of("User is locked."), Some(LockReason::Unknown));
+        assert_eq!(LockReason::of("invalid key credentials"), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (fal-protocol.md §12.3).
+
+use super::table::{Again, Named, Reached};
+
+const fn row(name: &'static str, status: u16, again: Again, reached: Reached, remedy: &'static str) -> Named {
+    Named { name, status, again, reached, context: &[], remedy, source: "§12.3" }
+}
+
+const LATER: &str = "Try again later.";
+const SEE_FIRST: &str = "The app may have run: see whether it did before you send the request again.";
+const REPORT: &str = "Report the request id to the app's owner, or to support@fal.ai.";
+const NOBODY: &str = "Send the request again if it is still wanted.";
+
+/// The page says of each whether a retry makes sense; that the first four never reach an app follows from what they name.
+#[rustfmt::skip]
+pub(super) static PLATFORM: &[Named] = &[
+    row("runner_scheduling_failure", 503, Again::Yes, Reached::Nobody, LATER),
+    row("runner_connection_refused", 503, Again::Yes, Reached::Nobody, LATER),
+    row("runner_connection_timeout", 503, Again::Yes, Reached::Nobody, LATER),
+    row("startup_timeout", 504, Again::Yes, Reached::Nobody, LATER),
+    row("request_timeout", 504, Again::Yes, Reached::Perhaps, SEE_FIRST),
+    row("runner_disconnected", 503, Again::Yes, Reached::Perhaps, SEE_FIRST),
+    row("runner_connection_error", 503, Again::Yes, Reached::Perhaps, SEE_FIRST),
+    row("runner_incomplete_response", 502, Again::Yes, Reached::Perhaps, SEE_FIRST),
+    row("runner_server_error", 500, Again::Depends, Reached::Perhaps, REPORT),
+    row("client_disconnected", 499, Again::No, Reached::Perhaps, NOBODY),
+    row("client_cancelled", 499, Again::No, Reached::Perhaps, NOBODY),
+    row("bad_request", 400, Again::No, Reached::Nobody, "Correct the request: the message says what is wrong, such as a timeout header."),
+    row("internal_error", 500, Again::Depends, Reached::Perhaps, REPORT),
+];

@@ -1,0 +1,77 @@
+//! Status codes where nothing more particular is known (fal-protocol.md §12.4).
+
+use super::Code;
+use super::retry::Situation;
+
+/// What a range of status codes means.
+#[derive(Debug)]
+pub(super) struct Row {
+    first: u16,
+    last: u16,
+    pub(super) code: Code,
+    /// What became of the request, if fal's gateway answered: decides what is sent again.
+    pub(super) situation: Situation,
+    /// What to do; empty where the code's own remedy says it.
+    pub(super) remedy: &'static str,
+    /// Where fal-protocol.md has it, or whose meaning it is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and held to by a test"))]
+    pub(super) source: &'static str,
+}
+
+const fn row(
+    statuses: (u16, u16),
+    code: Code,
+    situation: Situation,
+    remedy: &'static str,
+    source: &'static str,
+) -> Row {
+    Row { first: statuses.0, last: statuses.1, code, situation, remedy, source }
+}
+
+/// The first that fits counts.
+#[rustfmt::skip]
+static STATUSES: &[Row] = &[
+    row((300, 399), Code::Redirect, Situation::Refused, "", "§12.4"),
+    row((401, 401), Code::Unauthenticated, Situation::Refused, "", "§2.5, §12.4"),
+    row((403, 403), Code::Forbidden, Situation::Refused, "", "§2.5, §12.4"),
+    row((404, 404), Code::NotFound, Situation::Refused, "", "§12.4"),
+    row((405, 405), Code::InvalidInput, Situation::Refused, "Use the method that the endpoint defines; it is named in the header Allow.", "§3.2, §12.4"),
+    row((407, 407), Code::Connect, Situation::Refused, PROXY, "HTTP"),
+    row((408, 408), Code::ServiceUnavailable, Situation::TimedOut, "", "§13.1"),
+    row((409, 409), Code::InvalidInput, Situation::Refused, "There is something of this name already: use another name, or change what is there.", "§12.4"),
+    row((410, 410), Code::NotFound, Situation::Refused, "The endpoint was retired: use its successor.", "§12.4"),
+    row((413, 413), Code::InvalidInput, Situation::Refused, "Upload large data and send its address instead.", "HTTP"),
+    row((429, 429), Code::RateLimited, Situation::TooMany, "", "§12.4"),
+    row((499, 499), Code::ServiceFailed, Situation::Refused, "", "§12.4"),
+    row((400, 499), Code::InvalidInput, Situation::Refused, "", "§12.4"),
+    row((502, 504), Code::ServiceUnavailable, Situation::Unavailable, "", "§12.4"),
+    row((511, 511), Code::Protocol, Situation::Refused, PORTAL, "HTTP"),
+    row((500, 599), Code::ServiceFailed, Situation::Failed, "", "§12.4"),
+];
+
+/// A proxy on the way wants to know who asks.
+pub(crate) const PROXY: &str = "Put the name and password of your network's proxy into HTTPS_PROXY (http://name:password@host:port), or use a network without one.";
+
+/// Something on the way answered in fal's place.
+pub(super) const PORTAL: &str = "Something between this machine and fal answered: sign in to the network if it has a captive portal, or have the corporate proxy \
+     let this host through.";
+
+static UNKNOWN: Row = row((0, 0), Code::Protocol, Situation::Refused, "", "HTTP");
+
+pub(super) fn of(status: u16) -> &'static Row {
+    STATUSES.iter().find(|row| (row.first..=row.last).contains(&status)).unwrap_or(&UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_of_an_answer_has_a_code_and_a_source() {
+        for status in 300..=599 {
+            assert_ne!(of(status).source, "", "{status}");
+            assert!(of(status).code != Code::Protocol || status == 511, "{status}");
+        }
+        assert_eq!(of(999).code, Code::Protocol);
+    }
+}

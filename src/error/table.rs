@@ -1,0 +1,45 @@
+//! What a row of the tables of named errors says.
+
+/// Whether the same request may succeed if it is sent again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    Yes,
+    No,
+    /// Only if the answer itself says so ("may be", "depends").
+    Depends,
+    /// As for any answer of this status.
+    ByStatus,
+}
+
+/// How far the request can have come when this is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// No app: it was not executed.
+    Nobody,
+    /// Perhaps an app: nobody knows what became of it.
+    Perhaps,
+    /// An app, or the service itself, and this is its answer.
+    Answered,
+}
+
+/// One of fal's names of an error.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: &'static str,
+    /// The status that fal documents, which decides the code also where another one arrives; 0 where the one that arrives decides.
+    pub(super) status: u16,
+    pub(super) again: Again,
+    pub(super) reached: Reached,
+    /// The members of its `ctx` that say what would be right.
+    pub(super) context: &'static [&'static str],
+    /// What to do; empty where the status says it.
+    pub(super) remedy: &'static str,
+    /// Where fal-protocol.md has it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and held to by a test"))]
+    pub(super) source: &'static str,
+}
+
+/// The row of this name.
+pub(super) fn find(table: &'static [Named], name: &str) -> Option<&'static Named> {
+    table.iter().find(|row| row.name == name)
+}
