@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use crate::arrivals::{Entry, Outcome};
+use crate::storage::Stored;
 
 /// Bytes handed to the socket at once, so that a client that leaves midway is noticed.
 const CHUNK: u64 = 64 * 1024;
@@ -22,6 +23,12 @@ pub(crate) enum Payload {
     Bytes(Bytes),
     /// So many bytes of a repeating pattern, made while they are sent.
     Pattern(u64),
+    /// The bytes `from..to` of what is on disk.
+    Stored {
+        stored: Stored,
+        from: u64,
+        to: u64,
+    },
     /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails once the client left.
     Stream(mpsc::Receiver<Bytes>),
     /// As a stream, but where it ends, the answer breaks off: without its last chunk, or with RST_STREAM.
@@ -52,7 +59,19 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Pattern(size) => Some(*size),
+            Self::Stored { from, to, .. } => Some(to - from),
             Self::Stream(_) | Self::Broken(_) => None,
+        }
+    }
+}
+
+impl Payload {
+    /// The bytes `from..to`, both within it; a stream or a pattern stays whole.
+    pub(crate) fn part(self, from: u64, to: u64) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(bytes.slice(from as usize..to as usize)),
+            Self::Stored { stored, from: begin, .. } => Self::Stored { stored, from: begin + from, to: begin + to },
+            whole => whole,
         }
     }
 }
@@ -89,6 +108,11 @@ impl Source {
             _ if from == to => return Poll::Ready(None),
             Payload::Bytes(bytes) => bytes.slice(from as usize..to as usize),
             Payload::Pattern(_) => (from..to).map(|at| (at % 251) as u8).collect(),
+            // An end short of Content-Length: hyper breaks off the connection.
+            Payload::Stored { stored, from: begin, .. } => match stored.read(*begin + from, *begin + to) {
+                Ok(bytes) => bytes,
+                Err(_) => return Poll::Ready(None),
+            },
             Payload::Stream(receiver) | Payload::Broken(receiver) => {
                 while self.pending.is_empty() {
                     match ready!(receiver.poll_recv(cx)) {

@@ -17,6 +17,7 @@ use crate::keys::Scope;
 use crate::server::Request;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::storage;
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     route(state, request).await.unwrap_or_else(|refusal| refusal)
@@ -43,6 +44,8 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         }
         ("POST", "keys", _) => create_key(state, request),
         ("DELETE", _, Some(id)) => Ok(revoke_key(state, id)),
+        ("GET", "files", _) => Ok(ok(&json!({ "files": storage::file_records(state) }))),
+        ("GET", "uploads", _) => Ok(ok(&json!({ "uploads": storage::upload_records(state) }))),
         ("POST", "logins", _) => create_login(state, request),
         ("GET", "settings", _) => Ok(ok(&json!(state.settings()))),
         ("PUT", "settings", _) => {
@@ -56,7 +59,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
             "executions": state.executions.all(),
             "connects": state.connects.to_json(),
         }))),
-        (_, "health" | "stats", _) => Err(wrong_method("GET")),
+        (_, "health" | "stats" | "files" | "uploads", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
         (_, "keys" | "logins", _) => Err(wrong_method("POST")),

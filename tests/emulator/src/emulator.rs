@@ -17,6 +17,7 @@ use crate::logins::Login;
 use crate::server;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::storage::{self, StoredFile, UploadRecord};
 
 /// The account that owns the emulator's first keys and its private app.
 pub const DEFAULT_ACCOUNT: &str = "acme";
@@ -233,6 +234,16 @@ impl Emulator {
     /// The emulator's time.
     pub fn now(&self) -> SystemTime {
         self.state.clock.now()
+    }
+
+    /// The files that can be fetched, oldest first.
+    pub fn files(&self) -> Vec<StoredFile> {
+        storage::file_records(&self.state)
+    }
+
+    /// Uploads in the order in which they began, finished ones too; direct ones (one POST with a CDN token) are no part.
+    pub fn uploads(&self) -> Vec<UploadRecord> {
+        storage::upload_records(&self.state)
     }
 
     /// The settings in force.

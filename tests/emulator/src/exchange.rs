@@ -1,6 +1,7 @@
 //! One request's way through the emulator: its record, its fault, its answer.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -18,11 +19,15 @@ use crate::connections::Connection;
 use crate::faults::{self, Action, Fault, ResetPoint};
 use crate::server::{Request, Service, host_of};
 use crate::state::State;
+use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
 use crate::{auth, control, tls};
 
 /// Bytes of request body: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
+
+/// Bytes of an uploaded file: 8 GiB, which go to the disk.
+const LARGEST_UPLOAD: u64 = 8 << 30;
 
 /// The connection ends here, by a fault or because the client left.
 #[derive(Debug)]
@@ -78,13 +83,11 @@ impl Exchange {
 
     async fn control(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
         let (head, body) = request.into_parts();
-        let received = Received::read(body).await?;
-        let request = received.request(head);
-        let answer = match &request {
-            Ok(request) => control::handle(&self.state, request).await,
-            Err(_) => too_large(),
+        let method = head.method.clone();
+        let answer = match Received::read(body, None).await?.request(head) {
+            Ok(request) => control::handle(&self.state, &request).await,
+            Err(refusal) => refusal,
         };
-        let method = request.map_or(Method::GET, |request| request.method);
         Ok(answer.into_response(None, &method, None))
     }
 
@@ -112,7 +115,8 @@ impl Exchange {
             pause(fault.delay_ms).await;
             return self.reset(entry);
         }
-        let received = Received::read(body).await?;
+        let disk = storage::takes_file(service, &method, &path).then_some(&self.state.storage.disk);
+        let received = Received::read(body, disk).await?;
         match service {
             Service::Auth => entry.body(&auth::masked(&received.kept), received.length),
             _ => entry.body(&received.kept, received.length),
@@ -123,7 +127,7 @@ impl Exchange {
         }
         let answer = match received.request(head) {
             Ok(request) => service.answer(&self.state, host, &request, &entry).await,
-            Err(TooLarge) => too_large(),
+            Err(refusal) => refusal,
         };
         self.spoil(fault.action, answer, entry, &method, version).await
     }
@@ -256,19 +260,21 @@ fn framed(piece: &[u8], chunked: bool) -> Vec<u8> {
     if chunked { [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat() } else { piece.to_vec() }
 }
 
-struct TooLarge;
-
 /// A body that was read to its end.
 struct Received {
-    /// At most [`LARGEST_BODY`].
+    /// At most [`LARGEST_BODY`]; nothing of an uploaded file.
     kept: Bytes,
     length: u64,
+    /// An uploaded file.
+    upload: Option<io::Result<Spool>>,
 }
 
 impl Received {
-    /// Reads everything: a refusal that is sent while the client still writes would be lost in a reset.
-    async fn read(mut body: Incoming) -> Result<Self, Ended> {
-        let expected = body.size_hint().lower().min(LARGEST_BODY);
+    /// Reads everything: a refusal that is sent while the client still writes would be lost in a reset. What goes to
+    /// a `disk` is not kept in memory.
+    async fn read(mut body: Incoming, disk: Option<&Disk>) -> Result<Self, Ended> {
+        let mut upload = disk.map(Disk::spool);
+        let expected = if upload.is_some() { 0 } else { body.size_hint().lower().min(LARGEST_BODY) };
         let mut kept = BytesMut::with_capacity(expected as usize);
         let mut length = 0;
         while let Some(frame) = body.frame().await {
@@ -276,24 +282,36 @@ impl Received {
                 continue;
             };
             length += data.len() as u64;
-            if length <= LARGEST_BODY {
-                kept.extend_from_slice(&data);
+            match &mut upload {
+                Some(Ok(spool)) if length <= LARGEST_UPLOAD => {
+                    if let Err(error) = spool.write(&data) {
+                        upload = Some(Err(error));
+                    }
+                }
+                None if length <= LARGEST_BODY => kept.extend_from_slice(&data),
+                _ => {}
             }
         }
         let kept = kept.freeze();
-        Ok(Self { kept, length })
+        Ok(Self { kept, length, upload })
     }
 
-    fn request(self, head: hyper::http::request::Parts) -> Result<Request, TooLarge> {
-        if self.length > LARGEST_BODY {
-            return Err(TooLarge);
+    fn request(self, head: hyper::http::request::Parts) -> Result<Request, Answer> {
+        let largest = if self.upload.is_some() { LARGEST_UPLOAD } else { LARGEST_BODY };
+        if self.length > largest {
+            return Err(too_large());
         }
+        let upload = self.upload.transpose().map_err(|error| {
+            let detail = format!("fal-emulator: the upload cannot be written to disk: {error}");
+            Answer::detail(StatusCode::INSUFFICIENT_STORAGE, detail)
+        })?;
         Ok(Request {
             method: head.method,
             path: head.uri.path().to_owned(),
             query: head.uri.query().map(str::to_owned),
             headers: head.headers,
             body: self.kept,
+            upload: upload.map(|spool| Arc::new(spool.finish())),
         })
     }
 }

@@ -146,6 +146,11 @@ impl Keys {
             .collect()
     }
 
+    /// Whether an account has a key.
+    pub(crate) fn knows(&self, account: &str) -> bool {
+        self.ring().keys.iter().any(|key| key.account == account)
+    }
+
     pub(crate) fn find(&self, id: &str, secret: &str) -> Option<Caller> {
         self.ring().keys.iter().find(|key| key.id == id && key.secret == secret).map(|key| Caller {
             key_id: key.id.clone(),

@@ -14,7 +14,6 @@ mod apps;
 mod arrivals;
 mod auth;
 mod body;
-mod cdn;
 mod clock;
 mod connections;
 mod control;
@@ -35,6 +34,7 @@ mod server;
 mod settings;
 mod sse;
 mod state;
+mod storage;
 mod stream;
 mod tls;
 mod tokens;
@@ -46,6 +46,9 @@ pub use keys::Scope;
 pub use logins::Login;
 pub use platform::Balance;
 pub use proxy::{Adapter, ProxySettings};
-pub use settings::{AdminRefusal, BadKeyText, LoginScope, PrivateRefusal, Settings};
+pub use settings::{
+    AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, Settings, SignedUrlSeconds,
+};
+pub use storage::{Acl, Decision, FileUrlForm, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord};
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};

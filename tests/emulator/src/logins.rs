@@ -102,6 +102,11 @@ impl Logins {
         Ok(book.issue(index, seconds, now))
     }
 
+    /// Whether a user of this account has logged in.
+    pub(crate) fn knows(&self, account: &str) -> bool {
+        self.book().grants.iter().any(|grant| grant.account == account)
+    }
+
     /// Who calls with this access token, unless it is unknown, has expired, or its login was revoked.
     pub(crate) fn find(&self, access_token: &str, scope: Scope, now: SystemTime) -> Option<Caller> {
         let book = self.book();

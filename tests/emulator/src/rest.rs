@@ -1,4 +1,4 @@
-//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1).
+//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), and what `storage` answers.
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -11,6 +11,7 @@ use crate::keys::Caller;
 use crate::server::Request;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::storage;
 use crate::tokens::TokenAnswer;
 
 /// Seconds that a token lives unless the request says otherwise.
@@ -19,8 +20,13 @@ const DEFAULT_LIFE: u64 = 120;
 /// Seconds: a year. The service's own maximum is unknown (§16.22).
 const LONGEST_LIFE: u64 = 365 * 86_400;
 
-pub(crate) fn handle(state: &State, request: &Request) -> Answer {
-    route(state, request).unwrap_or_else(|refusal| refusal)
+pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
+    let caller = || caller(state, request, &state.settings());
+    let answer = match storage::rest(state, request, caller).await {
+        Some(answer) => answer,
+        None => route(state, request),
+    };
+    answer.unwrap_or_else(|refusal| refusal)
 }
 
 fn route(state: &State, request: &Request) -> Result<Answer, Answer> {

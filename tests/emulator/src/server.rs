@@ -19,8 +19,9 @@ use crate::arrivals::Entry;
 use crate::connections::Connection;
 use crate::exchange::Exchange;
 use crate::state::State;
+use crate::storage::{self, Blob};
 use crate::stream::{SharedStream, Wire};
-use crate::{auth, cdn, gateway, platform, proxy, queue, rest};
+use crate::{auth, gateway, platform, proxy, queue, rest};
 
 /// A request whose body was read.
 pub(crate) struct Request {
@@ -30,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// A body that is a file, instead of `body`.
+    pub(crate) upload: Option<Arc<Blob>>,
 }
 
 impl Request {
@@ -50,6 +53,8 @@ pub(crate) enum Service {
     Platform,
     Auth,
     Cdn,
+    /// Takes what a signed URL names.
+    GoogleStorage,
     /// Whose files are gone (§1.1).
     OldCdn,
     /// Somebody's web app, whose server holds a key.
@@ -70,6 +75,7 @@ pub(crate) const HOSTS: &[(&str, Service)] = &[
     ("v3.fal.media", Service::Cdn),
     ("v3b.fal.media", Service::Cdn),
     ("fal.media", Service::OldCdn),
+    ("storage.googleapis.com", Service::GoogleStorage),
 ];
 
 impl Service {
@@ -87,10 +93,11 @@ impl Service {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request),
             Self::Auth => auth::handle(state, request),
-            Self::Cdn => cdn::handle(&state.files, request).await,
+            Self::Cdn => storage::cdn(state, host, request).await,
             Self::Queue => queue::handle(state, request),
-            Self::Rest => rest::handle(state, request),
-            Self::OldCdn => Answer::detail(StatusCode::GONE, "File not found"),
+            Self::Rest => rest::handle(state, request).await,
+            Self::GoogleStorage => storage::google(state, request).await,
+            Self::OldCdn => Answer::detail(state.settings().old_cdn_status.status(), "File not found"),
             Self::Proxy => proxy::handle(state, request).await,
             Self::Control | Self::Unknown => {
                 let detail = format!("fal-emulator does not answer for the host \"{host}\"");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::Scope;
 use crate::platform::Balance;
 use crate::proxy::ProxySettings;
+use crate::storage::{FileUrlForm, PartAnswer};
 use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
 
@@ -97,10 +98,93 @@ pub struct Settings {
     pub platform_login_scope: LoginScope,
     /// How long the access tokens of renewals live, in seconds; by default as long as the login's first one.
     pub access_token_seconds: Option<u64>,
+    /// The form of the URLs of files; by default v3b, and v3 for uploads with a CDN token (§16.31).
+    pub file_url_form: Option<FileUrlForm>,
+    /// What a CDN token's answer names as its host (§16.30).
+    pub cdn_base_url: CdnBaseUrl,
+    /// How long signed URLs of uploads work, in seconds.
+    pub signed_url_seconds: SignedUrlSeconds,
+    /// Where the answer to a part names its etag (§16.28).
+    pub part_answer: PartAnswer,
+    /// Bytes that an upload in one request may have; more is 413.
+    pub single_upload_limit: Option<u64>,
+    /// The status of an expired file: 404 or 410.
+    pub expired_file_status: GoneStatus,
+    /// The status of everything at `fal.media`: 404 or 410.
+    pub old_cdn_status: GoneStatus,
     /// Whether the second use of a refresh token ends its login, the tokens of the first use included.
     pub reuse_ends_login: bool,
     /// What `CONNECT` asks for: 407 without; by default nothing.
     pub proxy_credentials: Option<ProxyCredentials>,
+}
+
+/// The host in the answer to `POST /storage/auth/token`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CdnBaseUrl {
+    /// `https://v3.fal.media`
+    #[default]
+    V3,
+    /// `https://v3b.fal.media`
+    V3b,
+}
+
+impl CdnBaseUrl {
+    pub(crate) fn url(self) -> &'static str {
+        match self {
+            Self::V3 => "https://v3.fal.media",
+            Self::V3b => "https://v3b.fal.media",
+        }
+    }
+}
+
+/// Seconds that a signed URL works: an hour unless another number is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedUrlSeconds(pub u64);
+
+impl Default for SignedUrlSeconds {
+    fn default() -> Self {
+        Self(3600)
+    }
+}
+
+/// The status of what was there once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum GoneStatus {
+    /// 404.
+    NotFound,
+    /// 410.
+    #[default]
+    Gone,
+}
+
+impl GoneStatus {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
+        }
+    }
+}
+
+impl TryFrom<u16> for GoneStatus {
+    type Error = &'static str;
+
+    fn try_from(status: u16) -> Result<Self, Self::Error> {
+        match status {
+            404 => Ok(Self::NotFound),
+            410 => Ok(Self::Gone),
+            _ => Err("the status of what is gone is 404 or 410"),
+        }
+    }
+}
+
+impl From<GoneStatus> for u16 {
+    fn from(gone: GoneStatus) -> Self {
+        gone.status().as_u16()
+    }
 }
 
 impl AdminRefusal {

@@ -9,13 +9,13 @@ use hyper::header::HeaderMap;
 
 use crate::DEFAULT_ACCOUNT;
 use crate::arrivals::Log;
-use crate::cdn::Files;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::faults::Faults;
 use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
 use crate::settings::Settings;
+use crate::storage::Storage;
 use crate::tls::{Authority, Connects};
 use crate::tokens::Tokens;
 
@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) logins: Logins,
     pub(crate) arrivals: Arc<Log>,
     pub(crate) faults: Faults,
-    pub(crate) files: Files,
+    pub(crate) storage: Storage,
     pub(crate) executions: Executions,
     pub(crate) connections: Connections,
     pub(crate) connects: Connects,
@@ -48,7 +48,7 @@ impl State {
             logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
-            files: Files::new(),
+            storage: Storage::new(),
             executions: Executions::default(),
             connections: Connections::default(),
             connects: Connects::default(),

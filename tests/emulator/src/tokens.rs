@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::keys::Caller;
+use crate::storage;
 
 /// The parameter of a query that carries a token.
 pub(crate) const PARAMETER: &str = "fal_jwt_token";
@@ -84,7 +85,7 @@ pub(crate) fn present(query: &str) -> bool {
 
 const DELIMITERS: [char; 6] = ['?', '&', '#', ',', ';', ' '];
 
-/// A query, a URL or any text, with `****` in place of its tokens.
+/// A query, a URL or any text, with `****` in place of its tokens and signatures.
 pub(crate) fn masked(text: &str) -> String {
     text.split_inclusive(DELIMITERS).map(masked_piece).collect()
 }
@@ -92,7 +93,9 @@ pub(crate) fn masked(text: &str) -> String {
 /// One `name=value`, and the delimiter behind it. The value may be a URL itself, escaped.
 fn masked_piece(piece: &str) -> String {
     let text = piece.trim_end_matches(DELIMITERS);
-    if !unescaped(text).contains(&format!("{PARAMETER}=")) {
+    let plain = unescaped(text);
+    let mut secrets = [PARAMETER, storage::IDENTITY].into_iter().chain(storage::SIGNATURES);
+    if !secrets.any(|name| plain.contains(&format!("{name}="))) {
         return piece.to_owned();
     }
     let delimiter = &piece[text.len()..];

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Call;
 use crate::answer::Answer;
-use crate::cdn::Content;
 use crate::input::{self, Fields};
 use crate::picture::Picture;
+use crate::storage::{self, Content, Lifecycle};
 
 /// Pixels.
 const SIZES: &[(&str, u32, u32)] = &[
@@ -39,11 +39,12 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     }
     call.post()?;
     let input = Input::read(&input::object(call.request)?)?;
+    let lifecycle = Lifecycle::read(&call.request.headers)?;
     call.started();
     let began = Instant::now();
     let mut images = Vec::new();
     for index in 0..input.images {
-        images.push(image(call, &input, index).await?);
+        images.push(image(call, &input, index, &lifecycle).await?);
     }
     let output = json!({
         "images": images,
@@ -55,15 +56,16 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::OK, &output).billable_units(input.units()))
 }
 
-async fn image(call: &Call<'_>, input: &Input, index: u64) -> Result<Value, Answer> {
+async fn image(call: &Call<'_>, input: &Input, index: u64, lifecycle: &Lifecycle) -> Result<Value, Answer> {
     let (width, height) = input.size;
     let picture =
         Picture { prompt: input.prompt.clone(), seed: (input.seed as u64).wrapping_add(index), width, height };
     let url = if input.inline {
-        let content = Content::Picture(picture).bytes().await?;
+        let content = storage::draw(picture).await?;
         format!("data:image/png;base64,{}", STANDARD.encode(content))
     } else {
-        call.state.files.store(Content::Picture(picture), "png")
+        let owner = call.caller.as_ref().map(|caller| caller.account.as_str());
+        storage::store_output(call.state, Content::Picture(picture), owner, lifecycle)
     };
     Ok(json!({ "url": url, "width": width, "height": height, "content_type": "image/png" }))
 }

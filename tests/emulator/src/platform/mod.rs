@@ -4,6 +4,7 @@ mod account;
 mod keys;
 mod models;
 mod paging;
+mod storage;
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
@@ -30,8 +31,15 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         ("POST", "/v1/keys", _) => keys::create(state, &administrator(state, request)?, request),
         ("DELETE", _, Some(id)) => Ok(keys::revoke(state, &administrator(state, request)?, id)),
         ("GET", "/v1/account/billing", _) => account::billing(state, &administrator(state, request)?, request),
+        ("GET", "/v1/storage/files/acl", _) => storage::acl(state, &any_key(state, request)?, request),
+        ("PUT", "/v1/storage/files/acl", _) => storage::set_acl(state, &any_key(state, request)?, request),
+        ("POST", "/v1/storage/files/sign", _) => storage::sign(state, &any_key(state, request)?, request),
+        ("GET", "/v1/storage/settings", _) => Ok(storage::settings(state, &any_key(state, request)?)),
+        ("PUT", "/v1/storage/settings", _) => storage::set_settings(state, &any_key(state, request)?, request),
         ("GET", "/v1/models", _) => models::list(caller(state, request)?.is_some(), request),
         (_, "/v1/keys", _) => Err(wrong_method("GET, POST")),
+        (_, "/v1/storage/files/acl" | "/v1/storage/settings", _) => Err(wrong_method("GET, PUT")),
+        (_, "/v1/storage/files/sign", _) => Err(wrong_method("POST")),
         (_, "/v1/models" | "/v1/account/billing", _) => Err(wrong_method("GET")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
         _ => Err(error(StatusCode::NOT_FOUND, "not_found", "Resource not found")),
@@ -67,9 +75,14 @@ fn unauthenticated() -> Answer {
     error(StatusCode::UNAUTHORIZED, "authorization_error", message)
 }
 
+/// The caller of an operation for every key.
+fn any_key(state: &State, request: &Request) -> Result<Caller, Answer> {
+    caller(state, request)?.ok_or_else(unauthenticated)
+}
+
 /// The caller of an ADMIN operation.
 fn administrator(state: &State, request: &Request) -> Result<Caller, Answer> {
-    let caller = caller(state, request)?.ok_or_else(unauthenticated)?;
+    let caller = any_key(state, request)?;
     match caller.scope {
         Scope::Admin => Ok(caller),
         Scope::Api => {

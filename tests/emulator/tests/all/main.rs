@@ -21,3 +21,4 @@ mod streams;
 mod tls;
 mod tokens;
 mod tunnel;
+mod uploads;

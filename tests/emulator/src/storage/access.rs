@@ -1,0 +1,60 @@
+//! Reading and changing who may read a file (fal-protocol.md §9.6, §14.8): for the REST host and the Platform API.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::acl::Acl;
+use super::files::{File, Found};
+use super::{IDENTITY, now, with_known_users};
+use crate::clock;
+use crate::server::{HOSTS, Service};
+use crate::state::State;
+
+/// Seconds: 7 days.
+pub(crate) const LONGEST_SIGNATURE: u64 = 604_800;
+
+/// Why not.
+pub(crate) enum Denied {
+    /// No URL of a file without a query.
+    BadUrl,
+    NotFound,
+    /// Another account's.
+    NotOwner,
+}
+
+pub(crate) fn file_acl(state: &State, account: &str, url: &str) -> Result<Acl, Denied> {
+    Ok(own_file(state, account, url)?.1.acl.clone())
+}
+
+/// What is in force after it: rules about unknown accounts are dropped.
+pub(crate) fn set_file_acl(state: &State, account: &str, url: &str, acl: Acl) -> Result<Acl, Denied> {
+    let (path, _) = own_file(state, account, url)?;
+    let acl = with_known_users(state, acl);
+    if state.storage.files.set_acl(&path, acl.clone()) { Ok(acl) } else { Err(Denied::NotFound) }
+}
+
+/// A URL that can be read for so many seconds, whatever the ACL says.
+pub(crate) fn sign(state: &State, account: &str, url: &str, seconds: u64) -> Result<String, Denied> {
+    let (path, _) = own_file(state, account, url)?;
+    let expires = clock::after(now(state), seconds);
+    let identity = state.storage.identities.issue("fake-identity-", path, expires);
+    Ok(format!("{url}?{IDENTITY}={identity}"))
+}
+
+/// The path of a file, and the file.
+fn own_file(state: &State, account: &str, url: &str) -> Result<(String, Arc<File>), Denied> {
+    let path = path_of(url).ok_or(Denied::BadUrl)?;
+    let Found::File(file) = state.storage.files.find(&path, now(state)) else {
+        return Err(Denied::NotFound);
+    };
+    if file.owner.as_deref() == Some(account) { Ok((path, file)) } else { Err(Denied::NotOwner) }
+}
+
+/// Both hosts are taken (§16.50).
+fn path_of(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let of_cdn = HOSTS.iter().any(|(host, service)| *service == Service::Cdn && url.host_str() == Some(host));
+    let plain = url.query().is_none() && url.fragment().is_none() && url.port().is_none();
+    (url.scheme() == "https" && of_cdn && plain).then(|| url.path().to_owned())
+}

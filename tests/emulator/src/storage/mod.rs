@@ -1,0 +1,163 @@
+//! fal's storage: uploads of every kind, files, and who may read them (fal-protocol.md §9).
+
+mod access;
+mod acl;
+mod cdn;
+mod disk;
+mod download;
+mod files;
+mod lifecycle;
+mod multipart;
+mod name;
+mod record;
+mod rest;
+mod signed;
+mod tokens;
+mod uploads;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use hyper::header::HeaderValue;
+use hyper::{Method, StatusCode};
+
+use crate::answer::Answer;
+use crate::clock;
+use crate::server::{Request, Service};
+use crate::state::State;
+
+pub(crate) use access::{Denied, LONGEST_SIGNATURE, file_acl, set_file_acl, sign};
+pub use acl::{Acl, Decision, Rule};
+pub(crate) use cdn::handle as cdn;
+pub(crate) use disk::{Blob, Disk, Spool, Stored};
+pub use files::FileUrlForm;
+pub(crate) use files::{Content, draw};
+pub(crate) use lifecycle::{Defaults, Lifecycle};
+pub use multipart::PartAnswer;
+pub use record::StoredFile;
+pub(crate) use record::{file_records, upload_records};
+pub(crate) use rest::route as rest;
+pub(crate) use signed::{SIGNATURES, google};
+pub(crate) use tokens::IDENTITY;
+pub use uploads::{PartRecord, UploadKind, UploadRecord};
+
+use files::{File, Files, Place};
+use tokens::Secrets;
+use uploads::{Announced, Uploads};
+
+/// The state of the storage.
+pub(crate) struct Storage {
+    pub(crate) disk: Disk,
+    files: Files,
+    uploads: Uploads,
+    /// CDN tokens, each for an account.
+    tokens: Secrets<String>,
+    /// What makes a path readable whatever its ACL says.
+    identities: Secrets<String>,
+    signatures: Secrets<signed::Purpose>,
+    defaults: Mutex<HashMap<String, Defaults>>,
+}
+
+impl Storage {
+    pub(crate) fn new() -> Self {
+        Self {
+            disk: Disk::default(),
+            files: Files::new(),
+            uploads: Uploads::default(),
+            tokens: Secrets::default(),
+            identities: Secrets::default(),
+            signatures: Secrets::default(),
+            defaults: Mutex::default(),
+        }
+    }
+
+    /// What an account wants of its new files.
+    pub(crate) fn defaults(&self, account: &str) -> Defaults {
+        let defaults = self.defaults.lock().unwrap_or_else(PoisonError::into_inner);
+        defaults.get(account).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_defaults(&self, account: &str, wanted: Defaults) {
+        self.defaults.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned(), wanted);
+    }
+}
+
+/// The one clock of the storage.
+fn now(state: &State) -> SystemTime {
+    state.clock.now()
+}
+
+/// Whether a request's body is a file, hence goes to the disk.
+pub(crate) fn takes_file(service: Service, method: &Method, path: &str) -> bool {
+    match service {
+        Service::Cdn => *method == Method::PUT || *method == Method::POST && path == cdn::DIRECT,
+        Service::GoogleStorage => *method == Method::PUT,
+        _ => false,
+    }
+}
+
+/// Accounts that a rule of an ACL may name.
+pub(crate) fn with_known_users(state: &State, acl: Acl) -> Acl {
+    acl.with_known(|account| state.keys.knows(account) || state.logins.knows(account))
+}
+
+/// Stores what a model made, and gives its address.
+pub(crate) fn store_output(state: &State, content: Content, owner: Option<&str>, lifecycle: &Lifecycle) -> String {
+    let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3b);
+    let place = state.storage.files.place(form, None, "image/png");
+    store(state, &place, content, HeaderValue::from_static("image/png"), owner, None, lifecycle);
+    place.url
+}
+
+/// Stores what was uploaded.
+fn store_upload(state: &State, announced: &Announced, stored: Stored) {
+    store(
+        state,
+        &announced.place,
+        Content::Stored(stored),
+        announced.content_type.clone(),
+        Some(&announced.owner),
+        announced.file_name.as_deref(),
+        &announced.lifecycle,
+    );
+}
+
+fn store(
+    state: &State,
+    place: &Place,
+    content: Content,
+    content_type: HeaderValue,
+    owner: Option<&str>,
+    file_name: Option<&str>,
+    lifecycle: &Lifecycle,
+) {
+    let now = now(state);
+    let defaults = owner.map(|account| state.storage.defaults(account)).unwrap_or_default();
+    let seconds = lifecycle.expiration.unwrap_or(defaults.expiration_duration_seconds);
+    // An ACL of the request replaces the account's.
+    let acl = lifecycle.acl.clone().or(defaults.initial_acl).unwrap_or_default();
+    let file = File {
+        ordinal: 0,
+        url: place.url.clone(),
+        tag: content.tag(),
+        content,
+        content_type,
+        owner: owner.map(str::to_owned),
+        file_name: file_name.map(str::to_owned),
+        stored: now,
+        expires: seconds.map(|seconds| clock::after(now, seconds)),
+        acl: with_known_users(state, acl),
+    };
+    state.storage.files.put(&place.path, file);
+}
+
+/// The file that a request uploads, if it is not too large for one.
+fn uploaded(state: &State, request: &Request, single: bool) -> Result<Arc<Blob>, Answer> {
+    let blob = request.upload.clone().ok_or_else(|| Answer::detail(StatusCode::BAD_REQUEST, "No body"))?;
+    let limit = state.settings().single_upload_limit.filter(|_| single);
+    if limit.is_some_and(|limit| blob.size > limit) {
+        return Err(Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "File too large"));
+    }
+    Ok(blob)
+}

@@ -1,0 +1,49 @@
+//! Short-lived secrets of the CDN: its tokens (fal-protocol.md §9.2), and signatures of files to read (§9.6).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use uuid::Uuid;
+
+/// Secrets, what each stands for, and when it ends.
+pub(crate) struct Secrets<T>(Mutex<HashMap<String, (T, SystemTime)>>);
+
+impl<T> Default for Secrets<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Secrets<T> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, (T, SystemTime)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a secret that begins with `prefix`.
+    pub(crate) fn issue(&self, prefix: &str, meaning: T, expires: SystemTime) -> String {
+        let secret = format!("{prefix}{}", Uuid::new_v4().simple());
+        self.all().insert(secret.clone(), (meaning, expires));
+        secret
+    }
+
+    pub(crate) fn find(&self, secret: &str, now: SystemTime) -> Option<T> {
+        self.all().get(secret).filter(|(_, expires)| now < *expires).map(|(meaning, _)| meaning.clone())
+    }
+}
+
+impl Secrets<String> {
+    /// The accounts whose tokens came in `Authorization` headers; whatever else is in them is nobody's.
+    pub(crate) fn accounts(&self, headers: &HeaderMap, now: SystemTime) -> Vec<String> {
+        let values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+        let tokens = values.filter_map(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        tokens.filter_map(|token| self.find(token, now)).collect()
+    }
+}
+
+/// The parameter of a query that makes a file readable.
+pub(crate) const IDENTITY: &str = "identity";
