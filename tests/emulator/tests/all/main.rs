@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests, helpers included")]
 
 mod access;
+mod acl;
 mod arrivals;
 mod client;
 mod command;
@@ -10,9 +11,11 @@ mod control;
 mod events;
 mod failures;
 mod faults;
+mod files;
 mod hosts;
 mod logins;
 mod models;
+mod multipart;
 mod pictures;
 mod platform;
 mod proxy;
