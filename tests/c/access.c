@@ -495,6 +495,28 @@ static void a_command_prints_the_key(void)
     fal_client_release(client);
 }
 
+static void a_pair_of_variables_is_a_key(void)
+{
+    char id[128];
+    snprintf(id, sizeof id, "%s", control_variable("FAL_EMULATOR_API_KEY"));
+    id[strcspn(id, ":")] = '\0';
+    unsetenv("FAL_KEY");
+    setenv("FAL_KEY_ID", id, 1);
+    setenv("FAL_KEY_SECRET", secret_of("FAL_EMULATOR_API_KEY"), 1);
+    found("FAL_KEY_ID + FAL_KEY_SECRET");
+}
+
+static void a_profile_may_name_a_command(void)
+{
+    char config[400];
+    unsetenv("FAL_KEY");
+    write_file("key", control_variable("FAL_EMULATOR_API_KEY"));
+    snprintf(config, sizeof config, "[work]\nkey_command = [\"cat\", \"%s\"]\n", in_home("key"));
+    write_file(".fal/config.toml", config);
+    setenv("FAL_PROFILE", "work", 1);
+    found("profile");
+}
+
 static void a_login_is_renewed(void)
 {
     unsetenv("FAL_KEY");
@@ -567,6 +589,8 @@ int main(int argc, char **argv)
         TEST(a_token_opens_one_app_and_nothing_else),
         TEST(a_proxy_holds_the_key),
         TEST(a_command_prints_the_key),
+        TEST(a_pair_of_variables_is_a_key),
+        TEST(a_profile_may_name_a_command),
         TEST(a_login_is_renewed),
         TEST(a_program_of_the_desktop_has_only_the_profile),
     };

@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -151,6 +153,22 @@ def test_a_source_that_delivers_when_a_key_is_needed(
     assert after and after.key_id == (None if source == "login" else emulator.key_id)
     assert len(emulator.arrivals(host="auth.fal.ai")) == (1 if source == "login" else 0)
     assert not any(secret in str(client.explain()) for secret in emulator.secrets)
+
+
+def test_a_program_of_the_desktop_has_only_the_profile(emulator: Emulator, home: Path) -> None:
+    """No variable at all but HOME, which is how desktops start programs."""
+    code = f"""
+import os, logs
+print(sorted(set(os.environ) - {{"LC_CTYPE"}}))
+client = logs.client(emulator_host="{emulator.address}")
+print(client.run("emulator/echo")["key_id"], client.explain().used.source)
+"""
+    path = home / ".fal" / "config.toml"
+    libfal.store_key("work", emulator.api_key, activate=True, config_path=path)
+    # logs.py is beside this file.
+    command = [sys.executable, "-c", f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n{code}"]
+    done = subprocess.run(command, env={"HOME": str(home)}, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"['HOME']\n{emulator.key_id} profile\n", "")
 
 
 def test_the_key_found_is_the_key_sent(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

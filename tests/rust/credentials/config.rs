@@ -1,6 +1,8 @@
 //! Profiles and their file.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use fal::credentials::{Environment, Options, Platform, Problem, State, resolve};
 
@@ -123,4 +125,23 @@ fn a_broken_configuration_file_is_placed_and_not_quoted() {
     assert_eq!(world.row(&world.resolve(), "profile"), "malformed ~/.fal/config.toml; not UTF-8 text at byte 12");
     let world = World::new().file(".fal/config.toml/x", "");
     assert_eq!(world.row(&world.resolve(), "profile"), "malformed ~/.fal/config.toml; a directory, not a regular file");
+}
+
+#[test]
+fn a_configuration_file_of_100_mb_is_refused_at_once() {
+    let world = World::new().file(".fal/config.toml", "").set("FAL_PROFILE", "a");
+    File::options().write(true).open(world.path(".fal/config.toml")).unwrap().set_len(100 << 20).unwrap();
+    let started = Instant::now();
+    let row = world.row(&world.resolve(), "profile");
+    assert_eq!(row, "malformed ~/.fal/config.toml; larger than 1048576 bytes");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dangling_link_to_the_configuration_file_is_refused() {
+    let world = World::new().file(".fal/other", "");
+    std::os::unix::fs::symlink("absent", world.path(".fal/config.toml")).unwrap();
+    let row = world.row(&world.resolve(), "profile");
+    assert_eq!(row, "malformed ~/.fal/config.toml; a symbolic link to a file that does not exist");
 }

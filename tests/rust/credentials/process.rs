@@ -46,14 +46,20 @@ fn the_environment_of_the_process() {
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_read() {
-    let world = World::new().file("key.txt", GOOD);
-    super::world::set_mode(&world.path(""), 0o755);
-    super::world::set_mode(&world.path("key.txt"), 0o000);
+    let world = World::new().file("key.txt", GOOD).config("[a]\nkey = 'fake-a:fake-secret'\n");
+    for (name, mode) in [("", 0o755), (".fal", 0o755), ("key.txt", 0o000), (".fal/config.toml", 0o000)] {
+        super::world::set_mode(&world.path(name), mode);
+    }
     let program = world.path("program");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let path = world.path("key.txt");
     let report = report_of(&mut powerless(&program), &[("FAL_KEY_FILE", path.to_str().unwrap())]);
     assert_eq!(report["problem"]["message"], format!("FAL_KEY_FILE ({}): permission denied", path.display()));
+    let path = world.path(".fal/config.toml");
+    let variables = [("HOME", world.path("")), ("FAL_PROFILE", "a".into())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.to_str().unwrap()));
+    let report = report_of(&mut powerless(&program), &variables);
+    assert_eq!(report["problem"]["message"], format!("profile ({}): permission denied", path.display()));
 }
 
 /// Root may read everything: it hands the program to a user that may not.
