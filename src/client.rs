@@ -19,7 +19,7 @@ use crate::op::{Op, Task};
 use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
-use crate::transport::{Attempts, Call, Opened, Pass, Progress, Transport};
+use crate::transport::{Attempts, Call, Network, Opened, Pass, Progress, Transport};
 use crate::webhook;
 
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
@@ -50,6 +50,7 @@ pub struct ClientBuilder {
     environment: Environment,
     hosts: Vec<(&'static str, String)>,
     proxy: Option<Url>,
+    network: Network,
     timeout: Option<Duration>,
     attempts: Attempts,
     response_limit: usize,
@@ -64,6 +65,7 @@ impl Default for ClientBuilder {
             environment: Environment::process(),
             hosts: Vec::new(),
             proxy: None,
+            network: Network::default(),
             timeout: None,
             attempts: Attempts::default(),
             response_limit: RESPONSE_LIMIT,
@@ -139,6 +141,22 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// Reaches fal through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`, where the scheme is `http`, `https`,
+    /// `socks4`, `socks4a`, `socks5` or `socks5h`; through none if it is empty.
+    ///
+    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the system's settings; hosts that
+    /// `NO_PROXY` names are reached directly in any case. The emulator is always reached directly.
+    pub fn http_proxy(mut self, url: &str) -> Result<Self> {
+        self.network.set_proxy(url)?;
+        Ok(self)
+    }
+
+    /// Trusts these certificates of authorities, in PEM, besides those that the operating system trusts.
+    pub fn add_root_certificates(mut self, pem: &[u8]) -> Result<Self> {
+        self.network.add_roots(pem)?;
+        Ok(self)
+    }
+
     /// The time for each whole call, from credential to decoded body, retries included. A request's own is stronger.
     ///
     /// By default one hour for a run and two minutes for any other request.
@@ -197,12 +215,15 @@ impl ClientBuilder {
         let user_agent =
             HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
         hosts.proxy = self.proxy;
+        let mut network = self.network;
+        network.read(&self.environment)?;
         let credentials = for_hosts(self.credentials, &hosts);
         let authority = Authority::new(credentials, self.environment, self.log.clone());
+        let transport = Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent, network);
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
-            transport: Arc::new(Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent)),
+            transport: Arc::new(transport),
             webhook_keys: webhook::Cache::default(),
         };
         Ok(Client { inner: Arc::new(inner) })

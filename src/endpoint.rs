@@ -26,6 +26,24 @@ const OLD_REST_HOST: &str = "rest.alpha.fal.ai";
 /// The path of the keys that webhooks are signed with, on the REST host (fal-protocol.md §10.3).
 pub(crate) const JWKS: &str = ".well-known/jwks.json";
 
+/// A host that stands in for one of fal's own (fal-protocol.md §13.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backup {
+    Run,
+    Queue,
+}
+
+impl Backup {
+    pub(crate) const COUNT: usize = 2;
+
+    pub(crate) fn host(self) -> &'static str {
+        match self {
+            Backup::Run => "falrun.com",
+            Backup::Queue => "queue.falrun.com",
+        }
+    }
+}
+
 const NAMESPACES: [&str; 2] = ["workflows", "comfy"];
 
 impl EndpointId {
@@ -221,6 +239,16 @@ impl Hosts {
     /// The proxy that a request to this address goes through, if it does.
     pub(crate) fn proxied(&self, url: &Url) -> Option<&Url> {
         self.proxy.as_ref().filter(|_| self.origin(url) == Origin::Key)
+    }
+
+    /// The host that stands in for the one of `url` when that cannot be reached; only fal's own have one.
+    pub(crate) fn backup(&self, url: &Url) -> Option<Backup> {
+        let host = url.host_str().filter(|_| self.origin(url) == Origin::Key && url.port().is_none());
+        match host? {
+            "fal.run" => Some(Backup::Run),
+            "queue.fal.run" => Some(Backup::Queue),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_run(&self, url: &Url) -> bool {

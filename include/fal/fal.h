@@ -471,6 +471,20 @@ FAL_API fal_status fal_options_set_proxy(fal_options *options,
                                          size_t url_len,
                                          fal_error **err);
 
+// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where the scheme is http, https, socks4,
+// socks4a, socks5 or socks5h; through none if it is empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS
+// and Windows the system's settings. Hosts that NO_PROXY names are reached directly in any case, and so is the emulator.
+FAL_API fal_status fal_options_set_http_proxy(fal_options *options,
+                                              const char *url,
+                                              size_t url_len,
+                                              fal_error **err);
+
+// Trusts these certificates of authorities, one or more in PEM, besides those that the operating system trusts.
+FAL_API fal_status fal_options_add_root_certificates(fal_options *options,
+                                                     const char *pem,
+                                                     size_t pem_len,
+                                                     fal_error **err);
+
 // Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else, and for an
 // emulator that is not on this machine.
 FAL_API fal_status fal_options_set_host(fal_options *options,

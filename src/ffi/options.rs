@@ -261,6 +261,44 @@ pub unsafe extern "C" fn fal_options_set_proxy(
     }
 }
 
+/// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where the scheme is http, https, socks4,
+/// socks4a, socks5 or socks5h; through none if it is empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS
+/// and Windows the system's settings. Hosts that NO_PROXY names are reached directly in any case, and so is the emulator.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_http_proxy(
+    options: *mut fal_options,
+    url: *const c_char,
+    url_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let url = boundary::text(url, url_len, "url")?;
+            options.builder = options.builder.clone().http_proxy(url)?;
+            Ok(())
+        })
+    }
+}
+
+/// Trusts these certificates of authorities, one or more in PEM, besides those that the operating system trusts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_add_root_certificates(
+    options: *mut fal_options,
+    pem: *const c_char,
+    pem_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of both pointers.
+    unsafe {
+        change(options, err, |options| {
+            let pem = boundary::text(pem, pem_len, "pem")?;
+            options.builder = options.builder.clone().add_root_certificates(pem.as_bytes())?;
+            Ok(())
+        })
+    }
+}
+
 /// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else, and for an
 /// emulator that is not on this machine.
 #[unsafe(no_mangle)]

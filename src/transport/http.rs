@@ -9,8 +9,8 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::network::Network;
 use crate::error::{Code, Error, Result};
 use crate::per_runtime::PerRuntime;
 
@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Short, because a POST on a connection that the server has just given up cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// fal sends 16 KB of headers at the most (fal-protocol.md §5.8).
+const HEADERS: u32 = 64 << 10;
 
 #[derive(Default)]
 pub(crate) struct Http {
@@ -34,22 +36,36 @@ pub(crate) enum Use {
     WebSocket,
 }
 
+impl Use {
+    fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Use::Requests => &["h2", "http/1.1"],
+            Use::WebSocket => &["http/1.1"],
+        }
+    }
+}
+
 impl Http {
     /// The connection pool of the running runtime.
-    pub(crate) fn client(&self, plain: bool, what: Use) -> Result<reqwest::Client> {
+    pub(crate) fn client(&self, network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
         let pool = match what {
             Use::Requests => &self.pool,
             Use::WebSocket => &self.sockets,
         };
-        Ok(reqwest::Client::clone(&*pool.get(|| build(plain, what))?))
+        Ok(reqwest::Client::clone(&*pool.get(|| build(network, plain, what))?))
     }
 }
 
 /// `plain` is for the emulator: no TLS is set up, no proxy asked.
-fn build(plain: bool, what: Use) -> Result<reqwest::Client> {
+fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder();
     let builder = match what {
-        Use::Requests => builder,
+        // A connection that carries many calls has to be known to be alive.
+        Use::Requests => builder
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .http2_keep_alive_timeout(KEEPALIVE)
+            .http2_max_header_list_size(HEADERS),
         Use::WebSocket => builder.http1_only(),
     };
     let builder = builder
@@ -62,15 +78,9 @@ fn build(plain: bool, what: Use) -> Result<reqwest::Client> {
         .referer(false);
     let builder = match plain {
         true => builder.no_proxy().tls_backend_preconfigured(no_tls()?),
-        false => builder.https_only(true).tls_backend_preconfigured(tls()?),
+        false => network.apply(builder.https_only(true), what.protocols())?,
     };
     builder.build().map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
-}
-
-/// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
-fn tls() -> Result<ClientConfig> {
-    let config = versions()?.with_platform_verifier().map_err(tls_error)?;
-    Ok(config.with_no_client_auth())
 }
 
 /// reqwest wants a TLS set-up even where none is used; this one trusts nobody.
@@ -78,11 +88,11 @@ fn no_tls() -> Result<ClientConfig> {
     Ok(versions()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+pub(super) fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let provider = Arc::new(ring::default_provider());
     ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(tls_error)
 }
 
-fn tls_error(error: rustls::Error) -> Error {
+pub(super) fn tls_error(error: rustls::Error) -> Error {
     Error::new(Code::Io, format!("TLS could not be set up: {error}"))
 }

@@ -1,7 +1,9 @@
 //! The only code that talks HTTP.
 
+mod backup;
 mod body;
 mod http;
+mod network;
 mod outgoing;
 mod progress;
 mod redirect;
@@ -17,12 +19,15 @@ use url::Url;
 
 #[allow(unused_imports)] // until uploads are in
 pub(crate) use body::{Payload, Pieces, Source};
+pub(crate) use network::Network;
 pub(crate) use outgoing::Pass;
 pub(crate) use progress::Progress;
 pub(crate) use retry::Attempts;
 
+use self::backup::Backups;
 use self::body::{Unread, Watched};
 use self::http::{Http, Use};
+use self::outgoing::Route;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::retry::{Situation, rule_of};
@@ -41,7 +46,9 @@ pub(crate) struct Transport {
     pub(crate) attempts: Attempts,
     pub(crate) response_limit: usize,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) network: Network,
     http: Http,
+    backups: Backups,
 }
 
 /// One request, ready but for its credential.
@@ -112,8 +119,10 @@ impl Transport {
         attempts: Attempts,
         response_limit: usize,
         user_agent: HeaderValue,
+        network: Network,
     ) -> Self {
-        Transport { hosts, log, attempts, response_limit, user_agent, http: Http::default() }
+        let (http, backups) = (Http::default(), Backups::default());
+        Transport { hosts, log, attempts, response_limit, user_agent, network, http, backups }
     }
 
     /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
@@ -220,7 +229,7 @@ impl Transport {
         Err(Failure::last(Error::new(Code::Redirect, format!("more than {} redirects", redirect::MOST))))
     }
 
-    /// One request and the head of its answer.
+    /// One request and the head of its answer, from the backup host if fal's own cannot be reached.
     async fn exchange(
         &self,
         call: &Call,
@@ -230,7 +239,36 @@ impl Transport {
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
         let route = outgoing::route(&self.hosts, &hop.url, credential, &call.pass).map_err(Failure::last)?;
-        let client = self.http.client(self.hosts.emulator.is_some(), what).map_err(Failure::last)?;
+        let backup =
+            self.hosts.backup(&hop.url).filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
+        let Some(backup) = backup else { return self.request(call, hop, route, progress, what).await };
+        let away = route.at(backup.host()).map_err(Failure::last)?;
+        let (first, second) = if self.backups.is_preferred(backup) { (away, route) } else { (route, away) };
+        let preferred = first.url.host_str() == Some(backup.host());
+        let failure = match self.request(call, hop, first, progress, what).await {
+            Err(failure) if failure.error.code() == Code::Connect => failure,
+            outcome => return outcome,
+        };
+        self.log.write(Level::Warn, format_args!("{}; trying {}", failure.error, second.url.authority()));
+        match self.request(call, hop, second, progress, what).await {
+            // Neither can be reached: the first error says why (§13.4).
+            Err(again) if again.error.code() == Code::Connect => Err(failure),
+            outcome => {
+                self.backups.prefer(backup, !preferred);
+                outcome
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        call: &Call,
+        hop: &Hop,
+        route: Route,
+        progress: &Arc<Progress>,
+        what: Use,
+    ) -> std::result::Result<reqwest::Response, Failure> {
+        let client = self.http.client(&self.network, self.hosts.emulator.is_some(), what).map_err(Failure::last)?;
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));

@@ -21,6 +21,15 @@ pub(crate) struct Route {
     pub(crate) headers: HeaderMap,
 }
 
+impl Route {
+    /// The same request to another host: everything but the address is as it was made for the first.
+    pub(crate) fn at(&self, host: &str) -> Result<Route> {
+        let mut url = self.url.clone();
+        url.set_host(Some(host)).map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))?;
+        Ok(Route { url, headers: self.headers.clone() })
+    }
+}
+
 /// What a request carries besides itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {

@@ -43,6 +43,7 @@ static void remove_config(void)
 #define PROFILE "nulls", FAL_NUL
 #define KEY "fake-id:fake-secret", FAL_NUL
 #define PROXY "https://app.example/api/fal/proxy", FAL_NUL
+#define CERTIFICATE "no certificate", FAL_NUL
 #define ENDPOINT "emulator/echo", FAL_NUL
 
 static void make_given(void)

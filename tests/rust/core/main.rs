@@ -6,8 +6,10 @@ mod access;
 mod answers;
 mod concurrency;
 mod deadlines;
+mod hostile;
 #[path = "../logged.rs"]
 mod logged;
+mod network;
 mod origins;
 mod renewal;
 mod retries;

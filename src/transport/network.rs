@@ -1,0 +1,168 @@
+//! How the outside is reached: HTTP and SOCKS proxies, and whom to trust.
+
+use std::sync::Arc;
+
+use reqwest::{ClientBuilder, NoProxy, Proxy};
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls_platform_verifier::Verifier;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::http::{tls_error, versions};
+use crate::credentials::{Environment, Variable};
+use crate::error::{Error, Result};
+
+/// The network between this machine and fal. It holds the password of a proxy, so `Debug` shows nothing of it.
+#[derive(Clone, Default)]
+pub(crate) struct Network {
+    way: Way,
+    /// Hosts that are reached directly, as in `NO_PROXY`.
+    direct: Option<String>,
+    /// Certificates that are trusted besides the system's.
+    roots: Vec<CertificateDer<'static>>,
+}
+
+#[derive(Clone, Default)]
+enum Way {
+    /// What the operating system's settings say, where it has some: macOS and Windows.
+    #[default]
+    System,
+    Direct,
+    Proxy(Arc<Zeroizing<String>>),
+}
+
+impl Network {
+    /// Reads `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`, each in lower case too; every service of fal's speaks https.
+    pub(crate) fn read(&mut self, environment: &Environment) -> Result<()> {
+        let read = |name: &str| {
+            [name.to_owned(), name.to_ascii_lowercase()].iter().find_map(|name| match environment.variable(name) {
+                Variable::Set(value) => Some(value),
+                _ => None,
+            })
+        };
+        self.direct = read("NO_PROXY").map(|list| list.to_string());
+        if matches!(self.way, Way::System) {
+            for name in ["HTTPS_PROXY", "ALL_PROXY"] {
+                let Some(value) = read(name) else { continue };
+                self.way = way(&value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through this proxy, or, if it is empty, through none.
+    pub(crate) fn set_proxy(&mut self, url: &str) -> Result<()> {
+        self.way = if url.trim().is_empty() { Way::Direct } else { way(url)? };
+        Ok(())
+    }
+
+    /// Trusts these certificates, in PEM, besides the system's.
+    pub(crate) fn add_roots(&mut self, pem: &[u8]) -> Result<()> {
+        let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        match found {
+            Ok(found) if !found.is_empty() => self.roots.extend(found),
+            Ok(_) => return Err(Error::invalid("there is no PEM certificate in the text")),
+            Err(e) => return Err(Error::invalid(format!("the certificates are not PEM: {e}"))),
+        }
+        Ok(())
+    }
+
+    /// `protocols` are offered in this order (ALPN).
+    pub(super) fn apply(&self, builder: ClientBuilder, protocols: &[&str]) -> Result<ClientBuilder> {
+        let mut tls = self.tls()?;
+        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let builder = builder.tls_backend_preconfigured(tls);
+        let text = match &self.way {
+            Way::System => return Ok(builder),
+            Way::Direct => return Ok(builder.no_proxy()),
+            Way::Proxy(text) => text,
+        };
+        let proxy = Proxy::all(text.as_str()).map_err(|_| malformed())?;
+        Ok(builder.no_proxy().proxy(proxy.no_proxy(self.direct.as_deref().and_then(NoProxy::from_string))))
+    }
+
+    /// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
+    fn tls(&self) -> Result<ClientConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = match self.roots.is_empty() {
+            true => Verifier::new(provider),
+            false => Verifier::new_with_extra_roots(self.roots.iter().cloned(), provider),
+        };
+        let verifier = Arc::new(verifier.map_err(tls_error)?);
+        // Not less safe than the default: it is the platform's own verifier.
+        let config = versions()?.dangerous().with_custom_certificate_verifier(verifier);
+        Ok(config.with_no_client_auth())
+    }
+}
+
+/// `[scheme://][user:password@]host[:port]`. A proxy without a scheme is an HTTP proxy, as everywhere.
+fn way(text: &str) -> Result<Way> {
+    let text = text.trim();
+    let whole = Zeroizing::new(if text.contains("://") { text.to_owned() } else { format!("http://{text}") });
+    let url = Url::parse(&whole).map_err(|_| malformed())?;
+    let known = matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a");
+    match known && url.has_host() {
+        true => Ok(Way::Proxy(Arc::new(whole))),
+        false => Err(malformed()),
+    }
+}
+
+/// The text may hold a password: it is not repeated.
+fn malformed() -> Error {
+    Error::invalid("the address of the HTTP proxy is malformed").with_remedy(
+        "Give [scheme://][user:password@]host[:port]; http, https, socks4, socks4a, socks5 and socks5h are known.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&'static str, &'static str)]) -> Result<Network> {
+        let mut network = Network::default();
+        network.read(&Environment::from_variables(variables.iter().copied()))?;
+        Ok(network)
+    }
+
+    fn proxy(network: &Network) -> Option<&str> {
+        match &network.way {
+            Way::Proxy(text) => Some(text),
+            Way::System | Way::Direct => None,
+        }
+    }
+
+    #[test]
+    fn the_proxy_comes_from_the_usual_variables() {
+        assert_eq!(proxy(&read(&[]).unwrap()), None);
+        assert_eq!(proxy(&read(&[("HTTP_PROXY", "http://a:1")]).unwrap()), None, "fal speaks https only");
+        assert_eq!(proxy(&read(&[("https_proxy", "a:1")]).unwrap()), Some("http://a:1"));
+        assert_eq!(proxy(&read(&[("ALL_PROXY", "socks5h://a:1")]).unwrap()), Some("socks5h://a:1"));
+        let both = [("HTTPS_PROXY", "http://a:1"), ("ALL_PROXY", "http://b:1"), ("HTTP_PROXY", "http://c:1")];
+        assert_eq!(proxy(&read(&both).unwrap()), Some("http://a:1"));
+        let error = read(&[("HTTPS_PROXY", "ftp://user:fake-secret@a")]).err().unwrap();
+        assert!(error.message().contains("HTTPS_PROXY") && !error.message().contains("fake-secret"), "{error}");
+    }
+
+    #[test]
+    fn an_option_is_stronger_than_a_variable_and_may_say_none() {
+        let environment = Environment::from_variables([("HTTPS_PROXY", "http://a:1")]);
+        let mut network = Network::default();
+        network.set_proxy("b:2").unwrap();
+        network.read(&environment).unwrap();
+        assert_eq!(proxy(&network), Some("http://b:2"));
+        network.set_proxy("").unwrap();
+        network.read(&environment).unwrap();
+        assert_eq!(proxy(&network), None);
+    }
+
+    #[test]
+    fn only_certificates_are_trusted() {
+        let mut network = Network::default();
+        assert!(network.add_roots(b"").is_err());
+        assert!(network.add_roots(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").is_err());
+    }
+}

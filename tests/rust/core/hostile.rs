@@ -1,0 +1,184 @@
+//! A server that means harm: every answer ends in a bounded error.
+
+use super::*;
+use fal::Code;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Instant;
+
+/// A server that reads a request's head and answers with whatever `answer` writes.
+fn hostile(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut seen = Vec::new();
+            let mut piece = [0; 1024];
+            while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
+                match connection.read(&mut piece) {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => seen.extend_from_slice(&piece[..read]),
+                }
+            }
+            // The client leaves when it has had enough.
+            let _ = answer(&mut connection);
+        }
+    });
+    host
+}
+
+fn client_of(host: &str) -> ClientBuilder {
+    let variables = [("FAL_KEY", "fake-id:fake-secret-for-nobody"), ("FAL_EMULATOR_HOST", host)];
+    Client::builder().environment(Environment::from_variables(variables)).timeout(PATIENCE).max_attempts(1).unwrap()
+}
+
+fn get(host: &str, limit: usize) -> Error {
+    let client = client_of(host).max_response_bytes(limit).build().unwrap();
+    send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err()
+}
+
+#[test]
+fn endless_headers() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        loop {
+            connection.write_all(b"x-more: and more\r\n")?;
+        }
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!(error.code(), Code::Protocol, "{error}");
+}
+
+#[test]
+fn one_endless_header() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\nx-more: ")?;
+        loop {
+            connection.write_all(&[b'x'; 4096])?;
+        }
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!(error.code(), Code::Protocol, "{error}");
+}
+
+#[test]
+fn an_endless_body() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+        loop {
+            connection.write_all(b"400\r\n")?;
+            connection.write_all(&[b'x'; 1024])?;
+            connection.write_all(b"\r\n")?;
+        }
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!(error.code(), Code::TooLarge, "{error}");
+}
+
+#[test]
+fn an_endless_body_of_an_error() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 500 No\r\n\r\n")?;
+        loop {
+            connection.write_all(&[b'x'; 4096])?;
+        }
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!((error.code(), error.body().len()), (Code::ServiceFailed, 0), "{error}");
+}
+
+#[test]
+fn a_body_that_never_comes_to_its_end() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")?;
+        loop {
+            connection.write_all(b"x")?;
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let client = client_of(&host).timeout(Duration::from_millis(500)).build().unwrap();
+    let started = Instant::now();
+    let error = send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err();
+    assert_eq!(error.code(), Code::Deadline, "{error}");
+    assert!(started.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_length_that_is_a_lie() {
+    for (length, code) in [("100", Code::ConnectionLost), ("99999999999999", Code::TooLarge), ("-1", Code::Protocol)] {
+        let host =
+            hostile(move |connection| write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nshort"));
+        let error = get(&host, 1 << 20);
+        assert_eq!(error.code(), code, "{length}: {error}");
+    }
+}
+
+#[test]
+fn a_bomb_is_measured_when_it_is_unpacked() {
+    const UNPACKED: usize = 300 << 20;
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    std::io::copy(&mut std::io::repeat(b' ').take(UNPACKED as u64), &mut packed).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 400 << 10, "{}", packed.len());
+    let host = hostile(move |connection| {
+        let length = packed.len();
+        write!(connection, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n")?;
+        connection.write_all(&packed)
+    });
+    // The default limit too refuses it.
+    for limit in [1 << 20, 256 << 20] {
+        let error = get(&host, limit);
+        assert_eq!(error.code(), Code::TooLarge, "{error}");
+    }
+}
+
+#[test]
+fn what_is_packed_arrives_unpacked() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(br#"{"word": "hello"}"#).unwrap();
+    let packed = packed.finish().unwrap();
+    let host = hostile(move |connection| {
+        let length = packed.len();
+        write!(connection, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n")?;
+        connection.write_all(&packed)
+    });
+    let answer = send(&client_of(&host).build().unwrap(), "GET", "https://fal.run/emulator/echo").unwrap();
+    assert_eq!(answer.get_str("/word").unwrap(), "hello");
+}
+
+#[test]
+fn garbage_where_gzip_was_announced() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\nnot gzip!")
+    });
+    let error = get(&host, 1 << 20);
+    assert!(matches!(error.code(), Code::Protocol | Code::ConnectionLost), "{error}");
+}
+
+#[test]
+fn redirects_without_end() {
+    let host = hostile(|connection| {
+        connection.write_all(
+            b"HTTP/1.1 302 Found\r\nlocation: /emulator/echo\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        )
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!(error.code(), Code::Redirect, "{error}");
+}
+
+#[test]
+fn nothing_but_silence_and_interim_answers() {
+    let host = hostile(|connection| {
+        loop {
+            connection.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n")?;
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let client = client_of(&host).timeout(Duration::from_millis(500)).build().unwrap();
+    let error = send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err();
+    assert!(matches!(error.code(), Code::Deadline | Code::Protocol), "{error}");
+}
