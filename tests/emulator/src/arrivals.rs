@@ -342,6 +342,11 @@ impl Entry {
         });
     }
 
+    /// For a model that runs when the request has been answered: it notes that, and not the request's end.
+    pub(crate) fn for_later(&self) -> Self {
+        Self { log: Arc::clone(&self.log), ordinal: self.ordinal, settled: true }
+    }
+
     /// A model starts to run for it.
     pub(crate) fn executed(&self) {
         self.log.update(self.ordinal, |arrival| arrival.executed = true);

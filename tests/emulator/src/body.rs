@@ -63,15 +63,35 @@ impl Payload {
             Self::Stream(_) | Self::Broken(_) => None,
         }
     }
-}
 
-impl Payload {
     /// The bytes `from..to`, both within it; a stream or a pattern stays whole.
     pub(crate) fn part(self, from: u64, to: u64) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(from as usize..to as usize)),
             Self::Stored { stored, from: begin, .. } => Self::Stored { stored, from: begin + from, to: begin + to },
             whole => whole,
+        }
+    }
+
+    /// The same, with what a stream delivers until its end.
+    pub(crate) async fn kept(self) -> Self {
+        let Self::Stream(mut receiver) = self else {
+            return self;
+        };
+        let mut all = Vec::new();
+        while let Some(bytes) = receiver.recv().await {
+            all.extend_from_slice(&bytes);
+        }
+        Self::Bytes(all.into())
+    }
+
+    /// Once more; nothing of a stream, which is taken once.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            Self::Pattern(size) => Self::Pattern(*size),
+            Self::Stored { stored, from, to } => Self::Stored { stored: stored.clone(), from: *from, to: *to },
+            Self::Stream(_) | Self::Broken(_) => Self::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::arrivals::Arrival;
 use crate::faults::Fault;
 use crate::keys::Scope;
 use crate::logins::Login;
+use crate::queue;
 use crate::server;
 use crate::settings::Settings;
 use crate::state::State;
@@ -96,6 +97,7 @@ fn run(
     };
     let _ = report.send(Ok(()));
     runtime.block_on(async {
+        tokio::spawn(queue::dispatch(Arc::clone(&state)));
         tokio::select! {
             _ = stopped => {}
             never = server::serve(listener, state) => match never {},

@@ -88,7 +88,7 @@ static PLATFORM_ERRORS: &[PlatformError] = &[
     platform("runner_incomplete_response", 502, "Runner sent an incomplete response", true),
     platform("runner_server_error", 500, "Runner failed", true),
     platform("client_disconnected", 499, "Client disconnected", true),
-    platform("client_cancelled", 499, "Request cancelled by the client", true),
+    platform("client_cancelled", 499, "Request cancelled by the client.", true),
     platform("bad_request", 400, "Bad request", false),
     platform("internal_error", 500, "Internal error", false),
     platform("concurrent_requests_limit", 429, "Concurrent requests limit reached", false),

@@ -10,10 +10,12 @@ use crate::answer::Answer;
 use crate::apps::{Access, App, Call};
 use crate::arrivals::Entry;
 use crate::keys::{Caller, Refusal, Scope};
+use crate::queue::{self, Controls};
 use crate::server::Request;
 use crate::settings::{BadKeyText, Settings};
 use crate::state::State;
 use crate::tokens::{self, Grant};
+use crate::{clock, failures};
 
 /// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
@@ -40,8 +42,33 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
     }
     let caller = caller.or(grant.map(|grant| grant.caller));
     admit(app, caller.as_ref(), &settings)?;
-    let call = Call { state, request, app, path, caller, entry };
-    Ok(call.run().await)
+    let controls = Controls::read(&request.headers)?;
+    let limit = settings.queue.concurrent_requests.filter(|_| settings.queue.refuse_runs);
+    let _slot = state.queue.slots.take(caller.as_ref(), app, limit).ok_or_else(over_the_limit)?;
+    let startup = queue::startup(app, request, &settings.queue);
+    let (now, within) = (state.clock.now(), controls.start_within.unwrap_or(startup));
+    if !startup.is_zero() {
+        state.clock.sleep_until(clock::later(now, startup.min(within))).await;
+    }
+    if startup > within {
+        return Err(queue::missed_start(settings.queue.missed_start));
+    }
+    let call = Call { state, request, app, path, caller, entry, job: None };
+    Ok(visible(call.run().await))
+}
+
+fn over_the_limit() -> Answer {
+    let refusal = failures::platform_error("concurrent_requests_limit");
+    refusal.map_or_else(|| Answer::empty(StatusCode::TOO_MANY_REQUESTS), |failure| failure.answer)
+}
+
+/// What a caller sees of an app's answer (§5.8).
+pub(crate) fn visible(mut answer: Answer) -> Answer {
+    answer.headers.remove("x-fal-stop-runner");
+    if !queue::may_need_retry(answer.status) {
+        answer.headers.remove("x-fal-needs-retry");
+    }
+    answer
 }
 
 /// The caller named by the `Authorization` header; `None` without one.

@@ -46,6 +46,7 @@ pub use keys::Scope;
 pub use logins::Login;
 pub use platform::Balance;
 pub use proxy::{Adapter, ProxySettings};
+pub use queue::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
 pub use settings::{
     AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, Settings, SignedUrlSeconds,
 };

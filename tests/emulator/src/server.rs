@@ -94,7 +94,7 @@ impl Service {
             Self::Platform => platform::handle(state, request),
             Self::Auth => auth::handle(state, request),
             Self::Cdn => storage::cdn(state, host, request).await,
-            Self::Queue => queue::handle(state, request),
+            Self::Queue => queue::handle(state, request, entry),
             Self::Rest => rest::handle(state, request).await,
             Self::GoogleStorage => storage::google(state, request).await,
             Self::OldCdn => Answer::detail(state.settings().old_cdn_status.status(), "File not found"),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::Scope;
 use crate::platform::Balance;
 use crate::proxy::ProxySettings;
+use crate::queue::QueueSettings;
 use crate::storage::{FileUrlForm, PartAnswer};
 use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
@@ -84,6 +85,8 @@ pub struct Settings {
     pub token_status: TokenStatus,
     /// The server proxy of a web app (§11).
     pub proxy: ProxySettings,
+    /// The queue, and how much may run at once.
+    pub queue: QueueSettings,
     /// Credit balances by account; one that is not named has 100 USD.
     pub credit_balances: BTreeMap<String, Balance>,
     /// The status of an API key on an ADMIN operation: 401 or 403.

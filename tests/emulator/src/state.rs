@@ -14,6 +14,7 @@ use crate::connections::Connections;
 use crate::faults::Faults;
 use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
+use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::tls::{Authority, Connects};
@@ -31,6 +32,7 @@ pub(crate) struct State {
     pub(crate) connects: Connects,
     pub(crate) authority: Authority,
     pub(crate) tokens: Tokens,
+    pub(crate) queue: Queue,
     /// The first key of scope API, which the server proxy holds too.
     pub(crate) api_key: NewKey,
     /// Where the emulator listens.
@@ -54,6 +56,7 @@ impl State {
             connects: Connects::default(),
             authority: Authority::new()?,
             tokens: Tokens::default(),
+            queue: Queue::default(),
             api_key,
             address,
             settings: RwLock::new(settings),
@@ -80,6 +83,8 @@ impl State {
 
     pub(crate) fn set(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        // More may run now.
+        self.queue.wake();
     }
 }
 

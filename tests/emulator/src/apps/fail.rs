@@ -30,7 +30,7 @@ fn named(name: &str, input: &Map<String, Value>) -> Option<Failure> {
     failures::model_error(name, input).or_else(|| failures::platform_error(name)).or_else(|| failures::app_error(name))
 }
 
-fn asked_for(input: &Map<String, Value>) -> Result<Failure, Answer> {
+pub(super) fn asked_for(input: &Map<String, Value>) -> Result<Failure, Answer> {
     let mut fields = Fields::new(input);
     let [model, platform, app] = failures::names();
     let failure = if input.contains_key("status") {

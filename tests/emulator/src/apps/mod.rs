@@ -4,10 +4,12 @@ mod bytes;
 mod echo;
 mod fail;
 mod flux;
+mod job;
 mod slow;
 mod stream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -15,6 +17,7 @@ use hyper::{Method, StatusCode};
 use crate::answer::Answer;
 use crate::arrivals::Entry;
 use crate::keys::Caller;
+use crate::queue::Job;
 use crate::server::Request;
 use crate::state::State;
 
@@ -35,6 +38,7 @@ enum Program {
     Echo,
     Fail,
     Flux,
+    Job,
     LanguageModel,
     Slow,
     Stream,
@@ -80,6 +84,9 @@ pub(crate) static APPS: &[App] = &[
     App { owner: "emulator", alias: "slow", access: Access::Shared, program: Program::Slow, endpoints: &[
         endpoint("emulator/slow", "Slow", "json", "Answers after a while"),
     ] },
+    App { owner: "emulator", alias: "job", access: Access::Shared, program: Program::Job, endpoints: &[
+        endpoint("emulator/job", "Job", "json", "Takes its time, logs, fails and is cancelled as it is told"),
+    ] },
     App { owner: "emulator", alias: "bytes", access: Access::Shared, program: Program::Bytes, endpoints: &[
         endpoint("emulator/bytes", "Bytes", "json", "Answers with bytes that are not JSON"),
     ] },
@@ -107,6 +114,17 @@ impl App {
     pub(crate) fn find(owner: &str, alias: &str) -> Option<&'static App> {
         APPS.iter().find(|app| app.owner == owner && app.alias == alias)
     }
+
+    /// The endpoint at `path` behind the alias: an app with endpoints below its own id has several.
+    pub(crate) fn endpoint_id(&self, path: &str) -> String {
+        let id = format!("{}/{}", self.owner, self.alias);
+        if self.endpoints.iter().any(|known| known.id == id) { id } else { format!("{id}/{path}") }
+    }
+
+    /// How long a runner takes to start for this input, if the app says so.
+    pub(crate) fn startup(&self, request: &Request) -> Option<Duration> {
+        matches!(self.program, Program::Job).then(|| job::startup(request)).flatten()
+    }
 }
 
 /// One call of an app.
@@ -118,6 +136,8 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a str,
     pub(crate) caller: Option<Caller>,
     pub(crate) entry: &'a Entry,
+    /// The queued request that it is for.
+    pub(crate) job: Option<&'a Job>,
 }
 
 impl Call<'_> {
@@ -128,6 +148,7 @@ impl Call<'_> {
             Program::Echo => Ok(echo::run(self)),
             Program::Fail => fail::run(self),
             Program::Flux => flux::run(self).await,
+            Program::Job => job::run(self).await,
             Program::LanguageModel => stream::language_model(self),
             Program::Slow => slow::run(self).await,
             Program::Stream => stream::run(self),
@@ -139,12 +160,27 @@ impl Call<'_> {
     /// Input is valid, the model runs from here on.
     fn started(&self) {
         self.entry.executed();
-        let mut id = format!("{}/{}", self.app.owner, self.app.alias);
-        // An app with endpoints below its own id counts them apart.
-        if self.app.endpoints.iter().all(|known| known.id != id) {
-            id = format!("{id}/{}", self.path);
+        self.state.executions.count(self.app.endpoint_id(self.path));
+    }
+
+    /// Which attempt of a queued request this is; 1 for a direct run.
+    fn attempt(&self) -> u32 {
+        self.job.map_or(1, |job| job.attempt())
+    }
+
+    /// A line of the log, which only queued requests have.
+    fn log(&self, message: &str, level: &str) {
+        if let Some(job) = self.job {
+            job.log(message, level, self.state.clock.now());
         }
-        self.state.executions.count(id);
+    }
+
+    /// Resolves when the caller cancels; a direct run is cancelled by leaving.
+    async fn cancelled(&self) {
+        match self.job {
+            Some(job) => job.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The framework's answer to a route that the app lacks (§12.5).

@@ -1,0 +1,38 @@
+//! `PUT …/requests/RID/cancel` (fal-protocol.md §5.6).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::Visit;
+use super::job::{Job, Phase};
+use super::settings::CancelAnswer;
+use super::work;
+use crate::answer::Answer;
+use crate::failures;
+
+pub(super) fn cancel(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
+    let accepted = stop(visit, job);
+    match visit.settings.queue.cancel_answer {
+        CancelAnswer::Success => Answer::json(StatusCode::OK, &json!({ "success": accepted })),
+        CancelAnswer::Status if accepted => {
+            Answer::json(StatusCode::ACCEPTED, &json!({ "status": "CANCELLATION_REQUESTED" }))
+        }
+        CancelAnswer::Status => Answer::json(StatusCode::BAD_REQUEST, &json!({ "status": "ALREADY_COMPLETED" })),
+    }
+}
+
+/// A waiting job ends at once, a running one is told; false if it has ended.
+fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
+    let cancelled = failures::platform_error("client_cancelled");
+    let cancelled = cancelled.map_or_else(|| Answer::empty(StatusCode::BAD_REQUEST), |failure| failure.answer);
+    if work::end(visit.state, job, &[Phase::Waiting, Phase::Starting], cancelled) {
+        return true;
+    }
+    let running = job.progress().phase != Phase::Done;
+    if running {
+        job.cancel();
+    }
+    running
+}

@@ -1,0 +1,62 @@
+//! `GET …/requests/RID/status/stream`: the status whenever it changes, as server-sent events (fal-protocol.md §5.4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::Visit;
+use super::job::{Job, Phase};
+use super::status::{Report, logs_asked};
+use crate::answer::Answer;
+use crate::body::Payload;
+use crate::state::State;
+
+/// How often a waiting request's position is looked at: others move it.
+const GLANCE: Duration = Duration::from_millis(200);
+
+pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
+    let (sender, receiver) = mpsc::channel(8);
+    let logs = logs_asked(visit.request);
+    tokio::spawn(feed(Arc::clone(visit.state), Arc::clone(job), logs, sender));
+    let content_type = HeaderValue::from_static("text/event-stream");
+    let mut answer = Answer::payload(StatusCode::OK, content_type, Payload::Stream(receiver));
+    answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer
+}
+
+/// Sends events until the job has ended or the client left.
+async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender<Bytes>) {
+    let mut changes = job.changes();
+    let (mut shown, mut last) = (0, Value::Null);
+    loop {
+        changes.mark_unchanged();
+        let settings = state.settings().queue;
+        let (phase, from, length) = {
+            let progress = job.progress();
+            (progress.phase, progress.window(settings.stream_logs, shown), progress.log.len())
+        };
+        let event = Report { state: &state, settings: &settings, logs }.of(&job, from);
+        let news = event != last && (phase != Phase::Running || last["status"] != event["status"] || length > shown);
+        if news {
+            let text = format!("data: {event}\n\n");
+            if sender.send(text.into()).await.is_err() {
+                return;
+            }
+            shown = length;
+            last = event;
+        }
+        if phase == Phase::Done {
+            return;
+        }
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = tokio::time::sleep(GLANCE), if phase == Phase::Waiting => {}
+            () = sender.closed() => return,
+        }
+    }
+}

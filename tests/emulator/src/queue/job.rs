@@ -1,0 +1,256 @@
+//! One request of the queue: what was asked, and how far it is (fal-protocol.md §5.1).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use hyper::StatusCode;
+use hyper::header::HeaderMap;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use url::Url;
+use uuid::Uuid;
+
+use super::controls::{Controls, Priority};
+use super::retry::Spent;
+use crate::answer::Answer;
+use crate::apps::App;
+use crate::arrivals::Entry;
+use crate::body::Payload;
+use crate::clock;
+use crate::keys::Caller;
+use crate::server::Request;
+
+/// Where a job stands in its endpoint's line and in its account's.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) endpoint: String,
+    pub(super) priority: Priority,
+    pub(super) rank: usize,
+    /// Among all jobs.
+    pub(super) order: u64,
+}
+
+/// A request that was taken.
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) app: &'static App,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) controls: Controls,
+    #[expect(dead_code, reason = "deliveries come next")]
+    pub(crate) webhook: Option<Url>,
+    pub(super) submitted: SystemTime,
+    pub(super) place: Place,
+    /// The submission, which is noted when the app runs.
+    pub(super) entry: Entry,
+    progress: Mutex<Progress>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// In its line, or between two attempts.
+    Waiting,
+    /// Its runner starts.
+    Starting,
+    Running,
+    Done,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+    /// Of the platform's failures: the text and the type.
+    pub(crate) error: Option<(String, Option<String>)>,
+    /// Seconds.
+    pub(crate) inference_time: Option<f64>,
+    pub(crate) completed: SystemTime,
+}
+
+impl Outcome {
+    fn without_payload(&self) -> Self {
+        Self {
+            status: self.status,
+            headers: self.headers.clone(),
+            payload: Payload::default(),
+            error: self.error.clone(),
+            inference_time: self.inference_time,
+            completed: self.completed,
+        }
+    }
+
+    /// As it is answered, any number of times.
+    pub(super) fn answer(&self) -> Answer {
+        let mut answer = Answer::empty(self.status);
+        *answer.headers = self.headers.clone();
+        answer.payload = self.payload.again();
+        answer
+    }
+}
+
+pub(super) struct Progress {
+    pub(super) phase: Phase,
+    input: Option<Arc<Request>>,
+    pub(super) attempts: u32,
+    pub(super) gateway_request_id: String,
+    pub(super) began: Option<SystemTime>,
+    pub(super) spent: Spent,
+    pub(super) log: Vec<Value>,
+    /// Lines that a status has shown.
+    pub(super) shown: usize,
+    cancelled: bool,
+    /// `None` until it ends.
+    pub(super) outcome: Option<Arc<Outcome>>,
+    pub(super) expired: bool,
+}
+
+impl Job {
+    pub(super) fn new(wanted: super::submit::Wanted, id: String, place: Place) -> Self {
+        let progress = Progress {
+            phase: Phase::Waiting,
+            input: Some(wanted.request),
+            attempts: 0,
+            gateway_request_id: id.clone(),
+            began: None,
+            spent: Spent::default(),
+            log: Vec::new(),
+            shown: 0,
+            cancelled: false,
+            outcome: None,
+            expired: false,
+        };
+        Self {
+            id,
+            app: wanted.app,
+            caller: wanted.caller,
+            controls: wanted.controls,
+            webhook: wanted.webhook,
+            submitted: wanted.submitted,
+            place,
+            entry: wanted.entry,
+            progress: Mutex::new(progress),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn notify(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// The account that may see it; `None` for a stranger's.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.caller.as_ref().map(|caller| caller.account.as_str())
+    }
+
+    pub(crate) fn gateway_request_id(&self) -> String {
+        self.progress().gateway_request_id.clone()
+    }
+
+    /// When it must have started.
+    pub(super) fn deadline(&self) -> Option<SystemTime> {
+        self.controls.start_within.map(|time| clock::later(self.submitted, time))
+    }
+
+    /// From its line to a runner; `None` if it ended meanwhile, else what the app will see.
+    pub(super) fn start(&self) -> Option<Arc<Request>> {
+        let mut progress = self.progress();
+        if progress.phase != Phase::Waiting {
+            return None;
+        }
+        progress.phase = Phase::Starting;
+        progress.attempts += 1;
+        if progress.attempts > 1 {
+            progress.gateway_request_id = Uuid::new_v4().to_string();
+        }
+        progress.input.clone()
+    }
+
+    /// The runner takes it; false if it ended meanwhile.
+    pub(super) fn begin(&self, now: SystemTime) -> bool {
+        let mut progress = self.progress();
+        if progress.phase != Phase::Starting {
+            return false;
+        }
+        progress.phase = Phase::Running;
+        progress.began = Some(now);
+        drop(progress);
+        self.notify();
+        true
+    }
+
+    /// Back to its line after a failed attempt.
+    pub(super) fn requeue(&self) {
+        let mut progress = self.progress();
+        progress.phase = Phase::Waiting;
+        progress.began = None;
+        drop(progress);
+        self.notify();
+    }
+
+    /// Ends it, if it is in one of these phases.
+    pub(super) fn end(&self, from: &[Phase], outcome: Outcome) -> bool {
+        let mut progress = self.progress();
+        if !from.contains(&progress.phase) {
+            return false;
+        }
+        progress.phase = Phase::Done;
+        progress.input = None;
+        progress.outcome = Some(Arc::new(outcome));
+        drop(progress);
+        self.notify();
+        true
+    }
+
+    /// Resolves when it has ended.
+    pub(super) async fn ended(&self) {
+        self.once(|progress| progress.phase == Phase::Done).await;
+    }
+
+    /// Tells the app to stop.
+    pub(super) fn cancel(&self) {
+        self.progress().cancelled = true;
+        self.notify();
+    }
+
+    /// Resolves when the caller wants the app to stop.
+    pub(crate) async fn cancelled(&self) {
+        self.once(|progress| progress.cancelled).await;
+    }
+
+    async fn once(&self, holds: impl Fn(&Progress) -> bool) {
+        let mut changes = self.changes();
+        // It ends only with the job itself.
+        while !holds(&self.progress()) && changes.changed().await.is_ok() {}
+    }
+
+    /// A line of the app's log (§5.3).
+    pub(crate) fn log(&self, message: &str, level: &str, now: SystemTime) {
+        self.progress().log.push(json!({
+            "message": message, "level": level, "source": "USER", "timestamp": clock::rfc3339_millis(now),
+        }));
+        self.notify();
+    }
+
+    /// Which attempt runs; 1 for the first.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.progress().attempts
+    }
+
+    /// The result is kept no longer.
+    pub(super) fn expire(&self) {
+        let mut progress = self.progress();
+        let kept = progress.outcome.take();
+        progress.outcome = kept.map(|outcome| Arc::new(outcome.without_payload()));
+        progress.expired = true;
+    }
+}

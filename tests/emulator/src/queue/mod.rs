@@ -1,0 +1,130 @@
+//! `queue.fal.run`: requests that wait, run, and are asked for (fal-protocol.md §5).
+
+mod board;
+mod cancel;
+mod controls;
+mod events;
+mod job;
+mod ranks;
+mod result;
+mod retry;
+mod settings;
+mod slots;
+mod status;
+mod submit;
+mod work;
+
+use std::sync::Arc;
+
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
+use serde_json::json;
+use uuid::Uuid;
+
+pub(crate) use board::{Queue, dispatch};
+pub(crate) use controls::Controls;
+pub(crate) use job::Job;
+pub(crate) use retry::may_need_retry;
+pub use settings::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+pub(crate) use work::{missed_start, startup};
+
+use crate::answer::Answer;
+use crate::apps::App;
+use crate::arrivals::Entry;
+use crate::gateway;
+use crate::keys::Caller;
+use crate::server::Request;
+use crate::settings::Settings;
+use crate::state::State;
+
+/// Every answer carries `x-fal-request-id`: the request's that it is about, if there is one.
+pub(crate) fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
+    let mut answer = route(state, request, entry).unwrap_or_else(|refusal| refusal);
+    let fresh = Uuid::new_v4().to_string();
+    if let Ok(fresh) = HeaderValue::from_str(&fresh) {
+        answer.headers.entry("x-fal-request-id").or_insert(fresh);
+    }
+    let id = answer.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+    entry.request_id(id.unwrap_or_default());
+    answer
+}
+
+/// A request to the queue, its caller admitted to its app.
+pub(crate) struct Visit<'a> {
+    pub(super) state: &'a Arc<State>,
+    pub(super) settings: Settings,
+    pub(super) request: &'a Request,
+    pub(super) entry: &'a Entry,
+    pub(super) app: &'static App,
+    /// The path behind the alias.
+    pub(super) path: &'a str,
+    pub(super) caller: Option<Caller>,
+}
+
+fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
+    let settings = state.settings();
+    let caller = gateway::caller(state, request, &settings)?;
+    let (name, path) = gateway::split(&request.path);
+    let app = gateway::find_app(name, &request.path)?;
+    gateway::admit(app, caller.as_ref(), &settings)?;
+    let visit = Visit { state, settings, request, entry, app, path, caller };
+    let segments: Vec<&str> = path.split('/').collect();
+    match segments.iter().position(|segment| *segment == "requests") {
+        Some(0) => visit.about(&segments[1..]),
+        Some(at) if visit.settings.queue.full_id_urls && request.method != Method::POST => {
+            visit.about(&segments[at + 1..])
+        }
+        // Anything else is a path of the app, to submit to: also the tail of a URL with the full endpoint id (§3.2).
+        _ if request.method == Method::POST => submit::submit(&visit),
+        _ => Err(wrong_method("POST")),
+    }
+}
+
+impl Visit<'_> {
+    /// What comes behind `requests/`.
+    fn about(&self, segments: &[&str]) -> Result<Answer, Answer> {
+        let (id, action) = match segments.split_first() {
+            Some((id, action)) if !id.is_empty() => (*id, action),
+            _ => return Err(self.no_such_path()),
+        };
+        let (allowed, method) = match action {
+            ["cancel"] => ("PUT", Method::PUT),
+            [] | ["response" | "status"] | ["status", "stream"] => ("GET", Method::GET),
+            _ => return Err(self.no_such_path()),
+        };
+        if self.request.method != method {
+            return Err(wrong_method(allowed));
+        }
+        let job = self.find(id);
+        let answer = match action {
+            ["cancel"] => cancel::cancel(self, &job.ok_or_else(no_such_request)?),
+            ["status"] => status::answer(self, &*job.ok_or_else(no_such_request)?),
+            ["status", _] => events::answer(self, &job.ok_or_else(no_such_request)?),
+            _ => result::answer(self, job.as_deref()),
+        };
+        Ok(match HeaderValue::from_str(id) {
+            Ok(id) => answer.header("x-fal-request-id", id),
+            Err(_) => answer,
+        })
+    }
+
+    /// The caller's own request; others' do not exist for him.
+    fn find(&self, id: &str) -> Option<Arc<Job>> {
+        let account = self.caller.as_ref().map(|caller| caller.account.as_str());
+        self.state.queue.find(id).filter(|job| std::ptr::eq(job.app, self.app) && job.account() == account)
+    }
+
+    fn no_such_path(&self) -> Answer {
+        Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", self.request.path))
+    }
+}
+
+fn no_such_request() -> Answer {
+    Answer::json(StatusCode::NOT_FOUND, &json!({ "status": "NOT_FOUND" }))
+}
+
+fn wrong_method(allowed: &'static str) -> Answer {
+    let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}

@@ -1,0 +1,158 @@
+//! One attempt of a job, and how a job ends (fal-protocol.md §5.5, §5.7, §5.9).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use serde_json::{Value, json};
+
+use super::board::Due;
+use super::job::{Job, Outcome, Phase};
+use super::retry;
+use super::settings::{MissedStart, QueueSettings};
+use super::slots::Slot;
+use crate::answer::Answer;
+use crate::apps::{App, Call};
+use crate::body::Payload;
+use crate::state::State;
+use crate::{clock, failures, gateway};
+
+/// Bytes from which on a result is kept for [`SHORT`] only: 10 KB.
+const LARGE: u64 = 10_000;
+
+/// Bytes above which a result is not stored beyond that: 1 MB.
+const HUGE: u64 = 1_000_000;
+
+/// 6 minutes.
+const SHORT: Duration = Duration::from_secs(360);
+
+/// An hour.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// How long a runner takes to start.
+pub(crate) fn startup(app: &App, request: &crate::server::Request, settings: &QueueSettings) -> Duration {
+    app.startup(request).unwrap_or(Duration::from_millis(settings.startup_ms))
+}
+
+/// Runs a job that left its line.
+pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
+    let Some(request) = job.start() else {
+        return;
+    };
+    let startup = startup(job.app, &request, &state.settings().queue);
+    if !startup.is_zero() {
+        let ready = clock::later(state.clock.now(), startup);
+        tokio::select! {
+            () = state.clock.sleep_until(ready) => {}
+            () = job.ended() => return,
+        }
+    }
+    if !job.begin(state.clock.now()) {
+        return;
+    }
+    let (_, path) = gateway::split(&request.path);
+    let call = Call {
+        state: &state,
+        request: &request,
+        app: job.app,
+        path,
+        caller: job.caller.clone(),
+        entry: &job.entry,
+        job: Some(&job),
+    };
+    let answer = whole(call.run().await).await;
+    drop(slot);
+    let own_app = job.account() == Some(job.app.owner);
+    let again = {
+        let mut progress = job.progress();
+        let attempts = progress.attempts;
+        retry::again(&answer, &job.controls, own_app, attempts, &mut progress.spent)
+    };
+    let now = state.clock.now();
+    if !again {
+        end(&state, &job, &[Phase::Running], gateway::visible(answer));
+    } else if job.deadline().is_some_and(|deadline| deadline <= now) {
+        end(&state, &job, &[Phase::Running], missed_start(state.settings().queue.missed_start));
+    } else {
+        let pause = Duration::from_millis(state.settings().queue.retry_pause_ms);
+        state.queue.retry(&job, clock::later(now, pause));
+        if let Some(deadline) = job.deadline() {
+            state.queue.schedule(&job, deadline, Due::Start);
+        }
+    }
+}
+
+/// An answer that is there to its end; one that breaks off is the runner's failure.
+async fn whole(mut answer: Answer) -> Answer {
+    if matches!(answer.payload, Payload::Broken(_))
+        && let Some(failure) = failures::platform_error("runner_incomplete_response")
+    {
+        return failure.answer;
+    }
+    answer.payload = answer.payload.kept().await;
+    answer
+}
+
+/// Ends a job that is in one of these phases; false if it is in none of them.
+pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: Answer) -> bool {
+    let now = state.clock.now();
+    let size = answer.payload.size().unwrap_or_default();
+    let began = job.progress().began;
+    let outcome = Outcome {
+        error: platform_failure(&answer),
+        status: answer.status,
+        headers: *answer.headers,
+        payload: answer.payload,
+        inference_time: began.and_then(|began| now.duration_since(began).ok()).map(|time| time.as_secs_f64()),
+        completed: now,
+    };
+    if !job.end(from, outcome) {
+        return false;
+    }
+    state.queue.leave(job);
+    let settings = state.settings();
+    if size > HUGE || !job.controls.store || settings.queue.all_results_expire {
+        state.queue.schedule(job, clock::later(now, kept_for(size)), Due::Expire);
+    }
+    true
+}
+
+/// How long a result is kept at least.
+pub(crate) fn kept_for(size: u64) -> Duration {
+    if size < LARGE { LONG } else { SHORT }
+}
+
+/// The text and type of a failure that the platform answers and not the app.
+fn platform_failure(answer: &Answer) -> Option<(String, Option<String>)> {
+    let kind = retry::error_type(answer).map(str::to_owned);
+    if kind.is_none() && !answer.headers.contains_key(TIMEOUT_TYPE) {
+        return None;
+    }
+    let Payload::Bytes(bytes) = &answer.payload else {
+        return None;
+    };
+    let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    Some((body["detail"].as_str().unwrap_or_default().to_owned(), kind))
+}
+
+const TIMEOUT_TYPE: &str = "x-fal-request-timeout-type";
+
+/// The start deadline of a job passes.
+pub(super) fn miss_start(state: &Arc<State>, job: &Arc<Job>) {
+    end(state, job, &[Phase::Waiting, Phase::Starting], missed_start(state.settings().queue.missed_start));
+}
+
+/// 504 of the caller's own deadline (§5.5).
+pub(crate) fn missed_start(kind: MissedStart) -> Answer {
+    let mut body = json!({ "detail": "Request timed out" });
+    if let Some(name) = kind.name() {
+        body["error_type"] = json!(name);
+    }
+    let answer =
+        Answer::json(StatusCode::GATEWAY_TIMEOUT, &body).header(TIMEOUT_TYPE, HeaderValue::from_static("user"));
+    match kind.name() {
+        Some(name) => answer.header("x-fal-error-type", HeaderValue::from_static(name)),
+        None => answer,
+    }
+}
