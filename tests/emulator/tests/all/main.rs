@@ -13,6 +13,7 @@ mod failures;
 mod faults;
 mod files;
 mod hosts;
+mod large;
 mod logins;
 mod models;
 mod multipart;

@@ -1,0 +1,155 @@
+//! A gigabyte goes through the emulator, and not through its memory.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ring::digest::{Context, SHA256};
+use serde_json::{Value, json};
+
+use crate::client::{Connection, Request, Response};
+use crate::uploads::{at, text};
+
+const MIB: u64 = 1 << 20;
+const PART: u64 = 10 * MIB;
+
+/// The emulator as a process of its own, so that its memory is its own. It ends with its standard input.
+struct Server {
+    child: Child,
+    started: Value,
+}
+
+impl Server {
+    fn start(directory: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fal-emulator"))
+            .args(["serve", "--until-eof"])
+            .env("TMPDIR", directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { child, started: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.started["address"].as_str().unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Connection(stream)
+    }
+
+    fn call(&self, request: &Request) -> Response {
+        self.connect().call(request)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let request = Request::new("POST", "rest.fal.ai", path).key(self.started["api_key"].as_str().unwrap());
+        let answer = self.call(&request.json(body));
+        assert_eq!(answer.status, 200);
+        answer.json()
+    }
+
+    /// Sends so many bytes of the pattern from `from` on.
+    fn send(&self, request: Request, from: u64, length: u64) -> Response {
+        let mut connection = self.connect();
+        connection.write(&request.header("Content-Length", &length.to_string())).unwrap();
+        for at in (0..length).step_by(MIB as usize) {
+            connection.0.write_all(&pattern(from + at, MIB.min(length - at))).unwrap();
+        }
+        connection.read().unwrap()
+    }
+
+    /// The most memory that the process ever had, in MiB.
+    #[cfg(target_os = "linux")]
+    fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// No part equals another.
+fn pattern(from: u64, length: u64) -> Vec<u8> {
+    let mut bytes = vec![(from / MIB % 251) as u8; length as usize];
+    bytes[..8].copy_from_slice(&from.to_be_bytes());
+    bytes
+}
+
+/// SHA-256 in hex of so many bytes of the pattern.
+fn hash(length: u64) -> String {
+    let mut digest = Context::new(&SHA256);
+    for at in (0..length).step_by(MIB as usize) {
+        digest.update(&pattern(at, MIB.min(length - at)));
+    }
+    hex(digest)
+}
+
+fn hex(digest: Context) -> String {
+    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Fetches a file and hashes it on the way.
+fn fetch(server: &Server, url: &str) -> (u64, String) {
+    let mut connection = server.connect();
+    connection.write(&at("GET", url).header("Connection", "close")).unwrap();
+    assert_eq!(connection.read_head().unwrap().status, 200);
+    let (mut digest, mut length) = (Context::new(&SHA256), 0);
+    let mut buffer = vec![0; MIB as usize];
+    loop {
+        let read = connection.0.read(&mut buffer).unwrap();
+        if read == 0 {
+            return (length, hex(digest));
+        }
+        digest.update(&buffer[..read]);
+        length += read as u64;
+    }
+}
+
+#[test]
+fn a_gigabyte_does_not_fill_the_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+
+    let token = text(&server.post("/storage/auth/token", &json!({}))["token"]);
+    let direct =
+        Request::new("POST", "v3.fal.media", "/files/upload").header("Authorization", &format!("Bearer {token}"));
+    let single = server.send(direct, 0, 128 * MIB);
+    assert_eq!(single.status, 200);
+    assert_eq!(fetch(&server, &text(&single.json()["access_url"])), (128 * MIB, hash(128 * MIB)));
+
+    let begun = server.post("/storage/upload/initiate-multipart", &json!({ "file_name": "large.bin" }));
+    let upload_url = text(&begun["upload_url"]);
+    let (base, query) = upload_url.split_once('?').unwrap();
+    let whole = 1024 * MIB;
+    let mut parts = Vec::new();
+    for (begin, number) in (0..whole).step_by(PART as usize).zip(1..) {
+        let part = at("PUT", &format!("{base}/{number}?{query}"));
+        let answer = server.send(part, begin, PART.min(whole - begin));
+        assert_eq!(answer.status, 200);
+        parts.push(answer.json());
+    }
+    assert_eq!(parts.len(), 103);
+    let complete = at("POST", &format!("{base}/complete?{query}")).json(&json!({ "parts": parts }));
+    assert_eq!(server.call(&complete).status, 200);
+    let expected = hash(whole);
+    assert_eq!(fetch(&server, &text(&begun["file_url"])), (whole, expected.clone()));
+    let listed = server.call(&Request::get("127.0.0.1", "/_emulator/files")).json();
+    assert_eq!((&listed["files"][1]["size"], &listed["files"][1]["sha256"]), (&json!(whole), &json!(expected)));
+
+    #[cfg(target_os = "linux")]
+    assert!(server.peak() < 100, "{} MiB", server.peak());
+    assert_ne!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    drop(server);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left on disk");
+}
