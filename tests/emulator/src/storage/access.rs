@@ -7,7 +7,6 @@ use url::Url;
 use super::acl::Acl;
 use super::files::{File, Found};
 use super::{IDENTITY, now, with_known_users};
-use crate::clock;
 use crate::server::{HOSTS, Service};
 use crate::state::State;
 
@@ -37,8 +36,7 @@ pub(crate) fn set_file_acl(state: &State, account: &str, url: &str, acl: Acl) ->
 /// A URL that can be read for so many seconds, whatever the ACL says.
 pub(crate) fn sign(state: &State, account: &str, url: &str, seconds: u64) -> Result<String, Denied> {
     let (path, _) = own_file(state, account, url)?;
-    let expires = clock::after(now(state), seconds);
-    let identity = state.storage.identities.issue("fake-identity-", path, expires);
+    let identity = state.storage.identities.issue("fake-identity-", path, now(state), seconds);
     Ok(format!("{url}?{IDENTITY}={identity}"))
 }
 

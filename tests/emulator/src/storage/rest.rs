@@ -124,15 +124,14 @@ fn token(state: &State, request: &Request, caller: &Caller) -> Result<Answer, An
     let seconds = fields.integer_between("expiration_seconds", LONGEST_TOKEN, 1, LONGEST_TOKEN);
     fields.finish()?;
     let now = now(state);
-    let expires = clock::after(now, seconds);
-    let token = state.storage.tokens.issue("fake-cdn-token-", caller.account.clone(), expires);
+    let token = state.storage.tokens.issue("fake-cdn-token-", caller.account.clone(), now, seconds);
     Ok(Answer::json(
         StatusCode::OK,
         &json!({
             "token": token,
             "token_type": "Bearer",
             "base_url": state.settings().cdn_base_url.url(),
-            "expires_at": with_offset(expires),
+            "expires_at": with_offset(clock::after(now, seconds)),
             "created_at": with_offset(now),
         }),
     ))

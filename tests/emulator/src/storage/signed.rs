@@ -5,7 +5,6 @@ use hyper::{Method, StatusCode};
 use super::cdn::wrong_method;
 use super::{multipart, now, store_upload, uploaded};
 use crate::answer::Answer;
-use crate::clock;
 use crate::server::Request;
 use crate::state::State;
 
@@ -37,8 +36,8 @@ pub(super) fn url(state: &State, purpose: Purpose, at_google: bool) -> String {
         Purpose::Whole(id) | Purpose::Parts(id) => id.clone(),
         Purpose::Part(id, number) => format!("{id}/{number}"),
     };
-    let expires = clock::after(now(state), state.settings().signed_url_seconds.0);
-    let signature = state.storage.signatures.issue("fake-signature-", purpose, expires);
+    let seconds = state.settings().signed_url_seconds.0;
+    let signature = state.storage.signatures.issue("fake-signature-", purpose, now(state), seconds);
     if at_google {
         format!("https://storage.googleapis.com{GOOGLE_PREFIX}{path}?{GOOGLE_SIGNATURE}={signature}")
     } else {

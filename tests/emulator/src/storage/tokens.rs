@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use uuid::Uuid;
 
+use crate::clock;
+
 /// Secrets, what each stands for, and when it ends.
 pub(crate) struct Secrets<T>(Mutex<HashMap<String, (T, SystemTime)>>);
 
@@ -21,10 +23,12 @@ impl<T: Clone> Secrets<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a secret that begins with `prefix`.
-    pub(crate) fn issue(&self, prefix: &str, meaning: T, expires: SystemTime) -> String {
+    /// Makes a secret that begins with `prefix` and ends `seconds` after `now`.
+    pub(crate) fn issue(&self, prefix: &str, meaning: T, now: SystemTime, seconds: u64) -> String {
         let secret = format!("{prefix}{}", Uuid::new_v4().simple());
-        self.all().insert(secret.clone(), (meaning, expires));
+        let mut all = self.all();
+        all.retain(|_, (_, expires)| now < *expires);
+        all.insert(secret.clone(), (meaning, clock::after(now, seconds)));
         secret
     }
 

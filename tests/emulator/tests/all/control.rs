@@ -4,6 +4,7 @@ use fal_emulator::Emulator;
 use serde_json::{Value, json};
 
 use crate::client::{Connection, Request, Response, secret};
+use crate::uploads::{at, initiate};
 
 fn control(emulator: &Emulator, method: &str, path: &str, body: Option<&Value>) -> Response {
     let request = Request::new(method, &emulator.host(), &format!("/_emulator/{path}"));
@@ -209,6 +210,13 @@ fn settings_are_replaced() {
             "platform_login_scope": "none",
             "access_token_seconds": null,
             "reuse_ends_login": false,
+            "file_url_form": null,
+            "cdn_base_url": "v3",
+            "signed_url_seconds": 3600,
+            "part_answer": "both",
+            "single_upload_limit": null,
+            "expired_file_status": 410,
+            "old_cdn_status": 410,
         })
     );
     let chosen = json!({
@@ -253,6 +261,13 @@ fn settings_are_replaced() {
         "platform_login_scope": "API",
         "access_token_seconds": 60,
         "reuse_ends_login": true,
+        "file_url_form": "animal",
+        "cdn_base_url": "v3b",
+        "signed_url_seconds": 60,
+        "part_answer": "header",
+        "single_upload_limit": 1000,
+        "expired_file_status": 404,
+        "old_cdn_status": 404,
     });
     assert_eq!(control(&emulator, "PUT", "settings", Some(&chosen)).json(), chosen);
     assert_eq!(get(&emulator, "settings"), chosen);
@@ -268,11 +283,48 @@ fn settings_are_replaced() {
         json!({"proxy": {"adapter": "rails"}}),
         json!({"proxy": {"key": true}}),
         json!({"credit_balances": {"acme": -1}}),
+        json!({"expired_file_status": 403}),
+        json!({"file_url_form": "v2"}),
+        json!({"signed_url_seconds": -1}),
     ] {
         let response = control(&emulator, "PUT", "settings", Some(&wrong));
         assert_eq!(response.status, 400, "{wrong}");
     }
     assert_eq!(get(&emulator, "settings"), default);
+}
+
+#[test]
+fn files_and_uploads_are_listed() {
+    let emulator = Emulator::start().unwrap();
+    assert_eq!((get(&emulator, "files"), get(&emulator, "uploads")), (json!({"files": []}), json!({"uploads": []})));
+    let request = initiate(&emulator, "gcs").header("X-Fal-Object-Lifecycle", r#"{"initial_acl":{"default":"hide"}}"#);
+    let begun = request.send(&emulator).json();
+    assert_eq!(get(&emulator, "uploads")["uploads"][0]["completed"], false);
+    assert_eq!(at("PUT", begun["upload_url"].as_str().unwrap()).bytes("abc").send(&emulator).status, 200);
+    let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let file = json!({
+        "url": begun["file_url"],
+        "size": 3,
+        "sha256": sha256,
+        "content_type": "image/png",
+        "owner": "acme",
+        "file_name": "input.png",
+        "expires": null,
+        "acl": { "default": "hide", "rules": [] },
+    });
+    assert_eq!(get(&emulator, "files"), json!({ "files": [file] }));
+    let upload = &get(&emulator, "uploads")["uploads"][0];
+    assert_eq!(
+        *upload,
+        json!({
+            "id": upload["id"],
+            "kind": "signed",
+            "url": begun["file_url"],
+            "owner": "acme",
+            "parts": { "1": { "puts": 1, "size": 3, "etag": sha256[..32] } },
+            "completed": true,
+        })
+    );
 }
 
 #[test]
@@ -296,6 +348,8 @@ fn unknown_control_requests_are_refused() {
         ("GET", "keys/x", "DELETE"),
         ("DELETE", "settings", "GET, PUT"),
         ("POST", "stats", "GET"),
+        ("DELETE", "files", "GET"),
+        ("POST", "uploads", "GET"),
     ] {
         let response = control(&emulator, method, path, None);
         assert_eq!((response.status, response.header("allow")), (405, Some(allowed)), "{method} {path}");
