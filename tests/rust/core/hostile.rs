@@ -33,7 +33,11 @@ fn hostile(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync 
 
 fn client_of(host: &str) -> ClientBuilder {
     let variables = [("FAL_KEY", "fake-id:fake-secret-for-nobody"), ("FAL_EMULATOR_HOST", host)];
-    Client::builder().environment(Environment::from_variables(variables)).timeout(PATIENCE).max_attempts(1).unwrap()
+    crate::logged::builder()
+        .environment(Environment::from_variables(variables))
+        .timeout(PATIENCE)
+        .max_attempts(1)
+        .unwrap()
 }
 
 fn get(host: &str, limit: usize) -> Error {

@@ -115,7 +115,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> ClientBuilder {
     let key = [("FAL_KEY", emulator.api_key())];
     let variables = variables.iter().chain(&key).map(|(name, value)| (*name, *value));
-    Client::builder()
+    crate::logged::builder()
         .environment(Environment::from_variables(variables))
         .add_root_certificates(emulator.ca_pem().as_bytes())
         .unwrap()
@@ -182,7 +182,7 @@ fn no_proxy_is_heeded() {
 fn only_certificates_that_are_trusted_are_taken() {
     let emulator = Emulator::start().unwrap();
     let environment = Environment::from_variables([("FAL_KEY", emulator.api_key()), ("HTTPS_PROXY", &emulator.host())]);
-    let client = Client::builder().environment(environment).max_attempts(1).unwrap().build().unwrap();
+    let client = crate::logged::builder().environment(environment).max_attempts(1).unwrap().build().unwrap();
     let error = echo(&client).unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
     assert!(error.message().contains("certificate"), "{error}");
