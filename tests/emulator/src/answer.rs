@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::arrivals::Entry;
 use crate::body::{Pace, Payload, TrackedBody};
+use crate::sockets::Session;
 
 /// A whole answer, before it is sent.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub(crate) struct Answer {
     pub(crate) payload: Payload,
     /// Made by the ingress in front of the gateway, hence without the gateway's headers.
     pub(crate) from_ingress: bool,
+    /// What runs on the connection behind a 101.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Box::default(), payload: Payload::default(), from_ingress: false }
+        Self { status, headers: Box::default(), payload: Payload::default(), from_ingress: false, session: None }
     }
 
     pub(crate) fn payload(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Self {

@@ -17,6 +17,7 @@ use crate::logins::Login;
 use crate::queue;
 use crate::server;
 use crate::settings::Settings;
+use crate::sockets::MessageCounts;
 use crate::state::State;
 use crate::storage::{self, StoredFile, UploadRecord};
 
@@ -204,6 +205,21 @@ impl Emulator {
     /// Connections that are open, apart from those of the control API.
     pub fn open_connections(&self) -> usize {
         self.state.connections.count()
+    }
+
+    /// WebSockets that are open.
+    pub fn open_websockets(&self) -> usize {
+        self.state.sockets.count()
+    }
+
+    /// Ends all WebSockets that are open, without a closing handshake; how many there were.
+    pub fn cut_websockets(&self) -> usize {
+        self.state.sockets.cut()
+    }
+
+    /// What went over the WebSockets of each endpoint.
+    pub fn websocket_messages(&self) -> BTreeMap<String, MessageCounts> {
+        self.state.sockets.messages()
     }
 
     /// The certificate, as PEM, that makes fal's names on this emulator trustworthy. Its authority is of this emulator,

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response, StatusCode, Version};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::server::{Request, Service, host_of};
 use crate::state::State;
 use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
-use crate::{auth, control, tls};
+use crate::{auth, control, sockets, tls};
 
 /// Bytes of request body: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
@@ -97,7 +98,8 @@ impl Exchange {
         host: &str,
         request: hyper::Request<Incoming>,
     ) -> Result<Response<TrackedBody>, Ended> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let upgrade = head.extensions.remove::<OnUpgrade>();
         let path = head.uri.path().to_owned();
         let (method, version) = (head.method.clone(), head.version);
         let entry = self.state.arrivals.open(&Head {
@@ -125,10 +127,17 @@ impl Exchange {
         if let Some(answer) = self.instead(&fault, &entry).await {
             return Ok(answer.into_response(Some(entry), &method, None));
         }
-        let answer = match received.request(head) {
+        let mut answer = match received.request(head) {
+            Ok(request) if service == Service::Sockets => {
+                sockets::handle(&self.state, &request, self.connection.id, &entry)
+            }
             Ok(request) => service.answer(&self.state, host, &request, &entry).await,
             Err(refusal) => refusal,
         };
+        if let (Some(session), Some(upgrade)) = (answer.session.take(), upgrade) {
+            let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
+            tokio::spawn(sockets::run(upgrade, session, state, connection));
+        }
         self.spoil(fault.action, answer, entry, &method, version).await
     }
 

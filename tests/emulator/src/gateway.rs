@@ -12,7 +12,8 @@ use crate::arrivals::Entry;
 use crate::keys::{Caller, Refusal, Scope};
 use crate::queue::{self, Controls};
 use crate::server::Request;
-use crate::settings::{BadKeyText, Settings};
+use crate::settings::{BadKeyText, RealtimeRefusal, Settings};
+use crate::sockets;
 use crate::state::State;
 use crate::tokens::{self, Grant};
 use crate::{clock, failures};
@@ -23,25 +24,66 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
     if answer.from_ingress {
         return answer;
     }
+    with_request_id(answer, entry).0
+}
+
+/// The answer with a new request id, and that.
+pub(crate) fn with_request_id(answer: Answer, entry: &Entry) -> (Answer, String) {
     let id = Uuid::new_v4().to_string();
     entry.request_id(&id);
-    match HeaderValue::from_str(&id) {
-        Ok(id) => answer.header("x-fal-request-id", id),
+    let answer = match HeaderValue::from_str(&id) {
+        Ok(value) => answer.header("x-fal-request-id", value),
         Err(_) => answer,
-    }
+    };
+    (answer, id)
 }
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
+    let by_message = state.settings().realtime_refusal == RealtimeRefusal::Message && sockets::is_handshake(request);
+    let admitted = match authorize(state, request) {
+        Err(refusal) if by_message && refusal.status == StatusCode::UNAUTHORIZED && has_token(request) => {
+            return Ok(sockets::unauthorized(request));
+        }
+        admitted => admitted?,
+    };
+    run(state, request, admitted, entry).await
+}
+
+/// An app, and who may call it.
+#[derive(Clone)]
+pub(crate) struct Admitted {
+    pub(crate) app: &'static App,
+    pub(crate) caller: Option<Caller>,
+}
+
+/// Whom a request calls, if its key or token may.
+pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, Answer> {
     let settings = state.settings();
     let caller = caller(state, request, &settings)?;
     let grant = if caller.is_some() { None } else { grant(state, request)? };
-    let (name, path) = split(&request.path);
+    let (name, _) = split(&request.path);
     let app = find_app(name, &request.path)?;
     if grant.as_ref().is_some_and(|grant| !grant.allows(app.alias, &request.path)) {
         return Err(no_access(app, StatusCode::FORBIDDEN));
     }
     let caller = caller.or(grant.map(|grant| grant.caller));
     admit(app, caller.as_ref(), &settings)?;
+    Ok(Admitted { app, caller })
+}
+
+fn has_token(request: &Request) -> bool {
+    request.query.as_deref().is_some_and(tokens::present)
+}
+
+/// Runs an app for whom `authorize` let in, as soon as a runner is free.
+pub(crate) async fn run(
+    state: &Arc<State>,
+    request: &Request,
+    admitted: Admitted,
+    entry: &Entry,
+) -> Result<Answer, Answer> {
+    let (Admitted { app, caller }, settings) = (admitted, state.settings());
+    let (_, path) = split(&request.path);
     let controls = Controls::read(&request.headers)?;
     let limit = settings.queue.concurrent_requests.filter(|_| settings.queue.refuse_runs);
     let _slot = state.queue.slots.take(caller.as_ref(), app, limit).ok_or_else(over_the_limit)?;

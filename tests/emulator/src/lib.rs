@@ -32,6 +32,7 @@ mod queue;
 mod rest;
 mod server;
 mod settings;
+mod sockets;
 mod sse;
 mod state;
 mod storage;
@@ -48,8 +49,10 @@ pub use platform::Balance;
 pub use proxy::{Adapter, ProxySettings};
 pub use queue::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
 pub use settings::{
-    AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, Settings, SignedUrlSeconds,
+    AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, RealtimeRefusal, Settings,
+    SignedUrlSeconds,
 };
+pub use sockets::MessageCounts;
 pub use storage::{Acl, Decision, FileUrlForm, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord};
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};

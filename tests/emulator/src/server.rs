@@ -49,6 +49,8 @@ pub(crate) enum Service {
     Control,
     Run,
     Queue,
+    /// HTTP over WebSocket.
+    Sockets,
     Rest,
     Platform,
     Auth,
@@ -68,6 +70,7 @@ pub(crate) const HOSTS: &[(&str, Service)] = &[
     ("falrun.com", Service::Run),
     ("queue.fal.run", Service::Queue),
     ("queue.falrun.com", Service::Queue),
+    ("ws.fal.run", Service::Sockets),
     ("rest.fal.ai", Service::Rest),
     ("rest.alpha.fal.ai", Service::Rest),
     ("api.fal.ai", Service::Platform),
@@ -99,7 +102,8 @@ impl Service {
             Self::GoogleStorage => storage::google(state, request).await,
             Self::OldCdn => Answer::detail(state.settings().old_cdn_status.status(), "File not found"),
             Self::Proxy => proxy::handle(state, request).await,
-            Self::Control | Self::Unknown => {
+            // A handshake needs the connection, which the server proxy has not.
+            Self::Control | Self::Sockets | Self::Unknown => {
                 let detail = format!("fal-emulator does not answer for the host \"{host}\"");
                 Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)
             }

@@ -73,6 +73,17 @@ impl LoginScope {
     }
 }
 
+/// How a token that is wrong or has expired is refused at a WebSocket of an app (§7.2, §7.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RealtimeRefusal {
+    /// 401 instead of the handshake.
+    #[default]
+    Http,
+    /// The handshake, then `{"status":"error","error":"Unauthorized"}` and a close.
+    Message,
+}
+
 /// How the emulator behaves where the sources differ. `Default` is what we believe of the service today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +130,10 @@ pub struct Settings {
     pub reuse_ends_login: bool,
     /// What `CONNECT` asks for: 407 without; by default nothing.
     pub proxy_credentials: Option<ProxyCredentials>,
+    /// How a token is refused at a WebSocket.
+    pub realtime_refusal: RealtimeRefusal,
+    /// Seconds without an input that end a realtime session; 60 by default.
+    pub realtime_session_seconds: Option<u64>,
 }
 
 /// The host in the answer to `POST /storage/auth/token`.

@@ -16,6 +16,7 @@ use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
 use crate::queue::Queue;
 use crate::settings::Settings;
+use crate::sockets::Sockets;
 use crate::storage::Storage;
 use crate::tls::{Authority, Connects};
 use crate::tokens::Tokens;
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) executions: Executions,
     pub(crate) connections: Connections,
     pub(crate) connects: Connects,
+    pub(crate) sockets: Sockets,
     pub(crate) authority: Authority,
     pub(crate) tokens: Tokens,
     pub(crate) queue: Queue,
@@ -54,6 +56,7 @@ impl State {
             executions: Executions::default(),
             connections: Connections::default(),
             connects: Connects::default(),
+            sockets: Sockets::default(),
             authority: Authority::new()?,
             tokens: Tokens::default(),
             queue: Queue::default(),

@@ -19,6 +19,7 @@ use crate::arrivals::Entry;
 use crate::keys::Caller;
 use crate::queue::Job;
 use crate::server::Request;
+use crate::sockets;
 use crate::state::State;
 
 /// `app_auth` (fal-protocol.md §2.2).
@@ -40,6 +41,8 @@ enum Program {
     Flux,
     Job,
     LanguageModel,
+    RawSocket,
+    Realtime,
     Slow,
     Stream,
     Workflow,
@@ -93,6 +96,12 @@ pub(crate) static APPS: &[App] = &[
     App { owner: "emulator", alias: "stream", access: Access::Shared, program: Program::Stream, endpoints: &[
         endpoint("emulator/stream", "Stream", "json", "Streams the events that it is told"),
     ] },
+    App { owner: "emulator", alias: "realtime", access: Access::Shared, program: Program::Realtime, endpoints: &[
+        endpoint("emulator/realtime", "Realtime", "realtime", "Sends back the MessagePack that it gets"),
+    ] },
+    App { owner: "emulator", alias: "ws", access: Access::Shared, program: Program::RawSocket, endpoints: &[
+        endpoint("emulator/ws", "WebSocket", "realtime", "Sends back what it gets"),
+    ] },
     App { owner: "emulator", alias: "llm", access: Access::Shared, program: Program::LanguageModel, endpoints: &[
         endpoint("emulator/llm", "LLM", "llm", "Says what it was told, word by word"),
     ] },
@@ -144,6 +153,9 @@ impl Call<'_> {
     /// Runs the app; its failures are answers too.
     pub(crate) async fn run(&self) -> Answer {
         let result = match self.app.program {
+            Program::Realtime | Program::RawSocket => self.socket(),
+            // A route for HTTP takes no WebSocket.
+            _ if sockets::is_handshake(self.request) => Err(self.path_not_found()),
             Program::Bytes => bytes::run(self),
             Program::Echo => Ok(echo::run(self)),
             Program::Fail => fail::run(self),
@@ -155,6 +167,23 @@ impl Call<'_> {
             Program::Workflow => stream::workflow(self),
         };
         result.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// The apps that speak WebSocket, and nothing else.
+    fn socket(&self) -> Result<Answer, Answer> {
+        let (alias, realtime) = (self.app.alias, matches!(self.app.program, Program::Realtime));
+        // JavaScript leaves the path out where the id ends with it (§3.2).
+        let known = self.path.is_empty() || realtime && self.path == "realtime";
+        if !known || !sockets::is_handshake(self.request) {
+            return Err(self.path_not_found());
+        }
+        let endpoint = format!("{}/{alias}", self.app.owner);
+        let answer = match realtime {
+            true => sockets::realtime(self.state, self.request, &endpoint)?,
+            false => sockets::raw(self.request, &endpoint),
+        };
+        self.started();
+        Ok(answer)
     }
 
     /// Input is valid, the model runs from here on.

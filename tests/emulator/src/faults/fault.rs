@@ -302,6 +302,11 @@ impl Fault {
         }
     }
 
+    /// Whether its request is served, only later.
+    pub(crate) fn is_delay_only(&self) -> bool {
+        self.action == Action::None
+    }
+
     /// The answer of an action that replaces the execution.
     pub(crate) fn answer(&self, id: &str) -> Result<Option<Answer>, String> {
         match &self.action {

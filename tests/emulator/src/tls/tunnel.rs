@@ -20,7 +20,7 @@ use crate::state::State;
 use crate::stream::Wire;
 
 /// Hosts of fal (fal-protocol.md §1.1) that no service of ours answers for: 421, through a tunnel too.
-const OTHERS: [&str; 5] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run", "ws.fal.run"];
+const OTHERS: [&str; 4] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run"];
 
 /// For the handshake of TLS.
 const PATIENCE: Duration = Duration::from_secs(60);
