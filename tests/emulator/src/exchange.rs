@@ -136,7 +136,7 @@ impl Exchange {
         };
         if let (Some(session), Some(upgrade)) = (answer.session.take(), upgrade) {
             let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
-            tokio::spawn(sockets::run(upgrade, session, state, connection));
+            sockets::spawn(upgrade, session, state, connection);
         }
         self.spoil(fault.action, answer, entry, &method, version).await
     }

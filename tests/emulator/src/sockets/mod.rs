@@ -26,6 +26,7 @@ use crate::state::State;
 pub(crate) use http::handle;
 pub(crate) use link::{End, Link, Overflow};
 pub(crate) use realtime::{raw, realtime, unauthorized};
+use registry::Cut;
 pub use registry::MessageCounts;
 pub(crate) use registry::Sockets;
 
@@ -89,8 +90,13 @@ where
 }
 
 /// Runs a session on the connection that `upgrade` becomes, to its end or until a test cuts it.
-pub(crate) async fn run(upgrade: OnUpgrade, session: Box<Session>, state: Arc<State>, connection: Arc<Connection>) {
-    let mut cut = state.sockets.open();
+pub(crate) fn spawn(upgrade: OnUpgrade, session: Box<Session>, state: Arc<State>, connection: Arc<Connection>) {
+    // Before the handshake is answered: whose client has it is open.
+    let cut = state.sockets.open();
+    tokio::spawn(run(upgrade, session, state, connection, cut));
+}
+
+async fn run(upgrade: OnUpgrade, session: Box<Session>, state: Arc<State>, connection: Arc<Connection>, mut cut: Cut) {
     let Ok(upgraded) = upgrade.await else {
         return;
     };
