@@ -18,6 +18,7 @@ use crate::server::Request;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::storage;
+use crate::webhooks::WebhookDelivery;
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     route(state, request).await.unwrap_or_else(|refusal| refusal)
@@ -52,6 +53,8 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
             state.set(body::<Settings>(request)?);
             Ok(ok(&json!(state.settings())))
         }
+        ("GET", "webhooks", _) => Ok(ok(&webhooks(state))),
+        ("POST", "webhooks/keys", _) => rotate(state, request),
         ("GET", "clock", _) => Ok(ok(&clock(state))),
         ("POST", "clock", _) => advance(state, request),
         ("GET", "stats", _) => Ok(ok(&json!({
@@ -68,6 +71,8 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
         (_, "keys" | "logins", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
+        (_, "webhooks", _) => Err(wrong_method("GET")),
+        (_, "webhooks/keys", _) => Err(wrong_method("POST")),
         (_, "clock", _) => Err(wrong_method("GET, POST")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
         _ => Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
@@ -103,6 +108,28 @@ fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
     fault.check().map_err(bad)?;
     let id = state.faults.inject(fault);
     Ok(Answer::json(StatusCode::CREATED, &json!({ "id": id })))
+}
+
+fn webhooks(state: &State) -> Value {
+    let deliveries: Vec<Value> = state.webhooks.all().iter().map(WebhookDelivery::to_json).collect();
+    json!({ "deliveries": deliveries })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateRequest {
+    #[serde(default = "yes")]
+    keep_old: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn rotate(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let wanted: RotateRequest = body(request)?;
+    let keys = state.webhooks.signer.rotate(wanted.keep_old);
+    Ok(Answer::json(StatusCode::CREATED, &json!({ "keys": keys })))
 }
 
 fn clock(state: &State) -> Value {

@@ -20,6 +20,7 @@ use crate::settings::Settings;
 use crate::sockets::MessageCounts;
 use crate::state::State;
 use crate::storage::{self, StoredFile, UploadRecord};
+use crate::webhooks::WebhookDelivery;
 
 /// The account that owns the emulator's first keys and its private app.
 pub const DEFAULT_ACCOUNT: &str = "acme";
@@ -262,6 +263,16 @@ impl Emulator {
     /// Uploads in the order in which they began, finished ones too; direct ones (one POST with a CDN token) are no part.
     pub fn uploads(&self) -> Vec<UploadRecord> {
         storage::upload_records(&self.state)
+    }
+
+    /// The webhooks of finished requests, in the order in which these finished.
+    pub fn webhooks(&self) -> Vec<WebhookDelivery> {
+        self.state.webhooks.all()
+    }
+
+    /// Webhooks are signed with a new key from now on. The old ones stay in the key set, or not.
+    pub fn rotate_webhook_key(&self, keep_old: bool) {
+        self.state.webhooks.signer.rotate(keep_old);
     }
 
     /// The settings in force.

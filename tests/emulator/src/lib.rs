@@ -39,6 +39,7 @@ mod storage;
 mod stream;
 mod tls;
 mod tokens;
+mod webhooks;
 
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
@@ -56,3 +57,4 @@ pub use sockets::MessageCounts;
 pub use storage::{Acl, Decision, FileUrlForm, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord};
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};
+pub use webhooks::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery, WebhookSettings};

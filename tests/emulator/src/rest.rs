@@ -1,4 +1,4 @@
-//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), and what `storage` answers.
+//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), the keys of webhooks, and what `storage` answers.
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -13,6 +13,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::storage;
 use crate::tokens::TokenAnswer;
+use crate::webhooks;
 
 /// Seconds that a token lives unless the request says otherwise.
 const DEFAULT_LIFE: u64 = 120;
@@ -21,6 +22,9 @@ const DEFAULT_LIFE: u64 = 120;
 const LONGEST_LIFE: u64 = 365 * 86_400;
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
+    if request.path == "/.well-known/jwks.json" {
+        return webhooks::jwks(state, request);
+    }
     let caller = || caller(state, request, &state.settings());
     let answer = match storage::rest(state, request, caller).await {
         Some(answer) => answer,

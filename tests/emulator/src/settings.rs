@@ -12,6 +12,7 @@ use crate::queue::QueueSettings;
 use crate::storage::{FileUrlForm, PartAnswer};
 use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
+use crate::webhooks::WebhookSettings;
 
 /// The text that a bad key gets on the gateway (§16.17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +99,8 @@ pub struct Settings {
     pub proxy: ProxySettings,
     /// The queue, and how much may run at once.
     pub queue: QueueSettings,
+    /// Webhooks of finished requests.
+    pub webhooks: WebhookSettings,
     /// Credit balances by account; one that is not named has 100 USD.
     pub credit_balances: BTreeMap<String, Balance>,
     /// The status of an API key on an ADMIN operation: 401 or 403.

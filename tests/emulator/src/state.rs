@@ -20,6 +20,7 @@ use crate::sockets::Sockets;
 use crate::storage::Storage;
 use crate::tls::{Authority, Connects};
 use crate::tokens::Tokens;
+use crate::webhooks::Webhooks;
 
 pub(crate) struct State {
     pub(crate) clock: Clock,
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) authority: Authority,
     pub(crate) tokens: Tokens,
     pub(crate) queue: Queue,
+    pub(crate) webhooks: Webhooks,
     /// The first key of scope API, which the server proxy holds too.
     pub(crate) api_key: NewKey,
     /// Where the emulator listens.
@@ -60,6 +62,7 @@ impl State {
             authority: Authority::new()?,
             tokens: Tokens::default(),
             queue: Queue::default(),
+            webhooks: Webhooks::default(),
             api_key,
             address,
             settings: RwLock::new(settings),

@@ -36,7 +36,6 @@ pub(crate) struct Job {
     pub(crate) app: &'static App,
     pub(crate) caller: Option<Caller>,
     pub(crate) controls: Controls,
-    #[expect(dead_code, reason = "deliveries come next")]
     pub(crate) webhook: Option<Url>,
     pub(super) submitted: SystemTime,
     pub(super) place: Place,
@@ -198,14 +197,14 @@ impl Job {
     }
 
     /// Ends it, if it is in one of these phases.
-    pub(super) fn end(&self, from: &[Phase], outcome: Outcome) -> bool {
+    pub(super) fn end(&self, from: &[Phase], outcome: &Arc<Outcome>) -> bool {
         let mut progress = self.progress();
         if !from.contains(&progress.phase) {
             return false;
         }
         progress.phase = Phase::Done;
         progress.input = None;
-        progress.outcome = Some(Arc::new(outcome));
+        progress.outcome = Some(Arc::clone(outcome));
         drop(progress);
         self.notify();
         true

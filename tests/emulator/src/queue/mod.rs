@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 pub(crate) use board::{Queue, dispatch};
 pub(crate) use controls::Controls;
-pub(crate) use job::Job;
+pub(crate) use job::{Job, Outcome};
 pub(crate) use retry::may_need_retry;
 pub use settings::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
-pub(crate) use work::{missed_start, startup};
+pub(crate) use work::{kept_for, missed_start, startup};
 
 use crate::answer::Answer;
 use crate::apps::App;

@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::apps::{App, Call};
 use crate::body::Payload;
 use crate::state::State;
-use crate::{clock, failures, gateway};
+use crate::{clock, failures, gateway, webhooks};
 
 /// Bytes from which on a result is kept for [`SHORT`] only: 10 KB.
 const LARGE: u64 = 10_000;
@@ -99,17 +99,18 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
     let now = state.clock.now();
     let size = answer.payload.size().unwrap_or_default();
     let began = job.progress().began;
-    let outcome = Outcome {
+    let outcome = Arc::new(Outcome {
         error: platform_failure(&answer),
         status: answer.status,
         headers: *answer.headers,
         payload: answer.payload,
         inference_time: began.and_then(|began| now.duration_since(began).ok()).map(|time| time.as_secs_f64()),
         completed: now,
-    };
-    if !job.end(from, outcome) {
+    });
+    if !job.end(from, &outcome) {
         return false;
     }
+    webhooks::tell(state, job, &outcome);
     state.queue.leave(job);
     let settings = state.settings();
     if size > HUGE || !job.controls.store || settings.queue.all_results_expire {

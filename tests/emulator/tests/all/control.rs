@@ -190,6 +190,13 @@ fn settings_are_replaced() {
                 "all_results_expire": false,
                 "expired_is_gone": false,
             },
+            "webhooks": {
+                "retries": 31,
+                "first_pause_ms": 1000,
+                "on_cancel": true,
+                "payload_error_is_error": false,
+                "jwks_padding": true,
+            },
             "token_answer": "string",
             "token_status": 200,
             "proxy": {
@@ -242,6 +249,13 @@ fn settings_are_replaced() {
             "missed_start": "absent",
             "all_results_expire": true,
             "expired_is_gone": true,
+        },
+        "webhooks": {
+            "retries": 10,
+            "first_pause_ms": 5,
+            "on_cancel": false,
+            "payload_error_is_error": true,
+            "jwks_padding": false,
         },
         "token_answer": "detail",
         "token_status": 201,

@@ -32,3 +32,4 @@ mod tls;
 mod tokens;
 mod tunnel;
 mod uploads;
+mod webhooks;

@@ -1,0 +1,128 @@
+//! Webhooks: a finished request is told to an address of its submitter (fal-protocol.md §10).
+
+mod delivery;
+mod payload;
+mod send;
+mod settings;
+mod sign;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue};
+
+pub use delivery::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery};
+pub use settings::WebhookSettings;
+use sign::Signer;
+
+use crate::answer::Answer;
+use crate::clock;
+use crate::queue::{self, Job, Outcome};
+use crate::server::Request;
+use crate::state::State;
+
+/// The first attempt ends after this.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Later attempts end after this.
+const LATER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Pauses double until this; how long fal's are is unknown (§16.35).
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// What was delivered, and the keys that signed it.
+#[derive(Default)]
+pub(crate) struct Webhooks {
+    pub(crate) signer: Signer,
+    deliveries: Mutex<Vec<WebhookDelivery>>,
+}
+
+impl Webhooks {
+    fn deliveries(&self) -> MutexGuard<'_, Vec<WebhookDelivery>> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn all(&self) -> Vec<WebhookDelivery> {
+        self.deliveries().clone()
+    }
+
+    /// A new record, by its index.
+    fn open(&self, job: &Job, url: &url::Url) -> usize {
+        let mut deliveries = self.deliveries();
+        deliveries.push(WebhookDelivery::new(&job.id, url));
+        deliveries.len() - 1
+    }
+
+    fn change(&self, index: usize, change: impl FnOnce(&mut WebhookDelivery)) {
+        if let Some(delivery) = self.deliveries().get_mut(index) {
+            change(delivery);
+        }
+    }
+}
+
+/// Tells the webhook of a job that has ended, if it has one.
+pub(crate) fn tell(state: &Arc<State>, job: &Arc<Job>, outcome: &Arc<Outcome>) {
+    let Some(url) = &job.webhook else {
+        return;
+    };
+    if outcome.status.as_u16() == 499 && !state.settings().webhooks.on_cancel {
+        return;
+    }
+    let index = state.webhooks.open(job, url);
+    let (state, job, url, outcome) = (Arc::clone(state), Arc::clone(job), url.clone(), Arc::clone(outcome));
+    tokio::spawn(async move {
+        let end = deliver(&state, &job, &url, &outcome, index).await;
+        state.webhooks.change(index, |delivery| delivery.outcome = end);
+    });
+}
+
+/// Attempts until one succeeds, the result expires, or enough is enough (§10.2).
+async fn deliver(state: &State, job: &Job, url: &url::Url, outcome: &Outcome, index: usize) -> DeliveryOutcome {
+    if !send::is_reachable(url) {
+        return DeliveryOutcome::Dropped;
+    }
+    let settings = state.settings().webhooks;
+    let body = payload::of(job, outcome, &settings);
+    let kept_for = queue::kept_for(outcome.payload.size().unwrap_or_default());
+    let expires = clock::later(outcome.completed, kept_for);
+    let mut pause = Duration::from_millis(settings.first_pause_ms);
+    for attempt in 0..=settings.retries {
+        let at = state.clock.now();
+        let timeout = if attempt == 0 { FIRST_TIMEOUT } else { LATER_TIMEOUT };
+        let answer = match state.webhooks.signer.headers(&job.id, job.account().unwrap_or_default(), at, &body) {
+            Some(headers) => tokio::select! {
+                answer = send::post(url, headers, body.clone()) => answer,
+                () = state.clock.sleep_until(clock::later(at, timeout)) => Err("timed out".into()),
+            },
+            None => Err("there is no key to sign with".into()),
+        };
+        // Before the test learns of the attempt, and may advance the time.
+        let next = clock::later(state.clock.now(), pause);
+        let status = answer.as_ref().ok().and_then(|status| StatusCode::from_u16(*status).ok());
+        state.webhooks.change(index, |delivery| delivery.attempts.push(DeliveryAttempt { at, answer }));
+        match status {
+            Some(status) if status.is_success() => return DeliveryOutcome::Delivered,
+            Some(status) if status.is_redirection() => return DeliveryOutcome::Redirected,
+            _ if next > expires => return DeliveryOutcome::Expired,
+            _ => {}
+        }
+        if attempt < settings.retries {
+            state.clock.sleep_until(next).await;
+        }
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+    DeliveryOutcome::GivenUp
+}
+
+/// `GET /.well-known/jwks.json` of the REST host (§10.3).
+pub(crate) fn jwks(state: &State, request: &Request) -> Answer {
+    if request.method == Method::GET {
+        let padded = state.settings().webhooks.jwks_padding;
+        return Answer::json(StatusCode::OK, &state.webhooks.signer.jwks(padded));
+    }
+    let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    answer.headers.insert(ALLOW, HeaderValue::from_static("GET"));
+    answer
+}
