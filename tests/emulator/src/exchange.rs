@@ -22,7 +22,7 @@ use crate::server::{Request, Service, host_of};
 use crate::state::State;
 use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
-use crate::{auth, control, sockets, tls};
+use crate::{auth, control, gzip, sockets, tls};
 
 /// Bytes of request body: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
@@ -110,6 +110,8 @@ impl Exchange {
             query: head.uri.query(),
             headers: &head.headers,
         });
+        let gzip = self.state.settings().gzip && gzip::is_accepted(&head.headers);
+        let coded = |answer| if gzip { gzip::coded(answer) } else { answer };
         let fault = self.state.faults.take(method.as_str(), host, &path);
         let fault = fault.unwrap_or_else(|| Fault::from(Action::None));
         let reset_at_once = Action::Reset { when: ResetPoint::BeforeBody };
@@ -125,7 +127,7 @@ impl Exchange {
         }
         pause(fault.delay_ms).await;
         if let Some(answer) = self.instead(&fault, &entry).await {
-            return Ok(answer.into_response(Some(entry), &method, None));
+            return Ok(coded(answer).into_response(Some(entry), &method, None));
         }
         let mut answer = match received.request(head) {
             Ok(request) if service == Service::Sockets => {
@@ -138,7 +140,7 @@ impl Exchange {
             let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
             sockets::spawn(upgrade, session, state, connection);
         }
-        self.spoil(fault.action, answer, entry, &method, version).await
+        self.spoil(fault.action, coded(answer), entry, &method, version).await
     }
 
     /// The answer of a fault that keeps the request from being executed.

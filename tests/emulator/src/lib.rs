@@ -22,6 +22,7 @@ mod exchange;
 mod failures;
 mod faults;
 mod gateway;
+mod gzip;
 mod input;
 mod keys;
 mod logins;

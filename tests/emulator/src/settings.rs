@@ -133,6 +133,8 @@ pub struct Settings {
     pub reuse_ends_login: bool,
     /// What `CONNECT` asks for: 407 without; by default nothing.
     pub proxy_credentials: Option<ProxyCredentials>,
+    /// Whether JSON is gzip-coded for clients that accept it (§16.45).
+    pub gzip: bool,
     /// How a token is refused at a WebSocket.
     pub realtime_refusal: RealtimeRefusal,
     /// Seconds without an input that end a realtime session; 60 by default.

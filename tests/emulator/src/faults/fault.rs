@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -366,6 +366,7 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
 /// 200 `application/json` whose body breaks off inside a string.
 pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer.status = StatusCode::OK;
+    answer.headers.remove(CONTENT_ENCODING);
     answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.payload = Payload::Bytes(Bytes::from_static(b"{\"images\": [{\"url\": \"https:"));
     answer

@@ -12,6 +12,7 @@ mod events;
 mod failures;
 mod faults;
 mod files;
+mod gzip;
 mod hosts;
 mod http_sockets;
 mod large;
