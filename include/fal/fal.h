@@ -70,6 +70,9 @@ typedef struct fal_op fal_op;
 // Something that happened. Unique; freed with fal_event_free().
 typedef struct fal_event fal_event;
 
+// A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
+typedef struct fal_webhook fal_webhook;
+
 // A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
 typedef struct fal_dispatcher fal_dispatcher;
 
@@ -214,6 +217,37 @@ FAL_API int64_t fal_error_retry_after_ms(const fal_error *err);
 // The scope that the refused operation needs, "API" or "ADMIN"; NULL where fal does not say or nothing was refused.
 FAL_API const char *fal_error_needed_scope(const fal_error *err,
                                            size_t *len);
+
+// Why the account is locked, where the code is FAL_E_ACCOUNT_LOCKED: "balance", "payment_method", "budget", "admin", "archived"
+// or "unknown"; NULL for any other error.
+FAL_API const char *fal_error_lock_reason(const fal_error *err,
+                                          size_t *len);
+
+// How many fields of the input the service refused, at most 1000; 0 if it named none, and for NULL.
+FAL_API size_t fal_error_field_count(const fal_error *err);
+
+// Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past the last.
+FAL_API const char *fal_error_field_path(const fal_error *err, size_t index, size_t *len);
+
+// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`.
+FAL_API const char *fal_error_field_location(const fal_error *err, size_t index, size_t *len);
+
+// What is wrong with the field, for people; NULL past the last.
+FAL_API const char *fal_error_field_message(const fal_error *err, size_t index, size_t *len);
+
+// fal's own name of what is wrong with the field, such as "image_too_large"; NULL if it gave none.
+FAL_API const char *fal_error_field_type(const fal_error *err, size_t index, size_t *len);
+
+// The page that documents it; NULL if the service names none.
+FAL_API const char *fal_error_field_url(const fal_error *err, size_t index, size_t *len);
+
+// What would be right, as JSON text, such as `{"max_height":1024,"max_width":1024}`; NULL if the service does not say.
+FAL_API const char *fal_error_field_context(const fal_error *err,
+                                            size_t index,
+                                            size_t *len);
+
+// The value that was refused, as JSON text; NULL if the service does not repeat it. It may be private.
+FAL_API const char *fal_error_field_input(const fal_error *err, size_t index, size_t *len);
 
 // Where the credential of the failed call came from, every source that was tried included; NULL if the error
 // has nothing to do with credentials. It belongs to the error and must not be freed.
@@ -919,6 +953,61 @@ FAL_API int32_t fal_event_kind(const fal_event *event);
 // What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
 // NULL for NULL.
 FAL_API const fal_response *fal_event_content(const fal_event *event);
+
+/* ==== Webhooks ========================================================================================================
+ *
+ * A delivery of fal's to the host's own server is believed only once its signature, its time and its body fit: give
+ * the raw body and the headers as they arrived, and act on what the verified response holds. It is read by JSON
+ * Pointer: "/request_id", "/status" ("OK" or "ERROR"), "/payload/…", "/error" and "/payload_error". A delivery may
+ * arrive more than once: "/request_id" tells.
+ */
+
+// A delivery with this body, which is copied: the raw bytes as they arrived, before anything parsed them.
+// Free it with fal_webhook_free().
+FAL_API fal_status fal_webhook_new(const void *body, size_t body_len, fal_webhook **out, fal_error **err);
+
+// Frees a delivery. NULL does nothing.
+FAL_API void fal_webhook_free(fal_webhook *webhook);
+
+// Takes note of a header of the delivery, its name in any case. Those that play no part are ignored, so that all can be
+// given. What matters: X-Fal-Webhook-Request-Id, -User-Id, -Timestamp and -Signature, each once.
+FAL_API fal_status fal_webhook_set_header(fal_webhook *webhook,
+                                          const char *name,
+                                          size_t name_len,
+                                          const char *value,
+                                          size_t value_len,
+                                          fal_error **err);
+
+// Verifies a delivery with a JSON Web Key Set, the text of https://rest.fal.ai/.well-known/jwks.json, which may be kept for
+// 24 hours. Uses no network. now is the time in Unix seconds; negative: the system's clock.
+//
+// On success *out holds what was delivered and the headers that were signed with it; free it with fal_response_free().
+// FAL_E_WEBHOOK_INVALID if it is not fal's, was changed, or is more than 300 seconds old or early; the message says which.
+// FAL_E_INVALID_ARGUMENT for a text that is no key set or has no Ed25519 key.
+FAL_API fal_status fal_webhook_verify(const fal_webhook *webhook,
+                                      const char *jwks,
+                                      size_t jwks_len,
+                                      int64_t now,
+                                      fal_response **out,
+                                      fal_error **err);
+
+// Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without a credential and kept for 24
+// hours at the most; a signature that none of them made has them fetched anew, at most once a minute. What can be refused
+// without a key is refused without a request.
+//
+// The operation's outcome is as for fal_webhook_verify(); keys that cannot be had are the error of the request for them.
+FAL_API fal_status fal_client_verify_webhook_start(const fal_client *client,
+                                                   const fal_webhook *webhook,
+                                                   fal_op **out,
+                                                   fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_verify_webhook(const fal_client *client,
+                                             const fal_webhook *webhook,
+                                             fal_response **out,
+                                             fal_error **err);
 
 /* ==== Dispatcher ======================================================================================================
  *

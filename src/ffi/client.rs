@@ -214,7 +214,7 @@ pub unsafe extern "C" fn fal_client_send(
 
 /// # Safety
 /// Each pointer is NULL or valid for its type.
-unsafe fn start(
+pub(super) unsafe fn start(
     client: *const fal_client,
     out: *mut *mut fal_op,
     err: *mut *mut fal_error,
@@ -230,7 +230,7 @@ unsafe fn start(
 
 /// # Safety
 /// Each pointer is NULL or valid for its type.
-unsafe fn call(
+pub(super) unsafe fn call(
     client: *const fal_client,
     out: *mut *mut fal_response,
     err: *mut *mut fal_error,

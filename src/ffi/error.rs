@@ -11,7 +11,7 @@ use super::boundary::{self, plain};
 use super::credentials::fal_credentials;
 use super::status::{FAL_OK, fal_status};
 use super::texts::{Texts, set_len};
-use crate::error::Error;
+use crate::error::{Error, FieldError, LockReason};
 use crate::key::Scope;
 
 /// What went wrong. Owned by the caller who received it; freed with fal_error_free().
@@ -59,6 +59,26 @@ unsafe fn string<'a>(
                 ptr::null()
             }
         }
+    })
+}
+
+/// One of the strings of a field that was refused.
+///
+/// # Safety
+/// `err` is NULL or live; `len` is NULL or writable.
+unsafe fn field(
+    err: *const fal_error,
+    name: &str,
+    index: usize,
+    len: *mut usize,
+    get: impl FnOnce(&FieldError) -> Option<String>,
+) -> *const c_char {
+    // SAFETY: by this function's own contract.
+    plain(ptr::null(), || unsafe {
+        set_len(len, 0);
+        let Some(err) = err.as_ref() else { return ptr::null() };
+        let Some(field) = err.error.fields().get(index) else { return ptr::null() };
+        err.texts.get(&format!("field {index} {name}"), len, || get(field))
     })
 }
 
@@ -173,6 +193,82 @@ pub unsafe extern "C" fn fal_error_retry_after_ms(err: *const fal_error) -> i64 
 pub unsafe extern "C" fn fal_error_needed_scope(err: *const fal_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { string(err, "needed scope", len, |error| error.needed_scope().map(Scope::as_str)) }
+}
+
+/// Why the account is locked, where the code is FAL_E_ACCOUNT_LOCKED: "balance", "payment_method", "budget", "admin", "archived"
+/// or "unknown"; NULL for any other error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_lock_reason(err: *const fal_error, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { string(err, "lock reason", len, |error| error.lock_reason().map(LockReason::as_str)) }
+}
+
+/// How many fields of the input the service refused, at most 1000; 0 if it named none, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_count(err: *const fal_error) -> usize {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { read(err, 0, |err| err.error.fields().len()) }
+}
+
+/// Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_path(err: *const fal_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "path", index, len, |field| Some(field.path().to_owned())) }
+}
+
+/// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_location(
+    err: *const fal_error,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "location", index, len, |field| serde_json::to_string(field.location()).ok()) }
+}
+
+/// What is wrong with the field, for people; NULL past the last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_message(
+    err: *const fal_error,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "message", index, len, |field| Some(field.message().to_owned())) }
+}
+
+/// fal's own name of what is wrong with the field, such as "image_too_large"; NULL if it gave none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_type(err: *const fal_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "type", index, len, |field| field.error_type().map(str::to_owned)) }
+}
+
+/// The page that documents it; NULL if the service names none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_url(err: *const fal_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "url", index, len, |field| field.url().map(str::to_owned)) }
+}
+
+/// What would be right, as JSON text, such as `{"max_height":1024,"max_width":1024}`; NULL if the service does not say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_context(
+    err: *const fal_error,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "context", index, len, |field| field.context().map(ToString::to_string)) }
+}
+
+/// The value that was refused, as JSON text; NULL if the service does not repeat it. It may be private.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_field_input(err: *const fal_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { field(err, "input", index, len, |field| field.input().map(ToString::to_string)) }
 }
 
 /// Where the credential of the failed call came from, every source that was tried included; NULL if the error

@@ -23,3 +23,4 @@ pub mod runtime;
 pub mod status;
 pub mod store;
 pub mod version;
+pub mod webhook;

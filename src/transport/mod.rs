@@ -343,10 +343,10 @@ fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) ->
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
         let decision = rule_of(Situation::NotConnected).decide(safe, None);
-        return match reason.as_str() {
-            // The HTTP stack has no type for it that one could ask.
-            "proxy authorization required" => Failure::last(error.with_remedy(PROXY)),
-            _ => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
+        // The HTTP stack has no type for it that one could ask.
+        return match reason.ends_with("proxy authorization required") {
+            true => Failure::last(error.with_remedy(PROXY)),
+            false => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
         };
     }
     let (code, what, situation) = match is_malformed(&error) {

@@ -192,19 +192,82 @@ static void failures_of_the_app_and_of_the_platform(void)
 
 static void a_locked_account(void)
 {
+    static const struct {
+        const char *reason, *name, *remedy;
+    } rows[] = {
+        {"Exhausted balance. Top up your balance at fal.ai/dashboard/billing", "balance", "https://fal.ai/dashboard/billing"},
+        {"Please add a payment method at fal.ai/dashboard/billing", "payment_method", "https://fal.ai/dashboard/billing"},
+        {"User budget is exceeded. Adjust it at fal.ai/dashboard/billing", "budget", "https://fal.ai/dashboard/billing"},
+        {"Admin lock. Please contact hello@fal.ai.", "admin", "hello@fal.ai"},
+        {"This account has been archived. Please contact support@fal.ai.", "archived", "address in the message"},
+        {"Unknown. Please contact hello@fal.ai.", "unknown", "https://fal.ai/dashboard/billing"},
+    };
     char *key = control("POST", "keys", "{\"account\": \"poor\"}");
     const char *from = strstr(key, "\"key\":\"");
     char text[160] = "";
     if (CHECK(from != NULL))
         snprintf(text, sizeof text, "%.*s", (int)strcspn(from + 7, "\""), from + 7);
     free(key);
-    free(control("PUT", "settings", "{\"locked_accounts\": {\"poor\": \"Exhausted balance.\"}}"));
     fal_client *client = client_with(text, 5);
-    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_ACCOUNT_LOCKED);
-    CHECK_HAS(fal_error_message(err, NULL), "Exhausted balance");
-    fal_error_free(err);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char settings[256];
+        snprintf(settings, sizeof settings, "{\"locked_accounts\": {\"poor\": \"%s\"}}", rows[i].reason);
+        free(control("PUT", "settings", settings));
+        fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_ACCOUNT_LOCKED);
+        CHECK_HAS(fal_error_message(err, NULL), rows[i].reason);
+        CHECK_TEXT(fal_error_lock_reason(err, NULL), rows[i].name);
+        CHECK_HAS(fal_error_remedy(err, NULL), rows[i].remedy);
+        CHECK(!fal_error_is_retryable(err) && !fal_error_may_have_executed(err));
+        fal_error_free(err);
+    }
     fal_client_release(client);
     free(control("PUT", "settings", "{}"));
+}
+
+static void each_field_is_told(void)
+{
+    fal_client *client = client_with(NULL, 5);
+    fal_error *err = failure_of(client, fail_with("{\"type\": \"image_too_large\", \"image_url\": \"https://x\"}"),
+                                FAL_E_INVALID_INPUT);
+    size_t length = 0;
+    CHECK_INT(fal_error_field_count(err), 1);
+    CHECK_TEXT(fal_error_field_path(err, 0, &length), "body.image_url");
+    CHECK_INT(length, strlen("body.image_url"));
+    CHECK_TEXT(fal_error_field_location(err, 0, NULL), "[\"body\",\"image_url\"]");
+    CHECK_TEXT(fal_error_field_message(err, 0, NULL), "Image too large");
+    CHECK_TEXT(fal_error_field_type(err, 0, NULL), "image_too_large");
+    CHECK_HAS(fal_error_field_url(err, 0, NULL), "#image_too_large");
+    CHECK_TEXT(fal_error_field_context(err, 0, NULL), "{\"max_height\":1024,\"max_width\":1024}");
+    CHECK_TEXT(fal_error_field_input(err, 0, NULL), "\"https://x\"");
+    CHECK_HAS(fal_error_remedy(err, NULL), "max_height 1024");
+    CHECK(fal_error_field_path(err, 1, &length) == NULL && length == 0);
+    CHECK(fal_error_field_path(err, SIZE_MAX, NULL) == NULL);
+    CHECK(fal_error_lock_reason(err, NULL) == NULL);
+    fal_error_free(err);
+
+    static const char two[] = "{\"status\": 422, \"body\": {\"detail\": [{\"loc\": [\"body\", \"images\", 0, \"url\"], \"msg\": \"bad\"},"
+                              " {\"loc\": [\"body\", \"seed\"], \"msg\": \"worse\", \"type\": \"int_parsing\"}]}}";
+    err = failure_of(client, fail_with(two), FAL_E_INVALID_INPUT);
+    CHECK_INT(fal_error_field_count(err), 2);
+    CHECK_TEXT(fal_error_field_path(err, 0, NULL), "body.images.0.url");
+    CHECK_TEXT(fal_error_field_location(err, 0, NULL), "[\"body\",\"images\",0,\"url\"]");
+    CHECK(fal_error_field_type(err, 0, NULL) == NULL && fal_error_field_context(err, 0, NULL) == NULL);
+    CHECK_TEXT(fal_error_field_type(err, 1, NULL), "int_parsing");
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void a_page_that_is_not_fals(void)
+{
+    fal_client *client = client_with(NULL, 1);
+    fault("{\"path\": \"/emulator/echo\", \"action\": {\"type\": \"status\", \"status\": 403, \"request_id\": false,"
+          " \"headers\": {\"content-type\": \"text/html\"}, \"body\": \"<html><title>Hotel Wi-Fi</title></html>\"}}");
+    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_PROTOCOL);
+    CHECK_HAS(fal_error_message(err, NULL), "fal.run");
+    CHECK_HAS(fal_error_message(err, NULL), "Hotel Wi-Fi");
+    CHECK_HAS(fal_error_remedy(err, NULL), "captive portal");
+    fal_error_free(err);
+    fal_client_release(client);
 }
 
 static void every_error_accessor_takes_an_error_without_an_answer(void)
@@ -221,6 +284,7 @@ static void every_error_accessor_takes_an_error_without_an_answer(void)
     CHECK(fal_error_body(err, &length) == NULL && length == 0);
     CHECK(fal_error_header(err, "date", FAL_NUL, NULL) == NULL);
     CHECK(fal_error_credentials(err) == NULL);
+    CHECK(fal_error_field_count(err) == 0 && fal_error_lock_reason(err, &length) == NULL && length == 0);
     CHECK_INT(fal_error_retry_after_ms(err), -1);
     CHECK(!fal_error_is_retryable(err) && !fal_error_may_have_executed(err));
     fal_error_free(err);
@@ -237,6 +301,8 @@ int main(int argc, char **argv)
         TEST(too_many_requests_are_sent_again_when_it_is_time),
         TEST(failures_of_the_app_and_of_the_platform),
         TEST(a_locked_account),
+        TEST(each_field_is_told),
+        TEST(a_page_that_is_not_fals),
         TEST(every_error_accessor_takes_an_error_without_an_answer),
     };
     return RUN_TESTS(tests, control_reset);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "support.h"
+#include "webhook.h"
 
 /* One object of each kind, to go with the NULL. */
 static struct {
@@ -13,6 +14,8 @@ static struct {
     fal_request *http;
     fal_response *response;
     fal_error *error;
+    fal_error *refused;
+    fal_webhook *webhook;
     fal_credentials *credentials;
     fal_profiles *profiles;
     fal_dispatcher *dispatcher;
@@ -62,6 +65,13 @@ static void make_given(void)
     fal_response *none = NULL;
     CHECK_INT(fal_client_send(given.client, keys, &none, &given.error), FAL_E_FORBIDDEN);
     fal_request_free(keys);
+    /* And one that names a field and all that can be said of it. */
+    fal_request *large = run_of("emulator/fail");
+    must(fal_request_set_string(large, "type", FAL_NUL, "image_too_large", FAL_NUL, NULL), NULL, "type");
+    must(fal_request_set_string(large, "image_url", FAL_NUL, "https://x", FAL_NUL, NULL), NULL, "image_url");
+    CHECK_INT(fal_client_run(given.client, large, &none, &given.refused), FAL_E_INVALID_INPUT);
+    fal_request_free(large);
+    given.webhook = webhook_of(WEBHOOK_SIGNATURE);
     /* A report of a key with a remark. */
     char padded[256];
     snprintf(padded, sizeof padded, " %s ", control_variable("FAL_KEY"));
@@ -77,6 +87,8 @@ static void free_given(void)
     fal_request_free(given.http);
     fal_response_free(given.response);
     fal_error_free(given.error);
+    fal_error_free(given.refused);
+    fal_webhook_free(given.webhook);
     fal_credentials_free(given.credentials);
     fal_profiles_free(given.profiles);
     fal_dispatcher_release(given.dispatcher);
@@ -145,6 +157,7 @@ static fal_response *response;
 static fal_credentials *credentials;
 static fal_profiles *profiles;
 static fal_op *op;
+static fal_webhook *webhook;
 
 enum expectation { REFUSED, HARMLESS, NOTHING };
 
@@ -182,13 +195,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !webhook && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
-    client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
+    webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
 
@@ -214,6 +227,7 @@ static void every_row(void)
         fal_credentials_free(credentials);
         fal_profiles_free(profiles);
         fal_op_release(op);
+        fal_webhook_free(webhook);
     }
     free_given();
 }

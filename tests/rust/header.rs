@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "version",
     "status",
     "error",
@@ -19,6 +19,7 @@ const SECTIONS: [&str; 14] = [
     "response",
     "op",
     "event",
+    "webhook",
     "dispatcher",
     "runtime",
 ];

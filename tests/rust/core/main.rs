@@ -4,8 +4,10 @@
 
 mod access;
 mod answers;
+mod between;
 mod concurrency;
 mod deadlines;
+mod errors;
 mod hostile;
 #[path = "../logged.rs"]
 mod logged;
@@ -16,6 +18,7 @@ mod retries;
 mod secrets;
 mod sources;
 mod tls;
+mod unknowns;
 mod webhooks;
 
 use std::net::TcpListener;

@@ -1,0 +1,106 @@
+//! Where fal's sources contradict each other about errors, each version (fal-protocol.md §16).
+
+use super::*;
+use fal::Code;
+use fal_emulator::Fault;
+
+fn once(emulator: &Emulator) -> Client {
+    builder(emulator).max_attempts(1).unwrap().build().unwrap()
+}
+
+fn answered(emulator: &Emulator, fault: Fault) -> Error {
+    emulator.clear_faults();
+    emulator.clear_arrivals();
+    emulator.inject(fault.always());
+    echo(&once(emulator)).unwrap_err()
+}
+
+/// 13: the signal has three spellings, and two kinds of values.
+#[test]
+fn every_spelling_of_the_retry_signal_is_read() {
+    let emulator = Emulator::start().unwrap();
+    let errors = [
+        json!({"detail": [{"loc": ["body"], "msg": "x", "type": "internal_server_error"}]}),
+        json!({"detail": "x", "error_type": "internal_error"}),
+        json!({"detail": "x"}),
+    ];
+    for body in errors {
+        for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry", "X-Fal-needs-retry"] {
+            for (value, expected) in [("true", true), ("1", true), ("false", false), ("0", false), ("", false)] {
+                let error = answered(&emulator, Fault::status(500).body(body.clone()).header(name, value));
+                assert_eq!(error.is_retryable(), expected, "{name}: {value}");
+                assert_eq!(emulator.arrivals().len(), 1);
+            }
+        }
+    }
+    // It forbids what would make sense, too.
+    for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry"] {
+        let body = json!({"detail": "x", "error_type": "runner_scheduling_failure"});
+        let error = answered(&emulator, Fault::status(503).body(body).header(name, "0"));
+        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+    }
+}
+
+/// 12: a missed start deadline is not sent again, whatever its type, and no runner had it.
+#[test]
+fn a_missed_start_deadline_may_have_either_type() {
+    let emulator = Emulator::start().unwrap();
+    for kind in [Some("request_timeout"), Some("startup_timeout"), None] {
+        let fault = Fault::status(504).body(json!({"detail": "Request timed out", "error_type": kind}));
+        emulator.clear_faults();
+        emulator.clear_arrivals();
+        emulator.inject(fault.header("x-fal-request-timeout-type", "user").always());
+        let error = echo(&client(&emulator)).unwrap_err();
+        assert_eq!(error.code(), Code::ServiceUnavailable, "{error}");
+        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+        assert!(error.remedy().contains("more time to start"), "{}", error.remedy());
+        assert_eq!(emulator.arrivals().len(), 1);
+    }
+}
+
+/// 14: 400 or 500.
+#[test]
+fn a_failing_downstream_service_is_no_fault_of_the_input() {
+    let emulator = Emulator::start().unwrap();
+    for status in [400, 500] {
+        let body = json!({"detail": [{"loc": ["body"], "msg": "down", "type": "downstream_service_error"}]});
+        let error = answered(&emulator, Fault::status(status).body(body));
+        assert_eq!((error.code(), error.http_status()), (Code::ServiceFailed, Some(status)), "{error}");
+    }
+}
+
+/// 16: the body of the concurrency limit's refusal was never published.
+#[test]
+fn a_full_queue_is_known_by_its_status() {
+    let emulator = Emulator::start().unwrap();
+    let kind = "concurrent_requests_limit";
+    for body in [
+        json!({"detail": [{"loc": ["body"], "msg": "x", "type": kind}]}),
+        json!({"detail": "x", "error_type": kind}),
+        json!({"error": {"type": kind, "message": "x"}}),
+        json!({"detail": "x"}),
+        json!(""),
+    ] {
+        let error = answered(&emulator, Fault::status(429).body(body.clone()).header("X-Fal-needs-retry", "1"));
+        assert_eq!(error.code(), Code::RateLimited, "{body}");
+        assert!(error.is_retryable() && !error.may_have_executed(), "{body}");
+        // Without the header it is the same, and with a second attempt it is over.
+        emulator.clear_faults();
+        emulator.inject(Fault::status(429).body(body));
+        echo(&client(&emulator)).unwrap();
+    }
+}
+
+/// §12.2: an unknown type is not worth a retry, unless the answer says that it is.
+#[test]
+fn an_unknown_type_is_no_reason_for_a_retry() {
+    let emulator = Emulator::start().unwrap();
+    let body = json!({"detail": [{"loc": ["body", "x"], "msg": "new", "type": "brand_new_error"}]});
+    for status in [422, 503] {
+        let error = answered(&emulator, Fault::status(status).body(body.clone()));
+        assert_eq!(error.error_type(), Some("brand_new_error"));
+        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+        let told = answered(&emulator, Fault::status(status).body(body.clone()).header("x-fal-retryable", "true"));
+        assert!(told.is_retryable(), "{told}");
+    }
+}
