@@ -130,7 +130,7 @@ test-rust: tools
 # answers. The C library with it is a debug build, which needs no dependency that the Rust tests do not build anyway.
 KEYRING := $(ROOT)/$(BUILD)/keyring
 .PHONY: test-keyring
-test-keyring: tools emulator wheel
+test-keyring: tools emulator wheel $(BUILD)/abi/untouched
 	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
@@ -138,6 +138,7 @@ test-keyring: tools emulator wheel
 	$(CARGO) build --quiet $(LOCKED) -p libfal --features keyring --lib
 	mkdir -p "$(KEYRING)"
 	cp "$(TARGET)/debug/libfal.so" "$(KEYRING)/$(SONAME)"
+	tests/abi/untouched "$(BUILD)/abi/untouched" "$(KEYRING)/$(SONAME)"
 	$(CC) $(CFLAGS_TEST) tests/c/keyring.c -o "$(KEYRING)/keyring" "$(KEYRING)/$(SONAME)" -Wl,-rpath,"$(KEYRING)"
 	$(ISOLATED) "$(EMULATOR)" exec -- tests/keyring/bus keyring "$(KEYRING)/keyring"
 	$(ISOLATED) "$(EMULATOR)" exec -- tests/keyring/bus bare "$(KEYRING)/keyring" bare
