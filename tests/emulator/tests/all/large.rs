@@ -116,6 +116,44 @@ fn fetch(server: &Server, url: &str) -> (u64, String) {
     }
 }
 
+/// Files in the emulator's own directory.
+fn uploads_on_disk(directory: &Path) -> usize {
+    let own = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    own.map(|path| fs::read_dir(path).unwrap().count()).sum()
+}
+
+#[test]
+fn what_is_broken_off_or_refused_leaves_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let upload = Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Length", "1000000");
+    let mut connection = server.connect();
+    connection.write(&upload).unwrap();
+    connection.0.write_all(&[0; 500_000]).unwrap();
+    let wait_for = |count| {
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while uploads_on_disk(directory.path()) != count {
+            assert!(std::time::Instant::now() < end, "{} files", uploads_on_disk(directory.path()));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait_for(1);
+    drop(connection);
+    wait_for(0);
+    // Read to its end, so that the refusal arrives.
+    let mut connection = server.connect();
+    connection.write(&upload).unwrap();
+    connection.0.write_all(&[0; 1_000_000]).unwrap();
+    assert_eq!(connection.read().unwrap().status, 401);
+    wait_for(0);
+    let arrivals = server.call(&Request::get("127.0.0.1", "/_emulator/requests")).json();
+    assert_eq!(
+        (&arrivals["requests"][0]["outcome"], &arrivals["requests"][1]["outcome"]),
+        (&json!("client_closed"), &json!(401))
+    );
+    assert_eq!(arrivals["requests"][1]["body_length"], 1_000_000);
+}
+
 #[test]
 fn a_gigabyte_does_not_fill_the_memory() {
     let directory = tempfile::tempdir().unwrap();
@@ -149,7 +187,8 @@ fn a_gigabyte_does_not_fill_the_memory() {
 
     #[cfg(target_os = "linux")]
     assert!(server.peak() < 100, "{} MiB", server.peak());
-    assert_ne!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    // The file and the 103 parts of the other.
+    assert_eq!(uploads_on_disk(directory.path()), 104);
     drop(server);
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left on disk");
 }
