@@ -13,7 +13,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// The domains that it may certify, and nothing else: who trusts it by mistake loses nothing.
-const DOMAINS: [&str; 4] = ["fal.ai", "fal.run", "fal.media", "falrun.com"];
+const DOMAINS: [&str; 5] = ["fal.ai", "fal.run", "fal.media", "falrun.com", "storage.googleapis.com"];
 
 /// Makes a certificate for each name that is asked for, once.
 pub(crate) struct Authority {

@@ -48,6 +48,16 @@ fn the_same_answers_come_under_fals_names() {
 }
 
 #[test]
+fn every_host_has_a_certificate_that_is_trusted() {
+    let emulator = Emulator::start().unwrap();
+    block_on(async {
+        for host in ["fal.run", "rest.fal.ai", "v3.fal.media", "queue.falrun.com", "storage.googleapis.com"] {
+            tls(&emulator, host, &[]).await.expect(host);
+        }
+    });
+}
+
+#[test]
 fn other_targets_are_refused() {
     let emulator = Emulator::start().unwrap();
     block_on(async {
