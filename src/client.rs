@@ -16,6 +16,8 @@ use crate::endpoint::{self, Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
 use crate::op::{Op, Task};
+use crate::per_runtime::{Life, PerRuntime};
+use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
@@ -25,7 +27,7 @@ use crate::webhook;
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
 const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// For everything else; the official Python client's default (fal-protocol.md §13.1).
-const TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 const RESPONSE_LIMIT: usize = 256 << 20;
 
 /// A client: a credential, addresses, limits and a pool of connections. Clones share them; any number of threads may use it at once.
@@ -41,6 +43,7 @@ struct Inner {
     timeout: Option<Duration>,
     transport: Arc<Transport>,
     webhook_keys: webhook::Cache,
+    waits: PerRuntime<Waits>,
 }
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -159,7 +162,7 @@ impl ClientBuilder {
 
     /// The time for each whole call, from credential to decoded body, retries included. A request's own is stronger.
     ///
-    /// By default one hour for a run and two minutes for any other request.
+    /// By default one hour for a run, a day for a job that is waited for, and two minutes for any other request.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -225,6 +228,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             transport: Arc::new(transport),
             webhook_keys: webhook::Cache::default(),
+            waits: PerRuntime::default(),
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -308,7 +312,12 @@ impl Client {
 
     /// The time for a call: the request's own, else the client's, else `usual`.
     pub(crate) fn timeout_of(&self, request: &Request, usual: Duration) -> Duration {
-        request.timeout.or(self.inner.timeout).unwrap_or(usual)
+        request.timeout.unwrap_or_else(|| self.timeout_or(usual))
+    }
+
+    /// The client's own time for a call, else `usual`.
+    pub(crate) fn timeout_or(&self, usual: Duration) -> Duration {
+        self.inner.timeout.unwrap_or(usual)
     }
 
     fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Task) -> F) -> Result<Op>
@@ -389,6 +398,20 @@ impl Steps {
     pub(crate) async fn send_without_key(&self, request: Request) -> Result<Response> {
         let call = Call { pass: Pass::Nothing, ..self.inner.call(request, self.deadline)? };
         self.send_call(&call).await
+    }
+
+    /// The same client for a request of its own within `time`, beside the operation and even after its end.
+    pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
+        Ok(Steps { inner: self.inner.clone(), task: self.task.aside(), deadline: deadline(time)? })
+    }
+
+    /// The jobs that this client waits for.
+    pub(crate) fn waits(&self) -> Result<Arc<Life<Waits>>> {
+        self.inner.waits.get(|| Ok(Waits::default()))
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.inner.transport.log
     }
 
     pub(crate) fn webhook_keys(&self) -> &webhook::Cache {

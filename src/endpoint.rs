@@ -255,6 +255,10 @@ impl Hosts {
         self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
     }
 
+    pub(crate) fn is_queue(&self, url: &Url) -> bool {
+        self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin())
+    }
+
     /// Whether fal itself answers at this address: one of its services, and no server proxy in between.
     pub(crate) fn is_service(&self, url: &Url) -> bool {
         self.origin(url) == Origin::Key && self.proxy.is_none()
@@ -272,8 +276,7 @@ impl Hosts {
             // §14.9.
             return !begins(&["/v1/serverless/files/", "/v1/serverless/logs/stream"]);
         }
-        let queue = self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin());
-        match queue {
+        match self.is_queue(url) {
             // Submit, status and cancel (§5); the result is the app's.
             true => *method == Method::POST || path.ends_with("/status") || path.ends_with("/cancel"),
             // §7.1, §9, §10.3.
@@ -335,6 +338,15 @@ pub(crate) fn host(text: &str) -> Result<String> {
 
 /// The address of a server proxy: https, or http on this machine for development.
 pub(crate) fn proxy(text: &str) -> Result<Url> {
+    https_or_local(text).ok_or_else(|| {
+        Error::invalid("the address of the proxy is not an https URL").with_remedy(
+            "Give the address of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
+        )
+    })
+}
+
+/// An https address, or an http one on this machine; without user and fragment.
+pub(crate) fn https_or_local(text: &str) -> Option<Url> {
     let parsed = Url::parse(text).ok();
     let local = |url: &Url| match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -344,11 +356,7 @@ pub(crate) fn proxy(text: &str) -> Result<Url> {
     };
     let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && local(url));
     let plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    parsed.filter(|url| safe(url) && plain(url)).ok_or_else(|| {
-        Error::invalid("the address of the proxy is not an https URL").with_remedy(
-            "Give the address of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
-        )
-    })
+    parsed.filter(|url| safe(url) && plain(url))
 }
 
 /// `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`: the emulator never leaves this machine.

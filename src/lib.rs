@@ -82,6 +82,7 @@ mod log;
 mod op;
 mod per_runtime;
 mod platform;
+mod queue;
 mod refusal;
 mod request;
 mod response;
@@ -103,6 +104,7 @@ pub use event::{Event, EventKind};
 pub use key::{Key, Scope};
 pub use log::Level;
 pub use op::{NextEvent, Op};
+pub use queue::{Job, Priority, Retries};
 pub use request::Request;
 pub use response::Response;
 

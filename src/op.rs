@@ -74,6 +74,11 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// The same operation, for what goes on beside its work and does not count as its progress.
+    pub(crate) fn aside(&self) -> Self {
+        Task { progress: Arc::default(), shared: self.shared.clone() }
+    }
+
     /// Tells the host without ever waiting for it: if it does not read, the oldest events go.
     pub(crate) fn tell(&self, event: Event) {
         let notice = self.shared.lock().inbox.push_over(event);

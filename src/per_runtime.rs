@@ -37,7 +37,7 @@ impl<T> Default for PerRuntime<T> {
 impl<T> PerRuntime<T> {
     /// The value of the running runtime, made if there is none.
     pub(crate) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<Arc<Life<T>>> {
-        let generation = runtime::current()?.generation();
+        let generation = runtime::living()?.generation();
         let seen = self.slot.load_full();
         if let Some(life) = seen.as_ref().filter(|life| life.generation == generation) {
             return Ok(life.clone());

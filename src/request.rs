@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::endpoint::{EndpointId, abbreviate};
 use crate::error::{Error, Result};
+use crate::queue::QueueOptions;
 
 /// A request, either to an endpoint ([`Request::run`]) or to any address of fal's ([`Request::new`]).
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) queue: QueueOptions,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +76,11 @@ impl Request {
         Ok(Request::with_target(Target::Address(url), method, Body::Empty))
     }
 
+    /// A request without a body to an address of an endpoint.
+    pub(crate) fn about(endpoint: EndpointId, method: Method, url: Url) -> Self {
+        Request::with_target(Target::Of(endpoint, url), method, Body::Empty)
+    }
+
     /// The same input and headers for another address of its endpoint.
     pub(crate) fn for_endpoint(&self, endpoint: EndpointId, method: Method, url: Url) -> Self {
         Request { target: Target::Of(endpoint, url), method, ..self.clone() }
@@ -88,7 +95,7 @@ impl Request {
     }
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {
-        Request { target, method, headers: HeaderMap::new(), body, timeout: None }
+        Request { target, method, headers: HeaderMap::new(), body, timeout: None, queue: QueueOptions::default() }
     }
 
     /// Sends another method than POST to an endpoint that defines it, or to an address.
@@ -159,7 +166,7 @@ fn parse_method(method: &str) -> Result<Method> {
         .map_err(|_| Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method))))
 }
 
-fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
+pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value)
         .map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
 }

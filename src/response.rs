@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use once_cell::sync::OnceCell;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
@@ -27,6 +27,14 @@ impl Response {
 
     pub(crate) fn of_bytes(body: Bytes) -> Self {
         Response::new(200, HeaderMap::new(), body)
+    }
+
+    /// The answer is about this request, if it does not say so itself.
+    pub(crate) fn with_request_id(mut self, id: &str) -> Self {
+        if let Ok(id) = HeaderValue::from_str(id) {
+            self.headers.entry("x-fal-request-id").or_insert(id);
+        }
+        self
     }
 
     /// The HTTP status, 200 to 299.

@@ -140,15 +140,21 @@ pub fn may_wait() -> Result<()> {
     }
 }
 
-/// The running instance, started if there is none in this process.
+/// The running instance, started if there is none in this process. Refused while it shuts down.
 pub(crate) fn current() -> Result<Arc<Instance>> {
+    let instance = living()?;
+    match instance.closing.is_cancelled() {
+        false => Ok(instance),
+        true => Err(shut_down()),
+    }
+}
+
+/// The same, but also while it shuts down: what an operation leaves to be done then still needs it.
+pub(crate) fn living() -> Result<Arc<Instance>> {
     loop {
         let seen = CURRENT.load_full();
         if let Some(instance) = seen.as_ref().filter(|instance| instance.is_ours()) {
-            return match instance.closing.is_cancelled() {
-                false => Ok(instance.clone()),
-                true => Err(shut_down()),
-            };
+            return Ok(instance.clone());
         }
         let fresh = Arc::new(Instance::start(&config().load())?);
         let before = CURRENT.compare_and_swap(&seen, Some(fresh.clone()));

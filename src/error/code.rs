@@ -99,6 +99,8 @@ codes! {
         "Follow the reason in the message.";
     WebhookInvalid = -28, "FAL_E_WEBHOOK_INVALID", "A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.",
         "Do not act on it.";
+    NotReady = -31, "FAL_E_NOT_READY", "The queued request has not finished yet, so it has no result.",
+        "Wait for it: attach to the request, or ask for its status now and then.";
 }
 
 impl Code {

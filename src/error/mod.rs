@@ -47,6 +47,7 @@ struct Inner {
     message: String,
     remedy: Option<String>,
     answer: Option<Answer>,
+    request_id: Option<String>,
     may_have_executed: bool,
     retryable: bool,
     retry_after: Option<Duration>,
@@ -77,6 +78,7 @@ impl Error {
             message: message.into(),
             remedy: None,
             answer: None,
+            request_id: None,
             may_have_executed: false,
             retryable: false,
             retry_after: None,
@@ -105,6 +107,12 @@ impl Error {
 
     pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
         self.0.answer = Some(answer);
+        self
+    }
+
+    /// The request that the error is about, where the answer names another one or none.
+    pub(crate) fn with_request_id(mut self, id: impl Into<String>) -> Self {
+        self.0.request_id = Some(id.into());
         self
     }
 
@@ -179,9 +187,13 @@ impl Error {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
-    /// fal's id of the request, from the header `x-fal-request-id` or, as the Platform API has it, from the body
-    /// (fal-protocol.md §14.2).
+    /// fal's id of the request: of a queued one, as it was submitted; else from the header `x-fal-request-id` or, as the
+    /// Platform API has it, from the body (fal-protocol.md §14.2).
     pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref().or_else(|| self.answered_id())
+    }
+
+    fn answered_id(&self) -> Option<&str> {
         self.header("x-fal-request-id").or_else(|| self.0.answer.as_ref()?.request_id.as_deref())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::api::API;
 use super::field::FieldError;
@@ -65,6 +65,19 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
 
 fn foreign(host: &str, status: u16, title: &str) -> String {
     format!("{host} answered {status} with an HTML page that is not fal's, titled {title:?}")
+}
+
+/// The error of a job whose status says why it failed, where no answer was kept that would (§5.3, §16.6).
+///
+/// `answer` is what fal did answer. The type decides, by the status that usually comes with it.
+pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
+    let usual = PLATFORM.iter().find(|row| Some(row.name) == kind).map_or(500, |row| row.status);
+    let body = json!({ "detail": text, "error_type": kind }).to_string().into();
+    let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
+    let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+    let asked = Asked { host: "", service: true, safe: true };
+    let error = verdict(typed, asked).error;
+    error.with_message(format!("the job failed: {text}{named}; fal keeps no result of it")).with_answer(answer)
 }
 
 /// An answer, read once.

@@ -72,6 +72,8 @@ pub const FAL_E_IO: fal_status = -26;
 pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
 /// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
 pub const FAL_E_WEBHOOK_INVALID: fal_status = -28;
+/// The queued request has not finished yet, so it has no result.
+pub const FAL_E_NOT_READY: fal_status = -31;
 
 /// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
 #[unsafe(no_mangle)]
@@ -125,6 +127,7 @@ names! {
     FAL_E_IO = c"FAL_E_IO",
     FAL_E_CREDENTIALS_FAILED = c"FAL_E_CREDENTIALS_FAILED",
     FAL_E_WEBHOOK_INVALID = c"FAL_E_WEBHOOK_INVALID",
+    FAL_E_NOT_READY = c"FAL_E_NOT_READY",
 }
 
 /// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.

@@ -3,6 +3,7 @@
 mod backup;
 mod body;
 mod http;
+mod lanes;
 mod network;
 mod outgoing;
 mod progress;
@@ -21,12 +22,13 @@ use url::Url;
 pub(crate) use body::{Payload, Pieces, Source};
 pub(crate) use network::Network;
 pub(crate) use outgoing::Pass;
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Fate, Progress};
 pub(crate) use retry::Attempts;
 
 use self::backup::Backups;
 use self::body::{Unread, Watched};
 use self::http::{Http, Use};
+use self::lanes::Lanes;
 use self::outgoing::Route;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
@@ -49,6 +51,7 @@ pub(crate) struct Transport {
     pub(crate) network: Network,
     http: Http,
     backups: Backups,
+    lanes: Lanes,
 }
 
 /// One request, ready but for its credential.
@@ -121,8 +124,8 @@ impl Transport {
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
-        let (http, backups) = (Http::default(), Backups::default());
-        Transport { hosts, log, attempts, response_limit, user_agent, network, http, backups }
+        let (http, backups, lanes) = (Http::default(), Backups::default(), Lanes::default());
+        Transport { hosts, log, attempts, response_limit, user_agent, network, http, backups, lanes }
     }
 
     /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
@@ -134,10 +137,12 @@ impl Transport {
     ) -> Result<Response> {
         let mut made = 0;
         loop {
+            let permit = self.lanes.enter(self.hosts.is_run(&call.url)).await?;
             let outcome = match self.attempt(call, credential, progress, Use::Requests).await {
                 Ok(response) => self.whole(response, call, progress).await,
                 Err(failure) => Err(failure),
             };
+            drop(permit);
             match outcome {
                 Ok(response) => return Ok(response),
                 Err(failure) => self.pause(&mut made, failure, call, progress).await?,
@@ -308,7 +313,12 @@ impl Transport {
         if !status.is_success() {
             let Verdict { error, again, rule } = verdict(answer(response, call, credential).await, asked);
             self.log.write(Level::Debug, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
-            return Err(Failure { error, again });
+            // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
+            let kept = call.safe
+                && self.hosts.is_queue(&call.url)
+                && status.is_server_error()
+                && error.header("x-fal-request-id").is_some();
+            return Err(Failure { error, again: again && !kept });
         }
         if is_html(response.headers()) && self.hosts.answers_json(&call.url, &call.method) {
             return Err(Failure::last(page_for_json(answer(response, call, credential).await, asked)));

@@ -1,9 +1,24 @@
 //! How far a call has come, so that an error can say what it means.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Code, Error};
+
+/// A job that the operation waits for, and what becomes of it if the operation is cut short.
+#[derive(Clone, Debug)]
+struct Submitted {
+    id: String,
+    fate: Fate,
+}
+
+/// What became of a submitted job whose operation was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    GoesOn,
+    ToldToStop,
+    Ended,
+}
 
 /// The stage of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +51,7 @@ const STAGES: [Stage; 7] = [
 pub(crate) struct Progress {
     stage: AtomicU8,
     body_failure: Mutex<Option<Error>>,
+    job: Mutex<Option<Submitted>>,
 }
 
 impl Progress {
@@ -66,6 +82,21 @@ impl Progress {
         self.body_failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The operation has, from now on, a job at fal.
+    pub(crate) fn submitted(&self, id: &str) {
+        *self.job() = Some(Submitted { id: id.to_owned(), fate: Fate::GoesOn });
+    }
+
+    pub(crate) fn set_fate(&self, fate: Fate) {
+        if let Some(job) = &mut *self.job() {
+            job.fate = fate;
+        }
+    }
+
+    fn job(&self) -> MutexGuard<'_, Option<Submitted>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the request has provably not left.
     pub(crate) fn nothing_sent(&self) -> bool {
         matches!(self.stage(), Stage::Preparing | Stage::Connecting)
@@ -78,6 +109,9 @@ impl Progress {
 
     /// The error of a call that ends here because somebody or something ended it.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
+        if let Some(job) = &*self.job() {
+            return job.cut_short(code, what);
+        }
         let stage = match self.stage() {
             Stage::Preparing => "before anything was sent",
             Stage::Connecting => "while it was connecting; nothing was sent",
@@ -97,5 +131,22 @@ impl Progress {
 
     fn set(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Release);
+    }
+}
+
+impl Submitted {
+    fn cut_short(&self, code: Code, what: &str) -> Error {
+        let id = &self.id;
+        let (fate, remedy) = match self.fate {
+            Fate::GoesOn => ("goes on at fal", "attach to it by its id to wait for it again"),
+            Fate::ToldToStop => {
+                ("fal was told to cancel", "ask for its status by its id to see whether it ended before")
+            }
+            Fate::Ended => ("has ended", "fetch its result by its id"),
+        };
+        Error::new(code, format!("{what} while it waited for request {id}, which {fate}"))
+            .with_remedy(format!("Request {id} was submitted: {remedy}. Sending the input again may run it twice."))
+            .with_request_id(id)
+            .with_outcome_unknown(true)
     }
 }

@@ -1,0 +1,51 @@
+//! What an error that ends the waiting for a job means for the job.
+
+use super::job::Job;
+use super::status::Status;
+use crate::error::service;
+use crate::error::{Answer, Code, Error};
+
+/// The error of asking for the result of a job that has ended (fal-protocol.md §5.5).
+pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Error {
+    let told = status.and_then(|status| Some((status.failure()?, status.body())));
+    match told {
+        // The status says why, but no answer was kept.
+        Some(((text, kind), body)) if error.code() == Code::NotFound => {
+            let answer = Answer {
+                status: error.http_status().unwrap_or_default(),
+                headers: Default::default(),
+                body: body.into(),
+                error_type: kind.map(str::to_owned),
+                request_id: None,
+            };
+            service::told(&text, kind, answer).with_request_id(&job.id)
+        }
+        _ if is_the_jobs(&error) => error.with_request_id(&job.id),
+        _ => in_between(error, job),
+    }
+}
+
+/// Whether the answer is the app's or the platform's about the job, and not about our asking for it.
+fn is_the_jobs(error: &Error) -> bool {
+    match error.http_status() {
+        None | Some(401 | 403 | 408 | 429) => false,
+        Some(status) => status < 500 || error.header("x-fal-request-id").is_some(),
+    }
+}
+
+/// The error of an operation that failed while its job went on.
+pub(super) fn in_between(error: Error, job: &Job) -> Error {
+    let id = &job.id;
+    let remedy = format!(
+        "Request {id} was submitted and may go on: attach to it by its id. Sending the input again may run it twice. {}",
+        error.remedy()
+    );
+    error.with_remedy(remedy).with_request_id(id).with_outcome_unknown(true)
+}
+
+/// The error of asking too early for a result.
+pub(super) fn not_ready(job: &Job) -> Error {
+    Error::new(Code::NotReady, format!("request {} has not finished yet", job.id))
+        .with_request_id(&job.id)
+        .with_retryable(true)
+}

@@ -1,0 +1,63 @@
+//! Cancels a job at fal when nobody waits for it any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ask;
+use super::job::{Ask, Job};
+use crate::client::Steps;
+use crate::error::Result;
+use crate::log::Level;
+use crate::runtime::{self, Instance};
+use crate::transport::Fate;
+
+/// How long the cancellation may take, in the background.
+const TIME: Duration = Duration::from_secs(30);
+
+/// Held while an operation waits for a job. If it is dropped before the job is known to have ended, the operation was cancelled,
+/// its time is over or the library shuts down.
+pub(super) struct Guard {
+    steps: Steps,
+    job: Job,
+    /// Taken while it certainly runs: during a shutdown there is no other way to it.
+    runtime: Arc<Instance>,
+    armed: bool,
+}
+
+impl Guard {
+    pub(super) fn new(steps: &Steps, job: &Job) -> Result<Self> {
+        steps.task.progress.submitted(&job.id);
+        let armed = !job.wishes.keep_running;
+        Ok(Guard { steps: steps.clone(), job: job.clone(), runtime: runtime::living()?, armed })
+    }
+
+    /// The job has ended.
+    pub(super) fn ended(&mut self) {
+        self.armed = false;
+        self.steps.task.progress.set_fate(Fate::Ended);
+    }
+
+    /// The operation ends by itself, so its error tells what to do about the job.
+    pub(super) fn release(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Ok(steps) = self.steps.aside(TIME) else { return };
+        if !self.armed {
+            return;
+        }
+        self.steps.task.progress.set_fate(Fate::ToldToStop);
+        let mut job = self.job.clone();
+        self.runtime.spawn(async move {
+            let cancelled = tokio::time::timeout(TIME, ask(&steps, &mut job, Ask::Cancel)).await;
+            match cancelled {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => steps.log().write(Level::Warn, format_args!("cancelling {}: {error}", job.id)),
+                Err(_) => steps.log().write(Level::Warn, format_args!("cancelling {}: no answer in time", job.id)),
+            }
+        });
+    }
+}

@@ -1,0 +1,222 @@
+//! The queue (fal-protocol.md §5): submitting a request, and asking, waiting for and cancelling what was submitted.
+
+mod failure;
+mod guard;
+mod job;
+mod logs;
+mod options;
+mod pace;
+mod status;
+mod watch;
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+pub use job::Job;
+pub(crate) use options::QueueOptions;
+pub use options::{Priority, Retries};
+pub(crate) use pace::Waits;
+
+use self::guard::Guard;
+use self::job::Ask;
+use self::status::{Phase, Status};
+use self::watch::{End, Watch};
+use crate::client::{Client, Steps, TIMEOUT};
+use crate::error::Result;
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+
+/// The queue has no limit of its own, and an app may run for an hour (fal-protocol.md §4, §5.1).
+const WAIT: Duration = Duration::from_secs(24 * 3600);
+
+impl Client {
+    /// Starts a submission: one POST to the endpoint's queue. The answer is fal's, with `request_id` (§5.2); the job goes on
+    /// by itself. [`Job::of_answer`] makes of it what the other calls need.
+    ///
+    /// It is never sent a second time once the request may have been taken.
+    pub fn submit_start(&self, request: Request) -> Result<Op> {
+        let submission = request.submission(self.hosts())?;
+        let timeout = self.timeout_of(&request, TIMEOUT);
+        self.start_steps_within(timeout, |steps| async move { Ok(submit(&steps, submission).await?.1) })
+    }
+
+    /// Submits an input and waits until fal has taken it, on any async runtime.
+    pub async fn submit(&self, endpoint: &str, input: Value) -> Result<Job> {
+        let mut request = Request::run(endpoint)?;
+        request.set_json(input);
+        let answer = self.submit_start(request)?.outcome().await?;
+        Job::of_answer(endpoint, &answer)
+    }
+
+    /// Starts a submission that waits for the job's result, which is the answer. Meanwhile the operation tells of the job's
+    /// [status](crate::EventKind::Status), the first time with its request id at once, and of its [log](crate::EventKind::Log).
+    ///
+    /// By default it waits for up to 24 hours. If it is cancelled, its time is over or the library is shut down, the job is
+    /// cancelled at fal in the background (see [`Request::set_keep_running`]); dropping the handle does nothing.
+    /// An error that comes after the submission carries the request id, so that one can [attach](Self::attach_start) to the job.
+    /// One that comes while the answer to the submission is on its way cannot: the request may have been taken
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), and nobody knows its id to cancel it.
+    pub fn subscribe_start(&self, request: Request) -> Result<Op> {
+        let submission = request.submission(self.hosts())?;
+        let timeout = self.timeout_of(&request, WAIT);
+        self.start_steps_within(timeout, move |steps| async move {
+            let (mut job, answer) = submit(&steps, submission).await?;
+            job.wishes = request.queue.wishes;
+            wait(&steps, job, Some(&answer)).await
+        })
+    }
+
+    /// Submits an input and waits for the result, on any async runtime. If the future is dropped, the job is cancelled.
+    pub async fn subscribe(&self, endpoint: &str, input: Value) -> Result<Response> {
+        let mut request = Request::run(endpoint)?;
+        request.set_json(input);
+        self.subscribe_start(request)?.outcome().await
+    }
+
+    /// Starts waiting for a job that was submitted before, perhaps by another process: the same as
+    /// [`subscribe_start`](Self::subscribe_start) after its submission.
+    pub fn attach_start(&self, job: &Job) -> Result<Op> {
+        let (job, timeout) = (job.clone(), self.timeout_of_job(job, WAIT));
+        self.start_steps_within(timeout, |steps| async move { wait(&steps, job, None).await })
+    }
+
+    /// Waits for a job's result, on any async runtime. If the future is dropped, the job is cancelled.
+    pub async fn attach(&self, job: &Job) -> Result<Response> {
+        self.attach_start(job)?.outcome().await
+    }
+
+    /// Starts asking for a job's status (§5.3): `status`, `queue_position` while it waits, `logs` if they are asked for.
+    pub fn status_start(&self, job: &Job) -> Result<Op> {
+        self.start_asking(job, Ask::Status)
+    }
+
+    /// Asks for a job's status, on any async runtime.
+    pub async fn status(&self, job: &Job) -> Result<Response> {
+        self.status_start(job)?.outcome().await
+    }
+
+    /// Starts fetching a job's result: the output, or the error that the job failed with.
+    ///
+    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished.
+    pub fn result_start(&self, job: &Job) -> Result<Op> {
+        let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
+        self.start_steps_within(timeout, |steps| async move {
+            let answer = ask(&steps, &mut job, Ask::Result).await;
+            // Both may be the app's own answer too (§16.4): the status knows.
+            let early = match &answer {
+                Ok(answer) => answer.status() == 202,
+                Err(error) => error.http_status() == Some(400),
+            };
+            if early && is_under_way(&steps, &mut job).await {
+                return Err(failure::not_ready(&job));
+            }
+            finished(answer, &job, None)
+        })
+    }
+
+    /// Fetches a job's result, on any async runtime.
+    pub async fn result(&self, job: &Job) -> Result<Response> {
+        self.result_start(job)?.outcome().await
+    }
+
+    /// Starts cancelling a job (§5.6): one that waits never runs, one that runs is told to stop and may still finish.
+    ///
+    /// Fails with [`Code::InvalidInput`](crate::Code::InvalidInput) if the job has ended.
+    pub fn cancel_start(&self, job: &Job) -> Result<Op> {
+        self.start_asking(job, Ask::Cancel)
+    }
+
+    /// Cancels a job, on any async runtime.
+    pub async fn cancel(&self, job: &Job) -> Result<Response> {
+        self.cancel_start(job)?.outcome().await
+    }
+
+    fn start_asking(&self, job: &Job, what: Ask) -> Result<Op> {
+        let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
+        self.start_steps_within(timeout, move |steps| async move {
+            let answer = ask(&steps, &mut job, what).await;
+            answer.map_err(|error| error.with_request_id(&job.id))
+        })
+    }
+
+    fn timeout_of_job(&self, job: &Job, usual: Duration) -> Duration {
+        job.wishes.timeout.unwrap_or_else(|| self.timeout_or(usual))
+    }
+}
+
+async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
+    let endpoint = submission.endpoint()?.clone();
+    let answer = steps.send(submission).await?;
+    // Whatever it says, it was taken.
+    let job = Job::submitted(endpoint, &answer).map_err(|error| error.with_outcome_unknown(true))?;
+    Ok((job, answer))
+}
+
+/// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from here.
+async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<Response> {
+    let mut guard = Guard::new(steps, &job)?;
+    let end = {
+        let mut watch = Watch::new(steps, &mut job);
+        if let Some(answer) = answer {
+            watch.notice(&first(answer)?);
+        }
+        watch.end().await
+    };
+    let outcome = match end {
+        Ok(End::Completed(status)) => {
+            guard.ended();
+            let answer = ask(steps, &mut job, Ask::Result).await;
+            finished(answer, &job, Some(&status))
+        }
+        Ok(End::Answered(answer)) => {
+            guard.ended();
+            finished(answer, &job, None)
+        }
+        Err(error) => Err(failure::in_between(error, &job)),
+    };
+    guard.release();
+    outcome
+}
+
+/// The status that the answer to a submission is. It may lack the state (§16.3).
+fn first(answer: &Response) -> Result<Status> {
+    let mut status = answer.json()?.clone();
+    if status.get("status").is_none() {
+        status["status"] = json!("IN_QUEUE");
+    }
+    Status::parse(status.to_string().as_bytes())
+}
+
+fn finished(answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
+    match answer {
+        Ok(answer) => Ok(answer.with_request_id(&job.id)),
+        Err(error) => Err(failure::of_result(error, job, status)),
+    }
+}
+
+/// Whether fal says that the job has not ended. Where it does not say, the answer that gave rise to the question stands.
+async fn is_under_way(steps: &Steps, job: &mut Job) -> bool {
+    let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.body()));
+    status.is_ok_and(|status| matches!(status.phase, Phase::Waiting(_) | Phase::Running))
+}
+
+/// Asks one thing of a job. All of it can be sent twice without harm.
+async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
+    let (address, built) = (job.address(what, steps.hosts())?, job.built(what, steps.hosts())?);
+    let method = if what == Ask::Cancel { Method::PUT } else { Method::GET };
+    let other = address != built;
+    let mut call = steps.call(Request::about(job.endpoint.clone(), method, address))?;
+    call.safe = true;
+    match steps.send_call(&call).await {
+        // Some endpoints refuse addresses with the full id, although fal's answers name them (§16.2).
+        Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
+            job.forget_addresses();
+            call.url = built;
+            steps.send_call(&call).await
+        }
+        answer => answer,
+    }
+}

@@ -1,0 +1,126 @@
+//! How often a job is asked for, and how many a client watches by streams.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+/// The first pause …
+const LEAST: Duration = Duration::from_millis(250);
+/// … and the longest of a client with few jobs.
+const MOST: Duration = Duration::from_secs(5);
+/// One client asks for the status of its jobs not more often than so many times a second, once each was asked for twice.
+const RATE: f64 = 200.0;
+/// From this place on a job will not start within moments.
+const FAR: u64 = 10;
+
+/// The most status streams of a client at once: each has a socket of its own. Other jobs are asked for now and then.
+pub(super) const STREAMS: usize = 64;
+/// For so long no stream is tried where none was to be had.
+const WITHOUT: Duration = Duration::from_secs(300);
+
+/// The pauses between two looks at one job. They grow with the time that it takes, so that a short job is seen to end at once
+/// and a long one costs little.
+pub(super) struct Pace {
+    began: Instant,
+    looks: u32,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Pace { began: Instant::now(), looks: 0 }
+    }
+
+    /// The next pause for a job in this place of its line, of a client that waits for so many jobs.
+    pub(super) fn next(&mut self, place: Option<u64>, jobs: usize) -> Duration {
+        self.looks += 1;
+        let jitter = rand::rng().random_range(0.75..1.25);
+        pause(self.began.elapsed(), self.looks, place, jobs).mul_f64(jitter)
+    }
+}
+
+fn pause(waited: Duration, look: u32, place: Option<u64>, jobs: usize) -> Duration {
+    let far = if place.is_some_and(|place| place >= FAR) { 2 } else { 1 };
+    let usual = (waited / 8).clamp(LEAST, MOST) * far;
+    let share = if look > 2 { Duration::from_secs_f64(jobs as f64 / RATE) } else { Duration::ZERO };
+    usual.max(share)
+}
+
+/// The jobs that one client waits for.
+#[derive(Default)]
+pub(crate) struct Waits {
+    jobs: AtomicUsize,
+    streams: AtomicUsize,
+    without: Mutex<Option<Instant>>,
+}
+
+/// One of a number that is counted; dropping it counts back.
+pub(super) struct Counted<'a>(&'a AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Waits {
+    /// One job more.
+    pub(super) fn job(&self) -> Counted<'_> {
+        self.jobs.fetch_add(1, Ordering::AcqRel);
+        Counted(&self.jobs)
+    }
+
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.load(Ordering::Acquire)
+    }
+
+    /// Leave for one more stream, unless there are enough or none are to be had.
+    pub(super) fn stream(&self) -> Option<Counted<'_>> {
+        if self.is_without(Instant::now()) {
+            return None;
+        }
+        if self.streams.fetch_add(1, Ordering::AcqRel) >= STREAMS {
+            self.streams.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        Some(Counted(&self.streams))
+    }
+
+    /// Streams are not to be had, here and for now.
+    pub(super) fn give_up_streams(&self) {
+        *self.without.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(WITHOUT);
+    }
+
+    fn is_without(&self, now: Instant) -> bool {
+        self.without.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_with_the_time_the_place_and_the_number_of_jobs() {
+        let of = |seconds, look, place, jobs| pause(Duration::from_secs(seconds), look, place, jobs).as_millis();
+        assert_eq!(of(0, 1, None, 1), 250);
+        assert_eq!(of(8, 5, Some(3), 1), 1000);
+        assert_eq!(of(8, 5, Some(10), 1), 2000);
+        assert_eq!(of(3600, 900, None, 1), 5000);
+        assert_eq!(of(3600, 900, Some(500), 1), 10_000);
+        assert_eq!(of(0, 1, None, 10_000), 250, "the first looks find the short jobs");
+        assert_eq!(of(1, 3, None, 10_000), 50_000);
+    }
+
+    #[test]
+    fn streams_are_counted_and_given_up() {
+        let waits = Waits::default();
+        let held: Vec<_> = (0..STREAMS).map(|_| waits.stream().unwrap()).collect();
+        assert!(waits.stream().is_none());
+        drop(held);
+        assert!(waits.stream().is_some() && waits.streams.load(Ordering::Acquire) == 0);
+        waits.give_up_streams();
+        assert!(waits.stream().is_none() && !waits.is_without(Instant::now() + WITHOUT));
+    }
+}

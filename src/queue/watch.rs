@@ -1,0 +1,216 @@
+//! Waiting for a job: by its status stream where there is one, else by asking now and then (fal-protocol.md §5.3, §5.4).
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+
+use super::ask;
+use super::job::{Ask, Job};
+use super::pace::{Pace, Waits};
+use super::status::{Phase, Status, Teller};
+use crate::client::Steps;
+use crate::error::{Code, Error, Result};
+use crate::request::Request;
+use crate::response::Response;
+use crate::sse::Parser;
+use crate::transport::{Opened, Reader};
+
+/// A stream tells the status at once. One that does not is held up on its way, by a server proxy for example.
+const FIRST: Duration = Duration::from_secs(8);
+/// A stream may be silent while nothing happens, but not for ever: it may have died unnoticed.
+const IDLE: Duration = Duration::from_secs(60);
+/// After the last event a stream is read on for so long, so that its connection can be used again.
+const LAST: Duration = Duration::from_millis(100);
+/// A job's stream that broke so often is not opened again.
+const BREAKS: u32 = 5;
+/// A service that names no time to wait for, or a long one, is not left alone for longer.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// The most bytes of one event: a status with its window of the log.
+const EVENT: usize = 16 << 20;
+/// Failures to be told the status are borne for so long, one after the other.
+const OUTAGE: Duration = Duration::from_secs(60);
+
+/// How a job was found to have ended.
+pub(super) enum End {
+    Completed(Status),
+    /// The status was none that we know, but there was a result.
+    Answered(Result<Response>),
+}
+
+/// What came of a stream.
+enum Streamed {
+    Completed(Status),
+    /// It broke, ended or fell silent.
+    Cut,
+    /// There is none to be had here.
+    Nowhere,
+}
+
+/// Somebody who waits for a job.
+pub(super) struct Watch<'a> {
+    steps: &'a Steps,
+    job: &'a mut Job,
+    teller: Teller<'a>,
+    pace: Pace,
+    /// The job's place in its line, as far as is known.
+    place: Option<u64>,
+    breaks: u32,
+    failing: Option<Instant>,
+    /// What the stream asked to wait before it is opened again.
+    asked: Option<Duration>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(steps: &'a Steps, job: &'a mut Job) -> Self {
+        let teller = Teller::new(&steps.task);
+        Watch { steps, job, teller, pace: Pace::new(), place: None, breaks: 0, failing: None, asked: None }
+    }
+
+    /// The host is told, and a job that is behind many is asked for less often.
+    pub(super) fn notice(&mut self, status: &Status) {
+        self.teller.tell(status);
+        self.place = match status.phase {
+            Phase::Waiting(place) => place,
+            _ => None,
+        };
+    }
+
+    pub(super) async fn end(&mut self) -> Result<End> {
+        let waits = self.steps.waits()?;
+        let _one = waits.job();
+        loop {
+            match self.look(&waits).await {
+                Some(Streamed::Completed(status)) => return Ok(End::Completed(status)),
+                Some(Streamed::Nowhere) => waits.give_up_streams(),
+                Some(Streamed::Cut) => self.breaks += 1,
+                None => self.pause(&waits).await,
+            }
+            // What a broken stream did not bring, the lines of the log above all, is in the status.
+            if let ControlFlow::Break(end) = self.ask().await? {
+                return Ok(end);
+            }
+            if self.breaks > 0 && self.breaks < BREAKS {
+                self.pause(&waits).await;
+            }
+        }
+    }
+
+    async fn look(&mut self, waits: &Waits) -> Option<Streamed> {
+        if self.breaks >= BREAKS {
+            return None;
+        }
+        let _leave = waits.stream()?;
+        Some(self.stream().await)
+    }
+
+    async fn pause(&mut self, waits: &Waits) {
+        let pause = self.pace.next(self.place, waits.jobs());
+        let asked = self.asked.take().unwrap_or_default().min(LONGEST_RETRY);
+        tokio::time::sleep(pause.max(asked)).await;
+    }
+
+    /// Asks for the status once.
+    async fn ask(&mut self) -> Result<ControlFlow<End>> {
+        let answer = ask(self.steps, self.job, Ask::Status).await;
+        let status = match answer.and_then(|answer| Status::parse(answer.body())) {
+            Ok(status) => status,
+            Err(error) if self.bears(&error) => return Ok(ControlFlow::Continue(())),
+            Err(error) => return Err(error),
+        };
+        self.failing = None;
+        self.notice(&status);
+        Ok(match status.phase {
+            Phase::Completed => ControlFlow::Break(End::Completed(status)),
+            Phase::Unknown => self.unknown().await,
+            Phase::Waiting(_) | Phase::Running => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Whether an error may pass by itself.
+    fn bears(&mut self, error: &Error) -> bool {
+        let passing = error.is_retryable() || error.code() == Code::Protocol;
+        passing && self.failing.get_or_insert_with(Instant::now).elapsed() < OUTAGE
+    }
+
+    /// A state that we do not know: if there is a result, it was an end (§16.4).
+    async fn unknown(&mut self) -> ControlFlow<End> {
+        let answer = ask(self.steps, self.job, Ask::Result).await;
+        match &answer {
+            Ok(answer) if answer.status() == 202 => ControlFlow::Continue(()),
+            Err(error) if error.http_status() == Some(400) || self.bears(error) => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(End::Answered(answer)),
+        }
+    }
+
+    async fn stream(&mut self) -> Streamed {
+        let Ok(opened) = tokio::time::timeout(FIRST, self.open()).await else { return Streamed::Nowhere };
+        let mut body = match opened {
+            Ok(opened) if is_stream(&opened) => opened.body,
+            Ok(_) => return Streamed::Nowhere,
+            Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => return Streamed::Nowhere,
+            Err(_) => return Streamed::Cut,
+        };
+        let mut parser = Parser::new(EVENT);
+        let mut silence = FIRST;
+        loop {
+            let mut piece = match tokio::time::timeout(silence, body.piece()).await {
+                Ok(Ok(Some(piece))) => piece,
+                Err(_) if silence == FIRST => return Streamed::Nowhere,
+                Ok(_) | Err(_) => return Streamed::Cut,
+            };
+            silence = IDLE;
+            match self.events(&mut parser, &mut piece) {
+                Some(Streamed::Completed(status)) => {
+                    let _ = tokio::time::timeout(LAST, to_the_end(&mut body)).await;
+                    return Streamed::Completed(status);
+                }
+                Some(streamed) => return streamed,
+                None => self.asked = parser.retry(),
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<Opened> {
+        let hosts = self.steps.hosts();
+        let (address, built) = (self.job.address(Ask::StatusStream, hosts)?, self.job.built(Ask::StatusStream, hosts)?);
+        let mut request = Request::about(self.job.endpoint.clone(), Method::GET, address.clone());
+        request.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        let opened = self.steps.open(request.clone()).await;
+        match opened {
+            Err(error) if address != built && matches!(error.http_status(), Some(404 | 405)) => {
+                self.steps.open(request.for_endpoint(self.job.endpoint.clone(), Method::GET, built)).await
+            }
+            opened => opened,
+        }
+    }
+
+    /// Reads the events of a piece, up to one that ends the stream.
+    fn events(&mut self, parser: &mut Parser, piece: &mut Bytes) -> Option<Streamed> {
+        loop {
+            let event = match parser.next(piece) {
+                Ok(Some(event)) => event,
+                Ok(None) => return None,
+                Err(_) => return Some(Streamed::Cut),
+            };
+            let Ok(status) = Status::parse(event.data.as_bytes()) else { return Some(Streamed::Cut) };
+            self.notice(&status);
+            match status.phase {
+                Phase::Completed => return Some(Streamed::Completed(status)),
+                Phase::Unknown => return Some(Streamed::Cut),
+                Phase::Waiting(_) | Phase::Running => {}
+            }
+        }
+    }
+}
+
+fn is_stream(opened: &Opened) -> bool {
+    let declared = opened.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+async fn to_the_end(body: &mut Reader) {
+    while let Ok(Some(_)) = body.piece().await {}
+}
