@@ -161,6 +161,8 @@ typedef int32_t fal_status;
 #define FAL_E_CREDENTIALS_FAILED (-27)
 // A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
 #define FAL_E_WEBHOOK_INVALID (-28)
+// The queued request has not finished yet, so it has no result.
+#define FAL_E_NOT_READY (-31)
 
 // The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
 FAL_API const char *fal_status_name(fal_status status);

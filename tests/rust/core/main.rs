@@ -13,6 +13,7 @@ mod hostile;
 mod logged;
 mod network;
 mod origins;
+mod queue;
 mod renewal;
 mod retries;
 mod secrets;

@@ -163,6 +163,10 @@ class WebhookInvalidError(Error):
     """A webhook is not fal's, was changed, or is too old. Do not act on it."""
 
 
+class NotReadyError(Error):
+    """The queued request has not finished yet, so it has no result."""
+
+
 class InternalError(Error):
     """A defect in libfal was caught."""
 
@@ -196,6 +200,7 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_IO": ResourceError,
     "FAL_E_CREDENTIALS_FAILED": CredentialsError,
     "FAL_E_WEBHOOK_INVALID": WebhookInvalidError,
+    "FAL_E_NOT_READY": NotReadyError,
 }
 
 # The name to show and to pickle is the public one.
