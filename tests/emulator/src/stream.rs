@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -20,8 +19,6 @@ type Tls = TlsStream<TokioIo<Upgraded>>;
 pub(crate) struct Wire {
     socket: Arc<TcpStream>,
     tls: Option<Mutex<Tls>>,
-    /// The end is to be a reset, which TLS must not announce.
-    unannounced: AtomicBool,
     ended: Notify,
 }
 
@@ -36,7 +33,7 @@ impl Wire {
     }
 
     fn new(socket: Arc<TcpStream>, tls: Option<Mutex<Tls>>) -> Self {
-        Self { socket, tls, unannounced: AtomicBool::new(false), ended: Notify::new() }
+        Self { socket, tls, ended: Notify::new() }
     }
 
     pub(crate) fn socket(&self) -> Arc<TcpStream> {
@@ -47,9 +44,8 @@ impl Wire {
         self.tls.as_ref().map(|tls| tls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the end of the connection, which follows, a reset.
+    /// Makes the end of the connection, which follows, a reset. TLS does not announce it: nobody shuts it down.
     pub(crate) fn reset(&self) {
-        self.unannounced.store(true, Ordering::Relaxed);
         // Without it the socket would end with FIN; it cannot fail on an open socket.
         let _ = self.socket.set_zero_linger();
         self.ended.notify_one();
@@ -116,8 +112,8 @@ impl Wire {
     /// The socket is closed when its last owner drops it, so that a reset is not preceded by a FIN.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.locked() {
-            Some(mut tls) if !self.unannounced.load(Ordering::Relaxed) => Pin::new(&mut *tls).poll_shutdown(cx),
-            _ => Poll::Ready(Ok(())),
+            Some(mut tls) => Pin::new(&mut *tls).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
         }
     }
 }

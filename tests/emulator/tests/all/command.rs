@@ -195,6 +195,7 @@ mod unix {
         for name in ["NO_PROXY", "no_proxy"] {
             assert_eq!(environment[name], "127.0.0.1,localhost");
         }
+        assert_eq!(environment["NODE_USE_ENV_PROXY"], "1");
         assert!(!environment.contains_key("ALL_PROXY"));
         let file = &environment["SSL_CERT_FILE"];
         for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"] {

@@ -230,6 +230,8 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
         .envs(PROXY.map(|name| (name, &proxy)))
         .envs(NO_PROXY.map(|name| (name, "127.0.0.1,localhost")))
         .envs(CA_FILE.map(|name| (name, ca_file.path())))
+        // Node.js asks for it, from version 24 on.
+        .env("NODE_USE_ENV_PROXY", "1")
         .env("FAL_KEY", key)
         .env("FAL_EMULATOR_API_KEY", emulator.api_key())
         .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
