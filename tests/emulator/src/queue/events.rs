@@ -32,7 +32,7 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
 /// Sends events until the job has ended or the client left.
 async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender<Bytes>) {
     let mut changes = job.changes();
-    let (mut shown, mut last) = (0, Value::Null);
+    let (mut shown, mut last, mut sent) = (0, Value::Null, 0);
     loop {
         changes.mark_unchanged();
         let settings = state.settings().queue;
@@ -43,14 +43,16 @@ async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender
         let event = Report { state: &state, settings: &settings, logs }.of(&job, from);
         let news = event != last && (phase != Phase::Running || last["status"] != event["status"] || length > shown);
         if news {
-            let text = format!("data: {event}\n\n");
+            let comment = if settings.stream_comments { ": still here\n\n" } else { "" };
+            let text = format!("{comment}data: {event}\n\n");
             if sender.send(text.into()).await.is_err() {
                 return;
             }
             shown = length;
             last = event;
+            sent += 1;
         }
-        if phase == Phase::Done {
+        if phase == Phase::Done || settings.stream_events.is_some_and(|most| sent >= most) {
             return;
         }
         tokio::select! {

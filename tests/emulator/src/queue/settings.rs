@@ -93,6 +93,10 @@ pub struct QueueSettings {
     pub status_logs: LogWindow,
     /// The lines that an event of the status stream shows.
     pub stream_logs: LogWindow,
+    /// Whether a comment precedes every event of the status stream (§5.4).
+    pub stream_comments: bool,
+    /// The status stream ends, in order, after so many events, finished or not; `None`: only after `COMPLETED`.
+    pub stream_events: Option<u32>,
     /// Whether the result of an unfinished request is 202, and not 400 (§16.4).
     pub unfinished_result_202: bool,
     /// What a cancellation answers.
@@ -121,6 +125,8 @@ impl Default for QueueSettings {
             unasked_logs: UnaskedLogs::default(),
             status_logs: LogWindow::Whole,
             stream_logs: LogWindow::New,
+            stream_comments: false,
+            stream_events: None,
             unfinished_result_202: false,
             cancel_answer: CancelAnswer::default(),
             missed_start: MissedStart::default(),

@@ -95,3 +95,19 @@ fn a_client_that_leaves_ends_its_stream() {
     let outcome = || emulator.arrivals()[1].outcome;
     assert_eq!(eventually(outcome, Outcome::ClientClosed), Outcome::ClientClosed);
 }
+
+#[test]
+fn comments_and_an_early_end_can_be_chosen() {
+    let queue = QueueSettings { stream_comments: true, stream_events: Some(2), ..QueueSettings::default() };
+    let emulator = with(queue);
+    let path = path_of(&submit(&emulator, "emulator/job", &json!({"ms": 60_000, "logs": ["a", "b", "c"]})));
+    until(&emulator, &path, "IN_PROGRESS");
+    let mut connection = stream(&emulator, &path, "?logs=1");
+    for message in ["a", "b"] {
+        let chunk = String::from_utf8(connection.read_chunk().unwrap().unwrap()).unwrap();
+        let data = chunk.strip_prefix(": still here\n\ndata: ").unwrap();
+        assert_eq!(messages(&serde_json::from_str(data).unwrap()), [message]);
+        emulator.advance(Duration::from_secs(20));
+    }
+    assert_eq!(connection.read_chunk().unwrap(), None);
+}
