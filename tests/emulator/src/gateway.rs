@@ -86,7 +86,7 @@ pub(crate) async fn run(
     let (_, path) = split(&request.path);
     let controls = Controls::read(&request.headers)?;
     let limit = settings.queue.concurrent_requests.filter(|_| settings.queue.refuse_runs);
-    let _slot = state.queue.slots.take(caller.as_ref(), app, limit).ok_or_else(over_the_limit)?;
+    let slot = state.queue.slots.take(caller.as_ref(), app, limit).ok_or_else(over_the_limit)?;
     let startup = queue::startup(app, request, &settings.queue);
     let (now, within) = (state.clock.now(), controls.start_within.unwrap_or(startup));
     if !startup.is_zero() {
@@ -96,7 +96,9 @@ pub(crate) async fn run(
         return Err(queue::missed_start(settings.queue.missed_start));
     }
     let call = Call { state, request, app, path, caller, entry, job: None };
-    Ok(visible(call.run().await))
+    let mut answer = visible(call.run().await);
+    answer.payload = slot.hold(answer.payload);
+    Ok(answer)
 }
 
 fn over_the_limit() -> Answer {

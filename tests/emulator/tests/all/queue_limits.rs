@@ -119,6 +119,28 @@ fn a_direct_run_over_the_limit_is_refused() {
 }
 
 #[test]
+fn a_stream_counts_until_it_ends_or_its_client_leaves() {
+    let queue = QueueSettings { refuse_runs: true, concurrent_requests: Some(1), ..QueueSettings::default() };
+    let emulator = with(queue);
+    let echo = || Request::run("emulator/echo", &json!({})).key(emulator.api_key()).send(&emulator).status;
+    let events = |ms: u64| {
+        let run = Request::run("emulator/stream", &json!({"events": [1, 2], "ms": ms})).key(emulator.api_key());
+        let mut connection = Connection::open(&emulator);
+        connection.write(&run).unwrap();
+        assert_eq!(connection.read_head().unwrap().status, 200);
+        assert!(connection.read_chunk().unwrap().is_some());
+        connection
+    };
+    let left = events(60_000);
+    assert_eq!(echo(), 429);
+    drop(left);
+    assert_eq!(eventually(echo, 200), 200);
+    let mut read = events(1);
+    while read.read_chunk().unwrap().is_some() {}
+    assert_eq!(echo(), 200);
+}
+
+#[test]
 fn a_missed_start_deadline_ends_a_request() {
     for (kind, name) in [
         (MissedStart::RequestTimeout, json!("request_timeout")),
@@ -135,8 +157,6 @@ fn a_missed_start_deadline_ends_a_request() {
         until(&emulator, &running, "IN_PROGRESS");
         let waiting = queued(json!({}), "X-Fal-Request-Start-Timeout");
         let key = emulator.create_key(Scope::Api, "other");
-        let starting = post(&emulator, "emulator/job", &json!({}));
-        drop(starting);
         emulator.advance(Duration::from_secs(29));
         assert_eq!(status(&emulator, &waiting)["status"], "IN_QUEUE");
         emulator.advance(Duration::from_secs(1));
