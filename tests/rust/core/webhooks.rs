@@ -162,3 +162,83 @@ fn keys_that_cannot_be_had_are_no_verdict() {
     sender.publish(&emulator);
     verify(&client, sender.deliver(&output())).unwrap();
 }
+
+/// Answers one delivery with 200, and gives its headers and body.
+fn receive(listener: &TcpListener) -> (Vec<(String, String)>, Vec<u8>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let (connection, _) = listener.accept().unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut reader = BufReader::new(connection);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert!(line.starts_with("POST "), "{line}");
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length")).unwrap();
+    let mut body = vec![0; length.1.trim().parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    (headers, body)
+}
+
+#[test]
+fn what_the_queue_delivers_is_verified() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let webhook = format!("http://{}/hook", listener.local_addr().unwrap());
+    for (endpoint, input, status) in [
+        ("emulator/echo", json!({"word": "hello"}), Status::Ok),
+        ("emulator/fail/image_too_large", json!({}), Status::Error),
+    ] {
+        let mut submit =
+            Request::new("POST", &format!("https://queue.fal.run/{endpoint}?fal_webhook={webhook}")).unwrap();
+        submit.set_json(input);
+        let submitted = Op::finish(|| client.send_start(submit)).unwrap();
+        let (headers, body) = receive(&listener);
+        let arrived = |body: Vec<u8>| {
+            let mut webhook = Webhook::new(body.into());
+            headers.iter().for_each(|(name, value)| webhook.set_header(name, value));
+            webhook
+        };
+        let verified = verify(&client, arrived(body.clone())).unwrap();
+        let delivery = Delivery::of(&verified).unwrap();
+        assert_eq!(delivery.request_id, submitted.get_str("/request_id").unwrap());
+        assert_eq!((delivery.status, delivery.error.is_some()), (status, status == Status::Error));
+        let mut changed = body;
+        changed[0] ^= 1;
+        assert_eq!(verify(&client, arrived(changed)).unwrap_err().code(), Code::WebhookInvalid);
+    }
+    let fetched = emulator.arrivals().into_iter().filter(|arrival| arrival.path == PATH).collect::<Vec<_>>();
+    assert_eq!(fetched.len(), 1);
+    assert!(fetched[0].authorization.is_none());
+}
+
+/// What the sources leave open (fal-protocol.md §10.3, §16.35), each way.
+#[test]
+fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_padding() {
+    use fal_emulator::{Settings, WebhookSettings};
+    for (jwks_padding, payload_error_is_error, status) in [(true, false, Status::Ok), (false, true, Status::Error)] {
+        let emulator = Emulator::start().unwrap();
+        let webhooks = WebhookSettings { jwks_padding, payload_error_is_error, ..WebhookSettings::default() };
+        emulator.set(Settings { webhooks, ..Settings::default() });
+        let client = client(&emulator);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = format!("https://queue.fal.run/emulator/bytes?fal_webhook=http://{address}/hook");
+        let mut submit = Request::new("POST", &url).unwrap();
+        submit.set_json(json!({"size": 10}));
+        Op::finish(|| client.send_start(submit)).unwrap();
+        let (headers, body) = receive(&listener);
+        let mut webhook = Webhook::new(body.into());
+        headers.iter().for_each(|(name, value)| webhook.set_header(name, value));
+        let delivery = Delivery::of(&verify(&client, webhook).unwrap()).unwrap();
+        assert_eq!(delivery.status, status);
+        assert!(delivery.payload.is_null() && delivery.payload_error.is_some(), "{delivery:?}");
+    }
+}
