@@ -55,7 +55,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) async fn run(self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
         if request.method() == Method::CONNECT && self.tunnel.is_none() {
-            return Ok(self.connect(request));
+            return self.connect(request).await;
         }
         let host = host_of(&request);
         let service = match self.tunnel {
@@ -67,19 +67,51 @@ impl Exchange {
     }
 
     /// Opens a tunnel to one of fal's names. It is counted, but no arrival: what comes through it is.
-    fn connect(&self, mut request: hyper::Request<Incoming>) -> Response<TrackedBody> {
-        let answer = match tls::admit(&self.state, request.uri(), request.headers()) {
-            Err(refusal) => refusal,
-            Ok(name) => {
-                if let Some(wire) = self.wire.upgrade() {
-                    let upgrade = hyper::upgrade::on(&mut request);
-                    let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
-                    tokio::spawn(tls::open(upgrade, name, wire.socket(), state, connection));
-                }
-                Answer::empty(StatusCode::OK)
-            }
+    async fn connect(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
+        let fault = self.state.faults.take("CONNECT", &host_of(&request), "");
+        if let Some(answer) = self.unconnected(fault).await? {
+            return Ok(answer.into_response(None, &Method::CONNECT, None));
+        }
+        Ok(self.open_tunnel(request).into_response(None, &Method::CONNECT, None))
+    }
+
+    fn open_tunnel(&self, mut request: hyper::Request<Incoming>) -> Answer {
+        let name = match tls::admit(&self.state, request.uri(), request.headers()) {
+            Ok(name) => name,
+            Err(refusal) => return refusal,
         };
-        answer.into_response(None, &Method::CONNECT, None)
+        if let Some(wire) = self.wire.upgrade() {
+            let upgrade = hyper::upgrade::on(&mut request);
+            let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
+            tokio::spawn(tls::open(upgrade, name, wire.socket(), state, connection));
+        }
+        Answer::empty(StatusCode::OK)
+    }
+
+    /// What a fault makes of a `CONNECT`; `None` where it opens a tunnel after all.
+    async fn unconnected(&self, fault: Option<Fault>) -> Result<Option<Answer>, Ended> {
+        let (Some(fault), Some(wire)) = (fault, self.wire.upgrade()) else {
+            return Ok(None);
+        };
+        pause(fault.delay_ms).await;
+        match fault.action {
+            Action::Hang => std::future::pending().await,
+            Action::Reset { .. } => wire.reset(),
+            Action::Close => wire.close().await,
+            Action::MalformedHttp => {
+                // A tunnel in which nobody speaks TLS. The client may have left by now; nobody asks any more.
+                let _ = wire.write_raw(b"HTTP/1.1 200 OK\r\n\r\nthis is not TLS\r\n").await;
+                wire.close().await;
+            }
+            _ => {
+                let mut answer = fault.answer("").unwrap_or_default();
+                if let Some(answer) = &mut answer {
+                    answer.headers.remove("x-fal-request-id");
+                }
+                return Ok(answer);
+            }
+        }
+        Err(Ended)
     }
 
     async fn control(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {

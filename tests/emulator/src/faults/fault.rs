@@ -288,7 +288,8 @@ impl Fault {
     }
 
     pub(super) fn strikes(&self, method: &str, host: &str, path: &str) -> bool {
-        self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        // A tunnel is no request to fal: only a fault that names it strikes.
+        self.method.as_ref().map_or(method != "CONNECT", |wanted| wanted.eq_ignore_ascii_case(method))
             && self.host.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
             && self.path.as_ref().is_none_or(|wanted| matches(wanted, path))
     }

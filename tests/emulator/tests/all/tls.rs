@@ -213,3 +213,40 @@ fn a_client_that_leaves_a_tunnel_is_noticed() {
         }
     }
 }
+
+#[test]
+fn a_fault_strikes_a_tunnel_only_if_it_names_it() {
+    let emulator = Emulator::start().unwrap();
+    let connect_only = |fault: Fault| emulator.inject(fault.method("CONNECT").host("fal.run"));
+    block_on(async {
+        emulator.inject(Fault::status(500));
+        let stream = tls(&emulator, "fal.run", &[]).await.unwrap();
+        let answer = post(stream, "fal.run", "/acme/public", emulator.api_key(), "{}").await.unwrap();
+        assert_eq!(answer.status, 500);
+        connect_only(Fault::status(502));
+        assert!(connect(&emulator, "queue.fal.run:443", "").await.is_ok());
+        let (status, head) = connect(&emulator, "fal.run:443", "").await.unwrap_err();
+        assert_eq!((status, head.contains("x-fal-request-id")), (502, false));
+        connect_only(Fault::malformed_http());
+        let stream = connect(&emulator, "fal.run:443", "").await.unwrap();
+        assert!(handshake(stream, emulator.ca_pem(), "fal.run", &[]).await.is_err());
+        connect_only(Fault::delay(Duration::from_millis(100)));
+        let began = std::time::Instant::now();
+        assert!(connect(&emulator, "fal.run:443", "").await.is_ok());
+        assert!(began.elapsed() >= Duration::from_millis(100));
+        for (fault, expected) in
+            [(Fault::reset_before_body(), Some(ErrorKind::ConnectionReset)), (Fault::close(), None)]
+        {
+            connect_only(fault);
+            let mut stream = tokio::net::TcpStream::connect(emulator.addr()).await.unwrap();
+            stream.write_all(b"CONNECT fal.run:443 HTTP/1.1\r\nHost: fal.run:443\r\n\r\n").await.unwrap();
+            let mut read = Vec::new();
+            let error = stream.read_to_end(&mut read).await.err().map(|error| error.kind());
+            assert_eq!((read.len(), error), (0, expected));
+        }
+        connect_only(Fault::hang());
+        let hanging = connect(&emulator, "fal.run:443", "");
+        assert!(tokio::time::timeout(Duration::from_millis(300), hanging).await.is_err());
+    });
+    assert_eq!(emulator.arrivals().len(), 1);
+}
