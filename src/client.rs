@@ -21,6 +21,7 @@ use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
+use crate::storage::TokenCache;
 use crate::transport::{Attempts, Call, Network, Opened, Pass, Progress, Transport};
 use crate::webhook;
 
@@ -44,6 +45,7 @@ struct Inner {
     transport: Arc<Transport>,
     webhook_keys: webhook::Cache,
     waits: PerRuntime<Waits>,
+    file_token: TokenCache,
 }
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -229,6 +231,7 @@ impl ClientBuilder {
             transport: Arc::new(transport),
             webhook_keys: webhook::Cache::default(),
             waits: PerRuntime::default(),
+            file_token: TokenCache::default(),
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -412,6 +415,24 @@ impl Steps {
 
     pub(crate) fn log(&self) -> &Log {
         &self.inner.transport.log
+    }
+
+    /// The same operation for requests that are under way beside others: their stages do not mix.
+    pub(crate) fn beside(&self) -> Steps {
+        Steps { task: self.task.aside(), ..self.clone() }
+    }
+
+    pub(crate) fn file_token(&self) -> &TokenCache {
+        &self.inner.file_token
+    }
+
+    pub(crate) fn attempts(&self) -> Attempts {
+        self.inner.transport.attempts
+    }
+
+    /// Whether a server proxy forwards what needs a key.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.hosts().proxy.is_some()
     }
 
     pub(crate) fn webhook_keys(&self) -> &webhook::Cache {

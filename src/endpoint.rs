@@ -232,6 +232,10 @@ impl Hosts {
         self.url(&self.rest, path.trim_start_matches('/'))
     }
 
+    pub(crate) fn cdn_url(&self, path: &str) -> Result<Url> {
+        self.url(&self.cdn, path.trim_start_matches('/'))
+    }
+
     pub(crate) fn login_url(&self, path: &str) -> Result<Url> {
         self.url(AUTH_HOST, path.trim_start_matches('/'))
     }

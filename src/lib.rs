@@ -91,6 +91,7 @@ pub mod runtime;
 #[allow(unsafe_code)]
 mod sigpipe;
 mod sse;
+mod storage;
 mod token;
 mod transport;
 pub mod webhook;
@@ -107,6 +108,7 @@ pub use op::{NextEvent, Op};
 pub use queue::{Job, Priority, Retries};
 pub use request::Request;
 pub use response::Response;
+pub use storage::{Decision, Lifecycle, Upload, UploadWay};
 
 /// The version of the library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

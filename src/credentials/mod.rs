@@ -44,7 +44,7 @@ mod options;
 mod profile;
 mod provider;
 mod report;
-mod rfc3339;
+pub(crate) mod rfc3339;
 mod source;
 pub mod store;
 mod system_keyring;

@@ -7,7 +7,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// The moment that `text` names, to the nanosecond; `None` if it is no RFC 3339 text or before 1970.
 ///
 /// A leap second counts as the first second of the next minute.
-pub(super) fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let mut rest = text.as_bytes();
     let year = digits(&mut rest, 4)?;
     mark(&mut rest, b"-")?;

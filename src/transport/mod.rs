@@ -18,7 +18,6 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-#[allow(unused_imports)] // until uploads are in
 pub(crate) use body::{Payload, Pieces, Source};
 pub(crate) use network::Network;
 pub(crate) use outgoing::Pass;

@@ -34,9 +34,11 @@ enum Stage {
     Reading,
     ReadingSafely,
     Pausing,
+    /// Requests that do no harm when they are sent twice, several at once.
+    Transferring,
 }
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     Stage::Preparing,
     Stage::Connecting,
     Stage::Waiting,
@@ -44,6 +46,7 @@ const STAGES: [Stage; 7] = [
     Stage::Reading,
     Stage::ReadingSafely,
     Stage::Pausing,
+    Stage::Transferring,
 ];
 
 /// Written by the transport, read by whoever ends the call early.
@@ -71,6 +74,11 @@ impl Progress {
     /// The last attempt is over and known not to have been executed.
     pub(crate) fn pausing(&self) {
         self.set(Stage::Pausing);
+    }
+
+    /// A file is under way.
+    pub(crate) fn transferring(&self) {
+        self.set(Stage::Transferring);
     }
 
     /// The body that is sent could not be made to its end.
@@ -119,6 +127,7 @@ impl Progress {
             Stage::WaitingSafely => "while it waited for the answer",
             Stage::Reading => "while it read the answer; the request was executed",
             Stage::ReadingSafely => "while it read the answer",
+            Stage::Transferring => "while it sent or received a file",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
         Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())

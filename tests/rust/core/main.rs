@@ -20,6 +20,7 @@ mod secrets;
 mod sources;
 mod tls;
 mod unknowns;
+mod upload;
 mod webhooks;
 
 use std::net::TcpListener;

@@ -1,0 +1,83 @@
+//! Addresses that an answer names: no more is believed of them than is needed.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::endpoint::{Hosts, Origin};
+use crate::error::{Code, Error, Result};
+use crate::response::Response;
+
+/// The https address in the field of this name.
+pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
+    let text = answer.json().ok().and_then(|json| json.get(field)).and_then(Value::as_str);
+    let text = text.ok_or_else(|| Error::new(Code::Protocol, format!("the answer has no address in {field:?}")))?;
+    let url = Url::parse(text).ok().filter(is_plain);
+    url.ok_or_else(|| Error::new(Code::Protocol, format!("the answer's {field:?} is not a plain https address")))
+}
+
+/// The same of one of fal's file hosts, because a token goes there.
+pub(super) fn file_host(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
+    let url = named(answer, field)?;
+    match hosts.origin(&url) {
+        Origin::Files => Ok(url),
+        _ => {
+            let host = url.host_str().unwrap_or_default();
+            let message = format!("the answer's {field:?} names {host:?}, which is not a file host of fal's");
+            Err(Error::new(Code::ForeignOrigin, message))
+        }
+    }
+}
+
+/// `url` with another segment behind its path; its query stays.
+pub(super) fn below(url: &Url, segments: &[&str]) -> Result<Url> {
+    let mut url = url.clone();
+    // A dot segment would be swallowed and change the meaning of what follows.
+    let dotted = |segment: &&&str| matches!(**segment, "" | "." | "..");
+    match (segments.iter().find(dotted), url.path_segments_mut()) {
+        (None, Ok(mut path)) => path.pop_if_empty().extend(segments),
+        _ => return Err(Error::new(Code::Protocol, "the answer names an upload that cannot be part of an address")),
+    };
+    Ok(url)
+}
+
+fn is_plain(url: &Url) -> bool {
+    url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_plain_https_addresses_are_believed() {
+        let of = |url: &str| named(&Response::made(&json!({ "url": url })), "url").is_ok();
+        assert!(of("https://storage.googleapis.com/x?signature=y"));
+        for bad in [
+            "http://v3.fal.media/x",
+            "file:///etc/passwd",
+            "https://user@v3.fal.media/x",
+            "https://:word@v3.fal.media/x",
+            "data:,x",
+            "//v3.fal.media/x",
+            "",
+            "ftp://v3.fal.media/",
+        ] {
+            assert!(!of(bad), "{bad}");
+        }
+        assert!(named(&Response::made(&json!({ "url": 1 })), "url").is_err());
+        assert!(named(&Response::made(&json!([])), "url").is_err());
+    }
+
+    #[test]
+    fn segments_are_escaped_and_never_swallowed() {
+        let url = Url::parse("https://v3.fal.media/a/b?s=1").unwrap();
+        assert_eq!(
+            below(&url, &["multipart", "x/../y?z", "1"]).unwrap().as_str(),
+            "https://v3.fal.media/a/b/multipart/x%2F..%2Fy%3Fz/1?s=1"
+        );
+        for bad in ["", ".", ".."] {
+            assert!(below(&url, &["multipart", bad, "1"]).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What is sent: a file, bytes in memory, or what a reader gives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::PIECE;
+use super::file::LocalFile;
+use super::meter::Share;
+use super::reader::{Pull, Waiting};
+use crate::error::{Error, Result};
+use crate::transport::{Payload, Pieces, Source};
+
+/// Content as the caller names it.
+#[derive(Clone)]
+pub(super) enum Content {
+    File(PathBuf),
+    Bytes(Bytes),
+    Reader(Waiting),
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Content::File(path) => write!(f, "{}", path.display()),
+            Content::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Content::Reader(_) => f.write_str("a reader"),
+        }
+    }
+}
+
+/// Content that can be read in any order, any number of times.
+#[derive(Clone)]
+pub(super) enum Data {
+    File(Arc<LocalFile>),
+    Bytes(Bytes),
+}
+
+impl Data {
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Data::File(file) => file.stamp().length,
+            Data::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// The bytes `from..to`. `share` is told what was handed to the connection.
+    pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Payload {
+        Payload::Source(Arc::new(Part { data: self.clone(), from, to, share }))
+    }
+
+    /// Fails if the content is not what it was.
+    pub(super) async fn unchanged(&self) -> Result<()> {
+        match self {
+            Data::File(file) => file.unchanged().await,
+            Data::Bytes(_) => Ok(()),
+        }
+    }
+
+    async fn read(&self, at: u64, most: usize) -> Result<Bytes> {
+        match self {
+            Data::File(file) => file.read(at, most).await,
+            // Within memory, so within a usize.
+            Data::Bytes(bytes) => Ok(bytes.slice(at as usize..at as usize + most)),
+        }
+    }
+}
+
+/// A part of it, as a body.
+struct Part {
+    data: Data,
+    from: u64,
+    to: u64,
+    share: Option<Arc<Share>>,
+}
+
+impl Source for Part {
+    fn length(&self) -> Option<u64> {
+        Some(self.to - self.from)
+    }
+
+    fn open(&self) -> Result<Pieces> {
+        let (data, from, to, share) = (self.data.clone(), self.from, self.to, self.share.clone());
+        let pieces = stream::try_unfold(from, move |at| {
+            let (data, share) = (data.clone(), share.clone());
+            async move {
+                if let Some(share) = share {
+                    share.reach(at - from);
+                }
+                if at == to {
+                    return Ok(None);
+                }
+                let most = usize::try_from(to - at).map_or(PIECE, |left| left.min(PIECE));
+                let piece = data.read(at, most).await?;
+                Ok(Some((piece, at + most as u64)))
+            }
+        });
+        Ok(pieces.boxed())
+    }
+}
+
+/// What a reader gives, as a body that can be sent once.
+pub(super) struct Once {
+    waiting: Waiting,
+    share: Arc<Share>,
+}
+
+impl Once {
+    pub(super) fn new(waiting: Waiting, share: Arc<Share>) -> Self {
+        Once { waiting, share }
+    }
+}
+
+impl Source for Once {
+    fn length(&self) -> Option<u64> {
+        self.waiting.size()
+    }
+
+    fn open(&self) -> Result<Pieces> {
+        // Taken when the connection asks, so that an attempt that never connected costs nothing.
+        let (waiting, share) = (self.waiting.clone(), self.share.clone());
+        let pull = stream::once(async move { waiting.begin() });
+        let pieces = pull.map_ok(move |pull| pulled(pull, share.clone())).try_flatten();
+        Ok(pieces.boxed())
+    }
+}
+
+fn pulled(pull: Pull, share: Arc<Share>) -> impl futures_util::Stream<Item = Result<Bytes>> {
+    stream::try_unfold((pull, 0), move |(mut pull, at)| {
+        let share = share.clone();
+        async move {
+            share.reach(at);
+            let piece = pull.next(PIECE).await?;
+            let next = at + piece.len() as u64;
+            Ok::<_, Error>(if piece.is_empty() { None } else { Some((piece, (pull, next))) })
+        }
+    })
+}

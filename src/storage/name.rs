@@ -1,0 +1,125 @@
+//! Names and types of files: what a stranger says of them is not taken as it is.
+
+use reqwest::header::HeaderValue;
+
+use crate::error::{Error, Result};
+
+/// Bytes of a name that are kept; file systems take 255.
+const MOST: usize = 150;
+
+const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// A name without folders, control characters and what file systems do not take; `None` if nothing is left.
+pub(super) fn sanitized(name: &str) -> Option<String> {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let kept: String = base.chars().map(|c| if is_odd(c) { '_' } else { c }).collect();
+    // Leading dots hide a file, trailing dots and blanks get lost on Windows.
+    let kept = kept.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
+    let kept = shortened(kept);
+    let stem = kept.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || is_port(&stem);
+    match (kept.is_empty(), device) {
+        (true, _) => None,
+        (false, true) => Some(format!("_{kept}")),
+        (false, false) => Some(kept),
+    }
+}
+
+fn is_odd(c: char) -> bool {
+    // Marks that turn the order of letters around make "gpj.exe" look like a picture.
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || "<>:\"|?*".contains(c)
+}
+
+fn is_port(stem: &str) -> bool {
+    let number = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    number.is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']))
+}
+
+/// Cut in the middle, so that the extension stays.
+fn shortened(name: &str) -> String {
+    if name.len() <= MOST {
+        return name.to_owned();
+    }
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| extension.len() <= 16);
+    let tail = extension.map(|extension| format!(".{extension}")).unwrap_or_default();
+    let end = (0..=MOST - tail.len()).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}{tail}", &name[..end])
+}
+
+/// A name for what has none: `upload.png` (fal-protocol.md §9.1).
+pub(super) fn made_up(stem: &str, content_type: &str) -> String {
+    let subtype = content_type.split('/').nth(1).unwrap_or_default().split(['-', ';']).next().unwrap_or_default();
+    let plain: String = subtype.trim().chars().filter(|c| c.is_ascii_alphanumeric()).take(16).collect();
+    match plain.as_str() {
+        "" | "octet" => format!("{stem}.bin"),
+        plain => format!("{stem}.{plain}"),
+    }
+}
+
+/// A header holds ASCII only.
+pub(super) fn in_header(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect()
+}
+
+/// The type that the extension stands for.
+pub(super) fn guessed_type(name: &str) -> &'static str {
+    mime_guess::from_path(name).first_raw().unwrap_or(UNKNOWN_TYPE)
+}
+
+/// A content type as it can be sent.
+pub(super) fn checked_type(text: &str) -> Result<()> {
+    let plain = HeaderValue::from_str(text).is_ok()
+        && text.split_once('/').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    if plain { Ok(()) } else { Err(Error::invalid("the content type is not of the form type/subtype")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_become_harmless() {
+        for (name, kept) in [
+            ("input.png", Some("input.png")),
+            ("Foto für Ännchen.jpg", Some("Foto für Ännchen.jpg")),
+            ("../../etc/passwd", Some("passwd")),
+            ("..\\..\\boot.ini", Some("boot.ini")),
+            ("/", None),
+            ("..", None),
+            ("", None),
+            (" . ", None),
+            (".bashrc", Some("bashrc")),
+            ("a\r\nX-Evil: 1.png", Some("a__X-Evil_ 1.png")),
+            ("a\0b", Some("a_b")),
+            ("nul.txt", Some("_nul.txt")),
+            ("COM1", Some("_COM1")),
+            ("COM10", Some("COM10")),
+            ("x\u{202e}gpj.exe", Some("x_gpj.exe")),
+            ("a:b", Some("a_b")),
+        ] {
+            assert_eq!(sanitized(name).as_deref(), kept, "{name:?}");
+        }
+        let long = sanitized(&format!("{}.png", "ä".repeat(400))).unwrap();
+        assert!(long.len() <= MOST && long.ends_with("ä.png"), "{long}");
+    }
+
+    #[test]
+    fn what_has_no_name_gets_one() {
+        for (kind, name) in [
+            ("image/png", "upload.png"),
+            ("image/svg+xml", "upload.svgxml"),
+            ("application/x-tar", "upload.x"),
+            ("text/plain; charset=utf-8", "upload.plain"),
+            ("application/octet-stream", "upload.bin"),
+            ("nonsense", "upload.bin"),
+        ] {
+            assert_eq!(made_up("upload", kind), name);
+        }
+        assert_eq!(in_header("Ä b\u{7f}.png"), "_ b_.png");
+        assert_eq!(guessed_type("a.PNG"), "image/png");
+        assert_eq!(guessed_type("a"), UNKNOWN_TYPE);
+        assert!(checked_type("image/png").is_ok());
+        assert!(checked_type("png").is_err() && checked_type("a/b\r\nc: d").is_err() && checked_type("/").is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! The token of fal's file hosts (fal-protocol.md §9.2): fetched once for all who wait, and kept until it expires.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::address;
+use crate::authority::Grant;
+use crate::client::Steps;
+use crate::credentials::{Token, rfc3339};
+use crate::error::{Code, Error, Result};
+use crate::per_runtime::PerRuntime;
+use crate::request::Request;
+
+/// A token that expires within this time counts as expired: what is sent with it has to arrive before it does.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// A token, and the host that its answer named.
+pub(super) struct FileToken {
+    pub(super) token: Token,
+    pub(super) base: Url,
+    expires: Option<SystemTime>,
+    /// The credential that it was made with: another one needs another token.
+    grant: Weak<Grant>,
+}
+
+/// A client's place for it.
+#[derive(Default)]
+pub(crate) struct TokenCache {
+    kept: PerRuntime<Mutex<Option<Arc<FileToken>>>>,
+}
+
+impl TokenCache {
+    /// The token, fetched unless a good one is kept. One that a file host refused is `bad`.
+    pub(super) async fn token(&self, steps: &Steps, bad: Option<&Arc<FileToken>>) -> Result<Arc<FileToken>> {
+        let grant = steps.grant().await?;
+        let kept = self.kept.get(|| Ok(Mutex::default()))?;
+        // Held while it is fetched, so that the others find it.
+        let mut kept = kept.lock().await;
+        let good = |kept: &&Arc<FileToken>| kept.serves(&grant) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept));
+        if let Some(good) = kept.as_ref().filter(good) {
+            return Ok(good.clone());
+        }
+        *kept = None;
+        let fetched = Arc::new(fetch(steps, &grant).await?);
+        *kept = Some(fetched.clone());
+        Ok(fetched)
+    }
+}
+
+impl FileToken {
+    fn serves(&self, grant: &Arc<Grant>) -> bool {
+        let fresh = self.expires.is_some_and(|expires| SystemTime::now() + MARGIN < expires);
+        // The allocation of a weak pointer is not used again, so equal addresses are the same grant.
+        fresh && std::ptr::eq(self.grant.as_ptr(), Arc::as_ptr(grant))
+    }
+}
+
+async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
+    let hosts = steps.hosts();
+    let url = hosts.rest_url("/storage/auth/token?storage_type=fal-cdn-v3")?;
+    let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
+    request.set_json(json!({}));
+    let mut call = steps.call(request)?;
+    // A second token does no harm.
+    call.safe = true;
+    let answer = steps.send_call(&call).await?;
+    let text = |name: &str| answer.json().ok().and_then(|json| json.get(name)).and_then(Value::as_str);
+    let token = text("token").and_then(|text| Token::parse(text).ok());
+    let token = token.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token for files"))?;
+    if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return Err(Error::new(Code::Protocol, "the token for files is of an unknown type"));
+    }
+    let base = match text("base_url") {
+        Some(_) => address::file_host(hosts, &answer, "base_url")?,
+        None => hosts.cdn_url("")?,
+    };
+    // Without a time that can be read it is used once.
+    let expires = text("expires_at").and_then(rfc3339::parse);
+    Ok(FileToken { token, base, expires, grant: Arc::downgrade(grant) })
+}

@@ -1,0 +1,198 @@
+//! Uploads: in one request or in parts, by any of the ways that fal has (fal-protocol.md §9.1 to §9.5).
+
+mod options;
+mod parts;
+mod single;
+mod supply;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use url::Url;
+
+pub use options::{Upload, UploadWay};
+
+use super::content::{Content, Data};
+use super::file::LocalFile;
+use super::meter::Meter;
+use super::name;
+use super::token::FileToken;
+use crate::client::{Client, Steps};
+use crate::error::{Code, Error, Result};
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+use crate::transport::{Call, Pass, Payload};
+
+/// Large files on slow lines take hours.
+const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
+/// Above this the official JavaScript client sends parts (fal-protocol.md §9.4).
+const SINGLE: u64 = 90 << 20;
+/// The size of a part in all official clients.
+const PART: u64 = 10 << 20;
+
+const FILE_NAME: HeaderName = HeaderName::from_static("x-fal-file-name");
+
+impl Client {
+    /// Starts an upload. The answer is JSON: `url`, which a model can read, `file_name`, `content_type` and `size` in bytes.
+    ///
+    /// [`Progress`](crate::EventKind::Progress) events tell how much was sent: of parts those that fal has confirmed, of a single request
+    /// what the connection has taken. They never go back. The time for all of it is the upload's own, else the client's, else six hours.
+    ///
+    /// A connection that breaks costs what is not confirmed: a single PUT begins again, of parts the missing ones are sent.
+    /// A file that changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is announced. A cancelled upload in parts is not
+    /// completed; fal documents no way to take the parts back.
+    pub fn upload_start(&self, upload: Upload) -> Result<Op> {
+        upload.check()?;
+        let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
+        self.start_steps_within(timeout, |steps| async move {
+            let opened = Opened::of(&upload).await?;
+            let meter = Meter::new(&steps.task, opened.size());
+            let sent = send(&steps, &upload, opened, &meter).await?;
+            Ok(Response::made(&json!({
+                "url": sent.url.as_str(),
+                "file_name": sent.about.file_name,
+                "content_type": sent.about.content_type,
+                "size": sent.size,
+            })))
+        })
+    }
+
+    /// Uploads and waits for the answer, on any async runtime.
+    pub async fn upload(&self, upload: Upload) -> Result<Response> {
+        self.upload_start(upload)?.outcome().await
+    }
+}
+
+/// Content that is there.
+pub(super) enum Opened {
+    Data(Data),
+    Reader(super::reader::Waiting),
+}
+
+impl Opened {
+    pub(super) async fn of(upload: &Upload) -> Result<Self> {
+        Ok(match &upload.content {
+            Content::File(path) => Opened::Data(Data::File(LocalFile::open(path.clone()).await?)),
+            Content::Bytes(bytes) => Opened::Data(Data::Bytes(bytes.clone())),
+            Content::Reader(waiting) => Opened::Reader(waiting.clone()),
+        })
+    }
+
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Opened::Data(data) => Some(data.length()),
+            Opened::Reader(waiting) => waiting.size(),
+        }
+    }
+}
+
+/// What fal is told about a file.
+#[derive(Clone)]
+pub(super) struct About {
+    pub(super) file_name: String,
+    pub(super) content_type: String,
+    headers: HeaderMap,
+}
+
+impl About {
+    pub(super) fn of(upload: &Upload) -> Result<Self> {
+        let of_path = match &upload.content {
+            Content::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Content::Bytes(_) | Content::Reader(_) => None,
+        };
+        let given = upload.file_name.clone().or(of_path).and_then(|name| name::sanitized(&name));
+        let guess = || name::guessed_type(given.as_deref().unwrap_or_default()).to_owned();
+        let content_type = upload.content_type.clone().unwrap_or_else(guess);
+        let file_name = given.unwrap_or_else(|| name::made_up("upload", &content_type));
+        let mut headers = HeaderMap::new();
+        upload.lifecycle.write(&mut headers)?;
+        Ok(About { file_name, content_type, headers })
+    }
+
+    fn type_header(&self) -> Result<HeaderValue> {
+        HeaderValue::from_str(&self.content_type).map_err(|_| Error::invalid("the content type is malformed"))
+    }
+
+    /// The headers of an upload with a CDN token (§9.3, §9.4).
+    fn direct_headers(&self) -> Result<HeaderMap> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, self.type_header()?);
+        let name = HeaderValue::from_str(&name::in_header(&self.file_name));
+        headers.insert(FILE_NAME, name.map_err(|_| Error::invalid("the file name is malformed"))?);
+        Ok(headers)
+    }
+
+    /// Announces the file: what to send it to comes back (§9.1, §9.4).
+    async fn announce(&self, steps: &Steps, path: &str) -> Result<Response> {
+        let url = steps.hosts().rest_url(path)?;
+        let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
+        request.set_json(json!({"content_type": self.content_type, "file_name": self.file_name}));
+        let mut call = steps.call(request)?;
+        call.headers.extend(self.headers.clone());
+        // A second announcement is one that nothing is sent to.
+        call.safe = true;
+        steps.send_call(&call).await
+    }
+}
+
+/// An upload that is over.
+pub(super) struct Sent {
+    pub(super) url: Url,
+    pub(super) size: u64,
+    pub(super) about: About,
+}
+
+/// Sends the content the way that was asked for, or the one that suits it.
+pub(super) async fn send(steps: &Steps, upload: &Upload, opened: Opened, meter: &Arc<Meter>) -> Result<Sent> {
+    steps.task.progress.transferring();
+    // The stages of its requests are its own: others may be under way beside them.
+    let steps = &steps.beside();
+    let about = About::of(upload)?;
+    let (opened, pull) = match (upload.way, opened) {
+        (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => supply::begin(&waiting).await?,
+        (_, opened) => (opened, None),
+    };
+    let way = match upload.way {
+        // A server proxy lets nothing else pass by default (§11.2).
+        UploadWay::Automatic if steps.is_proxied() => UploadWay::Signed,
+        UploadWay::Automatic if pull.is_some() || opened.size().is_some_and(|size| size > SINGLE) => {
+            UploadWay::SignedParts
+        }
+        UploadWay::Automatic => UploadWay::Signed,
+        way => way,
+    };
+    let (url, size) = match way {
+        UploadWay::Automatic | UploadWay::Signed => single::signed(steps, &about, opened, meter, "fal-cdn-v3").await?,
+        UploadWay::SignedGoogle => single::signed(steps, &about, opened, meter, "gcs").await?,
+        UploadWay::Direct => single::direct(steps, &about, opened, meter).await?,
+        UploadWay::SignedParts | UploadWay::DirectParts | UploadWay::GoogleParts => {
+            let supply = supply::Supply::of(opened, pull)?;
+            parts::send(steps, &about, supply, meter, way).await?
+        }
+    };
+    Ok(Sent { url, size, about })
+}
+
+/// A call to an address that an answer named.
+fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
+    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline: steps.deadline }
+}
+
+/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.
+async fn send_with_token(steps: &Steps, make: impl Fn(&FileToken) -> Result<Call> + Send) -> Result<Response> {
+    let cache = steps.file_token();
+    let token = cache.token(steps, None).await?;
+    let call = make(&token)?;
+    match steps.send_call(&call).await {
+        Err(error) if error.code() == Code::Unauthenticated => {
+            let token = cache.token(steps, Some(&token)).await?;
+            let call = make(&token)?;
+            steps.send_call(&call).await
+        }
+        outcome => outcome,
+    }
+}

@@ -1,0 +1,171 @@
+//! Uploads in parts, several at a time (fal-protocol.md §9.4).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::stream::{self, TryStreamExt};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::supply::{Part, Supply};
+use super::{About, UploadWay, call_to, send_with_token};
+use crate::client::Steps;
+use crate::error::{Code, Error, Result};
+use crate::response::Response;
+use crate::storage::address;
+use crate::storage::meter::Meter;
+use crate::transport::{Call, Pass};
+
+/// Parts under way at once; of a reader they are in memory.
+const PARALLEL: usize = 4;
+
+/// An upload in parts that fal knows of.
+struct Session {
+    way: UploadWay,
+    /// Where the parts go.
+    to: Url,
+    /// Where the file will be.
+    url: Url,
+    content_type: HeaderValue,
+}
+
+/// Sends all parts and puts them together. Whatever fails, nothing is announced.
+pub(super) async fn send(
+    steps: &Steps,
+    about: &About,
+    supply: Supply,
+    meter: &Arc<Meter>,
+    way: UploadWay,
+) -> Result<(Url, u64)> {
+    let data = supply.data();
+    let session = &Session::begin(steps, about, way).await?;
+    let size = &AtomicU64::new(0);
+    let parts = stream::try_unfold(supply, |mut supply| async move {
+        let part = supply.next().await?;
+        Ok::<_, Error>(part.map(|part| (part, supply)))
+    });
+    let sent = parts.map_ok(|part| async move {
+        let (number, length) = (part.number, part.to - part.from);
+        let etag = session.part(steps, &part).await?;
+        size.fetch_add(length, Ordering::Relaxed);
+        meter.share().reach(length);
+        Ok((number, etag))
+    });
+    let mut done: Vec<(u32, String)> = sent.try_buffer_unordered(PARALLEL).try_collect().await?;
+    if let Some(data) = data {
+        data.unchanged().await?;
+    }
+    done.sort_unstable_by_key(|(number, _)| *number);
+    session.complete(steps, &done).await?;
+    Ok((session.url.clone(), size.load(Ordering::Relaxed)))
+}
+
+impl Session {
+    async fn begin(steps: &Steps, about: &About, way: UploadWay) -> Result<Self> {
+        let content_type = about.type_header()?;
+        let kind = match way {
+            UploadWay::DirectParts => return Session::begin_direct(steps, about, content_type).await,
+            UploadWay::GoogleParts => "gcs",
+            _ => "fal-cdn-v3",
+        };
+        let answer = about.announce(steps, &format!("/storage/upload/initiate-multipart?storage_type={kind}")).await?;
+        let (to, url) = (address::named(&answer, "upload_url")?, address::named(&answer, "file_url")?);
+        Ok(Session { way, to, url, content_type })
+    }
+
+    async fn begin_direct(steps: &Steps, about: &About, content_type: HeaderValue) -> Result<Self> {
+        let headers = about.direct_headers()?;
+        let answer = send_with_token(steps, |token| {
+            let url = address::below(&token.base, &["files", "upload", "multipart"])?;
+            let pass = Pass::Files(token.token.clone());
+            let mut call = call_to(steps, Method::POST, url, headers.clone(), Bytes::new().into(), pass);
+            // A second one is one that nothing is sent to.
+            call.safe = true;
+            Ok(call)
+        });
+        let answer = answer.await?;
+        let url = address::file_host(steps.hosts(), &answer, "access_url")?;
+        let id = answer.json().ok().and_then(|json| json.get("uploadId")).and_then(Value::as_str);
+        let id = id.ok_or_else(|| Error::new(Code::Protocol, "the answer names no upload"))?;
+        let to = address::below(&url, &["multipart", id])?;
+        Ok(Session { way: UploadWay::DirectParts, to, url, content_type })
+    }
+
+    /// Sends a part, and again if it fails: it replaces what an earlier try left. Its etag comes back.
+    async fn part(&self, steps: &Steps, part: &Part) -> Result<String> {
+        // Its stages are its own: other parts are under way beside it.
+        let steps = &steps.beside();
+        let mut made = 0;
+        loop {
+            let error = match self.try_part(steps, part).await {
+                Ok(etag) => return Ok(etag),
+                Err(error) => error,
+            };
+            made += 1;
+            // What the transport has not repeated already, because of other requests it may not.
+            let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
+            let Some(pause) = steps.attempts().pause(made, error.retry_after()).filter(|_| again) else {
+                let message = format!("part {}: {}", part.number, error.message());
+                return Err(error.with_message(message));
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn try_part(&self, steps: &Steps, part: &Part) -> Result<String> {
+        let url = address::below(&self.to, &[&part.number.to_string()])?;
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]);
+        let put = |url: Url, pass: Pass| {
+            let body = part.data.part(part.from, part.to, None);
+            let call = call_to(steps, Method::PUT, url, headers.clone(), body, pass);
+            Call { safe: true, ..call }
+        };
+        let answer = match self.way {
+            UploadWay::DirectParts => {
+                send_with_token(steps, |token| Ok(put(url.clone(), Pass::Files(token.token.clone())))).await?
+            }
+            UploadWay::GoogleParts => steps.send_call(&put(self.place(steps, url).await?, Pass::Nothing)).await?,
+            _ => steps.send_call(&put(url, Pass::Nothing)).await?,
+        };
+        etag(&answer)
+    }
+
+    /// Asks where a part goes (D3).
+    async fn place(&self, steps: &Steps, url: Url) -> Result<Url> {
+        let call = call_to(steps, Method::POST, url, HeaderMap::new(), Bytes::new().into(), Pass::Credential);
+        let answer = steps.send_call(&Call { safe: true, ..call }).await?;
+        address::named(&answer, "upload_url")
+    }
+
+    /// Says which parts there are, in order. It is sent once: whether a second time would do harm is not known.
+    async fn complete(&self, steps: &Steps, parts: &[(u32, String)]) -> Result<()> {
+        let google = self.way == UploadWay::GoogleParts;
+        let entry = |(number, etag): &(u32, String)| match google {
+            true => json!({"part_number": number, "etag": etag.trim_matches('"')}),
+            false => json!({"partNumber": number, "etag": etag}),
+        };
+        let list = json!({"parts": parts.iter().map(entry).collect::<Vec<_>>()}).to_string();
+        let url = address::below(&self.to, &["complete"])?;
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let post = |pass: Pass| {
+            call_to(steps, Method::POST, url.clone(), headers.clone(), Bytes::from(list.clone()).into(), pass)
+        };
+        let answer = match self.way {
+            UploadWay::DirectParts => send_with_token(steps, |token| Ok(post(Pass::Files(token.token.clone())))).await,
+            UploadWay::GoogleParts => steps.send_call(&post(Pass::Credential)).await,
+            _ => steps.send_call(&post(Pass::Nothing)).await,
+        };
+        answer.map(|_| ())
+    }
+}
+
+/// In the header as it is, or in the body (fal-protocol.md §16.28).
+fn etag(answer: &Response) -> Result<String> {
+    let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
+    let body = || answer.json().ok().and_then(|json| json.get("etag")).and_then(Value::as_str);
+    let etag = header.or_else(body).ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))?;
+    Ok(etag.to_owned())
+}

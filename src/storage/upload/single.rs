@@ -1,0 +1,76 @@
+//! Uploads in one request (fal-protocol.md §9.1, §9.3).
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use url::Url;
+
+use super::{About, Opened, call_to, send_with_token};
+use crate::client::Steps;
+use crate::error::{Error, Result};
+use crate::storage::address;
+use crate::storage::content::Once;
+use crate::storage::meter::{Meter, Share};
+use crate::transport::{Pass, Payload};
+
+/// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.
+pub(super) async fn signed(
+    steps: &Steps,
+    about: &About,
+    opened: Opened,
+    meter: &Arc<Meter>,
+    kind: &str,
+) -> Result<(Url, u64)> {
+    let Body { payload, size, again, share } = body(&opened, meter)?;
+    let answer = about.announce(steps, &format!("/storage/upload/initiate?storage_type={kind}")).await?;
+    let (to, url) = (address::named(&answer, "upload_url")?, address::named(&answer, "file_url")?);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]);
+    let mut call = call_to(steps, Method::PUT, to, headers, payload, Pass::Nothing);
+    // It replaces what an earlier try left.
+    call.safe = again;
+    steps.send_call(&call).await?;
+    share.reach(size);
+    Ok((url, size))
+}
+
+/// Way C. A second POST would make a second file, so it is sent like any other POST.
+pub(super) async fn direct(steps: &Steps, about: &About, opened: Opened, meter: &Arc<Meter>) -> Result<(Url, u64)> {
+    let Body { payload, size, share, .. } = body(&opened, meter)?;
+    let headers = about.direct_headers()?;
+    let answer = send_with_token(steps, |token| {
+        // Not to the host that the token's answer names: the official client does not either (§9.3).
+        let url = steps.hosts().cdn_url("/files/upload")?;
+        let pass = Pass::Files(token.token.clone());
+        Ok(call_to(steps, Method::POST, url, headers.clone(), payload.clone(), pass))
+    });
+    let url = address::named(&answer.await?, "access_url")?;
+    share.reach(size);
+    Ok((url, size))
+}
+
+struct Body {
+    payload: Payload,
+    size: u64,
+    /// Whether it can be sent again.
+    again: bool,
+    share: Arc<Share>,
+}
+
+fn body(opened: &Opened, meter: &Arc<Meter>) -> Result<Body> {
+    let share = meter.share();
+    match opened {
+        Opened::Data(data) => {
+            let size = data.length();
+            Ok(Body { payload: data.part(0, size, Some(share.clone())), size, again: true, share })
+        }
+        Opened::Reader(waiting) => {
+            let size = waiting.size().ok_or_else(|| {
+                Error::invalid("what a reader gives cannot be sent in one request without its size")
+                    .with_remedy("Say how many bytes there are, or let it be sent in parts.")
+            })?;
+            let once = Once::new(waiting.clone(), share.clone());
+            Ok(Body { payload: Payload::Source(Arc::new(once)), size, again: false, share })
+        }
+    }
+}

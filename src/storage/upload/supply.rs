@@ -1,0 +1,109 @@
+//! The parts of an upload, in order.
+
+use bytes::Bytes;
+
+use super::{Opened, PART};
+use crate::error::{Error, Result};
+use crate::storage::content::Data;
+use crate::storage::reader::{Pull, Waiting};
+
+/// More parts than this no object store takes; larger files have larger parts.
+const MOST: u64 = 10_000;
+
+/// One part.
+pub(super) struct Part {
+    pub(super) number: u32,
+    pub(super) data: Data,
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
+/// A reader in use, and what was read of it already.
+pub(super) struct Begun {
+    pull: Pull,
+    first: Bytes,
+}
+
+/// Reads the beginning of what a reader gives: if it fits into one part, that is all there is.
+pub(super) async fn begin(waiting: &Waiting) -> Result<(Opened, Option<Begun>)> {
+    let mut pull = waiting.begin()?;
+    let first = pull.next(PART as usize).await?;
+    match (first.len() as u64) < PART || waiting.size() == Some(PART) {
+        true => Ok((Opened::Data(Data::Bytes(first)), None)),
+        false => Ok((Opened::Reader(waiting.clone()), Some(Begun { pull, first }))),
+    }
+}
+
+/// Where parts come from.
+pub(super) struct Supply {
+    from: From,
+    number: u32,
+    size: u64,
+}
+
+enum From {
+    Data(Data),
+    Reader { pull: Pull, first: Option<Bytes> },
+}
+
+impl Supply {
+    pub(super) fn of(opened: Opened, begun: Option<Begun>) -> Result<Self> {
+        let from = match (opened, begun) {
+            (_, Some(begun)) => From::Reader { pull: begun.pull, first: Some(begun.first) },
+            (Opened::Data(data), None) => From::Data(data),
+            (Opened::Reader(waiting), None) => From::Reader { pull: waiting.begin()?, first: None },
+        };
+        Ok(Supply { from, number: 0, size: 0 })
+    }
+
+    /// What has to be the same at the end.
+    pub(super) fn data(&self) -> Option<Data> {
+        match &self.from {
+            From::Data(data) => Some(data.clone()),
+            From::Reader { .. } => None,
+        }
+    }
+
+    /// The next part. An empty file has one, an empty one.
+    pub(super) async fn next(&mut self) -> Result<Option<Part>> {
+        let (data, from, to) = match &mut self.from {
+            From::Data(data) => {
+                let length = data.length();
+                let (from, to) = (self.size, (self.size + part_size(length)).min(length));
+                (data.clone(), from, to)
+            }
+            From::Reader { pull, first } => {
+                let bytes = match first.take() {
+                    Some(first) => first,
+                    None => pull.next(PART as usize).await?,
+                };
+                let length = bytes.len() as u64;
+                (Data::Bytes(bytes), 0, length)
+            }
+        };
+        if from == to && self.number > 0 {
+            return Ok(None);
+        }
+        self.number = self.number.checked_add(1).ok_or_else(|| Error::invalid("the upload has too many parts"))?;
+        self.size += to - from;
+        Ok(Some(Part { number: self.number, data, from, to }))
+    }
+}
+
+/// 10 MiB, or more of very large files.
+fn part_size(length: u64) -> u64 {
+    PART.max(length.div_ceil(MOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_before_there_are_too_many() {
+        for length in [0, 1, PART * MOST, PART * MOST + 1, u64::MAX / 2] {
+            assert!(length.div_ceil(part_size(length)) <= MOST, "{length}");
+        }
+        assert_eq!(part_size(PART * MOST), PART);
+    }
+}

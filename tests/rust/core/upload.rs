@@ -1,0 +1,581 @@
+//! Uploads: every way, what breaks on the way, and who sees which secret.
+
+use super::*;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fal::{Code, Decision, EventKind, Lifecycle, NextEvent, Upload, UploadWay};
+use fal_emulator::{Arrival, CdnBaseUrl, Fault, FileUrlForm, Outcome, PartAnswer, ProxySettings, Settings};
+use ring::digest::{SHA256, digest};
+
+const MIB: usize = 1 << 20;
+
+pub(super) fn upload(client: &Client, upload: Upload) -> Result<Response, Error> {
+    Op::finish(|| client.upload_start(upload))
+}
+
+/// Bytes that differ from part to part.
+pub(super) fn content(size: usize) -> Vec<u8> {
+    (0..size as u64).map(|at| (at * 31 + at / 251 + at / (9 * MIB as u64)) as u8).collect()
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn file_of(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// The one file that the emulator has is this one, at the address that was answered.
+fn stored(emulator: &Emulator, answer: &Response, bytes: &[u8]) {
+    let files = emulator.files();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(files[0].url, answer.get_str("/url").unwrap());
+    assert_eq!((files[0].size, files[0].sha256.as_str()), (bytes.len() as u64, sha256(bytes).as_str()));
+    assert_eq!(answer.get("/size").unwrap(), bytes.len());
+}
+
+fn puts(emulator: &Emulator) -> Vec<Arrival> {
+    emulator.arrivals().into_iter().filter(|arrival| arrival.method == "PUT").collect()
+}
+
+fn progress(op: &Op) -> Vec<(u64, Option<u64>)> {
+    let mut told = Vec::new();
+    while let NextEvent::Event(event) = op.wait_event(Some(PATIENCE)).unwrap() {
+        assert_eq!(event.kind(), EventKind::Progress);
+        let total = event.get("/total").ok().and_then(Value::as_u64);
+        told.push((event.get("/transferred").unwrap().as_u64().unwrap(), total));
+    }
+    told
+}
+
+#[test]
+fn every_way_ends_in_the_same_file() {
+    let bytes = content(25 * MIB + 7);
+    for way in UploadWay::ALL {
+        for (size, name) in [(bytes.len(), "big"), (10 * MIB, "a part"), (5, "small"), (0, "empty")] {
+            let emulator = Emulator::start().unwrap();
+            let client = client(&emulator);
+            let bytes = &bytes[..size];
+            let what = Upload::bytes(bytes.to_vec()).file_name("input.png").way(*way);
+            let answer = upload(&client, what).unwrap_or_else(|e| panic!("{way:?}, {name}: {e}"));
+            stored(&emulator, &answer, bytes);
+            assert_eq!(answer.get_str("/file_name").unwrap(), "input.png");
+            assert_eq!(answer.get_str("/content_type").unwrap(), "image/png");
+            let file = &emulator.files()[0];
+            assert_eq!((file.content_type.as_str(), file.file_name.as_deref()), ("image/png", Some("input.png")));
+            assert_eq!(file.owner.as_deref(), Some("acme"));
+        }
+    }
+}
+
+#[test]
+fn every_way_takes_a_file_and_a_reader() {
+    let bytes = content(25 * MIB + 7);
+    let folder = tempfile::tempdir().unwrap();
+    let path = file_of(&folder, "clip.mp4", &bytes);
+    for way in UploadWay::ALL {
+        let reader = std::io::Cursor::new(bytes.clone());
+        for what in [Upload::file(&path), Upload::reader(reader, Some(bytes.len() as u64))] {
+            let emulator = Emulator::start().unwrap();
+            let shown = format!("{way:?} {what:?}");
+            let answer = upload(&client(&emulator), what.way(*way)).unwrap_or_else(|e| panic!("{shown}: {e}"));
+            stored(&emulator, &answer, &bytes);
+        }
+    }
+    // Without a size, in parts only, or if it is small.
+    for (size, way, parts) in [
+        (0, UploadWay::Automatic, false),
+        (10 * MIB - 1, UploadWay::Automatic, false),
+        (10 * MIB, UploadWay::Automatic, true),
+        (20 * MIB, UploadWay::Automatic, true),
+        (20 * MIB, UploadWay::GoogleParts, true),
+    ] {
+        let emulator = Emulator::start().unwrap();
+        let reader = std::io::Cursor::new(bytes[..size].to_vec());
+        let answer = upload(&client(&emulator), Upload::reader(reader, None).way(way)).unwrap();
+        stored(&emulator, &answer, &bytes[..size]);
+        let asked = emulator.arrivals().iter().any(|arrival| arrival.path.contains("initiate-multipart"));
+        assert_eq!(asked, parts, "{size}");
+    }
+    let emulator = Emulator::start().unwrap();
+    let what = Upload::reader(std::io::empty(), None).way(UploadWay::Signed);
+    assert_eq!(upload(&client(&emulator), what).unwrap_err().code(), Code::InvalidArgument);
+    assert!(emulator.arrivals().is_empty());
+}
+
+#[test]
+fn a_signed_address_sees_no_secret_and_a_file_host_no_key() {
+    let bytes = content(11 * MIB);
+    for way in UploadWay::ALL {
+        let emulator = Emulator::start().unwrap();
+        upload(&client(&emulator), Upload::bytes(bytes.clone()).way(*way)).unwrap();
+        for arrival in emulator.arrivals() {
+            let scheme = arrival.authorization.as_ref().map(|authorization| authorization.scheme.as_str());
+            let signed = arrival.query.as_deref().is_some_and(|query| query.contains("Signature"));
+            let expected = match (arrival.host.as_str(), signed) {
+                ("rest.fal.ai", _) => Some("Key"),
+                (_, true) => None,
+                ("v3.fal.media", false) => Some("Bearer"),
+                other => panic!("{way:?}: {other:?}"),
+            };
+            assert_eq!(scheme, expected, "{way:?}: {} {} {}", arrival.method, arrival.host, arrival.path);
+        }
+    }
+}
+
+#[test]
+fn parts_are_sent_together_and_listed_in_order() {
+    let emulator = Emulator::start().unwrap();
+    // The first part comes last.
+    emulator.inject(Fault::delay(Duration::from_millis(500)).method("PUT").path("*/1"));
+    let bytes = content(35 * MIB);
+    let answer = upload(&client(&emulator), Upload::bytes(bytes.clone()).way(UploadWay::SignedParts)).unwrap();
+    stored(&emulator, &answer, &bytes);
+    let arrivals = emulator.arrivals();
+    let complete = arrivals.last().unwrap();
+    let parts = complete.body.json().unwrap()["parts"].as_array().unwrap().clone();
+    let numbers: Vec<_> = parts.iter().map(|part| part["partNumber"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    let sizes: Vec<_> = emulator.uploads()[0].parts.values().map(|part| (part.puts, part.size)).collect();
+    assert_eq!(sizes, [10, 10, 10, 5].map(|mib| (1, mib * MIB as u64)));
+}
+
+#[test]
+fn a_part_that_fails_is_sent_again_and_no_other() {
+    for (way, fault) in [
+        (UploadWay::SignedParts, Fault::status(500)),
+        (UploadWay::DirectParts, Fault::status(503).without_request_id()),
+        (UploadWay::GoogleParts, Fault::reset_before_body()),
+        (UploadWay::SignedParts, Fault::reset_before_body()),
+        (UploadWay::SignedParts, Fault::close()),
+        (UploadWay::SignedParts, Fault::malformed_http()),
+        (UploadWay::SignedParts, Fault::status(408)),
+    ] {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(fault.method("PUT").path("*/2").times(2));
+        let bytes = content(35 * MIB);
+        let answer = upload(&client(&emulator), Upload::bytes(bytes.clone()).way(way));
+        stored(&emulator, &answer.unwrap_or_else(|e| panic!("{way:?}: {e}")), &bytes);
+        assert_eq!(puts(&emulator).len(), 6, "{way:?}: two of the second part failed");
+        assert_eq!(emulator.uploads()[0].parts[&1].puts, 1);
+    }
+}
+
+#[test]
+fn a_part_that_is_refused_or_fails_for_ever_ends_it() {
+    for (status, most) in [(403, 1), (500, 5)] {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(Fault::status(status).method("PUT").path("*/2").always());
+        let what = Upload::bytes(content(35 * MIB)).way(UploadWay::SignedParts);
+        let error = upload(&client(&emulator), what).unwrap_err();
+        assert!(error.message().starts_with("part 2: "), "{error}");
+        assert_eq!(error.http_status(), Some(status));
+        let tries = puts(&emulator).iter().filter(|arrival| arrival.path.ends_with("/2")).count();
+        assert_eq!(tries, most);
+        assert!(emulator.files().is_empty() && !completed(&emulator));
+    }
+}
+
+fn completed(emulator: &Emulator) -> bool {
+    emulator.arrivals().iter().any(|arrival| arrival.path.ends_with("/complete"))
+}
+
+#[test]
+fn a_single_put_begins_again_and_a_direct_post_does_not() {
+    let bytes = content(3 * MIB);
+    for fault in [Fault::reset_before_body(), Fault::close(), Fault::status(503)] {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(fault.clone().method("PUT").times(2));
+        stored(&emulator, &upload(&client(&emulator), Upload::bytes(bytes.clone())).unwrap(), &bytes);
+        assert_eq!(puts(&emulator).len(), 3);
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(fault.method("POST").host("v3.fal.media"));
+        let error = upload(&client(&emulator), Upload::bytes(bytes.clone()).way(UploadWay::Direct)).unwrap_err();
+        assert_eq!(emulator.arrivals().len(), 2, "{error}");
+    }
+}
+
+#[test]
+fn a_reader_is_read_once() {
+    let emulator = Emulator::start().unwrap();
+    emulator.inject(Fault::close().method("PUT"));
+    let bytes = content(3 * MIB);
+    let what = Upload::reader(std::io::Cursor::new(bytes), Some(3 * MIB as u64)).way(UploadWay::Signed);
+    let error = upload(&client(&emulator), what.clone()).unwrap_err();
+    assert_eq!(error.code(), Code::ConnectionLost, "{error}");
+    assert_eq!(puts(&emulator).len(), 1);
+    let error = upload(&client(&emulator), what).unwrap_err();
+    assert!(error.message().contains("used before"), "{error}");
+}
+
+#[test]
+fn a_reader_that_breaks_its_promise_or_fails_announces_nothing() {
+    struct Failing(usize);
+    impl std::io::Read for Failing {
+        fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
+            let got = piece.len().min(self.0);
+            self.0 -= got;
+            if got == 0 { Err(std::io::Error::other("the tape tore")) } else { Ok(got) }
+        }
+    }
+    for way in [UploadWay::Automatic, UploadWay::Signed, UploadWay::Direct, UploadWay::DirectParts] {
+        for (given, promised) in
+            [(25 * MIB, 25 * MIB - 1), (25 * MIB, 25 * MIB + 1), (3, 2), (3, 4), (MIB, MIB / 4), (20 * MIB, 10 * MIB)]
+        {
+            let emulator = Emulator::start().unwrap();
+            let what = Upload::reader(std::io::Cursor::new(content(given)), Some(promised as u64)).way(way);
+            let error = upload(&client(&emulator), what).unwrap_err();
+            assert_eq!(error.code(), Code::Io, "{way:?}: {error}");
+            assert!(emulator.files().is_empty() && !completed(&emulator));
+        }
+        let emulator = Emulator::start().unwrap();
+        let error =
+            upload(&client(&emulator), Upload::reader(Failing(12 * MIB), Some(25 * MIB as u64)).way(way)).unwrap_err();
+        assert!(error.code() == Code::Io && error.message().contains("the tape tore"), "{way:?}: {error}");
+        assert!(emulator.files().is_empty() && !completed(&emulator));
+    }
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_is_not_announced() {
+    type Change = fn(&mut std::fs::File);
+    let changes: [(&str, Change); 3] = [
+        ("grows", |file| {
+            use std::io::Seek;
+            file.seek(std::io::SeekFrom::End(0)).unwrap();
+            file.write_all(b"more").unwrap();
+        }),
+        ("shrinks", |file| file.set_len(5 * MIB as u64).unwrap()),
+        ("changes", |file| file.write_all(b"other").unwrap()),
+    ];
+    for way in [UploadWay::Signed, UploadWay::Direct, UploadWay::DirectParts, UploadWay::SignedParts] {
+        for (name, change) in changes {
+            let emulator = Emulator::start().unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let path = file_of(&folder, "input.bin", &content(25 * MIB));
+            let op = client(&emulator).upload_start(Upload::file(&path).way(way)).unwrap();
+            // While a part, or the whole, is under way.
+            emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= 2).unwrap();
+            change(&mut std::fs::OpenOptions::new().write(true).open(&path).unwrap());
+            op.wait(Some(PATIENCE)).unwrap();
+            match op.take().unwrap() {
+                Err(error) => {
+                    assert_eq!(error.code(), Code::Io, "{way:?}, {name}: {error}");
+                    assert!(error.message().contains("changed"), "{error}");
+                    assert!(!completed(&emulator) && emulator.files().is_empty(), "{way:?}, {name}");
+                }
+                // The change came after the last byte was read: then it is the file as it was.
+                Ok(answer) => stored(&emulator, &answer, &content(25 * MIB)),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_that_is_no_file_is_refused_before_anything_is_sent() {
+    let emulator = Emulator::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(&emulator);
+    for (path, code) in [
+        (folder.path().to_owned(), Code::InvalidArgument),
+        (folder.path().join("missing.png"), Code::Io),
+        (PathBuf::from("/dev/null"), Code::InvalidArgument),
+        (PathBuf::from("a\0b"), Code::Io),
+    ] {
+        let error = upload(&client, Upload::file(&path)).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+    }
+    assert!(emulator.arrivals().is_empty());
+}
+
+#[test]
+fn progress_only_grows_and_ends_at_the_whole() {
+    let bytes = content(25 * MIB + 7);
+    for way in UploadWay::ALL {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(Fault::status(503).method("PUT"));
+        let op = client(&emulator).upload_start(Upload::bytes(bytes.clone()).way(*way)).unwrap();
+        let told = progress(&op);
+        assert!(told.windows(2).all(|pair| pair[0].0 < pair[1].0), "{way:?}: {told:?}");
+        assert_eq!(told.last(), Some(&(bytes.len() as u64, Some(bytes.len() as u64))), "{way:?}");
+        op.take().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn names_types_and_wishes_arrive() {
+    let lifecycle = Lifecycle::new().expires_in("1h").unwrap().access(Decision::Forbid);
+    let lifecycle = lifecycle.rule("acme", Decision::Allow).unwrap();
+    for way in UploadWay::ALL {
+        let emulator = Emulator::start().unwrap();
+        let what = Upload::bytes(&b"x"[..])
+            .file_name("../../ünsafe\r\nX-Evil: 1.txt")
+            .content_type("text/x-odd; a=b")
+            .unwrap();
+        upload(&client(&emulator), what.lifecycle(lifecycle.clone()).way(*way)).unwrap();
+        let file = &emulator.files()[0];
+        assert_eq!(file.content_type, "text/x-odd; a=b");
+        let name = file.file_name.as_deref().unwrap();
+        assert!(matches!(name, "ünsafe__X-Evil_ 1.txt" | "_nsafe__X-Evil_ 1.txt"), "{name}");
+        assert!(file.expires.is_some() && file.acl.default == fal_emulator::Decision::Forbid, "{file:?}");
+        assert_eq!(file.acl.rules.len(), 1);
+        let told: Vec<_> = emulator
+            .arrivals()
+            .into_iter()
+            .filter(|arrival| arrival.headers.contains_key("x-fal-object-lifecycle"))
+            .collect();
+        assert_eq!(told.len(), 1, "{way:?}");
+        let headers = &told[0].headers;
+        assert_eq!(headers["x-fal-object-lifecycle"], headers["x-fal-object-lifecycle-preference"]);
+        assert!(!headers.contains_key("x-evil"));
+    }
+    // Without wishes there is no header, and without a name a made-up one.
+    let emulator = Emulator::start().unwrap();
+    let answer = upload(&client(&emulator), Upload::bytes(&b"x"[..]).content_type("image/webp").unwrap()).unwrap();
+    assert_eq!(answer.get_str("/file_name").unwrap(), "upload.webp");
+    assert!(emulator.arrivals().iter().all(|arrival| !arrival.headers.keys().any(|name| name.contains("lifecycle"))));
+}
+
+#[test]
+fn what_fal_leaves_open_is_taken_both_ways() {
+    let bytes = content(11 * MIB);
+    let cases = [
+        (PartAnswer::Both, FileUrlForm::V3, CdnBaseUrl::V3),
+        (PartAnswer::Header, FileUrlForm::V3b, CdnBaseUrl::V3b),
+        (PartAnswer::Body, FileUrlForm::Animal, CdnBaseUrl::V3b),
+    ];
+    for (part_answer, form, cdn_base_url) in cases {
+        for way in [UploadWay::DirectParts, UploadWay::SignedParts, UploadWay::GoogleParts, UploadWay::Direct] {
+            let emulator = Emulator::start().unwrap();
+            emulator.set(Settings { part_answer, file_url_form: Some(form), cdn_base_url, ..Settings::default() });
+            let answer = upload(&client(&emulator), Upload::bytes(bytes.clone()).way(way)).unwrap();
+            stored(&emulator, &answer, &bytes);
+        }
+    }
+}
+
+#[test]
+fn hostile_answers_are_refused_before_anything_is_sent_there() {
+    let trap = Trap::set();
+    let file = "https://v3b.fal.media/files/b/x/y.png";
+    for bad in [
+        trap.url().as_str(),
+        "http://v3.fal.media/x",
+        "file:///etc/passwd",
+        "https://user@v3.fal.media/x",
+        "x",
+        "data:,x",
+    ] {
+        for (way, path) in [(UploadWay::Signed, "*/initiate"), (UploadWay::SignedParts, "*/initiate-multipart")] {
+            for body in [
+                json!({"upload_url": bad, "file_url": file}),
+                json!({"upload_url": file, "file_url": bad}),
+                json!({}),
+                json!("x"),
+            ] {
+                let emulator = Emulator::start().unwrap();
+                emulator.inject(Fault::status(200).body(body).path(path));
+                let error = upload(&client(&emulator), Upload::bytes(&b"x"[..]).way(way)).unwrap_err();
+                assert_eq!(error.code(), Code::Protocol, "{error}");
+                assert_eq!(emulator.arrivals().len(), 1);
+            }
+        }
+    }
+    // A token goes to fal's file hosts and to nobody else.
+    let token = |base: &str| json!({"token": "fake-cdn-token-1", "token_type": "Bearer", "base_url": base, "expires_at": "2099-01-01T00:00:00+00:00"});
+    for base in
+        ["https://evil.example", "https://fal.run", "https://v3.fal.media.evil.example", "https://v3.fal.media:8443"]
+    {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(Fault::status(200).body(token(base)).path("/storage/auth/token"));
+        let error = upload(&client(&emulator), Upload::bytes(&b"x"[..]).way(UploadWay::DirectParts)).unwrap_err();
+        assert_eq!(error.code(), Code::ForeignOrigin, "{base}: {error}");
+        assert_eq!(emulator.arrivals().len(), 1);
+        let emulator = Emulator::start().unwrap();
+        let begun = json!({"access_url": format!("{base}/files/x"), "uploadId": "1"});
+        emulator.inject(Fault::status(200).body(begun).path("/files/upload/multipart"));
+        let error = upload(&client(&emulator), Upload::bytes(&b"x"[..]).way(UploadWay::DirectParts)).unwrap_err();
+        assert_eq!(error.code(), Code::ForeignOrigin, "{base}: {error}");
+        assert_eq!(emulator.arrivals().len(), 2);
+    }
+    // The key is not sent to where the parts of D3 are said to go.
+    let emulator = Emulator::start().unwrap();
+    emulator.inject(
+        Fault::status(200)
+            .body(json!({"upload_url": "https://evil.example/x", "file_url": file}))
+            .path("*/initiate-multipart"),
+    );
+    let error = upload(&client(&emulator), Upload::bytes(&b"x"[..]).way(UploadWay::GoogleParts)).unwrap_err();
+    assert_eq!((error.code(), emulator.arrivals().len()), (Code::ForeignOrigin, 1), "{error}");
+    trap.assert_untouched();
+}
+
+#[test]
+fn a_redirect_is_not_sent_the_file() {
+    let emulator = Emulator::start().unwrap();
+    emulator.inject(Fault::redirect("https://evil.example/x", 307).method("PUT").always());
+    let error = upload(&client(&emulator), Upload::bytes(&b"x"[..])).unwrap_err();
+    assert_eq!((error.code(), emulator.arrivals().len()), (Code::Redirect, 2), "{error}");
+}
+
+#[test]
+fn the_token_is_fetched_once_for_all_and_again_when_it_no_longer_serves() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let tokens = || emulator.arrivals().iter().filter(|arrival| arrival.path == "/storage/auth/token").count();
+    emulator.inject(Fault::delay(Duration::from_millis(200)).path("/storage/auth/token"));
+    let direct = || Upload::bytes(&b"x"[..]).way(UploadWay::Direct);
+    let ops: Vec<_> = (0..8).map(|_| client.upload_start(direct()).unwrap()).collect();
+    for op in ops {
+        op.wait(Some(PATIENCE)).unwrap();
+        op.take().unwrap().unwrap();
+    }
+    upload(&client, Upload::bytes(content(25 * MIB)).way(UploadWay::DirectParts)).unwrap();
+    assert_eq!(tokens(), 1);
+    // Refused by the file host, it is replaced, and what was sent with it is sent again.
+    emulator.inject(Fault::status(401).path("/files/upload"));
+    upload(&client, direct()).unwrap();
+    assert_eq!(tokens(), 2);
+    emulator.inject(Fault::status(401).path("/files/upload").times(2));
+    assert_eq!(upload(&client, direct()).unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(tokens(), 3);
+    // Another key, another token.
+    let key = emulator.create_key(fal_emulator::Scope::Admin, "acme");
+    client.set_credentials(fal::credentials::Options::new().key(key));
+    upload(&client, direct()).unwrap();
+    upload(&client, direct()).unwrap();
+    assert_eq!(tokens(), 4);
+    // One that has expired, or nearly, serves once.
+    let real = |at: &str| json!({"token": "fake-cdn-token-1", "base_url": "https://v3.fal.media", "expires_at": at});
+    for at in ["2020-01-01T00:00:00+00:00", "soon"] {
+        let fresh = builder(&emulator).build().unwrap();
+        let before = tokens();
+        emulator.inject(Fault::status(200).body(real(at)).path("/storage/auth/token"));
+        emulator.inject(
+            Fault::status(200).body(json!({"access_url": "https://v3.fal.media/files/b/x"})).path("/files/upload"),
+        );
+        upload(&fresh, direct()).unwrap();
+        upload(&fresh, direct()).unwrap();
+        assert_eq!(tokens() - before, 2, "{at}");
+    }
+}
+
+#[test]
+fn ends_from_outside_complete_nothing() {
+    for (path, after) in [("*/initiate-multipart", 1), ("*/2", 3), ("*/complete", 5)] {
+        for how in ["cancel", "deadline", "future"] {
+            let emulator = Emulator::start().unwrap();
+            emulator.inject(Fault::hang().path(path).always());
+            let what = Upload::bytes(content(35 * MIB)).way(UploadWay::SignedParts);
+            let what = if how == "deadline" { what.timeout(Duration::from_secs(4)) } else { what };
+            let op = client(&emulator).upload_start(what).unwrap();
+            emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= after).unwrap();
+            let code = match how {
+                "cancel" => {
+                    op.cancel();
+                    Code::Cancelled
+                }
+                "future" => {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                    let dropped = op.clone();
+                    runtime.block_on(async {
+                        tokio::time::timeout(Duration::from_millis(1), dropped.outcome()).await.unwrap_err()
+                    });
+                    Code::Cancelled
+                }
+                _ => Code::Deadline,
+            };
+            assert!(op.wait(Some(PATIENCE)).unwrap(), "{path} {how}");
+            let error = op.take().unwrap().unwrap_err();
+            assert_eq!((error.code(), error.may_have_executed()), (code, false), "{path} {how}: {error}");
+            let gone = |arrivals: &[Arrival]| arrivals.iter().all(|arrival| arrival.outcome != Outcome::Pending);
+            emulator.wait_until(PATIENCE, gone).unwrap();
+            assert!(emulator.files().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_dropped_handle_does_not_end_it() {
+    let emulator = Emulator::start().unwrap();
+    drop(client(&emulator).upload_start(Upload::bytes(content(25 * MIB)).way(UploadWay::SignedParts)).unwrap());
+    emulator
+        .wait_until(PATIENCE, |arrivals| {
+            arrivals
+                .iter()
+                .any(|arrival| arrival.path.ends_with("/complete") && arrival.outcome == Outcome::Status(200))
+        })
+        .unwrap();
+    assert_eq!(emulator.files().len(), 1);
+}
+
+#[test]
+fn through_a_proxy_only_the_announcement_goes() {
+    let emulator = Emulator::start().unwrap();
+    let proxied = || builder(&emulator).proxy("https://app.example/api/fal/proxy").unwrap().build().unwrap();
+    // Above the limit of a single PUT elsewhere.
+    let size = 91 * MIB;
+    let what = Upload::reader(std::io::repeat(7).take(size as u64), Some(size as u64));
+    let answer = upload(&proxied(), what).unwrap();
+    assert_eq!((emulator.files()[0].size, answer.get("/size").unwrap()), (size as u64, &json!(size)));
+    let seen: Vec<_> =
+        emulator.arrivals().iter().map(|arrival| (arrival.host.clone(), arrival.proxied, arrival.had_key())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("app.example".into(), false, false),
+            ("rest.fal.ai".into(), true, true),
+            ("v3b.fal.media".into(), false, false)
+        ]
+    );
+    for way in [UploadWay::SignedParts, UploadWay::Direct, UploadWay::SignedGoogle] {
+        let error = upload(&proxied(), Upload::bytes(&b"x"[..]).way(way)).unwrap_err();
+        assert!(error.message().contains("proxy"), "{way:?}: {error}");
+    }
+    // Its owner may allow more.
+    let patterns = Some(vec!["rest.fal.ai/**".to_owned()]);
+    let proxy = ProxySettings { allowed_url_patterns: patterns, ..ProxySettings::default() };
+    emulator.set(Settings { proxy, ..Settings::default() });
+    for way in [UploadWay::SignedParts, UploadWay::Direct, UploadWay::DirectParts, UploadWay::SignedGoogle] {
+        upload(&proxied(), Upload::bytes(&b"x"[..]).way(way)).unwrap_or_else(|e| panic!("{way:?}: {e}"));
+    }
+}
+
+#[test]
+fn large_files_are_sent_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse");
+    let file = std::fs::File::create(&path).unwrap();
+    for (size, parts) in [(90 * MIB, 1), (90 * MIB + 1, 10)] {
+        file.set_len(size as u64).unwrap();
+        let emulator = Emulator::start().unwrap();
+        upload(&client(&emulator), Upload::file(&path)).unwrap();
+        assert_eq!(puts(&emulator).len(), parts);
+    }
+}
+
+#[test]
+fn readers_may_block_without_stopping_others() {
+    struct Slow(Arc<AtomicUsize>);
+    impl std::io::Read for Slow {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(300));
+            Ok(0)
+        }
+    }
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let reads = Arc::new(AtomicUsize::new(0));
+    let op = client.upload_start(Upload::reader(Slow(reads.clone()), None)).unwrap();
+    echo(&client).unwrap();
+    op.wait(Some(PATIENCE)).unwrap();
+    op.take().unwrap().unwrap();
+    assert!(reads.load(Ordering::SeqCst) > 0);
+}
