@@ -26,7 +26,7 @@ use crate::transport::{Attempts, Call, Network, Opened, Pass, Progress, Transpor
 use crate::webhook;
 
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
-const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
+pub(crate) const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// For everything else; the official Python client's default (fal-protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 const RESPONSE_LIMIT: usize = 256 << 20;
@@ -323,6 +323,11 @@ impl Client {
         self.inner.timeout.unwrap_or(usual)
     }
 
+    /// The most bytes that an answer may have.
+    pub(crate) fn response_limit(&self) -> usize {
+        self.inner.transport.response_limit
+    }
+
     fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Task) -> F) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
@@ -447,6 +452,10 @@ impl Steps {
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.inner.transport.hosts
     }
+
+    pub(crate) fn response_limit(&self) -> usize {
+        self.inner.transport.response_limit
+    }
 }
 
 /// The credential that a request carries, if it is the client's.
@@ -499,7 +508,7 @@ impl Inner {
         let safe = request.is_safe();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
-            Target::Endpoint(id) => (hosts.run_url(&id)?, Some(id)),
+            Target::Endpoint(ref id) => (request.address(hosts.run_url(id)?, ""), Some(id.clone())),
             Target::Of(id, url) => (url, Some(id)),
             Target::Address(url) => (url, None),
             Target::Platform(path) => (hosts.platform_url(&path)?, None),

@@ -115,7 +115,7 @@ fn legacy(text: &str) -> Option<String> {
 }
 
 /// An id becomes part of an address: nothing that could change the address's meaning gets in.
-fn check_segment(segment: &str) -> std::result::Result<(), &'static str> {
+pub(crate) fn check_segment(segment: &str) -> std::result::Result<(), &'static str> {
     if segment.is_empty() {
         return Err("it has an empty segment");
     }
@@ -144,11 +144,13 @@ pub(crate) fn abbreviate(text: &str) -> String {
 
 /// The hosts of fal's services (fal-protocol.md §1.1), each a host name with an optional port.
 ///
-/// Requests go to them over https. The key is sent to `run`, `queue`, `rest` and `platform` only.
+/// Requests go to them over https. The key is sent to `run`, `queue`, `ws`, `rest` and `platform` only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
     pub(crate) run: String,
     pub(crate) queue: String,
+    /// HTTP over WebSocket (fal-protocol.md §8).
+    pub(crate) ws: String,
     pub(crate) rest: String,
     pub(crate) platform: String,
     pub(crate) cdn: String,
@@ -175,6 +177,7 @@ impl Default for Hosts {
         Hosts {
             run: "fal.run".into(),
             queue: "queue.fal.run".into(),
+            ws: "ws.fal.run".into(),
             rest: "rest.fal.ai".into(),
             platform: "api.fal.ai".into(),
             cdn: "v3.fal.media".into(),
@@ -196,6 +199,7 @@ impl Hosts {
         if let Some(run) = read("FAL_RUN_HOST")? {
             // The official clients derive the queue's host from the run host.
             hosts.queue = format!("queue.{run}");
+            hosts.ws = format!("ws.{run}");
             hosts.run = run;
         }
         for (name, slot) in [
@@ -228,6 +232,10 @@ impl Hosts {
         self.url(&self.queue, path.trim_start_matches('/'))
     }
 
+    pub(crate) fn ws_url(&self, id: &EndpointId) -> Result<Url> {
+        self.url(&self.ws, id.as_str())
+    }
+
     pub(crate) fn rest_url(&self, path: &str) -> Result<Url> {
         self.url(&self.rest, path.trim_start_matches('/'))
     }
@@ -255,12 +263,23 @@ impl Hosts {
         }
     }
 
+    pub(crate) fn run_host(&self) -> &str {
+        &self.run
+    }
+
     pub(crate) fn is_run(&self, url: &Url) -> bool {
         self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
     }
 
     pub(crate) fn is_queue(&self, url: &Url) -> bool {
         self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin())
+    }
+
+    /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket is third parties' word
+    /// (fal-protocol.md §8).
+    pub(crate) fn takes_tokens(&self, url: &Url) -> bool {
+        let matches = |host: &str| self.url(host, "").is_ok_and(|ours| ours.origin() == url.origin());
+        matches(&self.run) || matches(&self.ws)
     }
 
     /// Whether fal itself answers at this address: one of its services, and no server proxy in between.
@@ -307,7 +326,7 @@ impl Hosts {
             return Origin::Foreign;
         }
         let old_rest = OLD_REST_HOST.to_owned();
-        if [&self.run, &self.queue, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
+        if [&self.run, &self.queue, &self.ws, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
             return Origin::Key;
         }
         if self.login_url("").is_ok_and(|login| login.origin() == url.origin()) {
@@ -435,6 +454,7 @@ mod tests {
         let origin = |text: &str| hosts.origin(&Url::parse(text).unwrap());
         for ours in [
             "https://queue.fal.run/x",
+            "https://ws.fal.run/x",
             "https://rest.fal.ai:443/",
             "https://api.fal.ai/v1/keys",
             "https://gateway.example:8443/a",

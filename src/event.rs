@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::packed;
 use crate::response::Response;
 
 /// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
@@ -30,15 +31,31 @@ pub enum EventKind {
 pub struct Event {
     kind: EventKind,
     content: Response,
+    /// A message that came as MessagePack, of which the content is the JSON.
+    packed: Option<Box<rmpv::Value>>,
 }
 
 impl Event {
     pub(crate) fn json(kind: EventKind, content: &Value) -> Self {
-        Event { kind, content: Response::made(content) }
+        Event { kind, content: Response::made(content), packed: None }
+    }
+
+    /// JSON as the app sent it.
+    pub(crate) fn typed(kind: EventKind, content: Bytes, content_type: &'static str) -> Self {
+        Event { kind, content: Response::typed(content, content_type), packed: None }
+    }
+
+    pub(crate) fn text(kind: EventKind, content: Bytes) -> Self {
+        Event::typed(kind, content, "text/plain; charset=utf-8")
     }
 
     pub(crate) fn bytes(kind: EventKind, content: Bytes) -> Self {
-        Event { kind, content: Response::of_bytes(content) }
+        Event::typed(kind, content, "application/octet-stream")
+    }
+
+    /// A message that is MessagePack, and the same as JSON.
+    pub(crate) fn packed(json: &Value, packed: rmpv::Value) -> Self {
+        Event { packed: Some(Box::new(packed)), ..Event::json(EventKind::Message, json) }
     }
 
     /// What it tells about.
@@ -47,7 +64,8 @@ impl Event {
     }
 
     /// What it tells: JSON for every kind but an [`Item`](EventKind::Item) or a [`Message`](EventKind::Message), which are
-    /// what the app sent.
+    /// what the app sent; then the header `content-type` tells text (`text/plain`) and bytes (`application/octet-stream`) apart from
+    /// JSON.
     pub fn content(&self) -> &Response {
         &self.content
     }
@@ -55,6 +73,22 @@ impl Event {
     /// What it tells, to keep.
     pub fn into_content(self) -> Response {
         self.content
+    }
+
+    /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that
+    /// is none of events.
+    pub fn is_bytes(&self) -> bool {
+        self.content.header("content-type") == Some("application/octet-stream")
+    }
+
+    /// The bytes at a JSON Pointer of a realtime app's message (§7.3), which in JSON are `{"$bytes": "<base64>"}`; at the empty
+    /// pointer of any other event its whole content as it is.
+    pub fn get_bytes(&self, pointer: &str) -> Result<&[u8]> {
+        let found = match &self.packed {
+            Some(packed) => packed::bytes_at(packed, pointer),
+            None => pointer.is_empty().then_some(&**self.content.body()),
+        };
+        found.ok_or_else(|| Error::new(Code::WrongType, format!("the event has no bytes at {pointer:?}")))
     }
 
     /// The value at a JSON Pointer (RFC 6901) of what it tells, such as `/queue_position`.

@@ -80,9 +80,11 @@ pub mod ffi;
 pub mod key;
 mod log;
 mod op;
+mod packed;
 mod per_runtime;
 mod platform;
 mod queue;
+mod realtime;
 mod refusal;
 mod request;
 mod response;
@@ -90,11 +92,15 @@ mod run;
 pub mod runtime;
 #[allow(unsafe_code)]
 mod sigpipe;
+mod socket;
 mod sse;
 mod storage;
+mod stream;
 mod token;
 mod transport;
 pub mod webhook;
+mod websocket;
+mod workflow;
 
 pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};
@@ -105,10 +111,15 @@ pub use event::{Event, EventKind};
 pub use key::{Key, Scope};
 pub use log::Level;
 pub use op::{NextEvent, Op};
+pub use packed::bytes_value;
 pub use queue::{Job, Priority, Retries};
+pub use realtime::{Realtime, RealtimeOptions};
 pub use request::Request;
 pub use response::Response;
+pub use socket::WhenFull;
 pub use storage::{Decision, Lifecycle, Upload, UploadWay};
+pub use websocket::{WebSocket, WebSocketOptions};
+pub use workflow::WorkflowEvent;
 
 /// The version of the library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -31,6 +31,28 @@ const TAKEN: u8 = 2;
 #[derive(Clone)]
 pub struct Op {
     shared: Arc<Shared>,
+    _readers: Arc<Readers>,
+}
+
+/// The handles of an operation. Once they are gone nobody can read its events, so it need not wait for that.
+struct Readers {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        // In a forked child the lock may be held by a thread that does not exist.
+        if self.shared.pid != std::process::id() {
+            return;
+        }
+        let mut course = self.shared.lock();
+        // Callbacks get a handle of their own.
+        if !course.inbox.has_notice() {
+            course.inbox.discard();
+            drop(course);
+            self.shared.room.notify_waiters();
+        }
+    }
 }
 
 struct Shared {
@@ -132,7 +154,12 @@ impl Op {
             };
             unfinished.shared.complete(outcome);
         });
-        Ok(Op { shared })
+        Ok(Op::of(shared))
+    }
+
+    fn of(shared: Arc<Shared>) -> Self {
+        let readers = Arc::new(Readers { shared: shared.clone() });
+        Op { shared, _readers: readers }
     }
 
     /// Whether the operation has ended, or `None` in a child process, where it never will.
@@ -316,7 +343,7 @@ pub(crate) struct WeakOp {
 
 impl WeakOp {
     pub(crate) fn op(&self) -> Option<Op> {
-        Some(Op { shared: self.shared.upgrade()? })
+        Some(Op::of(self.shared.upgrade()?))
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::endpoint::{EndpointId, abbreviate};
+use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Result};
 use crate::queue::QueueOptions;
 
@@ -17,6 +17,8 @@ use crate::queue::QueueOptions;
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(crate) target: Target,
+    /// The path of the app, where it is not the usual one.
+    pub(crate) path: Option<String>,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
@@ -95,7 +97,31 @@ impl Request {
     }
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {
-        Request { target, method, headers: HeaderMap::new(), body, timeout: None, queue: QueueOptions::default() }
+        let queue = QueueOptions::default();
+        Request { target, path: None, method, headers: HeaderMap::new(), body, timeout: None, queue }
+    }
+
+    /// Calls another path of the app than the usual one, which is the endpoint id's own for a run, the queue and a WebSocket, and after it
+    /// `stream` for a stream and `realtime` for a realtime session (fal-protocol.md §3.2). Surrounding slashes are dropped.
+    pub fn set_path(&mut self, path: &str) -> Result<()> {
+        let path = path.trim_matches('/');
+        let mut segments = path.split('/').filter(|_| !path.is_empty());
+        let checked = segments.try_for_each(check_segment);
+        checked.map_err(|what| Error::invalid(format!("{:?} is not a path of an app: {what}", abbreviate(path))))?;
+        self.path = Some(path.to_owned());
+        Ok(())
+    }
+
+    /// The address to call, where `base` is the endpoint's. An id whose path ends in the usual one already gets no second; the
+    /// app itself may be called the same.
+    pub(crate) fn address(&self, base: Url, usual: &str) -> Url {
+        let ends = self.endpoint().is_ok_and(|id| id.path().rsplit('/').next() == Some(usual));
+        let path = self.path.as_deref().unwrap_or(if ends { "" } else { usual });
+        let mut url = base;
+        if !path.is_empty() {
+            url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
+        }
+        url
     }
 
     /// Sends another method than POST to an endpoint that defines it, or to an address.
@@ -206,6 +232,24 @@ mod tests {
         assert!(request.set_field("/prompt/x", json!(1)).is_err());
         let Body::Json(body) = &request.body else { panic!("not JSON") };
         assert_eq!(**body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
+    }
+
+    #[test]
+    fn a_path_replaces_the_usual_one_and_is_not_added_twice() {
+        let address = |id: &str, path: Option<&str>, usual: &str| {
+            let mut request = Request::run(id).unwrap();
+            path.into_iter().for_each(|path| request.set_path(path).unwrap());
+            request.address(Url::parse(&format!("https://fal.run/{id}")).unwrap(), usual).path().to_owned()
+        };
+        assert_eq!(address("a/b", None, "stream"), "/a/b/stream");
+        assert_eq!(address("a/b/stream", None, "stream"), "/a/b/stream");
+        assert_eq!(address("a/stream", None, "stream"), "/a/stream/stream");
+        assert_eq!(address("a/b", Some("/c/d/"), "stream"), "/a/b/c/d");
+        assert_eq!(address("a/b", Some(""), "stream"), "/a/b");
+        assert_eq!(address("a/b/c", None, ""), "/a/b/c");
+        for malformed in ["..", "a/../b", "a?b", "a#b", "a b", "a//b", "ü"] {
+            assert!(Request::run("a/b").unwrap().set_path(malformed).is_err(), "{malformed}");
+        }
     }
 
     #[test]

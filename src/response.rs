@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use once_cell::sync::OnceCell;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
@@ -22,11 +22,12 @@ impl Response {
 
     /// An answer that an operation made of others.
     pub(crate) fn made(json: &Value) -> Self {
-        Response::new(200, HeaderMap::new(), json.to_string().into())
+        Response::typed(json.to_string().into(), "application/json")
     }
 
-    pub(crate) fn of_bytes(body: Bytes) -> Self {
-        Response::new(200, HeaderMap::new(), body)
+    pub(crate) fn typed(body: Bytes, content_type: &'static str) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Response::new(200, headers, body)
     }
 
     /// The answer is about this request, if it does not say so itself.

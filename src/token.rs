@@ -44,7 +44,7 @@ impl Client {
 }
 
 /// A JSON string, or an object with `token` or `detail` (§16.22).
-fn minted(answer: &Value) -> Result<Token> {
+pub(crate) fn minted(answer: &Value) -> Result<Token> {
     let text = answer.as_str().or_else(|| answer.get("token")?.as_str()).or_else(|| answer.get("detail")?.as_str());
     let text = text.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token"))?;
     Token::parse(text).map_err(|problem| Error::new(Code::Protocol, format!("the answer: {problem}")))

@@ -161,6 +161,10 @@ typedef int32_t fal_status;
 #define FAL_E_CREDENTIALS_FAILED (-27)
 // A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
 #define FAL_E_WEBHOOK_INVALID (-28)
+// As many inputs as allowed wait to be sent; this one was not taken.
+#define FAL_E_QUEUE_FULL (-29)
+// The connection is closed, or closing; nothing was sent.
+#define FAL_E_CLOSED (-30)
 // The queued request has not finished yet, so it has no result.
 #define FAL_E_NOT_READY (-31)
 

@@ -99,6 +99,10 @@ codes! {
         "Follow the reason in the message.";
     WebhookInvalid = -28, "FAL_E_WEBHOOK_INVALID", "A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.",
         "Do not act on it.";
+    QueueFull = -29, "FAL_E_QUEUE_FULL", "As many inputs as allowed wait to be sent; this one was not taken.",
+        "Send it later, allow more to wait, or choose another policy for a full queue.";
+    Closed = -30, "FAL_E_CLOSED", "The connection is closed, or closing; nothing was sent.",
+        "Start another connection if there is more to send.";
     NotReady = -31, "FAL_E_NOT_READY", "The queued request has not finished yet, so it has no result.",
         "Wait for it: attach to the request, or ask for its status now and then.";
 }

@@ -72,6 +72,10 @@ pub const FAL_E_IO: fal_status = -26;
 pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
 /// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
 pub const FAL_E_WEBHOOK_INVALID: fal_status = -28;
+/// As many inputs as allowed wait to be sent; this one was not taken.
+pub const FAL_E_QUEUE_FULL: fal_status = -29;
+/// The connection is closed, or closing; nothing was sent.
+pub const FAL_E_CLOSED: fal_status = -30;
 /// The queued request has not finished yet, so it has no result.
 pub const FAL_E_NOT_READY: fal_status = -31;
 
@@ -127,6 +131,8 @@ names! {
     FAL_E_IO = c"FAL_E_IO",
     FAL_E_CREDENTIALS_FAILED = c"FAL_E_CREDENTIALS_FAILED",
     FAL_E_WEBHOOK_INVALID = c"FAL_E_WEBHOOK_INVALID",
+    FAL_E_QUEUE_FULL = c"FAL_E_QUEUE_FULL",
+    FAL_E_CLOSED = c"FAL_E_CLOSED",
     FAL_E_NOT_READY = c"FAL_E_NOT_READY",
 }
 

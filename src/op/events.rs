@@ -82,6 +82,10 @@ impl Inbox {
         if self.waiting.is_empty() { None } else { self.notify() }
     }
 
+    pub(super) fn has_notice(&self) -> bool {
+        self.notice.is_some()
+    }
+
     /// The host has been told, and will look.
     pub(super) fn looked(&mut self) {
         self.noticed = false;

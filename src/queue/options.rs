@@ -202,7 +202,7 @@ impl Request {
         if self.method != Method::POST {
             return Err(Error::invalid(format!("the queue takes POST, not {}", self.method)));
         }
-        let mut url = hosts.queue_url(endpoint.as_str())?;
+        let mut url = self.address(hosts.queue_url(endpoint.as_str())?, "");
         if let Some(webhook) = &self.queue.webhook {
             url.query_pairs_mut().append_pair("fal_webhook", webhook.as_str());
         }

@@ -89,6 +89,15 @@ impl Reader {
         piece.map_err(|error| broken(error, &self.from, self.safe, &self.progress).error)
     }
 
+    /// What is left to read, at most `most` bytes.
+    pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
+        match body::read(&mut self.response, most).await {
+            Ok(body) => Ok(body),
+            Err(Unread::TooLarge(error)) => Err(error.with_outcome_unknown(!self.safe)),
+            Err(Unread::Broken(error)) => Err(broken(error, &self.from, self.safe, &self.progress).error),
+        }
+    }
+
     /// What is left to read, if the service said so and the body is not compressed.
     pub(crate) fn length(&self) -> Option<u64> {
         self.response.content_length()
@@ -385,7 +394,7 @@ async fn answer(mut response: reqwest::Response, call: &Call, credential: &Crede
     let mut headers = std::mem::take(response.headers_mut());
     let carried = match &call.pass {
         Pass::Credential => credential.secret(),
-        Pass::Files(token) => Some(token.expose_secret()),
+        Pass::Files(token) | Pass::App(token) => Some(token.expose_secret()),
         Pass::Nothing => None,
     };
     if let Some(secret) = carried {

@@ -37,6 +37,9 @@ pub(crate) enum Pass {
     Credential,
     /// A token of fal's file hosts (fal-protocol.md §9.2), to those and to nobody else.
     Files(Token),
+    /// A short-lived token for one app (fal-protocol.md §7.1), to the hosts that take those; past a server proxy, which
+    /// cannot forward what such a token is for.
+    App(Token),
     /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer names.
     Nothing,
 }
@@ -49,6 +52,7 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pa
     match (pass, hosts.origin(url)) {
         (Pass::Nothing, _) if url.scheme() == "https" => {}
         (Pass::Files(token), Origin::Files) => insert(&mut headers, token.authorization())?,
+        (Pass::App(token), Origin::Key) => open_with_token(hosts, &mut target, token)?,
         (Pass::Credential, Origin::Files | Origin::Login) => {}
         (Pass::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
@@ -61,7 +65,7 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pa
             }
         }
         (Pass::Nothing, _) => return Err(not_https(url)),
-        (Pass::Credential | Pass::Files(_), _) => return Err(foreign(url)),
+        (Pass::Credential | Pass::Files(_) | Pass::App(_), _) => return Err(foreign(url)),
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),
@@ -99,9 +103,9 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
     Ok(())
 }
 
-/// A short-lived token travels in the query, and opens the run host only.
+/// A short-lived token travels in the query, and opens the run host and its WebSockets only.
 fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
-    if !hosts.is_run(url) {
+    if !hosts.takes_tokens(url) {
         let message = format!("a short-lived token opens apps on {}, not {}", hosts.run, shown(url));
         let remedy = "Use a key for this, on a machine that may hold one.";
         return Err(Error::new(Code::Forbidden, message).with_remedy(remedy));

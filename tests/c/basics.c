@@ -22,6 +22,7 @@ static void every_status_has_a_name_and_a_meaning(void)
         ROW(FAL_E_CANCELLED), ROW(FAL_E_REDIRECT), ROW(FAL_E_FOREIGN_ORIGIN), ROW(FAL_E_PROTOCOL), ROW(FAL_E_TOO_LARGE),
         ROW(FAL_E_WRONG_TYPE), ROW(FAL_E_WOULD_DEADLOCK), ROW(FAL_E_FORKED), ROW(FAL_E_SHUT_DOWN), ROW(FAL_E_PANIC),
         ROW(FAL_E_TAKEN), ROW(FAL_E_IO), ROW(FAL_E_CREDENTIALS_FAILED), ROW(FAL_E_WEBHOOK_INVALID),
+        ROW(FAL_E_QUEUE_FULL), ROW(FAL_E_CLOSED),
         ROW(FAL_E_NOT_READY),
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

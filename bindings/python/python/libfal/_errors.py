@@ -200,6 +200,8 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_IO": ResourceError,
     "FAL_E_CREDENTIALS_FAILED": CredentialsError,
     "FAL_E_WEBHOOK_INVALID": WebhookInvalidError,
+    "FAL_E_QUEUE_FULL": UsageError,
+    "FAL_E_CLOSED": UsageError,
     "FAL_E_NOT_READY": NotReadyError,
 }
 

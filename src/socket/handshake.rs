@@ -1,0 +1,94 @@
+//! The opening handshake (RFC 6455), through the transport, so that keys, proxies, TLS and the emulator are its business.
+
+use reqwest::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use reqwest::{Method, Upgraded};
+use std::time::Duration;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self};
+use url::Url;
+
+use crate::client::Steps;
+use crate::endpoint::EndpointId;
+use crate::error::{Code, Error, Result};
+use crate::transport::{Call, Pass};
+
+/// As in the official clients (fal-protocol.md §7.2).
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A WebSocket whose handshake succeeded.
+pub(crate) struct Socket {
+    pub(crate) stream: WebSocketStream<Upgraded>,
+    /// The headers of the handshake's answer.
+    pub(crate) headers: HeaderMap,
+}
+
+/// Opens a WebSocket that takes messages of at most `most` bytes.
+pub(crate) async fn open(
+    steps: &Steps,
+    url: &Url,
+    endpoint: &EndpointId,
+    headers: &HeaderMap,
+    pass: Pass,
+    most: usize,
+) -> Result<Socket> {
+    let key = generate_key();
+    let mut headers = headers.clone();
+    for (name, value) in [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(SEC_WEBSOCKET_KEY, value(&key)?);
+    let call = Call {
+        method: Method::GET,
+        url: url.clone(),
+        endpoint: Some(endpoint.clone()),
+        headers,
+        body: bytes::Bytes::new().into(),
+        pass,
+        safe: true,
+        deadline: steps.deadline,
+    };
+    let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
+    let (headers, upgraded) = upgraded.map_err(|_| slow())??;
+    check(&headers, &SEC_WEBSOCKET_ACCEPT, Some(&derive_accept_key(key.as_bytes())))?;
+    check(&headers, &SEC_WEBSOCKET_EXTENSIONS, None)?;
+    let config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
+    let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
+    Ok(Socket { stream, headers })
+}
+
+fn value(key: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(key).map_err(|_| Error::new(Code::Protocol, "the handshake's key is malformed"))
+}
+
+fn slow() -> Error {
+    let message = format!("the WebSocket's handshake took more than {} s", PATIENCE.as_secs());
+    Error::new(Code::Deadline, message).with_retryable(true)
+}
+
+fn check(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> Result<()> {
+    match headers.get(name).map(HeaderValue::as_bytes) == expected.map(str::as_bytes) {
+        true => Ok(()),
+        false => Err(Error::new(Code::Protocol, format!("the WebSocket's handshake has a wrong {name}"))),
+    }
+}
+
+/// What the failure of a connection means.
+pub(crate) fn broken(error: tungstenite::Error) -> Error {
+    use tungstenite::Error as Broken;
+    let (code, message) = match &error {
+        Broken::Capacity(_) => (Code::TooLarge, "a message is larger than allowed".to_owned()),
+        Broken::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing)
+        | Broken::ConnectionClosed
+        | Broken::AlreadyClosed
+        | Broken::Io(_) => (Code::ConnectionLost, format!("the connection broke: {error}")),
+        _ => (Code::Protocol, format!("the answer is not WebSocket: {error}")),
+    };
+    Error::new(code, message).with_source(error)
+}

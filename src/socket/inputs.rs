@@ -1,0 +1,202 @@
+//! What waits to be sent over a WebSocket: a bounded queue between the host and the connection.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::error::{Code, Error, Result};
+
+/// What happens to an input where as many wait as may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It is refused with [`Code::QueueFull`].
+    #[default]
+    Refuse = 0,
+    /// The oldest goes, and is reported as dropped.
+    DropOldest = 1,
+    /// Only the newest waits: all others go, and are reported as dropped.
+    KeepNewest = 2,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pid: u32,
+    most: usize,
+    most_bytes: usize,
+    when_full: WhenFull,
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Message>,
+    /// Went to make room since the last report.
+    dropped: u64,
+    /// Were taken and never sent.
+    unsent: u64,
+    closing: bool,
+    ended: bool,
+}
+
+/// What is to be done next.
+pub(crate) enum Input {
+    Send(Message),
+    /// Inputs went to make room: this many.
+    Dropped(u64),
+    /// Nothing is left to send and nothing will come.
+    Close,
+}
+
+impl Inputs {
+    /// At most `most` messages of at most `most_bytes` each.
+    pub(crate) fn new(most: usize, most_bytes: usize, when_full: WhenFull) -> Self {
+        let most = if when_full == WhenFull::KeepNewest { 1 } else { most };
+        Inputs { pid: std::process::id(), most, most_bytes, when_full, queue: Mutex::default(), changed: Notify::new() }
+    }
+
+    pub(crate) fn push(&self, message: Message) -> Result<()> {
+        self.check_process()?;
+        if message.len() > self.most_bytes {
+            return Err(Error::invalid(format!("the message has more than the {} bytes allowed", self.most_bytes)));
+        }
+        let mut queue = self.lock();
+        if queue.closing || queue.ended {
+            return Err(Error::new(Code::Closed, "the connection is closed, or closing"));
+        }
+        if queue.waiting.len() >= self.most {
+            if self.when_full == WhenFull::Refuse {
+                return Err(Error::new(Code::QueueFull, format!("{} inputs wait to be sent already", self.most)));
+            }
+            queue.waiting.pop_front();
+            queue.dropped += 1;
+            queue.unsent += 1;
+        }
+        queue.waiting.push_back(message);
+        drop(queue);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        if self.check_process().is_ok() {
+            self.lock().closing = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nothing more will be sent: the session is over. Returns how many inputs went unsent since the last report, and in all.
+    pub(crate) fn end(&self) -> (u64, u64) {
+        let mut queue = self.lock();
+        queue.ended = true;
+        let left = std::mem::take(&mut queue.waiting).len() as u64;
+        queue.unsent += left;
+        (std::mem::take(&mut queue.dropped) + left, queue.unsent)
+    }
+
+    /// Whether nothing is left to send and nothing will come.
+    pub(crate) fn are_done(&self) -> bool {
+        let queue = self.lock();
+        queue.closing && queue.waiting.is_empty()
+    }
+
+    /// Waits until there is something to do. One task at a time.
+    pub(crate) async fn next(&self) -> Input {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(input) = self.pop() {
+                return input;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the host has asked for the end and nothing is left to send.
+    pub(crate) async fn done(&self) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.are_done() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn pop(&self) -> Option<Input> {
+        let mut queue = self.lock();
+        match std::mem::take(&mut queue.dropped) {
+            0 => {}
+            dropped => return Some(Input::Dropped(dropped)),
+        }
+        match queue.waiting.pop_front() {
+            Some(message) => Some(Input::Send(message)),
+            None => queue.closing.then_some(Input::Close),
+        }
+    }
+
+    fn check_process(&self) -> Result<()> {
+        match self.pid == std::process::id() {
+            true => Ok(()),
+            false => {
+                Err(Error::new(Code::Forked, "the connection belongs to the process that this one was forked from"))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(inputs: &Inputs) -> Vec<String> {
+        let next = std::iter::from_fn(|| inputs.pop());
+        next.map(|input| match input {
+            Input::Send(message) => message.to_string(),
+            Input::Dropped(count) => format!("dropped {count}"),
+            Input::Close => panic!("not closed"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_full_queue_refuses_or_drops_and_says_so() {
+        for (when_full, expected) in [
+            (WhenFull::Refuse, &["0", "1"][..]),
+            (WhenFull::DropOldest, &["dropped 2", "2", "3"][..]),
+            (WhenFull::KeepNewest, &["dropped 3", "3"][..]),
+        ] {
+            let inputs = Inputs::new(2, 9, when_full);
+            let pushed: Vec<_> = (0..4).map(|n| inputs.push(Message::text(n.to_string()))).collect();
+            let refused = pushed.iter().filter(|pushed| pushed.is_err()).count();
+            assert_eq!(refused, if when_full == WhenFull::Refuse { 2 } else { 0 });
+            assert_eq!(sent(&inputs), expected, "{when_full:?}");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_sent_before_the_end_and_nothing_is_taken_after_it() {
+        let inputs = Inputs::new(2, 9, WhenFull::Refuse);
+        inputs.push(Message::text("a")).unwrap();
+        inputs.close();
+        assert_eq!(inputs.push(Message::text("b")).unwrap_err().code(), Code::Closed);
+        assert!(!inputs.are_done());
+        assert!(matches!(inputs.pop(), Some(Input::Send(_))));
+        assert!(inputs.are_done() && matches!(inputs.pop(), Some(Input::Close)));
+        let inputs = Inputs::new(2, 9, WhenFull::Refuse);
+        inputs.push(Message::text("a")).unwrap();
+        assert_eq!((inputs.end(), inputs.end()), ((1, 1), (0, 1)));
+        assert_eq!(inputs.push(Message::text("b")).unwrap_err().code(), Code::Closed);
+    }
+}

@@ -1,0 +1,14 @@
+//! WebSockets: the handshake, one session over any number of connections, and what waits to be sent.
+
+mod handshake;
+mod inputs;
+mod message;
+mod session;
+mod tally;
+mod token;
+
+pub(crate) use handshake::{Socket, broken, open};
+pub use inputs::WhenFull;
+pub(crate) use inputs::{Input, Inputs};
+pub(crate) use session::{Language, Plan, run};
+pub(crate) use token::{Access, LIFETIME};

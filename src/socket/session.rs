@@ -1,0 +1,277 @@
+//! One session with an app over a WebSocket, and over the next one if the connection breaks.
+//!
+//! Sending, receiving and renewing the token go on side by side, so that an app that waits for us to read does not keep us
+//! from sending. An input is sent once: what was under way when a connection broke is reported and not repeated.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use url::Url;
+
+use super::message::{Heard, hear};
+use super::tally::{GRACE, Tally, Totals};
+use super::token::Tokens;
+use super::{Access, Input, Inputs, Socket, broken, open};
+use crate::client::Steps;
+use crate::endpoint::EndpointId;
+use crate::error::{Answer, Code, Error, Result};
+use crate::event::{Event, EventKind};
+use crate::response::Response;
+
+/// Nothing at all for so many intervals between pings, and the other side counts as gone.
+const SILENT_INTERVALS: u32 = 4;
+/// A connection that lasted this long did not fail at once.
+const LASTING: Duration = Duration::from_secs(30);
+
+/// What the two sides speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// fal's realtime protocol (fal-protocol.md §7.3).
+    Realtime,
+    /// The app's own (§7.6).
+    Raw,
+}
+
+/// What a session is to be like.
+pub(crate) struct Plan {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) access: Access,
+    pub(crate) token_lifetime: Duration,
+    pub(crate) language: Language,
+    /// The most bytes of a message.
+    pub(crate) most: usize,
+    pub(crate) ping: Option<Duration>,
+    pub(crate) reconnects: bool,
+}
+
+/// How a connection ended.
+enum End {
+    Closed(&'static str),
+    Refused,
+    Failed(Error),
+    Lost(Error),
+}
+
+/// Runs a session to its end. The response says how it went.
+pub(crate) async fn run(steps: Steps, plan: Plan, inputs: Arc<Inputs>) -> Result<Response> {
+    let _ended = EndInputs(inputs.clone());
+    // What is sent in the background says nothing about how far the session has come.
+    let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.access, plan.token_lifetime);
+    let mut session = Session { steps, plan, inputs, totals: Totals::default(), tokens, headers: HeaderMap::new() };
+    let outcome = session.converse().await;
+    let (left, unsent) = session.inputs.end();
+    if left > 0 {
+        session.steps.task.deliver(dropped(left)).await;
+    }
+    let totals = &session.totals;
+    let unknown = totals.unanswered > 0;
+    match outcome {
+        Ok(ended) => Ok(Response::new(200, session.headers, totals.told(ended, unsent).to_string().into())),
+        Err(error) => Err(error.with_outcome_unknown(unknown)),
+    }
+}
+
+/// However the session ends, inputs are refused from then on.
+struct EndInputs(Arc<Inputs>);
+
+impl Drop for EndInputs {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+struct Session {
+    steps: Steps,
+    plan: Plan,
+    inputs: Arc<Inputs>,
+    totals: Totals,
+    tokens: Tokens,
+    /// The answer of the last handshake.
+    headers: HeaderMap,
+}
+
+impl Session {
+    /// Connects and talks, again and again if need be, and says how the session ended.
+    async fn converse(&mut self) -> Result<&'static str> {
+        let (mut losses, mut refused) = (0, false);
+        loop {
+            let inputs = self.inputs.clone();
+            let opened = tokio::select! {
+                opened = self.connect() => opened,
+                () = inputs.done() => return Ok("closed"),
+            };
+            let socket = match opened {
+                Ok(socket) => socket,
+                Err(error) if error.code() == Code::Unauthenticated && self.tokens.forget() && !refused => {
+                    refused = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let request_id = socket.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+            self.report(json!({"state": "connected", "request_id": request_id})).await;
+            let tally = Tally::new(self.plan.language, self.steps.task.progress.clone());
+            let begun = Instant::now();
+            let end = self.talk(socket, &tally).await;
+            let unanswered = self.totals.add(&tally);
+            if tally.received() > 0 || begun.elapsed() > LASTING {
+                (losses, refused) = (0, false);
+            }
+            match end {
+                End::Closed(how) => return Ok(how),
+                End::Failed(error) => return Err(error),
+                End::Refused => {
+                    let error = Error::new(Code::Unauthenticated, "fal did not accept the token of the connection");
+                    self.report_lost(&error, unanswered).await;
+                    if !self.tokens.forget() || refused {
+                        return Err(error);
+                    }
+                    refused = true;
+                }
+                End::Lost(_) if self.inputs.are_done() => return Ok("closed"),
+                End::Lost(error) => {
+                    self.report_lost(&error, unanswered).await;
+                    losses += 1;
+                    let pause = self.steps.attempts().pause(losses, None).filter(|_| self.plan.reconnects);
+                    let Some(pause) = pause else { return Err(error) };
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = inputs.done() => return Ok("closed"),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Socket> {
+        let pass = self.tokens.pass().await?;
+        let plan = &self.plan;
+        let socket = open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most).await?;
+        self.headers = socket.headers.clone();
+        Ok(socket)
+    }
+
+    async fn talk(&mut self, socket: Socket, tally: &Tally) -> End {
+        let (mut sink, mut stream) = socket.stream.split();
+        let (task, plan, inputs) = (&self.steps.task, &self.plan, &self.inputs);
+        let receiving = async {
+            let end = loop {
+                let frame = match stream.next().await {
+                    Some(Ok(frame)) => frame,
+                    Some(Err(error)) => break failed(broken(error)),
+                    None => break End::Lost(Error::new(Code::ConnectionLost, "the connection ended")),
+                };
+                tally.heard();
+                if let Message::Close(frame) = frame {
+                    break closed(frame, &socket.headers);
+                }
+                match hear(plan.language, frame, &socket.headers) {
+                    Heard::Message(event) => {
+                        tally.delivering();
+                        task.deliver(event).await;
+                        tally.delivered();
+                    }
+                    Heard::Nothing => {}
+                    Heard::Timeout => break End::Closed("timeout"),
+                    Heard::Refused => break End::Refused,
+                    Heard::Failed(error) => break End::Failed(error),
+                }
+            };
+            let asked = tally.is_closing();
+            if !matches!(end, End::Lost(_)) {
+                // The closing handshake is finished by reading on.
+                let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+                let _ = tokio::time::timeout(GRACE, rest).await;
+            }
+            if asked { End::Closed("closed") } else { end }
+        };
+        let sending = async {
+            loop {
+                let pause = plan.ping.unwrap_or(Duration::MAX / 4);
+                let outcome = match tokio::time::timeout(pause, inputs.next()).await {
+                    Ok(Input::Send(message)) => {
+                        tally.sent();
+                        sink.send(message).await
+                    }
+                    Ok(Input::Dropped(count)) => {
+                        task.deliver(dropped(count)).await;
+                        Ok(())
+                    }
+                    Ok(Input::Close) => break,
+                    Err(_) => sink.send(Message::Ping(bytes::Bytes::new())).await,
+                };
+                if let Err(error) = outcome {
+                    // The other side may have said more before it went, so it is heard out.
+                    tally.grace().await;
+                    return failed(broken(error));
+                }
+            }
+            tally.close();
+            let farewell = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+            let _ = sink.send(Message::Close(Some(farewell))).await;
+            tally.grace().await;
+            End::Closed("closed")
+        };
+        let watching = async {
+            let Some(ping) = plan.ping else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(ping).await;
+                if tally.silence() > ping * SILENT_INTERVALS {
+                    let message = format!("nothing was heard for {} s", tally.silence().as_secs());
+                    return End::Lost(Error::new(Code::ConnectionLost, message));
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            end = receiving => end,
+            end = sending => end,
+            end = watching => end,
+            () = self.tokens.keep_fresh() => End::Closed("closed"),
+        }
+    }
+
+    async fn report(&self, content: Value) {
+        self.steps.task.deliver(Event::json(EventKind::Connection, &content)).await;
+    }
+
+    async fn report_lost(&self, error: &Error, unanswered: u64) {
+        self.report(json!({"state": "lost", "reason": error.message(), "unanswered": unanswered})).await;
+    }
+}
+
+fn dropped(count: u64) -> Event {
+    Event::json(EventKind::Connection, &json!({"state": "dropped", "count": count}))
+}
+
+fn failed(error: Error) -> End {
+    match error.code() {
+        Code::ConnectionLost => End::Lost(error),
+        _ => End::Failed(error),
+    }
+}
+
+/// Codes 1000 and 1001 are a normal end, and so is none (fal-protocol.md §7.5); 1012 and 1013 invite to come again. What
+/// fal's gateway means by others is not documented (§16.23), so they are failures.
+fn closed(frame: Option<CloseFrame>, headers: &HeaderMap) -> End {
+    let Some(frame) = frame else { return End::Closed("server") };
+    let code = u16::from(frame.code);
+    let message = format!("the other side closed the connection with code {code}: {}", frame.reason);
+    match code {
+        1000 | 1001 | 1005 => End::Closed("server"),
+        1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),
+        _ => {
+            let body = bytes::Bytes::copy_from_slice(frame.reason.as_bytes());
+            let answer = Answer { status: 101, headers: headers.clone(), body, error_type: None, request_id: None };
+            End::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer))
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the header (fal-protocol.md §7.1).
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::client::Steps;
+use crate::credentials::{Credential, Token};
+use crate::endpoint::EndpointId;
+use crate::error::{Code, Error, Result};
+use crate::request::Request;
+use crate::token::minted;
+use crate::transport::Pass;
+
+/// As long as the official clients' (fal-protocol.md §7.1).
+pub(crate) const LIFETIME: Duration = Duration::from_secs(120);
+
+/// How a handshake shows that it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// By a short-lived token.
+    Token,
+    /// By the `Authorization` header.
+    Header,
+}
+
+/// The tokens of one session: one at a time, renewed before it expires.
+pub(super) struct Tokens {
+    steps: Steps,
+    endpoint: EndpointId,
+    access: Access,
+    lifetime: Duration,
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    token: Token,
+    made: Instant,
+}
+
+impl Tokens {
+    pub(super) fn new(steps: Steps, endpoint: EndpointId, access: Access, lifetime: Duration) -> Self {
+        Tokens { steps, endpoint, access, lifetime, kept: None }
+    }
+
+    /// What the next handshake carries.
+    pub(super) async fn pass(&mut self) -> Result<Pass> {
+        let proxied = self.steps.hosts().proxy.is_some();
+        if self.access == Access::Header {
+            return match proxied {
+                false => Ok(Pass::Credential),
+                true => Err(Error::invalid("a server proxy forwards no WebSocket, so its key cannot open one")
+                    .with_remedy("Open it with a token: leave the option for the header off.")),
+            };
+        }
+        match (&self.steps.grant().await?.credential, proxied) {
+            (Credential::AppToken(token), true) => return Ok(Pass::App(token.clone())),
+            // Its own token, or nothing where no key is to be had.
+            (Credential::AppToken(_) | Credential::Anonymous, false) => return Ok(Pass::Credential),
+            _ => {}
+        }
+        let fresh = self.kept.as_ref().filter(|kept| kept.made.elapsed() < self.lifetime);
+        match fresh {
+            Some(kept) => Ok(Pass::App(kept.token.clone())),
+            None => Ok(Pass::App(self.renew().await?)),
+        }
+    }
+
+    /// Forgets a token that was refused; whether there was one.
+    pub(super) fn forget(&mut self) -> bool {
+        self.kept.take().is_some()
+    }
+
+    /// Renews the token for as long as it is polled, at 90 % of its life and, after a failure, every further 5 %.
+    pub(super) async fn keep_fresh(&mut self) {
+        let Some(kept) = &self.kept else { return std::future::pending().await };
+        let mut due = kept.made + self.lifetime.mul_f64(0.9);
+        loop {
+            tokio::time::sleep_until(due.into()).await;
+            due = match self.renew().await {
+                Ok(_) => Instant::now() + self.lifetime.mul_f64(0.9),
+                Err(_) => Instant::now() + self.lifetime.mul_f64(0.05).max(Duration::from_secs(1)),
+            };
+        }
+    }
+
+    async fn renew(&mut self) -> Result<Token> {
+        let url = self.steps.hosts().rest_url("/tokens/")?;
+        let mut request = Request::new("POST", url.as_str())?;
+        let seconds = self.lifetime.as_secs();
+        request.set_json(json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}));
+        let mut call = self.steps.call(request)?;
+        // A token more does no harm.
+        call.safe = true;
+        let made = Instant::now();
+        let answer = self.steps.send_call(&call).await.map_err(|error| self.explained(error))?;
+        let token = minted(answer.json()?)?;
+        self.kept = Some(Kept { token: token.clone(), made });
+        Ok(token)
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        let Some(proxy) = self.steps.hosts().proxy.as_ref().filter(|_| error.http_status().is_some()) else {
+            return error;
+        };
+        let place = proxy.host_str().unwrap_or_default();
+        let message = format!("no token could be made through the proxy at {place}: {}", error.message());
+        match error.code() {
+            Code::InvalidInput | Code::Forbidden | Code::NotFound => error.with_message(message).with_remedy(
+                "By default a server proxy does not let tokens be made: allow rest.fal.ai/tokens/ in its configuration \
+                 (allowedUrlPatterns), or give the client a short-lived token that your own server makes.",
+            ),
+            _ => error.with_message(message),
+        }
+    }
+}

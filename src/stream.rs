@@ -1,0 +1,148 @@
+//! Streamed answers of an endpoint (fal-protocol.md §6).
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::Value;
+
+use crate::client::{Client, RUN_TIMEOUT, Steps};
+use crate::endpoint::EndpointId;
+use crate::error::service::{Asked, verdict};
+use crate::error::{Answer, Error, Result};
+use crate::event::{Event, EventKind};
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+use crate::sse::Parser;
+use crate::transport::Opened;
+use crate::workflow::WorkflowEvent;
+
+impl Client {
+    /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.
+    ///
+    /// Each event of the answer is an event [`Item`](crate::EventKind::Item), in order: JSON, or text where the app sent
+    /// something else. They wait to be read. The response is the last of them, by convention the result; it is empty if there was none. The
+    /// stream of a workflow that ends with the failure of a step is an error ([`Event::workflow`]).
+    ///
+    /// An answer that is no stream of events is told apart by its content type: JSON is one item, which is the response, too; of anything
+    /// else each piece is an item of [bytes](Event::is_bytes) as it arrives, and the response is empty.
+    ///
+    /// It is never sent a second time once it may have been executed. A stream that breaks is
+    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message says how many items had.
+    pub fn stream_start(&self, mut request: Request) -> Result<Op> {
+        let endpoint = request.endpoint()?.clone();
+        let timeout = self.timeout_of(&request, RUN_TIMEOUT);
+        let url = request.address(self.hosts().run_url(&endpoint)?, "stream");
+        request.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
+        let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
+        self.start_steps_within(timeout, move |steps| async move {
+            let opened = steps.open(request).await?;
+            let mut delivery = Delivery { steps, endpoint, items: 0, last: None };
+            let outcome = delivery.read(opened).await;
+            outcome.map_err(|error| delivery.explained(error))
+        })
+    }
+
+    /// Streams an answer and waits for its last event, on any async runtime. The others are discarded.
+    pub async fn stream(&self, endpoint: &str, input: Value) -> Result<Response> {
+        let mut request = Request::run(endpoint)?;
+        request.set_json(input);
+        self.stream_start(request)?.outcome().await
+    }
+}
+
+/// The way of a stream's items to the host.
+struct Delivery {
+    steps: Steps,
+    endpoint: EndpointId,
+    items: u64,
+    last: Option<Bytes>,
+}
+
+impl Delivery {
+    async fn read(&mut self, mut opened: Opened) -> Result<Response> {
+        match kind(&opened.headers) {
+            Kind::Events => self.events(&mut opened).await?,
+            Kind::Json => {
+                let body = opened.body.rest(self.steps.response_limit()).await?;
+                self.deliver(body).await;
+            }
+            Kind::Bytes => {
+                while let Some(piece) = opened.body.piece().await? {
+                    self.items += 1;
+                    self.steps.task.deliver(Event::bytes(EventKind::Item, piece)).await;
+                }
+            }
+        }
+        self.outcome(opened)
+    }
+
+    async fn events(&mut self, opened: &mut Opened) -> Result<()> {
+        let mut parser = Parser::new(self.steps.response_limit());
+        while let Some(mut piece) = opened.body.piece().await? {
+            while let Some(event) = parser.next(&mut piece)? {
+                self.deliver(event.data.into()).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, data: Bytes) {
+        self.items += 1;
+        self.last = Some(data.clone());
+        let event = match serde_json::from_slice::<Value>(&data) {
+            Ok(_) => Event::typed(EventKind::Item, data, "application/json"),
+            Err(_) => Event::text(EventKind::Item, data),
+        };
+        self.steps.task.deliver(event).await;
+    }
+
+    fn outcome(&mut self, opened: Opened) -> Result<Response> {
+        let Opened { status, mut headers, .. } = opened;
+        let response = Response::typed(self.last.take().unwrap_or_default(), "application/json");
+        if let Some(error) = self.failed_step(&response, &headers) {
+            return Err(error);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Response::new(status, headers, response.body().clone()))
+    }
+
+    /// A workflow whose last word is that a step failed, has failed (§3.5).
+    fn failed_step(&self, last: &Response, headers: &HeaderMap) -> Option<Error> {
+        let workflow = self.endpoint.as_str().starts_with("workflows/").then(|| last.json().ok()).flatten()?;
+        let WorkflowEvent::Error { node_id, message, status, body } = WorkflowEvent::read(workflow)? else {
+            return None;
+        };
+        let answer = Answer {
+            status: status.unwrap_or(500),
+            headers: headers.clone(),
+            body: body.to_string().into(),
+            error_type: None,
+            request_id: None,
+        };
+        let asked = Asked { host: self.steps.hosts().run_host(), service: true, safe: false };
+        let error = verdict(answer, asked).error;
+        let told = format!("step {node_id} of the workflow failed: {message}: {}", error.message());
+        // The steps before it have run.
+        Some(error.with_message(told).with_outcome_unknown(true).with_retryable(false))
+    }
+
+    fn explained(&self, error: Error) -> Error {
+        let told = format!("{}; {} items of the stream had arrived", error.message(), self.items);
+        error.with_message(told)
+    }
+}
+
+enum Kind {
+    Events,
+    Json,
+    Bytes,
+}
+
+fn kind(headers: &HeaderMap) -> Kind {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/event-stream" => Kind::Events,
+        "application/json" => Kind::Json,
+        _ => Kind::Bytes,
+    }
+}

@@ -1,0 +1,82 @@
+//! What the stream of a workflow tells (fal-protocol.md §3.5).
+
+use serde_json::Value;
+
+use crate::event::{Event, EventKind};
+
+/// An event of a workflow. Members that only some of fal's sources have may be missing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WorkflowEvent<'a> {
+    /// A step was given to its app.
+    Submit {
+        /// The step.
+        node_id: &'a str,
+        /// The app.
+        app_id: &'a str,
+        /// fal's id of the step's request.
+        request_id: &'a str,
+    },
+    /// A step has finished.
+    Completion {
+        /// The step.
+        node_id: &'a str,
+        /// The app, if it is told.
+        app_id: Option<&'a str>,
+        /// The step's output.
+        output: &'a Value,
+    },
+    /// The workflow has finished.
+    Output {
+        /// The step of the output, if it is told.
+        node_id: Option<&'a str>,
+        /// The workflow's output.
+        output: &'a Value,
+    },
+    /// A step has failed.
+    Error {
+        /// The step.
+        node_id: &'a str,
+        /// What happened, for people.
+        message: &'a str,
+        /// The HTTP status of the step's answer.
+        status: Option<u16>,
+        /// The body of the step's answer.
+        body: &'a Value,
+    },
+}
+
+impl Event {
+    /// What an item of a workflow's stream says; `None` for any other event.
+    pub fn workflow(&self) -> Option<WorkflowEvent<'_>> {
+        (self.kind() == EventKind::Item).then(|| self.content().json().ok()).flatten().and_then(WorkflowEvent::read)
+    }
+}
+
+impl<'a> WorkflowEvent<'a> {
+    pub(crate) fn read(event: &'a Value) -> Option<Self> {
+        let text = |name: &str| event.get(name).and_then(Value::as_str);
+        Some(match text("type")? {
+            "submit" => {
+                let (node_id, app_id, request_id) = (text("node_id")?, text("app_id")?, text("request_id")?);
+                WorkflowEvent::Submit { node_id, app_id, request_id }
+            }
+            "completion" => WorkflowEvent::Completion {
+                node_id: text("node_id")?,
+                app_id: text("app_id"),
+                output: event.get("output")?,
+            },
+            "output" => WorkflowEvent::Output { node_id: text("node_id"), output: event.get("output")? },
+            "error" => {
+                let status = event.pointer("/error/status").and_then(Value::as_u64);
+                WorkflowEvent::Error {
+                    node_id: text("node_id")?,
+                    message: text("message").unwrap_or_default(),
+                    status: status.and_then(|status| u16::try_from(status).ok()),
+                    body: event.pointer("/error/body").unwrap_or(&Value::Null),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
