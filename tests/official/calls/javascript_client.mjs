@@ -1,0 +1,79 @@
+// The calls that are compared, made by @fal-ai/client: `javascript_client.mjs NAME FOLDER` prints what came of it as JSON.
+//
+// It knows nothing of the emulator: undici's proxy agent heeds the variables of `fal-emulator serve`.
+
+import { openAsBlob, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createFalClient } from "@fal-ai/client";
+import { EnvHttpProxyAgent, WebSocket, setGlobalDispatcher } from "undici";
+
+setGlobalDispatcher(new EnvHttpProxyAgent());
+globalThis.WebSocket = WebSocket;
+
+const { echo, events, job, long_job, small } = JSON.parse(readFileSync(new URL("inputs.json", import.meta.url)));
+const fal = createFalClient({ credentials: process.env.FAL_KEY });
+
+const messages = (logs) => [...new Set((logs ?? []).map((log) => log.message))];
+
+const length = async (url) => Number((await fetch(url, { method: "HEAD" })).headers.get("content-length"));
+
+async function completed(id) {
+  for (;;) {
+    const status = await fal.queue.status("emulator/job", { requestId: id, logs: true });
+    if (status.status === "COMPLETED") return status;
+  }
+}
+
+async function subscribe(mode) {
+  const logs = [];
+  const onQueueUpdate = (status) => logs.push(...(status.logs ?? []));
+  const { data } = await fal.subscribe("emulator/job", { input: job, logs: true, mode, onQueueUpdate });
+  return { result: data, logs: messages(logs) };
+}
+
+const calls = {
+  run: async () => (await fal.run("emulator/echo", { input: echo })).data.body,
+  run_refused: () => fal.run("emulator/fail/image_too_large", { input: {} }).catch((error) => error.status),
+  submit: async () => {
+    const options = { input: job, priority: "low", hint: "lefty", startTimeout: 30 };
+    const { request_id } = await fal.queue.submit("emulator/job", options);
+    await completed(request_id);
+    return (await fal.queue.result("emulator/job", { requestId: request_id })).data;
+  },
+  status: async () => {
+    const { request_id } = await fal.queue.submit("emulator/job", { input: job });
+    return messages((await completed(request_id)).logs);
+  },
+  subscribe: () => subscribe("polling"),
+  subscribe_streaming: () => subscribe("streaming"),
+  cancel: async () => {
+    const { request_id } = await fal.queue.submit("emulator/job", { input: long_job });
+    await fal.queue.cancel("emulator/job", { requestId: request_id });
+    return "cancelled";
+  },
+  stream: async () => {
+    const seen = [];
+    const stream = await fal.stream("emulator/stream", { input: { events } });
+    for await (const event of stream) seen.push(event);
+    return seen;
+  },
+  realtime: () =>
+    new Promise((resolve, reject) => {
+      const connection = fal.realtime.connect("emulator/realtime", {
+        onResult: (result) => {
+          connection.close();
+          resolve(result.n);
+        },
+        onError: reject,
+      });
+      connection.send({ n: 1 });
+    }),
+  upload: async () => length(await fal.storage.upload(new File([small], "small.txt", { type: "text/plain" }))),
+  upload_5_mb: async (folder) => length(await fal.storage.upload(await openAsBlob(join(folder, "5mb.bin")))),
+  upload_120_mb: async (folder) => length(await fal.storage.upload(await openAsBlob(join(folder, "120mb.bin")))),
+};
+
+const [name, folder] = process.argv.slice(2);
+console.log(JSON.stringify({ outcome: await calls[name](folder) }));
+// The client keeps timers and sockets.
+process.exit(0);
