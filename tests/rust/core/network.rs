@@ -25,18 +25,19 @@ struct Gate {
 
 impl Gate {
     fn http(emulator: &Emulator, verdict: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> Self {
-        Gate::open(emulator, move |client, target| {
+        Gate::open(emulator, move |client, target, seen| {
             let head = read_head(client)?;
             let host = head.split(' ').nth(1)?.to_owned();
+            seen(&host);
             match verdict(host.split(':').next()?) {
                 Verdict::Forward => {
                     let mut upstream = TcpStream::connect(target).ok()?;
                     upstream.write_all(head.as_bytes()).ok()?;
-                    Some((host, Some(upstream)))
+                    Some(upstream)
                 }
                 Verdict::Refuse => {
                     client.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").ok()?;
-                    Some((host, None))
+                    None
                 }
             }
         })
@@ -44,7 +45,7 @@ impl Gate {
 
     /// SOCKS5 with a user name and a password (RFC 1928, RFC 1929).
     fn socks(emulator: &Emulator) -> Self {
-        Gate::open(emulator, |client, target| {
+        Gate::open(emulator, |client, target, seen| {
             let mut methods = vec![0; usize::from(read(client, 2)?[1])];
             client.read_exact(&mut methods).ok()?;
             assert!(methods.contains(&2), "no password is offered");
@@ -59,18 +60,19 @@ impl Gate {
             let host = String::from_utf8(read(client, name)?).ok()?;
             let port = read(client, 2)?;
             let host = format!("{host}:{}", u16::from_be_bytes([port[0], port[1]]));
+            seen(&host);
             let mut upstream = TcpStream::connect(target).ok()?;
             write!(upstream, "CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n").ok()?;
             read_head(&mut upstream)?;
             client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
-            Some((host, Some(upstream)))
+            Some(upstream)
         })
     }
 
-    /// `greet` says who wants to go where, and gives the connection that leads there.
+    /// `greet` tells who wants to go where before it answers, and gives the connection that leads there.
     fn open(
         emulator: &Emulator,
-        greet: impl Fn(&mut TcpStream, &str) -> Option<(String, Option<TcpStream>)> + Send + Sync + 'static,
+        greet: impl Fn(&mut TcpStream, &str, &dyn Fn(&str)) -> Option<TcpStream> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -80,9 +82,8 @@ impl Gate {
             for client in listener.incoming() {
                 let (mut client, target, log, greet) = (client.unwrap(), target.clone(), log.clone(), greet.clone());
                 thread::spawn(move || {
-                    let (host, upstream) = greet(&mut client, &target)?;
-                    log.lock().unwrap().push(host);
-                    let mut upstream = upstream?;
+                    let seen = |host: &str| log.lock().unwrap().push(host.to_owned());
+                    let mut upstream = greet(&mut client, &target, &seen)?;
                     let (mut back, mut forth) = (client.try_clone().ok()?, upstream.try_clone().ok()?);
                     thread::spawn(move || std::io::copy(&mut forth, &mut back));
                     std::io::copy(&mut client, &mut upstream).ok()
