@@ -21,8 +21,8 @@ use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
-use crate::storage::TokenCache;
-use crate::transport::{Attempts, Call, Network, Opened, Pass, Progress, Transport};
+use crate::storage::{self, TokenCache};
+use crate::transport::{Attempts, Call, Network, Opened, Pass, Payload, Progress, Transport};
 use crate::webhook;
 
 /// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
@@ -292,6 +292,9 @@ impl Client {
 
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
         let timeout = self.timeout_of(&request, usual);
+        if request.is_local() {
+            return self.start_steps_within(timeout, |steps| async move { steps.send(request).await });
+        }
         let call = self.inner.call(request, deadline(timeout)?)?;
         self.operate(timeout, |inner, task| async move { inner.perform(&call, &task.progress).await })
     }
@@ -368,12 +371,14 @@ pub(crate) struct Steps {
 impl Steps {
     /// Sends a request with the client's credential and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
+        let request = self.resolve_files(request).await?;
         let call = self.inner.call(request, self.deadline)?;
         self.inner.perform(&call, &self.task.progress).await
     }
 
     /// The same, and leaves the body of the answer to be read.
     pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
+        let request = self.resolve_files(request).await?;
         let call = self.inner.call(request, self.deadline)?;
         self.open_call(&call).await
     }
@@ -397,7 +402,13 @@ impl Steps {
         self.inner.authorized(call, progress, upgrade).await
     }
 
-    /// The call that a request makes.
+    /// Uploads the local files of a request's input, so that the request can become a call or a message. What
+    /// [`send`](Self::send) and [`open`](Self::open) get they resolve themselves.
+    pub(crate) async fn resolve_files(&self, request: Request) -> Result<Request> {
+        if request.is_local() { storage::resolve(self, request).await } else { Ok(request) }
+    }
+
+    /// The call that a request makes, whose local files are [resolved](Self::resolve_files).
     pub(crate) fn call(&self, request: Request) -> Result<Call> {
         self.inner.call(request, self.deadline)
     }
@@ -515,21 +526,28 @@ impl Inner {
         };
         let mut headers = request.headers;
         let body = match request.body {
-            Body::Empty => Bytes::new(),
-            Body::Bytes(_) if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) => {
+            Body::Empty => Bytes::new().into(),
+            // Never sent half: whoever makes the call has to resolve it first.
+            Body::Content(_) => return Err(Error::invalid("the body was not opened")),
+            Body::Json(_) if !request.inputs.is_empty() => {
+                return Err(Error::invalid("the input's files were not uploaded"));
+            }
+            Body::Bytes(_) | Body::Source(_)
+                if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) =>
+            {
                 return Err(bytes_by_proxy());
             }
-            Body::Bytes(bytes) => bytes,
+            Body::Bytes(bytes) => bytes.into(),
+            Body::Source(source) => Payload::Source(source),
             // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
-            Body::Json(_) if safe && endpoint.is_some() => Bytes::new(),
+            Body::Json(_) if safe && endpoint.is_some() => Bytes::new().into(),
             Body::Json(value) => {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
                 let text =
                     serde_json::to_vec(&*value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
-                text.into()
+                Bytes::from(text).into()
             }
         };
-        let body = body.into();
         Ok(Call { method: request.method, url, endpoint, headers, body, pass: Pass::Credential, safe, deadline })
     }
 }

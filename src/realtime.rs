@@ -144,8 +144,8 @@ impl Client {
         }
         let most = options.most_bytes.unwrap_or(self.response_limit().min(MOST_BYTES));
         let inputs = Arc::new(Inputs::new(options.most_inputs, most, options.when_full));
-        if let Some(first) = first_input(&request)? {
-            inputs.push(Message::binary(packed::pack(first)?))?;
+        if has_first(&request)? && !request.is_local() {
+            inputs.push(Message::binary(request.packed()?))?;
         }
         let plan = Plan {
             endpoint,
@@ -157,6 +157,7 @@ impl Client {
             most,
             ping: options.ping,
             reconnects: true,
+            local: request.is_local().then(|| request.clone()),
         };
         let timeout = request.timeout.unwrap_or(SESSION);
         let taken = inputs.clone();
@@ -177,10 +178,11 @@ impl Realtime {
 
     /// Sends the input of a request; nothing else of it is used.
     pub fn send_request(&self, request: &Request) -> Result<()> {
-        match &request.body {
-            Body::Json(input) => self.send(input),
-            Body::Empty | Body::Bytes(_) => Err(Error::invalid("the request has no JSON as input")),
+        if request.is_local() {
+            let error = Error::invalid("only the first input of a session can hold local files");
+            return Err(error.with_remedy("Upload the files, and send their addresses."));
         }
+        self.inputs.0.push(Message::binary(request.packed()?))
     }
 
     /// Ends the session once what waits is sent. Results are delivered until the app has closed it too.
@@ -194,11 +196,24 @@ impl Realtime {
     }
 }
 
-fn first_input(request: &Request) -> Result<Option<&Value>> {
+fn has_first(request: &Request) -> Result<bool> {
     match &request.body {
-        Body::Json(input) if input.as_object().is_some_and(|fields| fields.is_empty()) => Ok(None),
-        Body::Json(input) => Ok(Some(input)),
-        Body::Empty => Ok(None),
-        Body::Bytes(_) => Err(Error::invalid("the input of a realtime app is JSON")),
+        Body::Json(input) => Ok(input.as_object().is_none_or(|fields| !fields.is_empty())),
+        Body::Empty => Ok(false),
+        Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
+    }
+}
+
+fn no_json() -> Error {
+    Error::invalid("the input of a realtime app is JSON")
+}
+
+impl Request {
+    /// The input as MessagePack.
+    pub(crate) fn packed(&self) -> Result<Vec<u8>> {
+        match &self.body {
+            Body::Json(input) => packed::pack(input),
+            Body::Empty | Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
+        }
     }
 }

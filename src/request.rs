@@ -1,5 +1,6 @@
 //! What the caller wants sent.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use url::Url;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Result};
 use crate::queue::QueueOptions;
+use crate::storage::{Content, Inputs, Upload};
+use crate::transport::Source;
 
 /// A request, either to an endpoint ([`Request::run`]) or to any address of fal's ([`Request::new`]).
 #[derive(Clone, Debug)]
@@ -24,6 +27,7 @@ pub struct Request {
     pub(crate) body: Body,
     pub(crate) timeout: Option<Duration>,
     pub(crate) queue: QueueOptions,
+    pub(crate) inputs: Inputs,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ pub(crate) enum Body {
     /// Shared, so that a copy of the request costs nothing; changed by copying first if need be.
     Json(Arc<Value>),
     Bytes(Bytes),
+    /// What is read while it is sent …
+    Content(Content),
+    /// … and the same, opened.
+    Source(Arc<dyn Source>),
 }
 
 /// Headers that belong to the transport. The key, above all, is attached in one place only.
@@ -97,8 +105,8 @@ impl Request {
     }
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {
-        let queue = QueueOptions::default();
-        Request { target, path: None, method, headers: HeaderMap::new(), body, timeout: None, queue }
+        let (headers, queue, inputs) = (HeaderMap::new(), QueueOptions::default(), Inputs::default());
+        Request { target, path: None, method, headers, body, timeout: None, queue, inputs }
     }
 
     /// Calls another path of the app than the usual one, which is the endpoint id's own for a run, the queue and a WebSocket, and after it
@@ -132,21 +140,37 @@ impl Request {
 
     /// Replaces the whole input or body by JSON.
     pub fn set_json(&mut self, body: Value) {
-        self.body = Body::Json(Arc::new(body));
+        self.set_body(Body::Json(Arc::new(body)));
     }
 
     /// Replaces the whole body by bytes of this content type. They are sent as they are and not copied again.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
         self.headers.insert(CONTENT_TYPE, content_type);
-        self.body = Body::Bytes(body);
+        self.set_body(Body::Bytes(body));
         Ok(())
     }
 
-    /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
-    /// `/image_size/width`, whose objects are made as needed.
+    /// Replaces the whole body by a file, or what a reader gives, of this content type: read while it is sent, with bounded memory.
     ///
-    /// Fails if the body is not a JSON object, or if the pointer passes through something that is not one.
+    /// A file that changes meanwhile ends the call with [`Code::Io`](crate::Code::Io). What a reader gives is sent once. Of the upload only the
+    /// content counts. Through a server proxy only JSON goes.
+    pub fn set_body_of(&mut self, upload: Upload, content_type: &str) -> Result<()> {
+        let content_type = header_value("content-type", content_type)?;
+        self.headers.insert(CONTENT_TYPE, content_type);
+        self.set_body(Body::Content(upload.into_content()));
+        Ok(())
+    }
+
+    fn set_body(&mut self, body: Body) {
+        self.inputs.forget(&[]);
+        self.body = body;
+    }
+
+    /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
+    /// `/image_size/width`, whose objects are made as needed. Of an array that is there the pointer may name an entry, or the one behind the last.
+    ///
+    /// Fails if the body is not a JSON object, or if the pointer passes through something that is neither object nor array.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
         if matches!(self.body, Body::Empty) {
             self.body = Body::Json(Arc::new(Value::Object(Map::new())));
@@ -154,13 +178,38 @@ impl Request {
         let Body::Json(root) = &mut self.body else {
             return Err(Error::invalid("the body is bytes; fields can be set in a JSON object only"));
         };
-        let path: Vec<String> = match name.strip_prefix('/') {
-            Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
-            None => vec![name.to_owned()],
-        };
-        *slot(Arc::make_mut(root), &path)
-            .ok_or_else(|| Error::invalid(format!("{name:?} does not lead through JSON objects")))? = value;
+        let path = path_of(name);
+        let wrong = || Error::invalid(format!("{name:?} does not lead through JSON objects and arrays"));
+        *slot(Arc::make_mut(root), &path).ok_or_else(wrong)? = value;
+        self.inputs.forget(&path);
         Ok(())
+    }
+
+    /// Sets one field of the input to a local file: it is uploaded before the request is sent and replaced by its address
+    /// (fal-protocol.md §3.4). The time for the request covers both. The name is as for [`set_field`](Self::set_field); the same file
+    /// in several fields is uploaded once.
+    pub fn set_file(&mut self, name: &str, path: impl Into<PathBuf>) -> Result<()> {
+        self.set_upload(name, Upload::file(path))
+    }
+
+    /// The same for bytes in memory.
+    pub fn set_file_bytes(&mut self, name: &str, bytes: impl Into<Bytes>, content_type: &str) -> Result<()> {
+        self.set_upload(name, Upload::bytes(bytes).content_type(content_type)?)
+    }
+
+    /// The same for anything that can be uploaded, the way it says. Its time does not count: the request's does.
+    pub fn set_upload(&mut self, name: &str, upload: Upload) -> Result<()> {
+        upload.check()?;
+        // Not null, which would be made into an object by what is set below it.
+        self.set_field(name, Value::String(String::new()))?;
+        self.inputs.set(path_of(name), upload);
+        Ok(())
+    }
+
+    /// Files of at most so many bytes become data URIs and are not uploaded; fal advises against it above a few kilobytes
+    /// (fal-protocol.md §3.4). 0, the default, uploads all.
+    pub fn set_inline_files(&mut self, most: u64) {
+        self.inputs.set_inline(most);
     }
 
     /// Sets a header. Those that the transport owns, such as `Authorization` and `Host`, are refused.
@@ -181,6 +230,11 @@ impl Request {
         self.timeout = Some(timeout);
     }
 
+    /// Whether it names something on this machine that has to be read first.
+    pub(crate) fn is_local(&self) -> bool {
+        !self.inputs.is_empty() || matches!(self.body, Body::Content(_))
+    }
+
     /// Whether sending this twice can do no harm.
     pub(crate) fn is_safe(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
@@ -197,12 +251,29 @@ pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
         .map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
 }
 
-fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+fn path_of(name: &str) -> Vec<String> {
+    match name.strip_prefix('/') {
+        Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
+        None => vec![name.to_owned()],
+    }
+}
+
+/// The place of a value: objects are made as needed, an array grows by one.
+pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     path.iter().try_fold(root, |value, part| {
         if value.is_null() {
             *value = Value::Object(Map::new());
         }
-        Some(value.as_object_mut()?.entry(part).or_insert(Value::Null))
+        match value {
+            Value::Array(entries) => {
+                let index: usize = part.parse().ok().filter(|index| *index <= entries.len())?;
+                if index == entries.len() {
+                    entries.push(Value::Null);
+                }
+                entries.get_mut(index)
+            }
+            value => Some(value.as_object_mut()?.entry(part).or_insert(Value::Null)),
+        }
     })
 }
 
@@ -213,6 +284,8 @@ impl std::fmt::Debug for Body {
             Body::Empty => f.write_str("empty"),
             Body::Json(_) => f.write_str("JSON"),
             Body::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Body::Content(content) => write!(f, "{content:?}"),
+            Body::Source(_) => f.write_str("read while it is sent"),
         }
     }
 }

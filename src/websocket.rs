@@ -98,6 +98,7 @@ impl Client {
             most,
             ping: options.ping,
             reconnects: false,
+            local: None,
         };
         let inputs = Arc::new(Inputs::new(options.most_messages, most, WhenFull::Refuse));
         let timeout = request.timeout.unwrap_or(SESSION);

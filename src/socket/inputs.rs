@@ -62,9 +62,7 @@ impl Inputs {
 
     pub(crate) fn push(&self, message: Message) -> Result<()> {
         self.check_process()?;
-        if message.len() > self.most_bytes {
-            return Err(Error::invalid(format!("the message has more than the {} bytes allowed", self.most_bytes)));
-        }
+        self.check_size(&message)?;
         let mut queue = self.lock();
         if queue.closing || queue.ended {
             return Err(Error::new(Code::Closed, "the connection is closed, or closing"));
@@ -81,6 +79,21 @@ impl Inputs {
         drop(queue);
         self.changed.notify_one();
         Ok(())
+    }
+
+    /// Puts a message before all that wait, however many they are.
+    pub(crate) fn push_first(&self, message: Message) -> Result<()> {
+        self.check_size(&message)?;
+        self.lock().waiting.push_front(message);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn check_size(&self, message: &Message) -> Result<()> {
+        match message.len() > self.most_bytes {
+            true => Err(Error::invalid(format!("the message has more than the {} bytes allowed", self.most_bytes))),
+            false => Ok(()),
+        }
     }
 
     /// Nothing more will come.

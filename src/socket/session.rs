@@ -22,6 +22,7 @@ use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result};
 use crate::event::{Event, EventKind};
+use crate::request::Request;
 use crate::response::Response;
 
 /// Nothing at all for so many intervals between pings, and the other side counts as gone.
@@ -50,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) most: usize,
     pub(crate) ping: Option<Duration>,
     pub(crate) reconnects: bool,
+    /// A first input with local files, which are uploaded before a connection is made.
+    pub(crate) local: Option<Request>,
 }
 
 /// How a connection ended.
@@ -61,8 +64,11 @@ enum End {
 }
 
 /// Runs a session to its end. The response says how it went.
-pub(crate) async fn run(steps: Steps, plan: Plan, inputs: Arc<Inputs>) -> Result<Response> {
+pub(crate) async fn run(steps: Steps, mut plan: Plan, inputs: Arc<Inputs>) -> Result<Response> {
     let _ended = EndInputs(inputs.clone());
+    if let Some(first) = plan.local.take() {
+        inputs.push_first(Message::binary(steps.resolve_files(first).await?.packed()?))?;
+    }
     // What is sent in the background says nothing about how far the session has come.
     let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.access, plan.token_lifetime);
     let mut session = Session { steps, plan, inputs, totals: Totals::default(), tokens, headers: HeaderMap::new() };

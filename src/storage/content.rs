@@ -15,7 +15,7 @@ use crate::transport::{Payload, Pieces, Source};
 
 /// Content as the caller names it.
 #[derive(Clone)]
-pub(super) enum Content {
+pub(crate) enum Content {
     File(PathBuf),
     Bytes(Bytes),
     Reader(Waiting),
@@ -56,6 +56,32 @@ impl Data {
         match self {
             Data::File(file) => file.unchanged().await,
             Data::Bytes(_) => Ok(()),
+        }
+    }
+
+    /// All of it, as a body.
+    pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
+        Arc::new(Part { data: self.clone(), from: 0, to: self.length(), share: Some(share) })
+    }
+
+    /// All of it, at once.
+    pub(super) async fn whole(&self) -> Result<Bytes> {
+        match self {
+            Data::File(file) if file.stamp().length > 0 => {
+                let length = usize::try_from(file.stamp().length);
+                file.read(0, length.map_err(|_| Error::invalid("the file does not fit into the memory"))?).await
+            }
+            Data::File(_) => Ok(Bytes::new()),
+            Data::Bytes(bytes) => Ok(bytes.clone()),
+        }
+    }
+
+    /// Whether it is the same content, as far as that can be told without reading a file.
+    pub(super) fn is_same(&self, other: &Data) -> bool {
+        match (self, other) {
+            (Data::File(a), Data::File(b)) => a.is_same(b),
+            (Data::Bytes(a), Data::Bytes(b)) => a == b,
+            _ => false,
         }
     }
 
@@ -116,6 +142,10 @@ impl Once {
 impl Source for Once {
     fn length(&self) -> Option<u64> {
         self.waiting.size()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.waiting.is_spent()
     }
 
     fn open(&self) -> Result<Pieces> {

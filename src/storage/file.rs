@@ -46,6 +46,10 @@ impl LocalFile {
         .await
     }
 
+    pub(super) fn is_same(&self, other: &LocalFile) -> bool {
+        self.path == other.path && self.stamp == other.stamp
+    }
+
     pub(super) fn stamp(&self) -> Stamp {
         self.stamp
     }

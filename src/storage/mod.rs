@@ -4,6 +4,7 @@ mod address;
 mod blocking;
 mod content;
 mod file;
+mod inputs;
 mod lifecycle;
 mod meter;
 mod name;
@@ -11,6 +12,8 @@ mod reader;
 mod token;
 mod upload;
 
+pub(crate) use content::Content;
+pub(crate) use inputs::{Inputs, resolve};
 pub use lifecycle::{Decision, Lifecycle};
 pub(crate) use token::TokenCache;
 pub use upload::{Upload, UploadWay};

@@ -12,7 +12,7 @@ type Boxed = Box<dyn Read + Send>;
 
 /// A reader that waits to be used. Clones are the same one.
 #[derive(Clone)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     reader: Arc<Mutex<Option<Boxed>>>,
     size: Option<u64>,
 }
@@ -24,6 +24,15 @@ impl Waiting {
 
     pub(super) fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    /// Whether it was used.
+    pub(super) fn is_spent(&self) -> bool {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    pub(super) fn is_same(&self, other: &Waiting) -> bool {
+        Arc::ptr_eq(&self.reader, &other.reader)
     }
 
     /// Takes the reader, which works once.

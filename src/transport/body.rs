@@ -25,6 +25,11 @@ pub(crate) trait Source: Send + Sync {
 
     /// Begins it anew, for each attempt. A source that cannot be read twice fails the second time.
     fn open(&self) -> Result<Pieces>;
+
+    /// Whether it can no longer be begun anew.
+    fn is_spent(&self) -> bool {
+        false
+    }
 }
 
 /// The pieces of a body, in order.
@@ -33,6 +38,11 @@ pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
 impl Payload {
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
+    }
+
+    /// Whether it cannot be sent again.
+    pub(crate) fn is_spent(&self) -> bool {
+        matches!(self, Payload::Source(source) if source.is_spent())
     }
 }
 

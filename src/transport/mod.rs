@@ -207,7 +207,8 @@ impl Transport {
     async fn pause(&self, made: &mut u32, failure: Failure, call: &Call, progress: &Progress) -> Result<()> {
         *made += 1;
         let error = failure.error;
-        let pause = if failure.again { self.attempts.pause(*made, error.retry_after()) } else { None };
+        let pause =
+            if failure.again && !call.body.is_spent() { self.attempts.pause(*made, error.retry_after()) } else { None };
         let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
             self.log.write(Level::Error, format_args!("{}: {error}", error.code()));
             return Err(error);

@@ -68,6 +68,7 @@ impl Client {
 }
 
 /// Content that is there.
+#[derive(Clone)]
 pub(super) enum Opened {
     Data(Data),
     Reader(super::reader::Waiting),
@@ -82,6 +83,14 @@ impl Opened {
         })
     }
 
+    pub(super) fn is_same(&self, other: &Opened) -> bool {
+        match (self, other) {
+            (Opened::Data(a), Opened::Data(b)) => a.is_same(b),
+            (Opened::Reader(a), Opened::Reader(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
+
     pub(super) fn size(&self) -> Option<u64> {
         match self {
             Opened::Data(data) => Some(data.length()),
@@ -91,7 +100,7 @@ impl Opened {
 }
 
 /// What fal is told about a file.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct About {
     pub(super) file_name: String,
     pub(super) content_type: String,

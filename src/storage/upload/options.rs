@@ -77,7 +77,7 @@ impl Upload {
         Upload::of(Content::Reader(Waiting::new(Box::new(reader), size)))
     }
 
-    fn of(content: Content) -> Self {
+    pub(in crate::storage) fn of(content: Content) -> Self {
         Upload {
             content,
             content_type: None,
@@ -88,8 +88,9 @@ impl Upload {
         }
     }
 
-    pub(crate) fn with_content_of(self, other: Upload) -> Self {
-        Upload { content: other.content, ..self }
+    /// Whether both are sent the same way.
+    pub(in crate::storage) fn is_sent_as(&self, other: &Upload) -> bool {
+        self.way == other.way
     }
 
     /// The content type, such as `image/png`; without one it follows from the name's extension.
@@ -111,11 +112,6 @@ impl Upload {
         self
     }
 
-    /// What was set with [`lifecycle`](Self::lifecycle).
-    pub fn get_lifecycle(&self) -> &Lifecycle {
-        &self.lifecycle
-    }
-
     /// How the bytes get to fal.
     pub fn way(mut self, way: UploadWay) -> Self {
         self.way = way;
@@ -128,8 +124,12 @@ impl Upload {
         self
     }
 
+    pub(crate) fn into_content(self) -> Content {
+        self.content
+    }
+
     /// What can be known before anything is sent.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         super::About::of(self).map(|_| ())
     }
 }

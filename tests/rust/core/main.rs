@@ -9,6 +9,7 @@ mod concurrency;
 mod deadlines;
 mod errors;
 mod hostile;
+mod inputs;
 #[path = "../logged.rs"]
 mod logged;
 mod network;

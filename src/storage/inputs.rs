@@ -1,0 +1,127 @@
+//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses (fal-protocol.md §3.4).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::content::{Content, Once};
+use super::meter::Meter;
+use super::upload::{About, Opened, Upload, send};
+use crate::client::Steps;
+use crate::error::{Error, Result};
+use crate::request::{Body, Request, slot};
+use crate::transport::Source;
+
+/// Files under way at once.
+const PARALLEL: usize = 4;
+
+/// The files of a request, each at its place in the input.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs {
+    files: Vec<(Vec<String>, Upload)>,
+    /// Up to so many bytes a file becomes a data URI.
+    inline: u64,
+}
+
+impl Inputs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    pub(crate) fn set(&mut self, path: Vec<String>, upload: Upload) {
+        self.files.push((path, upload));
+    }
+
+    /// Something else is set there, so a file at this place or below it is gone.
+    pub(crate) fn forget(&mut self, path: &[String]) {
+        self.files.retain(|(place, _)| !place.starts_with(path));
+    }
+
+    pub(crate) fn set_inline(&mut self, most: u64) {
+        self.inline = most;
+    }
+}
+
+/// A file that is there, and every place that it belongs to.
+struct Found {
+    upload: Upload,
+    opened: Opened,
+    about: About,
+    places: Vec<Vec<String>>,
+}
+
+/// Uploads what is named, and opens a body that is a file. Nothing of the request itself is sent before.
+pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
+    if let Body::Content(content) = &request.body {
+        let source = body(steps, content).await?;
+        request.body = Body::Source(source);
+    }
+    let inputs = std::mem::take(&mut request.inputs);
+    if inputs.is_empty() {
+        return Ok(request);
+    }
+    if request.is_safe() {
+        return Err(Error::invalid(format!("{} takes no input, so no file either", request.method)));
+    }
+    let Body::Json(input) = &mut request.body else { return Err(Error::invalid("the input has no fields")) };
+    let found = find(inputs.files).await?;
+    // What becomes part of the input is not transferred by itself.
+    let counted = |found: &Found| found.opened.size().map(|size| if size > inputs.inline { size } else { 0 });
+    let meter = &Meter::new(&steps.task, found.iter().map(counted).sum());
+    let addresses = stream::iter(found).map(|found| async move {
+        let address = address(steps, &found, inputs.inline, meter).await;
+        // Whatever became of the file, the request was not sent.
+        let told = |error: Error| {
+            let message = format!("the file of {:?}: {}", found.places[0].join("/"), error.message());
+            error.with_message(message).with_outcome_unknown(false)
+        };
+        Ok::<_, Error>((address.map_err(told)?, found.places))
+    });
+    let addresses: Vec<_> = addresses.buffer_unordered(PARALLEL).try_collect().await?;
+    let root = Arc::make_mut(input);
+    for (address, places) in addresses {
+        for place in places {
+            *slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))? = address.clone().into();
+        }
+    }
+    Ok(request)
+}
+
+/// Opens the files; the same one in several places is one.
+async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
+    let mut all: Vec<Found> = Vec::new();
+    for (place, upload) in files {
+        let (opened, about) = (Opened::of(&upload).await?, About::of(&upload)?);
+        let same = |found: &&mut Found| {
+            found.about == about && found.upload.is_sent_as(&upload) && found.opened.is_same(&opened)
+        };
+        match all.iter_mut().find(same) {
+            Some(found) => found.places.push(place),
+            None => all.push(Found { upload, opened, about, places: vec![place] }),
+        }
+    }
+    Ok(all)
+}
+
+async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) -> Result<String> {
+    match &found.opened {
+        Opened::Data(data) if data.length() <= inline => {
+            let bytes = data.whole().await?;
+            // Exactly the form of the official helpers.
+            Ok(format!("data:{};base64,{}", found.about.content_type, STANDARD.encode(&bytes)))
+        }
+        opened => Ok(send(steps, &found.upload, opened.clone(), meter).await?.url.into()),
+    }
+}
+
+/// The body that a content is.
+async fn body(steps: &Steps, content: &Content) -> Result<Arc<dyn Source>> {
+    let opened = Opened::of(&Upload::of(content.clone())).await?;
+    let share = Meter::new(&steps.task, opened.size()).share();
+    Ok(match opened {
+        Opened::Data(data) => data.source(share),
+        Opened::Reader(waiting) => Arc::new(Once::new(waiting, share)),
+    })
+}
