@@ -17,6 +17,10 @@ pub(super) fn job_of(input: Value) -> Request {
     request
 }
 
+pub(super) fn subscribe(client: &Client, input: Value) -> Result<Response, Error> {
+    Op::finish(|| client.subscribe_start(job_of(input)))
+}
+
 pub(super) fn submit(client: &Client, input: Value) -> Job {
     let answer = Op::finish(|| client.submit_start(job_of(input))).unwrap();
     Job::of_answer(JOB, &answer).unwrap()

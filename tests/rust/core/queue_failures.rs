@@ -1,0 +1,166 @@
+//! Jobs that fail, and failures on the way to their end.
+
+use super::queue::{JOB, job_of, paths, queue, submit, subscribe};
+use super::*;
+use fal::Code;
+use fal_emulator::{Fault, QueueSettings, RetryAfterForm};
+
+#[test]
+fn a_failed_job_is_the_error_that_it_failed_with() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    for (fail, code, status, kind, retryable) in [
+        (json!({"type": "image_too_large"}), Code::InvalidInput, 422, Some("image_too_large"), false),
+        (json!({"framework": "uncaught_exception"}), Code::ServiceFailed, 500, None, false),
+        (
+            json!({"error_type": "runner_disconnected"}),
+            Code::ServiceUnavailable,
+            503,
+            Some("runner_disconnected"),
+            true,
+        ),
+        (json!({"error_type": "startup_timeout"}), Code::ServiceUnavailable, 504, Some("startup_timeout"), true),
+        (json!({"error_type": "internal_error"}), Code::ServiceFailed, 500, Some("internal_error"), false),
+        (json!({"status": 404, "body": {"detail": "Path /x not found"}}), Code::NotFound, 404, None, false),
+        (json!({"status": 418, "body": {"detail": "teapot"}}), Code::InvalidInput, 418, None, false),
+    ] {
+        emulator.clear_arrivals();
+        let mut request = job_of(json!({"fail": fail}));
+        request.set_no_retry(true);
+        let error = Op::finish(|| client.subscribe_start(request)).unwrap_err();
+        let got = (error.code(), error.http_status(), error.error_type(), error.is_retryable());
+        assert_eq!(got, (code, Some(status), kind, retryable), "{fail}: {error}");
+        assert!(!error.may_have_executed(), "{fail}: its end is known");
+        let arrivals = emulator.arrivals();
+        assert_eq!(error.request_id(), arrivals[0].request_id.as_deref(), "{fail}");
+        let results = paths(&emulator).into_iter().filter(|path| path == "GET /emulator/job/requests/ID");
+        assert_eq!(results.count(), 1, "{fail}: the kept answer was asked for again");
+    }
+    let error = subscribe(&client, json!({"fail": {"type": "image_too_large"}})).unwrap_err();
+    let body: Value = serde_json::from_slice(error.body()).unwrap();
+    assert_eq!(body["detail"][0]["type"], "image_too_large", "the field list is kept");
+}
+
+#[test]
+fn a_status_with_an_error_speaks_where_there_is_no_result() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    for (kind, code, retryable) in [
+        (json!("runner_disconnected"), Code::ServiceUnavailable, true),
+        (json!("client_cancelled"), Code::ServiceFailed, false),
+        (json!("bad_request"), Code::InvalidInput, false),
+        (json!("something_new"), Code::ServiceFailed, false),
+        (json!(null), Code::ServiceFailed, false),
+    ] {
+        let job = submit(&client, json!({}));
+        let told = json!({"status": "COMPLETED", "error": "It broke", "error_type": kind});
+        emulator.inject(Fault::status(404).path("*/status/stream"));
+        emulator.inject(Fault::status(200).path("*/status").body(told));
+        let result = format!("/emulator/job/requests/{}", job.request_id());
+        emulator.inject(Fault::status(404).path(result).body(json!({"detail": "Request not found"})));
+        let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+        assert_eq!((error.code(), error.is_retryable()), (code, retryable), "{kind}: {error}");
+        assert!(error.message().contains("It broke"), "{error}");
+        assert_eq!(error.request_id(), Some(job.request_id()));
+        emulator.clear_faults();
+    }
+}
+
+#[test]
+fn a_submission_is_sent_once() {
+    let unsure = |error: &Error| error.may_have_executed();
+    for (fault, arrivals, may_have) in [
+        (Fault::reset_after_body(), 1, true),
+        (Fault::close(), 1, true),
+        (Fault::status(502).without_request_id(), 1, true),
+        (Fault::malformed_http(), 1, true),
+        (Fault::status(401), 1, false),
+        (Fault::status(500), 1, false),
+    ] {
+        let emulator = queue(QueueSettings::default());
+        emulator.inject(fault.method("POST").always());
+        let error = subscribe(&client(&emulator), json!({})).unwrap_err();
+        assert_eq!((emulator.arrivals().len(), unsure(&error)), (arrivals, may_have), "{error}");
+    }
+}
+
+#[test]
+fn a_full_line_is_tried_again() {
+    let emulator = queue(QueueSettings::default());
+    emulator.inject(Fault::status(429).method("POST").retry_after(0, RetryAfterForm::Seconds));
+    let mut request = job_of(json!({}));
+    request.set_max_queue_length(1);
+    Op::finish(|| client(&emulator).subscribe_start(request)).unwrap();
+    assert_eq!(paths(&emulator).iter().filter(|path| path.starts_with("POST")).count(), 2);
+    assert_eq!(emulator.executions().get(JOB), Some(&1));
+
+    let emulator = queue(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+    let client = builder(&emulator).max_attempts(2).unwrap().build().unwrap();
+    let waiting: Vec<_> = (0..3).map(|_| submit(&client, json!({}))).collect();
+    let mut request = job_of(json!({}));
+    request.set_max_queue_length(1);
+    let error = Op::finish(|| client.submit_start(request)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::RateLimited, false), "{error}");
+    assert_eq!(emulator.arrivals().len(), waiting.len() + 2);
+}
+
+#[test]
+fn status_and_result_are_asked_for_again_after_failures() {
+    for fault in [
+        Fault::status(503).without_request_id(),
+        Fault::status(429).retry_after(0, RetryAfterForm::Seconds),
+        Fault::reset_after_body(),
+        Fault::close(),
+        Fault::truncate(5),
+        Fault::status(200).header("content-type", "text/html").body("<html>portal</html>"),
+    ] {
+        for of_result in [false, true] {
+            let page = format!("{fault:?}").contains("portal");
+            if page && of_result {
+                // An app may answer pages.
+                continue;
+            }
+            let emulator = queue(QueueSettings::default());
+            let client = client(&emulator);
+            let job = submit(&client, json!({"output": {"x": 1}}));
+            let path = format!("/emulator/job/requests/{}", job.request_id());
+            emulator.inject(Fault::status(404).path("*/status/stream").always());
+            emulator.inject(fault.clone().path(if of_result { path.clone() } else { format!("{path}/status") }));
+            let output = Op::finish(|| client.attach_start(&job)).unwrap();
+            assert_eq!(output.get("/x").unwrap(), 1, "{fault:?} {of_result}");
+            assert_eq!(emulator.executions().get(JOB), Some(&1));
+            let asked = emulator.arrivals().iter().filter(|arrival| arrival.path.starts_with(&path)).count();
+            assert_eq!(asked, 4, "{fault:?} {of_result}: {:?}", paths(&emulator));
+        }
+    }
+}
+
+#[test]
+fn an_error_on_the_way_carries_the_id_to_attach_with() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    emulator.inject(Fault::status(403).method("GET").always());
+    let error = subscribe(&client, json!({"ms": 100, "output": {"x": 1}})).unwrap_err();
+    let id = emulator.arrivals()[0].request_id.clone().unwrap();
+    assert_eq!((error.code(), error.request_id()), (Code::Forbidden, Some(id.as_str())), "{error}");
+    assert!(error.may_have_executed() && error.remedy().contains("attach"), "{}", error.remedy());
+    emulator.clear_faults();
+    let job = fal::Job::new(JOB, &id).unwrap();
+    assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+    assert!(paths(&emulator).iter().all(|path| !path.starts_with("PUT")), "an error does not cancel");
+}
+
+#[test]
+fn an_unknown_request_is_not_found() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    let job = fal::Job::new(JOB, "00000000-0000-4000-8000-000000000000").unwrap();
+    for outcome in [
+        Op::finish(|| client.status_start(&job)),
+        Op::finish(|| client.result_start(&job)),
+        Op::finish(|| client.cancel_start(&job)),
+        Op::finish(|| client.attach_start(&job)),
+    ] {
+        assert_eq!(outcome.unwrap_err().code(), Code::NotFound);
+    }
+}

@@ -1,0 +1,188 @@
+//! What fal's own sources tell in two ways works both ways (fal-protocol.md §16.1-12).
+
+use super::queue::{JOB, events, job_of, lines, paths, queue, submit, subscribe};
+use super::*;
+use fal::{Code, Job};
+use fal_emulator::{CancelAnswer, Fault, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+
+fn omitting(names: &[&str]) -> std::collections::BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Every setting that an ordinary job meets.
+fn settings() -> Vec<(&'static str, QueueSettings)> {
+    let usual = QueueSettings::default;
+    vec![
+        ("202, then 200", usual()),
+        ("always 200", QueueSettings { status_always_200: true, ..usual() }),
+        ("full ids", QueueSettings { full_id_urls: true, ..usual() }),
+        ("/response", QueueSettings { response_suffix: true, ..usual() }),
+        ("full ids and /response", QueueSettings { full_id_urls: true, response_suffix: true, ..usual() }),
+        ("no status", QueueSettings { submit_omits: omitting(&["status", "gateway_request_id"]), ..usual() }),
+        (
+            "an id only",
+            QueueSettings {
+                submit_omits: omitting(&[
+                    "status",
+                    "gateway_request_id",
+                    "response_url",
+                    "status_url",
+                    "cancel_url",
+                    "queue_position",
+                ]),
+                ..usual()
+            },
+        ),
+        (
+            "a bare status",
+            QueueSettings {
+                status_omits: omitting(&["queue_position", "metrics", "response_url", "status_url", "cancel_url"]),
+                ..usual()
+            },
+        ),
+        ("whole windows", QueueSettings { stream_logs: LogWindow::Whole, ..usual() }),
+        ("last lines", QueueSettings { stream_logs: LogWindow::Last(3), status_logs: LogWindow::Last(3), ..usual() }),
+        ("no logs", QueueSettings { unasked_logs: UnaskedLogs::Absent, ..usual() }),
+        ("empty logs", QueueSettings { unasked_logs: UnaskedLogs::Empty, ..usual() }),
+    ]
+}
+
+#[test]
+fn a_job_succeeds_in_every_version() {
+    for (name, settings) in settings() {
+        for stream in [true, false] {
+            let emulator = queue(settings.clone());
+            if !stream {
+                emulator.inject(Fault::status(404).path("*/status/stream").always());
+            }
+            let client = client(&emulator);
+            let input = json!({"ms": 400, "logs": ["a", "b", "c"], "output": {"x": 1}});
+            let op = client.subscribe_start(job_of(input.clone())).unwrap();
+            let told = events(&op);
+            assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{name}");
+            assert_eq!(lines(&told), ["a", "b", "c"], "{name}, stream: {stream}");
+            let mut quiet = job_of(input);
+            quiet.set_logs(false);
+            let op = client.subscribe_start(quiet).unwrap();
+            assert!(lines(&events(&op)).is_empty(), "{name}");
+            assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_early_result_is_not_ready_in_both_versions() {
+    for unfinished_result_202 in [false, true] {
+        let emulator = queue(QueueSettings { unfinished_result_202, ..QueueSettings::default() });
+        let client = client(&emulator);
+        let job = submit(&client, json!({"ms": 3_600_000}));
+        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap_err().code(), Code::NotReady);
+        // An app's own 400 and 202 are its answers.
+        let refused = submit(&client, json!({"fail": {"status": 400, "body": {"detail": "no"}}}));
+        let error = Op::finish(|| client.attach_start(&refused)).unwrap_err();
+        assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(400)), "{error}");
+        let error = Op::finish(|| client.result_start(&refused)).unwrap_err();
+        assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(400)), "{error}");
+    }
+}
+
+#[test]
+fn cancelling_succeeds_in_both_versions() {
+    for cancel_answer in [CancelAnswer::Status, CancelAnswer::Success] {
+        let emulator = queue(QueueSettings { cancel_answer, ..QueueSettings::default() });
+        let client = client(&emulator);
+        let job = submit(&client, json!({"ms": 3_600_000}));
+        Op::finish(|| client.cancel_start(&job)).unwrap();
+        let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+        assert_eq!(error.http_status(), Some(499), "{error}");
+    }
+}
+
+#[test]
+fn a_missed_start_is_told_in_every_version() {
+    for missed_start in [MissedStart::RequestTimeout, MissedStart::StartupTimeout, MissedStart::Absent] {
+        let settings = QueueSettings { concurrent_requests: Some(0), missed_start, ..QueueSettings::default() };
+        let emulator = queue(settings);
+        let client = client(&emulator);
+        let mut request = job_of(json!({}));
+        request.set_start_timeout(Duration::from_secs(600)).unwrap();
+        let op = client.subscribe_start(request).unwrap();
+        emulator.wait_for_arrivals(2, PATIENCE).unwrap();
+        emulator.advance(Duration::from_secs(601));
+        assert!(op.wait(Some(PATIENCE)).unwrap());
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), error.http_status()), (Code::ServiceUnavailable, Some(504)), "{error}");
+        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+        assert_eq!(error.header("x-fal-request-timeout-type"), Some("user"));
+        assert!(error.remedy().contains("more time to start"), "{}", error.remedy());
+        assert_eq!(emulator.executions().get(JOB), None);
+        let results = paths(&emulator).into_iter().filter(|path| path == "GET /emulator/job/requests/ID");
+        assert_eq!(results.count(), 1, "the kept answer was asked for again");
+    }
+}
+
+#[test]
+fn addresses_that_the_endpoint_refuses_are_built_instead() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    let job = submit(&client, json!({"output": {"x": 1}}));
+    let base = format!("https://queue.fal.run/emulator/job/sub/requests/{}", job.request_id());
+    let full = json!({
+        "request_id": job.request_id(),
+        "response_url": base,
+        "status_url": format!("{base}/status"),
+        "cancel_url": format!("{base}/cancel"),
+    });
+    // The emulator serves no full ids unless it is told to: 405, as was seen at fal.
+    emulator.inject(Fault::status(200).method("POST").body(full));
+    let output = subscribe(&client, json!({})).unwrap();
+    assert_eq!(output.get("/x").unwrap(), 1);
+    assert!(emulator.arrivals().iter().any(|arrival| arrival.path.contains("/job/sub/requests/")));
+}
+
+#[test]
+fn addresses_elsewhere_are_never_gone_to() {
+    for base in
+        ["https://evil.example/emulator/job", "http://queue.fal.run/emulator/job", "https://fal.run/emulator/job"]
+    {
+        let emulator = queue(QueueSettings::default());
+        let client = client(&emulator);
+        let job = submit(&client, json!({"ms": 200, "output": {"x": 1}}));
+        let hostile = json!({
+            "request_id": job.request_id(),
+            "response_url": format!("{base}/requests/{}", job.request_id()),
+            "status_url": format!("{base}/requests/{}/status", job.request_id()),
+            "cancel_url": format!("{base}/requests/{}/cancel", job.request_id()),
+        });
+        emulator.inject(Fault::status(200).method("POST").body(hostile));
+        let answer = Op::finish(|| client.submit_start(job_of(json!({})))).unwrap();
+        let misled = Job::of_answer(JOB, &answer).unwrap();
+        Op::finish(|| client.status_start(&misled)).unwrap();
+        assert_eq!(Op::finish(|| client.attach_start(&misled)).unwrap().get("/x").unwrap(), 1);
+        assert_eq!(Op::finish(|| client.cancel_start(&misled)).unwrap_err().code(), Code::InvalidInput);
+        let hosts: Vec<_> = emulator.arrivals().iter().map(|arrival| arrival.host.clone()).collect();
+        assert!(hosts.iter().all(|host| host == "queue.fal.run"), "{base}: {hosts:?}");
+    }
+}
+
+#[test]
+fn an_answer_without_an_id_says_that_the_request_was_taken() {
+    for body in [json!({}), json!({"request_id": ".."}), json!({"request_id": null}), json!("x")] {
+        let emulator = queue(QueueSettings::default());
+        emulator.inject(Fault::status(200).method("POST").body(body));
+        let error = subscribe(&client(&emulator), json!({})).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{error}");
+        assert_eq!(emulator.arrivals().len(), 1);
+    }
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_an_end_if_there_is_a_result() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    emulator.inject(Fault::status(404).path("*/status/stream").always());
+    emulator.inject(Fault::status(200).path("*/status").body(json!({"status": "ARCHIVED"})).times(2));
+    let job = submit(&client, json!({"ms": 300, "output": {"x": 1}}));
+    let output = Op::finish(|| client.attach_start(&job)).unwrap();
+    assert_eq!(output.get("/x").unwrap(), 1);
+}
