@@ -117,7 +117,7 @@ pub use realtime::{Realtime, RealtimeOptions};
 pub use request::Request;
 pub use response::Response;
 pub use socket::WhenFull;
-pub use storage::{Decision, Lifecycle, Upload, UploadWay};
+pub use storage::{Decision, Download, Lifecycle, Upload, UploadWay};
 pub use websocket::{WebSocket, WebSocketOptions};
 pub use workflow::WorkflowEvent;
 

@@ -3,6 +3,7 @@
 mod address;
 mod blocking;
 mod content;
+mod download;
 mod file;
 mod inputs;
 mod lifecycle;
@@ -13,6 +14,7 @@ mod token;
 mod upload;
 
 pub(crate) use content::Content;
+pub use download::Download;
 pub(crate) use inputs::{Inputs, resolve};
 pub use lifecycle::{Decision, Lifecycle};
 pub(crate) use token::TokenCache;

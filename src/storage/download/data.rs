@@ -1,0 +1,107 @@
+//! `data:` URIs (RFC 2397, fal-protocol.md §3.4).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::fetch::too_large;
+use super::sink::Target;
+use crate::error::{Error, Result};
+use crate::response::Response;
+use crate::storage::meter::Meter;
+
+/// What a data URI without a type is.
+const USUAL_TYPE: &str = "text/plain;charset=US-ASCII";
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub(super) fn is_data(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
+pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter>) -> Result<Response> {
+    let (content_type, bytes) = decoded(url)?;
+    let size = bytes.len() as u64;
+    if size > most {
+        return Err(too_large(most));
+    }
+    let kind = HeaderValue::from_str(&content_type).map_err(|_| malformed())?;
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+    let mut sink = target.open(200, headers, "").await?;
+    sink.write(bytes).await?;
+    meter.set_total(size);
+    meter.share().reach(size);
+    sink.finish().await
+}
+
+fn decoded(url: &str) -> Result<(String, Bytes)> {
+    let (head, content) = url[5..].split_once(',').ok_or_else(malformed)?;
+    let (kind, base64) = match head.len().checked_sub(";base64".len()) {
+        Some(at) if head.is_char_boundary(at) && head[at..].eq_ignore_ascii_case(";base64") => (&head[..at], true),
+        _ => (head, false),
+    };
+    let kind = match kind {
+        "" => USUAL_TYPE.to_owned(),
+        parameters if parameters.starts_with(';') => format!("text/plain{parameters}"),
+        kind => kind.to_owned(),
+    };
+    let bytes = unescaped(content);
+    let bytes = if base64 { LENIENT.decode(&bytes).map_err(|_| malformed())? } else { bytes };
+    Ok((kind, bytes.into()))
+}
+
+/// Undoes percent escapes; a percent sign that begins none stays.
+pub(super) fn unescaped(text: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                // Two hexadecimal digits.
+                plain.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            _ => {
+                plain.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    plain
+}
+
+fn malformed() -> Error {
+    Error::invalid("the data URI is malformed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_uris_are_decoded() {
+        for (url, kind, bytes) in [
+            ("data:image/png;base64,MTIzNA==", "image/png", &b"1234"[..]),
+            ("DATA:image/png;BASE64,MTIzNA", "image/png", b"1234"),
+            ("data:,a%20b%", "text/plain;charset=US-ASCII", b"a b%"),
+            ("data:;charset=utf-8,%C3%A4", "text/plain;charset=utf-8", "ä".as_bytes()),
+            ("data:text/html;base64,PGI%2B", "text/html", b"<b>"),
+            ("data:a/b;base64,", "a/b", b""),
+        ] {
+            let (got, content) = decoded(url).unwrap();
+            assert_eq!((got.as_str(), &content[..]), (kind, bytes), "{url}");
+        }
+        for bad in ["data:", "data:image/png;base64", "data:a/b;base64,!", "data:ä"] {
+            assert!(decoded(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Gets a file, and goes on where a connection broke.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+
+use super::range;
+use super::sink::{Sink, Target};
+use crate::client::Steps;
+use crate::error::{Code, Error, Result};
+use crate::response::Response;
+use crate::storage::meter::{Meter, Share};
+use crate::transport::{Call, Opened};
+
+/// After so many bytes the tries count anew.
+const GAIN: u64 = 1 << 20;
+
+pub(super) fn too_large(most: u64) -> Error {
+    Error::new(Code::TooLarge, format!("the file has more than the {most} bytes allowed"))
+        .with_remedy("Raise the download's limit if a file of this size is expected.")
+}
+
+pub(super) struct Fetch<'a> {
+    steps: &'a Steps,
+    call: Call,
+    /// Taken with the first answer.
+    target: Option<Target>,
+    most: u64,
+    meter: Arc<Meter>,
+    share: Arc<Share>,
+    have: u64,
+    total: Option<u64>,
+    validator: Option<HeaderValue>,
+}
+
+impl<'a> Fetch<'a> {
+    pub(super) fn new(steps: &'a Steps, call: Call, target: Target, most: u64, meter: &Arc<Meter>) -> Self {
+        let (meter, share) = (meter.clone(), meter.share());
+        Fetch { steps, call, target: Some(target), most, meter, share, have: 0, total: None, validator: None }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Response> {
+        let mut opened = self.steps.open_call(&self.call).await?;
+        if opened.status == 206 {
+            return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
+        }
+        self.notice(&opened)?;
+        let headers = std::mem::take(&mut opened.headers);
+        let target = self.target.take().ok_or_else(|| Error::invalid("the download has no target"))?;
+        let mut sink = target.open(opened.status, headers, self.call.url.path()).await?;
+        let (mut tries, mut before) = (0, 0);
+        loop {
+            let Some(error) = self.read(opened, &mut sink).await? else { return sink.finish().await };
+            if self.have.saturating_sub(before) >= GAIN {
+                tries = 0;
+            }
+            before = self.have;
+            opened = self.again(&mut tries, error, &mut sink).await?;
+        }
+    }
+
+    /// Asks for what is missing. `error` is why, and is what the download fails with if it was tried often enough.
+    async fn again(&mut self, tries: &mut u32, error: Error, sink: &mut Sink) -> Result<Opened> {
+        let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
+        loop {
+            *tries += 1;
+            let Some(pause) = self.steps.attempts().pause(*tries, None).filter(|_| may) else { return Err(error) };
+            tokio::time::sleep(pause).await;
+            let resumes = self.ask_for_rest();
+            let opened = match self.steps.open_call(&self.call).await {
+                Ok(opened) => opened,
+                // The file is no longer what it was: from the beginning.
+                Err(refused) if refused.http_status() == Some(416) && resumes => {
+                    self.validator = None;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match opened.status == 206 {
+                true if resumes && self.goes_on(&opened) => {}
+                true => {
+                    // A part that does not fit to what is there.
+                    self.validator = None;
+                    continue;
+                }
+                false => {
+                    sink.restart().await?;
+                    self.have = 0;
+                }
+            }
+            self.notice(&opened)?;
+            return Ok(opened);
+        }
+    }
+
+    /// Says in the call where to go on, if the server can tell that the file is still the same.
+    fn ask_for_rest(&mut self) -> bool {
+        let headers = &mut self.call.headers;
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+        let from = HeaderValue::from_str(&format!("bytes={}-", self.have)).ok().filter(|_| self.have > 0);
+        match (from, self.validator.clone()) {
+            (Some(from), Some(validator)) => {
+                headers.insert(RANGE, from);
+                headers.insert(IF_RANGE, validator);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a part continues what is there.
+    fn goes_on(&self, opened: &Opened) -> bool {
+        let Some((first, total)) = range::part(&opened.headers) else { return false };
+        let same = range::validator(&opened.headers).is_none_or(|validator| Some(validator) == self.validator);
+        let sized = total.is_none() || self.total.is_none() || total == self.total;
+        first == self.have && same && sized
+    }
+
+    /// What the head of an answer says about the file, of which a part is there.
+    fn notice(&mut self, opened: &Opened) -> Result<()> {
+        self.total = opened.body.length().map(|length| self.have.saturating_add(length));
+        if self.total.is_some_and(|total| total > self.most) {
+            return Err(too_large(self.most));
+        }
+        // Compressed, its length is another, and a part of it cannot be asked for.
+        let asked = self.validator.take();
+        self.validator = self.total.and_then(|_| validator_of(&opened.headers, asked));
+        if let Some(total) = self.total {
+            self.meter.set_total(total);
+        }
+        Ok(())
+    }
+
+    /// Reads an answer to its end, or up to where it broke.
+    async fn read(&mut self, mut opened: Opened, sink: &mut Sink) -> Result<Option<Error>> {
+        loop {
+            let piece = match opened.body.piece().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(None),
+                Err(error) => return Ok(Some(error)),
+            };
+            self.have += piece.len() as u64;
+            if self.have > self.most {
+                return Err(too_large(self.most));
+            }
+            sink.write(piece).await?;
+            self.share.reach(self.have);
+        }
+    }
+}
+
+/// That of a part may be left out: it is the one that was asked for.
+fn validator_of(headers: &HeaderMap, asked: Option<HeaderValue>) -> Option<HeaderValue> {
+    range::validator(headers).or(asked.filter(|_| headers.contains_key(CONTENT_RANGE)))
+}

@@ -1,0 +1,164 @@
+//! Where a download goes: memory, or a file.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
+use serde_json::json;
+
+use super::data::unescaped;
+use super::partial::{Partial, exists, failed, folder_of};
+use crate::error::{Code, Error, Result};
+use crate::response::Response;
+use crate::storage::blocking::blocking;
+use crate::storage::name;
+
+/// Bytes that are collected before the disk is troubled.
+const BLOCK: usize = 1 << 20;
+
+/// Where it is to go.
+pub(super) enum Target {
+    Memory,
+    File { path: PathBuf, overwrite: bool },
+    Folder { path: PathBuf, overwrite: bool },
+}
+
+impl Target {
+    pub(super) async fn of(path: Option<PathBuf>, overwrite: bool) -> Result<Self> {
+        let Some(path) = path else { return Ok(Target::Memory) };
+        blocking(move || match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => Ok(Target::Folder { path, overwrite }),
+            Ok(there) if !there.is_file() => {
+                Err(Error::invalid(format!("{} is neither a regular file nor a folder", path.display())))
+            }
+            Ok(_) if !overwrite => Err(exists(&path)),
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("look at", &path, &e)),
+            _ if !folder_of(&path).is_dir() => {
+                Err(Error::new(Code::Io, format!("the folder of {} does not exist", path.display())))
+            }
+            _ => Ok(Target::File { path, overwrite }),
+        })
+        .await
+    }
+
+    /// Begins, with the head of the answer.
+    pub(super) async fn open(self, status: u16, headers: HeaderMap, url_path: &str) -> Result<Sink> {
+        let (place, overwrite) = match self {
+            Target::Memory => return Ok(Sink::Memory { status, headers, bytes: BytesMut::new() }),
+            Target::File { path, overwrite } => (path, overwrite),
+            Target::Folder { path, overwrite } => (path.join(name_of(&headers, url_path)), overwrite),
+        };
+        let partial = blocking(move || Partial::create(place, overwrite)).await?;
+        Ok(Sink::File { status, headers, partial, block: BytesMut::new(), size: 0 })
+    }
+}
+
+/// The name that the server gives, else the address's last segment, made harmless.
+fn name_of(headers: &HeaderMap, url_path: &str) -> String {
+    let value = headers.get(CONTENT_DISPOSITION);
+    let told = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
+    let segment = url_path.rsplit('/').next().unwrap_or_default();
+    let of_url = || name::sanitized(&String::from_utf8_lossy(&unescaped(segment)));
+    let named = told.as_deref().and_then(name::sanitized).or_else(of_url);
+    named.unwrap_or_else(|| name::made_up("download", content_type(headers)))
+}
+
+/// The file name in a `Content-Disposition`.
+fn disposition(value: &str) -> Option<String> {
+    let parameter = |wanted: &str| {
+        value.split(';').skip(1).find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"').to_owned())
+        })
+    };
+    let extended = parameter("filename*").and_then(|value| {
+        let encoded = value.splitn(3, '\'').nth(2)?;
+        Some(String::from_utf8_lossy(&unescaped(encoded)).into_owned())
+    });
+    extended.or_else(|| parameter("filename"))
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/octet-stream")
+}
+
+/// What takes the bytes.
+pub(super) enum Sink {
+    Memory { status: u16, headers: HeaderMap, bytes: BytesMut },
+    File { status: u16, headers: HeaderMap, partial: Partial, block: BytesMut, size: u64 },
+}
+
+impl Sink {
+    pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
+        match self {
+            Sink::Memory { bytes, .. } => bytes.extend_from_slice(&piece),
+            Sink::File { partial, block, size, .. } => {
+                block.extend_from_slice(&piece);
+                *size += piece.len() as u64;
+                if block.len() >= BLOCK {
+                    partial.append(block.split().freeze()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what came.
+    pub(super) async fn restart(&mut self) -> Result<()> {
+        match self {
+            Sink::Memory { bytes, .. } => bytes.clear(),
+            Sink::File { partial, block, size, .. } => {
+                block.clear();
+                *size = 0;
+                partial.empty().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All has come.
+    pub(super) async fn finish(self) -> Result<Response> {
+        match self {
+            Sink::Memory { status, headers, bytes } => Ok(Response::new(status, headers, bytes.freeze())),
+            Sink::File { status, headers, partial, block, size } => {
+                let path = partial.place().to_owned();
+                partial.append(block.freeze()).await?;
+                blocking(move || partial.put_in_place()).await?;
+                Ok(Response::made(&json!({
+                    "path": path.to_string_lossy(),
+                    "file_name": path.file_name().map(|name| name.to_string_lossy()),
+                    "content_type": content_type(&headers),
+                    "size": size,
+                    "http_status": status,
+                })))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn names_are_the_servers_and_harmless() {
+        let name = |disposition: &'static str, url: &str| {
+            name_of(&HeaderMap::from_iter([(CONTENT_DISPOSITION, HeaderValue::from_static(disposition))]), url)
+        };
+        for (disposition, url, expected) in [
+            ("attachment; filename=\"a b.png\"", "/x", "a b.png"),
+            ("attachment; filename=../../etc/passwd", "/x", "passwd"),
+            ("attachment; filename=a.png; filename*=UTF-8''%C3%A4%2F..%2Fb.png", "/x", "b.png"),
+            ("attachment; filename=\"..\"", "/files/b/c_d.png", "c_d.png"),
+            ("inline", "/files/%2e%2e%2fx.png", "x.png"),
+            ("inline", "/files/", "download.bin"),
+            ("inline", "/..", "download.bin"),
+            ("inline", "/.bashrc", "bashrc"),
+        ] {
+            assert_eq!(name(disposition, url), expected, "{disposition} {url}");
+        }
+    }
+}
