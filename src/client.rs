@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::authority::{Authority, Grant};
 use crate::credentials::{self, Credential, Environment, Resolution, Variable};
-use crate::endpoint::{self, Hosts, Origin};
+use crate::endpoint::{self, EndpointId, Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
 use crate::op::{Op, Task};
@@ -453,6 +453,14 @@ impl Steps {
 
     pub(crate) fn webhook_keys(&self) -> &webhook::Cache {
         &self.inner.webhook_keys
+    }
+
+    /// Adds to an error of an endpoint what is known about the credential.
+    pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
+        match self.grant().await {
+            Ok(grant) => refusal::explain(error, Some(endpoint), None, &grant.resolution, &grant.credential),
+            Err(_) => error,
+        }
     }
 
     /// The credential that the requests carry, and where it is from.

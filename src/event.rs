@@ -31,18 +31,31 @@ pub enum EventKind {
 pub struct Event {
     kind: EventKind,
     content: Response,
-    /// A message that came as MessagePack, of which the content is the JSON.
-    packed: Option<Box<rmpv::Value>>,
+    packed: Packed,
+}
+
+/// The message that came as MessagePack, of which an event's content is the JSON.
+#[derive(Debug, Default)]
+pub(crate) struct Packed(Option<Box<rmpv::Value>>);
+
+impl Packed {
+    pub(crate) fn get_bytes<'a>(&'a self, content: &'a Response, pointer: &str) -> Result<&'a [u8]> {
+        let found = match &self.0 {
+            Some(packed) => packed::bytes_at(packed, pointer),
+            None => pointer.is_empty().then_some(&**content.body()),
+        };
+        found.ok_or_else(|| Error::new(Code::WrongType, format!("the event has no bytes at {pointer:?}")))
+    }
 }
 
 impl Event {
     pub(crate) fn json(kind: EventKind, content: &Value) -> Self {
-        Event { kind, content: Response::made(content), packed: None }
+        Event { kind, content: Response::made(content), packed: Packed::default() }
     }
 
     /// JSON as the app sent it.
     pub(crate) fn typed(kind: EventKind, content: Bytes, content_type: &'static str) -> Self {
-        Event { kind, content: Response::typed(content, content_type), packed: None }
+        Event { kind, content: Response::typed(content, content_type), packed: Packed::default() }
     }
 
     pub(crate) fn text(kind: EventKind, content: Bytes) -> Self {
@@ -55,7 +68,7 @@ impl Event {
 
     /// A message that is MessagePack, and the same as JSON.
     pub(crate) fn packed(json: &Value, packed: rmpv::Value) -> Self {
-        Event { packed: Some(Box::new(packed)), ..Event::json(EventKind::Message, json) }
+        Event { packed: Packed(Some(Box::new(packed))), ..Event::json(EventKind::Message, json) }
     }
 
     /// What it tells about.
@@ -68,6 +81,12 @@ impl Event {
     /// JSON.
     pub fn content(&self) -> &Response {
         &self.content
+    }
+
+    /// What it is made of.
+    #[cfg(feature = "capi")]
+    pub(crate) fn into_parts(self) -> (EventKind, Response, Packed) {
+        (self.kind, self.content, self.packed)
     }
 
     /// What it tells, to keep.
@@ -84,11 +103,7 @@ impl Event {
     /// The bytes at a JSON Pointer of a realtime app's message (§7.3), which in JSON are `{"$bytes": "<base64>"}`; at the empty
     /// pointer of any other event its whole content as it is.
     pub fn get_bytes(&self, pointer: &str) -> Result<&[u8]> {
-        let found = match &self.packed {
-            Some(packed) => packed::bytes_at(packed, pointer),
-            None => pointer.is_empty().then_some(&**self.content.body()),
-        };
-        found.ok_or_else(|| Error::new(Code::WrongType, format!("the event has no bytes at {pointer:?}")))
+        self.packed.get_bytes(&self.content, pointer)
     }
 
     /// The value at a JSON Pointer (RFC 6901) of what it tells, such as `/queue_position`.

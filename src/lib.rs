@@ -66,6 +66,7 @@
 #![allow(dead_code)] // until every operation is in
 
 mod authority;
+mod channel;
 mod check;
 mod client;
 pub mod credentials;
@@ -102,6 +103,7 @@ pub mod webhook;
 mod websocket;
 mod workflow;
 
+pub use channel::Channel;
 pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};
 pub use dispatcher::Dispatcher;
@@ -113,12 +115,12 @@ pub use log::Level;
 pub use op::{NextEvent, Op};
 pub use packed::bytes_value;
 pub use queue::{Job, Priority, Retries};
-pub use realtime::{Realtime, RealtimeOptions};
+pub use realtime::Realtime;
 pub use request::Request;
 pub use response::Response;
-pub use socket::WhenFull;
+pub use socket::{SocketOptions, WhenFull};
 pub use storage::{Decision, Download, Lifecycle, Upload, UploadWay};
-pub use websocket::{WebSocket, WebSocketOptions};
+pub use websocket::WebSocket;
 pub use workflow::WorkflowEvent;
 
 /// The version of the library.

@@ -11,14 +11,10 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::packed;
 use crate::request::{Body, Request};
-use crate::socket::{self, Access, Inputs, LIFETIME, Language, Plan, WhenFull};
+use crate::socket::{self, Inputs, Language, Plan, SocketOptions, Taken};
 
 /// A session lasts until somebody ends it; this long at the most.
-pub(crate) const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
-/// The most bytes of a message, unless the client allows answers of fewer only.
-const MOST_BYTES: usize = 32 << 20;
-const MOST_INPUTS: usize = 64;
-const PING: Duration = Duration::from_secs(30);
+const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A session with a realtime app. Clones are handles to the same one.
 ///
@@ -42,18 +38,6 @@ pub struct Realtime {
     inputs: Arc<Closing>,
 }
 
-/// How a realtime session is to be.
-#[derive(Clone, Debug)]
-pub struct RealtimeOptions {
-    max_buffering: Option<u32>,
-    access: Access,
-    token_lifetime: Duration,
-    most_inputs: usize,
-    when_full: WhenFull,
-    most_bytes: Option<usize>,
-    ping: Option<Duration>,
-}
-
 /// Closes the session when the last handle goes.
 #[derive(Debug)]
 pub(crate) struct Closing(pub(crate) Arc<Inputs>);
@@ -64,105 +48,39 @@ impl Drop for Closing {
     }
 }
 
-impl Default for RealtimeOptions {
-    fn default() -> Self {
-        RealtimeOptions {
-            max_buffering: None,
-            access: Access::Token,
-            token_lifetime: LIFETIME,
-            most_inputs: MOST_INPUTS,
-            when_full: WhenFull::Refuse,
-            most_bytes: None,
-            ping: Some(PING),
-        }
-    }
-}
-
-impl RealtimeOptions {
-    /// The options' defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the app decides (§7.2).
-    pub fn max_buffering(mut self, most: u32) -> Result<Self> {
-        if !(1..=60).contains(&most) {
-            return Err(Error::invalid(format!("max_buffering {most}: 1 to 60 are possible")));
-        }
-        self.max_buffering = Some(most);
-        Ok(self)
-    }
-
-    /// Opens the connection with the `Authorization` header in place of a short-lived token (§7.2).
-    pub fn use_header(mut self, header: bool) -> Self {
-        self.access = if header { Access::Header } else { Access::Token };
-        self
-    }
-
-    /// How long the tokens live that open the connections, 1 second to 1 hour, by default 120 seconds (§7.1). They are renewed
-    /// at 90 % of their life, so that a new connection need not wait for one.
-    pub fn token_lifetime(mut self, lifetime: Duration) -> Result<Self> {
-        let seconds = lifetime.as_secs();
-        if !(1..=3600).contains(&seconds) {
-            return Err(Error::invalid(format!("a token of {seconds} s: 1 to 3600 are possible")));
-        }
-        self.token_lifetime = Duration::from_secs(seconds);
-        Ok(self)
-    }
-
-    /// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more.
-    pub fn queue(mut self, most: usize, when_full: WhenFull) -> Result<Self> {
-        if !(1..=65536).contains(&most) {
-            return Err(Error::invalid(format!("a queue of {most} inputs: 1 to 65536 are possible")));
-        }
-        (self.most_inputs, self.when_full) = (most, when_full);
-        Ok(self)
-    }
-
-    /// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if that is less.
-    pub fn max_message_bytes(mut self, most: usize) -> Self {
-        self.most_bytes = Some(most);
-        self
-    }
-
-    /// How long nothing may be sent before a ping is, by default 30 seconds; `None` sends none. Once nothing was heard for four times as
-    /// long, the connection counts as lost. While the host does not read its events, silence does not count.
-    pub fn ping(mut self, idle: Option<Duration>) -> Self {
-        self.ping = idle.filter(|idle| !idle.is_zero());
-        self
-    }
-}
-
 impl Client {
     /// Starts a session with a realtime app, whose endpoint, [path](Request::set_path), headers and time limit the request gives; without a time limit it lasts a
     /// year. The request's input is the first to be sent, unless it is empty.
-    pub fn realtime_start(&self, request: Request, options: RealtimeOptions) -> Result<Realtime> {
+    pub fn realtime_start(&self, request: Request, options: SocketOptions) -> Result<Realtime> {
+        let (op, inputs) = self.session(&request, "realtime", options, Language::Realtime)?;
+        Ok(Realtime { op, inputs })
+    }
+
+    /// Starts a session with the endpoint of a request, whose usual path this is.
+    pub(crate) fn session(
+        &self,
+        request: &Request,
+        path: &str,
+        options: SocketOptions,
+        language: Language,
+    ) -> Result<(Op, Arc<Closing>)> {
         let endpoint = request.endpoint()?.clone();
-        let mut url = request.address(self.hosts().run_url(&endpoint)?, "realtime");
+        let mut url = request.address(self.hosts().run_url(&endpoint)?, path);
         if let Some(most) = options.max_buffering {
             url.query_pairs_mut().append_pair("max_buffering", &most.to_string());
         }
-        let most = options.most_bytes.unwrap_or(self.response_limit().min(MOST_BYTES));
-        let inputs = Arc::new(Inputs::new(options.most_inputs, most, options.when_full));
-        if has_first(&request)? && !request.is_local() {
+        let most_bytes = options.most_bytes(self.response_limit());
+        let inputs = Arc::new(Inputs::new(options.most_inputs, most_bytes, options.when_full));
+        let first = language == Language::Realtime && has_first(request)?;
+        if first && !request.is_local() {
             inputs.push(Message::binary(request.packed()?))?;
         }
-        let plan = Plan {
-            endpoint,
-            url,
-            headers: request.headers.clone(),
-            access: options.access,
-            token_lifetime: options.token_lifetime,
-            language: Language::Realtime,
-            most,
-            ping: options.ping,
-            reconnects: true,
-            local: request.is_local().then(|| request.clone()),
-        };
-        let timeout = request.timeout.unwrap_or(SESSION);
-        let taken = inputs.clone();
-        let op = self.start_steps_within(timeout, |steps| socket::run(steps, plan, taken))?;
-        Ok(Realtime { op, inputs: Arc::new(Closing(inputs)) })
+        let local = (first && request.is_local()).then(|| request.clone());
+        let plan = Plan { endpoint, url, headers: request.headers.clone(), language, most_bytes, options, local };
+        let taken = Taken(inputs.clone());
+        let op =
+            self.start_steps_within(request.timeout.unwrap_or(SESSION), |steps| socket::run(steps, plan, taken))?;
+        Ok((op, Arc::new(Closing(inputs))))
     }
 }
 

@@ -36,7 +36,7 @@ impl Client {
         let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
         self.start_steps_within(timeout, move |steps| async move {
             let opened = steps.open(request).await?;
-            let mut delivery = Delivery { steps, endpoint, items: 0, last: None };
+            let mut delivery = Delivery::new(steps, endpoint);
             let outcome = delivery.read(opened).await;
             outcome.map_err(|error| delivery.explained(error))
         })
@@ -51,7 +51,7 @@ impl Client {
 }
 
 /// The way of a stream's items to the host.
-struct Delivery {
+pub(crate) struct Delivery {
     steps: Steps,
     endpoint: EndpointId,
     items: u64,
@@ -59,6 +59,10 @@ struct Delivery {
 }
 
 impl Delivery {
+    pub(crate) fn new(steps: Steps, endpoint: EndpointId) -> Self {
+        Delivery { steps, endpoint, items: 0, last: None }
+    }
+
     async fn read(&mut self, mut opened: Opened) -> Result<Response> {
         match kind(&opened.headers) {
             Kind::Events => self.events(&mut opened).await?,
@@ -73,7 +77,7 @@ impl Delivery {
                 }
             }
         }
-        self.outcome(opened)
+        self.finish(opened.status, opened.headers)
     }
 
     async fn events(&mut self, opened: &mut Opened) -> Result<()> {
@@ -86,7 +90,7 @@ impl Delivery {
         Ok(())
     }
 
-    async fn deliver(&mut self, data: Bytes) {
+    pub(crate) async fn deliver(&mut self, data: Bytes) {
         self.items += 1;
         self.last = Some(data.clone());
         let event = match serde_json::from_slice::<Value>(&data) {
@@ -96,8 +100,8 @@ impl Delivery {
         self.steps.task.deliver(event).await;
     }
 
-    fn outcome(&mut self, opened: Opened) -> Result<Response> {
-        let Opened { status, mut headers, .. } = opened;
+    /// What the stream came to.
+    pub(crate) fn finish(&mut self, status: u16, mut headers: HeaderMap) -> Result<Response> {
         let response = Response::typed(self.last.take().unwrap_or_default(), "application/json");
         if let Some(error) = self.failed_step(&response, &headers) {
             return Err(error);
@@ -126,19 +130,19 @@ impl Delivery {
         Some(error.with_message(told).with_outcome_unknown(true).with_retryable(false))
     }
 
-    fn explained(&self, error: Error) -> Error {
+    pub(crate) fn explained(&self, error: Error) -> Error {
         let told = format!("{}; {} items of the stream had arrived", error.message(), self.items);
         error.with_message(told)
     }
 }
 
-enum Kind {
+pub(crate) enum Kind {
     Events,
     Json,
     Bytes,
 }
 
-fn kind(headers: &HeaderMap) -> Kind {
+pub(crate) fn kind(headers: &HeaderMap) -> Kind {
     let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "text/event-stream" => Kind::Events,

@@ -70,6 +70,15 @@ typedef struct fal_op fal_op;
 // Something that happened. Unique; freed with fal_event_free().
 typedef struct fal_event fal_event;
 
+// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Sessions copy what they need.
+typedef struct fal_socket_options fal_socket_options;
+
+// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
+typedef struct fal_realtime fal_realtime;
+
+// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
+typedef struct fal_websocket fal_websocket;
+
 // A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 typedef struct fal_webhook fal_webhook;
 
@@ -734,6 +743,15 @@ FAL_API fal_status fal_request_set_bool(fal_request *request,
                                         bool value,
                                         fal_error **err);
 
+// Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are {"$bytes": "<base64>"}. Apps that are
+// called otherwise take files, not bytes. The name is as for fal_request_set_string().
+FAL_API fal_status fal_request_set_bytes(fal_request *request,
+                                         const char *name,
+                                         size_t name_len,
+                                         const void *data,
+                                         size_t data_len,
+                                         fal_error **err);
+
 // Sets a field of the input to any JSON, given as text. The name is as for fal_request_set_string().
 FAL_API fal_status fal_request_set_json(fal_request *request,
                                         const char *name,
@@ -754,6 +772,13 @@ FAL_API fal_status fal_request_set_body(fal_request *request,
                                         size_t data_len,
                                         const char *content_type,
                                         size_t content_type_len,
+                                        fal_error **err);
+
+// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue and a WebSocket, "stream" for
+// a stream, "realtime" for a realtime session. Surrounding slashes are dropped.
+FAL_API fal_status fal_request_set_path(fal_request *request,
+                                        const char *path,
+                                        size_t path_len,
                                         fal_error **err);
 
 // Sends another method than POST to an endpoint that defines it.
@@ -917,7 +942,8 @@ FAL_API fal_status fal_op_when_done(const fal_op *op,
 #define FAL_EVENT_LOG 2
 // How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
 #define FAL_EVENT_PROGRESS 3
-// An item of a stream, as the app sent it.
+// An item of a stream, as the app sent it. Those of a workflow tell by /type what they are: "submit", "completion", "output"
+// or "error", with /node_id, /app_id, /request_id, /output, /message, /error/status and /error/body as each has them.
 #define FAL_EVENT_ITEM 4
 // A message of a realtime or WebSocket connection.
 #define FAL_EVENT_MESSAGE 5
@@ -959,6 +985,203 @@ FAL_API int32_t fal_event_kind(const fal_event *event);
 // What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
 // NULL for NULL.
 FAL_API const fal_response *fal_event_content(const fal_event *event);
+
+// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that is none
+// of events. false for NULL.
+FAL_API bool fal_event_is_bytes(const fal_event *event);
+
+// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes": "<base64>"}; at the pointer "" of
+// any other event its whole content as it is. Borrowed from the event. FAL_E_WRONG_TYPE if there are none. len may be NULL.
+FAL_API fal_status fal_event_get_bytes(const fal_event *event,
+                                       const char *pointer,
+                                       size_t pointer_len,
+                                       const void **out,
+                                       size_t *len,
+                                       fal_error **err);
+
+/* ==== Streams =========================================================================================================
+ *
+ * Answers of an endpoint that come piece by piece.
+ */
+
+// Starts a stream: one POST to the endpoint's path "stream" (fal_request_set_path() names another), straight to a runner.
+//
+// Each event of the answer is a FAL_EVENT_ITEM, in order: JSON, or text where the app sent something else. They wait to be
+// read, and the stream with them: read or discard them. The response is the last of them, by convention the result; it is empty if there was
+// none. The stream of a workflow that ends with the failure of a step is an error.
+//
+// An answer that is no stream of events is told apart by its content type: JSON is one item, which is the response, too; of
+// anything else each piece is an item of bytes (fal_event_is_bytes()) as it arrives, and the response is empty.
+//
+// A stream that breaks is FAL_E_CONNECTION_LOST, whatever had arrived. It is never sent a second time once it may have been executed.
+FAL_API fal_status fal_client_stream_start(const fal_client *client,
+                                           const fal_request *request,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the last item; the others are discarded. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_stream(const fal_client *client,
+                                     const fal_request *request,
+                                     fal_response **out,
+                                     fal_error **err);
+
+/* ==== Options of WebSockets ===========================================================================================
+ *
+ * How a realtime session or a WebSocket is to be. What is not set is the default that is named here. One thread at a
+ * time may change an options object.
+ */
+
+// What happens to an input where as many wait as may: one of the FAL_WHEN_FULL_ constants.
+typedef int32_t fal_when_full;
+
+// It is refused with FAL_E_QUEUE_FULL.
+#define FAL_WHEN_FULL_REFUSE 0
+// The oldest goes, and is reported as dropped.
+#define FAL_WHEN_FULL_DROP_OLDEST 1
+// Only the newest waits: all others go, and are reported as dropped.
+#define FAL_WHEN_FULL_KEEP_NEWEST 2
+
+// Options with every default. NULL only if memory is gone.
+FAL_API fal_socket_options *fal_socket_options_new(void);
+
+// Frees options. NULL does nothing.
+FAL_API void fal_socket_options_free(fal_socket_options *options);
+
+// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the app decides.
+FAL_API fal_status fal_socket_options_set_max_buffering(fal_socket_options *options,
+                                                        uint32_t most,
+                                                        fal_error **err);
+
+// Opens connections with the Authorization header in place of a short-lived token.
+FAL_API fal_status fal_socket_options_set_use_header(fal_socket_options *options,
+                                                     bool use_header,
+                                                     fal_error **err);
+
+// How long the tokens live that open connections, 1 to 3600 seconds, by default 120. They are renewed at 90 % of their life.
+FAL_API fal_status fal_socket_options_set_token_seconds(fal_socket_options *options,
+                                                        uint32_t seconds,
+                                                        fal_error **err);
+
+// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more, a FAL_WHEN_FULL_ constant, by default
+// FAL_WHEN_FULL_REFUSE.
+FAL_API fal_status fal_socket_options_set_queue(fal_socket_options *options,
+                                                size_t most,
+                                                fal_when_full when_full,
+                                                fal_error **err);
+
+// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if that is less. A larger one that
+// arrives ends the session with FAL_E_TOO_LARGE.
+FAL_API fal_status fal_socket_options_set_max_message_bytes(fal_socket_options *options,
+                                                            size_t most,
+                                                            fal_error **err);
+
+// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as long,
+// the connection counts as lost. While the host does not read its events, silence does not count.
+FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
+                                                  uint32_t ping_ms,
+                                                  fal_error **err);
+
+/* ==== Realtime ========================================================================================================
+ *
+ * A session with a realtime app: inputs in, results out, over a WebSocket that is opened anew if it breaks. What happens is
+ * told by the events of the session's operation: a FAL_EVENT_MESSAGE for each result, in order, which waits to be read,
+ * and FAL_EVENT_CONNECTION with /state
+ *
+ * "connected", and /request_id if fal gave one;
+ * "lost", with /reason and how many inputs were /unanswered: they may or may not have been executed, and are never sent again.
+ * Another connection is made, unless that fails again and again;
+ * "dropped", with the /count of inputs that were never sent.
+ *
+ * The operation ends well when the host or the app closes the session, its time-out for want of inputs included; the
+ * response is JSON with /ended ("closed", "server" or "timeout"), /connections, /sent, /received, /unanswered and /unsent. It fails
+ * when the app reports an error. fal does not say which result answers which input, so "unanswered" is an estimate: at least the
+ * inputs after which no result came.
+ *
+ * Messages are MessagePack. In JSON their bytes are {"$bytes": "<base64>"} and their extensions {"$ext": [type, "<base64>"]}, both
+ * ways; integers are exact over 64 bits; NaN and the infinities are null; a map's key that is no string is its JSON
+ * text. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are handed over as they are.
+ */
+
+// Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's
+// input is the first to be sent, unless it is empty. options may be NULL, for the defaults. Request and options are copied.
+FAL_API fal_status fal_client_realtime_start(const fal_client *client,
+                                             const fal_request *request,
+                                             const fal_socket_options *options,
+                                             fal_realtime **out,
+                                             fal_error **err);
+
+// Sends the input of a request, set field by field; nothing else of the request is used. It waits its turn; whether it was executed
+// only results tell.
+//
+// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has ended or is closing.
+FAL_API fal_status fal_realtime_send(const fal_realtime *realtime,
+                                     const fal_request *request,
+                                     fal_error **err);
+
+// Sends an input, given as JSON text, in the same way.
+FAL_API fal_status fal_realtime_send_json(const fal_realtime *realtime,
+                                          const char *json,
+                                          size_t json_len,
+                                          fal_error **err);
+
+// The session's operation, with its events; borrowed from the session, so retain it to keep it longer. fal_op_cancel() ends the
+// session at once. NULL for NULL.
+FAL_API const fal_op *fal_realtime_op(const fal_realtime *realtime);
+
+// Ends the session once what waits is sent, and returns at once. Results are delivered until the app has closed it too. NULL
+// does nothing.
+FAL_API void fal_realtime_close(const fal_realtime *realtime);
+
+// One more owner of the session; returns it. NULL gives NULL.
+FAL_API fal_realtime *fal_realtime_retain(const fal_realtime *realtime);
+
+// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does nothing.
+FAL_API void fal_realtime_release(fal_realtime *realtime);
+
+/* ==== WebSockets ======================================================================================================
+ *
+ * An app's own WebSocket, without a protocol of fal's on top. The events of its operation are those of a realtime session;
+ * a message is text, or bytes (fal_event_is_bytes()). The operation ends well when either side closes the connection, and fails with
+ * FAL_E_CONNECTION_LOST if it breaks: what a new one would continue only the app knows, so none is made.
+ */
+
+// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its input does not. Without a time limit it lasts a
+// year. options may be NULL, for the defaults. Request and options are copied.
+FAL_API fal_status fal_client_websocket_start(const fal_client *client,
+                                              const fal_request *request,
+                                              const fal_socket_options *options,
+                                              fal_websocket **out,
+                                              fal_error **err);
+
+// Sends a text message. It waits its turn.
+//
+// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the connection has ended or is closing.
+FAL_API fal_status fal_websocket_send_text(const fal_websocket *websocket,
+                                           const char *text,
+                                           size_t text_len,
+                                           fal_error **err);
+
+// Sends a binary message, whose bytes are copied, in the same way.
+FAL_API fal_status fal_websocket_send_bytes(const fal_websocket *websocket,
+                                            const void *data,
+                                            size_t data_len,
+                                            fal_error **err);
+
+// The connection's operation, with its events; borrowed from the connection, so retain it to keep it longer. fal_op_cancel() ends
+// the connection at once. NULL for NULL.
+FAL_API const fal_op *fal_websocket_op(const fal_websocket *websocket);
+
+// Closes the connection once what waits is sent, and returns at once. Messages are delivered until the app has closed it too.
+// NULL does nothing.
+FAL_API void fal_websocket_close(const fal_websocket *websocket);
+
+// One more owner of the connection; returns it. NULL gives NULL.
+FAL_API fal_websocket *fal_websocket_retain(const fal_websocket *websocket);
+
+// One owner less; the last one closes the connection, as fal_websocket_close() does. NULL does nothing.
+FAL_API void fal_websocket_release(fal_websocket *websocket);
 
 /* ==== Webhooks ========================================================================================================
  *

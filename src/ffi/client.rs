@@ -25,6 +25,12 @@ pub struct fal_client {
     client: Client,
 }
 
+impl fal_client {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
 /// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it with fal_client_release().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_new(
@@ -246,7 +252,7 @@ pub(super) unsafe fn call(
 
 /// # Safety
 /// `request` is NULL or live.
-unsafe fn copy(request: *const fal_request) -> Result<Request> {
+pub(super) unsafe fn copy(request: *const fal_request) -> Result<Request> {
     // SAFETY: by this function's own contract.
     Ok(unsafe { boundary::borrow(request, "request") }?.copy())
 }

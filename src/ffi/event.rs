@@ -5,7 +5,7 @@
 //! nothing, except with operations that stream: they pause while 1024 events or 16 MiB wait to be read, so read or discard
 //! them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use super::boundary::{self, Out, User, fallible, plain, status};
@@ -14,8 +14,9 @@ use super::error::fal_error;
 use super::op::{fal_op, fal_op_callback};
 use super::response::fal_response;
 use super::status::{FAL_OK, FAL_PENDING, fal_status};
+use super::texts::set_len;
 use crate::error::Error;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Packed};
 use crate::op::NextEvent;
 
 /// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
@@ -25,7 +26,8 @@ pub const FAL_EVENT_STATUS: i32 = 1;
 pub const FAL_EVENT_LOG: i32 = 2;
 /// How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
 pub const FAL_EVENT_PROGRESS: i32 = 3;
-/// An item of a stream, as the app sent it.
+/// An item of a stream, as the app sent it. Those of a workflow tell by /type what they are: "submit", "completion", "output"
+/// or "error", with /node_id, /app_id, /request_id, /output, /message, /error/status and /error/body as each has them.
 pub const FAL_EVENT_ITEM: i32 = 4;
 /// A message of a realtime or WebSocket connection.
 pub const FAL_EVENT_MESSAGE: i32 = 5;
@@ -35,12 +37,16 @@ pub const FAL_EVENT_CONNECTION: i32 = 6;
 /// Something that happened. Unique; freed with fal_event_free().
 pub struct fal_event {
     kind: EventKind,
+    bytes: bool,
+    packed: Packed,
     content: fal_response,
 }
 
 impl fal_event {
     fn new(event: Event) -> Self {
-        fal_event { kind: event.kind(), content: fal_response::new(event.into_content()) }
+        let bytes = event.is_bytes();
+        let (kind, content, packed) = event.into_parts();
+        fal_event { kind, bytes, packed, content: fal_response::new(content) }
     }
 }
 
@@ -135,4 +141,40 @@ pub unsafe extern "C" fn fal_event_kind(event: *const fal_event) -> i32 {
 pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fal_response {
     // SAFETY: NULL or live, by the header's contract.
     plain(std::ptr::null(), || unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content))
+}
+
+/// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that is none
+/// of events. false for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_is_bytes(event: *const fal_event) -> bool {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(false, || unsafe { event.as_ref() }.is_some_and(|event| event.bytes))
+}
+
+/// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes": "<base64>"}; at the pointer "" of
+/// any other event its whole content as it is. Borrowed from the event. FAL_E_WRONG_TYPE if there are none. len may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_get_bytes(
+    event: *const fal_event,
+    pointer: *const c_char,
+    pointer_len: usize,
+    out: *mut *const c_void,
+    len: *mut usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        unsafe { set_len(len, 0) };
+        // SAFETY: NULL or writable, by the header's contract.
+        let out = unsafe { Out::new(out, std::ptr::null(), "out") }?;
+        // SAFETY: NULL or live, by the header's contract.
+        let event = unsafe { boundary::borrow(event, "event") }?;
+        // SAFETY: NULL or a string, by the header's contract.
+        let pointer = unsafe { boundary::text(pointer, pointer_len, "pointer") }?;
+        let bytes = event.packed.get_bytes(event.content.get(), pointer)?;
+        // SAFETY: NULL or writable, by the header's contract.
+        unsafe { set_len(len, bytes.len()) };
+        out.set(bytes.as_ptr().cast());
+        Ok(())
+    })
 }

@@ -12,6 +12,7 @@ use super::boundary::{self, Out, status};
 use super::error::fal_error;
 use super::status::fal_status;
 use crate::error::{Error, Result};
+use crate::packed;
 use crate::request::Request;
 
 /// A request. Unique; freed with fal_request_free().
@@ -20,6 +21,10 @@ pub struct fal_request {
 }
 
 impl fal_request {
+    pub(super) fn get(&self) -> &Request {
+        &self.request
+    }
+
     pub(super) fn copy(&self) -> Request {
         self.request.clone()
     }
@@ -163,6 +168,23 @@ pub unsafe extern "C" fn fal_request_set_bool(
     unsafe { set_field(request, name, name_len, err, || Ok(value.into())) }
 }
 
+/// Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are {"$bytes": "<base64>"}. Apps that are
+/// called otherwise take files, not bytes. The name is as for fal_request_set_string().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_request_set_bytes(
+    request: *mut fal_request,
+    name: *const c_char,
+    name_len: usize,
+    data: *const c_void,
+    data_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe {
+        set_field(request, name, name_len, err, || Ok(packed::bytes_value(boundary::bytes(data, data_len, "data")?)))
+    }
+}
+
 /// Sets a field of the input to any JSON, given as text. The name is as for fal_request_set_string().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_json(
@@ -211,6 +233,19 @@ pub unsafe extern "C" fn fal_request_set_body(
             request.set_bytes(Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?), content_type)
         })
     }
+}
+
+/// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue and a WebSocket, "stream" for
+/// a stream, "realtime" for a realtime session. Surrounding slashes are dropped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_request_set_path(
+    request: *mut fal_request,
+    path: *const c_char,
+    path_len: usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says of each pointer.
+    unsafe { change(request, err, |request| request.set_path(boundary::text(path, path_len, "path")?)) }
 }
 
 /// Sends another method than POST to an endpoint that defines it.

@@ -26,6 +26,10 @@ impl fal_response {
     pub(super) fn new(response: Response) -> Self {
         fal_response { response, texts: Texts::default() }
     }
+
+    pub(super) fn get(&self) -> &Response {
+        &self.response
+    }
 }
 
 /// Reads a value at a pointer into a place of the caller's.

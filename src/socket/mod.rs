@@ -3,6 +3,7 @@
 mod handshake;
 mod inputs;
 mod message;
+mod options;
 mod session;
 mod tally;
 mod token;
@@ -10,5 +11,6 @@ mod token;
 pub(crate) use handshake::{Socket, broken, open};
 pub use inputs::WhenFull;
 pub(crate) use inputs::{Input, Inputs};
-pub(crate) use session::{Language, Plan, run};
+pub use options::SocketOptions;
+pub(crate) use session::{Language, Plan, Taken, run};
 pub(crate) use token::{Access, LIFETIME};

@@ -17,7 +17,7 @@ use url::Url;
 use super::message::{Heard, hear};
 use super::tally::{GRACE, Tally, Totals};
 use super::token::Tokens;
-use super::{Access, Input, Inputs, Socket, broken, open};
+use super::{Input, Inputs, Socket, SocketOptions, broken, open};
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result};
@@ -44,13 +44,9 @@ pub(crate) struct Plan {
     pub(crate) endpoint: EndpointId,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) access: Access,
-    pub(crate) token_lifetime: Duration,
     pub(crate) language: Language,
-    /// The most bytes of a message.
-    pub(crate) most: usize,
-    pub(crate) ping: Option<Duration>,
-    pub(crate) reconnects: bool,
+    pub(crate) most_bytes: usize,
+    pub(crate) options: SocketOptions,
     /// A first input with local files, which are uploaded before a connection is made.
     pub(crate) local: Option<Request>,
 }
@@ -64,13 +60,13 @@ enum End {
 }
 
 /// Runs a session to its end. The response says how it went.
-pub(crate) async fn run(steps: Steps, mut plan: Plan, inputs: Arc<Inputs>) -> Result<Response> {
-    let _ended = EndInputs(inputs.clone());
+pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Response> {
+    let inputs = taken.0.clone();
     if let Some(first) = plan.local.take() {
         inputs.push_first(Message::binary(steps.resolve_files(first).await?.packed()?))?;
     }
     // What is sent in the background says nothing about how far the session has come.
-    let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.access, plan.token_lifetime);
+    let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.options.access, plan.options.token_lifetime);
     let mut session = Session { steps, plan, inputs, totals: Totals::default(), tokens, headers: HeaderMap::new() };
     let outcome = session.converse().await;
     let (left, unsent) = session.inputs.end();
@@ -85,10 +81,10 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, inputs: Arc<Inputs>) -> Re
     }
 }
 
-/// However the session ends, inputs are refused from then on.
-struct EndInputs(Arc<Inputs>);
+/// The inputs of a session. However it ends, or if it is never begun, they are refused from then on.
+pub(crate) struct Taken(pub(crate) Arc<Inputs>);
 
-impl Drop for EndInputs {
+impl Drop for Taken {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -146,7 +142,8 @@ impl Session {
                 End::Lost(error) => {
                     self.report_lost(&error, unanswered).await;
                     losses += 1;
-                    let pause = self.steps.attempts().pause(losses, None).filter(|_| self.plan.reconnects);
+                    let pause =
+                        self.steps.attempts().pause(losses, None).filter(|_| self.plan.language == Language::Realtime);
                     let Some(pause) = pause else { return Err(error) };
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
@@ -160,7 +157,7 @@ impl Session {
     async fn connect(&mut self) -> Result<Socket> {
         let pass = self.tokens.pass().await?;
         let plan = &self.plan;
-        let socket = open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most).await?;
+        let socket = open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most_bytes).await?;
         self.headers = socket.headers.clone();
         Ok(socket)
     }
@@ -201,7 +198,7 @@ impl Session {
         };
         let sending = async {
             loop {
-                let pause = plan.ping.unwrap_or(Duration::MAX / 4);
+                let pause = plan.options.ping.unwrap_or(Duration::MAX / 4);
                 let outcome = match tokio::time::timeout(pause, inputs.next()).await {
                     Ok(Input::Send(message)) => {
                         tally.sent();
@@ -227,7 +224,7 @@ impl Session {
             End::Closed("closed")
         };
         let watching = async {
-            let Some(ping) = plan.ping else { return std::future::pending().await };
+            let Some(ping) = plan.options.ping else { return std::future::pending().await };
             loop {
                 tokio::time::sleep(ping).await;
                 if tally.silence() > ping * SILENT_INTERVALS {

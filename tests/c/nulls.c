@@ -19,6 +19,12 @@ static struct {
     fal_credentials *credentials;
     fal_profiles *profiles;
     fal_dispatcher *dispatcher;
+    fal_request *spare;
+    fal_request *streamed;
+    fal_socket_options *socket_options;
+    fal_realtime *realtime;
+    fal_websocket *websocket;
+    fal_event *event;
 } given;
 
 /* The configuration file of this program, whose folder goes away with it. */
@@ -49,6 +55,22 @@ static void remove_config(void)
 #define CERTIFICATE "no certificate", FAL_NUL
 #define ENDPOINT "emulator/echo", FAL_NUL
 
+/* Sessions that wait for their inputs, and a message with bytes at /x. */
+static void make_sessions(void)
+{
+    given.spare = run_of("emulator/realtime");
+    given.streamed = run_of("emulator/stream");
+    given.socket_options = fal_socket_options_new();
+    must(fal_client_websocket_start(given.client, given.spare, NULL, &given.websocket, NULL), NULL, "websocket");
+    must(fal_client_realtime_start(given.client, given.spare, NULL, &given.realtime, NULL), NULL, "realtime");
+    must(fal_request_set_bytes(given.spare, "x", FAL_NUL, "abc", 3, NULL), NULL, "bytes");
+    must(fal_realtime_send(given.realtime, given.spare, NULL), NULL, "send");
+    while (fal_event_kind(given.event) != FAL_EVENT_MESSAGE) {
+        fal_event_free(given.event);
+        must(fal_op_next_event(fal_realtime_op(given.realtime), 10000, &given.event, NULL), NULL, "event");
+    }
+}
+
 static void make_given(void)
 {
     given.options = fal_options_new();
@@ -56,6 +78,7 @@ static void make_given(void)
     given.request = run_of("emulator/echo");
     given.http = http_of("GET", "/v1/models");
     given.dispatcher = fal_dispatcher_new();
+    make_sessions();
     make_config();
     must(fal_profiles_list(NULL, &given.profiles, NULL), NULL, "list");
     must(fal_request_set_body_json(given.request, "{\"i\": 1, \"t\": true}", FAL_NUL, NULL), NULL, "body");
@@ -92,6 +115,12 @@ static void free_given(void)
     fal_credentials_free(given.credentials);
     fal_profiles_free(given.profiles);
     fal_dispatcher_release(given.dispatcher);
+    fal_request_free(given.spare);
+    fal_request_free(given.streamed);
+    fal_socket_options_free(given.socket_options);
+    fal_realtime_release(given.realtime);
+    fal_websocket_release(given.websocket);
+    fal_event_free(given.event);
     remove_config();
 }
 
@@ -158,6 +187,10 @@ static fal_credentials *credentials;
 static fal_profiles *profiles;
 static fal_op *op;
 static fal_webhook *webhook;
+static fal_realtime *realtime;
+static fal_websocket *websocket;
+static fal_event *event;
+static const void *data;
 
 enum expectation { REFUSED, HARMLESS, NOTHING };
 
@@ -195,12 +228,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !webhook && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !webhook && !realtime && !websocket && !event && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
+    realtime = NULL, websocket = NULL, event = NULL, data = NULL;
     webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
@@ -228,6 +262,9 @@ static void every_row(void)
         fal_profiles_free(profiles);
         fal_op_release(op);
         fal_webhook_free(webhook);
+        fal_realtime_release(realtime);
+        fal_websocket_release(websocket);
+        fal_event_free(event);
     }
     free_given();
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 19] = [
     "version",
     "status",
     "error",
@@ -19,6 +19,10 @@ const SECTIONS: [&str; 15] = [
     "response",
     "op",
     "event",
+    "stream",
+    "socket_options",
+    "realtime",
+    "websocket",
     "webhook",
     "dispatcher",
     "runtime",

@@ -2,7 +2,7 @@
 
 use super::upload::{content, file_of, sha256};
 use super::*;
-use fal::{Code, Decision, EventKind, Lifecycle, NextEvent, RealtimeOptions, Upload, UploadWay};
+use fal::{Code, Decision, EventKind, Lifecycle, NextEvent, SocketOptions, Upload, UploadWay};
 use fal_emulator::{Fault, Outcome, StoredFile};
 
 fn echo_request() -> Request {
@@ -124,7 +124,7 @@ fn streams_and_sessions_upload_before_they_send() {
 
     let mut request = Request::run("emulator/realtime").unwrap();
     request.set_file_bytes("image_url", &b"y"[..], "image/png").unwrap();
-    let session = client.realtime_start(request.clone(), RealtimeOptions::new()).unwrap();
+    let session = client.realtime_start(request.clone(), SocketOptions::new()).unwrap();
     session.send(&json!({"n": 2})).unwrap();
     assert_eq!(session.send_request(&request).unwrap_err().code(), Code::InvalidArgument);
     let mut results = Vec::new();
@@ -140,7 +140,7 @@ fn streams_and_sessions_upload_before_they_send() {
     assert!(results[0].contains(&emulator.files()[1].url), "the first input comes first: {results:?}");
     // A file that cannot be had ends the session.
     request.set_file("image_url", "/missing").unwrap();
-    let session = client.realtime_start(request, RealtimeOptions::new()).unwrap();
+    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
     session.op().wait(Some(PATIENCE)).unwrap();
     assert_eq!(session.op().take().unwrap().unwrap_err().code(), Code::Io);
     assert_eq!(session.send(&json!({})).unwrap_err().code(), Code::Closed);

@@ -30,6 +30,7 @@ mod tls;
 mod unknowns;
 mod upload;
 mod webhooks;
+mod websocket;
 
 use std::net::TcpListener;
 use std::time::Duration;

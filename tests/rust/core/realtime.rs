@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use fal::credentials::{Callback, Options};
-use fal::{Code, Event, EventKind, NextEvent, Realtime, RealtimeOptions, WhenFull, bytes_value};
+use fal::{Code, Event, EventKind, NextEvent, Realtime, SocketOptions, WhenFull, bytes_value};
 use fal_emulator::{Arrival, Fault, RealtimeRefusal, Settings};
 
 use super::*;
 
 const REALTIME: &str = "emulator/realtime";
 
-fn start_with(client: &Client, options: RealtimeOptions) -> Realtime {
+fn start_with(client: &Client, options: SocketOptions) -> Realtime {
     client.realtime_start(Request::run(REALTIME).unwrap(), options).unwrap()
 }
 
 fn start(client: &Client) -> Realtime {
-    start_with(client, RealtimeOptions::new())
+    start_with(client, SocketOptions::new())
 }
 
 /// An input that makes the emulator's app do something besides.
@@ -229,7 +229,7 @@ fn a_server_that_comes_back_is_found_again() {
         .unwrap()
         .build()
         .unwrap();
-    let session = start_with(&client, RealtimeOptions::new().queue(2, WhenFull::DropOldest).unwrap());
+    let session = start_with(&client, SocketOptions::new().queue(2, WhenFull::DropOldest).unwrap());
     let op = session.op();
     connected(op);
     session.send(&json!({"n": 1})).unwrap();
@@ -271,7 +271,7 @@ fn a_full_queue_refuses_or_drops_as_told() {
     let emulator = Emulator::start().unwrap();
     emulator.inject(Fault::delay(Duration::from_millis(700)).path("/tokens/").times(9));
     let client = client(&emulator);
-    let full = |when| start_with(&client, RealtimeOptions::new().queue(2, when).unwrap());
+    let full = |when| start_with(&client, SocketOptions::new().queue(2, when).unwrap());
     let refusing = full(WhenFull::Refuse);
     refusing.send(&json!({"n": 1})).unwrap();
     refusing.send(&json!({"n": 2})).unwrap();
@@ -285,7 +285,7 @@ fn a_full_queue_refuses_or_drops_as_told() {
     assert_eq!(state(newest.op()).1["count"], 2);
     assert_eq!(message(newest.op()).get("/n").unwrap(), 3);
     for malformed in [0, 65537] {
-        assert!(RealtimeOptions::new().queue(malformed, WhenFull::Refuse).is_err());
+        assert!(SocketOptions::new().queue(malformed, WhenFull::Refuse).is_err());
     }
 }
 
@@ -293,7 +293,7 @@ fn a_full_queue_refuses_or_drops_as_told() {
 fn tokens_are_renewed_in_time_and_replaced_when_they_are_refused() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    let session = start_with(&client, RealtimeOptions::new().token_lifetime(Duration::from_secs(2)).unwrap());
+    let session = start_with(&client, SocketOptions::new().token_lifetime(Duration::from_secs(2)).unwrap());
     connected(session.op());
     emulator
         .wait_until(PATIENCE, |seen| seen.iter().filter(|one| one.path.starts_with("/tokens")).count() >= 3)
@@ -349,7 +349,7 @@ fn a_token_that_is_always_refused_is_an_error() {
 fn every_credential_opens_a_session_in_its_way() {
     let emulator = Emulator::start().unwrap();
     let key = client(&emulator);
-    let session = start_with(&key, RealtimeOptions::new().use_header(true));
+    let session = start_with(&key, SocketOptions::new().use_header(true));
     connected(session.op());
     assert_eq!(tokens_made(&emulator), 0);
     assert!(handshakes(&emulator)[0].had_key());
@@ -382,25 +382,25 @@ fn paths_buffers_and_first_inputs_are_as_asked() {
     let client = client(&emulator);
     let mut request = Request::run("emulator/realtime/realtime").unwrap();
     request.set_json(json!({"n": 7}));
-    let session = client.realtime_start(request, RealtimeOptions::new().max_buffering(60).unwrap()).unwrap();
+    let session = client.realtime_start(request, SocketOptions::new().max_buffering(60).unwrap()).unwrap();
     connected(session.op());
     assert_eq!(message(session.op()).get("/n").unwrap(), 7);
     assert_eq!(handshakes(&emulator)[0].path, "/emulator/realtime/realtime");
     assert!(handshakes(&emulator)[0].to_json()["query"].to_string().contains("max_buffering"));
     let mut request = Request::run(REALTIME).unwrap();
     request.set_path("nowhere").unwrap();
-    let error = drain(client.realtime_start(request, RealtimeOptions::new()).unwrap().op()).1.unwrap_err();
+    let error = drain(client.realtime_start(request, SocketOptions::new()).unwrap().op()).1.unwrap_err();
     assert_eq!(error.code(), Code::NotFound, "{error}");
     for most in [0, 61] {
-        assert!(RealtimeOptions::new().max_buffering(most).is_err());
+        assert!(SocketOptions::new().max_buffering(most).is_err());
     }
-    assert!(client.realtime_start(Request::new("GET", "/v1/keys").unwrap(), RealtimeOptions::new()).is_err());
+    assert!(client.realtime_start(Request::new("GET", "/v1/keys").unwrap(), SocketOptions::new()).is_err());
 }
 
 #[test]
 fn a_frame_above_the_limit_is_refused() {
     let emulator = Emulator::start().unwrap();
-    let session = start_with(&client(&emulator), RealtimeOptions::new().max_message_bytes(1 << 20));
+    let session = start_with(&client(&emulator), SocketOptions::new().max_message_bytes(1 << 20));
     assert_eq!(session.send(&bytes_value(&vec![0; 2 << 20])).unwrap_err().code(), Code::InvalidArgument);
     session.send(&input(1, json!({"outputs": 0, "bytes": 500_000}))).unwrap();
     connected(session.op());
@@ -444,7 +444,7 @@ fn a_session_can_be_ended_at_any_stage() {
     let mut request = Request::run(REALTIME).unwrap();
     request.set_timeout(Duration::from_millis(800));
     request.set_json(input(1, json!({"ms": 60_000})));
-    let session = client.realtime_start(request, RealtimeOptions::new()).unwrap();
+    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
     let error = drain(session.op()).1.unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true), "{error}");
     no_socket_is_left(&emulator);
@@ -457,7 +457,7 @@ fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
     let proxy = format!("http://{host}/api/fal/proxy");
     let build = || {
         let environment = Environment::from_variables([("FAL_EMULATOR_HOST", &*host)]);
-        Client::builder().environment(environment).proxy(&proxy).unwrap().build().unwrap()
+        crate::logged::builder().environment(environment).proxy(&proxy).unwrap().build().unwrap()
     };
     let error = drain(start(&build()).op()).1.unwrap_err();
     assert!(
@@ -465,6 +465,6 @@ fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
         "{error} {}",
         error.remedy()
     );
-    let error = drain(start_with(&build(), RealtimeOptions::new().use_header(true)).op()).1.unwrap_err();
+    let error = drain(start_with(&build(), SocketOptions::new().use_header(true)).op()).1.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
 }

@@ -1,0 +1,225 @@
+//! HTTP over WebSocket: the requests of one endpoint over one connection (fal-protocol.md §8).
+
+mod driver;
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::HeaderMap;
+use tokio::sync::{Mutex, mpsc};
+use url::Url;
+
+use self::driver::{Job, Piece, drive};
+use crate::client::{Client, RUN_TIMEOUT, Steps};
+use crate::endpoint::EndpointId;
+use crate::error::service::{Asked, verdict};
+use crate::error::{Answer, Code, Error, Result};
+use crate::op::Op;
+use crate::per_runtime::PerRuntime;
+use crate::request::{Body, Request};
+use crate::response::Response;
+use crate::runtime;
+use crate::socket::open;
+use crate::sse::Parser;
+use crate::stream::{Delivery, Kind, kind};
+use crate::transport::Pass;
+
+/// An error's body is kept up to here.
+const ERROR_BODY: usize = 1 << 20;
+/// Requests that wait for the connection, and pieces of an answer that wait for their operation.
+const WAITING: usize = 16;
+
+/// The requests of one endpoint over one WebSocket: a connection is made once for all of them, and answers come in the order of the
+/// requests. Clones share the connection; any number of threads may use it at once.
+///
+/// It connects with the first request, and again with the next one if the connection has ended meanwhile. Once the last clone is
+/// dropped and every answer has come, the connection is closed. An answer whose items are not read holds up those behind it.
+#[derive(Clone)]
+pub struct Channel {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    endpoint: EndpointId,
+    url: Url,
+    headers: HeaderMap,
+    line: PerRuntime<Mutex<Option<mpsc::Sender<Job>>>>,
+}
+
+impl Client {
+    /// A channel to the endpoint of a request, whose [path](Request::set_path) and headers hold for all requests of the channel. Nothing
+    /// is sent yet.
+    pub fn channel(&self, request: &Request) -> Result<Channel> {
+        let endpoint = request.endpoint()?.clone();
+        if self.hosts().proxy.is_some() {
+            return Err(
+                Error::invalid("a server proxy forwards no WebSocket").with_remedy("Run the requests one by one.")
+            );
+        }
+        let url = request.address(self.hosts().ws_url(&endpoint)?, "");
+        let headers = request.headers.clone();
+        let inner = Inner { client: self.clone(), endpoint, url, headers, line: PerRuntime::default() };
+        Ok(Channel { inner: Arc::new(inner) })
+    }
+}
+
+impl Channel {
+    /// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used.
+    ///
+    /// The outcome is that of [`Client::run_start`]; if the endpoint streams events, it is that of
+    /// [`Client::stream_start`], with the same events. Cancelling leaves the connection, and the others on it, alone. A request is not
+    /// sent again once it may have been executed.
+    pub fn run_start(&self, request: Request) -> Result<Op> {
+        if request.endpoint()? != &self.inner.endpoint {
+            let ours = &self.inner.endpoint;
+            return Err(Error::invalid(format!("the channel is one to {ours}, the request to another endpoint")));
+        }
+        if !matches!(request.body, Body::Json(_)) {
+            return Err(Error::invalid("a channel sends JSON"));
+        }
+        let timeout = self.inner.client.timeout_of(&request, RUN_TIMEOUT);
+        let inner = self.inner.clone();
+        self.inner.client.start_steps_within(timeout, move |steps| async move { inner.run(steps, request).await })
+    }
+}
+
+impl Inner {
+    async fn run(&self, steps: Steps, request: Request) -> Result<Response> {
+        let request = steps.resolve_files(request).await?;
+        let Body::Json(input) = &request.body else { return Err(Error::invalid("a channel sends JSON")) };
+        let text = input.to_string();
+        let mut made = 0;
+        loop {
+            let failure = match self.attempt(&steps, &text).await {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
+            };
+            made += 1;
+            let pause = steps.attempts().pause(made, failure.error.retry_after()).filter(|_| failure.again);
+            let Some(pause) = pause else { return Err(steps.explained(failure.error, &self.endpoint).await) };
+            steps.task.progress.pausing();
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, steps: &Steps, text: &str) -> std::result::Result<Response, Failure> {
+        let line = self.line(steps).await?;
+        steps.task.progress.connecting();
+        let (answer, mut pieces) = mpsc::channel(WAITING);
+        let job = Job { text: text.to_owned(), progress: steps.task.progress.clone(), answer };
+        let unsent = || Failure {
+            error: Error::new(Code::Connect, "the connection ended before the request was sent"),
+            again: true,
+        };
+        line.send(job).await.map_err(|_| unsent())?;
+        drop(line);
+        match pieces.recv().await {
+            Some(Piece::Start { status, headers }) => {
+                steps.task.progress.reading(false);
+                Ok(self.read(steps, status, headers, &mut pieces).await?)
+            }
+            Some(Piece::Lost(error)) => Err(error.into()),
+            _ if steps.task.progress.nothing_sent() => Err(unsent()),
+            _ => Err(lost().into()),
+        }
+    }
+
+    async fn read(
+        &self,
+        steps: &Steps,
+        status: u16,
+        headers: HeaderMap,
+        pieces: &mut mpsc::Receiver<Piece>,
+    ) -> std::result::Result<Response, Failure> {
+        if !(200..300).contains(&status) {
+            let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
+            let answer = Answer { status, headers, body, error_type: None, request_id: None };
+            let asked = Asked { host: self.url.authority(), service: true, safe: false };
+            let verdict = verdict(answer, asked);
+            return Err(Failure { error: verdict.error, again: verdict.again });
+        }
+        if !matches!(kind(&headers), Kind::Events) {
+            return Ok(Response::new(status, headers, rest(pieces, steps.response_limit()).await?));
+        }
+        let mut delivery = Delivery::new(steps.clone(), self.endpoint.clone());
+        let outcome = events(&mut delivery, pieces, steps.response_limit()).await;
+        let outcome = outcome.and_then(|()| delivery.finish(status, headers));
+        Ok(outcome.map_err(|error| delivery.explained(error))?)
+    }
+
+    /// The way to the connection, which is made if there is none.
+    async fn line(&self, steps: &Steps) -> Result<mpsc::Sender<Job>> {
+        let place = self.line.get(|| Ok(Mutex::new(None)))?;
+        let mut line = place.lock().await;
+        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
+            return Ok(line.clone());
+        }
+        let most = steps.response_limit();
+        let socket = open(steps, &self.url, &self.endpoint, &self.headers, Pass::Credential, most).await?;
+        let (sender, jobs) = mpsc::channel(WAITING);
+        let instance = runtime::current()?;
+        let closing = instance.closing().clone();
+        instance.spawn(async move {
+            tokio::select! {
+                () = drive(socket, jobs) => {}
+                () = closing.cancelled() => {}
+            }
+        });
+        *line = Some(sender.clone());
+        Ok(sender)
+    }
+}
+
+struct Failure {
+    error: Error,
+    again: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { error, again: false }
+    }
+}
+
+fn lost() -> Error {
+    Error::new(Code::ConnectionLost, "the connection ended before the whole answer arrived").with_outcome_unknown(true)
+}
+
+/// The next piece of a body; none at its end.
+async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Result<Option<Bytes>> {
+    match pieces.recv().await {
+        Some(Piece::Body(bytes)) => Ok(Some(bytes)),
+        Some(Piece::End) => Ok(None),
+        Some(Piece::Lost(error)) => Err(error),
+        Some(Piece::Start { .. }) | None => Err(lost()),
+    }
+}
+
+async fn rest(pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<Bytes> {
+    let mut body = BytesMut::new();
+    while let Some(piece) = next(pieces).await? {
+        if body.len() + piece.len() > most {
+            let message = format!("the answer has more than the {most} bytes allowed");
+            return Err(Error::new(Code::TooLarge, message).with_outcome_unknown(true));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
+
+async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<()> {
+    let mut parser = Parser::new(most);
+    while let Some(mut piece) = next(pieces).await? {
+        while let Some(event) = parser.next(&mut piece)? {
+            delivery.deliver(event.data.into()).await;
+        }
+    }
+    Ok(())
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel").field("endpoint", &self.inner.endpoint).finish_non_exhaustive()
+    }
+}

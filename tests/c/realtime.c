@@ -1,0 +1,242 @@
+/* Realtime sessions and WebSockets. */
+
+#include "support.h"
+
+/* The next event; NULL at the end. */
+static fal_event *next(const fal_op *op)
+{
+    fal_event *event = NULL;
+    must(fal_op_next_event(op, 20000, &event, NULL), NULL, "fal_op_next_event");
+    return event;
+}
+
+/* The next message; other events are passed over. */
+static fal_event *message(const fal_op *op)
+{
+    fal_event *event = next(op);
+    while (event && fal_event_kind(event) != FAL_EVENT_MESSAGE) {
+        fal_event_free(event);
+        event = next(op);
+    }
+    return event;
+}
+
+/* Passes over events up to a connection's state of this name. */
+static bool reaches(const fal_op *op, const char *wanted)
+{
+    bool found = false;
+    for (fal_event *event; !found && (event = next(op)) != NULL; fal_event_free(event)) {
+        const char *state = NULL;
+        if (fal_event_kind(event) == FAL_EVENT_CONNECTION)
+            must(fal_response_get_string(fal_event_content(event), "/state", FAL_NUL, &state, NULL, NULL), NULL, "state");
+        found = state && strcmp(state, wanted) == 0;
+    }
+    return found;
+}
+
+static fal_realtime *session(const fal_client *client, const fal_socket_options *options)
+{
+    fal_realtime *realtime = NULL;
+    fal_error *err = NULL;
+    fal_request *request = run_of("emulator/realtime");
+    must(fal_client_realtime_start(client, request, options, &realtime, &err), err, "fal_client_realtime_start");
+    fal_request_free(request);
+    return realtime;
+}
+
+static void fields_and_bytes_go_both_ways(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_realtime *realtime = session(client, NULL);
+    const fal_op *op = fal_realtime_op(realtime);
+    fal_request *input = run_of("emulator/realtime");
+    CHECK_OK(fal_request_set_string(input, "prompt", FAL_NUL, "a cat", FAL_NUL, &err));
+    CHECK_OK(fal_request_set_bytes(input, "/image/data", FAL_NUL, "\0\1\377", 3, &err));
+    CHECK_OK(fal_request_set_int(input, "seed", FAL_NUL, INT64_MIN, &err));
+    CHECK_OK(fal_realtime_send(realtime, input, &err));
+    fal_request_free(input);
+    fal_event *event = message(op);
+    const void *data = NULL;
+    size_t len = 0;
+    int64_t seed = 0;
+    const char *text = NULL;
+    CHECK_OK(fal_event_get_bytes(event, "/image/data", FAL_NUL, &data, &len, &err));
+    CHECK(len == 3 && memcmp(data, "\0\1\377", 3) == 0);
+    CHECK_OK(fal_response_get_int(fal_event_content(event), "/seed", FAL_NUL, &seed, &err));
+    CHECK_INT(seed, INT64_MIN);
+    CHECK_OK(fal_response_get_string(fal_event_content(event), "/image/data/$bytes", FAL_NUL, &text, NULL, &err));
+    CHECK_TEXT(text, "AAH/");
+    CHECK_FAILS(fal_event_get_bytes(event, "/prompt", FAL_NUL, &data, &len, &err), FAL_E_WRONG_TYPE);
+    fal_event_free(event);
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"n\": [1, null]}", FAL_NUL, &err));
+    event = message(op);
+    CHECK(fal_response_has(fal_event_content(event), "/n/1", FAL_NUL));
+    fal_event_free(event);
+    CHECK_FAILS(fal_realtime_send_json(realtime, "{", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_realtime_send_json(realtime, "{\"$bytes\": 1}", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    fal_realtime_close(realtime);
+    CHECK_OK(fal_op_wait(op, 20000, &err));
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_take(op, &response, &err));
+    CHECK_OK(fal_response_get_string(response, "/ended", FAL_NUL, &text, NULL, &err));
+    CHECK_TEXT(text, "closed");
+    fal_response_free(response);
+    CHECK_FAILS(fal_realtime_send_json(realtime, "{}", FAL_NUL, &err), FAL_E_CLOSED);
+    fal_realtime_release(realtime);
+    fal_client_release(client);
+}
+
+static void a_broken_connection_is_told_and_made_anew(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_realtime *realtime = session(client, NULL);
+    const fal_op *op = fal_realtime_op(realtime);
+    CHECK(reaches(op, "connected"));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"outputs\": 0, \"drop\": true}}", FAL_NUL, &err));
+    CHECK(reaches(op, "lost"));
+    CHECK(reaches(op, "connected"));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"n\": 2}", FAL_NUL, &err));
+    fal_event_free(message(op));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"error\": \"INTERNAL_ERROR\"}}", FAL_NUL, &err));
+    CHECK_OK(fal_op_wait(op, 20000, &err));
+    fal_response *response = NULL;
+    CHECK_STATUS(fal_op_take(op, &response, &err), FAL_E_SERVICE_FAILED);
+    CHECK_TEXT(fal_error_type(err, NULL), "INTERNAL_ERROR");
+    fal_error_free(err);
+    fal_realtime_release(realtime);
+    fal_client_release(client);
+}
+
+static void options_have_ranges_and_a_queue_fills(void)
+{
+    fal_error *err = NULL;
+    fal_socket_options *options = fal_socket_options_new();
+    CHECK_FAILS(fal_socket_options_set_max_buffering(options, 0, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_socket_options_set_max_buffering(options, 61, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_socket_options_set_max_buffering(options, 60, &err));
+    CHECK_FAILS(fal_socket_options_set_token_seconds(options, 0, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_socket_options_set_token_seconds(options, 60, &err));
+    CHECK_FAILS(fal_socket_options_set_queue(options, 0, FAL_WHEN_FULL_REFUSE, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_socket_options_set_queue(options, 1, 9, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_socket_options_set_queue(options, 1, FAL_WHEN_FULL_REFUSE, &err));
+    CHECK_OK(fal_socket_options_set_ping_ms(options, 500, &err));
+    CHECK_OK(fal_socket_options_set_max_message_bytes(options, 1000, &err));
+    CHECK_OK(fal_socket_options_set_use_header(options, true, &err));
+    fault("{\"path\": \"/emulator/realtime/*\", \"delay_ms\": 1000, \"action\": {\"type\": \"none\"}}");
+    fal_client *client = new_client();
+    fal_realtime *realtime = session(client, options);
+    CHECK_OK(fal_realtime_send_json(realtime, "{}", FAL_NUL, &err));
+    CHECK_FAILS(fal_realtime_send_json(realtime, "{}", FAL_NUL, &err), FAL_E_QUEUE_FULL);
+    fal_event_free(message(fal_realtime_op(realtime)));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"bytes\": 5000}}", FAL_NUL, &err));
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_wait(fal_realtime_op(realtime), 20000, &err));
+    CHECK_FAILS(fal_op_take(fal_realtime_op(realtime), &response, &err), FAL_E_TOO_LARGE);
+    fal_socket_options_free(options);
+    fal_realtime_release(realtime);
+    fal_client_release(client);
+}
+
+static void a_session_outlives_its_handle_until_it_is_closed(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_realtime *realtime = session(client, NULL);
+    fal_op *op = fal_op_retain(fal_realtime_op(realtime));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"n\": 1}", FAL_NUL, &err));
+    CHECK(fal_realtime_retain(realtime) == realtime);
+    fal_realtime_release(realtime);
+    CHECK_INT(fal_op_poll(op), FAL_PENDING);
+    fal_realtime_release(realtime);
+    CHECK_OK(fal_op_wait(op, 20000, &err));
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_take(op, &response, &err));
+    int64_t sent = 0;
+    CHECK_OK(fal_response_get_int(response, "/sent", FAL_NUL, &sent, &err));
+    CHECK_INT(sent, 1);
+    fal_response_free(response);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
+static void a_websocket_keeps_text_and_bytes_apart(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_request *request = run_of("emulator/ws");
+    fal_websocket *websocket = NULL;
+    CHECK_OK(fal_client_websocket_start(client, request, NULL, &websocket, &err));
+    fal_request_free(request);
+    const fal_op *op = fal_websocket_op(websocket);
+    CHECK_OK(fal_websocket_send_text(websocket, "some text", FAL_NUL, &err));
+    CHECK_OK(fal_websocket_send_bytes(websocket, "\0\1", 2, &err));
+    fal_event *text = message(op);
+    fal_event *bytes = message(op);
+    const void *data = NULL;
+    size_t len = 0;
+    CHECK(!fal_event_is_bytes(text) && fal_event_is_bytes(bytes));
+    CHECK_OK(fal_event_get_bytes(text, "", FAL_NUL, &data, &len, &err));
+    CHECK(len == 9 && memcmp(data, "some text", 9) == 0);
+    CHECK_OK(fal_event_get_bytes(bytes, "", FAL_NUL, &data, &len, &err));
+    CHECK(len == 2 && memcmp(data, "\0\1", 2) == 0);
+    fal_event_free(text);
+    fal_event_free(bytes);
+    CHECK(fal_websocket_retain(websocket) == websocket);
+    fal_websocket_release(websocket);
+    fal_websocket_close(websocket);
+    CHECK_OK(fal_op_wait(op, 20000, &err));
+    CHECK_FAILS(fal_websocket_send_text(websocket, "x", 1, &err), FAL_E_CLOSED);
+    fal_websocket_release(websocket);
+    fal_client_release(client);
+}
+
+/* A callback is told of messages as of any other event, and sees the shutdown. */
+static int calls, messages;
+
+static void on_event(fal_op *op, void *user)
+{
+    fal_event *event = NULL;
+    calls += user == &calls;
+    while (fal_op_next_event(op, 0, &event, NULL) == FAL_OK && event) {
+        messages += fal_event_kind(event) == FAL_EVENT_MESSAGE;
+        fal_event_free(event);
+    }
+}
+
+static void a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_realtime *realtime = session(client, NULL);
+    fal_op *op = fal_op_retain(fal_realtime_op(realtime));
+    fal_dispatcher *dispatcher = fal_dispatcher_new();
+    CHECK_OK(fal_op_when_event(op, dispatcher, on_event, &calls, &err));
+    CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"outputs\": 3000}}", FAL_NUL, &err));
+    for (int64_t end = now_ms() + 20000; messages < 3000 && now_ms() < end; sleep_ms(1))
+        fal_dispatcher_run(dispatcher, 100, -1, NULL, &err);
+    CHECK_INT(messages, 3000);
+    CHECK(calls > 0);
+    CHECK_OK(fal_shutdown(10000, &err));
+    fal_response *response = NULL;
+    CHECK_FAILS(fal_op_take(op, &response, &err), FAL_E_SHUT_DOWN);
+    CHECK_FAILS(fal_realtime_send_json(realtime, "{}", FAL_NUL, &err), FAL_E_CLOSED);
+    fal_op_release(op);
+    fal_realtime_release(realtime);
+    fal_dispatcher_release(dispatcher);
+    fal_client_release(client);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(fields_and_bytes_go_both_ways),
+        TEST(a_broken_connection_is_told_and_made_anew),
+        TEST(options_have_ranges_and_a_queue_fills),
+        TEST(a_session_outlives_its_handle_until_it_is_closed),
+        TEST(a_websocket_keeps_text_and_bytes_apart),
+        TEST(a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session),
+    };
+    return RUN_TESTS(tests, control_reset);
+}

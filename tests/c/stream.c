@@ -1,0 +1,168 @@
+/* Streams: items as they arrive, their end, and workflows. */
+
+#include "support.h"
+
+static fal_request *input_of(const char *endpoint, const char *json)
+{
+    fal_request *request = run_of(endpoint);
+    must(fal_request_set_body_json(request, json, FAL_NUL, NULL), NULL, "input");
+    return request;
+}
+
+/* Starts a stream; the request is freed. */
+static fal_op *stream(const fal_client *client, fal_request *request)
+{
+    fal_op *op = NULL;
+    fal_error *err = NULL;
+    must(fal_client_stream_start(client, request, &op, &err), err, "fal_client_stream_start");
+    fal_request_free(request);
+    return op;
+}
+
+/* The next event; NULL at the end. */
+static fal_event *next(const fal_op *op)
+{
+    fal_event *event = NULL;
+    must(fal_op_next_event(op, 20000, &event, NULL), NULL, "fal_op_next_event");
+    return event;
+}
+
+static void items_come_in_order_and_the_last_is_the_response(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = stream(client, input_of("emulator/stream", "{\"ms\": 20}"));
+    const char *expected[] = {"{\"progress\":0.25,\"message\":\"Started\"}", "{\"progress\":0.75,\"message\":\"Almost there\"}",
+                              "{\"output\":\"Done\"}"};
+    int items = 0;
+    for (fal_event *event = next(op); event; event = next(op)) {
+        CHECK_INT(fal_event_kind(event), FAL_EVENT_ITEM);
+        CHECK(!fal_event_is_bytes(event));
+        const void *data = NULL;
+        size_t len = 0;
+        CHECK_OK(fal_event_get_bytes(event, "", FAL_NUL, &data, &len, &err));
+        CHECK(items < 3 && len > 0 && data != NULL);
+        const char *text = NULL;
+        CHECK_OK(fal_response_get_json(fal_event_content(event), "", FAL_NUL, &text, NULL, &err));
+        CHECK_INT(strlen(text), strlen(expected[items]));
+        items++;
+        fal_event_free(event);
+    }
+    CHECK_INT(items, 3);
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_take(op, &response, &err));
+    const char *output = NULL;
+    CHECK_OK(fal_response_get_string(response, "/output", FAL_NUL, &output, NULL, &err));
+    CHECK_TEXT(output, "Done");
+    CHECK(fal_response_request_id(response, NULL) != NULL);
+    fal_response_free(response);
+    fal_op_release(op);
+    fal_request *request = run_of("emulator/stream");
+    CHECK_OK(fal_client_stream(client, request, &response, &err));
+    CHECK(fal_response_has(response, "/output", FAL_NUL));
+    fal_response_free(response);
+    fal_request_free(request);
+    CHECK_INT(arrived("path=/emulator/stream/stream"), 2);
+    fal_client_release(client);
+}
+
+static void pieces_that_are_no_events_are_bytes(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = stream(client, input_of("emulator/stream", "{\"not_sse\": true, \"events\": [\"abc\"]}"));
+    fal_event *event = next(op);
+    const void *data = NULL;
+    size_t len = 0;
+    CHECK(fal_event_is_bytes(event));
+    CHECK_OK(fal_event_get_bytes(event, "", FAL_NUL, &data, &len, &err));
+    CHECK(len == 3 && memcmp(data, "abc", 3) == 0);
+    CHECK_FAILS(fal_event_get_bytes(event, "/x", FAL_NUL, &data, &len, &err), FAL_E_WRONG_TYPE);
+    CHECK(data == NULL && len == 0);
+    fal_event_free(event);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
+static void a_stream_that_breaks_is_an_error_after_its_items(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = stream(client, input_of("emulator/stream", "{\"cut\": true, \"events\": [1, 2]}"));
+    int items = 0;
+    for (fal_event *event = next(op); event; event = next(op), items++)
+        fal_event_free(event);
+    CHECK_INT(items, 2);
+    fal_response *response = NULL;
+    CHECK_STATUS(fal_op_take(op, &response, &err), FAL_E_CONNECTION_LOST);
+    CHECK(fal_error_may_have_executed(err));
+    CHECK_HAS(fal_error_message(err, NULL), "2 items");
+    fal_error_free(err);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
+static void a_path_replaces_the_usual_one(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_request *request = run_of("emulator/stream");
+    CHECK_OK(fal_request_set_path(request, "/other/", FAL_NUL, &err));
+    CHECK_FAILS(fal_request_set_path(request, "../x", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    fal_response *response = NULL;
+    CHECK_FAILS(fal_client_stream(client, request, &response, &err), FAL_E_NOT_FOUND);
+    CHECK_INT(arrived("path=/emulator/stream/other"), 1);
+    fal_request_free(request);
+    fal_client_release(client);
+}
+
+static void a_workflow_is_read_by_pointers(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = stream(client, input_of("workflows/emulator/demo", "{\"fail\": true}"));
+    char seen[256] = "";
+    for (fal_event *event = next(op); event; event = next(op)) {
+        const char *type = NULL, *node = NULL;
+        CHECK_OK(fal_response_get_string(fal_event_content(event), "/type", FAL_NUL, &type, NULL, &err));
+        CHECK_OK(fal_response_get_string(fal_event_content(event), "/node_id", FAL_NUL, &node, NULL, &err));
+        snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s %s;", type, node);
+        int64_t status = 0;
+        if (strcmp(type, "error") == 0)
+            CHECK_OK(fal_response_get_int(fal_event_content(event), "/error/status", FAL_NUL, &status, &err));
+        CHECK_INT(status, strcmp(type, "error") == 0 ? 422 : 0);
+        fal_event_free(event);
+    }
+    CHECK_TEXT(seen, "submit first;completion first;submit second;error second;");
+    fal_response *response = NULL;
+    CHECK_FAILS(fal_op_take(op, &response, &err), FAL_E_INVALID_INPUT);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
+/* An operation that streams waits for its reader, also at the shutdown. */
+static void an_unread_stream_ends_when_it_is_told_to(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_op *op = stream(client, input_of("emulator/stream", "{\"ms\": 60000}"));
+    CHECK_STATUS(fal_op_wait(op, 0, &err), FAL_PENDING);
+    CHECK_OK(fal_shutdown(10000, &err));
+    fal_response *response = NULL;
+    CHECK_FAILS(fal_op_take(op, &response, &err), FAL_E_SHUT_DOWN);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test tests[] = {
+        TEST(items_come_in_order_and_the_last_is_the_response),
+        TEST(pieces_that_are_no_events_are_bytes),
+        TEST(a_stream_that_breaks_is_an_error_after_its_items),
+        TEST(a_path_replaces_the_usual_one),
+        TEST(a_workflow_is_read_by_pointers),
+        TEST(an_unread_stream_ends_when_it_is_told_to),
+    };
+    return RUN_TESTS(tests, control_reset);
+}
