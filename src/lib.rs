@@ -83,7 +83,7 @@ mod log;
 mod op;
 mod packed;
 mod per_runtime;
-mod platform;
+pub mod platform;
 mod queue;
 mod realtime;
 mod refusal;

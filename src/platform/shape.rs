@@ -1,0 +1,321 @@
+//! What a value of the Platform API looks like: its type and its bounds.
+
+use std::fmt;
+
+use serde_json::Value;
+use url::Url;
+
+/// The most values of a filter that takes several (fal-protocol.md §14.1).
+pub(super) const MANY: usize = 50;
+
+/// The type and the bounds of a JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    Any,
+    Null,
+    Bool,
+    Int(Bounds),
+    Number(Bounds),
+    Text(Text),
+    /// This text and no other.
+    Word(String),
+    List {
+        of: Box<Shape>,
+        items: Length,
+    },
+    Object {
+        members: Vec<Member>,
+        /// What members may be that are not named.
+        others: Option<Box<Shape>>,
+    },
+    Either(Vec<Shape>),
+    /// A text, or 1 to 50 of them.
+    OneOrMany,
+}
+
+/// A member of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) required: bool,
+    pub(super) shape: Shape,
+    /// What the service assumes where it is left out.
+    pub(super) default: Option<Value>,
+}
+
+/// The least and the greatest number, both allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Bounds {
+    pub(super) least: Option<f64>,
+    pub(super) most: Option<f64>,
+}
+
+/// The least and the greatest number of characters or items.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Length {
+    pub(super) least: usize,
+    pub(super) most: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Text {
+    pub(super) length: Length,
+    pub(super) format: Option<Format>,
+}
+
+/// What a text has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Uri,
+    /// Without a query.
+    PlainUri,
+    Uuid,
+    DateTime,
+    DateOrDay,
+    /// `YYYY-MM`.
+    Month,
+    /// Letters, digits, `_` and `-`.
+    Name,
+    /// Anything in which slashes separate folders.
+    Path,
+}
+
+impl Shape {
+    /// Whether a value has this shape; if not, what is wrong, and where, beginning with `at`.
+    pub(super) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
+        let wrong = || Err(format!("{at} is {}, but has to be {self}", Found(value)));
+        match (self, value) {
+            (Shape::Any, _) | (Shape::Null, Value::Null) | (Shape::Bool, Value::Bool(_)) => Ok(()),
+            (Shape::Int(bounds), Value::Number(number)) if number.is_i64() || number.is_u64() => {
+                if bounds.hold(number.as_f64()) { Ok(()) } else { wrong() }
+            }
+            (Shape::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => Ok(()),
+            (Shape::Text(text), Value::String(given)) if text.fits(given) => Ok(()),
+            (Shape::Word(word), Value::String(given)) if word == given => Ok(()),
+            (Shape::OneOrMany, Value::String(given)) if !given.is_empty() => {
+                if given.split(',').count() <= MANY {
+                    Ok(())
+                } else {
+                    wrong()
+                }
+            }
+            (Shape::OneOrMany, Value::Array(values)) if (1..=MANY).contains(&values.len()) => {
+                if values.iter().all(|value| value.as_str().is_some_and(|text| !text.is_empty())) {
+                    return Ok(());
+                }
+                wrong()
+            }
+            (Shape::List { of, items }, Value::Array(values)) if items.holds(values.len()) => {
+                let mut values = values.iter().enumerate();
+                values.try_for_each(|(index, value)| of.check(value, &format!("{at}[{index}]")))
+            }
+            (Shape::Object { members, others }, Value::Object(_)) => {
+                check_members(members, others.as_deref(), value, at)
+            }
+            (Shape::Either(shapes), _) => either(shapes, value, at).unwrap_or_else(wrong),
+            _ => wrong(),
+        }
+    }
+
+    /// The members that an object of this shape may have: of each alternative, if there are several.
+    pub(super) fn members(&self) -> Vec<&Member> {
+        match self {
+            Shape::Object { members, .. } => members.iter().collect(),
+            Shape::Either(shapes) => {
+                let mut all: Vec<&Member> = Vec::new();
+                for member in shapes.iter().flat_map(Shape::members) {
+                    if !all.iter().any(|known| known.name == member.name) {
+                        all.push(member);
+                    }
+                }
+                all
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether `null` may stand for it.
+    pub(super) fn takes_null(&self) -> bool {
+        match self {
+            Shape::Any | Shape::Null => true,
+            Shape::Either(shapes) => shapes.iter().any(Shape::takes_null),
+            _ => false,
+        }
+    }
+}
+
+fn check_members(members: &[Member], others: Option<&Shape>, value: &Value, at: &str) -> Result<(), String> {
+    let inner = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    for member in members {
+        match value.get(&member.name) {
+            Some(value) => member.shape.check(value, &inner(&member.name))?,
+            None if member.required => return Err(format!("{} is missing", inner(&member.name))),
+            None => {}
+        }
+    }
+    let given = value.as_object().into_iter().flatten();
+    for (name, value) in given.filter(|(name, _)| !members.iter().any(|member| member.name == **name)) {
+        match others {
+            Some(shape) => shape.check(value, &inner(name))?,
+            None => return Err(format!("{} is not known", inner(name))),
+        }
+    }
+    Ok(())
+}
+
+/// One of several shapes. Where the value chose one by a word, it is held to that one; `None`: nothing better than "none fits".
+fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String>> {
+    if shapes.iter().any(|shape| shape.check(value, at).is_ok()) {
+        return Some(Ok(()));
+    }
+    let mut objects = shapes.iter().filter(|shape| matches!(shape, Shape::Object { .. }));
+    let chosen = |shape: &&Shape| {
+        let mut words = shape.members().into_iter().filter(|member| matches!(member.shape, Shape::Word(_))).peekable();
+        let fits = |member: &Member| value.get(&member.name).is_some_and(|word| member.shape.check(word, "").is_ok());
+        words.peek().is_some() && words.all(fits)
+    };
+    let object = objects.clone().find(chosen).or_else(|| objects.next().filter(|_| objects.next().is_none()))?;
+    value.is_object().then(|| object.check(value, at))
+}
+
+impl Bounds {
+    fn hold(self, number: Option<f64>) -> bool {
+        number.is_some_and(|n| self.least.is_none_or(|least| n >= least) && self.most.is_none_or(|most| n <= most))
+    }
+}
+
+impl Length {
+    pub(super) fn holds(self, length: usize) -> bool {
+        length >= self.least && self.most.is_none_or(|most| length <= most)
+    }
+}
+
+impl Text {
+    fn fits(self, text: &str) -> bool {
+        self.length.holds(text.chars().count()) && self.format.is_none_or(|format| format.fits(text))
+    }
+}
+
+impl Format {
+    fn fits(self, text: &str) -> bool {
+        match self {
+            Format::Uri => Url::parse(text).is_ok(),
+            Format::PlainUri => Url::parse(text).is_ok_and(|url| url.query().is_none()),
+            Format::Uuid => drawn(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
+            Format::DateTime => is_date_time(text),
+            Format::DateOrDay => drawn(text, "9999-99-99") || is_date_time(text),
+            Format::Month => drawn(text, "9999-99"),
+            Format::Name => {
+                text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') && !text.is_empty()
+            }
+            Format::Path => true,
+        }
+    }
+}
+
+/// Whether a text looks like the pattern: `9` stands for a digit, `x` for a hexadecimal one.
+fn drawn(text: &str, pattern: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| match wanted {
+        b'9' => byte.is_ascii_digit(),
+        b'x' => byte.is_ascii_hexdigit(),
+        _ => byte.eq_ignore_ascii_case(&wanted),
+    };
+    text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
+}
+
+/// RFC 3339: date, time, perhaps a fraction, and `Z` or an offset.
+fn is_date_time(text: &str) -> bool {
+    let Some((start, rest)) = text.split_at_checked(19) else { return false };
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return false;
+            }
+            zone
+        }
+        None => rest,
+    };
+    let zoned = zone.eq_ignore_ascii_case("z") || drawn(zone, "+99:99") || drawn(zone, "-99:99");
+    drawn(start, "9999-99-99T99:99:99") && zoned
+}
+
+/// A value as errors name it. A text may be private: its length is told, not what it says.
+struct Found<'a>(&'a Value);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Null => f.write_str("null"),
+            Value::Bool(_) | Value::Number(_) => write!(f, "{}", self.0),
+            Value::String(text) => write!(f, "a text of length {}", text.chars().count()),
+            Value::Array(values) => write!(f, "an array of {}", values.len()),
+            Value::Object(_) => f.write_str("an object"),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Any => f.write_str("anything"),
+            Shape::Null => f.write_str("null"),
+            Shape::Bool => f.write_str("true or false"),
+            Shape::Int(bounds) => write!(f, "an integer{bounds}"),
+            Shape::Number(bounds) => write!(f, "a number{bounds}"),
+            Shape::Text(Text { length, format }) => {
+                f.write_str(format.map_or("a text", Format::as_str))?;
+                length.tell(f, "characters")
+            }
+            Shape::Word(word) => write!(f, "{word:?}"),
+            Shape::List { of, items } => {
+                write!(f, "an array")?;
+                items.tell(f, "items")?;
+                write!(f, ", each {of}")
+            }
+            Shape::Object { .. } => f.write_str("an object"),
+            Shape::OneOrMany => write!(f, "a text, or an array of 1 to {MANY} texts"),
+            Shape::Either(shapes) => shapes.iter().enumerate().try_for_each(|(index, shape)| match index {
+                0 => write!(f, "{shape}"),
+                _ => write!(f, " or {shape}"),
+            }),
+        }
+    }
+}
+
+impl Format {
+    fn as_str(self) -> &'static str {
+        match self {
+            Format::Uri => "an absolute URL",
+            Format::PlainUri => "an absolute URL without a query",
+            Format::Uuid => "a UUID",
+            Format::DateTime => "a date and time as in RFC 3339",
+            Format::DateOrDay => "a date (YYYY-MM-DD), or a date and time as in RFC 3339",
+            Format::Month => "a month (YYYY-MM)",
+            Format::Name => "a name of letters, digits, _ and -",
+            Format::Path => "a path",
+        }
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.least, self.most) {
+            (Some(least), Some(most)) => write!(f, " from {least} to {most}"),
+            (Some(least), None) => write!(f, " of at least {least}"),
+            (None, Some(most)) => write!(f, " of at most {most}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Length {
+    fn tell(self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        match (self.least, self.most) {
+            (0, None) => Ok(()),
+            (least, Some(most)) if least == most => write!(f, " of {most} {what}"),
+            (least, Some(most)) => write!(f, " of {least} to {most} {what}"),
+            (least, None) => write!(f, " of at least {least} {what}"),
+        }
+    }
+}
