@@ -90,6 +90,11 @@ impl Authority {
         }
     }
 
+    /// The credential in use; none before the first call.
+    pub(crate) fn current(&self) -> Option<Arc<Grant>> {
+        self.grant.load_full()
+    }
+
     /// The credential that was found before, if it is good and not the one that fal `refused`.
     fn kept(&self, refused: Option<&Grant>) -> Option<Arc<Grant>> {
         let kept = self.grant.load_full().filter(|grant| grant.is_fresh());

@@ -49,6 +49,9 @@ impl Client {
     pub fn check_start(&self) -> Result<Op> {
         self.start_steps(|steps| async move {
             let check = look(&steps).await?;
+            if let Some(scope) = check.scope.filter(|_| check.accepted) {
+                steps.learn(scope).await?;
+            }
             let grant = steps.grant().await?;
             let used = grant.resolution.used();
             Ok(Response::made(&json!({

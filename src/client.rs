@@ -14,9 +14,11 @@ use crate::authority::{Authority, Grant};
 use crate::credentials::{self, Credential, Environment, Resolution, Variable};
 use crate::endpoint::{self, EndpointId, Hosts, Origin};
 use crate::error::{Code, Error, Result};
+use crate::key::Scope;
 use crate::log::{Level, Log};
 use crate::op::{Op, Task};
 use crate::per_runtime::{Life, PerRuntime};
+use crate::platform::{self, Scopes};
 use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Body, Request, Target};
@@ -42,6 +44,8 @@ pub struct Client {
 struct Inner {
     authority: ArcSwap<Authority>,
     timeout: Option<Duration>,
+    strict_scopes: bool,
+    scopes: Scopes,
     transport: Arc<Transport>,
     webhook_keys: webhook::Cache,
     waits: PerRuntime<Waits>,
@@ -60,6 +64,7 @@ pub struct ClientBuilder {
     attempts: Attempts,
     response_limit: usize,
     user_agent: String,
+    strict_scopes: bool,
     log: Log,
 }
 
@@ -75,6 +80,7 @@ impl Default for ClientBuilder {
             attempts: Attempts::default(),
             response_limit: RESPONSE_LIMIT,
             user_agent: format!("libfal/{}", crate::VERSION),
+            strict_scopes: false,
             log: Log::default(),
         }
     }
@@ -193,6 +199,15 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// Refuses operations of the Platform API that need the scope ADMIN before anything is sent, if the key in use is known to be
+    /// of scope API: from [`Client::check`], or from what fal answered before (fal-protocol.md §2.5). By default they are sent.
+    ///
+    /// Never does it refuse a model: whether an API key may call its own account's private app, fal tells in two ways (§16.51).
+    pub fn strict_scopes(mut self, strict: bool) -> Self {
+        self.strict_scopes = strict;
+        self
+    }
+
     /// Has `sink` called with each log line of at most this level, on any thread. It must not wait for libfal.
     pub fn log(mut self, most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         self.log = Log::new(most, Arc::new(sink));
@@ -228,6 +243,8 @@ impl ClientBuilder {
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
+            strict_scopes: self.strict_scopes,
+            scopes: Scopes::default(),
             transport: Arc::new(transport),
             webhook_keys: webhook::Cache::default(),
             waits: PerRuntime::default(),
@@ -261,6 +278,13 @@ impl Client {
     pub fn set_credentials(&self, options: credentials::Options) {
         let authority = self.inner.authority.load().with_options(for_hosts(options, self.hosts()));
         self.inner.authority.store(Arc::new(authority));
+    }
+
+    /// The scope of the key in use, if it is known: from [`check`](Client::check), or from what fal answered. `None` before the
+    /// first call, and where fal did not tell.
+    pub fn known_scope(&self) -> Option<Scope> {
+        let grant = self.inner.authority.load().current()?;
+        self.inner.scopes.known(&grant.credential)
     }
 
     /// The addresses that this client uses.
@@ -419,6 +443,17 @@ impl Steps {
         self.send_call(&call).await
     }
 
+    /// The same operation, with `time` for its next requests.
+    pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
+        Ok(Steps { deadline: deadline(time)?, ..self.clone() })
+    }
+
+    /// The scope of the key in use was found out.
+    pub(crate) async fn learn(&self, scope: Scope) -> Result<()> {
+        self.inner.scopes.learn(&self.grant().await?.credential, scope);
+        Ok(())
+    }
+
     /// The same client for a request of its own within `time`, beside the operation and even after its end.
     pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
         Ok(Steps { inner: self.inner.clone(), task: self.task.aside(), deadline: deadline(time)? })
@@ -507,6 +542,10 @@ impl Inner {
             return send(Carried(None)).await;
         }
         let mut grant = authority.grant(None, &self.transport).await?;
+        let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
+        if let Some(asked) = platform {
+            self.allow(asked, &grant)?;
+        }
         let mut outcome = send(Carried(Some(grant.clone()))).await;
         let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
         if refused && grant.renews() {
@@ -515,12 +554,25 @@ impl Inner {
             grant = authority.grant(Some(&grant), &self.transport).await?;
             outcome = send(Carried(Some(grant.clone()))).await;
         }
-        let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
+        if let Some(asked) = platform {
+            self.scopes.observe(asked, &grant.credential, &outcome);
+        }
         let (resolution, credential) = (&grant.resolution, &grant.credential);
         outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
             Some(proxy) => refusal::by_proxy(error, proxy, &call.url),
             None => refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
         })
+    }
+
+    /// Refuses, where the caller asked for strictness, what the key in use is known not to be allowed.
+    fn allow(&self, (method, path): (&str, &str), grant: &Grant) -> Result<()> {
+        let known = if self.strict_scopes { self.scopes.known(&grant.credential) } else { None };
+        match (platform::needed_scope(method, path), known) {
+            (Some(needed), Some(scope)) if !scope.allows(needed) => {
+                Err(refusal::beforehand((method, path), needed, scope, &grant.resolution, &grant.credential))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn call(&self, request: Request, deadline: Instant) -> Result<Call> {

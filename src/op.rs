@@ -109,17 +109,26 @@ impl Task {
 
     /// Tells the host something that must not get lost: waits until there is room for it.
     pub(crate) async fn deliver(&self, event: Event) {
+        self.until(Inbox::has_room).await;
+        let notice = self.shared.lock().inbox.push(event);
+        self.shared.stir(notice);
+    }
+
+    /// Waits until the host has read everything, or wants nothing: before more is asked for that it may not want.
+    pub(crate) async fn drained(&self) {
+        self.until(Inbox::is_read).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Inbox) -> bool) {
         loop {
             let room = self.shared.room.notified();
             let mut room = pin!(room);
             room.as_mut().enable();
-            if self.shared.lock().inbox.has_room() {
-                break;
+            if is_so(&self.shared.lock().inbox) {
+                return;
             }
             room.await;
         }
-        let notice = self.shared.lock().inbox.push(event);
-        self.shared.stir(notice);
     }
 }
 

@@ -10,6 +10,8 @@ use crate::error::{About, Code, Error, NO_KEY};
 use crate::key::Scope;
 use crate::platform;
 
+const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
+
 /// Adds to an error what is known about the credential that it was made with.
 ///
 /// `platform` is the method and path of an operation of the Platform API, if the request was one.
@@ -86,18 +88,26 @@ pub(crate) fn undelivered(resolution: &Resolution, reason: &str) -> Error {
     Error::new(Code::CredentialsFailed, message).with_resolution(resolution)
 }
 
-/// "key fake-id from FAL_KEY".
+/// "the request carried key fake-id from FAL_KEY".
 fn credential_used(resolution: &Resolution, credential: &Credential) -> String {
+    match named(resolution, credential) {
+        Some(named) => format!("the request carried {named}"),
+        None => "the request carried no key".to_owned(),
+    }
+}
+
+/// "key fake-id from FAL_KEY".
+fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
     let what = match credential {
         Credential::Key(key) => format!("key {}", key.printable_id()),
         Credential::Bearer(_) => "a login token".to_owned(),
         Credential::AppToken(_) => "a short-lived token".to_owned(),
-        Credential::Anonymous => return "the request carried no key".to_owned(),
+        Credential::Anonymous => return None,
     };
-    let Some(used) = resolution.used() else { return format!("the request carried {what}") };
+    let Some(used) = resolution.used() else { return Some(what) };
     let place = used.location.as_deref().filter(|place| *place != used.source);
     let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-    format!("the request carried {what} from {}{place}", used.source)
+    Some(format!("{what} from {}{place}", used.source))
 }
 
 fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, credential: &Credential) -> Error {
@@ -107,12 +117,37 @@ fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, crede
     let told = format!("{}; {used}{needs}", error.message());
     let told = error.with_message(told).with_needed_scope(needed);
     match needed {
-        Some(scope @ Scope::Admin) => told.with_remedy(format!(
-            "Use a key of scope {scope} for this. If the key has that scope already, check that it was not revoked. \
-             Keys of both scopes are made at https://fal.ai/dashboard/keys."
+        Some(Scope::Admin) => told.with_remedy(format!(
+            "Use a key of scope ADMIN for this. If the key has that scope already, check that it was not revoked{}. {DASHBOARD}",
+            extra(method, path)
         )),
         _ => told,
     }
+}
+
+/// What besides the scope an operation needs, according to fal.
+fn extra(method: &str, path: &str) -> String {
+    platform::needed_besides(method, path)
+        .map(|needed| format!(", and that there is {needed}: this operation needs that too"))
+        .unwrap_or_default()
+}
+
+/// A request that was not sent, because the key is known not to be allowed it.
+pub(crate) fn beforehand(
+    (method, path): (&str, &str),
+    needed: Scope,
+    known: Scope,
+    resolution: &Arc<Resolution>,
+    credential: &Credential,
+) -> Error {
+    let named = named(resolution, credential).unwrap_or_default();
+    let told = format!(
+        "{method} {path} needs a key of scope {needed}, and {named} is known to have the scope {known}; nothing was sent"
+    );
+    Error::new(Code::Forbidden, told)
+        .with_needed_scope(Some(needed))
+        .with_remedy(format!("Use a key of scope {needed} for this. {DASHBOARD}"))
+        .with_resolution(resolution.clone())
 }
 
 /// Whether an API key of the owner may call a private app is told in two ways by fal (fal-protocol.md §16.51): say both.

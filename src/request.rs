@@ -28,6 +28,8 @@ pub struct Request {
     pub(crate) timeout: Option<Duration>,
     pub(crate) queue: QueueOptions,
     pub(crate) inputs: Inputs,
+    /// It carries an idempotency key, so sending it twice can do no harm, whatever the method is.
+    pub(crate) repeatable: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -106,7 +108,7 @@ impl Request {
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {
         let (headers, queue, inputs) = (HeaderMap::new(), QueueOptions::default(), Inputs::default());
-        Request { target, path: None, method, headers, body, timeout: None, queue, inputs }
+        Request { target, path: None, method, headers, body, timeout: None, queue, inputs, repeatable: false }
     }
 
     /// Calls another path of the app than the usual one, which is the endpoint id's own for a run, the queue and a WebSocket, and after it
@@ -237,7 +239,7 @@ impl Request {
 
     /// Whether sending this twice can do no harm.
     pub(crate) fn is_safe(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        self.repeatable || matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 }
 

@@ -63,6 +63,10 @@ impl Response {
         &self.body
     }
 
+    pub(crate) fn into_body(self) -> Bytes {
+        self.body
+    }
+
     /// The body as text.
     pub fn text(&self) -> Result<&str> {
         std::str::from_utf8(&self.body).map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))

@@ -29,6 +29,11 @@ impl Inbox {
         self.discarding || self.waiting.is_empty() || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
     }
 
+    /// Whether the host has read everything, or wants nothing.
+    pub(super) fn is_read(&self) -> bool {
+        self.discarding || self.waiting.is_empty()
+    }
+
     /// Adds an event and tells whom to notify.
     pub(super) fn push(&mut self, event: Event) -> Option<Notice> {
         if self.discarding {

@@ -80,13 +80,13 @@ impl Arguments {
     pub(super) fn address(&self, operation: &Operation) -> Result<String> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for parameter in operation.parameters().iter().filter(|parameter| parameter.place == Place::Query) {
-            let name = parameter.name();
-            match self.given.get(name) {
-                None => {}
-                Some(Value::Array(values)) => {
-                    values.iter().for_each(|value| drop(query.append_pair(name, &plain(value))));
-                }
-                Some(value) => drop(query.append_pair(name, &plain(value))),
+            let given = match self.given.get(parameter.name()) {
+                Some(Value::Array(values)) => values.iter().collect(),
+                Some(value) => vec![value],
+                None => Vec::new(),
+            };
+            for value in given {
+                query.append_pair(parameter.name(), &plain(value));
             }
         }
         let (path, query) = (self.path(operation)?, query.finish());

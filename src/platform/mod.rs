@@ -2,7 +2,14 @@
 //! documentation and the names in the Python stubs follow.
 
 mod arguments;
+mod call;
+mod fields;
+mod form;
+mod keys;
+mod list;
 mod notation;
+mod pages;
+mod scopes;
 mod shape;
 mod table;
 #[cfg(test)]
@@ -10,6 +17,10 @@ mod tests;
 
 use crate::key::Scope;
 
+pub use fields::Decimal;
+pub use keys::{CreatingKey, KeyInfo};
+pub use list::List;
+pub(crate) use scopes::Scopes;
 pub use table::{Operation, Parameter, Place, operations};
 
 /// The scope that an operation needs. `path` is the address's path and begins with `/v1`.
@@ -17,4 +28,9 @@ pub use table::{Operation, Parameter, Place, operations};
 /// `None` where fal names no scope: an unknown operation, or one that needs no key.
 pub(crate) fn needed_scope(method: &str, path: &str) -> Option<Scope> {
     Operation::at(method, path.strip_prefix("/v1")?)?.scope
+}
+
+/// What the account has to have besides a key of that scope, if fal says so.
+pub(crate) fn needed_besides(method: &str, path: &str) -> Option<&'static str> {
+    Operation::at(method, path.strip_prefix("/v1")?)?.needs
 }

@@ -13,6 +13,15 @@ mod reader;
 mod token;
 mod upload;
 
+use std::path::PathBuf;
+
+use self::content::Data;
+use self::file::LocalFile;
+use self::meter::Meter;
+use crate::error::Result;
+use crate::op::Task;
+use crate::transport::Payload;
+
 pub(crate) use content::Content;
 pub use download::Download;
 pub(crate) use inputs::{Inputs, resolve};
@@ -22,3 +31,10 @@ pub use upload::{Upload, UploadWay};
 
 /// Bytes that are read from a disk at once.
 const PIECE: usize = 256 << 10;
+
+/// A local file as a body that is read while it is sent; how far it has come is told to `task`.
+pub(crate) async fn file_body(path: PathBuf, task: &Task) -> Result<Payload> {
+    let data = Data::File(LocalFile::open(path).await?);
+    let meter = Meter::new(task, Some(data.length()));
+    Ok(data.part(0, data.length(), Some(meter.share())))
+}

@@ -1,0 +1,162 @@
+//! Calls of the Platform API by name.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+use super::arguments::{Arguments, IDEMPOTENCY_KEY, wrong};
+use super::form::Form;
+use super::keys;
+use super::table::{Answer, Body, Operation, operations};
+use crate::client::{Client, Steps, TIMEOUT};
+use crate::error::{Error, Result};
+use crate::event::{Event, EventKind};
+use crate::op::Op;
+use crate::request::Request;
+use crate::response::Response;
+use crate::sse::Parser;
+
+/// Live logs go on until the caller has enough.
+const STREAM_TIME: Duration = Duration::from_secs(24 * 3600);
+/// So long does fal know an idempotency key (fal-protocol.md §14.1); behind that a repeat would be a second call.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+impl Client {
+    /// Starts an operation of the Platform API (fal-protocol.md §14) by its [name](super::operations), such as `models.pricing`.
+    ///
+    /// `params` is a JSON object of its parameters, wherever they go: path, query, header or body; null for none. They are
+    /// checked first: what is missing, unknown, of a wrong type or out of bounds is [`Code::InvalidArgument`](crate::Code), and
+    /// nothing is sent. The answer is what fal sent: JSON, nothing, a file, CSV or text. `serverless.logs.stream` gives each
+    /// line as an event [`Item`](EventKind::Item), until it is cancelled.
+    ///
+    /// GET is repeated freely, and so is an operation that takes an idempotency key, of which a random one is sent unless
+    /// `idempotency_key` gives another. No other is sent twice once it may have been executed.
+    ///
+    /// The answer of `keys.create` holds a secret, so it is refused here: see [`Client::create_key`].
+    pub fn platform_start(&self, name: &str, params: Value) -> Result<Op> {
+        let operation = find(name)?;
+        if operation.name == keys::CREATE {
+            return Err(wrong(
+                operation,
+                "the answer holds a secret, which a response is not made for; nothing was sent",
+            )
+            .with_remedy("Use create_key (in C: fal_client_create_key), whose result keeps the secret safe."));
+        }
+        let arguments = Arguments::check(operation, &params)?;
+        self.start_operation(operation, arguments)
+    }
+
+    /// Calls such an operation and waits for its answer, on any async runtime.
+    pub async fn platform(&self, name: &str, params: Value) -> Result<Response> {
+        self.platform_start(name, params)?.outcome().await
+    }
+
+    pub(super) fn start_operation(&self, operation: &'static Operation, arguments: Arguments) -> Result<Op> {
+        let usual = if operation.answer == Answer::Events { STREAM_TIME } else { TIMEOUT };
+        let timeout = self.timeout_or(usual);
+        let request = request(operation, &arguments, timeout)?;
+        let form = match operation.body {
+            Body::Form => Some(Form::read(operation, &arguments)?),
+            _ => None,
+        };
+        self.start_steps_within(timeout, move |steps| async move {
+            keys::confirm(operation, &arguments, &steps).await?;
+            match (&operation.answer, form) {
+                (Answer::Events, _) => events(steps, request).await,
+                (_, Some(form)) => form.send(&steps, request).await,
+                _ => steps.send(request).await,
+            }
+        })
+    }
+}
+
+/// The operation of this name.
+pub(super) fn find(name: &str) -> Result<&'static Operation> {
+    operations().iter().find(|operation| operation.name == name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Error {
+    let name: String = name.chars().take(60).collect();
+    let group = name.split('.').next().unwrap_or_default();
+    let near = operations().iter().map(|operation| operation.name);
+    let near: Vec<_> = near.filter(|known| known.split('.').next() == Some(group)).collect();
+    let told = format!("the Platform API has no operation {name:?}");
+    Error::invalid(told).with_remedy(match near.is_empty() {
+        true => "See docs/platform.md for the names.".to_owned(),
+        false => format!("Those of {group} are {}.", near.join(", ")),
+    })
+}
+
+/// The request of a call that may take so long.
+pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Duration) -> Result<Request> {
+    let mut request = Request::new(operation.method(), &arguments.address(operation)?)?;
+    if let Some(body) = arguments.body(operation) {
+        request.set_json(body);
+    }
+    match operation.answer {
+        Answer::Events => request.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream")),
+        Answer::Csv => request.headers.insert(ACCEPT, HeaderValue::from_static("text/csv")),
+        Answer::Text => request.headers.insert(ACCEPT, HeaderValue::from_static("text/plain")),
+        _ => None,
+    };
+    if operation.is_idempotent() {
+        let key = arguments.str(IDEMPOTENCY_KEY).map_or_else(random_key, str::to_owned);
+        request.set_header("idempotency-key", &key)?;
+        request.repeatable = timeout <= REMEMBERED;
+    }
+    if operation.body == Body::Form {
+        // The body is made while it is sent; the transport has to know that it is not JSON.
+        request.set_bytes(Bytes::new(), "multipart/form-data")?;
+    }
+    Ok(request)
+}
+
+/// A random UUID (version 4).
+fn random_key() -> String {
+    let random = rand::random::<u128>() & !(0xF << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{random:032x}");
+    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// Gives each event of a stream to the host as it arrives.
+async fn events(steps: Steps, request: Request) -> Result<Response> {
+    let mut opened = steps.open(request).await?;
+    let kind = opened.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
+        let told = format!("fal answered {kind:?} where a stream of events was expected");
+        return Err(Error::new(crate::Code::Protocol, told));
+    }
+    let mut parser = Parser::new(steps.response_limit());
+    let mut count = 0_u64;
+    while let Some(mut piece) = opened.body.piece().await? {
+        while let Some(event) = parser.next(&mut piece)? {
+            count += 1;
+            steps.task.deliver(item(event.data.into())).await;
+        }
+    }
+    Ok(Response::made(&serde_json::json!({ "items": count })))
+}
+
+/// A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
+fn item(data: Bytes) -> Event {
+    match serde_json::from_slice::<Value>(&data) {
+        Ok(_) => Event::typed(EventKind::Item, data, "application/json"),
+        Err(_) => Event::text(EventKind::Item, data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::random_key;
+
+    #[test]
+    fn a_random_key_is_a_uuid_and_new_each_time() {
+        let (one, other) = (random_key(), random_key());
+        assert_ne!(one, other);
+        assert_eq!((one.len(), &one[14..15], one.matches('-').count()), (36, "4", 4));
+        assert!("89ab".contains(&one[19..20]));
+    }
+}

@@ -1,0 +1,82 @@
+//! A list of the Platform API with typed elements.
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::{Operation, call};
+use crate::client::Client;
+use crate::error::Result;
+use crate::event::{Event, EventKind};
+use crate::op::{NextEvent, Op};
+
+type Read<T> = fn(&Fields<'_>) -> Result<T>;
+
+/// A list that is read one element at a time: asynchronously with [`next`](List::next), or as an iterator, which blocks.
+///
+/// The next page is asked for when the last element before it was read. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct List<T> {
+    op: Op,
+    operation: &'static Operation,
+    read: Read<T>,
+    ended: bool,
+}
+
+impl<T> List<T> {
+    pub(super) fn start(client: &Client, name: &'static str, params: Value, read: Read<T>) -> Result<Self> {
+        let (op, operation) = (client.platform_list_start(name, params)?, call::find(name)?);
+        Ok(List { op, operation, read, ended: false })
+    }
+
+    /// The next element, or why there is none; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            let event = self.op.next_event().await;
+            if let Some(outcome) = self.turn(event) {
+                return Some(outcome);
+            }
+        }
+    }
+
+    fn turn(&mut self, event: Option<Event>) -> Option<Result<T>> {
+        let Some(event) = event else {
+            self.ended = true;
+            return self.op.take().and_then(|outcome| outcome.err()).map(Err);
+        };
+        let element = (event.kind() == EventKind::Item).then(|| event.into_content())?;
+        Some(Fields::read(element.body(), self.operation.name).and_then(|fields| (self.read)(&fields)))
+    }
+}
+
+impl<T> Iterator for List<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            let event = match self.op.wait_event(None) {
+                Ok(NextEvent::Event(event)) => Some(event),
+                Ok(NextEvent::End) => None,
+                Ok(NextEvent::Pending) => continue,
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            };
+            if let Some(outcome) = self.turn(event) {
+                return Some(outcome);
+            }
+        }
+    }
+}
+
+impl<T> Drop for List<T> {
+    fn drop(&mut self) {
+        self.op.cancel();
+    }
+}
