@@ -1,0 +1,131 @@
+//! Answers of every kind, and what is repeated.
+
+use std::io::Write;
+
+use super::server::{Server, respond};
+use super::*;
+
+fn client_of(server: &Server) -> Client {
+    builder(&server.host, "fake-id:fake-secret").build().unwrap()
+}
+
+#[test]
+fn csv_text_and_files_come_as_they_are() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let served = bytes.clone();
+    let server = Server::start(move |_, request, connection| match request.line.as_str() {
+        "GET /v1/serverless/files/file/a.bin" => respond(connection, "200 OK", "application/octet-stream", &served),
+        "GET /v1/serverless/metrics" => {
+            respond(connection, "200 OK", "text/plain; version=0.0.4", b"fal_app_runners 1\n")
+        }
+        _ => respond(connection, "200 OK", "text/csv", b"a,b\r\n1,2\r\n"),
+    });
+    let client = client_of(&server);
+    let file = call(&client, "serverless.files.download", json!({"file": "a.bin"})).unwrap();
+    assert_eq!(file.body(), &bytes);
+    assert_eq!(call(&client, "serverless.metrics", json!({})).unwrap().text().unwrap(), "fal_app_runners 1\n");
+    let csv = call(&client, "account.focus", json!({"source": "estimate"})).unwrap();
+    assert_eq!(csv.text().unwrap(), "a,b\r\n1,2\r\n");
+    assert_eq!(server.arrived()[2].header("accept"), Some("text/csv"));
+}
+
+#[test]
+fn log_lines_arrive_as_items_until_the_stream_ends() {
+    let server = Server::start(|_, request, connection| {
+        assert_eq!(request.line, "POST /v1/serverless/logs/stream?app_id=acme%2Fapp");
+        assert_eq!(request.header("accept"), Some("text/event-stream"));
+        let lines = "data: {\"message\": \"one\"}\n\n: ping\n\ndata: not json\n\ndata: {\"message\": \"two\"}\n\n";
+        respond(connection, "200 OK", "text/event-stream", lines.as_bytes());
+    });
+    let op = client_of(&server).platform_start("serverless.logs.stream", json!({"app_id": "acme/app"})).unwrap();
+    let lines: Vec<_> =
+        std::iter::from_fn(|| next(&op)).map(|event| event.content().text().unwrap().to_owned()).collect();
+    assert_eq!(lines, [r#"{"message": "one"}"#, "not json", r#"{"message": "two"}"#]);
+    assert_eq!(op.take().unwrap().unwrap().get("/items").unwrap(), 3);
+}
+
+#[test]
+fn a_live_log_ends_when_it_is_cancelled() {
+    let server = Server::start(|_, _, connection| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n";
+        connection.write_all(head.as_bytes()).unwrap();
+        std::mem::forget(connection.try_clone().unwrap());
+    });
+    let op = client_of(&server).platform_start("serverless.logs.stream", json!({})).unwrap();
+    assert_eq!(next(&op).unwrap().content().text().unwrap(), "1");
+    op.cancel();
+    assert!(next(&op).is_none());
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+}
+
+#[test]
+fn a_stream_that_is_none_is_an_error() {
+    let server = Server::json(|_, _| "{}".to_owned());
+    let error = call(&client_of(&server), "serverless.logs.stream", json!({})).unwrap_err();
+    assert_eq!(error.code(), Code::Protocol, "{error}");
+}
+
+#[test]
+fn a_file_is_sent_as_a_form_from_disk_and_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights \"1\".bin");
+    let content = vec![7_u8; 600_000];
+    std::fs::write(&path, &content).unwrap();
+    let server = Server::json(|_, _| "true".to_owned());
+    let client = client_of(&server);
+    let from_disk = json!({"target_path": "dir", "unzip": true, "file_upload": {"path": path}});
+    assert_eq!(call(&client, "serverless.files.upload", from_disk).unwrap().json().unwrap(), &json!(true));
+    let from_memory = json!({"target_path": "dir", "file_upload": {"base64": "aGVsbG8=", "file_name": "hello.txt"}});
+    call(&client, "serverless.files.upload", from_memory).unwrap();
+    let arrived = server.arrived();
+    assert_eq!(arrived[0].line, "POST /v1/serverless/files/file/local/dir?unzip=true");
+    for (one, name, content) in
+        [(&arrived[0], "weights %221%22.bin", &content[..]), (&arrived[1], "hello.txt", &b"hello"[..])]
+    {
+        let boundary = one.header("content-type").unwrap().strip_prefix("multipart/form-data; boundary=").unwrap();
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file_upload\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let whole = [head.as_bytes(), content, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+        assert!(one.body == whole, "{name}: {} bytes", one.body.len());
+    }
+    let missing = json!({"target_path": "dir", "file_upload": {"path": folder.path().join("none")}});
+    assert_eq!(call(&client, "serverless.files.upload", missing).unwrap_err().code(), Code::Io);
+    assert_eq!(server.arrived().len(), 2);
+}
+
+/// The answer is lost once, after the request was read.
+fn losing() -> Server {
+    Server::start(|number, _, connection| match number {
+        0 => drop(connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")),
+        _ => respond(connection, "200 OK", "application/json", b"{}"),
+    })
+}
+
+#[test]
+fn only_what_can_be_repeated_without_harm_is() {
+    let server = losing();
+    call(&client_of(&server), "assets.tags.create", json!({"name": "a"})).unwrap();
+    let keys: Vec<_> = server.arrived().iter().map(|one| one.header("idempotency-key").unwrap().to_owned()).collect();
+    assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
+
+    let server = losing();
+    call(&client_of(&server), "assets.tags.list", json!({})).unwrap();
+    assert_eq!(server.arrived().len(), 2, "a GET");
+
+    let server = losing();
+    let error = call(
+        &client_of(&server),
+        "storage.files.sign",
+        json!({"url": "https://v3.fal.media/files/b/x/y", "expiration_seconds": 1}),
+    )
+    .unwrap_err();
+    assert!(error.may_have_executed() && server.arrived().len() == 1, "{error}");
+
+    // fal would have forgotten the idempotency key by then.
+    let server = losing();
+    let patient = builder(&server.host, "fake-id:fake-secret").timeout(Duration::from_secs(601)).build().unwrap();
+    let error = call(&patient, "assets.tags.create", json!({"name": "a"})).unwrap_err();
+    assert!(error.may_have_executed() && server.arrived().len() == 1, "{error}");
+}

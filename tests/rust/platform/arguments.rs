@@ -1,0 +1,198 @@
+//! What is wrong is told before anything is sent; what is right arrives where it belongs.
+
+use super::server::Server;
+use super::*;
+
+/// What a call that must not be sent says.
+fn refused(name: &str, params: Value) -> String {
+    let server = Server::json(|_, _| "{}".to_owned());
+    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let error = call(&client, name, params).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+    assert!(!error.may_have_executed() && server.arrived().is_empty(), "{error}");
+    error.message().to_owned()
+}
+
+#[test]
+fn a_wrong_parameter_is_named_with_what_is_allowed() {
+    let cases = [
+        ("keys.list", json!({"limit": 0}), "keys.list: limit is 0, but has to be an integer of at least 1"),
+        (
+            "keys.list",
+            json!({"limit": "5"}),
+            "keys.list: limit is a text of length 1, but has to be an integer of at least 1",
+        ),
+        ("keys.list", json!({"size": 5}), "keys.list: there is no parameter \"size\"; it takes limit, cursor, expand"),
+        ("keys.revoke", json!({}), "keys.revoke: key_id is missing: a text of at least 1 characters"),
+        ("keys.revoke", json!({"key_id": ".."}), "keys.revoke: key_id may not be, or pass through, \"..\""),
+        ("meta.get", json!({"x": 1}), "meta.get: there is no parameter \"x\"; it takes none"),
+        ("meta.get", json!([]), "meta.get: the parameters are not a JSON object"),
+        (
+            "models.list",
+            json!({"status": "old"}),
+            "models.list: status is a text of length 3, but has to be \"active\" or \"deprecated\"",
+        ),
+        (
+            "models.pricing",
+            json!({"endpoint_id": []}),
+            "models.pricing: endpoint_id is an array of 0, but has to be a text, or an array of 1 to 50 texts",
+        ),
+        (
+            "workflows.create",
+            json!({"name": "a b", "title": "t", "contents": {}}),
+            "workflows.create: name is a text of length 3, but has to be a name of letters, digits, _ and - of 0 to 128 characters",
+        ),
+        (
+            "assets.collections.assets.add",
+            json!({"collection_id": "c"}),
+            "assets.collections.assets.add: exactly one of asset_id, request_id, vector_id is needed",
+        ),
+        (
+            "assets.collections.assets.remove",
+            json!({"collection_id": "c", "asset_id": "a", "vector_id": "v"}),
+            "assets.collections.assets.remove: exactly one of asset_id, request_id, vector_id is needed",
+        ),
+        (
+            "models.requests.search",
+            json!({"query": "a", "image_url": "b"}),
+            "models.requests.search: only one of query, image_url, video_url may be given",
+        ),
+        (
+            "models.usage",
+            json!({"expand": "auth_method"}),
+            "models.usage: expand needs at least one of time_series, summary",
+        ),
+        (
+            "compute.instances.create",
+            json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": "k", "sector": "sector_1"}),
+            "compute.instances.create: sector may be given only where instance_type is \"gpu_8x_h100_sxm5\"",
+        ),
+        (
+            "account.focus",
+            json!({"source": "invoice", "billing_month": "2026-1"}),
+            "account.focus: billing_month is a text of length 6, but has to be a month (YYYY-MM)",
+        ),
+        (
+            "models.pricing.estimate",
+            json!({"estimate_type": "unit_price", "endpoints": {"a/b": {"unit_quantity": 0}}}),
+            "models.pricing.estimate: endpoints.a/b.unit_quantity is 0, but has to be a number of at least 0.000001",
+        ),
+        ("models.pricing.estimate", json!({"endpoints": {}}), "models.pricing.estimate: estimate_type is missing"),
+        (
+            "storage.files.acl.replace",
+            json!({"url": "https://v3b.fal.media/files/b/x/y"}),
+            "storage.files.acl.replace: default is missing: \"allow\" or \"forbid\" or \"hide\"",
+        ),
+        (
+            "storage.files.acl.get",
+            json!({"url": "https://v3b.fal.media/files/b/x/y?a=b"}),
+            "storage.files.acl.get: url is a text of length 37, but has to be an absolute URL without a query",
+        ),
+        (
+            "serverless.logs.history",
+            json!({"filters": [{"key": "a"}]}),
+            "serverless.logs.history: filters[0].value is missing",
+        ),
+        ("serverless.files.upload", json!({"target_path": "a"}), "serverless.files.upload: file_upload is missing"),
+        (
+            "serverless.files.upload",
+            json!({"target_path": "a", "file_upload": {"base64": "!"}}),
+            "serverless.files.upload: file_upload.base64 is not base64",
+        ),
+        (
+            "serverless.files.upload",
+            json!({"target_path": "a", "file_upload": "text"}),
+            "serverless.files.upload: file_upload is not a file",
+        ),
+    ];
+    for (name, params, told) in cases {
+        let message = refused(name, params);
+        assert!(message.starts_with(told), "{message}\n{told}");
+    }
+}
+
+#[test]
+fn an_unknown_operation_is_told_with_its_neighbours() {
+    let emulator = Emulator::start().unwrap();
+    let error = call(&admin(&emulator), "keys.delete", json!({})).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    assert!(error.message().contains("no operation \"keys.delete\""), "{error}");
+    assert!(error.remedy().contains("keys.list, keys.create, keys.revoke"), "{}", error.remedy());
+    assert!(emulator.arrivals().is_empty());
+}
+
+#[test]
+fn each_parameter_arrives_in_its_place() {
+    let server = Server::json(|_, _| "{}".to_owned());
+    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let cases = [
+        (
+            "keys.list",
+            json!({"limit": 5, "cursor": "Mg==", "expand": null}),
+            "GET /v1/keys?limit=5&cursor=Mg%3D%3D",
+            "",
+        ),
+        (
+            "models.pricing",
+            json!({"endpoint_id": ["a/b", "c/d e"]}),
+            "GET /v1/models/pricing?endpoint_id=a%2Fb&endpoint_id=c%2Fd+e",
+            "",
+        ),
+        ("models.usage", json!({"bound_to_timeframe": false}), "GET /v1/models/usage?bound_to_timeframe=false", ""),
+        ("keys.revoke", json!({"key_id": "a/../b?c#d e%"}), "DELETE /v1/keys/a%2F..%2Fb%3Fc%23d%20e%25", ""),
+        ("serverless.files.list_dir", json!({"dir": "a b/c"}), "GET /v1/serverless/files/list/a%20b/c", ""),
+        ("serverless.files.download", json!({"file": "a/b"}), "GET /v1/serverless/files/file/a%2Fb", ""),
+        (
+            "assets.collections.move",
+            json!({"collection_id": "c", "parent_collection_id": null}),
+            "POST /v1/assets/collections/c/move",
+            r#"{"parent_collection_id":null}"#,
+        ),
+        (
+            "assets.collections.assets.remove",
+            json!({"collection_id": "c", "asset_id": "a"}),
+            "DELETE /v1/assets/collections/c/assets",
+            r#"{"asset_id":"a"}"#,
+        ),
+        (
+            "storage.files.sign",
+            json!({"url": "https://v3.fal.media/files/b/x/y", "expiration_seconds": 60}),
+            "POST /v1/storage/files/sign?url=https%3A%2F%2Fv3.fal.media%2Ffiles%2Fb%2Fx%2Fy",
+            r#"{"expiration_seconds":60}"#,
+        ),
+        (
+            "serverless.logs.history",
+            json!({"filters": [{"key": "a", "value": ["b"]}], "limit": 1}),
+            "POST /v1/serverless/logs/history?limit=1",
+            r#"[{"key":"a","value":["b"]}]"#,
+        ),
+        ("serverless.logs.history", json!(null), "POST /v1/serverless/logs/history", ""),
+    ];
+    for (name, params, line, body) in cases {
+        call(&client, name, params).unwrap();
+        let arrived = server.arrived().pop().unwrap();
+        assert_eq!(
+            (arrived.line.as_str(), String::from_utf8(arrived.body.clone()).unwrap().as_str()),
+            (line, body),
+            "{name}"
+        );
+        assert_eq!(arrived.header("authorization"), Some("Key fake-id:fake-secret"), "{name}");
+    }
+}
+
+#[test]
+fn an_idempotency_key_is_made_or_the_callers_own() {
+    let server = Server::json(|_, _| "{}".to_owned());
+    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let tags = |params: Value| call(&client, "assets.tags.create", params).unwrap();
+    tags(json!({"name": "a"}));
+    tags(json!({"name": "a"}));
+    tags(json!({"name": "a", "idempotency_key": "mine"}));
+    call(&client, "workflows.list", json!({})).unwrap();
+    let sent: Vec<_> = server.arrived().iter().map(|one| one.header("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!((sent[2].as_deref(), &sent[3]), (Some("mine"), &None));
+    let made: Vec<_> = sent[..2].iter().map(|key| key.as_deref().unwrap()).collect();
+    assert!(made[0] != made[1] && made.iter().all(|key| key.len() == 36), "{made:?}");
+    let bodies: Vec<_> = server.arrived().into_iter().map(|one| one.body).collect();
+    assert_eq!(bodies[2], br#"{"name":"a"}"#);
+}

@@ -1,0 +1,144 @@
+//! Lists that come in pages.
+
+use super::server::Server;
+use super::*;
+
+#[test]
+fn a_thousand_keys_are_read_page_by_page() {
+    let emulator = Emulator::start().unwrap();
+    let before = items(&admin(&emulator).platform_list_start("keys.list", json!({})).unwrap()).len();
+    (0..1000).for_each(|_| drop(emulator.create_key(Scope::Api, DEFAULT_ACCOUNT)));
+    emulator.clear_arrivals();
+    let op = admin(&emulator).platform_list_start("keys.list", json!({"limit": 100})).unwrap();
+    let mut ids: Vec<String> = Vec::new();
+    while let Some(event) = next(&op) {
+        // However slowly they are read: at most the page after this one was asked for.
+        if ids.len() == 150 {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        assert!(emulator.arrivals().len() <= ids.len() / 100 + 2, "{} after {}", emulator.arrivals().len(), ids.len());
+        ids.push(event.content().get_str("/key_id").unwrap().to_owned());
+    }
+    assert_eq!(emulator.arrivals().len(), (1000 + before).div_ceil(100));
+    let outcome = op.take().unwrap().unwrap();
+    assert_eq!(outcome.get("/items").unwrap(), 1000 + before);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 1000 + before);
+}
+
+fn list(server: &Server, name: &str, params: Value) -> Op {
+    builder(&server.host, "fake-id:fake-secret").build().unwrap().platform_list_start(name, params).unwrap()
+}
+
+fn lines(server: &Server) -> Vec<String> {
+    server.arrived().into_iter().map(|one| one.line).collect()
+}
+
+#[test]
+fn a_cursor_that_repeats_ends_in_an_error() {
+    for cursors in [["a", "a", "a"], ["a", "b", "a"]] {
+        let server = Server::json(move |number, _| {
+            format!(r#"{{"keys": [{{"n": {number}}}], "next_cursor": "{}", "has_more": true}}"#, cursors[number % 3])
+        });
+        let op = list(&server, "keys.list", json!({}));
+        assert!(items(&op).len() <= 3);
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::Protocol, "{error}");
+        assert!(error.message().contains("the same cursor of keys.list twice"), "{error}");
+        assert!(server.arrived().len() <= 3);
+    }
+    let server = Server::json(|_, _| r#"{"keys": [1], "next_cursor": "a"}"#.to_owned());
+    let op = list(&server, "keys.list", json!({"cursor": "a"}));
+    assert_eq!(items(&op).len(), 1);
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Protocol);
+}
+
+#[test]
+fn the_last_page_is_known_however_it_is_told() {
+    for last in [
+        r#""next_cursor": null, "has_more": false"#,
+        r#""next_cursor": null, "has_more": true"#,
+        r#""has_more": false"#,
+        r#""next_cursor": "b", "has_more": false"#,
+    ] {
+        let server = Server::json(move |number, _| match number {
+            0 => r#"{"models": [1, 2], "next_cursor": "a=&", "has_more": true}"#.to_owned(),
+            _ => format!(r#"{{"models": [], {last}}}"#),
+        });
+        let op = list(&server, "models.list", json!({"q": "x"}));
+        assert_eq!(items(&op), [json!(1), json!(2)]);
+        assert_eq!(op.take().unwrap().unwrap().json().unwrap(), &json!({"pages": 2, "items": 2}));
+        assert_eq!(lines(&server), ["GET /v1/models?q=x", "GET /v1/models?cursor=a%3D%26&q=x"], "{last}");
+    }
+}
+
+#[test]
+fn offsets_are_counted_until_a_page_is_short() {
+    let server = Server::json(|number, _| match number {
+        0 => r#"{"collections": [1, 2]}"#.to_owned(),
+        _ => r#"{"collections": [3]}"#.to_owned(),
+    });
+    let op = list(&server, "assets.collections.list", json!({"limit": 2, "offset": 4}));
+    assert_eq!(items(&op), [json!(1), json!(2), json!(3)]);
+    assert!(op.take().unwrap().is_ok());
+    let expected = ["GET /v1/assets/collections?limit=2&offset=4", "GET /v1/assets/collections?limit=2&offset=6"];
+    assert_eq!(lines(&server), expected);
+
+    let server = Server::json(|_, _| r#"{"characters": [1, 2]}"#.to_owned());
+    let op = list(&server, "assets.characters.list", json!({"limit": 2}));
+    assert_eq!(items(&op).len(), 2);
+    let error = op.take().unwrap().unwrap_err();
+    assert!(error.message().contains("the same page"), "{error}");
+}
+
+#[test]
+fn lists_without_pages_and_of_two_kinds_are_read_too() {
+    let server = Server::json(|_, request| match request.line.as_str() {
+        "GET /v1/serverless/files/list" => r#"[{"path": "a"}, {"path": "b"}]"#.to_owned(),
+        "GET /v1/organization/teams" => r#"{"teams": [{"username": "t"}]}"#.to_owned(),
+        _ => {
+            r#"{"time_series": [{"bucket": "x"}], "summary": [{"unit": "y"}], "next_cursor": null, "has_more": false}"#
+                .to_owned()
+        }
+    });
+    assert_eq!(items(&list(&server, "serverless.files.list", json!({}))).len(), 2);
+    assert_eq!(items(&list(&server, "organization.teams", json!({}))), [json!({"username": "t"})]);
+    let usage = items(&list(&server, "models.usage", json!({"expand": ["time_series", "summary"]})));
+    assert_eq!(usage, [json!({"bucket": "x"}), json!({"unit": "y"})]);
+}
+
+#[test]
+fn a_page_that_is_none_is_an_error_and_what_is_no_list_too() {
+    for body in ["[]", "{}", "{\"keys\": 1}", "{", "{\"keys\": [], \"next_cursor\": 1}"] {
+        let server = Server::json(move |_, _| body.to_owned());
+        let op = list(&server, "keys.list", json!({}));
+        items(&op);
+        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Protocol, "{body}");
+    }
+    let client = builder("127.0.0.1:1", "fake-id:fake-secret").build().unwrap();
+    assert_eq!(client.platform_list_start("meta.get", json!({})).unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
+fn numbers_of_elements_keep_every_digit() {
+    let element = r#"{"cost":0.10000000000000000555, "n": 123456789012345678901234567890}"#;
+    let server = Server::json(move |_, _| format!(r#"{{"billing_events": [{element}], "has_more": false}}"#));
+    let op = list(&server, "models.billing_events", json!({}));
+    assert_eq!(next(&op).unwrap().content().text().unwrap(), element);
+}
+
+#[test]
+fn a_list_that_is_not_read_on_asks_for_nothing_more() {
+    let emulator = Emulator::start().unwrap();
+    (0..10).for_each(|_| drop(emulator.create_key(Scope::Api, DEFAULT_ACCOUNT)));
+    let op = admin(&emulator).platform_list_start("keys.list", json!({"limit": 5})).unwrap();
+    next(&op).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(emulator.arrivals().len(), 1);
+    op.cancel();
+    op.discard_events();
+    assert!(op.wait(Some(PATIENCE)).unwrap());
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+    assert_eq!(emulator.arrivals().len(), 1);
+}

@@ -1,0 +1,93 @@
+//! What a key may do: learned, never guessed, and held to if the caller asks for it.
+
+use super::server::{Server, respond};
+use super::*;
+use fal_emulator::Settings;
+
+fn refusing(status: u16) -> Emulator {
+    let settings = json!({"admin_refusal_status": status});
+    let settings: Settings = serde_json::from_value(settings).unwrap();
+    Emulator::builder().settings(settings).start().unwrap()
+}
+
+#[test]
+fn a_success_proves_admin_and_a_403_proves_api() {
+    let emulator = refusing(403);
+    let client = admin(&emulator);
+    assert_eq!(client.known_scope(), None);
+    call(&client, "models.list", json!({})).unwrap();
+    assert_eq!(client.known_scope(), None, "any key may do that");
+    call(&client, "keys.list", json!({})).unwrap();
+    assert_eq!(client.known_scope(), Some(fal::Scope::Admin));
+
+    let client = super::client(&emulator, emulator.api_key());
+    let error = call(&client, "keys.list", json!({})).unwrap_err();
+    assert_eq!((error.code(), client.known_scope()), (Code::Forbidden, Some(fal::Scope::Api)));
+    // The scope is the key's, not the client's.
+    client.set_credentials(fal::credentials::Options::new().key(emulator.admin_key()));
+    call(&client, "keys.list", json!({})).unwrap();
+    assert_eq!(client.known_scope(), Some(fal::Scope::Admin));
+}
+
+#[test]
+fn a_401_proves_nothing_but_a_check_does() {
+    let emulator = refusing(401);
+    let client = builder(&emulator.host(), emulator.api_key()).strict_scopes(true).build().unwrap();
+    let error = call(&client, "keys.list", json!({})).unwrap_err();
+    assert_eq!((error.code(), error.needed_scope()), (Code::Unauthenticated, Some(fal::Scope::Admin)));
+    assert_eq!(client.known_scope(), None);
+    Op::finish(|| client.check_start()).unwrap();
+    assert_eq!(client.known_scope(), Some(fal::Scope::Api));
+    emulator.clear_arrivals();
+    assert_eq!(call(&client, "keys.list", json!({})).unwrap_err().code(), Code::Forbidden);
+    assert!(emulator.arrivals().is_empty());
+}
+
+#[test]
+fn a_403_for_another_reason_proves_nothing() {
+    let denied = r#"{"error": {"type": "authorization_error", "message": "Access denied"}}"#;
+    let client_of = |server: &Server| builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let server = Server::start(move |_, _, connection| {
+        respond(connection, "403 Forbidden", "application/json", denied.as_bytes())
+    });
+    let client = client_of(&server);
+    let error = call(&client, "organization.teams", json!({})).unwrap_err();
+    assert!(error.remedy().contains("Enterprise organization"), "{}", error.remedy());
+    assert_eq!(client.known_scope(), None, "the account may lack the organization");
+    call(&client, "models.pricing", json!({"endpoint_id": "a/b"})).unwrap_err();
+    assert_eq!(client.known_scope(), None, "an API key would do");
+
+    let server =
+        Server::start(|_, _, connection| respond(connection, "403 Forbidden", "text/html", b"<html>no</html>"));
+    let client = client_of(&server);
+    call(&client, "keys.list", json!({})).unwrap_err();
+    assert_eq!(client.known_scope(), None, "not fal's word");
+}
+
+#[test]
+fn strictness_refuses_before_anything_is_sent() {
+    let emulator = refusing(403);
+    let key = emulator.api_key();
+    let client = builder(&emulator.host(), key).strict_scopes(true).build().unwrap();
+    // As long as nothing is known, fal decides.
+    assert_eq!(call(&client, "account.billing", json!({})).unwrap_err().http_status(), Some(403));
+    emulator.clear_arrivals();
+    let raw = || client.send_start(fal::Request::new("GET", "/v1/keys").unwrap());
+    for error in [call(&client, "keys.list", json!({})).unwrap_err(), Op::finish(raw).unwrap_err()] {
+        assert_eq!((error.code(), error.http_status()), (Code::Forbidden, None));
+        assert_eq!(error.needed_scope(), Some(fal::Scope::Admin));
+        let told = format!("key {} from FAL_KEY is known to have the scope API; nothing was sent", id(key));
+        assert!(
+            error.message().starts_with("GET /v1/keys needs a key of scope ADMIN") && error.message().ends_with(&told),
+            "{error}"
+        );
+        assert!(error.remedy().contains("https://fal.ai/dashboard/keys") && error.resolution().is_some());
+        assert!(!format!("{error:?}").contains("fake-secret"));
+    }
+    assert!(emulator.arrivals().is_empty());
+    call(&client, "models.list", json!({})).unwrap();
+    // Without strictness it is asked each time.
+    let client = super::client(&emulator, key);
+    (0..2).for_each(|_| drop(call(&client, "keys.list", json!({})).unwrap_err()));
+    assert_eq!(emulator.arrivals().len(), 3);
+}
