@@ -267,9 +267,17 @@ $(OFFICIAL)/made: tests/official/requirements.txt
 	"$(OFFICIAL)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+OFFICIAL_JS := $(ROOT)/$(BUILD)/official-js
+
+$(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls/.npmrc)
+	mkdir -p "$(OFFICIAL_JS)"
+	cp $^ "$(OFFICIAL_JS)"
+	npm ci --prefix "$(OFFICIAL_JS)" --silent --no-audit --no-fund
+	touch $@
+
 # Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
 .PHONY: test-official
-test-official: tools libs $(OFFICIAL)/made
+test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made
 	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
 		cat "$(BUILD)/official.log"
@@ -280,3 +288,11 @@ test-official: tools libs $(OFFICIAL)/made
 	$(CARGO) test --quiet $(LOCKED) -p libfal --test login --no-run
 	$(ISOLATED_RUST) FAL_OFFICIAL_PYTHON="$(OFFICIAL)/bin/python" \
 		$(CARGO) test --quiet $(LOCKED) -p libfal --test login -- --ignored official::
+	cp tests/official/calls/javascript_client.mjs "$(OFFICIAL_JS)"
+	$(CARGO) build --quiet $(LOCKED) -p libfal --example calls
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_calls.py --emulator "$(EMULATOR)" \
+		--libfal "$(TARGET)/debug/examples/calls" --javascript "$(OFFICIAL_JS)" > "$(BUILD)/official-calls.log" || {
+		cat "$(BUILD)/official-calls.log"
+		exit 1
+	}
+	tail -n 1 "$(BUILD)/official-calls.log"

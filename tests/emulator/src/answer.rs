@@ -1,6 +1,6 @@
 //! What a route answers.
 
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -55,11 +55,18 @@ impl Answer {
 
     /// Turns the answer into hyper's, whose end settles `entry`.
     pub(crate) fn into_response(
-        self,
+        mut self,
         entry: Option<Entry>,
         method: &Method,
         pace: Option<Pace>,
     ) -> Response<TrackedBody> {
+        if method == Method::HEAD {
+            // hyper leaves a body out over HTTP/1, but sends it over HTTP/2.
+            if let Some(size) = self.payload.size() {
+                self.headers.insert(CONTENT_LENGTH, size.into());
+            }
+            self.payload = Payload::Bytes(bytes::Bytes::new());
+        }
         let body = TrackedBody::new(self.payload, self.status, entry, pace, method == Method::HEAD);
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

@@ -2,7 +2,8 @@
 //
 // It knows nothing of the emulator: undici's proxy agent heeds the variables of `fal-emulator serve`.
 
-import { openAsBlob, readFileSync } from "node:fs";
+import { File } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFalClient } from "@fal-ai/client";
 import { EnvHttpProxyAgent, WebSocket, setGlobalDispatcher } from "undici";
@@ -14,6 +15,8 @@ const { echo, events, job, long_job, small } = JSON.parse(readFileSync(new URL("
 const fal = createFalClient({ credentials: process.env.FAL_KEY });
 
 const messages = (logs) => [...new Set((logs ?? []).map((log) => log.message))];
+
+const file = (folder, name) => new File([readFileSync(join(folder, name))], name, { type: "application/octet-stream" });
 
 const length = async (url) => Number((await fetch(url, { method: "HEAD" })).headers.get("content-length"));
 
@@ -69,8 +72,8 @@ const calls = {
       connection.send({ n: 1 });
     }),
   upload: async () => length(await fal.storage.upload(new File([small], "small.txt", { type: "text/plain" }))),
-  upload_5_mb: async (folder) => length(await fal.storage.upload(await openAsBlob(join(folder, "5mb.bin")))),
-  upload_120_mb: async (folder) => length(await fal.storage.upload(await openAsBlob(join(folder, "120mb.bin")))),
+  upload_5_mb: async (folder) => length(await fal.storage.upload(file(folder, "5mb.bin"))),
+  upload_120_mb: async (folder) => length(await fal.storage.upload(file(folder, "120mb.bin"))),
 };
 
 const [name, folder] = process.argv.slice(2);
