@@ -74,6 +74,8 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(chain, key.into())
             .map_err(io::Error::other)?;
+        // A ticket that arrives while another thread sends makes Python's ssl lose what is sent, and no ticket outlives the process.
+        server.send_tls13_tickets = 0;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(server)
     }
