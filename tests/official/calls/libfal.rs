@@ -6,8 +6,7 @@ use std::error::Error;
 use std::path::Path;
 
 use fal::{
-    Client, Event, EventKind, Job, NextEvent, Op, Priority, RealtimeOptions, Request, Response, Upload, UploadWay,
-    WebSocketOptions,
+    Client, Event, EventKind, Job, NextEvent, Op, Priority, Request, Response, SocketOptions, Upload, UploadWay,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +74,7 @@ fn call(name: &str, folder: &Path) -> Outcome {
             Ok(told(&op, EventKind::Item, |event| Ok(event.get("")?.clone()))?.into())
         }
         "realtime" => {
-            let session = client.realtime_start(Request::run("emulator/realtime")?, RealtimeOptions::new())?;
+            let session = client.realtime_start(Request::run("emulator/realtime")?, SocketOptions::new())?;
             session.send(&json!({"n": 1}))?;
             let answer = first(session.op(), EventKind::Message)?.get("/n")?.clone();
             session.close();
@@ -83,7 +82,7 @@ fn call(name: &str, folder: &Path) -> Outcome {
             Ok(answer)
         }
         "websocket" => {
-            let socket = client.websocket_start(Request::run("emulator/ws")?, WebSocketOptions::new())?;
+            let socket = client.websocket_start(Request::run("emulator/ws")?, SocketOptions::new())?;
             socket.send_text("hello")?;
             let answer = first(socket.op(), EventKind::Message)?.content().text()?.to_owned();
             socket.close();
