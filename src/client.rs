@@ -362,7 +362,8 @@ impl Client {
         let inner = self.inner.clone();
         Op::start(|task| {
             let progress = task.progress.clone();
-            let work = work(inner, task);
+            // In a place of its own: each layer around it would make room for it twice.
+            let work = Box::pin(work(inner, task));
             async move {
                 match tokio::time::timeout(timeout, work).await {
                     Ok(outcome) => outcome,

@@ -70,6 +70,9 @@ typedef struct fal_op fal_op;
 // Something that happened. Unique; freed with fal_event_free().
 typedef struct fal_event fal_event;
 
+// A queued request, to ask for. Unique; freed with fal_job_free(). Operations keep what they need of it.
+typedef struct fal_job fal_job;
+
 // Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Sessions copy what they need.
 typedef struct fal_socket_options fal_socket_options;
 
@@ -800,6 +803,90 @@ FAL_API fal_status fal_request_set_header(fal_request *request,
 // Stronger than the client's.
 FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t timeout_ms, fal_error **err);
 
+/* ==== Queue options ===================================================================================================
+ *
+ * What can be asked of the platform with a request, for fal_client_submit() and fal_client_subscribe(). On fal_client_run() only
+ * those have an effect that say so. Any other header of fal's is set with fal_request_set_header().
+ */
+
+// As usual.
+#define FAL_PRIORITY_NORMAL 0
+// Behind all normal requests to the same endpoint.
+#define FAL_PRIORITY_LOW 1
+
+// The request's place in the line of its endpoint: a FAL_PRIORITY_ constant.
+FAL_API fal_status fal_request_set_priority(fal_request *request, int32_t priority, fal_error **err);
+
+// The time in milliseconds from the submission within which the work has to start; above 1000. If it does not, the request fails with
+// 504 and is not repeated; once the work has started there is no limit. On a run too.
+FAL_API fal_status fal_request_set_start_timeout_ms(fal_request *request,
+                                                    int64_t timeout_ms,
+                                                    fal_error **err);
+
+// Prefers the runner that served this hint before, if it is free. On a run too.
+FAL_API fal_status fal_request_set_runner_hint(fal_request *request,
+                                               const char *hint,
+                                               size_t hint_len,
+                                               fal_error **err);
+
+// The address that fal posts the result to when the job has ended: https, or http on this machine for the emulator.
+FAL_API fal_status fal_request_set_webhook(fal_request *request,
+                                           const char *url,
+                                           size_t url_len,
+                                           fal_error **err);
+
+// Refuses the request with FAL_E_RATE_LIMITED if more than so many wait at the endpoint, all callers counted. It was not taken
+// then, so it is tried again as often as fal_options_set_max_attempts() allows before that is the error.
+FAL_API fal_status fal_request_set_max_queue_length(fal_request *request,
+                                                    uint32_t most,
+                                                    fal_error **err);
+
+// How long the files that the request makes live, and who may see them, as JSON: expiration_duration_seconds (a positive number,
+// or null for ever), initial_acl (an object), or both. On a run too.
+FAL_API fal_status fal_request_set_object_lifecycle(fal_request *request,
+                                                    const char *json,
+                                                    size_t json_len,
+                                                    fal_error **err);
+
+// Whether fal keeps the input and the output for 30 days, as it does by default. Files are another matter. On a run too.
+FAL_API fal_status fal_request_set_store_io(fal_request *request,
+                                            bool store,
+                                            fal_error **err);
+
+// Whether the platform must not repeat failed attempts; by default it may.
+FAL_API fal_status fal_request_set_no_retry(fal_request *request, bool no_retry, fal_error **err);
+
+// How often the platform repeats attempts after the app failed with 503 or 504, after the app's own time was over, and after the
+// connection to the runner broke: 0 to 9 each, or -1 for as it likes. It listens to this for the caller's own apps only.
+FAL_API fal_status fal_request_set_retries(fal_request *request,
+                                           int32_t server_error,
+                                           int32_t timeout,
+                                           int32_t connection_error,
+                                           fal_error **err);
+
+// Whether the platform must not send the request to an equivalent endpoint when this one fails; by default it may. On a run too.
+FAL_API fal_status fal_request_set_no_fallback(fal_request *request,
+                                               bool no_fallback,
+                                               fal_error **err);
+
+// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of a-z 0-9 . _ - and does not begin
+// with "fal."; a value has up to 256 printable ASCII characters but no comma. On a run too.
+FAL_API fal_status fal_request_set_tag(fal_request *request,
+                                       const char *name,
+                                       size_t name_len,
+                                       const char *value,
+                                       size_t value_len,
+                                       fal_error **err);
+
+// Whether fal_client_subscribe_start() asks for the job's log; by default it does.
+FAL_API fal_status fal_request_set_logs(fal_request *request, bool logs, fal_error **err);
+
+// Whether the job goes on at fal when a fal_client_subscribe_start() is cancelled, its time is over or the library is shut down. By
+// default it is cancelled then.
+FAL_API fal_status fal_request_set_keep_running(fal_request *request,
+                                                bool keep,
+                                                fal_error **err);
+
 /* ==== Responses =======================================================================================================
  *
  * What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901): "/images/0/url", or
@@ -998,6 +1085,151 @@ FAL_API fal_status fal_event_get_bytes(const fal_event *event,
                                        const void **out,
                                        size_t *len,
                                        fal_error **err);
+
+/* ==== Queue ===========================================================================================================
+ *
+ * A request in fal's queue waits there until a runner takes it, survives this program, and can be asked for from anywhere by its
+ * endpoint and its request id. fal_client_subscribe() is the usual way: it submits, waits, and fetches the result. One client may
+ * wait for thousands of jobs at once, on the library's few threads: 64 of them by a status stream each, the others by asking now
+ * and then, the less often the more there are; at most 128 requests are under way at once, and more wait for their turn.
+ */
+
+// The request of this id that was submitted to this endpoint, by whom and when ever. It sends nothing.
+//
+// FAL_E_INVALID_ARGUMENT if one of them is malformed.
+FAL_API fal_status fal_job_new(const char *endpoint,
+                               size_t endpoint_len,
+                               const char *request_id,
+                               size_t request_id_len,
+                               fal_job **out,
+                               fal_error **err);
+
+// The request that was submitted to this endpoint by fal_client_submit() with this answer. The addresses in the answer are
+// followed if they are the queue's own; others are ignored.
+//
+// FAL_E_PROTOCOL if the answer holds no request id.
+FAL_API fal_status fal_job_of_answer(const char *endpoint,
+                                     size_t endpoint_len,
+                                     const fal_response *answer,
+                                     fal_job **out,
+                                     fal_error **err);
+
+// Frees a job, which does nothing to it at fal. NULL does nothing.
+FAL_API void fal_job_free(fal_job *job);
+
+// fal's id of the request, to keep and to come back with. Borrowed from the job; NULL for NULL.
+FAL_API const char *fal_job_request_id(const fal_job *job, size_t *len);
+
+// Whether the job's log is asked for; by default it is. It comes with each status.
+FAL_API fal_status fal_job_set_logs(fal_job *job, bool logs, fal_error **err);
+
+// Whether the job goes on at fal when a fal_client_attach_start() is cancelled, its time is over or the library is shut down. By
+// default it is cancelled then.
+FAL_API fal_status fal_job_set_keep_running(fal_job *job,
+                                            bool keep,
+                                            fal_error **err);
+
+// The time in milliseconds for each operation on the job; above 0. By default 24 hours to attach to it, and the client's time for
+// the others.
+FAL_API fal_status fal_job_set_timeout_ms(fal_job *job,
+                                          int64_t timeout_ms,
+                                          fal_error **err);
+
+// Starts a submission that waits for the job's result, which is the response. Meanwhile the operation has events: the job's status,
+// the first time with its request id at once, and the lines of its log. By default it waits for up to 24 hours.
+//
+// If it is cancelled, its time is over or the library is shut down, the job is cancelled at fal in the background, unless
+// fal_request_set_keep_running() says otherwise; releasing the operation does nothing to it. An error that comes after the submission
+// carries the request id, to attach to the job with fal_job_new() and fal_client_attach(). While the answer to the submission is on
+// its way nobody knows the id, so that the job cannot be cancelled: see fal_error_may_have_executed().
+FAL_API fal_status fal_client_subscribe_start(const fal_client *client,
+                                              const fal_request *request,
+                                              fal_op **out,
+                                              fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_subscribe(const fal_client *client,
+                                        const fal_request *request,
+                                        fal_response **out,
+                                        fal_error **err);
+
+// Starts a submission: one POST to the endpoint's queue. The response is JSON: /request_id, and what else fal says. The job goes on by
+// itself; fal_job_of_answer() makes of the response what the other functions need.
+//
+// It is never sent a second time once the request may have been taken.
+FAL_API fal_status fal_client_submit_start(const fal_client *client,
+                                           const fal_request *request,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_submit(const fal_client *client,
+                                     const fal_request *request,
+                                     fal_response **out,
+                                     fal_error **err);
+
+// Starts waiting for a job that was submitted before, perhaps by another process: the same as fal_client_subscribe_start() after its
+// submission, events and cancellation included.
+FAL_API fal_status fal_client_attach_start(const fal_client *client,
+                                           const fal_job *job,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_attach(const fal_client *client,
+                                     const fal_job *job,
+                                     fal_response **out,
+                                     fal_error **err);
+
+// Starts asking for a job's status. The response is JSON: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED", the last for failed jobs
+// too), /queue_position while it waits, /logs.
+FAL_API fal_status fal_client_status_start(const fal_client *client,
+                                           const fal_job *job,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_status(const fal_client *client,
+                                     const fal_job *job,
+                                     fal_response **out,
+                                     fal_error **err);
+
+// Starts fetching a job's result: the output, or the error that the job failed with. FAL_E_NOT_READY if the job has not finished.
+FAL_API fal_status fal_client_result_start(const fal_client *client,
+                                           const fal_job *job,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_result(const fal_client *client,
+                                     const fal_job *job,
+                                     fal_response **out,
+                                     fal_error **err);
+
+// Starts cancelling a job: one that waits never runs, one that runs is told to stop and may still finish. FAL_E_INVALID_INPUT if it
+// has ended.
+FAL_API fal_status fal_client_cancel_start(const fal_client *client,
+                                           const fal_job *job,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_cancel(const fal_client *client,
+                                     const fal_job *job,
+                                     fal_response **out,
+                                     fal_error **err);
 
 /* ==== Streams =========================================================================================================
  *

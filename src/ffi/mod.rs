@@ -17,6 +17,8 @@ pub mod error;
 pub mod event;
 pub mod op;
 pub mod options;
+pub mod queue;
+pub mod queue_options;
 pub mod realtime;
 pub mod request;
 pub mod response;

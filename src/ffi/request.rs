@@ -34,7 +34,7 @@ impl fal_request {
 ///
 /// # Safety
 /// `request` is NULL or live and used by nobody else.
-unsafe fn change(
+pub(super) unsafe fn change(
     request: *mut fal_request,
     err: *mut *mut fal_error,
     step: impl FnOnce(&mut Request) -> Result<()>,
@@ -297,6 +297,6 @@ pub unsafe extern "C" fn fal_request_set_timeout_ms(
     }
 }
 
-fn parse(json: &str) -> Result<Value> {
+pub(super) fn parse(json: &str) -> Result<Value> {
     serde_json::from_str(json).map_err(|e| Error::invalid(format!("json is not JSON: {e}")))
 }

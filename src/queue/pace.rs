@@ -10,7 +10,7 @@ use rand::Rng;
 const LEAST: Duration = Duration::from_millis(250);
 /// … and the longest of a client with few jobs.
 const MOST: Duration = Duration::from_secs(5);
-/// One client asks for the status of its jobs not more often than so many times a second, once each was asked for twice.
+/// One client asks for the status of its jobs not more often than so many times a second, once they have waited for a while.
 const RATE: f64 = 200.0;
 /// From this place on a job will not start within moments.
 const FAR: u64 = 10;
@@ -24,27 +24,26 @@ const WITHOUT: Duration = Duration::from_secs(300);
 /// and a long one costs little.
 pub(super) struct Pace {
     began: Instant,
-    looks: u32,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Pace { began: Instant::now(), looks: 0 }
+        Pace { began: Instant::now() }
     }
 
     /// The next pause for a job in this place of its line, of a client that waits for so many jobs.
-    pub(super) fn next(&mut self, place: Option<u64>, jobs: usize) -> Duration {
-        self.looks += 1;
+    pub(super) fn next(&self, place: Option<u64>, jobs: usize) -> Duration {
         let jitter = rand::rng().random_range(0.75..1.25);
-        pause(self.began.elapsed(), self.looks, place, jobs).mul_f64(jitter)
+        pause(self.began.elapsed(), place, jobs).mul_f64(jitter)
     }
 }
 
-fn pause(waited: Duration, look: u32, place: Option<u64>, jobs: usize) -> Duration {
+fn pause(waited: Duration, place: Option<u64>, jobs: usize) -> Duration {
     let far = if place.is_some_and(|place| place >= FAR) { 2 } else { 1 };
     let usual = (waited / 8).clamp(LEAST, MOST) * far;
-    let share = if look > 2 { Duration::from_secs_f64(jobs as f64 / RATE) } else { Duration::ZERO };
-    usual.max(share)
+    let share = Duration::from_secs_f64(jobs as f64 / RATE);
+    // Never longer than it has waited already, so that no job takes more than twice its time.
+    usual.max(share.min(waited))
 }
 
 /// The jobs that one client waits for.
@@ -103,14 +102,15 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_the_time_the_place_and_the_number_of_jobs() {
-        let of = |seconds, look, place, jobs| pause(Duration::from_secs(seconds), look, place, jobs).as_millis();
-        assert_eq!(of(0, 1, None, 1), 250);
-        assert_eq!(of(8, 5, Some(3), 1), 1000);
-        assert_eq!(of(8, 5, Some(10), 1), 2000);
-        assert_eq!(of(3600, 900, None, 1), 5000);
-        assert_eq!(of(3600, 900, Some(500), 1), 10_000);
-        assert_eq!(of(0, 1, None, 10_000), 250, "the first looks find the short jobs");
-        assert_eq!(of(1, 3, None, 10_000), 50_000);
+        let of = |seconds, place, jobs| pause(Duration::from_secs(seconds), place, jobs).as_millis();
+        assert_eq!(of(0, None, 1), 250);
+        assert_eq!(of(8, Some(3), 1), 1000);
+        assert_eq!(of(8, Some(10), 1), 2000);
+        assert_eq!(of(3600, None, 1), 5000);
+        assert_eq!(of(3600, Some(500), 1), 10_000);
+        assert_eq!(of(0, None, 10_000), 250, "the first looks find the short jobs");
+        assert_eq!(of(8, None, 10_000), 8000);
+        assert_eq!(of(100, None, 10_000), 50_000);
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl<'a> Watch<'a> {
             return None;
         }
         let _leave = waits.stream()?;
-        Some(self.stream().await)
+        // Few jobs have a stream, so that the others have no room for one.
+        Some(Box::pin(self.stream()).await)
     }
 
     async fn pause(&mut self, waits: &Waits) {

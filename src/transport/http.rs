@@ -18,6 +18,8 @@ use crate::per_runtime::PerRuntime;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Short, because a POST on a connection that the server has just given up cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The most unused connections to one host.
+const IDLE: usize = 64;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// fal sends 16 KB of headers at the most (fal-protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
@@ -73,6 +75,7 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE)
         .tcp_keepalive(KEEPALIVE)
         .tcp_nodelay(true)
         .referer(false);

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::per_runtime::{Life, PerRuntime};
 
 /// The most requests at once in each lane.
-pub(super) const WIDTH: usize = 256;
+pub(super) const WIDTH: usize = 128;
 
 /// Runs have a lane of their own, because they may take an hour: nothing else waits behind them, above all no cancellation.
 ///

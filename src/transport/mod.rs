@@ -146,10 +146,14 @@ impl Transport {
         let mut made = 0;
         loop {
             let permit = self.lanes.enter(self.hosts.is_run(&call.url)).await?;
-            let outcome = match self.attempt(call, credential, progress, Use::Requests).await {
-                Ok(response) => self.whole(response, call, progress).await,
-                Err(failure) => Err(failure),
-            };
+            // Those who wait in the lane, who may be many, need no room for it.
+            let outcome = Box::pin(async {
+                match self.attempt(call, credential, progress, Use::Requests).await {
+                    Ok(response) => self.whole(response, call, progress).await,
+                    Err(failure) => Err(failure),
+                }
+            });
+            let outcome = outcome.await;
             drop(permit);
             match outcome {
                 Ok(response) => return Ok(response),

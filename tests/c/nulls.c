@@ -25,6 +25,9 @@ static struct {
     fal_realtime *realtime;
     fal_websocket *websocket;
     fal_event *event;
+    fal_request *queued;
+    fal_response *submitted;
+    fal_job *job;
 } given;
 
 /* The configuration file of this program, whose folder goes away with it. */
@@ -54,6 +57,19 @@ static void remove_config(void)
 #define PROXY "https://app.example/api/fal/proxy", FAL_NUL
 #define CERTIFICATE "no certificate", FAL_NUL
 #define ENDPOINT "emulator/echo", FAL_NUL
+#define JOB "emulator/job", FAL_NUL
+#define LIFECYCLE "{\"expiration_duration_seconds\": 60}"
+
+/* A queued request that has ended and the answer to its submission. */
+static void make_queued(void)
+{
+    given.queued = run_of("emulator/job");
+    must(fal_client_submit(given.client, given.queued, &given.submitted, NULL), NULL, "submit");
+    must(fal_job_of_answer(JOB, given.submitted, &given.job, NULL), NULL, "job");
+    fal_response *result = NULL;
+    must(fal_client_attach(given.client, given.job, &result, NULL), NULL, "attach");
+    fal_response_free(result);
+}
 
 /* Sessions that wait for their inputs, and a message with bytes at /x. */
 static void make_sessions(void)
@@ -88,6 +104,7 @@ static void make_given(void)
     fal_response *none = NULL;
     CHECK_INT(fal_client_send(given.client, keys, &none, &given.error), FAL_E_FORBIDDEN);
     fal_request_free(keys);
+    make_queued();
     /* And one that names a field and all that can be said of it. */
     fal_request *large = run_of("emulator/fail");
     must(fal_request_set_string(large, "type", FAL_NUL, "image_too_large", FAL_NUL, NULL), NULL, "type");
@@ -121,6 +138,9 @@ static void free_given(void)
     fal_realtime_release(given.realtime);
     fal_websocket_release(given.websocket);
     fal_event_free(given.event);
+    fal_request_free(given.queued);
+    fal_response_free(given.submitted);
+    fal_job_free(given.job);
     remove_config();
 }
 
@@ -133,6 +153,20 @@ static fal_op *ended_op(void)
     fal_op *op = start(given.client, run_of("emulator/echo"));
     must(fal_op_wait(op, 10000, NULL), NULL, "wait");
     return op;
+}
+
+/* A job that can be cancelled. */
+static fal_job *running_job(void)
+{
+    fal_job *job = NULL;
+    fal_response *submitted = NULL;
+    fal_request *request = run_of("emulator/job");
+    must(fal_request_set_int(request, "ms", FAL_NUL, 3600000, NULL), NULL, "ms");
+    must(fal_client_submit(given.client, request, &submitted, NULL), NULL, "submit");
+    must(fal_job_of_answer(JOB, submitted, &job, NULL), NULL, "job");
+    fal_request_free(request);
+    fal_response_free(submitted);
+    return job;
 }
 
 static void callback(fal_op *op, void *user)
@@ -186,6 +220,7 @@ static fal_response *response;
 static fal_credentials *credentials;
 static fal_profiles *profiles;
 static fal_op *op;
+static fal_job *job;
 static fal_webhook *webhook;
 static fal_realtime *realtime;
 static fal_websocket *websocket;
@@ -228,13 +263,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !webhook && !realtime && !websocket && !event && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !webhook && !realtime && !websocket && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
-    realtime = NULL, websocket = NULL, event = NULL, data = NULL;
+    realtime = NULL, websocket = NULL, event = NULL, job = NULL, data = NULL;
     webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
@@ -265,6 +300,7 @@ static void every_row(void)
         fal_realtime_release(realtime);
         fal_websocket_release(websocket);
         fal_event_free(event);
+        fal_job_free(job);
     }
     free_given();
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 21] = [
     "version",
     "status",
     "error",
@@ -16,9 +16,11 @@ const SECTIONS: [&str; 19] = [
     "credential_request",
     "client",
     "request",
+    "queue_options",
     "response",
     "op",
     "event",
+    "queue",
     "stream",
     "socket_options",
     "realtime",

@@ -18,6 +18,7 @@ mod origins;
 mod queue;
 mod queue_cut;
 mod queue_failures;
+mod queue_many;
 mod queue_unknowns;
 mod queue_watch;
 mod realtime;
