@@ -492,7 +492,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(hosts.run, "staging.fal.run");
-        assert_eq!(hosts.queue, "queue.staging.fal.run");
+        assert_eq!((&*hosts.queue, &*hosts.ws), ("queue.staging.fal.run", "ws.staging.fal.run"));
         assert_eq!(hosts.rest, "rest.fal.ai");
         assert_eq!(hosts.emulator, Some("127.0.0.1:99".parse().unwrap()));
     }

@@ -82,6 +82,9 @@ typedef struct fal_realtime fal_realtime;
 // A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
 typedef struct fal_websocket fal_websocket;
 
+// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may use it.
+typedef struct fal_channel fal_channel;
+
 // A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 typedef struct fal_webhook fal_webhook;
 
@@ -1414,6 +1417,44 @@ FAL_API fal_websocket *fal_websocket_retain(const fal_websocket *websocket);
 
 // One owner less; the last one closes the connection, as fal_websocket_close() does. NULL does nothing.
 FAL_API void fal_websocket_release(fal_websocket *websocket);
+
+/* ==== Channels ========================================================================================================
+ *
+ * HTTP over WebSocket: the requests of one endpoint over one connection, which is made once for all of them. Answers come in the
+ * order of the requests.
+ */
+
+// A channel to the endpoint of a request, whose path and headers hold for all requests of the channel. Nothing is sent yet: it
+// connects with the first request, and again with the next one if the connection has ended meanwhile. The client is kept.
+FAL_API fal_status fal_channel_new(const fal_client *client,
+                                   const fal_request *request,
+                                   fal_channel **out,
+                                   fal_error **err);
+
+// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used. The
+// outcome is that of fal_client_run_start(); if the endpoint streams events, it is that of fal_client_stream_start(),
+// with the same events. Cancelling leaves the connection, and the others on it, alone; an answer whose items are not read holds up
+// those behind it.
+//
+// A request is not sent again once it may have been executed.
+FAL_API fal_status fal_channel_run_start(const fal_channel *channel,
+                                         const fal_request *request,
+                                         fal_op **out,
+                                         fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_channel_run(const fal_channel *channel,
+                                   const fal_request *request,
+                                   fal_response **out,
+                                   fal_error **err);
+
+// One more owner of the channel; returns it. NULL gives NULL.
+FAL_API fal_channel *fal_channel_retain(const fal_channel *channel);
+
+// One owner less; the connection is closed after the last one, once every answer has come. NULL does nothing.
+FAL_API void fal_channel_release(fal_channel *channel);
 
 /* ==== Webhooks ========================================================================================================
  *

@@ -9,6 +9,7 @@
 mod boundary;
 mod texts;
 
+pub mod channel;
 pub mod client;
 pub mod credential_request;
 pub mod credentials;

@@ -24,6 +24,7 @@ static struct {
     fal_socket_options *socket_options;
     fal_realtime *realtime;
     fal_websocket *websocket;
+    fal_channel *channel;
     fal_event *event;
     fal_request *queued;
     fal_response *submitted;
@@ -79,6 +80,7 @@ static void make_sessions(void)
     given.socket_options = fal_socket_options_new();
     must(fal_client_websocket_start(given.client, given.spare, NULL, &given.websocket, NULL), NULL, "websocket");
     must(fal_client_realtime_start(given.client, given.spare, NULL, &given.realtime, NULL), NULL, "realtime");
+    must(fal_channel_new(given.client, given.streamed, &given.channel, NULL), NULL, "channel");
     must(fal_request_set_bytes(given.spare, "x", FAL_NUL, "abc", 3, NULL), NULL, "bytes");
     must(fal_realtime_send(given.realtime, given.spare, NULL), NULL, "send");
     while (fal_event_kind(given.event) != FAL_EVENT_MESSAGE) {
@@ -137,6 +139,7 @@ static void free_given(void)
     fal_socket_options_free(given.socket_options);
     fal_realtime_release(given.realtime);
     fal_websocket_release(given.websocket);
+    fal_channel_release(given.channel);
     fal_event_free(given.event);
     fal_request_free(given.queued);
     fal_response_free(given.submitted);
@@ -224,6 +227,7 @@ static fal_job *job;
 static fal_webhook *webhook;
 static fal_realtime *realtime;
 static fal_websocket *websocket;
+static fal_channel *channel;
 static fal_event *event;
 static const void *data;
 
@@ -263,13 +267,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !webhook && !realtime && !websocket && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !webhook && !realtime && !websocket && !channel && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
-    realtime = NULL, websocket = NULL, event = NULL, job = NULL, data = NULL;
+    realtime = NULL, websocket = NULL, channel = NULL, event = NULL, job = NULL, data = NULL;
     webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
@@ -299,6 +303,7 @@ static void every_row(void)
         fal_webhook_free(webhook);
         fal_realtime_release(realtime);
         fal_websocket_release(websocket);
+        fal_channel_release(channel);
         fal_event_free(event);
         fal_job_free(job);
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 22] = [
     "version",
     "status",
     "error",
@@ -25,6 +25,7 @@ const SECTIONS: [&str; 21] = [
     "socket_options",
     "realtime",
     "websocket",
+    "channel",
     "webhook",
     "dispatcher",
     "runtime",

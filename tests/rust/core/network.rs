@@ -113,7 +113,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// A client that knows nothing of the emulator but its certificate.
-fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> ClientBuilder {
+pub(crate) fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> ClientBuilder {
     let key = [("FAL_KEY", emulator.api_key())];
     let variables = variables.iter().chain(&key).map(|(name, value)| (*name, *value));
     crate::logged::builder()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use fal::credentials::{Callback, Options};
 use fal::{Code, Event, EventKind, NextEvent, Realtime, SocketOptions, WhenFull, bytes_value};
-use fal_emulator::{Arrival, Fault, RealtimeRefusal, Settings};
+use fal_emulator::{Arrival, Fault, RealtimeRefusal, Settings, TokenAnswer, TokenStatus};
 
 use super::*;
 
@@ -467,4 +467,65 @@ fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
     );
     let error = drain(start_with(&build(), SocketOptions::new().use_header(true)).op()).1.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+}
+
+#[test]
+fn sessions_go_through_tls_and_a_proxy() {
+    let emulator = Emulator::start().unwrap();
+    let client = crate::network::outside(&emulator, &[("HTTPS_PROXY", &emulator.host())]).build().unwrap();
+    let session = start(&client);
+    session.send(&input(1, json!({"bytes": 3_000_000}))).unwrap();
+    connected(session.op());
+    assert_eq!(message(session.op()).get("/n").unwrap(), 1);
+    assert_eq!(message(session.op()).get_bytes("/data").unwrap().len(), 3_000_000);
+    assert_eq!(emulator.connects()["fal.run"], 1);
+    let channel = client.channel(&Request::run("emulator/echo").unwrap()).unwrap();
+    Op::finish(|| channel.run_start(Request::run("emulator/echo").unwrap())).unwrap();
+    assert_eq!(emulator.connects()["ws.fal.run"], 1);
+    let last = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap();
+    assert_eq!(last.get("/output").unwrap(), "Done");
+}
+
+#[test]
+fn every_form_of_a_tokens_answer_is_read() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    for token_answer in [TokenAnswer::String, TokenAnswer::Token, TokenAnswer::Detail] {
+        for token_status in [TokenStatus::Ok, TokenStatus::Created] {
+            emulator.set(Settings { token_answer, token_status, ..Settings::default() });
+            let session = start(&client);
+            connected(session.op());
+            session.op().cancel();
+        }
+    }
+    emulator.inject(Fault::status(200).body(json!({"nothing": 1})).path("/tokens/").times(1));
+    let error = drain(start(&client).op()).1.unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{error}");
+}
+
+#[test]
+fn no_key_is_in_an_address_and_no_token_in_an_error() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key().to_owned();
+    let logged = Arc::new(Mutex::new(String::new()));
+    let sink = logged.clone();
+    let client =
+        builder(&emulator).log(fal::Level::Debug, move |_, line| sink.lock().unwrap().push_str(line)).build().unwrap();
+    let session = start(&client);
+    connected(session.op());
+    session.send(&input(1, json!({"error": "INTERNAL_ERROR"}))).unwrap();
+    let (events, outcome) = drain(session.op());
+    let error = outcome.unwrap_err();
+    // A handshake that is refused had the token in its address.
+    let mut request = Request::run(REALTIME).unwrap();
+    request.set_path("nowhere").unwrap();
+    let refused = drain(client.realtime_start(request, SocketOptions::new()).unwrap().op()).1.unwrap_err();
+    let shown = format!("{error:?}{error}{refused:?}{refused}{events:?}{session:?}{}", logged.lock().unwrap());
+    for secret in [secret(&key), "fal_jwt_token"] {
+        assert!(!shown.contains(secret), "a secret shows");
+    }
+    for arrival in emulator.arrivals() {
+        let address = format!("{} {:?}", arrival.path, arrival.to_json()["query"]);
+        assert!(!address.contains(secret(&key)), "the key is in an address");
+    }
 }
