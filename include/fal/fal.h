@@ -85,6 +85,12 @@ typedef struct fal_websocket fal_websocket;
 // A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may use it.
 typedef struct fal_channel fal_channel;
 
+// What is uploaded, and how. Unique; freed with fal_upload_free().
+typedef struct fal_upload fal_upload;
+
+// What is downloaded, and where to. Unique; freed with fal_download_free().
+typedef struct fal_download fal_download;
+
 // A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 typedef struct fal_webhook fal_webhook;
 
@@ -1455,6 +1461,236 @@ FAL_API fal_channel *fal_channel_retain(const fal_channel *channel);
 
 // One owner less; the connection is closed after the last one, once every answer has come. NULL does nothing.
 FAL_API void fal_channel_release(fal_channel *channel);
+
+/* ==== Uploads =========================================================================================================
+ *
+ * Files for models to read: uploaded by themselves, or named in the input of a request and uploaded before it is sent. At most
+ * 40 MiB of a file are in memory at once, whatever its size. A file that changes while it is sent is FAL_E_IO, and nothing of
+ * it is announced. Paths are UTF-8. An upload that was given to a function is copied and may be changed or freed; one thread at
+ * a time may change it.
+ */
+
+// How the bytes get to fal: one of the FAL_UPLOAD_ constants.
+typedef int32_t fal_upload_way;
+
+// FAL_UPLOAD_SIGNED up to 90 MiB and through a server proxy, else FAL_UPLOAD_SIGNED_PARTS. What a callback gives is sent in
+// parts above 10 MiB.
+#define FAL_UPLOAD_AUTOMATIC 0
+// Announced, then one PUT to a signed address.
+#define FAL_UPLOAD_SIGNED 1
+// The same at Google's storage.
+#define FAL_UPLOAD_SIGNED_GOOGLE 2
+// One POST to fal's file host. It is not repeated when the connection breaks.
+#define FAL_UPLOAD_DIRECT 3
+// Parts of 10 MiB, four at a time, to fal's file host.
+#define FAL_UPLOAD_DIRECT_PARTS 4
+// Such parts to a signed address.
+#define FAL_UPLOAD_SIGNED_PARTS 5
+// Such parts, each to a signed address of its own at Google's storage.
+#define FAL_UPLOAD_GOOGLE_PARTS 6
+
+// Whether somebody may read a file: one of the FAL_ACCESS_ constants.
+typedef int32_t fal_access;
+
+// He may.
+#define FAL_ACCESS_ALLOW 0
+// He is refused.
+#define FAL_ACCESS_FORBID 1
+// For him the file does not exist.
+#define FAL_ACCESS_HIDE 2
+
+// Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at the end, below 0 if it fails.
+// It is called on helper threads of the runtime, one call at a time, and may block, but keeps one of these few threads from others
+// while it does. It must not wait for libfal.
+typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
+
+// Called once when libfal no longer uses what user stands for, on any thread, perhaps during the call that gave it.
+typedef void (*fal_release_callback)(void *user);
+
+// The file at a path. It is opened when the upload begins, and has to be a regular file.
+FAL_API fal_status fal_upload_new_file(const char *path, size_t path_len, fal_upload **out, fal_error **err);
+
+// Bytes in memory. With a release callback they are not copied: they must not change before it is called, which may be
+// after all uploads with them have ended and this one was freed, and happens on failure too. Without one (NULL) they are copied.
+FAL_API fal_status fal_upload_new_bytes(const void *data,
+                                        size_t data_len,
+                                        fal_release_callback release,
+                                        void *user,
+                                        fal_upload **out,
+                                        fal_error **err);
+
+// What read gives: size bytes, or all up to its end if size is negative, which only parts and FAL_UPLOAD_AUTOMATIC can send. It
+// is read once, so such an upload works once. release may be NULL; otherwise it is called when read will not be called again, on failure too.
+FAL_API fal_status fal_upload_new_reader(fal_read_callback read,
+                                         fal_release_callback release,
+                                         void *user,
+                                         int64_t size,
+                                         fal_upload **out,
+                                         fal_error **err);
+
+// Frees an upload. NULL does nothing.
+FAL_API void fal_upload_free(fal_upload *upload);
+
+// The content type, such as "image/png". Without one it follows from the name's extension.
+FAL_API fal_status fal_upload_set_content_type(fal_upload *upload,
+                                               const char *content_type,
+                                               size_t content_type_len,
+                                               fal_error **err);
+
+// The name that fal is told; folders and odd characters are taken out of it. Without one it is the file's own, or made up.
+FAL_API fal_status fal_upload_set_file_name(fal_upload *upload,
+                                            const char *name,
+                                            size_t name_len,
+                                            fal_error **err);
+
+// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number of seconds from 1, or "never", which
+// is the account's default, as without it.
+FAL_API fal_status fal_upload_set_expires_in(fal_upload *upload,
+                                             const char *time,
+                                             size_t time_len,
+                                             fal_error **err);
+
+// Who may read the file, unless a rule names him; the owner always may. Without it the account's default holds.
+FAL_API fal_status fal_upload_set_access(fal_upload *upload,
+                                         fal_access access,
+                                         fal_error **err);
+
+// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for all others. fal ignores users that
+// it does not know.
+FAL_API fal_status fal_upload_add_rule(fal_upload *upload,
+                                       const char *name,
+                                       size_t name_len,
+                                       fal_access access,
+                                       fal_error **err);
+
+// How the bytes get to fal.
+FAL_API fal_status fal_upload_set_way(fal_upload *upload, fal_upload_way way, fal_error **err);
+
+// The time for all of it in milliseconds, above 0; by default the client's, else six hours. In the input of a request the request's counts.
+FAL_API fal_status fal_upload_set_timeout_ms(fal_upload *upload,
+                                             int64_t timeout_ms,
+                                             fal_error **err);
+
+// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type and /size in bytes. Events of
+// FAL_EVENT_PROGRESS tell how much fal has, or in one request how much the connection has taken; they never go back.
+//
+// What a broken connection has not confirmed is sent again. A cancelled upload leaves no file.
+FAL_API fal_status fal_client_upload_start(const fal_client *client,
+                                           const fal_upload *upload,
+                                           fal_op **out,
+                                           fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_upload(const fal_client *client,
+                                     const fal_upload *upload,
+                                     fal_response **out,
+                                     fal_error **err);
+
+// Sets a field of the input to a local file: it is uploaded before the request is sent and replaced by its address. The name is as
+// for fal_request_set_string(), and may also name an entry of an array. The same file in several fields is uploaded once; the
+// time for the request covers it.
+FAL_API fal_status fal_request_set_file(fal_request *request,
+                                        const char *name,
+                                        size_t name_len,
+                                        const char *path,
+                                        size_t path_len,
+                                        fal_error **err);
+
+// The same for bytes in memory, which are copied, of a content type such as "image/png".
+FAL_API fal_status fal_request_set_file_bytes(fal_request *request,
+                                              const char *name,
+                                              size_t name_len,
+                                              const void *data,
+                                              size_t data_len,
+                                              const char *content_type,
+                                              size_t content_type_len,
+                                              fal_error **err);
+
+// The same for anything that can be uploaded, the way it says. The upload is copied.
+FAL_API fal_status fal_request_set_upload(fal_request *request,
+                                          const char *name,
+                                          size_t name_len,
+                                          const fal_upload *upload,
+                                          fal_error **err);
+
+// Files of at most so many bytes become data URIs in the input and are not uploaded; fal advises against it above a few
+// kilobytes. 0, the default, uploads all.
+FAL_API fal_status fal_request_set_inline_files(fal_request *request,
+                                                uint64_t max_bytes,
+                                                fal_error **err);
+
+// Replaces the whole body by the content of an upload, of a content type such as "image/png": read while it is sent. Nothing else of
+// the upload counts, and it is copied.
+FAL_API fal_status fal_request_set_body_upload(fal_request *request,
+                                               const fal_upload *upload,
+                                               const char *content_type,
+                                               size_t content_type_len,
+                                               fal_error **err);
+
+/* ==== Downloads =======================================================================================================
+ *
+ * The files that results name, into memory or onto a disk. A file appears at its path once it is whole: never half a file,
+ * and never in place of another unless that is allowed. What was given to a function is copied and may be changed or freed; one
+ * thread at a time may change a download.
+ */
+
+// What is at an https address, whoever's it is, or in a "data:" URI. No key goes along.
+FAL_API fal_status fal_download_new(const char *url, size_t url_len, fal_download **out, fal_error **err);
+
+// The answer to a request, which is sent as by fal_client_send() or fal_client_run(): with the key where the service takes
+// one. The request is copied.
+FAL_API fal_status fal_download_new_request(const fal_request *request,
+                                            fal_download **out,
+                                            fal_error **err);
+
+// Frees a download. NULL does nothing.
+FAL_API void fal_download_free(fal_download *download);
+
+// Writes to a file at this path; into a folder under the name that the server gives, made harmless. Without it the bytes are the
+// response's body.
+FAL_API fal_status fal_download_set_path(fal_download *download,
+                                         const char *path,
+                                         size_t path_len,
+                                         fal_error **err);
+
+// Whether a file that is there already is replaced. By default it stays, and the download fails with FAL_E_IO.
+FAL_API fal_status fal_download_set_overwrite(fal_download *download,
+                                              bool overwrite,
+                                              fal_error **err);
+
+// The most bytes; more is FAL_E_TOO_LARGE. By default of a file any number, in memory the client's limit of response bytes.
+FAL_API fal_status fal_download_set_max_bytes(fal_download *download,
+                                              uint64_t max_bytes,
+                                              fal_error **err);
+
+// Whether to read a restricted file of this account: a token of fal's file hosts, made with the key, goes along, to those and to nobody
+// else.
+FAL_API fal_status fal_download_set_file_token(fal_download *download,
+                                               bool file_token,
+                                               fal_error **err);
+
+// The time for all of it in milliseconds, above 0; by default the client's, else six hours.
+FAL_API fal_status fal_download_set_timeout_ms(fal_download *download, int64_t timeout_ms, fal_error **err);
+
+// Starts a download. Into memory, the response has the server's headers and the bytes; to a file, it is JSON: /path, /file_name,
+// /content_type, /size in bytes and /http_status. Events of FAL_EVENT_PROGRESS tell how much has come.
+//
+// After a connection that breaks, a GET is continued where it ended if the server can tell that the file is still the same, else begun
+// anew.
+FAL_API fal_status fal_client_download_start(const fal_client *client,
+                                             const fal_download *download,
+                                             fal_op **out,
+                                             fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_download(const fal_client *client,
+                                       const fal_download *download,
+                                       fal_response **out,
+                                       fal_error **err);
 
 /* ==== Webhooks ========================================================================================================
  *

@@ -16,6 +16,8 @@ static struct {
     fal_error *error;
     fal_error *refused;
     fal_webhook *webhook;
+    fal_upload *upload;
+    fal_download *download;
     fal_credentials *credentials;
     fal_profiles *profiles;
     fal_dispatcher *dispatcher;
@@ -113,6 +115,8 @@ static void make_given(void)
     must(fal_request_set_string(large, "image_url", FAL_NUL, "https://x", FAL_NUL, NULL), NULL, "image_url");
     CHECK_INT(fal_client_run(given.client, large, &none, &given.refused), FAL_E_INVALID_INPUT);
     fal_request_free(large);
+    must(fal_upload_new_bytes("x", 1, NULL, NULL, &given.upload, NULL), NULL, "upload");
+    must(fal_download_new("data:,x", FAL_NUL, &given.download, NULL), NULL, "download");
     given.webhook = webhook_of(WEBHOOK_SIGNATURE);
     /* A report of a key with a remark. */
     char padded[256];
@@ -131,6 +135,8 @@ static void free_given(void)
     fal_error_free(given.error);
     fal_error_free(given.refused);
     fal_webhook_free(given.webhook);
+    fal_upload_free(given.upload);
+    fal_download_free(given.download);
     fal_credentials_free(given.credentials);
     fal_profiles_free(given.profiles);
     fal_dispatcher_release(given.dispatcher);
@@ -145,6 +151,22 @@ static void free_given(void)
     fal_response_free(given.submitted);
     fal_job_free(given.job);
     remove_config();
+}
+
+/* The request, whose input has fields again. */
+static fal_request *json_request(void)
+{
+    must(fal_request_set_body_json(given.request, "{}", FAL_NUL, NULL), NULL, "body");
+    return given.request;
+}
+
+/* A download into memory, freed with the next one. */
+static fal_download *memory_download(void)
+{
+    static fal_download *kept;
+    fal_download_free(kept);
+    must(fal_download_new("data:,x", FAL_NUL, &kept, NULL), NULL, "download");
+    return kept;
 }
 
 /* The place of FAL_KEY in the report. */
@@ -175,6 +197,17 @@ static fal_job *running_job(void)
 static void callback(fal_op *op, void *user)
 {
     (void)op, (void)user;
+}
+
+static int64_t give(void *user, void *buffer, size_t size)
+{
+    (void)user, (void)buffer, (void)size;
+    return 0;
+}
+
+static void released(void *user)
+{
+    (void)user;
 }
 
 /* Keeps the question. */
@@ -230,6 +263,8 @@ static fal_websocket *websocket;
 static fal_channel *channel;
 static fal_event *event;
 static const void *data;
+static fal_upload *upload;
+static fal_download *download;
 
 enum expectation { REFUSED, HARMLESS, NOTHING };
 
@@ -267,13 +302,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !webhook && !realtime && !websocket && !channel && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !download && !upload && !webhook && !realtime && !websocket && !channel && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
-    realtime = NULL, websocket = NULL, channel = NULL, event = NULL, job = NULL, data = NULL;
+    upload = NULL, download = NULL, realtime = NULL, websocket = NULL, channel = NULL, event = NULL, job = NULL, data = NULL;
     webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
@@ -306,6 +341,8 @@ static void every_row(void)
         fal_channel_release(channel);
         fal_event_free(event);
         fal_job_free(job);
+        fal_upload_free(upload);
+        fal_download_free(download);
     }
     free_given();
 }

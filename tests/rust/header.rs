@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 24] = [
     "version",
     "status",
     "error",
@@ -26,6 +26,8 @@ const SECTIONS: [&str; 22] = [
     "realtime",
     "websocket",
     "channel",
+    "upload",
+    "download",
     "webhook",
     "dispatcher",
     "runtime",
@@ -135,9 +137,10 @@ fn position(item: &str, source: &str) -> usize {
 fn code(item: &str) -> String {
     let lines = item.lines().filter(|line| !line.starts_with("//"));
     let code = lines.collect::<Vec<_>>().join(" ");
-    match code.starts_with("typedef void (*") {
-        true => code.replace("typedef void (*", "").split(')').next().unwrap_or_default().to_owned(),
-        false => code.split('(').next().unwrap_or_default().to_owned(),
+    let callback = code.strip_prefix("typedef ").and_then(|code| code.split_once("(*"));
+    match callback {
+        Some((_, name)) => name.split(')').next().unwrap_or_default().to_owned(),
+        None => code.split('(').next().unwrap_or_default().to_owned(),
     }
 }
 
