@@ -10,7 +10,7 @@
  *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
  *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
  *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
- *   Secrets    No string that comes out of this library contains the secret of a key.
+ *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 
 #ifndef FAL_FAL_H
@@ -90,6 +90,10 @@ typedef struct fal_upload fal_upload;
 
 // What is downloaded, and where to. Unique; freed with fal_download_free().
 typedef struct fal_download fal_download;
+
+// A key that is being made, or was. Its secret is overwritten when it is freed. Unique; freed with fal_new_key_free(). Several
+// threads may read it at once.
+typedef struct fal_new_key fal_new_key;
 
 // A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 typedef struct fal_webhook fal_webhook;
@@ -562,6 +566,12 @@ FAL_API fal_status fal_options_set_timeout_ms(fal_options *options, int64_t time
 FAL_API fal_status fal_options_set_max_attempts(fal_options *options,
                                                 uint32_t most,
                                                 fal_error **err);
+
+// Refuses operations of the Platform API that need an ADMIN key before anything is sent, with FAL_E_FORBIDDEN, if the key in use is
+// known to be an API key: from fal_client_check(), or from what fal answered before. By default they are sent.
+FAL_API fal_status fal_options_set_strict_scopes(fal_options *options,
+                                                 bool strict,
+                                                 fal_error **err);
 
 // The most bytes that the body of an answer may have; by default 256 MiB.
 FAL_API fal_status fal_options_set_max_response_bytes(fal_options *options, size_t most, fal_error **err);
@@ -1691,6 +1701,122 @@ FAL_API fal_status fal_client_download(const fal_client *client,
                                        const fal_download *download,
                                        fal_response **out,
                                        fal_error **err);
+
+/* ==== Platform API ====================================================================================================
+ *
+ * Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md lists all 82 with their
+ * parameters, and the scope that each needs of the key (fal-protocol.md §14). Parameters are one JSON object, wherever they go: path,
+ * query, header or body. They are checked first; what is missing, unknown, of a wrong type or out of bounds is
+ * FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests that fal can tell from repeats
+ * are tried again: GET, and what takes an idempotency key, which is made and sent.
+ */
+
+// Starts an operation by its name. params is a JSON object; NULL for none. The response is what fal sent: JSON, nothing, a
+// file, CSV or text. "serverless.logs.stream" gives each line as a FAL_EVENT_ITEM, until it is cancelled.
+//
+// "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
+FAL_API fal_status fal_client_platform_start(const fal_client *client,
+                                             const char *name,
+                                             size_t name_len,
+                                             const char *params,
+                                             size_t params_len,
+                                             fal_op **out,
+                                             fal_error **err);
+
+// The same, and waits for the answer. Free the response with fal_response_free().
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_platform(const fal_client *client,
+                                       const char *name,
+                                       size_t name_len,
+                                       const char *params,
+                                       size_t params_len,
+                                       fal_response **out,
+                                       fal_error **err);
+
+// Starts reading a list, such as "keys.list", through all its pages: each element is a FAL_EVENT_ITEM. The next page is asked
+// for when the last element before it was read, so a list may be longer than the memory. To stop early, cancel the
+// operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page.
+//
+// FAL_E_PROTOCOL, in the end, if fal gives a page twice, so that the list would never end.
+FAL_API fal_status fal_client_platform_list_start(const fal_client *client,
+                                                  const char *name,
+                                                  size_t name_len,
+                                                  const char *params,
+                                                  size_t params_len,
+                                                  fal_op **out,
+                                                  fal_error **err);
+
+// The scope of the key in use, "API" or "ADMIN", if it is known: from fal_client_check(), or from what fal answered. NULL if it
+// is not. The string is static.
+FAL_API const char *fal_client_known_scope(const fal_client *client,
+                                           size_t *len);
+
+// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key. When the operation of
+// fal_new_key_op() has ended well, the key is in the object; it works at once. Its secret comes only this time, and is nowhere
+// else: not in the response, in an error or in the log.
+//
+// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true, and a key may be there that nobody knows:
+// fal_error_remedy() tells how to find it.
+FAL_API fal_status fal_client_create_key_start(const fal_client *client,
+                                               const char *alias,
+                                               size_t alias_len,
+                                               fal_new_key **out,
+                                               fal_error **err);
+
+// The same, and waits for the key.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_create_key(const fal_client *client,
+                                         const char *alias,
+                                         size_t alias_len,
+                                         fal_new_key **out,
+                                         fal_error **err);
+
+// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL does nothing.
+FAL_API void fal_new_key_free(fal_new_key *key);
+
+// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for NULL.
+FAL_API const fal_op *fal_new_key_op(const fal_new_key *key);
+
+// The public half of the key; NULL before it was made.
+FAL_API const char *fal_new_key_id(const fal_new_key *key, size_t *len);
+
+// The whole key, "id:secret": keep it out of logs and files that others read. NULL before it was made.
+FAL_API const char *fal_new_key_secret(const fal_new_key *key, size_t *len);
+
+// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does; the secret does not pass through the host.
+FAL_API fal_status fal_new_key_store_in_profile(const fal_new_key *key,
+                                                const fal_options *options,
+                                                const char *profile,
+                                                size_t profile_len,
+                                                bool activate,
+                                                fal_error **err);
+
+// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not pass through the host.
+FAL_API fal_status fal_new_key_store_in_keyring(const fal_new_key *key,
+                                                const char *account,
+                                                size_t account_len,
+                                                fal_error **err);
+
+// Starts revoking an API key by its id. It stops at once; that there is none of this id is no error. The key that the client
+// itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
+FAL_API fal_status fal_client_revoke_key_start(const fal_client *client,
+                                               const char *id,
+                                               size_t id_len,
+                                               bool allow_own,
+                                               fal_op **out,
+                                               fal_error **err);
+
+// The same, and waits for the answer, which is empty.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_client_revoke_key(const fal_client *client,
+                                         const char *id,
+                                         size_t id_len,
+                                         bool allow_own,
+                                         fal_response **out,
+                                         fal_error **err);
 
 /* ==== Webhooks ========================================================================================================
  *

@@ -19,6 +19,7 @@ pub mod error;
 pub mod event;
 pub mod op;
 pub mod options;
+pub mod platform;
 pub mod queue;
 pub mod queue_options;
 pub mod realtime;

@@ -354,6 +354,23 @@ pub unsafe extern "C" fn fal_options_set_max_attempts(
     }
 }
 
+/// Refuses operations of the Platform API that need an ADMIN key before anything is sent, with FAL_E_FORBIDDEN, if the key in use is
+/// known to be an API key: from fal_client_check(), or from what fal answered before. By default they are sent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_options_set_strict_scopes(
+    options: *mut fal_options,
+    strict: bool,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    // SAFETY: as the header says.
+    unsafe {
+        change(options, err, |options| {
+            options.builder = options.builder.clone().strict_scopes(strict);
+            Ok(())
+        })
+    }
+}
+
 /// The most bytes that the body of an answer may have; by default 256 MiB.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_max_response_bytes(

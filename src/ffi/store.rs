@@ -225,7 +225,7 @@ pub unsafe extern "C" fn fal_profiles_line(profiles: *const fal_profiles, index:
 
 /// # Safety
 /// `options` is NULL or live.
-unsafe fn store(options: *const fal_options) -> Result<Store> {
+pub(super) unsafe fn store(options: *const fal_options) -> Result<Store> {
     // SAFETY: by this function's own contract.
     let options = unsafe { super::options::credentials(options) };
     Ok(Store::open(&options, &Environment::process())?)

@@ -31,6 +31,8 @@ static struct {
     fal_request *queued;
     fal_response *submitted;
     fal_job *job;
+    fal_client *admin;
+    fal_new_key *new_key;
 } given;
 
 /* The configuration file of this program, whose folder goes away with it. */
@@ -73,6 +75,8 @@ static void make_queued(void)
     must(fal_client_attach(given.client, given.job, &result, NULL), NULL, "attach");
     fal_response_free(result);
 }
+#define MODELS "models.list", FAL_NUL
+#define ALIAS "nulls", FAL_NUL
 
 /* Sessions that wait for their inputs, and a message with bytes at /x. */
 static void make_sessions(void)
@@ -91,6 +95,15 @@ static void make_sessions(void)
     }
 }
 
+/* A client that may make keys, and a key that it made. */
+static void make_key(void)
+{
+    fal_options *options = fal_options_new();
+    must(fal_options_set_key(options, control_variable("FAL_EMULATOR_ADMIN_KEY"), FAL_NUL, NULL), NULL, "key");
+    given.admin = client_of(options);
+    must(fal_client_create_key(given.admin, ALIAS, &given.new_key, NULL), NULL, "create key");
+}
+
 static void make_given(void)
 {
     given.options = fal_options_new();
@@ -99,6 +112,7 @@ static void make_given(void)
     given.http = http_of("GET", "/v1/models");
     given.dispatcher = fal_dispatcher_new();
     make_sessions();
+    make_key();
     make_config();
     must(fal_profiles_list(NULL, &given.profiles, NULL), NULL, "list");
     must(fal_request_set_body_json(given.request, "{\"i\": 1, \"t\": true}", FAL_NUL, NULL), NULL, "body");
@@ -150,6 +164,8 @@ static void free_given(void)
     fal_request_free(given.queued);
     fal_response_free(given.submitted);
     fal_job_free(given.job);
+    fal_client_release(given.admin);
+    fal_new_key_free(given.new_key);
     remove_config();
 }
 
@@ -262,6 +278,7 @@ static fal_realtime *realtime;
 static fal_websocket *websocket;
 static fal_channel *channel;
 static fal_event *event;
+static fal_new_key *new_key;
 static const void *data;
 static fal_upload *upload;
 static fal_download *download;
@@ -302,13 +319,13 @@ static const struct row rows[] = {
 
 static bool outputs_are_zero(void)
 {
-    return !download && !upload && !webhook && !realtime && !websocket && !channel && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
+    return !new_key && !download && !upload && !webhook && !realtime && !websocket && !channel && !event && !job && !data && !client && !request && !response && !credentials && !profiles && !op && !text && !number && real == 0.0 && !truth &&
            !count;
 }
 
 static void clear_outputs(void)
 {
-    upload = NULL, download = NULL, realtime = NULL, websocket = NULL, channel = NULL, event = NULL, job = NULL, data = NULL;
+    new_key = NULL, upload = NULL, download = NULL, realtime = NULL, websocket = NULL, channel = NULL, event = NULL, job = NULL, data = NULL;
     webhook = NULL, client = NULL, request = NULL, response = NULL, credentials = NULL, profiles = NULL, op = NULL;
     text = NULL, number = 0, real = 0.0, truth = false, count = 0, len = 77;
 }
@@ -343,6 +360,7 @@ static void every_row(void)
         fal_job_free(job);
         fal_upload_free(upload);
         fal_download_free(download);
+        fal_new_key_free(new_key);
     }
     free_given();
 }

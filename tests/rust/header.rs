@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The sections of the header, in the order in which a reader needs them.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 25] = [
     "version",
     "status",
     "error",
@@ -28,6 +28,7 @@ const SECTIONS: [&str; 24] = [
     "channel",
     "upload",
     "download",
+    "platform",
     "webhook",
     "dispatcher",
     "runtime",
@@ -46,7 +47,7 @@ const TOP: &str = "\
  *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
  *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
  *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
- *   Secrets    No string that comes out of this library contains the secret of a key.
+ *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 
 #ifndef FAL_FAL_H
