@@ -451,6 +451,26 @@ fn a_session_can_be_ended_at_any_stage() {
 }
 
 #[test]
+fn a_session_that_nobody_can_read_any_more_is_not_waited_for() {
+    let emulator = Emulator::start().unwrap();
+    let alive = Arc::new(());
+    let held = alive.clone();
+    let client = builder(&emulator).log(fal::Level::Error, move |_, _| drop(held.clone())).build().unwrap();
+    let session = start(&client);
+    // More than the operation and the connection hold.
+    session.send(&json!({"pad": "x".repeat(1 << 20), "emulator": {"outputs": 80}})).unwrap();
+    connected(session.op());
+    message(session.op());
+    drop((session, client));
+    let end = Instant::now() + PATIENCE;
+    while Arc::strong_count(&alive) > 1 {
+        assert!(Instant::now() < end, "the operation waits for a reader that cannot come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    no_socket_is_left(&emulator);
+}
+
+#[test]
 fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
     let emulator = Emulator::start().unwrap();
     let host = emulator.host();
