@@ -73,6 +73,15 @@ impl Payload {
         }
     }
 
+    /// The same payload; a stream keeps `guard` until it ends or its client has left.
+    pub(crate) fn held_by(self, guard: impl Send + 'static) -> Self {
+        match self {
+            Self::Stream(receiver) => Self::Stream(passed_on(receiver, guard)),
+            Self::Broken(receiver) => Self::Broken(passed_on(receiver, guard)),
+            whole => whole,
+        }
+    }
+
     /// The same, with what a stream delivers until its end.
     pub(crate) async fn kept(self) -> Self {
         let Self::Stream(mut receiver) = self else {
@@ -94,6 +103,27 @@ impl Payload {
             Self::Stream(_) | Self::Broken(_) => Self::default(),
         }
     }
+}
+
+fn passed_on(mut receiver: mpsc::Receiver<Bytes>, guard: impl Send + 'static) -> mpsc::Receiver<Bytes> {
+    let (sender, passed_on) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let next = tokio::select! {
+                next = receiver.recv() => next,
+                () = sender.closed() => None,
+            };
+            let Some(bytes) = next else {
+                break;
+            };
+            if sender.send(bytes).await.is_err() {
+                break;
+            }
+        }
+        // Before the client can have read the end.
+        drop(guard);
+    });
+    passed_on
 }
 
 /// A payload that is taken piece by piece.

@@ -22,6 +22,11 @@ impl Clock {
         later(self.began_at, self.began.elapsed().saturating_add(self.added()))
     }
 
+    /// When the emulator started.
+    pub(crate) fn began(&self) -> SystemTime {
+        self.began_at
+    }
+
     /// What tests added so far.
     pub(crate) fn added(&self) -> Duration {
         *self.added.borrow()

@@ -14,6 +14,7 @@ use crate::arrivals::Arrival;
 use crate::clock;
 use crate::faults::{self, Fault};
 use crate::keys::Scope;
+use crate::platform;
 use crate::server::Request;
 use crate::settings::Settings;
 use crate::state::State;
@@ -43,6 +44,10 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
             state.faults.clear();
             Ok(done())
         }
+        ("POST", "seed", _) => {
+            platform::sow(state, &body(request)?);
+            Ok(done())
+        }
         ("POST", "keys", _) => create_key(state, request),
         ("DELETE", _, Some(id)) => Ok(revoke_key(state, id)),
         ("GET", "files", _) => Ok(ok(&json!({ "files": storage::file_records(state) }))),
@@ -69,7 +74,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "health" | "stats" | "files" | "uploads", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
-        (_, "keys" | "logins", _) => Err(wrong_method("POST")),
+        (_, "keys" | "logins" | "seed", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
         (_, "webhooks", _) => Err(wrong_method("GET")),
         (_, "webhooks/keys", _) => Err(wrong_method("POST")),

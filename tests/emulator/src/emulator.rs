@@ -14,6 +14,7 @@ use crate::arrivals::Arrival;
 use crate::faults::Fault;
 use crate::keys::Scope;
 use crate::logins::Login;
+use crate::platform::{self, Seed};
 use crate::queue;
 use crate::server;
 use crate::settings::Settings;
@@ -154,6 +155,11 @@ impl Emulator {
     /// Makes another key and returns `id:secret`.
     pub fn create_key(&self, scope: Scope, account: &str) -> String {
         self.state.keys.create(scope, account, "test", self.state.clock.now()).full()
+    }
+
+    /// Makes much at once: keys, billed requests, machines.
+    pub fn seed(&self, seed: &Seed) {
+        platform::sow(&self.state, seed);
     }
 
     /// Revokes a key at once; false if there is none with this id.

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::apps::{Access, App, Call};
 use crate::arrivals::Entry;
+use crate::history::{Begun, History};
 use crate::keys::{Caller, Refusal, Scope};
+use crate::platform;
 use crate::queue::{self, Controls};
 use crate::server::Request;
 use crate::settings::{BadKeyText, RealtimeRefusal, Settings};
@@ -27,9 +29,10 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
     with_request_id(answer, entry).0
 }
 
-/// The answer with a new request id, and that.
+/// The answer with its request id, a new one if it has none, and that.
 pub(crate) fn with_request_id(answer: Answer, entry: &Entry) -> (Answer, String) {
-    let id = Uuid::new_v4().to_string();
+    let given = answer.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+    let id = given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     entry.request_id(&id);
     let answer = match HeaderValue::from_str(&id) {
         Ok(value) => answer.header("x-fal-request-id", value),
@@ -62,12 +65,13 @@ pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, An
     let caller = caller(state, request, &settings)?;
     let grant = if caller.is_some() { None } else { grant(state, request)? };
     let (name, _) = split(&request.path);
-    let app = find_app(name, &request.path)?;
+    let app = find_app(state, name, &request.path)?;
     if grant.as_ref().is_some_and(|grant| !grant.allows(app.alias, &request.path)) {
         return Err(no_access(app, StatusCode::FORBIDDEN));
     }
     let caller = caller.or(grant.map(|grant| grant.caller));
     admit(app, caller.as_ref(), &settings)?;
+    not_blocked(app, &request.path, &settings)?;
     Ok(Admitted { app, caller })
 }
 
@@ -95,10 +99,34 @@ pub(crate) async fn run(
     if startup > within {
         return Err(queue::missed_start(settings.queue.missed_start));
     }
-    let call = Call { state, request, app, path, caller, entry, job: None };
+    let id = Uuid::new_v4().to_string();
+    let mut running = History::begin(
+        state,
+        Begun {
+            request_id: &id,
+            endpoint_id: app.endpoint_id(path),
+            app,
+            caller: caller.as_ref(),
+            method: request.method.as_str(),
+            sent: now,
+            input: &request.body,
+            store: controls.store,
+            startup,
+        },
+    );
+    let call = Call { state, request, request_id: &id, app, path, caller, entry, job: None };
     let mut answer = visible(call.run().await);
-    answer.payload = slot.hold(answer.payload);
-    Ok(answer)
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        running.forget();
+        return Ok(answer);
+    }
+    running.answered(&answer);
+    answer.payload = answer.payload.held_by((slot, running));
+    // Whatever the app wrote there, and not for those that the ingress answers.
+    match HeaderValue::from_str(&id) {
+        Ok(id) if !answer.from_ingress => Ok(answer.header("x-fal-request-id", id)),
+        _ => Ok(answer),
+    }
 }
 
 fn over_the_limit() -> Answer {
@@ -131,8 +159,10 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
 }
 
 /// The app `owner/alias`, named by `path`.
-pub(crate) fn find_app(name: &str, path: &str) -> Result<&'static App, Answer> {
-    let app = name.rsplit_once('/').and_then(|(owner, alias)| App::find(owner, alias));
+pub(crate) fn find_app(state: &State, name: &str, path: &str) -> Result<&'static App, Answer> {
+    let app = name
+        .rsplit_once('/')
+        .and_then(|(owner, alias)| App::find(owner, alias).or_else(|| platform::find_app(state, owner, alias)));
     app.ok_or_else(|| unknown_app(name, path))
 }
 
@@ -175,9 +205,21 @@ pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> 
         };
     };
     not_locked(caller, settings)?;
-    let allowed = app.access != Access::Private
-        || caller.account == app.owner && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps);
+    let allowed = match app.access {
+        Access::Public | Access::Shared => true,
+        Access::Own => app.owner.rsplit('/').next() == Some(caller.account.as_str()),
+        Access::Private => {
+            caller.account == app.owner && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps)
+        }
+    };
     if allowed { Ok(()) } else { Err(no_access(app, settings.private_refusal_status.status())) }
+}
+
+/// Whether the setting `blocked_models` leaves an endpoint to be called.
+pub(crate) fn not_blocked(app: &App, path: &str, settings: &Settings) -> Result<(), Answer> {
+    let id = app.endpoint_id(split(path).1);
+    let blocked = settings.platform.blocked_models.contains(&id);
+    if blocked { Err(no_access(app, StatusCode::FORBIDDEN)) } else { Ok(()) }
 }
 
 /// Whether the account of `caller` may use the service at all (§2.5).

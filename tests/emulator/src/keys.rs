@@ -32,6 +32,7 @@ pub(crate) struct Caller {
 pub(crate) struct Listed {
     pub(crate) ordinal: u64,
     pub(crate) id: String,
+    pub(crate) scope: Scope,
     pub(crate) alias: String,
     pub(crate) created: SystemTime,
 }
@@ -131,15 +132,16 @@ impl Keys {
         ring.keys.len() < before
     }
 
-    /// The account's keys of scope API, oldest first.
+    /// The account's keys of both scopes, oldest first.
     pub(crate) fn listed(&self, account: &str) -> Vec<Listed> {
         self.ring()
             .keys
             .iter()
-            .filter(|key| key.scope == Scope::Api && key.account == account)
+            .filter(|key| key.account == account)
             .map(|key| Listed {
                 ordinal: key.ordinal,
                 id: key.id.clone(),
+                scope: key.scope,
                 alias: key.alias.clone(),
                 created: key.created,
             })

@@ -53,6 +53,8 @@ pub(crate) enum Service {
     Sockets,
     Rest,
     Platform,
+    /// fal's web pages.
+    Web,
     Auth,
     Cdn,
     /// Takes what a signed URL names.
@@ -74,6 +76,7 @@ pub(crate) const HOSTS: &[(&str, Service)] = &[
     ("rest.fal.ai", Service::Rest),
     ("rest.alpha.fal.ai", Service::Rest),
     ("api.fal.ai", Service::Platform),
+    ("fal.ai", Service::Web),
     ("auth.fal.ai", Service::Auth),
     ("v3.fal.media", Service::Cdn),
     ("v3b.fal.media", Service::Cdn),
@@ -94,7 +97,8 @@ impl Service {
     pub(crate) async fn answer(self, state: &Arc<State>, host: &str, request: &Request, entry: &Entry) -> Answer {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
-            Self::Platform => platform::handle(state, request),
+            Self::Platform => platform::handle(state, request).await,
+            Self::Web => web(request),
             Self::Auth => auth::handle(state, request),
             Self::Cdn => storage::cdn(state, host, request).await,
             Self::Queue => queue::handle(state, request, entry),
@@ -109,6 +113,10 @@ impl Service {
             }
         }
     }
+}
+
+fn web(request: &Request) -> Answer {
+    platform::openapi(request).unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
 }
 
 /// The host of a request in lower case, without a port; empty without one.

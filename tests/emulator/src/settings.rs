@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::Scope;
-use crate::platform::Balance;
+use crate::platform::{Balance, PlatformSettings};
 use crate::proxy::ProxySettings;
 use crate::queue::QueueSettings;
 use crate::storage::{FileUrlForm, PartAnswer};
@@ -99,6 +99,8 @@ pub struct Settings {
     pub proxy: ProxySettings,
     /// The queue, and how much may run at once.
     pub queue: QueueSettings,
+    /// The Platform API.
+    pub platform: PlatformSettings,
     /// Webhooks of finished requests.
     pub webhooks: WebhookSettings,
     /// Credit balances by account; one that is not named has 100 USD.

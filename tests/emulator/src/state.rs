@@ -12,8 +12,11 @@ use crate::arrivals::Log;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::faults::Faults;
+use crate::history::History;
 use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
+use crate::platform::Platform;
+use crate::prices::Prices;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
@@ -37,6 +40,11 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) queue: Queue,
     pub(crate) webhooks: Webhooks,
+    /// Every request that reached an app.
+    pub(crate) history: History,
+    pub(crate) prices: Prices,
+    /// What only the Platform API knows.
+    pub(crate) platform: Platform,
     /// The first key of scope API, which the server proxy holds too.
     pub(crate) api_key: NewKey,
     /// Where the emulator listens.
@@ -63,6 +71,9 @@ impl State {
             tokens: Tokens::default(),
             queue: Queue::default(),
             webhooks: Webhooks::default(),
+            history: History::default(),
+            prices: Prices,
+            platform: Platform::default(),
             api_key,
             address,
             settings: RwLock::new(settings),

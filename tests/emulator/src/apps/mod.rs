@@ -17,6 +17,7 @@ use hyper::{Method, StatusCode};
 use crate::answer::Answer;
 use crate::arrivals::Entry;
 use crate::keys::Caller;
+use crate::platform;
 use crate::queue::Job;
 use crate::server::Request;
 use crate::sockets;
@@ -29,8 +30,10 @@ pub(crate) enum Access {
     Public,
     /// Any key.
     Shared,
-    /// Keys of the owner.
+    /// ADMIN keys of the owner; by setting, all of his.
     Private,
+    /// All keys of the owner, whose name follows a namespace.
+    Own,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,8 @@ enum Program {
     Slow,
     Stream,
     Workflow,
+    /// A stored workflow.
+    Stored,
 }
 
 /// An app and its endpoints.
@@ -108,6 +113,13 @@ pub(crate) static APPS: &[App] = &[
     App { owner: "workflows/emulator", alias: "demo", access: Access::Shared, program: Program::Workflow, endpoints: &[
         endpoint("workflows/emulator/demo", "Demo", "workflow", "Two nodes and their events"),
     ] },
+    App { owner: "acme", alias: "paint", access: Access::Shared, program: Program::Flux, endpoints: &[
+        endpoint("acme/paint/schnell", "Paint [schnell]", "text-to-image", "A picture from a prompt, by an own app"),
+        endpoint("acme/paint/dev", "Paint [dev]", "text-to-image", "A picture from a prompt, by an own app"),
+    ] },
+    App { owner: "acme", alias: "job", access: Access::Shared, program: Program::Job, endpoints: &[
+        endpoint("acme/job", "Own job", "json", "emulator/job as an own app: with logs, events and a queue to flush"),
+    ] },
     App { owner: "acme", alias: "private", access: Access::Private, program: Program::Echo, endpoints: &[
         endpoint("acme/private", "Private", "json", "An echo for its owner"),
     ] },
@@ -122,6 +134,20 @@ pub(crate) static APPS: &[App] = &[
 impl App {
     pub(crate) fn find(owner: &str, alias: &str) -> Option<&'static App> {
         APPS.iter().find(|app| app.owner == owner && app.alias == alias)
+    }
+
+    /// What the gateway finds under a stored workflow's name. It is kept for ever, like every other app.
+    pub(crate) fn of_workflow(account: &str, name: &str, title: &str, public: bool) -> &'static App {
+        let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+        let (owner, alias) = (leak(format!("workflows/{account}")), leak(name.to_owned()));
+        let id = leak(format!("{owner}/{alias}"));
+        let endpoints = vec![endpoint(id, leak(title.to_owned()), "workflow", "A stored workflow")];
+        let access = if public { Access::Shared } else { Access::Own };
+        Box::leak(Box::new(App { owner, alias, access, program: Program::Stored, endpoints: endpoints.leak() }))
+    }
+
+    pub(crate) fn is_workflow(&self) -> bool {
+        matches!(self.program, Program::Stored)
     }
 
     /// The endpoint at `path` behind the alias: an app with endpoints below its own id has several.
@@ -140,6 +166,7 @@ impl App {
 pub(crate) struct Call<'a> {
     pub(crate) state: &'a Arc<State>,
     pub(crate) request: &'a Request,
+    pub(crate) request_id: &'a str,
     pub(crate) app: &'static App,
     /// The path behind the alias, without slashes at its ends.
     pub(crate) path: &'a str,
@@ -165,6 +192,10 @@ impl Call<'_> {
             Program::Slow => slow::run(self).await,
             Program::Stream => stream::run(self),
             Program::Workflow => stream::workflow(self),
+            Program::Stored => match platform::play(self) {
+                Ok(player) => Ok(player.answer().await),
+                Err(refusal) => Err(refusal),
+            },
         };
         result.unwrap_or_else(|refusal| refusal)
     }
@@ -187,7 +218,7 @@ impl Call<'_> {
     }
 
     /// Input is valid, the model runs from here on.
-    fn started(&self) {
+    pub(crate) fn started(&self) {
         self.entry.executed();
         self.state.executions.count(self.app.endpoint_id(self.path));
     }
@@ -197,11 +228,13 @@ impl Call<'_> {
         self.job.map_or(1, |job| job.attempt())
     }
 
-    /// A line of the log, which only queued requests have.
+    /// A line of the log, which the status of a queued request shows, and the app's owner sees (§14.9).
     fn log(&self, message: &str, level: &str) {
+        let now = self.state.clock.now();
         if let Some(job) = self.job {
-            job.log(message, level, self.state.clock.now());
+            job.log(message, level, now);
         }
+        self.state.history.log(self.request_id, message, level, now);
     }
 
     /// Resolves when the caller cancels; a direct run is cancelled by leaving.
@@ -213,7 +246,7 @@ impl Call<'_> {
     }
 
     /// The framework's answer to a route that the app lacks (§12.5).
-    fn path_not_found(&self) -> Answer {
+    pub(crate) fn path_not_found(&self) -> Answer {
         Answer::detail(StatusCode::NOT_FOUND, format!("Path /{} not found", self.path)).billable_units(0)
     }
 
@@ -225,7 +258,7 @@ impl Call<'_> {
         self.post()
     }
 
-    fn post(&self) -> Result<(), Answer> {
+    pub(crate) fn post(&self) -> Result<(), Answer> {
         if self.request.method == Method::POST {
             return Ok(());
         }

@@ -1,14 +1,14 @@
-//! `/v1/account/billing` (fal-protocol.md §14.12), for keys of scope ADMIN.
+//! `/v1/account/…` and `/v1/meta` (fal-protocol.md §14.12, §14.14).
 
-use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{invalid, many};
+use super::focus::{Report, line};
+use super::models::catalogue;
+use super::organization::root;
+use super::visit::Visit;
+use super::{csv, denied, ok};
 use crate::answer::Answer;
-use crate::keys::Caller;
-use crate::server::Request;
-use crate::state::State;
 
 /// Credits in USD, 0 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,15 +35,42 @@ impl From<Balance> for f64 {
     }
 }
 
-pub(super) fn billing(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let expand = many(request, "expand")?;
-    if expand.iter().any(|value| value != "credits") {
-        return Err(invalid("expand: only credits is known"));
-    }
-    let mut body = json!({ "username": caller.account });
+pub(super) fn billing(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let expand = visit.choices("expand", &["credits"])?;
+    let mut body = json!({ "username": visit.account() });
     if !expand.is_empty() {
-        let balance = state.settings().credit_balances.get(&caller.account).copied().unwrap_or_default();
+        let balance = visit.settings.credit_balances.get(visit.account()).copied().unwrap_or_default();
         body["credits"] = json!({ "current_balance": balance, "currency": "USD" });
     }
-    Ok(Answer::json(StatusCode::OK, &body))
+    ok(&body)
+}
+
+/// 403 without an enterprise contract.
+pub(super) fn enterprise(visit: &Visit<'_>) -> Result<(), Answer> {
+    if visit.settings.platform.enterprise { Ok(()) } else { Err(denied("This needs an enterprise contract")) }
+}
+
+pub(super) fn focus(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let report = Report::read(visit)?;
+    enterprise(visit)?;
+    let whole = visit.choice("expand", &["organization"])?.is_some();
+    let accounts = if whole { root(visit)?.teams.clone() } else { vec![visit.account().to_owned()] };
+    csv(report.csv(visit, &accounts))
+}
+
+/// Who may call what, as the setting `blocked_models` says.
+pub(super) fn model_access(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    enterprise(visit)?;
+    let mut text = String::from("endpoint_id,title,category,enterprise_status,ui_access,api_access\n");
+    for model in catalogue() {
+        let blocked = visit.settings.platform.blocked_models.iter().any(|id| id == model.id);
+        let access = if blocked { "BLOCKED" } else { "ALLOWED" };
+        text += &line(&[model.id, model.name, model.category, "ready", access, access]);
+    }
+    csv(text)
+}
+
+/// Where webhooks come from: here, this machine only.
+pub(super) fn meta(_: &Visit<'_>) -> Result<Answer, Answer> {
+    ok(&json!({ "webhook_ip_ranges": ["127.0.0.1/32"] }))
 }

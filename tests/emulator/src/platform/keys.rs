@@ -1,32 +1,28 @@
 //! `/v1/keys` (fal-protocol.md §14.11): keys of scope API, for keys of scope ADMIN.
 
-use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{invalid, many, paging};
+use super::fields::Fields;
+use super::paging::{self, USUAL};
+use super::visit::Visit;
+use super::{created, done, ok};
 use crate::answer::Answer;
 use crate::clock;
-use crate::keys::{Caller, Listed, Scope};
-use crate::server::Request;
-use crate::state::State;
+use crate::keys::{Listed, Scope};
 
-pub(super) fn list(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let expand = many(request, "expand")?;
-    if expand.iter().any(|value| value != "creator_info") {
-        return Err(invalid("expand: only creator_info is known"));
-    }
-    let creator = (!expand.is_empty()).then_some(caller.account.as_str());
-    let keys = state.keys.listed(&caller.account);
-    let rows = keys.iter().map(|key| (key.ordinal, row(key, creator)));
-    let page = paging::page(request, "keys", rows)?;
-    Ok(Answer::json(StatusCode::OK, &page))
+pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let expand = visit.choices("expand", &["creator_info"])?;
+    let creator = (!expand.is_empty()).then_some(visit.account());
+    let keys = visit.state.keys.listed(visit.account());
+    let keys = keys.into_iter().filter(|key| key.scope == Scope::Api).map(|key| (key.ordinal, key));
+    ok(&paging::page(visit, "keys", USUAL, keys, |key| row(&key, creator))?)
 }
 
 fn row(key: &Listed, creator: Option<&str>) -> Value {
     let mut row = json!({
         "key_id": key.id,
         "alias": key.alias,
-        "scope": Scope::Api,
+        "scope": key.scope,
         "created_at": clock::rfc3339(key.created),
     });
     if let Some(creator) = creator {
@@ -36,20 +32,14 @@ fn row(key: &Listed, creator: Option<&str>) -> Value {
     row
 }
 
-pub(super) fn create(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let body: Value = serde_json::from_slice(&request.body)
-        .map_err(|_| invalid("Invalid request parameters: the body is not JSON"))?;
-    let alias = body["alias"]
-        .as_str()
-        .filter(|alias| (1..=255).contains(&alias.chars().count()))
-        .ok_or_else(|| invalid("Invalid request parameters: alias, 1 to 255 characters"))?;
-    let key = state.keys.create(Scope::Api, &caller.account, alias, state.clock.now());
-    let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
-    Ok(Answer::json(StatusCode::CREATED, &body))
+pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let alias = Fields::read(visit.request)?.text("alias", 1..=255)?;
+    let key = visit.state.keys.create(Scope::Api, visit.account(), &alias, visit.now());
+    created(&json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() }))
 }
 
 /// 204, also for a key that does not exist.
-pub(super) fn revoke(state: &State, caller: &Caller, id: &str) -> Answer {
-    state.keys.revoke_listed(id, &caller.account);
-    Answer::empty(StatusCode::NO_CONTENT)
+pub(super) fn revoke(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    visit.state.keys.revoke_listed(visit.part("key_id"), visit.account());
+    done()
 }

@@ -1,10 +1,32 @@
 //! `api.fal.ai/v1`: the Platform API (fal-protocol.md §14).
 
 mod account;
+mod analytics;
+mod assets;
+mod billing;
+mod compute;
+mod fields;
+mod focus;
+mod idempotency;
 mod keys;
 mod models;
+mod openapi;
+mod organization;
 mod paging;
+mod pricing;
+mod rates;
+mod requests;
+mod routes;
+mod seed;
+mod serverless;
+mod settings;
 mod storage;
+mod usage;
+mod visit;
+mod window;
+mod workflows;
+
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
@@ -17,32 +39,60 @@ use crate::server::Request;
 use crate::state::State;
 
 pub use account::Balance;
+pub(crate) use assets::remember;
+pub(crate) use openapi::handle as openapi;
+pub use routes::{Operation, operations};
+pub use seed::Seed;
+pub(crate) use seed::sow;
+pub use settings::{Organization, PlatformSettings, UnknownParameters};
+pub(crate) use workflows::{find_app, play};
 
-pub(crate) fn handle(state: &State, request: &Request) -> Answer {
-    route(state, request).unwrap_or_else(|refusal| refusal)
+use routes::{Needs, Route, Run};
+use visit::Visit;
+
+/// What only the Platform API knows.
+#[derive(Default)]
+pub(crate) struct Platform {
+    answered: idempotency::Answered,
+    rates: rates::Rates,
+    library: assets::Library,
+    workflows: workflows::Workflows,
+    volumes: serverless::Volumes,
+    instances: compute::Instances,
 }
 
-fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
-    let path = request.path.trim_end_matches('/');
-    let method = request.method.as_str();
-    let key_id = path.strip_prefix("/v1/keys/").filter(|id| !id.is_empty() && !id.contains('/'));
-    match (method, path, key_id) {
-        ("GET", "/v1/keys", _) => keys::list(state, &administrator(state, request)?, request),
-        ("POST", "/v1/keys", _) => keys::create(state, &administrator(state, request)?, request),
-        ("DELETE", _, Some(id)) => Ok(keys::revoke(state, &administrator(state, request)?, id)),
-        ("GET", "/v1/account/billing", _) => account::billing(state, &administrator(state, request)?, request),
-        ("GET", "/v1/storage/files/acl", _) => storage::acl(state, &any_key(state, request)?, request),
-        ("PUT", "/v1/storage/files/acl", _) => storage::set_acl(state, &any_key(state, request)?, request),
-        ("POST", "/v1/storage/files/sign", _) => storage::sign(state, &any_key(state, request)?, request),
-        ("GET", "/v1/storage/settings", _) => Ok(storage::settings(state, &any_key(state, request)?)),
-        ("PUT", "/v1/storage/settings", _) => storage::set_settings(state, &any_key(state, request)?, request),
-        ("GET", "/v1/models", _) => models::list(caller(state, request)?.is_some(), request),
-        (_, "/v1/keys", _) => Err(wrong_method("GET, POST")),
-        (_, "/v1/storage/files/acl" | "/v1/storage/settings", _) => Err(wrong_method("GET, PUT")),
-        (_, "/v1/storage/files/sign", _) => Err(wrong_method("POST")),
-        (_, "/v1/models" | "/v1/account/billing", _) => Err(wrong_method("GET")),
-        (_, _, Some(_)) => Err(wrong_method("DELETE")),
-        _ => Err(error(StatusCode::NOT_FOUND, "not_found", "Resource not found")),
+pub(crate) async fn handle(state: &Arc<State>, request: &Request) -> Answer {
+    route(state, request).await.unwrap_or_else(|refusal| refusal)
+}
+
+async fn route(state: &Arc<State>, request: &Request) -> Result<Answer, Answer> {
+    let (route, path) = routes::find(request.method.as_str(), &request.path)?;
+    let caller = caller(state, request)?;
+    let settings = state.settings();
+    state.platform.rates.count(caller.as_ref(), &settings.platform, state.clock.now())?;
+    admit(route, caller.as_ref(), settings.admin_refusal_status.status())?;
+    let visit = Visit { state, request, caller, path, settings };
+    visit.known_parameters(route.query)?;
+    let repeat = route.idempotent.then(|| idempotency::key(&visit)).flatten();
+    if let Some(answer) = repeat.as_ref().and_then(|key| state.platform.answered.find(key, state.clock.now())) {
+        return Ok(answer);
+    }
+    let answer = match route.run {
+        Run::Now(run) => run(&visit)?,
+        Run::Waiting(run) => run(&visit).await?,
+    };
+    if let Some(key) = repeat {
+        state.platform.answered.keep(key, &answer, state.clock.now());
+    }
+    Ok(answer)
+}
+
+/// Whether the scope of a key suffices.
+fn admit(route: &Route, caller: Option<&Caller>, refusal: StatusCode) -> Result<(), Answer> {
+    match (route.needs, caller.map(|caller| caller.scope)) {
+        (Needs::Nothing | Needs::Optional, _) | (Needs::Api, Some(_)) | (Needs::Admin, Some(Scope::Admin)) => Ok(()),
+        (Needs::Admin, Some(Scope::Api)) => Err(error(refusal, "authorization_error", "Access denied")),
+        (Needs::Api | Needs::Admin, None) => Err(unauthenticated()),
     }
 }
 
@@ -57,10 +107,23 @@ fn invalid(message: &str) -> Answer {
     error(StatusCode::BAD_REQUEST, "validation_error", message)
 }
 
-fn wrong_method(allowed: &'static str) -> Answer {
-    let message = "Method not allowed";
-    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "validation_error", message);
-    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+fn conflict(message: &str) -> Answer {
+    error(StatusCode::CONFLICT, "validation_error", message)
+}
+
+fn not_found(message: &str) -> Answer {
+    error(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+fn denied(message: &str) -> Answer {
+    error(StatusCode::FORBIDDEN, "authorization_error", message)
+}
+
+fn wrong_method(allowed: &str) -> Answer {
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "validation_error", "Method not allowed");
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers.insert(ALLOW, allowed);
+    }
     answer
 }
 
@@ -75,36 +138,19 @@ fn unauthenticated() -> Answer {
     error(StatusCode::UNAUTHORIZED, "authorization_error", message)
 }
 
-/// The caller of an operation for every key.
-fn any_key(state: &State, request: &Request) -> Result<Caller, Answer> {
-    caller(state, request)?.ok_or_else(unauthenticated)
+fn ok(body: &serde_json::Value) -> Result<Answer, Answer> {
+    Ok(Answer::json(StatusCode::OK, body))
 }
 
-/// The caller of an ADMIN operation.
-fn administrator(state: &State, request: &Request) -> Result<Caller, Answer> {
-    let caller = any_key(state, request)?;
-    match caller.scope {
-        Scope::Admin => Ok(caller),
-        Scope::Api => {
-            Err(error(state.settings().admin_refusal_status.status(), "authorization_error", "Access denied"))
-        }
-    }
+fn created(body: &serde_json::Value) -> Result<Answer, Answer> {
+    Ok(Answer::json(StatusCode::CREATED, body))
 }
 
-/// The values of a `OneOrMany` parameter: repeated or separated by commas (§14.1).
-fn many(request: &Request, name: &str) -> Result<Vec<String>, Answer> {
-    let values: Vec<String> = request
-        .query_pairs()
-        .filter(|(key, _)| key == name)
-        .flat_map(|(_, value)| value.split(',').map(str::to_owned).collect::<Vec<_>>())
-        .filter(|value| !value.is_empty())
-        .collect();
-    if values.len() > 50 {
-        return Err(invalid(&format!("{name}: at most 50 values")));
-    }
-    Ok(values)
+fn done() -> Result<Answer, Answer> {
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 
-fn one(request: &Request, name: &str) -> Option<String> {
-    request.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+fn csv(text: String) -> Result<Answer, Answer> {
+    let payload = crate::body::Payload::Bytes(text.into());
+    Ok(Answer::payload(StatusCode::OK, HeaderValue::from_static("text/csv; charset=utf-8"), payload))
 }

@@ -1,40 +1,40 @@
 //! `GET /v1/models` (fal-protocol.md §14.5): the emulator's own models, with or without a key.
 
-use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{error, invalid, many, one, paging};
+use super::paging::{self, USUAL};
+use super::visit::Visit;
+use super::{not_found, ok, openapi};
 use crate::answer::Answer;
 use crate::apps::{APPS, Access, Endpoint};
-use crate::server::Request;
 
 const UPDATED: &str = "2026-01-01T00:00:00Z";
 
-pub(super) fn list(with_key: bool, request: &Request) -> Result<Answer, Answer> {
-    let wanted = many(request, "endpoint_id")?;
-    let expand = many(request, "expand")?;
-    if let Some(unknown) = expand.iter().find(|value| !matches!(value.as_str(), "openapi-3.0" | "enterprise_status")) {
-        return Err(invalid(&format!("expand: {unknown} is not known")));
-    }
-    let filter = Filter::read(request)?;
+pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let wanted = visit.many("endpoint_id")?;
+    let expand = visit.choices("expand", &["openapi-3.0", "enterprise_status"])?;
+    let filter = Filter::read(visit)?;
     let found: Vec<(u64, &Endpoint)> = (1..)
         .zip(catalogue())
         .filter(|(_, model)| wanted.is_empty() || wanted.iter().any(|id| id == model.id))
         .collect();
     if found.is_empty() {
-        let status = StatusCode::NOT_FOUND;
-        return Err(error(status, "not_found", "Resource not found"));
+        return Err(not_found("Resource not found"));
     }
-    let rows = found
-        .into_iter()
-        .filter(|(_, model)| filter.passes(model))
-        .map(|(ordinal, model)| (ordinal, row(model, with_key, &expand)));
-    let page = paging::page(request, "models", rows)?;
-    Ok(Answer::json(StatusCode::OK, &page))
+    let rows = found.into_iter().filter(|(_, model)| filter.passes(model));
+    let with_key = visit.caller.is_some();
+    ok(&paging::page(visit, "models", USUAL, rows, |model| row(model, with_key, &expand))?)
+}
+
+/// An endpoint that the caller may know of.
+pub(super) fn endpoint(visit: &Visit<'_>, id: &str) -> Option<()> {
+    let own = APPS.iter().filter(|app| app.owner == visit.account()).flat_map(|app| app.endpoints);
+    let known = catalogue().chain(own).any(|model| model.id == id);
+    (known || visit.state.platform.workflows.knows(id, visit.account())).then_some(())
 }
 
 /// Private apps are nobody's business.
-fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
+pub(super) fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
     APPS.iter().filter(|app| app.access != Access::Private).flat_map(|app| app.endpoints)
 }
 
@@ -45,16 +45,11 @@ struct Filter {
 }
 
 impl Filter {
-    fn read(request: &Request) -> Result<Self, Answer> {
-        let deprecated = match one(request, "status").as_deref() {
-            None | Some("active") => false,
-            Some("deprecated") => true,
-            Some(_) => return Err(invalid("status: active or deprecated is expected")),
-        };
+    fn read(visit: &Visit<'_>) -> Result<Self, Answer> {
         Ok(Self {
-            text: one(request, "q").map(|text| text.to_lowercase()),
-            category: one(request, "category"),
-            deprecated,
+            text: visit.one("q").map(|text| text.to_lowercase()),
+            category: visit.one("category"),
+            deprecated: visit.choice("status", &["active", "deprecated"])? == Some("deprecated"),
         })
     }
 
@@ -79,7 +74,7 @@ fn row(model: &Endpoint, with_key: bool, expand: &[String]) -> Value {
             "tags": [],
             "updated_at": UPDATED,
             "is_favorited": with_key.then_some(false),
-            "thumbnail_url": format!("https://v3b.fal.media/files/b/thumbnails/{}.png", model.id.replace('/', "-")),
+            "thumbnail_url": thumbnail(model),
             "model_url": format!("https://fal.run/{}", model.id),
             "date": UPDATED,
             "highlighted": false,
@@ -90,13 +85,12 @@ fn row(model: &Endpoint, with_key: bool, expand: &[String]) -> Value {
     for expansion in expand {
         match expansion.as_str() {
             "enterprise_status" => row["enterprise_status"] = json!("ready"),
-            _ => {
-                row["openapi"] = json!({ "error": {
-                    "code": "expansion_failed",
-                    "message": "The emulator describes no schemas",
-                } });
-            }
+            _ => row["openapi"] = openapi::document(model),
         }
     }
     row
+}
+
+pub(super) fn thumbnail(model: &Endpoint) -> String {
+    format!("https://v3b.fal.media/files/b/thumbnails/{}.png", model.id.replace('/', "-"))
 }

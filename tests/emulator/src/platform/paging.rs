@@ -1,50 +1,90 @@
-//! Cursor paging: `limit` and `cursor` in, `next_cursor` and `has_more` out (fal-protocol.md §14.1).
+//! Paging: by cursor, or by offset (fal-protocol.md §14.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{invalid, one};
+use super::invalid;
+use super::visit::Visit;
 use crate::answer::Answer;
-use crate::server::Request;
 
 const DEFAULT_LIMIT: usize = 50;
-const LARGEST_LIMIT: usize = 100;
+
+/// What a page may hold, and what a larger `limit` does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// No more than this, whatever is asked for: the operation names no maximum.
+    Capped(usize),
+    /// More is 400.
+    Checked(usize),
+}
+
+/// The largest page where nothing else is said.
+pub(super) const USUAL: Limit = Limit::Capped(100);
+
+impl Limit {
+    pub(super) fn read(self, visit: &Visit<'_>) -> Result<usize, Answer> {
+        let (most, cap) = match self {
+            Self::Capped(cap) => (u64::MAX, cap),
+            Self::Checked(cap) => (cap as u64, cap),
+        };
+        let limit = visit.integer("limit", 1, most)?;
+        Ok(limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).min(cap))
+    }
+}
 
 /// One page of `items`, which come in the order of their ordinals.
 ///
 /// The cursor names the last ordinal of the page before, so that a deletion between two pages loses nothing.
-pub(super) fn page(
-    request: &Request,
+pub(super) fn page<T>(
+    visit: &Visit<'_>,
     name: &str,
-    items: impl IntoIterator<Item = (u64, Value)>,
+    limit: Limit,
+    items: impl IntoIterator<Item = (u64, T)>,
+    show: impl Fn(T) -> Value,
 ) -> Result<Value, Answer> {
-    let limit = limit(request)?;
-    let after = cursor(request)?;
+    let limit = limit.read(visit)?;
+    let after = cursor(visit)?.unwrap_or_default();
     let mut rest = items.into_iter().filter(|(ordinal, _)| *ordinal > after);
-    let shown: Vec<(u64, Value)> = rest.by_ref().take(limit).collect();
+    let taken: Vec<(u64, T)> = rest.by_ref().take(limit).collect();
     let has_more = rest.next().is_some();
-    let next = shown.last().filter(|_| has_more).map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
-    let shown: Vec<Value> = shown.into_iter().map(|(_, item)| item).collect();
+    let next = taken.last().filter(|_| has_more).map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
+    let shown: Vec<Value> = taken.into_iter().map(|(_, item)| show(item)).collect();
     Ok(json!({ name: shown, "next_cursor": next, "has_more": has_more }))
 }
 
-fn limit(request: &Request) -> Result<usize, Answer> {
-    let Some(text) = one(request, "limit") else {
-        return Ok(DEFAULT_LIMIT);
-    };
-    match text.parse::<usize>() {
-        Ok(limit) if limit >= 1 => Ok(limit.min(LARGEST_LIMIT)),
-        _ => Err(invalid("limit: a positive integer is expected")),
-    }
+/// One page of rows that have an order but no ordinals: the cursor is the number of a page, counted from 1.
+pub(super) fn numbered<T>(
+    visit: &Visit<'_>,
+    name: &str,
+    limit: Limit,
+    rows: Vec<T>,
+    show: impl Fn(T) -> Value,
+) -> Result<Value, Answer> {
+    let limit = limit.read(visit)?;
+    let number = cursor(visit)?.unwrap_or(1);
+    let skipped = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(limit);
+    let mut rest = rows.into_iter().skip(skipped);
+    let shown: Vec<Value> = rest.by_ref().take(limit).map(show).collect();
+    let has_more = rest.next().is_some();
+    let next = has_more.then(|| STANDARD.encode((number + 1).to_string()));
+    Ok(json!({ name: shown, "next_cursor": next, "has_more": has_more }))
 }
 
-fn cursor(request: &Request) -> Result<u64, Answer> {
-    let Some(text) = one(request, "cursor") else {
-        return Ok(0);
+/// `limit` and `offset` (§14.7: collections and characters).
+pub(super) fn offset<T>(visit: &Visit<'_>, rows: Vec<T>) -> Result<impl Iterator<Item = T> + use<T>, Answer> {
+    let limit = Limit::Checked(100).read(visit)?;
+    let offset = match visit.one("offset").as_deref() {
+        None | Some("") => 0,
+        Some(_) => visit.integer("offset", 0, u64::MAX)?.unwrap_or_default(),
     };
-    let decoded = STANDARD.decode(text).ok();
-    decoded
-        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok())
-        .ok_or_else(|| invalid("cursor: not one of ours"))
+    Ok(rows.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit))
+}
+
+fn cursor(visit: &Visit<'_>) -> Result<Option<u64>, Answer> {
+    let Some(text) = visit.one("cursor") else {
+        return Ok(None);
+    };
+    let number = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    number.map(Some).ok_or_else(|| invalid("cursor: not one of ours"))
 }

@@ -5,21 +5,20 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{error, invalid, one};
+use super::visit::Visit;
+use super::{denied, invalid, not_found};
 use crate::answer::Answer;
-use crate::keys::Caller;
 use crate::server::Request;
-use crate::state::State;
 use crate::storage::{self, Acl, Defaults, Denied};
 
-pub(super) fn acl(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    answer(storage::file_acl(state, &caller.account, &url(request)?))
+pub(super) fn acl(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    answer(storage::file_acl(visit.state, visit.account(), &url(visit)?))
 }
 
-pub(super) fn set_acl(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let acl: Acl = body(request)?;
+pub(super) fn set_acl(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let acl: Acl = body(visit.request)?;
     check(Some(&acl))?;
-    answer(storage::set_file_acl(state, &caller.account, &url(request)?, acl))
+    answer(storage::set_file_acl(visit.state, visit.account(), &url(visit)?, acl))
 }
 
 #[derive(Deserialize)]
@@ -27,28 +26,28 @@ struct Wanted {
     expiration_seconds: u64,
 }
 
-pub(super) fn sign(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let wanted: Wanted = body(request)?;
+pub(super) fn sign(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let wanted: Wanted = body(visit.request)?;
     if !(1..=storage::LONGEST_SIGNATURE).contains(&wanted.expiration_seconds) {
         return Err(invalid("expiration_seconds: 1 to 604800"));
     }
-    let signed = storage::sign(state, &caller.account, &url(request)?, wanted.expiration_seconds);
+    let signed = storage::sign(visit.state, visit.account(), &url(visit)?, wanted.expiration_seconds);
     answer(signed.map(|url| json!({ "signed_url": url })))
 }
 
-pub(super) fn settings(state: &State, caller: &Caller) -> Answer {
-    Answer::json(StatusCode::OK, &json!(state.storage.defaults(&caller.account)))
+pub(super) fn settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    Ok(Answer::json(StatusCode::OK, &json!(visit.state.storage.defaults(visit.account()))))
 }
 
-pub(super) fn set_settings(state: &State, caller: &Caller, request: &Request) -> Result<Answer, Answer> {
-    let mut wanted: Defaults = body(request)?;
+pub(super) fn set_settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
+    let mut wanted: Defaults = body(visit.request)?;
     if wanted.expiration_duration_seconds == Some(0) {
         return Err(invalid("expiration_duration_seconds: at least 1"));
     }
     check(wanted.initial_acl.as_ref())?;
-    wanted.initial_acl = wanted.initial_acl.map(|acl| storage::with_known_users(state, acl));
-    state.storage.set_defaults(&caller.account, wanted);
-    Ok(settings(state, caller))
+    wanted.initial_acl = wanted.initial_acl.map(|acl| storage::with_known_users(visit.state, acl));
+    visit.state.storage.set_defaults(visit.account(), wanted);
+    settings(visit)
 }
 
 fn check(acl: Option<&Acl>) -> Result<(), Answer> {
@@ -56,8 +55,8 @@ fn check(acl: Option<&Acl>) -> Result<(), Answer> {
     if nameless { Err(invalid("rules.user: at least 1 character")) } else { Ok(()) }
 }
 
-fn url(request: &Request) -> Result<String, Answer> {
-    one(request, "url").ok_or_else(|| invalid("url: required"))
+fn url(visit: &Visit<'_>) -> Result<String, Answer> {
+    visit.one("url").ok_or_else(|| invalid("url: required"))
 }
 
 fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
@@ -70,7 +69,7 @@ fn answer(outcome: Result<impl serde::Serialize, Denied>) -> Result<Answer, Answ
     match outcome {
         Ok(body) => Ok(Answer::json(StatusCode::OK, &json!(body))),
         Err(Denied::BadUrl) => Err(invalid("url: the plain URL of a CDN file")),
-        Err(Denied::NotFound) => Err(error(StatusCode::NOT_FOUND, "not_found", "File not found")),
-        Err(Denied::NotOwner) => Err(error(StatusCode::FORBIDDEN, "authorization_error", "Access denied")),
+        Err(Denied::NotFound) => Err(not_found("File not found")),
+        Err(Denied::NotOwner) => Err(denied("Access denied")),
     }
 }

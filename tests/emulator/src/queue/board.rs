@@ -12,6 +12,7 @@ use super::ranks::Ranks;
 use super::slots::{Slot, Slots};
 use super::submit::Wanted;
 use super::work;
+use crate::apps::App;
 use crate::clock;
 use crate::state::State;
 
@@ -126,6 +127,19 @@ impl Queue {
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<Job>> {
         locked(&self.jobs).get(id).cloned()
+    }
+
+    /// Those of an app that are `IN_QUEUE`.
+    pub(crate) fn pending(&self, app: &App) -> Vec<Arc<Job>> {
+        let jobs = locked(&self.jobs);
+        jobs.values().filter(|job| std::ptr::eq(job.app, app) && job.is_pending()).cloned().collect()
+    }
+
+    /// Forgets the output of a request (§14.5).
+    pub(crate) fn erase(&self, id: &str) {
+        if let Some(job) = self.find(id) {
+            job.expire();
+        }
     }
 
     /// How many requests are ahead of a waiting one at its endpoint.

@@ -11,6 +11,7 @@ use super::settings::CancelAnswer;
 use super::work;
 use crate::answer::Answer;
 use crate::failures;
+use crate::state::State;
 
 pub(super) fn cancel(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     let accepted = stop(visit, job);
@@ -25,9 +26,7 @@ pub(super) fn cancel(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
 
 /// A waiting job ends at once, a running one is told; false if it has ended.
 fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
-    let cancelled = failures::platform_error("client_cancelled");
-    let cancelled = cancelled.map_or_else(|| Answer::empty(StatusCode::BAD_REQUEST), |failure| failure.answer);
-    if work::end(visit.state, job, &[Phase::Waiting, Phase::Starting], cancelled) {
+    if end(visit.state, job) {
         return true;
     }
     let running = job.progress().phase != Phase::Done;
@@ -35,4 +34,11 @@ fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
         job.cancel();
     }
     running
+}
+
+/// Ends a job that waits; false if it does not.
+pub(super) fn end(state: &Arc<State>, job: &Arc<Job>) -> bool {
+    let cancelled = failures::platform_error("client_cancelled");
+    let cancelled = cancelled.map_or_else(|| Answer::empty(StatusCode::BAD_REQUEST), |failure| failure.answer);
+    work::end(state, job, &[Phase::Waiting, Phase::Starting], cancelled)
 }

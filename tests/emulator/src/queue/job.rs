@@ -160,6 +160,15 @@ impl Job {
         self.controls.start_within.map(|time| clock::later(self.submitted, time))
     }
 
+    pub(crate) fn submitted(&self) -> SystemTime {
+        self.submitted
+    }
+
+    /// Whether its app has yet to begin.
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.progress().phase, Phase::Waiting | Phase::Starting)
+    }
+
     /// From its line to a runner; `None` if it ended meanwhile, else what the app will see.
     pub(super) fn start(&self) -> Option<Arc<Request>> {
         let mut progress = self.progress();

@@ -65,7 +65,7 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
     let settings = state.settings();
     let caller = gateway::caller(state, request, &settings)?;
     let (name, path) = gateway::split(&request.path);
-    let app = gateway::find_app(name, &request.path)?;
+    let app = gateway::find_app(state, name, &request.path)?;
     gateway::admit(app, caller.as_ref(), &settings)?;
     let visit = Visit { state, settings, request, entry, app, path, caller };
     let segments: Vec<&str> = path.split('/').collect();
@@ -75,7 +75,10 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
             visit.about(&segments[at + 1..])
         }
         // Anything else is a path of the app, to submit to: also the tail of a URL with the full endpoint id (§3.2).
-        _ if request.method == Method::POST => submit::submit(&visit),
+        _ if request.method == Method::POST => {
+            gateway::not_blocked(app, &request.path, &visit.settings)?;
+            submit::submit(&visit)
+        }
         _ => Err(wrong_method("POST")),
     }
 }
@@ -116,6 +119,13 @@ impl Visit<'_> {
 
     fn no_such_path(&self) -> Answer {
         Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", self.request.path))
+    }
+}
+
+/// Cancels every request of an app that waits (§14.9).
+pub(crate) fn flush(state: &Arc<State>, app: &App) {
+    for job in state.queue.pending(app) {
+        cancel::end(state, &job);
     }
 }
 

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use crate::apps::App;
-use crate::body::Payload;
 use crate::keys::Caller;
 
 #[derive(Default)]
@@ -37,38 +35,6 @@ impl Slots {
             *count += 1;
         }
         Some(Slot { slots: Arc::clone(self), account })
-    }
-}
-
-impl Slot {
-    /// The same payload; a stream keeps the slot until it ends or its client has left.
-    pub(crate) fn hold(self, payload: Payload) -> Payload {
-        match payload {
-            Payload::Stream(receiver) => Payload::Stream(self.pass_on(receiver)),
-            Payload::Broken(receiver) => Payload::Broken(self.pass_on(receiver)),
-            whole => whole,
-        }
-    }
-
-    fn pass_on(self, mut receiver: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
-        let (sender, passed_on) = mpsc::channel(1);
-        tokio::spawn(async move {
-            loop {
-                let next = tokio::select! {
-                    next = receiver.recv() => next,
-                    () = sender.closed() => None,
-                };
-                let Some(bytes) = next else {
-                    break;
-                };
-                if sender.send(bytes).await.is_err() {
-                    break;
-                }
-            }
-            // Before the client can have read the end.
-            drop(self);
-        });
-        passed_on
     }
 }
 

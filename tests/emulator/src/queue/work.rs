@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use super::slots::Slot;
 use crate::answer::Answer;
 use crate::apps::{App, Call};
 use crate::body::Payload;
+use crate::history::{Begun, History};
 use crate::state::State;
 use crate::{clock, failures, gateway, webhooks};
 
@@ -52,9 +54,24 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
         return;
     }
     let (_, path) = gateway::split(&request.path);
+    let mut running = History::begin(
+        &state,
+        Begun {
+            request_id: &job.id,
+            endpoint_id: job.place.endpoint.clone(),
+            app: job.app,
+            caller: job.caller.as_ref(),
+            method: request.method.as_str(),
+            sent: job.submitted,
+            input: &request.body,
+            store: job.controls.store,
+            startup,
+        },
+    );
     let call = Call {
         state: &state,
         request: &request,
+        request_id: &job.id,
         app: job.app,
         path,
         caller: job.caller.clone(),
@@ -62,7 +79,9 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
         job: Some(&job),
     };
     let answer = whole(call.run().await).await;
-    drop(slot);
+    running.answered(&answer);
+    // Before the status can say that it is completed.
+    drop((slot, running));
     let own_app = job.account() == Some(job.app.owner);
     let again = {
         let mut progress = job.progress();
@@ -111,12 +130,36 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
         return false;
     }
     webhooks::tell(state, job, &outcome);
+    note(state, job, &outcome);
     state.queue.leave(job);
     let settings = state.settings();
     if size > HUGE || !job.controls.store || settings.queue.all_results_expire {
         state.queue.schedule(job, clock::later(now, kept_for(size)), Due::Expire);
     }
     true
+}
+
+/// A request that never ran, or whose last attempt did not decide, is in the history with how it ended.
+fn note(state: &Arc<State>, job: &Arc<Job>, outcome: &Outcome) {
+    let known = state.history.find(&job.id).and_then(|record| record.status);
+    if known == Some(outcome.status.as_u16()) {
+        return;
+    }
+    let mut running = History::begin(
+        state,
+        Begun {
+            request_id: &job.id,
+            endpoint_id: job.place.endpoint.clone(),
+            app: job.app,
+            caller: job.caller.as_ref(),
+            method: "POST",
+            sent: job.submitted,
+            input: &Bytes::new(),
+            store: false,
+            startup: Duration::ZERO,
+        },
+    );
+    running.answered(&outcome.answer());
 }
 
 /// How long a result is kept at least.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::acl::Acl;
-use super::files::{File, Found};
+use super::acl::{Acl, Decision};
+use super::files::{Content, File, Found};
 use super::{IDENTITY, now, with_known_users};
 use crate::server::{HOSTS, Service};
 use crate::state::State;
@@ -38,6 +38,31 @@ pub(crate) fn sign(state: &State, account: &str, url: &str, seconds: u64) -> Res
     let (path, _) = own_file(state, account, url)?;
     let identity = state.storage.identities.issue("fake-identity-", path, now(state), seconds);
     Ok(format!("{url}?{IDENTITY}={identity}"))
+}
+
+/// Removes a file; its address answers 404 from then on.
+pub(crate) fn remove(state: &State, account: &str, url: &str) -> Result<(), Denied> {
+    let (path, _) = own_file(state, account, url)?;
+    state.storage.files.remove(&path);
+    Ok(())
+}
+
+/// The media type of an own file.
+pub(crate) fn media_type(state: &State, account: &str, url: &str) -> Result<String, Denied> {
+    let (_, file) = own_file(state, account, url)?;
+    Ok(String::from_utf8_lossy(file.content_type.as_bytes()).into_owned())
+}
+
+/// What an account may read at an address.
+pub(crate) fn readable(state: &State, account: &str, url: &str) -> Result<Content, Denied> {
+    let path = path_of(url).ok_or(Denied::BadUrl)?;
+    let Found::File(file) = state.storage.files.find(&path, now(state)) else {
+        return Err(Denied::NotFound);
+    };
+    match file.acl.decide(file.owner.as_deref(), &[account.to_owned()]) {
+        Decision::Allow => Ok(file.content.clone()),
+        _ => Err(Denied::NotOwner),
+    }
 }
 
 /// The path of a file, and the file.

@@ -43,6 +43,16 @@ impl Content {
     }
 }
 
+/// All of it in memory.
+pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
+    match content {
+        Content::Picture(picture) => draw(picture).await,
+        Content::Stored(stored) => stored
+            .read(0, stored.size)
+            .map_err(|_| Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
+    }
+}
+
 /// A picture as a PNG.
 pub(crate) async fn draw(picture: Picture) -> Result<Bytes, Answer> {
     // A large picture takes long enough to hold up every other connection.
@@ -158,6 +168,10 @@ impl Files {
             Slot::File(file) => Found::File(Arc::clone(file)),
             Slot::Expired => Found::Expired,
         }
+    }
+
+    pub(crate) fn remove(&self, path: &str) {
+        self.table().slots.remove(path);
     }
 
     /// False without such a file.

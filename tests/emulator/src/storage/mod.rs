@@ -27,12 +27,12 @@ use crate::clock;
 use crate::server::{Request, Service};
 use crate::state::State;
 
-pub(crate) use access::{Denied, LONGEST_SIGNATURE, file_acl, set_file_acl, sign};
+pub(crate) use access::{Denied, LONGEST_SIGNATURE, file_acl, media_type, readable, remove, set_file_acl, sign};
 pub use acl::{Acl, Decision, Rule};
 pub(crate) use cdn::handle as cdn;
 pub(crate) use disk::{Blob, Disk, Spool, Stored};
 pub use files::FileUrlForm;
-pub(crate) use files::{Content, draw};
+pub(crate) use files::{Content, bytes, draw};
 pub(crate) use lifecycle::{Defaults, Lifecycle};
 pub use multipart::PartAnswer;
 pub use record::StoredFile;

@@ -14,6 +14,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
 
 pub use delivery::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery};
+pub(crate) use send::{get, is_reachable};
 pub use settings::WebhookSettings;
 use sign::Signer;
 

@@ -1,7 +1,9 @@
-//! One POST of a webhook.
+//! One POST of a webhook, or one GET: requests of the emulator's own, to this machine only.
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::Response;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper_util::rt::TokioIo;
@@ -10,7 +12,7 @@ use url::{Host, Position, Url};
 
 /// Whether a target is this machine, in plain HTTP. The emulator sends nothing elsewhere; fal itself sends nothing
 /// *here* (§10.2).
-pub(super) fn is_reachable(url: &Url) -> bool {
+pub(crate) fn is_reachable(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -22,27 +24,52 @@ pub(super) fn is_reachable(url: &Url) -> bool {
 
 /// The status of the answer, or what went wrong.
 pub(super) async fn post(url: &Url, headers: HeaderMap, body: Bytes) -> Result<u16, String> {
-    attempt(url, headers, body).await.map_err(|error| error.to_string())
+    let mut request = hyper::Request::post(target(url)).body(Full::new(body)).map_err(|error| error.to_string())?;
+    *request.headers_mut() = headers;
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let exchanged = exchange(url, request, async |answer| Ok(answer.status().as_u16()));
+    exchanged.await.map_err(|error| error.to_string())
 }
 
-async fn attempt(url: &Url, headers: HeaderMap, body: Bytes) -> Result<u16, Box<dyn std::error::Error + Send + Sync>> {
+/// The body of a file that is there.
+pub(crate) async fn get(url: &Url) -> Result<Bytes, String> {
+    let request = hyper::Request::get(target(url)).body(Full::default()).map_err(|error| error.to_string())?;
+    let exchanged = exchange(url, request, async |answer| {
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LARGEST).collect().await?.to_bytes();
+        if status.is_success() { Ok(body) } else { Err(format!("its server answers {status}").into()) }
+    });
+    exchanged.await.map_err(|error| error.to_string())
+}
+
+/// Bytes of a fetched file: 64 MiB.
+const LARGEST: usize = 64 << 20;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+fn target(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}
+
+async fn exchange<T>(
+    url: &Url,
+    mut request: hyper::Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, Failed>,
+) -> Result<T, Failed> {
     let addresses = url.socket_addrs(|| None)?;
     let stream = TcpStream::connect(addresses.as_slice()).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut request = hyper::Request::post(&url[Position::BeforePath..Position::AfterQuery]).body(Full::new(body))?;
-    *request.headers_mut() = headers;
     let authority = &url[Position::BeforeHost..Position::AfterPort];
     request.headers_mut().insert(HOST, HeaderValue::from_str(authority)?);
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut answer = std::pin::pin!(sender.send_request(request));
-    let answer = tokio::select! {
-        answer = &mut answer => answer,
+    let exchanged = async { read(sender.send_request(request).await?).await };
+    let mut exchanged = std::pin::pin!(exchanged);
+    tokio::select! {
+        answer = &mut exchanged => answer,
         // The connection may end with the answer.
         ended = connection => match ended {
-            Ok(()) => answer.await,
-            Err(error) => Err(error),
+            Ok(()) => exchanged.await,
+            Err(error) => Err(error.into()),
         },
-    };
-    Ok(answer?.status().as_u16())
+    }
 }

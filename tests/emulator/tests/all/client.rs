@@ -180,3 +180,48 @@ pub(crate) fn id(key: &str) -> &str {
 pub(crate) fn secret(key: &str) -> &str {
     key.split_once(':').unwrap().1
 }
+
+/// A call of the Platform API.
+pub(crate) fn platform(emulator: &Emulator, method: &str, path: &str, key: &str) -> Response {
+    Request::new(method, "api.fal.ai", &format!("/v1{path}")).key(key).send(emulator)
+}
+
+/// A call of the Platform API with a JSON body.
+pub(crate) fn platform_with(emulator: &Emulator, method: &str, path: &str, key: &str, body: &Value) -> Response {
+    Request::new(method, "api.fal.ai", &format!("/v1{path}")).key(key).json(body).send(emulator)
+}
+
+/// What a call of the default account's ADMIN key answers, with this status.
+pub(crate) fn got(emulator: &Emulator, status: u16, method: &str, path: &str) -> Value {
+    checked(&platform(emulator, method, path, emulator.admin_key()), status)
+}
+
+/// As `got`, with a JSON body.
+pub(crate) fn sent(emulator: &Emulator, status: u16, method: &str, path: &str, body: &Value) -> Value {
+    checked(&platform_with(emulator, method, path, emulator.admin_key(), body), status)
+}
+
+fn checked(response: &Response, status: u16) -> Value {
+    assert_eq!(response.status, status, "{}", String::from_utf8_lossy(&response.body));
+    let body = if response.body.is_empty() { Value::Null } else { response.json() };
+    if status >= 400 {
+        assert!(body["error"]["message"].is_string() && body["error"]["type"].is_string(), "{body}");
+    }
+    body
+}
+
+/// Asserts that an object has exactly these members.
+pub(crate) fn has(value: &Value, names: &[&str]) {
+    let mut actual: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut expected = names.to_vec();
+    actual.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(actual, expected, "{value}");
+}
+
+/// A finished run, by its request id and its output.
+pub(crate) fn ran(emulator: &Emulator, endpoint: &str, input: &Value, key: &str) -> (String, Value) {
+    let response = Request::run(endpoint, input).key(key).send(emulator);
+    assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+    (response.request_id().to_owned(), response.json())
+}

@@ -192,6 +192,16 @@ fn settings_are_replaced() {
                 "all_results_expire": false,
                 "expired_is_gone": false,
             },
+            "platform": {
+                "unknown_parameters": "ignored",
+                "requests_per_minute": null,
+                "anonymous_requests_per_minute": null,
+                "enterprise": true,
+                "compute": true,
+                "organization": {"root": "acme", "teams": ["acme", "acme-research"]},
+                "discounts": {},
+                "blocked_models": [],
+            },
             "webhooks": {
                 "retries": 31,
                 "first_pause_ms": 1000,
@@ -254,6 +264,16 @@ fn settings_are_replaced() {
             "missed_start": "absent",
             "all_results_expire": true,
             "expired_is_gone": true,
+        },
+        "platform": {
+            "unknown_parameters": "refused",
+            "requests_per_minute": 100,
+            "anonymous_requests_per_minute": 10,
+            "enterprise": false,
+            "compute": false,
+            "organization": null,
+            "discounts": {"acme": 12.5},
+            "blocked_models": ["fal-ai/flux/dev"],
         },
         "webhooks": {
             "retries": 10,

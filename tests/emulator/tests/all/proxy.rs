@@ -83,7 +83,7 @@ fn it_answers_on_every_host_that_is_not_fals() {
     }
     assert_eq!(emulator.arrivals().len(), 10);
     let count = emulator.executions();
-    for (host, status) in [("fal.run", 404), ("fal.ai", 421), ("auth.fal.run", 421), ("queue.fal.run", 404)] {
+    for (host, status) in [("fal.run", 404), ("fal.ai", 404), ("auth.fal.run", 421), ("queue.fal.run", 404)] {
         let request = Request::get(host, "/api/fal/proxy").key(emulator.api_key());
         assert_eq!(request.header("x-fal-target-url", ECHO).send(&emulator).status, status, "{host}");
     }

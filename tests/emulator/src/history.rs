@@ -1,0 +1,347 @@
+//! Every request that reached an app: what the Platform API tells of it (fal-protocol.md §14.5, §14.9).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::apps::App;
+use crate::body::Payload;
+use crate::keys::Caller;
+use crate::platform;
+use crate::prices::Nano;
+use crate::state::State;
+
+/// The last so many are kept.
+const KEPT: usize = 100_000;
+
+/// Bytes of an input or output that are kept: 1 MiB.
+const LARGEST_KEPT: usize = 1 << 20;
+
+/// What is known when an app begins with a request.
+pub(crate) struct Begun<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) endpoint_id: String,
+    pub(crate) app: &'static App,
+    pub(crate) caller: Option<&'a Caller>,
+    pub(crate) method: &'a str,
+    pub(crate) sent: SystemTime,
+    pub(crate) input: &'a Bytes,
+    /// `X-Fal-Store-IO` was not 0.
+    pub(crate) store: bool,
+    /// How long its runner took to start.
+    pub(crate) startup: Duration,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// In the order of their beginning, from 1.
+    pub(crate) ordinal: u64,
+    pub(crate) request_id: String,
+    pub(crate) endpoint_id: String,
+    /// Whose app.
+    pub(crate) owner: String,
+    /// `owner/alias`.
+    pub(crate) app: String,
+    /// Who called, if he had a key.
+    pub(crate) account: Option<String>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) method: String,
+    pub(crate) sent: SystemTime,
+    pub(crate) started: SystemTime,
+    pub(crate) ended: Option<SystemTime>,
+    pub(crate) status: Option<u16>,
+    /// The platform's failures name theirs.
+    pub(crate) error_type: Option<String>,
+    pub(crate) startup: Duration,
+    pub(crate) input: Option<Bytes>,
+    pub(crate) output: Option<Bytes>,
+    pub(crate) store: bool,
+    /// Billed.
+    pub(crate) units: f64,
+    /// The list price of a unit.
+    pub(crate) price: Nano,
+    pub(crate) unit: &'static str,
+    /// Whether it came by the API; seeds may say otherwise.
+    pub(crate) by_api: bool,
+    pub(crate) runner: String,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// A line of an app's log.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) ordinal: u64,
+    pub(crate) time: SystemTime,
+    pub(crate) level: String,
+    pub(crate) message: String,
+}
+
+impl Record {
+    /// Seconds of execution, once it ended.
+    pub(crate) fn duration(&self) -> Option<f64> {
+        self.ended.map(|ended| ended.duration_since(self.started).unwrap_or_default().as_secs_f64())
+    }
+
+    /// Seconds of waiting.
+    pub(crate) fn prepare(&self) -> f64 {
+        self.started.duration_since(self.sent).unwrap_or_default().as_secs_f64()
+    }
+
+    /// Whether its caller owns the app: then its time is billed, not the request.
+    pub(crate) fn is_own(&self) -> bool {
+        self.account.as_deref() == Some(self.owner.as_str())
+    }
+
+    /// Whether the access token of a login came with it, and not a key.
+    pub(crate) fn is_login(&self) -> bool {
+        self.key_id.as_deref().is_some_and(|id| id.starts_with("fake|"))
+    }
+
+    /// `success`, `user_error`, `error`, or nothing while it runs.
+    pub(crate) fn group(&self) -> Option<&'static str> {
+        match self.status? {
+            200..=399 => Some("success"),
+            400..=499 => Some("user_error"),
+            _ => Some("error"),
+        }
+    }
+
+    pub(crate) fn json_input(&self) -> Value {
+        parsed(self.input.as_ref())
+    }
+
+    pub(crate) fn json_output(&self) -> Value {
+        parsed(self.output.as_ref())
+    }
+}
+
+fn parsed(bytes: Option<&Bytes>) -> Value {
+    bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Table {
+    records: VecDeque<Arc<Record>>,
+    by_id: HashMap<String, u64>,
+    last_ordinal: u64,
+    last_line: u64,
+}
+
+impl Table {
+    fn find(&mut self, request_id: &str) -> Option<&mut Arc<Record>> {
+        let ordinal = *self.by_id.get(request_id)?;
+        let first = self.records.front()?.ordinal;
+        self.records.get_mut(usize::try_from(ordinal.checked_sub(first)?).ok()?)
+    }
+
+    fn push(&mut self, mut record: Record) {
+        self.last_ordinal += 1;
+        record.ordinal = self.last_ordinal;
+        self.by_id.insert(record.request_id.clone(), record.ordinal);
+        self.records.push_back(Arc::new(record));
+        if self.records.len() > KEPT
+            && let Some(forgotten) = self.records.pop_front()
+        {
+            self.by_id.remove(&forgotten.request_id);
+        }
+    }
+
+    fn log(&mut self, request_id: &str, line: (SystemTime, &str, String)) {
+        self.last_line += 1;
+        let (time, level, message) = line;
+        let line = Line { ordinal: self.last_line, time, level: level.to_owned(), message };
+        if let Some(record) = self.find(request_id) {
+            Arc::make_mut(record).lines.push(line);
+        }
+    }
+}
+
+/// All requests of all accounts.
+pub(crate) struct History {
+    table: Mutex<Table>,
+    changed: watch::Sender<()>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { table: Mutex::default(), changed: watch::Sender::new(()) }
+    }
+}
+
+impl History {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves after each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+        self.table().records.iter().cloned().collect()
+    }
+
+    pub(crate) fn find(&self, request_id: &str) -> Option<Arc<Record>> {
+        self.table().find(request_id).map(|record| Arc::clone(record))
+    }
+
+    /// A record that no request made.
+    pub(crate) fn seed(&self, records: impl IntoIterator<Item = Record>) {
+        let mut table = self.table();
+        for record in records {
+            table.push(record);
+        }
+        drop(table);
+        self.changed.send_replace(());
+    }
+
+    /// Forgets what went in and what came out; false without such a request.
+    pub(crate) fn erase(&self, request_id: &str) {
+        if let Some(record) = self.table().find(request_id) {
+            let record = Arc::make_mut(record);
+            record.input = None;
+            record.output = None;
+        }
+    }
+
+    /// A line of the app's log.
+    pub(crate) fn log(&self, request_id: &str, message: &str, level: &str, now: SystemTime) {
+        self.table().log(request_id, (now, level, message.to_owned()));
+        self.changed.send_replace(());
+    }
+
+    /// A request reaches its app; it ends with what is returned, whatever becomes of that.
+    pub(crate) fn begin(state: &Arc<State>, begun: Begun<'_>) -> Running {
+        let now = state.clock.now();
+        let price = state.prices.of(&begun.endpoint_id);
+        let record = Record {
+            ordinal: 0,
+            request_id: begun.request_id.to_owned(),
+            endpoint_id: begun.endpoint_id,
+            owner: begun.app.owner.to_owned(),
+            app: format!("{}/{}", begun.app.owner, begun.app.alias),
+            account: begun.caller.map(|caller| caller.account.clone()),
+            key_id: begun.caller.map(|caller| caller.key_id.clone()),
+            method: begun.method.to_owned(),
+            sent: begun.sent,
+            started: now,
+            ended: None,
+            status: None,
+            error_type: None,
+            startup: begun.startup,
+            input: kept(begun.input).filter(|_| begun.store),
+            output: None,
+            store: begun.store,
+            units: 0.0,
+            price: price.unit_price,
+            unit: price.unit,
+            by_api: true,
+            runner: Uuid::new_v4().to_string(),
+            lines: Vec::new(),
+        };
+        let request_id = record.request_id.clone();
+        {
+            let mut table = state.history.table();
+            // A further attempt takes the place of the one that failed.
+            if let Some(known) = table.find(&request_id) {
+                let (ordinal, lines) = (known.ordinal, known.lines.clone());
+                *known = Arc::new(Record { ordinal, lines, ..record });
+            } else {
+                table.push(record);
+            }
+            table.log(&request_id, (now, "INFO", format!("Request {request_id} started")));
+        }
+        state.history.changed.send_replace(());
+        Running { state: Arc::clone(state), request_id, end: None, forgotten: false }
+    }
+
+    fn end(&self, request_id: &str, end: End, now: SystemTime) -> Option<Arc<Record>> {
+        let mut table = self.table();
+        let record = Arc::make_mut(table.find(request_id)?);
+        record.ended = Some(now);
+        record.status = Some(end.status);
+        record.error_type = end.error_type;
+        record.units = end.units;
+        record.output = end.output.filter(|_| record.store);
+        let seconds = record.duration().unwrap_or_default();
+        let level = if end.status >= 500 { "ERROR" } else { "INFO" };
+        let message = format!("Request {request_id} ended with {} after {seconds:.3} s", end.status);
+        table.log(request_id, (now, level, message));
+        let record = table.find(request_id).map(|record| Arc::clone(record));
+        drop(table);
+        self.changed.send_replace(());
+        record
+    }
+
+    fn forget(&self, request_id: &str) {
+        let mut table = self.table();
+        if let Some(record) = table.find(request_id) {
+            // Its place stays, so that the others keep theirs.
+            let record = Arc::make_mut(record);
+            (record.account, record.key_id, record.owner, record.app) = (None, None, String::new(), String::new());
+        }
+    }
+}
+
+fn kept(bytes: &Bytes) -> Option<Bytes> {
+    (bytes.len() <= LARGEST_KEPT).then(|| bytes.clone())
+}
+
+struct End {
+    status: u16,
+    error_type: Option<String>,
+    units: f64,
+    output: Option<Bytes>,
+}
+
+/// A request that an app works on. Dropped, it has ended; without an answer, because its client left.
+pub(crate) struct Running {
+    state: Arc<State>,
+    request_id: String,
+    end: Option<End>,
+    forgotten: bool,
+}
+
+impl Running {
+    /// The app has answered; of a stream only its beginning.
+    pub(crate) fn answered(&mut self, answer: &Answer) {
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+        let units = header("x-fal-billable-units").and_then(|units| units.parse().ok()).unwrap_or_default();
+        let output = match &answer.payload {
+            Payload::Bytes(bytes) => kept(bytes),
+            _ => None,
+        };
+        // What fails on fal's side costs nothing (§15).
+        let units = if answer.status.is_server_error() { 0.0 } else { units };
+        let error_type = header("x-fal-error-type").map(str::to_owned);
+        self.end = Some(End { status: answer.status.as_u16(), error_type, units, output });
+    }
+
+    /// It was no request but a connection.
+    pub(crate) fn forget(mut self) {
+        self.forgotten = true;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.forgotten {
+            self.state.history.forget(&self.request_id);
+            return;
+        }
+        let left = || End { status: 499, error_type: Some("client_disconnected".into()), units: 0.0, output: None };
+        let end = self.end.take().unwrap_or_else(left);
+        if let Some(record) = self.state.history.end(&self.request_id, end, self.state.clock.now()) {
+            platform::remember(&self.state, &record);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `Idempotency-Key`: the same answer again for ten minutes (fal-protocol.md §14.1). What the key's reuse with another
+//! body does is not documented (§16.39): here it gets the first answer too.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::visit::Visit;
+use crate::answer::Answer;
+use crate::clock;
+
+/// Seconds.
+const KEPT: u64 = 600;
+
+/// Account, method, path and the header's value.
+pub(super) type Key = [String; 4];
+
+struct Kept {
+    until: SystemTime,
+    answer: Answer,
+}
+
+#[derive(Default)]
+pub(super) struct Answered(Mutex<HashMap<Key, Kept>>);
+
+pub(super) fn key(visit: &Visit<'_>) -> Option<Key> {
+    let value = visit.request.headers.get("idempotency-key")?;
+    Some([
+        visit.account().to_owned(),
+        visit.request.method.to_string(),
+        visit.request.path.clone(),
+        String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    ])
+}
+
+fn again(answer: &Answer) -> Answer {
+    let mut again = Answer::empty(answer.status);
+    again.headers = answer.headers.clone();
+    again.payload = answer.payload.again();
+    again
+}
+
+impl Answered {
+    pub(super) fn find(&self, key: &Key, now: SystemTime) -> Option<Answer> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(key).filter(|kept| now < kept.until).map(|kept| again(&kept.answer))
+    }
+
+    /// Refusals are not kept: who corrects his request may send it under the same key.
+    pub(super) fn keep(&self, key: Key, answer: &Answer, now: SystemTime) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, kept| now < kept.until);
+        kept.insert(key, Kept { until: clock::after(now, KEPT), answer: again(answer) });
+    }
+}

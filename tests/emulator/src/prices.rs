@@ -1,0 +1,103 @@
+//! The one price list: what a unit of each endpoint costs, and what an account pays of it (fal-protocol.md §14.5).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Billionths of a dollar, so that sums of prices are exact.
+pub(crate) type Nano = u64;
+
+/// Nano-dollars as dollars.
+pub(crate) fn dollars(nano: f64) -> f64 {
+    nano.round() / 1e9
+}
+
+/// What one unit costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Price {
+    pub(crate) unit_price: Nano,
+    pub(crate) unit: &'static str,
+}
+
+const fn price(unit_price: Nano, unit: &'static str) -> Price {
+    Price { unit_price, unit }
+}
+
+#[rustfmt::skip]
+static PRICES: &[(&str, Price)] = &[
+    ("fal-ai/flux/schnell", price(3_000_000, "megapixel")),
+    ("fal-ai/flux/dev",     price(25_000_000, "megapixel")),
+    ("acme/paint/schnell",  price(2_000_000, "megapixel")),
+    ("acme/paint/dev",      price(20_000_000, "megapixel")),
+    ("emulator/llm",        price(500_000, "request")),
+    ("emulator/realtime",   price(1_000_000, "second")),
+];
+
+/// Of an endpoint that the list does not name.
+const USUAL: Price = price(1_000_000, "request");
+
+/// Machines of own apps and of compute, by the second.
+#[rustfmt::skip]
+static MACHINES: &[(&str, Nano)] = &[
+    ("S",                100_000),
+    ("GPU-A100",         550_000),
+    ("gpu_1x_h100_sxm5", 900_000),
+    ("gpu_8x_h100_sxm5", 7_200_000),
+];
+
+/// What a second of a machine costs.
+pub(crate) fn machine(kind: &str) -> Nano {
+    MACHINES.iter().find(|(name, _)| *name == kind).map_or(100_000, |(_, price)| *price)
+}
+
+/// The price list.
+#[derive(Debug, Default)]
+pub(crate) struct Prices;
+
+impl Prices {
+    pub(crate) fn of(&self, endpoint_id: &str) -> Price {
+        PRICES.iter().find(|(id, _)| *id == endpoint_id).map_or(USUAL, |(_, price)| *price)
+    }
+}
+
+/// Percent off the list price, from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Discount(f64);
+
+impl TryFrom<f64> for Discount {
+    type Error = &'static str;
+
+    fn try_from(percent: f64) -> Result<Self, Self::Error> {
+        if (0.0..=100.0).contains(&percent) { Ok(Self(percent)) } else { Err("a discount is 0 to 100 percent") }
+    }
+}
+
+impl From<Discount> for f64 {
+    fn from(discount: Discount) -> Self {
+        discount.0
+    }
+}
+
+/// What so many units cost an account, in nano-dollars.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) subtotal: f64,
+    pub(crate) discount: f64,
+}
+
+impl Cost {
+    pub(crate) fn of(units: f64, unit_price: Nano, percent: Option<f64>) -> Self {
+        let subtotal = (units * unit_price as f64).round();
+        Self { subtotal, discount: (subtotal * percent.unwrap_or_default() / 100.0).round() }
+    }
+
+    pub(crate) fn total(self) -> f64 {
+        self.subtotal - self.discount
+    }
+}
+
+/// The discount of an account in percent, if it has one.
+pub(crate) fn discount(discounts: &BTreeMap<String, Discount>, account: &str) -> Option<f64> {
+    discounts.get(account).map(|discount| discount.0)
+}
