@@ -8,7 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyMapping;
+use pyo3::types::{PyDict, PyMapping};
 
 use crate::convert::{self, count, invalid, seconds};
 use crate::credential::{self, Wishes};
@@ -16,6 +16,7 @@ use crate::error::raise;
 use crate::explanation;
 use crate::log;
 use crate::operation::{Operation, finish};
+use crate::platform::{self, Items, NewKey};
 use crate::response::Response;
 
 /// A credential, addresses, limits and a pool of connections. Any number of threads may use it at once.
@@ -30,8 +31,8 @@ impl Client {
     #[pyo3(signature = (
         key=None, *, profile=None, app_token=None, credential=None, anonymous=false, keyring=None, config_path=None,
         proxy=None, timeout=None, max_attempts=None, max_response_bytes=None, user_agent=None, run_host=None,
-        queue_host=None, rest_host=None, platform_host=None, cdn_host=None, emulator_host=None, log=None,
-        log_level="info"
+        queue_host=None, rest_host=None, platform_host=None, cdn_host=None, emulator_host=None,
+        strict_scopes=false, log=None, log_level="info"
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -54,6 +55,7 @@ impl Client {
         platform_host: Option<&str>,
         cdn_host: Option<&str>,
         emulator_host: Option<&str>,
+        strict_scopes: bool,
         log: Option<Bound<'_, PyAny>>,
         log_level: &str,
     ) -> PyResult<Self> {
@@ -70,7 +72,7 @@ impl Client {
         let options = Wishes { key, profile, app_token, credential, anonymous, keyring, config_path }.options(py)?;
         let build = || {
             let level = log::level(log_level)?;
-            let builder = fal::Client::builder().credentials(options);
+            let builder = fal::Client::builder().credentials(options).strict_scopes(strict_scopes);
             let builder = with_hosts(limits.set(builder)?, &hosts)?;
             let builder = proxy.into_iter().try_fold(builder, ClientBuilder::proxy)?;
             sink.into_iter().fold(builder, |builder, sink| builder.log(level, sink)).build()
@@ -174,6 +176,44 @@ impl Client {
         static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let answer = finish(py, || self.inner.check_start())?;
         MAKE.import(py, "libfal._credential", "check_from")?.call1((answer.content(py),))
+    }
+
+    /// The scope of the key in use, "API" or "ADMIN", if it is known.
+    fn known_scope(&self) -> Option<&'static str> {
+        self.inner.known_scope().map(fal::Scope::as_str)
+    }
+
+    /// Call an operation of the Platform API by its name and wait for the answer.
+    #[pyo3(signature = (name, /, **params))]
+    fn platform(&self, py: Python<'_>, name: &str, params: Option<&Bound<'_, PyDict>>) -> PyResult<Response> {
+        let params = platform::params(py, params)?;
+        finish(py, || self.inner.platform_start(name, params))
+    }
+
+    /// Start such a call and return at once.
+    #[pyo3(signature = (name, /, **params))]
+    fn platform_start(&self, py: Python<'_>, name: &str, params: Option<&Bound<'_, PyDict>>) -> PyResult<Operation> {
+        let params = platform::params(py, params)?;
+        started(py, self.inner.platform_start(name, params))
+    }
+
+    /// Read a list of the Platform API, element by element, through all its pages.
+    #[pyo3(signature = (name, /, **params))]
+    fn platform_list(&self, py: Python<'_>, name: &str, params: Option<&Bound<'_, PyDict>>) -> PyResult<Items> {
+        let params = platform::params(py, params)?;
+        let op = self.inner.platform_list_start(name, params);
+        op.map(Items::new).map_err(|error| raise(py, &error))
+    }
+
+    /// Make an API key. It needs a key of scope ADMIN.
+    fn create_key(&self, py: Python<'_>, alias: &str) -> PyResult<NewKey> {
+        NewKey::create(py, &self.inner, alias)
+    }
+
+    /// Revoke an API key by its id.
+    #[pyo3(signature = (id, *, allow_own=false))]
+    fn revoke_key(&self, py: Python<'_>, id: &str, allow_own: bool) -> PyResult<()> {
+        finish(py, || self.inner.revoke_key_start(id, allow_own)).map(drop)
     }
 
     /// Make a token that opens these apps for so many seconds, and nothing else.

@@ -9,6 +9,7 @@ mod error;
 mod explanation;
 mod log;
 mod operation;
+mod platform;
 mod response;
 mod store;
 
@@ -29,6 +30,8 @@ mod _libfal {
     use crate::explanation::explain;
     #[pymodule_export]
     use crate::operation::Operation;
+    #[pymodule_export]
+    use crate::platform::{Items, NewKey};
     #[pymodule_export]
     use crate::response::Response;
     #[pymodule_export]

@@ -78,7 +78,7 @@ fn parse(py: Python<'_>, key: &str) -> PyResult<Key> {
 }
 
 /// Without the GIL: another program's change may be waited for.
-fn in_store<T: Send>(
+pub(crate) fn in_store<T: Send>(
     py: Python<'_>,
     config_path: Option<PathBuf>,
     work: impl FnOnce(Store) -> Result<T, StoreError> + Send,
@@ -94,7 +94,7 @@ fn profile(py: Python<'_>, it: ProfileInfo) -> PyResult<Bound<'_, PyAny>> {
     class.call1((it.name, it.key_id, it.problem, it.host, it.active, it.line))
 }
 
-fn change(py: Python<'_>, it: Change) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn change(py: Python<'_>, it: Change) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let table = match it.table {
         Table::Created => "created",
