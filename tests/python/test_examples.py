@@ -46,3 +46,14 @@ def test_the_keys_need_a_key_of_scope_admin(emulator: Emulator) -> None:
     listed = picture("keys", FAL_EMULATOR_HOST=emulator.address, FAL_KEY=emulator.admin_key)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert emulator.key_id in listed.stdout
+
+
+def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "python" / "keys.py")]
+    variables = {"FAL_EMULATOR_HOST": emulator.address, "FAL_KEY": emulator.admin_key}
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    made, listed, revoked = done.stdout.splitlines()[:3]
+    assert re.fullmatch(r"made fake-api-\w+ for \d+ models", made) and listed == "listed: True"
+    assert revoked.startswith("revoked: fal answered 401")
+    assert "fake-secret" not in done.stdout

@@ -5,6 +5,7 @@
 
 mod answers;
 mod arguments;
+mod documents;
 mod keys;
 mod lists;
 #[path = "../logged.rs"]

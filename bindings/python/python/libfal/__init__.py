@@ -37,6 +37,8 @@ from ._errors import (
 from ._explanation import Explanation, Problem, Source
 from ._libfal import (
     Client,
+    Items,
+    NewKey,
     Operation,
     Response,
     __version__,
@@ -70,6 +72,8 @@ __all__ = [
     "InternalError",
     "InvalidArgumentError",
     "InvalidInputError",
+    "Items",
+    "NewKey",
     "NotFoundError",
     "NotReadyError",
     "Operation",

@@ -9,10 +9,13 @@ from typing_extensions import Self, TypeAlias
 
 from ._credential import AppToken, Check, Delivered
 from ._explanation import Explanation
+from ._operations import ListName, Name
 from ._store import Change, Profile
 
 __all__ = [
     "Client",
+    "Items",
+    "NewKey",
     "Operation",
     "Question",
     "Response",
@@ -62,6 +65,7 @@ class Client:
         platform_host: str | None = None,
         cdn_host: str | None = None,
         emulator_host: str | None = None,
+        strict_scopes: bool = False,
         log: Callable[[_Level, str], object] | None = None,
         log_level: _Level = "info",
     ) -> Self:
@@ -86,6 +90,8 @@ class Client:
         max_response_bytes: by default 256 MiB.
         user_agent: added to the header, such as "MyGame/1.2".
         *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
+        strict_scopes: refuse operations of the Platform API that need an ADMIN key before anything is sent, if the key in use
+            is known to be an API key.
         log: called as log(level, message) on threads of libfal. It must not call libfal; what it raises goes to
             sys.unraisablehook.
         log_level: the least important level that is logged.
@@ -154,11 +160,66 @@ class Client:
         That the key is refused is an answer; that fal could not be asked is an error.
         """
 
+    def known_scope(self) -> Literal["API", "ADMIN"] | None:
+        """The scope of the key in use, if it is known: from check(), or from what fal answered before."""
+
+    def platform(self, name: Name, /, **params: Any) -> Response:
+        """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
+
+        docs/platform.md lists all of them with their parameters. What is wrong with a parameter is told before anything
+        is sent, as InvalidArgumentError.
+        """
+
+    def platform_start(self, name: Name, /, **params: Any) -> Operation:
+        """Start such a call and return at once."""
+
+    def platform_list(self, name: ListName, /, **params: Any) -> Items:
+        """Read a list of the Platform API element by element, through all its pages.
+
+        The next page is asked for when the last element before it was read. limit is the size of a page.
+        """
+
+    def create_key(self, alias: str) -> NewKey:
+        """Make an API key of this name, 1 to 255 characters. It works at once, and needs a client with an ADMIN key.
+
+        Its secret is in the result and nowhere else, and comes only this time.
+        """
+
+    def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
+        """Revoke an API key by its id: it stops at once. The key of this client is revoked only if allow_own."""
+
     def mint_token(self, *apps: str, seconds: int = 120) -> AppToken:
         """Make a token that opens these apps for so many seconds, 1 to 3600, and nothing else. It needs a key."""
 
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, _memo: Any, /) -> Self: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class Items:
+    """The elements of a list as they are read. Forgetting it ends the reading."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def __reduce__(self) -> NoReturn: ...
+
+@final
+class NewKey:
+    """A key that was just made. Its secret is overwritten in the core when this is forgotten."""
+
+    @property
+    def id(self) -> str:
+        """The public half."""
+
+    def secret(self) -> str:
+        """The whole key, "<key id>:<key secret>". Python keeps the text as long as it likes: prefer store()."""
+
+    def store(self, profile: str, *, activate: bool = False, config_path: str | PathLike[str] | None = None) -> Change:
+        """Put the key into a profile of the configuration file, as store_key() does."""
+
+    def store_in_keyring(self, account: str) -> None:
+        """Put the key into the system keyring, as libfal.store_in_keyring() does."""
+
     def __reduce__(self) -> NoReturn: ...
 
 @final

@@ -1,0 +1,122 @@
+//! What is written out of the table: `docs/platform.md`, and the names for Python's type checkers. `FAL_UPDATE=1 cargo test --test
+//! platform` writes them anew.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use fal::platform::{Operation, operations};
+
+const INTRODUCTION: &str = "\
+# The Platform API
+
+<!-- Generated from src/platform/operations.txt by tests/rust/platform/documents.rs: edit the table. -->
+
+Every operation of fal's Platform API (`fal-protocol.md` §14), by its name:
+
+| | one answer | a list, element by element |
+|---|---|---|
+| Rust | `client.platform(\"models.pricing\", json!({\"endpoint_id\": \"fal-ai/flux/dev\"})).await?` | `client.platform_list_start(\"keys.list\", json!({}))?` |
+| C | `fal_client_platform(client, \"models.pricing\", FAL_NUL, \"{\\\"endpoint_id\\\": \\\"fal-ai/flux/dev\\\"}\", FAL_NUL, &response, &err)` | `fal_client_platform_list_start(client, \"keys.list\", FAL_NUL, NULL, 0, &op, &err)` |
+| Python | `client.platform(\"models.pricing\", endpoint_id=\"fal-ai/flux/dev\")` | `client.platform_list(\"keys.list\")` |
+
+Parameters are the members of one JSON object, wherever they go: path, query, header or body. They are checked before anything is
+sent. A `OneOrMany` is a text or an array of 1 to 50 texts; a `DateOrDay` is `YYYY-MM-DD` or a date and time as in RFC 3339; slashes in a
+path parameter are escaped, except where it says `slashes`. The errors that fal lists are statuses of HTTP.
+
+- **Scope**: what the key needs. An ADMIN key may do whatever an API key may. See \"Which key do I need?\" in the README.
+- **Lists** (`pages`): read through all their pages; `limit` is the size of a page. The next page is asked for when the last element
+  before it was read.
+- **Repeats**: GET is tried again freely. So is an operation with an `Idempotency-Key`, which is made and sent, or given as
+  `idempotency_key`; fal knows it for 10 minutes, so with a longer time limit nothing is repeated. No other operation is sent again once it may have
+  been executed.
+- **`keys.create`** has a secret in its answer, so it is refused by name: `create_key` in Rust and Python, `fal_client_create_key()` in C.
+- **`keys.revoke`** refuses the key that the client itself uses, unless `allow_own` is true.
+- **`serverless.files.upload`** takes `file_upload` as `{\"path\": \"a/local/file\"}`, which is read while it is sent, or as
+  `{\"base64\": \"…\", \"file_name\": \"a.bin\"}`.
+- **`serverless.logs.stream`** gives each line as an item, until it is cancelled.
+
+";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn scope(operation: &Operation) -> String {
+    match operation.scope() {
+        None => "no key".to_owned(),
+        Some(scope) if operation.is_key_optional() => format!("{scope}, optional"),
+        Some(scope) => scope.to_string(),
+    }
+}
+
+fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    page.push_str("## All of them\n\n| Name | Scope | What it does |\n|---|---|---|\n");
+    for one in operations() {
+        let anchor = one.name().replace('.', "");
+        writeln!(page, "| [`{}`](#{anchor}) | {} | {} |", one.name(), scope(one), one.purpose()).unwrap();
+    }
+    page.push_str("\n## Types\n\n```text\n");
+    let table = include_str!("../../../src/platform/operations.txt");
+    for line in table.lines().filter_map(|line| line.strip_prefix("type ")) {
+        writeln!(page, "{line}").unwrap();
+    }
+    page.push_str("```\n\n## One by one\n");
+    for one in operations() {
+        writeln!(page, "\n### {}\n\n{}.", one.name(), capital(one.purpose())).unwrap();
+        if let Some(needed) = one.needs() {
+            writeln!(page, "It needs {needed}.").unwrap();
+        }
+        page.push_str("\n```text\n");
+        for (kind, text) in one.notation().iter().filter(|(kind, _)| *kind != "needs") {
+            writeln!(page, "{kind:<6} {text}").unwrap();
+        }
+        page.push_str("```\n");
+    }
+    page
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+}
+
+fn names() -> String {
+    let mut text = "\
+\"\"\"The names of the operations of the Platform API, for type checkers.
+
+Generated from src/platform/operations.txt by tests/rust/platform/documents.rs.
+\"\"\"
+
+from typing import Literal
+
+"
+    .to_owned();
+    let all = operations().iter();
+    let mut literal = |name: &str, names: Vec<&str>| {
+        writeln!(text, "{name} = Literal[").unwrap();
+        names.iter().for_each(|name| writeln!(text, "    \"{name}\",").unwrap());
+        text.push_str("]\n");
+    };
+    // keys.create is create_key().
+    literal("Name", all.clone().map(Operation::name).filter(|name| *name != "keys.create").collect());
+    literal("ListName", all.filter(|one| one.is_list()).map(Operation::name).collect());
+    text
+}
+
+#[test]
+fn the_committed_documents_are_the_generated_ones() {
+    for (path, generated) in [("docs/platform.md", page()), ("bindings/python/python/libfal/_operations.py", names())]
+    {
+        let path = root().join(path);
+        if std::env::var_os("FAL_UPDATE").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "{} is not up to date: FAL_UPDATE=1 cargo test --test platform",
+            path.display()
+        );
+    }
+}
