@@ -99,14 +99,14 @@ from typing import Literal
         text.push_str("]\n");
     };
     // keys.create is create_key().
-    literal("Name", all.clone().map(Operation::name).filter(|name| *name != "keys.create").collect());
-    literal("ListName", all.filter(|one| one.is_list()).map(Operation::name).collect());
+    literal("_Name", all.clone().map(Operation::name).filter(|name| *name != "keys.create").collect());
+    literal("_ListName", all.filter(|one| one.is_list()).map(Operation::name).collect());
     text
 }
 
 #[test]
 fn the_committed_documents_are_the_generated_ones() {
-    for (path, generated) in [("docs/platform.md", page()), ("bindings/python/python/libfal/_operations.py", names())]
+    for (path, generated) in [("docs/platform.md", page()), ("bindings/python/python/libfal/_operations.pyi", names())]
     {
         let path = root().join(path);
         if std::env::var_os("FAL_UPDATE").is_some() {

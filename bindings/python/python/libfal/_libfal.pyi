@@ -9,7 +9,7 @@ from typing_extensions import Self, TypeAlias
 
 from ._credential import AppToken, Check, Delivered
 from ._explanation import Explanation
-from ._operations import ListName, Name
+from ._operations import _ListName, _Name
 from ._store import Change, Profile
 
 __all__ = [
@@ -163,17 +163,17 @@ class Client:
     def known_scope(self) -> Literal["API", "ADMIN"] | None:
         """The scope of the key in use, if it is known: from check(), or from what fal answered before."""
 
-    def platform(self, name: Name, /, **params: Any) -> Response:
+    def platform(self, name: _Name, /, **params: Any) -> Response:
         """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
 
         docs/platform.md lists all of them with their parameters. What is wrong with a parameter is told before anything
         is sent, as InvalidArgumentError.
         """
 
-    def platform_start(self, name: Name, /, **params: Any) -> Operation:
+    def platform_start(self, name: _Name, /, **params: Any) -> Operation:
         """Start such a call and return at once."""
 
-    def platform_list(self, name: ListName, /, **params: Any) -> Items:
+    def platform_list(self, name: _ListName, /, **params: Any) -> Items:
         """Read a list of the Platform API element by element, through all its pages.
 
         The next page is asked for when the last element before it was read. limit is the size of a page.
