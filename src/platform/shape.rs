@@ -168,14 +168,24 @@ fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String
     if shapes.iter().any(|shape| shape.check(value, at).is_ok()) {
         return Some(Ok(()));
     }
-    let mut objects = shapes.iter().filter(|shape| matches!(shape, Shape::Object { .. }));
-    let chosen = |shape: &&Shape| {
-        let mut words = shape.members().into_iter().filter(|member| matches!(member.shape, Shape::Word(_))).peekable();
-        let fits = |member: &Member| value.get(&member.name).is_some_and(|word| member.shape.check(word, "").is_ok());
-        words.peek().is_some() && words.all(fits)
-    };
-    let object = objects.clone().find(chosen).or_else(|| objects.next().filter(|_| objects.next().is_none()))?;
-    value.is_object().then(|| object.check(value, at))
+    let objects: Vec<&Shape> = shapes.iter().filter(|shape| matches!(shape, Shape::Object { .. })).collect();
+    if !value.is_object() || objects.is_empty() {
+        return None;
+    }
+    let [first, _, ..] = objects[..] else { return Some(objects[0].check(value, at)) };
+    // The member that tells them apart.
+    let word = first.members().into_iter().find(|member| matches!(member.shape, Shape::Word(_)))?;
+    let words = |shape: &&Shape| shape.members().into_iter().find(|member| member.name == word.name).cloned();
+    let inner = if at.is_empty() { word.name.clone() } else { format!("{at}.{}", word.name) };
+    let Some(given) = value.get(&word.name) else { return Some(Err(format!("{inner} is missing"))) };
+    let fits = |shape: &&&Shape| words(shape).is_some_and(|member| member.shape.check(given, "").is_ok());
+    match objects.iter().find(fits) {
+        Some(chosen) => Some(chosen.check(value, at)),
+        None => {
+            let known = Shape::Either(objects.iter().filter_map(words).map(|member| member.shape).collect());
+            Some(known.check(given, &inner))
+        }
+    }
 }
 
 impl Bounds {

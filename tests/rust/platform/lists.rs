@@ -27,6 +27,22 @@ fn a_thousand_keys_are_read_page_by_page() {
     assert_eq!(ids.len(), 1000 + before);
 }
 
+#[test]
+fn ten_thousand_billing_events_are_never_all_in_memory() {
+    let emulator = Emulator::start().unwrap();
+    emulator.seed(&Seed { billing_events: 10_000, ..Seed::default() });
+    let op = admin(&emulator).platform_list_start("models.billing_events", json!({"limit": 1000})).unwrap();
+    let mut ids = std::collections::HashSet::new();
+    let mut read = 0;
+    while let Some(event) = next(&op) {
+        assert!(emulator.arrivals().len() <= read / 1000 + 2, "{} after {read}", emulator.arrivals().len());
+        read += 1;
+        ids.insert(event.content().get_str("/request_id").unwrap().to_owned());
+    }
+    assert_eq!((read, ids.len(), emulator.arrivals().len()), (10_000, 10_000, 10));
+    assert_eq!(op.take().unwrap().unwrap().json().unwrap(), &json!({"pages": 10, "items": 10_000}));
+}
+
 fn list(server: &Server, name: &str, params: Value) -> Op {
     builder(&server.host, "fake-id:fake-secret").build().unwrap().platform_list_start(name, params).unwrap()
 }

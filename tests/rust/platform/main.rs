@@ -6,6 +6,7 @@
 mod answers;
 mod arguments;
 mod documents;
+mod every;
 mod keys;
 mod lists;
 #[path = "../logged.rs"]
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use fal::credentials::Environment;
 use fal::{Client, ClientBuilder, Code, Error, Event, EventKind, NextEvent, Op, Response};
-use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Scope};
+use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Scope, Seed};
 use serde_json::{Value, json};
 
 /// Long enough for anything that happens at all.
