@@ -1,0 +1,266 @@
+//! The requests of one operation: what they carry, and what a refusal of it leads to.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::Upgraded;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::Inner;
+use crate::authority::Grant;
+use crate::credentials::Credential;
+use crate::endpoint::{EndpointId, Hosts, Origin};
+use crate::error::{Code, Error, Result};
+use crate::key::Scope;
+use crate::log::Log;
+use crate::op::Task;
+use crate::per_runtime::Life;
+use crate::platform;
+use crate::queue::Waits;
+use crate::refusal;
+use crate::request::{Body, Request, Target};
+use crate::response::Response;
+use crate::storage::{self, TokenCache};
+use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress};
+use crate::webhook;
+
+/// The requests of one operation. Clones belong to the same one.
+#[derive(Clone)]
+pub(crate) struct Steps {
+    pub(super) inner: Arc<Inner>,
+    pub(crate) task: Task,
+    pub(crate) deadline: Instant,
+}
+
+impl Steps {
+    /// Sends a request with the client's credential and reads the whole answer.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response> {
+        let request = self.resolve_files(request).await?;
+        let call = self.inner.call(request, self.deadline)?;
+        self.inner.perform(&call, &self.task.progress).await
+    }
+
+    /// The same, and leaves the body of the answer to be read.
+    pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
+        let request = self.resolve_files(request).await?;
+        let call = self.inner.call(request, self.deadline)?;
+        self.open_call(&call).await
+    }
+
+    /// The same for a call that was made by hand: with another body or another [`Pass`].
+    pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
+        let (transport, progress) = (&self.inner.transport, &self.task.progress);
+        let open = |grant: Carried| async move { transport.open(call, grant.credential(), progress).await };
+        self.inner.authorized(call, progress, open).await
+    }
+
+    /// Sends such a call and reads the whole answer.
+    pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
+        self.inner.perform(call, &self.task.progress).await
+    }
+
+    /// Makes a WebSocket's connection: the headers of the answer, and what is left of HTTP.
+    pub(crate) async fn upgrade(&self, call: &Call) -> Result<(HeaderMap, Upgraded)> {
+        let (transport, progress) = (&self.inner.transport, &self.task.progress);
+        let upgrade = |grant: Carried| async move { transport.upgrade(call, grant.credential(), progress).await };
+        self.inner.authorized(call, progress, upgrade).await
+    }
+
+    /// Uploads the local files of a request's input, so that the request can become a call or a message. What
+    /// [`send`](Self::send) and [`open`](Self::open) get they resolve themselves.
+    pub(crate) async fn resolve_files(&self, request: Request) -> Result<Request> {
+        if request.is_local() { storage::resolve(self, request).await } else { Ok(request) }
+    }
+
+    /// The call that a request makes, whose local files are [resolved](Self::resolve_files).
+    pub(crate) fn call(&self, request: Request) -> Result<Call> {
+        self.inner.call(request, self.deadline)
+    }
+
+    /// Sends a request that needs no credential, so that none is looked for.
+    pub(crate) async fn send_without_key(&self, request: Request) -> Result<Response> {
+        let call = Call { pass: Pass::Nothing, ..self.inner.call(request, self.deadline)? };
+        self.send_call(&call).await
+    }
+
+    /// The same operation, with `time` for its next requests.
+    pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
+        Ok(Steps { deadline: deadline(time)?, ..self.clone() })
+    }
+
+    /// The scope of the key in use was found out.
+    pub(crate) async fn learn(&self, scope: Scope) -> Result<()> {
+        self.inner.scopes.learn(&self.grant().await?.credential, scope);
+        Ok(())
+    }
+
+    /// The same client for a request of its own within `time`, beside the operation and even after its end.
+    pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
+        Ok(Steps { inner: self.inner.clone(), task: self.task.aside(), deadline: deadline(time)? })
+    }
+
+    /// The jobs that this client waits for.
+    pub(crate) fn waits(&self) -> Result<Arc<Life<Waits>>> {
+        self.inner.waits.get(|| Ok(Waits::default()))
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.inner.transport.log
+    }
+
+    /// The same operation for requests that are under way beside others: their stages do not mix.
+    pub(crate) fn beside(&self) -> Steps {
+        Steps { task: self.task.aside(), ..self.clone() }
+    }
+
+    pub(crate) fn file_token(&self) -> &TokenCache {
+        &self.inner.file_token
+    }
+
+    pub(crate) fn attempts(&self) -> Attempts {
+        self.inner.transport.attempts
+    }
+
+    /// Whether a server proxy forwards what needs a key.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.hosts().proxy.is_some()
+    }
+
+    pub(crate) fn webhook_keys(&self) -> &webhook::Cache {
+        &self.inner.webhook_keys
+    }
+
+    /// Adds to an error of an endpoint what is known about the credential.
+    pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
+        match self.grant().await {
+            Ok(grant) => refusal::explain(error, Some(endpoint), None, &grant.resolution, &grant.credential),
+            Err(_) => error,
+        }
+    }
+
+    /// The credential that the requests carry, and where it is from.
+    pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
+        self.inner.authority.load_full().grant(None, &self.inner.transport).await
+    }
+
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.inner.transport.hosts
+    }
+
+    pub(crate) fn response_limit(&self) -> usize {
+        self.inner.transport.response_limit
+    }
+}
+
+/// The credential that a request carries, if it is the client's.
+struct Carried(Option<Arc<Grant>>);
+
+impl Carried {
+    fn credential(&self) -> &Credential {
+        self.0.as_ref().map_or(&Credential::Anonymous, |grant| &grant.credential)
+    }
+}
+
+pub(super) fn deadline(timeout: Duration) -> Result<Instant> {
+    Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))
+}
+
+impl Inner {
+    pub(super) async fn perform(&self, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
+        let transport = &self.transport;
+        let send = |grant: Carried| async move { transport.send(call, grant.credential(), progress).await };
+        self.authorized(call, progress, send).await
+    }
+
+    /// Sends a call with the client's credential, which is renewed once if it is refused and can be.
+    async fn authorized<T, F>(&self, call: &Call, progress: &Progress, send: impl Fn(Carried) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let authority = self.authority.load_full();
+        if call.pass != Pass::Credential {
+            return send(Carried(None)).await;
+        }
+        let mut grant = authority.grant(None, &self.transport).await?;
+        let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
+        if let Some(asked) = platform {
+            self.allow(asked, &grant)?;
+        }
+        let mut outcome = send(Carried(Some(grant.clone()))).await;
+        let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
+        if refused && grant.renews() {
+            // What was refused was not executed, so it can be sent once more with a new credential.
+            progress.pausing();
+            grant = authority.grant(Some(&grant), &self.transport).await?;
+            outcome = send(Carried(Some(grant.clone()))).await;
+        }
+        if let Some(asked) = platform {
+            self.scopes.observe(asked, &grant.credential, &outcome);
+        }
+        let (resolution, credential) = (&grant.resolution, &grant.credential);
+        outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
+            Some(proxy) => refusal::by_proxy(error, proxy, &call.url),
+            None => refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
+        })
+    }
+
+    /// Refuses, where the caller asked for strictness, what the key in use is known not to be allowed.
+    fn allow(&self, (method, path): (&str, &str), grant: &Grant) -> Result<()> {
+        let known = if self.strict_scopes { self.scopes.known(&grant.credential) } else { None };
+        match (platform::needed_scope(method, path), known) {
+            (Some(needed), Some(scope)) if !scope.allows(needed) => {
+                Err(refusal::beforehand((method, path), needed, scope, &grant.resolution, &grant.credential))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn call(&self, request: Request, deadline: Instant) -> Result<Call> {
+        let safe = request.is_safe();
+        let hosts = &self.transport.hosts;
+        let (url, endpoint) = match request.target {
+            Target::Endpoint(ref id) => (request.address(hosts.run_url(id)?, ""), Some(id.clone())),
+            Target::Of(id, url) => (url, Some(id)),
+            Target::Address(url) => (url, None),
+            Target::Platform(path) => (hosts.platform_url(&path)?, None),
+        };
+        let mut headers = request.headers;
+        let body = match request.body {
+            Body::Empty => Bytes::new().into(),
+            // Never sent half: whoever makes the call has to resolve it first.
+            Body::Content(_) => return Err(Error::invalid("the body was not opened")),
+            Body::Json(_) if !request.inputs.is_empty() => {
+                return Err(Error::invalid("the input's files were not uploaded"));
+            }
+            Body::Bytes(_) | Body::Source(_)
+                if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) =>
+            {
+                return Err(bytes_by_proxy());
+            }
+            Body::Bytes(bytes) => bytes.into(),
+            Body::Source(source) => Payload::Source(source),
+            // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
+            Body::Json(_) if safe && endpoint.is_some() => Bytes::new().into(),
+            Body::Json(value) => {
+                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+                let text =
+                    serde_json::to_vec(&*value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
+                Bytes::from(text).into()
+            }
+        };
+        Ok(Call { method: request.method, url, endpoint, headers, body, pass: Pass::Credential, safe, deadline })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// The proxy declares every body to be JSON (fal-protocol.md §11.2), so that bytes would arrive as something else.
+fn bytes_by_proxy() -> Error {
+    Error::invalid("bytes cannot be sent through a server proxy, which forwards JSON only")
+        .with_remedy("Send JSON, or upload the bytes and send their URL.")
+}
