@@ -11,7 +11,7 @@ use crate::op::{NextEvent, Op};
 
 type Read<T> = fn(&Fields<'_>) -> Result<T>;
 
-/// A list that is read one element at a time: asynchronously with [`next`](List::next), or as an iterator, which blocks.
+/// A list that is read one element at a time: asynchronously with [`next_item`](List::next_item), or as an iterator, which blocks.
 ///
 /// The next page is asked for when the last element before it was read. Dropping it ends the reading.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl<T> List<T> {
     }
 
     /// The next element, or why there is none; `None` at the end.
-    pub async fn next(&mut self) -> Option<Result<T>> {
+    pub async fn next_item(&mut self) -> Option<Result<T>> {
         loop {
             if self.ended {
                 return None;

@@ -3,10 +3,12 @@
 
 mod arguments;
 mod call;
+mod costs;
 mod fields;
 mod form;
 mod keys;
 mod list;
+mod models;
 mod notation;
 mod pages;
 mod scopes;
@@ -17,9 +19,11 @@ mod tests;
 
 use crate::key::Scope;
 
+pub use costs::{Billing, Cost, Planned, Price, Usage, UsageRow};
 pub use fields::Decimal;
 pub use keys::{CreatingKey, KeyInfo};
 pub use list::List;
+pub use models::{Model, PastRequest};
 pub(crate) use scopes::Scopes;
 pub use table::{Operation, Parameter, Place, operations};
 

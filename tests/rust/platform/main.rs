@@ -13,6 +13,7 @@ mod lists;
 mod logged;
 mod scopes;
 mod server;
+mod typed;
 
 use std::time::Duration;
 
