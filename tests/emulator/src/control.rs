@@ -12,6 +12,7 @@ use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::arrivals::Arrival;
 use crate::clock;
+use crate::dashboard;
 use crate::faults::{self, Fault};
 use crate::keys::Scope;
 use crate::platform;
@@ -26,6 +27,9 @@ pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
 }
 
 async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
+    if let Some(answer) = dashboard::handle(state, request) {
+        return Ok(answer);
+    }
     let Some(path) = request.path.strip_prefix("/_emulator/") else {
         let detail = "This is fal-emulator: send requests with the Host header of a fal host";
         return Err(Answer::detail(StatusCode::NOT_FOUND, detail));

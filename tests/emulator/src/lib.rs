@@ -17,6 +17,7 @@ mod body;
 mod clock;
 mod connections;
 mod control;
+mod dashboard;
 mod emulator;
 mod exchange;
 mod failures;

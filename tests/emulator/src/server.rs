@@ -21,7 +21,7 @@ use crate::exchange::Exchange;
 use crate::state::State;
 use crate::storage::{self, Blob};
 use crate::stream::{SharedStream, Wire};
-use crate::{auth, gateway, platform, proxy, queue, rest};
+use crate::{auth, dashboard, gateway, platform, proxy, queue, rest};
 
 /// A request whose body was read.
 pub(crate) struct Request {
@@ -98,7 +98,7 @@ impl Service {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request).await,
-            Self::Web => web(request),
+            Self::Web => web(state, request),
             Self::Auth => auth::handle(state, request),
             Self::Cdn => storage::cdn(state, host, request).await,
             Self::Queue => queue::handle(state, request, entry),
@@ -115,8 +115,9 @@ impl Service {
     }
 }
 
-fn web(request: &Request) -> Answer {
-    platform::openapi(request).unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
+fn web(state: &State, request: &Request) -> Answer {
+    let answer = dashboard::handle(state, request).or_else(|| platform::openapi(request));
+    answer.unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
 }
 
 /// The host of a request in lower case, without a port; empty without one.

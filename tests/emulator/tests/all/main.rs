@@ -8,6 +8,7 @@ mod arrivals;
 mod client;
 mod command;
 mod control;
+mod dashboard;
 mod events;
 mod failures;
 mod faults;

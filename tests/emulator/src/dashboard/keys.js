@@ -1,0 +1,133 @@
+"use strict";
+
+const at = (id) => document.getElementById(id);
+let doomed = null;
+
+/** An answer's JSON; an error says what the emulator said. */
+async function ask(path, options = {}) {
+  const answer = await fetch("/dashboard/keys" + path, options);
+  const body = answer.status === 204 ? null : await answer.json();
+  if (!answer.ok) throw new Error(body.detail);
+  return body;
+}
+
+function say(text) {
+  at("notice").textContent = text;
+}
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function created(text) {
+  const time = new Date(text);
+  const minutes = Math.floor((Date.now() - time) / 60000);
+  const shown = element("time", minutes < 1 ? "just now" : minutes < 60 ? `${minutes} min ago`
+    : time.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" }));
+  shown.dateTime = text;
+  shown.title = time.toLocaleString();
+  return shown;
+}
+
+function row(key, fresh) {
+  const tr = document.createElement("tr");
+  tr.dataset.key = key.key_id;
+  if (key.key_id === fresh) tr.className = "new";
+  const scope = element("span", key.scope, "scope " + key.scope.toLowerCase());
+  const revoke = element("button", "Revoke", "plain");
+  revoke.type = "button";
+  revoke.setAttribute("aria-label", `Revoke ${key.alias || key.key_id}`);
+  revoke.addEventListener("click", () => {
+    doomed = key;
+    at("doomed").textContent = key.alias || key.key_id;
+    at("revoking").showModal();
+  });
+  const name = element("td", key.alias || "—");
+  name.title = key.alias;
+  tr.append(name, element("td", key.key_id + ":••••••••", "key"));
+  for (const content of [scope, created(key.created_at), revoke]) {
+    const td = document.createElement("td");
+    td.append(content);
+    tr.append(td);
+  }
+  return tr;
+}
+
+async function show(fresh) {
+  const { account, keys } = await ask(".json");
+  at("account").textContent = account;
+  at("keys").replaceChildren(...keys.map((key) => row(key, fresh)));
+  at("empty").hidden = keys.length > 0;
+}
+
+at("create").addEventListener("click", () => {
+  at("form").reset();
+  at("problem").textContent = "";
+  at("creating").showModal();
+  at("name").focus();
+});
+
+at("form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const alias = at("name").value.trim();
+  if (!alias) {
+    at("problem").textContent = "Give the key a name, to know it again.";
+    at("name").focus();
+    return;
+  }
+  at("submit").disabled = true;
+  try {
+    const scope = new FormData(at("form")).get("scope");
+    const made = await ask("", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ alias, scope }),
+    });
+    at("creating").close();
+    at("secret").value = made.key;
+    at("copy").textContent = "Copy";
+    at("created").showModal();
+    at("secret").select();
+    await show(made.key_id);
+    say(`Created ${alias}.`);
+  } catch (error) {
+    at("problem").textContent = error.message;
+  } finally {
+    at("submit").disabled = false;
+  }
+});
+
+at("copy").addEventListener("click", async () => {
+  at("secret").select();
+  try {
+    await navigator.clipboard.writeText(at("secret").value);
+  } catch {
+    document.execCommand("copy");
+  }
+  at("copy").textContent = "Copied";
+});
+
+// However it is closed, the secret does not stay in the page.
+at("created").addEventListener("close", () => { at("secret").value = ""; });
+
+at("revoke").addEventListener("click", async () => {
+  at("revoke").disabled = true;
+  try {
+    await ask("/" + encodeURIComponent(doomed.key_id), { method: "DELETE" });
+    say(`Revoked ${doomed.alias || doomed.key_id}.`);
+  } catch (error) {
+    say(error.message);
+  }
+  at("revoke").disabled = false;
+  at("revoking").close();
+  await show();
+});
+
+for (const button of document.querySelectorAll("[data-close]")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
+}
+
+show().catch((error) => say(error.message));
