@@ -99,7 +99,7 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 .PHONY: test-all
-test-all: tools lint test-rust test-keyring test-abi test-c test-memory test-python test-examples test-official
+test-all: tools lint test-rust test-keyring test-abi test-c test-memory test-python test-examples test-browser test-official
 
 .PHONY: tools
 tools:
@@ -227,6 +227,11 @@ test-examples: examples emulator wheel
 		exit 1
 	}
 	echo "examples: every picture made, every error as it should be"
+
+# The page of keys, in a real browser.
+.PHONY: test-browser
+test-browser: examples emulator
+	@$(ISOLATED) python3 -B tests/browser/keys.py "$(EMULATOR)" "$(EXAMPLES)/picture-c" "$(BUILD)/browser"
 
 .PHONY: demo
 demo: examples emulator wheel ## pictures and errors from C, Python, C++ and Rust, against the emulator
