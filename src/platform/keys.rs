@@ -77,7 +77,7 @@ impl Client {
         let slot = key.clone();
         let op = self.start_steps(|steps| async move {
             let response = steps.send(request).await.map_err(|error| maybe_made(error, &alias))?;
-            let made = read(response.into_body())?;
+            let made = read(response.into_body()).map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
             Ok(answer)
@@ -134,7 +134,7 @@ fn read(body: Bytes) -> Result<Key> {
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();
     }
-    made.map_err(|error| maybe_made(error.with_outcome_unknown(true), ""))
+    made.map_err(|error| error.with_outcome_unknown(true))
 }
 
 fn no_key() -> Error {

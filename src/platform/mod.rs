@@ -29,9 +29,10 @@ pub use table::{Operation, Parameter, Place, operations};
 
 /// The scope that an operation needs. `path` is the address's path and begins with `/v1`.
 ///
-/// `None` where fal names no scope: an unknown operation, or one that needs no key.
+/// `None` where fal names no scope: an unknown operation, or one that works without a key.
 pub(crate) fn needed_scope(method: &str, path: &str) -> Option<Scope> {
-    Operation::at(method, path.strip_prefix("/v1")?)?.scope
+    let operation = Operation::at(method, path.strip_prefix("/v1")?)?;
+    operation.scope.filter(|_| !operation.key_optional)
 }
 
 /// What the account has to have besides a key of that scope, if fal says so.

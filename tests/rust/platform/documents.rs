@@ -30,6 +30,7 @@ path parameter are escaped, except where it says `slashes`. The errors that fal 
   `idempotency_key`; fal knows it for 10 minutes, so with a longer time limit nothing is repeated. No other operation is sent again once it may have
   been executed.
 - **`keys.create`** has a secret in its answer, so it is refused by name: `create_key` in Rust and Python, `fal_client_create_key()` in C.
+  (Whoever sends `POST /v1/keys` as a plain request gets fal's answer as it is, with the secret in it.)
 - **`keys.revoke`** refuses the key that the client itself uses, unless `allow_own` is true.
 - **`serverless.files.upload`** takes `file_upload` as `{\"path\": \"a/local/file\"}`, which is read while it is sent, or as
   `{\"base64\": \"…\", \"file_name\": \"a.bin\"}`.
