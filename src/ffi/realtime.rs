@@ -19,6 +19,7 @@
 //! text. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are handed over as they are.
 
 use std::ffi::c_char;
+use std::sync::Arc;
 
 use super::boundary::{self, Out, plain, status};
 use super::client::{copy, fal_client};
@@ -33,7 +34,8 @@ use crate::realtime::Realtime;
 /// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
 pub struct fal_realtime {
     realtime: Realtime,
-    op: fal_op,
+    /// Shared by itself, so that the host may keep it.
+    op: Arc<fal_op>,
 }
 
 /// Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's
@@ -54,7 +56,7 @@ pub unsafe extern "C" fn fal_client_realtime_start(
         // SAFETY: NULL or live, by the header's contract.
         let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
         let realtime = client.client().realtime_start(request, options)?;
-        let op = fal_op::new(realtime.op().clone());
+        let op = Arc::new(fal_op::new(realtime.op().clone()));
         out.set(boundary::share(fal_realtime { realtime, op }));
         Ok(())
     })
@@ -102,7 +104,9 @@ pub unsafe extern "C" fn fal_realtime_send_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
     // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |realtime| &raw const realtime.op))
+    plain(std::ptr::null(), || {
+        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |realtime| Arc::as_ptr(&realtime.op))
+    })
 }
 
 /// Ends the session once what waits is sent, and returns at once. Results are delivered until the app has closed it too. NULL

@@ -5,6 +5,7 @@
 //! FAL_E_CONNECTION_LOST if it breaks: what a new one would continue only the app knows, so none is made.
 
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -20,7 +21,8 @@ use crate::websocket::WebSocket;
 /// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
 pub struct fal_websocket {
     websocket: WebSocket,
-    op: fal_op,
+    /// Shared by itself, so that the host may keep it.
+    op: Arc<fal_op>,
 }
 
 /// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its input does not. Without a time limit it lasts a
@@ -41,7 +43,7 @@ pub unsafe extern "C" fn fal_client_websocket_start(
         // SAFETY: NULL or live, by the header's contract.
         let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
         let websocket = client.client().websocket_start(request, options)?;
-        let op = fal_op::new(websocket.op().clone());
+        let op = Arc::new(fal_op::new(websocket.op().clone()));
         out.set(boundary::share(fal_websocket { websocket, op }));
         Ok(())
     })
@@ -87,7 +89,7 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *const fal_op {
     // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { websocket.as_ref() }.map_or(std::ptr::null(), |socket| &raw const socket.op))
+    plain(std::ptr::null(), || unsafe { websocket.as_ref() }.map_or(std::ptr::null(), |socket| Arc::as_ptr(&socket.op)))
 }
 
 /// Closes the connection once what waits is sent, and returns at once. Messages are delivered until the app has closed it too.
