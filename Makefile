@@ -167,11 +167,15 @@ HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 test-c: tools emulator $(SHARED) $(STATIC)
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
 
-# Memory that a representative program leaves behind, or misuses.
+# Memory that representative programs leave behind, or misuse.
+WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage webhook)
+
 .PHONY: test-memory
-test-memory: tools emulator $(BUILD)/c/shared/memory
-	$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
-		--show-leak-kinds=definite --errors-for-leak-kinds=definite "$(BUILD)/c/shared/memory"
+test-memory: tools emulator $(WATCHED)
+	for program in $(WATCHED); do
+		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
+			--show-leak-kinds=definite --errors-for-leak-kinds=definite "$$program"
+	done
 
 $(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
 	mkdir -p $(@D)
@@ -246,12 +250,16 @@ $(VENV)/made: $(REQUIREMENTS)
 	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	touch $@
 
+# Tests and the demo need no optimized wheel, and not the minutes that one takes to build.
+WHEEL_PROFILE := release
+test test-all test-keyring test-python test-examples test-browser demo: WHEEL_PROFILE := dev
+
 .PHONY: wheel
 wheel: ## the Python wheel, in build/wheels, installed into build/venv
 ifneq ($(REQUIREMENTS),)
 wheel: tools $(VENV)/made
 	rm -rf "$(BUILD)/wheels"
-	"$(VENV)/bin/maturin" build --quiet $(LOCKED) --release --manifest-path bindings/python/Cargo.toml \
+	"$(VENV)/bin/maturin" build --quiet $(LOCKED) --profile $(WHEEL_PROFILE) --manifest-path bindings/python/Cargo.toml \
 		--interpreter "$(PYTHON)" --out "$(BUILD)/wheels"
 	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$(BUILD)"/wheels/*.whl
 endif
