@@ -105,7 +105,7 @@ pub unsafe extern "C" fn fal_realtime_send_json(
 pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
     // SAFETY: NULL or live, by the header's contract.
     plain(std::ptr::null(), || {
-        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |realtime| Arc::as_ptr(&realtime.op))
+        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |session| Arc::as_ptr(&session.op))
     })
 }
 
