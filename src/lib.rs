@@ -63,7 +63,6 @@
 //! ```
 
 #![deny(unsafe_code)]
-#![allow(dead_code)] // until every operation is in
 
 mod authority;
 mod channel;

@@ -103,8 +103,8 @@ pub unsafe extern "C" fn fal_realtime_send_json(
 /// session at once. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
-    // SAFETY: NULL or live, by the header's contract.
     plain(std::ptr::null(), || {
+        // SAFETY: NULL or live, by the header's contract.
         unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |session| Arc::as_ptr(&session.op))
     })
 }
