@@ -70,6 +70,8 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>) {
                 Some(Ok(message)) => message,
                 Some(Err(error)) => return broken(error),
             };
+            // Frames that are no news, however many, do not keep the others from being heard.
+            tokio::task::consume_budget().await;
             if let Err(error) = hear(message, &open, &mut current).await {
                 return error;
             }

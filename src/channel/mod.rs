@@ -28,6 +28,8 @@ use crate::transport::Pass;
 const ERROR_BODY: usize = 1 << 20;
 /// Requests that wait for the connection, and pieces of an answer that wait for their operation.
 const WAITING: usize = 16;
+/// The most bytes of a request: fal documents no limit, and frames are made in the memory.
+const MOST: usize = 256 << 20;
 
 /// The requests of one endpoint over one WebSocket: a connection is made once for all of them, and answers come in the order of the
 /// requests. Clones share the connection; any number of threads may use it at once.
@@ -89,6 +91,11 @@ impl Inner {
         let request = steps.resolve_files(request).await?;
         let Body::Json(input) = &request.body else { return Err(Error::invalid("a channel sends JSON")) };
         let text = input.to_string();
+        if text.len() > MOST {
+            return Err(Error::invalid(format!(
+                "the input has more than the {MOST} bytes that a channel sends at once"
+            )));
+        }
         let mut made = 0;
         loop {
             let failure = match self.attempt(&steps, &text).await {
@@ -156,7 +163,7 @@ impl Inner {
             return Ok(line.clone());
         }
         let most = steps.response_limit();
-        let socket = open(steps, &self.url, &self.endpoint, &self.headers, Pass::Credential, most).await?;
+        let socket = open(steps, &self.url, &self.endpoint, &self.headers, Pass::Credential, most, MOST).await?;
         let (sender, jobs) = mpsc::channel(WAITING);
         let instance = runtime::current()?;
         let closing = instance.closing().clone();

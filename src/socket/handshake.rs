@@ -17,7 +17,7 @@ use url::Url;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Result};
-use crate::transport::{Call, Pass};
+use crate::transport::{Call, Pass, SMALL};
 
 /// As in the official clients (fal-protocol.md §7.2).
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -29,7 +29,10 @@ pub(crate) struct Socket {
     pub(crate) headers: HeaderMap,
 }
 
-/// Opens a WebSocket that takes messages of at most `most` bytes.
+/// What may wait to leave beside a message: answers to pings, which a hostile server sends and does not take.
+const BESIDE: usize = 1 << 20;
+
+/// Opens a WebSocket that takes messages of at most `most` bytes, and sends some of at most `most_out`.
 pub(crate) async fn open(
     steps: &Steps,
     url: &Url,
@@ -37,6 +40,7 @@ pub(crate) async fn open(
     headers: &HeaderMap,
     pass: Pass,
     most: usize,
+    most_out: usize,
 ) -> Result<Socket> {
     let key = generate_key();
     let mut headers = headers.clone();
@@ -53,12 +57,15 @@ pub(crate) async fn open(
         pass,
         safe: true,
         deadline: steps.deadline,
+        most: SMALL,
     };
     let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
     let (headers, upgraded) = upgraded.map_err(|_| slow())??;
     check(&headers, &SEC_WEBSOCKET_ACCEPT, Some(&derive_accept_key(key.as_bytes())))?;
     check(&headers, &SEC_WEBSOCKET_EXTENSIONS, None)?;
-    let config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
+    let mut config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
+    // The frame's head is a part of what waits.
+    config.max_write_buffer_size = most_out.saturating_add(BESIDE);
     let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
     Ok(Socket { stream, headers })
 }
@@ -84,6 +91,7 @@ pub(crate) fn broken(error: tungstenite::Error) -> Error {
     use tungstenite::Error as Broken;
     let (code, message) = match &error {
         Broken::Capacity(_) => (Code::TooLarge, "a message is larger than allowed".to_owned()),
+        Broken::WriteBufferFull(_) => (Code::ConnectionLost, "the other side takes nothing any more".to_owned()),
         Broken::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing)
         | Broken::ConnectionClosed
         | Broken::AlreadyClosed

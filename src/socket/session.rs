@@ -157,7 +157,8 @@ impl Session {
     async fn connect(&mut self) -> Result<Socket> {
         let pass = self.tokens.pass().await?;
         let plan = &self.plan;
-        let socket = open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most_bytes).await?;
+        let socket =
+            open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most_bytes, plan.most_bytes).await?;
         self.headers = socket.headers.clone();
         Ok(socket)
     }
@@ -173,6 +174,8 @@ impl Session {
                     None => break End::Lost(Error::new(Code::ConnectionLost, "the connection ended")),
                 };
                 tally.heard();
+                // Frames that are no news, however many, do not keep the deadline and the host from being heard.
+                tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
                     break closed(frame, &socket.headers);
                 }
@@ -191,7 +194,11 @@ impl Session {
             let asked = tally.is_closing();
             if !matches!(end, End::Lost(_)) {
                 // The closing handshake is finished by reading on.
-                let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+                let rest = async {
+                    while let Some(Ok(_)) = stream.next().await {
+                        tokio::task::consume_budget().await;
+                    }
+                };
                 let _ = tokio::time::timeout(GRACE, rest).await;
             }
             if asked { End::Closed("closed") } else { end }

@@ -10,7 +10,7 @@ use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::token::minted;
-use crate::transport::Pass;
+use crate::transport::{Pass, SMALL};
 
 /// As long as the official clients' (fal-protocol.md §7.1).
 pub(crate) const LIFETIME: Duration = Duration::from_secs(120);
@@ -91,7 +91,7 @@ impl Tokens {
         request.set_json(json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}));
         let mut call = self.steps.call(request)?;
         // A token more does no harm.
-        call.safe = true;
+        (call.safe, call.most) = (true, SMALL);
         let made = Instant::now();
         let answer = self.steps.send_call(&call).await.map_err(|error| self.explained(error))?;
         let token = minted(answer.json()?)?;
