@@ -132,7 +132,8 @@ impl Delivery {
 
     pub(crate) fn explained(&self, error: Error) -> Error {
         let told = format!("{}; {} items of the stream had arrived", error.message(), self.items);
-        error.with_message(told)
+        // The answer had begun, so the app had run.
+        error.with_message(told).with_outcome_unknown(true)
     }
 }
 

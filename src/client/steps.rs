@@ -79,12 +79,6 @@ impl Steps {
         self.inner.call(request, self.deadline)
     }
 
-    /// Sends a request that needs no credential, so that none is looked for.
-    pub(crate) async fn send_without_key(&self, request: Request) -> Result<Response> {
-        let call = Call { pass: Pass::Nothing, ..self.inner.call(request, self.deadline)? };
-        self.send_call(&call).await
-    }
-
     /// The same operation, with `time` for its next requests.
     pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
         Ok(Steps { deadline: deadline(time)?, ..self.clone() })
@@ -250,7 +244,17 @@ impl Inner {
                 Bytes::from(text).into()
             }
         };
-        Ok(Call { method: request.method, url, endpoint, headers, body, pass: Pass::Credential, safe, deadline })
+        Ok(Call {
+            method: request.method,
+            url,
+            endpoint,
+            headers,
+            body,
+            pass: Pass::Credential,
+            safe,
+            deadline,
+            most: usize::MAX,
+        })
     }
 }
 

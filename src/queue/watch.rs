@@ -58,6 +58,8 @@ pub(super) struct Watch<'a> {
     /// The job's place in its line, as far as is known.
     place: Option<u64>,
     breaks: u32,
+    /// When a status was told last.
+    told: Option<Instant>,
     failing: Option<Instant>,
     /// What the stream asked to wait before it is opened again.
     asked: Option<Duration>,
@@ -66,12 +68,13 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(steps: &'a Steps, job: &'a mut Job) -> Self {
         let teller = Teller::new(&steps.task);
-        Watch { steps, job, teller, pace: Pace::new(), place: None, breaks: 0, failing: None, asked: None }
+        Watch { steps, job, teller, pace: Pace::new(), place: None, breaks: 0, told: None, failing: None, asked: None }
     }
 
     /// The host is told, and a job that is behind many is asked for less often.
     pub(super) fn notice(&mut self, status: &Status) {
         self.teller.tell(status);
+        self.told = Some(Instant::now());
         self.place = match status.phase {
             Phase::Waiting(place) => place,
             _ => None,
@@ -155,14 +158,19 @@ impl<'a> Watch<'a> {
             Err(_) => return Streamed::Cut,
         };
         let mut parser = Parser::new(EVENT);
-        let mut silence = FIRST;
+        let opened = Instant::now();
         loop {
+            // Comments are no status, so they do not count before the first one.
+            let first = self.told.is_none_or(|told| told < opened);
+            let silence = if first { FIRST.saturating_sub(opened.elapsed()) } else { IDLE };
+            if silence.is_zero() {
+                return Streamed::Nowhere;
+            }
             let mut piece = match tokio::time::timeout(silence, body.piece()).await {
                 Ok(Ok(Some(piece))) => piece,
-                Err(_) if silence == FIRST => return Streamed::Nowhere,
+                Err(_) if first => return Streamed::Nowhere,
                 Ok(_) | Err(_) => return Streamed::Cut,
             };
-            silence = IDLE;
             match self.events(&mut parser, &mut piece) {
                 Some(Streamed::Completed(status)) => {
                     let _ = tokio::time::timeout(LAST, to_the_end(&mut body)).await;

@@ -39,6 +39,8 @@ use crate::response::Response;
 
 /// An error's body is kept up to here.
 const ERROR_BODY: usize = 1 << 20;
+/// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
+pub(crate) const SMALL: usize = 1 << 20;
 
 /// What one client sends with.
 pub(crate) struct Transport {
@@ -65,6 +67,8 @@ pub(crate) struct Call {
     /// Whether sending it twice can do no harm.
     pub(crate) safe: bool,
     pub(crate) deadline: Instant,
+    /// The most bytes of the whole answer, where that is less than the client's limit.
+    pub(crate) most: usize,
 }
 
 /// The head of a successful answer, and its body to read piece by piece.
@@ -347,7 +351,7 @@ impl Transport {
         progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
         progress.reading(call.safe);
-        match body::read(&mut response, self.response_limit).await {
+        match body::read(&mut response, call.most.min(self.response_limit)).await {
             Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
             Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(!call.safe))),
             Err(Unread::Broken(error)) => Err(broken(error, call.url.authority(), call.safe, progress)),

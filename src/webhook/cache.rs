@@ -10,6 +10,7 @@ use crate::client::Steps;
 use crate::error::{Code, Error, Result};
 use crate::per_runtime::{Life, PerRuntime};
 use crate::request::Request;
+use crate::transport::{Call, Pass, SMALL};
 
 /// The longest that fal allows (fal-protocol.md §10.3).
 const MOST: Duration = Duration::from_secs(24 * 3600);
@@ -99,7 +100,8 @@ impl Known {
 
 async fn ask(steps: &Steps) -> Result<KeySet> {
     let url = steps.hosts().rest_url(crate::endpoint::JWKS)?;
-    let answer = steps.send_without_key(Request::new("GET", url.as_str())?).await?;
+    let call = Call { pass: Pass::Nothing, most: SMALL, ..steps.call(Request::new("GET", url.as_str())?)? };
+    let answer = steps.send_call(&call).await?;
     KeySet::from_jwks(answer.body())
         .map_err(|error| Error::new(Code::Protocol, format!("fal's keys for webhooks: {}", error.message())))
 }

@@ -164,5 +164,15 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
 fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*"))]);
     let body = Bytes::new().into();
-    Call { method: Method::GET, url, endpoint: None, headers, body, pass, safe: true, deadline: steps.deadline }
+    Call {
+        method: Method::GET,
+        url,
+        endpoint: None,
+        headers,
+        body,
+        pass,
+        safe: true,
+        deadline: steps.deadline,
+        most: usize::MAX,
+    }
 }

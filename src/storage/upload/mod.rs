@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::{Call, Pass, Payload};
+use crate::transport::{Call, Pass, Payload, SMALL};
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -143,7 +143,7 @@ impl About {
         let mut call = steps.call(request)?;
         call.headers.extend(self.headers.clone());
         // A second announcement is one that nothing is sent to.
-        call.safe = true;
+        (call.safe, call.most) = (true, SMALL);
         steps.send_call(&call).await
     }
 }
@@ -188,7 +188,7 @@ pub(super) async fn send(steps: &Steps, upload: &Upload, opened: Opened, meter: 
 
 /// A call to an address that an answer named.
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
-    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline: steps.deadline }
+    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline: steps.deadline, most: SMALL }
 }
 
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.

@@ -5,33 +5,66 @@ use fal::Code;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
 /// A server that reads a request's head and answers with whatever `answer` writes.
 fn hostile(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+    hostile_to(move |_, connection| answer(connection))
+}
+
+/// The same for answers that depend on the head.
+pub(super) fn hostile_to(
+    answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
+    let answer = Arc::new(answer);
     thread::spawn(move || {
         for connection in listener.incoming() {
-            let mut connection = connection.unwrap();
-            let mut seen = Vec::new();
-            let mut piece = [0; 1024];
-            while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
-                match connection.read(&mut piece) {
-                    Ok(0) | Err(_) => break,
-                    Ok(read) => seen.extend_from_slice(&piece[..read]),
-                }
-            }
-            // The client leaves when it has had enough.
-            let _ = answer(&mut connection);
+            let (mut connection, answer) = (connection.unwrap(), answer.clone());
+            thread::spawn(move || {
+                let head = head_of(&mut connection);
+                // The client leaves when it has had enough.
+                let _ = answer(&head, &mut connection);
+                let _ = connection.shutdown(Shutdown::Write);
+                let _ = std::io::copy(&mut connection, &mut std::io::sink());
+            });
         }
     });
     host
 }
 
-fn client_of(host: &str) -> ClientBuilder {
+fn head_of(connection: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    let mut piece = [0; 1024];
+    while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
+        match connection.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => seen.extend_from_slice(&piece[..read]),
+        }
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// A whole answer, after which the connection ends.
+pub(super) fn answered(connection: &mut TcpStream, status: &str, headers: &str, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    write!(connection, "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+}
+
+/// Pieces for ever, and how many bytes of them the other side took: no more can be in its memory.
+pub(super) fn endless(connection: &mut TcpStream, piece: &[u8], taken: &AtomicU64) -> std::io::Result<()> {
+    loop {
+        connection.write_all(piece)?;
+        taken.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn client_of(host: &str) -> ClientBuilder {
     let variables = [("FAL_KEY", "fake-id:fake-secret-for-nobody"), ("FAL_EMULATOR_HOST", host)];
     crate::logged::builder()
         .environment(Environment::from_variables(variables))

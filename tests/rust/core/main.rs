@@ -10,6 +10,9 @@ mod deadlines;
 mod download;
 mod errors;
 mod hostile;
+mod hostile_files;
+mod hostile_sockets;
+mod hostile_streams;
 mod inputs;
 #[path = "../logged.rs"]
 mod logged;

@@ -1,0 +1,140 @@
+//! A server that means harm with its WebSockets: every session ends in a bounded error.
+
+use super::hostile::{client_of, endless, hostile_to};
+use super::*;
+use fal::{Code, SocketOptions};
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+const LIMIT: usize = 1 << 20;
+/// What sockets hold on both sides, and then some.
+const SOCKETS: u64 = 32 << 20;
+
+/// A server that accepts every handshake and then does as `after` says.
+fn socket_server(after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+    hostile_to(move |head, connection| {
+        let key = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+        });
+        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+        write!(
+            connection,
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        )?;
+        after(connection)
+    })
+}
+
+/// A realtime session, a raw WebSocket and a channel, with how each of them ended.
+fn all_ends(host: &str, time: Duration) -> Vec<(&'static str, Error)> {
+    let client = client_of(host).timeout(time).max_response_bytes(LIMIT).build().unwrap();
+    let options = || SocketOptions::new().use_header(true).max_message_bytes(LIMIT);
+    let request = |endpoint| {
+        let mut request = Request::run(endpoint).unwrap();
+        request.set_timeout(time);
+        request.set_json(json!({"n": 1}));
+        request
+    };
+    let realtime = client.realtime_start(request("emulator/realtime"), options()).unwrap();
+    let raw = client.websocket_start(request("emulator/ws"), options()).unwrap();
+    let channel = client.channel(&Request::run("emulator/echo").unwrap()).unwrap();
+    let ops = [
+        ("realtime", realtime.op().clone()),
+        ("raw", raw.op().clone()),
+        ("channel", channel.run_start(request("emulator/echo")).unwrap()),
+    ];
+    let end = |(name, op): (&'static str, Op)| {
+        op.discard_events();
+        assert!(op.wait(Some(PATIENCE)).unwrap(), "{name} hangs");
+        (name, op.take().unwrap().unwrap_err())
+    };
+    let ends = ops.map(end).into_iter();
+    // What comes before a channel has sent its request ends the connection, and not the request.
+    ends.filter(|(name, error)| *name != "channel" || error.code() != Code::Connect).collect()
+}
+
+#[test]
+fn a_frame_that_announces_more_than_there_can_be() {
+    for length in [1_u64 << 63, (1 << 63) - 1, u64::MAX, 1 << 40, LIMIT as u64 + 1] {
+        let taken = Arc::new(AtomicU64::new(0));
+        let counter = taken.clone();
+        let host = socket_server(move |connection| {
+            connection.write_all(&[0x82, 127])?;
+            connection.write_all(&length.to_be_bytes())?;
+            endless(connection, &[0; 4096], &counter)
+        });
+        for (name, error) in all_ends(&host, PATIENCE) {
+            assert!(matches!(error.code(), Code::TooLarge | Code::Protocol), "{name}, {length}: {error}");
+        }
+        assert!(taken.load(Ordering::Relaxed) < SOCKETS, "{length}");
+    }
+}
+
+#[test]
+fn a_message_of_fragments_without_end() {
+    let taken = Arc::new(AtomicU64::new(0));
+    let counter = taken.clone();
+    let host = socket_server(move |connection| {
+        connection.write_all(&[0x02, 126, 0x10, 0])?;
+        connection.write_all(&[0; 4096])?;
+        let fragment = [&[0x00, 126, 0x10, 0][..], &[0; 4096]].concat();
+        endless(connection, &fragment, &counter)
+    });
+    for (name, error) in all_ends(&host, PATIENCE) {
+        assert_eq!(error.code(), Code::TooLarge, "{name}: {error}");
+    }
+    assert!(taken.load(Ordering::Relaxed) < 3 * SOCKETS);
+}
+
+#[test]
+fn pings_without_end_last_until_the_deadline() {
+    for ping in [&[0x89, 0][..], &[0x8A, 0]] {
+        let host = socket_server(move |connection| endless(connection, ping, &AtomicU64::new(0)));
+        for (name, error) in all_ends(&host, Duration::from_secs(2)) {
+            // Answers that nobody reads fill the connection, so it may break before.
+            assert!(matches!(error.code(), Code::Deadline | Code::ConnectionLost), "{name}: {error}");
+        }
+    }
+}
+
+#[test]
+fn frames_that_are_against_the_rules() {
+    for (what, frame) in [
+        ("a reserved bit", &[0xC2, 1, 0][..]),
+        ("an unknown kind", &[0x83, 0]),
+        ("a continuation of nothing", &[0x80, 1, 0]),
+        ("a masked frame", &[0x82, 0x81, 0, 0, 0, 0, 7]),
+        ("a long ping", &[0x89, 126, 0, 200]),
+        ("a fragmented ping", &[0x09, 0]),
+        ("text that is none", &[0x81, 2, 0xFF, 0xFE]),
+        ("a close of one byte", &[0x88, 1, 3]),
+    ] {
+        let host = socket_server(move |connection| {
+            connection.write_all(frame)?;
+            connection.write_all(&[0; 200])
+        });
+        for (name, error) in all_ends(&host, PATIENCE) {
+            assert_eq!(error.code(), Code::Protocol, "{name}, {what}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_is_answered_wrongly() {
+    for accept in ["", "sec-websocket-accept: d3Jvbmc=\r\n", "sec-websocket-accept: \r\n"] {
+        let host = hostile_to(move |_, connection| {
+            write!(
+                connection,
+                "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n{accept}\r\n"
+            )
+        });
+        for (name, error) in all_ends(&host, PATIENCE) {
+            assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{name}: {error}");
+        }
+    }
+}
