@@ -186,3 +186,69 @@ fn a_state_that_nobody_knows_is_an_end_if_there_is_a_result() {
     let output = Op::finish(|| client.attach_start(&job)).unwrap();
     assert_eq!(output.get("/x").unwrap(), 1);
 }
+
+/// 9: an array in the guide, an object in the OpenAPI documents, nothing where no logs were asked for.
+#[test]
+fn logs_may_be_an_object_a_list_or_nothing() {
+    let line = json!({"message": "only", "level": "INFO", "timestamp": "2026-01-01T00:00:00Z"});
+    for (logs, expected) in [
+        (json!([line]), &["only"][..]),
+        (line.clone(), &["only"]),
+        (json!({}), &[]),
+        (json!({"0": line}), &[]),
+        (json!(null), &[]),
+        (json!("text"), &[]),
+    ] {
+        let emulator = queue(QueueSettings::default());
+        emulator.inject(Fault::status(404).path("*/status/stream").always());
+        let status = json!({"status": "IN_PROGRESS", "logs": logs});
+        emulator.inject(Fault::status(202).path("*/status").body(status).times(1));
+        let op = client(&emulator).subscribe_start(job_of(json!({"ms": 200, "output": {"x": 1}}))).unwrap();
+        assert_eq!(lines(&events(&op)), expected, "{logs}");
+        assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{logs}");
+    }
+}
+
+/// 34: a result that is kept no longer is 404 or 410, and never "not ready" or a success.
+#[test]
+fn an_expired_result_is_an_error_in_both_versions() {
+    for (expired_is_gone, status) in [(false, 404), (true, 410)] {
+        let settings = QueueSettings { all_results_expire: true, expired_is_gone, ..QueueSettings::default() };
+        let emulator = queue(settings);
+        let client = client(&emulator);
+        let job = submit(&client, json!({"output": {"x": 1}}));
+        assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+        emulator.advance(Duration::from_secs(7 * 24 * 3600));
+        let end = std::time::Instant::now() + PATIENCE;
+        let error = loop {
+            match Op::finish(|| client.result_start(&job)) {
+                Err(error) => break error,
+                Ok(_) => assert!(std::time::Instant::now() < end, "it does not expire"),
+            }
+        };
+        assert_eq!((error.code(), error.http_status()), (Code::NotFound, Some(status)), "{error}");
+        assert!(!error.is_retryable(), "{error}");
+        // Who comes back to the job is told the same, although its status says that it has succeeded.
+        let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+        assert_eq!((error.code(), error.http_status()), (Code::NotFound, Some(status)), "{error}");
+        assert!(error.message().contains(job.request_id()) || error.request_id().is_some(), "{error}");
+    }
+}
+
+/// 6: whether the status tells of an error that the app answered. The result decides.
+#[test]
+fn an_apps_error_is_the_same_whether_the_status_tells_of_it_or_not() {
+    for app_errors_in_status in [false, true] {
+        for stream in [true, false] {
+            let emulator = queue(QueueSettings { app_errors_in_status, ..QueueSettings::default() });
+            if !stream {
+                emulator.inject(Fault::status(404).path("*/status/stream").always());
+            }
+            let detail = json!([{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]);
+            let fail = json!({"fail": {"status": 422, "body": {"detail": detail}}});
+            let error = subscribe(&client(&emulator), fail).unwrap_err();
+            assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
+            assert_eq!(error.error_type(), Some("value_error"), "{app_errors_in_status}: {error}");
+        }
+    }
+}

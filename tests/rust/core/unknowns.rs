@@ -104,3 +104,54 @@ fn an_unknown_type_is_no_reason_for_a_retry() {
         assert!(told.is_retryable(), "{told}");
     }
 }
+
+/// 23: nobody says which codes fal's gateway closes with. Those that invite to come again are followed, those of a normal end
+/// end the session, and all others are failures.
+#[test]
+fn every_close_code_is_an_end_a_failure_or_an_invitation() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let script = |code: u16| json!({"n": 1, "emulator": {"outputs": 1, "close": code, "reason": "because"}});
+    let start = |code: u16| {
+        let session =
+            client.realtime_start(Request::run("emulator/realtime").unwrap(), fal::SocketOptions::new()).unwrap();
+        session.send(&script(code)).unwrap();
+        session
+    };
+    for code in [1000, 1001] {
+        let outcome = Op::finish(|| Ok(start_kept(start(code)))).unwrap();
+        assert_eq!(
+            (outcome.get("/ended").unwrap(), outcome.get("/connections").unwrap()),
+            (&json!("server"), &json!(1))
+        );
+    }
+    for code in [1012, 1013] {
+        let session = start(code);
+        let mut states = Vec::new();
+        while states.len() < 3 {
+            match session.op().wait_event(Some(PATIENCE)).unwrap() {
+                fal::NextEvent::Event(event) if event.kind() == fal::EventKind::Connection => {
+                    states.push(event.get("/state").unwrap().as_str().unwrap().to_owned());
+                }
+                fal::NextEvent::Event(_) => {}
+                other => panic!("{code}: {other:?}"),
+            }
+        }
+        assert_eq!(states, ["connected", "lost", "connected"], "{code}");
+        session.close();
+        assert!(session.op().wait(Some(PATIENCE)).unwrap());
+        assert_eq!(session.op().take().unwrap().unwrap().get("/sent").unwrap(), 1, "{code}: sent again");
+    }
+    for code in [1002, 1003, 1008, 1009, 1011, 3000, 4000, 4401, 4999] {
+        let error = Op::finish(|| Ok(start_kept(start(code)))).unwrap_err();
+        assert_eq!(error.code(), Code::ServiceFailed, "{code}: {error}");
+        assert!(error.message().contains(&format!("{code}: because")), "{error}");
+    }
+}
+
+/// The operation of a session whose handle stays, because the last one closes it.
+fn start_kept(session: fal::Realtime) -> Op {
+    let op = session.op().clone();
+    std::mem::forget(session);
+    op
+}
