@@ -1,18 +1,19 @@
 //! The connection of a channel: requests go out as they come, answers come back in the same order.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::{Code, Error, Result};
-use crate::socket::{Socket, broken};
+use crate::socket::{SILENT_INTERVALS, Socket, broken};
 use crate::transport::Progress;
 
 /// How long the other side may take to close.
@@ -33,28 +34,98 @@ pub(super) enum Piece {
     Lost(Error),
 }
 
-/// Those whose requests were sent and whose answers have not ended, the next one first.
-type Open = Mutex<VecDeque<mpsc::Sender<Piece>>>;
+/// What those who send, receive and watch share.
+struct Line {
+    state: Mutex<State>,
+    /// The last answer that was waited for has ended.
+    emptied: Notify,
+}
 
-/// Drives a connection until it ends or nobody has a request left.
-pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>) {
-    let (mut sink, mut stream) = socket.stream.split();
-    let open = Open::default();
-    let sending = async {
-        while let Some(job) = jobs.recv().await {
-            // Whoever has ended meanwhile needs no answer, so nothing has to be run.
-            if job.answer.is_closed() {
-                continue;
+struct State {
+    /// Those whose requests were sent and whose answers have not ended, the next one first.
+    open: VecDeque<mpsc::Sender<Piece>>,
+    heard: Instant,
+    /// The host takes its time, so silence is ours.
+    delivering: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        let state = State { open: VecDeque::new(), heard: Instant::now(), delivering: false };
+        Line { state: Mutex::new(state), emptied: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self, delivering: bool) {
+        let mut state = self.state();
+        (state.heard, state.delivering) = (Instant::now(), delivering);
+    }
+
+    /// Hands a piece over, however long its reader takes. A request that was given up has nobody to read its answer.
+    async fn deliver(&self, answer: &mpsc::Sender<Piece>, piece: Piece) {
+        self.heard(true);
+        let _ = answer.send(piece).await;
+        self.heard(false);
+    }
+
+    /// The first answer has ended.
+    fn ended(&self) {
+        let mut state = self.state();
+        state.open.pop_front();
+        if state.open.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Waits until no answer is waited for.
+    async fn empty(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.state().open.is_empty() {
+                return;
             }
-            job.progress.sending(false);
-            locked(&open).push_back(job.answer);
-            if let Err(error) = sink.send(Message::text(job.text)).await {
+            emptied.await;
+        }
+    }
+
+    /// How long the other side has said nothing.
+    fn silence(&self) -> Duration {
+        let state = self.state();
+        if state.delivering { Duration::ZERO } else { state.heard.elapsed() }
+    }
+}
+
+/// Drives a connection until it ends or nobody has a request left. With nothing to send for `ping`, a ping is.
+pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: Option<Duration>) {
+    let (mut sink, mut stream) = socket.stream.split();
+    let line = Line::new();
+    let idle = ping.unwrap_or(Duration::MAX / 4);
+    let sending = async {
+        loop {
+            let message = match tokio::time::timeout(idle, jobs.recv()).await {
+                // Whoever has ended meanwhile needs no answer, so nothing has to be run.
+                Ok(Some(job)) if job.answer.is_closed() => continue,
+                Ok(Some(job)) => {
+                    job.progress.sending(false);
+                    line.state().open.push_back(job.answer);
+                    Message::text(job.text)
+                }
+                Ok(None) => break,
+                Err(_) => Message::Ping(Bytes::new()),
+            };
+            if let Err(error) = sink.send(message).await {
                 return broken(error);
             }
         }
         // The last answers are waited for.
-        while !locked(&open).is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        while tokio::time::timeout(idle, line.empty()).await.is_err() {
+            if let Err(error) = sink.send(Message::Ping(Bytes::new())).await {
+                return broken(error);
+            }
         }
         let _ = sink.send(Message::Close(None)).await;
         tokio::time::sleep(GRACE).await;
@@ -72,17 +143,29 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>) {
             };
             // Frames that are no news, however many, do not keep the others from being heard.
             tokio::task::consume_budget().await;
-            if let Err(error) = hear(message, &open, &mut current).await {
+            line.heard(false);
+            if let Err(error) = hear(message, &line, &mut current).await {
                 return error;
+            }
+        }
+    };
+    let watching = async {
+        let Some(ping) = ping else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(ping).await;
+            let silence = line.silence();
+            if silence > ping * SILENT_INTERVALS {
+                return Error::new(Code::ConnectionLost, format!("nothing was heard for {} s", silence.as_secs()));
             }
         }
     };
     let error = tokio::select! {
         error = receiving => error,
         error = sending => error,
+        error = watching => error,
     };
     drop(jobs);
-    let left = std::mem::take(&mut *locked(&open));
+    let left = std::mem::take(&mut line.state().open);
     for answer in left {
         let error = error.clone().with_outcome_unknown(true);
         let _ = tokio::time::timeout(GRACE, answer.send(Piece::Lost(error))).await;
@@ -92,7 +175,7 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>) {
 /// The answer that is under way, and its id.
 type Current = Option<(mpsc::Sender<Piece>, String)>;
 
-async fn hear(message: Message, open: &Open, current: &mut Current) -> Result<()> {
+async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()> {
     let control = match &message {
         Message::Text(text) => control(text),
         Message::Binary(_) => None,
@@ -101,19 +184,18 @@ async fn hear(message: Message, open: &Open, current: &mut Current) -> Result<()
     let unexpected = || Error::new(Code::Protocol, "the answers over the WebSocket are not in order");
     match (control, current.as_ref()) {
         (Some(Control::Start { id, status, headers }), None) => {
-            let answer = locked(open).front().cloned().ok_or_else(unexpected)?;
-            // A request that was given up has nobody to read its answer.
-            let _ = answer.send(Piece::Start { status, headers }).await;
+            let answer = line.state().open.front().cloned().ok_or_else(unexpected)?;
+            line.deliver(&answer, Piece::Start { status, headers }).await;
             *current = Some((answer, id));
         }
         (Some(Control::End { id }), Some((answer, expected))) if id == *expected => {
-            let _ = answer.send(Piece::End).await;
-            locked(open).pop_front();
+            line.deliver(answer, Piece::End).await;
+            line.ended();
             *current = None;
         }
         (Some(_), _) | (None, None) => return Err(unexpected()),
         (None, Some((answer, _))) => {
-            let _ = answer.send(Piece::Body(message.into_data())).await;
+            line.deliver(answer, Piece::Body(message.into_data())).await;
         }
     }
     Ok(())
@@ -145,8 +227,4 @@ fn control(text: &str) -> Option<Control> {
         "end" => Some(Control::End { id }),
         _ => None,
     }
-}
-
-fn locked(open: &Open) -> std::sync::MutexGuard<'_, VecDeque<mpsc::Sender<Piece>>> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
 }

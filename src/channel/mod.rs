@@ -3,6 +3,7 @@
 mod driver;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
@@ -28,6 +29,8 @@ use crate::transport::Pass;
 const ERROR_BODY: usize = 1 << 20;
 /// Requests that wait for the connection, and pieces of an answer that wait for their operation.
 const WAITING: usize = 16;
+/// As long as a session's.
+const PING: Duration = Duration::from_secs(30);
 /// The most bytes of a request: fal documents no limit, and frames are made in the memory.
 const MOST: usize = 256 << 20;
 
@@ -46,6 +49,7 @@ struct Inner {
     endpoint: EndpointId,
     url: Url,
     headers: HeaderMap,
+    ping: Option<Duration>,
     line: PerRuntime<Mutex<Option<mpsc::Sender<Job>>>>,
 }
 
@@ -61,12 +65,22 @@ impl Client {
         }
         let url = request.address(self.hosts().ws_url(&endpoint)?, "");
         let headers = request.headers.clone();
-        let inner = Inner { client: self.clone(), endpoint, url, headers, line: PerRuntime::default() };
+        let ping = Some(PING);
+        let inner = Inner { client: self.clone(), endpoint, url, headers, ping, line: PerRuntime::default() };
         Ok(Channel { inner: Arc::new(inner) })
     }
 }
 
 impl Channel {
+    /// The same channel, with a connection of its own and this time for [`SocketOptions::ping`](crate::SocketOptions::ping); by
+    /// default 30 seconds. Requests whose connection is lost are not sent again, and their outcome is unknown.
+    pub fn ping(self, idle: Option<Duration>) -> Self {
+        let Inner { client, endpoint, url, headers, .. } = &*self.inner;
+        let (client, endpoint, url, headers) = (client.clone(), endpoint.clone(), url.clone(), headers.clone());
+        let ping = idle.filter(|idle| !idle.is_zero());
+        Channel { inner: Arc::new(Inner { client, endpoint, url, headers, ping, line: PerRuntime::default() }) }
+    }
+
     /// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used.
     ///
     /// The outcome is that of [`Client::run_start`]; if the endpoint streams events, it is that of
@@ -167,9 +181,10 @@ impl Inner {
         let (sender, jobs) = mpsc::channel(WAITING);
         let instance = runtime::current()?;
         let closing = instance.closing().clone();
+        let ping = self.ping;
         instance.spawn(async move {
             tokio::select! {
-                () = drive(socket, jobs) => {}
+                () = drive(socket, jobs, ping) => {}
                 () = closing.cancelled() => {}
             }
         });

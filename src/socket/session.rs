@@ -26,7 +26,7 @@ use crate::request::Request;
 use crate::response::Response;
 
 /// Nothing at all for so many intervals between pings, and the other side counts as gone.
-const SILENT_INTERVALS: u32 = 4;
+pub(crate) const SILENT_INTERVALS: u32 = 4;
 /// A connection that lasted this long did not fail at once.
 const LASTING: Duration = Duration::from_secs(30);
 

@@ -282,3 +282,37 @@ fn a_channel_survives_cancelled_requests_and_cut_connections() {
     assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true));
     assert_eq!(emulator.executions()["emulator/slow"], 5, "nothing ran twice");
 }
+
+#[test]
+fn a_channel_whose_other_side_falls_silent_is_lost() {
+    let (host, serving) = server(|request| switching(request, true));
+    let client = crate::logged::builder()
+        .environment(Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-a-socket")]))
+        .host(HostRole::Emulator, &host)
+        .unwrap()
+        .build()
+        .unwrap();
+    let silent = channel(&client, "emulator/echo").ping(Some(Duration::from_millis(200)));
+    let error = end(&start_on(&silent, "emulator/echo", json!({}))).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
+    assert!(error.message().contains("nothing was heard"), "{error}");
+    serving.join().unwrap();
+    // A slow app answers pings, and its answer is waited for after the channel was dropped, too.
+    let emulator = Emulator::start().unwrap();
+    let patient = channel(&super::client(&emulator), "emulator/slow").ping(Some(Duration::from_millis(100)));
+    let op = start_on(&patient, "emulator/slow", json!({"ms": 1500}));
+    drop(patient);
+    end(&op).unwrap();
+    no_socket_is_left(&emulator);
+}
+
+#[test]
+fn a_channel_without_requests_stays_open_and_notices_a_dead_peer() {
+    let emulator = Emulator::start().unwrap();
+    let idle = channel(&client(&emulator), "emulator/echo").ping(Some(Duration::from_millis(100)));
+    end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();
+    thread::sleep(Duration::from_millis(1000));
+    end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();
+    let handshakes = over_sockets(&emulator).into_iter().filter(|one| one.method == "GET").count();
+    assert_eq!(handshakes, 1, "pings are answered, so the connection lasts");
+}
