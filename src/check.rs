@@ -82,6 +82,10 @@ async fn look(steps: &Steps) -> Result<Check> {
     match &steps.grant().await?.credential {
         Credential::Key(_) => key(steps).await,
         Credential::Bearer(_) => known(steps, None).await,
+        _ if steps.is_proxied() => {
+            Err(Error::invalid("there is no key to check: the server proxy holds it, and forwards no check")
+                .with_remedy("Check the key where the proxy runs."))
+        }
         _ => Err(Error::invalid("there is no key to check: the client uses none, or a short-lived token")),
     }
 }

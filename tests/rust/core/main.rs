@@ -18,6 +18,7 @@ mod inputs;
 mod logged;
 mod network;
 mod origins;
+mod proxied;
 mod queue;
 mod queue_cut;
 mod queue_failures;
