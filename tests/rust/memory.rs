@@ -99,6 +99,41 @@ fn of_a_login() {
     });
 }
 
+/// The secret of a key that was just made is known to the child only, which masks it itself.
+#[test]
+fn of_a_key_that_was_made() {
+    let emulator = Emulator::start().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "maker", "--nocapture", "--test-threads=1"]).env_clear();
+    child.env("FAL_KEY", emulator.admin_key()).env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, "make");
+    let output = child.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    let found = read(&text);
+    println!("{found:?}");
+    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    assert_eq!(found.shut_down.ours, 0, "{found:?}");
+}
+
+#[test]
+fn maker() {
+    if std::env::var(WAY).is_err() {
+        return;
+    }
+    let client = logged::builder().build().unwrap();
+    let making = client.create_key_start("made").unwrap();
+    assert!(making.op().wait(Some(Duration::from_secs(20))).unwrap());
+    let response = making.op().take().unwrap().unwrap();
+    let key = making.take_key().unwrap();
+    let search = Search::of(&key.expose_secret().bytes().map(|byte| byte ^ MASK).collect::<Vec<u8>>());
+    let in_use = search.copies();
+    drop((client, making, response, key));
+    let dropped = search.copies();
+    fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
+    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    println!("copies: {}", found.join(" "));
+}
+
 fn assert_forgotten(way: &str, prepare: impl FnOnce(&Path, &str) -> Vec<(&'static str, String)>) {
     let emulator = Emulator::start().unwrap();
     let key = emulator.create_key(Scope::Api, "acme");
@@ -191,7 +226,11 @@ impl Search {
 
     fn new() -> Self {
         let whole = masked();
-        let secret = whole.rsplit(|byte| byte ^ MASK == b':').next().unwrap();
+        Self::of(whole.rsplit(|byte| byte ^ MASK == b':').next().unwrap())
+    }
+
+    /// For a secret that comes masked.
+    fn of(secret: &[u8]) -> Self {
         assert!(secret.len() >= 16 + Self::LENGTH, "the search would miss freed copies");
         Search { masked: secret[secret.len() - Self::LENGTH..].to_vec() }
     }
