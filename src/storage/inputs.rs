@@ -112,7 +112,8 @@ async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) 
             // Exactly the form of the official helpers.
             Ok(format!("data:{};base64,{}", found.about.content_type, STANDARD.encode(&bytes)))
         }
-        opened => Ok(send(steps, &found.upload, opened.clone(), meter).await?.url.into()),
+        // The operation is about the request, which is not sent before.
+        opened => Ok(send(steps, &steps.beside(), &found.upload, opened.clone(), meter).await?.url.into()),
     }
 }
 

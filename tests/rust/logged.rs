@@ -15,7 +15,7 @@ pub(crate) fn builder() -> ClientBuilder {
 }
 
 /// One write a line: many processes append to the same file.
-fn write(level: Level, line: &str) {
+pub(crate) fn write(level: Level, line: &str) {
     let Some(folder) = std::env::var_os("TEST_LOGS") else { return };
     let path = Path::new(&folder).join("rust.log");
     let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();

@@ -51,7 +51,7 @@ impl Client {
         self.start_steps_within(timeout, |steps| async move {
             let opened = Opened::of(&upload).await?;
             let meter = Meter::new(&steps.task, opened.size());
-            let sent = send(&steps, &upload, opened, &meter).await?;
+            let sent = send(&steps, &steps, &upload, opened, &meter).await?;
             Ok(Response::made(&json!({
                 "url": sent.url.as_str(),
                 "file_name": sent.about.file_name,
@@ -156,7 +156,16 @@ pub(super) struct Sent {
 }
 
 /// Sends the content the way that was asked for, or the one that suits it.
-pub(super) async fn send(steps: &Steps, upload: &Upload, opened: Opened, meter: &Arc<Meter>) -> Result<Sent> {
+///
+/// `making` is told of the one request that makes the file, if there is one: the operation's own steps where the file is what
+/// the operation is about.
+pub(super) async fn send(
+    steps: &Steps,
+    making: &Steps,
+    upload: &Upload,
+    opened: Opened,
+    meter: &Arc<Meter>,
+) -> Result<Sent> {
     steps.task.progress.transferring();
     // The stages of its requests are its own: others may be under way beside them.
     let steps = &steps.beside();
@@ -177,10 +186,10 @@ pub(super) async fn send(steps: &Steps, upload: &Upload, opened: Opened, meter: 
     let (url, size) = match way {
         UploadWay::Automatic | UploadWay::Signed => single::signed(steps, &about, opened, meter, "fal-cdn-v3").await?,
         UploadWay::SignedGoogle => single::signed(steps, &about, opened, meter, "gcs").await?,
-        UploadWay::Direct => single::direct(steps, &about, opened, meter).await?,
+        UploadWay::Direct => single::direct(making, &about, opened, meter).await?,
         UploadWay::SignedParts | UploadWay::DirectParts | UploadWay::GoogleParts => {
             let supply = supply::Supply::of(opened, pull)?;
-            parts::send(steps, &about, supply, meter, way).await?
+            parts::send(steps, making, &about, supply, meter, way).await?
         }
     };
     Ok(Sent { url, size, about })

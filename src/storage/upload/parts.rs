@@ -35,6 +35,7 @@ struct Session {
 /// Sends all parts and puts them together. Whatever fails, nothing is announced.
 pub(super) async fn send(
     steps: &Steps,
+    making: &Steps,
     about: &About,
     supply: Supply,
     meter: &Arc<Meter>,
@@ -59,7 +60,7 @@ pub(super) async fn send(
         data.unchanged().await?;
     }
     done.sort_unstable_by_key(|(number, _)| *number);
-    session.complete(steps, &done).await?;
+    session.complete(making, &done).await?;
     Ok((session.url.clone(), size.load(Ordering::Relaxed)))
 }
 

@@ -1,0 +1,90 @@
+//! Operations that are cut again and again take no more memory than those that were cut at first.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use fal::{Client, Code};
+
+use super::cell::{client, wait};
+use super::server::{Server, Stage};
+use super::table::{Effect, Plan, Row, Started, rows};
+use super::{PATIENCE, turn};
+
+/// Counts the bytes in use.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is the system's own allocator's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), SeqCst);
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), SeqCst);
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often each operation is cut before it is measured, and then.
+const ROUNDS: (usize, usize) = (50, 250);
+/// What an operation may seem to leave behind, in bytes: pieces of tables that grow are no leak.
+const EACH: usize = 64;
+
+/// An operation that never gets an answer, with a client and a server of its own that last.
+struct Hanging {
+    row: Row,
+    server: Server,
+    client: Client,
+    folder: tempfile::TempDir,
+}
+
+impl Hanging {
+    fn new(row: Row) -> Self {
+        let job = row.steps.iter().any(|step| step.effect == Effect::Job);
+        let server = Server::start(vec![row.steps[0].reply.clone()], 0, Stage::Waiting, job);
+        let client = client(server.address(), None, &Arc::new(()));
+        Hanging { row, server, client, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn start(&self) -> Started {
+        self.server.again();
+        let plan = Plan { large: false, folder: self.folder.path(), timeout: None };
+        (self.row.start)(&self.client, &plan).unwrap()
+    }
+
+    fn cut(&self, started: Started) {
+        wait(self.row.name.as_str(), || self.server.is_reached(&[]));
+        started.op.cancel();
+        assert!(started.op.wait(Some(PATIENCE)).unwrap());
+        assert_eq!(started.op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+        drop(started);
+        wait(self.row.name.as_str(), || self.server.is_closed());
+    }
+}
+
+#[test]
+fn memory_does_not_grow() {
+    let _turn = turn();
+    let all: Vec<_> = rows().into_iter().map(Hanging::new).collect();
+    let round = || {
+        let started: Vec<_> = all.iter().map(Hanging::start).collect();
+        all.iter().zip(started).for_each(|(one, started)| one.cut(started));
+    };
+    (0..ROUNDS.0).for_each(|_| round());
+    let before = IN_USE.load(SeqCst);
+    (0..ROUNDS.1).for_each(|_| round());
+    let most = before + ROUNDS.1 * all.len() * EACH;
+    let grown = || IN_USE.load(SeqCst).saturating_sub(before);
+    println!("{} bytes more after {} operations", grown(), ROUNDS.1 * all.len());
+    wait("the memory grows", || IN_USE.load(SeqCst) < most);
+    fal::runtime::shutdown(PATIENCE).unwrap();
+}
