@@ -174,7 +174,7 @@ WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel 
 test-memory: tools emulator $(WATCHED)
 	for program in $(WATCHED); do
 		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
-			--show-leak-kinds=definite --errors-for-leak-kinds=definite "$$program"
+			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite "$$program"
 	done
 
 $(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so

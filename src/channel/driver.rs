@@ -37,8 +37,8 @@ pub(super) enum Piece {
 /// What those who send, receive and watch share.
 struct Line {
     state: Mutex<State>,
-    /// The last answer that was waited for has ended.
-    emptied: Notify,
+    /// An answer has ended.
+    ended: Notify,
 }
 
 struct State {
@@ -52,7 +52,7 @@ struct State {
 impl Line {
     fn new() -> Self {
         let state = State { open: VecDeque::new(), heard: Instant::now(), delivering: false };
-        Line { state: Mutex::new(state), emptied: Notify::new() }
+        Line { state: Mutex::new(state), ended: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -73,22 +73,21 @@ impl Line {
 
     /// The first answer has ended.
     fn ended(&self) {
-        let mut state = self.state();
-        state.open.pop_front();
-        if state.open.is_empty() {
-            self.emptied.notify_waiters();
-        }
+        self.state().open.pop_front();
+        self.ended.notify_waiters();
     }
 
-    /// Waits until no answer is waited for.
+    /// Waits until no answer is waited for: each has ended, or whoever asked for it has left.
     async fn empty(&self) {
         loop {
-            let mut emptied = pin!(self.emptied.notified());
-            emptied.as_mut().enable();
-            if self.state().open.is_empty() {
-                return;
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            let wanted = self.state().open.iter().find(|answer| !answer.is_closed()).cloned();
+            let Some(answer) = wanted else { return };
+            tokio::select! {
+                () = answer.closed() => {}
+                () = ended => {}
             }
-            emptied.await;
         }
     }
 

@@ -84,7 +84,11 @@ impl Run {
         // A callback holds a handle.
         if cut != Cut::Drop {
             let counted = calls.clone();
-            dispatcher.when_done(&started.op, move |_| drop(counted.fetch_add(1, SeqCst))).unwrap();
+            dispatcher
+                .when_done(&started.op, move |_| {
+                    counted.fetch_add(1, SeqCst);
+                })
+                .unwrap();
         }
         let name = format!("{}, request {}, {:?}, {cut:?}", row.name, cell.hold + 1, cell.stage);
         let (stage, session) = (cell.stage, row.session);

@@ -8,6 +8,7 @@
 
 mod cell;
 #[path = "../logged.rs"]
+#[allow(dead_code)] // these tests make their clients with a log of their own
 mod logged;
 mod memory;
 mod server;
@@ -151,7 +152,8 @@ fn no_operation_is_missing() {
             }
             let file = entry.strip_prefix(root).unwrap().display().to_string();
             let text = std::fs::read_to_string(&entry).unwrap();
-            let functions = text.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split(['(', '<']).next());
+            let functions =
+                text.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split(['(', '<']).next());
             let starts = functions.filter(|name| name.ends_with("_start"));
             found.extend(starts.map(|name| format!("{file} {name}")));
         }

@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// How often each operation is cut before it is measured, and then.
-const ROUNDS: (usize, usize) = (50, 250);
+const ROUNDS: (usize, usize) = (30, 120);
 /// What an operation may seem to leave behind, in bytes: pieces of tables that grow are no leak.
 const EACH: usize = 64;
 

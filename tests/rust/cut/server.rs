@@ -36,7 +36,11 @@ impl Stage {
 /// What a request, or a message over a WebSocket, is answered with.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    Http { status: u16, headers: String, body: String },
+    Http {
+        status: u16,
+        headers: String,
+        body: String,
+    },
     /// The connection becomes a WebSocket.
     Upgrade,
     /// Messages, for one message.
@@ -287,9 +291,9 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
             // Of a handshake half of the head.
             let half = text.find("\r\n\r\n").filter(|head| head + 5 < text.len());
             let half = half.map_or(text.len() / 2, |head| head + 4 + (text.len() - head - 4) / 2);
-            stream.write_all(text[..half].as_bytes()).await?;
+            stream.write_all(&text.as_bytes()[..half]).await?;
             shared.hold(&stream).await?;
-            stream.write_all(text[half..].as_bytes()).await?;
+            stream.write_all(&text.as_bytes()[half..]).await?;
         } else {
             stream.write_all(text.as_bytes()).await?;
         }

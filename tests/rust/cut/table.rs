@@ -80,12 +80,13 @@ impl Plan<'_> {
 /// An operation under way, and what has to be held so that it is not over.
 pub(crate) struct Started {
     pub(crate) op: Op,
-    pub(crate) held: Box<dyn Any>,
+    /// Dropped with it.
+    _held: Box<dyn Any>,
 }
 
 impl From<Op> for Started {
     fn from(op: Op) -> Self {
-        Started { op, held: Box::new(()) }
+        Started { op, _held: Box::new(()) }
     }
 }
 
@@ -195,9 +196,12 @@ fn runs() -> Vec<Row> {
             request.set_bytes(plan.text().into(), "text/plain")?;
             client.send_start(request)
         }),
-        row("stream", "stream.rs stream_start", vec![Step { large: true, ..events(Done, &json!({})) }], |client, plan| {
-            client.stream_start(input(plan))
-        }),
+        row(
+            "stream",
+            "stream.rs stream_start",
+            vec![Step { large: true, ..events(Done, &json!({})) }],
+            |client, plan| client.stream_start(input(plan)),
+        ),
     ];
     for (source, of) in uploads::SOURCES {
         rows.push(row(&format!("run with a body of {source}"), "run.rs run_start", vec![send(Done, json!({}))], {
@@ -248,12 +252,9 @@ fn jobs() -> Vec<Row> {
             |client, _| client.result_start(&job()),
         ),
         row("cancel", "queue/mod.rs cancel_start", vec![ask(None, json!({}))], |client, _| client.cancel_start(&job())),
-        row(
-            "subscribe",
-            "queue/mod.rs subscribe_start",
-            vec![submit(), streamed(), result()],
-            |client, plan| client.subscribe_start(input(plan)),
-        ),
+        row("subscribe", "queue/mod.rs subscribe_start", vec![submit(), streamed(), result()], |client, plan| {
+            client.subscribe_start(input(plan))
+        }),
         row(
             "subscribe without a stream",
             "queue/mod.rs subscribe_start",
@@ -272,30 +273,20 @@ fn sessions() -> Vec<Row> {
     let answered =
         message(vec![Message::text(start.to_string()), Message::binary("body"), Message::text(end.to_string())]);
     vec![
-        session(
-            "realtime",
-            "realtime.rs realtime_start",
-            vec![token(), upgrade(), packed()],
-            |client, plan| {
-                let session = client.realtime_start(input(plan), SocketOptions::new())?;
-                Ok(Started { op: session.op().clone(), held: Box::new(session) })
-            },
-        ),
-        session(
-            "websocket",
-            "websocket.rs websocket_start",
-            vec![token(), upgrade(), raw()],
-            |client, plan| {
-                let socket = client.websocket_start(input(plan), SocketOptions::new())?;
-                socket.send_text(&plan.text())?;
-                Ok(Started { op: socket.op().clone(), held: Box::new(socket) })
-            },
-        ),
+        session("realtime", "realtime.rs realtime_start", vec![token(), upgrade(), packed()], |client, plan| {
+            let session = client.realtime_start(input(plan), SocketOptions::new())?;
+            Ok(Started { op: session.op().clone(), _held: Box::new(session) })
+        }),
+        session("websocket", "websocket.rs websocket_start", vec![token(), upgrade(), raw()], |client, plan| {
+            let socket = client.websocket_start(input(plan), SocketOptions::new())?;
+            socket.send_text(&plan.text())?;
+            Ok(Started { op: socket.op().clone(), _held: Box::new(socket) })
+        }),
         Row {
             session: false,
             ..session("channel", "channel/mod.rs run_start", vec![upgrade(), answered], |client, plan| {
                 let channel = client.channel(&input(plan))?;
-                Ok(Started { op: channel.run_start(input(plan))?, held: Box::new(channel) })
+                Ok(Started { op: channel.run_start(input(plan))?, _held: Box::new(channel) })
             })
         },
     ]
@@ -332,9 +323,12 @@ fn accounts() -> Vec<Row> {
     let call = "platform/call.rs platform_start";
     let made = json!({"key_id": "fake-id", "key_secret": "fake-secret-1", "key": "fake-id:fake-secret-1"});
     vec![
-        row("check of an ADMIN key", "check.rs check_start", vec![ask(None, json!({})), ask(None, json!({}))], |client, _| {
-            client.check_start()
-        }),
+        row(
+            "check of an ADMIN key",
+            "check.rs check_start",
+            vec![ask(None, json!({})), ask(None, json!({}))],
+            |client, _| client.check_start(),
+        ),
         row("check of an API key", "check.rs check_start", vec![refuse(None, 403), refuse(None, 404)], |client, _| {
             client.check_start()
         }),
@@ -344,10 +338,15 @@ fn accounts() -> Vec<Row> {
         row("verify_webhook", "webhook/mod.rs verify_webhook_start", vec![ask(None, webhook::keys())], |client, _| {
             client.verify_webhook_start(webhook::delivery())
         }),
-        row("platform GET", call, vec![ask(None, json!({}))], |client, _| client.platform_start("keys.list", json!({}))),
+        row("platform GET", call, vec![ask(None, json!({}))], |client, _| {
+            client.platform_start("keys.list", json!({}))
+        }),
         row("platform POST", call, vec![ask(Done, json!({}))], |client, _| {
             let endpoints = json!({APP: {"unit_quantity": 1}});
-            client.platform_start("models.pricing.estimate", json!({"estimate_type": "unit_price", "endpoints": endpoints}))
+            client.platform_start(
+                "models.pricing.estimate",
+                json!({"estimate_type": "unit_price", "endpoints": endpoints}),
+            )
         }),
         row("platform form", call, vec![send(Done, json!(true))], |client, plan| {
             let path = uploads::file(plan);
@@ -366,7 +365,7 @@ fn accounts() -> Vec<Row> {
             session: false,
             ..session("create_key", "platform/keys.rs create_key_start", vec![ask(Done, made)], |client, _| {
                 let creating = client.create_key_start("a")?;
-                Ok(Started { op: creating.op().clone(), held: Box::new(creating) })
+                Ok(Started { op: creating.op().clone(), _held: Box::new(creating) })
             })
         },
     ]

@@ -90,9 +90,12 @@ pub(crate) fn rows() -> Vec<Row> {
         if way == UploadWay::Automatic && source == "a reader" {
             steps = signed();
         }
-        row(&format!("upload {way:?} from {source}"), "storage/upload/mod.rs upload_start", steps, move |client, plan| {
-            client.upload_start(of(plan).way(way))
-        })
+        row(
+            &format!("upload {way:?} from {source}"),
+            "storage/upload/mod.rs upload_start",
+            steps,
+            move |client, plan| client.upload_start(of(plan).way(way)),
+        )
     });
     rows.collect()
 }
