@@ -468,7 +468,7 @@ fn the_token_is_fetched_once_for_all_and_again_when_it_no_longer_serves() {
 
 #[test]
 fn ends_from_outside_complete_nothing() {
-    for (path, after) in [("*/initiate-multipart", 1), ("*/2", 3), ("*/complete", 5)] {
+    for (path, after) in [("*/initiate-multipart", 1), ("*/2", 3), ("*/complete", 6)] {
         for how in ["cancel", "deadline", "future"] {
             let emulator = Emulator::start().unwrap();
             emulator.inject(Fault::hang().path(path).always());
