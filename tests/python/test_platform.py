@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import pickle
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,17 @@ def test_the_key_in_use_is_revoked_only_if_that_is_meant(emulator: Emulator) -> 
     admin.revoke_key(own, allow_own=True)
     billing = admin.platform_start("account.billing", expand="credits").result()
     assert billing["username"] == "acme" and billing["credits"]["currency"] == "USD"
+
+
+def test_amounts_keep_every_digit(emulator: Emulator) -> None:
+    admin = emulator.client(key=emulator.admin_key)
+    digits = "0.10000000000000000555"
+    event = {"request_id": "r", "cost_total": 0, "page": 1}
+    page = json.dumps({"billing_events": [event], "next_cursor": None, "has_more": False}).replace("0,", digits + ",", 1)
+    action = {"type": "status", "status": 200, "body": page, "headers": {"content-type": "application/json"}}
+    emulator.fault(action, path="/v1/models/billing-events", times=None)
+    answer = admin.platform("models.billing_events")
+    exact = answer.json(parse_float=Decimal)["billing_events"][0]["cost_total"]
+    assert exact == Decimal(digits) and answer["billing_events"][0]["cost_total"] == 0.1
+    [listed] = admin.platform_list("models.billing_events", parse_float=Decimal)
+    assert listed["cost_total"] == Decimal(digits)

@@ -198,11 +198,17 @@ impl Client {
     }
 
     /// Read a list of the Platform API, element by element, through all its pages.
-    #[pyo3(signature = (name, /, **params))]
-    fn platform_list(&self, py: Python<'_>, name: &str, params: Option<&Bound<'_, PyDict>>) -> PyResult<Items> {
+    #[pyo3(signature = (name, /, *, parse_float=None, **params))]
+    fn platform_list(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        parse_float: Option<Py<PyAny>>,
+        params: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Items> {
         let params = platform::params(py, params)?;
         let op = self.inner.platform_list_start(name, params);
-        op.map(Items::new).map_err(|error| raise(py, &error))
+        op.map(|op| Items::new(op, parse_float)).map_err(|error| raise(py, &error))
     }
 
     /// Make an API key. It needs a key of scope ADMIN.

@@ -51,6 +51,17 @@ pub(crate) fn json(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(PyBackedBytes::from(text.cast_into::<PyBytes>()?)))
 }
 
+/// What JSON says, as `json.loads` decodes it; `parse_float` makes the fractions, such as `decimal.Decimal`.
+pub(crate) fn loads<'py>(
+    text: &Bound<'py, PyBytes>,
+    parse_float: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let options = PyDict::new(text.py());
+    options.set_item("parse_float", parse_float)?;
+    LOADS.import(text.py(), "json", "loads")?.call((text,), Some(&options))
+}
+
 /// A value of a wrong type stays a `TypeError`, which names the type.
 fn not_json(py: Python<'_>, cause: PyErr) -> PyErr {
     if !cause.is_instance_of::<PyValueError>(py) {

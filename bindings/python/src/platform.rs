@@ -9,7 +9,6 @@ use fal::credentials::{Environment, store_in_keyring};
 use fal::{Event, EventKind, Key, NextEvent, Op};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 use serde_json::Value;
 
@@ -32,17 +31,18 @@ pub(crate) fn params(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRes
 #[pyclass(frozen, module = "libfal")]
 pub(crate) struct Items {
     op: Op,
+    /// What makes the fractions.
+    parse_float: Option<Py<PyAny>>,
 }
 
 impl Items {
-    pub(crate) fn new(op: Op) -> Self {
-        Items { op }
+    pub(crate) fn new(op: Op, parse_float: Option<Py<PyAny>>) -> Self {
+        Items { op, parse_float }
     }
 
-    fn element<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    fn element<'py>(&self, py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
         let text = PyBytes::new(py, event.content().body());
-        LOADS.import(py, "json", "loads")?.call1((text,))
+        convert::loads(&text, self.parse_float.as_ref().map(|made| made.bind(py)))
     }
 }
 
@@ -62,7 +62,7 @@ impl Items {
         loop {
             match py.detach(|| self.op.wait_event(Some(SLICE))).map_err(|error| raise(py, &error))? {
                 NextEvent::Event(event) if event.kind() == EventKind::Item => {
-                    return Self::element(py, &event).map(Some);
+                    return self.element(py, &event).map(Some);
                 }
                 NextEvent::Event(_) => {}
                 NextEvent::Pending => py.check_signals()?,

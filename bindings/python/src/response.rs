@@ -72,26 +72,27 @@ impl Response {
         text.map_err(|cause| raise(py, &Error::new(Code::WrongType, format!("the body is not text: {cause}"))))
     }
 
-    /// The body as JSON, decoded at the first call.
-    fn json(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let decoded = self.json.get_or_try_init(py, || {
-            let decoded = LOADS.import(py, "json", "loads")?.call1((self.content(py),));
-            decoded.map(Bound::unbind).map_err(|cause| not_json(py, cause))
-        })?;
-        Ok(decoded.clone_ref(py))
+    /// The body as JSON, decoded at the first call, or anew with a type for fractions.
+    #[pyo3(signature = (*, parse_float=None))]
+    fn json(&self, py: Python<'_>, parse_float: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        let decode =
+            || convert::loads(self.content(py).bind(py), parse_float).map(Bound::unbind).map_err(|e| not_json(py, e));
+        match parse_float {
+            Some(_) => decode(),
+            None => Ok(self.json.get_or_try_init(py, decode)?.clone_ref(py)),
+        }
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.json(py)?.bind(py).get_item(key)
+        self.json(py, None)?.bind(py).get_item(key)
     }
 
     fn __contains__(&self, py: Python<'_>, item: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.json(py)?.bind(py).contains(item)
+        self.json(py, None)?.bind(py).contains(item)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(self.json(py)?.bind(py).try_iter()?.into_any())
+        Ok(self.json(py, None)?.bind(py).try_iter()?.into_any())
     }
 
     fn __repr__(&self) -> String {

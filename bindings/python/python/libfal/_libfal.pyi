@@ -173,10 +173,13 @@ class Client:
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
         """Start such a call and return at once."""
 
-    def platform_list(self, name: _ListName, /, **params: Any) -> Items:
+    def platform_list(
+        self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
+    ) -> Items:
         """Read a list of the Platform API element by element, through all its pages.
 
-        The next page is asked for when the last element before it was read. limit is the size of a page.
+        The next page is asked for when the last element before it was read. limit is the size of a page. parse_float
+        makes the fractions, such as decimal.Decimal.
         """
 
     def create_key(self, alias: str) -> NewKey:
@@ -286,8 +289,11 @@ class Response:
     def text(self) -> str:
         """The body as text. Raises DecodeError if it is not UTF-8."""
 
-    def json(self) -> Any:
-        """The body as JSON, decoded at the first call. Raises DecodeError if it is not JSON."""
+    def json(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
+        """The body as JSON, decoded at the first call. Raises DecodeError if it is not JSON.
+
+        parse_float makes the fractions, as in json.loads: with decimal.Decimal no digit of an amount is lost.
+        """
 
     def __getitem__(self, key: Any, /) -> Any: ...
     def __contains__(self, item: object, /) -> bool: ...
