@@ -3,11 +3,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "logged.rs"]
+mod logged;
+
 use std::fs::File;
 use std::io::Read;
 
 use fal::credentials::Environment;
-use fal::{Client, Download, Op, Upload, UploadWay};
+use fal::{Download, Op, Upload, UploadWay};
 use fal_emulator::Emulator;
 
 const SIZE: u64 = 1 << 30;
@@ -31,7 +34,7 @@ fn zeros() -> impl Read + Send {
 fn a_gigabyte_does_not_fill_the_memory() {
     let emulator = Emulator::start().unwrap();
     let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    let client = Client::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let client = logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse");
     File::create(&path).unwrap().set_len(SIZE).unwrap();

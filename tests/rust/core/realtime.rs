@@ -359,7 +359,7 @@ fn every_credential_opens_a_session_in_its_way() {
     let logged = Arc::new(Mutex::new(String::new()));
     let sink = logged.clone();
     let host = emulator.host();
-    let powerless = Client::builder()
+    let powerless = crate::logged::builder()
         .environment(Environment::from_variables([("FAL_EMULATOR_HOST", &*host)]))
         .credentials(Options::new().app_token(&token))
         .log(fal::Level::Debug, move |_, line| sink.lock().unwrap().push_str(line))
