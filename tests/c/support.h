@@ -31,17 +31,26 @@ static inline void test_log_line(fal_log_level level, const char *message, size_
     close(fd);
 }
 
+/* The file of the log, or "" where none is asked for. Several threads make clients while others log. */
+static char log_path[512];
+static pthread_once_t log_path_once = PTHREAD_ONCE_INIT;
+
+static inline void name_the_log(void)
+{
+    const char *folder = getenv("TEST_LOGS");
+    int length = folder ? snprintf(log_path, sizeof log_path, "%s/c.log", folder) : 0;
+    if (length < 0 || (size_t)length >= sizeof log_path)
+        control_die("the name of the tests' log is too long");
+}
+
 /* Options that log at the most verbose level into the folder TEST_LOGS, where `make test` searches them for secrets
  * (tests/secrets/search). A log of the test's own takes the place of this one. */
 static inline fal_options *logged_options(void)
 {
-    static char path[512];
     fal_options *options = fal_options_new();
-    const char *folder = getenv("TEST_LOGS");
-    if (folder) {
-        snprintf(path, sizeof path, "%s/c.log", folder);
-        must(fal_options_set_log(options, FAL_LOG_DEBUG, test_log_line, path, NULL), NULL, "fal_options_set_log");
-    }
+    pthread_once(&log_path_once, name_the_log);
+    if (*log_path)
+        must(fal_options_set_log(options, FAL_LOG_DEBUG, test_log_line, log_path, NULL), NULL, "fal_options_set_log");
     return options;
 }
 
