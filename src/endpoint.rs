@@ -282,9 +282,14 @@ impl Hosts {
         matches(&self.run) || matches(&self.ws)
     }
 
-    /// Whether fal itself answers at this address: one of its services, and no server proxy in between.
+    /// Whether the address is one of fal's services, perhaps behind a server proxy.
     pub(crate) fn is_service(&self, url: &Url) -> bool {
-        self.origin(url) == Origin::Key && self.proxy.is_none()
+        self.origin(url) == Origin::Key
+    }
+
+    /// Whether fal's gateway answers here, which names its request id in every success (§4, §5.5). A web page without one is not fal's.
+    pub(crate) fn answers_with_id(&self, url: &Url) -> bool {
+        self.is_run(url) || self.is_queue(url)
     }
 
     /// Whether fal's protocol has nothing but JSON as the answer of a success: not where an app may answer what it likes, or

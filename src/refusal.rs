@@ -45,6 +45,7 @@ pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
     let body = String::from_utf8_lossy(error.body()).into_owned();
     let says = |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
     let place = proxy.host_str().unwrap_or_default();
+    let unnamed = error.header("x-fal-request-id").is_none();
     match error.http_status() {
         // An old version answered 412.
         Some(400 | 412) if says("Invalid request") || error.http_status() == Some(412) => {
@@ -59,6 +60,11 @@ pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
             let message =
                 format!("the proxy at {place} refused the request: it holds no key, or wants its user to sign in");
             error.with_message(message).with_remedy("Check the proxy's own key and its isAuthenticated option.")
+        }
+        // Nobody of fal's: the web server of the proxy may know no such route, or fail.
+        Some(_) if unnamed && matches!(error.code(), Code::Protocol | Code::Redirect | Code::ServiceUnavailable) => {
+            let remedy = format!("Check the server proxy's address, and the server. {}", error.remedy());
+            error.with_remedy(remedy)
         }
         _ => error,
     }

@@ -63,6 +63,19 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
         .with_answer(answer)
 }
 
+/// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its answers come with fal's request id.
+pub(crate) fn redirected(answer: Answer, to: impl std::fmt::Display, asked: Asked<'_>) -> Error {
+    let status = answer.status;
+    let of_fal = !asked.service || answer.headers.contains_key("x-fal-request-id");
+    let who = if of_fal { "fal" } else { asked.host };
+    let message = format!("{who} answered {status} with a redirect to {to}, which was not followed");
+    let error = Error::new(Code::Redirect, message).with_answer(answer);
+    match of_fal {
+        true => error,
+        false => error.with_remedy(status::PORTAL),
+    }
+}
+
 fn foreign(host: &str, status: u16, title: &str) -> String {
     format!("{host} answered {status} with an HTML page that is not fal's, titled {title:?}")
 }

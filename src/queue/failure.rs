@@ -28,6 +28,8 @@ pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Err
 /// Whether the answer is the app's or the platform's about the job, and not about our asking for it.
 fn is_the_jobs(error: &Error) -> bool {
     match error.http_status() {
+        // A page of somebody on the way.
+        _ if error.code() == Code::Protocol => false,
         None | Some(401 | 403 | 408 | 429) => false,
         Some(status) => status < 500 || error.header("x-fal-request-id").is_some(),
     }

@@ -154,6 +154,7 @@ impl<'a> Watch<'a> {
         let mut body = match opened {
             Ok(opened) if is_stream(&opened) => opened.body,
             Ok(_) => return Streamed::Nowhere,
+            Err(error) if error.code() == Code::Protocol => return Streamed::Nowhere,
             Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => return Streamed::Nowhere,
             Err(_) => return Streamed::Cut,
         };

@@ -32,11 +32,13 @@ use self::outgoing::Route;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::retry::{Situation, rule_of};
-use crate::error::service::{Asked, Verdict, page_for_json, verdict};
+use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
 use crate::error::{Answer, Code, Error, PROXY, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
 
+/// What fal's gateway adds to each of its answers.
+const REQUEST_ID: &str = "x-fal-request-id";
 /// An error's body is kept up to here.
 const ERROR_BODY: usize = 1 << 20;
 /// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
@@ -243,7 +245,12 @@ impl Transport {
                 return self.accepted(response, call, credential).await;
             };
             let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
-                return Err(Failure::last(not_followed(response, &to, call, credential).await));
+                let asked = self.asked(call);
+                return Err(Failure::last(redirected(
+                    answer(response, call, credential).await,
+                    outgoing::shown(&to),
+                    asked,
+                )));
             };
             let body = if method == hop.method { hop.body } else { Bytes::new().into() };
             hop = Hop { method, url: to, body };
@@ -322,8 +329,7 @@ impl Transport {
         credential: &Credential,
     ) -> std::result::Result<reqwest::Response, Failure> {
         let status = response.status();
-        let service = self.hosts.is_service(&call.url);
-        let asked = Asked { host: call.url.authority(), service, safe: call.safe };
+        let asked = self.asked(call);
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
@@ -337,10 +343,17 @@ impl Transport {
                 && error.header("x-fal-request-id").is_some();
             return Err(Failure { error, again: again && !kept });
         }
-        if is_html(response.headers()) && self.hosts.answers_json(&call.url, &call.method) {
+        let nobodys = self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
+        if is_html(response.headers()) && (nobodys || self.hosts.answers_json(&call.url, &call.method)) {
             return Err(Failure::last(page_for_json(answer(response, call, credential).await, asked)));
         }
         Ok(response)
+    }
+
+    /// Who is asked by a call.
+    fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
+        let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
+        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe }
     }
 
     /// Reads the body of a successful answer to its end.
@@ -385,15 +398,6 @@ fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) ->
     let told = Error::new(code, format!("{}: {reason}", cut.message()));
     let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
     Failure { error: error.with_retryable(decision.retryable), again: decision.again }
-}
-
-/// The error for a redirect that is left to the caller.
-async fn not_followed(response: reqwest::Response, to: &Url, call: &Call, credential: &Credential) -> Error {
-    let status = response.status();
-    let answer = answer(response, call, credential).await;
-    let message =
-        format!("fal answered {} with a redirect to {}, which was not followed", status.as_u16(), outgoing::shown(to));
-    Error::new(Code::Redirect, message).with_answer(answer)
 }
 
 /// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.

@@ -53,16 +53,87 @@ fn a_page_with_success_is_an_error_where_fal_has_json_only() {
         assert!(!error.is_retryable() && error.http_status() == Some(200));
         assert_eq!(emulator.arrivals().len(), 1);
     }
-    // What an app or a file host answers is their own affair.
-    for (method, url) in [
-        ("POST", "https://fal.run/emulator/echo"),
-        ("GET", "https://queue.fal.run/fal-ai/flux/requests/r"),
-        ("GET", "https://v3b.fal.media/files/a/b.html"),
-        ("GET", "/v1/serverless/files/file/a.html"),
-    ] {
+    // What a file host answers is its own affair.
+    for (method, url) in [("GET", "https://v3b.fal.media/files/a/b.html"), ("GET", "/v1/serverless/files/file/a.html")]
+    {
         emulator.inject(page(200));
         assert_eq!(send(&client, method, url).unwrap().body(), PORTAL.as_bytes(), "{method} {url}");
     }
+}
+
+/// An app may answer a page. fal's gateway puts its id beside it (§4, §5.5), which nobody else on the way knows.
+#[test]
+fn a_page_in_place_of_an_apps_answer_is_told_from_the_apps_own() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let own = || Fault::status(200).header("content-type", "text/html").body(PORTAL);
+    for (method, url) in
+        [("POST", "https://fal.run/emulator/echo"), ("GET", "https://queue.fal.run/fal-ai/flux/requests/r")]
+    {
+        emulator.inject(own());
+        assert_eq!(send(&client, method, url).unwrap().body(), PORTAL.as_bytes(), "{method} {url}");
+        emulator.inject(page(200));
+        let error = send(&client, method, url).unwrap_err();
+        let facts = (error.code(), error.may_have_executed(), error.http_status());
+        assert_eq!(facts, (Code::Protocol, method == "POST", Some(200)), "{method} {url}: {error}");
+        assert!(error.message().contains("Hotel Wi-Fi") && error.remedy().contains("captive portal"), "{error}");
+    }
+    emulator.inject(page(200));
+    let op = client.stream_start(Request::run("emulator/stream").unwrap()).unwrap();
+    assert!(matches!(op.wait_event(Some(PATIENCE)).unwrap(), fal::NextEvent::End), "a page is no item");
+    let error = op.take().unwrap().unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{error}");
+    // A job whose result such a page stands for is not over.
+    let job = super::queue::submit(&client, json!({"output": {"x": 1}}));
+    emulator.inject(page(200).path(format!("/emulator/job/requests/{}", job.request_id())));
+    let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+    assert_eq!((error.code(), error.request_id()), (Code::Protocol, Some(job.request_id())), "{error}");
+    assert!(error.remedy().contains("attach") && error.remedy().contains("captive portal"), "{}", error.remedy());
+    assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+}
+
+#[test]
+fn a_redirect_by_somebody_on_the_way_is_named() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let to_login = |status| page(status).header("location", "http://login.hotel.example/?from=fal.run");
+    for status in [302, 303, 307, 511] {
+        emulator.inject(to_login(status));
+        let error = echo(&client).unwrap_err();
+        let code = if status == 511 { Code::Protocol } else { Code::Redirect };
+        assert_eq!((error.code(), error.may_have_executed()), (code, false), "{error}");
+        assert!(error.message().starts_with(&format!("fal.run answered {status}")), "{error}");
+        assert!(error.remedy().contains("captive portal"), "{}", error.remedy());
+        assert!(status == 511 || error.message().contains("login.hotel.example"), "{error}");
+    }
+    // One of the app's own is the caller's to follow.
+    emulator.inject(Fault::redirect("https://app.example/x", 302));
+    let error = echo(&client).unwrap_err();
+    assert!(error.message().starts_with("fal answered 302") && error.remedy().contains("Location"), "{error}");
+    assert!(!error.remedy().contains("captive portal"), "{}", error.remedy());
+}
+
+/// A server proxy's address may lead to a web server that knows no such proxy, and answers a page of its own.
+#[test]
+fn a_page_of_the_server_proxys_own_is_named() {
+    let emulator = Emulator::start().unwrap();
+    let proxied = builder(&emulator).proxy("https://app.example/api/fal/proxy").unwrap().max_attempts(1).unwrap();
+    let client = proxied.build().unwrap();
+    for status in [200, 404, 500, 503] {
+        emulator.inject(page(status).host("app.example"));
+        let error = echo(&client).unwrap_err();
+        let code = if status == 503 { Code::ServiceUnavailable } else { Code::Protocol };
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.message().starts_with(&format!("app.example answered {status}")), "{error}");
+        assert!(error.message().contains("Hotel Wi-Fi"), "{error}");
+        assert!(error.remedy().contains("Check the server proxy"), "{}", error.remedy());
+    }
+    // What fal answers through it is as ever, an app's own page too.
+    emulator.inject(Fault::status(404).header("content-type", "text/html").body(PORTAL).host("fal.run"));
+    let error = echo(&client).unwrap_err();
+    assert!(error.code() == Code::NotFound && error.message().starts_with("fal answered 404"), "{error}");
+    emulator.inject(Fault::status(200).header("content-type", "text/html").body(PORTAL).host("fal.run"));
+    assert_eq!(echo(&client).unwrap().body(), PORTAL.as_bytes());
 }
 
 #[test]
