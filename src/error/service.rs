@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::api::API;
@@ -286,14 +286,15 @@ fn hint(headers: &HeaderMap) -> Option<bool> {
     })
 }
 
-/// `Retry-After`: seconds, or an HTTP date.
+/// `Retry-After`: seconds, or an HTTP date. How far off a date is, the clock that made it says, where it told: ours may be wrong.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
     let at = httpdate::parse_http_date(value).ok()?;
-    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
+    Some(at.duration_since(date.unwrap_or_else(SystemTime::now)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -427,5 +428,21 @@ mod tests {
         assert_eq!(after("soon"), None);
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert!(after("Fri, 01 Jan 2100 00:00:00 GMT").unwrap() > Duration::from_secs(1_000_000));
+        for malformed in ["", "NaN", "inf", "2 s", "Fri, 01 Jan", "-0.1"] {
+            assert_eq!(after(malformed), None, "{malformed}");
+        }
+    }
+
+    /// A machine's own clock may be wrong by years; the answer's `Date` is of the clock that made the other date.
+    #[test]
+    fn a_date_to_wait_for_is_measured_by_the_services_clock() {
+        let after = |date: &str, until: &str| {
+            verdict_of(429, &[("date", date), ("retry-after", until)], "").error.retry_after()
+        };
+        let until = "Sun, 06 Nov 1994 08:50:07 GMT";
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT", until), Some(Duration::from_secs(30)));
+        assert_eq!(after("Sun, 06 Nov 1994 08:51:00 GMT", until), Some(Duration::ZERO));
+        assert_eq!(after("Fri, 01 Jan 2100 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:05 GMT"), Some(Duration::from_secs(5)));
+        assert_eq!(after("yesterday", until), Some(Duration::ZERO), "by our own clock");
     }
 }

@@ -28,7 +28,9 @@ const LIFECYCLE: HeaderName = HeaderName::from_static("x-fal-object-lifecycle-pr
 const STORE_IO: HeaderName = HeaderName::from_static("x-fal-store-io");
 const NO_RETRY: HeaderName = HeaderName::from_static("x-fal-no-retry");
 const RETRY_CONFIG: HeaderName = HeaderName::from_static("x-fal-retry-config");
-const NO_FALLBACK: HeaderName = HeaderName::from_static("x-app-fal-disable-fallback");
+/// Two of fal's pages name it differently (§16.15).
+const NO_FALLBACK: [HeaderName; 2] =
+    [HeaderName::from_static("x-app-fal-disable-fallback"), HeaderName::from_static("x-fal-disable-fallbacks")];
 const TAGS: HeaderName = HeaderName::from_static("x-fal-tags");
 
 /// A request's place in the line of its endpoint.
@@ -154,7 +156,7 @@ impl Request {
 
     /// Whether the platform must not send the request to an equivalent endpoint when this one fails. On a run too.
     pub fn set_no_fallback(&mut self, no_fallback: bool) {
-        self.switch(NO_FALLBACK, no_fallback);
+        NO_FALLBACK.into_iter().for_each(|name| self.switch(name, no_fallback));
     }
 
     /// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of `a-z 0-9 . _ -` and does not begin
@@ -350,11 +352,12 @@ mod tests {
         assert_eq!(sent("x-fal-queue-priority").as_deref(), Some("low"));
         assert_eq!(sent("x-fal-store-io").as_deref(), Some("0"));
         assert_eq!(sent("x-fal-no-retry").as_deref(), Some("1"));
-        assert_eq!(sent("x-app-fal-disable-fallback").as_deref(), Some("1"));
+        let no_fallback = ["x-app-fal-disable-fallback", "x-fal-disable-fallbacks"];
+        assert!(no_fallback.iter().all(|name| sent(name).as_deref() == Some("1")));
         assert_eq!(sent("x-fal-runner-hint").as_deref(), Some("h-1"));
         request.set_no_retry(false);
         request.set_no_fallback(false);
         assert_eq!(header(&request, "x-fal-no-retry"), None);
-        assert_eq!(header(&request, "x-app-fal-disable-fallback"), None);
+        assert!(no_fallback.iter().all(|name| header(&request, name).is_none()));
     }
 }

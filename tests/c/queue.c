@@ -254,6 +254,7 @@ static void options_arrive_and_are_checked(void)
     CHECK_HAS(post, "server_error");
     CHECK_LACKS(post, "connection_error");
     CHECK_HAS(post, "\"x-app-fal-disable-fallback\":\"1\"");
+    CHECK_HAS(post, "\"x-fal-disable-fallbacks\":\"1\"");
     CHECK_HAS(post, "\"x-fal-tags\":\"team=art\"");
     free(post);
     CHECK_FAILS(fal_request_set_priority(request, 7, &err), FAL_E_INVALID_ARGUMENT);

@@ -148,6 +148,7 @@ fn the_options_arrive() {
     request.set_no_fallback(true);
     request.set_tag("team", "art").unwrap();
     request.set_header("x-fal-cdn-token", "fake-token").unwrap();
+    request.set_header("x-app-fal-can-disable-filter", "fake-filter").unwrap();
     Op::finish(|| client(&emulator).subscribe_start(request)).unwrap();
     let arrivals = emulator.arrivals();
     let post = &arrivals[0];
@@ -163,7 +164,10 @@ fn the_options_arrive() {
         ("x-fal-no-retry", "1"),
         ("x-fal-retry-config", r#"{"server_error":{"retries":1}}"#),
         ("x-app-fal-disable-fallback", "1"),
+        ("x-fal-disable-fallbacks", "1"),
         ("x-fal-tags", "team=art"),
+        ("x-fal-cdn-token", "fake-token"),
+        ("x-app-fal-can-disable-filter", "fake-filter"),
     ] {
         assert_eq!(post.headers.get(name), Some(&value.to_owned()), "{name}");
         assert!(
