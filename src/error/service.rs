@@ -442,7 +442,10 @@ mod tests {
         let until = "Sun, 06 Nov 1994 08:50:07 GMT";
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT", until), Some(Duration::from_secs(30)));
         assert_eq!(after("Sun, 06 Nov 1994 08:51:00 GMT", until), Some(Duration::ZERO));
-        assert_eq!(after("Fri, 01 Jan 2100 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:05 GMT"), Some(Duration::from_secs(5)));
+        assert_eq!(
+            after("Fri, 01 Jan 2100 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:05 GMT"),
+            Some(Duration::from_secs(5))
+        );
         assert_eq!(after("yesterday", until), Some(Duration::ZERO), "by our own clock");
     }
 }

@@ -98,6 +98,65 @@ fn cancelling_succeeds_in_both_versions() {
     }
 }
 
+/// 7: nobody says what state a cancelled request is in, nor what its result is. However it is told, who waits for it is let go with an
+/// error, and is never told that it succeeded or may be sent again as if nothing had been.
+#[test]
+fn a_cancelled_request_is_an_error_however_it_is_told() {
+    let gone = || json!({"detail": "Request not found"});
+    let cancelled = || json!({"detail": "Request cancelled by the client.", "error_type": "client_cancelled"});
+    let ended = |more: Value| {
+        let mut status = json!({"status": "COMPLETED"});
+        status.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        (200, status)
+    };
+    let told = json!({"error": "Request cancelled", "error_type": "client_cancelled"});
+    for (name, status, result, code, kind) in [
+        ("as assumed", ended(told.clone()), (499, cancelled()), Code::ServiceFailed, Some("client_cancelled")),
+        ("untold", ended(json!({})), (499, json!({"detail": "x"})), Code::ServiceFailed, None),
+        ("no result", ended(told.clone()), (404, gone()), Code::ServiceFailed, Some("client_cancelled")),
+        (
+            "told by error_type only",
+            ended(json!({"error_type": "client_cancelled"})),
+            (404, gone()),
+            Code::ServiceFailed,
+            Some("client_cancelled"),
+        ),
+        (
+            "another state",
+            (200, json!({"status": "CANCELLED"})),
+            (499, cancelled()),
+            Code::ServiceFailed,
+            Some("client_cancelled"),
+        ),
+        ("another state and no result", (200, json!({"status": "CANCELLED"})), (404, gone()), Code::NotFound, None),
+        ("forgotten", (404, json!({"status": "NOT_FOUND"})), (404, gone()), Code::NotFound, None),
+    ] {
+        for streamed in [true, false] {
+            let emulator = queue(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+            let client = client(&emulator);
+            let job = submit(&client, json!({}));
+            let path = format!("/emulator/job/requests/{}", job.request_id());
+            let stream = match streamed {
+                true => Fault::status(status.0)
+                    .header("content-type", "text/event-stream")
+                    .body(format!("data: {}\n\n", status.1)),
+                false => Fault::status(404),
+            };
+            emulator.inject(stream.path(format!("{path}/status/stream")).always());
+            emulator.inject(Fault::status(status.0).path(format!("{path}/status")).body(status.1.clone()).always());
+            emulator.inject(Fault::status(result.0).path(path).body(result.1.clone()).always());
+            let waited = Op::finish(|| client.attach_start(&job)).unwrap_err();
+            assert_eq!((waited.code(), waited.error_type()), (code, kind), "{name}: {waited}");
+            let fetched = Op::finish(|| client.result_start(&job)).unwrap_err();
+            assert_eq!(fetched.http_status(), Some(result.0), "{name}: {fetched}");
+            for error in [waited, fetched] {
+                assert!(!error.is_retryable() && error.request_id() == Some(job.request_id()), "{name}: {error}");
+            }
+            assert_eq!(emulator.executions().get(JOB), None);
+        }
+    }
+}
+
 #[test]
 fn a_missed_start_is_told_in_every_version() {
     for missed_start in [MissedStart::RequestTimeout, MissedStart::StartupTimeout, MissedStart::Absent] {

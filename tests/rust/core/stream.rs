@@ -141,6 +141,25 @@ fn a_stream_that_breaks_says_how_far_it_came() {
     assert_eq!(emulator.arrivals().len(), 1);
 }
 
+/// No format of fal's tells of a failure within a stream (§6, §16.25): what looks like one is the app's own, whatever it calls it.
+#[test]
+fn an_error_among_the_items_is_an_item() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let node =
+        json!({"type": "error", "node_id": "n", "message": "m", "error": {"status": 422, "body": {"detail": "x"}}});
+    for last in [json!({"detail": "boom", "error_type": "internal_error"}), json!({"error": {"message": "boom"}}), node]
+    {
+        for name in [json!({}), json!({"event": "error"})] {
+            let mut input = name.clone();
+            input["events"] = json!([{"n": 1}, last]);
+            let (got, outcome) = stream(&client, input);
+            assert_eq!(values(&got), [json!({"n": 1}), last.clone()], "{name}");
+            assert_eq!(outcome.unwrap().get("").unwrap(), &last, "{name}");
+        }
+    }
+}
+
 #[test]
 fn paths_are_as_asked() {
     let emulator = Emulator::start().unwrap();

@@ -242,3 +242,32 @@ fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_pa
         assert!(delivery.payload.is_null() && delivery.payload_error.is_some(), "{delivery:?}");
     }
 }
+
+/// Whether fal tells of a cancelled request is unknown (fal-protocol.md §16.36): if it does, it is a failure as any other, and nothing of ours
+/// waits for it.
+#[test]
+fn a_delivery_of_a_cancelled_request_is_one_like_others() {
+    use fal_emulator::{Settings, WebhookSettings};
+    for on_cancel in [true, false] {
+        let emulator = Emulator::start().unwrap();
+        let webhooks = WebhookSettings { on_cancel, ..WebhookSettings::default() };
+        emulator.set(Settings { webhooks, ..Settings::default() });
+        let client = client(&emulator);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut request = super::queue::job_of(json!({"startup_ms": 3_600_000}));
+        request.set_webhook(&format!("http://{}/hook", listener.local_addr().unwrap())).unwrap();
+        let answer = Op::finish(|| client.submit_start(request)).unwrap();
+        let job = fal::Job::of_answer(super::queue::JOB, &answer).unwrap();
+        Op::finish(|| client.cancel_start(&job)).unwrap();
+        assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap_err().http_status(), Some(499));
+        if on_cancel {
+            let (headers, body) = receive(&listener);
+            let mut webhook = Webhook::new(body.into());
+            headers.iter().for_each(|(name, value)| webhook.set_header(name, value));
+            let delivery = Delivery::of(&verify(&client, webhook).unwrap()).unwrap();
+            assert_eq!((delivery.request_id.as_str(), delivery.status), (job.request_id(), Status::Error));
+            assert_eq!(delivery.error.as_deref(), Some("Invalid status code: 499"));
+        }
+        assert_eq!(emulator.webhooks().len(), usize::from(on_cancel));
+    }
+}
