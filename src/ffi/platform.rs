@@ -75,7 +75,7 @@ pub unsafe extern "C" fn fal_client_platform(
 /// for when the last element before it was read, so a list may be longer than the memory. To stop early, cancel the
 /// operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page.
 ///
-/// FAL_E_PROTOCOL, in the end, if fal gives a page twice, so that the list would never end.
+/// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a row without an element.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_platform_list_start(
     client: *const fal_client,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod call;
+mod circle;
 mod costs;
 mod fields;
 mod form;

@@ -1,6 +1,6 @@
 //! Lists that come in pages, one element at a time (fal-protocol.md §14.1).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Arguments, wrong};
 use super::call;
+use super::circle::Circle;
 use super::table::{Operation, Pages, Paging};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Code, Error, Result};
@@ -20,6 +21,8 @@ use crate::response::Response;
 const LIST_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Of a list that is paged by offset, unless the caller wishes otherwise (fal-protocol.md §14.7).
 const PAGE: u64 = 50;
+/// So many pages without an element, one after the other, are no list.
+const EMPTY: u32 = 1000;
 
 impl Client {
     /// Starts reading a list of the Platform API, such as `keys.list`: each element is an event [`Item`](EventKind::Item), as fal
@@ -30,7 +33,8 @@ impl Client {
     /// [`platform_start`](Client::platform_start); `limit` is the size of a page, not of the list. The response tells the
     /// number of `pages` and `items`.
     ///
-    /// A cursor that comes again is [`Code::Protocol`], since the list would never end.
+    /// A cursor that comes again is [`Code::Protocol`], since the list would never end, and so are 1000 pages in a row without an
+    /// element. The memory that this takes is bounded, however long the list is.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = call::find(name)?;
         let pages = operation.pages.as_ref().ok_or_else(|| wrong(operation, "its answer is no list"))?;
@@ -40,7 +44,7 @@ impl Client {
         }
         let time = self.timeout_or(TIMEOUT);
         self.start_steps_within(LIST_TIME, move |steps| async move {
-            Walk { operation, pages, arguments, steps, time, items: 0, seen: HashSet::new() }.run().await
+            Walk { operation, pages, arguments, steps, time, items: 0, circle: Circle::default(), empty: 0 }.run().await
         })
     }
 }
@@ -53,7 +57,9 @@ struct Walk {
     /// For each page.
     time: Duration,
     items: u64,
-    seen: HashSet<String>,
+    circle: Circle,
+    /// Pages without an element since the last that had one.
+    empty: u32,
 }
 
 /// A page, taken apart without loss: the elements as they were sent.
@@ -69,9 +75,10 @@ impl Walk {
             let response = self.fetch().await?;
             let page = self.read(response.body())?;
             let count = page.elements.len() as u64;
+            self.empty = if count == 0 { self.empty + 1 } else { 0 };
             let repeated = self.pages.paging == Paging::Offset && count > 0 && last.as_ref() == Some(&page.elements);
             if repeated {
-                return Err(self.endless("the same page"));
+                return Err(self.twice("page"));
             }
             last = (self.pages.paging == Paging::Offset).then(|| page.elements.clone());
             for element in page.elements {
@@ -80,6 +87,11 @@ impl Walk {
             }
             if !self.turn(page.next, count)? {
                 return Ok(Response::made(&json!({ "pages": number, "items": self.items })));
+            }
+            if self.empty == EMPTY {
+                return Err(
+                    self.endless(&format!("{EMPTY} pages of {} in a row without an element", self.operation.name))
+                );
             }
             self.steps.task.drained().await;
         }
@@ -103,8 +115,8 @@ impl Walk {
             Paging::Cursor => {
                 let Some(next) = next else { return Ok(false) };
                 let started_here = self.arguments.str("cursor") == Some(&next);
-                if started_here || !self.seen.insert(next.clone()) {
-                    return Err(self.endless("the same cursor"));
+                if started_here || self.circle.closes(&next) {
+                    return Err(self.twice("cursor"));
                 }
                 self.arguments.set("cursor", next.into());
                 Ok(true)
@@ -147,9 +159,12 @@ impl Walk {
         Ok(page)
     }
 
+    fn twice(&self, what: &str) -> Error {
+        self.endless(&format!("the same {what} of {} twice", self.operation.name))
+    }
+
     fn endless(&self, what: &str) -> Error {
-        let told = format!("fal gave {what} of {} twice, so the list would never end", self.operation.name);
-        Error::new(Code::Protocol, told)
+        Error::new(Code::Protocol, format!("fal gave {what}, so the list would never end"))
             .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
     }
 }

@@ -70,6 +70,21 @@ fn a_cursor_that_repeats_ends_in_an_error() {
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Protocol);
 }
 
+/// Each page names another: as long as there are elements, that is a list, which nobody has to read to its end.
+#[test]
+fn pages_without_an_element_are_no_list() {
+    let server = Server::json(|number, _| {
+        let key = if number == 1 { "{}" } else { "" };
+        format!(r#"{{"keys": [{key}], "next_cursor": "{number}", "has_more": true}}"#)
+    });
+    let op = list(&server, "keys.list", json!({}));
+    assert_eq!(items(&op).len(), 1);
+    let error = op.take().unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::Protocol, "{error}");
+    assert!(error.message().contains("1000 pages of keys.list in a row without an element"), "{error}");
+    assert_eq!(server.arrived().len(), 1002);
+}
+
 #[test]
 fn the_last_page_is_known_however_it_is_told() {
     for last in [
