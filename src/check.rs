@@ -1,7 +1,10 @@
 //! Whether a key is accepted, and what it may do, without running anything.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
+use crate::authority::Grant;
 use crate::client::{Client, Steps};
 use crate::credentials::Credential;
 use crate::error::{Code, Error, Result};
@@ -13,6 +16,9 @@ use crate::response::Response;
 /// No request has this id, so its status costs nothing and tells a good key (404) from a bad one (401)
 /// (fal-protocol.md §2.5).
 const NOBODYS_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
+
+/// So often is a check begun before a key that does not stay is given up.
+const ROUNDS: u32 = 3;
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +49,16 @@ impl Check {
 }
 
 impl Client {
-    /// Starts a check of the credential: two requests at the most, neither of which runs or costs anything.
+    /// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again
+    /// if the key is replaced meanwhile.
     ///
     /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each but the first null if unknown.
     pub fn check_start(&self) -> Result<Op> {
         self.start_steps(|steps| async move {
-            let check = look(&steps).await?;
+            let (grant, check) = settled(&steps).await?;
             if let Some(scope) = check.scope.filter(|_| check.accepted) {
-                steps.learn(scope).await?;
+                steps.learn(&grant.credential, scope);
             }
-            let grant = steps.grant().await?;
             let used = grant.resolution.used();
             Ok(Response::made(&json!({
                 "accepted": check.accepted,
@@ -75,6 +81,27 @@ impl Client {
             account: text("/account"),
             locked: text("/locked"),
         })
+    }
+}
+
+/// The check of a key that was in use from its first request to its last; begun anew where another took its place meanwhile.
+async fn settled(steps: &Steps) -> Result<(Arc<Grant>, Check)> {
+    for _ in 0..ROUNDS {
+        let before = steps.grant().await?;
+        let check = look(steps).await?;
+        let grant = steps.grant().await?;
+        if key_id(&before) == key_id(&grant) {
+            return Ok((grant, check));
+        }
+    }
+    let told = "the key was replaced again and again while it was checked";
+    Err(Error::new(Code::CredentialsFailed, told).with_remedy("Check it when it stays."))
+}
+
+fn key_id(grant: &Grant) -> Option<&str> {
+    match &grant.credential {
+        Credential::Key(key) => Some(key.id()),
+        _ => None,
     }
 }
 

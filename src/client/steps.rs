@@ -84,10 +84,9 @@ impl Steps {
         Ok(Steps { deadline: deadline(time)?, ..self.clone() })
     }
 
-    /// The scope of the key in use was found out.
-    pub(crate) async fn learn(&self, scope: Scope) -> Result<()> {
-        self.inner.scopes.learn(&self.grant().await?.credential, scope);
-        Ok(())
+    /// The scope of a key was found out.
+    pub(crate) fn learn(&self, credential: &Credential, scope: Scope) {
+        self.inner.scopes.learn(credential, scope);
     }
 
     /// The same client for a request of its own within `time`, beside the operation and even after its end.

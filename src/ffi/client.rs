@@ -97,7 +97,8 @@ pub unsafe extern "C" fn fal_client_set_credentials(
     })
 }
 
-/// Starts a check of the credential: two requests at the most, neither of which runs or costs anything.
+/// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again if
+/// the key is replaced meanwhile.
 /// The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
 /// (why the account is locked, or null), /key_id and /source.
 #[unsafe(no_mangle)]

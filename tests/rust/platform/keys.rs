@@ -5,11 +5,6 @@ use super::*;
 use fal::credentials::Options;
 use fal::credentials::store::{Activate, Store};
 
-/// A future's end, waited for on a runtime of the test's own.
-fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
 #[test]
 fn a_key_is_made_used_listed_revoked_and_refused() {
     let emulator = Emulator::start().unwrap();

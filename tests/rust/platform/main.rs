@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use fal::credentials::Environment;
 use fal::{Client, ClientBuilder, Code, Error, Event, EventKind, NextEvent, Op, Response};
-use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Scope, Seed};
+use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Fault, Scope, Seed};
 use serde_json::{Value, json};
 
 /// Long enough for anything that happens at all.
@@ -39,6 +39,11 @@ fn admin(emulator: &Emulator) -> Client {
 
 fn call(client: &Client, name: &str, params: Value) -> Result<Response, Error> {
     Op::finish(|| client.platform_start(name, params))
+}
+
+/// A future's end, waited for on a runtime of the test's own.
+fn block<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// The next event, waited for.

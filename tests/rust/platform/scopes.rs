@@ -25,8 +25,12 @@ fn a_success_proves_admin_and_a_403_proves_api() {
     assert_eq!((error.code(), client.known_scope()), (Code::Forbidden, Some(fal::Scope::Api)));
     // The scope is the key's, not the client's.
     client.set_credentials(fal::credentials::Options::new().key(emulator.admin_key()));
+    assert_eq!(client.known_scope(), None, "nothing is known of the new one");
     call(&client, "keys.list", json!({})).unwrap();
     assert_eq!(client.known_scope(), Some(fal::Scope::Admin));
+    client.set_credentials(fal::credentials::Options::new().key(emulator.api_key()));
+    call(&client, "models.list", json!({})).unwrap();
+    assert_eq!(client.known_scope(), Some(fal::Scope::Api), "the first is still what it was");
 }
 
 #[test]
@@ -90,4 +94,79 @@ fn strictness_refuses_before_anything_is_sent() {
     let client = super::client(&emulator, key);
     (0..2).for_each(|_| drop(call(&client, "keys.list", json!({})).unwrap_err()));
     assert_eq!(emulator.arrivals().len(), 3);
+}
+
+/// Strictness holds to what is known, and of what is no key nothing is ever known.
+#[test]
+fn strictness_leaves_to_fal_what_is_no_key() {
+    let emulator = refusing(403);
+    let host = emulator.host();
+    let strict = |environment: &[(&str, &str)], options: fal::credentials::Options| {
+        let all = environment.iter().copied().chain([("FAL_EMULATOR_HOST", host.as_str())]);
+        let environment = Environment::from_variables(all);
+        logged::builder().environment(environment).credentials(options).strict_scopes(true).build().unwrap()
+    };
+    let none = fal::credentials::Options::new;
+
+    let anonymous = strict(&[], none().anonymous(true));
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".fal")).unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let tokens = format!("{}\n{}", login.refresh_token, login.access_token);
+    std::fs::write(home.path().join(".fal/auth0_token"), tokens).unwrap();
+    let login = strict(&[("HOME", home.path().to_str().unwrap())], none());
+    for login_scope in ["API", "ADMIN"] {
+        let settings = json!({"admin_refusal_status": 403, "platform_login_scope": login_scope});
+        emulator.set(serde_json::from_value(settings).unwrap());
+        for (client, expected) in [
+            (&anonymous, Err(Code::Unauthenticated)),
+            (&login, if login_scope == "ADMIN" { Ok(200) } else { Err(Code::Forbidden) }),
+        ] {
+            for _ in 0..2 {
+                let before = emulator.arrivals().len();
+                let outcome = call(client, "keys.list", json!({})).map(|response| response.status());
+                assert_eq!(outcome.map_err(|error| error.code()), expected, "{login_scope}");
+                assert_eq!((emulator.arrivals().len(), client.known_scope()), (before + 1, None), "fal was asked");
+            }
+        }
+    }
+
+    // A short-lived token opens apps, and no operation of the Platform API: that is known of any.
+    let token = strict(&[], none().app_token("fake-secret-token"));
+    let before = emulator.arrivals().len();
+    let error = call(&token, "models.pricing", json!({"endpoint_id": "a/b"})).unwrap_err();
+    assert!(error.message().contains("token") && !format!("{error:?}").contains("fake-secret"), "{error}");
+    assert_eq!((emulator.arrivals().len(), token.known_scope()), (before, None));
+
+    let keyless = strict(&[], none());
+    assert_eq!(call(&keyless, "keys.list", json!({})).unwrap_err().code(), Code::NoCredentials);
+    assert_eq!((emulator.arrivals().len(), keyless.known_scope()), (before, None));
+}
+
+/// What a check found out about one key is not held against the one that took its place meanwhile.
+#[test]
+fn a_check_is_about_the_key_that_it_reports() {
+    let client = std::sync::Arc::new(std::sync::OnceLock::<Client>::new());
+    let swapped = client.clone();
+    let server = Server::start(move |number, request, connection| {
+        if number == 0 {
+            let options = fal::credentials::Options::new().key("fake-new:fake-secret-new");
+            swapped.get().unwrap().set_credentials(options);
+        }
+        let new = request.header("authorization").unwrap().starts_with("Key fake-new:");
+        let (status, body) = match (request.line.starts_with("GET /v1/"), new) {
+            (true, true) => ("200 OK", r#"{"keys": [], "username": "acme"}"#),
+            (true, false) => {
+                ("403 Forbidden", r#"{"error": {"type": "authorization_error", "message": "Access denied"}}"#)
+            }
+            (false, _) => ("404 Not Found", r#"{"detail": "Request not found"}"#),
+        };
+        respond(connection, status, "application/json", body.as_bytes());
+    });
+    let strict = builder(&server.host, "fake-old:fake-secret-old").strict_scopes(true).build().unwrap();
+    let client = client.get_or_init(|| strict);
+    let check = Op::finish(|| client.check_start()).unwrap();
+    assert_eq!((check.get_str("/key_id").unwrap(), check.get_str("/scope").unwrap()), ("fake-new", "ADMIN"));
+    assert_eq!(client.known_scope(), Some(fal::Scope::Admin));
+    call(client, "keys.list", json!({})).unwrap();
 }
