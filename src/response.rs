@@ -1,9 +1,12 @@
 //! What the service answered.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use once_cell::sync::OnceCell;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
 
@@ -102,10 +105,32 @@ impl Response {
         })
     }
 
+    /// The value at a pointer as JSON text, as the service sent it: numbers keep every digit.
+    pub fn get_raw(&self, pointer: &str) -> Result<&str> {
+        // It is there, and the body is well formed.
+        self.get(pointer)?;
+        let mut text = self.text()?.trim();
+        for segment in pointer.split('/').skip(1) {
+            let name = segment.replace("~1", "/").replace("~0", "~");
+            text = member(text, &name).ok_or_else(|| Error::new(Code::WrongType, "the body is not JSON"))?;
+        }
+        Ok(text)
+    }
+
     /// The text at a pointer.
     pub fn get_str(&self, pointer: &str) -> Result<&str> {
         self.get_as(pointer, "a string", Value::as_str)
     }
+}
+
+/// What an array or an object, as text, has by this index or name.
+fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    if text.starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+        return elements.get(name.parse::<usize>().ok()?).map(|found| found.get());
+    }
+    let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    members.get(name).map(|found| found.get())
 }
 
 /// The JSON name of a value's type.

@@ -646,7 +646,8 @@ FAL_API fal_status fal_client_set_credentials(const fal_client *client,
                                               const fal_options *options,
                                               fal_error **err);
 
-// Starts a check of the credential: two requests at the most, neither of which runs or costs anything.
+// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again if
+// the key is replaced meanwhile.
 // The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
 // (why the account is locked, or null), /key_id and /source.
 FAL_API fal_status fal_client_check_start(const fal_client *client,
@@ -952,7 +953,7 @@ FAL_API fal_status fal_response_get_int(const fal_response *response,
                                         int64_t *out,
                                         fal_error **err);
 
-// The number at a pointer.
+// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of amounts of money say.
 FAL_API fal_status fal_response_get_double(const fal_response *response,
                                            const char *pointer,
                                            size_t pointer_len,
@@ -966,7 +967,8 @@ FAL_API fal_status fal_response_get_bool(const fal_response *response,
                                          bool *out,
                                          fal_error **err);
 
-// Any value at a pointer, as JSON text. len may be NULL.
+// Any value at a pointer, as the JSON text that came: a number has every digit that the service wrote, which a double may not
+// hold. len may be NULL.
 FAL_API fal_status fal_response_get_json(const fal_response *response,
                                          const char *pointer,
                                          size_t pointer_len,
@@ -1738,7 +1740,7 @@ FAL_API fal_status fal_client_platform(const fal_client *client,
 // for when the last element before it was read, so a list may be longer than the memory. To stop early, cancel the
 // operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page.
 //
-// FAL_E_PROTOCOL, in the end, if fal gives a page twice, so that the list would never end.
+// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a row without an element.
 FAL_API fal_status fal_client_platform_list_start(const fal_client *client,
                                                   const char *name,
                                                   size_t name_len,

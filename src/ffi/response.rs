@@ -166,7 +166,7 @@ pub unsafe extern "C" fn fal_response_get_int(
     }
 }
 
-/// The number at a pointer.
+/// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of amounts of money say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_double(
     response: *const fal_response,
@@ -200,7 +200,8 @@ pub unsafe extern "C" fn fal_response_get_bool(
     }
 }
 
-/// Any value at a pointer, as JSON text. len may be NULL.
+/// Any value at a pointer, as the JSON text that came: a number has every digit that the service wrote, which a double may not
+/// hold. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_json(
     response: *const fal_response,
@@ -214,8 +215,8 @@ pub unsafe extern "C" fn fal_response_get_json(
     unsafe {
         set_len(len, 0);
         get(response, pointer, pointer_len, (out, ptr::null()), err, |response, pointer| {
-            let value = response.response.get(pointer)?;
-            Ok(response.texts.get(&format!("json {pointer}"), len, || Some(value.to_string())))
+            let value = response.response.get_raw(pointer)?;
+            Ok(response.texts.get(&format!("json {pointer}"), len, || Some(value.to_owned())))
         })
     }
 }

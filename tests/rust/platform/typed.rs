@@ -2,11 +2,9 @@
 
 use super::server::Server;
 use super::*;
-use fal::platform::{Decimal, Planned};
+use std::time::Instant;
 
-fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
+use fal::platform::{Decimal, Planned};
 
 const FLUX: &str = "fal-ai/flux/schnell";
 
@@ -57,11 +55,72 @@ fn an_own_apps_queue_is_measured_and_flushed() {
     let client = client(&emulator, emulator.api_key());
     let own = call(&client, "serverless.apps.list", json!({})).unwrap();
     let app = own.get_str("/apps/0/endpoint_id").unwrap().to_owned();
-    assert_eq!(block(client.app_queue_size(&app)).unwrap(), 0);
+    assert_eq!((app.as_str(), block(client.app_queue_size(&app)).unwrap()), ("acme/job", 0));
+    // What waits for an hour is cancelled for those who wait for it.
+    let waiting: Vec<Op> =
+        (0..3).map(|_| client.subscribe_start(job(json!({"startup_ms": 3_600_000}))).unwrap()).collect();
+    let end = Instant::now() + PATIENCE;
+    while block(client.app_queue_size(&app)).unwrap() < 3 {
+        assert!(Instant::now() < end, "they do not queue");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     block(client.flush_app_queue(&app)).unwrap();
+    assert_eq!(block(client.app_queue_size(&app)).unwrap(), 0);
+    for op in waiting {
+        assert!(op.wait(Some(PATIENCE)).unwrap());
+        let error = op.take().unwrap().unwrap_err();
+        assert!(error.message().contains("499") || error.error_type() == Some("client_cancelled"), "{error}");
+    }
     for wrong in ["app", "a/b/c", "/b"] {
         assert_eq!(block(client.app_queue_size(wrong)).unwrap_err().code(), Code::InvalidArgument, "{wrong}");
     }
+}
+
+fn job(input: Value) -> fal::Request {
+    let mut request = fal::Request::run("acme/job").unwrap();
+    request.set_json(input);
+    request
+}
+
+/// What fal adds one day does no harm, and null says as little as nothing does.
+#[test]
+fn answers_may_have_more_and_less_than_is_known() {
+    let server = Server::json(|_, request| {
+        match request.line.split(['?', ' ']).nth(1).unwrap() {
+            "/v1/models" => {
+                r#"{"models": [{"endpoint_id": "a/b", "score": 1, "metadata": {"display_name": null, "status": "paused",
+                    "tags": null, "size": 9007199254740993, "cost": 0.10000000000000000555}}], "has_more": false, "extra": []}"#
+            }
+            "/v1/keys" => {
+                r#"{"keys": [{"key_id": "fake-id", "alias": "a", "scope": "READER", "created_at": "2026-01-01T00:00:00.123456789+05:30",
+                    "creator_email": null, "until": "2027"}], "next_cursor": null, "has_more": false}"#
+            }
+            "/v1/account/billing" => r#"{"username": "acme", "credits": null, "plan": {}}"#,
+            _ => {
+                r#"{"items": [{"request_id": "r", "endpoint_id": "a/b", "sent_at": "s", "started_at": "t", "ended_at": null,
+                    "status_code": 18446744073709551615, "duration": 0.1234567890123456789, "json_output": null}], "has_more": false}"#
+            }
+        }
+        .to_owned()
+    });
+    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let model = block(client.model("a/b")).unwrap();
+    assert_eq!((model.display_name, model.status.as_deref(), model.tags.len()), (None, Some("paused"), 0));
+    let metadata = model.metadata.unwrap();
+    assert!(metadata.contains("9007199254740993") && metadata.contains("0.10000000000000000555"), "{metadata}");
+    let key = client.keys().unwrap().next().unwrap().unwrap();
+    assert_eq!((key.scope.as_str(), key.creator_email), ("READER", None));
+    assert_eq!(key.created_at, "2026-01-01T00:00:00.123456789+05:30");
+    let billing = block(client.billing()).unwrap();
+    assert_eq!((billing.balance, billing.currency), (None, None));
+    let past = client.requests(&["a/b"], Value::Null).unwrap().next().unwrap().unwrap();
+    assert_eq!((past.ended_at, past.status_code, past.output), (None, Some(u64::MAX), None));
+    assert_eq!(past.duration.unwrap().as_str(), "0.1234567890123456789");
+
+    let whole = call(&client, "models.list", json!({})).unwrap();
+    assert_eq!(whole.get_raw("/models/0/metadata/cost").unwrap(), "0.10000000000000000555");
+    assert_eq!(whole.get("/models/0/metadata/size").unwrap().as_u64(), Some(9_007_199_254_740_993));
+    assert_eq!(whole.get_raw("/models/0/none").unwrap_err().code(), Code::WrongType);
 }
 
 #[test]
