@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// The parameter that stands for the header `Idempotency-Key`.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency_key";
 
+/// Parameters that take the public half of a key. It holds no colon (fal-protocol.md §2.1).
+const KEY_IDS: [&str; 2] = ["key_id", "api_key_id"];
+
 /// Parameters that fit their operation.
 #[derive(Clone, Debug)]
 pub(super) struct Arguments {
@@ -34,7 +37,9 @@ impl Arguments {
             let checked = match given.get(parameter.name()) {
                 // The body is checked as a whole.
                 _ if parameter.place == Place::Body && matches!(operation.body, Body::Json { .. }) => Ok(()),
-                Some(value) => parameter.member.shape.check(value, parameter.name()),
+                Some(value) => {
+                    parameter.member.shape.check(value, parameter.name()).and_then(|()| no_secret(parameter, value))
+                }
                 None if parameter.is_required() => Err(missing(parameter)),
                 None => Ok(()),
             };
@@ -187,6 +192,15 @@ fn plain(value: &Value) -> String {
 /// One segment of a path. A form's escapes are stricter than a path's, but for the space.
 fn escape(segment: &str) -> String {
     byte_serialize(segment.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Who gives a whole key where its id belongs would have its secret in an address; and fal, which takes an unknown id for one of a key
+/// that was revoked, would answer that the key is gone.
+fn no_secret(parameter: &Parameter, value: &Value) -> std::result::Result<(), String> {
+    match KEY_IDS.contains(&parameter.name()) && many(value).iter().any(|id| id.contains(':')) {
+        true => Err(format!("{} is only what is before the colon of a key", parameter.name())),
+        false => Ok(()),
+    }
 }
 
 fn missing(parameter: &Parameter) -> String {

@@ -25,6 +25,22 @@ fn a_wrong_parameter_is_named_with_what_is_allowed() {
         ("keys.list", json!({"size": 5}), "keys.list: there is no parameter \"size\"; it takes limit, cursor, expand"),
         ("keys.revoke", json!({}), "keys.revoke: key_id is missing: a text of at least 1 characters"),
         ("keys.revoke", json!({"key_id": ".."}), "keys.revoke: key_id may not be, or pass through, \"..\""),
+        ("keys.revoke", json!({"key_id": ""}), "keys.revoke: key_id is a text of length 0"),
+        (
+            "keys.revoke",
+            json!({"key_id": "fake-id:fake-secret-whole"}),
+            "keys.revoke: key_id is only what is before the colon of a key",
+        ),
+        (
+            "models.usage",
+            json!({"api_key_id": ["fake-id", "fake-id:fake-secret-whole"]}),
+            "models.usage: api_key_id is only what is before the colon of a key",
+        ),
+        ("serverless.apps.queue.get", json!({"owner": "", "name": "a"}), "serverless.apps.queue.get: owner may not be"),
+        ("serverless.files.list_dir", json!({"dir": "a/../b"}), "serverless.files.list_dir: dir may not be, or pass"),
+        ("serverless.files.list_dir", json!({"dir": "/a"}), "serverless.files.list_dir: dir may not be, or pass"),
+        ("serverless.files.list_dir", json!({"dir": "a//b"}), "serverless.files.list_dir: dir may not be, or pass"),
+        ("serverless.files.list_dir", json!({"dir": "."}), "serverless.files.list_dir: dir may not be, or pass"),
         ("meta.get", json!({"x": 1}), "meta.get: there is no parameter \"x\"; it takes none"),
         ("meta.get", json!([]), "meta.get: the parameters are not a JSON object"),
         (
@@ -178,6 +194,40 @@ fn each_parameter_arrives_in_its_place() {
         );
         assert_eq!(arrived.header("authorization"), Some("Key fake-id:fake-secret"), "{name}");
     }
+}
+
+/// Whatever a parameter of the path says, it is that one segment of that one operation.
+#[test]
+fn a_path_parameter_never_becomes_another_path() {
+    let server = Server::json(|_, _| "{}".to_owned());
+    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let cases = [
+        ("a\r\nHost: evil", "a%0D%0AHost%3A%20evil"),
+        ("a b", "a%20b"),
+        ("a+b", "a%2Bb"),
+        ("%2f..%2F", "%252f..%252F"),
+        ("%2e%2e", "%252e%252e"),
+        ("..%00", "..%2500"),
+        ("\0\t", "%00%09"),
+        ("a\\..\\b", "a%5C..%5Cb"),
+        ("../keys", "..%2Fkeys"),
+        ("?limit=1&x", "%3Flimit%3D1%26x"),
+        ("#", "%23"),
+        ("@evil.example", "%40evil.example"),
+        ("ключ/日本", "%D0%BA%D0%BB%D1%8E%D1%87%2F%E6%97%A5%E6%9C%AC"),
+        ("{tag_id}", "%7Btag_id%7D"),
+        ("...", "..."),
+        (" .. ", "%20..%20"),
+    ];
+    for (given, sent) in cases {
+        call(&client, "assets.get", json!({"asset_id": given})).unwrap();
+        call(&client, "serverless.apps.events", json!({"owner": given, "name": "{owner}"})).unwrap();
+        let lines: Vec<_> = server.arrived().iter().rev().take(2).map(|one| one.line.clone()).collect();
+        let events = format!("GET /v1/serverless/apps/{sent}/%7Bowner%7D/events");
+        assert_eq!(lines, [events, format!("GET /v1/assets/{sent}")], "{given:?}");
+    }
+    call(&client, "serverless.files.list_dir", json!({"dir": "ä/%2e%2e/b\n"})).unwrap();
+    assert_eq!(server.arrived().pop().unwrap().line, "GET /v1/serverless/files/list/%C3%A4/%252e%252e/b%0A");
 }
 
 #[test]
