@@ -92,7 +92,15 @@ fn a_private_app_is_refused_with_both_readings() {
     emulator.set(Settings { api_key_may_call_private_apps: true, ..Settings::default() });
     run(&api, "acme/private", json!({})).unwrap();
     let stranger = builder_with(&emulator, &emulator.create_key(fal_emulator::Scope::Admin, "else")).build().unwrap();
-    run(&stranger, "acme/private", json!({})).unwrap_err();
+    for refusal in [PrivateRefusal::Unauthorized, PrivateRefusal::Forbidden, PrivateRefusal::NotFound] {
+        emulator.set(Settings { private_refusal_status: refusal, ..Settings::default() });
+        let error = run(&stranger, "acme/private", json!({})).unwrap_err();
+        assert!(error.message().contains("key fake-admin-") && error.message().contains("from FAL_KEY"), "{error}");
+        for part in ["acme/private is a private app", "keys of its owner only"] {
+            assert!(error.remedy().contains(part), "{part:?} is not in: {}", error.remedy());
+        }
+        assert_eq!(error.needed_scope(), None, "a scope would not help");
+    }
     run(&stranger, "acme/shared", json!({})).unwrap();
 }
 

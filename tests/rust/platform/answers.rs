@@ -95,6 +95,30 @@ fn a_file_is_sent_as_a_form_from_disk_and_from_memory() {
     assert_eq!(server.arrived().len(), 2);
 }
 
+/// A file's name is one value of one header, whatever it says.
+#[test]
+fn a_file_name_puts_nothing_into_the_form() {
+    let server = Server::json(|_, _| "true".to_owned());
+    let client = client_of(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "a\"; x=\"\r\nContent-Type: evil\r\n\r\n--\nä";
+    let path = folder.path().join(evil);
+    std::fs::write(&path, b"hi").unwrap();
+    for file in [json!({"base64": "aGk=", "file_name": evil}), json!({"path": path})] {
+        call(&client, "serverless.files.upload", json!({"target_path": "a", "file_upload": file})).unwrap();
+        let body = String::from_utf8(server.arrived().pop().unwrap().body).unwrap();
+        let lines: Vec<_> = body.split("\r\n").collect();
+        let name = r#"; filename="a%22; x=%22%0D%0AContent-Type: evil%0D%0A%0D%0A--%0Aä""#;
+        assert!(lines[1].ends_with(name), "{}", lines[1]);
+        assert_eq!(
+            (&lines[2..5], lines.len()),
+            (&["Content-Type: application/octet-stream", "", "hi"][..], 7),
+            "{body}"
+        );
+        assert!(!body.replace("\r\n", "").contains(['\r', '\n']), "{body}");
+    }
+}
+
 /// The answer is lost once, after the request was read.
 fn losing() -> Server {
     Server::start(|number, _, connection| match number {
@@ -128,4 +152,27 @@ fn only_what_can_be_repeated_without_harm_is() {
     let patient = builder(&server.host, "fake-id:fake-secret").timeout(Duration::from_secs(601)).build().unwrap();
     let error = call(&patient, "assets.tags.create", json!({"name": "a"})).unwrap_err();
     assert!(error.may_have_executed() && server.arrived().len() == 1, "{error}");
+}
+
+/// fal executes the request, and the connection ends before the answer.
+#[test]
+fn what_is_repeated_under_its_key_is_executed_once() {
+    let emulator = Emulator::start().unwrap();
+    let admin = admin(&emulator);
+    let machine = json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": "k"});
+    for made in 1..=2 {
+        emulator.clear_arrivals();
+        emulator.inject(Fault::reset_after_body().path("/v1/*"));
+        call(&admin, "compute.instances.create", machine.clone()).unwrap();
+        let sent: Vec<_> = emulator.arrivals().iter().map(|one| one.headers["idempotency-key"].clone()).collect();
+        assert!(sent.len() == 2 && sent[0] == sent[1], "{sent:?}");
+        assert_eq!(items(&admin.platform_list_start("compute.instances.list", json!({})).unwrap()).len(), made);
+    }
+    // What takes no such key is sent once.
+    emulator.clear_arrivals();
+    emulator.inject(Fault::reset_after_body().path("/v1/*"));
+    let error = block(admin.create_key("lost")).unwrap_err();
+    assert!(error.may_have_executed() && emulator.arrivals().len() == 1, "{error}");
+    let lost = admin.keys().unwrap().map(Result::unwrap).filter(|key| key.alias == "lost");
+    assert_eq!(lost.count(), 1, "as the error says");
 }
