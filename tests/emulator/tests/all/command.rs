@@ -206,6 +206,36 @@ mod unix {
         assert!(String::from_utf8(output.stdout).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
     }
 
+    /// What arrived of a program that knows nothing of the emulator, and reads a key from its environment.
+    fn posted(program: &str, arguments: &[&str]) -> Value {
+        let output = run(&[&["exec", "--", program], arguments].concat());
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    const CURL: &str = r#"curl --silent --show-error --fail --header "Authorization: Key $FAL_KEY" \
+        --header "Content-Type: application/json" --data '{"word": "hello"}' https://fal.run/emulator/echo"#;
+    const PYTHON: &str = r#"
+import os, urllib.request
+headers = {"Authorization": "Key " + os.environ["FAL_KEY"], "Content-Type": "application/json"}
+request = urllib.request.Request("https://fal.run/emulator/echo", b'{"word": "hello"}', headers)
+print(urllib.request.urlopen(request).read().decode())
+"#;
+
+    #[test]
+    fn programs_that_know_nothing_of_it_reach_it_under_fals_names() {
+        for (program, arguments) in [("sh", ["-c", CURL]), ("python3", ["-c", PYTHON])] {
+            let answer = posted(program, &arguments);
+            assert_eq!(answer["body"]["word"], "hello", "{answer}");
+            assert_eq!(answer["path"], "/emulator/echo");
+            assert!(answer["key_id"].as_str().unwrap().starts_with("fake-api-"), "{answer}");
+        }
+        // Other names, it does not stand for: nothing of the command's goes to the internet unnoticed.
+        let other = run(&["exec", "--", "sh", "-c", "curl --silent --show-error https://example.com/"]);
+        assert!(!other.status.success());
+        assert!(String::from_utf8_lossy(&other.stderr).contains("403"), "{other:?}");
+    }
+
     #[test]
     fn exec_can_leave_only_the_way_of_other_programs() {
         let environment = environment(&["--tls"]);
