@@ -33,6 +33,9 @@ BY_CDN = {"upload", "upload_5_mb", "upload_120_mb"}
 # Only the logs of these are the outcome.
 LOGS_ONLY = {"iter_events"}
 
+# Headers that mean something to fal.
+FALS_OWN = ("x-fal-", "x-app-fal-", "idempotency-key", "prefer")
+
 Row = namedtuple("Row", "calls theirs ours reason")
 
 
@@ -91,7 +94,9 @@ def line(arrival):
         told.append(credential["scheme"])
     if arrival["body_length"] and "content-type" in headers:
         told.append(headers["content-type"])
-    told += [f"{name}: {value}" for name, value in sorted(headers.items()) if name.startswith("x-fal-")]
+    told += [f"{name}: {value}" for name, value in sorted(headers.items()) if name.startswith(FALS_OWN)]
+    if headers.get("accept", "").startswith("text/event-stream"):
+        told.append("wants events")
     body = arrival["body"]
     if arrival["body_length"] > 1000 or isinstance(body, dict) and "base64" in body:
         body = f"{arrival['body_length']} bytes"
@@ -111,9 +116,10 @@ def generic(text):
 
 
 def collapsed(lines):
-    """Polling shows once, however often; parts show in order, however they were sent."""
+    """Polling shows once, however often; what is no GET shows how often it was sent, in any order."""
     lines = [re.sub(r"(/multipart/UPLOAD|/upload/ID)/\d+", r"\1/N", text) for text in lines]
-    return [text for at, text in enumerate(lines) if text not in lines[:at]]
+    times = {text: lines.count(text) for text in lines}
+    return [f"{text} ({n} times)" if n > 1 and not text.startswith("GET ") else text for text, n in times.items()]
 
 
 def rows():
@@ -138,7 +144,8 @@ def main():
     table, used, failures, compared = rows(), set(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         for name, megabytes in (("5mb.bin", 5), ("120mb.bin", 120)):
-            (Path(folder) / name).write_bytes(bytes(range(256)) * (megabytes << 12))
+            # No two megabytes alike, so that parts in another order are another file.
+            (Path(folder) / name).write_bytes(b"".join(n.to_bytes(2, "big") * (1 << 19) for n in range(megabytes)))
         python = [sys.executable, HERE / "calls" / "python_client.py"]
         clients = [
             ("fal_client", PYTHON, [*python, "sync"]),

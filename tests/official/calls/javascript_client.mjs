@@ -3,6 +3,7 @@
 // It knows nothing of the emulator: undici's proxy agent heeds the variables of `fal-emulator serve`.
 
 import { File } from "node:buffer";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFalClient } from "@fal-ai/client";
@@ -18,7 +19,10 @@ const messages = (logs) => [...new Set((logs ?? []).map((log) => log.message))];
 
 const file = (folder, name) => new File([readFileSync(join(folder, name))], name, { type: "application/octet-stream" });
 
-const length = async (url) => Number((await fetch(url, { method: "HEAD" })).headers.get("content-length"));
+const stored = async (url) => {
+  const content = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  return createHash("sha256").update(content).digest("hex");
+};
 
 async function completed(id) {
   for (;;) {
@@ -71,9 +75,9 @@ const calls = {
       });
       connection.send({ n: 1 });
     }),
-  upload: async () => length(await fal.storage.upload(new File([small], "small.txt", { type: "text/plain" }))),
-  upload_5_mb: async (folder) => length(await fal.storage.upload(file(folder, "5mb.bin"))),
-  upload_120_mb: async (folder) => length(await fal.storage.upload(file(folder, "120mb.bin"))),
+  upload: async () => stored(await fal.storage.upload(new File([small], "small.txt", { type: "text/plain" }))),
+  upload_5_mb: async (folder) => stored(await fal.storage.upload(file(folder, "5mb.bin"))),
+  upload_120_mb: async (folder) => stored(await fal.storage.upload(file(folder, "120mb.bin"))),
 };
 
 const [name, folder] = process.argv.slice(2);
