@@ -14,7 +14,7 @@ use crate::credentials::{
 };
 use crate::error::Error;
 use crate::runtime;
-use crate::transport::{Call, Pass, Progress, SMALL, Transport};
+use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
 
 /// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
@@ -116,6 +116,7 @@ async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancell
         safe: false,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
         most: SMALL,
+        watch: Watch::Nothing,
     };
     let progress = Arc::new(Progress::default());
     let sent = transport.send(&call, &Credential::Anonymous, &progress);

@@ -567,6 +567,18 @@ FAL_API fal_status fal_options_set_max_attempts(fal_options *options,
                                                 uint32_t most,
                                                 fal_error **err);
 
+// How long the other side of a transfer may move no byte, in milliseconds; by default 60000, without a limit if it is 0.
+// FAL_E_INVALID_ARGUMENT below 0. The connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a
+// part, a download, which goes on where it ended.
+//
+// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads but those of an app's answer,
+// and for the body of any request to fal but its answer. An app, the queue, a stream and a session may be silent for as long as the
+// call may take, and so may this side: a read callback, a disk. Of an upload the buffers of the operating system hide up to 4 MiB,
+// so that for each MiB that was sent, up to 4, the same time is added.
+FAL_API fal_status fal_options_set_stall_timeout_ms(fal_options *options,
+                                                    int64_t stall_timeout_ms,
+                                                    fal_error **err);
+
 // Refuses operations of the Platform API that need an ADMIN key before anything is sent, with FAL_E_FORBIDDEN, if the key in use is
 // known to be an API key: from fal_client_check(), or from what fal answered before. By default they are sent.
 FAL_API fal_status fal_options_set_strict_scopes(fal_options *options,

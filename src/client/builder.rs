@@ -16,7 +16,7 @@ use crate::log::{Level, Log};
 use crate::per_runtime::PerRuntime;
 use crate::platform::Scopes;
 use crate::storage::TokenCache;
-use crate::transport::{Attempts, Network, Transport};
+use crate::transport::{Attempts, Network, STALL, Transport};
 use crate::webhook;
 
 const RESPONSE_LIMIT: usize = 256 << 20;
@@ -31,6 +31,7 @@ pub struct ClientBuilder {
     network: Network,
     timeout: Option<Duration>,
     attempts: Attempts,
+    stall: Option<Duration>,
     response_limit: usize,
     user_agent: String,
     strict_scopes: bool,
@@ -47,6 +48,7 @@ impl Default for ClientBuilder {
             network: Network::default(),
             timeout: None,
             attempts: Attempts::default(),
+            stall: Some(STALL),
             response_limit: RESPONSE_LIMIT,
             user_agent: format!("libfal/{}", crate::VERSION),
             strict_scopes: false,
@@ -154,6 +156,19 @@ impl ClientBuilder {
         Ok(self)
     }
 
+    /// How long the other side of a transfer may move no byte; by default 60 seconds, without a limit if it is zero. The connection is
+    /// then given up with [`Code::ConnectionLost`](crate::Code::ConnectionLost), and what may be sent again is: a PUT, a part, a download,
+    /// which goes on where it ended.
+    ///
+    /// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads but those of an app's answer, and
+    /// for the body of any request to fal but its answer. An app, the queue, a stream and a session may be silent for as long as the
+    /// call may take, and so may this side: a reader of the host's, a disk. Of an upload the buffers of the operating system hide up
+    /// to 4 MiB, so that for each MiB that was sent, up to 4, the same time is added.
+    pub fn stall_timeout(mut self, limit: Duration) -> Self {
+        self.stall = Some(limit).filter(|limit| !limit.is_zero());
+        self
+    }
+
     /// The most bytes that the body of an answer may have; by default 256 MiB.
     pub fn max_response_bytes(mut self, most: usize) -> Self {
         self.response_limit = most;
@@ -208,7 +223,8 @@ impl ClientBuilder {
         network.read(&self.environment)?;
         let credentials = for_hosts(self.credentials, &hosts);
         let authority = Authority::new(credentials, self.environment, self.log.clone());
-        let transport = Transport::new(hosts, self.log, self.attempts, self.response_limit, user_agent, network);
+        let transport =
+            Transport::new(hosts, self.log, self.attempts, self.stall, self.response_limit, user_agent, network);
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,

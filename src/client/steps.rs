@@ -23,7 +23,7 @@ use crate::refusal;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
 use crate::storage::{self, TokenCache};
-use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress};
+use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress, Watch};
 use crate::webhook;
 
 /// The requests of one operation. Clones belong to the same one.
@@ -219,6 +219,8 @@ impl Inner {
             Target::Address(url) => (url, None),
             Target::Platform(path) => (hosts.platform_url(&path)?, None),
         };
+        let of_app = endpoint.is_some() || hosts.is_run(&url) || hosts.is_queue(&url);
+        let watch = if of_app { Watch::Nothing } else { Watch::Body };
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new().into(),
@@ -253,6 +255,7 @@ impl Inner {
             safe,
             deadline,
             most: usize::MAX,
+            watch,
         })
     }
 }

@@ -17,7 +17,7 @@ use url::Url;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Result};
-use crate::transport::{Call, Pass, SMALL};
+use crate::transport::{Call, Pass, SMALL, Watch};
 
 /// As in the official clients (fal-protocol.md §7.2).
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -58,6 +58,7 @@ pub(crate) async fn open(
         safe: true,
         deadline: steps.deadline,
         most: SMALL,
+        watch: Watch::Nothing,
     };
     let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
     let (headers, upgraded) = upgraded.map_err(|_| slow())??;

@@ -15,7 +15,7 @@ use crate::credentials::{Token, rfc3339};
 use crate::error::{Code, Error, Result};
 use crate::per_runtime::PerRuntime;
 use crate::request::Request;
-use crate::transport::SMALL;
+use crate::transport::{SMALL, Watch};
 
 /// A token that expires within this time counts as expired: what is sent with it has to arrive before it does.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -68,7 +68,7 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
     request.set_json(json!({}));
     let mut call = steps.call(request)?;
     // A second token does no harm.
-    (call.safe, call.most) = (true, SMALL);
+    (call.safe, call.most, call.watch) = (true, SMALL, Watch::Transfer);
     let answer = steps.send_call(&call).await?;
     let text = |name: &str| answer.json().ok().and_then(|json| json.get(name)).and_then(Value::as_str);
     let token = text("token").and_then(|text| Token::parse(text).ok());

@@ -2,13 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
 use super::Progress;
+use super::stall::{Cut, Pulse, Stalled, chunk};
 use crate::error::{Code, Error, Result};
 
 /// What is sent.
@@ -52,27 +54,36 @@ impl From<Bytes> for Payload {
     }
 }
 
+/// Bytes in memory are handed over in such pieces, so that one sees them leave.
+const PIECE: usize = 256 << 10;
+
 /// A body that notes when the HTTP stack first asks for it. It asks only on a connection that stands,
 /// so before that the request has provably not reached the service.
 pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,
+    pulse: Arc<Pulse>,
     safe: bool,
 }
 
 enum Rest {
-    Bytes(Option<Bytes>),
+    Bytes(Bytes),
     // The HTTP stack wants a body that may be shared between threads, which pieces may not.
     Pieces { pieces: Mutex<Pieces>, left: Option<u64> },
 }
 
 impl Watched {
-    pub(crate) fn new(payload: &Payload, progress: Arc<Progress>, safe: bool) -> Result<Self> {
+    pub(crate) fn new(payload: &Payload, progress: Arc<Progress>, pulse: Arc<Pulse>, safe: bool) -> Result<Self> {
         let rest = match payload {
-            Payload::Bytes(bytes) => Rest::Bytes(Some(bytes.clone())),
+            Payload::Bytes(bytes) => Rest::Bytes(bytes.clone()),
             Payload::Source(source) => Rest::Pieces { left: source.length(), pieces: Mutex::new(source.open()?) },
         };
-        Ok(Watched { rest, progress, safe })
+        Ok(Watched { rest, progress, pulse, safe })
+    }
+
+    fn give(&self, bytes: Bytes, last: bool) -> Poll<Option<Result<Frame<Bytes>>>> {
+        self.pulse.gave(bytes.len() as u64, last);
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     /// Ends the body early. The HTTP stack would only say that it ended; why, the transport finds in the progress.
@@ -89,10 +100,19 @@ impl http_body::Body for Watched {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.progress.sending(self.safe);
         let (pieces, left) = match &mut self.rest {
-            Rest::Bytes(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Rest::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            Rest::Bytes(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                let last = bytes.is_empty();
+                return self.give(piece, last);
+            }
             Rest::Pieces { pieces, left } => (pieces, left),
         };
-        let piece = ready!(pieces.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_next(context));
+        let polled = pieces.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_next(context);
+        let Poll::Ready(piece) = polled else {
+            self.pulse.waits_for_us();
+            return Poll::Pending;
+        };
         let known = left.is_some();
         match piece {
             Some(Ok(bytes)) => {
@@ -101,17 +121,21 @@ impl http_body::Body for Watched {
                     return self.fail(changed("more"));
                 }
                 *left = after.flatten();
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                let last = *left == Some(0);
+                self.give(bytes, last)
             }
             Some(Err(error)) => self.fail(error),
             None if known && *left != Some(0) => self.fail(changed("fewer")),
-            None => Poll::Ready(None),
+            None => {
+                self.pulse.gave(0, true);
+                Poll::Ready(None)
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.rest {
-            Rest::Bytes(bytes) => bytes.is_none(),
+            Rest::Bytes(bytes) => bytes.is_empty(),
             // The end is asked for, so that a source with more than it promised is noticed.
             Rest::Pieces { .. } => false,
         }
@@ -119,7 +143,7 @@ impl http_body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
-            Rest::Bytes(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Rest::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Rest::Pieces { left: Some(left), .. } => SizeHint::with_exact(*left),
             Rest::Pieces { left: None, .. } => SizeHint::default(),
         }
@@ -134,21 +158,35 @@ fn changed(than: &str) -> Error {
 pub(crate) enum Unread {
     TooLarge(Error),
     Broken(reqwest::Error),
+    Stalled(Stalled),
 }
 
-/// Reads a body of at most `most` bytes. A body that comes in one piece is not copied.
-pub(crate) async fn read(response: &mut reqwest::Response, most: usize) -> std::result::Result<Bytes, Unread> {
+impl From<Cut> for Unread {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Broken(error) => Unread::Broken(error),
+            Cut::Stalled(stalled) => Unread::Stalled(stalled),
+        }
+    }
+}
+
+/// Reads a body of at most `most` bytes, each of whose pieces may take `limit`. A body that comes in one piece is not copied.
+pub(crate) async fn read(
+    response: &mut reqwest::Response,
+    most: usize,
+    limit: Option<Duration>,
+) -> std::result::Result<Bytes, Unread> {
     check(response.content_length().unwrap_or(0), most).map_err(Unread::TooLarge)?;
-    let Some(first) = response.chunk().await.map_err(Unread::Broken)? else { return Ok(Bytes::new()) };
+    let Some(first) = chunk(response, limit).await? else { return Ok(Bytes::new()) };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let Some(mut next) = response.chunk().await.map_err(Unread::Broken)? else { return Ok(first) };
+    let Some(mut next) = chunk(response, limit).await? else { return Ok(first) };
     let expected = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(most));
     let mut whole = BytesMut::with_capacity(expected.clamp(first.len() + next.len(), most.max(first.len())));
     whole.extend_from_slice(&first);
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
         whole.extend_from_slice(&next);
-        match response.chunk().await.map_err(Unread::Broken)? {
+        match chunk(response, limit).await? {
             Some(chunk) => next = chunk,
             None => return Ok(whole.freeze()),
         }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod body;
+mod failure;
 mod http;
 mod lanes;
 mod network;
@@ -9,9 +10,10 @@ mod outgoing;
 mod progress;
 mod redirect;
 mod retry;
+mod stall;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
@@ -23,17 +25,19 @@ pub(crate) use network::Network;
 pub(crate) use outgoing::Pass;
 pub(crate) use progress::{Fate, Progress};
 pub(crate) use retry::Attempts;
+pub(crate) use stall::{STALL, Watch};
 
 use self::backup::Backups;
 use self::body::{Unread, Watched};
+use self::failure::{Failure, broken, stuck};
 use self::http::{Http, Use};
 use self::lanes::Lanes;
 use self::outgoing::Route;
+use self::stall::{Cut, Pulse};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::retry::{Situation, rule_of};
 use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
-use crate::error::{Answer, Code, Error, PROXY, Result, is_html};
+use crate::error::{Answer, Code, Error, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
 
@@ -49,6 +53,8 @@ pub(crate) struct Transport {
     pub(crate) hosts: Hosts,
     pub(crate) log: Log,
     pub(crate) attempts: Attempts,
+    /// How long a transfer may be silent, if there is a limit.
+    pub(crate) stall: Option<Duration>,
     pub(crate) response_limit: usize,
     pub(crate) user_agent: HeaderValue,
     pub(crate) network: Network,
@@ -71,6 +77,7 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
     /// The most bytes of the whole answer, where that is less than the client's limit.
     pub(crate) most: usize,
+    pub(crate) watch: Watch,
 }
 
 /// The head of a successful answer, and its body to read piece by piece.
@@ -86,39 +93,32 @@ pub(crate) struct Reader {
     progress: Arc<Progress>,
     safe: bool,
     from: String,
+    limit: Option<Duration>,
 }
 
 impl Reader {
     /// The next piece, decoded; none at the end. An error says whether the request may have been executed.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        let piece = self.response.chunk().await;
-        piece.map_err(|error| broken(error, &self.from, self.safe, &self.progress).error)
+        match stall::chunk(&mut self.response, self.limit).await {
+            Ok(piece) => Ok(piece),
+            Err(Cut::Broken(error)) => Err(broken(error, &self.from, self.safe, &self.progress).error),
+            Err(Cut::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.safe, &self.progress).error),
+        }
     }
 
     /// What is left to read, at most `most` bytes.
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
-        match body::read(&mut self.response, most).await {
+        match body::read(&mut self.response, most, self.limit).await {
             Ok(body) => Ok(body),
             Err(Unread::TooLarge(error)) => Err(error.with_outcome_unknown(!self.safe)),
             Err(Unread::Broken(error)) => Err(broken(error, &self.from, self.safe, &self.progress).error),
+            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.safe, &self.progress).error),
         }
     }
 
     /// What is left to read, if the service said so and the body is not compressed.
     pub(crate) fn length(&self) -> Option<u64> {
         self.response.content_length()
-    }
-}
-
-/// An attempt that did not succeed.
-struct Failure {
-    error: Error,
-    again: bool,
-}
-
-impl Failure {
-    fn last(error: Error) -> Self {
-        Failure { error, again: false }
     }
 }
 
@@ -134,12 +134,13 @@ impl Transport {
         hosts: Hosts,
         log: Log,
         attempts: Attempts,
+        stall: Option<Duration>,
         response_limit: usize,
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
         let (http, backups, lanes) = (Http::default(), Backups::default(), Lanes::default());
-        Transport { hosts, log, attempts, response_limit, user_agent, network, http, backups, lanes }
+        Transport { hosts, log, attempts, stall, response_limit, user_agent, network, http, backups, lanes }
     }
 
     /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
@@ -174,8 +175,9 @@ impl Transport {
         progress.reading(call.safe);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let from = call.url.authority().to_owned();
-        Ok(Opened { status, headers, body: Reader { response, progress: progress.clone(), safe: call.safe, from } })
+        let (from, limit) = (call.url.authority().to_owned(), call.watch.of_answer(self.stall));
+        let body = Reader { response, progress: progress.clone(), safe: call.safe, from, limit };
+        Ok(Opened { status, headers, body })
     }
 
     /// Asks for another protocol on the connection, and hands the connection over.
@@ -245,12 +247,8 @@ impl Transport {
                 return self.accepted(response, call, credential).await;
             };
             let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
-                let asked = self.asked(call);
-                return Err(Failure::last(redirected(
-                    answer(response, call, credential).await,
-                    outgoing::shown(&to),
-                    asked,
-                )));
+                let answer = self.answer(response, call, credential).await;
+                return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
             };
             let body = if method == hop.method { hop.body } else { Bytes::new().into() };
             hop = Hop { method, url: to, body };
@@ -304,17 +302,25 @@ impl Transport {
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
+        let pulse = Arc::new(Pulse::new(!hop.body.is_empty()));
         match hop.body.is_empty() {
             true => progress.sending(call.safe),
             false => {
                 progress.connecting();
-                let watched = Watched::new(&hop.body, progress.clone(), call.safe).map_err(Failure::last)?;
+                let watched =
+                    Watched::new(&hop.body, progress.clone(), pulse.clone(), call.safe).map_err(Failure::last)?;
                 *request.body_mut() = Some(reqwest::Body::wrap(watched));
             }
         }
         self.log.write(Level::Debug, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let started = Instant::now();
-        let outcome = client.execute(request).await;
+        let outcome = tokio::select! {
+            biased;
+            outcome = client.execute(request) => outcome,
+            stalled = pulse.stalled(call.watch, self.stall) => {
+                return Err(stuck(&stalled, call.url.authority(), call.safe, progress));
+            }
+        };
         let response = outcome.map_err(|error| broken(error, call.url.authority(), call.safe, progress))?;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         self.log.write(Level::Debug, format_args!("{status} after {} ms", elapsed.as_millis()));
@@ -334,7 +340,7 @@ impl Transport {
             return Ok(response);
         }
         if !status.is_success() {
-            let Verdict { error, again, rule } = verdict(answer(response, call, credential).await, asked);
+            let Verdict { error, again, rule } = verdict(self.answer(response, call, credential).await, asked);
             self.log.write(Level::Debug, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
             // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
             let kept = call.safe
@@ -345,7 +351,7 @@ impl Transport {
         }
         let nobodys = self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
         if is_html(response.headers()) && (nobodys || self.hosts.answers_json(&call.url, &call.method)) {
-            return Err(Failure::last(page_for_json(answer(response, call, credential).await, asked)));
+            return Err(Failure::last(page_for_json(self.answer(response, call, credential).await, asked)));
         }
         Ok(response)
     }
@@ -364,80 +370,44 @@ impl Transport {
         progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
         progress.reading(call.safe);
-        match body::read(&mut response, call.most.min(self.response_limit)).await {
+        let limit = call.watch.of_answer(self.stall);
+        match body::read(&mut response, call.most.min(self.response_limit), limit).await {
             Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
             Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(!call.safe))),
             Err(Unread::Broken(error)) => Err(broken(error, call.url.authority(), call.safe, progress)),
+            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, call.url.authority(), call.safe, progress)),
         }
     }
-}
 
-/// The failure of an exchange with `from` that brought no whole answer.
-fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
-    if let Some(error) = progress.take_body_failure() {
-        return Failure::last(error);
-    }
-    let reason = innermost(&error);
-    let error = error.without_url();
-    if error.is_connect() || progress.nothing_sent() {
-        let message = format!("no connection to {from}: {reason}");
-        let error = Error::new(Code::Connect, message).with_source(error);
-        let decision = rule_of(Situation::NotConnected).decide(safe, None);
-        // The HTTP stack has no type for it that one could ask.
-        return match reason.ends_with("proxy authorization required") {
-            true => Failure::last(error.with_remedy(PROXY)),
-            false => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
+    /// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.
+    async fn answer(&self, mut response: reqwest::Response, call: &Call, credential: &Credential) -> Answer {
+        let status: StatusCode = response.status();
+        let body = body::read(&mut response, ERROR_BODY, self.stall).await.unwrap_or_default();
+        let mut headers = std::mem::take(response.headers_mut());
+        let carried = match &call.pass {
+            Pass::Credential => credential.secret(),
+            Pass::Files(token) | Pass::App(token) => Some(token.expose_secret()),
+            Pass::Nothing => None,
         };
-    }
-    let (code, what, situation) = match is_malformed(&error) {
-        true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
-        false => (Code::ConnectionLost, "the connection broke", Situation::ConnectionLost),
-    };
-    let decision = rule_of(situation).decide(safe, None);
-    let cut = progress.cut_short(code, what);
-    let told = Error::new(code, format!("{}: {reason}", cut.message()));
-    let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
-    Failure { error: error.with_retryable(decision.retryable), again: decision.again }
-}
-
-/// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.
-async fn answer(mut response: reqwest::Response, call: &Call, credential: &Credential) -> Answer {
-    let status: StatusCode = response.status();
-    let body = body::read(&mut response, ERROR_BODY).await.unwrap_or_default();
-    let mut headers = std::mem::take(response.headers_mut());
-    let carried = match &call.pass {
-        Pass::Credential => credential.secret(),
-        Pass::Files(token) | Pass::App(token) => Some(token.expose_secret()),
-        Pass::Nothing => None,
-    };
-    if let Some(secret) = carried {
-        headers.iter_mut().filter(|(_, value)| repeats(value.as_bytes(), secret)).for_each(|(_, value)| {
-            *value = HeaderValue::from_static("****");
-        });
-        if repeats(&body, secret) {
-            let masked = String::from_utf8_lossy(&body).replace(secret, "****");
-            return Answer {
-                status: status.as_u16(),
-                headers,
-                body: masked.into(),
-                error_type: None,
-                request_id: None,
-            };
+        if let Some(secret) = carried {
+            headers.iter_mut().filter(|(_, value)| repeats(value.as_bytes(), secret)).for_each(|(_, value)| {
+                *value = HeaderValue::from_static("****");
+            });
+            if repeats(&body, secret) {
+                let masked = String::from_utf8_lossy(&body).replace(secret, "****");
+                return Answer {
+                    status: status.as_u16(),
+                    headers,
+                    body: masked.into(),
+                    error_type: None,
+                    request_id: None,
+                };
+            }
         }
+        Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
     }
-    Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
 }
 
 fn repeats(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
-}
-
-/// The root of an error's chain: the part that says what happened.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
-}
-
-fn is_malformed(error: &reqwest::Error) -> bool {
-    let mut chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
 }

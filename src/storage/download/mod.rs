@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::{Call, Pass};
+use crate::transport::{Call, Pass, Watch};
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -118,9 +118,9 @@ impl Client {
     /// `file_name`, `content_type`, `size` in bytes and the `http_status`. [`Progress`](crate::EventKind::Progress) events
     /// tell how much has come.
     ///
-    /// No key goes along, whatever the address, and only https is taken. After a connection that breaks, a GET is continued
-    /// where it ended if the server can tell that the file is still the same, else begun anew; as often in a row as a call is
-    /// tried, counted anew after each MiB.
+    /// No key goes along, whatever the address, and only https is taken. After a connection that breaks, or
+    /// [stalls](crate::ClientBuilder::stall_timeout), a GET is continued where it ended if the server can tell that the file is still
+    /// the same, else begun anew; as often in a row as a call is tried, counted anew after each MiB.
     ///
     /// A file is written beside its place under another name and put there once it is whole and on the disk, so that there is
     /// never half a file.
@@ -154,7 +154,14 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
             };
             file_call(&steps, url, pass)
         }
-        From::Request(request) => steps.call(steps.resolve_files(*request).await?)?,
+        From::Request(request) => {
+            let mut call = steps.call(steps.resolve_files(*request).await?)?;
+            // What an app answers comes when it comes.
+            if call.watch == Watch::Body {
+                call.watch = Watch::Transfer;
+            }
+            call
+        }
     };
     // Only of what is not compressed one knows where it broke off.
     call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -174,5 +181,6 @@ fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
         safe: true,
         deadline: steps.deadline,
         most: usize::MAX,
+        watch: Watch::Transfer,
     }
 }

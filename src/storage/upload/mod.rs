@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::{Call, Pass, Payload, SMALL};
+use crate::transport::{Call, Pass, Payload, SMALL, Watch};
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -42,9 +42,9 @@ impl Client {
     /// [`Progress`](crate::EventKind::Progress) events tell how much was sent: of parts those that fal has confirmed, of a single request
     /// what the connection has taken. They never go back. The time for all of it is the upload's own, else the client's, else six hours.
     ///
-    /// A connection that breaks costs what is not confirmed: a single PUT begins again, of parts the missing ones are sent.
-    /// A file that changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is announced. A cancelled upload in parts is not
-    /// completed; fal documents no way to take the parts back.
+    /// A connection that breaks, or [stalls](crate::ClientBuilder::stall_timeout), costs what is not confirmed: a single PUT begins
+    /// again, of parts the missing ones are sent. A file that changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is
+    /// announced. A cancelled upload in parts is not completed; fal documents no way to take the parts back.
     pub fn upload_start(&self, upload: Upload) -> Result<Op> {
         upload.check()?;
         let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
@@ -143,7 +143,7 @@ impl About {
         let mut call = steps.call(request)?;
         call.headers.extend(self.headers.clone());
         // A second announcement is one that nothing is sent to.
-        (call.safe, call.most) = (true, SMALL);
+        (call.safe, call.most, call.watch) = (true, SMALL, Watch::Transfer);
         steps.send_call(&call).await
     }
 }
@@ -197,7 +197,8 @@ pub(super) async fn send(
 
 /// A call to an address that an answer named.
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
-    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline: steps.deadline, most: SMALL }
+    let (deadline, watch) = (steps.deadline, Watch::Transfer);
+    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline, most: SMALL, watch }
 }
 
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.

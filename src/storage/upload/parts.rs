@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::response::Response;
 use crate::storage::address;
 use crate::storage::meter::Meter;
-use crate::transport::{Call, Pass};
+use crate::transport::{Call, Pass, Watch};
 
 /// Parts under way at once; of a reader they are in memory.
 const PARALLEL: usize = 4;
@@ -152,7 +152,9 @@ impl Session {
         let url = address::below(&self.to, &["complete"])?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let post = |pass: Pass| {
-            call_to(steps, Method::POST, url.clone(), headers.clone(), Bytes::from(list.clone()).into(), pass)
+            let body = Bytes::from(list.clone()).into();
+            let call = call_to(steps, Method::POST, url.clone(), headers.clone(), body, pass);
+            Call { watch: Watch::Assembly, ..call }
         };
         let answer = match self.way {
             UploadWay::DirectParts => send_with_token(steps, |token| Ok(post(Pass::Files(token.token.clone())))).await,

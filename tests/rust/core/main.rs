@@ -30,6 +30,7 @@ mod renewal;
 mod retries;
 mod secrets;
 mod sources;
+mod stalls;
 mod stream;
 mod tls;
 mod unknowns;

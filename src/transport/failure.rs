@@ -1,0 +1,76 @@
+//! Attempts that failed, and what is to be done about it.
+
+use super::progress::Progress;
+use super::stall::Stalled;
+use crate::error::retry::{Situation, rule_of};
+use crate::error::{Code, Error, PROXY};
+
+const REMEDY: &str = "Check the network. Where transfers are silent for longer than this and go on, raise the stall timeout. \
+    See whether the request may have been executed before you send it again.";
+
+/// An attempt that did not succeed.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) again: bool,
+}
+
+impl Failure {
+    pub(super) fn last(error: Error) -> Self {
+        Failure { error, again: false }
+    }
+}
+
+/// The failure of an exchange with `from` that brought no whole answer.
+pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
+    if let Some(error) = progress.take_body_failure() {
+        return Failure::last(error);
+    }
+    let reason = innermost(&error);
+    let error = error.without_url();
+    if error.is_connect() || progress.nothing_sent() {
+        let message = format!("no connection to {from}: {reason}");
+        let error = Error::new(Code::Connect, message).with_source(error);
+        let decision = rule_of(Situation::NotConnected).decide(safe, None);
+        // The HTTP stack has no type for it that one could ask.
+        return match reason.ends_with("proxy authorization required") {
+            true => Failure::last(error.with_remedy(PROXY)),
+            false => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
+        };
+    }
+    let (code, what, situation) = match is_malformed(&error) {
+        true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
+        false => (Code::ConnectionLost, "the connection broke", Situation::ConnectionLost),
+    };
+    let decision = rule_of(situation).decide(safe, None);
+    let cut = progress.cut_short(code, what);
+    let told = Error::new(code, format!("{}: {reason}", cut.message()));
+    let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
+    Failure { error: error.with_retryable(decision.retryable), again: decision.again }
+}
+
+/// The failure of an exchange in which nothing moved any more: it is given up, and is then like a connection that broke.
+pub(super) fn stuck(stalled: &Stalled, from: &str, safe: bool, progress: &Progress) -> Failure {
+    let seconds = stalled.time.as_secs_f64();
+    let error = match stalled.taken {
+        Some(taken) => {
+            let unknown = progress.may_have_executed();
+            let rest = if unknown { "; whether the request was executed is unknown" } else { "" };
+            let message = format!("{from} took no byte for {seconds} s, after {taken} of the body{rest}");
+            Error::new(Code::ConnectionLost, message).with_outcome_unknown(unknown)
+        }
+        None => progress.cut_short(Code::ConnectionLost, &format!("no byte came from {from} for {seconds} s")),
+    };
+    let decision = rule_of(Situation::ConnectionLost).decide(safe, None);
+    let error = error.with_retryable(decision.retryable).with_remedy(REMEDY);
+    Failure { error, again: decision.again }
+}
+
+/// The root of an error's chain: the part that says what happened.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+}
+
+fn is_malformed(error: &reqwest::Error) -> bool {
+    let mut chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
+}
