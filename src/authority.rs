@@ -11,6 +11,7 @@ use futures_util::future::{BoxFuture, Shared};
 use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
 use crate::deliver::deliver;
 use crate::error::{Code, Error, Result};
+use crate::helpers::{Kind, blocking};
 use crate::log::{Level, Log};
 use crate::per_runtime::PerRuntime;
 use crate::refusal;
@@ -146,8 +147,7 @@ impl Authority {
 
     async fn resolve(self: &Arc<Self>, options: credentials::Options) -> Result<Resolution> {
         let authority = self.clone();
-        let resolving = tokio::task::spawn_blocking(move || credentials::resolve(&options, &authority.environment));
-        resolving.await.map_err(|e| Error::new(Code::Panic, format!("the credential chain failed: {e}")))
+        blocking(Kind::Credentials, move || credentials::resolve(&options, &authority.environment)).await
     }
 
     fn keep(

@@ -13,6 +13,7 @@ use crate::credentials::{
     COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token, Undelivered,
 };
 use crate::error::Error;
+use crate::helpers::{self, Kind};
 use crate::runtime;
 use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
 
@@ -187,5 +188,5 @@ impl Drop for Cancelled {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| format!("it could not be carried out: {e}"))
+    helpers::blocking(Kind::Credentials, work).await.map_err(|e| e.message().to_owned())
 }

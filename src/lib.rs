@@ -77,6 +77,7 @@ mod event;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 pub mod ffi;
+mod helpers;
 pub mod key;
 mod log;
 mod op;

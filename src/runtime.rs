@@ -16,10 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
+use crate::helpers::{self, Helpers};
 use crate::sigpipe;
-
-/// Threads that only look up names and read credential files.
-const BLOCKING_THREADS: usize = 2;
 
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
 // `race`, because a blocking cell could be left half-made by a fork.
@@ -86,6 +84,7 @@ pub(crate) struct Instance {
     runtime: Mutex<Option<Runtime>>,
     closing: CancellationToken,
     tasks: TaskTracker,
+    helpers: Helpers,
     threads: Arc<AtomicUsize>,
 }
 
@@ -194,7 +193,9 @@ pub fn shutdown(timeout: Duration) -> Result<()> {
     match instance.threads.load(Ordering::Acquire) {
         0 => Ok(()),
         left => Err(Error::new(Code::Deadline, format!("{left} threads of the runtime did not end in time"))
-            .with_remedy("Allow the shutdown more time; a name lookup or a slow file may hold it.")),
+            .with_remedy(
+                "Allow the shutdown more time; a name lookup, a slow file or a reader that blocks may hold it.",
+            )),
     }
 }
 
@@ -233,7 +234,7 @@ impl Instance {
         let stopped = thread_stopped(threads.clone(), config.on_thread_stop.clone());
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.worker_threads.unwrap_or(cores.min(2)))
-            .max_blocking_threads(BLOCKING_THREADS)
+            .max_blocking_threads(helpers::MOST)
             .thread_name("fal-runtime")
             .on_thread_start(started)
             .on_thread_stop(stopped)
@@ -248,6 +249,7 @@ impl Instance {
             runtime: Mutex::new(Some(runtime)),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            helpers: Helpers::default(),
             threads,
         })
     }
@@ -265,6 +267,10 @@ impl Instance {
     /// Ends when the library shuts down.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    pub(crate) fn helpers(&self) -> &Helpers {
+        &self.helpers
     }
 
     /// Runs a task. If the runtime has just stopped, the task is dropped without being run.

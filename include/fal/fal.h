@@ -1524,8 +1524,8 @@ typedef int32_t fal_access;
 #define FAL_ACCESS_HIDE 2
 
 // Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at the end, below 0 if it fails.
-// It is called on helper threads of the runtime, one call at a time, and may block, but keeps one of these few threads from others
-// while it does. It must not wait for libfal.
+// It is called on helper threads of the runtime, one call at a time, and may block. Two threads are for such callbacks and for
+// nothing else: one that blocks keeps other callbacks waiting, and no other work of libfal. It must not wait for libfal.
 typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
 
 // Called once when libfal no longer uses what user stands for, on any thread, perhaps during the call that gave it.

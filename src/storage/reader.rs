@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
+use crate::helpers::{Kind, blocking};
 
 type Boxed = Box<dyn Read + Send>;
 
@@ -57,15 +57,15 @@ impl Pull {
         let lost = || Error::new(Code::Io, "the reader failed before");
         let mut reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);
-        let (reader, bytes) = blocking(move || {
+        let (reader, bytes) = blocking(Kind::Readers, move || {
             let mut bytes = Vec::new();
             // A byte behind the promised end is asked for: nobody else would.
             let most = left.filter(|left| *left <= most as u64).map_or(most as u64, |left| left + 1);
             let read = reader.by_ref().take(most).read_to_end(&mut bytes);
             read.map_err(|e| Error::new(Code::Io, format!("the reader failed: {e}")))?;
-            Ok((reader, Bytes::from(bytes)))
+            Ok::<_, Error>((reader, Bytes::from(bytes)))
         })
-        .await?;
+        .await??;
         self.reader = Some(reader);
         self.got += bytes.len() as u64;
         let ended = bytes.len() < most;

@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
+use super::names::Names;
 use super::network::Network;
 use crate::error::{Code, Error, Result};
 use crate::per_runtime::PerRuntime;
@@ -73,6 +74,7 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     let builder = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
+        .dns_resolver(Arc::new(Names))
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE)

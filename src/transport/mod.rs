@@ -5,6 +5,7 @@ mod body;
 mod failure;
 mod http;
 mod lanes;
+mod names;
 mod network;
 mod outgoing;
 mod progress;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fal::credentials::Environment;
-use fal::{Client, ClientBuilder, Code, Level, Op, Request, Response, runtime};
+use fal::{Client, ClientBuilder, Code, Level, Op, Request, Response, Upload, runtime};
 use fal_emulator::{Emulator, Fault, Outcome};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -93,6 +93,40 @@ fn a_shutdown_ends_calls_under_way_once_and_closes_their_sockets() {
     emulator.wait_until(PATIENCE, closed).unwrap();
     emulator.clear_faults();
     call(&client).unwrap();
+}
+
+#[test]
+fn helper_threads_are_few_and_end_with_the_others() {
+    struct Slow;
+    impl std::io::Read for Slow {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            std::thread::sleep(Duration::from_secs(1));
+            Ok(0)
+        }
+    }
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    std::fs::write(&path, vec![1; 1 << 20]).unwrap();
+    let readers: Vec<_> = (0..20).map(|_| client.upload_start(Upload::reader(Slow, None)).unwrap()).collect();
+    let files: Vec<_> = (0..20).map(|_| client.upload_start(Upload::file(&path)).unwrap()).collect();
+    let mut most = 0;
+    while !files.iter().all(|op| op.poll().unwrap()) {
+        most = most.max(threads().len());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Two workers, two for readers, two for files, and as many as the search for the key took.
+    assert!((4..=8).contains(&most), "{most} threads");
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(threads().is_empty(), "{:?}", threads());
+    for op in &readers {
+        match op.take().unwrap() {
+            Ok(_) => {}
+            Err(error) => assert_eq!((error.code(), error.may_have_executed()), (Code::ShutDown, false), "{error}"),
+        }
+    }
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Upload {
         Upload::of(Content::Bytes(bytes.into()))
     }
 
-    /// What a reader gives, read once, on a helper thread of the runtime, which it may block. So many bytes, or (`None`) up to its end.
+    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a helper thread of the runtime, which it may
+    /// block: two are for readers alone, so that one that blocks keeps other readers waiting and nothing else.
     ///
     /// In one request without a known size nothing can be sent, except by [`UploadWay::Automatic`] up to 10 MiB.
     pub fn reader(reader: impl Read + Send + 'static, size: Option<u64>) -> Self {

@@ -3,8 +3,6 @@
 use super::*;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fal::{Code, Decision, EventKind, Lifecycle, NextEvent, Upload, UploadWay};
 use fal_emulator::{Arrival, CdnBaseUrl, Fault, FileUrlForm, Outcome, PartAnswer, ProxySettings, Settings};
@@ -563,21 +561,47 @@ fn large_files_are_sent_in_parts() {
 }
 
 #[test]
-fn readers_may_block_without_stopping_others() {
-    struct Slow(Arc<AtomicUsize>);
-    impl std::io::Read for Slow {
+fn readers_that_block_keep_nobody_waiting_but_readers() {
+    struct Blocked(std::sync::mpsc::Receiver<()>);
+    impl std::io::Read for Blocked {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(300));
+            let _ = self.0.recv();
             Ok(0)
         }
     }
     let emulator = Emulator::start().unwrap();
-    let client = client(&emulator);
-    let reads = Arc::new(AtomicUsize::new(0));
-    let op = client.upload_start(Upload::reader(Slow(reads.clone()), None)).unwrap();
-    echo(&client).unwrap();
-    op.wait(Some(PATIENCE)).unwrap();
-    op.take().unwrap().unwrap();
-    assert!(reads.load(Ordering::SeqCst) > 0);
+    let readers = client(&emulator);
+    // Many more than there are threads.
+    let (blocked, ops): (Vec<_>, Vec<_>) = (0..20)
+        .map(|_| {
+            let (release, blocked) = std::sync::mpsc::channel();
+            (release, readers.upload_start(Upload::reader(Blocked(blocked), None)).unwrap())
+        })
+        .unzip();
+    // A key in a file, a program that prints one, a name to look up, files to read and to write.
+    let folder = tempfile::tempdir().unwrap();
+    let key = file_of(&folder, "key", emulator.api_key().as_bytes());
+    let proxy = format!("localhost:{}", emulator.host().rsplit(':').next().unwrap());
+    for (name, value) in
+        [("FAL_KEY_FILE", key.display().to_string()), ("FAL_KEY_COMMAND", format!("cat {}", key.display()))]
+    {
+        let variables = [(name, &*value), ("HTTPS_PROXY", &*proxy)];
+        let client = crate::logged::builder().environment(Environment::from_variables(variables));
+        let client = client.add_root_certificates(emulator.ca_pem().as_bytes()).unwrap().timeout(PATIENCE);
+        let client = client.build().unwrap();
+        echo(&client).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let bytes = content(3 * MIB);
+        let from = file_of(&folder, "from", &bytes);
+        let answer = upload(&client, Upload::file(&from)).unwrap();
+        let what = fal::Download::new(answer.get_str("/url").unwrap()).unwrap();
+        let to = folder.path().join(name);
+        Op::finish(|| client.download_start(what.to(&to))).unwrap();
+        assert!(std::fs::read(&to).unwrap() == bytes);
+    }
+    assert!(ops.iter().all(|op| !op.poll().unwrap()), "a reader did not block");
+    drop(blocked);
+    for op in ops {
+        op.wait(Some(PATIENCE)).unwrap();
+        op.take().unwrap().unwrap();
+    }
 }

@@ -1,0 +1,54 @@
+//! Work that blocks, on the runtime's helper threads. They are few, and each kind of work has its share of them, so that none can keep
+//! the others from theirs: a host's reader may block for as long as it likes.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::error::{Code, Error, Result};
+use crate::runtime;
+
+/// The most threads of each kind. They are made when they are needed, and end when they are not for a while.
+const EACH: usize = 2;
+
+/// What blocks.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// Looking up the names of hosts.
+    Names,
+    /// The credential chain, a program that prints a key, the keyring, the lock of a login.
+    Credentials,
+    /// Local files.
+    Files,
+    /// Functions of the host that give content.
+    Readers,
+}
+
+const KINDS: usize = 4;
+
+/// The most helper threads at all.
+pub(crate) const MOST: usize = KINDS * EACH;
+
+/// What is left of each kind's share, in one life of the runtime.
+pub(crate) struct Helpers {
+    shares: [Arc<Semaphore>; KINDS],
+}
+
+impl Default for Helpers {
+    fn default() -> Self {
+        Helpers { shares: std::array::from_fn(|_| Arc::new(Semaphore::new(EACH))) }
+    }
+}
+
+/// Does the work once there is a thread for it. Whoever stops waiting before that has it not done at all.
+pub(crate) async fn blocking<T: Send + 'static>(kind: Kind, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let failed = |e: &dyn std::fmt::Display| Error::new(Code::Panic, format!("work could not be carried out: {e}"));
+    let share = runtime::living()?.helpers().shares[kind as usize].clone();
+    let place = share.acquire_owned().await.map_err(|e| failed(&e))?;
+    let done = tokio::task::spawn_blocking(move || {
+        // Given back when the work is over, whether or not anybody still waits for it.
+        let _place = place;
+        work()
+    });
+    done.await.map_err(|e| failed(&e))
+}
