@@ -92,7 +92,7 @@ mod response;
 mod run;
 pub mod runtime;
 #[allow(unsafe_code)]
-mod sigpipe;
+mod signals;
 mod socket;
 mod sse;
 mod storage;

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
 use crate::helpers::{self, Helpers};
-use crate::sigpipe;
+use crate::signals;
 
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
 // `race`, because a blocking cell could be left half-made by a fork.
@@ -309,7 +309,7 @@ fn thread_started(threads: Arc<AtomicUsize>, hook: Option<ThreadHook>) -> impl F
     move || {
         threads.fetch_add(1, Ordering::AcqRel);
         BUSY.set(Busy::RuntimeThread);
-        sigpipe::block();
+        signals::block();
         call_hook(hook.as_ref());
     }
 }

@@ -96,5 +96,15 @@ pub(super) fn exists(path: &Path) -> Error {
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::new(Code::Io, format!("cannot {what} {}: {error}", path.display()))
+    let failed = Error::new(Code::Io, format!("cannot {what} {}: {error}", path.display()));
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            failed.with_remedy("Make room on that disk, or choose a path on another.")
+        }
+        ErrorKind::FileTooLarge => failed.with_remedy("Files there, or of this process, may not be so large."),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            failed.with_remedy("Choose a folder in which this program may create files.")
+        }
+        _ => failed,
+    }
 }

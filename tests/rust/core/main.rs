@@ -7,6 +7,7 @@ mod answers;
 mod between;
 mod concurrency;
 mod deadlines;
+mod disks;
 mod download;
 mod errors;
 mod hostile;

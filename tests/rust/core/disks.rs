@@ -1,0 +1,128 @@
+//! Disks that take no more, or nothing: a download fails with a clear error, the host lives, and no half file is left.
+
+#![cfg(target_os = "linux")]
+
+use super::upload::{content, upload};
+use super::*;
+use fal::{Code, Download, Upload};
+use fal_emulator::Fault;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MIB: usize = 1 << 20;
+const OLD: &[u8] = b"what was there before";
+
+fn download(client: &Client, what: Download) -> Result<Response, Error> {
+    Op::finish(|| client.download_start(what))
+}
+
+/// A download of too much into `folder`, over a file that is there and to a place where none is.
+fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &str) {
+    let (old, new) = (folder.join("old"), folder.join("new"));
+    std::fs::write(&old, OLD).unwrap();
+    for to in [&old, &new] {
+        let error = download(client, Download::new(url).unwrap().to(to).overwrite(true)).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
+        let place = format!("cannot write {}: ", to.display());
+        assert!(error.message().starts_with(&place) && error.message().contains(what), "{error}");
+        assert!(error.remedy().contains(remedy), "{}", error.remedy());
+    }
+    assert_eq!(std::fs::read(&old).unwrap(), OLD);
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1, "half a file is left");
+    // Of what fits there is room again.
+    let small = Download::new("data:,small").unwrap();
+    download(client, small.to(&new)).unwrap();
+    assert_eq!(std::fs::read(&new).unwrap(), b"small");
+}
+
+/// Names the folder of the child process that a test starts, and the file that is to be downloaded.
+const CHILD: &str = "FAL_TEST_DISK_FOLDER";
+const URL: &str = "FAL_TEST_DISK_URL";
+
+#[test]
+fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
+    if let Ok(folder) = std::env::var(CHILD) {
+        let client = crate::logged::builder().build().unwrap();
+        assert_fails(&client, &std::env::var(URL).unwrap(), folder.as_ref(), "File too large", "so large");
+        return;
+    }
+    let emulator = Emulator::start().unwrap();
+    let answer = upload(&client(&emulator), Upload::bytes(content(8 * MIB))).unwrap();
+    let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // The signal that a write beyond the limit raises is as it is in any program: it ends it.
+    let mut child = Command::new("sh");
+    let test = "disks::a_file_beyond_the_limit_of_the_process_does_not_end_the_host";
+    child.args(["-c", "ulimit -f 4096 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    child.args([test, "--exact"]).env(CHILD, folder.path()).env(URL, answer.get_str("/url").unwrap());
+    child.env("FAL_KEY", emulator.api_key()).env("FAL_EMULATOR_HOST", emulator.host()).env("TEST_LOGS", logs.path());
+    let output = child.output().unwrap();
+    let lines = std::fs::read_to_string(logs.path().join("rust.log")).unwrap();
+    lines.lines().for_each(|line| crate::logged::write(fal::Level::Debug, line));
+    assert!(output.status.success(), "{:?}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+}
+
+/// A disk in memory, where one may be mounted.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, options: &str) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(at).output();
+        mounted.ok().filter(|output| output.status.success()).map(|_| Disk(at.to_owned()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_disk) = Disk::mount(folder.path(), "size=3m") else {
+        // Only root may; the limit of the process above takes the same way through the code.
+        return;
+    };
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let answer = upload(&client, Upload::bytes(content(8 * MIB))).unwrap();
+    assert_fails(&client, answer.get_str("/url").unwrap(), folder.path(), "No space left", "Make room");
+}
+
+#[test]
+fn a_folder_that_takes_no_file_is_told() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let url = upload(&client, Upload::bytes(content(8 * MIB))).unwrap().get_str("/url").unwrap().to_owned();
+    // Not even root may create files there.
+    let mut places = vec![(PathBuf::from("/sys"), "Permission denied")];
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::mount(folder.path(), "ro");
+    if disk.is_some() {
+        places.push((folder.path().to_owned(), "Read-only"));
+    }
+    for (place, what) in places {
+        let error = download(&client, Download::new(&url).unwrap().to(place.join("a"))).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
+        assert!(error.message().contains("cannot create") && error.message().contains(what), "{error}");
+        assert!(error.remedy().contains("may create files"), "{}", error.remedy());
+    }
+    drop(disk);
+    // One that vanishes meanwhile.
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    emulator.clear_arrivals();
+    emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
+    let op = client.download_start(Download::new(&url).unwrap().to(inner.join("a"))).unwrap();
+    let until = std::time::Instant::now() + PATIENCE;
+    while std::fs::read_dir(&inner).unwrap().count() == 0 {
+        assert!(std::time::Instant::now() < until, "nothing is written");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::fs::remove_dir_all(&inner).unwrap();
+    op.wait(Some(PATIENCE)).unwrap();
+    let error = op.take().unwrap().unwrap_err();
+    assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
+    assert!(!inner.exists());
+}
