@@ -23,10 +23,8 @@ use crate::runtime;
 use crate::socket::open;
 use crate::sse::Parser;
 use crate::stream::{Delivery, Kind, kind};
-use crate::transport::Pass;
+use crate::transport::{ERROR_BODY, Pass};
 
-/// An error's body is kept up to here.
-const ERROR_BODY: usize = 1 << 20;
 /// Requests that wait for the connection, and pieces of an answer that wait for their operation.
 const WAITING: usize = 16;
 /// As long as a session's.

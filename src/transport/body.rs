@@ -193,6 +193,19 @@ pub(crate) async fn read(
     }
 }
 
+/// The first `most` bytes of a body, or as many as arrive.
+pub(crate) async fn beginning(response: &mut reqwest::Response, most: usize, limit: Option<Duration>) -> Bytes {
+    let mut read = BytesMut::new();
+    while let Ok(Some(mut piece)) = chunk(response, limit).await {
+        piece.truncate(most - read.len());
+        read.extend_from_slice(&piece);
+        if read.len() == most {
+            break;
+        }
+    }
+    read.freeze()
+}
+
 pub(crate) fn check(length: u64, most: usize) -> Result<()> {
     match length > most as u64 {
         true => Err(Error::new(Code::TooLarge, format!("the answer has more than the {most} bytes allowed"))),

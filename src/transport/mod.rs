@@ -44,8 +44,9 @@ use crate::response::Response;
 
 /// What fal's gateway adds to each of its answers.
 const REQUEST_ID: &str = "x-fal-request-id";
-/// An error's body is kept up to here.
-const ERROR_BODY: usize = 1 << 20;
+/// An error's body is kept up to here, if the answers of the call may be as large. A validator repeats the input that it refuses,
+/// which may be a file's content.
+pub(crate) const ERROR_BODY: usize = 16 << 20;
 /// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
 pub(crate) const SMALL: usize = 1 << 20;
 
@@ -383,7 +384,8 @@ impl Transport {
     /// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.
     async fn answer(&self, mut response: reqwest::Response, call: &Call, credential: &Credential) -> Answer {
         let status: StatusCode = response.status();
-        let body = body::read(&mut response, ERROR_BODY, self.stall).await.unwrap_or_default();
+        let most = call.most.min(self.response_limit).clamp(SMALL, ERROR_BODY);
+        let mut body = body::beginning(&mut response, most, self.stall).await;
         let mut headers = std::mem::take(response.headers_mut());
         let carried = match &call.pass {
             Pass::Credential => credential.secret(),
@@ -395,15 +397,9 @@ impl Transport {
                 *value = HeaderValue::from_static("****");
             });
             if repeats(&body, secret) {
-                let masked = String::from_utf8_lossy(&body).replace(secret, "****");
-                return Answer {
-                    status: status.as_u16(),
-                    headers,
-                    body: masked.into(),
-                    error_type: None,
-                    request_id: None,
-                };
+                body = String::from_utf8_lossy(&body).replace(secret, "****").into();
             }
+            body.truncate(body.len() - broken_off(&body, secret));
         }
         Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
     }
@@ -411,4 +407,11 @@ impl Transport {
 
 fn repeats(bytes: &[u8], secret: &str) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+}
+
+/// How much of a secret a body has at its end, where it may have been cut: less than `LEAST` tells nothing.
+fn broken_off(bytes: &[u8], secret: &str) -> usize {
+    const LEAST: usize = 4;
+    let ends = |length: &usize| bytes.ends_with(&secret.as_bytes()[..*length]);
+    (LEAST..secret.len()).rev().find(ends).unwrap_or_default()
 }

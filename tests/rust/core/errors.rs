@@ -127,6 +127,21 @@ fn every_model_error() {
     assert!(remedies.len() > 15 && !remedies.contains(Code::InvalidInput.remedy()), "{remedies:#?}");
 }
 
+/// Validators repeat the input that they refuse, which may be a picture.
+#[test]
+fn an_error_that_repeats_a_large_input_says_what_is_wrong() {
+    let emulator = Emulator::start().unwrap();
+    let client = once(&emulator);
+    let picture = format!("data:image/png;base64,{}", "A".repeat(3 << 20));
+    let entry =
+        json!({"loc": ["body", "image_url"], "msg": "Image too large", "type": "image_too_large", "input": picture});
+    let error = run(&client, "emulator/fail", json!({"status": 422, "body": {"detail": [entry]}})).unwrap_err();
+    let [field] = error.fields() else { panic!("{error}") };
+    assert_eq!((field.path(), field.input().and_then(Value::as_str)), ("body.image_url", Some(picture.as_str())));
+    assert_eq!(error.error_type(), Some("image_too_large"));
+    assert!(error.message().len() < 1000 && error.message().contains("Image too large"), "{error}");
+}
+
 #[test]
 fn every_platform_failure_by_body_and_by_header() {
     let emulator = Emulator::start().unwrap();

@@ -125,7 +125,30 @@ fn an_endless_body_of_an_error() {
         }
     });
     let error = get(&host, 1 << 20);
-    assert_eq!((error.code(), error.body().len()), (Code::ServiceFailed, 0), "{error}");
+    assert_eq!((error.code(), error.body().len()), (Code::ServiceFailed, 1 << 20), "{}", error.body().len());
+    assert!(error.message().len() < 1000, "{error}");
+}
+
+#[test]
+fn a_cut_body_of_an_error_tells_what_arrived() {
+    let host = hostile(|connection| {
+        connection.write_all(b"HTTP/1.1 422 No\r\ncontent-length: 1000\r\n\r\n{\"detail\": \"the prompt is")
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
+    assert!(error.message().contains("the prompt is"), "{error}");
+}
+
+#[test]
+fn an_error_that_repeats_the_key_and_breaks_off_within_it() {
+    let host = hostile_to(|head, connection| {
+        let sent = head.lines().find(|line| line.to_ascii_lowercase().starts_with("authorization:")).unwrap();
+        write!(connection, "HTTP/1.1 401 No\r\ncontent-length: 1000\r\n\r\nnot {}", &sent[..sent.len() - 3])
+    });
+    let error = get(&host, 1 << 20);
+    assert_eq!(error.code(), Code::Unauthenticated, "{error}");
+    let body = String::from_utf8_lossy(error.body());
+    assert!(body.starts_with("not ") && !body.contains("fake-secret") && !error.message().contains("fake-secret"));
 }
 
 #[test]
