@@ -114,6 +114,17 @@ impl Task {
         self.shared.stir(notice);
     }
 
+    /// Tells the host the last thing that must not get lost, where nobody can wait for room any more.
+    pub(crate) fn tell_last(&self, event: Event) {
+        let notice = self.shared.lock().inbox.push(event);
+        self.shared.stir(notice);
+    }
+
+    /// Whether somebody may still read the events.
+    pub(crate) fn has_reader(&self) -> bool {
+        !self.shared.lock().inbox.is_discarding()
+    }
+
     /// Waits until the host has read everything, or wants nothing: before more is asked for that it may not want.
     pub(crate) async fn drained(&self) {
         self.until(Inbox::is_read).await;

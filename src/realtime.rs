@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::packed;
 use crate::request::{Body, Request};
-use crate::socket::{self, Inputs, Language, Plan, SocketOptions, Taken};
+use crate::socket::{self, Handle, Inputs, Language, Plan, SocketOptions, Taken};
 
 /// A session lasts until somebody ends it; this long at the most.
 const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -24,7 +24,8 @@ const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
 /// - `connected`, and fal's `request_id` if it gave one;
 /// - `lost`, with `reason` and how many inputs were `unanswered`. They may or may not have been executed, and are never sent
 ///   again. Another connection is made, unless that fails again and again ([`max_attempts`](crate::ClientBuilder::max_attempts));
-/// - `dropped`, with the `count` of inputs that were never sent.
+/// - `dropped`, with the `count` of inputs that were never sent: those that made room for others, and at the end, in whatever way
+///   it comes, those that still waited. The counts add up to [`unsent`](Self::unsent).
 ///
 /// The operation ends well when the host or the app closes the session, its time-out for want of inputs included (§7.4); the
 /// response is JSON with `ended` (`closed`, `server` or `timeout`), `connections`, `sent`, `received`, `unanswered` and `unsent`. It
@@ -34,26 +35,14 @@ const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Once the last handle is dropped, the session is closed as by [`close`](Self::close).
 #[derive(Clone, Debug)]
 pub struct Realtime {
-    op: Op,
-    inputs: Arc<Closing>,
-}
-
-/// Closes the session when the last handle goes.
-#[derive(Debug)]
-pub(crate) struct Closing(pub(crate) Arc<Inputs>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.close();
-    }
+    session: Handle,
 }
 
 impl Client {
     /// Starts a session with a realtime app, whose endpoint, [path](Request::set_path), headers and time limit the request gives; without a time limit it lasts a
     /// year. The request's input is the first to be sent, unless it is empty.
     pub fn realtime_start(&self, request: Request, options: SocketOptions) -> Result<Realtime> {
-        let (op, inputs) = self.session(&request, "realtime", options, Language::Realtime)?;
-        Ok(Realtime { op, inputs })
+        Ok(Realtime { session: self.session(&request, "realtime", options, Language::Realtime)? })
     }
 
     /// Starts a session with the endpoint of a request, whose usual path this is.
@@ -63,7 +52,7 @@ impl Client {
         path: &str,
         options: SocketOptions,
         language: Language,
-    ) -> Result<(Op, Arc<Closing>)> {
+    ) -> Result<Handle> {
         let endpoint = request.endpoint()?.clone();
         let mut url = request.address(self.hosts().run_url(&endpoint)?, path);
         if let Some(most) = options.max_buffering {
@@ -76,11 +65,16 @@ impl Client {
             inputs.push(Message::binary(request.packed()?))?;
         }
         let local = (first && request.is_local()).then(|| request.clone());
+        if local.is_some() {
+            inputs.owe_first();
+        }
         let plan = Plan { endpoint, url, headers: request.headers.clone(), language, most_bytes, options, local };
-        let taken = Taken(inputs.clone());
-        let op =
-            self.start_steps_within(request.timeout.unwrap_or(SESSION), |steps| socket::run(steps, plan, taken))?;
-        Ok((op, Arc::new(Closing(inputs))))
+        let taken = inputs.clone();
+        let op = self.start_steps_within(request.timeout.unwrap_or(SESSION), |steps| {
+            let taken = Taken::new(taken, steps.task.clone());
+            socket::run(steps, plan, taken)
+        })?;
+        Ok(Handle::new(op, inputs))
     }
 }
 
@@ -91,7 +85,7 @@ impl Realtime {
     /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many wait and none may be dropped, and with
     /// [`Code::Closed`](crate::Code::Closed) once the session has ended or is closing.
     pub fn send(&self, input: &Value) -> Result<()> {
-        self.inputs.0.push(Message::binary(packed::pack(input)?))
+        self.session.push(Message::binary(packed::pack(input)?))
     }
 
     /// Sends the input of a request; nothing else of it is used.
@@ -100,17 +94,24 @@ impl Realtime {
             let error = Error::invalid("only the first input of a session can hold local files");
             return Err(error.with_remedy("Upload the files, and send their addresses."));
         }
-        self.inputs.0.push(Message::binary(request.packed()?))
+        self.session.push(Message::binary(request.packed()?))
+    }
+
+    /// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once the session has ended, in
+    /// whatever way (closed, failed, cancelled, out of time, shut down), they are those that never will be. Inputs that may have
+    /// left do not count; of them the events and [`may_have_executed`](crate::Error::may_have_executed) tell. 0 in a forked child.
+    pub fn unsent(&self) -> u64 {
+        self.session.unsent()
     }
 
     /// Ends the session once what waits is sent. Results are delivered until the app has closed it too.
     pub fn close(&self) {
-        self.inputs.0.close();
+        self.session.close();
     }
 
     /// The session's operation, with its events. Cancelling it ends the session at once.
     pub fn op(&self) -> &Op {
-        &self.op
+        self.session.op()
     }
 }
 

@@ -1,16 +1,13 @@
 //! Plain WebSockets of apps, without a protocol of fal's on top (fal-protocol.md §7.6).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
 use crate::error::Result;
 use crate::op::Op;
-use crate::realtime::Closing;
 use crate::request::Request;
-use crate::socket::{Language, SocketOptions};
+use crate::socket::{Handle, Language, SocketOptions};
 
 /// A connection to an app's own WebSocket. Clones are handles to the same one.
 ///
@@ -23,16 +20,14 @@ use crate::socket::{Language, SocketOptions};
 /// Once the last handle is dropped, the connection is closed as by [`close`](Self::close).
 #[derive(Clone, Debug)]
 pub struct WebSocket {
-    op: Op,
-    inputs: Arc<Closing>,
+    session: Handle,
 }
 
 impl Client {
     /// Opens a WebSocket of an app, whose endpoint, [path](Request::set_path), headers and time limit the request gives; without a time limit it lasts a year. The
     /// request's input is not used.
     pub fn websocket_start(&self, request: Request, options: SocketOptions) -> Result<WebSocket> {
-        let (op, inputs) = self.session(&request, "", options, Language::Raw)?;
-        Ok(WebSocket { op, inputs })
+        Ok(WebSocket { session: self.session(&request, "", options, Language::Raw)? })
     }
 }
 
@@ -42,21 +37,27 @@ impl WebSocket {
     /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many wait, and with [`Code::Closed`](crate::Code::Closed) once the
     /// connection has ended or is closing.
     pub fn send_text(&self, text: &str) -> Result<()> {
-        self.inputs.0.push(Message::text(text))
+        self.session.push(Message::text(text))
     }
 
     /// Sends a binary message, in the same way.
     pub fn send_bytes(&self, bytes: Bytes) -> Result<()> {
-        self.inputs.0.push(Message::binary(bytes))
+        self.session.push(Message::binary(bytes))
+    }
+
+    /// How many messages were taken and not sent: those that wait now, and those that were dropped. Once the connection has ended, in
+    /// whatever way, they are those that never will be; events with the state `dropped` tell of them, too. 0 in a forked child.
+    pub fn unsent(&self) -> u64 {
+        self.session.unsent()
     }
 
     /// Closes the connection once what waits is sent. Messages are delivered until the app has closed it too.
     pub fn close(&self) {
-        self.inputs.0.close();
+        self.session.close();
     }
 
     /// The connection's operation, with its events. Cancelling it ends the connection at once.
     pub fn op(&self) -> &Op {
-        &self.op
+        self.session.op()
     }
 }

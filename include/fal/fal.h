@@ -1357,7 +1357,8 @@ FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
  * "connected", and /request_id if fal gave one;
  * "lost", with /reason and how many inputs were /unanswered: they may or may not have been executed, and are never sent again.
  * Another connection is made, unless that fails again and again;
- * "dropped", with the /count of inputs that were never sent.
+ * "dropped", with the /count of inputs that were never sent: those that made room for others, and at the end, in whatever way it
+ * comes, those that still waited. The counts add up to fal_realtime_unsent().
  *
  * The operation ends well when the host or the app closes the session, its time-out for want of inputs included; the
  * response is JSON with /ended ("closed", "server" or "timeout"), /connections, /sent, /received, /unanswered and /unsent. It fails
@@ -1394,6 +1395,11 @@ FAL_API fal_status fal_realtime_send_json(const fal_realtime *realtime,
 // The session's operation, with its events; borrowed from the session, so retain it to keep it longer. fal_op_cancel() ends the
 // session at once. NULL for NULL.
 FAL_API const fal_op *fal_realtime_op(const fal_realtime *realtime);
+
+// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once the session has ended, in
+// whatever way (closed, failed, cancelled, out of time, shut down), they are those that never will be. Inputs that may have left do not
+// count; of them the events and fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
+FAL_API uint64_t fal_realtime_unsent(const fal_realtime *realtime);
 
 // Ends the session once what waits is sent, and returns at once. Results are delivered until the app has closed it too. NULL
 // does nothing.
@@ -1438,6 +1444,11 @@ FAL_API fal_status fal_websocket_send_bytes(const fal_websocket *websocket,
 // the connection at once. NULL for NULL.
 FAL_API const fal_op *fal_websocket_op(const fal_websocket *websocket);
 
+// How many messages were taken and not sent: those that wait now, and those that were dropped. Once the connection has ended, in
+// whatever way, they are those that never will be; events with the /state "dropped" tell of them, too. Any thread; never fails. 0
+// for NULL, and in a forked child.
+FAL_API uint64_t fal_websocket_unsent(const fal_websocket *websocket);
+
 // Closes the connection once what waits is sent, and returns at once. Messages are delivered until the app has closed it too.
 // NULL does nothing.
 FAL_API void fal_websocket_close(const fal_websocket *websocket);
@@ -1460,6 +1471,13 @@ FAL_API fal_status fal_channel_new(const fal_client *client,
                                    const fal_request *request,
                                    fal_channel **out,
                                    fal_error **err);
+
+// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as
+// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
+// read an answer, silence does not count. It holds for every owner of the channel, from the next connection on. Any thread.
+FAL_API fal_status fal_channel_set_ping_ms(const fal_channel *channel,
+                                           uint32_t ping_ms,
+                                           fal_error **err);
 
 // Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used. The
 // outcome is that of fal_client_run_start(); if the endpoint streams events, it is that of fal_client_stream_start(),

@@ -3,6 +3,7 @@
 mod driver;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -47,7 +48,8 @@ struct Inner {
     endpoint: EndpointId,
     url: Url,
     headers: HeaderMap,
-    ping: Option<Duration>,
+    /// In milliseconds; 0 for none. No lock, which a fork could leave locked.
+    ping: AtomicU64,
     line: PerRuntime<Mutex<Option<mpsc::Sender<Job>>>>,
 }
 
@@ -63,20 +65,20 @@ impl Client {
         }
         let url = request.address(self.hosts().ws_url(&endpoint)?, "");
         let headers = request.headers.clone();
-        let ping = Some(PING);
+        let ping = AtomicU64::new(millis(PING));
         let inner = Inner { client: self.clone(), endpoint, url, headers, ping, line: PerRuntime::default() };
         Ok(Channel { inner: Arc::new(inner) })
     }
 }
 
 impl Channel {
-    /// The same channel, with a connection of its own and this time for [`SocketOptions::ping`](crate::SocketOptions::ping); by
-    /// default 30 seconds. Requests whose connection is lost are not sent again, and their outcome is unknown.
-    pub fn ping(self, idle: Option<Duration>) -> Self {
-        let Inner { client, endpoint, url, headers, .. } = &*self.inner;
-        let (client, endpoint, url, headers) = (client.clone(), endpoint.clone(), url.clone(), headers.clone());
-        let ping = idle.filter(|idle| !idle.is_zero());
-        Channel { inner: Arc::new(Inner { client, endpoint, url, headers, ping, line: PerRuntime::default() }) }
+    /// How long nothing may be sent before a ping is, by default 30 seconds; `None` sends none. Once nothing was heard for four times as
+    /// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does
+    /// not read an answer, silence does not count. It holds for all clones, from the next connection on.
+    pub fn set_ping(&self, idle: Option<Duration>) {
+        // What is shorter than a millisecond is one.
+        let idle = idle.filter(|idle| !idle.is_zero()).map_or(0, |idle| millis(idle).max(1));
+        self.inner.ping.store(idle, Ordering::Relaxed);
     }
 
     /// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used.
@@ -179,7 +181,7 @@ impl Inner {
         let (sender, jobs) = mpsc::channel(WAITING);
         let instance = runtime::current()?;
         let closing = instance.closing().clone();
-        let ping = self.ping;
+        let ping = Some(self.ping.load(Ordering::Relaxed)).filter(|ping| *ping > 0).map(Duration::from_millis);
         instance.spawn(async move {
             tokio::select! {
                 () = drive(socket, jobs, ping) => {}
@@ -189,6 +191,10 @@ impl Inner {
         *line = Some(sender.clone());
         Ok(sender)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 struct Failure {

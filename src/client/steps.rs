@@ -61,10 +61,14 @@ impl Steps {
         self.inner.perform(call, &self.task.progress).await
     }
 
-    /// Makes a WebSocket's connection: the headers of the answer, and what is left of HTTP.
-    pub(crate) async fn upgrade(&self, call: &Call) -> Result<(HeaderMap, Upgraded)> {
+    /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the credential that opened it if it was
+    /// the client's.
+    pub(crate) async fn upgrade(&self, call: &Call) -> Result<(HeaderMap, Upgraded, Option<Arc<Grant>>)> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
-        let upgrade = |grant: Carried| async move { transport.upgrade(call, grant.credential(), progress).await };
+        let upgrade = |grant: Carried| async move {
+            let (headers, upgraded) = transport.upgrade(call, grant.credential(), progress).await?;
+            Ok((headers, upgraded, grant.0))
+        };
         self.inner.authorized(call, progress, upgrade).await
     }
 
@@ -136,6 +140,14 @@ impl Steps {
     /// The credential that the requests carry, and where it is from.
     pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
         self.inner.authority.load_full().grant(None, &self.inner.transport).await
+    }
+
+    /// Has a credential replaced that fal refused. Whether its source may have another.
+    pub(crate) async fn replace(&self, refused: &Grant) -> Result<bool> {
+        if refused.renews() {
+            self.inner.authority.load_full().grant(Some(refused), &self.inner.transport).await?;
+        }
+        Ok(refused.renews())
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {

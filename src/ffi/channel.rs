@@ -3,6 +3,8 @@
 //! HTTP over WebSocket: the requests of one endpoint over one connection, which is made once for all of them. Answers come in the
 //! order of the requests.
 
+use std::time::Duration;
+
 use super::boundary::{self, Out, status};
 use super::client::{copy, fal_client};
 use super::error::fal_error;
@@ -35,6 +37,23 @@ pub unsafe extern "C" fn fal_channel_new(
         // SAFETY: NULL or live, by the header's contract.
         let request = unsafe { boundary::borrow(request, "request") }?;
         out.set(boundary::share(fal_channel { channel: client.client().channel(request.get())? }));
+        Ok(())
+    })
+}
+
+/// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as
+/// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
+/// read an answer, silence does not count. It holds for every owner of the channel, from the next connection on. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_channel_set_ping_ms(
+    channel: *const fal_channel,
+    ping_ms: u32,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let channel = unsafe { boundary::borrow(channel, "channel") }?;
+        channel.channel.set_ping(Some(Duration::from_millis(ping_ms.into())));
         Ok(())
     })
 }

@@ -7,6 +7,7 @@
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 mod boundary;
+mod session;
 mod texts;
 
 pub mod channel;

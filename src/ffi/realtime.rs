@@ -7,7 +7,8 @@
 //! "connected", and /request_id if fal gave one;
 //! "lost", with /reason and how many inputs were /unanswered: they may or may not have been executed, and are never sent again.
 //! Another connection is made, unless that fails again and again;
-//! "dropped", with the /count of inputs that were never sent.
+//! "dropped", with the /count of inputs that were never sent: those that made room for others, and at the end, in whatever way it
+//! comes, those that still waited. The counts add up to fal_realtime_unsent().
 //!
 //! The operation ends well when the host or the app closes the session, its time-out for want of inputs included; the
 //! response is JSON with /ended ("closed", "server" or "timeout"), /connections, /sent, /received, /unanswered and /unsent. It fails
@@ -19,23 +20,22 @@
 //! text. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are handed over as they are.
 
 use std::ffi::c_char;
-use std::sync::Arc;
 
-use super::boundary::{self, Out, plain, status};
-use super::client::{copy, fal_client};
+use super::boundary::{self, plain, status};
+use super::client::fal_client;
 use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
-use super::socket_options::{self, fal_socket_options};
+use super::session::{self, Session};
+use super::socket_options::fal_socket_options;
 use super::status::fal_status;
+use crate::client::Client;
 use crate::error::Error;
 use crate::realtime::Realtime;
 
 /// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
 pub struct fal_realtime {
-    realtime: Realtime,
-    /// Shared by itself, so that the host may keep it.
-    op: Arc<fal_op>,
+    session: Session<Realtime>,
 }
 
 /// Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's
@@ -48,18 +48,13 @@ pub unsafe extern "C" fn fal_client_realtime_start(
     out: *mut *mut fal_realtime,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or writable, by the header's contract.
-        let out = unsafe { Out::object(out, "out") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let client = unsafe { boundary::borrow(client, "client") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
-        let realtime = client.client().realtime_start(request, options)?;
-        let op = Arc::new(fal_op::new(realtime.op().clone()));
-        out.set(boundary::share(fal_realtime { realtime, op }));
-        Ok(())
-    })
+    let begin = |client: &Client, request, options| {
+        let realtime = client.realtime_start(request, options)?;
+        let op = realtime.op().clone();
+        Ok(fal_realtime { session: Session::new(realtime, op) })
+    };
+    // SAFETY: as the header says.
+    unsafe { session::start(client, request, options, out, err, begin) }
 }
 
 /// Sends the input of a request, set field by field; nothing else of the request is used. It waits its turn; whether it was executed
@@ -77,7 +72,7 @@ pub unsafe extern "C" fn fal_realtime_send(
         let realtime = unsafe { boundary::borrow(realtime, "realtime") }?;
         // SAFETY: NULL or live, by the header's contract.
         let request = unsafe { boundary::borrow(request, "request") }?;
-        realtime.realtime.send_request(request.get())
+        realtime.session.get().send_request(request.get())
     })
 }
 
@@ -95,7 +90,7 @@ pub unsafe extern "C" fn fal_realtime_send_json(
         // SAFETY: NULL or a string, by the header's contract.
         let json = unsafe { boundary::text(json, json_len, "json") }?;
         let input = serde_json::from_str(json).map_err(|e| Error::invalid(format!("json is not JSON: {e}")))?;
-        realtime.realtime.send(&input)
+        realtime.session.get().send(&input)
     })
 }
 
@@ -105,8 +100,17 @@ pub unsafe extern "C" fn fal_realtime_send_json(
 pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
     plain(std::ptr::null(), || {
         // SAFETY: NULL or live, by the header's contract.
-        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |session| Arc::as_ptr(&session.op))
+        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |realtime| realtime.session.op())
     })
+}
+
+/// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once the session has ended, in
+/// whatever way (closed, failed, cancelled, out of time, shut down), they are those that never will be. Inputs that may have left do not
+/// count; of them the events and fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_realtime_unsent(realtime: *const fal_realtime) -> u64 {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { realtime.as_ref() }.map_or(0, |realtime| realtime.session.get().unsent()))
 }
 
 /// Ends the session once what waits is sent, and returns at once. Results are delivered until the app has closed it too. NULL
@@ -114,7 +118,7 @@ pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *cons
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_close(realtime: *const fal_realtime) {
     // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { realtime.as_ref() }.map_or((), |realtime| realtime.realtime.close()));
+    plain((), || unsafe { realtime.as_ref() }.map_or((), |realtime| realtime.session.get().close()));
 }
 
 /// One more owner of the session; returns it. NULL gives NULL.

@@ -5,24 +5,23 @@
 //! FAL_E_CONNECTION_LOST if it breaks: what a new one would continue only the app knows, so none is made.
 
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::boundary::{self, Out, plain, status};
-use super::client::{copy, fal_client};
+use super::boundary::{self, plain, status};
+use super::client::fal_client;
 use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
-use super::socket_options::{self, fal_socket_options};
+use super::session::{self, Session};
+use super::socket_options::fal_socket_options;
 use super::status::fal_status;
+use crate::client::Client;
 use crate::websocket::WebSocket;
 
 /// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
 pub struct fal_websocket {
-    websocket: WebSocket,
-    /// Shared by itself, so that the host may keep it.
-    op: Arc<fal_op>,
+    session: Session<WebSocket>,
 }
 
 /// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its input does not. Without a time limit it lasts a
@@ -35,18 +34,13 @@ pub unsafe extern "C" fn fal_client_websocket_start(
     out: *mut *mut fal_websocket,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or writable, by the header's contract.
-        let out = unsafe { Out::object(out, "out") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let client = unsafe { boundary::borrow(client, "client") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
-        let websocket = client.client().websocket_start(request, options)?;
-        let op = Arc::new(fal_op::new(websocket.op().clone()));
-        out.set(boundary::share(fal_websocket { websocket, op }));
-        Ok(())
-    })
+    let begin = |client: &Client, request, options| {
+        let websocket = client.websocket_start(request, options)?;
+        let op = websocket.op().clone();
+        Ok(fal_websocket { session: Session::new(websocket, op) })
+    };
+    // SAFETY: as the header says.
+    unsafe { session::start(client, request, options, out, err, begin) }
 }
 
 /// Sends a text message. It waits its turn.
@@ -63,7 +57,7 @@ pub unsafe extern "C" fn fal_websocket_send_text(
         // SAFETY: NULL or live, by the header's contract.
         let websocket = unsafe { boundary::borrow(websocket, "websocket") }?;
         // SAFETY: NULL or a string, by the header's contract.
-        websocket.websocket.send_text(unsafe { boundary::text(text, text_len, "text") }?)
+        websocket.session.get().send_text(unsafe { boundary::text(text, text_len, "text") }?)
     })
 }
 
@@ -80,7 +74,7 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
         let websocket = unsafe { boundary::borrow(websocket, "websocket") }?;
         // SAFETY: readable, by the header's contract.
         let data = unsafe { boundary::bytes(data, data_len, "data") }?;
-        websocket.websocket.send_bytes(Bytes::copy_from_slice(data))
+        websocket.session.get().send_bytes(Bytes::copy_from_slice(data))
     })
 }
 
@@ -89,7 +83,18 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *const fal_op {
     // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { websocket.as_ref() }.map_or(std::ptr::null(), |socket| Arc::as_ptr(&socket.op)))
+    plain(std::ptr::null(), || {
+        unsafe { websocket.as_ref() }.map_or(std::ptr::null(), |websocket| websocket.session.op())
+    })
+}
+
+/// How many messages were taken and not sent: those that wait now, and those that were dropped. Once the connection has ended, in
+/// whatever way, they are those that never will be; events with the /state "dropped" tell of them, too. Any thread; never fails. 0
+/// for NULL, and in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_websocket_unsent(websocket: *const fal_websocket) -> u64 {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { websocket.as_ref() }.map_or(0, |websocket| websocket.session.get().unsent()))
 }
 
 /// Closes the connection once what waits is sent, and returns at once. Messages are delivered until the app has closed it too.
@@ -97,7 +102,7 @@ pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_close(websocket: *const fal_websocket) {
     // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { websocket.as_ref() }.map_or((), |websocket| websocket.websocket.close()));
+    plain((), || unsafe { websocket.as_ref() }.map_or((), |websocket| websocket.session.get().close()));
 }
 
 /// One more owner of the connection; returns it. NULL gives NULL.

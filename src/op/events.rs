@@ -76,6 +76,10 @@ impl Inbox {
         self.bytes = 0;
     }
 
+    pub(super) fn is_discarding(&self) -> bool {
+        self.discarding
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }

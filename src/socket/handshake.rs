@@ -5,6 +5,7 @@ use reqwest::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use reqwest::{Method, Upgraded};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self};
 use url::Url;
 
+use crate::authority::Grant;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Result};
@@ -27,6 +29,8 @@ pub(crate) struct Socket {
     pub(crate) stream: WebSocketStream<Upgraded>,
     /// The headers of the handshake's answer.
     pub(crate) headers: HeaderMap,
+    /// The client's credential, if that opened it.
+    pub(crate) grant: Option<Arc<Grant>>,
 }
 
 /// What may wait to leave beside a message: answers to pings, which a hostile server sends and does not take.
@@ -61,14 +65,14 @@ pub(crate) async fn open(
         watch: Watch::Nothing,
     };
     let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
-    let (headers, upgraded) = upgraded.map_err(|_| slow())??;
+    let (headers, upgraded, grant) = upgraded.map_err(|_| slow())??;
     check(&headers, &SEC_WEBSOCKET_ACCEPT, Some(&derive_accept_key(key.as_bytes())))?;
     check(&headers, &SEC_WEBSOCKET_EXTENSIONS, None)?;
     let mut config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
     // The frame's head is a part of what waits.
     config.max_write_buffer_size = most_out.saturating_add(BESIDE);
     let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
-    Ok(Socket { stream, headers })
+    Ok(Socket { stream, headers, grant })
 }
 
 fn value(key: &str) -> Result<HeaderValue> {

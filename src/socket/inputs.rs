@@ -36,10 +36,12 @@ pub(crate) struct Inputs {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Message>,
-    /// Went to make room since the last report.
-    dropped: u64,
-    /// Were taken and never sent.
-    unsent: u64,
+    /// The first, which is not made yet.
+    owed: u64,
+    /// Were taken and will never be sent.
+    lost: u64,
+    /// Of these the host has been told.
+    told: u64,
     closing: bool,
     ended: bool,
 }
@@ -47,10 +49,20 @@ struct Queue {
 /// What is to be done next.
 pub(crate) enum Input {
     Send(Message),
-    /// Inputs went to make room: this many.
+    /// Inputs went to make room: this many, of which the host is to be [told](Inputs::told).
     Dropped(u64),
     /// Nothing is left to send and nothing will come.
     Close,
+}
+
+impl Queue {
+    fn unsent(&self) -> u64 {
+        self.lost + self.owed + self.waiting.len() as u64
+    }
+
+    fn untold(&self) -> u64 {
+        self.lost - self.told
+    }
 }
 
 impl Inputs {
@@ -67,13 +79,12 @@ impl Inputs {
         if queue.closing || queue.ended {
             return Err(Error::new(Code::Closed, "the connection is closed, or closing"));
         }
-        if queue.waiting.len() >= self.most {
-            if self.when_full == WhenFull::Refuse {
-                return Err(Error::new(Code::QueueFull, format!("{} inputs wait to be sent already", self.most)));
-            }
+        if queue.waiting.len() >= self.most && self.when_full == WhenFull::Refuse {
+            return Err(Error::new(Code::QueueFull, format!("{} inputs wait to be sent already", self.most)));
+        }
+        while queue.waiting.len() >= self.most {
             queue.waiting.pop_front();
-            queue.dropped += 1;
-            queue.unsent += 1;
+            queue.lost += 1;
         }
         queue.waiting.push_back(message);
         drop(queue);
@@ -81,10 +92,18 @@ impl Inputs {
         Ok(())
     }
 
-    /// Puts a message before all that wait, however many they are.
+    /// The first input is still to be made.
+    pub(crate) fn owe_first(&self) {
+        self.lock().owed = 1;
+    }
+
+    /// Puts that input before all that wait, however many they are.
     pub(crate) fn push_first(&self, message: Message) -> Result<()> {
         self.check_size(&message)?;
-        self.lock().waiting.push_front(message);
+        let mut queue = self.lock();
+        queue.owed = 0;
+        queue.waiting.push_front(message);
+        drop(queue);
         self.changed.notify_one();
         Ok(())
     }
@@ -104,13 +123,31 @@ impl Inputs {
         }
     }
 
-    /// Nothing more will be sent: the session is over. Returns how many inputs went unsent since the last report, and in all.
-    pub(crate) fn end(&self) -> (u64, u64) {
+    /// How many inputs were taken and not sent: those that wait, and those that never will be.
+    pub(crate) fn unsent(&self) -> u64 {
+        match self.check_process() {
+            Ok(()) => self.lock().unsent(),
+            Err(_) => 0,
+        }
+    }
+
+    /// Nothing more will be sent: the session is over. Returns how many inputs went unsent.
+    pub(crate) fn end(&self) -> u64 {
         let mut queue = self.lock();
         queue.ended = true;
-        let left = std::mem::take(&mut queue.waiting).len() as u64;
-        queue.unsent += left;
-        (std::mem::take(&mut queue.dropped) + left, queue.unsent)
+        queue.lost = queue.unsent();
+        (queue.waiting, queue.owed) = (VecDeque::new(), 0);
+        queue.lost
+    }
+
+    /// The host has been told that so many inputs are lost.
+    pub(crate) fn told(&self, lost: u64) {
+        self.lock().told += lost;
+    }
+
+    /// How many inputs are lost of which the host has not been told.
+    pub(crate) fn untold(&self) -> u64 {
+        self.lock().untold()
     }
 
     /// Whether nothing is left to send and nothing will come.
@@ -145,7 +182,7 @@ impl Inputs {
 
     fn pop(&self) -> Option<Input> {
         let mut queue = self.lock();
-        match std::mem::take(&mut queue.dropped) {
+        match queue.untold() {
             0 => {}
             dropped => return Some(Input::Dropped(dropped)),
         }
@@ -177,7 +214,10 @@ mod tests {
         let next = std::iter::from_fn(|| inputs.pop());
         next.map(|input| match input {
             Input::Send(message) => message.to_string(),
-            Input::Dropped(count) => format!("dropped {count}"),
+            Input::Dropped(count) => {
+                inputs.told(count);
+                format!("dropped {count}")
+            }
             Input::Close => panic!("not closed"),
         })
         .collect()
@@ -209,7 +249,25 @@ mod tests {
         assert!(inputs.are_done() && matches!(inputs.pop(), Some(Input::Close)));
         let inputs = Inputs::new(2, 9, WhenFull::Refuse);
         inputs.push(Message::text("a")).unwrap();
-        assert_eq!((inputs.end(), inputs.end()), ((1, 1), (0, 1)));
+        assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
+        assert_eq!((inputs.end(), inputs.end(), inputs.unsent(), inputs.untold()), (1, 1, 1, 1));
+        inputs.told(1);
+        assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
         assert_eq!(inputs.push(Message::text("b")).unwrap_err().code(), Code::Closed);
+    }
+
+    #[test]
+    fn the_first_input_counts_before_it_is_made() {
+        let inputs = Inputs::new(1, 9, WhenFull::KeepNewest);
+        inputs.owe_first();
+        inputs.push(Message::text("b")).unwrap();
+        assert_eq!(inputs.unsent(), 2);
+        assert!(inputs.push_first(Message::text("more than allowed")).is_err());
+        inputs.push_first(Message::text("a")).unwrap();
+        assert_eq!(inputs.unsent(), 2);
+        inputs.push(Message::text("c")).unwrap();
+        assert_eq!((inputs.unsent(), sent(&inputs)), (3, vec!["dropped 2".to_owned(), "c".to_owned()]));
+        inputs.owe_first();
+        assert_eq!(inputs.end(), 3);
     }
 }

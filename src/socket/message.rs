@@ -16,8 +16,8 @@ pub(super) enum Heard {
     Nothing,
     /// The session is over without a fault.
     Timeout,
-    /// The token is not, or no longer, valid.
-    Refused,
+    /// What opened the connection is not, or no longer, valid.
+    Refused(Error),
     Failed(Error),
 }
 
@@ -57,7 +57,11 @@ fn control(message: &Value, body: &[u8], headers: &HeaderMap) -> Option<Heard> {
             let message = format!("the app ended the connection: {reason} ({})", kind.unwrap_or("x-fal-error"));
             Some(Heard::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer(kind, body, headers))))
         }
-        (None, Some("Unauthorized")) if field("status") == Some("error") => Some(Heard::Refused),
+        (None, Some("Unauthorized")) if field("status") == Some("error") => {
+            let error =
+                Error::new(Code::Unauthenticated, "fal refused the connection after it was opened: Unauthorized");
+            Some(Heard::Refused(error.with_answer(answer(None, body, headers))))
+        }
         _ => None,
     }
 }

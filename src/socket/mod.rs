@@ -1,5 +1,6 @@
 //! WebSockets: the handshake, one session over any number of connections, and what waits to be sent.
 
+mod handle;
 mod handshake;
 mod inputs;
 mod message;
@@ -8,6 +9,7 @@ mod session;
 mod tally;
 mod token;
 
+pub(crate) use handle::Handle;
 pub(crate) use handshake::{Socket, broken, open};
 pub use inputs::WhenFull;
 pub(crate) use inputs::{Input, Inputs};

@@ -22,6 +22,7 @@ use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result};
 use crate::event::{Event, EventKind};
+use crate::op::Task;
 use crate::request::Request;
 use crate::response::Response;
 
@@ -54,14 +55,14 @@ pub(crate) struct Plan {
 /// How a connection ended.
 enum End {
     Closed(&'static str),
-    Refused,
+    Refused(Error),
     Failed(Error),
     Lost(Error),
 }
 
 /// Runs a session to its end. The response says how it went.
 pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Response> {
-    let inputs = taken.0.clone();
+    let inputs = taken.inputs.clone();
     if let Some(first) = plan.local.take() {
         inputs.push_first(Message::binary(steps.resolve_files(first).await?.packed()?))?;
     }
@@ -69,10 +70,7 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Re
     let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.options.access, plan.options.token_lifetime);
     let mut session = Session { steps, plan, inputs, totals: Totals::default(), tokens, headers: HeaderMap::new() };
     let outcome = session.converse().await;
-    let (left, unsent) = session.inputs.end();
-    if left > 0 {
-        session.steps.task.deliver(dropped(left)).await;
-    }
+    let unsent = session.inputs.end();
     let totals = &session.totals;
     let unknown = totals.unanswered > 0;
     match outcome {
@@ -81,12 +79,26 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Re
     }
 }
 
-/// The inputs of a session. However it ends, or if it is never begun, they are refused from then on.
-pub(crate) struct Taken(pub(crate) Arc<Inputs>);
+/// The inputs of a session. However it ends, or if it is never begun, they are refused from then on, and the host is told how many
+/// of them will never be sent.
+pub(crate) struct Taken {
+    inputs: Arc<Inputs>,
+    task: Task,
+}
+
+impl Taken {
+    pub(crate) fn new(inputs: Arc<Inputs>, task: Task) -> Self {
+        Taken { inputs, task }
+    }
+}
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.0.end();
+        self.inputs.end();
+        match self.inputs.untold() {
+            0 => {}
+            lost => self.task.tell_last(dropped(lost)),
+        }
     }
 }
 
@@ -112,12 +124,17 @@ impl Session {
             };
             let socket = match opened {
                 Ok(socket) => socket,
-                Err(error) if error.code() == Code::Unauthenticated && self.tokens.forget() && !refused => {
+                // A credential of the client's was renewed by then, if it can be.
+                Err(error) if error.code() == Code::Unauthenticated && !refused => {
+                    if !self.tokens.replace(None).await? {
+                        return Err(error);
+                    }
                     refused = true;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            let grant = socket.grant.clone();
             let request_id = socket.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
             self.report(json!({"state": "connected", "request_id": request_id})).await;
             let tally = Tally::new(self.plan.language, self.steps.task.progress.clone());
@@ -130,13 +147,15 @@ impl Session {
             match end {
                 End::Closed(how) => return Ok(how),
                 End::Failed(error) => return Err(error),
-                End::Refused => {
-                    let error = Error::new(Code::Unauthenticated, "fal did not accept the token of the connection");
+                End::Refused(error) => {
                     self.report_lost(&error, unanswered).await;
-                    if !self.tokens.forget() || refused {
-                        return Err(error);
+                    let carried = grant.is_some();
+                    if !refused && self.tokens.replace(grant).await? {
+                        refused = true;
+                        continue;
                     }
-                    refused = true;
+                    // What made a token of ours was not what was refused.
+                    return Err(if carried { self.steps.explained(error, &self.plan.endpoint).await } else { error });
                 }
                 End::Lost(_) if self.inputs.are_done() => return Ok("closed"),
                 End::Lost(error) => {
@@ -187,7 +206,7 @@ impl Session {
                     }
                     Heard::Nothing => {}
                     Heard::Timeout => break End::Closed("timeout"),
-                    Heard::Refused => break End::Refused,
+                    Heard::Refused(error) => break End::Refused(error),
                     Heard::Failed(error) => break End::Failed(error),
                 }
             };
@@ -213,6 +232,7 @@ impl Session {
                     }
                     Ok(Input::Dropped(count)) => {
                         task.deliver(dropped(count)).await;
+                        inputs.told(count);
                         Ok(())
                     }
                     Ok(Input::Close) => break,
@@ -220,14 +240,14 @@ impl Session {
                 };
                 if let Err(error) = outcome {
                     // The other side may have said more before it went, so it is heard out.
-                    tally.grace().await;
+                    tally.grace(task).await;
                     return failed(broken(error));
                 }
             }
             tally.close();
             let farewell = CloseFrame { code: CloseCode::Normal, reason: "".into() };
             let _ = sink.send(Message::Close(Some(farewell))).await;
-            tally.grace().await;
+            tally.grace(task).await;
             End::Closed("closed")
         };
         let watching = async {

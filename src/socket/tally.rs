@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Language;
+use crate::op::Task;
 use crate::transport::Progress;
 
 /// How long the other side may take to close.
@@ -24,6 +25,8 @@ struct Counts {
     /// Sent since the last message came.
     since: u64,
     heard: Instant,
+    /// When the last message came.
+    news: Instant,
     /// The host takes its time, so silence is ours.
     delivering: bool,
     closing: bool,
@@ -32,8 +35,9 @@ struct Counts {
 impl Tally {
     pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
         progress.reading(true);
+        let now = Instant::now();
         let counts =
-            Counts { sent: 0, received: 0, since: 0, heard: Instant::now(), delivering: false, closing: false };
+            Counts { sent: 0, received: 0, since: 0, heard: now, news: now, delivering: false, closing: false };
         Tally { language, progress, counts: Mutex::new(counts) }
     }
 
@@ -63,6 +67,7 @@ impl Tally {
         let mut counts = self.counts();
         counts.delivering = false;
         counts.heard = Instant::now();
+        counts.news = counts.heard;
     }
 
     /// The host has asked for the end.
@@ -74,12 +79,12 @@ impl Tally {
         self.counts().closing
     }
 
-    /// Lets the other side say what it has to say, and the host read it.
-    pub(super) async fn grace(&self) {
+    /// Lets the other side say what it has to say, and the host read it. Where nobody reads, it need not be heard out.
+    pub(super) async fn grace(&self, task: &Task) {
         loop {
             tokio::time::sleep(GRACE).await;
             let counts = self.counts();
-            if !counts.delivering && counts.heard.elapsed() >= GRACE {
+            if !task.has_reader() || (!counts.delivering && counts.news.elapsed() >= GRACE) {
                 return;
             }
         }

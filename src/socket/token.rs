@@ -1,9 +1,11 @@
 //! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the header (fal-protocol.md §7.1).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::authority::Grant;
 use crate::client::Steps;
 use crate::credentials::{Credential, Token};
 use crate::endpoint::EndpointId;
@@ -31,6 +33,8 @@ pub(super) struct Tokens {
     access: Access,
     lifetime: Duration,
     kept: Option<Kept>,
+    /// The client's own token, sent in the place of one of these.
+    lent: Option<Arc<Grant>>,
 }
 
 struct Kept {
@@ -40,12 +44,13 @@ struct Kept {
 
 impl Tokens {
     pub(super) fn new(steps: Steps, endpoint: EndpointId, access: Access, lifetime: Duration) -> Self {
-        Tokens { steps, endpoint, access, lifetime, kept: None }
+        Tokens { steps, endpoint, access, lifetime, kept: None, lent: None }
     }
 
     /// What the next handshake carries.
     pub(super) async fn pass(&mut self) -> Result<Pass> {
         let proxied = self.steps.hosts().proxy.is_some();
+        self.lent = None;
         if self.access == Access::Header {
             return match proxied {
                 false => Ok(Pass::Credential),
@@ -53,10 +58,18 @@ impl Tokens {
                     .with_remedy("Open it with a token: leave the option for the header off.")),
             };
         }
-        match (&self.steps.grant().await?.credential, proxied) {
-            (Credential::AppToken(token), true) => return Ok(Pass::App(token.clone())),
+        let grant = self.steps.grant().await?;
+        match (&grant.credential, proxied) {
+            (Credential::AppToken(token), true) => {
+                let pass = Pass::App(token.clone());
+                (self.kept, self.lent) = (None, Some(grant));
+                return Ok(pass);
+            }
             // Its own token, or nothing where no key is to be had.
-            (Credential::AppToken(_) | Credential::Anonymous, false) => return Ok(Pass::Credential),
+            (Credential::AppToken(_) | Credential::Anonymous, false) => {
+                self.kept = None;
+                return Ok(Pass::Credential);
+            }
             _ => {}
         }
         let fresh = self.kept.as_ref().filter(|kept| kept.made.elapsed() < self.lifetime);
@@ -66,9 +79,13 @@ impl Tokens {
         }
     }
 
-    /// Forgets a token that was refused; whether there was one.
-    pub(super) fn forget(&mut self) -> bool {
-        self.kept.take().is_some()
+    /// Gives up what opened, or should have opened, a connection and was refused: the token, or the client's credential (`carried`) if
+    /// its source may have another. Whether there is something else to try.
+    pub(super) async fn replace(&mut self, carried: Option<Arc<Grant>>) -> Result<bool> {
+        match carried.or_else(|| self.lent.take()) {
+            Some(grant) => self.steps.replace(&grant).await,
+            None => Ok(self.kept.take().is_some()),
+        }
     }
 
     /// Renews the token for as long as it is polled, at 90 % of its life and, after a failure, every further 5 %.

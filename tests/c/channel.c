@@ -103,11 +103,40 @@ static void a_channel_outlives_a_shutdown(void)
     fal_client_release(client);
 }
 
+/* A slow app answers pings, an emulator that is stopped does not. */
+static void pings_find_a_side_that_is_gone(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_channel *channel = channel_to(client, "emulator/slow", "");
+    CHECK_OK(fal_channel_set_ping_ms(channel, 100, &err));
+    fal_response *response = NULL;
+    fal_request *request = slow_of(1500);
+    CHECK_OK(fal_channel_run(channel, request, &response, &err));
+    fal_response_free(response);
+    fal_request_free(request);
+    request = slow_of(60000);
+    fal_op *op = NULL;
+    CHECK_OK(fal_channel_run_start(channel, request, &op, &err));
+    fal_request_free(request);
+    CHECK_INT(arrived("path=/emulator/slow&method=POST&wait_for=2"), 2);
+    struct stopped stopped = stop_the_emulator();
+    CHECK_INT(fal_op_wait(op, 15000, &err), FAL_OK);
+    go_on(stopped);
+    CHECK_STATUS(fal_op_take(op, &response, &err), FAL_E_CONNECTION_LOST);
+    CHECK(fal_error_may_have_executed(err));
+    fal_error_free(err);
+    fal_op_release(op);
+    fal_channel_release(channel);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(requests_share_a_connection),
         TEST(errors_and_streams_are_as_anywhere_else),
+        TEST(pings_find_a_side_that_is_gone),
         TEST(a_channel_outlives_a_shutdown),
     };
     return RUN_TESTS(tests, control_reset);

@@ -5,11 +5,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static inline void control_die(const char *what)
@@ -143,6 +145,32 @@ static inline long executions(const char *endpoint)
     long number = count ? strtol(count + strlen(name), NULL, 10) : 0;
     free(json);
     return number;
+}
+
+/* The emulator, stopped, and who wakes it in any case. */
+struct stopped {
+    pid_t emulator, guard;
+};
+
+/* Stops the emulator, whose child this program is. Whatever becomes of the program, it goes on after twenty seconds. */
+static inline struct stopped stop_the_emulator(void)
+{
+    struct stopped stopped = {getppid(), fork()};
+    if (stopped.guard == 0) {
+        sleep(20);
+        kill(stopped.emulator, SIGCONT);
+        _exit(0);
+    }
+    if (stopped.guard < 0 || kill(stopped.emulator, SIGSTOP) != 0)
+        control_die("the emulator cannot be stopped");
+    return stopped;
+}
+
+static inline void go_on(struct stopped stopped)
+{
+    kill(stopped.emulator, SIGCONT);
+    kill(stopped.guard, SIGKILL);
+    waitpid(stopped.guard, NULL, 0);
 }
 
 #endif

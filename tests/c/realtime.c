@@ -228,6 +228,90 @@ static void a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session(void)
     fal_client_release(client);
 }
 
+/* The /count of every event that says "dropped", up to the operation's end. */
+static int64_t told_of(const fal_op *op)
+{
+    int64_t sum = 0;
+    for (fal_event *event; (event = next(op)) != NULL; fal_event_free(event)) {
+        int64_t count = 0;
+        const fal_response *content = fal_event_content(event);
+        if (fal_event_kind(event) == FAL_EVENT_CONNECTION && fal_response_has(content, "/count", FAL_NUL))
+            must(fal_response_get_int(content, "/count", FAL_NUL, &count, NULL), NULL, "/count");
+        sum += count;
+    }
+    return sum;
+}
+
+/* However a session ends, its host learns how many inputs never left. */
+static void inputs_that_never_leave_are_counted(void)
+{
+    static const fal_status ends[] = {FAL_E_CANCELLED, FAL_E_DEADLINE, FAL_E_SHUT_DOWN, FAL_OK};
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    for (int i = 0; i < 4; i++) {
+        if (ends[i] != FAL_OK)
+            fault("{\"path\": \"/emulator/realtime/*\", \"delay_ms\": 60000, \"action\": {\"type\": \"none\"}}");
+        fal_request *request = run_of("emulator/realtime");
+        CHECK_OK(fal_request_set_timeout_ms(request, ends[i] == FAL_E_DEADLINE ? 700 : 20000, &err));
+        fal_realtime *realtime = NULL;
+        CHECK_OK(fal_client_realtime_start(client, request, NULL, &realtime, &err));
+        fal_request_free(request);
+        for (int n = 0; n < 3; n++)
+            CHECK_OK(fal_realtime_send_json(realtime, "{\"n\": 1}", FAL_NUL, &err));
+        const fal_op *op = fal_realtime_op(realtime);
+        if (ends[i] == FAL_OK)
+            fal_realtime_close(realtime);
+        else
+            CHECK_INT((int64_t)fal_realtime_unsent(realtime), 3);
+        if (ends[i] == FAL_E_CANCELLED)
+            fal_op_cancel(op);
+        if (ends[i] == FAL_E_SHUT_DOWN)
+            CHECK_OK(fal_shutdown(10000, &err));
+        CHECK_INT(told_of(op), ends[i] == FAL_OK ? 0 : 3);
+        CHECK_INT((int64_t)fal_realtime_unsent(realtime), ends[i] == FAL_OK ? 0 : 3);
+        fal_response *response = NULL;
+        CHECK_INT(fal_op_take(op, &response, NULL), ends[i]);
+        fal_response_free(response);
+        fal_realtime_release(realtime);
+        control_reset();
+    }
+    fault("{\"path\": \"/emulator/ws\", \"delay_ms\": 60000, \"action\": {\"type\": \"none\"}}");
+    fal_request *request = run_of("emulator/ws");
+    fal_websocket *websocket = NULL;
+    CHECK_OK(fal_client_websocket_start(client, request, NULL, &websocket, &err));
+    fal_request_free(request);
+    CHECK_OK(fal_websocket_send_text(websocket, "a", FAL_NUL, &err));
+    fal_op_cancel(fal_websocket_op(websocket));
+    CHECK_INT(told_of(fal_websocket_op(websocket)), 1);
+    CHECK_INT((int64_t)fal_websocket_unsent(websocket), 1);
+    fal_websocket_release(websocket);
+    fal_client_release(client);
+}
+
+/* An emulator that is stopped answers no ping, so that a connection to it counts as lost. */
+static void pings_find_a_side_that_is_gone(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_socket_options *options = fal_socket_options_new();
+    CHECK_OK(fal_socket_options_set_ping_ms(options, 100, &err));
+    fal_request *request = run_of("emulator/ws");
+    fal_websocket *websocket = NULL;
+    CHECK_OK(fal_client_websocket_start(client, request, options, &websocket, &err));
+    fal_request_free(request);
+    fal_socket_options_free(options);
+    CHECK(reaches(fal_websocket_op(websocket), "connected"));
+    sleep_ms(1000);
+    CHECK_INT(fal_op_poll(fal_websocket_op(websocket)), FAL_PENDING);
+    struct stopped stopped = stop_the_emulator();
+    CHECK_INT(fal_op_wait(fal_websocket_op(websocket), 15000, &err), FAL_OK);
+    go_on(stopped);
+    fal_response *response = NULL;
+    CHECK_FAILS(fal_op_take(fal_websocket_op(websocket), &response, &err), FAL_E_CONNECTION_LOST);
+    fal_websocket_release(websocket);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -236,6 +320,8 @@ int main(int argc, char **argv)
         TEST(options_have_ranges_and_a_queue_fills),
         TEST(a_session_outlives_its_handle_until_it_is_closed),
         TEST(a_websocket_keeps_text_and_bytes_apart),
+        TEST(inputs_that_never_leave_are_counted),
+        TEST(pings_find_a_side_that_is_gone),
         TEST(a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session),
     };
     return RUN_TESTS(tests, control_reset);

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const LIMIT: usize = 1 << 20;
@@ -14,7 +15,7 @@ const LIMIT: usize = 1 << 20;
 const SOCKETS: u64 = 32 << 20;
 
 /// A server that accepts every handshake and then does as `after` says.
-fn socket_server(after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+pub(super) fn socket_server(after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
     hostile_to(move |head, connection| {
         let key = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
@@ -137,4 +138,72 @@ fn a_handshake_that_is_answered_wrongly() {
             assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{name}: {error}");
         }
     }
+}
+
+/// The pages of this process in memory, in bytes.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// The handles of an operation are gone, but the other side goes on and on: nobody can read that, so it is waited for no longer than
+/// for any goodbye, and nothing of it is kept.
+#[test]
+fn a_peer_that_goes_on_after_everybody_left_is_left() {
+    // Messages that fill all that waits for a reader.
+    let frame = [&[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &[0xC1; LIMIT]].concat();
+    for raw in [false, true] {
+        let (taken, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (counter, ended) = (taken.clone(), over.clone());
+        let message = frame.clone();
+        let host = socket_server(move |connection| {
+            while connection.write_all(&message).is_ok() {
+                counter.fetch_add(message.len() as u64, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            ended.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+        let held = Arc::new(());
+        let alive = held.clone();
+        let client = client_of(&host).log(fal::Level::Error, move |_, _| drop(alive.clone())).build().unwrap();
+        let options = SocketOptions::new().use_header(true).max_message_bytes(2 * LIMIT);
+        let handles: Box<dyn std::any::Any> = match raw {
+            true => Box::new(client.websocket_start(Request::run("emulator/ws").unwrap(), options).unwrap()),
+            false => Box::new(client.realtime_start(Request::run("emulator/realtime").unwrap(), options).unwrap()),
+        };
+        // More than an operation keeps for its reader, so that it waits.
+        let end = Instant::now() + PATIENCE;
+        while taken.load(Ordering::Relaxed) < SOCKETS / 2 {
+            assert!(Instant::now() < end, "the connection takes nothing");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let before = resident();
+        drop((handles, client));
+        let end = Instant::now() + PATIENCE;
+        while Arc::strong_count(&held) > 1 || over.load(Ordering::Relaxed) == 0 {
+            assert!(Instant::now() < end, "raw: {raw}: the operation, or its connection, goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let grown = resident().saturating_sub(before);
+        assert!(grown < SOCKETS as usize, "raw: {raw}: {grown} bytes are kept");
+    }
+}
+
+/// After the host's goodbye, results are waited for; pings, however many, are none.
+#[test]
+fn a_peer_that_only_pings_after_the_goodbye_is_left() {
+    let host = socket_server(|connection| {
+        loop {
+            connection.write_all(&[0x89, 0])?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let client = client_of(&host).build().unwrap();
+    let options = SocketOptions::new().use_header(true);
+    let session = client.realtime_start(Request::run("emulator/realtime").unwrap(), options).unwrap();
+    session.send(&json!({"n": 1})).unwrap();
+    session.close();
+    assert!(session.op().wait(Some(PATIENCE)).unwrap(), "it is waited for");
+    assert_eq!(session.op().take().unwrap().unwrap().get("/ended").unwrap(), "closed");
 }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::thread;
 
 /// A client in a home of its own, with these variables besides.
-fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Client {
+pub(super) fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Client {
     let own = [("HOME", home.to_str().unwrap()), ("USERPROFILE", home.to_str().unwrap())];
     let variables = own.iter().chain(variables).map(|(name, value)| (name.to_string(), value.to_string()));
     let all = variables.chain([("FAL_EMULATOR_HOST".to_owned(), emulator.host())]);
@@ -105,12 +105,12 @@ mod commands {
     }
 }
 
-fn log_in(home: &Path, text: &str) {
+pub(super) fn log_in(home: &Path, text: &str) {
     std::fs::create_dir_all(home.join(".fal")).unwrap();
     std::fs::write(home.join(".fal/auth0_token"), text).unwrap();
 }
 
-fn renewals(emulator: &Emulator) -> usize {
+pub(super) fn renewals(emulator: &Emulator) -> usize {
     emulator.arrivals().iter().filter(|arrival| arrival.host == "auth.fal.ai").count()
 }
 

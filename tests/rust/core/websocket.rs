@@ -292,14 +292,16 @@ fn a_channel_whose_other_side_falls_silent_is_lost() {
         .unwrap()
         .build()
         .unwrap();
-    let silent = channel(&client, "emulator/echo").ping(Some(Duration::from_millis(200)));
+    let silent = channel(&client, "emulator/echo");
+    silent.set_ping(Some(Duration::from_millis(200)));
     let error = end(&start_on(&silent, "emulator/echo", json!({}))).unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
     assert!(error.message().contains("nothing was heard"), "{error}");
     serving.join().unwrap();
     // A slow app answers pings, and its answer is waited for after the channel was dropped, too.
     let emulator = Emulator::start().unwrap();
-    let patient = channel(&super::client(&emulator), "emulator/slow").ping(Some(Duration::from_millis(100)));
+    let patient = channel(&super::client(&emulator), "emulator/slow");
+    patient.set_ping(Some(Duration::from_millis(100)));
     let op = start_on(&patient, "emulator/slow", json!({"ms": 1500}));
     drop(patient);
     end(&op).unwrap();
@@ -309,7 +311,8 @@ fn a_channel_whose_other_side_falls_silent_is_lost() {
 #[test]
 fn a_channel_without_requests_stays_open_and_notices_a_dead_peer() {
     let emulator = Emulator::start().unwrap();
-    let idle = channel(&client(&emulator), "emulator/echo").ping(Some(Duration::from_millis(100)));
+    let idle = channel(&client(&emulator), "emulator/echo");
+    idle.set_ping(Some(Duration::from_millis(100)));
     end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();
     thread::sleep(Duration::from_millis(1000));
     end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();

@@ -1,0 +1,61 @@
+//! What realtime sessions and WebSockets have in common: how they are started, and the operation that goes with them.
+
+use std::sync::Arc;
+
+use super::boundary::{self, Out, status};
+use super::client::{copy, fal_client};
+use super::error::fal_error;
+use super::op::fal_op;
+use super::request::fal_request;
+use super::socket_options::{self, fal_socket_options};
+use super::status::fal_status;
+use crate::client::Client;
+use crate::error::Result;
+use crate::op::Op;
+use crate::request::Request;
+use crate::socket::SocketOptions;
+
+/// A session of the core and its operation.
+pub(super) struct Session<T> {
+    session: T,
+    /// Shared by itself, so that the host may keep it.
+    op: Arc<fal_op>,
+}
+
+impl<T> Session<T> {
+    pub(super) fn new(session: T, op: Op) -> Self {
+        Session { session, op: Arc::new(fal_op::new(op)) }
+    }
+
+    pub(super) fn get(&self) -> &T {
+        &self.session
+    }
+
+    pub(super) fn op(&self) -> *const fal_op {
+        Arc::as_ptr(&self.op)
+    }
+}
+
+/// Starts a session with what a host gave, and shares it with the host.
+///
+/// # Safety
+/// The pointers are as the header says: NULL, or live, or writable.
+pub(super) unsafe fn start<S>(
+    client: *const fal_client,
+    request: *const fal_request,
+    options: *const fal_socket_options,
+    out: *mut *mut S,
+    err: *mut *mut fal_error,
+    begin: impl FnOnce(&Client, Request, SocketOptions) -> Result<S>,
+) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or writable, by this function's own contract.
+        let out = unsafe { Out::object(out, "out") }?;
+        // SAFETY: NULL or live, by this function's own contract.
+        let client = unsafe { boundary::borrow(client, "client") }?;
+        // SAFETY: NULL or live, by this function's own contract.
+        let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
+        out.set(boundary::share(begin(client.client(), request, options)?));
+        Ok(())
+    })
+}

@@ -1,0 +1,47 @@
+//! What a host holds of a session: its operation, and the way in.
+
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::Inputs;
+use crate::error::Result;
+use crate::op::Op;
+
+/// Clones are handles to the same session, which the last one closes.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    op: Op,
+    inputs: Arc<Closing>,
+}
+
+#[derive(Debug)]
+struct Closing(Arc<Inputs>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(op: Op, inputs: Arc<Inputs>) -> Self {
+        Handle { op, inputs: Arc::new(Closing(inputs)) }
+    }
+
+    pub(crate) fn push(&self, message: Message) -> Result<()> {
+        self.inputs.0.push(message)
+    }
+
+    pub(crate) fn unsent(&self) -> u64 {
+        self.inputs.0.unsent()
+    }
+
+    pub(crate) fn close(&self) {
+        self.inputs.0.close();
+    }
+
+    pub(crate) fn op(&self) -> &Op {
+        &self.op
+    }
+}
