@@ -82,8 +82,8 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
 /// the connection at once. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *const fal_op {
-    // SAFETY: NULL or live, by the header's contract.
     plain(std::ptr::null(), || {
+        // SAFETY: NULL or live, by the header's contract.
         unsafe { websocket.as_ref() }.map_or(std::ptr::null(), |websocket| websocket.session.op())
     })
 }
