@@ -10,6 +10,7 @@ mod deadlines;
 mod disks;
 mod download;
 mod errors;
+mod files_http2;
 mod hostile;
 mod hostile_files;
 mod hostile_sockets;
