@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::event::{Event, EventKind};
+use crate::response::Response;
 
 /// An event of a workflow. Members that only some of fal's sources have may be missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,11 +50,15 @@ pub enum WorkflowEvent<'a> {
 impl Event {
     /// What an item of a workflow's stream says; `None` for any other event.
     pub fn workflow(&self) -> Option<WorkflowEvent<'_>> {
-        (self.kind() == EventKind::Item).then(|| self.content().json().ok()).flatten().and_then(WorkflowEvent::read)
+        WorkflowEvent::of(self.kind(), self.content())
     }
 }
 
 impl<'a> WorkflowEvent<'a> {
+    pub(crate) fn of(kind: EventKind, content: &'a Response) -> Option<Self> {
+        (kind == EventKind::Item).then(|| content.json().ok()).flatten().and_then(WorkflowEvent::read)
+    }
+
     pub(crate) fn read(event: &'a Value) -> Option<Self> {
         let text = |name: &str| event.get(name).and_then(Value::as_str);
         Some(match text("type")? {

@@ -1062,13 +1062,20 @@ FAL_API fal_status fal_op_when_done(const fal_op *op,
 #define FAL_EVENT_LOG 2
 // How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
 #define FAL_EVENT_PROGRESS 3
-// An item of a stream, as the app sent it. Those of a workflow tell by /type what they are: "submit", "completion", "output"
-// or "error", with /node_id, /app_id, /request_id, /output, /message, /error/status and /error/body as each has them.
+// An item of a stream, as the app sent it; fal_event_workflow() tells what one of a workflow says.
 #define FAL_EVENT_ITEM 4
 // A message of a realtime or WebSocket connection.
 #define FAL_EVENT_MESSAGE 5
 // What became of such a connection: /state is "connected", "lost" or "dropped".
 #define FAL_EVENT_CONNECTION 6
+// A step of a workflow was given to its app: /node_id, /app_id and /request_id, all strings.
+#define FAL_WORKFLOW_SUBMIT 1
+// A step has finished: /node_id, /output, and /app_id if the app is told.
+#define FAL_WORKFLOW_COMPLETION 2
+// The workflow has finished: /output, and /node_id if the step of the output is told.
+#define FAL_WORKFLOW_OUTPUT 3
+// A step has failed: /node_id, and, as far as they are told, /message, /error/status and /error/body of the step's answer.
+#define FAL_WORKFLOW_ERROR 4
 
 // Reads the next event of an operation, waited for at most timeout_ms milliseconds: 0 not at all, negative for ever.
 // FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
@@ -1105,6 +1112,10 @@ FAL_API int32_t fal_event_kind(const fal_event *event);
 // What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
 // NULL for NULL.
 FAL_API const fal_response *fal_event_content(const fal_event *event);
+
+// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (fal-protocol.md §3.5): the content has the members that it
+// names. 0 for any other event, one of an unknown /type included, and for NULL.
+FAL_API int32_t fal_event_workflow(const fal_event *event);
 
 // Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that is none
 // of events. false for NULL.

@@ -18,6 +18,7 @@ use super::texts::set_len;
 use crate::error::Error;
 use crate::event::{Event, EventKind, Packed};
 use crate::op::NextEvent;
+use crate::workflow::WorkflowEvent;
 
 /// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
 /// it waits.
@@ -26,13 +27,21 @@ pub const FAL_EVENT_STATUS: i32 = 1;
 pub const FAL_EVENT_LOG: i32 = 2;
 /// How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
 pub const FAL_EVENT_PROGRESS: i32 = 3;
-/// An item of a stream, as the app sent it. Those of a workflow tell by /type what they are: "submit", "completion", "output"
-/// or "error", with /node_id, /app_id, /request_id, /output, /message, /error/status and /error/body as each has them.
+/// An item of a stream, as the app sent it; fal_event_workflow() tells what one of a workflow says.
 pub const FAL_EVENT_ITEM: i32 = 4;
 /// A message of a realtime or WebSocket connection.
 pub const FAL_EVENT_MESSAGE: i32 = 5;
 /// What became of such a connection: /state is "connected", "lost" or "dropped".
 pub const FAL_EVENT_CONNECTION: i32 = 6;
+
+/// A step of a workflow was given to its app: /node_id, /app_id and /request_id, all strings.
+pub const FAL_WORKFLOW_SUBMIT: i32 = 1;
+/// A step has finished: /node_id, /output, and /app_id if the app is told.
+pub const FAL_WORKFLOW_COMPLETION: i32 = 2;
+/// The workflow has finished: /output, and /node_id if the step of the output is told.
+pub const FAL_WORKFLOW_OUTPUT: i32 = 3;
+/// A step has failed: /node_id, and, as far as they are told, /message, /error/status and /error/body of the step's answer.
+pub const FAL_WORKFLOW_ERROR: i32 = 4;
 
 /// Something that happened. Unique; freed with fal_event_free().
 pub struct fal_event {
@@ -47,6 +56,16 @@ impl fal_event {
         let bytes = event.is_bytes();
         let (kind, content, packed) = event.into_parts();
         fal_event { kind, bytes, packed, content: fal_response::new(content) }
+    }
+
+    fn workflow(&self) -> i32 {
+        match WorkflowEvent::of(self.kind, self.content.get()) {
+            None => 0,
+            Some(WorkflowEvent::Submit { .. }) => FAL_WORKFLOW_SUBMIT,
+            Some(WorkflowEvent::Completion { .. }) => FAL_WORKFLOW_COMPLETION,
+            Some(WorkflowEvent::Output { .. }) => FAL_WORKFLOW_OUTPUT,
+            Some(WorkflowEvent::Error { .. }) => FAL_WORKFLOW_ERROR,
+        }
     }
 }
 
@@ -141,6 +160,14 @@ pub unsafe extern "C" fn fal_event_kind(event: *const fal_event) -> i32 {
 pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fal_response {
     // SAFETY: NULL or live, by the header's contract.
     plain(std::ptr::null(), || unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content))
+}
+
+/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (fal-protocol.md §3.5): the content has the members that it
+/// names. 0 for any other event, one of an unknown /type included, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_workflow(event: *const fal_event) -> i32 {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(0, || unsafe { event.as_ref() }.map_or(0, |event| event.workflow()))
 }
 
 /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that is none
