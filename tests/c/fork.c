@@ -132,12 +132,191 @@ static void at_any_moment(void)
     fal_client_release(client);
 }
 
+/* What stays open for longer than a call. */
+struct open {
+    fal_client *client;
+    fal_realtime *session;
+    fal_websocket *websocket;
+    fal_channel *channel;
+    fal_op *stream;
+};
+
+/* A client that knows fal by its own names, and finds the emulator behind a proxy, in TLS. */
+static fal_client *client_in_tls(void)
+{
+    FILE *file = fopen(control_variable("SSL_CERT_FILE"), "r");
+    char pem[8192];
+    size_t size = file ? fread(pem, 1, sizeof pem, file) : 0;
+    if (file)
+        fclose(file);
+    fal_options *options = fal_options_new();
+    must(fal_options_add_root_certificates(options, pem, size, NULL), NULL, "fal_options_add_root_certificates");
+    char *host = strdup(control_variable("FAL_EMULATOR_HOST"));
+    unsetenv("FAL_EMULATOR_HOST");
+    fal_client *client = client_of(options);
+    setenv("FAL_EMULATOR_HOST", host, 1);
+    free(host);
+    return client;
+}
+
+/* Reads events up to one of this kind, and frees it. */
+static bool comes(const fal_op *op, int32_t kind)
+{
+    fal_event *event = NULL;
+    while (fal_op_next_event(op, 20000, &event, NULL) == FAL_OK && event) {
+        bool found = fal_event_kind(event) == kind;
+        fal_event_free(event);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+static void exchange(const struct open *open)
+{
+    fal_error *err = NULL;
+    CHECK_OK(fal_realtime_send_json(open->session, "{\"n\": 1}", FAL_NUL, &err));
+    CHECK(comes(fal_realtime_op(open->session), FAL_EVENT_MESSAGE));
+    CHECK_OK(fal_websocket_send_text(open->websocket, "a", FAL_NUL, &err));
+    CHECK(comes(fal_websocket_op(open->websocket), FAL_EVENT_MESSAGE));
+    fal_request *request = run_of("emulator/echo");
+    fal_response *response = NULL;
+    CHECK_OK(fal_channel_run(open->channel, request, &response, &err));
+    fal_response_free(response);
+    fal_request_free(request);
+}
+
+/* Sessions of its own with the inherited client. */
+static struct open open_all(fal_client *client, fal_channel *channel)
+{
+    fal_error *err = NULL;
+    struct open open = {client, NULL, NULL, channel, NULL};
+    fal_request *request = run_of("emulator/realtime");
+    must(fal_client_realtime_start(client, request, NULL, &open.session, &err), err, "fal_client_realtime_start");
+    fal_request_free(request);
+    request = run_of("emulator/ws");
+    must(fal_client_websocket_start(client, request, NULL, &open.websocket, &err), err, "fal_client_websocket_start");
+    fal_request_free(request);
+    request = run_of("emulator/echo");
+    if (!channel)
+        must(fal_channel_new(client, request, &open.channel, &err), err, "fal_channel_new");
+    fal_request_free(request);
+    request = run_of("emulator/stream");
+    must(fal_request_set_int(request, "ms", FAL_NUL, 300, &err), err, "ms");
+    must(fal_client_stream_start(client, request, &open.stream, &err), err, "fal_client_stream_start");
+    fal_request_free(request);
+    exchange(&open);
+    CHECK(comes(open.stream, FAL_EVENT_ITEM));
+    return open;
+}
+
+static void let_go(struct open open)
+{
+    fal_realtime_release(open.session);
+    fal_websocket_release(open.websocket);
+    fal_op_release(open.stream);
+    fal_channel_release(open.channel);
+    fal_client_release(open.client);
+}
+
+/* Nothing that was open may be used here, all of it may be let go of, and the client and the channel connect anew. */
+static int child_with(struct open open, bool busy)
+{
+    check_failed = 0;
+    fal_error *err = NULL;
+    fal_event *event = NULL;
+    CHECK_FAILS(fal_realtime_send_json(open.session, "{}", FAL_NUL, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_websocket_send_text(open.websocket, "x", 1, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_op_next_event(fal_realtime_op(open.session), -1, &event, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_op_next_event(open.stream, -1, &event, &err), FAL_E_FORKED);
+    CHECK_INT((int64_t)fal_realtime_unsent(open.session), 0);
+    fal_realtime_close(open.session);
+    fal_websocket_close(open.websocket);
+    fal_op_cancel(fal_realtime_op(open.session));
+    fal_op_cancel(open.stream);
+    CHECK_INT(threads_alive(), 1);
+    if (busy) {
+        struct open own = open_all(open.client, open.channel);
+        own.client = NULL;
+        own.channel = NULL;
+        let_go(own);
+        CHECK_OK(fal_shutdown(10000, &err));
+    }
+    let_go(open);
+    CHECK_INT(threads_alive(), 1);
+    return check_failed == 0 ? 0 : 1;
+}
+
+/* What a child sent over its parent's connections would disturb them, in TLS with a single byte. */
+static void while_sessions_are_open(void)
+{
+    for (int round = 0; round < 4; round++) {
+        bool tls = round & 1, busy = round & 2;
+        control_reset();
+        struct open open = open_all(tls ? client_in_tls() : new_client(), NULL);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0)
+            exit(child_with(open, busy));
+        CHECK_INT(wait_for(child), 0);
+        exchange(&open);
+        CHECK(comes(open.stream, FAL_EVENT_ITEM));
+        fal_error *err = NULL;
+        CHECK_INT(fal_op_wait(open.stream, 20000, &err), FAL_OK);
+        fal_response *response = NULL;
+        CHECK_OK(fal_op_take(open.stream, &response, &err));
+        fal_response_free(response);
+        /* The parent's connections, and the child's own. */
+        CHECK_INT(arrived("path=/emulator/realtime/realtime"), busy ? 2 : 1);
+        CHECK_INT(arrived("path=/emulator/ws"), busy ? 2 : 1);
+        CHECK_INT(arrived("path=/emulator/echo&method=GET"), busy ? 2 : 1);
+        fal_realtime_close(open.session);
+        CHECK_INT(fal_op_wait(fal_realtime_op(open.session), 20000, &err), FAL_OK);
+        CHECK_OK(fal_op_take(fal_realtime_op(open.session), &response, &err));
+        int64_t connections = 0;
+        CHECK_OK(fal_response_get_int(response, "/connections", FAL_NUL, &connections, &err));
+        CHECK_INT(connections, 1);
+        fal_response_free(response);
+        let_go(open);
+    }
+}
+
+static void *exchange_until_told(void *open)
+{
+    while (__sync_fetch_and_add((char *)&keep_calling, 0))
+        exchange(open);
+    return NULL;
+}
+
+/* The same at any moment of an exchange. */
+static void while_sessions_are_busy(void)
+{
+    struct open open = open_all(new_client(), NULL);
+    keep_calling = true;
+    pthread_t thread;
+    pthread_create(&thread, NULL, exchange_until_told, &open);
+    for (int i = 0; i < 60; i++) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0)
+            exit(child_with(open, i % 6 == 0));
+        if (!CHECK_INT(wait_for(child), 0))
+            break;
+    }
+    (void)__sync_lock_test_and_set((char *)&keep_calling, 0);
+    pthread_join(thread, NULL);
+    exchange(&open);
+    let_go(open);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(while_three_threads_are_in_calls),
         TEST(a_shutdown_in_the_child_leaves_the_parent_alone),
         TEST(at_any_moment),
+        TEST(while_sessions_are_open),
+        TEST(while_sessions_are_busy),
     };
     return RUN_TESTS(tests, control_reset);
 }
