@@ -43,12 +43,23 @@ impl<T> PerRuntime<T> {
             return Ok(life.clone());
         }
         let fresh = Arc::new(Life { pid: std::process::id(), generation, value: make()? });
-        if seen.as_ref().is_some_and(|life| life.pid != fresh.pid) {
-            // The parent's may have been locked by a thread that does not exist here: it is never freed.
-            std::mem::forget(seen.clone());
-        }
+        keep_parents(&seen);
         let before = self.slot.compare_and_swap(&seen, Some(fresh.clone()));
         let raced = before.as_ref().filter(|life| life.generation == generation);
         Ok(raced.unwrap_or(&fresh).clone())
+    }
+}
+
+impl<T> Drop for PerRuntime<T> {
+    fn drop(&mut self) {
+        keep_parents(&self.slot.load_full());
+    }
+}
+
+/// What belongs to the parent of this process may have been locked by a thread that does not exist here, and wakes tasks of the
+/// parent's when it goes: it is never freed.
+fn keep_parents<T>(life: &Option<Arc<Life<T>>>) {
+    if life.as_ref().is_some_and(|life| life.pid != std::process::id()) {
+        std::mem::forget(life.clone());
     }
 }

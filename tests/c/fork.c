@@ -219,10 +219,28 @@ static void let_go(struct open open)
     fal_client_release(open.client);
 }
 
+/* Puts a socket of ours in the place of each that was inherited, and of whatever wakes the parent's threads: what is written
+ * there can be read from the one that is returned. */
+static int watch_what_was_inherited(void)
+{
+    int ours[2] = {-1, -1};
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, ours), 0);
+    int replaced = 0;
+    for (int fd = 3; fd < ours[0]; fd++) {
+        char path[32], what[64] = "";
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, what, sizeof what - 1) > 0 && (strncmp(what, "socket:", 7) == 0 || strstr(what, "eventfd")))
+            replaced += dup2(ours[0], fd) == fd;
+    }
+    CHECK(replaced > 0);
+    return ours[1];
+}
+
 /* Nothing that was open may be used here, all of it may be let go of, and the client and the channel connect anew. */
 static int child_with(struct open open, bool busy)
 {
     check_failed = 0;
+    int watched = watch_what_was_inherited();
     fal_error *err = NULL;
     fal_event *event = NULL;
     CHECK_FAILS(fal_realtime_send_json(open.session, "{}", FAL_NUL, &err), FAL_E_FORKED);
@@ -244,6 +262,8 @@ static int child_with(struct open open, bool busy)
     }
     let_go(open);
     CHECK_INT(threads_alive(), 1);
+    char written[64];
+    CHECK_INT(recv(watched, written, sizeof written, MSG_DONTWAIT), -1);
     return check_failed == 0 ? 0 : 1;
 }
 
