@@ -275,6 +275,12 @@ impl Hosts {
         self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin())
     }
 
+    /// Whether the queue is asked here about a job or told to cancel it. The result, and what stands for it, is the job's own.
+    pub(crate) fn is_about_job(&self, url: &Url) -> bool {
+        let path = url.path().trim_end_matches('/');
+        self.is_queue(url) && (path.ends_with("/status") || path.ends_with("/cancel"))
+    }
+
     /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket is third parties' word
     /// (fal-protocol.md §8).
     pub(crate) fn takes_tokens(&self, url: &Url) -> bool {
@@ -306,7 +312,7 @@ impl Hosts {
         }
         match self.is_queue(url) {
             // Submit, status and cancel (§5); the result is the app's.
-            true => *method == Method::POST || path.ends_with("/status") || path.ends_with("/cancel"),
+            true => *method == Method::POST || self.is_about_job(url),
             // §7.1, §9, §10.3.
             false => begins(&["/tokens", "/storage/", "/.well-known/"]),
         }

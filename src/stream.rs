@@ -123,7 +123,7 @@ impl Delivery {
             error_type: None,
             request_id: None,
         };
-        let asked = Asked { host: self.steps.hosts().run_host(), service: true, safe: false };
+        let asked = Asked { host: self.steps.hosts().run_host(), service: true, safe: false, about_job: false };
         let error = verdict(answer, asked).error;
         let told = format!("step {node_id} of the workflow failed: {message}: {}", error.message());
         // The steps before it have run.

@@ -33,6 +33,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) service: bool,
     /// Whether the request does no harm when it is sent twice.
     pub(crate) safe: bool,
+    /// Whether the queue was asked for a job's status or cancellation.
+    pub(crate) about_job: bool,
 }
 
 /// Makes the error of an answer.
@@ -88,7 +90,7 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind }).to_string().into();
     let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked { host: "", service: true, safe: true };
+    let asked = Asked { host: "", service: true, safe: true, about_job: false };
     let error = verdict(typed, asked).error;
     error.with_message(format!("the job failed: {text}{named}; fal keeps no result of it")).with_answer(answer)
 }
@@ -153,6 +155,8 @@ impl<'a> Facts<'a> {
 
     fn situation(&self) -> Situation {
         let by_status = match status::of(self.status).situation {
+            // No app ran for it, and nothing is lost by asking again.
+            Situation::Failed if self.asked.about_job => Situation::Unavailable,
             Situation::Unavailable if !self.from_gateway => Situation::Ingress,
             Situation::Failed if !self.from_gateway => Situation::NotTheGateway,
             known => known,
@@ -311,7 +315,7 @@ mod tests {
             error_type: None,
             request_id: None,
         };
-        verdict(answer, Asked { host: "fal.run", service: true, safe: false })
+        verdict(answer, Asked { host: "fal.run", service: true, safe: false, about_job: false })
     }
 
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");

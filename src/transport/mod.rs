@@ -346,6 +346,7 @@ impl Transport {
             self.log.write(Level::Debug, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
             // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
             let kept = call.safe
+                && !asked.about_job
                 && self.hosts.is_queue(&call.url)
                 && status.is_server_error()
                 && error.header("x-fal-request-id").is_some();
@@ -361,7 +362,8 @@ impl Transport {
     /// Who is asked by a call.
     fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
         let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
-        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe }
+        let about_job = call.safe && self.hosts.is_about_job(&call.url);
+        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe, about_job }
     }
 
     /// Reads the body of a successful answer to its end.

@@ -135,6 +135,42 @@ fn status_and_result_are_asked_for_again_after_failures() {
     }
 }
 
+/// How a job failed is kept in its result. A failure of its status or cancellation is the queue's own and passes: nothing is lost by
+/// asking again, and a job that is not cancelled goes on and costs.
+#[test]
+fn a_failing_queue_is_asked_again_for_a_status_and_a_cancellation() {
+    for fault in [
+        Fault::status(500),
+        Fault::status(500).without_request_id(),
+        Fault::status(502),
+        Fault::status(503),
+        Fault::status(504).without_request_id(),
+    ] {
+        let emulator = queue(QueueSettings::default());
+        let client = client(&emulator);
+        let job = submit(&client, json!({"ms": 3_600_000}));
+        let path = format!("/emulator/job/requests/{}", job.request_id());
+        for end in ["/status", "/cancel"] {
+            emulator.clear_arrivals();
+            emulator.inject(fault.clone().path(format!("{path}{end}")).times(2));
+            Op::finish(|| if end == "/status" { client.status_start(&job) } else { client.cancel_start(&job) })
+                .unwrap_or_else(|error| panic!("{fault:?} {end}: {error}"));
+            assert_eq!(emulator.arrivals().len(), 3, "{fault:?} {end}");
+        }
+        emulator.inject(Fault::status(404).path("*/status/stream").always());
+        emulator.inject(fault.clone().path(format!("{path}/status")).times(7));
+        let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+        assert_eq!(error.http_status(), Some(499), "{fault:?}: {error}");
+    }
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    let job = submit(&client, json!({"ms": 3_600_000}));
+    emulator.clear_arrivals();
+    emulator.inject(Fault::status(500).path("*/cancel").header("x-fal-needs-retry", "0"));
+    let error = Op::finish(|| client.cancel_start(&job)).unwrap_err();
+    assert_eq!((error.is_retryable(), emulator.arrivals().len()), (false, 1), "it forbids it: {error}");
+}
+
 #[test]
 fn an_error_on_the_way_carries_the_id_to_attach_with() {
     let emulator = queue(QueueSettings::default());
