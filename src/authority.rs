@@ -39,11 +39,6 @@ impl Grant {
     fn is_fresh(&self) -> bool {
         self.expires.is_none_or(|expires| Instant::now() + MARGIN < expires)
     }
-
-    /// Whether asking again may bring another credential.
-    pub(crate) fn renews(&self) -> bool {
-        self.renews
-    }
 }
 
 type Flight = Shared<BoxFuture<'static, Result<Arc<Grant>>>>;
@@ -69,12 +64,13 @@ impl Authority {
 
     /// Where the credential comes from, looked for anew. Nothing that takes time is asked.
     pub(crate) fn explain(&self) -> Resolution {
-        match self.grant.load_full().filter(|grant| grant.renews) {
-            Some(grant) => {
-                let resolution = credentials::resolve(&grant.options, &self.environment);
-                resolution.delivered(&grant.credential, &grant.notes)
-            }
-            None => credentials::resolve(&self.options, &self.environment),
+        let Some(grant) = self.grant.load_full() else {
+            return credentials::resolve(&self.options, &self.environment);
+        };
+        let resolution = credentials::resolve(&grant.options, &self.environment);
+        match grant.renews {
+            true => resolution.delivered(&grant.credential, &grant.notes),
+            false => resolution.beside(&grant.credential, &grant.resolution),
         }
     }
 
@@ -88,6 +84,22 @@ impl Authority {
         match self.kept(refused) {
             Some(grant) => Ok(grant),
             None => self.board(refused, transport)?.await,
+        }
+    }
+
+    /// A credential in the place of one that fal refused, if there is another: who delivers is asked again, and where a key was
+    /// found is looked at again, since its user may have corrected it.
+    pub(crate) async fn another(
+        self: &Arc<Self>,
+        refused: &Grant,
+        transport: &Arc<Transport>,
+    ) -> Result<Option<Arc<Grant>>> {
+        let found_another = |now: Resolution| {
+            now.provider().is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
+        };
+        match refused.renews || found_another(self.resolve(self.options.clone()).await?) {
+            true => self.grant(Some(refused), transport).await.map(Some),
+            false => Ok(None),
         }
     }
 

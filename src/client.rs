@@ -62,6 +62,8 @@ impl Client {
     }
 
     /// Where the credential comes from, resolved anew: every source in order. It reads variables and files and uses no network.
+    ///
+    /// A key is kept once it is found; if another one is found now, a note says with which one calls go on.
     pub fn explain(&self) -> Resolution {
         self.inner.authority.load().explain()
     }
@@ -75,7 +77,8 @@ impl Client {
         }
     }
 
-    /// Uses another credential from now on, for this client and its clones. Calls under way keep theirs.
+    /// Uses another credential from now on, for this client and its clones. Operations under way keep theirs, for all of their
+    /// requests.
     pub fn set_credentials(&self, options: credentials::Options) {
         let authority = self.inner.authority.load().with_options(for_hosts(options, self.hosts()));
         self.inner.authority.store(Arc::new(authority));
@@ -121,7 +124,8 @@ impl Client {
             return self.start_steps_within(timeout, |steps| async move { steps.send(request).await });
         }
         let call = self.inner.call(request, deadline(timeout)?)?;
-        self.operate(timeout, |inner, task| async move { inner.perform(&call, &task.progress).await })
+        let authority = self.inner.authority.load_full();
+        self.operate(timeout, |inner, task| async move { inner.perform(&authority, &call, &task.progress).await })
     }
 
     /// Starts an operation that sends several requests within the client's usual time.
@@ -138,7 +142,8 @@ impl Client {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let deadline = deadline(timeout)?;
-        self.operate(timeout, |inner, task| steps(Steps { inner, task, deadline }))
+        let authority = self.inner.authority.load_full();
+        self.operate(timeout, |inner, task| steps(Steps { inner, authority, task, deadline }))
     }
 
     /// The time for a call: the request's own, else the client's, else `usual`.

@@ -334,7 +334,8 @@ FAL_API const char *fal_credentials_source_name(const fal_credentials *credentia
                                                 size_t index,
                                                 size_t *len);
 
-// What became of the source: "used", "shadowed", "absent", "malformed" or "skipped"; NULL past the last.
+// What became of the source: "used", "shadowed", "absent", "malformed", "skipped", or, once it was asked for a key and gave none,
+// "failed"; NULL past the last.
 FAL_API const char *fal_credentials_source_state(const fal_credentials *credentials,
                                                  size_t index,
                                                  size_t *len);
@@ -494,7 +495,7 @@ FAL_API fal_status fal_options_set_key(fal_options *options,
                                        size_t key_len,
                                        fal_error **err);
 
-// Uses the key of this profile of the configuration file.
+// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(), that of this name in the keyring.
 FAL_API fal_status fal_options_set_profile(fal_options *options,
                                            const char *profile,
                                            size_t profile_len,
@@ -647,19 +648,20 @@ FAL_API fal_client *fal_client_retain(const fal_client *client);
 // One owner less; the last one frees the client. Operations under way go on. NULL does nothing.
 FAL_API void fal_client_release(fal_client *client);
 
-// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options.
+// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options. A key is kept
+// once it is found; if another one is found now, a note says with which one calls go on.
 FAL_API fal_status fal_client_explain(const fal_client *client,
                                       fal_credentials **out,
                                       fal_error **err);
 
 // Uses another credential from now on, the one that options describe (NULL: what the environment offers); their other
-// settings are ignored. Calls under way keep theirs.
+// settings are ignored. Operations under way keep theirs, for all of their requests.
 FAL_API fal_status fal_client_set_credentials(const fal_client *client,
                                               const fal_options *options,
                                               fal_error **err);
 
-// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again if
-// the key is replaced meanwhile.
+// Starts a check of the credential: three requests at the most, none of which runs or costs anything. They are made again if
+// the key is renewed meanwhile.
 // The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
 // (why the account is locked, or null), /key_id and /source.
 FAL_API fal_status fal_client_check_start(const fal_client *client,
@@ -671,11 +673,11 @@ FAL_API fal_status fal_client_check_start(const fal_client *client,
 // FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_client_check(const fal_client *client, fal_response **out, fal_error **err);
 
-// Starts making a short-lived token that opens one app, given by an endpoint id, for 1 to 3600 seconds, and nothing else.
-// The response is JSON: /token, which is a secret, and /expires_in in seconds.
+// Starts making a short-lived token that opens these apps, given by their endpoint ids and separated by commas, for 1 to 3600
+// seconds, and nothing else. The response is JSON: /token, which is a secret, and /expires_in in seconds.
 FAL_API fal_status fal_client_mint_token_start(const fal_client *client,
-                                               const char *endpoint,
-                                               size_t endpoint_len,
+                                               const char *endpoints,
+                                               size_t endpoints_len,
                                                uint32_t seconds,
                                                fal_op **out,
                                                fal_error **err);
@@ -684,8 +686,8 @@ FAL_API fal_status fal_client_mint_token_start(const fal_client *client,
 //
 // FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_client_mint_token(const fal_client *client,
-                                         const char *endpoint,
-                                         size_t endpoint_len,
+                                         const char *endpoints,
+                                         size_t endpoints_len,
                                          uint32_t seconds,
                                          fal_response **out,
                                          fal_error **err);

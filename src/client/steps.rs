@@ -9,7 +9,7 @@ use reqwest::Upgraded;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::Inner;
-use crate::authority::Grant;
+use crate::authority::{Authority, Grant};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
 use crate::error::{Code, Error, Result};
@@ -30,6 +30,8 @@ use crate::webhook;
 #[derive(Clone)]
 pub(crate) struct Steps {
     pub(super) inner: Arc<Inner>,
+    /// That of the client when the operation started: another one is for later operations.
+    pub(super) authority: Arc<Authority>,
     pub(crate) task: Task,
     pub(crate) deadline: Instant,
 }
@@ -39,7 +41,7 @@ impl Steps {
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let request = self.resolve_files(request).await?;
         let call = self.inner.call(request, self.deadline)?;
-        self.inner.perform(&call, &self.task.progress).await
+        self.inner.perform(&self.authority, &call, &self.task.progress).await
     }
 
     /// The same, and leaves the body of the answer to be read.
@@ -53,12 +55,12 @@ impl Steps {
     pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
         let open = |grant: Carried| async move { transport.open(call, grant.credential(), progress).await };
-        self.inner.authorized(call, progress, open).await
+        self.inner.authorized(&self.authority, call, progress, open).await
     }
 
     /// Sends such a call and reads the whole answer.
     pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
-        self.inner.perform(call, &self.task.progress).await
+        self.inner.perform(&self.authority, call, &self.task.progress).await
     }
 
     /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the credential that opened it if it was
@@ -69,7 +71,7 @@ impl Steps {
             let (headers, upgraded) = transport.upgrade(call, grant.credential(), progress).await?;
             Ok((headers, upgraded, grant.0))
         };
-        self.inner.authorized(call, progress, upgrade).await
+        self.inner.authorized(&self.authority, call, progress, upgrade).await
     }
 
     /// Uploads the local files of a request's input, so that the request can become a call or a message. What
@@ -95,7 +97,7 @@ impl Steps {
 
     /// The same client for a request of its own within `time`, beside the operation and even after its end.
     pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
-        Ok(Steps { inner: self.inner.clone(), task: self.task.aside(), deadline: deadline(time)? })
+        Ok(Steps { task: self.task.aside(), deadline: deadline(time)?, ..self.clone() })
     }
 
     /// The jobs that this client waits for.
@@ -139,15 +141,12 @@ impl Steps {
 
     /// The credential that the requests carry, and where it is from.
     pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
-        self.inner.authority.load_full().grant(None, &self.inner.transport).await
+        self.authority.grant(None, &self.inner.transport).await
     }
 
     /// Has a credential replaced that fal refused. Whether its source may have another.
     pub(crate) async fn replace(&self, refused: &Grant) -> Result<bool> {
-        if refused.renews() {
-            self.inner.authority.load_full().grant(Some(refused), &self.inner.transport).await?;
-        }
-        Ok(refused.renews())
+        Ok(self.authority.another(refused, &self.inner.transport).await?.is_some())
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -173,18 +172,28 @@ pub(super) fn deadline(timeout: Duration) -> Result<Instant> {
 }
 
 impl Inner {
-    pub(super) async fn perform(&self, call: &Call, progress: &Arc<Progress>) -> Result<Response> {
+    pub(super) async fn perform(
+        &self,
+        authority: &Arc<Authority>,
+        call: &Call,
+        progress: &Arc<Progress>,
+    ) -> Result<Response> {
         let transport = &self.transport;
         let send = |grant: Carried| async move { transport.send(call, grant.credential(), progress).await };
-        self.authorized(call, progress, send).await
+        self.authorized(authority, call, progress, send).await
     }
 
-    /// Sends a call with the client's credential, which is renewed once if it is refused and can be.
-    async fn authorized<T, F>(&self, call: &Call, progress: &Progress, send: impl Fn(Carried) -> F) -> Result<T>
+    /// Sends a call with this credential, which is renewed once if it is refused and can be.
+    async fn authorized<T, F>(
+        &self,
+        authority: &Arc<Authority>,
+        call: &Call,
+        progress: &Progress,
+        send: impl Fn(Carried) -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let authority = self.authority.load_full();
         if call.pass != Pass::Credential {
             return send(Carried(None)).await;
         }
@@ -195,11 +204,13 @@ impl Inner {
         }
         let mut outcome = send(Carried(Some(grant.clone()))).await;
         let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
-        if refused && grant.renews() {
+        if refused {
             // What was refused was not executed, so it can be sent once more with a new credential.
             progress.pausing();
-            grant = authority.grant(Some(&grant), &self.transport).await?;
-            outcome = send(Carried(Some(grant.clone()))).await;
+            if let Some(another) = authority.another(&grant, &self.transport).await? {
+                grant = another;
+                outcome = send(Carried(Some(grant.clone()))).await;
+            }
         }
         if let Some(asked) = platform {
             self.scopes.observe(asked, &grant.credential, &outcome);

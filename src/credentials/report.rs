@@ -183,6 +183,21 @@ impl Resolution {
         self
     }
 
+    /// The same report for a client that goes on with a key found before, in `then`, whatever is found now.
+    pub(crate) fn beside(mut self, kept: &Credential, then: &Resolution) -> Self {
+        if self.credential() == Some(kept) {
+            return self;
+        }
+        let before = then.used().map(|used| used.source);
+        let deciding = |report: &SourceReport| matches!(report.state, State::Used | State::Malformed);
+        let place = self.sources.iter().position(deciding);
+        let place = place.or_else(|| self.sources.iter().position(|report| Some(report.source) == before));
+        if let (Some(report), Credential::Key(key)) = (place.and_then(|at| self.sources.get_mut(at)), kept) {
+            report.notes.push(format!("calls go on with key {}, which was found before", key.printable_id()));
+        }
+        self
+    }
+
     /// The same report after the source in use has failed to deliver.
     pub(crate) fn failed(mut self, reason: &str) -> Self {
         if let Some(used) = self.sources.iter_mut().find(|report| report.state == State::Used) {

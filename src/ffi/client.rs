@@ -62,7 +62,8 @@ pub unsafe extern "C" fn fal_client_release(client: *mut fal_client) {
     unsafe { boundary::release(client) }
 }
 
-/// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options.
+/// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options. A key is kept
+/// once it is found; if another one is found now, a note says with which one calls go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_explain(
     client: *const fal_client,
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn fal_client_explain(
 }
 
 /// Uses another credential from now on, the one that options describe (NULL: what the environment offers); their other
-/// settings are ignored. Calls under way keep theirs.
+/// settings are ignored. Operations under way keep theirs, for all of their requests.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_set_credentials(
     client: *const fal_client,
@@ -97,8 +98,8 @@ pub unsafe extern "C" fn fal_client_set_credentials(
     })
 }
 
-/// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again if
-/// the key is replaced meanwhile.
+/// Starts a check of the credential: three requests at the most, none of which runs or costs anything. They are made again if
+/// the key is renewed meanwhile.
 /// The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
 /// (why the account is locked, or null), /key_id and /source.
 #[unsafe(no_mangle)]
@@ -124,20 +125,20 @@ pub unsafe extern "C" fn fal_client_check(
     unsafe { call(client, out, err, Client::check_start) }
 }
 
-/// Starts making a short-lived token that opens one app, given by an endpoint id, for 1 to 3600 seconds, and nothing else.
-/// The response is JSON: /token, which is a secret, and /expires_in in seconds.
+/// Starts making a short-lived token that opens these apps, given by their endpoint ids and separated by commas, for 1 to 3600
+/// seconds, and nothing else. The response is JSON: /token, which is a secret, and /expires_in in seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_mint_token_start(
     client: *const fal_client,
-    endpoint: *const c_char,
-    endpoint_len: usize,
+    endpoints: *const c_char,
+    endpoints_len: usize,
     seconds: u32,
     out: *mut *mut fal_op,
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        start(client, out, err, |client| mint(client, boundary::text(endpoint, endpoint_len, "endpoint")?, seconds))
+        start(client, out, err, |client| mint(client, boundary::text(endpoints, endpoints_len, "endpoints")?, seconds))
     }
 }
 
@@ -147,20 +148,21 @@ pub unsafe extern "C" fn fal_client_mint_token_start(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_mint_token(
     client: *const fal_client,
-    endpoint: *const c_char,
-    endpoint_len: usize,
+    endpoints: *const c_char,
+    endpoints_len: usize,
     seconds: u32,
     out: *mut *mut fal_response,
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        call(client, out, err, |client| mint(client, boundary::text(endpoint, endpoint_len, "endpoint")?, seconds))
+        call(client, out, err, |client| mint(client, boundary::text(endpoints, endpoints_len, "endpoints")?, seconds))
     }
 }
 
-fn mint(client: &Client, endpoint: &str, seconds: u32) -> Result<Op> {
-    client.mint_token_start(&[endpoint], Duration::from_secs(seconds.into()))
+fn mint(client: &Client, endpoints: &str, seconds: u32) -> Result<Op> {
+    let endpoints: Vec<_> = endpoints.split(',').map(str::trim).collect();
+    client.mint_token_start(&endpoints, Duration::from_secs(seconds.into()))
 }
 
 /// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.

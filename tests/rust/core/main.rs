@@ -30,6 +30,7 @@ mod queue_watch;
 mod realtime;
 mod refused;
 mod renewal;
+mod replaced;
 mod retries;
 mod secrets;
 mod sources;
