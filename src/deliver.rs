@@ -43,7 +43,7 @@ async fn keyring(account: String, environment: &Environment) -> Result<Delivered
     let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
     let environment = environment.clone();
     let limits = DEFAULT_TIMEOUT;
-    let found = blocking(move || {
+    let found = slowly(move || {
         let cancelled = || closing.is_cancelled();
         read(&environment, &account, Limits { timeout: limits, cancelled: &cancelled })
     });
@@ -63,7 +63,7 @@ async fn keyring(_: String, _: &Environment) -> Result<Delivered, Undelivered> {
 
 async fn run(command: KeyCommand) -> Result<Delivered, String> {
     let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
-    let output = blocking(move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled())).await?;
+    let output = slowly(move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled())).await?;
     let output = output.map_err(|problem| problem.to_string())?;
     let credential = match output.secret {
         Secret::Key(key) => Credential::Key(key),
@@ -86,7 +86,7 @@ async fn user_login(
     };
     let cancelled = Cancelled::with_the_runtime()?;
     let flag = cancelled.flag.clone();
-    let begun = blocking(move || begin(&file, rejected.as_ref(), &flag)).await?.map_err(told)?;
+    let begun = slowly(move || begin(&file, rejected.as_ref(), &flag)).await?.map_err(told)?;
     match begun {
         Begun::Fresh(token) => delivered(&token, Vec::new()),
         Begun::Refresh(refresh) => renew(*refresh, transport, &cancelled).await,
@@ -185,6 +185,11 @@ impl Drop for Cancelled {
     fn drop(&mut self) {
         self.watch.abort();
     }
+}
+
+/// Waits for a person or for another program, apart from what only reads and writes files.
+async fn slowly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    helpers::blocking(Kind::Providers, work).await.map_err(|e| e.message().to_owned())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {

@@ -16,15 +16,17 @@ const EACH: usize = 2;
 pub(crate) enum Kind {
     /// Looking up the names of hosts.
     Names,
-    /// The credential chain, a program that prints a key, the keyring, the lock of a login.
+    /// The credential chain.
     Credentials,
+    /// What may wait for a person or another program: one that prints a key, the keyring, the lock of a login.
+    Providers,
     /// Local files.
     Files,
     /// Functions of the host that give content.
     Readers,
 }
 
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// The most helper threads at all.
 pub(crate) const MOST: usize = KINDS * EACH;

@@ -88,6 +88,29 @@ mod commands {
         assert!(error.message().to_lowercase().contains("shell"), "{error}");
     }
 
+    /// Helper threads are few: what a password manager waits for must not hold up a client that has its key.
+    #[test]
+    fn commands_that_hang_do_not_hold_up_other_clients() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let hanging = |_| {
+            let client = at_home(&emulator, home.path(), &[("FAL_KEY_COMMAND", "sleep 30")]);
+            client.run_start(Request::run("emulator/echo").unwrap()).unwrap()
+        };
+        let ops: Vec<_> = (0..12).map(hanging).collect();
+        // All of them have begun by then, or wait for their turn.
+        thread::sleep(Duration::from_millis(500));
+        let key_file = home.path().join("key");
+        std::fs::write(&key_file, emulator.api_key()).unwrap();
+        let began = std::time::Instant::now();
+        echo(&at_home(&emulator, home.path(), &[("FAL_KEY_FILE", key_file.to_str().unwrap())])).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        ops.iter().for_each(Op::cancel);
+        if std::env::var_os("NEXTEST").is_some() {
+            fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
+        }
+    }
+
     #[test]
     fn a_command_that_hangs_does_not_hold_the_call_or_the_shutdown() {
         let emulator = Emulator::start().unwrap();
