@@ -8,6 +8,6 @@ pub(super) const SOURCE: Source = Source { name: "explicit profile", skippable: 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.profile_name() {
         None => Finding::absent(),
-        Some(name) => profile::asked_for(context.config(), name, context.environment),
+        Some(name) => profile::asked_for(context, name),
     }
 }

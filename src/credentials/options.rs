@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::notebook::{self, Notebook};
-use super::{Callback, Resolution, system_keyring};
+use super::{Callback, Resolution, explicit_profile, system_keyring};
 
 /// The caller's wishes. The default leaves everything to the environment.
 ///
@@ -74,7 +74,7 @@ impl Options {
         let mut options = self.clone();
         if source == notebook::SOURCE.name {
             options.notebook = Some(Notebook::Empty(reason.to_owned()));
-        } else if source == system_keyring::SOURCE.name {
+        } else if source == system_keyring::SOURCE.name || source == explicit_profile::SOURCE.name {
             options.keyring = KeyringUse::Empty;
         } else {
             return None;
@@ -82,7 +82,7 @@ impl Options {
         Some(options)
     }
 
-    /// Use the key of this profile of the configuration file.
+    /// Use the key of this profile of the configuration file; or, if the system keyring is asked for, that of this name there.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self

@@ -2,13 +2,14 @@
 //! (fal-protocol.md §1.3).
 //!
 //! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here that is an
-//! error if the user or the caller asked for the profile by name: another credential may bill another account.
+//! error if the user or the caller asked for the profile by name: another credential may bill another account. Where the
+//! system keyring is asked for, it may hold the key of that name instead.
 
 use super::command::KeyCommand;
 use super::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
 use super::environment::Variable;
 use super::source::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
-use super::{Environment, key_command};
+use super::{Environment, key_command, system_keyring};
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";
@@ -24,34 +25,43 @@ fn read(context: &Context<'_>) -> Finding {
         Variable::NotUnicode => Finding::malformed(not_unicode(NAME_VARIABLE)).at(NAME_VARIABLE),
         Variable::Set(text) => {
             let (name, notes) = trimmed(NAME_VARIABLE, &text);
-            named(config, name, absent, context.environment).notes(notes)
+            let missing = |reason| match system_keyring::may_hold(context) {
+                true => absent(reason),
+                false => Finding::malformed(reason),
+            };
+            named(context, name, &absent, &missing).notes(notes)
         }
         Variable::Blank => active(config, context.environment).notes([blank(NAME_VARIABLE)]),
         Variable::Unset => active(config, context.environment),
     }
 }
 
-/// The profile that the caller named; unlike another one, it must hold a key.
-pub(super) fn asked_for(config: &Config, name: &str, environment: &Environment) -> Finding {
-    named(config, name, Finding::malformed, environment)
+/// The profile that the caller named; unlike another one, it must hold a key, or the keyring if that is asked for.
+pub(super) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
+    let lacking = |reason| match system_keyring::may_hold(context) {
+        true => system_keyring::entry(name.to_owned()).notes([reason]),
+        false => Finding::malformed(reason),
+    };
+    named(context, name, &lacking, &lacking)
 }
 
-/// What a profile without a key means, which is given as a reason.
-type Keyless = fn(&'static str) -> Finding;
+/// What it means that there is no key, for this reason.
+type Lacking<'a> = &'a dyn Fn(String) -> Finding;
 
-fn absent(reason: &'static str) -> Finding {
+fn absent(reason: String) -> Finding {
     Finding::absent().notes([reason])
 }
 
-/// The profile of a name that someone gave: it must exist.
-fn named(config: &Config, name: &str, keyless: Keyless, environment: &Environment) -> Finding {
+/// The profile of a name that someone gave.
+fn named(context: &Context<'_>, name: &str, keyless: Lacking<'_>, missing: Lacking<'_>) -> Finding {
+    let config = context.config();
     let finding = match &config.content {
         Content::File(file) => match file.profile(name) {
-            Some(profile) => key_of(file, profile, keyless, environment),
-            None => Finding::malformed(format!("{}; {}", no_such(name), names(file))).at(&file.path),
+            Some(profile) => key_of(file, profile, keyless, context.environment),
+            None => missing(format!("{}; {}", no_such(name), names(file))).at_least(Some(&file.path)),
         },
         Content::Missing(path) => {
-            Finding::malformed(format!("{}; there is no configuration file", no_such(name))).at_known(path.as_deref())
+            missing(format!("{}; there is no configuration file", no_such(name))).at_least(path.as_deref())
         }
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
@@ -64,35 +74,35 @@ fn active(config: &Config, environment: &Environment) -> Finding {
         Content::File(file) => match &file.active {
             Some(name) if name.is_empty() => Finding::absent().at(&file.path),
             Some(name) => match file.profile(name) {
-                Some(profile) => key_of(file, profile, absent, environment),
+                Some(profile) => key_of(file, profile, &absent, environment),
                 None => Finding::absent()
                     .at(&file.path)
                     .notes([format!("[__internal__] chooses a profile that does not exist: {}", no_such(name))]),
             },
             None => Finding::absent().at(&file.path).notes(["no profile is chosen"]),
         },
-        Content::Missing(path) => Finding::absent().at_known(path.as_deref()).notes(["there is no configuration file"]),
+        Content::Missing(path) => Finding::absent().at_least(path.as_deref()).notes(["there is no configuration file"]),
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
     finding.notes(&config.notes)
 }
 
-fn key_of(file: &ConfigFile, profile: &Profile, keyless: Keyless, environment: &Environment) -> Finding {
+fn key_of(file: &ConfigFile, profile: &Profile, keyless: Lacking<'_>, environment: &Environment) -> Finding {
     let at = |line: usize| format!("{}:{line} [{}]", file.path, printable_name(&profile.name));
     let Some(key) = &profile.key else {
         return match &profile.key_command {
-            None => keyless("the profile has no key").at(at(profile.line)),
+            None => keyless("the profile has no key".to_owned()).at_least(Some(&at(profile.line))),
             Some(command) => command_of(command, environment).at(at(command.line)).notes(&file.exposed),
         };
     };
     let finding = match key.text.as_deref() {
         None => Finding::malformed("the key of the profile is not a string"),
         Some(text) => match Key::parse(text) {
-            Err(KeyProblem::Empty) => keyless("the key of the profile is empty"),
+            Err(KeyProblem::Empty) => keyless("the key of the profile is empty".to_owned()),
             parsed => Finding::key(parsed),
         },
     };
-    finding.at(at(key.line)).notes(&file.exposed)
+    finding.at_least(Some(&at(key.line))).notes(&file.exposed)
 }
 
 fn command_of(entry: &CommandEntry, environment: &Environment) -> Finding {

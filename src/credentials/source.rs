@@ -80,11 +80,10 @@ impl Finding {
         self
     }
 
-    pub(super) fn at_known(self, location: Option<&str>) -> Self {
-        match location {
-            Some(location) => self.at(location),
-            None => self,
-        }
+    /// Where it is, unless that is known better already.
+    pub(super) fn at_least(mut self, location: Option<&str>) -> Self {
+        self.location = self.location.or_else(|| location.map(str::to_owned));
+        self
     }
 
     pub(super) fn notes(mut self, notes: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -136,10 +135,15 @@ pub(super) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
     (inner, note.into_iter().collect())
 }
 
+/// Like the secret half of one of fal's keys, which is 32 hexadecimal digits.
+pub(super) fn looks_like_secret(text: &str) -> bool {
+    text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
 pub(super) fn printable_name(name: &str) -> &str {
     const LONGEST: usize = 64;
-    let printable = name.chars().all(|c| c.is_alphanumeric() || " -_.@/+".contains(c));
+    let printable = name.chars().all(|c| c.is_alphanumeric() || " -_.@/+".contains(c)) && !looks_like_secret(name);
     if name.is_empty() {
         "(empty name)"
     } else if printable && name.chars().count() <= LONGEST {

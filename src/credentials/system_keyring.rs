@@ -23,16 +23,37 @@ const BUILT: bool = cfg!(all(feature = "keyring", not(any(target_os = "ios", tar
 const NOT_BUILT: &str = "this build of libfal cannot use the system keyring (cargo feature `keyring`)";
 
 fn read(context: &Context<'_>) -> Finding {
-    let by_variable = matches!(context.environment.variable(SWITCH), Variable::Set(text) if text.trim() == "1");
     let account = account(context);
-    let place = format!("fal.ai, {}", printable_name(&account));
     match context.options.keyring_use() {
         KeyringUse::Off => Finding::absent(),
-        KeyringUse::IfAsked if !by_variable => Finding::absent().notes(["read only with FAL_KEYRING=1"]),
+        KeyringUse::IfAsked if !by_variable(context) => Finding::absent().notes(["read only with FAL_KEYRING=1"]),
         _ if !BUILT => Finding::malformed(NOT_BUILT),
-        KeyringUse::Empty => Finding::absent().at(place).notes(["the keyring holds no key there"]),
-        _ => Finding::found(Provider::Keyring(account)).at(place).notes(["read when a key is needed"]),
+        KeyringUse::Empty => Finding::absent().at(place(&account)).notes(["the keyring holds no key there"]),
+        _ => entry(account),
     }
+}
+
+/// Whether the keyring can be asked for a profile that the configuration file does not have.
+pub(super) fn may_hold(context: &Context<'_>) -> bool {
+    match context.options.keyring_use() {
+        KeyringUse::Off | KeyringUse::Empty => false,
+        KeyringUse::IfAsked => BUILT && by_variable(context),
+        KeyringUse::On => BUILT,
+    }
+}
+
+/// The entry of an account.
+pub(super) fn entry(account: String) -> Finding {
+    let place = place(&account);
+    Finding::found(Provider::Keyring(account)).at(place).notes(["read when a key is needed"])
+}
+
+fn by_variable(context: &Context<'_>) -> bool {
+    matches!(context.environment.variable(SWITCH), Variable::Set(text) if text.trim() == "1")
+}
+
+fn place(account: &str) -> String {
+    format!("fal.ai, {}", printable_name(account))
 }
 
 /// A profile's name, or the default.
@@ -44,7 +65,8 @@ fn account(context: &Context<'_>) -> String {
 }
 
 /// Stores a key in the system keyring, in the place of the one that is there: under a profile's name, or under `default`,
-/// which is what is read without a profile. It may ask the user to unlock the keyring, and takes a minute at the most.
+/// which is what is read without a profile. With the keyring asked for, a profile that is named by [`Options::profile`] or
+/// `FAL_PROFILE` and that the configuration file does not have, or has without a key, is looked for there. It may ask the user to unlock the keyring, and takes a minute at the most.
 ///
 /// # Errors
 ///

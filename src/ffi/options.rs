@@ -127,7 +127,7 @@ pub unsafe extern "C" fn fal_options_set_key(
     }
 }
 
-/// Uses the key of this profile of the configuration file.
+/// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(), that of this name in the keyring.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_profile(
     options: *mut fal_options,

@@ -199,7 +199,10 @@ static int step(const char *what, const char *account)
         return store(account, "FAL_EMULATOR_API_KEY") == FAL_OK ? 0 : 1;
     if (strcmp(what, "remove") == 0)
         return fal_keyring_remove_key(account, FAL_NUL, NULL) == FAL_OK ? 0 : 1;
-    fal_client *client = client_of(with_keyring(true));
+    fal_options *options = with_keyring(true);
+    if (strcmp(account, "default") != 0)
+        must(fal_options_set_profile(options, account, FAL_NUL, NULL), NULL, "fal_options_set_profile");
+    fal_client *client = client_of(options);
     fal_request *request = run_of("emulator/echo");
     fal_response *response = NULL;
     const char *id = NULL;

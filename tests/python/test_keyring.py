@@ -114,6 +114,23 @@ def test_c_and_python_share_it(emulator: Emulator, keyring: str) -> None:
     assert libfal.remove_from_keyring("default") is False
 
 
+def test_the_key_of_a_profile_that_the_file_lacks(
+    emulator: Emulator, keyring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_c(emulator, "store", "team")
+    assert in_c(emulator, "id", "default") == "none"
+    passed = logs.client(profile="team", keyring=True, emulator_host=emulator.address)
+    assert passed.run("emulator/echo")["key_id"] == emulator.key_id
+    monkeypatch.setenv("FAL_PROFILE", "team")
+    monkeypatch.setenv("FAL_KEYRING", "1")
+    assert logs.client(emulator_host=emulator.address).run("emulator/echo")["key_id"] == emulator.key_id
+    assert in_c(emulator, "id", "team") == emulator.key_id
+    assert libfal.remove_from_keyring("team") is True
+    for options in ({}, {"profile": "team"}):
+        with pytest.raises(libfal.CredentialsError, match="no profile named team"):
+            logs.client(emulator_host=emulator.address, **options).run("emulator/echo")
+
+
 def test_a_bus_without_a_keyring_is_told(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     with bus("bare") as address:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)

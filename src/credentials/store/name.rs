@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::credentials::config::INTERNAL;
+use crate::credentials::source::looks_like_secret;
 
 /// The longest name, in characters.
 const LONGEST: usize = 128;
@@ -55,8 +56,8 @@ pub(super) fn check(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-/// A whole key, or the secret half of one of fal's, which is 32 hexadecimal digits.
+/// A whole key, or the secret half of one.
 fn looks_like_key(name: &str) -> bool {
     let is_whole = name.contains(':') && name.chars().count() >= KEY_LIKE;
-    is_whole || (name.len() >= 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    is_whole || looks_like_secret(name)
 }

@@ -187,3 +187,32 @@ fn a_forced_login_passes_over_every_key_that_the_caller_does_not_point_to() {
     let skipped = resolution.sources().iter().filter(|report| report.state == State::Skipped);
     assert_eq!(skipped.map(|report| report.source).collect::<Vec<_>>(), ORDER[4..10]);
 }
+
+/// Its key may have been stored under the profile's name.
+#[test]
+fn of_a_profile_that_the_file_lacks_the_keyring_is_asked_if_the_user_wants_it() {
+    const REASON: &str = "no profile named team; there is no configuration file";
+    let named = |world: World| world.set("FAL_PROFILE", "team").set("FAL_KEYRING", "1");
+    let passed = |world: World| world.options(|options| options.profile("team").keyring(true));
+    let rows = |world: World, source| {
+        let resolution = world.resolve();
+        [source, "keyring"].map(|name| world.row(&resolution, name))
+    };
+    if cfg!(not(feature = "keyring")) {
+        let malformed = format!("malformed ~/.fal/config.toml; {REASON}");
+        assert_eq!(rows(named(World::new()), "profile")[0], malformed);
+        assert_eq!(rows(passed(World::new()), "explicit profile")[0], malformed);
+        return;
+    }
+    let used = "used fal.ai, team; read when a key is needed".to_owned();
+    assert_eq!(rows(named(World::new()), "profile"), [format!("absent ~/.fal/config.toml; {REASON}"), used.clone()]);
+    // What is passed comes before every variable.
+    let found = rows(passed(World::new().set("FAL_KEY", GOOD)), "explicit profile");
+    assert_eq!(found[0], format!("{used}; {REASON}"));
+    let keyless = || World::new().config("[team]\nhost = 'h.example'\n");
+    assert_eq!(rows(named(keyless()), "profile")[1], used);
+    assert_eq!(rows(passed(keyless()), "explicit profile")[0], format!("{used}; the profile has no key"));
+    // A file that cannot be read may hold it.
+    let broken = rows(named(World::new().config("[team\n")), "profile");
+    assert!(broken[0].starts_with("malformed ~/.fal/config.toml:1:6"), "{broken:?}");
+}

@@ -70,7 +70,7 @@ class Check:
     scope: str | None
     """What the key may do, "API" or "ADMIN", where fal tells."""
     account: str | None
-    """The account that the key belongs to. fal tells it to ADMIN keys only."""
+    """The account that the key or login belongs to, where fal tells: not every key may ask."""
     locked: str | None
     """Why the account is locked, if it is: its key is accepted, and good for nothing."""
     key_id: str | None

@@ -72,7 +72,7 @@ class Client:
         """Every option is stronger than the variable that says the same.
 
         key: "<key id>:<key secret>"; without it, the first key that the environment offers, as explain() tells.
-        profile: use the key of this profile of the configuration file.
+        profile: use the key of this profile of the configuration file; with keyring=True, or of this name in the keyring.
         app_token: use this short-lived token, which mint_token() of a program with a key made.
         credential: a function that returns a key; or (key, seconds), to be asked again after so many seconds; or an
             AppToken; or raises. It is asked when a call needs a key, and once more when fal refuses that one, on a
@@ -136,7 +136,10 @@ class Client:
         """Start such a request and return at once."""
 
     def explain(self) -> Explanation:
-        """Look for the key anew and report every source, in order. Sends nothing."""
+        """Look for the key anew and report every source, in order. Sends nothing.
+
+        A key is kept once it is found; if another one is found now, a note says with which one calls go on.
+        """
 
     def set_credentials(
         self,
@@ -151,7 +154,7 @@ class Client:
     ) -> None:
         """Use another credential from now on; without arguments, what the environment offers.
 
-        Calls under way keep theirs.
+        Operations under way keep theirs, for all of their requests.
         """
 
     def check(self) -> Check:
