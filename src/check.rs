@@ -28,7 +28,7 @@ pub struct Check {
     pub accepted: bool,
     /// What the key may do, where fal tells: a key that may list keys has the scope ADMIN.
     pub scope: Option<Scope>,
-    /// The account that the key belongs to. fal tells it to ADMIN keys only.
+    /// The account that the key or login belongs to, where fal tells: not every key may ask.
     pub account: Option<String>,
     /// Why the account is locked, if it is. A locked account's key is accepted, and good for nothing.
     pub locked: Option<String>,
@@ -49,8 +49,8 @@ impl Check {
 }
 
 impl Client {
-    /// Starts a check of the credential: two requests at the most, neither of which runs or costs anything. They are made again
-    /// if the key is replaced meanwhile.
+    /// Starts a check of the credential: three requests at the most, none of which runs or costs anything. They are made again
+    /// if the key is renewed meanwhile.
     ///
     /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each but the first null if unknown.
     pub fn check_start(&self) -> Result<Op> {
@@ -130,8 +130,11 @@ async fn key(steps: &Steps) -> Result<Check> {
     }
 }
 
-/// Whether the gateway knows the credential; if it does, it has this scope.
+/// Whether fal knows the credential; if it does, it has this scope.
 async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
+    if let Some(check) = current(steps, scope).await {
+        return Ok(check);
+    }
     let url = steps.hosts().queue_url(NOBODYS_REQUEST)?;
     match steps.send(Request::new("GET", url.as_str())?).await {
         Ok(_) => Ok(Check::accepted(scope)),
@@ -144,7 +147,19 @@ async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
     }
 }
 
-/// The account's name; not worth failing for.
+/// What fal says of the account in use (fal-protocol.md §1.4), as the official CLI asks for keys and for logins. A key may lack the
+/// permission to ask and be good all the same, so that no other answer says anything.
+async fn current(steps: &Steps, scope: Option<Scope>) -> Option<Check> {
+    let url = steps.hosts().rest_url("/users/current").ok()?;
+    let answer = steps.send(Request::new("GET", url.as_str()).ok()?).await.ok()?;
+    let text = |pointer: &str| answer.get_str(pointer).ok().map(str::to_owned);
+    let account = text("/nickname")?;
+    let is_locked = answer.get("/is_locked").is_ok_and(|locked| locked == true);
+    let locked = is_locked.then(|| text("/lock_reason").unwrap_or_else(|| "the account is locked".to_owned()));
+    Some(Check { account: Some(account), locked, ..Check::accepted(scope) })
+}
+
+/// The name of an ADMIN key's account; not worth failing for.
 async fn account(steps: &Steps) -> Option<String> {
     let request = Request::new("GET", "/v1/account/billing").ok()?;
     let answer = steps.send(request).await.ok()?;

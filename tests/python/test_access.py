@@ -14,7 +14,7 @@ import libfal
 
 
 def test_a_check_tells_scope_and_account_and_runs_nothing(emulator: Emulator) -> None:
-    assert emulator.client().check() == libfal.Check(True, "API", None, None, emulator.key_id, "explicit key")
+    assert emulator.client().check() == libfal.Check(True, "API", "acme", None, emulator.key_id, "explicit key")
     admin = emulator.client(key=emulator.admin_key).check()
     assert (admin.accepted, admin.scope, admin.account) == (True, "ADMIN", "acme")
     bad = emulator.client(key="fake-id:fake-secret-wrong").check()

@@ -1,4 +1,5 @@
-//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), the keys of webhooks, and what `storage` answers.
+//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), the caller's account (§1.4), the keys of webhooks, and what `storage`
+//! answers.
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -25,7 +26,12 @@ pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     if request.path == "/.well-known/jwks.json" {
         return webhooks::jwks(state, request);
     }
-    let caller = || caller(state, request, &state.settings());
+    let caller = || {
+        let settings = state.settings();
+        let caller = caller(state, request, &settings)?;
+        gateway::not_locked(&caller, &settings)?;
+        Ok(caller)
+    };
     let answer = match storage::rest(state, request, caller).await {
         Some(answer) => answer,
         None => route(state, request),
@@ -39,24 +45,48 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
     let (life, form) = match path {
         "/tokens" => ("token_expiration", settings.token_answer),
         "/tokens/realtime" => ("duration", TokenAnswer::Token),
+        "/users/current" => return current(state, request, &settings),
         _ => return Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
     };
-    if request.method != Method::POST {
-        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-        answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
-        return Err(answer);
-    }
+    only(&Method::POST, "POST", request)?;
     let caller = caller(state, request, &settings)?;
+    gateway::not_locked(&caller, &settings)?;
     let (apps, seconds) = wanted(request, life).map_err(unbilled)?;
     let token = state.tokens.issue(caller, apps, seconds, state.clock.now());
     Ok(Answer::json(settings.token_status.status(), &json!(form.wrap(token))))
 }
 
+fn only(method: &Method, name: &'static str, request: &Request) -> Result<(), Answer> {
+    if request.method == method {
+        return Ok(());
+    }
+    let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    answer.headers.insert(ALLOW, HeaderValue::from_static(name));
+    Err(answer)
+}
+
+/// The caller's account. It answers for a locked one too, and says so.
+fn current(state: &State, request: &Request, settings: &Settings) -> Result<Answer, Answer> {
+    only(&Method::GET, "GET", request)?;
+    let account = caller(state, request, settings)?.account;
+    let mut found = json!({
+        "full_name": format!("Account {account}"),
+        "nickname": account,
+        "user_id": format!("fake-user-{account}"),
+        "is_personal": false,
+        "is_locked": false,
+        "is_paying": true,
+    });
+    if let Some(reason) = settings.locked_accounts.get(&account) {
+        found["is_locked"] = json!(true);
+        found["lock_reason"] = json!(reason);
+    }
+    Ok(Answer::json(StatusCode::OK, &found))
+}
+
 fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Caller, Answer> {
     let missing = || Answer::detail(StatusCode::UNAUTHORIZED, "Authorization header is required");
-    let caller = gateway::caller(state, request, settings)?.ok_or_else(missing)?;
-    gateway::not_locked(&caller, settings)?;
-    Ok(caller)
+    gateway::caller(state, request, settings)?.ok_or_else(missing)
 }
 
 /// The apps that a token is for, and its life in seconds, from the field `life`.

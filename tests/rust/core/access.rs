@@ -3,7 +3,7 @@
 use super::*;
 use fal::Code;
 use fal::credentials::Options;
-use fal_emulator::{AdminRefusal, Settings};
+use fal_emulator::{AdminRefusal, Fault, Settings};
 
 fn check(client: &Client) -> Value {
     Op::finish(|| client.check_start()).unwrap().json().unwrap().clone()
@@ -17,9 +17,26 @@ fn a_check_tells_scope_and_account_without_running_anything() {
         let found = check(&client(&emulator));
         assert_eq!(
             (&found["accepted"], &found["scope"], &found["account"]),
-            (&json!(true), &json!("API"), &json!(null))
+            (&json!(true), &json!("API"), &json!("acme"))
         );
         assert_eq!(found["source"], "FAL_KEY");
+        assert_eq!(emulator.arrivals().len(), 2);
+        // Not every key may ask for its account (fal's CLI: account:settings:read).
+        for status in [401, 403, 404, 500] {
+            emulator.inject(Fault::status(status).path("/users/current").always());
+            let found = check(&client(&emulator));
+            assert_eq!(
+                (&found["accepted"], &found["scope"], &found["account"]),
+                (&json!(true), &json!("API"), &json!(null)),
+                "{status}"
+            );
+            emulator.clear_faults();
+        }
+        for odd in [json!([]), json!({"nickname": 7}), json!("acme")] {
+            emulator.inject(Fault::status(200).path("/users/current").body(odd));
+            assert_eq!(check(&client(&emulator))["account"], json!(null));
+        }
+        emulator.clear_arrivals();
     }
     emulator.clear_arrivals();
     let admin = builder_with(&emulator, emulator.admin_key()).build().unwrap();
@@ -43,9 +60,31 @@ fn a_check_tells_scope_and_account_without_running_anything() {
 }
 
 #[test]
+fn a_check_of_a_login_tells_its_account() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("globex", 3600);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".fal")).unwrap();
+    let tokens = format!("{}\n{}", login.refresh_token, login.access_token);
+    std::fs::write(home.path().join(".fal/auth0_token"), tokens).unwrap();
+    let variables = [("FAL_EMULATOR_HOST", emulator.host()), ("HOME", home.path().to_str().unwrap().to_owned())];
+    let environment = Environment::from_variables(variables);
+    let client = crate::logged::builder().environment(environment).build().unwrap();
+    let found = check(&client);
+    let expected = json!({
+        "accepted": true, "scope": null, "account": "globex", "locked": null, "key_id": null, "source": "login",
+    });
+    assert_eq!((found, emulator.arrivals().len()), (expected, 1));
+    let locked_accounts = [("globex".to_owned(), "Exhausted balance".to_owned())].into();
+    emulator.set(Settings { locked_accounts, ..Settings::default() });
+    let locked = check(&client);
+    assert_eq!((&locked["accepted"], &locked["locked"]), (&json!(true), &json!("Exhausted balance")));
+}
+
+#[test]
 fn a_check_that_cannot_be_made_is_an_error_and_no_verdict() {
     let emulator = Emulator::start().unwrap();
-    emulator.inject(fal_emulator::Fault::status(500).always());
+    emulator.inject(Fault::status(500).always());
     let error = Op::finish(|| client(&emulator).check_start()).unwrap_err();
     assert_eq!(error.code(), Code::ServiceFailed);
     let anonymous = Options::new().anonymous(true);

@@ -41,4 +41,5 @@ mod tls;
 mod tokens;
 mod tunnel;
 mod uploads;
+mod users;
 mod webhooks;
