@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,6 +17,10 @@ use super::source::{NamedFile, blank, not_unicode};
 use super::{Environment, Options};
 
 const PATH_VARIABLE: &str = "FAL_CONFIG_PATH";
+
+/// How often, and how long apart, a file that is empty is looked at again.
+const EMPTY_LOOKS: usize = 5;
+const EMPTY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The table that is no profile.
 pub(super) const INTERNAL: &str = "__internal__";
@@ -152,7 +157,16 @@ fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<L
 
 pub(super) fn read(path: &Path) -> Content {
     let shown = file::shown(path);
-    match file::read(path) {
+    let mut found = file::read(path);
+    // The CLI empties the file before it writes it anew: another source, of another account, must not be used meanwhile.
+    for _ in 0..EMPTY_LOOKS {
+        if !found.as_ref().is_ok_and(|file| file.text.is_empty()) {
+            break;
+        }
+        std::thread::sleep(EMPTY_PAUSE);
+        found = file::read(path);
+    }
+    match found {
         Ok(SecretFile { text, exposed, .. }) => parse(&text, shown, exposed),
         Err(FileProblem::Missing) => Content::Missing(Some(shown)),
         Err(problem) => Content::Bad { location: shown, reason: problem.to_string() },

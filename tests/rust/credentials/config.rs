@@ -24,6 +24,11 @@ fn the_profile_is_chosen_as_the_cli_does() {
         (TWO, Some("A"), format!("malformed {path}; no profile named A; the file has: a, b")),
         (TWO, Some("__internal__"), format!("malformed {path}; no profile named __internal__; the file has: a, b")),
         (TWO, Some(GOOD), format!("malformed {path}; no profile named (name not shown); the file has: a, b")),
+        (
+            TWO,
+            Some("0123456789abcdef0123456789abcdef"),
+            format!("malformed {path}; no profile named (name not shown); the file has: a, b"),
+        ),
         ("", Some("c"), format!("malformed {path}; no profile named c; the file has none")),
         (&internal("a"), None, format!("used {path}:2 [a]")),
         (&internal("a"), Some("b"), format!("absent {path}:4 [b]; {no_key}")),
@@ -144,4 +149,22 @@ fn a_dangling_link_to_the_configuration_file_is_refused() {
     std::os::unix::fs::symlink("absent", world.path(".fal/config.toml")).unwrap();
     let row = world.row(&world.resolve(), "profile");
     assert_eq!(row, "malformed ~/.fal/config.toml; a symbolic link to a file that does not exist");
+}
+
+/// As the CLI does, which truncates the file first.
+#[test]
+fn a_file_that_is_empty_while_it_is_written_anew_is_read_full() {
+    let text = "[team]\nkey = 'fake-id:fake-secret'\n[__internal__]\nprofile = 'team'\n";
+    let world = World::new().file(".fal/config.toml", "").file(".fal/auth0_token", "fake-secret-refresh");
+    let path = world.path(".fal/config.toml");
+    let used = std::thread::scope(|scope| {
+        let resolving = scope.spawn(|| world.resolve().used().unwrap().source);
+        std::thread::sleep(Duration::from_millis(10));
+        std::fs::write(path, text).unwrap();
+        resolving.join().unwrap()
+    });
+    assert_eq!(used, "profile");
+    // One that stays empty holds nothing.
+    let empty = World::new().file(".fal/config.toml", "");
+    assert_eq!(empty.row(&empty.resolve(), "profile"), "absent ~/.fal/config.toml; no profile is chosen");
 }
