@@ -105,6 +105,8 @@ struct host {
     fal_status (*answer)(fal_credential_request *question, int round, struct host *host);
     fal_credential_request *kept;
     const char *key;
+    /* Answers with tokens: the first time the first, then the second. */
+    fal_response **minted;
     int64_t expires_in_ms;
     fal_status answered;
 };
@@ -347,7 +349,7 @@ static void a_check_tells_what_a_key_is_good_for(void)
         const char *scope;
         bool has_account;
     } rows[] = {
-        {control_variable("FAL_EMULATOR_API_KEY"), true, "API", false},
+        {control_variable("FAL_EMULATOR_API_KEY"), true, "API", true},
         {control_variable("FAL_EMULATOR_ADMIN_KEY"), true, "ADMIN", true},
         {"fake-id:" SECRET, false, NULL, false},
     };
@@ -385,6 +387,73 @@ static void a_check_tells_what_a_key_is_good_for(void)
         fal_client_release(client);
     }
     CHECK_INT(arrived("method=POST"), 0);
+}
+
+static fal_client *client_with_token(const fal_response *minted)
+{
+    fal_error *err = NULL;
+    const char *token = NULL;
+    CHECK_OK(fal_response_get_string(minted, "/token", FAL_NUL, &token, NULL, &err));
+    fal_options *options = fal_options_new();
+    CHECK_OK(fal_options_set_app_token(options, token, FAL_NUL, &err));
+    return client_of(options);
+}
+
+static void a_token_opens_a_list_of_apps(void)
+{
+    fal_error *err = NULL;
+    fal_client *keyed = new_client();
+    fal_response *minted = NULL;
+    static const char *const none[] = {"", ",", "emulator/echo,", "emulator/echo acme/shared"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        CHECK_FAILS(fal_client_mint_token(keyed, none[i], FAL_NUL, 60, &minted, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_INT(arrived(""), 0);
+    CHECK_OK(fal_client_mint_token(keyed, "emulator/echo, acme/shared", FAL_NUL, 60, &minted, &err));
+    fal_client *client = client_with_token(minted);
+    CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK_INT(outcome_of(client, run_of("acme/shared")), FAL_OK);
+    fal_status other = outcome_of(client, run_of("fal-ai/flux/schnell"));
+    CHECK(other == FAL_E_UNAUTHENTICATED || other == FAL_E_FORBIDDEN);
+    fal_client_release(client);
+    fal_client_release(keyed);
+    fal_response_free(minted);
+}
+
+static fal_status give_token(fal_credential_request *question, int round, struct host *host)
+{
+    const char *token = NULL;
+    must(fal_response_get_string(host->minted[round > 0], "/token", FAL_NUL, &token, NULL, NULL), NULL, "token");
+    return fal_credential_request_give_app_token(question, token, FAL_NUL, host->expires_in_ms, NULL);
+}
+
+static void a_token_is_renewed_by_the_host(void)
+{
+    fal_error *err = NULL;
+    fal_client *keyed = new_client();
+    fal_response *minted[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(fal_client_mint_token(keyed, "emulator/echo", FAL_NUL, i == 0 ? 1 : 60, &minted[i], &err));
+    fal_client_release(keyed);
+    sleep_ms(1500);
+    control_reset();
+    /* The host believes it to be good for ever; fal knows better. */
+    struct host host = {.answer = give_token, .minted = minted, .expires_in_ms = -1};
+    fal_client *client = client_asking(&host);
+    for (int calls = 0; calls < 3; calls++)
+        CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK_INT(host.asked, 2);
+    CHECK_INT(arrived("path=/emulator/echo"), 4);
+    fal_client_release(client);
+    /* One that is about to expire is renewed before it is sent. */
+    fal_response_free(minted[0]);
+    minted[0] = minted[1];
+    host = (struct host){.answer = give_token, .minted = minted, .expires_in_ms = 1000};
+    client = client_asking(&host);
+    for (int calls = 0; calls < 3; calls++)
+        CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK_INT(host.asked, 3);
+    fal_client_release(client);
+    fal_response_free(minted[1]);
 }
 
 static void a_token_opens_one_app_and_nothing_else(void)
@@ -587,6 +656,8 @@ int main(int argc, char **argv)
         TEST(a_call_under_way_keeps_its_key),
         TEST(a_check_tells_what_a_key_is_good_for),
         TEST(a_token_opens_one_app_and_nothing_else),
+        TEST(a_token_opens_a_list_of_apps),
+        TEST(a_token_is_renewed_by_the_host),
         TEST(a_proxy_holds_the_key),
         TEST(a_command_prints_the_key),
         TEST(a_pair_of_variables_is_a_key),
