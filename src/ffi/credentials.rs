@@ -170,7 +170,8 @@ pub unsafe extern "C" fn fal_credentials_source_name(
     unsafe { source_string(credentials, "name", index, len, |source| Some(source.source.to_owned())) }
 }
 
-/// What became of the source: "used", "shadowed", "absent", "malformed" or "skipped"; NULL past the last.
+/// What became of the source: "used", "shadowed", "absent", "malformed", "skipped", or, once it was asked for a key and gave none,
+/// "failed"; NULL past the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credentials_source_state(
     credentials: *const fal_credentials,

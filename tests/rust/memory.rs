@@ -15,8 +15,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use fal::credentials::{Callback, Options};
-use fal::{Op, Request};
+use fal::credentials::store::{Activate, Store};
+use fal::credentials::{Callback, Environment, Options, resolve};
+use fal::{Key, Op, Request};
 use fal_emulator::{Emulator, Scope};
 use zeroize::Zeroizing;
 
@@ -130,6 +131,53 @@ fn maker() {
     drop((client, making, response, key));
     let dropped = search.copies();
     fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
+    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    println!("copies: {}", found.join(" "));
+}
+
+/// Of a settings page, which stores a key, lists the profiles and removes it again.
+#[test]
+fn of_a_key_that_is_stored_listed_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    // No part of it comes twice.
+    let key = "fake-id:fake-secret-3f9a1c07be52d864f0e37b1958ca26d4017be98c53fa62d9";
+    let masked: String = key.bytes().map(|byte| format!("{:02x}", byte ^ MASK)).collect();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "keeper", "--nocapture", "--test-threads=1"]).env_clear();
+    child.env("HOME", home.path()).env(WAY, "keep").env(MASKED, masked);
+    let output = child.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    let found = read(&text);
+    println!("{found:?}");
+    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    assert_eq!((found.dropped.ours, found.shut_down.ours), (0, 0), "{found:?}");
+    let left = fs::read_to_string(home.path().join(".fal/config.toml")).unwrap();
+    assert!(!left.contains(key), "{left}");
+}
+
+#[test]
+fn keeper() {
+    if std::env::var(WAY).is_err() {
+        return;
+    }
+    let search = Search::new();
+    let environment = Environment::process();
+    let store = Store::open(&Options::new(), &environment).unwrap();
+    let key = Key::parse(&Zeroizing::new(unmasked())).unwrap().0;
+    // Beside another profile, and in the place of another key.
+    let other = Key::parse("fake-other:fake-secret-other").unwrap().0;
+    store.store_key("other", &other, Activate::No).unwrap();
+    store.store_key("mine", &other, Activate::Yes).unwrap();
+    store.store_key("mine", &key, Activate::Yes).unwrap();
+    let resolution = resolve(&Options::new(), &environment);
+    let in_use = search.copies();
+    assert!(resolution.credential().is_some() && store.profiles().unwrap().len() == 2);
+    store.store_key("other", &key, Activate::No).unwrap();
+    store.remove_key("other").unwrap();
+    store.remove_key("mine").unwrap();
+    drop((key, resolution));
+    let dropped = search.copies();
     let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
     println!("copies: {}", found.join(" "));
 }
