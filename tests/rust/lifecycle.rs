@@ -117,8 +117,8 @@ fn helper_threads_are_few_and_end_with_the_others() {
         most = most.max(threads().len());
         std::thread::sleep(Duration::from_millis(1));
     }
-    // Two workers, two for readers, two for files, and as many as the search for the key took.
-    assert!((4..=8).contains(&most), "{most} threads");
+    // Two workers, two for readers, two for files, those that searched for the key, and one that is made while another becomes free.
+    assert!((4..=12).contains(&most), "{most} threads");
     runtime::shutdown(PATIENCE).unwrap();
     assert!(threads().is_empty(), "{:?}", threads());
     for op in &readers {
