@@ -41,15 +41,22 @@ fn again(answer: &Answer) -> Answer {
 }
 
 impl Answered {
-    pub(super) fn find(&self, key: &Key, now: SystemTime) -> Option<Answer> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).filter(|kept| now < kept.until).map(|kept| again(&kept.answer))
-    }
-
+    /// What was answered to this key before, or what `run` answers now. One at a time: a repeat may come while the first is under way.
+    ///
     /// Refusals are not kept: who corrects his request may send it under the same key.
-    pub(super) fn keep(&self, key: Key, answer: &Answer, now: SystemTime) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, kept| now < kept.until);
-        kept.insert(key, Kept { until: clock::after(now, KEPT), answer: again(answer) });
+    pub(super) fn once(
+        &self,
+        key: Key,
+        now: SystemTime,
+        run: impl FnOnce() -> Result<Answer, Answer>,
+    ) -> Result<Answer, Answer> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, kept| now < kept.until);
+        if let Some(kept) = all.get(&key) {
+            return Ok(again(&kept.answer));
+        }
+        let answer = run()?;
+        all.insert(key, Kept { until: clock::after(now, KEPT), answer: again(&answer) });
+        Ok(answer)
     }
 }

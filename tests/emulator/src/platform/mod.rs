@@ -76,17 +76,11 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Answer, Answer> 
     let visit = Visit { state, request, caller, path, settings };
     visit.known_parameters(route.query)?;
     let repeat = route.idempotent.then(|| idempotency::key(&visit)).flatten();
-    if let Some(answer) = repeat.as_ref().and_then(|key| state.platform.answered.find(key, state.clock.now())) {
-        return Ok(answer);
+    match (route.run, repeat) {
+        (Run::Now(run), Some(key)) => state.platform.answered.once(key, state.clock.now(), || run(&visit)),
+        (Run::Now(run), None) => run(&visit),
+        (Run::Waiting(run), _) => run(&visit).await,
     }
-    let answer = match route.run {
-        Run::Now(run) => run(&visit)?,
-        Run::Waiting(run) => run(&visit).await?,
-    };
-    if let Some(key) = repeat {
-        state.platform.answered.keep(key, &answer, state.clock.now());
-    }
-    Ok(answer)
 }
 
 /// Whether the scope of a key suffices.

@@ -1,7 +1,7 @@
 use fal_emulator::{BadKeyText, Emulator, PrivateRefusal, Scope, Settings};
 use serde_json::json;
 
-use crate::client::{Request, id, secret};
+use crate::client::{Connection, Request, id, secret};
 
 fn echo() -> Request {
     Request::run("emulator/echo", &json!({}))
@@ -63,6 +63,55 @@ fn a_revoked_key_stops_at_once() {
     let response = echo().key(&key).send(&emulator);
     response.assert_detail(401, "invalid key credentials");
     assert!(!emulator.revoke_key(id(&key)));
+}
+
+/// What runs goes on (fal-protocol.md §2.3); but nobody is let in with the key, at any host, also not to his own jobs.
+#[test]
+fn a_revoked_key_opens_nothing_any_more() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.create_key(Scope::Api, "acme");
+    let submit = Request::new("POST", "queue.fal.run", "/acme/job").json(&json!({"ms": 600_000}));
+    let job = submit.clone().key(&key).send(&emulator).json()["request_id"].as_str().unwrap().to_owned();
+    let at = |method: &str, end: &str| Request::new(method, "queue.fal.run", &format!("/acme/job/requests/{job}{end}"));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while at("GET", "/status").key(&key).send(&emulator).json()["status"] != "IN_PROGRESS" {
+        assert!(std::time::Instant::now() < end);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let stream = Request::run("emulator/stream/stream", &json!({"events": [1, 2, 3], "ms": 300}));
+    let mut open = Connection::open(&emulator);
+    open.write(&stream.clone().key(&key)).unwrap();
+    open.read_head().unwrap();
+    open.read_chunk().unwrap();
+    assert!(emulator.revoke_key(id(&key)));
+    while open.read_chunk().unwrap().is_some() {}
+
+    let post = |host: &str, path: &str, body: serde_json::Value| Request::new("POST", host, path).json(&body);
+    let socket = Request::get("fal.run", "/emulator/realtime/realtime").header("Connection", "Upgrade");
+    let socket = socket.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13");
+    let requests = [
+        at("GET", "/status"),
+        at("PUT", "/cancel"),
+        at("GET", "/status/stream"),
+        at("GET", ""),
+        echo(),
+        stream,
+        submit,
+        socket.header("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        post("rest.fal.ai", "/tokens/", json!({"allowed_apps": ["echo"], "token_expiration": 60})),
+        post("rest.fal.ai", "/storage/upload/initiate", json!({"file_name": "a", "content_type": "image/png"})),
+        post("rest.fal.ai", "/storage/auth/token?storage_type=fal-cdn-v3", json!({})),
+        Request::get("api.fal.ai", "/v1/models"),
+    ];
+    for request in &requests {
+        assert_eq!(request.clone().key(&key).send(&emulator).status, 401, "{request:?}");
+    }
+    // With another key of the account each of them does what it is for.
+    let status = requests[0].clone().key(emulator.api_key()).send(&emulator).json();
+    assert_eq!(status["status"], "IN_PROGRESS");
+    for request in &requests {
+        assert_ne!(request.clone().key(emulator.api_key()).send(&emulator).status, 401, "{request:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use fal_emulator::{Emulator, Operation, Scope, Settings, UnknownParameters, operations};
 use serde_json::json;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::client::{Request, Response, got, id, platform, platform_with, sent};
@@ -133,6 +134,21 @@ fn the_same_idempotency_key_gets_the_same_answer_for_ten_minutes() {
         request.header("Idempotency-Key", "k").json(&json!({"alias": "a"})).send(&emulator).json()["key_id"].clone()
     };
     assert_ne!(key(), key());
+}
+
+#[test]
+fn repeats_that_come_together_are_executed_once() {
+    let emulator = Emulator::start().unwrap();
+    let wanted = json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": "k"});
+    let request = Request::new("POST", "api.fal.ai", "/v1/compute/instances").key(emulator.admin_key());
+    let request = request.header("Idempotency-Key", "one").json(&wanted);
+    let ids: HashSet<String> = std::thread::scope(|scope| {
+        let sent: Vec<_> = (0..16).map(|_| scope.spawn(|| request.send(&emulator))).collect();
+        let answers = sent.into_iter().map(|one| one.join().unwrap());
+        answers.map(|answer| answer.json()["id"].as_str().unwrap().to_owned()).collect()
+    });
+    let made = got(&emulator, 200, "GET", "/compute/instances")["instances"].as_array().unwrap().len();
+    assert_eq!((ids.len(), made), (1, 1));
 }
 
 #[test]
