@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,8 +52,15 @@ def create(page, name: str, scope: str) -> str:
     page.type("#name", name)
     page.click(f"#scope-{scope.lower()}")
     page.click("#submit")
-    page.find("#created")
+    shown = ["#created", "#problem:not(:empty)"]
+    until("a key is made", lambda: any(map(page.shows, shown)))
+    assert page.shows("#created"), f"instead of making a key, the page says: {page.text('#problem')}"
     return page.value("#secret")
+
+
+def told(page) -> str:
+    """What the page says that it did, or why it could not."""
+    return until("the page says what it did", lambda: page.text("#notice"))
 
 
 def check(page, address: str, program: str, out: pathlib.Path) -> None:
@@ -96,14 +104,16 @@ def check(page, address: str, program: str, out: pathlib.Path) -> None:
     assert made, f"no picture:\n{said}"
 
     page.click(f"[data-key='{key_id}'] button")
-    assert page.text("#doomed") == "browser-test"
+    assert (page.text("#doomed"), page.text("#doomed-id")) == ("browser-test", key_id)
     page.screenshot(str(out / "keys-revoke.png"))
     # Who hesitates keeps it.
     page.click("#revoking [data-close]")
     assert page.shows(f"[data-key='{key_id}']")
     page.click(f"[data-key='{key_id}'] button")
     page.click("#revoke")
-    until("it is gone", lambda: not page.shows(f"[data-key='{key_id}']"))
+    said = told(page)
+    assert said == "Revoked browser-test.", f"instead of revoking the key, the page says: {said}"
+    assert not page.shows(f"[data-key='{key_id}']"), "the key was revoked, says the page, and still lists it"
 
     made, said = picture(program, address, key)
     assert not made and "error:" in said and key_id in said, f"a revoked key works, or nobody says so:\n{said}"
@@ -115,11 +125,21 @@ def check(page, address: str, program: str, out: pathlib.Path) -> None:
     assert not complaints, f"the console complains: {complaints}"
 
 
+def late(*_: object) -> None:
+    raise SystemExit(f"browser: not done after {5 * PATIENCE} s")
+
+
 def main() -> None:
     binary, program, out = sys.argv[1:]
     pathlib.Path(out).mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(5 * PATIENCE)
     with emulator(binary) as address, chromium() as page:
-        check(page, address, program, pathlib.Path(out))
+        try:
+            check(page, address, program, pathlib.Path(out))
+        except AssertionError:
+            page.screenshot(str(pathlib.Path(out, "failed.png")))
+            raise
     print("browser: a key was created, copied, used, revoked and refused")
 
 

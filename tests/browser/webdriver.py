@@ -12,8 +12,11 @@ import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
-# Seconds until something that should happen has not happened. Generous: other builds share the machine.
+# Seconds for a program to start, run or end. Generous: other builds share the machine.
 PATIENCE = 60
+
+# Seconds until something that should happen in the page has not happened.
+SOON = 20
 
 FLAGS = [
     "--headless",
@@ -108,12 +111,12 @@ class Browser:
 
 
 def until(what: str, holds: object) -> object:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + SOON
     while time.monotonic() < end:
         if found := holds():
             return found
         time.sleep(0.05)
-    raise AssertionError(f"not after {PATIENCE} s: {what}")
+    raise AssertionError(f"not after {SOON} s: {what}")
 
 
 @contextlib.contextmanager

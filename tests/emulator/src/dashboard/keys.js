@@ -11,8 +11,10 @@ async function ask(path, options = {}) {
   return body;
 }
 
-function say(text) {
+/** Below the list: what was done, or why it was not. */
+function say(text, failed = false) {
   at("notice").textContent = text;
+  at("notice").classList.toggle("failed", failed);
 }
 
 function element(name, text, className) {
@@ -41,8 +43,10 @@ function row(key, fresh) {
   revoke.type = "button";
   revoke.setAttribute("aria-label", `Revoke ${key.alias || key.key_id}`);
   revoke.addEventListener("click", () => {
+    say("");
     doomed = key;
     at("doomed").textContent = key.alias || key.key_id;
+    at("doomed-id").textContent = key.key_id;
     at("revoking").showModal();
   });
   const name = element("td", key.alias || "—");
@@ -64,6 +68,7 @@ async function show(fresh) {
 }
 
 at("create").addEventListener("click", () => {
+  say("");
   at("form").reset();
   at("problem").textContent = "";
   at("creating").showModal();
@@ -90,7 +95,9 @@ at("form").addEventListener("submit", async (event) => {
     at("secret").value = made.key;
     at("copy").textContent = "Copy";
     at("created").showModal();
+    // All of it is selected, and its beginning is in sight.
     at("secret").select();
+    at("secret").scrollLeft = 0;
     await show(made.key_id);
     say(`Created ${alias}.`);
   } catch (error) {
@@ -115,19 +122,20 @@ at("created").addEventListener("close", () => { at("secret").value = ""; });
 
 at("revoke").addEventListener("click", async () => {
   at("revoke").disabled = true;
+  let outcome = [`Revoked ${doomed.alias || doomed.key_id}.`];
   try {
     await ask("/" + encodeURIComponent(doomed.key_id), { method: "DELETE" });
-    say(`Revoked ${doomed.alias || doomed.key_id}.`);
+    await show();
   } catch (error) {
-    say(error.message);
+    outcome = [error.message, true];
   }
   at("revoke").disabled = false;
   at("revoking").close();
-  await show();
+  say(...outcome);
 });
 
 for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
-show().catch((error) => say(error.message));
+show().catch((error) => say(error.message, true));
