@@ -73,7 +73,8 @@ pub unsafe extern "C" fn fal_client_platform(
 
 /// Starts reading a list, such as "keys.list", through all its pages: each element is a FAL_EVENT_ITEM. The next page is asked
 /// for when the last element before it was read, so a list may be longer than the memory. To stop early, cancel the
-/// operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page.
+/// operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page. The
+/// lines of "serverless.logs.stream" can be read so too.
 ///
 /// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a row without an element.
 #[unsafe(no_mangle)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::{Arguments, wrong};
 use super::call;
 use super::circle::Circle;
-use super::table::{Operation, Pages, Paging};
+use super::table::{Answer, Operation, Pages, Paging};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventKind};
@@ -35,8 +35,13 @@ impl Client {
     ///
     /// A cursor that comes again is [`Code::Protocol`], since the list would never end, and so are 1000 pages in a row without an
     /// element. The memory that this takes is bounded, however long the list is.
+    ///
+    /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = call::find(name)?;
+        if operation.answer == Answer::Events {
+            return self.platform_start(name, params);
+        }
         let pages = operation.pages.as_ref().ok_or_else(|| wrong(operation, "its answer is no list"))?;
         let mut arguments = Arguments::check(operation, &params)?;
         if pages.paging == Paging::Offset && arguments.get("limit").is_none() {

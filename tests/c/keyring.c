@@ -104,6 +104,32 @@ static void a_stored_key_is_found_explained_and_removed(void)
     fails(client_of(with_keyring(true)), FAL_E_NO_CREDENTIALS, "the keyring holds no key there");
 }
 
+/* The secret never passes through this program. */
+static void a_new_key_goes_straight_into_it(void)
+{
+    fal_options *options = fal_options_new();
+    CHECK_INT(fal_options_set_key(options, control_variable("FAL_EMULATOR_ADMIN_KEY"), FAL_NUL, NULL), FAL_OK);
+    fal_client *client = client_of(options);
+    fal_error *err = NULL;
+    fal_new_key *key = NULL;
+    CHECK_OK(fal_client_create_key(client, "for the keyring", FAL_NUL, &key, &err));
+    CHECK_OK(fal_new_key_store_in_keyring(key, "default", FAL_NUL, &err));
+    fal_client_release(client);
+
+    client = client_of(with_keyring(true));
+    fal_request *request = run_of("emulator/echo");
+    fal_response *response = NULL;
+    CHECK_OK(fal_client_run(client, request, &response, &err));
+    const char *id = NULL;
+    CHECK_OK(fal_response_get_string(response, "/key_id", FAL_NUL, &id, NULL, &err));
+    CHECK_TEXT(id, fal_new_key_id(key, NULL));
+    fal_response_free(response);
+    fal_request_free(request);
+    fal_client_release(client);
+    fal_new_key_free(key);
+    CHECK_OK(fal_keyring_remove_key("default", FAL_NUL, &err));
+}
+
 static void it_is_read_only_when_asked_for(void)
 {
     CHECK_INT(store("default", "FAL_EMULATOR_API_KEY"), FAL_OK);
@@ -220,6 +246,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(a_stored_key_is_found_explained_and_removed),
+        TEST(a_new_key_goes_straight_into_it),
         TEST(it_is_read_only_when_asked_for),
         TEST(a_machine_without_a_session_is_not_probed),
         TEST(a_bus_that_does_not_answer_is_asked_late_and_given_up),

@@ -83,6 +83,14 @@ def test_a_stored_key_is_found_explained_and_removed(emulator: Emulator, keyring
     assert "the keyring holds no key there" in state(none.value.explanation).notes
 
 
+def test_a_new_key_goes_straight_into_it(emulator: Emulator, keyring: str) -> None:
+    key = emulator.client(key=emulator.admin_key).create_key("for the keyring")
+    assert key.store_in_keyring("default") is None  # type: ignore[func-returns-value]
+    client = logs.client(keyring=True, emulator_host=emulator.address)
+    assert client.run("emulator/echo")["key_id"] == key.id
+    assert libfal.remove_from_keyring("default") is True
+
+
 def test_it_is_read_only_when_asked_for(
     emulator: Emulator, keyring: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import json
 import pickle
+import time
+from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,6 +33,9 @@ def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> No
 def test_a_new_key_shows_no_secret_and_can_be_stored(emulator: Emulator, tmp_path: Path) -> None:
     key = emulator.client(key=emulator.admin_key).create_key("stored")
     secret = key.secret().partition(":")[2]
+    with pytest.raises(libfal.InvalidArgumentError, match="only what is before the colon") as whole:
+        emulator.client(key=emulator.admin_key).revoke_key(key.secret())
+    assert secret not in str(whole.value)
     assert key.secret() == f"{key.id}:{secret}" and secret not in repr(key) and key.id in repr(key)
     with pytest.raises(TypeError, match="holds a secret"):
         pickle.dumps(key)
@@ -93,3 +100,52 @@ def test_amounts_keep_every_digit(emulator: Emulator) -> None:
     assert exact == Decimal(digits) and answer["billing_events"][0]["cost_total"] == 0.1
     [listed] = admin.platform_list("models.billing_events", parse_float=Decimal)
     assert listed["cost_total"] == Decimal(digits)
+
+
+def test_files_tables_and_texts_come_as_they_are(emulator: Emulator, tmp_path: Path) -> None:
+    client, admin = emulator.client(), emulator.client(key=emulator.admin_key)
+    content = bytes(range(256)) * 3
+    path = tmp_path / 'a "b"\r\n.bin'
+    path.write_bytes(content)
+    uploaded = client.platform("serverless.files.upload", target_path="python/of", file_upload={"path": str(path)})
+    assert uploaded.json() is True
+    [listed] = client.platform_list("serverless.files.list_dir", dir="python")
+    assert (listed["is_file"], listed["size"]) == (True, len(content))
+    assert client.platform("serverless.files.download", file="python/of").content == content
+
+    client.run("acme/public")
+    metrics = client.platform("serverless.metrics")
+    assert metrics.headers["content-type"].startswith("text/plain") and "fal_app_queue_size{" in metrics.text
+    table = admin.platform("account.focus", source="estimate")
+    assert table.headers["content-type"].startswith("text/csv")
+    assert {"BilledCost", "BillingCurrency"} <= set(next(csv.reader(io.StringIO(table.text))))
+    assert admin.platform("assets.tags.list").json()["tags"] is not None
+
+
+def test_a_live_log_is_read_line_by_line(emulator: Emulator) -> None:
+    client = emulator.client()
+    mark = f"mark {time.time_ns()}"
+    written = [f"{mark} {number}" for number in range(600)]
+    lines = client.platform_list("serverless.logs.stream", start="2020-01-01", search=mark)
+    client.run("acme/job", {"logs": written})
+    assert [line["message"] for line in itertools.islice(lines, len(written))] == written
+    # Who does not want the lines is told how many there were.
+    params = {"start": "2020-01-01", "end": datetime.now(timezone.utc).isoformat(), "search": mark}
+    assert client.platform("serverless.logs.stream", **params).json() == {"items": len(written)}
+    assert client.platform_start("serverless.logs.stream", **params).result(30)["items"] == len(written)
+
+
+def test_a_line_that_is_no_json_is_a_text(emulator: Emulator) -> None:
+    action = {"type": "status", "status": 200, "body": "data: {\"a\": 0.5}\n\ndata: not json\n\n"}
+    emulator.fault({**action, "headers": {"content-type": "text/event-stream"}}, path="/v1/serverless/logs/stream")
+    lines = emulator.client().platform_list("serverless.logs.stream", parse_float=Decimal)
+    assert list(lines) == [{"a": Decimal("0.5")}, "not json"]
+
+
+def test_whole_numbers_keep_every_digit(emulator: Emulator) -> None:
+    body = '{"username": "acme", "big": 9007199254740993, "bigger": 123456789012345678901234567890, "none": null}'
+    action = {"type": "status", "status": 200, "body": body, "headers": {"content-type": "application/json"}}
+    emulator.fault(action, path="/v1/account/billing")
+    answer = emulator.client(key=emulator.admin_key).platform("account.billing")
+    assert (answer["big"], answer["bigger"]) == (9007199254740993, 123456789012345678901234567890)
+    assert answer["none"] is None and "other" not in answer

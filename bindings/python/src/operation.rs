@@ -22,7 +22,9 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Nothing reads its events, and what waits to be read would hold it up.
     pub(crate) fn new(op: Op) -> Self {
+        op.discard_events();
         Operation { op, outcome: PyOnceLock::new() }
     }
 
@@ -91,6 +93,7 @@ impl Operation {
 pub(crate) fn finish(py: Python<'_>, start: impl FnOnce() -> fal::Result<Op>) -> PyResult<Response> {
     let started = fal::runtime::may_wait().and_then(|()| start());
     let op = started.map_err(|error| raise(py, &error))?;
+    op.discard_events();
     wait(py, &op, None).inspect_err(|_| op.cancel())?;
     taken(&op).map(Response::from).map_err(|error| raise(py, &error))
 }

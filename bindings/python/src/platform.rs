@@ -9,7 +9,7 @@ use fal::credentials::{Environment, store_in_keyring};
 use fal::{Event, EventKind, Key, NextEvent, Op};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use serde_json::Value;
 
 use crate::convert::{self, invalid};
@@ -41,8 +41,18 @@ impl Items {
     }
 
     fn element<'py>(&self, py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
-        let text = PyBytes::new(py, event.content().body());
-        convert::loads(&text, self.parse_float.as_ref().map(|made| made.bind(py)))
+        let content = event.content();
+        match content.header("content-type") {
+            // Only the lines of a log, of which nobody says what they are.
+            Some(kind) if kind.starts_with("text/plain") => {
+                let text = content.text().map_err(|error| raise(py, &error))?;
+                Ok(PyString::new(py, text).into_any())
+            }
+            _ => {
+                let text = PyBytes::new(py, content.body());
+                convert::loads(&text, self.parse_float.as_ref().map(|made| made.bind(py)))
+            }
+        }
     }
 }
 

@@ -37,11 +37,14 @@ fn log_lines_arrive_as_items_until_the_stream_ends() {
         let lines = "data: {\"message\": \"one\"}\n\n: ping\n\ndata: not json\n\ndata: {\"message\": \"two\"}\n\n";
         respond(connection, "200 OK", "text/event-stream", lines.as_bytes());
     });
-    let op = client_of(&server).platform_start("serverless.logs.stream", json!({"app_id": "acme/app"})).unwrap();
-    let lines: Vec<_> =
-        std::iter::from_fn(|| next(&op)).map(|event| event.content().text().unwrap().to_owned()).collect();
-    assert_eq!(lines, [r#"{"message": "one"}"#, "not json", r#"{"message": "two"}"#]);
-    assert_eq!(op.take().unwrap().unwrap().get("/items").unwrap(), 3);
+    let (client, name, params) = (client_of(&server), "serverless.logs.stream", json!({"app_id": "acme/app"}));
+    for op in [client.platform_start(name, params.clone()), client.platform_list_start(name, params)] {
+        let op = op.unwrap();
+        let lines: Vec<_> =
+            std::iter::from_fn(|| next(&op)).map(|event| event.content().text().unwrap().to_owned()).collect();
+        assert_eq!(lines, [r#"{"message": "one"}"#, "not json", r#"{"message": "two"}"#]);
+        assert_eq!(op.take().unwrap().unwrap().get("/items").unwrap(), 3);
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ path parameter are escaped, except where it says `slashes`. The errors that fal 
 - **`keys.revoke`** refuses the key that the client itself uses, unless `allow_own` is true.
 - **`serverless.files.upload`** takes `file_upload` as `{\"path\": \"a/local/file\"}`, which is read while it is sent, or as
   `{\"base64\": \"…\", \"file_name\": \"a.bin\"}`.
-- **`serverless.logs.stream`** gives each line as an item, until it is cancelled.
+- **`serverless.logs.stream`** gives each line as an item, until it is cancelled; it can be read as a list, in Python only so.
 
 ";
 
@@ -101,7 +101,7 @@ from typing import Literal
     };
     // keys.create is create_key().
     literal("_Name", all.clone().map(Operation::name).filter(|name| *name != "keys.create").collect());
-    literal("_ListName", all.filter(|one| one.is_list()).map(Operation::name).collect());
+    literal("_ListName", all.filter(|one| one.is_list() || one.answer() == "events").map(Operation::name).collect());
     text
 }
 

@@ -183,6 +183,8 @@ class Client:
 
         The next page is asked for when the last element before it was read. limit is the size of a page. parse_float
         makes the fractions, such as decimal.Decimal.
+
+        "serverless.logs.stream" gives the lines of a log as they are written, until it is forgotten.
         """
 
     def create_key(self, alias: str) -> NewKey:

@@ -111,6 +111,7 @@ _ListName = Literal[
     "serverless.files.list",
     "serverless.files.list_dir",
     "serverless.logs.history",
+    "serverless.logs.stream",
     "serverless.requests.by_endpoint",
     "serverless.usage",
     "compute.instances.list",
