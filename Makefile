@@ -208,6 +208,8 @@ examples: tools
 	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CXX) -std=c++17 $(WARNINGS) examples/cpp/picture.cpp -o "$(EXAMPLES)/picture-cpp" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	# The linker prefers the shared library of the two, unless the file is named.
@@ -223,9 +225,12 @@ PICTURES += Python="$(PYTHON) $(ROOT)/examples/python/picture.py"
 endif
 PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture"
 
+# A key is made, used, listed and revoked.
+KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/examples/python/keys.py"
+
 .PHONY: test-examples
 test-examples: examples emulator wheel
-	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) C-static="$(EXAMPLES)/picture-c-static" \
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) $(KEYS) C-static="$(EXAMPLES)/picture-c-static" \
 		> "$(BUILD)/demo.log" 2>&1 || {
 		cat "$(BUILD)/demo.log"
 		exit 1
@@ -239,7 +244,7 @@ test-browser: examples emulator
 
 .PHONY: demo
 demo: examples emulator wheel ## pictures and errors from C, Python, C++ and Rust, against the emulator
-	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES)
+	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) $(KEYS)
 
 # ---- Python ---------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Make an API key with an ADMIN key, use it, list it, revoke it.
+"""Make an API key with an ADMIN key, use it, list it, revoke it, and be refused. No secret is printed.
 
     FAL_KEY=<an ADMIN key> python keys.py
 """
@@ -8,10 +8,11 @@ import libfal
 admin = libfal.Client()
 key = admin.create_key("made by keys.py")
 client = libfal.Client(key.secret())
-print("made", key.id, "for", sum(1 for _ in client.platform_list("models.list")), "models")
-print("listed:", any(listed["key_id"] == key.id for listed in admin.platform_list("keys.list")))
+prices = client.platform("models.pricing", endpoint_id=["fal-ai/flux/dev", "fal-ai/flux/schnell"])["prices"]
+print(f"made {key.id}, which reads {len(prices)} prices")
+print("listed:", "yes" if any(one["key_id"] == key.id for one in admin.platform_list("keys.list")) else "no")
 admin.revoke_key(key.id)
 try:
-    client.platform("models.list", limit=1)
+    client.platform("models.pricing", endpoint_id="fal-ai/flux/dev")
 except libfal.AuthenticationError as refused:
     print("revoked:", refused)

@@ -54,6 +54,6 @@ def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> No
     done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     made, listed, revoked = done.stdout.splitlines()[:3]
-    assert re.fullmatch(r"made fake-api-\w+ for \d+ models", made) and listed == "listed: True"
+    assert re.fullmatch(r"made fake-api-\w+, which reads 2 prices", made) and listed == "listed: yes"
     assert revoked.startswith("revoked: fal answered 401")
     assert "fake-secret" not in done.stdout
