@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 from unittest.mock import ANY
 
 from conftest import ROOT, Emulator, output
@@ -35,6 +36,25 @@ def test_its_programs_run(emulator: Emulator) -> None:
     ]
     assert "Check(accepted=True" in printed and "Profile(name='work'" in printed
     assert "using FAL_KEY" in printed and '"type":"missing"' in printed
+
+
+def test_the_project_s_own_readme_makes_and_revokes_a_key(emulator: Emulator, home: Path) -> None:
+    section = (ROOT / "README.md").read_text().partition("## Which key do I need?")[2].partition("\n## ")[0]
+    [program] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    before, _, last = program.rstrip().rpartition("\n")
+    libfal.store_key("admin", emulator.admin_key, config_path=home / ".fal" / "config.toml")
+    refused = f"try:\n    {last}\nexcept libfal.AuthenticationError as error:\n    print('refused', key.id in str(error))"
+    printed = output(f"import libfal\n{before}\n{refused}", FAL_EMULATOR_HOST=emulator.address).splitlines()
+    assert len(printed) == 3 and printed[0].startswith("https://") and "for my program" in printed[1]
+    assert printed[2] == "refused True"
+    outcomes = [(one["method"], one["path"].split("/")[1:3], one["outcome"]) for one in emulator.arrivals()]
+    assert outcomes == [
+        ("POST", ["v1", "keys"], 201),
+        ("POST", ["fal-ai", "flux"], 200),
+        ("GET", ["v1", "keys"], 200),
+        ("DELETE", ["v1", "keys"], 204),
+        ("POST", ["fal-ai", "flux"], 401),
+    ]
 
 
 def test_its_table_has_every_class() -> None:

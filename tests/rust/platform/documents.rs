@@ -121,3 +121,38 @@ fn the_committed_documents_are_the_generated_ones() {
         );
     }
 }
+
+/// The rows of the README's table that name operations, or groups of them: the name, and what stands below "API key" and "ADMIN key".
+fn opened() -> Vec<(String, String, [String; 3])> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let section = readme.split("## Which key do I need?").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut rows = Vec::new();
+    for row in section.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        let columns: [String; 3] = cells[1..].to_vec().try_into().unwrap();
+        let names = cells[0].split('`').skip(1).step_by(2);
+        rows.extend(names.map(|name| (name.to_owned(), cells[0].clone(), columns.clone())));
+    }
+    rows
+}
+
+#[test]
+fn the_readme_says_which_key_opens_what() {
+    let rows = opened();
+    let covers = |name: &str, one: &Operation| one.name() == name || one.name().starts_with(&format!("{name}."));
+    for (name, ..) in &rows {
+        assert!(operations().iter().any(|one| covers(name, one)), "{name} is no operation");
+    }
+    for one in operations() {
+        // The longest name counts: `serverless.usage` is not like the rest of `serverless`.
+        let row = rows.iter().filter(|(name, ..)| covers(name, one)).max_by_key(|(name, ..)| name.len());
+        let (_, row, columns) = row.unwrap_or_else(|| panic!("{} is in no row", one.name()));
+        let needed = one.scope().filter(|_| !one.is_key_optional());
+        let opens = [needed.is_none(), needed != Some(fal::Scope::Admin), true];
+        for (column, opens) in columns.iter().zip(opens) {
+            assert_eq!(column.starts_with("yes"), opens, "{}: {row}", one.name());
+        }
+        let condition = columns[2].contains("if ");
+        assert_eq!(one.needs().is_some(), condition, "{}: what the account needs, in {row}", one.name());
+    }
+}
