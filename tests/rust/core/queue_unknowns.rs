@@ -237,13 +237,24 @@ fn an_answer_without_an_id_says_that_the_request_was_taken() {
 
 #[test]
 fn a_state_that_nobody_knows_is_an_end_if_there_is_a_result() {
-    let emulator = queue(QueueSettings::default());
-    let client = client(&emulator);
-    emulator.inject(Fault::status(404).path("*/status/stream").always());
-    emulator.inject(Fault::status(200).path("*/status").body(json!({"status": "ARCHIVED"})).times(2));
-    let job = submit(&client, json!({"ms": 300, "output": {"x": 1}}));
-    let output = Op::finish(|| client.attach_start(&job)).unwrap();
-    assert_eq!(output.get("/x").unwrap(), 1);
+    for unfinished_result_202 in [false, true] {
+        for streamed in [true, false] {
+            let emulator = queue(QueueSettings { unfinished_result_202, ..QueueSettings::default() });
+            let client = client(&emulator);
+            let events = Fault::status(200)
+                .header("content-type", "text/event-stream")
+                .body("data: {\"status\": \"ARCHIVED\"}\n\n");
+            emulator.inject(if streamed { events } else { Fault::status(404) }.path("*/status/stream").always());
+            emulator.inject(Fault::status(200).path("*/status").body(json!({"status": "ARCHIVED"})).always());
+            let mut job = submit(&client, json!({"ms": 700, "output": {"x": 1}}));
+            job.set_timeout(PATIENCE);
+            let output = Op::finish(|| client.attach_start(&job)).unwrap();
+            assert_eq!(output.get("/x").unwrap(), 1, "{unfinished_result_202} {streamed}");
+            let path = format!("/emulator/job/requests/{}", job.request_id());
+            let asked = emulator.arrivals().iter().filter(|arrival| arrival.path == path).count();
+            assert!(asked > 1, "it was asked for before it was there");
+        }
+    }
 }
 
 /// 9: an array in the guide, an object in the OpenAPI documents, nothing where no logs were asked for.
