@@ -181,6 +181,25 @@ fn every_status_with_and_without_fals_request_id() {
     }
 }
 
+/// What was not let in says nothing else: the type decides no code there.
+#[test]
+fn a_refusal_keeps_its_code_whatever_its_type() {
+    let emulator = Emulator::start().unwrap();
+    let client = once(&emulator);
+    for status in [401, 403, 429] {
+        for body in [
+            json!({"detail": "x", "error_type": "internal_error"}),
+            json!({"detail": [{"loc": ["body"], "msg": "x", "type": "image_too_large"}]}),
+            json!({"error": {"type": "not_found", "message": "x"}}),
+        ] {
+            let error = faulty(&emulator, &client, Fault::status(status).body(body.clone()));
+            assert_eq!((error.code(), error.http_status()), (code_of(status), Some(status)), "{body}: {error}");
+            assert!(error.error_type().is_some(), "{body}: {error}");
+            assert!(status != 429 || !error.may_have_executed(), "{body}: {error}");
+        }
+    }
+}
+
 #[test]
 fn every_error_of_the_framework() {
     let emulator = Emulator::start().unwrap();

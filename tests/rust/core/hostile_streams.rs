@@ -94,3 +94,31 @@ fn a_status_stream_of_nonsense_is_not_waited_for() {
         assert_eq!(subscribe(&host).get("/x").unwrap(), 1, "{events}");
     }
 }
+
+/// `retry:` says how long to leave the stream alone after it ends (the HTML standard).
+#[test]
+fn a_stream_is_opened_again_when_it_asked_for() {
+    let opened: Arc<std::sync::Mutex<Vec<std::time::Instant>>> = Arc::default();
+    let seen = opened.clone();
+    let host = hostile_to(move |head, connection| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let streams = seen.lock().unwrap().len();
+        match path.split('?').next().unwrap_or_default() {
+            path if path.ends_with("/status/stream") => {
+                seen.lock().unwrap().push(std::time::Instant::now());
+                connection.write_all(EVENTS)?;
+                connection.write_all(b"retry: 1500\ndata: {\"status\": \"IN_PROGRESS\"}\n\n")
+            }
+            path if path.ends_with("/status") && streams < 2 => {
+                answered(connection, "202 Accepted", "", r#"{"status": "IN_PROGRESS"}"#)
+            }
+            path if path.ends_with("/status") => answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#),
+            path if path.ends_with("/requests/r-1") => answered(connection, "200 OK", "", r#"{"x": 1}"#),
+            _ => answered(connection, "200 OK", "", r#"{"request_id": "r-1"}"#),
+        }
+    });
+    assert_eq!(subscribe(&host).get("/x").unwrap(), 1);
+    let opened = opened.lock().unwrap();
+    assert_eq!(opened.len(), 2);
+    assert!(opened[1] - opened[0] >= Duration::from_millis(1400), "{:?}", opened[1] - opened[0]);
+}

@@ -1,6 +1,6 @@
 //! What fal's own sources tell in two ways works both ways (fal-protocol.md §16.1-12).
 
-use super::queue::{JOB, events, job_of, lines, paths, queue, submit, subscribe};
+use super::queue::{JOB, events, job_of, lines, paths, queue, states, submit, subscribe};
 use super::*;
 use fal::{Code, Job};
 use fal_emulator::{CancelAnswer, Fault, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
@@ -61,6 +61,9 @@ fn a_job_succeeds_in_every_version() {
             let told = events(&op);
             assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{name}");
             assert_eq!(lines(&told), ["a", "b", "c"], "{name}, stream: {stream}");
+            let states = states(&told);
+            let ends = (states.first().map(String::as_str), states.last().map(String::as_str));
+            assert_eq!(ends, (Some("IN_QUEUE"), Some("COMPLETED")), "{name}, stream: {stream}");
             let mut quiet = job_of(input);
             quiet.set_logs(false);
             let op = client.subscribe_start(quiet).unwrap();

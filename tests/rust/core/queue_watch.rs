@@ -2,7 +2,7 @@
 
 use super::queue::{events, job_of, lines, paths, queue, states, subscribe};
 use super::*;
-use fal_emulator::{Fault, LogWindow, QueueSettings};
+use fal_emulator::{Arrival, Fault, LogWindow, QueueSettings};
 
 const STREAM: &str = "*/status/stream";
 const LOGGED: &str = r#"{"ms": 1200, "logs": ["a", "b", "c", "d", "e", "f"], "output": {"x": 1}}"#;
@@ -60,9 +60,14 @@ fn a_stream_that_always_breaks_is_left_alone() {
     for fault in [Fault::truncate(200), Fault::reset_before_body(), Fault::close(), Fault::status(503)] {
         let emulator = queue(QueueSettings::default());
         emulator.inject(fault.clone().path(STREAM).always());
-        let output = subscribe(&client(&emulator), json!({"ms": 2000, "output": {"x": 1}})).unwrap();
-        assert_eq!(output.get("/x").unwrap(), 1, "{fault:?}");
-        assert!(count(&emulator, "/status") > 0, "{fault:?}");
+        let client = builder(&emulator).max_attempts(1).unwrap().build().unwrap();
+        let op = client.subscribe_start(job_of(json!({"ms": 3_600_000, "output": {"x": 1}}))).unwrap();
+        let looks = |arrivals: &[Arrival]| arrivals.iter().filter(|one| one.path.ends_with("/status")).count();
+        emulator.wait_until(PATIENCE, |arrivals| looks(arrivals) >= 9).unwrap();
+        assert_eq!(count(&emulator, "/stream"), 5, "{fault:?}");
+        emulator.advance(Duration::from_secs(3600));
+        assert!(op.wait(Some(PATIENCE)).unwrap());
+        assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{fault:?}");
     }
 }
 
