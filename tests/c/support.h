@@ -151,6 +151,18 @@ static inline int threads_left(int expected)
     return threads_alive();
 }
 
+/* Descriptors of this process that are open. */
+static inline int files_open(void)
+{
+    int count = 0;
+    DIR *files = opendir("/proc/self/fd");
+    for (struct dirent *file = files ? readdir(files) : NULL; file; file = readdir(files))
+        count += file->d_name[0] != '.';
+    if (files)
+        closedir(files);
+    return count;
+}
+
 /* The part after the colon of the key in a variable: what must never show. */
 static inline const char *secret_of(const char *variable)
 {

@@ -1,5 +1,7 @@
 /* Webhooks: what is fal's own and what is not, with keys at hand and with keys that the client fetches. */
 
+#include <poll.h>
+
 #include "webhook.h"
 
 static void a_delivery_that_fal_signed(void)
@@ -74,20 +76,6 @@ static void any_other_body_or_signature_is_refused(void)
     }
 }
 
-/* A delivery of now whose signature has the right form and is nobody's. */
-static fal_webhook *forged(void)
-{
-    char now[32], signature[129];
-    snprintf(now, sizeof now, "%lld", (long long)time(NULL));
-    memset(signature, '1', 128), signature[128] = 0;
-    fal_webhook *webhook = webhook_new("{}");
-    webhook_header(webhook, "X-Fal-Webhook-Request-Id", "r");
-    webhook_header(webhook, "X-Fal-Webhook-User-Id", "u");
-    webhook_header(webhook, "X-Fal-Webhook-Timestamp", now);
-    webhook_header(webhook, "X-Fal-Webhook-Signature", signature);
-    return webhook;
-}
-
 static void a_client_fetches_the_keys_once_and_without_a_key(void)
 {
     fault("{\"path\": \"/.well-known/jwks.json\", \"times\": null, \"action\": {\"type\": \"status\", \"status\": 200,"
@@ -96,7 +84,7 @@ static void a_client_fetches_the_keys_once_and_without_a_key(void)
     for (int i = 0; i < 3; i++) {
         fal_error *err = NULL;
         fal_response *verified = NULL;
-        fal_webhook *webhook = forged();
+        fal_webhook *webhook = webhook_forged();
         CHECK_STATUS(fal_client_verify_webhook(client, webhook, &verified, &err), FAL_E_WEBHOOK_INVALID);
         CHECK(verified == NULL);
         CHECK_HAS(fal_error_message(err, NULL), "no key of fal's");
@@ -129,6 +117,197 @@ static void what_needs_no_key_is_refused_without_a_request(void)
     fal_client_release(client);
 }
 
+/* ---- What the emulator delivers -------------------------------------------------------------------------------------- */
+
+/* The host's own server, which answers each delivery with 200. */
+static int listening(char *url, size_t size)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, 8) != 0
+        || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        control_die("no free port");
+    snprintf(url, size, "http://127.0.0.1:%d/hook", ntohs(address.sin_port));
+    return fd;
+}
+
+static ssize_t read_soon(int fd, char *bytes, size_t size)
+{
+    struct pollfd ready = {fd, POLLIN, 0};
+    return poll(&ready, 1, 20000) == 1 ? read(fd, bytes, size) : -1;
+}
+
+/* The next delivery as it arrived, with all its headers; the bit `changed` of its body, from 1, is another one. */
+static fal_webhook *receive(int listener, int changed)
+{
+    static char text[1 << 16];
+    static const char answer[] = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    struct pollfd ready = {listener, POLLIN, 0};
+    int fd = poll(&ready, 1, 20000) == 1 ? accept(listener, NULL, NULL) : -1;
+    size_t size = 0, expected = 0;
+    char *body = NULL;
+    while (!body || size < expected) {
+        ssize_t got = read_soon(fd, text + size, sizeof text - 1 - size);
+        if (got <= 0)
+            control_die("no delivery came");
+        size += (size_t)got;
+        text[size] = '\0';
+        if (!body && (body = strstr(text, "\r\n\r\n")) != NULL) {
+            body += 4;
+            const char *length = strcasestr(text, "\r\ncontent-length:");
+            expected = (size_t)(body - text) + (length ? strtoul(strchr(length, ':') + 1, NULL, 10) : 0);
+        }
+    }
+    if (send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL) != sizeof answer - 1)
+        control_die("the answer cannot be sent");
+    close(fd);
+    CHECK(strncmp(text, "POST /hook HTTP/1.1\r\n", 21) == 0);
+    if (changed > 0)
+        body[(changed - 1) / 8] ^= (char)(1 << (changed - 1) % 8);
+    fal_webhook *webhook = webhook_new(body);
+    body[-4] = '\0';
+    for (char *line = strstr(text, "\r\n"); line; line = strstr(line + 2, "\r\n")) {
+        char *end = strstr(line + 2, "\r\n"), *colon = strchr(line + 2, ':');
+        if (!colon)
+            continue;
+        *colon = '\0';
+        if (end)
+            *end = '\0';
+        webhook_header(webhook, line + 2, colon + 1 + strspn(colon + 1, " "));
+        *colon = ':';
+        if (end)
+            *end = '\r';
+    }
+    return webhook;
+}
+
+/* Submits a job that tells this address of its end. Its id is put into id, which holds 64. */
+static void submit(const fal_client *client, const char *input, const char *url, char *id)
+{
+    fal_error *err = NULL;
+    fal_response *answer = NULL;
+    const char *text = NULL;
+    fal_request *request = run_of("emulator/job");
+    CHECK_OK(fal_request_set_body_json(request, input, FAL_NUL, &err));
+    CHECK_OK(fal_request_set_webhook(request, url, FAL_NUL, &err));
+    must(fal_client_submit(client, request, &answer, &err), err, "fal_client_submit");
+    CHECK_OK(fal_response_get_string(answer, "/request_id", FAL_NUL, &text, NULL, &err));
+    snprintf(id, 64, "%s", text);
+    fal_response_free(answer);
+    fal_request_free(request);
+}
+
+/* Whether the client believes the delivery, which is freed: what it says. NULL if not. */
+static fal_response *verified(const fal_client *client, fal_webhook *webhook, fal_status expected)
+{
+    fal_error *err = NULL;
+    fal_response *delivered = NULL;
+    CHECK_STATUS(fal_client_verify_webhook(client, webhook, &delivered, &err), expected);
+    fal_error_free(err);
+    fal_webhook_free(webhook);
+    return delivered;
+}
+
+static void check_delivery(fal_response *delivered, const char *id, const char *pointer, const char *value)
+{
+    fal_error *err = NULL;
+    const char *text = NULL;
+    CHECK_OK(fal_response_get_string(delivered, "/request_id", FAL_NUL, &text, NULL, &err));
+    CHECK_TEXT(text, id);
+    CHECK_OK(fal_response_get_string(delivered, pointer, FAL_NUL, &text, NULL, &err));
+    CHECK_TEXT(text, value);
+    fal_response_free(delivered);
+}
+
+#define KEYS_FETCHED arrived("path=/.well-known/jwks.json")
+
+static void a_job_tells_the_host_of_its_end_and_is_believed(void)
+{
+    char url[64], id[64];
+    int listener = listening(url, sizeof url);
+    fal_client *client = new_client();
+    submit(client, "{\"output\": {\"word\": \"hello\"}}", url, id);
+    check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/payload/word", "hello");
+    CHECK_INT(KEYS_FETCHED, 1);
+    /* The keys are kept. */
+    submit(client, "{\"fail\": {\"type\": \"image_too_large\"}}", url, id);
+    check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/status", "ERROR");
+    submit(client, "{\"output\": {\"word\": \"again\"}}", url, id);
+    check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/status", "OK");
+    for (int bit = 1; bit <= 64; bit += 7) {
+        submit(client, "{}", url, id);
+        CHECK(verified(client, receive(listener, bit), FAL_E_WEBHOOK_INVALID) == NULL);
+    }
+    CHECK_INT(KEYS_FETCHED, 1);
+    char *fetched = arrivals("path=/.well-known/jwks.json");
+    CHECK_HAS(fetched, "\"had_key\":false");
+    free(fetched);
+    fal_client_release(client);
+    close(listener);
+}
+
+/* A set of keys that the host has fetched for itself, and no network. */
+static void keys_at_hand_are_enough(void)
+{
+    char url[64], id[64];
+    fal_error *err = NULL;
+    fal_response *keys = NULL, *delivered = NULL;
+    const char *set = NULL;
+    size_t size = 0;
+    int listener = listening(url, sizeof url);
+    fal_client *client = new_client();
+    fal_request *request = http_of("GET", "https://rest.fal.ai/.well-known/jwks.json");
+    CHECK_OK(fal_client_send(client, request, &keys, &err));
+    CHECK_OK(fal_response_get_text(keys, &set, &size, &err));
+    submit(client, "{\"output\": {\"word\": \"hello\"}}", url, id);
+    fal_webhook *webhook = receive(listener, 0);
+    CHECK_OK(fal_webhook_verify(webhook, set, size, -1, &delivered, &err));
+    check_delivery(delivered, id, "/payload/word", "hello");
+    CHECK_FAILS(fal_webhook_verify(webhook, JWKS, -1, &delivered, &err), FAL_E_WEBHOOK_INVALID);
+    CHECK_FAILS(fal_webhook_verify(webhook, set, size, (int64_t)time(NULL) + 1000, &delivered, &err), FAL_E_WEBHOOK_INVALID);
+    fal_webhook_free(webhook);
+    fal_response_free(keys);
+    fal_request_free(request);
+    fal_client_release(client);
+    close(listener);
+}
+
+/* fal signs with another key from now on: who has no keys yet fetches both, or the new one only. */
+static void a_new_key_of_the_service_is_found(void)
+{
+    char url[64], id[64];
+    int listener = listening(url, sizeof url);
+    fal_client *before = new_client(), *after = new_client(), *later = new_client();
+    submit(before, "{}", url, id);
+    fal_response_free(verified(before, receive(listener, 0), FAL_OK));
+    submit(before, "{}", url, id);
+    fal_webhook *old = receive(listener, 0);
+    free(control("POST", "webhooks/keys", "{\"keep_old\": true}"));
+    submit(before, "{\"output\": {\"word\": \"new\"}}", url, id);
+    check_delivery(verified(after, receive(listener, 0), FAL_OK), id, "/payload/word", "new");
+    fal_response_free(verified(after, old, FAL_OK));
+    CHECK_INT(KEYS_FETCHED, 2);
+    /* Keys that were fetched a moment ago are not fetched again for every signature that does not fit. */
+    submit(before, "{}", url, id);
+    CHECK(verified(before, receive(listener, 0), FAL_E_WEBHOOK_INVALID) == NULL);
+    CHECK_INT(KEYS_FETCHED, 2);
+    submit(before, "{}", url, id);
+    old = receive(listener, 0);
+    free(control("POST", "webhooks/keys", "{\"keep_old\": false}"));
+    CHECK(verified(later, old, FAL_E_WEBHOOK_INVALID) == NULL);
+    submit(before, "{}", url, id);
+    fal_response_free(verified(later, receive(listener, 0), FAL_OK));
+    CHECK_INT(KEYS_FETCHED, 3);
+    fal_client_release(before);
+    fal_client_release(after);
+    fal_client_release(later);
+    close(listener);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -137,6 +316,9 @@ int main(int argc, char **argv)
         TEST(any_other_body_or_signature_is_refused),
         TEST(a_client_fetches_the_keys_once_and_without_a_key),
         TEST(what_needs_no_key_is_refused_without_a_request),
+        TEST(a_job_tells_the_host_of_its_end_and_is_believed),
+        TEST(keys_at_hand_are_enough),
+        TEST(a_new_key_of_the_service_is_found),
     };
     return RUN_TESTS(tests, control_reset);
 }

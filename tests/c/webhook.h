@@ -41,4 +41,18 @@ static inline fal_webhook *webhook_of(const char *signature)
     return webhook;
 }
 
+/* A delivery of now whose signature has the right form and is nobody's. */
+static inline fal_webhook *webhook_forged(void)
+{
+    char now[32], signature[129];
+    snprintf(now, sizeof now, "%lld", (long long)time(NULL));
+    memset(signature, '1', 128), signature[128] = 0;
+    fal_webhook *webhook = webhook_new("{}");
+    webhook_header(webhook, "X-Fal-Webhook-Request-Id", "r");
+    webhook_header(webhook, "X-Fal-Webhook-User-Id", "u");
+    webhook_header(webhook, "X-Fal-Webhook-Timestamp", now);
+    webhook_header(webhook, "X-Fal-Webhook-Signature", signature);
+    return webhook;
+}
+
 #endif
