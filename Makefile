@@ -171,10 +171,10 @@ test-c: tools emulator $(SHARED) $(STATIC)
 WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook)
 
 .PHONY: test-memory
-test-memory: tools emulator $(WATCHED)
-	for program in $(WATCHED); do
+test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut
+	for program in $(WATCHED) "$(BUILD)/c/shared/cut cancelled"; do
 		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
-			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite "$$program"
+			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
 	done
 
 $(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
@@ -212,6 +212,8 @@ examples: tools
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CXX) -std=c++17 $(WARNINGS) examples/cpp/picture.cpp -o "$(EXAMPLES)/picture-cpp" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	# The linker prefers the shared library of the two, unless the file is named.
 	static=$$($(PKG_CONFIG) --static --libs fal)
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
@@ -235,7 +237,12 @@ test-examples: examples emulator wheel
 		cat "$(BUILD)/demo.log"
 		exit 1
 	}
-	echo "examples: every picture made, every error as it should be"
+	$(ISOLATED) "$(EMULATOR)" exec -- python3 -B tests/demo/subscribe.py "$(EXAMPLES)/subscribe-c" \
+		> "$(BUILD)/subscribe.log" 2>&1 || {
+		cat "$(BUILD)/subscribe.log"
+		exit 1
+	}
+	echo "examples: every picture made, every job seen through or cancelled, every error as it should be"
 
 # The page of keys, in a real browser.
 .PHONY: test-browser
