@@ -39,7 +39,7 @@ impl Waiting {
     pub(super) fn begin(&self) -> Result<Pull> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
         let reader = reader.ok_or_else(|| Error::invalid("the reader was used before: it can be read once"))?;
-        Ok(Pull { reader: Some(reader), size: self.size, got: 0 })
+        Ok(Pull { reader: Some(reader), size: self.size, got: 0, buffers: Buffers::default() })
     }
 }
 
@@ -49,6 +49,40 @@ pub(super) struct Pull {
     reader: Option<Boxed>,
     size: Option<u64>,
     got: u64,
+    buffers: Buffers,
+}
+
+/// Buffers that were sent, to be filled again: an allocator keeps much of what one thread allocates and another frees.
+#[derive(Clone, Default)]
+struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+/// A buffer that goes back to the others when nobody needs its bytes any more.
+struct Filled {
+    bytes: Vec<u8>,
+    home: Buffers,
+}
+
+impl Buffers {
+    fn take(&self, most: usize) -> Vec<u8> {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        buffer.clear();
+        // Room for all of it: what grows is, for a moment, there twice.
+        buffer.reserve_exact(most);
+        buffer
+    }
+}
+
+impl AsRef<[u8]> for Filled {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+    }
 }
 
 impl Pull {
@@ -57,13 +91,14 @@ impl Pull {
         let lost = || Error::new(Code::Io, "the reader failed before");
         let mut reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);
+        let home = self.buffers.clone();
         let (reader, bytes) = blocking(Kind::Readers, move || {
-            let mut bytes = Vec::new();
             // A byte behind the promised end is asked for: nobody else would.
-            let most = left.filter(|left| *left <= most as u64).map_or(most as u64, |left| left + 1);
-            let read = reader.by_ref().take(most).read_to_end(&mut bytes);
+            let most = left.filter(|left| *left <= most as u64).map_or(most, |left| left as usize + 1);
+            let mut bytes = home.take(most);
+            let read = reader.by_ref().take(most as u64).read_to_end(&mut bytes);
             read.map_err(|e| Error::new(Code::Io, format!("the reader failed: {e}")))?;
-            Ok::<_, Error>((reader, Bytes::from(bytes)))
+            Ok::<_, Error>((reader, Bytes::from_owner(Filled { bytes, home })))
         })
         .await??;
         self.reader = Some(reader);
