@@ -1355,8 +1355,9 @@ FAL_API fal_status fal_socket_options_set_max_message_bytes(fal_socket_options *
                                                             size_t most,
                                                             fal_error **err);
 
-// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as long,
-// the connection counts as lost. While the host does not read its events, silence does not count.
+// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
+// times as long, the connection counts as lost; a message that comes or goes slowly moves. While the host does not read its events, silence
+// does not count.
 FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
                                                   uint32_t ping_ms,
                                                   fal_error **err);
@@ -1485,8 +1486,8 @@ FAL_API fal_status fal_channel_new(const fal_client *client,
                                    fal_channel **out,
                                    fal_error **err);
 
-// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as
-// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
+// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
+// times as long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
 // read an answer, silence does not count. It holds for every owner of the channel, from the next connection on. Any thread.
 FAL_API fal_status fal_channel_set_ping_ms(const fal_channel *channel,
                                            uint32_t ping_ms,

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::{Code, Error, Result};
-use crate::socket::{SILENT_INTERVALS, Socket, broken};
+use crate::socket::{Socket, broken, pause};
 use crate::transport::Progress;
 
 /// How long the other side may take to close.
@@ -44,14 +44,15 @@ struct Line {
 struct State {
     /// Those whose requests were sent and whose answers have not ended, the next one first.
     open: VecDeque<mpsc::Sender<Piece>>,
-    heard: Instant,
-    /// The host takes its time, so silence is ours.
+    /// When a host had read the last piece.
+    read: Instant,
+    /// A host takes its time, so silence is ours.
     delivering: bool,
 }
 
 impl Line {
     fn new() -> Self {
-        let state = State { open: VecDeque::new(), heard: Instant::now(), delivering: false };
+        let state = State { open: VecDeque::new(), read: Instant::now(), delivering: false };
         Line { state: Mutex::new(state), ended: Notify::new() }
     }
 
@@ -59,16 +60,12 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn heard(&self, delivering: bool) {
-        let mut state = self.state();
-        (state.heard, state.delivering) = (Instant::now(), delivering);
-    }
-
     /// Hands a piece over, however long its reader takes. A request that was given up has nobody to read its answer.
     async fn deliver(&self, answer: &mpsc::Sender<Piece>, piece: Piece) {
-        self.heard(true);
+        self.state().delivering = true;
         let _ = answer.send(piece).await;
-        self.heard(false);
+        let mut state = self.state();
+        (state.read, state.delivering) = (Instant::now(), false);
     }
 
     /// The first answer has ended.
@@ -91,37 +88,46 @@ impl Line {
         }
     }
 
-    /// How long the other side has said nothing.
-    fn silence(&self) -> Duration {
+    /// Since when the hosts have let us read; none while one takes its time.
+    fn free(&self) -> Option<Instant> {
         let state = self.state();
-        if state.delivering { Duration::ZERO } else { state.heard.elapsed() }
+        (!state.delivering).then_some(state.read)
     }
 }
 
-/// Drives a connection until it ends or nobody has a request left. With nothing to send for `ping`, a ping is.
+/// Drives a connection until it ends or nobody has a request left. A ping is sent every `ping`.
 pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: Option<Duration>) {
     let (mut sink, mut stream) = socket.stream.split();
     let line = Line::new();
-    let idle = ping.unwrap_or(Duration::MAX / 4);
+    let pause = pause(ping);
     let sending = async {
+        let mut due = tokio::time::Instant::now() + pause;
         loop {
-            let message = match tokio::time::timeout(idle, jobs.recv()).await {
+            let next = tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(due) => None,
+                next = jobs.recv() => Some(next),
+            };
+            let message = match next {
                 // Whoever has ended meanwhile needs no answer, so nothing has to be run.
-                Ok(Some(job)) if job.answer.is_closed() => continue,
-                Ok(Some(job)) => {
+                Some(Some(job)) if job.answer.is_closed() => continue,
+                Some(Some(job)) => {
                     job.progress.sending(false);
                     line.state().open.push_back(job.answer);
                     Message::text(job.text)
                 }
-                Ok(None) => break,
-                Err(_) => Message::Ping(Bytes::new()),
+                Some(None) => break,
+                None => {
+                    due = tokio::time::Instant::now() + pause;
+                    Message::Ping(Bytes::new())
+                }
             };
             if let Err(error) = sink.send(message).await {
                 return broken(error);
             }
         }
         // The last answers are waited for.
-        while tokio::time::timeout(idle, line.empty()).await.is_err() {
+        while tokio::time::timeout(pause, line.empty()).await.is_err() {
             if let Err(error) = sink.send(Message::Ping(Bytes::new())).await {
                 return broken(error);
             }
@@ -142,21 +148,14 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
             };
             // Frames that are no news, however many, do not keep the others from being heard.
             tokio::task::consume_budget().await;
-            line.heard(false);
             if let Err(error) = hear(message, &line, &mut current).await {
                 return error;
             }
         }
     };
     let watching = async {
-        let Some(ping) = ping else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(ping).await;
-            let silence = line.silence();
-            if silence > ping * SILENT_INTERVALS {
-                return Error::new(Code::ConnectionLost, format!("nothing was heard for {} s", silence.as_secs()));
-            }
-        }
+        let silence = socket.pulse.lost(ping, || line.free()).await;
+        Error::new(Code::ConnectionLost, format!("nothing was heard for {} s", silence.as_secs()))
     };
     let error = tokio::select! {
         error = receiving => error,

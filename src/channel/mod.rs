@@ -72,7 +72,7 @@ impl Client {
 }
 
 impl Channel {
-    /// How long nothing may be sent before a ping is, by default 30 seconds; `None` sends none. Once nothing was heard for four times as
+    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other side has moved nothing for four times as
     /// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does
     /// not read an answer, silence does not count. It holds for all clones, from the next connection on.
     pub fn set_ping(&self, idle: Option<Duration>) {

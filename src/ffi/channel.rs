@@ -41,8 +41,8 @@ pub unsafe extern "C" fn fal_channel_new(
     })
 }
 
-/// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as
-/// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
+/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
+/// times as long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
 /// read an answer, silence does not count. It holds for every owner of the channel, from the next connection on. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_set_ping_ms(

@@ -129,8 +129,9 @@ pub unsafe extern "C" fn fal_socket_options_set_max_message_bytes(
     unsafe { change(options, err, |options| Ok(options.max_message_bytes(most))) }
 }
 
-/// How many milliseconds nothing may be sent before a ping is, by default 30000; 0 sends none. Once nothing was heard for four times as long,
-/// the connection counts as lost. While the host does not read its events, silence does not count.
+/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
+/// times as long, the connection counts as lost; a message that comes or goes slowly moves. While the host does not read its events, silence
+/// does not count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_ping_ms(
     options: *mut fal_socket_options,

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self};
 use url::Url;
 
+use super::wire::{Pulse, Wire};
 use crate::authority::Grant;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
@@ -26,9 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A WebSocket whose handshake succeeded.
 pub(crate) struct Socket {
-    pub(crate) stream: WebSocketStream<Upgraded>,
+    pub(crate) stream: WebSocketStream<Wire<Upgraded>>,
     /// The headers of the handshake's answer.
     pub(crate) headers: HeaderMap,
+    pub(crate) pulse: Arc<Pulse>,
     /// The client's credential, if that opened it.
     pub(crate) grant: Option<Arc<Grant>>,
 }
@@ -71,8 +73,10 @@ pub(crate) async fn open(
     let mut config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
     // The frame's head is a part of what waits.
     config.max_write_buffer_size = most_out.saturating_add(BESIDE);
-    let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
-    Ok(Socket { stream, headers, grant })
+    let wire = Wire::new(upgraded);
+    let pulse = wire.pulse();
+    let stream = WebSocketStream::from_raw_socket(wire, Role::Client, Some(config)).await;
+    Ok(Socket { stream, headers, pulse, grant })
 }
 
 fn value(key: &str) -> Result<HeaderValue> {

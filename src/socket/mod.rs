@@ -8,11 +8,13 @@ mod options;
 mod session;
 mod tally;
 mod token;
+mod wire;
 
 pub(crate) use handle::Handle;
 pub(crate) use handshake::{Socket, broken, open};
 pub use inputs::WhenFull;
 pub(crate) use inputs::{Input, Inputs};
 pub use options::SocketOptions;
-pub(crate) use session::{Language, Plan, SILENT_INTERVALS, Taken, run};
+pub(crate) use session::{Language, Plan, Taken, run};
 pub(crate) use token::{Access, LIFETIME};
+pub(crate) use wire::pause;

@@ -83,8 +83,9 @@ impl SocketOptions {
         self
     }
 
-    /// How long nothing may be sent before a ping is, by default 30 seconds; `None` sends none. Once nothing was heard for four times as
-    /// long, the connection counts as lost. While the host does not read its events, silence does not count.
+    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other side has moved nothing for four times as
+    /// long, the connection counts as lost; a message that comes or goes slowly moves. While the host does not read its events,
+    /// silence does not count.
     pub fn ping(mut self, idle: Option<Duration>) -> Self {
         self.ping = idle.filter(|idle| !idle.is_zero());
         self

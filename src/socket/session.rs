@@ -17,7 +17,7 @@ use url::Url;
 use super::message::{Heard, hear};
 use super::tally::{GRACE, Tally, Totals};
 use super::token::Tokens;
-use super::{Input, Inputs, Socket, SocketOptions, broken, open};
+use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result};
@@ -26,8 +26,6 @@ use crate::op::Task;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Nothing at all for so many intervals between pings, and the other side counts as gone.
-pub(crate) const SILENT_INTERVALS: u32 = 4;
 /// A connection that lasted this long did not fail at once.
 const LASTING: Duration = Duration::from_secs(30);
 
@@ -115,7 +113,7 @@ struct Session {
 impl Session {
     /// Connects and talks, again and again if need be, and says how the session ended.
     async fn converse(&mut self) -> Result<&'static str> {
-        let (mut losses, mut refused) = (0, false);
+        let (mut losses, mut refused, mut renewals) = (0, false, 0);
         loop {
             let inputs = self.inputs.clone();
             let opened = tokio::select! {
@@ -144,14 +142,27 @@ impl Session {
             if tally.received() > 0 || begun.elapsed() > LASTING {
                 (losses, refused) = (0, false);
             }
+            if begun.elapsed() > LASTING {
+                renewals = 0;
+            }
             match end {
                 End::Closed(how) => return Ok(how),
                 End::Failed(error) => return Err(error),
                 End::Refused(error) => {
                     self.report_lost(&error, unanswered).await;
                     let carried = grant.is_some();
-                    if !refused && self.tokens.replace(grant).await? {
+                    renewals += 1;
+                    // Once at once; one that is refused each time is not asked for without a pause, nor for ever.
+                    let pause = match renewals {
+                        1 => Some(Duration::ZERO),
+                        _ => self.steps.attempts().pause(renewals, None),
+                    };
+                    let pause = pause.filter(|_| !refused && !self.inputs.are_done());
+                    if let Some(pause) = pause
+                        && self.tokens.replace(grant).await?
+                    {
                         refused = true;
+                        tokio::time::sleep(pause).await;
                         continue;
                     }
                     // What made a token of ours was not what was refused.
@@ -192,7 +203,6 @@ impl Session {
                     Some(Err(error)) => break failed(broken(error)),
                     None => break End::Lost(Error::new(Code::ConnectionLost, "the connection ended")),
                 };
-                tally.heard();
                 // Frames that are no news, however many, do not keep the deadline and the host from being heard.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
@@ -220,23 +230,35 @@ impl Session {
                 };
                 let _ = tokio::time::timeout(GRACE, rest).await;
             }
-            if asked { End::Closed("closed") } else { end }
+            match end {
+                End::Closed(_) | End::Lost(_) if asked => End::Closed("closed"),
+                end => end,
+            }
         };
         let sending = async {
+            let pause = pause(plan.options.ping);
+            let mut due = tokio::time::Instant::now() + pause;
             loop {
-                let pause = plan.options.ping.unwrap_or(Duration::MAX / 4);
-                let outcome = match tokio::time::timeout(pause, inputs.next()).await {
-                    Ok(Input::Send(message)) => {
+                let next = tokio::select! {
+                    biased;
+                    () = tokio::time::sleep_until(due) => None,
+                    next = inputs.next() => Some(next),
+                };
+                let outcome = match next {
+                    Some(Input::Send(message)) => {
                         tally.sent();
                         sink.send(message).await
                     }
-                    Ok(Input::Dropped(count)) => {
+                    Some(Input::Dropped(count)) => {
                         task.deliver(dropped(count)).await;
                         inputs.told(count);
                         Ok(())
                     }
-                    Ok(Input::Close) => break,
-                    Err(_) => sink.send(Message::Ping(bytes::Bytes::new())).await,
+                    Some(Input::Close) => break,
+                    None => {
+                        due = tokio::time::Instant::now() + pause;
+                        sink.send(Message::Ping(bytes::Bytes::new())).await
+                    }
                 };
                 if let Err(error) = outcome {
                     // The other side may have said more before it went, so it is heard out.
@@ -251,14 +273,9 @@ impl Session {
             End::Closed("closed")
         };
         let watching = async {
-            let Some(ping) = plan.options.ping else { return std::future::pending().await };
-            loop {
-                tokio::time::sleep(ping).await;
-                if tally.silence() > ping * SILENT_INTERVALS {
-                    let message = format!("nothing was heard for {} s", tally.silence().as_secs());
-                    return End::Lost(Error::new(Code::ConnectionLost, message));
-                }
-            }
+            let silence = socket.pulse.lost(plan.options.ping, || tally.free()).await;
+            let message = format!("nothing was heard for {} s", silence.as_secs());
+            End::Lost(Error::new(Code::ConnectionLost, message))
         };
         tokio::select! {
             biased;

@@ -24,9 +24,8 @@ struct Counts {
     received: u64,
     /// Sent since the last message came.
     since: u64,
-    heard: Instant,
-    /// When the last message came.
-    news: Instant,
+    /// When the host had read the last message.
+    read: Instant,
     /// The host takes its time, so silence is ours.
     delivering: bool,
     closing: bool,
@@ -35,9 +34,7 @@ struct Counts {
 impl Tally {
     pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
         progress.reading(true);
-        let now = Instant::now();
-        let counts =
-            Counts { sent: 0, received: 0, since: 0, heard: now, news: now, delivering: false, closing: false };
+        let counts = Counts { sent: 0, received: 0, since: 0, read: Instant::now(), delivering: false, closing: false };
         Tally { language, progress, counts: Mutex::new(counts) }
     }
 
@@ -47,10 +44,6 @@ impl Tally {
         counts.sent += 1;
         counts.since += 1;
         self.progress.sending(false);
-    }
-
-    pub(super) fn heard(&self) {
-        self.counts().heard = Instant::now();
     }
 
     pub(super) fn delivering(&self) {
@@ -66,8 +59,7 @@ impl Tally {
     pub(super) fn delivered(&self) {
         let mut counts = self.counts();
         counts.delivering = false;
-        counts.heard = Instant::now();
-        counts.news = counts.heard;
+        counts.read = Instant::now();
     }
 
     /// The host has asked for the end.
@@ -84,7 +76,7 @@ impl Tally {
         loop {
             tokio::time::sleep(GRACE).await;
             let counts = self.counts();
-            if !task.has_reader() || (!counts.delivering && counts.news.elapsed() >= GRACE) {
+            if !task.has_reader() || (!counts.delivering && counts.read.elapsed() >= GRACE) {
                 return;
             }
         }
@@ -94,9 +86,10 @@ impl Tally {
         self.counts().received
     }
 
-    pub(super) fn silence(&self) -> Duration {
+    /// Since when the host has let us read; none while it takes its time.
+    pub(super) fn free(&self) -> Option<Instant> {
         let counts = self.counts();
-        if counts.delivering { Duration::ZERO } else { counts.heard.elapsed() }
+        (!counts.delivering).then_some(counts.read)
     }
 
     /// How many inputs may be without an answer. Nothing says which message answers which input (fal-protocol.md §7.3): where one

@@ -16,6 +16,7 @@ mod hostile_files;
 mod hostile_sockets;
 mod hostile_streams;
 mod inputs;
+mod lively;
 #[path = "../logged.rs"]
 mod logged;
 mod network;
