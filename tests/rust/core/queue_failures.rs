@@ -186,6 +186,29 @@ fn an_error_on_the_way_carries_the_id_to_attach_with() {
     assert!(paths(&emulator).iter().all(|path| !path.starts_with("PUT")), "an error does not cancel");
 }
 
+/// What refuses to tell a result says nothing about the job.
+#[test]
+fn a_result_that_is_refused_is_still_there() {
+    for (status, code) in [
+        (401, Code::Unauthenticated),
+        (403, Code::Forbidden),
+        (408, Code::ServiceUnavailable),
+        (429, Code::RateLimited),
+    ] {
+        let emulator = queue(QueueSettings::default());
+        let client = builder(&emulator).max_attempts(2).unwrap().build().unwrap();
+        let job = submit(&client, json!({"output": {"x": 1}}));
+        emulator.inject(Fault::status(status).path(format!("/emulator/job/requests/{}", job.request_id())).always());
+        for outcome in [Op::finish(|| client.attach_start(&job)), Op::finish(|| client.result_start(&job))] {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.code(), error.request_id()), (code, Some(job.request_id())), "{error}");
+            assert!(error.may_have_executed() && error.remedy().contains("attach"), "{status}: {}", error.remedy());
+        }
+        emulator.clear_faults();
+        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 1);
+    }
+}
+
 #[test]
 fn an_unknown_request_is_not_found() {
     let emulator = queue(QueueSettings::default());

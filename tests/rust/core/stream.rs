@@ -261,3 +261,18 @@ fn a_workflow_tells_its_steps() {
     let (events, _) = stream(&client, json!({}));
     assert!(events.iter().all(|event| event.workflow().is_none()));
 }
+
+/// Alone, the step could be tried again. With it, the steps before it would run twice.
+#[test]
+fn a_workflow_is_not_worth_a_retry_where_its_step_would_be() {
+    let emulator = Emulator::start().unwrap();
+    let body = json!({"detail": "x", "error_type": "runner_scheduling_failure"});
+    let event = json!({"type": "error", "node_id": "n", "message": "m", "error": {"status": 503, "body": body}});
+    let answer = Fault::status(200).header("content-type", "text/event-stream").body(format!("data: {event}\n\n"));
+    emulator.inject(answer);
+    let (_, outcome) = all(&start_at(&client(&emulator), "workflows/emulator/demo", json!({})));
+    let error = outcome.unwrap_err();
+    assert_eq!((error.code(), error.http_status()), (Code::ServiceUnavailable, Some(503)), "{error}");
+    assert!(!error.is_retryable() && error.may_have_executed(), "{error}");
+    assert_eq!(emulator.arrivals().len(), 1);
+}
