@@ -104,6 +104,40 @@ fn a_private_app_is_refused_with_both_readings() {
     run(&stranger, "acme/shared", json!({})).unwrap();
 }
 
+/// However an app is called: by the queue and as a stream too.
+#[test]
+fn every_way_to_a_private_or_public_app_is_open_or_shut_alike() {
+    let emulator = Emulator::start().unwrap();
+    let host = emulator.host();
+    let owner = builder_with(&emulator, emulator.admin_key()).build().unwrap();
+    let api = client(&emulator);
+    let nobody = Environment::from_variables([("FAL_EMULATOR_HOST", &host)]);
+    let anonymous = fal::credentials::Options::new().anonymous(true);
+    let nobody = crate::logged::builder().credentials(anonymous).environment(nobody).build().unwrap();
+    let subscribe = |client: &Client, app: &str| {
+        Op::finish(|| client.subscribe_start(Request::run(app)?)).map(|done| done.status())
+    };
+    let stream = |client: &Client, app: &str| Op::finish(|| client.stream_start(Request::run(app)?));
+
+    assert_eq!(subscribe(&owner, "acme/private").unwrap(), 200);
+    assert_eq!(subscribe(&nobody, "acme/public").unwrap(), 200);
+    for error in [subscribe(&api, "acme/private").unwrap_err(), stream(&api, "acme/private").unwrap_err()] {
+        assert_eq!((error.code(), error.needed_scope()), (Code::Forbidden, None));
+        assert!(error.remedy().contains("ADMIN always, one of scope API by some"), "{}", error.remedy());
+    }
+    for error in [subscribe(&nobody, "acme/private").unwrap_err(), stream(&nobody, "acme/shared").unwrap_err()] {
+        assert_eq!(error.code(), Code::Unauthenticated);
+        assert!(error.message().contains("carried no key"), "{error}");
+    }
+    emulator.set(Settings { api_key_may_call_private_apps: true, ..Settings::default() });
+    assert_eq!(subscribe(&api, "acme/private").unwrap(), 200);
+    let stranger = builder_with(&emulator, &emulator.create_key(fal_emulator::Scope::Api, "else")).build().unwrap();
+    let error = subscribe(&stranger, "acme/private").unwrap_err();
+    assert!(error.code() == Code::Forbidden && error.remedy().contains("keys of its owner only"), "{error}");
+    assert_eq!(subscribe(&stranger, "acme/shared").unwrap(), 200);
+    assert_eq!(subscribe(&stranger, "acme/public").unwrap(), 200);
+}
+
 #[test]
 fn a_public_app_needs_no_key() {
     let emulator = Emulator::start().unwrap();
