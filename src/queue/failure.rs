@@ -1,9 +1,9 @@
 //! What an error that ends the waiting for a job means for the job.
 
-use super::job::Job;
+use super::job::{Ask, Job};
 use super::status::Status;
 use crate::error::service;
-use crate::error::{Answer, Code, Error};
+use crate::error::{About, Answer, Code, Error};
 
 /// The error of asking for the result of a job that has ended (fal-protocol.md §5.5).
 pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Error {
@@ -20,7 +20,7 @@ pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Err
             };
             service::told(&text, kind, answer).with_request_id(&job.id)
         }
-        _ if is_the_jobs(&error) => error.with_request_id(&job.id),
+        _ if is_the_jobs(&error) => of_asking(error, job, Ask::Result),
         _ => in_between(error, job),
     }
 }
@@ -35,9 +35,25 @@ fn is_the_jobs(error: &Error) -> bool {
     }
 }
 
+/// The error of asking something of a job: what it says of the endpoint may be true of the request.
+pub(super) fn of_asking(error: Error, job: &Job, what: Ask) -> Error {
+    const UNKNOWN: &str = "If fal knows no such request, check the request id and the app; it keeps a result for about an hour, a large \
+                           one for minutes.";
+    const LATE: &str = "If the request has ended, nothing is left to cancel: fetch its result.";
+    let remedy = match error.code() {
+        Code::NotFound if error.about() != Some(About::Path) => format!("{UNKNOWN} {}", error.remedy()),
+        _ if what == Ask::Cancel && error.http_status() == Some(400) => LATE.to_owned(),
+        _ => return error.with_request_id(&job.id),
+    };
+    error.with_remedy(remedy).with_request_id(&job.id)
+}
+
 /// The error of an operation that failed while its job went on.
 pub(super) fn in_between(error: Error, job: &Job) -> Error {
     let id = &job.id;
+    if error.code() == Code::NotFound {
+        return of_asking(error, job, Ask::Status).with_outcome_unknown(true);
+    }
     let remedy = format!(
         "Request {id} was submitted and may go on: attach to it by its id. Sending the input again may run it twice. {}",
         error.remedy()

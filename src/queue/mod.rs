@@ -138,7 +138,7 @@ impl Client {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_steps_within(timeout, move |steps| async move {
             let answer = ask(&steps, &mut job, what).await;
-            answer.map_err(|error| error.with_request_id(&job.id))
+            answer.map_err(|error| failure::of_asking(error, &job, what))
         })
     }
 

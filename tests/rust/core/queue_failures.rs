@@ -220,6 +220,23 @@ fn an_unknown_request_is_not_found() {
         Op::finish(|| client.cancel_start(&job)),
         Op::finish(|| client.attach_start(&job)),
     ] {
-        assert_eq!(outcome.unwrap_err().code(), Code::NotFound);
+        let error = outcome.unwrap_err();
+        assert_eq!(error.code(), Code::NotFound);
+        assert!(error.remedy().contains("request id") && error.remedy().contains("an hour"), "{}", error.remedy());
     }
+}
+
+#[test]
+fn cancelling_what_has_ended_says_so() {
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    let job = submit(&client, json!({}));
+    Op::finish(|| client.attach_start(&job)).unwrap();
+    let error = Op::finish(|| client.cancel_start(&job)).unwrap_err();
+    assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(400)), "{error}");
+    assert!(
+        error.message().contains("ALREADY_COMPLETED") && error.remedy().contains("has ended"),
+        "{}",
+        error.remedy()
+    );
 }
