@@ -5,7 +5,8 @@
 //! the old one as a whole, is for its owner only (mode 0600; on Windows it inherits the folder's permissions), and
 //! programs that use this library wait for each other. The official CLI does not (fal-protocol.md §1.3): if it changes
 //! the file in the very same moment, that is noticed up to the last microseconds, and the change is made again on top.
-//! Hard links to the file, its access control lists and extended attributes are not carried over.
+//! A file that is read-only stays as it is. Hard links to the file, its access control lists and extended attributes are
+//! not carried over.
 //!
 //! What is read and written is overwritten in memory afterwards, but for names, for the lengths and places of the
 //! parts, and for values that the TOML parser had to copy because they hold escapes.

@@ -134,9 +134,9 @@ def test_the_key_of_a_profile_that_the_file_lacks(
     assert logs.client(emulator_host=emulator.address).run("emulator/echo")["key_id"] == emulator.key_id
     assert in_c(emulator, "id", "team") == emulator.key_id
     assert libfal.remove_from_keyring("team") is True
-    for options in ({}, {"profile": "team"}):
+    for profile in (None, "team"):
         with pytest.raises(libfal.CredentialsError, match="no profile named team"):
-            logs.client(emulator_host=emulator.address, **options).run("emulator/echo")
+            logs.client(profile=profile, emulator_host=emulator.address).run("emulator/echo")
 
 
 def test_a_bus_without_a_keyring_is_told(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,8 @@ pub(super) struct Snapshot {
 struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
+    #[cfg(not(unix))]
+    read_only: bool,
     #[cfg(unix)]
     inode: (u64, u64),
     #[cfg(unix)]
@@ -97,6 +99,10 @@ impl Locked {
         if mark.len() + text.len() > file::MAX_SIZE {
             return Err(StoreError::unreadable(&self.target, &FileProblem::TooLarge));
         }
+        // Renaming needs no permission on the file itself, and yet its owner said no; the CLI could not write it either.
+        if snapshot.old.as_ref().is_some_and(Stamp::is_read_only) {
+            return Err(StoreError::io("write", &self.target, &ErrorKind::PermissionDenied.into()));
+        }
         let temporary = Temporary::create(&self.target)?;
         temporary.fill(&[mark, text], snapshot.old.as_ref())?;
         if self.stamp()? != snapshot.old {
@@ -132,6 +138,16 @@ impl Snapshot {
 
 impl Stamp {
     #[cfg(unix)]
+    fn is_read_only(&self) -> bool {
+        self.mode & 0o222 == 0
+    }
+
+    #[cfg(not(unix))]
+    fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    #[cfg(unix)]
     fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self {
@@ -145,7 +161,7 @@ impl Stamp {
 
     #[cfg(not(unix))]
     fn of(metadata: &Metadata) -> Self {
-        Self { len: metadata.len(), modified: metadata.modified().ok() }
+        Self { len: metadata.len(), modified: metadata.modified().ok(), read_only: metadata.permissions().readonly() }
     }
 }
 

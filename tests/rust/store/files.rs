@@ -78,3 +78,22 @@ fn root_leaves_the_file_to_its_owner() {
     let metadata = fs::metadata(&place.file).unwrap();
     assert_eq!((metadata.uid(), metadata.gid(), mode(&place.file)), (65534, 65534, 0o600));
 }
+
+/// As in a folder of dotfiles that something else manages.
+#[test]
+fn a_file_that_nobody_may_write_stays() {
+    use fal::credentials::store::StoreError;
+    let place = Place::with("[team]\nkey = 'fake-id:fake-secret-1'\n");
+    for mode_before in [0o400, 0o444] {
+        set_mode(&place.file, mode_before);
+        let error = place.put("team").unwrap_err();
+        assert!(matches!(&error, StoreError::Io { action: "write", .. }), "{error:?}");
+        assert_eq!(place.without_home(&error), "cannot write ~/.fal/config.toml: permission denied");
+        assert!(matches!(place.remove("team"), Err(StoreError::Io { .. })));
+        assert_eq!(
+            (place.text().as_str(), mode(&place.file)),
+            ("[team]\nkey = 'fake-id:fake-secret-1'\n", mode_before)
+        );
+        assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
+    }
+}
