@@ -31,6 +31,8 @@ pub(crate) struct Inputs {
     when_full: WhenFull,
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Inputs went to make room.
+    went: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +51,6 @@ struct Queue {
 /// What is to be done next.
 pub(crate) enum Input {
     Send(Message),
-    /// Inputs went to make room: this many, of which the host is to be [told](Inputs::told).
-    Dropped(u64),
     /// Nothing is left to send and nothing will come.
     Close,
 }
@@ -69,7 +69,15 @@ impl Inputs {
     /// At most `most` messages of at most `most_bytes` each.
     pub(crate) fn new(most: usize, most_bytes: usize, when_full: WhenFull) -> Self {
         let most = if when_full == WhenFull::KeepNewest { 1 } else { most };
-        Inputs { pid: std::process::id(), most, most_bytes, when_full, queue: Mutex::default(), changed: Notify::new() }
+        Inputs {
+            pid: std::process::id(),
+            most,
+            most_bytes,
+            when_full,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            went: Notify::new(),
+        }
     }
 
     pub(crate) fn push(&self, message: Message) -> Result<()> {
@@ -85,6 +93,7 @@ impl Inputs {
         while queue.waiting.len() >= self.most {
             queue.waiting.pop_front();
             queue.lost += 1;
+            self.went.notify_one();
         }
         queue.waiting.push_back(message);
         drop(queue);
@@ -168,6 +177,18 @@ impl Inputs {
         }
     }
 
+    /// Waits until inputs are lost of which the host is to be [told](Self::told). One task at a time.
+    pub(crate) async fn gone(&self) -> u64 {
+        loop {
+            let mut went = pin!(self.went.notified());
+            went.as_mut().enable();
+            match self.untold() {
+                0 => went.await,
+                lost => return lost,
+            }
+        }
+    }
+
     /// Waits until the host has asked for the end and nothing is left to send.
     pub(crate) async fn done(&self) {
         loop {
@@ -182,10 +203,6 @@ impl Inputs {
 
     fn pop(&self) -> Option<Input> {
         let mut queue = self.lock();
-        match queue.untold() {
-            0 => {}
-            dropped => return Some(Input::Dropped(dropped)),
-        }
         match queue.waiting.pop_front() {
             Some(message) => Some(Input::Send(message)),
             None => queue.closing.then_some(Input::Close),
@@ -214,10 +231,6 @@ mod tests {
         let next = std::iter::from_fn(|| inputs.pop());
         next.map(|input| match input {
             Input::Send(message) => message.to_string(),
-            Input::Dropped(count) => {
-                inputs.told(count);
-                format!("dropped {count}")
-            }
             Input::Close => panic!("not closed"),
         })
         .collect()
@@ -227,13 +240,14 @@ mod tests {
     fn a_full_queue_refuses_or_drops_and_says_so() {
         for (when_full, expected) in [
             (WhenFull::Refuse, &["0", "1"][..]),
-            (WhenFull::DropOldest, &["dropped 2", "2", "3"][..]),
-            (WhenFull::KeepNewest, &["dropped 3", "3"][..]),
+            (WhenFull::DropOldest, &["2", "3"][..]),
+            (WhenFull::KeepNewest, &["3"][..]),
         ] {
             let inputs = Inputs::new(2, 9, when_full);
             let pushed: Vec<_> = (0..4).map(|n| inputs.push(Message::text(n.to_string()))).collect();
             let refused = pushed.iter().filter(|pushed| pushed.is_err()).count();
             assert_eq!(refused, if when_full == WhenFull::Refuse { 2 } else { 0 });
+            assert_eq!(inputs.untold() as usize, 4 - refused - expected.len(), "{when_full:?}");
             assert_eq!(sent(&inputs), expected, "{when_full:?}");
         }
     }
@@ -266,7 +280,7 @@ mod tests {
         inputs.push_first(Message::text("a")).unwrap();
         assert_eq!(inputs.unsent(), 2);
         inputs.push(Message::text("c")).unwrap();
-        assert_eq!((inputs.unsent(), sent(&inputs)), (3, vec!["dropped 2".to_owned(), "c".to_owned()]));
+        assert_eq!((inputs.unsent(), inputs.untold(), sent(&inputs)), (3, 2, vec!["c".to_owned()]));
         inputs.owe_first();
         assert_eq!(inputs.end(), 3);
     }

@@ -249,11 +249,6 @@ impl Session {
                         tally.sent();
                         sink.send(message).await
                     }
-                    Some(Input::Dropped(count)) => {
-                        task.deliver(dropped(count)).await;
-                        inputs.told(count);
-                        Ok(())
-                    }
                     Some(Input::Close) => break,
                     None => {
                         due = tokio::time::Instant::now() + pause;
@@ -272,6 +267,14 @@ impl Session {
             tally.grace(task).await;
             End::Closed("closed")
         };
+        // Beside the sending, which need not wait until there is room for the news.
+        let telling = async {
+            loop {
+                let lost = inputs.gone().await;
+                task.deliver(dropped(lost)).await;
+                inputs.told(lost);
+            }
+        };
         let watching = async {
             let silence = socket.pulse.lost(plan.options.ping, || tally.free()).await;
             let message = format!("nothing was heard for {} s", silence.as_secs());
@@ -280,6 +283,7 @@ impl Session {
         tokio::select! {
             biased;
             end = receiving => end,
+            end = telling => end,
             end = sending => end,
             end = watching => end,
             () = self.tokens.keep_fresh() => End::Closed("closed"),

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use super::hostile::client_of;
 use super::hostile_sockets::socket_server;
-use super::realtime::{connected, drain, input, message, start_with, state};
+use super::realtime::{REALTIME, connected, drain, input, message, start_with, state};
 use super::*;
 use fal::credentials::{Callback, Options};
-use fal::{Code, SocketOptions};
+use fal::{Code, SocketOptions, WhenFull};
 
 /// Much less than the exchanges below last.
 const PING: Duration = Duration::from_millis(500);
@@ -145,4 +145,39 @@ fn a_credential_that_is_refused_again_and_again_is_given_up() {
     let error = session.op().take().unwrap().unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated, "{error}");
     assert_eq!((opened.load(Ordering::SeqCst), *asked.lock().unwrap()), (3, 3));
+}
+
+/// What waits for the host is full to the brim, and it has dropped inputs: the news of that waits, too, but holds up neither the next
+/// input nor the pings.
+#[test]
+fn a_host_that_reads_nothing_can_send_and_stays_connected() {
+    const INPUTS: u64 = 200;
+    let emulator = Emulator::start().unwrap();
+    let options = SocketOptions::new().queue(1, WhenFull::KeepNewest).unwrap().ping(Some(PING));
+    let session = start_with(&client(&emulator), options);
+    // With the news of the connection they are as many as wait.
+    session.send(&input(0, json!({"outputs": 1023}))).unwrap();
+    let seen = || emulator.websocket_messages().get(REALTIME).copied().unwrap_or_default();
+    let reach = |what: &str, is_so: &dyn Fn() -> bool| {
+        let end = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < end, "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    reach("the outputs", &|| seen().sent >= 1023);
+    std::thread::sleep(PING);
+    for n in 1..INPUTS {
+        session.send(&input(n, json!({"outputs": 0}))).unwrap();
+    }
+    std::thread::sleep(6 * PING);
+    let before = session.unsent();
+    session.send(&input(INPUTS, json!({"outputs": 0}))).unwrap();
+    reach("an input is held up", &|| session.unsent() == before);
+    session.close();
+    let (events, outcome) = drain(session.op());
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.get("/connections").unwrap(), 1, "{:?}", outcome.text());
+    assert_eq!(outcome.get("/unsent").unwrap(), session.unsent());
+    assert_eq!(super::unsent::told(&events), session.unsent());
 }

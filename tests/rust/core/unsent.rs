@@ -14,7 +14,7 @@ use fal_emulator::Fault;
 const MIB: usize = 1 << 20;
 
 /// How many inputs the events say were dropped.
-fn told(events: &[Event]) -> u64 {
+pub(super) fn told(events: &[Event]) -> u64 {
     let connections = events.iter().filter(|event| event.kind() == EventKind::Connection);
     let dropped = connections.filter(|event| event.get("/state").unwrap() == "dropped");
     dropped.map(|event| event.get("/count").unwrap().as_u64().unwrap()).sum()
