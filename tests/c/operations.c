@@ -37,7 +37,7 @@ static void polling_never_blocks_and_sees_the_end(void)
 {
     fal_error *err = NULL;
     fal_client *client = new_client();
-    fal_op *op = start(client, slow_of(1000));
+    fal_op *op = start(client, slow_of(3000));
     fal_response *response = NULL;
     CHECK_INT(fal_op_poll(op), FAL_PENDING);
     CHECK_STATUS(fal_op_take(op, &response, &err), FAL_PENDING);
@@ -55,7 +55,8 @@ static void polling_never_blocks_and_sees_the_end(void)
     }
     CHECK_INT(fal_op_poll(op), FAL_OK);
     CHECK(polls > 20);
-    CHECK(longest < 500);
+    /* One that waited would have waited for the end. */
+    CHECK(longest < 2000);
     CHECK_OK(fal_op_take(op, &response, &err));
     fal_response_free(response);
     fal_op_release(op);
@@ -66,11 +67,12 @@ static void waiting_has_a_limit(void)
 {
     fal_error *err = NULL;
     fal_client *client = new_client();
-    fal_op *op = start(client, slow_of(2000));
+    fal_op *op = start(client, slow_of(60000));
     int64_t before = now_ms();
     CHECK_STATUS(fal_op_wait(op, 100, &err), FAL_PENDING);
-    CHECK(now_ms() - before >= 100 && now_ms() - before < 1500);
+    CHECK(now_ms() - before >= 100 && now_ms() - before < 30000);
     CHECK_STATUS(fal_op_wait(op, 0, &err), FAL_PENDING);
+    fal_op_cancel(op);
     CHECK_OK(fal_op_wait(op, 10000, &err));
     CHECK_OK(fal_op_wait(op, 0, &err));
     fal_op_release(op);
