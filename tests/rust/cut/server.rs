@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -59,6 +59,8 @@ struct Shared {
     held: AtomicBool,
     /// The client closed the connection on which it was.
     closed: AtomicBool,
+    /// The client's port of that connection.
+    peer: AtomicU16,
     open: AtomicUsize,
     cancels: AtomicUsize,
     /// No more connections are to be accepted …
@@ -99,6 +101,7 @@ impl Server {
             arrived: AtomicUsize::new(0),
             held: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            peer: AtomicU16::new(0),
             open: AtomicUsize::new(0),
             cancels: AtomicUsize::new(0),
             pause: CancellationToken::new(),
@@ -132,6 +135,18 @@ impl Server {
         self.0.closed.load(SeqCst)
     }
 
+    /// Whether the client gave up that connection, which the server cannot see as long as it reads nothing of what was sent before.
+    pub(crate) fn is_left(&self) -> bool {
+        const ESTABLISHED: &str = "01";
+        let ports = (self.0.peer.load(SeqCst), self.0.address.port());
+        !connections(ESTABLISHED).contains(&ports)
+    }
+
+    /// How many requests arrived whole, cancellations of jobs aside.
+    pub(crate) fn arrived(&self) -> usize {
+        self.0.arrived.load(SeqCst)
+    }
+
     /// Connections that the client has not closed.
     pub(crate) fn open(&self) -> usize {
         self.0.open.load(SeqCst)
@@ -144,7 +159,7 @@ impl Server {
 
     /// Whether everything in the script has been asked for.
     pub(crate) fn is_finished(&self) -> bool {
-        self.0.arrived.load(SeqCst) >= self.0.script.len()
+        self.arrived() >= self.0.script.len()
     }
 
     /// Begins the script again, for another operation.
@@ -169,10 +184,15 @@ impl Drop for Server {
 /// The ports on this machine to which connections are being made.
 pub(crate) fn connecting() -> Vec<u16> {
     const SYN_SENT: &str = "02";
+    connections(SYN_SENT).into_iter().map(|(_, to)| to).collect()
+}
+
+/// The ports, from and to, of this machine's sockets in a state.
+fn connections(state: &str) -> Vec<(u16, u16)> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let made = lines.filter(|fields| fields[3] == SYN_SENT);
-    made.map(|fields| u16::from_str_radix(fields[2].rsplit(':').next().unwrap(), 16).unwrap()).collect()
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
+    lines.filter(|fields| fields[3] == state).map(|fields| (port(fields[1]), port(fields[2]))).collect()
 }
 
 fn listen(listener: &TcpListener, backlog: i32) {
@@ -234,6 +254,7 @@ impl Shared {
 
     /// Does nothing until it is told to go on, and notices when the client goes.
     async fn hold(&self, stream: &TcpStream) -> Result<(), Gone> {
+        self.peer.store(stream.peer_addr()?.port(), SeqCst);
         self.held.store(true, SeqCst);
         let gone = async {
             while !stream.ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
