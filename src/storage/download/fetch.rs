@@ -40,8 +40,15 @@ impl<'a> Fetch<'a> {
         Fetch { steps, call, target: Some(target), most, meter, share, have: 0, total: None, validator: None }
     }
 
-    pub(super) async fn run(mut self) -> Result<Response> {
-        let mut opened = self.steps.open_call(&self.call).await?;
+    pub(super) async fn run(self) -> Result<Response> {
+        let opened = self.steps.open_call(&self.call).await?;
+        // What a run answers is lost with its file, but it was executed.
+        let executed = !self.call.safe;
+        let saved = self.save(opened).await;
+        saved.map_err(|error| if executed { error.with_outcome_unknown(true) } else { error })
+    }
+
+    async fn save(mut self, mut opened: Opened) -> Result<Response> {
         if opened.status == 206 {
             return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
         }
@@ -120,7 +127,12 @@ impl<'a> Fetch<'a> {
 
     /// What the head of an answer says about the file, of which a part is there.
     fn notice(&mut self, opened: &Opened) -> Result<()> {
-        self.total = opened.body.length().map(|length| self.have.saturating_add(length));
+        let length = opened.body.length().map(|length| self.have.saturating_add(length));
+        self.total = match opened.status {
+            // It may hold less than was asked for.
+            206 => range::part(&opened.headers).and_then(|(_, total)| total).or(self.total).or(length),
+            _ => length,
+        };
         if self.total.is_some_and(|total| total > self.most) {
             return Err(too_large(self.most));
         }
@@ -135,9 +147,11 @@ impl<'a> Fetch<'a> {
 
     /// Reads an answer to its end, or up to where it broke.
     async fn read(&mut self, mut opened: Opened, sink: &mut Sink) -> Result<Option<Error>> {
+        let is_part = opened.status == 206;
         loop {
             let piece = match opened.body.piece().await {
                 Ok(Some(piece)) => piece,
+                Ok(None) if is_part => return self.part_ended(),
                 Ok(None) => return Ok(None),
                 Err(error) => return Ok(Some(error)),
             };
@@ -147,6 +161,19 @@ impl<'a> Fetch<'a> {
             }
             sink.write(piece).await?;
             self.share.reach(self.have);
+        }
+    }
+
+    /// A part may end before the file does, and then the rest of it is asked for; never behind it.
+    fn part_ended(&self) -> Result<Option<Error>> {
+        let Some(total) = self.total.filter(|total| *total != self.have) else { return Ok(None) };
+        let have = self.have;
+        match have > total {
+            true => Err(Error::new(Code::Protocol, format!("{have} bytes came of a file of {total}"))),
+            false => {
+                let message = format!("the answer ended after {have} of {total} bytes");
+                Ok(Some(Error::new(Code::ConnectionLost, message).with_retryable(true)))
+            }
         }
     }
 }

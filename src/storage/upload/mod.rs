@@ -207,7 +207,7 @@ async fn send_with_token(steps: &Steps, make: impl Fn(&FileToken) -> Result<Call
     let token = cache.token(steps, None).await?;
     let call = make(&token)?;
     match steps.send_call(&call).await {
-        Err(error) if error.code() == Code::Unauthenticated => {
+        Err(error) if error.code() == Code::Unauthenticated && !call.body.is_spent() => {
             let token = cache.token(steps, Some(&token)).await?;
             let call = make(&token)?;
             steps.send_call(&call).await

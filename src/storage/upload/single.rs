@@ -44,7 +44,9 @@ pub(super) async fn direct(steps: &Steps, about: &About, opened: Opened, meter: 
         let pass = Pass::Files(token.token.clone());
         Ok(call_to(steps, Method::POST, url, headers.clone(), payload.clone(), pass))
     });
-    let url = address::named(&answer.await?, "access_url")?;
+    let answer = answer.await?;
+    // The file is there, wherever that is.
+    let url = address::named(&answer, "access_url").map_err(|error| error.with_outcome_unknown(true))?;
     share.reach(size);
     Ok((url, size))
 }

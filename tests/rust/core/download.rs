@@ -203,6 +203,33 @@ fn its_size_is_bounded() {
     );
 }
 
+/// A run's answer that is not kept: the run was executed all the same.
+#[test]
+fn a_run_that_is_saved_was_executed_whatever_becomes_of_its_file() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut request = Request::run("emulator/bytes").unwrap();
+        request.set_json(json!({"size": 5000, "chunked": true}));
+        Download::of_request(request)
+    };
+    let path = folder.path().join("a");
+    let error = download(&client, run().to(&path).max_bytes(4999)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::TooLarge, true), "{error}");
+    emulator.clear_arrivals();
+    emulator.inject(Fault::slow(500, Duration::from_millis(100)));
+    let op = client.download_start(run().to(&path)).unwrap();
+    emulator.wait_for_arrivals(1, PATIENCE).unwrap();
+    std::fs::write(&path, b"old").unwrap();
+    op.wait(Some(PATIENCE)).unwrap();
+    let error = op.take().unwrap().unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Io, true), "{error}");
+    // What was not sent was not executed.
+    let error = download(&client, run().to(&path)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed(), emulator.arrivals().len()), (Code::Io, false, 1), "{error}");
+}
+
 #[test]
 fn a_file_that_is_there_stays() {
     let emulator = Emulator::start().unwrap();

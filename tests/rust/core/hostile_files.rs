@@ -160,6 +160,43 @@ fn a_part_of_a_file_that_lies_about_its_place() {
     assert_eq!(error.code(), Code::TooLarge, "{error}");
 }
 
+/// A server may send less of a file than it was asked for (RFC 9110 §15.3.7): what is there then is not the file.
+#[test]
+fn a_part_that_ends_before_the_file_does() {
+    for framing in ["content-length", "chunked"] {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = asked.clone();
+        let host = hostile_to(move |head, connection| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let head = head.to_ascii_lowercase();
+            let range = head.lines().find_map(|line| line.strip_prefix("range: bytes=")).map(str::to_owned);
+            let Some(range) = range else {
+                return write!(connection, "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234");
+            };
+            let from: usize = range.trim_end_matches('-').parse().unwrap();
+            let to = (from + 1).min(9);
+            let bytes = &"0123456789"[from..=to];
+            let headers = format!("etag: \"a\"\r\ncontent-range: bytes {from}-{to}/10\r\nconnection: close\r\n");
+            match framing {
+                "chunked" => write!(
+                    connection,
+                    "HTTP/1.1 206 Partial Content\r\n{headers}transfer-encoding: chunked\r\n\r\n{}\r\n{bytes}\r\n0\r\n\r\n",
+                    bytes.len()
+                ),
+                _ => answered(connection, "206 Partial Content", &headers, bytes),
+            }
+        });
+        let client = client_of(&host).max_attempts(5).unwrap().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let what = Download::new("https://v3.fal.media/x").unwrap().to(folder.path().join("a"));
+        match Op::finish(|| client.download_start(what)) {
+            Ok(_) => assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"0123456789", "{framing}"),
+            Err(error) => panic!("{framing}: {error}"),
+        }
+        assert!(asked.load(Ordering::Relaxed) >= 4, "{framing}");
+    }
+}
+
 /// A client whose every service answers 100 MB, as a JSON text that only then would end.
 fn flooded(taken: &Arc<AtomicU64>) -> Client {
     let counter = taken.clone();

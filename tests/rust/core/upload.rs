@@ -213,6 +213,20 @@ fn a_reader_is_read_once() {
 }
 
 #[test]
+fn what_a_direct_post_made_is_not_denied() {
+    let emulator = Emulator::start().unwrap();
+    let direct = || Upload::bytes(&b"x"[..]).way(UploadWay::Direct);
+    emulator.inject(Fault::status(200).body(json!({})).path("/files/upload"));
+    let error = upload(&client(&emulator), direct()).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{error}");
+    // A refused token is told as that, where a reader leaves nothing to be sent with another.
+    emulator.inject(Fault::status(401).path("/files/upload").times(2));
+    let reader = Upload::reader(std::io::Cursor::new(content(MIB)), Some(MIB as u64)).way(UploadWay::Direct);
+    let error = upload(&client(&emulator), reader).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Unauthenticated, false), "{error}");
+}
+
+#[test]
 fn a_reader_that_breaks_its_promise_or_fails_announces_nothing() {
     struct Failing(usize);
     impl std::io::Read for Failing {
