@@ -190,6 +190,7 @@ impl<'a> Facts<'a> {
 
     /// `None` where the code's own says it.
     fn remedy(&self) -> Option<String> {
+        const UNLISTED: &str = "Correct the input: the message has what the service says about it.";
         const LATE: &str = "Allow the request more time to start, or try when the endpoint is less busy.";
         if let Some(lock) = self.lock {
             return Some(lock.remedy().to_owned());
@@ -208,7 +209,11 @@ impl<'a> Facts<'a> {
         }
         let named = self.named.filter(|row| !row.remedy.is_empty());
         let remedy = named.map(|row| format!("{}{}", row.remedy, self.limits(row)));
-        remedy.or_else(|| Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty()))
+        let remedy =
+            remedy.or_else(|| Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty()));
+        // The code's own speaks of a list of fields.
+        let unlisted = self.code() == Code::InvalidInput && self.fields.is_empty();
+        remedy.or_else(|| unlisted.then(|| UNLISTED.to_owned()))
     }
 
     /// What the answer says would be right: " (max_height 1024, max_width 1024)".

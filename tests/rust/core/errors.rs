@@ -213,6 +213,7 @@ fn every_error_of_the_framework() {
         let error = run(&client, "emulator/fail", json!({"framework": kind})).unwrap_err();
         assert_eq!((error.code(), error.http_status()), (code_of(status), Some(status)), "{error}");
         assert!(error.remedy().contains(remedy), "{kind}: {}", error.remedy());
+        assert_eq!(error.remedy().contains("lists each field"), !error.fields().is_empty(), "{kind}");
         assert!(!error.may_have_executed(), "{error}");
     }
     let field = run(&client, "emulator/fail", json!({"framework": "field_error"})).unwrap_err();
