@@ -109,9 +109,9 @@ static void pings_find_a_side_that_is_gone(void)
     fal_error *err = NULL;
     fal_client *client = new_client();
     fal_channel *channel = channel_to(client, "emulator/slow", "");
-    CHECK_OK(fal_channel_set_ping_ms(channel, 100, &err));
+    CHECK_OK(fal_channel_set_ping_ms(channel, 500, &err));
     fal_response *response = NULL;
-    fal_request *request = slow_of(1500);
+    fal_request *request = slow_of(3000);
     CHECK_OK(fal_channel_run(channel, request, &response, &err));
     fal_response_free(response);
     fal_request_free(request);

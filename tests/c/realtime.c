@@ -294,14 +294,14 @@ static void pings_find_a_side_that_is_gone(void)
     fal_error *err = NULL;
     fal_client *client = new_client();
     fal_socket_options *options = fal_socket_options_new();
-    CHECK_OK(fal_socket_options_set_ping_ms(options, 100, &err));
+    CHECK_OK(fal_socket_options_set_ping_ms(options, 500, &err));
     fal_request *request = run_of("emulator/ws");
     fal_websocket *websocket = NULL;
     CHECK_OK(fal_client_websocket_start(client, request, options, &websocket, &err));
     fal_request_free(request);
     fal_socket_options_free(options);
     CHECK(reaches(fal_websocket_op(websocket), "connected"));
-    sleep_ms(1000);
+    sleep_ms(3000);
     CHECK_INT(fal_op_poll(fal_websocket_op(websocket)), FAL_PENDING);
     struct stopped stopped = stop_the_emulator();
     CHECK_INT(fal_op_wait(fal_websocket_op(websocket), 15000, &err), FAL_OK);
