@@ -341,6 +341,31 @@ static void a_call_under_way_keeps_its_key(void)
     free(second);
 }
 
+static void a_key_corrected_later_is_found(void)
+{
+    fal_error *err = NULL;
+    char *old = new_key(), *path = NULL;
+    setenv("FAL_KEY", old, 1);
+    fal_client *client = new_client();
+    made_with(echo(client), old);
+    setenv("FAL_KEY", control_variable("FAL_EMULATOR_API_KEY"), 1);
+    fal_credentials *credentials = NULL;
+    CHECK_OK(fal_client_explain(client, &credentials, &err));
+    CHECK_TEXT(fal_credentials_key_id(credentials, NULL), id_of(control_variable("FAL_EMULATOR_API_KEY")));
+    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), "calls go on with key");
+    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), id_of(old));
+    CHECK_LACKS(fal_credentials_json(credentials, NULL), strchr(old, ':') + 1);
+    fal_credentials_free(credentials);
+    made_with(echo(client), old);
+    must(asprintf(&path, "keys/%s", id_of(old)) > 0 ? FAL_OK : FAL_E_IO, NULL, "asprintf");
+    free(control("DELETE", path, ""));
+    made_with(echo(client), control_variable("FAL_EMULATOR_API_KEY"));
+    CHECK_INT(arrived("path=/emulator/echo"), 4);
+    fal_client_release(client);
+    free(path);
+    free(old);
+}
+
 static void a_check_tells_what_a_key_is_good_for(void)
 {
     const struct {
@@ -654,6 +679,7 @@ int main(int argc, char **argv)
         TEST(a_question_outlives_its_call_and_the_runtime),
         TEST(waiting_in_the_callback_is_refused),
         TEST(a_call_under_way_keeps_its_key),
+        TEST(a_key_corrected_later_is_found),
         TEST(a_check_tells_what_a_key_is_good_for),
         TEST(a_token_opens_one_app_and_nothing_else),
         TEST(a_token_opens_a_list_of_apps),

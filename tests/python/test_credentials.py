@@ -204,6 +204,21 @@ def test_a_key_set_later_is_found(emulator: Emulator, monkeypatch: pytest.Monkey
     assert client.run("emulator/echo")["key_id"] == emulator.key_id
 
 
+def test_a_key_corrected_later_is_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = emulator.control("POST", "keys", {})
+    monkeypatch.setenv("FAL_KEY", old["key"])
+    client = logs.client(emulator_host=emulator.address)
+    assert client.run("emulator/echo")["key_id"] == old["key_id"]
+    monkeypatch.setenv("FAL_KEY", emulator.api_key)
+    used = client.explain().used
+    assert used and used.key_id == emulator.key_id
+    assert f"calls go on with key {old['key_id']}, which was found before" in used.notes
+    assert client.run("emulator/echo")["key_id"] == old["key_id"]
+    emulator.control("DELETE", f"keys/{old['key_id']}")
+    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert [one["outcome"] for one in emulator.arrivals()] == [200, 200, 401, 200]
+
+
 @pytest.mark.parametrize(
     "text",
     ["fake-secret-half", "", "your-key", "fake-id:fake-secret\x1b[2J", "a b:fake-secret"],
