@@ -1,6 +1,7 @@
 //! What a value of the Platform API looks like: its type and its bounds.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 use url::Url;
@@ -213,8 +214,8 @@ impl Format {
             Format::PlainUri => Url::parse(text).is_ok_and(|url| url.query().is_none()),
             Format::Uuid => drawn(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
             Format::DateTime => is_date_time(text),
-            Format::DateOrDay => drawn(text, "9999-99-99") || is_date_time(text),
-            Format::Month => drawn(text, "9999-99"),
+            Format::DateOrDay => is_day(text) || is_date_time(text),
+            Format::Month => drawn(text, "9999-99") && number(text, 5, 1..=12),
             Format::Name => {
                 text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') && !text.is_empty()
             }
@@ -233,6 +234,15 @@ fn drawn(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
 }
 
+/// Whether the two digits at this place of a drawn text are such a number.
+fn number(text: &str, at: usize, range: RangeInclusive<u8>) -> bool {
+    text.get(at..at + 2).and_then(|digits| digits.parse().ok()).is_some_and(|number| range.contains(&number))
+}
+
+fn is_day(text: &str) -> bool {
+    drawn(text, "9999-99-99") && number(text, 5, 1..=12) && number(text, 8, 1..=31)
+}
+
 /// RFC 3339: date, time, perhaps a fraction, and `Z` or an offset.
 fn is_date_time(text: &str) -> bool {
     let Some((start, rest)) = text.split_at_checked(19) else { return false };
@@ -246,8 +256,12 @@ fn is_date_time(text: &str) -> bool {
         }
         None => rest,
     };
-    let zoned = zone.eq_ignore_ascii_case("z") || drawn(zone, "+99:99") || drawn(zone, "-99:99");
-    drawn(start, "9999-99-99T99:99:99") && zoned
+    let offset = drawn(zone, "+99:99") || drawn(zone, "-99:99");
+    let zoned = zone.eq_ignore_ascii_case("z") || offset && number(zone, 1, 0..=23) && number(zone, 4, 0..=59);
+    let Some((day, time)) = start.split_at_checked(10) else { return false };
+    // A leap second has the number 60.
+    let timed = number(time, 1, 0..=23) && number(time, 4, 0..=59) && number(time, 7, 0..=60);
+    is_day(day) && drawn(time, "T99:99:99") && timed && zoned
 }
 
 /// A value as errors name it. A text may be private: its length is told, not what it says.

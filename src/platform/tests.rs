@@ -152,6 +152,7 @@ fn values_are_held_to_their_shapes() {
         ("DateOrDay", json!("2026-01-31")),
         ("DateOrDay", json!("2026-01-31T23:59:59.123+02:00")),
         ("string (date-time)", json!("2026-01-31T23:59:59Z")),
+        ("string (date-time)", json!("2016-12-31t23:59:60z")),
         (r"string (/^\d{4}-\d{2}$/)", json!("2026-01")),
         ("string (uri)", json!("https://v3.fal.media/files/b/x/y.png?a=b")),
         ("{a: int, [key]: string}", json!({"a": 1, "b": "c"})),
@@ -162,6 +163,9 @@ fn values_are_held_to_their_shapes() {
     for (text, value) in good {
         assert_eq!(shape(text).check(&value, "x"), Ok(()), "{text}");
     }
+    let not_a_day = |length| {
+        format!("x is a text of length {length}, but has to be a date (YYYY-MM-DD), or a date and time as in RFC 3339")
+    };
     let many: Vec<_> = (0..51).map(|n| n.to_string()).collect();
     let bad = [
         ("int (≥1, ≤100)", json!(0), "x is 0, but has to be an integer from 1 to 100"),
@@ -177,16 +181,21 @@ fn values_are_held_to_their_shapes() {
             json!(many.join(",")),
             "x is a text of length 142, but has to be a text, or an array of 1 to 50 texts",
         ),
-        (
-            "DateOrDay",
-            json!("today"),
-            "x is a text of length 5, but has to be a date (YYYY-MM-DD), or a date and time as in RFC 3339",
-        ),
+        ("DateOrDay", json!("today"), &not_a_day(5)),
         (
             "string (date-time)",
             json!("2026-01-31T23:59:59"),
             "x is a text of length 19, but has to be a date and time as in RFC 3339",
         ),
+        ("DateOrDay", json!("2026-13-01"), &not_a_day(10)),
+        ("DateOrDay", json!("2026-12-32"), &not_a_day(10)),
+        ("DateOrDay", json!("2026-00-10"), &not_a_day(10)),
+        ("DateOrDay", json!("2026-01-31T24:00:00Z"), &not_a_day(20)),
+        ("DateOrDay", json!("2026-01-31T23:60:00Z"), &not_a_day(20)),
+        ("DateOrDay", json!("2026-01-31T23:59:61Z"), &not_a_day(20)),
+        ("DateOrDay", json!("2026-01-31T23:59:59+24:00"), &not_a_day(25)),
+        ("DateOrDay", json!("2026-01-3\u{e9}T23:59:59Z"), &not_a_day(20)),
+        (r"string (/^\d{4}-\d{2}$/)", json!("2026-13"), "x is a text of length 7, but has to be a month (YYYY-MM)"),
         ("{a: {b: int}}", json!({"a": {"b": null}}), "x.a.b is null, but has to be an integer"),
         ("{a: int}", json!({}), "x.a is missing"),
         ("{a?: int}", json!({"b": 1}), "x.b is not known"),
