@@ -190,6 +190,35 @@ fn a_renewal_whose_answer_is_lost_is_not_sent_again() {
     assert!(!format!("{error}").contains(&login.refresh_token));
 }
 
+/// A bad moment of the service is no logout: nothing is lost, and the next call is as good as any.
+#[test]
+fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 3600);
+    let home = tempfile::tempdir().unwrap();
+    let stored = || std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
+    log_in(home.path(), &login.refresh_token);
+    for (status, body, part) in [
+        (200, json!("<html>captive portal</html>"), "makes no sense"),
+        (200, json!({"access_token": 7}), "no access token"),
+        (200, json!({"access_token": "fake secret"}), "not a token"),
+        (302, json!({}), "HTTP 302"),
+        (401, json!({"error": login.refresh_token, "error_description": login.refresh_token}), "HTTP 401: ****"),
+        (500, json!("<html>"), "HTTP 500"),
+    ] {
+        let fault = Fault::status(status).host("auth.fal.ai").body(body).header("location", "https://evil.example/");
+        emulator.inject(fault);
+        emulator.clear_arrivals();
+        let error = echo(&at_home(&emulator, home.path(), &[])).unwrap_err();
+        let text = format!("{error} {error:?} {}", error.resolution().unwrap());
+        assert_eq!((error.code(), error.may_have_executed()), (Code::CredentialsFailed, false), "{text}");
+        assert!(text.contains(part) && !text.contains(&login.refresh_token), "{part}: {text}");
+        assert_eq!((renewals(&emulator), emulator.arrivals().len(), stored()), (1, 1, login.refresh_token.clone()));
+    }
+    echo(&at_home(&emulator, home.path(), &[])).unwrap();
+    assert_ne!(stored().lines().next().unwrap(), login.refresh_token);
+}
+
 #[test]
 fn a_refused_access_token_is_renewed_once() {
     let emulator = Emulator::start().unwrap();
