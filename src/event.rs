@@ -97,7 +97,7 @@ impl Event {
     /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that
     /// is none of events.
     pub fn is_bytes(&self) -> bool {
-        self.content.header("content-type") == Some("application/octet-stream")
+        self.content.is_typed("application/octet-stream")
     }
 
     /// The bytes at a JSON Pointer of a realtime app's message (§7.3), which in JSON are `{"$bytes": "<base64>"}`; at the empty

@@ -51,6 +51,11 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether its content has just this type. Each event of a frame loop is asked, so no name is parsed for it.
+    pub(crate) fn is_typed(&self, content_type: &str) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|value| value == content_type)
+    }
+
     /// Every header, in the order of arrival. Values that are not text are left out.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
