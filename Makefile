@@ -168,7 +168,7 @@ test-c: tools emulator $(SHARED) $(STATIC)
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
 
 # Memory that representative programs leave behind, or misuse.
-WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook)
+WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook platform)
 
 .PHONY: test-memory
 test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut

@@ -42,6 +42,22 @@ static int read_list(const fal_client *client, const char *name, const char *par
     return count;
 }
 
+static fal_response *call(const fal_client *client, const char *name, const char *params)
+{
+    fal_error *err = NULL;
+    fal_response *response = NULL;
+    CHECK_OK(fal_client_platform(client, name, FAL_NUL, params, FAL_NUL, &response, &err));
+    return response;
+}
+
+static const char *text_of(const fal_response *response)
+{
+    fal_error *err = NULL;
+    const char *text = NULL;
+    CHECK_OK(fal_response_get_text(response, &text, NULL, &err));
+    return text ? text : "";
+}
+
 static void a_key_is_made_used_listed_revoked_and_refused(void)
 {
     fal_client *boss = admin();
@@ -102,26 +118,10 @@ static void a_key_goes_straight_into_a_profile(void)
     fal_response *response = NULL;
     CHECK_OK(fal_op_take((fal_op *)fal_new_key_op(key), &response, &err));
     const char *secret = strchr(fal_new_key_secret(key, NULL), ':') + 1;
-    CHECK_LACKS((const char *)fal_response_body(response, NULL), secret);
+    CHECK_LACKS(text_of(response), secret);
     fal_response_free(response);
     fal_new_key_free(key);
     CHECK(remove(path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
-}
-
-static fal_response *call(const fal_client *client, const char *name, const char *params)
-{
-    fal_error *err = NULL;
-    fal_response *response = NULL;
-    CHECK_OK(fal_client_platform(client, name, FAL_NUL, params, FAL_NUL, &response, &err));
-    return response;
-}
-
-static const char *text_of(const fal_response *response)
-{
-    fal_error *err = NULL;
-    const char *text = NULL;
-    CHECK_OK(fal_response_get_text(response, &text, NULL, &err));
-    return text ? text : "";
 }
 
 static void files_tables_and_texts_come_as_they_are(void)
