@@ -596,7 +596,8 @@ FAL_API fal_status fal_options_set_user_agent(fal_options *options,
                                               fal_error **err);
 
 // Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
-// the clients made with these options and their operations. A NULL callback turns the log off, as it is by default.
+// the clients made with these options and their operations, what goes on in the background included: until fal_shutdown() has
+// returned is always enough. A NULL callback turns the log off, as it is by default.
 FAL_API fal_status fal_options_set_log(fal_options *options,
                                        fal_log_level level,
                                        fal_log_callback callback,
@@ -668,7 +669,7 @@ FAL_API fal_status fal_client_check_start(const fal_client *client,
                                           fal_op **out,
                                           fal_error **err);
 
-// The same, and waits for the answer.
+// The same, and waits for the answer. Free the response with fal_response_free().
 //
 // FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_client_check(const fal_client *client, fal_response **out, fal_error **err);
@@ -682,7 +683,7 @@ FAL_API fal_status fal_client_mint_token_start(const fal_client *client,
                                                fal_op **out,
                                                fal_error **err);
 
-// The same, and waits for the answer.
+// The same, and waits for the answer. Free the response with fal_response_free().
 //
 // FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_client_mint_token(const fal_client *client,
@@ -1042,7 +1043,8 @@ FAL_API fal_status fal_op_take(const fal_op *op,
 // Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way: answered, failed,
 // cancelled or shut down. If it has ended already, the next run calls it; it is never called in here.
 //
-// The operation and the dispatcher are kept alive until then.
+// The operation and the dispatcher are kept alive until then; user has to be valid that long. Where a callback holds the operation,
+// releasing every other handle does not discard its outcome: it can be taken in the callback.
 FAL_API fal_status fal_op_when_done(const fal_op *op,
                                     const fal_dispatcher *dispatcher,
                                     fal_op_callback callback,
@@ -1057,8 +1059,8 @@ FAL_API fal_status fal_op_when_done(const fal_op *op,
  * them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
  */
 
-// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
-// it waits.
+// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and, while
+// it waits, /queue_position: how many are ahead of it.
 #define FAL_EVENT_STATUS 1
 // A line of a queued request's log: /message, /level, /source and /timestamp.
 #define FAL_EVENT_LOG 2
@@ -1630,7 +1632,8 @@ FAL_API fal_status fal_upload_set_timeout_ms(fal_upload *upload,
 // Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type and /size in bytes. Events of
 // FAL_EVENT_PROGRESS tell how much fal has, or in one request how much the connection has taken; they never go back.
 //
-// What a broken connection has not confirmed is sent again. A cancelled upload leaves no file.
+// What a broken connection has not confirmed is sent again. An upload that is cancelled before its last byte
+// has left leaves no file; afterwards it may.
 FAL_API fal_status fal_client_upload_start(const fal_client *client,
                                            const fal_upload *upload,
                                            fal_op **out,
@@ -1954,7 +1957,8 @@ FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
 // Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
-// to outlive the dispatcher and its operations.
+// to outlive the dispatcher and its operations, and a little more: a call that has begun on another thread may go on after the
+// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown().
 FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
                                            fal_wake_callback callback,
                                            void *user,

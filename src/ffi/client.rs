@@ -112,7 +112,7 @@ pub unsafe extern "C" fn fal_client_check_start(
     unsafe { start(client, out, err, Client::check_start) }
 }
 
-/// The same, and waits for the answer.
+/// The same, and waits for the answer. Free the response with fal_response_free().
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn fal_client_mint_token_start(
     }
 }
 
-/// The same, and waits for the answer.
+/// The same, and waits for the answer. Free the response with fal_response_free().
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]

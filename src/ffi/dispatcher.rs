@@ -81,7 +81,8 @@ pub unsafe extern "C" fn fal_dispatcher_outstanding(dispatcher: *const fal_dispa
 }
 
 /// Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
-/// to outlive the dispatcher and its operations.
+/// to outlive the dispatcher and its operations, and a little more: a call that has begun on another thread may go on after the
+/// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_set_wake(
     dispatcher: *const fal_dispatcher,

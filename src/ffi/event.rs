@@ -20,8 +20,8 @@ use crate::event::{Event, EventKind, Packed};
 use crate::op::NextEvent;
 use crate::workflow::WorkflowEvent;
 
-/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and /queue_position while
-/// it waits.
+/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and, while
+/// it waits, /queue_position: how many are ahead of it.
 pub const FAL_EVENT_STATUS: i32 = 1;
 /// A line of a queued request's log: /message, /level, /source and /timestamp.
 pub const FAL_EVENT_LOG: i32 = 2;

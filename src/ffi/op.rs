@@ -105,7 +105,8 @@ pub unsafe extern "C" fn fal_op_take(
 /// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way: answered, failed,
 /// cancelled or shut down. If it has ended already, the next run calls it; it is never called in here.
 ///
-/// The operation and the dispatcher are kept alive until then.
+/// The operation and the dispatcher are kept alive until then; user has to be valid that long. Where a callback holds the operation,
+/// releasing every other handle does not discard its outcome: it can be taken in the callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_when_done(
     op: *const fal_op,

@@ -431,7 +431,8 @@ pub unsafe extern "C" fn fal_options_set_user_agent(
 }
 
 /// Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
-/// the clients made with these options and their operations. A NULL callback turns the log off, as it is by default.
+/// the clients made with these options and their operations, what goes on in the background included: until fal_shutdown() has
+/// returned is always enough. A NULL callback turns the log off, as it is by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_log(
     options: *mut fal_options,

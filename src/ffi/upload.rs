@@ -339,7 +339,8 @@ fn decision(access: fal_access) -> Result<Decision> {
 /// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type and /size in bytes. Events of
 /// FAL_EVENT_PROGRESS tell how much fal has, or in one request how much the connection has taken; they never go back.
 ///
-/// What a broken connection has not confirmed is sent again. A cancelled upload leaves no file.
+/// What a broken connection has not confirmed is sent again. An upload that is cancelled before its last byte
+/// has left leaves no file; afterwards it may.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_upload_start(
     client: *const fal_client,
