@@ -113,7 +113,7 @@ async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancell
         endpoint: None,
         headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
         body: Bytes::from_owner(refresh.form()).into(),
-        pass: Pass::Credential,
+        pass: Pass::Renewal(refresh.sent()),
         safe: false,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
         most: SMALL,

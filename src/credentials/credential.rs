@@ -56,6 +56,11 @@ impl Token {
         }
     }
 
+    /// A text that is sent and must not show, whatever its form.
+    pub(crate) fn of_any_form(text: Zeroizing<String>) -> Self {
+        Token(text)
+    }
+
     /// The token itself.
     pub fn expose_secret(&self) -> &str {
         &self.0

@@ -391,7 +391,7 @@ impl Transport {
         let mut headers = std::mem::take(response.headers_mut());
         let carried = match &call.pass {
             Pass::Credential => credential.secret(),
-            Pass::Files(token) | Pass::App(token) => Some(token.expose_secret()),
+            Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => Some(token.expose_secret()),
             Pass::Nothing => None,
         };
         if let Some(secret) = carried {

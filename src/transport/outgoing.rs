@@ -40,6 +40,8 @@ pub(crate) enum Pass {
     /// A short-lived token for one app (fal-protocol.md §7.1), to the hosts that take those; past a server proxy, which
     /// cannot forward what such a token is for.
     App(Token),
+    /// The refresh token that the body holds (fal-protocol.md §1.4), to the host of logins and to nobody else.
+    Renewal(Token),
     /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer names.
     Nothing,
 }
@@ -53,7 +55,7 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pa
         (Pass::Nothing, _) if url.scheme() == "https" => {}
         (Pass::Files(token), Origin::Files) => insert(&mut headers, token.authorization())?,
         (Pass::App(token), Origin::Key) => open_with_token(hosts, &mut target, token)?,
-        (Pass::Credential, Origin::Files | Origin::Login) => {}
+        (Pass::Credential, Origin::Files | Origin::Login) | (Pass::Renewal(_), Origin::Login) => {}
         (Pass::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {
@@ -65,7 +67,7 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pa
             }
         }
         (Pass::Nothing, _) => return Err(not_https(url)),
-        (Pass::Credential | Pass::Files(_) | Pass::App(_), _) => return Err(foreign(url)),
+        (Pass::Credential | Pass::Files(_) | Pass::App(_) | Pass::Renewal(_), _) => return Err(foreign(url)),
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),

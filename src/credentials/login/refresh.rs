@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::lock::{Locks, Wait};
 use super::replacement::Replacement;
 use super::{AccessToken, CLIENT_ID, LoginError, LoginFile, answer};
+use crate::credentials::Token;
 
 /// The official Python client renews without the lock, and takes it to store the result. If fal refuses a token
 /// because that client was faster, the result is in the file a moment later.
@@ -50,6 +51,11 @@ impl Refresh {
         locks: Locks,
     ) -> Self {
         Self { login, refresh_token, replacement, locks }
+    }
+
+    /// The token that the body holds, so that it can be hidden where it comes back.
+    pub(crate) fn sent(&self) -> Token {
+        Token::of_any_form(self.refresh_token.clone())
     }
 
     /// The body of the request.

@@ -1,19 +1,23 @@
 //! Sources that take time: a program that prints the key, and the login of a user.
 
 use super::*;
-use fal::Code;
 use fal::credentials::Options;
+use fal::{Code, Level};
 use fal_emulator::{Fault, Settings};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A client in a home of its own, with these variables besides.
 pub(super) fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Client {
+    builder_at_home(emulator, home, variables).build().unwrap()
+}
+
+fn builder_at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> ClientBuilder {
     let own = [("HOME", home.to_str().unwrap()), ("USERPROFILE", home.to_str().unwrap())];
     let variables = own.iter().chain(variables).map(|(name, value)| (name.to_string(), value.to_string()));
     let all = variables.chain([("FAL_EMULATOR_HOST".to_owned(), emulator.host())]);
-    crate::logged::builder().environment(Environment::from_variables(all)).timeout(PATIENCE).build().unwrap()
+    crate::logged::builder().environment(Environment::from_variables(all)).timeout(PATIENCE)
 }
 
 #[cfg(unix)]
@@ -209,8 +213,16 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
         let fault = Fault::status(status).host("auth.fal.ai").body(body).header("location", "https://evil.example/");
         emulator.inject(fault);
         emulator.clear_arrivals();
-        let error = echo(&at_home(&emulator, home.path(), &[])).unwrap_err();
-        let text = format!("{error} {error:?} {}", error.resolution().unwrap());
+        let lines = Arc::new(Mutex::new(String::new()));
+        let sink = lines.clone();
+        let write = move |level, line: &str| {
+            crate::logged::write(level, line);
+            sink.lock().unwrap().push_str(line);
+        };
+        let client = builder_at_home(&emulator, home.path(), &[]).log(Level::Debug, write).build().unwrap();
+        let (error, lines) = (echo(&client).unwrap_err(), lines.lock().unwrap());
+        assert!(lines.contains("/oauth/token"), "{lines}");
+        let text = format!("{error} {error:?} {} {lines}", error.resolution().unwrap());
         assert_eq!((error.code(), error.may_have_executed()), (Code::CredentialsFailed, false), "{text}");
         assert!(text.contains(part) && !text.contains(&login.refresh_token), "{part}: {text}");
         assert_eq!((renewals(&emulator), emulator.arrivals().len(), stored()), (1, 1, login.refresh_token.clone()));
