@@ -21,9 +21,9 @@ def test_its_programs_run(emulator: Emulator) -> None:
     printed = output("\n".join(map(textwrap.dedent, programs)), **emulator.environment())
     assert [(one["method"], one["path"].partition("?")[0], one["outcome"]) for one in emulator.arrivals()] == [
         ("POST", RUN, 200),
-        # The check of an API key.
+        # The check of an API key, and whose it is.
         ("GET", "/v1/keys", 403),
-        ("GET", ANY, 404),
+        ("GET", "/users/current", 200),
         # With a function, and with a token.
         ("POST", RUN, 200),
         ("POST", "/tokens/", 200),
