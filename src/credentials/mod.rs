@@ -17,7 +17,8 @@
 //! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`.
+//! [`Resolution`] tells what became of each.
 
 #[cfg(all(test, unix))]
 mod alone;

@@ -65,8 +65,9 @@ fn account(context: &Context<'_>) -> String {
 }
 
 /// Stores a key in the system keyring, in the place of the one that is there: under a profile's name, or under `default`,
-/// which is what is read without a profile. With the keyring asked for, a profile that is named by [`Options::profile`](crate::credentials::Options::profile) or
-/// `FAL_PROFILE` and that the configuration file does not have, or has without a key, is looked for there. It may ask the user to unlock the keyring, and takes a minute at the most.
+/// which is what is read without a profile. With the keyring asked for, a profile that is named by
+/// [`Options::profile`](crate::credentials::Options::profile) or `FAL_PROFILE` and that the configuration file does not have,
+/// or has without a key, is looked for there. It may ask the user to unlock the keyring, and takes a minute at the most.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ const RATE: f64 = 200.0;
 /// From this place on a job will not start within moments.
 const FAR: u64 = 10;
 
-/// The most status streams of a client at once: each has a socket of its own. Other jobs are asked for now and then.
+/// The most status streams of a client at once: each has a socket of its own. The others are asked for from time to time.
 pub(super) const STREAMS: usize = 64;
 /// For so long no stream is tried where none was to be had.
 const WITHOUT: Duration = Duration::from_secs(300);
@@ -86,7 +86,7 @@ impl Waits {
         Some(Counted(&self.streams))
     }
 
-    /// Streams are not to be had, here and for now.
+    /// Streams are not to be had here at the moment.
     pub(super) fn give_up_streams(&self) {
         *self.without.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(WITHOUT);
     }
