@@ -232,7 +232,7 @@ FAL_API const char *fal_error_header(const fal_error *err, const char *name, siz
 
 // The body of the service's answer, as many bytes as *len says and without a NUL; NULL if there is none.
 //
-// At most 1 MiB of it is kept. A key that the service repeated is replaced by asterisks.
+// At most 16 MiB of it are kept. A key that the service repeated is replaced by asterisks.
 FAL_API const void *fal_error_body(const fal_error *err, size_t *len);
 
 // Whether the service may have executed the request although no success arrived: the outcome is unknown,
@@ -524,7 +524,8 @@ FAL_API fal_status fal_options_set_app_token(fal_options *options,
                                              fal_error **err);
 
 // Has callback asked for a credential when one is needed, and again when it has expired or was refused. All calls that wait
-// for one share one question. user has to outlive the clients made with these options.
+// for one share one question. user has to outlive the clients made with these options and their operations: until fal_shutdown()
+// has returned is always enough.
 FAL_API fal_status fal_options_set_credential_callback(fal_options *options,
                                                        fal_credential_callback callback,
                                                        void *user,
@@ -560,8 +561,11 @@ FAL_API fal_status fal_options_set_host(fal_options *options,
                                         fal_error **err);
 
 // The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
-// request's own time is stronger. By default one hour for a run, two minutes for any other request.
-FAL_API fal_status fal_options_set_timeout_ms(fal_options *options, int64_t timeout_ms, fal_error **err);
+// request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
+// lines of a live log, six for an upload or a download, two minutes for anything else. Of a session only the request's own time counts.
+FAL_API fal_status fal_options_set_timeout_ms(fal_options *options,
+                                              int64_t timeout_ms,
+                                              fal_error **err);
 
 // How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been executed is never tried again.
 FAL_API fal_status fal_options_set_max_attempts(fal_options *options,
@@ -731,7 +735,8 @@ FAL_API fal_status fal_client_send(const fal_client *client,
  * a copy. One thread at a time may change a request.
  */
 
-// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run().
+// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run(), the queue,
+// streams, sessions and channels.
 //
 // FAL_E_INVALID_ARGUMENT if that is not an endpoint id.
 FAL_API fal_status fal_request_new(const char *endpoint,
@@ -1814,7 +1819,7 @@ FAL_API fal_status fal_client_create_key_start(const fal_client *client,
                                                fal_new_key **out,
                                                fal_error **err);
 
-// The same, and waits for the key.
+// The same, and waits for the key. Free it with fal_new_key_free().
 //
 // FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_client_create_key(const fal_client *client,

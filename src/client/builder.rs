@@ -141,7 +141,8 @@ impl ClientBuilder {
 
     /// The time for each whole call, from credential to decoded body, retries included. A request's own is stronger.
     ///
-    /// By default one hour for a run, a day for a job that is waited for, and two minutes for any other request.
+    /// By default one hour for a run or a stream, 24 hours for a job that is waited for and for the lines of a live log, six for an
+    /// upload or a download, two minutes for anything else. Of a session only the request's own time counts.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

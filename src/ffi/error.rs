@@ -149,7 +149,7 @@ pub unsafe extern "C" fn fal_error_header(
 
 /// The body of the service's answer, as many bytes as *len says and without a NUL; NULL if there is none.
 ///
-/// At most 1 MiB of it is kept. A key that the service repeated is replaced by asterisks.
+/// At most 16 MiB of it are kept. A key that the service repeated is replaced by asterisks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_body(err: *const fal_error, len: *mut usize) -> *const c_void {
     plain(ptr::null(), || {

@@ -216,7 +216,8 @@ pub unsafe extern "C" fn fal_options_set_app_token(
 }
 
 /// Has callback asked for a credential when one is needed, and again when it has expired or was refused. All calls that wait
-/// for one share one question. user has to outlive the clients made with these options.
+/// for one share one question. user has to outlive the clients made with these options and their operations: until fal_shutdown()
+/// has returned is always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_credential_callback(
     options: *mut fal_options,
@@ -322,7 +323,8 @@ pub unsafe extern "C" fn fal_options_set_host(
 }
 
 /// The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
-/// request's own time is stronger. By default one hour for a run, two minutes for any other request.
+/// request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
+/// lines of a live log, six for an upload or a download, two minutes for anything else. Of a session only the request's own time counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_timeout_ms(
     options: *mut fal_options,

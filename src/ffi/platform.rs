@@ -167,7 +167,7 @@ pub unsafe extern "C" fn fal_client_create_key_start(
     })
 }
 
-/// The same, and waits for the key.
+/// The same, and waits for the key. Free it with fal_new_key_free().
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]

@@ -63,7 +63,8 @@ unsafe fn set_field(
     }
 }
 
-/// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run().
+/// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run(), the queue,
+/// streams, sessions and channels.
 ///
 /// FAL_E_INVALID_ARGUMENT if that is not an endpoint id.
 #[unsafe(no_mangle)]
