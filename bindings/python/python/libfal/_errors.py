@@ -27,7 +27,7 @@ class Error(Exception):
     headers: dict[str, str]
     """The headers of the answer by their names in small letters; empty if there was no answer."""
     body: bytes
-    """The body of the answer as received, up to 1 MiB; empty if there was none."""
+    """The body of the answer as received, up to 16 MiB; empty if there was none."""
     may_have_executed: bool
     """Whether the service may have executed the request. If so, sending it again may run, and bill, it twice."""
     is_retryable: bool
