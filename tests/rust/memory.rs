@@ -107,12 +107,7 @@ fn of_a_key_that_was_made() {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "maker", "--nocapture", "--test-threads=1"]).env_clear();
     child.env("FAL_KEY", emulator.admin_key()).env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, "make");
-    let output = child.output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{text}");
-    let found = read(&text);
-    println!("{found:?}");
-    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    let found = found_by(child);
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
 }
 
@@ -145,12 +140,7 @@ fn of_a_key_that_is_stored_listed_and_removed() {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "keeper", "--nocapture", "--test-threads=1"]).env_clear();
     child.env("HOME", home.path()).env(WAY, "keep").env(MASKED, masked);
-    let output = child.output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{text}");
-    let found = read(&text);
-    println!("{found:?}");
-    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    let found = found_by(child);
     assert_eq!((found.dropped.ours, found.shut_down.ours), (0, 0), "{found:?}");
     let left = fs::read_to_string(home.path().join(".fal/config.toml")).unwrap();
     assert!(!left.contains(key), "{left}");
@@ -202,16 +192,23 @@ fn assert_secret_forgotten(
     child.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env_clear();
     child.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path()).envs(variables);
     child.env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, way).env(MASKED, masked);
+    let found = found_by(child);
+    assert!(found.in_use.sent > 0, "the search does not see what must be there: {found:?}");
+    assert_eq!(found.shut_down.ours, 0, "{found:?}");
+    // Before the shutdown a task may still be about to end.
+    assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
+    assert!(found.dropped.sent <= 1 && found.shut_down.sent <= 1, "one connection was made: {found:?}");
+}
+
+/// What a child found, who saw what must be there.
+fn found_by(mut child: Command) -> Found {
     let output = child.output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
     let found = read(&text);
     println!("{found:?}");
-    assert!(found.in_use.ours > 0 && found.in_use.sent > 0, "the search does not see what must be there: {found:?}");
-    assert_eq!(found.shut_down.ours, 0, "{found:?}");
-    // Before the shutdown a task may still be about to end.
-    assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
-    assert!(found.dropped.sent <= 1 && found.shut_down.sent <= 1, "one connection was made: {found:?}");
+    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    found
 }
 
 fn read(text: &str) -> Found {
