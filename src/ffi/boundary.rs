@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
 use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
@@ -98,34 +98,6 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
     if !pointer.is_null() {
         // SAFETY: by this function's own contract.
         plain((), || drop(unsafe { Box::from_raw(pointer) }));
-    }
-}
-
-/// Gives a shared object to the caller as its first owner.
-pub(super) fn share<T>(value: T) -> *mut T {
-    Arc::into_raw(Arc::new(value)).cast_mut()
-}
-
-/// One more owner of a shared object.
-///
-/// # Safety
-/// `pointer` is NULL or a live object from [`share`].
-pub(super) unsafe fn retain<T>(pointer: *const T) -> *mut T {
-    if !pointer.is_null() {
-        // SAFETY: by this function's own contract.
-        unsafe { Arc::increment_strong_count(pointer) };
-    }
-    pointer.cast_mut()
-}
-
-/// One owner less of a shared object.
-///
-/// # Safety
-/// `pointer` is NULL or a live object from [`share`], of which the caller gives one ownership up.
-pub(super) unsafe fn release<T>(pointer: *const T) {
-    if !pointer.is_null() {
-        // SAFETY: by this function's own contract.
-        plain((), || drop(unsafe { Arc::from_raw(pointer) }));
     }
 }
 

@@ -11,6 +11,7 @@ use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
 use super::response::fal_response;
+use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
 use crate::channel::Channel;
 use crate::op::Op;
@@ -18,6 +19,13 @@ use crate::op::Op;
 /// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may use it.
 pub struct fal_channel {
     channel: Channel,
+    counted: Counted,
+}
+
+impl AsRef<Counted> for fal_channel {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 /// A channel to the endpoint of a request, whose path and headers hold for all requests of the channel. Nothing is sent yet: it
@@ -36,7 +44,8 @@ pub unsafe extern "C" fn fal_channel_new(
         let client = unsafe { boundary::borrow(client, "client") }?;
         // SAFETY: NULL or live, by the header's contract.
         let request = unsafe { boundary::borrow(request, "request") }?;
-        out.set(boundary::share(fal_channel { channel: client.client().channel(request.get())? }));
+        let channel = client.client().channel(request.get())?;
+        out.set(Shared::new(|counted| fal_channel { channel, counted }).give());
         Ok(())
     })
 }
@@ -78,7 +87,7 @@ pub unsafe extern "C" fn fal_channel_run_start(
         let channel = unsafe { boundary::borrow(channel, "channel") }?;
         // SAFETY: NULL or live, by the header's contract.
         let op = channel.channel.run_start(unsafe { copy(request) }?)?;
-        out.set(boundary::share(fal_op::new(op)));
+        out.set(fal_op::new(op).give());
         Ok(())
     })
 }
@@ -109,12 +118,12 @@ pub unsafe extern "C" fn fal_channel_run(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_retain(channel: *const fal_channel) -> *mut fal_channel {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(channel) }
+    unsafe { shared::retain(channel) }
 }
 
 /// One owner less; the connection is closed after the last one, once every answer has come. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_release(channel: *mut fal_channel) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(channel) }
+    unsafe { shared::release(channel) }
 }

@@ -14,6 +14,7 @@ use super::op::fal_op;
 use super::options::fal_options;
 use super::request::fal_request;
 use super::response::fal_response;
+use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
 use crate::client::Client;
 use crate::error::Result;
@@ -23,6 +24,13 @@ use crate::request::Request;
 /// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.
 pub struct fal_client {
     client: Client,
+    counted: Counted,
+}
+
+impl AsRef<Counted> for fal_client {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 impl fal_client {
@@ -43,7 +51,7 @@ pub unsafe extern "C" fn fal_client_new(
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or live, by the header's contract.
         let client = unsafe { super::options::client(options) }?;
-        out.set(boundary::share(fal_client { client }));
+        out.set(Shared::new(|counted| fal_client { client, counted }).give());
         Ok(())
     })
 }
@@ -52,14 +60,14 @@ pub unsafe extern "C" fn fal_client_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_retain(client: *const fal_client) -> *mut fal_client {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(client) }
+    unsafe { shared::retain(client) }
 }
 
 /// One owner less; the last one frees the client. Operations under way go on. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_release(client: *mut fal_client) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(client) }
+    unsafe { shared::release(client) }
 }
 
 /// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options. A key is kept
@@ -232,7 +240,7 @@ pub(super) unsafe fn start(
     status(err, || {
         // SAFETY: by this function's own contract.
         let (out, client) = unsafe { (Out::object(out, "out")?, boundary::borrow(client, "client")?) };
-        out.set(boundary::share(fal_op::new(verb(&client.client)?)));
+        out.set(fal_op::new(verb(&client.client)?).give());
         Ok(())
     })
 }

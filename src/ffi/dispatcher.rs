@@ -9,12 +9,20 @@ use std::time::Duration;
 
 use super::boundary::{self, Out, User, plain, status};
 use super::error::fal_error;
+use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
 use crate::dispatcher::Dispatcher;
 
 /// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
 pub struct fal_dispatcher {
     dispatcher: Dispatcher,
+    counted: Counted,
+}
+
+impl AsRef<Counted> for fal_dispatcher {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 impl fal_dispatcher {
@@ -29,14 +37,16 @@ pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 /// An empty dispatcher. NULL only if memory is gone.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
-    plain(std::ptr::null_mut(), || boundary::share(fal_dispatcher { dispatcher: Dispatcher::new() }))
+    plain(std::ptr::null_mut(), || {
+        Shared::new(|counted| fal_dispatcher { dispatcher: Dispatcher::new(), counted }).give()
+    })
 }
 
 /// One more owner of the dispatcher; returns it. NULL gives NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(dispatcher) }
+    unsafe { shared::retain(dispatcher) }
 }
 
 /// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher until
@@ -44,7 +54,7 @@ pub unsafe extern "C" fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(dispatcher) }
+    unsafe { shared::release(dispatcher) }
 }
 
 /// Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is

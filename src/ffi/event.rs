@@ -130,12 +130,9 @@ pub unsafe extern "C" fn fal_op_when_event(
         let callback = callback.ok_or_else(|| Error::invalid("callback is NULL"))?;
         let user = User::new(user);
         dispatcher.get().when_event(op.op(), move |op| {
-            let stirred = boundary::share(fal_op::new(op));
-            // SAFETY: the host gave this callback for these arguments; `stirred` is released after the call.
-            unsafe {
-                callback(stirred, user.get());
-                boundary::release(stirred);
-            }
+            let stirred = fal_op::new(op);
+            // SAFETY: the host gave this callback for these arguments; `stirred` lives longer than the call.
+            unsafe { callback(stirred.lend().cast_mut(), user.get()) }
         })
     })
 }

@@ -8,6 +8,7 @@
 
 mod boundary;
 mod session;
+mod shared;
 mod texts;
 
 pub mod channel;

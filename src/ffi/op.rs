@@ -11,6 +11,7 @@ use super::boundary::{self, Out, User, fallible, plain, status};
 use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::response::fal_response;
+use super::shared::{self, Counted, Shared};
 use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status};
 use crate::error::Error;
 use crate::op::Op;
@@ -18,15 +19,22 @@ use crate::op::Op;
 /// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
 pub struct fal_op {
     op: Op,
+    counted: Counted,
 }
 
 impl fal_op {
-    pub(super) fn new(op: Op) -> Self {
-        fal_op { op }
+    pub(super) fn new(op: Op) -> Shared<Self> {
+        Shared::new(|counted| fal_op { op, counted })
     }
 
     pub(super) fn op(&self) -> &Op {
         &self.op
+    }
+}
+
+impl AsRef<Counted> for fal_op {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
     }
 }
 
@@ -38,14 +46,14 @@ pub type fal_op_callback = Option<unsafe extern "C" fn(op: *mut fal_op, user: *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_retain(op: *const fal_op) -> *mut fal_op {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(op) }
+    unsafe { shared::retain(op) }
 }
 
 /// One owner less. The operation itself goes on. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_release(op: *mut fal_op) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(op) }
+    unsafe { shared::release(op) }
 }
 
 /// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never blocks, takes no
@@ -123,12 +131,9 @@ pub unsafe extern "C" fn fal_op_when_done(
         let callback = callback.ok_or_else(|| Error::invalid("callback is NULL"))?;
         let user = User::new(user);
         dispatcher.get().when_done(&op.op, move |op| {
-            let ended = boundary::share(fal_op::new(op));
-            // SAFETY: the host gave this callback for these arguments; `ended` is released after the call.
-            unsafe {
-                callback(ended, user.get());
-                boundary::release(ended);
-            }
+            let ended = fal_op::new(op);
+            // SAFETY: the host gave this callback for these arguments; `ended` lives longer than the call.
+            unsafe { callback(ended.lend().cast_mut(), user.get()) }
         })
     })
 }

@@ -18,6 +18,7 @@ use super::error::fal_error;
 use super::op::fal_op;
 use super::options::fal_options;
 use super::response::fal_response;
+use super::shared::Shared;
 use super::status::fal_status;
 use super::store::store;
 use super::texts::set_len;
@@ -115,7 +116,7 @@ pub unsafe extern "C" fn fal_client_known_scope(client: *const fal_client, len: 
 /// threads may read it at once.
 pub struct fal_new_key {
     creating: CreatingKey,
-    op: fal_op,
+    op: Shared<fal_op>,
     made: OnceCell<Made>,
 }
 
@@ -205,7 +206,7 @@ pub unsafe extern "C" fn fal_new_key_free(key: *mut fal_new_key) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_op(key: *const fal_new_key) -> *const fal_op {
     // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { key.as_ref() }.map_or(std::ptr::null(), |key| &raw const key.op))
+    plain(std::ptr::null(), || unsafe { key.as_ref() }.map_or(std::ptr::null(), |key| key.op.lend()))
 }
 
 /// The public half of the key; NULL before it was made.

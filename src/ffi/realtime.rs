@@ -27,6 +27,7 @@ use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
 use super::session::{self, Session};
+use super::shared::{self, Counted, Shared};
 use super::socket_options::fal_socket_options;
 use super::status::fal_status;
 use crate::client::Client;
@@ -36,6 +37,13 @@ use crate::realtime::Realtime;
 /// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
 pub struct fal_realtime {
     session: Session<Realtime>,
+    counted: Counted,
+}
+
+impl AsRef<Counted> for fal_realtime {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 /// Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's
@@ -51,7 +59,8 @@ pub unsafe extern "C" fn fal_client_realtime_start(
     let begin = |client: &Client, request, options| {
         let realtime = client.realtime_start(request, options)?;
         let op = realtime.op().clone();
-        Ok(fal_realtime { session: Session::new(realtime, op) })
+        let session = Session::new(realtime, op);
+        Ok(Shared::new(|counted| fal_realtime { session, counted }))
     };
     // SAFETY: as the header says.
     unsafe { session::start(client, request, options, out, err, begin) }
@@ -125,12 +134,12 @@ pub unsafe extern "C" fn fal_realtime_close(realtime: *const fal_realtime) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_retain(realtime: *const fal_realtime) -> *mut fal_realtime {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(realtime) }
+    unsafe { shared::retain(realtime) }
 }
 
 /// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_release(realtime: *mut fal_realtime) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(realtime) }
+    unsafe { shared::release(realtime) }
 }

@@ -1,12 +1,11 @@
 //! What realtime sessions and WebSockets have in common: how they are started, and the operation that goes with them.
 
-use std::sync::Arc;
-
 use super::boundary::{self, Out, status};
 use super::client::{copy, fal_client};
 use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
+use super::shared::{Counted, Shared};
 use super::socket_options::{self, fal_socket_options};
 use super::status::fal_status;
 use crate::client::Client;
@@ -18,13 +17,12 @@ use crate::socket::SocketOptions;
 /// A session of the core and its operation.
 pub(super) struct Session<T> {
     session: T,
-    /// Shared by itself, so that the host may keep it.
-    op: Arc<fal_op>,
+    op: Shared<fal_op>,
 }
 
 impl<T> Session<T> {
     pub(super) fn new(session: T, op: Op) -> Self {
-        Session { session, op: Arc::new(fal_op::new(op)) }
+        Session { session, op: fal_op::new(op) }
     }
 
     pub(super) fn get(&self) -> &T {
@@ -32,7 +30,7 @@ impl<T> Session<T> {
     }
 
     pub(super) fn op(&self) -> *const fal_op {
-        Arc::as_ptr(&self.op)
+        self.op.lend()
     }
 }
 
@@ -40,13 +38,13 @@ impl<T> Session<T> {
 ///
 /// # Safety
 /// The pointers are as the header says: NULL, or live, or writable.
-pub(super) unsafe fn start<S>(
+pub(super) unsafe fn start<S: AsRef<Counted>>(
     client: *const fal_client,
     request: *const fal_request,
     options: *const fal_socket_options,
     out: *mut *mut S,
     err: *mut *mut fal_error,
-    begin: impl FnOnce(&Client, Request, SocketOptions) -> Result<S>,
+    begin: impl FnOnce(&Client, Request, SocketOptions) -> Result<Shared<S>>,
 ) -> fal_status {
     status(err, || {
         // SAFETY: NULL or writable, by this function's own contract.
@@ -55,7 +53,7 @@ pub(super) unsafe fn start<S>(
         let client = unsafe { boundary::borrow(client, "client") }?;
         // SAFETY: NULL or live, by this function's own contract.
         let (request, options) = unsafe { (copy(request)?, socket_options::copy(options)) };
-        out.set(boundary::share(begin(client.client(), request, options)?));
+        out.set(begin(client.client(), request, options)?.give());
         Ok(())
     })
 }

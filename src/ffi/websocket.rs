@@ -14,6 +14,7 @@ use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
 use super::session::{self, Session};
+use super::shared::{self, Counted, Shared};
 use super::socket_options::fal_socket_options;
 use super::status::fal_status;
 use crate::client::Client;
@@ -22,6 +23,13 @@ use crate::websocket::WebSocket;
 /// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
 pub struct fal_websocket {
     session: Session<WebSocket>,
+    counted: Counted,
+}
+
+impl AsRef<Counted> for fal_websocket {
+    fn as_ref(&self) -> &Counted {
+        &self.counted
+    }
 }
 
 /// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its input does not. Without a time limit it lasts a
@@ -37,7 +45,8 @@ pub unsafe extern "C" fn fal_client_websocket_start(
     let begin = |client: &Client, request, options| {
         let websocket = client.websocket_start(request, options)?;
         let op = websocket.op().clone();
-        Ok(fal_websocket { session: Session::new(websocket, op) })
+        let session = Session::new(websocket, op);
+        Ok(Shared::new(|counted| fal_websocket { session, counted }))
     };
     // SAFETY: as the header says.
     unsafe { session::start(client, request, options, out, err, begin) }
@@ -109,12 +118,12 @@ pub unsafe extern "C" fn fal_websocket_close(websocket: *const fal_websocket) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_retain(websocket: *const fal_websocket) -> *mut fal_websocket {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::retain(websocket) }
+    unsafe { shared::retain(websocket) }
 }
 
 /// One owner less; the last one closes the connection, as fal_websocket_close() does. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_release(websocket: *mut fal_websocket) {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { boundary::release(websocket) }
+    unsafe { shared::release(websocket) }
 }

@@ -124,6 +124,29 @@ static void a_key_goes_straight_into_a_profile(void)
     CHECK(remove(path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
 }
 
+/* The operation that was retained is an owner of its own: it may be used after the object that lent it. */
+static void the_operation_outlives_the_key_that_is_made(void)
+{
+    fal_client *boss = admin();
+    fal_error *err = NULL;
+    for (int started_only = 0; started_only < 2; started_only++) {
+        fal_new_key *key = NULL;
+        if (started_only)
+            CHECK_OK(fal_client_create_key_start(boss, "outlived", FAL_NUL, &key, &err));
+        else
+            CHECK_OK(fal_client_create_key(boss, "outlived", FAL_NUL, &key, &err));
+        fal_op *op = fal_op_retain(fal_new_key_op(key));
+        CHECK(op == fal_new_key_op(key));
+        fal_new_key_free(key);
+        CHECK_INT(fal_op_wait(op, 20000, &err), FAL_OK);
+        CHECK_INT(fal_op_poll(op), FAL_OK);
+        fal_op_cancel(op);
+        CHECK_INT(fal_op_dropped_events(op), 0);
+        fal_op_release(op);
+    }
+    fal_client_release(boss);
+}
+
 static void files_tables_and_texts_come_as_they_are(void)
 {
     fal_client *client = new_client(), *boss = admin();
@@ -288,6 +311,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST(a_key_is_made_used_listed_revoked_and_refused),
         TEST(a_key_goes_straight_into_a_profile),
+        TEST(the_operation_outlives_the_key_that_is_made),
         TEST(files_tables_and_texts_come_as_they_are),
         TEST(a_live_log_is_read_line_by_line),
         TEST(numbers_keep_every_digit),
