@@ -73,7 +73,7 @@ symbols: libs ## write the list of exported symbols anew
 
 .PHONY: clean
 clean: ## remove everything that was built
-	rm -rf "$(BUILD)"
+	rm -rf "$(BUILD)" fuzz/target
 	$(CARGO) clean
 
 # ---- Installing -----------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 .PHONY: test-all
-test-all: tools lint test-rust test-keyring test-abi test-c test-memory test-python test-examples test-browser test-official
+test-all: tools lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-python test-examples test-browser test-official
 
 .PHONY: tools
 tools:
@@ -125,6 +125,37 @@ test-rust: tools
 		$(CARGO) test $(LOCKED) --workspace --no-run
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace -- --show-output
 	fi
+
+# What the fuzzers were given first, and what they found, once more: in the test build, so nothing is instrumented.
+.PHONY: test-fuzz
+test-fuzz: tools
+	$(CARGO) metadata $(LOCKED) --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --lib -- fuzz::replay
+
+# Each target for so long, beginning with the files in fuzz/corpus. What is new stays in build/fuzz; a file that made a target fail
+# belongs into fuzz/crashes/TARGET once the cause is mended.
+FUZZ := $(ROOT)/$(BUILD)/fuzz
+FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(FUZZ)/tools/bin/cargo-fuzz
+TARGETS ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+SECONDS ?= 60
+FUZZ_OPTIONS ?= -max_len=4096 -rss_limit_mb=4096 -timeout=10
+# cargo-fuzz asks for a sanitizer, which the stable compiler has behind this switch only.
+INSTRUMENTED := RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ)
+
+$(CARGO_FUZZ):
+	$(CARGO) install --quiet --locked --root "$(FUZZ)/tools" --target-dir "$(FUZZ)/tools/target" --version $(FUZZ_VERSION) cargo-fuzz
+
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## SECONDS=60 TARGETS=: feed every parser with anything
+	@$(INSTRUMENTED) build --fuzz-dir fuzz
+	for target in $(TARGETS); do
+		echo "---- $$target"
+		mkdir -p "$(FUZZ)/corpus/$$target" "$(FUZZ)/crashes/$$target" "fuzz/corpus/$$target"
+		$(ISOLATED) fuzz/target/*/release/$$target "$(FUZZ)/corpus/$$target" "fuzz/corpus/$$target" \
+			-max_total_time=$(SECONDS) -artifact_prefix="$(FUZZ)/crashes/$$target/" $(FUZZ_OPTIONS) 2>&1 |
+			tee "$(FUZZ)/$$target.log" | grep -v -e '\(NEW\|REDUCE\|RELOAD\) ' -e '^INFO:' || { tail -n 40 "$(FUZZ)/$$target.log"; exit 1; }
+	done
 
 # The system keyring is a feature that is off by default, and on in the wheel; a real daemon on a bus of the tests' own
 # answers. The C library with it is a debug build, which needs no dependency that the Rust tests do not build anyway.

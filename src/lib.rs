@@ -77,6 +77,9 @@ mod event;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 pub mod ffi;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod helpers;
 pub mod key;
 mod log;

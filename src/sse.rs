@@ -152,6 +152,10 @@ impl Parser {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "fuzz/sse.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;
