@@ -88,6 +88,7 @@ mod packed;
 mod per_runtime;
 pub mod platform;
 mod queue;
+mod random;
 mod realtime;
 mod refusal;
 mod request;

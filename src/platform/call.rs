@@ -14,6 +14,7 @@ use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind};
 use crate::op::Op;
+use crate::random;
 use crate::request::Request;
 use crate::response::Response;
 use crate::sse::Parser;
@@ -102,7 +103,7 @@ pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Dur
         _ => None,
     };
     if operation.is_idempotent() {
-        let key = arguments.str(IDEMPOTENCY_KEY).map_or_else(random_key, str::to_owned);
+        let key = arguments.str(IDEMPOTENCY_KEY).map_or_else(random::uuid, |key| Ok(key.to_owned()))?;
         request.set_header("idempotency-key", &key)?;
         request.repeatable = timeout <= REMEMBERED;
     }
@@ -111,14 +112,6 @@ pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Dur
         request.set_bytes(Bytes::new(), "multipart/form-data")?;
     }
     Ok(request)
-}
-
-/// A random UUID (version 4).
-fn random_key() -> String {
-    let random = rand::random::<u128>() & !(0xF << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{random:032x}");
-    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
-    format!("{a}-{b}-{c}-{d}-{e}")
 }
 
 /// Gives each event of a stream to the host as it arrives.
@@ -145,18 +138,5 @@ fn item(data: Bytes) -> Event {
     match serde_json::from_slice::<Value>(&data) {
         Ok(_) => Event::typed(EventKind::Item, data, "application/json"),
         Err(_) => Event::text(EventKind::Item, data),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::random_key;
-
-    #[test]
-    fn a_random_key_is_a_uuid_and_new_each_time() {
-        let (one, other) = (random_key(), random_key());
-        assert_ne!(one, other);
-        assert_eq!((one.len(), &one[14..15], one.matches('-').count()), (36, "4", 4));
-        assert!("89ab".contains(&one[19..20]));
     }
 }

@@ -14,6 +14,7 @@ use super::arguments::{Arguments, wrong};
 use super::table::{Operation, Place};
 use crate::client::Steps;
 use crate::error::{Error, Result};
+use crate::random;
 use crate::request::Request;
 use crate::response::Response;
 use crate::storage;
@@ -66,7 +67,7 @@ impl Form {
 
     /// Sends it. A file is read while it is sent.
     pub(super) async fn send(self, steps: &Steps, request: Request) -> Result<Response> {
-        let boundary = format!("libfal-{:032x}", rand::random::<u128>());
+        let boundary = format!("libfal-{}", random::uuid()?);
         let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n",

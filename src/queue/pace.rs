@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rand::Rng;
+use crate::random;
 
 /// The first pause …
 const LEAST: Duration = Duration::from_millis(250);
@@ -33,8 +33,7 @@ impl Pace {
 
     /// The next pause for a job in this place of its line, of a client that waits for so many jobs.
     pub(super) fn next(&self, place: Option<u64>, jobs: usize) -> Duration {
-        let jitter = rand::rng().random_range(0.75..1.25);
-        pause(self.began.elapsed(), place, jobs).mul_f64(jitter)
+        random::jittered(pause(self.began.elapsed(), place, jobs), 0.75, 1.25)
     }
 }
 

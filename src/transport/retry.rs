@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use crate::random;
 
 /// Pauses grow from here by doubling …
 const BASE: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ impl Attempts {
             return None;
         }
         let ceiling = BASE.saturating_mul(1 << made.saturating_sub(1).min(16)).min(MOST);
-        let jittered = ceiling.mul_f64(rand::rng().random_range(0.0..1.0));
+        let jittered = random::jittered(ceiling, 0.0, 1.0);
         Some(match asked {
             Some(asked) => asked.saturating_add(jittered.min(BASE)),
             None => jittered,

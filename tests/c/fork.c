@@ -132,6 +132,88 @@ static void at_any_moment(void)
     fal_client_release(client);
 }
 
+/* A collection of this name, made by a request with an idempotency key: fal answers the same key with the same collection. */
+static fal_status make_collection(const fal_client *client, const char *name)
+{
+    char params[64];
+    snprintf(params, sizeof params, "{\"name\": \"%s\"}", name);
+    fal_response *response = NULL;
+    fal_status status = fal_client_platform(client, "assets.collections.create", FAL_NUL, params, FAL_NUL, &response, NULL);
+    fal_response_free(response);
+    return status;
+}
+
+/* Workers that one process forks: what each of them creates is its own. */
+static void each_child_creates_something_of_its_own(void)
+{
+    enum { CHILDREN = 4 };
+    fal_client *client = new_client();
+    CHECK_INT(make_collection(client, "before"), FAL_OK);
+    for (int i = 0; i < CHILDREN; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "child %d", i);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0)
+            exit(make_collection(client, name) == FAL_OK ? 0 : 1);
+        CHECK_INT(wait_for(child), 0);
+    }
+    CHECK_INT(make_collection(client, "after"), FAL_OK);
+    fal_error *err = NULL;
+    fal_response *response = NULL;
+    CHECK_OK(fal_client_platform(client, "assets.collections.list", FAL_NUL, NULL, 0, &response, &err));
+    const char *text = NULL;
+    CHECK_OK(fal_response_get_text(response, &text, NULL, &err));
+    CHECK_INT(text ? count_of(text, "\"name\":\"child ") : 0, CHILDREN);
+    CHECK(text && strstr(text, "before") && strstr(text, "after"));
+    fal_response_free(response);
+    fal_client_release(client);
+}
+
+static char store_path[64];
+
+static void *store_until_told(void *unused)
+{
+    fal_options *options = fal_options_new();
+    fal_error *err = NULL;
+    CHECK_OK(fal_options_set_config_path(options, store_path, FAL_NUL, &err));
+    while (__sync_fetch_and_add((char *)&keep_calling, 0))
+        if (!CHECK_OK(fal_credentials_store_key(options, "forked", FAL_NUL, "fake-id:fake-secret-of-fork", FAL_NUL, false, &err)))
+            break;
+    fal_options_free(options);
+    return unused;
+}
+
+/* Children that were forked in the moment in which a key was stored, and live on, hold nobody up. */
+static void while_a_key_is_stored(void)
+{
+    enum { CHILDREN = 60 };
+    char folder[] = "/tmp/fal-fork-XXXXXX", lock[72];
+    must(mkdtemp(folder) ? FAL_OK : FAL_E_IO, NULL, "mkdtemp");
+    snprintf(store_path, sizeof store_path, "%s/config.toml", folder);
+    snprintf(lock, sizeof lock, "%s.lock", store_path);
+    pid_t children[CHILDREN];
+    pthread_t thread;
+    keep_calling = true;
+    pthread_create(&thread, NULL, store_until_told, NULL);
+    for (int i = 0; i < CHILDREN; i++) {
+        sleep_ms(1);
+        fflush(NULL);
+        children[i] = fork();
+        if (children[i] == 0)
+            for (;;)
+                pause();
+    }
+    sleep_ms(100);
+    (void)__sync_lock_test_and_set((char *)&keep_calling, 0);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < CHILDREN; i++) {
+        kill(children[i], SIGKILL);
+        waitpid(children[i], NULL, 0);
+    }
+    CHECK(remove(store_path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
+}
+
 /* What stays open for longer than a call. */
 struct open {
     fal_client *client;
@@ -335,6 +417,8 @@ int main(int argc, char **argv)
         TEST(while_three_threads_are_in_calls),
         TEST(a_shutdown_in_the_child_leaves_the_parent_alone),
         TEST(at_any_moment),
+        TEST(each_child_creates_something_of_its_own),
+        TEST(while_a_key_is_stored),
         TEST(while_sessions_are_open),
         TEST(while_sessions_are_busy),
     };

@@ -11,10 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rand::Rng;
-
 use super::LoginError;
 use crate::credentials::file::shown;
+use crate::random;
 
 const OFFICIAL: &str = ".portalock";
 const OWN: &str = ".libfal.lock";
@@ -174,7 +173,7 @@ impl<'a> Waiting<'a> {
     fn pause(&mut self, path: &Path) -> Result<(), LoginError> {
         let left = self.check(path)?;
         // Jitter, so that those who wait do not come in step.
-        let jittered = self.next_pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        let jittered = random::jittered(self.next_pause, 0.5, 1.0);
         std::thread::sleep(jittered.min(left));
         self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
         Ok(())

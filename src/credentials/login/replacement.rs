@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::random;
+
 /// Written beforehand, so that a full disk shows before the old token is used up. In bytes; tokens take less.
 const RESERVED: [u8; 16 << 10] = [b'\n'; 16 << 10];
 
@@ -67,7 +69,7 @@ impl Temporary {
         private(&mut options);
         loop {
             let mut name = prefix(target);
-            name.push(format!("{:016x}{SUFFIX}", rand::random::<u64>()));
+            name.push(random::unique_name()? + SUFFIX);
             let path = target.with_file_name(name);
             match options.open(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use crate::credentials::file::{self, FileProblem, SecretFile};
+use crate::random;
 
 /// How long it is waited between two tries for the lock; up to as much again is added by chance.
 const PAUSE: Duration = Duration::from_millis(8);
@@ -24,7 +25,16 @@ const MARK: &str = "\u{feff}";
 /// on it would be one on its predecessor.
 pub(super) struct Locked {
     target: PathBuf,
-    _lock: File,
+    _lock: Lock,
+}
+
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a forked child may have inherited the file.
+        let _ = self.0.unlock();
+    }
 }
 
 /// The file as it was read.
@@ -62,12 +72,12 @@ impl Locked {
         let start = Instant::now();
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(Some(Self { target, _lock: lock })),
+                Ok(()) => return Ok(Some(Self { target, _lock: Lock(lock) })),
                 Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &lock_path, &error)),
                 Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
                     return Err(StoreError::Locked { path: file::shown(&lock_path) });
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE.mul_f64(1.0 + rand::random::<f64>())),
+                Err(TryLockError::WouldBlock) => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
             }
         }
     }

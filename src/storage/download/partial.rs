@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rand::Rng;
 
 use crate::error::{Code, Error, Result};
+use crate::random;
 use crate::storage::blocking::blocking;
 
 /// A file beside its place, removed unless it gets there.
@@ -27,7 +27,8 @@ impl Partial {
         }
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let start: String = name.chars().take(40).collect();
-        let path = folder_of(&place).join(format!(".{start}.{:016x}.part", rand::rng().random::<u64>()));
+        let unique = random::unique_name().map_err(|e| failed("create", &place, &e))?;
+        let path = folder_of(&place).join(format!(".{start}.{unique}.part"));
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = Arc::new(file.map_err(|e| failed("create", &place, &e))?);
         Ok(Partial { place, overwrite, path, file, in_place: false })
