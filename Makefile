@@ -99,7 +99,8 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 .PHONY: test-all
-test-all: tools lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-python test-examples test-browser test-official
+test-all: tools lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-sanitizers test-python test-examples \
+	test-browser test-official
 
 .PHONY: tools
 tools:
@@ -226,6 +227,8 @@ $(BUILD)/c/shared/cpp: tests/c/cpp.cpp $(HARNESS) $(BUILD)/c/shared/lib/libfal.s
 $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_TEST) $< -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
+
+include tests/sanitizers/rules.mk
 
 # The examples, built as a stranger builds them: from an installed library, by pkg-config.
 INSTALLED := $(ROOT)/$(BUILD)/prefix

@@ -188,26 +188,29 @@ static fal_download *memory_download(void)
 /* The place of FAL_KEY in the report. */
 enum { FAL_KEY_SOURCE = 4 };
 
-/* An operation that has ended and was not taken: some functions use it up. */
+/* An operation that has ended and was not taken, since some functions use it up; released with the next one. */
 static fal_op *ended_op(void)
 {
-    fal_op *op = start(given.client, run_of("emulator/echo"));
-    must(fal_op_wait(op, 10000, NULL), NULL, "wait");
-    return op;
+    static fal_op *kept;
+    fal_op_release(kept);
+    kept = start(given.client, run_of("emulator/echo"));
+    must(fal_op_wait(kept, 10000, NULL), NULL, "wait");
+    return kept;
 }
 
-/* A job that can be cancelled. */
+/* A job that can be cancelled, freed with the next one. */
 static fal_job *running_job(void)
 {
-    fal_job *job = NULL;
+    static fal_job *kept;
+    fal_job_free(kept);
     fal_response *submitted = NULL;
     fal_request *request = run_of("emulator/job");
     must(fal_request_set_int(request, "ms", FAL_NUL, 3600000, NULL), NULL, "ms");
     must(fal_client_submit(given.client, request, &submitted, NULL), NULL, "submit");
-    must(fal_job_of_answer(JOB, submitted, &job, NULL), NULL, "job");
+    must(fal_job_of_answer(JOB, submitted, &kept, NULL), NULL, "job");
     fal_request_free(request);
     fal_response_free(submitted);
-    return job;
+    return kept;
 }
 
 static void callback(fal_op *op, void *user)
@@ -226,17 +229,20 @@ static void released(void *user)
     (void)user;
 }
 
-/* Keeps the question. */
+/* Keeps the question. One that comes once more, because fal refused what was answered, is refused. */
 static void asked(fal_credential_request *question, void *user)
 {
-    __atomic_store_n((fal_credential_request **)user, question, __ATOMIC_RELEASE);
+    fal_credential_request *none = NULL;
+    if (!__atomic_compare_exchange_n((fal_credential_request **)user, &none, question, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        fal_credential_request_refuse(question, "asked twice", FAL_NUL, NULL);
 }
 
 /* A question for a credential that waits for its answer. */
 static fal_credential_request *question(void)
 {
     static fal_credential_request *kept;
-    kept = NULL;
+    __atomic_store_n(&kept, NULL, __ATOMIC_RELEASE);
     fal_options *options = fal_options_new();
     must(fal_options_set_credential_callback(options, asked, &kept, NULL), NULL, "callback");
     fal_client *client = client_of(options);

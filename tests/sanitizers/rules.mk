@@ -1,0 +1,50 @@
+# The C programs and libfal with every access to memory watched. gcc's calls into a sanitizer's runtime are those of LLVM,
+# so the one runtime that rustc brings serves both languages; gcc's own must not be in the same process.
+
+SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
+SANITIZED_PROGRAMS := $(PROGRAMS) plugin cpp
+
+# $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,MORE FLAGS FOR RUSTC): how build/DIRECTORY/PROGRAM is made. The flags are
+# unstable ones, so rustc has to be told that this is meant; a target that is named keeps them from build scripts.
+define sanitizer
+.PHONY: $(1)-library
+$(1)-library: tools
+	@mkdir -p $(BUILD)/$(1)/lib
+	RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$(TARGET)/$(1)" RUSTFLAGS="-Zsanitizer=$(2)$(4) -Cforce-frame-pointers=yes" \
+		$$(CARGO) rustc $$(LOCKED) -p libfal --lib --profile sanitized --target $$(SANITIZED_HOST) --crate-type cdylib
+	ln -sf "$(TARGET)/$(1)/$$(SANITIZED_HOST)/sanitized/libfal.so" $(BUILD)/$(1)/lib/$$(SONAME)
+	ln -sf $$(SONAME) $(BUILD)/$(1)/lib/libfal.so
+
+$(BUILD)/$(1)/%.o: tests/c/%.c $$(HARNESS) tests/sanitizers/rules.mk
+	$$(CC) $$(CFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+
+$(BUILD)/$(1)/%.o: tests/c/%.cpp $$(HARNESS) tests/sanitizers/rules.mk
+	$$(CXX) $$(CXXFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+
+$(BUILD)/$(1)/planted.o: tests/sanitizers/planted.c $$(HARNESS) tests/sanitizers/rules.mk
+	$$(CC) $$(CFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+
+# The library finds the runtime in the program, as LLVM has it.
+$(BUILD)/$(1)/%: $(BUILD)/$(1)/%.o | $(1)-library
+	$$(CXX) -pthread $$< -o $$@ -Wl,--whole-archive $$(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
+		-L$(BUILD)/$(1)/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/$(1)/lib -lrt -lm -ldl
+endef
+SANITIZED_CFLAGS = -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-ULIBRARY -DLIBRARY='"$(ROOT)/$(@D)/lib/libfal.so"'
+comma := ,
+$(eval $(call sanitizer,asan,address,address$(comma)undefined,))
+
+.SECONDARY: $(foreach of,asan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
+
+.PHONY: test-sanitizers
+test-sanitizers: test-asan
+
+# What is lost on purpose: in a forked child all that its parent's threads had, and in an unloaded library what arc-swap
+# keeps in statics for every thread.
+LOSES := fork plugin
+.PHONY: test-asan
+test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted
+	$(ISOLATED) tests/sanitizers/planted $(BUILD)/asan/planted interior freed overflow lost shift
+	$(ISOLATED) tests/c/run "$(EMULATOR)" $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
+	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
