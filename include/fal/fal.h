@@ -1877,8 +1877,8 @@ FAL_API fal_status fal_client_revoke_key(const fal_client *client,
  *
  * A delivery of fal's to the host's own server is believed only once its signature, its time and its body fit: give
  * the raw body and the headers as they arrived, and act on what the verified response holds. It is read by JSON
- * Pointer: "/request_id", "/status" ("OK" or "ERROR"), "/payload/…", "/error" and "/payload_error". A delivery may
- * arrive more than once: "/request_id" tells.
+ * Pointer: "/request_id", "/status" ("OK" or "ERROR"), "/payload/…", "/error" and "/payload_error". Why a request failed,
+ * fal_webhook_outcome() tells. A delivery may arrive more than once: "/request_id" tells.
  */
 
 // A delivery with this body, which is copied: the raw bytes as they arrived, before anything parsed them.
@@ -1910,11 +1910,19 @@ FAL_API fal_status fal_webhook_verify(const fal_webhook *webhook,
                                       fal_response **out,
                                       fal_error **err);
 
+// How the request of a verified delivery ended: FAL_OK if it succeeded, else what it failed with, as fetching its result
+// would: the code, the fields that were refused, the body and the remedy. The HTTP status is the app's where fal tells it.
+// FAL_E_PROTOCOL, without an HTTP status, if the body is not as fal documents it.
+FAL_API fal_status fal_webhook_outcome(const fal_response *verified,
+                                       fal_error **err);
+
 // Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without a credential and kept for 24
-// hours at the most; a signature that none of them made has them fetched anew, at most once a minute. What can be refused
-// without a key is refused without a request.
+// hours at the most; a signature that none of them made has them fetched anew, at most once a minute and for 10 seconds at
+// the most. Deliveries that known keys verify do not wait for that. What can be refused without a key is refused without a
+// request.
 //
-// The operation's outcome is as for fal_webhook_verify(); keys that cannot be had are the error of the request for them.
+// The operation's outcome is as for fal_webhook_verify(). If no keys can be had, it is the error of the request for them; if
+// only newer ones cannot, it is FAL_E_WEBHOOK_INVALID.
 FAL_API fal_status fal_client_verify_webhook_start(const fal_client *client,
                                                    const fal_webhook *webhook,
                                                    fal_op **out,

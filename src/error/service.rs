@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use bytes::Bytes;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 
 use super::api::API;
@@ -93,6 +94,21 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let asked = Asked { host: "", service: true, safe: true, about_job: false };
     let error = verdict(typed, asked).error;
     error.with_message(format!("the job failed: {text}{named}; fal keeps no result of it")).with_answer(answer)
+}
+
+/// The error of a job that failed with this answer, as a webhook tells of it: its body if that was JSON (§10.1).
+pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
+    let answer = |headers| Answer { status, headers, body: body.clone(), error_type: None, request_id: None };
+    // It came through the gateway, whose headers a webhook does not repeat.
+    let gateways = [(HeaderName::from_static("x-fal-request-id"), HeaderValue::from_static(""))];
+    let asked = Asked { host: "", service: true, safe: true, about_job: false };
+    let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
+    let error_type = error.error_type().map(str::to_owned);
+    let error = match body.is_empty() {
+        true => error.with_message(format!("the job failed: {text}; the webhook does not hold what the app answered")),
+        false => error,
+    };
+    error.with_answer(Answer { error_type, ..answer(HeaderMap::new()) })
 }
 
 /// An answer, read once.
@@ -309,7 +325,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn verdict_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Verdict {
         let headers = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();

@@ -2,8 +2,8 @@
 //!
 //! A delivery of fal's to the host's own server is believed only once its signature, its time and its body fit: give
 //! the raw body and the headers as they arrived, and act on what the verified response holds. It is read by JSON
-//! Pointer: "/request_id", "/status" ("OK" or "ERROR"), "/payload/…", "/error" and "/payload_error". A delivery may
-//! arrive more than once: "/request_id" tells.
+//! Pointer: "/request_id", "/status" ("OK" or "ERROR"), "/payload/…", "/error" and "/payload_error". Why a request failed,
+//! fal_webhook_outcome() tells. A delivery may arrive more than once: "/request_id" tells.
 
 use std::ffi::{c_char, c_void};
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use super::op::fal_op;
 use super::response::fal_response;
 use super::status::fal_status;
 use crate::error::{Error, Result};
-use crate::webhook::{KeySet, Webhook};
+use crate::webhook::{Delivery, KeySet, Webhook};
 
 /// A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 pub struct fal_webhook {
@@ -104,11 +104,25 @@ pub unsafe extern "C" fn fal_webhook_verify(
     })
 }
 
+/// How the request of a verified delivery ended: FAL_OK if it succeeded, else what it failed with, as fetching its result
+/// would: the code, the fields that were refused, the body and the remedy. The HTTP status is the app's where fal tells it.
+/// FAL_E_PROTOCOL, without an HTTP status, if the body is not as fal documents it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_webhook_outcome(verified: *const fal_response, err: *mut *mut fal_error) -> fal_status {
+    status(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let verified = unsafe { boundary::borrow(verified, "verified") }?;
+        Delivery::of(verified.get())?.failure().map_or(Ok(()), Err)
+    })
+}
+
 /// Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without a credential and kept for 24
-/// hours at the most; a signature that none of them made has them fetched anew, at most once a minute. What can be refused
-/// without a key is refused without a request.
+/// hours at the most; a signature that none of them made has them fetched anew, at most once a minute and for 10 seconds at
+/// the most. Deliveries that known keys verify do not wait for that. What can be refused without a key is refused without a
+/// request.
 ///
-/// The operation's outcome is as for fal_webhook_verify(); keys that cannot be had are the error of the request for them.
+/// The operation's outcome is as for fal_webhook_verify(). If no keys can be had, it is the error of the request for them; if
+/// only newer ones cannot, it is FAL_E_WEBHOOK_INVALID.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_verify_webhook_start(
     client: *const fal_client,

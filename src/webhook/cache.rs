@@ -1,14 +1,16 @@
 //! fal's keys as this client knows them: fetched once for all who wait, and kept for a day.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 use super::KeySet;
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
-use crate::per_runtime::{Life, PerRuntime};
+use crate::per_runtime::PerRuntime;
 use crate::request::Request;
 use crate::transport::{Call, Pass, SMALL};
 
@@ -16,86 +18,156 @@ use crate::transport::{Call, Pass, SMALL};
 const MOST: Duration = Duration::from_secs(24 * 3600);
 /// A forged signature must not become a request of ours each time.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Nor must any delivery while there are no keys at all: that they could not be fetched stands for so long.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// A fetch is over after so long, however long those who wait for it may take.
+const LIMIT: Duration = Duration::from_secs(10);
 
-/// The place of the keys. They belong to one life of the runtime, because those who wait for them do.
+/// The place of the keys. They are read without a lock, so that a delivery that they verify never waits for a fetch that
+/// another one gave rise to.
 pub(crate) struct Cache {
-    known: PerRuntime<Mutex<Known>>,
+    known: Arc<ArcSwapOption<Known>>,
+    /// It belongs to one life of the runtime, because a fetch and those who wait for it do.
+    asking: PerRuntime<Mutex<Asking>>,
     interval: Duration,
+    limit: Duration,
+}
+
+struct Known {
+    keys: Arc<KeySet>,
+    since: Instant,
 }
 
 #[derive(Default)]
-struct Known {
-    keys: Option<(Arc<KeySet>, Instant)>,
-    /// When the last request for them ended, and with what error.
-    asked: Option<(Instant, Option<Error>)>,
+struct Asking {
+    /// When the last fetch began: one that nobody saw the end of counts too.
+    last: Option<Instant>,
+    flight: Option<Flight>,
+}
+
+/// A fetch that belongs to nobody who waits for it: their ends do not end it.
+type Flight = Shared<BoxFuture<'static, std::result::Result<Arc<KeySet>, Failure>>>;
+
+#[derive(Clone)]
+struct Failure {
+    error: Error,
+    at: Instant,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Cache::with_interval(INTERVAL)
+        Cache::with_times(INTERVAL, LIMIT)
     }
 }
 
 impl Cache {
-    pub(super) fn with_interval(interval: Duration) -> Self {
-        Cache { known: PerRuntime::default(), interval }
+    pub(super) fn with_times(interval: Duration, limit: Duration) -> Self {
+        Cache { known: Arc::default(), asking: PerRuntime::default(), interval, limit }
     }
 
-    /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its outcome.
+    /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its outcome, and of one that failed
+    /// a moment ago whoever asks.
     pub(super) async fn keys(&self, steps: &Steps) -> Result<Arc<KeySet>> {
-        let called = Instant::now();
-        let known = self.known()?;
-        let mut known = known.lock().await;
-        if let Some(keys) = known.fresh(Instant::now()) {
-            return Ok(keys);
-        }
-        match known.failed_since(called) {
-            Some(error) => Err(error),
-            None => known.fetch(steps).await,
+        match self.fresh(Instant::now()) {
+            Some(keys) => Ok(keys),
+            None => self.first(steps)?.await.map_err(|failure| failure.error),
         }
     }
 
     /// Newer keys than those that did not do, if there are any; fetched unless they were asked for a moment ago.
     pub(super) async fn newer(&self, steps: &Steps, than: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>> {
-        let known = self.known()?;
-        let mut known = known.lock().await;
-        let now = Instant::now();
-        match known.fresh(now).filter(|keys| !Arc::ptr_eq(keys, than)) {
-            Some(newer) => Ok(Some(newer)),
-            None if known.may_ask(now, self.interval) => known.fetch(steps).await.map(Some),
+        match self.next(steps, than)? {
+            Some(flight) => flight.await.map(Some).map_err(|failure| failure.error),
             None => Ok(None),
         }
     }
 
-    fn known(&self) -> Result<Arc<Life<Mutex<Known>>>> {
-        self.known.get(|| Ok(Mutex::default()))
+    fn fresh(&self, now: Instant) -> Option<Arc<KeySet>> {
+        let known = self.known.load();
+        let known = known.as_ref()?;
+        (now.saturating_duration_since(known.since) < MOST).then(|| known.keys.clone())
+    }
+
+    fn first(&self, steps: &Steps) -> Result<Flight> {
+        self.asking(|asking| {
+            let now = Instant::now();
+            // They may have landed since the caller looked; they are kept before a fetch counts as landed.
+            match self.fresh(now) {
+                Some(keys) => Ok(landed(keys)),
+                None => asking.under_way().or_else(|| asking.failed(now)).map_or_else(|| self.fetch(asking, steps), Ok),
+            }
+        })
+    }
+
+    fn next(&self, steps: &Steps, than: &Arc<KeySet>) -> Result<Option<Flight>> {
+        self.asking(|asking| {
+            let now = Instant::now();
+            let newer = self.fresh(now).filter(|keys| !Arc::ptr_eq(keys, than)).map(landed);
+            match newer.or_else(|| asking.under_way()) {
+                Some(flight) => Ok(Some(flight)),
+                None if asking.may_begin(now, self.interval) => self.fetch(asking, steps).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn asking<T>(&self, act: impl FnOnce(&mut Asking) -> Result<T>) -> Result<T> {
+        let asking = self.asking.get(|| Ok(Mutex::default()))?;
+        let mut asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut asking)
+    }
+
+    fn fetch(&self, asking: &mut Asking, steps: &Steps) -> Result<Flight> {
+        let (steps, known, limit) = (steps.aside(self.limit)?, self.known.clone(), self.limit);
+        let fetch = tokio::spawn(async move {
+            let late = |_| Err(unavailable(limit));
+            let keys = Arc::new(tokio::time::timeout(limit, ask(&steps)).await.unwrap_or_else(late)?);
+            known.store(Some(Arc::new(Known { keys: keys.clone(), since: Instant::now() })));
+            Ok(keys)
+        });
+        let flight = fetch.map(|end| {
+            let end =
+                end.unwrap_or_else(|e| Err(Error::new(Code::Panic, format!("the fetch of fal's keys failed: {e}"))));
+            end.map_err(|error| Failure { error, at: Instant::now() })
+        });
+        let flight = flight.boxed().shared();
+        asking.last = Some(Instant::now());
+        asking.flight = Some(flight.clone());
+        Ok(flight)
+    }
+
+    #[cfg(test)]
+    pub(super) fn know(&self, keys: KeySet) {
+        self.known.store(Some(Arc::new(Known { keys: Arc::new(keys), since: Instant::now() })));
     }
 }
 
-impl Known {
-    fn fresh(&self, now: Instant) -> Option<Arc<KeySet>> {
-        let (keys, fetched) = self.keys.as_ref()?;
-        (now.saturating_duration_since(*fetched) < MOST).then(|| keys.clone())
+impl Asking {
+    fn under_way(&self) -> Option<Flight> {
+        self.flight.clone().filter(|flight| flight.peek().is_none())
     }
 
-    fn may_ask(&self, now: Instant, interval: Duration) -> bool {
-        self.asked.as_ref().is_none_or(|(asked, _)| now.saturating_duration_since(*asked) >= interval)
+    /// One that failed a moment ago.
+    fn failed(&self, now: Instant) -> Option<Flight> {
+        let failed = |flight: &Flight| {
+            let failure = flight.peek().and_then(|end| end.as_ref().err());
+            failure.is_some_and(|failure| now.saturating_duration_since(failure.at) < PAUSE)
+        };
+        self.flight.clone().filter(failed)
     }
 
-    /// The error of a request that failed while somebody waited for it.
-    fn failed_since(&self, called: Instant) -> Option<Error> {
-        let (asked, error) = self.asked.as_ref()?;
-        error.clone().filter(|_| *asked >= called)
+    fn may_begin(&self, now: Instant, interval: Duration) -> bool {
+        self.last.is_none_or(|last| now.saturating_duration_since(last) >= interval)
     }
+}
 
-    async fn fetch(&mut self, steps: &Steps) -> Result<Arc<KeySet>> {
-        let fetched = ask(steps).await;
-        let now = Instant::now();
-        self.asked = Some((now, fetched.as_ref().err().cloned()));
-        let keys = Arc::new(fetched?);
-        self.keys = Some((keys.clone(), now));
-        Ok(keys)
-    }
+fn landed(keys: Arc<KeySet>) -> Flight {
+    std::future::ready(Ok(keys)).boxed().shared()
+}
+
+fn unavailable(limit: Duration) -> Error {
+    let message = format!("fal's keys for webhooks did not come within {} s", limit.as_secs_f64());
+    Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 
 async fn ask(steps: &Steps) -> Result<KeySet> {
@@ -112,23 +184,27 @@ mod tests {
 
     #[test]
     fn keys_are_kept_for_a_day_and_asked_for_once_a_minute() {
+        let cache = Cache::default();
         let then = Instant::now();
         let keys = Arc::new(KeySet::from_public_keys([]));
-        let known = Known { keys: Some((keys, then)), asked: Some((then, None)) };
+        cache.known.store(Some(Arc::new(Known { keys, since: then })));
         let day = Duration::from_secs(86_400);
         let second = Duration::from_secs(1);
-        assert!(known.fresh(then).is_some() && known.fresh(then + day - second).is_some());
-        assert!(known.fresh(then + day).is_none());
-        assert!(!known.may_ask(then + Duration::from_secs(59), INTERVAL));
-        assert!(known.may_ask(then + Duration::from_secs(60), INTERVAL));
-        assert!(Known::default().may_ask(then, INTERVAL));
+        assert!(cache.fresh(then).is_some() && cache.fresh(then + day - second).is_some());
+        assert!(cache.fresh(then + day).is_none());
+        let asking = Asking { last: Some(then), flight: None };
+        assert!(!asking.may_begin(then + Duration::from_secs(59), INTERVAL));
+        assert!(asking.may_begin(then + Duration::from_secs(60), INTERVAL));
+        assert!(Asking::default().may_begin(then, INTERVAL));
     }
 
     #[test]
-    fn only_who_waited_shares_a_failure() {
+    fn a_failure_stands_for_a_second() {
         let then = Instant::now();
-        let known = Known { keys: None, asked: Some((then, Some(Error::invalid("x")))) };
-        assert!(known.failed_since(then - Duration::from_secs(1)).is_some());
-        assert!(known.failed_since(then + Duration::from_secs(1)).is_none());
+        let failure = Failure { error: Error::invalid("x"), at: then };
+        let flight: Flight = std::future::ready(Err(failure)).boxed().shared();
+        assert!(flight.clone().now_or_never().is_some());
+        let asking = Asking { last: Some(then), flight: Some(flight) };
+        assert!(asking.failed(then).is_some() && asking.failed(then + PAUSE).is_none());
     }
 }

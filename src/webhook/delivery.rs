@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, service};
 use crate::response::Response;
 
 /// How the request ended.
@@ -29,6 +29,8 @@ pub struct Delivery {
     pub payload: Value,
     /// Why it failed, such as `Invalid status code: 422`.
     pub error: Option<String>,
+    /// The HTTP status that the app answered with, where `error` tells.
+    pub http_status: Option<u16>,
     /// Why there is no payload although there is a result, which the queue still has. fal's sources know it with either
     /// status (fal-protocol.md §16.35).
     pub payload_error: Option<String>,
@@ -52,10 +54,34 @@ impl Delivery {
             gateway_request_id: text("gateway_request_id"),
             status,
             payload: body.get("payload").cloned().unwrap_or_default(),
+            http_status: text("error").as_deref().and_then(status_in),
             error: text("error"),
             payload_error: text("payload_error"),
         })
     }
+}
+
+impl Delivery {
+    /// The error that the request failed with, the same as who fetches its result gets: a code to branch on, the fields that were
+    /// refused, and what to do. `None` if it did not fail.
+    pub fn failure(&self) -> Option<Error> {
+        if self.status == Status::Ok {
+            return None;
+        }
+        let text = self.error.as_deref().unwrap_or("fal gives no reason");
+        let body = if self.payload.is_null() { String::new() } else { self.payload.to_string() };
+        let error = match self.http_status {
+            Some(status) => service::delivered(status, text, body.into()),
+            None => Error::new(Code::ServiceFailed, format!("the job failed: {text}")),
+        };
+        Some(error.with_request_id(&self.request_id))
+    }
+}
+
+/// `Invalid status code: 422`, the one form that is known.
+fn status_in(error: &str) -> Option<u16> {
+    let digits = error.strip_prefix("Invalid status code:")?.trim();
+    digits.parse().ok().filter(|status| (300..=599).contains(status))
 }
 
 fn malformed(what: &str) -> Error {

@@ -95,6 +95,31 @@ fn a_change_of_any_byte_is_refused() {
     }
 }
 
+/// What most frameworks hand over: the same JSON, with other bytes.
+#[test]
+fn a_body_that_was_written_anew_is_said_to_differ() {
+    let vector = &VECTORS[0];
+    let json: serde_json::Value = serde_json::from_str(vector.body).unwrap();
+    let sorted: std::collections::BTreeMap<_, _> = json.as_object().unwrap().iter().collect();
+    let anew = [
+        serde_json::to_string_pretty(&json).unwrap(),
+        serde_json::to_string(&sorted).unwrap(),
+        vector.body.replace(':', ": ").replace(',', ", "),
+        format!("{}\n", vector.body),
+        format!("\u{feff}{}", vector.body),
+    ];
+    for body in anew {
+        let error = webhook(vector.headers, body.as_bytes()).verify(&keys(), at(1_700_000_000)).unwrap_err();
+        assert!(error.message().contains("its body differs from what fal signed"), "{error}");
+        assert!(error.remedy().contains("raw body, byte for byte"), "{}", error.remedy());
+    }
+    // What is not fresh, or no signature, is not about the body.
+    let [id, user, time, signature] = vector.headers;
+    for (headers, now) in [([id, user, time, signature], 1_800_000_000), ([id, user, time, "00"], 1_700_000_000)] {
+        assert!(!refusal(headers, b"{}", at(now)).contains("body"));
+    }
+}
+
 #[test]
 fn every_bit_of_the_signature_counts() {
     let vector = &VECTORS[0];
@@ -148,7 +173,17 @@ fn the_refusal_says_which_check_failed() {
     }
     assert_eq!(Webhook::new(Bytes::new()).verify(&keys(), now).unwrap_err().code(), Code::WebhookInvalid);
     let [id, user, time, signature] = vector.headers;
-    for time in ["", "1700000000.0", "+1700000000", "-1", "1.7e9", "0x65537d00", "１７", "99999999999999999999999"] {
+    for time in [
+        "",
+        "1700000000.0",
+        "+1700000000",
+        "-1",
+        "1.7e9",
+        "0x65537d00",
+        "１７",
+        "1700000000000",
+        "99999999999999999999999",
+    ] {
         refusal([id, user, time, signature], body, now);
     }
     for bad in [&signature[1..], &format!("{signature}0"), &format!("{signature}00"), &"g".repeat(128), &"é".repeat(64)]
@@ -213,40 +248,213 @@ fn a_delivery_is_read_in_every_documented_form() {
     }
 }
 
-/// Keys that fal has replaced since they were fetched.
+/// An endpoint whose path is wrong, as fal is known to tell of it; and other failures.
 #[test]
-fn a_new_key_of_fals_is_found() {
+fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
+    let read =
+        |body: serde_json::Value| Delivery::of(&Response::new(200, HeaderMap::new(), body.to_string().into())).unwrap();
+    let failed = read(serde_json::json!({
+        "request_id": "r", "gateway_request_id": "g", "status": "ERROR", "error": "Invalid status code: 404", "payload": null,
+        "payload_error": "Response payload is not JSON serializable. Either return a JSON serializable object or use the queue \
+                          endpoint to retrieve the response.",
+    }));
+    assert_eq!(
+        (failed.status, failed.http_status, &failed.payload),
+        (Status::Error, Some(404), &serde_json::Value::Null)
+    );
+    let error = failed.failure().unwrap();
+    assert_eq!(
+        (error.code(), error.http_status(), error.request_id()),
+        (Code::NotFound, Some(404), Some("r")),
+        "{error}"
+    );
+    assert!(error.message().contains("Invalid status code: 404") && error.body().is_empty(), "{error}");
+    assert!(error.remedy().contains("Check the endpoint id and the path"), "{}", error.remedy());
+    assert!(!error.may_have_executed() && !error.is_retryable());
+
+    let failed = |error: &str, payload: serde_json::Value| {
+        read(serde_json::json!({"request_id": "r", "status": "ERROR", "error": error, "payload": payload}))
+    };
+    let detail = serde_json::json!({"detail": [{"loc": ["body", "prompt"], "msg": "field required", "type": "value_error.missing"}]});
+    let error = failed("Invalid status code: 422", detail.clone()).failure().unwrap();
+    assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
+    assert_eq!((error.error_type(), error.fields()[0].path()), (Some("value_error.missing"), "body.prompt"), "{error}");
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(error.body()).unwrap(), detail);
+    let error =
+        failed("Invalid status code: 404", serde_json::json!({"detail": "Path /x not found"})).failure().unwrap();
+    assert!(error.message().contains("Path /x not found") && error.remedy().contains("not this path of it"), "{error}");
+    let error = failed("Invalid status code: 500", serde_json::json!({"detail": "broke"})).failure().unwrap();
+    assert_eq!(error.message(), "fal answered 500: broke");
+    for (text, payload) in
+        [("Runner lost", serde_json::json!(null)), ("Runner lost", serde_json::json!({"detail": "x"}))]
+    {
+        let delivery = failed(text, payload);
+        let error = delivery.failure().unwrap();
+        assert_eq!(
+            (delivery.http_status, error.code(), error.http_status()),
+            (None, Code::ServiceFailed, None),
+            "{error}"
+        );
+        assert!(error.message().contains("the job failed: Runner lost"), "{error}");
+    }
+    for odd in
+        ["Invalid status code: ", "Invalid status code: 99999", "Invalid status code: 200", "Invalid status code: -1"]
+    {
+        assert_eq!(failed(odd, serde_json::json!(null)).http_status, None, "{odd}");
+    }
+    let kept = serde_json::json!({"request_id": "r", "status": "OK", "payload": null, "payload_error": "not JSON"});
+    assert!(read(kept).failure().is_none(), "the queue still has the result");
+}
+
+/// A client of an emulator that publishes keys, and a sender whose deliveries one of them verifies.
+mod fetched {
+    use super::*;
     use crate::credentials::Environment;
+    use base64::Engine;
     use fal_emulator::{Emulator, Fault};
+    use ring::signature::{Ed25519KeyPair, KeyPair};
     use std::sync::Arc;
 
-    let emulator = Emulator::start().unwrap();
-    let publish = |x: &str| {
-        emulator.clear_faults();
-        let keys = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]});
-        emulator.inject(Fault::status(200).path("/.well-known/jwks.json").body(keys).always());
-    };
-    let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
-    let client = Client::builder().environment(environment).build().unwrap();
-    let pair = ring::signature::Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
-    let message = format!("r\nu\n{now}\n{}", hex(digest(&SHA256, b"{}").as_ref()));
-    let webhook = webhook(["r", "u", &now, &hex(pair.sign(message.as_bytes()).as_ref())], b"{}");
-    let own = base64::Engine::encode(
-        &base64::engine::general_purpose::URL_SAFE,
-        ring::signature::KeyPair::public_key(&pair).as_ref(),
-    );
-    let verify = |cache: &Arc<Cache>| {
-        let (cache, webhook) = (cache.clone(), webhook.clone());
-        Op::finish(|| client.start_steps(|steps| async move { with_fals_keys(&steps, &cache, &webhook).await }))
-    };
-    for (interval, found, requests) in [(Duration::ZERO, true, 3), (Duration::from_secs(3600), false, 1)] {
-        let cache = Arc::new(Cache::with_interval(interval));
-        emulator.clear_arrivals();
-        publish(VECTORS[0].jwk);
-        assert_eq!(verify(&cache).unwrap_err().code(), Code::WebhookInvalid);
-        publish(&own);
-        assert_eq!(verify(&cache).is_ok(), found, "{interval:?}");
-        assert_eq!(emulator.arrivals().len(), requests);
+    /// Long enough for anything that happens at all.
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    struct Scene {
+        emulator: Emulator,
+        client: Client,
+        cache: Arc<Cache>,
+    }
+
+    impl Scene {
+        /// Whose operations may take `timeout`.
+        fn new(cache: Cache, timeout: Duration) -> Self {
+            let emulator = Emulator::start().unwrap();
+            let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
+            let client = Client::builder().environment(environment).timeout(timeout).build().unwrap();
+            Scene { emulator, client, cache: Arc::new(cache) }
+        }
+
+        fn publish(&self, fault: impl FnOnce(Fault) -> Fault) {
+            self.emulator.clear_faults();
+            let x = base64::engine::general_purpose::URL_SAFE.encode(sender().public_key().as_ref());
+            self.publish_key(&x, fault);
+        }
+
+        fn publish_key(&self, x: &str, fault: impl FnOnce(Fault) -> Fault) {
+            self.emulator.clear_faults();
+            let keys = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]});
+            self.emulator.inject(fault(Fault::status(200).path("/.well-known/jwks.json").body(keys)).always());
+        }
+
+        fn hang(&self) {
+            self.publish(|fault| fault.delayed(HOUR));
+        }
+
+        fn start(&self, webhook: Webhook) -> Op {
+            let cache = self.cache.clone();
+            let work = |steps| async move { with_fals_keys(&steps, &cache, &webhook).await };
+            self.client.start_steps(work).unwrap()
+        }
+
+        fn verify(&self, webhook: Webhook) -> Result<Response> {
+            let op = self.start(webhook);
+            assert!(op.wait(Some(PATIENCE)).unwrap());
+            op.take().unwrap()
+        }
+    }
+
+    fn sender() -> Ed25519KeyPair {
+        Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
+    }
+
+    fn delivery() -> Webhook {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+        let message = format!("r\nu\n{now}\n{}", hex(digest(&SHA256, b"{}").as_ref()));
+        webhook(["r", "u", &now, &hex(sender().sign(message.as_bytes()).as_ref())], b"{}")
+    }
+
+    /// Well-formed and fresh, and signed by nobody.
+    fn forged() -> Webhook {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+        webhook(["r", "u", &now, &"0".repeat(128)], b"{}")
+    }
+
+    /// Keys that fal has replaced since they were fetched.
+    #[test]
+    fn a_new_key_of_fals_is_found() {
+        for (interval, found, requests) in [(Duration::ZERO, true, 3), (HOUR, false, 1)] {
+            let scene = Scene::new(Cache::with_times(interval, PATIENCE), PATIENCE);
+            scene.publish_key(VECTORS[0].jwk, |fault| fault);
+            assert_eq!(scene.verify(delivery()).unwrap_err().code(), Code::WebhookInvalid);
+            scene.publish(|fault| fault);
+            assert_eq!(scene.verify(delivery()).is_ok(), found, "{interval:?}");
+            assert_eq!(scene.emulator.arrivals().len(), requests);
+        }
+    }
+
+    #[test]
+    fn a_forged_delivery_keeps_no_valid_one_waiting() {
+        let scene = Scene::new(Cache::with_times(Duration::ZERO, PATIENCE), PATIENCE / 4);
+        scene.publish(|fault| fault);
+        scene.verify(delivery()).unwrap();
+        scene.hang();
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let waiting = scene.start(forged());
+                scene.emulator.wait_for_arrivals(2, PATIENCE).unwrap();
+                scene.verify(delivery()).unwrap();
+                assert!(!waiting.poll().unwrap(), "the keys were not slow");
+                waiting
+            })
+            .collect();
+        assert_eq!(scene.emulator.arrivals().len(), 2, "each forged delivery had the keys fetched");
+        waiting.iter().for_each(Op::cancel);
+    }
+
+    #[test]
+    fn a_fetch_that_nobody_waited_for_counts_like_any_other() {
+        let scene = Scene::new(Cache::with_times(HOUR, PATIENCE), Duration::from_millis(300));
+        scene.publish(|fault| fault);
+        scene.cache.know(KeySet::from_public_keys([[1; 32]]));
+        scene.hang();
+        for _ in 0..3 {
+            assert_eq!(scene.verify(forged()).unwrap_err().code(), Code::Deadline);
+        }
+        assert_eq!(scene.emulator.arrivals().len(), 1);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_fetched_anew_make_no_delivery_valid_and_none_a_failure_of_the_network() {
+        for hangs in [true, false] {
+            let scene = Scene::new(Cache::with_times(HOUR, Duration::from_millis(300)), PATIENCE);
+            scene.cache.know(KeySet::from_public_keys([[1; 32]]));
+            match hangs {
+                true => scene.hang(),
+                false => scene.emulator.inject(Fault::close().always()),
+            }
+            let error = scene.verify(forged()).unwrap_err();
+            assert_eq!(error.code(), Code::WebhookInvalid, "{error}");
+            let cause = std::error::Error::source(&error).unwrap().downcast_ref::<Error>().unwrap();
+            assert!(matches!(cause.code(), Code::ServiceUnavailable | Code::ConnectionLost), "{cause}");
+            let asked = scene.emulator.arrivals().len();
+            for _ in 0..3 {
+                let error = scene.verify(forged()).unwrap_err();
+                assert_eq!(error.code(), Code::WebhookInvalid, "{error}");
+            }
+            assert_eq!(scene.emulator.arrivals().len(), asked, "it was asked again within the interval");
+        }
+    }
+
+    #[test]
+    fn without_any_keys_a_failure_stands_for_a_moment() {
+        let scene = Scene::new(Cache::default(), PATIENCE);
+        scene.emulator.inject(Fault::status(404).path("/.well-known/jwks.json").always());
+        for _ in 0..5 {
+            assert_eq!(scene.verify(forged()).unwrap_err().code(), Code::NotFound);
+        }
+        assert_eq!(scene.emulator.arrivals().len(), 1);
+        scene.publish(|fault| fault);
+        std::thread::sleep(cache::PAUSE);
+        scene.verify(delivery()).unwrap();
     }
 }

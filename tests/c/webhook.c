@@ -110,7 +110,7 @@ static void what_needs_no_key_is_refused_without_a_request(void)
     fal_webhook_free(webhook);
     CHECK_OK(fal_op_wait(op, 10000, &err));
     CHECK_STATUS(fal_op_take(op, &verified, &err), FAL_E_WEBHOOK_INVALID);
-    CHECK_HAS(fal_error_message(err, NULL), "seconds old");
+    CHECK_HAS(fal_error_message(err, NULL), "years old");
     CHECK_INT(arrived("path=/.well-known/jwks.json"), 0);
     fal_error_free(err);
     fal_op_release(op);
@@ -235,9 +235,18 @@ static void a_job_tells_the_host_of_its_end_and_is_believed(void)
     CHECK_INT(KEYS_FETCHED, 1);
     /* The keys are kept. */
     submit(client, "{\"fail\": {\"type\": \"image_too_large\"}}", url, id);
-    check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/status", "ERROR");
+    fal_response *failed = verified(client, receive(listener, 0), FAL_OK);
+    fal_error *err = NULL;
+    CHECK_STATUS(fal_webhook_outcome(failed, &err), FAL_E_INVALID_INPUT);
+    CHECK_INT(fal_error_http_status(err), 422);
+    CHECK_TEXT(fal_error_type(err, NULL), "image_too_large");
+    CHECK_TEXT(fal_error_request_id(err, NULL), id);
+    fal_error_free(err);
+    check_delivery(failed, id, "/status", "ERROR");
     submit(client, "{\"output\": {\"word\": \"again\"}}", url, id);
-    check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/status", "OK");
+    fal_response *done = verified(client, receive(listener, 0), FAL_OK);
+    CHECK_OK(fal_webhook_outcome(done, &err));
+    check_delivery(done, id, "/status", "OK");
     for (int bit = 1; bit <= 64; bit += 7) {
         submit(client, "{}", url, id);
         CHECK(verified(client, receive(listener, bit), FAL_E_WEBHOOK_INVALID) == NULL);

@@ -158,7 +158,12 @@ fn keys_that_cannot_be_had_are_no_verdict() {
         emulator.inject(fault.clone().path(PATH));
         let error = verify(&client, sender.deliver(&output())).unwrap_err();
         assert_eq!(error.code(), code, "{fault:?}: {error}");
+        // That they could not be had stands for a second.
+        let again = verify(&client, sender.deliver(&output())).unwrap_err();
+        assert_eq!(again.message(), error.message());
+        std::thread::sleep(Duration::from_secs(1));
     }
+    assert_eq!(emulator.arrivals().len(), 4);
     sender.publish(&emulator);
     verify(&client, sender.deliver(&output())).unwrap();
 }
