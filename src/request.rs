@@ -244,8 +244,13 @@ impl Request {
 }
 
 fn parse_method(method: &str) -> Result<Method> {
-    Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-        .map_err(|_| Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method))))
+    let malformed = || Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method)));
+    match Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| malformed())? {
+        // The one has the server repeat the key, the other makes a tunnel of the connection.
+        Method::TRACE | Method::CONNECT => Err(Error::invalid(format!("{} is not sent", method.to_ascii_uppercase()))
+            .with_remedy("Use GET, POST or another method that the service defines; TRACE and CONNECT reach no app.")),
+        method => Ok(method),
+    }
 }
 
 pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
@@ -337,5 +342,16 @@ mod tests {
         assert!(request.set_header("X-Fal-Queue-Priority", "low").is_ok());
         assert!(Request::new("G ET", "https://fal.run/").is_err());
         assert!(Request::new("GET", "fal.run").is_err());
+    }
+
+    #[test]
+    fn what_would_repeat_the_key_or_make_a_tunnel_is_no_request() {
+        for method in ["TRACE", "trace", "CONNECT", "Connect"] {
+            assert!(Request::new(method, "https://api.fal.ai/v1/x").is_err(), "{method}");
+            assert!(Request::run("a/b").unwrap().set_method(method).is_err(), "{method}");
+        }
+        for method in ["HEAD", "OPTIONS", "PATCH", "PROPFIND"] {
+            assert!(Request::new(method, "https://api.fal.ai/v1/x").is_ok(), "{method}");
+        }
     }
 }
