@@ -112,6 +112,11 @@ impl Environment {
         }
     }
 
+    /// Whether the operating system may have settings beside the variables. An environment that was given is all there is.
+    pub(crate) fn has_system_settings(&self) -> bool {
+        matches!(self.variables, Variables::Process) && cfg!(any(target_vendor = "apple", windows))
+    }
+
     fn raw(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => std::env::var_os(name),

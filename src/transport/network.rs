@@ -51,6 +51,10 @@ impl Network {
                 break;
             }
         }
+        // The HTTP library would read the variables of the process, which an embedder's environment replaces.
+        if matches!(self.way, Way::System) && !environment.has_system_settings() {
+            self.way = Way::Direct;
+        }
         Ok(())
     }
 

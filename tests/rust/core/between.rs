@@ -167,8 +167,8 @@ fn a_proxy_that_asks_for_a_password_is_told_apart() {
 fn a_proxy_that_opens_no_tunnel_is_told_apart() {
     const CHILD: &str = "FAL_TEST_BEHIND_A_PROXY";
     if std::env::var_os(CHILD).is_some() {
-        let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-0")]);
-        let client = crate::logged::builder().environment(environment).build().unwrap();
+        // The process's own environment.
+        let client = crate::logged::builder().build().unwrap();
         let error = echo(&client).unwrap_err();
         assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
         assert!(error.message().contains("proxy authorization required"), "{error}");
@@ -190,6 +190,7 @@ fn a_proxy_that_opens_no_tunnel_is_told_apart() {
     });
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["between::a_proxy_that_opens_no_tunnel_is_told_apart", "--exact", "--nocapture"]).env(CHILD, "1");
+    child.env("FAL_KEY", "fake-id:fake-secret-0").env_remove("FAL_EMULATOR_HOST").env_remove("FAL_RUN_HOST");
     for variable in ["HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         child.env_remove(variable);
     }
