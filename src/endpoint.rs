@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (fal-protocol.md §3.1).
 ///
 /// `[namespace/]owner/alias[/path]`, where a namespace is `workflows` or `comfy`. The old form
-/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept.
+/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept. An address, such as `https://fal.run/fal-ai/flux/dev`,
+/// is refused with an error that shows the id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId {
     text: String,
@@ -79,6 +80,9 @@ impl FromStr for EndpointId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        if let Some(named) = id_in(text) {
+            return Err(address_for_id(text, named));
+        }
         let trimmed = text.trim_matches('/');
         let text = match trimmed.contains('/') {
             true => trimmed.to_owned(),
@@ -103,6 +107,34 @@ impl FromStr for EndpointId {
 impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// What an address of one of fal's own hosts has in the place of an id, if the text is one, with its scheme or without: the id as
+/// far as one can tell. It is not taken for the id, because the client may be meant to use other hosts than the address says.
+fn id_in(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    let bare =
+        ["https://", "http://", "wss://"].iter().find_map(|scheme| lower.starts_with(scheme).then_some(scheme.len()));
+    let bare = &text[bare.unwrap_or_default()..];
+    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    let (id, ends): (_, &[&str]) = match host.to_ascii_lowercase().as_str() {
+        "fal.run" | "queue.fal.run" | "ws.fal.run" => (path, &[]),
+        "fal.ai" | "www.fal.ai" => {
+            (path.strip_prefix("models/").unwrap_or_default(), &["/api", "/playground", "/examples", "/llms.txt"])
+        }
+        _ => return None,
+    };
+    let id = id.split("/requests/").next().unwrap_or_default();
+    Some(ends.iter().find_map(|end| id.strip_suffix(end)).unwrap_or(id))
+}
+
+fn address_for_id(text: &str, named: &str) -> Error {
+    match named.parse::<EndpointId>() {
+        Ok(id) => malformed_id(text, "it is an address").with_remedy(format!("Give the id alone: \"{id}\".")),
+        Err(_) => malformed_id(text, "it is an address, and not one of a model"),
     }
 }
 
@@ -288,6 +320,11 @@ impl Hosts {
         matches(&self.run) || matches(&self.ws)
     }
 
+    /// Whether an app may be who answers here: not where only the queue itself, or another service, does.
+    pub(crate) fn answers_by_app(&self, url: &Url) -> bool {
+        self.takes_tokens(url) || (self.is_queue(url) && !self.is_about_job(url))
+    }
+
     /// Whether the address is one of fal's services, perhaps behind a server proxy.
     pub(crate) fn is_service(&self, url: &Url) -> bool {
         self.origin(url) == Origin::Key
@@ -432,6 +469,38 @@ mod tests {
             let id: EndpointId = text.parse().unwrap();
             assert_eq!((id.app(), id.path(), id.owner()), (app, path, owner), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_is_told_from_its_id() {
+        for text in [
+            "https://fal.run/fal-ai/flux/dev",
+            "http://fal.run/fal-ai/flux/dev/",
+            "HTTPS://FAL.RUN/fal-ai/flux/dev",
+            "fal.run/fal-ai/flux/dev",
+            " https://queue.fal.run/fal-ai/flux/dev?fal_webhook=x ",
+            "https://queue.fal.run/fal-ai/flux/dev/requests/764cabcf-b745-4b3e-ae38-1200304cf45b/status",
+            "wss://ws.fal.run/fal-ai/flux/dev",
+            "https://fal.ai/models/fal-ai/flux/dev",
+            "https://www.fal.ai/models/fal-ai/flux/dev/playground#x",
+            "https://fal.ai/models/fal-ai/flux/dev/api",
+            "fal.ai/models/fal-ai/flux/dev",
+        ] {
+            let error = text.parse::<EndpointId>().unwrap_err();
+            assert!(error.message().contains("an address"), "{error}");
+            assert_eq!(error.remedy(), "Give the id alone: \"fal-ai/flux/dev\".", "{text}");
+        }
+        for text in
+            ["https://fal.run/", "https://fal.ai/pricing", "https://fal.ai/models", "fal.run", "https://fal.run/flux"]
+        {
+            let error = text.parse::<EndpointId>().unwrap_err();
+            assert!(
+                error.message().contains("not one of a model") && error.remedy().contains("owner/alias"),
+                "{error}"
+            );
+        }
+        // An owner may have a name that looks like a host's.
+        assert!("fal.example/app".parse::<EndpointId>().is_ok());
     }
 
     #[test]

@@ -6,11 +6,15 @@ use url::Url;
 
 use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
-use crate::error::{About, Code, Error, NO_KEY};
+use crate::error::{About, Code, Error, NO_KEY, UNLINKED};
 use crate::key::Scope;
 use crate::platform;
 
 const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
+
+/// Of a 401 in words that fal is not known to use.
+const DOUBT: &str =
+    "If the app itself answered so, it may have run: see whether it did before you send the request again.";
 
 /// Adds to an error what is known about the credential that it was made with.
 ///
@@ -23,7 +27,9 @@ pub(crate) fn explain(
     credential: &Credential,
 ) -> Error {
     let error = error.with_resolution(resolution.clone());
-    let refused = matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
+    // An app refuses for reasons of its own, and what is in front of fal looks at no key.
+    let ours = !matches!(error.about(), Some(About::AppsOwn | About::Edge));
+    let refused = ours && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
     let hidden = error.code() == Code::NotFound && error.about() != Some(About::Path);
     let told = match (endpoint, platform) {
         (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, credential, refused),
@@ -35,8 +41,15 @@ pub(crate) fn explain(
         _ => error,
     };
     match credential {
-        Credential::Anonymous if told.code() == Code::Unauthenticated => told.with_remedy(NO_KEY),
-        _ => told,
+        Credential::Anonymous if refused && told.code() == Code::Unauthenticated => told.with_remedy(NO_KEY),
+        _ if !refused => told,
+        _ => {
+            let unlinked = (told.about() == Some(About::UnknownKey)).then_some(UNLINKED);
+            let doubt = (told.code() == Code::Unauthenticated && told.may_have_executed()).then_some(DOUBT);
+            let more: Vec<_> = std::iter::once(told.remedy()).chain(unlinked).chain(doubt).collect();
+            let remedy = more.join(" ");
+            told.with_remedy(remedy)
+        }
     }
 }
 

@@ -123,7 +123,9 @@ impl Delivery {
             error_type: None,
             request_id: None,
         };
-        let asked = Asked { host: self.steps.hosts().run_host(), service: true, safe: false, about_job: false };
+        // The headers are not those of the step.
+        let host = self.steps.hosts().run_host();
+        let asked = Asked { host, service: true, safe: false, about_job: false, app: false };
         let error = verdict(answer, asked).error;
         let told = format!("step {node_id} of the workflow failed: {message}: {}", error.message());
         // The steps before it have run.

@@ -146,7 +146,7 @@ typedef int32_t fal_status;
 #define FAL_E_NOT_FOUND (-7)
 // The service refused the input (HTTP 400, 405, 409, 413, 422).
 #define FAL_E_INVALID_INPUT (-8)
-// Too many requests at once or in too short a time (HTTP 429); the request was not taken.
+// Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says that it may have been executed.
 #define FAL_E_RATE_LIMITED (-9)
 // The app or the platform failed while it handled the request (HTTP 5xx or 499).
 #define FAL_E_SERVICE_FAILED (-10)
@@ -738,7 +738,7 @@ FAL_API fal_status fal_client_send(const fal_client *client,
 // A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run(), the queue,
 // streams, sessions and channels.
 //
-// FAL_E_INVALID_ARGUMENT if that is not an endpoint id.
+// FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
 FAL_API fal_status fal_request_new(const char *endpoint,
                                    size_t endpoint_len,
                                    fal_request **out,

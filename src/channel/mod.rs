@@ -156,7 +156,7 @@ impl Inner {
         if !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
             let answer = Answer { status, headers, body, error_type: None, request_id: None };
-            let asked = Asked { host: self.url.authority(), service: true, safe: false, about_job: false };
+            let asked = Asked { host: self.url.authority(), service: true, safe: false, about_job: false, app: true };
             let verdict = verdict(answer, asked);
             return Err(Failure { error: verdict.error, again: verdict.again });
         }

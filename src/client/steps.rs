@@ -12,7 +12,7 @@ use super::Inner;
 use crate::authority::{Authority, Grant};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::key::Scope;
 use crate::log::Log;
 use crate::op::Task;
@@ -203,14 +203,18 @@ impl Inner {
             self.allow(asked, &grant)?;
         }
         let mut outcome = send(Carried(Some(grant.clone()))).await;
-        let refused = outcome.as_ref().is_err_and(|error| error.code() == Code::Unauthenticated);
-        if refused {
+        match outcome.as_ref().err().filter(|error| error.refuses_credential()).map(Error::may_have_executed) {
             // What was refused was not executed, so it can be sent once more with a new credential.
-            progress.pausing();
-            if let Some(another) = authority.another(&grant, &self.transport).await? {
-                grant = another;
-                outcome = send(Carried(Some(grant.clone()))).await;
+            Some(false) => {
+                progress.pausing();
+                if let Some(another) = authority.another(&grant, &self.transport).await? {
+                    grant = another;
+                    outcome = send(Carried(Some(grant.clone()))).await;
+                }
             }
+            // Who refused what is not certain: a new one is for the next request.
+            Some(true) => drop(authority.another(&grant, &self.transport).await),
+            None => {}
         }
         if let Some(asked) = platform {
             self.scopes.observe(asked, &grant.credential, &outcome);

@@ -59,7 +59,7 @@ codes! {
         "Check the endpoint id and the path; a private app needs a key of its owner.";
     InvalidInput = -8, "FAL_E_INVALID_INPUT", "The service refused the input (HTTP 400, 405, 409, 413, 422).",
         "Correct the input: the error's body lists each field and what is wrong with it.";
-    RateLimited = -9, "FAL_E_RATE_LIMITED", "Too many requests at once or in too short a time (HTTP 429); the request was not taken.",
+    RateLimited = -9, "FAL_E_RATE_LIMITED", "Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says that it may have been executed.",
         "Send fewer requests at once, or wait for the time that the error gives.";
     ServiceFailed = -10, "FAL_E_SERVICE_FAILED", "The app or the platform failed while it handled the request (HTTP 5xx or 499).",
         "Retry if the error says that it makes sense; otherwise report the request id to support@fal.ai.";

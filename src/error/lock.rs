@@ -30,18 +30,21 @@ const fn row(reason: LockReason, name: &'static str, begins: &'static str, remed
     Row { reason, name, begins, remedy }
 }
 
+const TOP_UP: &str = "Top up the balance at https://fal.ai/dashboard/billing; the key is good. If the balance is positive, the lock was not \
+     lifted: write to support@fal.ai with the request id.";
+
 /// What a locked account's refusal says before its reason.
 const LOCKED: &str = "User is locked";
 
 #[rustfmt::skip]
-static REASONS: [Row; 6] = [
-    row(LockReason::Balance, "balance", "exhausted balance", "Top up the balance at https://fal.ai/dashboard/billing; the key is good."),
+static REASONS: [Row; 7] = [
+    row(LockReason::Balance, "balance", "exhausted balance", TOP_UP),
+    row(LockReason::Balance, "balance", "top_up", TOP_UP),
     row(LockReason::PaymentMethod, "payment_method", "please add a payment method", "Add a payment method at https://fal.ai/dashboard/billing; the key is good."),
     row(LockReason::Budget, "budget", "user budget is exceeded", "Raise the budget at https://fal.ai/dashboard/billing; the key is good."),
-    row(LockReason::Admin, "admin", "admin lock", "Write to hello@fal.ai: fal locked this account. The key is good; billing is at https://fal.ai/dashboard/billing."),
-    // One text names hello@fal.ai, a newer one support@fal.ai.
-    row(LockReason::Archived, "archived", "this account has been archived", "Write to the address in the message, or use a key of another account."),
-    row(LockReason::Unknown, "unknown", "", "Look at https://fal.ai/dashboard/billing, and write to hello@fal.ai if nothing is amiss there."),
+    row(LockReason::Admin, "admin", "admin lock", "Write to support@fal.ai: fal locked this account. The key is good; billing is at https://fal.ai/dashboard/billing."),
+    row(LockReason::Archived, "archived", "this account has been archived", "Write to support@fal.ai, or use a key of another account."),
+    row(LockReason::Unknown, "unknown", "", "Look at https://fal.ai/dashboard/billing, and write to support@fal.ai, with the request id, if nothing is amiss there."),
 ];
 
 impl LockReason {
@@ -62,7 +65,7 @@ impl LockReason {
     }
 
     fn row(self) -> &'static Row {
-        REASONS.iter().find(|row| row.reason == self).unwrap_or(&REASONS[5])
+        REASONS.iter().find(|row| row.reason == self).unwrap_or(&REASONS[6])
     }
 }
 
@@ -85,6 +88,7 @@ mod tests {
             ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin),
             ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived),
             ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived),
+            ("TOP_UP.", LockReason::Balance),
             ("Unknown. Please contact hello@fal.ai.", LockReason::Unknown),
             ("Something new.", LockReason::Unknown),
         ] {

@@ -25,7 +25,7 @@ pub use code::Code;
 pub use field::FieldError;
 pub use lock::LockReason;
 pub(crate) use page::is_html;
-pub(crate) use said::{About, NO_KEY};
+pub(crate) use said::{About, NO_KEY, UNLINKED};
 pub(crate) use status::PROXY;
 
 use crate::credentials::Resolution;
@@ -248,6 +248,11 @@ impl Error {
     /// What a refusal was about, where fal's text tells.
     pub(crate) fn about(&self) -> Option<About> {
         self.0.about
+    }
+
+    /// Whether fal refused the credential: it, and not an app for reasons of its own.
+    pub(crate) fn refuses_credential(&self) -> bool {
+        self.code() == Code::Unauthenticated && self.about() != Some(About::AppsOwn)
     }
 
     /// Where the credential of the failed call came from: every source that was tried, in order.

@@ -7,14 +7,19 @@ pub(crate) enum Situation {
     ConnectionLost,
     NotHttp,
     TooMany,
+    NotProcessed,
     NotReached,
+    Contradiction,
     StartDeadline,
     TimedOut,
     RunnerLost,
     PlatformFailed,
+    GaveUp,
     Ingress,
     NotTheGateway,
     Unavailable,
+    AppBusy,
+    AppRefused,
     Failed,
     Refused,
 }
@@ -33,7 +38,7 @@ pub(crate) struct Rule {
     pub(crate) unknown: bool,
     /// Why.
     pub(crate) why: &'static str,
-    /// Where fal-protocol.md has it.
+    /// Where fal-protocol.md, or the standard that is named, has it.
     pub(crate) source: &'static str,
 }
 
@@ -52,14 +57,19 @@ static RULES: &[Rule] = &[
     rule(Situation::ConnectionLost, [NO, YES, NO, YES], "§13.5", "it left, and fal knows no second copy from the first"),
     rule(Situation::NotHttp, [NO, NO, NO, YES], "§13.5", "whoever answered will not answer otherwise"),
     rule(Situation::TooMany, [YES, YES, YES, NO], "§12.4", "429: it was refused before it was taken"),
-    rule(Situation::NotReached, [YES, YES, YES, NO], "§12.3", "no runner was reached"),
+    rule(Situation::NotProcessed, [YES, YES, YES, NO], "RFC 9113 §8.7", "HTTP/2 says that it was not processed"),
+    rule(Situation::NotReached, [YES, YES, YES, NO], "§12.3", "no runner was reached, as the gateway itself says"),
+    rule(Situation::Contradiction, [NO, YES, YES, YES], "§5.8, §12.3", "it says that no runner was reached, but the gateway does not: an app may have said so"),
     rule(Situation::StartDeadline, [NO, NO, NO, NO], "§5.7, §12.3", "the caller's own limit was over before any runner had it"),
     rule(Situation::TimedOut, [NO, YES, YES, YES], "§13.1", "408: nobody says whether it was taken"),
     rule(Situation::RunnerLost, [NO, YES, YES, YES], "§12.3", "a runner may have had it"),
     rule(Situation::PlatformFailed, [NO, NO, NO, YES], "§12.3", "a runner may have had it, and a retry makes no sense by itself"),
+    rule(Situation::GaveUp, [NO, YES, YES, YES], "§12.4", "a gateway that gave up says nothing of the run"),
     rule(Situation::Ingress, [NO, YES, YES, YES], "§13.1", "the ingress may have passed it on"),
     rule(Situation::NotTheGateway, [NO, NO, NO, YES], "§13.1", "a failure without fal's request id says nothing about what was passed on"),
     rule(Situation::Unavailable, [NO, YES, YES, NO], "§12.4", "the gateway or the app answered, so that the outcome is known: a failure"),
+    rule(Situation::AppBusy, [NO, YES, YES, YES], "§5.8", "429 of an app, which may have run before"),
+    rule(Situation::AppRefused, [NO, NO, NO, YES], "§2.5, §5.8", "401, and not provably the gateway's: an app may have run before"),
     rule(Situation::Failed, [NO, NO, NO, NO], "§12.2, §12.5", "the app ran and failed"),
     rule(Situation::Refused, [NO, NO, NO, NO], "§12.4", "it was refused, and will be again"),
 ];
@@ -98,19 +108,24 @@ impl Rule {
 mod tests {
     use super::*;
 
-    const ALL: [Situation; 14] = [
+    const ALL: [Situation; 19] = [
         Situation::NotConnected,
         Situation::ConnectionLost,
         Situation::NotHttp,
         Situation::TooMany,
+        Situation::NotProcessed,
         Situation::NotReached,
+        Situation::Contradiction,
         Situation::StartDeadline,
         Situation::TimedOut,
         Situation::RunnerLost,
         Situation::PlatformFailed,
+        Situation::GaveUp,
         Situation::Ingress,
         Situation::NotTheGateway,
         Situation::Unavailable,
+        Situation::AppBusy,
+        Situation::AppRefused,
         Situation::Failed,
         Situation::Refused,
     ];
@@ -121,7 +136,7 @@ mod tests {
         for situation in ALL {
             let rule = rule_of(situation);
             assert_eq!(rule.situation, situation);
-            assert!(!rule.why.is_empty() && rule.source.starts_with('§'), "{rule:?}");
+            assert!(!rule.why.is_empty() && rule.source.contains('§'), "{rule:?}");
         }
     }
 

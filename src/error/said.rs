@@ -17,6 +17,19 @@ pub(crate) enum About {
     Path,
     /// A failure of the application.
     Failure,
+    /// A well-formed key that fal does not know, or not yet.
+    UnknownKey,
+    /// Something of the app's own: no business of the credential's.
+    AppsOwn,
+    /// This machine, by something in front of fal.
+    Edge,
+}
+
+impl About {
+    /// Whether it is about the credential, so that only fal can say it.
+    pub(super) fn is_of_credential(self) -> bool {
+        matches!(self, About::NoKey | About::WrongKey | About::UnknownKey | About::MalformedKey | About::WrongScheme)
+    }
 }
 
 /// A text that fal is known to answer with.
@@ -45,11 +58,15 @@ pub(crate) const NO_KEY: &str = "Send a key: set FAL_KEY to one from https://fal
 const WRONG_KEY: &str =
     "Check that the key still exists at https://fal.ai/dashboard/keys, and that it is the one you meant.";
 
+/// fal says the same of a key that does not exist and of one that it has not linked to its account.
+pub(crate) const UNLINKED: &str = "If it is right, fal may not have linked it to the account yet, as happens with new keys: wait a little, make another one, or \
+     write to support@fal.ai with the request id.";
+
 /// All of them seen by third parties only (§16.17), so none decides more than the remedy.
 #[rustfmt::skip]
 static TEXTS: &[Row] = &[
     row(401, ("invalid key credentials", ""), About::WrongKey, WRONG_KEY),
-    row(401, ("No user found for Key ID and Secret", ""), About::WrongKey, WRONG_KEY),
+    row(401, ("No user found for Key ID and Secret", ""), About::UnknownKey, WRONG_KEY),
     row(401, ("Invalid Key Authorization header format", ""), About::MalformedKey, "Give the whole key: it has the form id:secret, as https://fal.ai/dashboard/keys shows it once."),
     row(401, ("bearer: ", ""), About::WrongScheme, "Give a key as a key, which goes out as \"Authorization: Key\"; only the token of a login is a bearer token. If it is one, log in again: fal auth login."),
     // Its end is not known (§16.18).

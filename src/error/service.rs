@@ -15,7 +15,9 @@ use super::page::Page;
 use super::platform::PLATFORM;
 use super::retry::{Decision, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
-use super::{Answer, Code, Error, said, status};
+use super::{About, Answer, Code, Error, said, status};
+
+const ERROR_TYPE: &str = "x-fal-error-type";
 
 /// What the transport needs to know about an answer besides the error itself.
 pub(crate) struct Verdict {
@@ -36,7 +38,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) safe: bool,
     /// Whether the queue was asked for a job's status or cancellation.
     pub(crate) about_job: bool,
+    /// Whether an app may be who answers.
+    pub(crate) app: bool,
 }
+
+/// What an answer of an app has and one of the gateway's own has not (§5.8).
+const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 
 /// Makes the error of an answer.
 pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
@@ -49,7 +56,7 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
         None => error,
     };
     let retry_after = retry_after(&answer.headers);
-    let about = facts.said.map(|row| row.about);
+    let about = facts.about();
     let error = error.with_retry_after(retry_after).with_lock_reason(facts.lock).with_about(about);
     let error = error.with_fields(facts.fields);
     let answer = Answer { error_type: facts.error_type, request_id: facts.request_id, ..answer };
@@ -91,7 +98,7 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind }).to_string().into();
     let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked { host: "", service: true, safe: true, about_job: false };
+    let asked = Asked { host: "", service: true, safe: true, about_job: false, app: false };
     let error = verdict(typed, asked).error;
     error.with_message(format!("the job failed: {text}{named}; fal keeps no result of it")).with_answer(answer)
 }
@@ -101,7 +108,7 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let answer = |headers| Answer { status, headers, body: body.clone(), error_type: None, request_id: None };
     // It came through the gateway, whose headers a webhook does not repeat.
     let gateways = [(HeaderName::from_static("x-fal-request-id"), HeaderValue::from_static(""))];
-    let asked = Asked { host: "", service: true, safe: true, about_job: false };
+    let asked = Asked { host: "", service: true, safe: true, about_job: false, app: false };
     let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
@@ -131,6 +138,13 @@ struct Facts<'a> {
     start_deadline: bool,
     /// Without fal's request id it is the ingress that answered, not the gateway (§13.1).
     from_gateway: bool,
+    /// The answer says which runner it is from, or what it cost: an app's.
+    marked: bool,
+    /// The row of the name in the header, which is the gateway's; the body may be an app's.
+    named_by_header: Option<&'static Named>,
+    /// The header names the error once, and as the body does, if that names one.
+    names_agree: bool,
+    is_json: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -140,18 +154,31 @@ impl<'a> Facts<'a> {
         let page = if json.is_none() { Page::of(&answer.headers, &answer.body) } else { None };
         let fields: Arc<[FieldError]> = FieldError::list(json.as_ref()).into();
         let text = text(json.as_ref(), &fields, page.as_ref(), &answer.body);
-        let (error_type, named) = name(json.as_ref(), header("x-fal-error-type"));
+        let (error_type, named) = name(json.as_ref(), header(ERROR_TYPE));
+        let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
+        let by_app = asked.app && marked;
         let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| said::find(answer.status, text));
+        let mut kinds = answer.headers.get_all(ERROR_TYPE).iter().map(|value| value.to_str().ok());
+        let lock = match answer.status {
+            _ if by_app => None,
+            402 => Some(text.as_deref().and_then(LockReason::of).unwrap_or(LockReason::Balance)),
+            403 => text.as_deref().and_then(LockReason::of),
+            _ => None,
+        };
         Facts {
             asked,
             status: answer.status,
-            lock: text.as_deref().filter(|_| answer.status == 403).and_then(LockReason::of),
+            lock,
+            named_by_header: header(ERROR_TYPE).and_then(|kind| table::find(PLATFORM, kind)),
+            names_agree: answer.headers.contains_key(ERROR_TYPE) && kinds.all(|kind| kind == error_type.as_deref()),
+            marked,
+            is_json: json.is_some(),
             text,
             error_type,
             request_id: json.as_ref().and_then(|json| Some(json.pointer("/error/request_id")?.as_str()?.to_owned())),
             fields,
             named,
-            said,
+            said: said.filter(|row| !by_app || !row.about.is_of_credential()),
             page,
             hint: hint(&answer.headers),
             start_deadline: answer.status == 504 && header("x-fal-request-timeout-type") == Some("user"),
@@ -165,6 +192,41 @@ impl<'a> Facts<'a> {
         (self.status >= 400).then_some(&page.title)
     }
 
+    /// Whether it is an app that answered.
+    fn by_app(&self) -> bool {
+        self.asked.app && self.marked
+    }
+
+    /// Whether fal's gateway itself says what the answer says: by its id, and without anything of an app's.
+    fn by_gateway(&self) -> bool {
+        self.from_gateway && !self.marked && self.page.is_none()
+    }
+
+    /// Whether fal's gateway says by status, header and body alike that this is what happened.
+    fn is_proven(&self, row: &Named) -> bool {
+        self.by_gateway() && self.names_agree && self.fields.is_empty() && row.status == self.status
+    }
+
+    /// Whether a 401 has one of the forms in which fal is known to refuse a credential. A program that an app calls may have
+    /// refused the app's.
+    fn refuses_credential(&self) -> bool {
+        let known = self.said.is_some_and(|row| row.about.is_of_credential());
+        known || (!self.marked && self.text.is_none() && self.fields.is_empty())
+    }
+
+    /// Whether something in front of fal does not let this machine in.
+    fn is_edge(&self) -> bool {
+        matches!(self.status, 403 | 451) && self.asked.service && !self.from_gateway && !self.is_json
+    }
+
+    fn about(&self) -> Option<About> {
+        match self.status {
+            401..=403 | 429 if self.by_app() => Some(About::AppsOwn),
+            _ if self.is_edge() => Some(About::Edge),
+            _ => self.said.map(|row| row.about),
+        }
+    }
+
     fn is_gateway_failure(&self) -> bool {
         matches!(self.status, 502..=504)
     }
@@ -173,16 +235,21 @@ impl<'a> Facts<'a> {
         let by_status = match status::of(self.status).situation {
             // No app ran for it, and nothing is lost by asking again.
             Situation::Failed if self.asked.about_job => Situation::Unavailable,
-            Situation::Unavailable if !self.from_gateway => Situation::Ingress,
+            Situation::Unavailable | Situation::GaveUp if !self.from_gateway => Situation::Ingress,
             Situation::Failed if !self.from_gateway => Situation::NotTheGateway,
             known => known,
         };
         if self.start_deadline {
-            return Situation::StartDeadline;
+            return if self.by_gateway() { Situation::StartDeadline } else { Situation::Contradiction };
         }
+        let claim = self.named.into_iter().chain(self.named_by_header).find(|row| row.is_not_reached());
         match self.named.map(|row| (row.reached, row.again)) {
+            _ if self.status == 401 && self.asked.app && !self.refuses_credential() => Situation::AppRefused,
+            _ if self.status == 401 => by_status,
+            _ if self.status == 429 && self.by_app() => Situation::AppBusy,
             _ if self.status == 429 => by_status,
-            Some((Reached::Nobody, Again::Yes)) => Situation::NotReached,
+            _ if claim.is_some_and(|row| self.is_proven(row)) => Situation::NotReached,
+            _ if claim.is_some() => Situation::Contradiction,
             Some((Reached::Perhaps, Again::Yes)) => Situation::RunnerLost,
             Some((Reached::Perhaps, _)) => Situation::PlatformFailed,
             Some((Reached::Answered, Again::Depends)) => Situation::Failed,
@@ -196,7 +263,8 @@ impl<'a> Facts<'a> {
     fn code(&self) -> Code {
         let documented = self.named.map(|row| row.status).filter(|status| *status != 0);
         match self.status {
-            403 if self.lock.is_some() => Code::AccountLocked,
+            402 | 403 if self.lock.is_some() => Code::AccountLocked,
+            402 if self.by_app() => Code::InvalidInput,
             _ if self.foreign_page().is_some() && !self.is_gateway_failure() && self.status != 407 => Code::Protocol,
             // What was not let in says nothing else.
             300..=399 | 401 | 403 | 407 | 429 => status::of(self.status).code,
@@ -207,9 +275,19 @@ impl<'a> Facts<'a> {
     /// `None` where the code's own says it.
     fn remedy(&self) -> Option<String> {
         const UNLISTED: &str = "Correct the input: the message has what the service says about it.";
+        const APPS_OWN: &str = "The app itself answered so, and may have run: what refused it is a service that the app uses, or a rule of the \
+            app's own. Ask its owner, with the request id, and see whether it ran before you send the request again.";
         const LATE: &str = "Allow the request more time to start, or try when the endpoint is less busy.";
         if let Some(lock) = self.lock {
             return Some(lock.remedy().to_owned());
+        }
+        match self.about() {
+            Some(About::AppsOwn) => return Some(APPS_OWN.to_owned()),
+            Some(About::Edge) if self.foreign_page().is_some() => {
+                return Some(format!("{} {}", status::EDGE, status::PORTAL));
+            }
+            Some(About::Edge) => return Some(status::EDGE.to_owned()),
+            _ => {}
         }
         if self.start_deadline {
             return Some(LATE.to_owned());
@@ -249,14 +327,13 @@ impl<'a> Facts<'a> {
             return foreign(self.asked.host, self.status, title);
         }
         let text = self.text.as_deref().unwrap_or("the answer gives no reason");
-        let source = match (self.status >= 500, self.from_gateway) {
+        let source = match (self.status >= 500 || self.is_edge(), self.from_gateway) {
             (true, false) => ", from in front of fal's gateway",
             _ => "",
         };
-        match self.error_type.as_deref() {
-            Some(kind) => format!("fal answered {}{source}: {text} ({kind})", self.status),
-            None => format!("fal answered {}{source}: {text}", self.status),
-        }
+        let who = if self.about() == Some(About::AppsOwn) { "the app" } else { "fal" };
+        let kind = self.error_type.as_deref().map(|kind| format!(" ({kind})")).unwrap_or_default();
+        format!("{who} answered {}{source}: {text}{kind}", self.status)
     }
 }
 
@@ -335,23 +412,26 @@ mod tests {
             error_type: None,
             request_id: None,
         };
-        verdict(answer, Asked { host: "fal.run", service: true, safe: false, about_job: false })
+        verdict(answer, Asked { host: "fal.run", service: true, safe: false, about_job: false, app: true })
     }
 
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");
+    const FAILED: (&str, &str) = ("x-fal-error-type", "runner_scheduling_failure");
 
     #[test]
     fn only_what_was_not_taken_may_be_sent_again() {
         type Case<'a> = (u16, &'a [(&'static str, &'a str)], &'a str, bool, bool);
-        let cases: [Case<'_>; 10] = [
+        let cases: [Case<'_>; 12] = [
             (429, &[ID], "{}", true, false),
             (429, &[ID, ("x-fal-retryable", "false")], "{}", false, false),
-            (503, &[ID], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, true, false),
+            (503, &[ID, FAILED], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, true, false),
+            (503, &[ID], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, false, true),
             (503, &[ID], r#"{"detail":"x","error_type":"runner_disconnected"}"#, false, true),
             (504, &[ID, ("x-fal-request-timeout-type", "user")], r#"{"error_type":"startup_timeout"}"#, false, false),
             (500, &[ID, ("x-fal-needs-retry", "1")], r#"{"detail":"x"}"#, false, false),
             (502, &[], "<html><title>502</title>nginx</html>", false, true),
-            (502, &[ID], "{}", false, false),
+            (502, &[ID], "{}", false, true),
+            (503, &[ID], "{}", false, false),
             (422, &[ID], r#"{"detail":[]}"#, false, false),
             (408, &[], "", false, true),
         ];

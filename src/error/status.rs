@@ -33,6 +33,7 @@ const fn row(
 static STATUSES: &[Row] = &[
     row((300, 399), Code::Redirect, Situation::Refused, "", "§12.4"),
     row((401, 401), Code::Unauthenticated, Situation::Refused, "", "§2.5, §12.4"),
+    row((402, 402), Code::AccountLocked, Situation::Refused, "", "HTTP"),
     row((403, 403), Code::Forbidden, Situation::Refused, "", "§2.5, §12.4"),
     row((404, 404), Code::NotFound, Situation::Refused, "", "§12.4"),
     row((405, 405), Code::InvalidInput, Situation::Refused, "Use the method that the endpoint defines; it is named in the header Allow.", "§3.2, §12.4"),
@@ -42,15 +43,23 @@ static STATUSES: &[Row] = &[
     row((410, 410), Code::NotFound, Situation::Refused, "The endpoint was retired: use its successor.", "§12.4"),
     row((413, 413), Code::InvalidInput, Situation::Refused, "Upload large data and send its address instead.", "HTTP"),
     row((429, 429), Code::RateLimited, Situation::TooMany, "", "§12.4"),
-    row((499, 499), Code::ServiceFailed, Situation::Refused, "", "§12.4"),
+    row((451, 451), Code::Forbidden, Situation::Refused, "", "HTTP"),
+    row((499, 499), Code::ServiceFailed, Situation::PlatformFailed, "", "§12.4"),
     row((400, 499), Code::InvalidInput, Situation::Refused, "", "§12.4"),
-    row((502, 504), Code::ServiceUnavailable, Situation::Unavailable, "", "§12.4"),
+    row((503, 503), Code::ServiceUnavailable, Situation::Unavailable, "", "§12.4"),
+    row((502, 504), Code::ServiceUnavailable, Situation::GaveUp, "", "§12.4"),
+    // Those of a content network in front of a server that it waited for, or did not reach.
+    row((520, 524), Code::ServiceFailed, Situation::GaveUp, "", "HTTP"),
     row((511, 511), Code::Protocol, Situation::Refused, PORTAL, "HTTP"),
     row((500, 599), Code::ServiceFailed, Situation::Failed, "", "§12.4"),
 ];
 
 /// A proxy on the way wants to know who asks.
 pub(crate) const PROXY: &str = "Put the name and password of your network's proxy into HTTPS_PROXY (http://name:password@host:port), or use a network without one.";
+
+/// Something in front of fal refused this machine.
+pub(super) const EDGE: &str = "Something in front of fal refused this machine: fal's edge, or a firewall on the way, as for a region, a VPN or a \
+     data centre. Try from another network; if that does not help, write to support@fal.ai. The key comes second: it was hardly looked at.";
 
 /// Something on the way answered in fal's place.
 pub(super) const PORTAL: &str = "Something between this machine and fal answered: sign in to the network if it has a captive portal, or have the corporate proxy \

@@ -39,6 +39,13 @@ pub(super) struct Named {
     pub(super) source: &'static str,
 }
 
+impl Named {
+    /// Whether it says that no app was reached, and that another try may reach one.
+    pub(super) fn is_not_reached(&self) -> bool {
+        self.reached == Reached::Nobody && self.again == Again::Yes
+    }
+}
+
 /// The row of this name.
 pub(super) fn find(table: &'static [Named], name: &str) -> Option<&'static Named> {
     table.iter().find(|row| row.name == name)

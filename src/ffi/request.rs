@@ -66,7 +66,7 @@ unsafe fn set_field(
 /// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run(), the queue,
 /// streams, sessions and channels.
 ///
-/// FAL_E_INVALID_ARGUMENT if that is not an endpoint id.
+/// FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_new(
     endpoint: *const c_char,

@@ -32,7 +32,7 @@ pub const FAL_E_ACCOUNT_LOCKED: fal_status = -6;
 pub const FAL_E_NOT_FOUND: fal_status = -7;
 /// The service refused the input (HTTP 400, 405, 409, 413, 422).
 pub const FAL_E_INVALID_INPUT: fal_status = -8;
-/// Too many requests at once or in too short a time (HTTP 429); the request was not taken.
+/// Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says that it may have been executed.
 pub const FAL_E_RATE_LIMITED: fal_status = -9;
 /// The app or the platform failed while it handled the request (HTTP 5xx or 499).
 pub const FAL_E_SERVICE_FAILED: fal_status = -10;

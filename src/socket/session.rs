@@ -123,7 +123,7 @@ impl Session {
             let socket = match opened {
                 Ok(socket) => socket,
                 // A credential of the client's was renewed by then, if it can be.
-                Err(error) if error.code() == Code::Unauthenticated && !refused => {
+                Err(error) if error.refuses_credential() && !refused => {
                     if !self.tokens.replace(None).await? {
                         return Err(error);
                     }

@@ -198,8 +198,8 @@ static void a_locked_account(void)
         {"Exhausted balance. Top up your balance at fal.ai/dashboard/billing", "balance", "https://fal.ai/dashboard/billing"},
         {"Please add a payment method at fal.ai/dashboard/billing", "payment_method", "https://fal.ai/dashboard/billing"},
         {"User budget is exceeded. Adjust it at fal.ai/dashboard/billing", "budget", "https://fal.ai/dashboard/billing"},
-        {"Admin lock. Please contact hello@fal.ai.", "admin", "hello@fal.ai"},
-        {"This account has been archived. Please contact support@fal.ai.", "archived", "address in the message"},
+        {"Admin lock. Please contact hello@fal.ai.", "admin", "support@fal.ai"},
+        {"This account has been archived. Please contact support@fal.ai.", "archived", "support@fal.ai"},
         {"Unknown. Please contact hello@fal.ai.", "unknown", "https://fal.ai/dashboard/billing"},
     };
     char *key = control("POST", "keys", "{\"account\": \"poor\"}");

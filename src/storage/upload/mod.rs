@@ -21,7 +21,7 @@ use super::meter::Meter;
 use super::name;
 use super::token::FileToken;
 use crate::client::{Client, Steps};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -207,7 +207,7 @@ async fn send_with_token(steps: &Steps, make: impl Fn(&FileToken) -> Result<Call
     let token = cache.token(steps, None).await?;
     let call = make(&token)?;
     match steps.send_call(&call).await {
-        Err(error) if error.code() == Code::Unauthenticated && !call.body.is_spent() => {
+        Err(error) if error.refuses_credential() && !error.may_have_executed() && !call.body.is_spent() => {
             let token = cache.token(steps, Some(&token)).await?;
             let call = make(&token)?;
             steps.send_call(&call).await

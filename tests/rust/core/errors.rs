@@ -72,7 +72,8 @@ const PLATFORM: [(&str, u16, Retry, bool); 13] = [
 fn code_of(status: u16) -> Code {
     match status {
         401 => Code::Unauthenticated,
-        403 => Code::Forbidden,
+        402 => Code::AccountLocked,
+        403 | 451 => Code::Forbidden,
         404 | 410 => Code::NotFound,
         407 => Code::Connect,
         429 => Code::RateLimited,
@@ -170,12 +171,13 @@ fn every_status_with_and_without_fals_request_id() {
     for status in (400..=451).chain([499]).chain(500..=511).chain([520, 599]) {
         let with = faulty(&emulator, &client, Fault::status(status).body(json!({"detail": "x"})));
         assert_eq!((with.code(), with.http_status()), (code_of(status), Some(status)), "{with}");
-        assert_eq!(with.is_retryable(), matches!(status, 408 | 429 | 502..=504), "{with}");
-        assert_eq!(with.may_have_executed(), status == 408, "{with}");
+        assert_eq!(with.is_retryable(), matches!(status, 408 | 429 | 502..=504 | 520..=524), "{with}");
+        assert_eq!(with.may_have_executed(), matches!(status, 401 | 408 | 499 | 502 | 504 | 520..=524), "{with}");
         let without =
             faulty(&emulator, &client, Fault::status(status).body(json!({"detail": "x"})).without_request_id());
         assert_eq!(without.code(), code_of(status), "{without}");
-        let unknown = status == 408 || (status >= 500 && status != 511);
+        // Of a 401 nobody knows who says it in words of its own.
+        let unknown = matches!(status, 401 | 408 | 499) || (status >= 500 && status != 511);
         assert_eq!(without.may_have_executed(), unknown, "{without}");
         assert_eq!(without.message().contains("in front of fal's gateway"), status >= 500, "{without}");
     }
@@ -232,6 +234,8 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
     for (text, remedy) in [
         ("invalid key credentials", "Check at https://fal.ai/dashboard/keys that the key exists"),
         ("No user found for Key ID and Secret", "Check at https://fal.ai/dashboard/keys that the key exists"),
+        ("No user found for Key ID and Secret", "may not have linked it to the account yet"),
+        ("No user found for Key ID and Secret", "support@fal.ai with the request id"),
         ("Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.", "has the form id:secret"),
         ("bearer: unable to decode issuer", "Give a key as a key"),
         ("Cannot access application \"emulator/echo\" and whatever follows", "private app"),
@@ -278,9 +282,15 @@ fn every_reason_of_a_locked_account() {
         ),
         ("Please add a payment method at fal.ai/dashboard/billing", LockReason::PaymentMethod, "dashboard/billing"),
         ("User budget is exceeded. Adjust it at fal.ai/dashboard/billing", LockReason::Budget, "dashboard/billing"),
-        ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin, "hello@fal.ai"),
-        ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived, "in the message"),
-        ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived, "in the message"),
+        ("TOP_UP.", LockReason::Balance, "Top up the balance"),
+        (
+            "Exhausted balance. Top up.",
+            LockReason::Balance,
+            "If the balance is positive, the lock was not lifted: write to support@fal.ai",
+        ),
+        ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin, "support@fal.ai"),
+        ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived, "support@fal.ai"),
+        ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived, "support@fal.ai"),
         ("Unknown. Please contact hello@fal.ai.", LockReason::Unknown, "dashboard/billing"),
     ] {
         let locked_accounts = [("acme".to_owned(), text.to_owned())].into();
@@ -329,5 +339,68 @@ fn every_error_of_the_platform_api() {
         emulator.set(Settings { admin_refusal_status: status, ..Settings::default() });
         let error = send(&client, "GET", "/v1/keys").unwrap_err();
         assert!(error.needed_scope().is_some() && error.remedy().contains("ADMIN"), "{error}");
+    }
+}
+
+/// Each operation tells of a locked account alike.
+#[test]
+fn a_locked_account_is_no_wrong_key_and_no_wrong_input() {
+    let emulator = Emulator::start().unwrap();
+    let client = once(&emulator);
+    let job = || client.submit_start(Request::run("emulator/job").unwrap());
+    type Start<'a> = (&'a str, Box<dyn Fn() -> Result<Response, Error> + 'a>);
+    let operations: [Start<'_>; 7] = [
+        ("run", Box::new(|| echo(&client))),
+        ("submit", Box::new(|| Op::finish(job))),
+        ("stream", Box::new(|| Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())))),
+        ("token", Box::new(|| Op::finish(|| client.mint_token_start(&["emulator/echo"], Duration::from_secs(60))))),
+        ("platform", Box::new(|| Op::finish(|| client.platform_start("models.list", json!({}))))),
+        ("upload", Box::new(|| Op::finish(|| client.upload_start(fal::Upload::bytes(&b"x"[..]))))),
+        ("send", Box::new(|| send(&client, "POST", "https://rest.fal.ai/tokens/"))),
+    ];
+    for (status, text) in [
+        (403, "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing"),
+        (403, "User is locked. Reason: TOP_UP."),
+        (402, "Payment required"),
+        (402, ""),
+    ] {
+        for (name, operation) in &operations {
+            emulator.clear_faults();
+            emulator.inject(Fault::status(status).body(json!({"detail": text})).always());
+            let error = operation().unwrap_err();
+            let facts = (error.code(), error.lock_reason(), error.may_have_executed(), error.is_retryable());
+            assert_eq!(facts, (Code::AccountLocked, Some(LockReason::Balance), false, false), "{name}: {error}");
+            let remedy = error.remedy();
+            assert!(remedy.contains("Top up") && remedy.contains("key is good"), "{name}: {remedy}");
+            assert!(!remedy.contains("hello@fal.ai") && error.request_id().is_some(), "{name}: {remedy}");
+        }
+    }
+}
+
+/// A region, a VPN or a data centre that fal's edge, or a firewall on the way, does not let in.
+#[test]
+fn a_refusal_in_front_of_fal_does_not_blame_the_key() {
+    let emulator = Emulator::start().unwrap();
+    let client = once(&emulator);
+    let cloudflare = "<!DOCTYPE html><html><head><title>Access denied | fal.run used Cloudflare to restrict access</title></head></html>";
+    for status in [403, 451] {
+        for body in [cloudflare, "<html><title>403 Forbidden</title><hr>nginx</html>", "error code: 1009", ""] {
+            emulator.clear_faults();
+            let fault = Fault::status(status).body(json!(body)).without_request_id().header("server", "cloudflare");
+            emulator.inject(fault.always());
+            for error in [echo(&client).unwrap_err(), send(&client, "GET", "/v1/models").unwrap_err()] {
+                assert!(matches!(error.code(), Code::Forbidden | Code::Protocol), "{error}");
+                let remedy = error.remedy();
+                assert!(
+                    remedy.starts_with("Something in front of fal refused this machine"),
+                    "{status} {body}: {remedy}"
+                );
+                assert!(!remedy.contains("dashboard") && remedy.contains("The key comes second"), "{remedy}");
+                assert!(!error.may_have_executed() && !error.is_retryable(), "{error}");
+            }
+        }
+        // With fal's id it is fal's word.
+        let error = faulty(&emulator, &client, Fault::status(status).body(json!("error code: 1009")));
+        assert!(error.remedy().contains("dashboard/keys"), "{}", error.remedy());
     }
 }

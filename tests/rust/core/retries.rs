@@ -144,11 +144,15 @@ fn a_wait_beyond_the_deadline_is_not_begun() {
 fn the_service_decides_whether_a_post_was_taken() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
+    let said = |status, kind: &str| {
+        Fault::status(status).body(json!({"detail": "x", "error_type": kind})).header("x-fal-error-type", kind)
+    };
     // The platform's failures come from the emulator's own table; the second answer is a success only if the fault is over.
     let cases = [
-        (Fault::status(503).body(json!({"detail": "x", "error_type": "runner_scheduling_failure"})), 2),
-        (Fault::status(503).body(json!({"detail": "x", "error_type": "runner_connection_refused"})), 2),
-        (Fault::status(504).body(json!({"detail": "x", "error_type": "startup_timeout"})), 2),
+        (said(503, "runner_scheduling_failure"), 2),
+        (said(503, "runner_connection_refused"), 2),
+        (said(504, "startup_timeout"), 2),
+        (Fault::status(503).body(json!({"detail": "x", "error_type": "runner_scheduling_failure"})), 1),
         (Fault::status(503).body(json!({"detail": "x", "error_type": "runner_disconnected"})), 1),
         (Fault::status(504).body(json!({"detail": "x", "error_type": "request_timeout"})), 1),
         (Fault::status(500).header("x-fal-needs-retry", "1"), 1),

@@ -240,7 +240,7 @@ fn a_refused_access_token_is_renewed_once() {
     let client = at_home(&emulator, home.path(), &[]);
     echo(&client).unwrap();
     assert_eq!(renewals(&emulator), 0);
-    emulator.inject(Fault::status(401).host("fal.run").body(json!({"detail": "invalid"})));
+    emulator.inject(Fault::status(401).host("fal.run").body(json!({"detail": "bearer: unable to decode issuer"})));
     echo(&client).unwrap();
     assert_eq!(renewals(&emulator), 1);
 }

@@ -36,7 +36,8 @@ fn every_spelling_of_the_retry_signal_is_read() {
     // It forbids what would make sense, too.
     for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry"] {
         let body = json!({"detail": "x", "error_type": "runner_scheduling_failure"});
-        let error = answered(&emulator, Fault::status(503).body(body).header(name, "0"));
+        let fault = Fault::status(503).body(body).header("x-fal-error-type", "runner_scheduling_failure");
+        let error = answered(&emulator, fault.header(name, "0"));
         assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
     }
 }
