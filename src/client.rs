@@ -5,7 +5,7 @@ mod steps;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -166,18 +166,21 @@ impl Client {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let inner = self.inner.clone();
+        let deadline = deadline(timeout)?;
         Op::start(|task| {
             let progress = task.progress.clone();
             // In a place of its own: each layer around it would make room for it twice.
             let work = Box::pin(work(inner, task));
             async move {
-                match tokio::time::timeout(timeout, work).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
-                        let what = format!("the {} ms for the call were over", timeout.as_millis());
-                        Err(progress.cut_short(Code::Deadline, &what))
-                    }
+                let over = || {
+                    let what = format!("the {} ms for the call were over", timeout.as_millis());
+                    Err(progress.cut_short(Code::Deadline, &what))
+                };
+                // Nothing is begun that cannot end in time.
+                if deadline <= Instant::now() {
+                    return over();
                 }
+                tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(|_| over())
             }
         })
     }

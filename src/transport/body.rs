@@ -3,14 +3,14 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
-use super::Progress;
 use super::stall::{Cut, Pulse, Stalled, chunk};
+use super::{Call, Progress};
 use crate::error::{Code, Error, Result};
 
 /// What is sent.
@@ -64,6 +64,8 @@ pub(crate) struct Watched {
     progress: Arc<Progress>,
     pulse: Arc<Pulse>,
     safe: bool,
+    /// After which it is not begun any more; none once it was.
+    begin_by: Option<Instant>,
 }
 
 enum Rest {
@@ -73,12 +75,12 @@ enum Rest {
 }
 
 impl Watched {
-    pub(crate) fn new(payload: &Payload, progress: Arc<Progress>, pulse: Arc<Pulse>, safe: bool) -> Result<Self> {
+    pub(crate) fn new(call: &Call, payload: &Payload, progress: Arc<Progress>, pulse: Arc<Pulse>) -> Result<Self> {
         let rest = match payload {
             Payload::Bytes(bytes) => Rest::Bytes(bytes.clone()),
             Payload::Source(source) => Rest::Pieces { left: source.length(), pieces: Mutex::new(source.open()?) },
         };
-        Ok(Watched { rest, progress, pulse, safe })
+        Ok(Watched { rest, progress, pulse, safe: call.safe, begin_by: Some(call.deadline) })
     }
 
     fn give(&self, bytes: Bytes, last: bool) -> Poll<Option<Result<Frame<Bytes>>>> {
@@ -98,6 +100,9 @@ impl http_body::Body for Watched {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        if self.begin_by.take().is_some_and(|deadline| deadline <= Instant::now()) {
+            return self.fail(late(&self.progress));
+        }
         self.progress.sending(self.safe);
         let (pieces, left) = match &mut self.rest {
             Rest::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
@@ -150,6 +155,11 @@ impl http_body::Body for Watched {
     }
 }
 
+/// The error of a call whose time is over before a byte of it left.
+pub(crate) fn late(progress: &Progress) -> Error {
+    progress.cut_short(Code::Deadline, "the time for the call was over")
+}
+
 fn changed(than: &str) -> Error {
     Error::new(Code::Io, format!("the body has {than} bytes than it had when the sending began"))
 }
@@ -180,8 +190,10 @@ pub(crate) async fn read(
     let Some(first) = chunk(response, limit).await? else { return Ok(Bytes::new()) };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
     let Some(mut next) = chunk(response, limit).await? else { return Ok(first) };
+    let two = first.len() + next.len();
+    check(two as u64, most).map_err(Unread::TooLarge)?;
     let expected = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(most));
-    let mut whole = BytesMut::with_capacity(expected.clamp(first.len() + next.len(), most.max(first.len())));
+    let mut whole = BytesMut::with_capacity(expected.max(two).min(most));
     whole.extend_from_slice(&first);
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
@@ -197,9 +209,9 @@ pub(crate) async fn read(
 pub(crate) async fn beginning(response: &mut reqwest::Response, most: usize, limit: Option<Duration>) -> Bytes {
     let mut read = BytesMut::new();
     while let Ok(Some(mut piece)) = chunk(response, limit).await {
-        piece.truncate(most - read.len());
+        piece.truncate(most.saturating_sub(read.len()));
         read.extend_from_slice(&piece);
-        if read.len() == most {
+        if read.len() >= most {
             break;
         }
     }

@@ -23,11 +23,14 @@ impl Failure {
 /// The failure of an exchange with `from` that brought no whole answer.
 pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
     if let Some(error) = progress.take_body_failure() {
+        // Half a request is none.
+        progress.pausing();
         return Failure::last(error);
     }
     let reason = innermost(&error);
     let error = error.without_url();
     if error.is_connect() || progress.nothing_sent() {
+        progress.connecting();
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
         let decision = rule_of(Situation::NotConnected).decide(safe, None);
@@ -37,10 +40,19 @@ pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &P
             false => Failure { error: error.with_retryable(decision.retryable), again: decision.again },
         };
     }
+    let unprocessed = is_unprocessed(&error);
+    if unprocessed && !progress.answered() {
+        progress.pausing();
+        let decision = rule_of(Situation::NotProcessed).decide(safe, None);
+        let message = format!("the request was not processed by {from}: {reason}");
+        let error = Error::new(Code::ConnectionLost, message).with_source(error).with_remedy("Send the request again.");
+        return Failure { error: error.with_retryable(decision.retryable), again: decision.again };
+    }
     let (code, what, situation) = match is_malformed(&error) {
         true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
         false => (Code::ConnectionLost, "the connection broke", Situation::ConnectionLost),
     };
+    let reason = if unprocessed { "it was refused after its answer had begun".to_owned() } else { reason };
     let decision = rule_of(situation).decide(safe, None);
     let cut = progress.cut_short(code, what);
     let told = Error::new(code, format!("{}: {reason}", cut.message()));
@@ -71,6 +83,17 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn is_malformed(error: &reqwest::Error) -> bool {
-    let mut chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
+    causes(error).any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
+}
+
+/// Whether the other side says in HTTP/2 that it has not processed the request (RFC 9113 §8.7): it refused the stream, or its
+/// GOAWAY does not let it in, which the HTTP stack tells those streams alone.
+fn is_unprocessed(error: &reqwest::Error) -> bool {
+    let refused = |error: &h2::Error| error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let left_out = |error: &h2::Error| error.is_remote() && (error.is_go_away() || refused(error));
+    causes(error).any(|error| error.downcast_ref::<h2::Error>().is_some_and(left_out))
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |error| error.source())
 }

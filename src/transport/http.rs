@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use url::Url;
 
 use super::names::Names;
 use super::network::Network;
@@ -27,9 +28,16 @@ const HEADERS: u32 = 64 << 10;
 
 #[derive(Default)]
 pub(crate) struct Http {
-    pool: PerRuntime<reqwest::Client>,
+    requests: Pools,
     /// WebSockets begin with HTTP/1.1 (RFC 6455), whatever else the server offers.
-    sockets: PerRuntime<reqwest::Client>,
+    sockets: Pools,
+}
+
+#[derive(Default)]
+struct Pools {
+    secure: PerRuntime<reqwest::Client>,
+    /// For what is on this machine: the emulator, a server proxy under development.
+    plain: PerRuntime<reqwest::Client>,
 }
 
 /// What a connection is for.
@@ -49,17 +57,19 @@ impl Use {
 }
 
 impl Http {
-    /// The connection pool of the running runtime.
-    pub(crate) fn client(&self, network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
-        let pool = match what {
-            Use::Requests => &self.pool,
+    /// The connection pool of the running runtime for an address that a request was routed to.
+    pub(crate) fn client(&self, network: &Network, to: &Url, what: Use) -> Result<reqwest::Client> {
+        let pools = match what {
+            Use::Requests => &self.requests,
             Use::WebSocket => &self.sockets,
         };
+        let plain = to.scheme() == "http";
+        let pool = if plain { &pools.plain } else { &pools.secure };
         Ok(reqwest::Client::clone(&*pool.get(|| build(network, plain, what))?))
     }
 }
 
-/// `plain` is for the emulator: no TLS is set up, no proxy asked.
+/// `plain` is for this machine: no TLS is set up, no proxy asked.
 fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder();
     let builder = match what {

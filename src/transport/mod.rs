@@ -29,7 +29,7 @@ pub(crate) use retry::Attempts;
 pub(crate) use stall::{STALL, Watch};
 
 use self::backup::Backups;
-use self::body::{Unread, Watched};
+use self::body::{Unread, Watched, late};
 use self::failure::{Failure, broken, stuck};
 use self::http::{Http, Use};
 use self::lanes::Lanes;
@@ -177,7 +177,7 @@ impl Transport {
         progress.reading(call.safe);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let (from, limit) = (call.url.authority().to_owned(), call.watch.of_answer(self.stall));
+        let (from, limit) = (self.asked(call).host.to_owned(), call.watch.of_answer(self.stall));
         let body = Reader { response, progress: progress.clone(), safe: call.safe, from, limit };
         Ok(Opened { status, headers, body })
     }
@@ -245,8 +245,10 @@ impl Transport {
         for _ in 0..=redirect::MOST {
             let response = self.exchange(call, &hop, credential, progress, what).await?;
             let (status, headers) = (response.status(), response.headers());
-            let Some(to) = redirect::target(status, headers, &hop.url) else {
-                return self.accepted(response, call, credential).await;
+            // Without fal's id it is the proxy's own redirect, from its own address.
+            let proxy = self.hosts.proxied(&hop.url).filter(|_| !headers.contains_key(REQUEST_ID));
+            let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
+                return self.accepted(response, call, credential, what).await;
             };
             let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
                 let answer = self.answer(response, call, credential).await;
@@ -297,33 +299,37 @@ impl Transport {
         progress: &Arc<Progress>,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let client = self.http.client(&self.network, self.hosts.emulator.is_some(), what).map_err(Failure::last)?;
+        if call.deadline <= Instant::now() {
+            return Err(Failure::last(late(progress)));
+        }
+        let client = self.http.client(&self.network, &route.url, what).map_err(Failure::last)?;
+        // Under the emulator every host is the emulator.
+        let reached = if self.hosts.emulator.is_some() { &hop.url } else { &route.url }.authority().to_owned();
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
+        self.log.write(Level::Debug, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let pulse = Arc::new(Pulse::new(!hop.body.is_empty()));
         match hop.body.is_empty() {
             true => progress.sending(call.safe),
             false => {
                 progress.connecting();
-                let watched =
-                    Watched::new(&hop.body, progress.clone(), pulse.clone(), call.safe).map_err(Failure::last)?;
+                let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone()).map_err(Failure::last)?;
                 *request.body_mut() = Some(reqwest::Body::wrap(watched));
             }
         }
-        self.log.write(Level::Debug, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let started = Instant::now();
         let outcome = tokio::select! {
             biased;
             outcome = client.execute(request) => outcome,
             stalled = pulse.stalled(call.watch, self.stall) => {
-                return Err(stuck(&stalled, call.url.authority(), call.safe, progress));
+                return Err(stuck(&stalled, &reached, call.safe, progress));
             }
         };
-        let response = outcome.map_err(|error| broken(error, call.url.authority(), call.safe, progress))?;
+        let response = outcome.map_err(|error| broken(error, &reached, call.safe, progress))?;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         self.log.write(Level::Debug, format_args!("{status} after {} ms", elapsed.as_millis()));
         Ok(response)
@@ -335,11 +341,15 @@ impl Transport {
         response: reqwest::Response,
         call: &Call,
         credential: &Credential,
+        what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
         let status = response.status();
         let asked = self.asked(call);
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(response);
+            return match what {
+                Use::WebSocket => Ok(response),
+                Use::Requests => Err(Failure::last(unasked(asked.host, call.safe))),
+            };
         }
         if !status.is_success() {
             let Verdict { error, again, rule } = verdict(self.answer(response, call, credential).await, asked);
@@ -363,7 +373,8 @@ impl Transport {
     fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
         let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
         let about_job = call.safe && self.hosts.is_about_job(&call.url);
-        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe, about_job }
+        let app = self.hosts.answers_by_app(&call.url);
+        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe, about_job, app }
     }
 
     /// Reads the body of a successful answer to its end.
@@ -378,8 +389,8 @@ impl Transport {
         match body::read(&mut response, call.most.min(self.response_limit), limit).await {
             Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
             Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(!call.safe))),
-            Err(Unread::Broken(error)) => Err(broken(error, call.url.authority(), call.safe, progress)),
-            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, call.url.authority(), call.safe, progress)),
+            Err(Unread::Broken(error)) => Err(broken(error, self.asked(call).host, call.safe, progress)),
+            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, self.asked(call).host, call.safe, progress)),
         }
     }
 
@@ -405,6 +416,12 @@ impl Transport {
         }
         Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
     }
+}
+
+/// The error of a connection that went over to another protocol where none was asked for.
+fn unasked(host: &str, safe: bool) -> Error {
+    let message = format!("{host} answered 101 and went over to another protocol, which was not asked for");
+    Error::new(Code::Protocol, message).with_outcome_unknown(!safe)
 }
 
 fn repeats(bytes: &[u8], secret: &str) -> bool {

@@ -71,7 +71,10 @@ pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pa
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),
-        None => Ok(Route { url: target, headers }),
+        None if target.scheme() == "https" || hosts.proxy.as_ref() == Some(&target) => {
+            Ok(Route { url: target, headers })
+        }
+        None => Err(not_https(url)),
     }
 }
 

@@ -105,6 +105,21 @@ impl Progress {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the head of an answer has arrived.
+    pub(crate) fn answered(&self) -> bool {
+        matches!(self.stage(), Stage::Reading | Stage::ReadingSafely)
+    }
+
+    /// The error that an operation ends with. One of our own making, whatever it is, says nothing of a request that has left:
+    /// only an answer does.
+    pub(crate) fn judged(&self, error: Error) -> Error {
+        let left = self.may_have_executed() || self.job().is_some();
+        match error.http_status() {
+            None if left => error.with_outcome_unknown(true),
+            _ => error,
+        }
+    }
+
     /// Whether the request has provably not left.
     pub(crate) fn nothing_sent(&self) -> bool {
         matches!(self.stage(), Stage::Preparing | Stage::Connecting)

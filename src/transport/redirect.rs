@@ -26,6 +26,10 @@ pub(crate) fn method(
     from: &Url,
     to: &Url,
 ) -> Option<Method> {
+    // A proxy may have redirected to a page of its own, and what it forwards is not what an address of fal's says.
+    if hosts.proxied(from).is_some() {
+        return None;
+    }
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
     // Without a credential nothing can leak; that it stays https is the router's business.

@@ -1,0 +1,265 @@
+//! What HTTP/2 proves not to have been processed is sent again, and nothing else (RFC 9113 §6.8, §8.7): a server of bare frames.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::*;
+use fal::{Code, HostRole, Upload};
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+const REFUSED_STREAM: u32 = 7;
+const INTERNAL_ERROR: u32 = 2;
+
+type Tls = StreamOwned<ServerConnection, std::net::TcpStream>;
+
+/// One connection, as the server sees it.
+struct Peer(Tls);
+
+impl Peer {
+    fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend_from_slice(&stream.to_be_bytes());
+        frame.extend_from_slice(payload);
+        self.0.write_all(&frame)?;
+        self.0.flush()
+    }
+
+    fn read(&mut self) -> io::Result<(u8, u8, u32)> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head)?;
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        self.0.read_exact(&mut payload)?;
+        Ok((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]])))
+    }
+
+    fn greet(&mut self) -> io::Result<()> {
+        self.0.read_exact(&mut [0; 24])?;
+        self.write(SETTINGS, 0, 0, &[])
+    }
+
+    /// The stream of the next request, once it is there to its end.
+    fn request(&mut self) -> io::Result<u32> {
+        loop {
+            let (kind, flags, stream) = self.read()?;
+            if kind == SETTINGS && flags & ACK == 0 {
+                self.write(SETTINGS, ACK, 0, &[])?;
+            }
+            if matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 {
+                return Ok(stream);
+            }
+        }
+    }
+
+    /// 200, with the header that fal's gateway adds, and `{}`.
+    fn answer(&mut self, stream: u32) -> io::Result<()> {
+        self.head(stream)?;
+        self.write(DATA, END_STREAM, stream, b"{}")
+    }
+
+    fn head(&mut self, stream: u32) -> io::Result<()> {
+        // ":status: 200" of the static table, and a literal.
+        let mut block = vec![0x88, 0, 16];
+        block.extend_from_slice(b"x-fal-request-id");
+        block.extend_from_slice(&[1, b'r']);
+        self.write(HEADERS, END_HEADERS, stream, &block)
+    }
+
+    fn reset(&mut self, stream: u32, reason: u32) -> io::Result<()> {
+        self.write(RST_STREAM, 0, stream, &reason.to_be_bytes())
+    }
+
+    fn go_away(&mut self, last: u32, reason: u32) -> io::Result<()> {
+        let mut payload = last.to_be_bytes().to_vec();
+        payload.extend_from_slice(&reason.to_be_bytes());
+        self.write(GOAWAY, 0, 0, &payload)
+    }
+}
+
+/// A server that speaks nothing but HTTP/2, and what happens on each of its connections.
+struct Server {
+    host: String,
+    authority: String,
+    /// The connection, from 0, and the stream of every request that was executed.
+    executed: Arc<Mutex<Vec<(usize, u32)>>>,
+}
+
+impl Server {
+    /// `talk` gets the number of the connection, and a function that notes that a stream's request is executed.
+    fn start(talk: impl Fn(usize, &mut Peer, &dyn Fn(u32)) -> io::Result<()> + Send + Sync + 'static) -> Server {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let (config, talk) = (Arc::new(config), Arc::new(talk));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let executed = Arc::new(Mutex::new(Vec::new()));
+        let log = executed.clone();
+        std::thread::spawn(move || {
+            for (number, connection) in listener.incoming().enumerate() {
+                let (config, talk, log) = (config.clone(), talk.clone(), log.clone());
+                std::thread::spawn(move || {
+                    let mut peer = Peer(StreamOwned::new(ServerConnection::new(config).unwrap(), connection.unwrap()));
+                    let note = |stream| log.lock().unwrap().push((number, stream));
+                    // The client leaves when it has had enough.
+                    let _ = peer.greet().and_then(|()| talk(number, &mut peer, &note));
+                });
+            }
+        });
+        Server { host, authority: certificate.pem(), executed }
+    }
+
+    fn client(&self) -> Client {
+        let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-for-nobody")]);
+        let builder = crate::logged::builder().environment(environment).timeout(PATIENCE);
+        let builder = builder.add_root_certificates(self.authority.as_bytes()).unwrap();
+        builder.host(HostRole::Run, &self.host).unwrap().build().unwrap()
+    }
+
+    fn executed(&self) -> Vec<(usize, u32)> {
+        self.executed.lock().unwrap().clone()
+    }
+}
+
+fn serve(peer: &mut Peer, note: &dyn Fn(u32)) -> io::Result<()> {
+    loop {
+        let stream = peer.request()?;
+        note(stream);
+        peer.answer(stream)?;
+    }
+}
+
+fn failed(client: &Client) -> Error {
+    let error = echo(client).unwrap_err();
+    assert!(
+        !error.message().contains("before processing any application logic") || !error.may_have_executed(),
+        "{error}"
+    );
+    error
+}
+
+#[test]
+fn streams_above_the_last_of_a_goaway_are_sent_again_on_a_new_connection() {
+    const RUNS: usize = 20;
+    for reason in [0, INTERNAL_ERROR] {
+        let server = Server::start(move |number, peer, note| {
+            if number > 0 {
+                return serve(peer, note);
+            }
+            // The first one makes the connection.
+            let first = peer.request()?;
+            note(first);
+            peer.answer(first)?;
+            let mut streams = (0..RUNS).map(|_| peer.request()).collect::<io::Result<Vec<_>>>()?;
+            streams.sort_unstable();
+            let taken = &streams[..RUNS / 2];
+            peer.go_away(taken[RUNS / 2 - 1], reason)?;
+            for stream in taken {
+                note(*stream);
+                peer.answer(*stream)?;
+            }
+            peer.request().map(drop)
+        });
+        let client = server.client();
+        echo(&client).unwrap();
+        let ops: Vec<_> =
+            (0..RUNS).map(|_| client.run_start(Request::run("emulator/echo").unwrap()).unwrap()).collect();
+        for op in ops {
+            assert!(op.wait(Some(PATIENCE)).unwrap());
+            op.take().unwrap().unwrap_or_else(|error| panic!("{reason}: {error}"));
+        }
+        let executed = server.executed();
+        assert_eq!(executed.len(), 1 + RUNS, "{reason}: {executed:?}");
+        assert_eq!(executed.iter().filter(|(number, _)| *number == 0).count(), 1 + RUNS / 2, "{reason}");
+    }
+}
+
+#[test]
+fn a_refused_stream_is_sent_again() {
+    let server = Server::start(|number, peer, note| {
+        let stream = peer.request()?;
+        match number {
+            0 => peer.reset(stream, REFUSED_STREAM)?,
+            _ => {
+                note(stream);
+                peer.answer(stream)?;
+            }
+        }
+        serve(peer, note)
+    });
+    echo(&server.client()).unwrap();
+    assert_eq!(server.executed().len(), 1);
+}
+
+#[test]
+fn a_stream_that_is_always_refused_is_an_error_that_says_so() {
+    let server = Server::start(|_, peer, _| {
+        loop {
+            let stream = peer.request()?;
+            peer.reset(stream, REFUSED_STREAM)?;
+        }
+    });
+    let error = failed(&server.client());
+    assert_eq!((error.code(), error.may_have_executed(), error.is_retryable()), (Code::ConnectionLost, false, true));
+    assert!(error.message().contains("not processed"), "{error}");
+    // A body that can be read only once: not sent again, and the caller may.
+    let mut request = Request::run("emulator/echo").unwrap();
+    let reader = std::io::Cursor::new(b"{}".to_vec());
+    request.set_body_of(Upload::reader(reader, None), "application/json").unwrap();
+    let error = Op::finish(|| server.client().run_start(request)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, false), "{error}");
+}
+
+/// What is reset for another reason, and what was let in by a GOAWAY, may have been executed.
+#[test]
+fn what_http_2_does_not_prove_is_an_unknown_outcome() {
+    type Talk = fn(&mut Peer, u32) -> io::Result<()>;
+    let cases: [(&str, Talk); 6] = [
+        ("INTERNAL_ERROR", |peer, stream| peer.reset(stream, INTERNAL_ERROR)),
+        ("GOAWAY that lets it in, and the end", |peer, stream| peer.go_away(stream, 0)),
+        ("GOAWAY that lets it in, with an error, and the end", |peer, stream| peer.go_away(stream, INTERNAL_ERROR)),
+        ("the end", |_, _| Ok(())),
+        ("an answer that began and was refused", |peer, stream| {
+            peer.head(stream)?;
+            peer.reset(stream, REFUSED_STREAM)
+        }),
+        ("an answer that began and a GOAWAY below it", |peer, stream| {
+            peer.head(stream)?;
+            peer.go_away(0, INTERNAL_ERROR)
+        }),
+    ];
+    for (what, talk) in cases {
+        let server = Server::start(move |number, peer, note| {
+            if number > 0 {
+                return serve(peer, note);
+            }
+            let stream = peer.request()?;
+            note(stream);
+            talk(peer, stream)?;
+            peer.0.conn.send_close_notify();
+            peer.0.flush()
+        });
+        let error = failed(&server.client());
+        assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{what}: {error}");
+        assert!(error.message().contains("executed"), "{what}: {error}");
+        assert_eq!(server.executed().len(), 1, "{what}");
+    }
+}
