@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio_util::sync::CancellationToken;
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
 use crate::credentials::{
@@ -89,7 +90,12 @@ async fn user_login(
     let begun = slowly(move || begin(&file, rejected.as_ref(), &flag)).await?.map_err(told)?;
     match begun {
         Begun::Fresh(token) => delivered(&token, Vec::new()),
-        Begun::Refresh(refresh) => renew(*refresh, transport, &cancelled).await,
+        // A refresh token that was sent is used up, and its successor comes with the answer and exists nowhere else.
+        Begun::Refresh(refresh) => {
+            let transport = transport.clone();
+            let renewed = runtime::finish(async move { renew(*refresh, &transport, &cancelled).await });
+            renewed.await.map_err(|e| e.message().to_owned())?
+        }
     }
 }
 
@@ -121,7 +127,11 @@ async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancell
     };
     let progress = Arc::new(Progress::default());
     let sent = transport.send(&call, &Credential::Anonymous, &progress);
-    let answer = tokio::time::timeout(login::REFRESH_TIMEOUT, sent).await;
+    let answer = tokio::select! {
+        biased;
+        () = cancelled.before(&progress) => return Err("libfal was shut down before the login was renewed".into()),
+        answer = tokio::time::timeout(login::REFRESH_TIMEOUT, sent) => answer,
+    };
     let now = SystemTime::now();
     let flag = cancelled.flag.clone();
     match answer {
@@ -162,8 +172,9 @@ fn unreachable(error: &Error) -> String {
     format!("the login could not be renewed: {error}")
 }
 
-/// Tells blocking work that the runtime stops.
+/// Tells work that the runtime stops.
 struct Cancelled {
+    closing: CancellationToken,
     flag: Arc<AtomicBool>,
     watch: tokio::task::JoinHandle<()>,
 }
@@ -172,12 +183,20 @@ impl Cancelled {
     fn with_the_runtime() -> Result<Self, String> {
         let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
         let flag = Arc::new(AtomicBool::new(false));
-        let raised = flag.clone();
+        let (raised, closes) = (flag.clone(), closing.clone());
         let watch = tokio::spawn(async move {
-            closing.cancelled().await;
+            closes.cancelled().await;
             raised.store(true, Ordering::Release);
         });
-        Ok(Cancelled { flag, watch })
+        Ok(Cancelled { closing, flag, watch })
+    }
+
+    /// Ends when the runtime stops before the request can have been executed, and never afterwards.
+    async fn before(&self, progress: &Progress) {
+        self.closing.cancelled().await;
+        if progress.may_have_executed() {
+            std::future::pending().await
+        }
     }
 }
 

@@ -85,6 +85,7 @@ pub mod key;
 mod log;
 mod op;
 mod packed;
+mod per_process;
 mod per_runtime;
 pub mod platform;
 mod queue;

@@ -2,24 +2,36 @@
 //!
 //! No lock is taken on the way to a running instance, and a fork is noticed before anything of the
 //! parent's is touched: a lock that another thread held at the fork would never be released.
+//! What is kept for the whole process, and what a forked child does about it:
+//!
+//! - `CURRENT`: an atomic pointer; the parent's instance is seen to be the parent's, left alone and never freed.
+//! - `LIVES`, with the lock of starts and shutdowns: the child has its own.
+//! - `CONFIG`: an atomic pointer; the child inherits what was configured.
+//! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes twice in its line.
+//! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use once_cell::race::OnceBox;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
 use crate::helpers::{self, Helpers};
+use crate::per_process::PerProcess;
 use crate::signals;
 
+/// The way to the running instance that takes no lock.
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
+static LIVES: PerProcess<Lives> = PerProcess::new();
 // `race`, because a blocking cell could be left half-made by a fork.
 static CONFIG: OnceBox<ArcSwap<Config>> = OnceBox::new();
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -62,8 +74,9 @@ impl Config {
     ///
     /// Fails with [`Code::InvalidArgument`] while the runtime is running.
     pub fn install(self) -> Result<()> {
-        let running = CURRENT.load();
-        if running.as_deref().is_some_and(Instance::is_ours) {
+        let lives = LIVES.get();
+        let life = lives.lock();
+        if !matches!(*life, Life::None) {
             return Err(Error::invalid("the runtime is already running")
                 .with_remedy("Configure the runtime before the first call, or after a shutdown."));
         }
@@ -81,11 +94,10 @@ pub(crate) struct Instance {
     pid: u32,
     generation: u64,
     handle: Handle,
-    runtime: Mutex<Option<Runtime>>,
+    runtime: Arc<Mutex<Option<Runtime>>>,
     closing: CancellationToken,
     tasks: TaskTracker,
     helpers: Helpers,
-    threads: Arc<AtomicUsize>,
 }
 
 thread_local! {
@@ -139,6 +151,89 @@ pub fn may_wait() -> Result<()> {
     }
 }
 
+/// The lives of the runtime in one process. Whoever begins or ends one holds the lock.
+#[derive(Default)]
+struct Lives {
+    life: Mutex<Life>,
+    ended: Condvar,
+    /// Those of all lives: one that did not end with its life still runs code of this library.
+    threads: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+enum Life {
+    #[default]
+    None,
+    Running(Arc<Instance>),
+    Stopping(Arc<Instance>),
+}
+
+impl Lives {
+    fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instance of this life; one that is begun, if there is none.
+    fn instance(&self) -> Result<Arc<Instance>> {
+        let mut life = self.lock();
+        if let Life::Running(instance) | Life::Stopping(instance) = &*life {
+            return Ok(instance.clone());
+        }
+        let fresh = Arc::new(Instance::start(&config().load(), &self.threads)?);
+        leak(CURRENT.swap(Some(fresh.clone())));
+        *life = Life::Running(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// Takes it on to stop the instance; `None` if there is none any more. Who comes second waits for the first.
+    fn take_on(&self, deadline: Option<Instant>) -> Result<Option<Arc<Instance>>> {
+        let mut life = self.lock();
+        loop {
+            match &*life {
+                Life::None => return Ok(None),
+                Life::Running(instance) => {
+                    let instance = instance.clone();
+                    *life = Life::Stopping(instance.clone());
+                    return Ok(Some(instance));
+                }
+                Life::Stopping(_) => {}
+            }
+            let left = left_until(deadline);
+            if left.is_zero() {
+                return Err(Error::new(Code::Deadline, "another shutdown is still under way"));
+            }
+            life = self.ended.wait_timeout(life, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Stops the instance, and says what has become of it.
+    fn stop(&self, instance: &Arc<Instance>, deadline: Option<Instant>) -> Result<()> {
+        let stopped = catch_unwind(AssertUnwindSafe(|| instance.stop(deadline)));
+        let mut life = self.lock();
+        *life = match instance.runtime().is_some() {
+            // Nothing can be begun with it any more, and a later shutdown tries again.
+            true => Life::Running(instance.clone()),
+            false => {
+                CURRENT.compare_and_swap(&Some(instance.clone()), None);
+                Life::None
+            }
+        };
+        drop(life);
+        self.ended.notify_all();
+        stopped.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the runtime panicked while it stopped")))
+    }
+
+    fn wait_for_threads(&self, deadline: Option<Instant>) -> Result<()> {
+        loop {
+            match self.threads.load(Ordering::Acquire) {
+                0 => return Ok(()),
+                left if left_until(deadline).is_zero() => return Err(unended(left)),
+                _ => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+}
+
 /// The running instance, started if there is none in this process. Refused while it shuts down.
 pub(crate) fn current() -> Result<Arc<Instance>> {
     let instance = living()?;
@@ -150,76 +245,64 @@ pub(crate) fn current() -> Result<Arc<Instance>> {
 
 /// The same, but also while it shuts down: what an operation leaves to be done then still needs it.
 pub(crate) fn living() -> Result<Arc<Instance>> {
-    loop {
-        let seen = CURRENT.load_full();
-        if let Some(instance) = seen.as_ref().filter(|instance| instance.is_ours()) {
-            return Ok(instance.clone());
-        }
-        let fresh = Arc::new(Instance::start(&config().load())?);
-        let before = CURRENT.compare_and_swap(&seen, Some(fresh.clone()));
-        let installed = match (before.as_ref(), seen.as_ref()) {
-            (None, None) => true,
-            (Some(before), Some(seen)) => Arc::ptr_eq(before, seen),
-            _ => false,
-        };
-        if installed {
-            leak(seen);
-            return Ok(fresh);
-        }
-        fresh.discard();
+    match CURRENT.load_full().filter(|instance| instance.is_ours()) {
+        Some(instance) => Ok(instance),
+        None => LIVES.get().instance(),
     }
 }
 
-/// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins every thread.
+/// Carries work that was begun to its end, whether or not anybody still waits for it: a shutdown waits, within its limit.
+pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    let (done, end) = oneshot::channel();
+    living()?.spawn(async move {
+        let _ = done.send(work.await);
+    });
+    end.await.map_err(|_| shut_down())
+}
+
+/// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins every thread. What has to be
+/// carried to its end once it was begun is waited for: the renewal of a login, the cancellation of a job.
 ///
-/// Afterwards the library can be used again. Fails with [`Code::Deadline`] if a thread would not end
-/// within `timeout`, and with [`Code::WouldDeadlock`] inside a callback or on a runtime thread.
+/// Afterwards the library can be used again. Fails with [`Code::Deadline`] if that, or a thread, would not end
+/// within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a callback or on a runtime thread.
 /// Without a running runtime it does nothing.
-pub fn shutdown(timeout: Duration) -> Result<()> {
-    let Some(instance) = CURRENT.load_full() else { return Ok(()) };
-    if !instance.is_ours() {
-        forget_parent(instance);
-        return Ok(());
-    }
+pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
+    let Some(lives) = LIVES.made() else { return Ok(()) };
     may_wait()?;
-    let deadline = Instant::now() + timeout;
-    instance.closing.cancel();
-    instance.tasks.close();
-    let taken = instance.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(runtime) = taken else { return instance.wait_for_other_shutdown(deadline) };
-    instance.drain(deadline);
-    join(runtime, deadline)?;
-    CURRENT.compare_and_swap(&Some(instance.clone()), None);
-    match instance.threads.load(Ordering::Acquire) {
-        0 => Ok(()),
-        left => Err(Error::new(Code::Deadline, format!("{left} threads of the runtime did not end in time"))
-            .with_remedy(
-                "Allow the shutdown more time; a name lookup, a slow file or a reader that blocks may hold it.",
-            )),
+    let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
+    if let Some(instance) = lives.take_on(deadline)? {
+        lives.stop(&instance, deadline)?;
     }
+    lives.wait_for_threads(deadline)
+}
+
+/// What is left until a deadline; of none, longer than any process lives and short enough for every clock.
+fn left_until(deadline: Option<Instant>) -> Duration {
+    const FOR_EVER: Duration = Duration::from_secs(1 << 30);
+    deadline.map_or(FOR_EVER, |deadline| deadline.saturating_duration_since(Instant::now()).min(FOR_EVER))
+}
+
+fn unended(threads: usize) -> Error {
+    Error::new(Code::Deadline, format!("{threads} threads of the runtime did not end in time"))
+        .with_remedy("Allow the shutdown more time; a name lookup, a slow file or a reader that blocks may hold it.")
+}
+
+fn unfinished() -> Error {
+    Error::new(Code::Deadline, "work that has to be finished once it is begun did not end in time, and was cut short")
+        .with_remedy(
+            "Allow the shutdown more time: 30 s are enough for a login to be renewed or a job to be cancelled.",
+        )
 }
 
 fn shut_down() -> Error {
     Error::new(Code::ShutDown, "libfal is shutting down")
 }
 
-fn forget_parent(instance: Arc<Instance>) {
-    let seen = Some(instance);
-    CURRENT.compare_and_swap(&seen, None);
-    leak(seen);
-}
-
-/// The parent's instance is never dropped in the child: its threads do not exist here, and would be joined.
-fn leak(parent: Option<Arc<Instance>>) {
-    std::mem::forget(parent);
-}
-
-/// Joins on a thread of its own, because tokio refuses to from inside another runtime.
-fn join(runtime: Runtime, deadline: Instant) -> Result<()> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let joiner = std::thread::Builder::new().name("fal-shutdown".into()).spawn(move || runtime.shutdown_timeout(left));
-    let joined = joiner.map_err(|e| thread_error(&e))?.join();
-    joined.map_err(|_| Error::new(Code::Panic, "the runtime panicked while it stopped"))
+/// A parent's instance is never dropped in the child: its threads do not exist here, and would be joined.
+fn leak(instance: Option<Arc<Instance>>) {
+    if instance.as_deref().is_some_and(|instance| !instance.is_ours()) {
+        std::mem::forget(instance);
+    }
 }
 
 fn thread_error(error: &std::io::Error) -> Error {
@@ -227,8 +310,7 @@ fn thread_error(error: &std::io::Error) -> Error {
 }
 
 impl Instance {
-    fn start(config: &Config) -> Result<Self> {
-        let threads = Arc::new(AtomicUsize::new(0));
+    fn start(config: &Config, threads: &Arc<AtomicUsize>) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let started = thread_started(threads.clone(), config.on_thread_start.clone());
         let stopped = thread_stopped(threads.clone(), config.on_thread_stop.clone());
@@ -246,11 +328,10 @@ impl Instance {
             pid: std::process::id(),
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             handle: runtime.handle().clone(),
-            runtime: Mutex::new(Some(runtime)),
+            runtime: Arc::new(Mutex::new(Some(runtime))),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             helpers: Helpers::default(),
-            threads,
         })
     }
 
@@ -278,30 +359,44 @@ impl Instance {
         self.tasks.spawn_on(task, &self.handle);
     }
 
-    fn discard(&self) {
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
-        }
+    fn runtime(&self) -> MutexGuard<'_, Option<Runtime>> {
+        self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn drain(&self, deadline: Instant) {
+    fn stop(&self, deadline: Option<Instant>) -> Result<()> {
+        self.closing.cancel();
+        self.tasks.close();
+        let finished = self.drain(deadline);
+        self.join(deadline)?;
+        if finished { Ok(()) } else { Err(unfinished()) }
+    }
+
+    /// Waits for the tasks, and says whether all have ended.
+    fn drain(&self, deadline: Option<Instant>) -> bool {
         let (done, drained) = mpsc::channel::<()>();
         let tasks = self.tasks.clone();
         self.handle.spawn(async move {
             tasks.wait().await;
             drop(done);
         });
-        let _ = drained.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        drained.recv_timeout(left_until(deadline)) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
-    fn wait_for_other_shutdown(&self, deadline: Instant) -> Result<()> {
-        while self.threads.load(Ordering::Acquire) > 0 {
-            if Instant::now() >= deadline {
-                return Err(Error::new(Code::Deadline, "another shutdown is still under way"));
-            }
-            std::thread::sleep(Duration::from_millis(1));
+    /// Stops the runtime and joins its threads.
+    fn join(&self, deadline: Option<Instant>) -> Result<()> {
+        let (runtime, left) = (self.runtime.clone(), left_until(deadline));
+        let stop = move || {
+            let taken = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+            taken.into_iter().for_each(|runtime| runtime.shutdown_timeout(left));
+        };
+        if Handle::try_current().is_err() {
+            stop();
+            return Ok(());
         }
-        Ok(())
+        // tokio refuses to stop a runtime from inside another.
+        let joiner = std::thread::Builder::new().name("fal-shutdown".into()).spawn(stop);
+        let joined = joiner.map_err(|e| thread_error(&e))?.join();
+        joined.map_err(|_| Error::new(Code::Panic, "the runtime panicked while it stopped"))
     }
 }
 
@@ -324,6 +419,6 @@ fn thread_stopped(threads: Arc<AtomicUsize>, hook: Option<ThreadHook>) -> impl F
 /// A panic in a hook must not take the thread, and with it the runtime, down.
 fn call_hook(hook: Option<&ThreadHook>) {
     if let Some(hook) = hook {
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()));
+        let _ = catch_unwind(AssertUnwindSafe(|| hook()));
     }
 }

@@ -9,7 +9,11 @@
  *   Threads    A const pointer parameter may be used by several threads at once, any other by one at a time.
  *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
  *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
- *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
+ *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL. A comment says where a
+ *              string may be NULL because there is none.
+ *   Times      In milliseconds, unless the name says _us: microseconds. Negative is without a limit, and so is what no clock
+ *              can tell. A wait of 0 does not wait; where a _set_ function says how long something may take, 0 is
+ *              FAL_E_INVALID_ARGUMENT.
  *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 
@@ -212,10 +216,10 @@ FAL_API void fal_error_free(fal_error *err);
 // The FAL_E_ code, the same that the failed function returned; FAL_OK for NULL.
 FAL_API fal_status fal_error_code(const fal_error *err);
 
-// What happened, for people. NULL only for NULL.
+// What happened, for people; "no error" for NULL. Never NULL, so it can be printed as it is.
 FAL_API const char *fal_error_message(const fal_error *err, size_t *len);
 
-// What to do about it, for people. NULL only for NULL.
+// What to do about it, for people; "nothing" for NULL. Never NULL.
 FAL_API const char *fal_error_remedy(const fal_error *err, size_t *len);
 
 // The HTTP status of the service's answer, 100 to 599; 0 if there was none.
@@ -260,8 +264,10 @@ FAL_API size_t fal_error_field_count(const fal_error *err);
 // Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past the last.
 FAL_API const char *fal_error_field_path(const fal_error *err, size_t index, size_t *len);
 
-// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`.
-FAL_API const char *fal_error_field_location(const fal_error *err, size_t index, size_t *len);
+// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`; NULL past the last.
+FAL_API const char *fal_error_field_location(const fal_error *err,
+                                             size_t index,
+                                             size_t *len);
 
 // What is wrong with the field, for people; NULL past the last.
 FAL_API const char *fal_error_field_message(const fal_error *err, size_t index, size_t *len);
@@ -313,11 +319,11 @@ FAL_API void fal_credentials_free(fal_credentials *credentials);
 FAL_API fal_status fal_credentials_status(const fal_credentials *credentials);
 
 // The whole report as JSON text: `{"used": {…} or null, "sources": [{"source", "state", "location", "key_id",
-// "notes"}], "problem": {…} or null}`.
+// "notes"}], "problem": {…} or null}`. NULL for NULL.
 FAL_API const char *fal_credentials_json(const fal_credentials *credentials,
                                          size_t *len);
 
-// The whole report as a table for people, several lines long.
+// The whole report as a table for people, several lines long. NULL for NULL.
 FAL_API const char *fal_credentials_table(const fal_credentials *credentials, size_t *len);
 
 // The public id of the key in use; NULL if there is none.
@@ -560,7 +566,7 @@ FAL_API fal_status fal_options_set_host(fal_options *options,
                                         size_t host_len,
                                         fal_error **err);
 
-// The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
+// The time for each whole call in milliseconds, from credential to decoded body, retries included. A
 // request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
 // lines of a live log, six for an upload or a download, two minutes for anything else. Of a session only the request's own time counts.
 FAL_API fal_status fal_options_set_timeout_ms(fal_options *options,
@@ -572,9 +578,8 @@ FAL_API fal_status fal_options_set_max_attempts(fal_options *options,
                                                 uint32_t most,
                                                 fal_error **err);
 
-// How long the other side of a transfer may move no byte, in milliseconds; by default 60000, without a limit if it is 0.
-// FAL_E_INVALID_ARGUMENT below 0. The connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a
-// part, a download, which goes on where it ended.
+// How long the other side of a transfer may move no byte, in milliseconds; by default 60000. The connection is then given up with
+// FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a part, a download, which goes on where it ended.
 //
 // It holds for uploads, which wait ten times as long while fal puts parts together, for downloads but those of an app's answer,
 // and for the body of any request to fal but its answer. An app, the queue, a stream and a session may be silent for as long as the
@@ -614,7 +619,7 @@ FAL_API fal_status fal_options_set_log(fal_options *options,
  * again. A request that is never answered fails after two minutes, and its memory is lost.
  */
 
-// Answers with a key, "id:secret", that is good for so many milliseconds (negative: for ever). FAL_E_MALFORMED_CREDENTIALS
+// Answers with a key, "id:secret", that is good for so many milliseconds. FAL_E_MALFORMED_CREDENTIALS
 // if it is not a key; the calls that wait for it then fail for the same reason.
 FAL_API fal_status fal_credential_request_give_key(fal_credential_request *request,
                                                    const char *key,
@@ -839,7 +844,7 @@ FAL_API fal_status fal_request_set_header(fal_request *request,
                                           size_t value_len,
                                           fal_error **err);
 
-// The time for the whole call in milliseconds, from credential to decoded body, retries included; above 0.
+// The time for the whole call in milliseconds, from credential to decoded body, retries included.
 // Stronger than the client's.
 FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t timeout_ms, fal_error **err);
 
@@ -1027,13 +1032,15 @@ FAL_API void fal_op_release(fal_op *op);
 // lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED and FAL_E_INVALID_ARGUMENT come bare.
 FAL_API fal_status fal_op_poll(const fal_op *op);
 
-// Waits until the operation has ended, at most timeout_ms milliseconds, or for ever if it is negative. FAL_OK if it
-// has ended, FAL_PENDING if not.
+// Whether the operation has ended in whatever way. Never blocks, takes no lock and allocates nothing. Also true where nothing is left
+// to wait for: in a forked child, and for NULL; fal_op_take() then says why.
+FAL_API bool fal_op_is_done(const fal_op *op);
+
+// Waits until the operation has ended, at most timeout_ms milliseconds. FAL_OK if it has ended, FAL_PENDING
+// if not.
 //
 // FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
-FAL_API fal_status fal_op_wait(const fal_op *op,
-                               int64_t timeout_ms,
-                               fal_error **err);
+FAL_API fal_status fal_op_wait(const fal_op *op, int64_t timeout_ms, fal_error **err);
 
 // Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number of times; once the
 // operation has ended, and for NULL, it does nothing.
@@ -1086,7 +1093,7 @@ FAL_API fal_status fal_op_when_done(const fal_op *op,
 // A step has failed: /node_id, and, as far as they are told, /message, /error/status and /error/body of the step's answer.
 #define FAL_WORKFLOW_ERROR 4
 
-// Reads the next event of an operation, waited for at most timeout_ms milliseconds: 0 not at all, negative for ever.
+// Reads the next event of an operation, waited for at most timeout_ms milliseconds.
 // FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
 // FAL_PENDING if there is none yet. Several threads may read; each event goes to one of them.
 //
@@ -1182,7 +1189,7 @@ FAL_API fal_status fal_job_set_keep_running(fal_job *job,
                                             bool keep,
                                             fal_error **err);
 
-// The time in milliseconds for each operation on the job; above 0. By default 24 hours to attach to it, and the client's time for
+// The time in milliseconds for each operation on the job. By default 24 hours to attach to it, and the client's time for
 // the others.
 FAL_API fal_status fal_job_set_timeout_ms(fal_job *job,
                                           int64_t timeout_ms,
@@ -1629,7 +1636,7 @@ FAL_API fal_status fal_upload_add_rule(fal_upload *upload,
 // How the bytes get to fal.
 FAL_API fal_status fal_upload_set_way(fal_upload *upload, fal_upload_way way, fal_error **err);
 
-// The time for all of it in milliseconds, above 0; by default the client's, else six hours. In the input of a request the request's counts.
+// The time for all of it in milliseconds; by default the client's, else six hours. In the input of a request the request's counts.
 FAL_API fal_status fal_upload_set_timeout_ms(fal_upload *upload,
                                              int64_t timeout_ms,
                                              fal_error **err);
@@ -1735,7 +1742,7 @@ FAL_API fal_status fal_download_set_file_token(fal_download *download,
                                                bool file_token,
                                                fal_error **err);
 
-// The time for all of it in milliseconds, above 0; by default the client's, else six hours.
+// The time for all of it in milliseconds; by default the client's, else six hours.
 FAL_API fal_status fal_download_set_timeout_ms(fal_download *download, int64_t timeout_ms, fal_error **err);
 
 // Starts a download. Into memory, the response has the server's headers and the bytes; to a file, it is JSON: /path, /file_name,
@@ -1956,7 +1963,7 @@ FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
 // Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is
-// begun once budget_us microseconds are over (negative: no limit), but at least one if one is ready. *ran, which
+// begun once budget_us microseconds are over, but at least one if one is ready. *ran, which
 // may be NULL, is how many were called.
 //
 // FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the dispatcher.
@@ -2001,7 +2008,10 @@ FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
 // the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
 // Without a running runtime it does nothing.
 //
-// FAL_E_DEADLINE if a thread did not end within timeout_ms milliseconds, FAL_E_WOULD_DEADLOCK inside a callback.
+// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job.
+//
+// FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms milliseconds; a later call waits for the
+// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_shutdown(int64_t timeout_ms,
                                 fal_error **err);
 

@@ -168,7 +168,8 @@ impl Carried {
 }
 
 pub(super) fn deadline(timeout: Duration) -> Result<Instant> {
-    Instant::now().checked_add(timeout).ok_or_else(|| Error::invalid("the timeout is too long"))
+    const LONGEST: Duration = Duration::from_secs(1 << 30);
+    Instant::now().checked_add(timeout.min(LONGEST)).ok_or_else(|| Error::invalid("the timeout is too long"))
 }
 
 impl Inner {

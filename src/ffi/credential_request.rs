@@ -4,11 +4,11 @@
 //! again. A request that is never answered fails after two minutes, and its memory is lost.
 
 use std::ffi::c_char;
-use std::time::Duration;
 
 use super::boundary::{self, status};
 use super::error::fal_error;
 use super::status::fal_status;
+use super::times;
 use crate::credentials::Answer;
 use crate::error::{Code, Error, Result};
 
@@ -54,11 +54,7 @@ unsafe fn give(
     })
 }
 
-fn lifetime(expires_in_ms: i64) -> Option<Duration> {
-    u64::try_from(expires_in_ms).ok().map(Duration::from_millis)
-}
-
-/// Answers with a key, "id:secret", that is good for so many milliseconds (negative: for ever). FAL_E_MALFORMED_CREDENTIALS
+/// Answers with a key, "id:secret", that is good for so many milliseconds. FAL_E_MALFORMED_CREDENTIALS
 /// if it is not a key; the calls that wait for it then fail for the same reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credential_request_give_key(
@@ -69,7 +65,7 @@ pub unsafe extern "C" fn fal_credential_request_give_key(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { give(request, (key, key_len, "key"), err, |answer, key| answer.key(key, lifetime(expires_in_ms))) }
+    unsafe { give(request, (key, key_len, "key"), err, |answer, key| answer.key(key, times::wait(expires_in_ms))) }
 }
 
 /// Answers with a short-lived token, as a server of the host's maker mints it.
@@ -81,7 +77,7 @@ pub unsafe extern "C" fn fal_credential_request_give_app_token(
     expires_in_ms: i64,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let ended = |answer: Answer, token: &str| answer.app_token(token, lifetime(expires_in_ms));
+    let ended = |answer: Answer, token: &str| answer.app_token(token, times::wait(expires_in_ms));
     // SAFETY: as the header says of each pointer.
     unsafe { give(request, (token, token_len, "token"), err, ended) }
 }

@@ -124,14 +124,14 @@ pub unsafe extern "C" fn fal_credentials_status(credentials: *const fal_credenti
 }
 
 /// The whole report as JSON text: `{"used": {…} or null, "sources": [{"source", "state", "location", "key_id",
-/// "notes"}], "problem": {…} or null}`.
+/// "notes"}], "problem": {…} or null}`. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credentials_json(credentials: *const fal_credentials, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { string(credentials, "json", len, |resolution| Some(resolution.to_json().to_string())) }
 }
 
-/// The whole report as a table for people, several lines long.
+/// The whole report as a table for people, several lines long. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credentials_table(credentials: *const fal_credentials, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.

@@ -5,12 +5,12 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::boundary::{self, Out, User, plain, status};
 use super::error::fal_error;
 use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
+use super::times;
 use crate::dispatcher::Dispatcher;
 
 /// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher)
 }
 
 /// Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is
-/// begun once budget_us microseconds are over (negative: no limit), but at least one if one is ready. *ran, which
+/// begun once budget_us microseconds are over, but at least one if one is ready. *ran, which
 /// may be NULL, is how many were called.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the dispatcher.
@@ -77,8 +77,7 @@ pub unsafe extern "C" fn fal_dispatcher_run(
         let ran = unsafe { Out::new(place, 0, "ran") }?;
         // SAFETY: NULL or live, by the header's contract.
         let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
-        let budget = u64::try_from(budget_us).ok().map(Duration::from_micros);
-        ran.set(dispatcher.dispatcher.run(max, budget)?);
+        ran.set(dispatcher.dispatcher.run(max, times::wait_us(budget_us))?);
         Ok(())
     })
 }

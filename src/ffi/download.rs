@@ -13,6 +13,7 @@ use super::op::fal_op;
 use super::request::fal_request;
 use super::response::fal_response;
 use super::status::fal_status;
+use super::times;
 use crate::error::Result;
 use crate::storage::Download;
 
@@ -125,7 +126,7 @@ pub unsafe extern "C" fn fal_download_set_file_token(
     unsafe { change(download, err, |download| Ok(download.with_file_token(file_token))) }
 }
 
-/// The time for all of it in milliseconds, above 0; by default the client's, else six hours.
+/// The time for all of it in milliseconds; by default the client's, else six hours.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_download_set_timeout_ms(
     download: *mut fal_download,
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn fal_download_set_timeout_ms(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says.
-    unsafe { change(download, err, |download| Ok(download.timeout(super::options::positive(timeout_ms)?))) }
+    unsafe { change(download, err, |download| Ok(download.timeout(times::longest(timeout_ms)?))) }
 }
 
 /// Starts a download. Into memory, the response has the server's headers and the bytes; to a file, it is JSON: /path, /file_name,

@@ -4,7 +4,7 @@
 //! (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error and
 //! valid until it is freed. Every function here may be called by several threads at once and accepts NULL.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
 use super::boundary::{self, plain};
@@ -62,6 +62,27 @@ unsafe fn string<'a>(
     })
 }
 
+/// One of the strings that every error has; `none` where there is no error.
+///
+/// # Safety
+/// As for [`string`].
+unsafe fn sentence(
+    err: *const fal_error,
+    name: &str,
+    len: *mut usize,
+    none: &'static CStr,
+    get: impl FnOnce(&Error) -> &str,
+) -> *const c_char {
+    // SAFETY: by this function's own contract.
+    let text = unsafe { string(err, name, len, |error| Some(get(error))) };
+    if !text.is_null() {
+        return text;
+    }
+    // SAFETY: by this function's own contract.
+    unsafe { set_len(len, none.count_bytes()) };
+    none.as_ptr()
+}
+
 /// One of the strings of a field that was refused.
 ///
 /// # Safety
@@ -96,18 +117,18 @@ pub unsafe extern "C" fn fal_error_code(err: *const fal_error) -> fal_status {
     unsafe { read(err, FAL_OK, |err| err.error.code().number()) }
 }
 
-/// What happened, for people. NULL only for NULL.
+/// What happened, for people; "no error" for NULL. Never NULL, so it can be printed as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_message(err: *const fal_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { string(err, "message", len, |error| Some(error.message())) }
+    unsafe { sentence(err, "message", len, c"no error", Error::message) }
 }
 
-/// What to do about it, for people. NULL only for NULL.
+/// What to do about it, for people; "nothing" for NULL. Never NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { string(err, "remedy", len, |error| Some(error.remedy())) }
+    unsafe { sentence(err, "remedy", len, c"nothing", Error::remedy) }
 }
 
 /// The HTTP status of the service's answer, 100 to 599; 0 if there was none.
@@ -217,7 +238,7 @@ pub unsafe extern "C" fn fal_error_field_path(err: *const fal_error, index: usiz
     unsafe { field(err, "path", index, len, |field| Some(field.path().to_owned())) }
 }
 
-/// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`.
+/// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`; NULL past the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_field_location(
     err: *const fal_error,

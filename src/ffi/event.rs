@@ -6,7 +6,6 @@
 //! them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
 
 use std::ffi::{c_char, c_void};
-use std::time::Duration;
 
 use super::boundary::{self, Out, User, fallible, plain, status};
 use super::dispatcher::fal_dispatcher;
@@ -15,6 +14,7 @@ use super::op::{fal_op, fal_op_callback};
 use super::response::fal_response;
 use super::status::{FAL_OK, FAL_PENDING, fal_status};
 use super::texts::set_len;
+use super::times;
 use crate::error::Error;
 use crate::event::{Event, EventKind, Packed};
 use crate::op::NextEvent;
@@ -69,7 +69,7 @@ impl fal_event {
     }
 }
 
-/// Reads the next event of an operation, waited for at most timeout_ms milliseconds: 0 not at all, negative for ever.
+/// Reads the next event of an operation, waited for at most timeout_ms milliseconds.
 /// FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
 /// FAL_PENDING if there is none yet. Several threads may read; each event goes to one of them.
 ///
@@ -86,8 +86,7 @@ pub unsafe extern "C" fn fal_op_next_event(
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or live, by the header's contract.
         let op = unsafe { boundary::borrow(op, "op") }?;
-        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
-        match op.op().wait_event(timeout)? {
+        match op.op().wait_event(times::wait(timeout_ms))? {
             NextEvent::Event(event) => out.give(fal_event::new(event)),
             NextEvent::Pending => return Ok(FAL_PENDING),
             NextEvent::End => {}

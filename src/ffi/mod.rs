@@ -10,6 +10,7 @@ mod boundary;
 mod session;
 mod shared;
 mod texts;
+mod times;
 
 pub mod channel;
 pub mod client;

@@ -5,7 +5,6 @@
 //! An operation started before a fork answers FAL_E_FORKED in the child.
 
 use std::ffi::c_void;
-use std::time::Duration;
 
 use super::boundary::{self, Out, User, fallible, plain, status};
 use super::dispatcher::fal_dispatcher;
@@ -13,6 +12,7 @@ use super::error::fal_error;
 use super::response::fal_response;
 use super::shared::{self, Counted, Shared};
 use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status};
+use super::times;
 use crate::error::Error;
 use crate::op::Op;
 
@@ -69,8 +69,16 @@ pub unsafe extern "C" fn fal_op_poll(op: *const fal_op) -> fal_status {
     })
 }
 
-/// Waits until the operation has ended, at most timeout_ms milliseconds, or for ever if it is negative. FAL_OK if it
-/// has ended, FAL_PENDING if not.
+/// Whether the operation has ended in whatever way. Never blocks, takes no lock and allocates nothing. Also true where nothing is left
+/// to wait for: in a forked child, and for NULL; fal_op_take() then says why.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_is_done(op: *const fal_op) -> bool {
+    // SAFETY: NULL or live, by the header's contract.
+    plain(true, || unsafe { op.as_ref() }.and_then(|op| op.op.ended()).unwrap_or(true))
+}
+
+/// Waits until the operation has ended, at most timeout_ms milliseconds. FAL_OK if it has ended, FAL_PENDING
+/// if not.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
 #[unsafe(no_mangle)]
@@ -78,8 +86,7 @@ pub unsafe extern "C" fn fal_op_wait(op: *const fal_op, timeout_ms: i64, err: *m
     fallible(err, || {
         // SAFETY: NULL or live, by the header's contract.
         let op = unsafe { boundary::borrow(op, "op") }?;
-        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
-        Ok(if op.op.wait(timeout)? { FAL_OK } else { FAL_PENDING })
+        Ok(if op.op.wait(times::wait(timeout_ms))? { FAL_OK } else { FAL_PENDING })
     })
 }
 

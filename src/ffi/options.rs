@@ -10,6 +10,7 @@ use super::boundary::{self, User, plain, status};
 use super::credential_request::fal_credential_request;
 use super::error::fal_error;
 use super::status::fal_status;
+use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
 use crate::error::{Error, Result};
 use crate::log::Level;
@@ -322,7 +323,7 @@ pub unsafe extern "C" fn fal_options_set_host(
     }
 }
 
-/// The time for each whole call in milliseconds, from credential to decoded body, retries included; above 0. A
+/// The time for each whole call in milliseconds, from credential to decoded body, retries included. A
 /// request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
 /// lines of a live log, six for an upload or a download, two minutes for anything else. Of a session only the request's own time counts.
 #[unsafe(no_mangle)]
@@ -334,7 +335,7 @@ pub unsafe extern "C" fn fal_options_set_timeout_ms(
     // SAFETY: as the header says.
     unsafe {
         change(options, err, |options| {
-            options.builder = options.builder.clone().timeout(positive(timeout_ms)?);
+            options.builder = options.builder.clone().timeout(times::longest(timeout_ms)?);
             Ok(())
         })
     }
@@ -356,9 +357,8 @@ pub unsafe extern "C" fn fal_options_set_max_attempts(
     }
 }
 
-/// How long the other side of a transfer may move no byte, in milliseconds; by default 60000, without a limit if it is 0.
-/// FAL_E_INVALID_ARGUMENT below 0. The connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a
-/// part, a download, which goes on where it ended.
+/// How long the other side of a transfer may move no byte, in milliseconds; by default 60000. The connection is then given up with
+/// FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a part, a download, which goes on where it ended.
 ///
 /// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads but those of an app's answer,
 /// and for the body of any request to fal but its answer. An app, the queue, a stream and a session may be silent for as long as the
@@ -373,8 +373,7 @@ pub unsafe extern "C" fn fal_options_set_stall_timeout_ms(
     // SAFETY: as the header says.
     unsafe {
         change(options, err, |options| {
-            let limit = u64::try_from(stall_timeout_ms).map(Duration::from_millis);
-            let limit = limit.map_err(|_| Error::invalid("stall_timeout_ms is below 0"))?;
+            let limit = times::limit(stall_timeout_ms, "stall_timeout_ms")?.unwrap_or(Duration::ZERO);
             options.builder = options.builder.clone().stall_timeout(limit);
             Ok(())
         })
@@ -478,12 +477,5 @@ fn send_line(
 impl fal_options {
     pub(super) fn credentials(&self) -> credentials::Options {
         self.credentials.clone()
-    }
-}
-
-pub(super) fn positive(timeout_ms: i64) -> Result<Duration> {
-    match u64::try_from(timeout_ms) {
-        Ok(timeout_ms @ 1..) => Ok(Duration::from_millis(timeout_ms)),
-        _ => Err(Error::invalid("timeout_ms has to be above 0")),
     }
 }

@@ -16,6 +16,7 @@ use super::request::fal_request;
 use super::response::fal_response;
 use super::status::fal_status;
 use super::texts::{Texts, set_len};
+use super::times;
 use crate::error::Result;
 use crate::queue::Job;
 
@@ -122,7 +123,7 @@ pub unsafe extern "C" fn fal_job_set_keep_running(
     }
 }
 
-/// The time in milliseconds for each operation on the job; above 0. By default 24 hours to attach to it, and the client's time for
+/// The time in milliseconds for each operation on the job. By default 24 hours to attach to it, and the client's time for
 /// the others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_job_set_timeout_ms(
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn fal_job_set_timeout_ms(
     // SAFETY: as the header says of each pointer.
     unsafe {
         change(job, err, |job| {
-            job.set_timeout(super::options::positive(timeout_ms)?);
+            job.set_timeout(times::longest(timeout_ms)?);
             Ok(())
         })
     }

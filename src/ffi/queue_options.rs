@@ -9,6 +9,7 @@ use super::boundary;
 use super::error::fal_error;
 use super::request::{change, fal_request, parse};
 use super::status::fal_status;
+use super::times;
 use crate::error::{Error, Result};
 use crate::queue::{Priority, Retries};
 
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn fal_request_set_start_timeout_ms(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_start_timeout(super::options::positive(timeout_ms)?)) }
+    unsafe { change(request, err, |request| request.set_start_timeout(times::limit(timeout_ms, "timeout_ms")?)) }
 }
 
 /// Prefers the runner that served this hint before, if it is free. On a run too.

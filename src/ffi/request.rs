@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::boundary::{self, Out, status};
 use super::error::fal_error;
 use super::status::fal_status;
+use super::times;
 use crate::error::{Error, Result};
 use crate::packed;
 use crate::request::Request;
@@ -281,7 +282,7 @@ pub unsafe extern "C" fn fal_request_set_header(
     }
 }
 
-/// The time for the whole call in milliseconds, from credential to decoded body, retries included; above 0.
+/// The time for the whole call in milliseconds, from credential to decoded body, retries included.
 /// Stronger than the client's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_timeout_ms(
@@ -292,7 +293,7 @@ pub unsafe extern "C" fn fal_request_set_timeout_ms(
     // SAFETY: as the header says.
     unsafe {
         change(request, err, |request| {
-            request.set_timeout(super::options::positive(timeout_ms)?);
+            request.set_timeout(times::longest(timeout_ms)?);
             Ok(())
         })
     }

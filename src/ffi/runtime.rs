@@ -5,12 +5,11 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::boundary::{User, status};
 use super::error::fal_error;
 use super::status::fal_status;
-use crate::error::Error;
+use super::times;
 use crate::runtime::{self, Config, ThreadHook};
 
 /// Called on a thread of the runtime. It must not wait for libfal.
@@ -49,11 +48,11 @@ pub unsafe extern "C" fn fal_runtime_set_thread_hooks(
 /// the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
 /// Without a running runtime it does nothing.
 ///
-/// FAL_E_DEADLINE if a thread did not end within timeout_ms milliseconds, FAL_E_WOULD_DEADLOCK inside a callback.
+/// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job.
+///
+/// FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms milliseconds; a later call waits for the
+/// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_shutdown(timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
-    status(err, || {
-        let timeout = u64::try_from(timeout_ms).map_err(|_| Error::invalid("timeout_ms is negative"))?;
-        runtime::shutdown(Duration::from_millis(timeout))
-    })
+    status(err, || runtime::shutdown(times::wait(timeout_ms)))
 }

@@ -17,6 +17,7 @@ use super::op::fal_op;
 use super::request::{change as change_request, fal_request};
 use super::response::fal_response;
 use super::status::fal_status;
+use super::times;
 use crate::error::{Error, Result};
 use crate::storage::{Decision, Lifecycle, Upload, UploadWay};
 
@@ -311,7 +312,7 @@ pub unsafe extern "C" fn fal_upload_set_way(
     }
 }
 
-/// The time for all of it in milliseconds, above 0; by default the client's, else six hours. In the input of a request the request's counts.
+/// The time for all of it in milliseconds; by default the client's, else six hours. In the input of a request the request's counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_set_timeout_ms(
     upload: *mut fal_upload,
@@ -321,7 +322,7 @@ pub unsafe extern "C" fn fal_upload_set_timeout_ms(
     // SAFETY: as the header says of each pointer.
     unsafe {
         change(upload, err, |upload| {
-            upload.upload = upload.upload.clone().timeout(super::options::positive(timeout_ms)?);
+            upload.upload = upload.upload.clone().timeout(times::longest(timeout_ms)?);
             Ok(())
         })
     }

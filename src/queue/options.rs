@@ -76,7 +76,12 @@ impl Request {
 
     /// The time from the submission within which the work has to start, above one second. If it does not, the request fails with
     /// 504 and is not repeated; once the work has started there is no limit. On a run: the time to find a runner.
-    pub fn set_start_timeout(&mut self, timeout: Duration) -> Result<()> {
+    /// `None` sets no limit.
+    pub fn set_start_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let Some(timeout) = timeout.into() else {
+            self.headers.remove(START_TIMEOUT);
+            return Ok(());
+        };
         if timeout <= LEAST_START {
             return Err(Error::invalid(format!("{} ms to start: more than 1000 are needed", timeout.as_millis())));
         }

@@ -46,7 +46,11 @@ const TOP: &str = "\
  *   Threads    A const pointer parameter may be used by several threads at once, any other by one at a time.
  *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
  *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
- *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL.
+ *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL. A comment says where a
+ *              string may be NULL because there is none.
+ *   Times      In milliseconds, unless the name says _us: microseconds. Negative is without a limit, and so is what no clock
+ *              can tell. A wait of 0 does not wait; where a _set_ function says how long something may take, 0 is
+ *              FAL_E_INVALID_ARGUMENT.
  *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 

@@ -5,6 +5,8 @@
 
 mod logged;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -155,6 +157,167 @@ fn calls_race_with_shutdowns_and_each_ends_once() {
         });
     });
     assert_eq!(ended.load(Ordering::SeqCst), 800);
+}
+
+/// A client with nothing but a login in this home, which has to be renewed.
+fn logged_in(emulator: &Emulator, home: &Path) -> Client {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    std::fs::DirBuilder::new().mode(0o700).create(home.join(".fal")).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(token_file(home)).unwrap();
+    file.write_all(emulator.create_login("acme", 3600).refresh_token.as_bytes()).unwrap();
+    let variables = [("HOME", home.to_str().unwrap().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
+    logged::builder().environment(Environment::from_variables(variables)).build().unwrap()
+}
+
+fn token_file(home: &Path) -> PathBuf {
+    home.join(".fal/auth0_token")
+}
+
+#[test]
+fn a_shutdown_waits_until_a_renewal_that_was_sent_is_stored() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let client = logged_in(&emulator, home.path());
+    let before = std::fs::read_to_string(token_file(home.path())).unwrap();
+    emulator.inject(Fault::delay(Duration::from_millis(700)).host("auth.fal.ai"));
+    let op = start(&client).unwrap();
+    emulator.wait_for_arrivals(1, PATIENCE).unwrap();
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(threads().is_empty(), "{:?}", threads());
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+    let after = std::fs::read_to_string(token_file(home.path())).unwrap();
+    assert_ne!(before, after, "the successor of the refresh token is lost");
+    call(&client).unwrap();
+    assert_eq!(std::fs::read_to_string(token_file(home.path())).unwrap(), after, "it is good");
+}
+
+#[test]
+fn a_shutdown_says_that_a_renewal_was_cut_short() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let client = logged_in(&emulator, home.path());
+    emulator.inject(Fault::hang().host("auth.fal.ai"));
+    let op = start(&client).unwrap();
+    emulator.wait_for_arrivals(1, PATIENCE).unwrap();
+    let error = runtime::shutdown(Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.code(), Code::Deadline, "{error}");
+    assert!(error.message().contains("cut short"), "{error}");
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(threads().is_empty(), "{:?}", threads());
+}
+
+/// Nothing is lost with a renewal that was not sent, so nobody waits for it.
+#[test]
+fn a_shutdown_does_not_wait_for_a_renewal_that_cannot_connect() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    // It takes connections and says nothing: the handshake of TLS does not begin.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = logged_in(&emulator, home.path());
+    drop(client);
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let variables = [("HOME", home.path().to_str().unwrap().to_owned()), ("HTTPS_PROXY", address)];
+    let client = logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let op = start(&client).unwrap();
+    let _connection = silent.accept().unwrap();
+    let began = Instant::now();
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(began.elapsed() < PATIENCE / 2, "it waited {:?}", began.elapsed());
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+}
+
+#[test]
+fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
+    for patient in [true, false] {
+        let _turn = turn();
+        let emulator = Emulator::start().unwrap();
+        let client = builder(&emulator).build().unwrap();
+        let delay = if patient { Fault::delay(Duration::from_millis(700)) } else { Fault::hang().always() };
+        emulator.inject(delay.method("PUT"));
+        let mut job = Request::run("emulator/job").unwrap();
+        job.set_field("seconds", 60.into()).unwrap();
+        let op = client.subscribe_start(job).unwrap();
+        emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= 2).unwrap();
+        let stopped = runtime::shutdown(if patient { PATIENCE } else { Duration::from_millis(300) });
+        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+        match stopped {
+            Ok(()) => assert!(patient),
+            Err(error) => assert!(!patient && error.message().contains("cut short"), "{error}"),
+        }
+        let cancels = |arrivals: &[fal_emulator::Arrival]| {
+            arrivals
+                .iter()
+                .any(|arrival| arrival.method == "PUT" && (!patient || arrival.outcome != Outcome::ClientClosed))
+        };
+        emulator.wait_until(PATIENCE, cancels).unwrap();
+    }
+}
+
+#[test]
+fn a_shutdown_may_take_as_long_as_it_needs() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    for timeout in [Some(Duration::MAX), Some(Duration::from_secs(1 << 60)), None] {
+        call(&client).unwrap();
+        runtime::shutdown(timeout).unwrap();
+        assert!(threads().is_empty(), "{:?}", threads());
+    }
+}
+
+/// Whichever of several shutdowns returns, and whoever won the race for the first call: no thread is left.
+#[test]
+fn shutdowns_and_first_calls_race_and_leave_no_thread() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(|| call(&client).unwrap())));
+        });
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    runtime::shutdown(PATIENCE).unwrap();
+                    assert!(threads().is_empty(), "{:?}", threads());
+                });
+            }
+        });
+    }
+}
+
+/// A helper that a reader holds: the shutdown that came too early says so, and the next one waits for the same thread.
+#[test]
+fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
+    struct Stuck(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>);
+    impl std::io::Read for Stuck {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            let _ = self.1.send(());
+            let _ = self.0.recv();
+            Ok(0)
+        }
+    }
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let ((release, held), (reads, begun)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let op = client.upload_start(Upload::reader(Stuck(held, reads), None)).unwrap();
+    begun.recv_timeout(PATIENCE).unwrap();
+    for _ in 0..2 {
+        let error = runtime::shutdown(Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.code(), Code::Deadline, "{error}");
+    }
+    op.take().unwrap().unwrap_err();
+    // Another life may begin meanwhile.
+    call(&client).unwrap();
+    assert_eq!(runtime::shutdown(Duration::from_millis(500)).unwrap_err().code(), Code::Deadline);
+    drop(release);
+    runtime::shutdown(PATIENCE).unwrap();
+    assert!(threads().is_empty(), "{:?}", threads());
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! What a forked child must not share with its parent.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// A value of this process's own, made when it is first asked for. It is reached without a lock, and a forked child begins with
+/// a fresh one: a lock in the parent's may be held by a thread that does not exist in the child. The parent's is never freed there.
+pub(crate) struct PerProcess<T>(ArcSwapOption<Own<T>>);
+
+/// The value of one process.
+pub(crate) struct Own<T> {
+    pid: u32,
+    value: T,
+}
+
+impl<T> Own<T> {
+    fn is_ours(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
+impl<T> Deref for Own<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: Default> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        PerProcess(ArcSwapOption::const_empty())
+    }
+
+    /// The value, unless this process has none yet.
+    pub(crate) fn made(&self) -> Option<Arc<Own<T>>> {
+        self.0.load_full().filter(|own| own.is_ours())
+    }
+
+    /// The value, made if there is none.
+    pub(crate) fn get(&self) -> Arc<Own<T>> {
+        loop {
+            let seen = self.0.load_full();
+            if let Some(own) = seen.as_ref().filter(|own| own.is_ours()) {
+                return own.clone();
+            }
+            let fresh = Some(Arc::new(Own { pid: std::process::id(), value: T::default() }));
+            std::mem::forget(seen.clone());
+            self.0.compare_and_swap(&seen, fresh);
+        }
+    }
+}
