@@ -170,8 +170,9 @@ impl Op {
                 biased;
                 () = unfinished.shared.cancel.cancelled() => Err(unfinished.cut_short(Code::Cancelled, "the call was cancelled")),
                 () = closing.cancelled() => Err(unfinished.cut_short(Code::ShutDown, "libfal was shut down during the call")),
-                outcome = work => outcome.map_err(|error| unfinished.progress.judged(error)),
+                outcome = work => outcome,
             };
+            let outcome = outcome.map_err(|error| unfinished.progress.judged(error));
             unfinished.shared.complete(outcome);
         });
         Ok(Op::of(shared))

@@ -198,23 +198,25 @@ impl Inner {
         if call.pass != Pass::Credential {
             return send(Carried(None)).await;
         }
+        call.endpoint.iter().filter(|_| !call.safe).for_each(|endpoint| progress.calls(endpoint));
         let mut grant = authority.grant(None, &self.transport).await?;
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
         if let Some(asked) = platform {
             self.allow(asked, &grant)?;
         }
         let mut outcome = send(Carried(Some(grant.clone()))).await;
-        match outcome.as_ref().err().filter(|error| error.refuses_credential()).map(Error::may_have_executed) {
+        let refused = outcome.as_ref().err().filter(|error| error.refuses_credential());
+        match refused.map(|error| !error.may_have_executed() && !call.body.is_spent()) {
             // What was refused was not executed, so it can be sent once more with a new credential.
-            Some(false) => {
+            Some(true) => {
                 progress.pausing();
                 if let Some(another) = authority.another(&grant, &self.transport).await? {
                     grant = another;
                     outcome = send(Carried(Some(grant.clone()))).await;
                 }
             }
-            // Who refused what is not certain: a new one is for the next request.
-            Some(true) => drop(authority.another(&grant, &self.transport).await),
+            // Who refused what is not certain, or there is nothing left to send: a new one is for the next request.
+            Some(false) => drop(authority.another(&grant, &self.transport).await),
             None => {}
         }
         if let Some(asked) = platform {

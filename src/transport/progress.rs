@@ -1,8 +1,9 @@
 //! How far a call has come, so that an error can say what it means.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::endpoint::EndpointId;
 use crate::error::{Code, Error};
 
 /// A job that the operation waits for, and what becomes of it if the operation is cut short.
@@ -55,6 +56,8 @@ pub(crate) struct Progress {
     stage: AtomicU8,
     body_failure: Mutex<Option<Error>>,
     job: Mutex<Option<Submitted>>,
+    /// The endpoint whose request this is, which may be executed.
+    endpoint: OnceLock<EndpointId>,
 }
 
 impl Progress {
@@ -110,13 +113,28 @@ impl Progress {
         matches!(self.stage(), Stage::Reading | Stage::ReadingSafely)
     }
 
+    /// The endpoint that a request is about to be sent to.
+    pub(crate) fn calls(&self, endpoint: &EndpointId) {
+        self.endpoint.get_or_init(|| endpoint.clone());
+    }
+
     /// The error that an operation ends with. One of our own making, whatever it is, says nothing of a request that has left:
     /// only an answer does.
     pub(crate) fn judged(&self, error: Error) -> Error {
-        let left = self.may_have_executed() || self.job().is_some();
-        match error.http_status() {
-            None if left => error.with_outcome_unknown(true),
+        let submitted = self.job().is_some();
+        let error = match error.http_status() {
+            None if submitted || self.may_have_executed() => error.with_outcome_unknown(true),
             _ => error,
+        };
+        match self.endpoint.get().filter(|_| error.may_have_executed() && !submitted) {
+            Some(endpoint) => {
+                let where_to_look = format!(
+                    "Whether it ran is told by the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API."
+                );
+                let remedy = format!("{} {where_to_look}", error.remedy());
+                error.with_remedy(remedy)
+            }
+            None => error,
         }
     }
 

@@ -122,17 +122,22 @@ fn a_429_of_an_app_is_not_sent_again() {
     }
 }
 
-/// The requests to a server that answers so, from a client whose credential can be replaced.
-fn renewed(method: &str, headers: &str, body: &str) -> (Error, usize) {
-    let (host, count) = counting(401, headers, body);
+/// A client whose credential can be replaced.
+fn renewing(host: &str) -> Client {
     let asked = AtomicUsize::new(0);
     let callback = Callback::new(move |answer| {
         let round = asked.fetch_add(1, Ordering::SeqCst);
         answer.key(&format!("fake-id:fake-secret-number-{round}"), None).unwrap();
     });
-    let environment = Environment::from_variables([("FAL_EMULATOR_HOST", host.as_str())]);
+    let environment = Environment::from_variables([("FAL_EMULATOR_HOST", host)]);
     let client = crate::logged::builder().environment(environment).timeout(PATIENCE);
-    let client = client.credentials(Options::new().callback(callback)).build().unwrap();
+    client.credentials(Options::new().callback(callback)).build().unwrap()
+}
+
+/// The requests of such a client to a server that answers so.
+fn renewed(method: &str, headers: &str, body: &str) -> (Error, usize) {
+    let (host, count) = counting(401, headers, body);
+    let client = renewing(&host);
     let error = match method {
         "POST" => echo(&client).unwrap_err(),
         _ => send(&client, method, "https://fal.run/emulator/echo").unwrap_err(),
@@ -169,6 +174,26 @@ fn a_401_is_sent_again_only_where_it_is_the_gateways() {
         let (error, requests) = renewed("GET", headers, &detail(text));
         assert_eq!((requests, error.may_have_executed()), (2, false), "{error}");
     }
+}
+
+/// What is read once cannot be sent again: what fal answered is told, and the next request carries a new credential.
+#[test]
+fn a_body_that_is_read_once_is_not_sent_again_after_a_401() {
+    let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = heads.clone();
+    let host = hostile_to(move |head, connection| {
+        log.lock().unwrap().push(head.to_owned());
+        answered(connection, "401 No", ID, r#"{"detail": "invalid key credentials"}"#)
+    });
+    let client = renewing(&host);
+    let mut request = Request::run("emulator/echo").unwrap();
+    let upload = fal::Upload::reader(std::io::Cursor::new(b"{}".to_vec()), None);
+    request.set_body_of(upload, "application/json").unwrap();
+    let error = Op::finish(|| client.run_start(request)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Unauthenticated, false), "{error}");
+    assert_eq!(heads.lock().unwrap().len(), 1);
+    echo(&client).unwrap_err();
+    assert!(heads.lock().unwrap()[1].contains("fake-secret-number-1"), "the next one is asked with another");
 }
 
 /// An app that passes on what fal answered it, with its owner's key.
