@@ -148,6 +148,9 @@ pub struct Arrival {
     pub outcome: Outcome,
     /// Whether a model ran (or started to).
     pub executed: bool,
+    /// Whether it made or changed something: a job in the queue, a token, or by the Platform API. A repeat that got the
+    /// first answer again did not.
+    pub made: bool,
     /// The `x-fal-request-id` that the gateway gave it.
     pub request_id: Option<String>,
 }
@@ -180,6 +183,7 @@ impl Arrival {
             "body": self.body.to_json(),
             "outcome": self.outcome.to_json(),
             "executed": self.executed,
+            "made": self.made,
             "request_id": self.request_id,
         })
     }
@@ -267,6 +271,7 @@ impl Log {
             body: ArrivedBody::Empty,
             outcome: Outcome::Pending,
             executed: false,
+            made: false,
             request_id: None,
         });
         drop(records);
@@ -350,6 +355,11 @@ impl Entry {
     /// A model starts to run for it.
     pub(crate) fn executed(&self) {
         self.log.update(self.ordinal, |arrival| arrival.executed = true);
+    }
+
+    /// Something was made or changed for it.
+    pub(crate) fn made(&self) {
+        self.log.update(self.ordinal, |arrival| arrival.made = true);
     }
 
     pub(crate) fn request_id(&self, id: &str) {

@@ -6,6 +6,7 @@ use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use crate::answer::Answer;
+use crate::arrivals::Entry;
 use crate::gateway;
 use crate::input::{self, Fields};
 use crate::keys::Caller;
@@ -22,7 +23,7 @@ const DEFAULT_LIFE: u64 = 120;
 /// Seconds: a year. The service's own maximum is unknown (§16.22).
 const LONGEST_LIFE: u64 = 365 * 86_400;
 
-pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
+pub(crate) async fn handle(state: &State, request: &Request, entry: &Entry) -> Answer {
     if request.path == "/.well-known/jwks.json" {
         return webhooks::jwks(state, request);
     }
@@ -34,12 +35,12 @@ pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     };
     let answer = match storage::rest(state, request, caller).await {
         Some(answer) => answer,
-        None => route(state, request),
+        None => route(state, request, entry),
     };
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
+fn route(state: &State, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let settings = state.settings();
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     let (life, form) = match path {
@@ -52,6 +53,7 @@ fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
     let caller = caller(state, request, &settings)?;
     gateway::not_locked(&caller, &settings)?;
     let (apps, seconds) = wanted(request, life).map_err(unbilled)?;
+    entry.made();
     let token = state.tokens.issue(caller, apps, seconds, state.clock.now());
     Ok(Answer::json(settings.token_status.status(), &json!(form.wrap(token))))
 }

@@ -97,12 +97,12 @@ impl Service {
     pub(crate) async fn answer(self, state: &Arc<State>, host: &str, request: &Request, entry: &Entry) -> Answer {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
-            Self::Platform => platform::handle(state, request).await,
+            Self::Platform => platform::handle(state, request, entry).await,
             Self::Web => web(state, request),
             Self::Auth => auth::handle(state, request),
             Self::Cdn => storage::cdn(state, host, request).await,
             Self::Queue => queue::handle(state, request, entry),
-            Self::Rest => rest::handle(state, request).await,
+            Self::Rest => rest::handle(state, request, entry).await,
             Self::GoogleStorage => storage::google(state, request).await,
             Self::OldCdn => Answer::detail(state.settings().old_cdn_status.status(), "File not found"),
             Self::Proxy => proxy::handle(state, request).await,

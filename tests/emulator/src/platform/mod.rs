@@ -29,12 +29,13 @@ mod workflows;
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::answer::Answer;
+use crate::arrivals::Entry;
 use crate::keys::{Caller, Scope};
 use crate::server::Request;
 use crate::state::State;
@@ -63,11 +64,11 @@ pub(crate) struct Platform {
     instances: compute::Instances,
 }
 
-pub(crate) async fn handle(state: &Arc<State>, request: &Request) -> Answer {
-    route(state, request).await.unwrap_or_else(|refusal| refusal)
+pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
+    route(state, request, entry).await.unwrap_or_else(|refusal| refusal)
 }
 
-async fn route(state: &Arc<State>, request: &Request) -> Result<Answer, Answer> {
+async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let (route, path) = routes::find(request.method.as_str(), &request.path)?;
     let caller = caller(state, request)?;
     let settings = state.settings();
@@ -76,10 +77,16 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Answer, Answer> 
     let visit = Visit { state, request, caller, path, settings };
     visit.known_parameters(route.query)?;
     let repeat = route.idempotent.then(|| idempotency::key(&visit)).flatten();
+    let noted = |outcome: Result<Answer, Answer>| {
+        if outcome.is_ok() && request.method != Method::GET {
+            entry.made();
+        }
+        outcome
+    };
     match (route.run, repeat) {
-        (Run::Now(run), Some(key)) => state.platform.answered.once(key, state.clock.now(), || run(&visit)),
-        (Run::Now(run), None) => run(&visit),
-        (Run::Waiting(run), _) => run(&visit).await,
+        (Run::Now(run), Some(key)) => state.platform.answered.once(key, state.clock.now(), || noted(run(&visit))),
+        (Run::Now(run), None) => noted(run(&visit)),
+        (Run::Waiting(run), _) => noted(run(&visit).await),
     }
 }
 

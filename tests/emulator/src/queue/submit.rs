@@ -46,6 +46,7 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
         visit.state.queue.enter(wanted, id, endpoint, parameters.longest_line).map_err(|waiting| {
             Answer::detail(StatusCode::TOO_MANY_REQUESTS, format!("Queue is too long: {waiting} requests wait"))
         })?;
+    visit.entry.made();
     let addresses = Addresses::of(&job, &visit.settings.queue);
     let mut body = json!({
         "status": "IN_QUEUE",

@@ -210,3 +210,19 @@ fn open_connections_are_counted() {
     }
     two.call(&get);
 }
+
+#[test]
+fn what_makes_something_is_told_from_what_gets_the_first_answer_again() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key();
+    let create = Request::new("POST", "api.fal.ai", "/v1/assets/collections").key(key).header("Idempotency-Key", "one");
+    let create = create.json(&json!({"name": "x"}));
+    assert_eq!((create.send(&emulator).status, create.send(&emulator).status), (201, 201));
+    Request::new("POST", "api.fal.ai", "/v1/assets/tags").key(key).json(&json!({})).send(&emulator);
+    Request::get("api.fal.ai", "/v1/assets/collections").key(key).send(&emulator);
+    Request::new("POST", "queue.fal.run", "/emulator/echo").key(key).json(&json!({})).send(&emulator);
+    Request::new("POST", "rest.fal.ai", "/tokens/").key(key).json(&json!({"allowed_apps": ["a"]})).send(&emulator);
+    Request::run("emulator/echo", &json!({})).key(key).send(&emulator);
+    let made: Vec<_> = emulator.arrivals().iter().map(|arrival| arrival.made).collect();
+    assert_eq!(made, [true, false, false, false, true, true, false]);
+}
