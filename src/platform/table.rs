@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use once_cell::sync::Lazy;
+use once_cell::race::OnceBox;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -13,11 +13,12 @@ use crate::key::Scope;
 const TABLE: &str = include_str!("operations.txt");
 
 /// A mistake in the table is found by the tests; a build without them would know no operation.
-static OPERATIONS: Lazy<Vec<Operation>> = Lazy::new(|| read(TABLE).unwrap_or_default());
+// `race`, because a blocking cell could be left half-made by a fork.
+static OPERATIONS: OnceBox<Vec<Operation>> = OnceBox::new();
 
 /// Every operation of the Platform API, in the order of fal-protocol.md §14.3.
 pub fn operations() -> &'static [Operation] {
-    &OPERATIONS
+    OPERATIONS.get_or_init(|| Box::new(read(TABLE).unwrap_or_default()))
 }
 
 /// An operation of the Platform API, as the table describes it.

@@ -7,6 +7,8 @@ mod answers;
 mod arguments;
 mod documents;
 mod every;
+#[cfg(unix)]
+mod forked;
 mod keys;
 mod lists;
 #[path = "../logged.rs"]
