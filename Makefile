@@ -230,6 +230,25 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 
 include tests/sanitizers/rules.mk
 
+# Everything at once, under faults. What a seed decides is the same each time; when it happens is not.
+CHAOS := $(TARGET)/debug/fal-chaos
+REQUESTS ?= 20000
+.PHONY: chaos
+chaos: ## REQUESTS=20000 SEED=: so many operations under random faults, and whether the books balance
+	@$(CARGO) build $(LOCKED) --workspace --bin fal-chaos
+	"$(CHAOS)" --requests "$(REQUESTS)" $(if $(SEED),--seed "$(SEED)")
+
+.PHONY: test-chaos
+test-chaos: tools
+	$(CARGO) build --quiet $(LOCKED) --workspace --bin fal-chaos
+	$(ISOLATED) "$(CHAOS)" --sabotage all --seed 1 > "$(BUILD)/sabotage.log" || {
+		cat "$(BUILD)/sabotage.log"
+		exit 1
+	}
+	# The same decisions each time, and new ones.
+	$(ISOLATED) "$(CHAOS)" --requests 2400 --seed 1
+	$(ISOLATED) "$(CHAOS)" --requests 1200
+
 # The examples, built as a stranger builds them: from an installed library, by pkg-config.
 INSTALLED := $(ROOT)/$(BUILD)/prefix
 EXAMPLES := $(ROOT)/$(BUILD)/examples

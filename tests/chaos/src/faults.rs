@@ -1,0 +1,126 @@
+//! What goes wrong in a round.
+
+use std::time::Duration;
+
+use fal_emulator::{Action, Fault, RetryAfterForm, Settings};
+use serde_json::{Value, json};
+
+use crate::dice::Dice;
+
+/// So many in a round.
+const MOST: u64 = 90;
+/// About so many requests reach a host in a round.
+const REQUESTS: u64 = 150;
+
+/// A service as it may be.
+pub(crate) fn settings(dice: &mut Dice) -> Settings {
+    let running: Value = dice.pick(&[Value::Null, Value::Null, json!(8)]);
+    let settings = json!({
+        "queue": {
+            "concurrent_requests": running,
+            "startup_ms": dice.pick(&[0, 0, 20]),
+            "status_always_200": dice.percent(30),
+            "full_id_urls": dice.percent(20),
+            "app_errors_in_status": dice.percent(30),
+            "stream_comments": dice.percent(30),
+            "status_logs": dice.pick(&["whole", "new"]),
+            "unfinished_result_202": dice.percent(30),
+            "cancel_answer": dice.pick(&["status", "success"]),
+        },
+        "webhooks": {"first_pause_ms": 20},
+        "platform": {"requests_per_minute": dice.pick(&[Value::Null, Value::Null, json!(40)])},
+        "token_answer": dice.pick(&["string", "token", "detail"]),
+        "bad_key_text": dice.pick(&["current", "older"]),
+        "realtime_refusal": dice.pick(&["http", "message"]),
+        "cdn_base_url": dice.pick(&["v3", "v3b"]),
+        "part_answer": dice.pick(&["both", "header", "body"]),
+        "gzip": dice.percent(40),
+        "access_token_seconds": dice.within(30..4000),
+    });
+    serde_json::from_value(settings).unwrap()
+}
+
+/// The faults of a round, each of which strikes some request of its kind.
+pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
+    (0..dice.within(MOST / 3..MOST)).map(|_| fault(dice)).collect()
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    let host = dice.weighed(&[
+        (30, "fal.run"),
+        (30, "queue.fal.run"),
+        (15, "api.fal.ai"),
+        (20, "rest.fal.ai"),
+        (6, "v3.fal.media"),
+        (10, "v3b.fal.media"),
+        (5, "storage.googleapis.com"),
+        (3, "auth.fal.ai"),
+        (4, "ws.fal.run"),
+    ]);
+    let fault = match harm(dice) {
+        // A renewal that is lost can not be told from this.
+        Fault { action: Action::MalformedJson, .. } if host == "auth.fal.ai" => Fault::reset_after_body(),
+        harm => harm,
+    };
+    let fault = fault.host(host).skip(dice.within(0..REQUESTS)).times(1 + dice.scaled(2));
+    let fault = if dice.percent(20) { fault.delayed(Duration::from_millis(dice.scaled(8))) } else { fault };
+    if dice.percent(5) { tunnel(dice) } else { fault }
+}
+
+fn harm(dice: &mut Dice) -> Fault {
+    match dice.within(0..16) {
+        0 | 1 => Fault::reset_before_body(),
+        2 | 3 => Fault::reset_after_body(),
+        4 => Fault::close(),
+        5 => Fault::truncate(dice.scaled(8)),
+        6 => Fault::malformed_http(),
+        7 => Fault::malformed_json(),
+        8 => Fault::slow(1 + dice.scaled(8), Duration::from_millis(dice.within(1..10))),
+        9 => Fault::hang(),
+        10 => Fault::redirect(dice.pick(&["https://evil.example/x", "/elsewhere"]), dice.pick(&[301, 302, 303, 307])),
+        11 => too_many(dice),
+        12 => Fault::status(401).body(json!({"detail": "Cannot access application: invalid key credentials"})),
+        13 => ingress(dice),
+        14 => gateway(dice),
+        _ => Fault::delay(Duration::from_millis(dice.scaled(9))),
+    }
+}
+
+fn too_many(dice: &mut Dice) -> Fault {
+    let fault = Fault::status(429).body(json!({"detail": "Too many requests"}));
+    let form = dice.pick(&[RetryAfterForm::Seconds, RetryAfterForm::HttpDate]);
+    if dice.percent(50) { fault.retry_after(dice.within(0..2), form) } else { fault }
+}
+
+/// Without fal's headers: nobody knows what became of the request.
+fn ingress(dice: &mut Dice) -> Fault {
+    let status = dice.pick(&[502, 503, 504]);
+    Fault::status(status).body("<html><body>nginx</body></html>").without_request_id()
+}
+
+/// fal's gateway, which says that no runner was reached, or something else.
+fn gateway(dice: &mut Dice) -> Fault {
+    let (status, kind) = dice.pick(&[
+        (503, "runner_scheduling_failure"),
+        (503, "runner_connection_refused"),
+        (503, "runner_connection_timeout"),
+        (504, "startup_timeout"),
+        (504, "request_timeout"),
+        (503, "runner_disconnected"),
+        (500, "internal_error"),
+    ]);
+    let fault = Fault::status(status).body(json!({"detail": "chaos", "error_type": kind}));
+    let fault = fault.header("X-Fal-Error-Type", kind);
+    if dice.percent(30) { fault.header("X-Fal-Needs-Retry", dice.pick(&["0", "1"])) } else { fault }
+}
+
+/// What becomes of a tunnel.
+fn tunnel(dice: &mut Dice) -> Fault {
+    let harm = match dice.within(0..4) {
+        0 => Fault::close(),
+        1 => Fault::reset_before_body(),
+        2 => Fault::malformed_http(),
+        _ => Fault::status(503),
+    };
+    harm.method("CONNECT").skip(dice.within(0..20))
+}
