@@ -27,7 +27,7 @@ pub struct Key {
 impl Key {
     /// Reads `<key id>:<key secret>`, split at the first `:` as the official CLI does.
     ///
-    /// White space and one pair of quotes around the text are dropped, and noted.
+    /// White space, invisible characters and one pair of quotes around the text are dropped, and noted.
     ///
     /// # Errors
     ///
@@ -191,7 +191,9 @@ pub type HalfNotes = Vec<(Half, Note)>;
 pub enum Note {
     /// White space, or line ends, before or after it.
     WhiteSpace,
-    /// One pair of quotes.
+    /// Characters that nobody sees, such as a byte order mark or a zero-width space.
+    Invisible,
+    /// One pair of quotes, straight or curly.
     Quotes,
 }
 
@@ -199,6 +201,7 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WhiteSpace => "surrounding white space was dropped",
+            Self::Invisible => "surrounding invisible characters were dropped",
             Self::Quotes => "surrounding quotes were dropped",
         })
     }
@@ -208,17 +211,19 @@ impl fmt::Display for Note {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Character {
-    /// Space or tab.
+    /// Space, tab, or one of the other spaces of Unicode.
     WhiteSpace,
+    /// A character that nobody sees, such as a zero-width space or a soft hyphen.
+    Invisible(char),
     /// Line feed or carriage return.
     LineBreak,
     /// ESC, which starts a terminal's control sequences.
     Escape,
     /// Any other control character.
     Control,
-    /// Anything beyond ASCII.
+    /// Anything else beyond ASCII.
     NonAscii,
-    /// A quote that is not one of a pair around the whole key.
+    /// A quote, straight or curly, that is not one of a pair around the whole key.
     Quote,
 }
 
@@ -226,6 +231,9 @@ impl fmt::Display for Character {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WhiteSpace => "white space",
+            Self::Invisible(character) => {
+                return write!(f, "an invisible character (U+{:04X})", u32::from(*character));
+            }
             Self::LineBreak => "a line break",
             Self::Escape => "an escape byte",
             Self::Control => "a control character",
@@ -329,17 +337,46 @@ fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
 }
 
 fn trim(text: &str) -> (&str, Vec<Note>) {
-    let mut notes = Vec::new();
-    let outer = text.trim();
-    let unquoted = ['"', '\''].into_iter().find_map(|q| outer.strip_prefix(q)?.strip_suffix(q));
-    let inner = unquoted.map_or(outer, str::trim);
-    if outer.len() < text.len() || unquoted.is_some_and(|unquoted| inner.len() < unquoted.len()) {
-        notes.push(Note::WhiteSpace);
+    let mut dropped = Dropped::default();
+    let outer = dropped.trim(text);
+    let unquoted = PAIRS.iter().find_map(|pair| outer.strip_prefix(*pair)?.strip_suffix(*pair));
+    let inner = unquoted.map_or(outer, |unquoted| dropped.trim(unquoted));
+    let notes = [
+        (dropped.white_space, Note::WhiteSpace),
+        (dropped.invisible, Note::Invisible),
+        (unquoted.is_some(), Note::Quotes),
+    ];
+    (inner, notes.into_iter().filter_map(|(there, note)| there.then_some(note)).collect())
+}
+
+/// Quotes that stand for a pair if one of each is at both ends: word processors make curly ones, by the rules of many languages.
+const PAIRS: [&[char]; 4] = [&['"'], &['\''], &['“', '”', '„', '‟', '«', '»'], &['‘', '’', '‚', '‛', '‹', '›']];
+
+/// What was found at the ends of a text.
+#[derive(Default)]
+struct Dropped {
+    white_space: bool,
+    invisible: bool,
+}
+
+impl Dropped {
+    fn trim<'t>(&mut self, text: &'t str) -> &'t str {
+        text.trim_matches(|character: char| {
+            let (white_space, invisible) = (character.is_whitespace(), is_invisible(character));
+            self.white_space |= white_space;
+            self.invisible |= invisible;
+            white_space || invisible
+        })
     }
-    if unquoted.is_some() {
-        notes.push(Note::Quotes);
-    }
-    (inner, notes)
+}
+
+/// Whether a character is there and nobody sees it: those that come along when text is copied.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+    )
 }
 
 /// What people copy along with a key: a header, or an assignment.
@@ -363,12 +400,14 @@ fn check_characters(text: &str) -> Result<(), KeyProblem> {
     for (index, character) in text.chars().enumerate() {
         let position = index + 1;
         let found = match character {
-            ' ' | '\t' => Character::WhiteSpace,
             '\n' | '\r' => Character::LineBreak,
             '\x1b' => Character::Escape,
-            '"' | '\'' => Character::Quote,
+            _ if PAIRS.iter().any(|pair| pair.contains(&character)) => Character::Quote,
             _ if character.is_ascii_graphic() => continue,
+            ' ' | '\t' => Character::WhiteSpace,
             _ if character.is_ascii() => Character::Control,
+            _ if character.is_whitespace() => Character::WhiteSpace,
+            _ if is_invisible(character) => Character::Invisible(character),
             _ => Character::NonAscii,
         };
         return Err(KeyProblem::Character { found, position });

@@ -85,10 +85,12 @@ pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
 
 /// The error of a resolution without a credential.
 pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
-    let (Some(problem), Some(code)) = (resolution.problem(), problem_code(resolution)) else {
+    let (Some(problem), Some(code), Some(text)) =
+        (resolution.problem(), problem_code(resolution), resolution.problem_text())
+    else {
         return Error::new(Code::NoCredentials, "no credential").with_resolution(resolution.clone());
     };
-    Error::new(code, problem.to_string()).with_remedy(problem.remedy()).with_resolution(resolution.clone())
+    Error::new(code, text).with_remedy(problem.remedy()).with_resolution(resolution.clone())
 }
 
 /// The code of a resolution's problem, if it has one.

@@ -3,7 +3,7 @@
 use super::environment::Variable;
 use super::source::{Context, Finding, Outcome, Source};
 use super::{
-    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, explicit_callback,
+    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv, explicit_callback,
     explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, notebook, profile,
     system_keyring, user_login,
 };
@@ -40,7 +40,7 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
         (source, (!skipped).then(|| (source.read)(&context)))
     });
     let nothing = if keys_skipped { Problem::KeysSkipped } else { Problem::NotFound };
-    decide(findings.collect(), nothing)
+    decide(findings.collect(), nothing, environment)
 }
 
 /// Outside a notebook, its source is not worth a line.
@@ -57,7 +57,7 @@ fn forced_by_user(environment: &Environment) -> bool {
 /// A finding for each source; none for a skipped one.
 type Findings = Vec<(&'static Source, Option<Finding>)>;
 
-fn decide(findings: Findings, nothing: Problem) -> Resolution {
+fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Resolution {
     let holds = |finding: &Finding| !matches!(finding.outcome, Outcome::Absent);
     let decider = findings.iter().position(|(_, finding)| finding.as_ref().is_some_and(holds));
     let mut reports = Vec::with_capacity(findings.len());
@@ -81,7 +81,20 @@ fn decide(findings: Findings, nothing: Problem) -> Resolution {
     if let (Some(used), Ok(Provider::Ready(Credential::Key(key)))) = (decider, &outcome) {
         compare(&mut reports, used, key, &keys);
     }
-    Resolution::new(reports, outcome)
+    let in_use = match &outcome {
+        Ok(Provider::Ready(Credential::Key(key))) => Some(key),
+        _ => None,
+    };
+    reports.extend(dotenv::report(environment, &reports, in_use));
+    let hints = if matches!(outcome, Err(Problem::NotFound)) { hints(environment, &reports) } else { Vec::new() };
+    Resolution::new(reports, outcome).with_hints(hints)
+}
+
+/// What was found that is no source, and may be what the user meant.
+fn hints(environment: &Environment, reports: &[SourceReport]) -> Vec<String> {
+    let unread = reports.iter().find(|report| report.source == dotenv::NAME);
+    let unread = unread.and_then(|report| Some(format!("{} {}", report.location.as_ref()?, report.notes.first()?)));
+    key_variable::misnamed(environment).chain(unread).collect()
 }
 
 /// The report of one source, and what it holds.

@@ -23,12 +23,21 @@ pub enum Platform {
 pub struct Environment {
     variables: Variables,
     platform: Platform,
+    directory: Directory,
 }
 
 #[derive(Clone)]
 enum Variables {
     Process,
     Given(BTreeMap<String, OsString>),
+}
+
+#[derive(Clone)]
+enum Directory {
+    /// The one that the process is in when somebody looks.
+    Process,
+    Given(PathBuf),
+    Unknown,
 }
 
 /// The state of one variable. White space around the value is left to the reader of it.
@@ -44,17 +53,22 @@ impl Environment {
     /// The environment of this process.
     pub fn process() -> Self {
         let platform = if cfg!(windows) { Platform::Windows } else { Platform::Unix };
-        Self { variables: Variables::Process, platform }
+        Self { variables: Variables::Process, platform, directory: Directory::Process }
     }
 
-    /// An environment of nothing but these variables, and of this process's platform.
+    /// An environment of nothing but these variables, and of this process's platform. Its working directory is unknown.
     pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
         V: Into<OsString>,
     {
         let given = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: Variables::Given(given.collect()), ..Self::process() }
+        Self { variables: Variables::Given(given.collect()), directory: Directory::Unknown, ..Self::process() }
+    }
+
+    /// The same with this working directory: where reports point out a `.env` that nothing reads.
+    pub fn with_working_directory(self, path: impl Into<PathBuf>) -> Self {
+        Self { directory: Directory::Given(path.into()), ..self }
     }
 
     /// The same variables, read by the conventions of `platform`.
@@ -77,6 +91,14 @@ impl Environment {
                 value.into_encoded_bytes().zeroize();
                 Variable::NotUnicode
             }
+        }
+    }
+
+    pub(crate) fn working_directory(&self) -> Option<PathBuf> {
+        match &self.directory {
+            Directory::Process => std::env::current_dir().ok(),
+            Directory::Given(path) => Some(path.clone()),
+            Directory::Unknown => None,
         }
     }
 

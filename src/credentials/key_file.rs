@@ -1,5 +1,6 @@
-//! The file that `FAL_KEY_FILE` names: a key alone, or the line of a dotenv file that sets `FAL_KEY`.
+//! The file that `FAL_KEY_FILE` names: a key alone, or a dotenv file with a line that sets `FAL_KEY`.
 
+use super::dotenv;
 use super::file::{self, SecretFile};
 use super::source::{Context, Finding, NamedFile, Source, variable};
 use crate::key::Key;
@@ -27,20 +28,15 @@ fn read(context: &Context<'_>) -> Finding {
 fn key_in(file: &SecretFile, path: &str) -> Finding {
     let mut lines =
         file.text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let finding = match (lines.next(), lines.next()) {
-        (None, _) => Finding::malformed("the file holds no key").at(path),
-        (Some(_), Some((second, _))) => Finding::malformed("more than one line").at(at_line(path, second)),
-        (Some((first, line)), None) => {
-            Finding::key(Key::parse(assigned(line).unwrap_or(line))).at(at_line(path, first))
+    let finding = match (dotenv::assigned(&file.text), lines.next(), lines.next()) {
+        (Some((line, key)), ..) => Finding::key(Key::parse(key)).at(at_line(path, line)),
+        (None, None, _) => Finding::malformed("the file holds no key").at(path),
+        (None, Some(_), Some((second, _))) => {
+            Finding::malformed("more than one line, and none that sets FAL_KEY").at(at_line(path, second))
         }
+        (None, Some((first, line)), None) => Finding::key(Key::parse(line)).at(at_line(path, first)),
     };
     finding.notes(file.exposed.clone())
-}
-
-/// The right side of `FAL_KEY=…` or `export FAL_KEY=…`.
-fn assigned(line: &str) -> Option<&str> {
-    let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
-    assignment.strip_prefix("FAL_KEY")?.trim_start().strip_prefix('=')
 }
 
 fn at_line(path: &str, index: usize) -> String {

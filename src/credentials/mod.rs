@@ -17,6 +17,9 @@
 //! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
 //! | `login` | the tokens of `fal auth login` |
 //!
+//! Beside them the report names what is no source and is often taken for one: a `.env` in the working directory that sets `FAL_KEY`,
+//! and variables with other clients' names for it.
+//!
 //! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`.
 //! [`Resolution`] tells what became of each.
 
@@ -27,6 +30,7 @@ mod chain;
 mod command;
 mod config;
 mod credential;
+mod dotenv;
 mod environment;
 mod explicit_callback;
 mod explicit_key;

@@ -104,13 +104,16 @@ impl Problem {
     /// What the user should do.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotFound => "Set FAL_KEY=<key id>:<key secret>; keys are made at https://fal.ai/dashboard/keys.",
+            Self::NotFound => {
+                "Set FAL_KEY=<key id>:<key secret> in the environment that this program is started in; keys are made at \
+                 https://fal.ai/dashboard/keys."
+            }
             Self::KeysSkipped => "Log in with `fal auth login`, or unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
             Self::Malformed { .. } => "Correct this source, or remove it so that the next one is used.",
         }
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, text: &str) -> Value {
         let (source, location) = match self {
             Self::Malformed { source, location, .. } => (Some(*source), location.as_deref()),
             _ => (None, None),
@@ -119,7 +122,7 @@ impl Problem {
             "kind": self.kind(),
             "source": source,
             "location": location,
-            "message": self.to_string(),
+            "message": text,
             "remedy": self.remedy(),
         })
     }
@@ -145,11 +148,17 @@ impl std::error::Error for Problem {}
 pub struct Resolution {
     sources: Vec<SourceReport>,
     outcome: Result<Provider, Problem>,
+    /// What was found where no source is.
+    hints: Vec<String>,
 }
 
 impl Resolution {
     pub(super) fn new(sources: Vec<SourceReport>, outcome: Result<Provider, Problem>) -> Self {
-        Self { sources, outcome }
+        Self { sources, outcome, hints: Vec::new() }
+    }
+
+    pub(super) fn with_hints(self, hints: Vec<String>) -> Self {
+        Self { hints, ..self }
     }
 
     /// Every source, in the order in which they are tried.
@@ -212,6 +221,12 @@ impl Resolution {
         self.outcome.as_ref().err()
     }
 
+    /// The same for people, with what was found that may be the key that was meant.
+    pub(crate) fn problem_text(&self) -> Option<String> {
+        let problem = self.problem()?.to_string();
+        Some(std::iter::once(&problem).chain(&self.hints).map(String::as_str).collect::<Vec<_>>().join("; "))
+    }
+
     /// The report for programs. Keys are only ever added to this shape:
     ///
     /// ```json
@@ -238,7 +253,7 @@ impl Resolution {
         json!({
             "used": used,
             "sources": self.sources.iter().map(SourceReport::to_json).collect::<Vec<_>>(),
-            "problem": self.problem().map(Problem::to_json),
+            "problem": self.problem().zip(self.problem_text()).map(|(problem, text)| problem.to_json(&text)),
         })
     }
 }
@@ -257,7 +272,7 @@ impl fmt::Display for Resolution {
                 writeln!(f, "    {note}")?;
             }
         }
-        match (self.used(), self.problem()) {
+        match (self.used(), self.problem_text()) {
             (_, Some(problem)) => write!(f, "{problem}"),
             (Some(used), None) => write!(f, "using {}", used.source),
             (None, None) => Ok(()),

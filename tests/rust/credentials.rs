@@ -176,6 +176,31 @@ fn an_empty_variable_is_absent_and_an_empty_key_of_the_caller_is_not() {
     assert_eq!(resolution.problem().unwrap().to_string(), "explicit key: the key is empty");
 }
 
+/// What other clients and guides call it.
+#[test]
+fn a_key_under_another_name_is_named_and_not_read() {
+    for name in ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"] {
+        let told = format!("{name} is set, and is not read: fal's variable is FAL_KEY");
+        let world = World::new().set(name, GOOD);
+        let resolution = world.resolve();
+        assert_eq!(resolution.problem(), Some(&Problem::NotFound));
+        assert_eq!(world.row(&resolution, "FAL_KEY"), format!("absent -; {told}"));
+        assert!(resolution.to_string().ends_with(&format!("\nno fal key found; {told}")), "{resolution}");
+        assert_eq!(resolution.to_json()["problem"]["message"], format!("no fal key found; {told}"));
+        let blank = World::new().set(name, GOOD).set("FAL_KEY", " ");
+        assert_eq!(blank.row(&blank.resolve(), "FAL_KEY"), format!("absent FAL_KEY; FAL_KEY is set but empty; {told}"));
+        // Where the key is found it is nobody's business, but for the row where it is missing.
+        let found = World::new().set(name, GOOD).set("FAL_KEY_FILE", "~/key.txt").file("key.txt", GOOD);
+        assert_eq!(found.row(&found.resolve(), "FAL_KEY"), format!("absent -; {told}"));
+        let set = World::new().set(name, "fake-secret-2").set("FAL_KEY", GOOD);
+        assert_eq!(set.row(&set.resolve(), "FAL_KEY"), "used FAL_KEY");
+        let empty = World::new().set(name, " ");
+        assert_eq!(empty.row(&empty.resolve(), "FAL_KEY"), "absent -");
+    }
+    let all = World::new().set("FAL_TOKEN", GOOD).set("FAL_API_KEY", GOOD).resolve();
+    assert!(all.to_string().contains("FAL_API_KEY is set") && all.to_string().contains("FAL_TOKEN is set"), "{all}");
+}
+
 #[test]
 fn forced_user_authorization_skips_what_the_caller_did_not_pass() {
     let everything = |first: usize, forced: &str| {

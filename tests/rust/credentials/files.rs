@@ -21,7 +21,17 @@ fn every_oddity_of_a_key_file() {
         (good(""), "malformed ~/key.txt; the file holds no key"),
         (good("\n# nothing\n"), "malformed ~/key.txt; the file holds no key"),
         (good("FAL_KEY=\n"), "malformed ~/key.txt:1; the key is empty"),
-        (good("fake-id:fake-secret-1\n\nOTHER=1\n"), "malformed ~/key.txt:3; more than one line"),
+        (
+            good("fake-id:fake-secret-1\n\nOTHER=1\n"),
+            "malformed ~/key.txt:3; more than one line, and none that sets FAL_KEY",
+        ),
+        // A dotenv file, in which the last line counts.
+        (good("A='1\n2'\nFAL_KEY=fake-id:fake-secret-1\nFAL_KEYS=2\n"), "used ~/key.txt:3"),
+        (good("FAL_KEY=fake-secret-2\nexport FAL_KEY=fake-id:fake-secret-1\n"), "used ~/key.txt:2"),
+        (
+            good("OTHER=1\n#FAL_KEY=a:b\nFAL_KEY_ID=fake-id\n"),
+            "malformed ~/key.txt:3; more than one line, and none that sets FAL_KEY",
+        ),
         (good("fake-secret-1\n"), "malformed ~/key.txt:1; half a key: no `:` in it, a key is `<key id>:<key secret>`"),
         (b"fake-id:\xfffake-secret".to_vec(), "malformed ~/key.txt; not UTF-8 text at byte 9"),
         (b"\xff\xfef\0a\0".to_vec(), "malformed ~/key.txt; UTF-16 text: save it as UTF-8"),
@@ -32,6 +42,55 @@ fn every_oddity_of_a_key_file() {
         let world = World::new().file("key.txt", content).set("FAL_KEY_FILE", "~/key.txt");
         assert_eq!(world.row(&world.resolve(), "FAL_KEY_FILE"), *expected);
     }
+}
+
+/// Many programs load one, and this is not one of them.
+#[test]
+fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
+    let note = "holds FAL_KEY, and is not read: set FAL_KEY_FILE=~/.env, or load it before the program needs the key";
+    let skipped = |line: u32| format!("skipped ~/.env:{line}; {note}");
+    let there = || World::new().file(".env", "# of the app\nDEBUG=1\nFAL_KEY=\"fake-id:fake-secret-1\"\n").in_home();
+    let row = |world: &World| world.row(&world.resolve(), ".env");
+    let nothing = there();
+    assert_eq!(row(&nothing), skipped(3));
+    assert_eq!(source(&nothing.resolve(), ".env").key_id.as_deref(), Some("fake-id"));
+    let expected = format!("no fal key found; ~/.env:3 {note}");
+    let resolution = nothing.resolve();
+    assert!(nothing.without_home(&resolution.to_string()).ends_with(&format!("\n{expected}")), "{resolution}");
+    let message = resolution.to_json()["problem"]["message"].take();
+    assert_eq!(nothing.without_home(message.as_str().unwrap()), expected);
+    // Another key is in use than the one of which the user thinks.
+    assert_eq!(row(&there().set("FAL_KEY", "fake-id-2:fake-secret-2")), skipped(3));
+    assert_eq!(row(&World::new().file(".env", "FAL_KEY=\nexport FAL_KEY=nonsense").in_home()), skipped(2));
+    // How it says to use it.
+    let used = there().set("FAL_KEY_FILE", "~/.env");
+    assert_eq!(used.row(&used.resolve(), "FAL_KEY_FILE"), "used ~/.env:3; surrounding quotes were dropped");
+
+    let silent = [
+        used,
+        // Something has loaded it.
+        there().set("FAL_KEY", GOOD),
+        there().set("FAL_KEY", "fake-id-2:fake-secret-2").set("FAL_KEY_FILE", "~/.env"),
+        World::new().file(".env", "#FAL_KEY=fake-id:fake-secret\nFAL_KEY_ID=fake-id\nMY_FAL_KEY=x\n").in_home(),
+        World::new().file(".env", b"FAL_KEY=\xff").in_home(),
+        World::new().file(".env", vec![b'\n'; (1 << 20) + 1]).in_home(),
+        World::new().in_home(),
+        // Its working directory is unknown.
+        World::new().file(".env", GOOD),
+        there().options(|options| options.anonymous(true)),
+    ];
+    for world in silent {
+        let resolution = world.resolve();
+        assert!(resolution.sources().iter().all(|report| report.source != ".env"), "{resolution}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dotenv_that_is_no_file_is_never_waited_for() {
+    let world = World::new().in_home();
+    assert!(std::process::Command::new("mkfifo").arg(world.path(".env")).status().unwrap().success());
+    assert_eq!(world.resolve().sources().len(), World::new().resolve().sources().len());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use fal::key::{Character, Key, KeyProblem, Note, Scope};
 
-use super::world::{GOOD, World, assert_no_secret, key, source};
+use super::world::{GOOD, SOURCES, World, assert_no_secret, key, source};
 
 #[test]
 fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
@@ -22,11 +22,19 @@ fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
         ("fake-id:fake-secret\nfake-secret", at(Character::LineBreak, 20)),
         ("  fake-id: fake-secret", at(Character::WhiteSpace, 9)),
         ("fake-id\t:fake-secret", at(Character::WhiteSpace, 8)),
-        ("fake-id:fake-secret\u{200b}", at(Character::NonAscii, 20)),
+        ("fake-id:\u{a0}fake-secret", at(Character::WhiteSpace, 9)),
+        ("fake-id:fake\u{200b}-secret", at(Character::Invisible('\u{200b}'), 13)),
+        ("fake-id\u{feff}:fake-secret", at(Character::Invisible('\u{feff}'), 8)),
+        ("fa\u{ad}ke-id:fake-secret", at(Character::Invisible('\u{ad}'), 3)),
+        ("fake-id:fake“-secret", at(Character::Quote, 13)),
+        ("\x1bfake-id:fake-secret", at(Character::Escape, 1)),
+        ("\u{feff}\u{200b}", KeyProblem::Empty),
         ("fаke-id:fake-secret", at(Character::NonAscii, 2)),
         ("\"fake-id:fake-secret", at(Character::Quote, 1)),
         ("fake-id:fake-secret'", at(Character::Quote, 20)),
-        ("“fake-id:fake-secret”", at(Character::NonAscii, 1)),
+        ("“fake-id:fake-secret", at(Character::Quote, 1)),
+        ("fake-id:fake-secret’", at(Character::Quote, 20)),
+        ("“fake-id:fake-secret\"", at(Character::Quote, 1)),
         ("Key fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Key " }),
         ("bearer fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Bearer " }),
         ("FAL_KEY=fake-id:fake-secret", KeyProblem::Prefixed { prefix: "FAL_KEY=" }),
@@ -93,13 +101,23 @@ fn placeholders_are_refused_and_keys_are_not() {
 
 #[test]
 fn what_surrounds_a_key_is_dropped_and_noted() {
-    let cases: [(&str, &[Note]); 6] = [
+    let cases: [(&str, &[Note]); 16] = [
         ("fake-id:fake-secret-1\n", &[Note::WhiteSpace]),
         (" \tfake-id:fake-secret-1\r\n", &[Note::WhiteSpace]),
         ("'fake-id:fake-secret-1'", &[Note::Quotes]),
         ("\"fake-id:fake-secret-1\"", &[Note::Quotes]),
         ("\" fake-id:fake-secret-1\"", &[Note::WhiteSpace, Note::Quotes]),
         (" 'fake-id:fake-secret-1' ", &[Note::WhiteSpace, Note::Quotes]),
+        ("\u{a0}fake-id:fake-secret-1\u{2003}", &[Note::WhiteSpace]),
+        ("\u{feff}fake-id:fake-secret-1", &[Note::Invisible]),
+        ("fake-id:fake-secret-1\u{200b}", &[Note::Invisible]),
+        ("\u{ad}fake-id:fake-secret-1\u{2060}", &[Note::Invisible]),
+        ("\u{202a}fake-id:fake-secret-1\u{202c}\u{200e}", &[Note::Invisible]),
+        ("\u{200b}\n\u{feff}fake-id:fake-secret-1", &[Note::WhiteSpace, Note::Invisible]),
+        ("“fake-id:fake-secret-1”", &[Note::Quotes]),
+        ("‘fake-id:fake-secret-1’", &[Note::Quotes]),
+        ("„fake-id:fake-secret-1“", &[Note::Quotes]),
+        ("\u{feff}”\u{200b}fake-id:fake-secret-1 ” ", &[Note::WhiteSpace, Note::Invisible, Note::Quotes]),
     ];
     for (text, notes) in cases {
         assert_eq!(Key::parse(text).unwrap(), (Key::parse(GOOD).unwrap().0, notes.to_vec()));
@@ -115,6 +133,25 @@ fn what_surrounds_a_key_is_dropped_and_noted() {
         "used FAL_KEY_ID + FAL_KEY_SECRET; FAL_KEY_SECRET: surrounding white space was dropped; \
          FAL_KEY_SECRET: surrounding quotes were dropped"
     );
+}
+
+/// From wherever the key comes.
+#[test]
+fn what_nobody_sees_around_a_key_is_dropped_in_every_source() {
+    for (name, put) in SOURCES {
+        for invisible in ["\u{feff}", "\u{200b}", "\u{ad}", "\u{a0}"] {
+            let world = put(World::new(), &format!("{invisible}{GOOD}{invisible}"));
+            let resolution = world.resolve();
+            assert_eq!(key(&resolution), &Key::parse(GOOD).unwrap().0, "{name}: {resolution}");
+            let dropped = if invisible == "\u{a0}" { "white space was" } else { "invisible characters were" };
+            let notes = source(&resolution, name).notes.join("; ");
+            // Lines of files have no white space around them.
+            let unsaid = name == "FAL_KEY_FILE" && invisible == "\u{a0}";
+            assert!(unsaid || notes.contains(&format!("surrounding {dropped} dropped")), "{name}: {notes}");
+            let inside = put(World::new(), &format!("fake-id:fake{invisible}-secret")).resolve();
+            assert!(inside.problem().unwrap().to_string().contains(" at character "), "{name}: {inside}");
+        }
+    }
 }
 
 #[test]

@@ -18,13 +18,14 @@ pub(crate) struct World {
     pub(crate) variables: Vec<(String, OsString)>,
     options: Options,
     config: String,
+    in_home: bool,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let home = TempDir::new().unwrap();
         let variables = vec![("HOME".to_owned(), home.path().as_os_str().to_owned())];
-        Self { home, variables, options: Options::new(), config: String::new() }
+        Self { home, variables, options: Options::new(), config: String::new(), in_home: false }
     }
 
     pub(crate) fn set(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -35,6 +36,11 @@ impl World {
     pub(crate) fn options(mut self, change: impl FnOnce(Options) -> Options) -> Self {
         self.options = change(self.options);
         self
+    }
+
+    /// The home directory is the working directory too.
+    pub(crate) fn in_home(self) -> Self {
+        Self { in_home: true, ..self }
     }
 
     /// Appends to `~/.fal/config.toml`.
@@ -58,7 +64,10 @@ impl World {
     }
 
     pub(crate) fn resolve(&self) -> Resolution {
-        let environment = Environment::from_variables(self.variables.clone());
+        let mut environment = Environment::from_variables(self.variables.clone());
+        if self.in_home {
+            environment = environment.with_working_directory(self.home.path());
+        }
         let resolution = resolve(&self.options, &environment);
         assert_no_secret(&format!("{environment:?} {:?}", self.options));
         assert_no_secret(&format!("{resolution:?} {resolution:#?} {resolution}"));
