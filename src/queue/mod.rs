@@ -192,7 +192,11 @@ fn first(answer: &Response) -> Result<Status> {
 
 fn finished(answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
     match answer {
-        Ok(answer) => Ok(answer.with_request_id(&job.id)),
+        // Nothing more will come where the state is an end.
+        Ok(answer) => match status.filter(|status| answer.status() == 202 && status.phase == Phase::Failed) {
+            Some(status) => Err(failure::told(answer.status(), job, status)),
+            None => Ok(answer.with_request_id(&job.id)),
+        },
         Err(error) => Err(failure::of_result(error, job, status)),
     }
 }

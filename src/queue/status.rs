@@ -18,9 +18,15 @@ pub(super) enum Phase {
     Waiting(Option<u64>),
     Running,
     Completed,
+    /// A state that the protocol does not know and whose name says that it is an end, and no success.
+    Failed,
     /// Something that the protocol does not know: only the result can tell.
     Unknown,
 }
+
+/// Names of such states, as other queues have them. fal documents none (fal-protocol.md §16.4).
+const FAILED: [&str; 10] =
+    ["FAILED", "FAILURE", "ERROR", "ERRORED", "CANCELLED", "CANCELED", "TIMED_OUT", "TIMEOUT", "EXPIRED", "ABORTED"];
 
 /// A status.
 #[derive(Clone, Debug)]
@@ -38,6 +44,7 @@ impl Status {
             Some("IN_QUEUE") => Phase::Waiting(body.get("queue_position").and_then(Value::as_u64)),
             Some("IN_PROGRESS") => Phase::Running,
             Some("COMPLETED") => Phase::Completed,
+            Some(state) if FAILED.iter().any(|failed| failed.eq_ignore_ascii_case(state)) => Phase::Failed,
             _ => Phase::Unknown,
         };
         Ok(Status { phase, body })
@@ -47,11 +54,22 @@ impl Status {
     pub(super) fn failure(&self) -> Option<(String, Option<&str>)> {
         let kind = self.body.get("error_type").and_then(Value::as_str);
         let text = match self.body.get("error") {
-            None | Some(Value::Null) => kind?.to_owned(),
+            None | Some(Value::Null) => kind.or_else(|| self.detail())?.to_owned(),
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
         Some((text, kind))
+    }
+
+    /// What a state that is a failure says besides its name, as the other shapes of errors have it (§12.1).
+    fn detail(&self) -> Option<&str> {
+        let text = |name: &str| self.body.get(name).and_then(Value::as_str);
+        text("detail").or_else(|| text("message")).filter(|_| self.phase == Phase::Failed)
+    }
+
+    /// The name of the state.
+    pub(super) fn state(&self) -> &str {
+        self.body.get("status").and_then(Value::as_str).unwrap_or("unknown")
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
@@ -96,6 +114,8 @@ mod tests {
             (r#"{"status":"IN_QUEUE"}"#, Phase::Waiting(None)),
             (r#"{"status":"IN_PROGRESS","logs":null}"#, Phase::Running),
             (r#"{"status":"COMPLETED","logs":{}}"#, Phase::Completed),
+            (r#"{"status":"FAILED"}"#, Phase::Failed),
+            (r#"{"status":"canceled"}"#, Phase::Failed),
             (r#"{"status":"PAUSED"}"#, Phase::Unknown),
             (r#"{"status":7}"#, Phase::Unknown),
             ("{}", Phase::Unknown),
@@ -120,5 +140,9 @@ mod tests {
         assert_eq!(failure(r#"{"error":"Timed out","error_type":"request_timeout"}"#), timed_out);
         assert_eq!(failure(r#"{"error_type":"x"}"#), Some(("x".into(), Some("x".into()))));
         assert_eq!(failure(r#"{"error":{"a":1}}"#), Some((r#"{"a":1}"#.into(), None)));
+        assert_eq!(failure(r#"{"status":"FAILED","error":"gone"}"#), Some(("gone".into(), None)));
+        assert_eq!(failure(r#"{"status":"FAILED"}"#), None);
+        assert_eq!(failure(r#"{"status":"ERROR","detail":"no memory"}"#), Some(("no memory".into(), None)));
+        assert_eq!(failure(r#"{"status":"COMPLETED","detail":"of the run"}"#), None);
     }
 }

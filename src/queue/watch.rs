@@ -127,7 +127,7 @@ impl<'a> Watch<'a> {
         self.failing = None;
         self.notice(&status);
         Ok(match status.phase {
-            Phase::Completed => ControlFlow::Break(End::Completed(status)),
+            Phase::Completed | Phase::Failed => ControlFlow::Break(End::Completed(status)),
             Phase::Unknown => self.unknown().await,
             Phase::Waiting(_) | Phase::Running => ControlFlow::Continue(()),
         })
@@ -208,7 +208,7 @@ impl<'a> Watch<'a> {
             let Ok(status) = Status::parse(event.data.as_bytes()) else { return Some(Streamed::Cut) };
             self.notice(&status);
             match status.phase {
-                Phase::Completed => return Some(Streamed::Completed(status)),
+                Phase::Completed | Phase::Failed => return Some(Streamed::Completed(status)),
                 Phase::Unknown => return Some(Streamed::Cut),
                 Phase::Waiting(_) | Phase::Running => {}
             }

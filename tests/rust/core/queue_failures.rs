@@ -240,3 +240,77 @@ fn cancelling_what_has_ended_says_so() {
         error.remedy()
     );
 }
+
+/// What refuses to tell of a job once will not tell the next time either.
+#[test]
+fn the_first_refusal_ends_the_waiting_with_its_reason() {
+    for (status, code) in
+        [(401, Code::Unauthenticated), (403, Code::Forbidden), (404, Code::NotFound), (410, Code::NotFound)]
+    {
+        for of_result in [false, true] {
+            let emulator = queue(QueueSettings::default());
+            let client = client(&emulator);
+            let job = submit(&client, json!({"ms": if of_result { 1 } else { 3_600_000 }}));
+            emulator.clear_arrivals();
+            let path = format!("/emulator/job/requests/{}", job.request_id());
+            let refused = || Fault::status(status).body(json!({"detail": "the reason"}));
+            match of_result {
+                true => emulator.inject(refused().path(path.clone()).always()),
+                false => ["/status", "/status/stream"]
+                    .iter()
+                    .for_each(|end| emulator.inject(refused().path(format!("{path}{end}")).always())),
+            };
+            let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
+            assert_eq!((error.code(), error.http_status()), (code, Some(status)), "{error}");
+            assert!(error.message().contains("the reason"), "{error}");
+            assert_eq!(error.request_id(), Some(job.request_id()), "{error}");
+            let asked = |end: &str| emulator.arrivals().iter().filter(|one| one.path == format!("{path}{end}")).count();
+            let expected = if of_result { (0, 1) } else { (1, 0) };
+            assert_eq!((asked("/status"), asked("")), expected, "{status} {of_result}: {:?}", paths(&emulator));
+        }
+    }
+}
+
+/// States that fal does not document (fal-protocol.md §16.4), and whose names leave nothing to wait for.
+#[test]
+fn a_state_that_is_an_end_by_its_name_has_the_result_asked_once() {
+    let running = || json!({"detail": "Request is still in progress"});
+    for (status, result, code, told) in [
+        (json!({"status": "FAILED"}), (400, running()), Code::InvalidInput, "Request is still in progress"),
+        (json!({"status": "FAILED", "error": "no memory"}), (400, running()), Code::ServiceFailed, "no memory"),
+        (json!({"status": "ERROR", "detail": "no memory"}), (202, running()), Code::ServiceFailed, "no memory"),
+        (json!({"status": "ERROR"}), (202, running()), Code::ServiceFailed, "its state is ERROR"),
+        (json!({"status": "Cancelled"}), (404, running()), Code::ServiceFailed, "its state is Cancelled"),
+        (json!({"status": "FAILED", "error_type": "bad_request"}), (404, running()), Code::InvalidInput, "bad_request"),
+        (json!({"status": "FAILED"}), (503, json!({"detail": "gone"})), Code::ServiceUnavailable, "gone"),
+        (json!({"status": "FAILED"}), (422, json!({"detail": "too big"})), Code::InvalidInput, "too big"),
+    ] {
+        for streamed in [true, false] {
+            let emulator = queue(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+            let client = builder(&emulator).max_attempts(1).unwrap().build().unwrap();
+            let job = submit(&client, json!({}));
+            let path = format!("/emulator/job/requests/{}", job.request_id());
+            let events = format!("data: {status}\n\n");
+            let stream = Fault::status(200).header("content-type", "text/event-stream").body(events);
+            emulator.inject(if streamed { stream } else { Fault::status(404) }.path(format!("{path}/status/stream")));
+            emulator.inject(Fault::status(200).path(format!("{path}/status")).body(status.clone()).always());
+            emulator.inject(Fault::status(result.0).path(path.clone()).body(result.1.clone()).always());
+            let op = client.attach_start(&job).unwrap();
+            assert!(op.wait(Some(PATIENCE)).unwrap(), "{status} {result:?}: it is waited for");
+            let error = op.take().unwrap().unwrap_err();
+            assert_eq!(error.code(), code, "{status} {result:?}: {error}");
+            assert!(error.message().contains(told), "{status} {result:?}: {error}");
+            assert_eq!(error.request_id(), Some(job.request_id()), "{error}");
+            let asked = emulator.arrivals().iter().filter(|arrival| arrival.path == path).count();
+            assert_eq!(asked, 1, "{status} {result:?} {streamed}");
+        }
+    }
+    // If there is a result, it is one.
+    let emulator = queue(QueueSettings::default());
+    let client = client(&emulator);
+    let job = submit(&client, json!({"output": {"x": 1}}));
+    Op::finish(|| client.attach_start(&job)).unwrap();
+    emulator.inject(Fault::status(404).path("*/status/stream").always());
+    emulator.inject(Fault::status(200).path("*/status").body(json!({"status": "FAILED"})).always());
+    assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+}

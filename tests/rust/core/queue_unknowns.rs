@@ -131,7 +131,13 @@ fn a_cancelled_request_is_an_error_however_it_is_told() {
             Code::ServiceFailed,
             Some("client_cancelled"),
         ),
-        ("another state and no result", (200, json!({"status": "CANCELLED"})), (404, gone()), Code::NotFound, None),
+        (
+            "another state and no result",
+            (200, json!({"status": "CANCELLED"})),
+            (404, gone()),
+            Code::ServiceFailed,
+            None,
+        ),
         ("forgotten", (404, json!({"status": "NOT_FOUND"})), (404, gone()), Code::NotFound, None),
     ] {
         for streamed in [true, false] {
