@@ -41,7 +41,9 @@ impl LocalFile {
             }
             let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
             let stamp = Stamp::of(&file.metadata().map_err(|e| unreadable(&path, &e))?);
-            Ok(Arc::new(LocalFile { file, path, stamp }))
+            let file = LocalFile { file, path, stamp };
+            file.check_end()?;
+            Ok(Arc::new(file))
         })
         .await
     }
@@ -79,7 +81,15 @@ impl LocalFile {
 
     fn check(&self) -> Result<()> {
         let now = Stamp::of(&self.file.metadata().map_err(|e| unreadable(&self.path, &e))?);
-        if now == self.stamp { Ok(()) } else { Err(self.changed()) }
+        if now == self.stamp { self.check_end() } else { Err(self.changed()) }
+    }
+
+    /// Fails if there is more than the file system says: some say of every file that it is empty.
+    fn check_end(&self) -> Result<()> {
+        match self.fill(&mut [0], self.stamp.length)? {
+            0 => Ok(()),
+            _ => Err(self.longer()),
+        }
     }
 
     fn fill(&self, piece: &mut [u8], at: u64) -> Result<usize> {
@@ -93,6 +103,12 @@ impl LocalFile {
             }
         }
         Ok(got)
+    }
+
+    fn longer(&self) -> Error {
+        let (path, length) = (self.path.display(), self.stamp.length);
+        Error::new(Code::Io, format!("{path} has more than the {length} bytes that the file system says it has"))
+            .with_remedy("Read it into memory, and send the bytes; or send a file that nobody writes to. Nothing of this one was sent.")
     }
 
     fn changed(&self) -> Error {

@@ -126,3 +126,31 @@ fn a_folder_that_takes_no_file_is_told() {
     assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
     assert!(!inner.exists());
 }
+
+/// What the system says of such a file is no measure of it: an empty upload would be a silent loss.
+#[test]
+fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
+    let path = Path::new("/proc/self/status");
+    assert_eq!(path.metadata().unwrap().len(), 0);
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let assert_refused = |error: Error| {
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
+        assert!(error.message().contains("/proc/self/status has more than the 0 bytes"), "{error}");
+        assert!(error.remedy().contains("send the bytes"), "{}", error.remedy());
+    };
+    for way in fal::UploadWay::ALL {
+        assert_refused(upload(&client, Upload::file(path).way(*way)).unwrap_err());
+    }
+    assert_refused(upload(&client, Upload::file(path)).unwrap_err());
+    let mut input = Request::run("emulator/echo").unwrap();
+    input.set_file("image_url", path).unwrap();
+    assert_refused(Op::finish(|| client.run_start(input)).unwrap_err());
+    assert!(emulator.files().is_empty() && emulator.arrivals().is_empty(), "something was sent");
+    // As it is when its reader has read it.
+    let bytes = std::fs::read(path).unwrap();
+    assert!(!bytes.is_empty());
+    assert_eq!(upload(&client, Upload::bytes(bytes.clone())).unwrap().get("/size").unwrap(), bytes.len());
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    assert_eq!(upload(&client, Upload::file(empty.path())).unwrap().get("/size").unwrap(), 0);
+}
