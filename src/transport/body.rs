@@ -186,15 +186,18 @@ pub(crate) async fn read(
     most: usize,
     limit: Option<Duration>,
 ) -> std::result::Result<Bytes, Unread> {
-    check(response.content_length().unwrap_or(0), most).map_err(Unread::TooLarge)?;
+    // Asked before anything is read: afterwards it is what is left.
+    let length = response.content_length().unwrap_or(0);
+    check(length, most).map_err(Unread::TooLarge)?;
     let Some(first) = chunk(response, limit).await? else { return Ok(Bytes::new()) };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
     let Some(mut next) = chunk(response, limit).await? else { return Ok(first) };
     let two = first.len() + next.len();
     check(two as u64, most).map_err(Unread::TooLarge)?;
-    let expected = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(most));
+    let expected = usize::try_from(length).unwrap_or(most);
     let mut whole = BytesMut::with_capacity(expected.max(two).min(most));
     whole.extend_from_slice(&first);
+    drop(first);
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
         whole.extend_from_slice(&next);
