@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 use crate::packed;
-use crate::response::Response;
+use crate::response::{POINTER, Response};
 
 /// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +44,9 @@ impl Packed {
             Some(packed) => packed::bytes_at(packed, pointer),
             None => pointer.is_empty().then_some(&**content.body()),
         };
-        found.ok_or_else(|| Error::new(Code::WrongType, format!("the event has no bytes at {pointer:?}")))
+        found.ok_or_else(|| {
+            Error::new(Code::WrongType, format!("the event has no bytes at {pointer:?}")).with_remedy(POINTER)
+        })
     }
 }
 

@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
 
+/// What to do where there is JSON, and another one than was expected.
+pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
+
 /// A successful answer: status, headers and the whole body, bare as the service sent it.
 pub struct Response {
     status: u16,
@@ -92,7 +95,7 @@ impl Response {
         let well_formed = pointer.is_empty() || pointer.starts_with('/');
         let found = if well_formed { json.pointer(pointer) } else { None };
         found.ok_or_else(|| match well_formed {
-            true => Error::new(Code::WrongType, format!("the answer has nothing at {pointer:?}")),
+            true => Error::new(Code::WrongType, format!("the answer has nothing at {pointer:?}")).with_remedy(POINTER),
             false => Error::invalid(format!("{pointer:?} is not a JSON Pointer: it has to begin with '/'")),
         })
     }
@@ -106,7 +109,9 @@ impl Response {
     ) -> Result<T> {
         let value = self.get(pointer)?;
         read(value).ok_or_else(|| {
-            Error::new(Code::WrongType, format!("the value at {pointer:?} is {}, not {expected}", type_name(value)))
+            let found = type_name(value);
+            Error::new(Code::WrongType, format!("the value at {pointer:?} is {found}, not {expected}"))
+                .with_remedy(POINTER)
         })
     }
 

@@ -82,7 +82,7 @@ codes! {
     TooLarge = -19, "FAL_E_TOO_LARGE", "The answer is larger than the caller allows.",
         "Raise the limit of response bytes if an answer of this size is expected.";
     WrongType = -20, "FAL_E_WRONG_TYPE", "The JSON value there is missing or of another type.",
-        "Check the JSON Pointer against the answer's text.";
+        "Read the answer as what it is: its content type and its text tell.";
     WouldDeadlock = -21, "FAL_E_WOULD_DEADLOCK", "Waiting here would block the thread that has to make the progress.",
         "Poll, or wait on a thread of your own, never inside a callback.";
     Forked = -22, "FAL_E_FORKED", "The operation was started before this process was forked and belongs to the parent.",
