@@ -99,13 +99,18 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 .PHONY: test-all
-test-all: tools lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-sanitizers test-python test-examples \
+test-all: tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-sanitizers test-python test-examples \
 	test-browser test-official
 
 .PHONY: tools
 tools:
 	@.ci/tools
 	@mkdir -p "$(HOME_OF_TESTS)" "$(LOGS)"
+
+# What the steps that install something say when they cannot.
+.PHONY: test-steps
+test-steps: tools
+	tests/steps/says
 
 .PHONY: lint
 lint: ## format, clippy and documentation, warnings being errors
@@ -350,7 +355,7 @@ OFFICIAL_JS := $(ROOT)/$(BUILD)/official-js
 $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls/.npmrc)
 	mkdir -p "$(OFFICIAL_JS)"
 	cp $^ "$(OFFICIAL_JS)"
-	npm ci --prefix "$(OFFICIAL_JS)" --silent --no-audit --no-fund
+	npm ci --prefix "$(OFFICIAL_JS)" --loglevel=error --no-audit --no-fund
 	touch $@
 
 # Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
