@@ -338,3 +338,39 @@ fn a_renewal_that_was_sent_is_finished_even_if_nobody_waits() {
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// What people paste where the key does not belong: named, and nothing is sent.
+#[test]
+fn a_key_in_the_wrong_variable_is_named_and_nothing_is_sent() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key();
+    let (id, secret) = key.split_once(':').unwrap();
+    for (variables, code, told) in [
+        (
+            &[("FAL_KEY_ID", id), ("FAL_KEY_SECRET", key)][..],
+            Code::MalformedCredentials,
+            "FAL_KEY_SECRET: the key secret",
+        ),
+        (
+            &[("FAL_KEY_ID", key), ("FAL_KEY_SECRET", secret)],
+            Code::MalformedCredentials,
+            "FAL_KEY_ID: a `:` in the key id",
+        ),
+        (&[("FAL_KEY_SECRET", key)], Code::MalformedCredentials, "half a key: FAL_KEY_ID is not set"),
+        (&[("FAL_KEY_ID", key)], Code::MalformedCredentials, "half a key: FAL_KEY_SECRET is not set"),
+        (
+            &[("FAL_API_KEY", key)],
+            Code::NoCredentials,
+            "FAL_API_KEY is set, and is not read: fal's variable is FAL_KEY",
+        ),
+        (&[("FALAI_API_KEY", key)], Code::NoCredentials, "FALAI_API_KEY is set"),
+        (&[("FAL_TOKEN", key)], Code::NoCredentials, "FAL_TOKEN is set"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let error = echo(&at_home(&emulator, home.path(), variables)).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.message().contains(told), "{error}");
+        assert!(!format!("{error:?} {error} {}", error.remedy()).contains(secret));
+    }
+    assert!(emulator.arrivals().is_empty());
+}
