@@ -1,5 +1,6 @@
 //! What a route answers.
 
+use hyper::ext::ReasonPhrase;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -19,11 +20,14 @@ pub(crate) struct Answer {
     pub(crate) from_ingress: bool,
     /// What runs on the connection behind a 101.
     pub(crate) session: Option<Box<Session>>,
+    /// In the place of the status's own, over HTTP/1.
+    pub(crate) reason: Option<String>,
 }
 
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Box::default(), payload: Payload::default(), from_ingress: false, session: None }
+        let (headers, payload) = (Box::default(), Payload::default());
+        Self { status, headers, payload, from_ingress: false, session: None, reason: None }
     }
 
     pub(crate) fn payload(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Self {
@@ -71,6 +75,9 @@ impl Answer {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = *self.headers;
+        if let Some(reason) = self.reason.and_then(|reason| ReasonPhrase::try_from(reason.into_bytes()).ok()) {
+            response.extensions_mut().insert(reason);
+        }
         response
     }
 }

@@ -162,10 +162,13 @@ impl Exchange {
             return Ok(coded(answer).into_response(Some(entry), &method, None));
         }
         let mut answer = match received.request(head) {
-            Ok(request) if service == Service::Sockets => {
-                sockets::handle(&self.state, &request, self.connection.id, &entry)
-            }
-            Ok(request) => service.answer(&self.state, host, &request, &entry).await,
+            Ok(request) => match fault.echoed(&request, &Uuid::new_v4().to_string()) {
+                Some(answer) => answer,
+                None if service == Service::Sockets => {
+                    sockets::handle(&self.state, &request, self.connection.id, &entry)
+                }
+                None => service.answer(&self.state, host, &request, &entry).await,
+            },
             Err(refusal) => refusal,
         };
         if let (Some(session), Some(upgrade)) = (answer.session.take(), upgrade) {
@@ -214,7 +217,7 @@ impl Exchange {
                 let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
                 Ok(answer.into_response(Some(entry), method, Some(pace)))
             }
-            Action::None | Action::Status { .. } | Action::Hang | Action::Redirect { .. } => {
+            Action::None | Action::Status { .. } | Action::Hang | Action::Redirect { .. } | Action::Echo { .. } => {
                 Ok(answer.into_response(Some(entry), method, None))
             }
         }

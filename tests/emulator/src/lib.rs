@@ -47,7 +47,7 @@ mod webhooks;
 
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
-pub use faults::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
+pub use faults::{Action, EchoPlace, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;
 pub use logins::Login;
 pub use platform::{Balance, Operation, Organization, PlatformSettings, Seed, UnknownParameters, operations};

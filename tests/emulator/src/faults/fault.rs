@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::echo::EchoPlace;
 use super::glob::matches;
 use crate::answer::Answer;
 use crate::body::{Payload, Source};
 use crate::clock;
+use crate::server::Request;
 
 /// When a reset happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +106,15 @@ pub enum Action {
         #[serde(default = "found")]
         status: u16,
     },
+    /// An answer that repeats the credential of the request, in every form that the place allows; the request is not executed. A
+    /// request that carried none, or has no such place, is served as usual.
+    Echo {
+        /// Where.
+        place: EchoPlace,
+        /// 400..=599, where the place leaves it open.
+        #[serde(default = "bad_request")]
+        status: u16,
+    },
 }
 
 /// A fault: an optional delay, then one action, for the requests that match.
@@ -141,6 +152,10 @@ fn yes() -> bool {
 
 fn found() -> u16 {
     302
+}
+
+fn bad_request() -> u16 {
+    400
 }
 
 fn once() -> Option<u64> {
@@ -211,6 +226,12 @@ impl Fault {
     pub fn redirect(location: impl Into<String>, status: u16) -> Self {
         let location = location.into();
         Self::from(Action::Redirect { location, status })
+    }
+
+    /// Repeats the credential of the request in `place` instead of executing, with a `status` of 400..=599 where the place leaves it
+    /// open.
+    pub fn echo(place: EchoPlace, status: u16) -> Self {
+        Self::from(Action::Echo { place, status })
     }
 
     /// Only requests with this method.
@@ -298,6 +319,9 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         match &self.action {
             Action::Status { .. } | Action::Redirect { .. } => self.answer("").map(drop),
+            Action::Echo { status, .. } if !(400..600).contains(status) => {
+                Err(format!("{status} is not the status of an error"))
+            }
             Action::Slow { bytes: 0, .. } => Err("slow needs at least 1 byte".into()),
             _ => Ok(()),
         }
@@ -306,6 +330,14 @@ impl Fault {
     /// Whether its request is served, only later.
     pub(crate) fn is_delay_only(&self) -> bool {
         self.action == Action::None
+    }
+
+    /// The answer that repeats what the request carried, if that is the action.
+    pub(crate) fn echoed(&self, request: &Request, id: &str) -> Option<Answer> {
+        match self.action {
+            Action::Echo { place, status } => place.answer(status, request, id),
+            _ => None,
+        }
     }
 
     /// The answer of an action that replaces the execution.

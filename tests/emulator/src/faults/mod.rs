@@ -1,5 +1,6 @@
 //! The faults that are switched on.
 
+mod echo;
 mod fault;
 mod glob;
 
@@ -7,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+pub use echo::EchoPlace;
 pub use fault::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub(crate) use fault::{malformed_json, truncated};
 pub(crate) use glob::matches;

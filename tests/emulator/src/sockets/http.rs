@@ -119,14 +119,7 @@ impl Serving {
 
     /// The answer of a fault, or of the app. Faults that end a connection end this one.
     async fn answer(&self, body: Bytes, entry: &Entry) -> Result<Answer, End> {
-        if let Some(fault) = self.state.faults.take("POST", "ws.fal.run", &self.path) {
-            tokio::time::sleep(std::time::Duration::from_millis(fault.delay_ms)).await;
-            match fault.answer("") {
-                Ok(Some(answer)) => return Ok(answer),
-                Ok(None) if fault.is_delay_only() => {}
-                _ => return Err(End::Gone),
-            }
-        }
+        let fault = self.state.faults.take("POST", "ws.fal.run", &self.path);
         let request = Request {
             method: Method::POST,
             path: self.path.clone(),
@@ -135,6 +128,14 @@ impl Serving {
             body,
             upload: None,
         };
+        if let Some(fault) = fault {
+            tokio::time::sleep(std::time::Duration::from_millis(fault.delay_ms)).await;
+            match fault.answer("").map(|answer| answer.or_else(|| fault.echoed(&request, ""))) {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) if fault.is_delay_only() => {}
+                _ => return Err(End::Gone),
+            }
+        }
         let answer = gateway::run(&self.state, &request, self.admitted.clone(), entry).await;
         Ok(answer.unwrap_or_else(|refusal| refusal))
     }

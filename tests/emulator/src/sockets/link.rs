@@ -92,12 +92,12 @@ impl Link {
         self.sink.send(message).await.map_err(|_| End::Gone)
     }
 
-    pub(super) async fn send_text(&mut self, text: String) -> Result<(), End> {
+    pub(crate) async fn send_text(&mut self, text: String) -> Result<(), End> {
         self.send(Message::text(text)).await
     }
 
     /// Begins the closing handshake.
-    pub(super) async fn close(&mut self, code: u16, reason: &str) -> End {
+    pub(crate) async fn close(&mut self, code: u16, reason: &str) -> End {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         match self.sink.send(Message::Close(Some(frame))).await {
             Ok(()) => End::Closed,
