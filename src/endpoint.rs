@@ -272,6 +272,12 @@ impl Hosts {
         self.url(&self.rest, path.trim_start_matches('/'))
     }
 
+    /// Whether an address is one of the service that takes files and makes tokens, by either name.
+    pub(crate) fn is_rest(&self, url: &Url) -> bool {
+        let same = |host: &str| self.url(host, "").is_ok_and(|rest| rest.origin() == url.origin());
+        same(&self.rest) || same(OLD_REST_HOST)
+    }
+
     pub(crate) fn cdn_url(&self, path: &str) -> Result<Url> {
         self.url(&self.cdn, path.trim_start_matches('/'))
     }

@@ -17,15 +17,22 @@ pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
 
 /// The same of one of fal's file hosts, because a token goes there.
 pub(super) fn file_host(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
+    only(answer, field, "a file host of fal's", |url| hosts.origin(url) == Origin::Files)
+}
+
+/// The same of the service that was asked, because the key goes there. No other of fal's services has a part in it.
+pub(super) fn rest(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
+    only(answer, field, "the service for files", |url| hosts.is_rest(url))
+}
+
+fn only(answer: &Response, field: &str, whose: &str, is_so: impl Fn(&Url) -> bool) -> Result<Url> {
     let url = named(answer, field)?;
-    match hosts.origin(&url) {
-        Origin::Files => Ok(url),
-        _ => {
-            let host = url.host_str().unwrap_or_default();
-            let message = format!("the answer's {field:?} names {host:?}, which is not a file host of fal's");
-            Err(Error::new(Code::ForeignOrigin, message))
-        }
+    if is_so(&url) {
+        return Ok(url);
     }
+    let host = url.host_str().unwrap_or_default();
+    let message = format!("the answer's {field:?} names {host:?}, which is not {whose}; nothing was sent there");
+    Err(Error::new(Code::ForeignOrigin, message))
 }
 
 /// `url` with another segment behind its path; its query stays.

@@ -73,7 +73,12 @@ impl Session {
             _ => "fal-cdn-v3",
         };
         let answer = about.announce(steps, &format!("/storage/upload/initiate-multipart?storage_type={kind}")).await?;
-        let (to, url) = (address::named(&answer, "upload_url")?, address::named(&answer, "file_url")?);
+        let to = match way {
+            // The key goes there.
+            UploadWay::GoogleParts => address::rest(steps.hosts(), &answer, "upload_url")?,
+            _ => address::named(&answer, "upload_url")?,
+        };
+        let url = address::named(&answer, "file_url")?;
         Ok(Session { way, to, url, content_type })
     }
 

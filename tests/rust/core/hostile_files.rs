@@ -88,6 +88,22 @@ fn addresses_of_an_upload_that_lead_away() {
     trap.assert_untouched();
 }
 
+/// The key goes to the service that was asked, and to none of fal's others, whose answers would be those of an app.
+#[test]
+fn parts_that_are_to_be_announced_to_another_service_of_fals() {
+    for host in ["queue.fal.run", "fal.run", "ws.fal.run", "api.fal.ai", "v3.fal.media", "auth.fal.ai", "evil.example"]
+    {
+        let emulator = Emulator::start().unwrap();
+        let named = json!({"upload_url": format!("https://{host}/x/y"), "file_url": "https://v3.fal.media/files/x"});
+        emulator.inject(Fault::status(200).path("*/initiate-multipart").body(named));
+        let what = Upload::bytes(&b"bytes"[..]).way(UploadWay::GoogleParts);
+        let error = Op::finish(|| client(&emulator).upload_start(what)).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::ForeignOrigin, false), "{host}: {error}");
+        let hosts: Vec<_> = emulator.arrivals().into_iter().map(|arrival| arrival.host).collect();
+        assert_eq!(hosts, ["rest.fal.ai"], "{host}");
+    }
+}
+
 #[test]
 fn a_token_for_files_that_names_another_host() {
     let trap = Trap::set();
