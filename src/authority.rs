@@ -15,6 +15,7 @@ use crate::helpers::{Kind, blocking};
 use crate::log::{Level, Log};
 use crate::per_runtime::PerRuntime;
 use crate::refusal;
+use crate::secrets::Secrets;
 use crate::transport::Transport;
 
 /// A credential that expires within this time counts as expired: the request has to arrive before it does.
@@ -129,7 +130,8 @@ impl Authority {
         let refused = refused.map(|grant| grant.credential.clone());
         let search = tokio::spawn(async move { authority.search(refused, &transport).await });
         let landed = search.map(|end| {
-            end.unwrap_or_else(|e| Err(Error::new(Code::Panic, format!("the search for a key failed: {e}"))))
+            // What a panic says may be a part of what was searched.
+            end.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the search for a key was broken off by a fault")))
         });
         let started = landed.boxed().shared();
         *flight = Some(started.clone());
@@ -187,12 +189,14 @@ impl Authority {
     }
 
     fn log_credential(&self, resolution: &Resolution) {
+        // No service had a say in it.
+        let secrets = Secrets::default();
         match resolution.used() {
             Some(used) => {
                 let id = used.key_id.as_deref().unwrap_or("-");
-                self.log.write(Level::Info, format_args!("key {id} from {}", used.source));
+                self.log.write(Level::Info, &secrets, format_args!("key {id} from {}", used.source));
             }
-            None => self.log.write(Level::Info, format_args!("no key is used")),
+            None => self.log.write(Level::Info, &secrets, format_args!("no key is used")),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Request, Target};
 use crate::response::Response;
+use crate::secrets::Secrets;
 use crate::storage::TokenCache;
 use crate::transport::Transport;
 use crate::webhook;
@@ -167,7 +168,8 @@ impl Client {
     {
         let inner = self.inner.clone();
         let deadline = deadline(timeout)?;
-        Op::start(|task| {
+        let secrets = Arc::new(Secrets::of(&self.inner.transport.veils));
+        Op::start(secrets, |task| {
             let progress = task.progress.clone();
             // In a place of its own: each layer around it would make room for it twice.
             let work = Box::pin(work(inner, task));

@@ -16,6 +16,7 @@ use crate::credentials::{
 use crate::error::Error;
 use crate::helpers::{self, Kind};
 use crate::runtime;
+use crate::secrets::Secrets;
 use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
 
 /// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
@@ -29,13 +30,16 @@ pub(crate) async fn deliver(
     environment: &Environment,
     transport: &Arc<Transport>,
 ) -> Result<Delivered, Undelivered> {
-    match provider {
+    let secrets = Arc::new(Secrets::of(&transport.veils));
+    let outcome = match provider {
         Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
         Provider::Callback(callback) => callback.ask().await,
-        Provider::Command(command) => Ok(run(command).await?),
+        Provider::Command(command) => run(command).await.map_err(Undelivered::from),
         Provider::Keyring(account) => keyring(account, environment).await,
-        Provider::Login(file) => Ok(user_login(file, refused, transport).await?),
-    }
+        Provider::Login(file) => user_login(file, refused, transport, &secrets).await.map_err(Undelivered::from),
+    };
+    // Whoever waits for this has not carried what was carried here.
+    outcome.map_err(|undelivered| undelivered.without(&secrets))
 }
 
 #[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
@@ -80,6 +84,7 @@ async fn user_login(
     file: LoginFile,
     refused: Option<Credential>,
     transport: &Arc<Transport>,
+    secrets: &Arc<Secrets>,
 ) -> Result<Delivered, String> {
     let rejected = match refused {
         Some(Credential::Bearer(token)) => Some(token),
@@ -92,8 +97,8 @@ async fn user_login(
         Begun::Fresh(token) => delivered(&token, Vec::new()),
         // A refresh token that was sent is used up, and its successor comes with the answer and exists nowhere else.
         Begun::Refresh(refresh) => {
-            let transport = transport.clone();
-            let renewed = runtime::finish(async move { renew(*refresh, &transport, &cancelled).await });
+            let (transport, secrets) = (transport.clone(), secrets.clone());
+            let renewed = runtime::finish(async move { renew(*refresh, &transport, &cancelled, &secrets).await });
             renewed.await.map_err(|e| e.message().to_owned())?
         }
     }
@@ -110,7 +115,12 @@ fn begin(file: &LoginFile, rejected: Option<&Token>, cancelled: &AtomicBool) -> 
     file.begin(SystemTime::now(), rejected, Wait { limit: Wait::OFFICIAL_LIMIT, cancelled })
 }
 
-async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancelled) -> Result<Delivered, String> {
+async fn renew(
+    refresh: Refresh,
+    transport: &Arc<Transport>,
+    cancelled: &Cancelled,
+    secrets: &Arc<Secrets>,
+) -> Result<Delivered, String> {
     let url = transport.hosts.login_url(login::TOKEN_PATH).map_err(|e| e.to_string())?;
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     let call = Call {
@@ -125,7 +135,7 @@ async fn renew(refresh: Refresh, transport: &Arc<Transport>, cancelled: &Cancell
         most: SMALL,
         watch: Watch::Nothing,
     };
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::of(secrets));
     let sent = transport.send(&call, &Credential::Anonymous, &progress);
     let answer = tokio::select! {
         biased;

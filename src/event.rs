@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Result};
 use crate::packed;
 use crate::response::{POINTER, Response};
+use crate::secrets::Secrets;
 
 /// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +72,20 @@ impl Event {
     /// A message that is MessagePack, and the same as JSON.
     pub(crate) fn packed(json: &Value, packed: rmpv::Value) -> Self {
         Event { packed: Packed(Some(Box::new(packed))), ..Event::json(EventKind::Message, json) }
+    }
+
+    /// The same without a secret in its text. Bytes are what the app sent.
+    pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
+        if self.is_bytes() {
+            return self;
+        }
+        if let Some(hidden) = secrets.hidden(self.content.body()) {
+            self.content = self.content.with_body(hidden.into());
+            if let Some(packed) = &mut self.packed.0 {
+                secrets.hide_packed(packed);
+            }
+        }
+        self
     }
 
     /// What it tells about.

@@ -52,5 +52,6 @@ pub(crate) async fn blocking<T: Send + 'static>(kind: Kind, work: impl FnOnce() 
         let _place = place;
         work()
     });
-    done.await.map_err(|e| failed(&e))
+    // What a panic says may be a part of what was worked on.
+    done.await.map_err(|e| failed(&if e.is_panic() { "it panicked" } else { "the runtime stops" }))
 }

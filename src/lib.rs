@@ -96,6 +96,7 @@ mod request;
 mod response;
 mod run;
 pub mod runtime;
+mod secrets;
 #[allow(unsafe_code)]
 mod signals;
 mod socket;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::runtime;
+use crate::secrets::Secrets;
 
 /// How much a log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +34,14 @@ impl Log {
         Log { sink: Some((most, sink)) }
     }
 
-    pub(crate) fn write(&self, level: Level, line: fmt::Arguments<'_>) {
+    /// Writes a line, without the secrets of the operation that it is about.
+    pub(crate) fn write(&self, level: Level, secrets: &Secrets, line: fmt::Arguments<'_>) {
         if let Some((most, sink)) = &self.sink
             && level <= *most
         {
-            runtime::in_callback(|| sink(level, &line.to_string()));
+            let mut line = line.to_string();
+            secrets.hide(&mut line);
+            runtime::in_callback(|| sink(level, &line));
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::event::Event;
 use crate::response::Response;
 use crate::runtime;
+use crate::secrets::Secrets;
 use crate::transport::Progress;
 
 const PENDING: u8 = 0;
@@ -57,6 +58,8 @@ impl Drop for Readers {
 
 struct Shared {
     pid: u32,
+    /// What the work carried: nothing that is told of it holds that.
+    secrets: Arc<Secrets>,
     state: AtomicU8,
     cancel: CancellationToken,
     done: CancellationToken,
@@ -98,11 +101,17 @@ pub(crate) struct Task {
 impl Task {
     /// The same operation, for what goes on beside its work and does not count as its progress.
     pub(crate) fn aside(&self) -> Self {
-        Task { progress: Arc::default(), shared: self.shared.clone() }
+        Task { progress: Arc::new(Progress::of(&self.shared.secrets)), shared: self.shared.clone() }
+    }
+
+    /// What the requests of the operation carried that must not show.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.shared.secrets
     }
 
     /// Tells the host without ever waiting for it: if it does not read, the oldest events go.
     pub(crate) fn tell(&self, event: Event) {
+        let event = event.without(self.secrets());
         let notice = self.shared.lock().inbox.push_over(event);
         self.shared.stir(notice);
     }
@@ -110,12 +119,14 @@ impl Task {
     /// Tells the host something that must not get lost: waits until there is room for it.
     pub(crate) async fn deliver(&self, event: Event) {
         self.until(Inbox::has_room).await;
+        let event = event.without(self.secrets());
         let notice = self.shared.lock().inbox.push(event);
         self.shared.stir(notice);
     }
 
     /// Tells the host the last thing that must not get lost, where nobody can wait for room any more.
     pub(crate) fn tell_last(&self, event: Event) {
+        let event = event.without(self.secrets());
         let notice = self.shared.lock().inbox.push(event);
         self.shared.stir(notice);
     }
@@ -145,14 +156,17 @@ impl Task {
 
 impl Op {
     /// Starts `work` on the runtime. Nothing of it runs on the calling thread.
-    pub(crate) fn start<W, F>(work: W) -> Result<Op>
+    /// What its requests carry is noted in `secrets`.
+    pub(crate) fn start<W, F>(secrets: Arc<Secrets>, work: W) -> Result<Op>
     where
         W: FnOnce(Task) -> F,
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let instance = runtime::current()?;
+        let progress = Arc::new(Progress::of(&secrets));
         let shared = Arc::new(Shared {
             pid: std::process::id(),
+            secrets,
             state: AtomicU8::new(PENDING),
             cancel: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -161,7 +175,6 @@ impl Op {
             stirred: Notify::new(),
             room: Notify::new(),
         });
-        let progress = Arc::new(Progress::default());
         let unfinished = Unfinished { shared: shared.clone(), progress: progress.clone() };
         let closing = instance.closing().clone();
         let work = caught(work(Task { progress, shared: shared.clone() }));
@@ -403,6 +416,7 @@ impl Shared {
     }
 
     fn complete(&self, outcome: Result<Response>) {
+        let outcome = outcome.map_err(|error| error.without(&self.secrets));
         let mut course = self.lock();
         if self.state.load(Ordering::Acquire) != PENDING {
             return;

@@ -74,6 +74,11 @@ impl Response {
         &self.body
     }
 
+    /// The same answer with another body.
+    pub(crate) fn with_body(self, body: Bytes) -> Self {
+        Response::new(self.status, self.headers, body)
+    }
+
     pub(crate) fn into_body(self) -> Bytes {
         self.body
     }

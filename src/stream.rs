@@ -116,13 +116,8 @@ impl Delivery {
         let WorkflowEvent::Error { node_id, message, status, body } = WorkflowEvent::read(workflow)? else {
             return None;
         };
-        let answer = Answer {
-            status: status.unwrap_or(500),
-            headers: headers.clone(),
-            body: body.to_string().into(),
-            error_type: None,
-            request_id: None,
-        };
+        let (status, body) = (status.unwrap_or(500), body.to_string().into());
+        let answer = Answer::new(self.steps.task.secrets(), status, headers.clone(), body);
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
         let asked = Asked { host, service: true, safe: false, about_job: false, app: false };

@@ -21,6 +21,7 @@ use crate::per_runtime::PerRuntime;
 use crate::request::{Body, Request};
 use crate::response::Response;
 use crate::runtime;
+use crate::secrets::Secrets;
 use crate::socket::open;
 use crate::sse::Parser;
 use crate::stream::{Delivery, Kind, kind};
@@ -43,6 +44,13 @@ pub struct Channel {
     inner: Arc<Inner>,
 }
 
+/// The way to the connection.
+struct Line {
+    jobs: mpsc::Sender<Job>,
+    /// Of the operation that opened it: the service may repeat them to any other.
+    secrets: Arc<Secrets>,
+}
+
 struct Inner {
     client: Client,
     endpoint: EndpointId,
@@ -50,7 +58,7 @@ struct Inner {
     headers: HeaderMap,
     /// In milliseconds; 0 for none. No lock, which a fork could leave locked.
     ping: AtomicU64,
-    line: PerRuntime<Mutex<Option<mpsc::Sender<Job>>>>,
+    line: PerRuntime<Mutex<Option<Line>>>,
 }
 
 impl Client {
@@ -155,7 +163,7 @@ impl Inner {
     ) -> std::result::Result<Response, Failure> {
         if !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
-            let answer = Answer { status, headers, body, error_type: None, request_id: None };
+            let answer = Answer::of_large(steps.task.secrets(), status, headers, body).await;
             let asked = Asked { host: self.url.authority(), service: true, safe: false, about_job: false, app: true };
             let verdict = verdict(answer, asked);
             return Err(Failure { error: verdict.error, again: verdict.again });
@@ -173,8 +181,9 @@ impl Inner {
     async fn line(&self, steps: &Steps) -> Result<mpsc::Sender<Job>> {
         let place = self.line.get(|| Ok(Mutex::new(None)))?;
         let mut line = place.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
-            return Ok(line.clone());
+        if let Some(line) = line.as_ref().filter(|line| !line.jobs.is_closed()) {
+            steps.task.secrets().share(&line.secrets);
+            return Ok(line.jobs.clone());
         }
         let most = steps.response_limit();
         let socket = open(steps, &self.url, &self.endpoint, &self.headers, Pass::Credential, most, MOST).await?;
@@ -188,7 +197,7 @@ impl Inner {
                 () = closing.cancelled() => {}
             }
         });
-        *line = Some(sender.clone());
+        *line = Some(Line { jobs: sender.clone(), secrets: steps.task.secrets().clone() });
         Ok(sender)
     }
 }

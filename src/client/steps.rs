@@ -14,7 +14,7 @@ use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
 use crate::error::{Error, Result};
 use crate::key::Scope;
-use crate::log::Log;
+use crate::log::Level;
 use crate::op::Task;
 use crate::per_runtime::Life;
 use crate::platform;
@@ -105,8 +105,9 @@ impl Steps {
         self.inner.waits.get(|| Ok(Waits::default()))
     }
 
-    pub(crate) fn log(&self) -> &Log {
-        &self.inner.transport.log
+    /// Writes a line about the operation.
+    pub(crate) fn log(&self, level: Level, line: std::fmt::Arguments<'_>) {
+        self.inner.transport.log.write(level, self.task.secrets(), line);
     }
 
     /// The same operation for requests that are under way beside others: their stages do not mix.

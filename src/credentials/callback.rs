@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Credential, Token};
 use crate::key::Key;
+use crate::secrets::Secrets;
 
 /// How long the host may take to answer; a person may have to be asked.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -57,6 +58,15 @@ pub(crate) enum Undelivered {
     Absent(String),
     /// Something went wrong.
     Failed(String),
+}
+
+impl Undelivered {
+    /// The same without a secret in it.
+    pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
+        let (Undelivered::Absent(reason) | Undelivered::Failed(reason)) = &mut self;
+        secrets.hide(reason);
+        self
+    }
 }
 
 impl From<String> for Undelivered {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::secrets::Secrets;
+
 /// Entries beyond these are left out: nobody reads so many.
 const MOST: usize = 1000;
 
@@ -38,6 +40,13 @@ impl FieldError {
             context: given("ctx"),
             input: given("input"),
         }
+    }
+
+    pub(super) fn hide(&mut self, secrets: &Secrets) {
+        [&mut self.path, &mut self.message].into_iter().for_each(|text| secrets.hide(text));
+        [&mut self.kind, &mut self.url].into_iter().for_each(|text| secrets.hide_in(text));
+        let values = self.location.iter_mut().chain(&mut self.context).chain(&mut self.input);
+        values.for_each(|value| secrets.hide_json(value));
     }
 
     /// Where the field is, its segments joined by dots: `body.image_size.width`. Empty if the service does not say.

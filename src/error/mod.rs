@@ -1,5 +1,6 @@
 //! One error type for everything.
 
+mod answer;
 mod api;
 mod code;
 mod field;
@@ -18,9 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use reqwest::header::HeaderMap;
-
+pub(crate) use answer::Answer;
 pub use code::Code;
 pub use field::FieldError;
 pub use lock::LockReason;
@@ -30,14 +29,15 @@ pub(crate) use status::PROXY;
 
 use crate::credentials::Resolution;
 use crate::key::Scope;
+use crate::secrets::Secrets;
 
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, what it means for the request, and what to do.
 ///
-/// It never contains a secret: keys appear as their public id, and a key that the service sends back in
-/// a body or a header is replaced.
+/// It never contains a secret: keys appear as their public id, and where the service repeats what it was sent, in whatever form, there
+/// is `****` in its place.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -57,17 +57,6 @@ struct Inner {
     about: Option<About>,
     resolution: Option<Arc<Resolution>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-/// The service's answer that an error was made from.
-#[derive(Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) error_type: Option<String>,
-    /// From the body, where the header does not say it.
-    pub(crate) request_id: Option<String>,
 }
 
 impl Error {
@@ -153,6 +142,28 @@ impl Error {
 
     pub(crate) fn with_resolution(mut self, resolution: Arc<Resolution>) -> Self {
         self.0.resolution = Some(resolution);
+        self
+    }
+
+    /// The same without a secret in anything that it says. Its answer has none from the beginning.
+    pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
+        let inner = &mut *self.0;
+        secrets.hide(&mut inner.message);
+        secrets.hide_in(&mut inner.remedy);
+        secrets.hide_in(&mut inner.request_id);
+        if let Some(answer) = &mut inner.answer {
+            secrets.hide_in(&mut answer.error_type);
+            secrets.hide_in(&mut answer.request_id);
+        }
+        if Arc::get_mut(&mut inner.fields).is_none() {
+            inner.fields = inner.fields.iter().cloned().collect();
+        }
+        if let Some(fields) = Arc::get_mut(&mut inner.fields) {
+            fields.iter_mut().for_each(|field| field.hide(secrets));
+        }
+        if inner.source.as_deref().is_some_and(|source| says(source, secrets)) {
+            inner.source = None;
+        }
         self
     }
 
@@ -259,6 +270,11 @@ impl Error {
     pub fn resolution(&self) -> Option<&Resolution> {
         self.0.resolution.as_deref()
     }
+}
+
+/// Whether an error, or what it comes from, says one of the secrets.
+fn says(error: &(dyn StdError + 'static), secrets: &Secrets) -> bool {
+    secrets.are_in(&format!("{error} {error:?}")) || error.source().is_some_and(|source| says(source, secrets))
 }
 
 impl fmt::Display for Error {

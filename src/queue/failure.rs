@@ -4,20 +4,21 @@ use super::job::{Ask, Job};
 use super::status::{Phase, Status};
 use crate::error::service;
 use crate::error::{About, Answer, Code, Error};
+use crate::secrets::Secrets;
 
 /// The error of asking for the result of a job that has ended (fal-protocol.md §5.5).
-pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Error {
+pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>, secrets: &Secrets) -> Error {
     let http = error.http_status().unwrap_or_default();
     match status {
         // The status says that it failed or why, but no answer was kept.
         Some(status)
             if error.code() == Code::NotFound && (status.failure().is_some() || status.phase == Phase::Failed) =>
         {
-            told(http, job, status)
+            told(http, job, status, secrets)
         }
         // Fal says so of a job that has not ended (§16.4), and this one has.
         Some(status) if http == 400 && status.phase == Phase::Failed && status.failure().is_some() => {
-            told(http, job, status)
+            told(http, job, status, secrets)
         }
         _ if is_the_jobs(&error) => of_asking(error, job, Ask::Result),
         _ => in_between(error, job),
@@ -25,15 +26,9 @@ pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>) -> Err
 }
 
 /// The error of a job of which nothing is left but its status. `http` is what its result was answered with.
-pub(super) fn told(http: u16, job: &Job, status: &Status) -> Error {
+pub(super) fn told(http: u16, job: &Job, status: &Status, secrets: &Secrets) -> Error {
     let (text, kind) = status.failure().unwrap_or_else(|| (format!("its state is {}", status.state()), None));
-    let answer = Answer {
-        status: http,
-        headers: Default::default(),
-        body: status.body().into(),
-        error_type: kind.map(str::to_owned),
-        request_id: None,
-    };
+    let answer = Answer::new(secrets, http, Default::default(), status.body().into()).with_error_type(kind);
     service::told(&text, kind, answer).with_request_id(&job.id)
 }
 

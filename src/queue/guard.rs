@@ -55,8 +55,8 @@ impl Drop for Guard {
             let cancelled = tokio::time::timeout(TIME, ask(&steps, &mut job, Ask::Cancel)).await;
             match cancelled {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => steps.log().write(Level::Warn, format_args!("cancelling {}: {error}", job.id)),
-                Err(_) => steps.log().write(Level::Warn, format_args!("cancelling {}: no answer in time", job.id)),
+                Ok(Err(error)) => steps.log(Level::Warn, format_args!("cancelling {}: {error}", job.id)),
+                Err(_) => steps.log(Level::Warn, format_args!("cancelling {}: no answer in time", job.id)),
             }
         });
     }

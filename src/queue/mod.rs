@@ -113,7 +113,7 @@ impl Client {
             if early && is_under_way(&steps, &mut job).await {
                 return Err(failure::not_ready(&job));
             }
-            finished(answer, &job, None)
+            finished(&steps, answer, &job, None)
         })
     }
 
@@ -169,11 +169,11 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
         Ok(End::Completed(status)) => {
             guard.ended();
             let answer = ask(steps, &mut job, Ask::Result).await;
-            finished(answer, &job, Some(&status))
+            finished(steps, answer, &job, Some(&status))
         }
         Ok(End::Answered(answer)) => {
             guard.ended();
-            finished(answer, &job, None)
+            finished(steps, answer, &job, None)
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };
@@ -190,14 +190,14 @@ fn first(answer: &Response) -> Result<Status> {
     Status::parse(status.to_string().as_bytes())
 }
 
-fn finished(answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
+fn finished(steps: &Steps, answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
     match answer {
         // Nothing more will come where the state is an end.
         Ok(answer) => match status.filter(|status| answer.status() == 202 && status.phase == Phase::Failed) {
-            Some(status) => Err(failure::told(answer.status(), job, status)),
+            Some(status) => Err(failure::told(answer.status(), job, status, steps.task.secrets())),
             None => Ok(answer.with_request_id(&job.id)),
         },
-        Err(error) => Err(failure::of_result(error, job, status)),
+        Err(error) => Err(failure::of_result(error, job, status, steps.task.secrets())),
     }
 }
 

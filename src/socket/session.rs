@@ -25,6 +25,7 @@ use crate::event::{Event, EventKind};
 use crate::op::Task;
 use crate::request::Request;
 use crate::response::Response;
+use crate::secrets::Secrets;
 
 /// A connection that lasted this long did not fail at once.
 const LASTING: Duration = Duration::from_secs(30);
@@ -206,9 +207,9 @@ impl Session {
                 // Frames that are no news, however many, do not keep the deadline and the host from being heard.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
-                    break closed(frame, &socket.headers);
+                    break closed(frame, (&socket.headers, task.secrets()));
                 }
-                match hear(plan.language, frame, &socket.headers) {
+                match hear(plan.language, frame, (&socket.headers, task.secrets())) {
                     Heard::Message(event) => {
                         tally.delivering();
                         task.deliver(event).await;
@@ -312,7 +313,7 @@ fn failed(error: Error) -> End {
 
 /// Codes 1000 and 1001 are a normal end, and so is none (fal-protocol.md §7.5); 1012 and 1013 invite to come again. What
 /// fal's gateway means by others is not documented (§16.23), so they are failures.
-fn closed(frame: Option<CloseFrame>, headers: &HeaderMap) -> End {
+fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
     let Some(frame) = frame else { return End::Closed("server") };
     let code = u16::from(frame.code);
     let message = format!("the other side closed the connection with code {code}: {}", frame.reason);
@@ -321,7 +322,7 @@ fn closed(frame: Option<CloseFrame>, headers: &HeaderMap) -> End {
         1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),
         _ => {
             let body = bytes::Bytes::copy_from_slice(frame.reason.as_bytes());
-            let answer = Answer { status: 101, headers: headers.clone(), body, error_type: None, request_id: None };
+            let answer = Answer::new(secrets, 101, headers.clone(), body);
             End::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer))
         }
     }

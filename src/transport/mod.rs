@@ -41,6 +41,7 @@ use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
 use crate::error::{Answer, Code, Error, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
+use crate::secrets::Veils;
 
 /// What fal's gateway adds to each of its answers.
 const REQUEST_ID: &str = "x-fal-request-id";
@@ -60,6 +61,7 @@ pub(crate) struct Transport {
     pub(crate) response_limit: usize,
     pub(crate) user_agent: HeaderValue,
     pub(crate) network: Network,
+    pub(crate) veils: Arc<Veils>,
     http: Http,
     backups: Backups,
     lanes: Lanes,
@@ -141,8 +143,8 @@ impl Transport {
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
-        let (http, backups, lanes) = (Http::default(), Backups::default(), Lanes::default());
-        Transport { hosts, log, attempts, stall, response_limit, user_agent, network, http, backups, lanes }
+        let (veils, http, backups, lanes) = (Arc::default(), Http::default(), Backups::default(), Lanes::default());
+        Transport { hosts, log, attempts, stall, response_limit, user_agent, network, veils, http, backups, lanes }
     }
 
     /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
@@ -224,10 +226,11 @@ impl Transport {
         let pause =
             if failure.again && !call.body.is_spent() { self.attempts.pause(*made, error.retry_after()) } else { None };
         let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
-            self.log.write(Level::Error, format_args!("{}: {error}", error.code()));
+            self.log.write(Level::Error, progress.secrets(), format_args!("{}: {error}", error.code()));
             return Err(error);
         };
-        self.log.write(Level::Warn, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
+        let (log, secrets) = (&self.log, progress.secrets());
+        log.write(Level::Warn, secrets, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
         progress.pausing();
         tokio::time::sleep(pause).await;
         Ok(())
@@ -248,10 +251,10 @@ impl Transport {
             // Without fal's id it is the proxy's own redirect, from its own address.
             let proxy = self.hosts.proxied(&hop.url).filter(|_| !headers.contains_key(REQUEST_ID));
             let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
-                return self.accepted(response, call, credential, what).await;
+                return self.accepted(response, call, progress, what).await;
             };
             let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
-                let answer = self.answer(response, call, credential).await;
+                let answer = self.answer(response, call, progress).await;
                 return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
             };
             let body = if method == hop.method { hop.body } else { Bytes::new().into() };
@@ -269,7 +272,8 @@ impl Transport {
         progress: &Arc<Progress>,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let route = outgoing::route(&self.hosts, &hop.url, credential, &call.pass).map_err(Failure::last)?;
+        let route = outgoing::route(&self.hosts, &hop.url, credential, &call.pass, progress.secrets())
+            .map_err(Failure::last)?;
         let backup =
             self.hosts.backup(&hop.url).filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
         let Some(backup) = backup else { return self.request(call, hop, route, progress, what).await };
@@ -280,7 +284,8 @@ impl Transport {
             Err(failure) if failure.error.code() == Code::Connect => failure,
             outcome => return outcome,
         };
-        self.log.write(Level::Warn, format_args!("{}; trying {}", failure.error, second.url.authority()));
+        let (log, secrets) = (&self.log, progress.secrets());
+        log.write(Level::Warn, secrets, format_args!("{}; trying {}", failure.error, second.url.authority()));
         match self.request(call, hop, second, progress, what).await {
             // Neither can be reached: the first error says why (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
@@ -311,7 +316,8 @@ impl Transport {
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
-        self.log.write(Level::Debug, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
+        let (log, secrets) = (&self.log, progress.secrets());
+        log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let pulse = Arc::new(Pulse::new(!hop.body.is_empty()));
         match hop.body.is_empty() {
             true => progress.sending(call.safe),
@@ -331,7 +337,7 @@ impl Transport {
         };
         let response = outcome.map_err(|error| broken(error, &reached, call.safe, progress))?;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-        self.log.write(Level::Debug, format_args!("{status} after {} ms", elapsed.as_millis()));
+        log.write(Level::Debug, secrets, format_args!("{status} after {} ms", elapsed.as_millis()));
         Ok(response)
     }
 
@@ -340,7 +346,7 @@ impl Transport {
         &self,
         response: reqwest::Response,
         call: &Call,
-        credential: &Credential,
+        progress: &Progress,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
         let status = response.status();
@@ -352,8 +358,9 @@ impl Transport {
             };
         }
         if !status.is_success() {
-            let Verdict { error, again, rule } = verdict(self.answer(response, call, credential).await, asked);
-            self.log.write(Level::Debug, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
+            let Verdict { error, again, rule } = verdict(self.answer(response, call, progress).await, asked);
+            let (log, secrets) = (&self.log, progress.secrets());
+            log.write(Level::Debug, secrets, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
             // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
             let kept = call.safe
                 && !asked.about_job
@@ -364,7 +371,7 @@ impl Transport {
         }
         let nobodys = self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
         if is_html(response.headers()) && (nobodys || self.hosts.answers_json(&call.url, &call.method)) {
-            return Err(Failure::last(page_for_json(self.answer(response, call, credential).await, asked)));
+            return Err(Failure::last(page_for_json(self.answer(response, call, progress).await, asked)));
         }
         Ok(response)
     }
@@ -394,27 +401,13 @@ impl Transport {
         }
     }
 
-    /// An answer for an error. As much of the body as arrives is kept; the key, should the service repeat it, is not.
-    async fn answer(&self, mut response: reqwest::Response, call: &Call, credential: &Credential) -> Answer {
-        let status: StatusCode = response.status();
+    /// An answer for an error. As much of the body as arrives is kept.
+    async fn answer(&self, mut response: reqwest::Response, call: &Call, progress: &Progress) -> Answer {
+        let status = response.status().as_u16();
         let most = call.most.min(self.response_limit).clamp(SMALL, ERROR_BODY);
-        let mut body = body::beginning(&mut response, most, self.stall).await;
-        let mut headers = std::mem::take(response.headers_mut());
-        let carried = match &call.pass {
-            Pass::Credential => credential.secret(),
-            Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => Some(token.expose_secret()),
-            Pass::Nothing => None,
-        };
-        if let Some(secret) = carried {
-            headers.iter_mut().filter(|(_, value)| repeats(value.as_bytes(), secret)).for_each(|(_, value)| {
-                *value = HeaderValue::from_static("****");
-            });
-            if repeats(&body, secret) {
-                body = String::from_utf8_lossy(&body).replace(secret, "****").into();
-            }
-            body.truncate(body.len() - broken_off(&body, secret));
-        }
-        Answer { status: status.as_u16(), headers, body, error_type: None, request_id: None }
+        let body = body::beginning(&mut response, most, self.stall).await;
+        let headers = std::mem::take(response.headers_mut());
+        Answer::of_large(progress.secrets(), status, headers, body).await
     }
 }
 
@@ -422,15 +415,4 @@ impl Transport {
 fn unasked(host: &str, safe: bool) -> Error {
     let message = format!("{host} answered 101 and went over to another protocol, which was not asked for");
     Error::new(Code::Protocol, message).with_outcome_unknown(!safe)
-}
-
-fn repeats(bytes: &[u8], secret: &str) -> bool {
-    bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
-}
-
-/// How much of a secret a body has at its end, where it may have been cut: less than `LEAST` tells nothing.
-fn broken_off(bytes: &[u8], secret: &str) -> usize {
-    const LEAST: usize = 4;
-    let ends = |length: &usize| bytes.ends_with(&secret.as_bytes()[..*length]);
-    (LEAST..secret.len()).rev().find(ends).unwrap_or_default()
 }

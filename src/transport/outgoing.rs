@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::credentials::{Credential, Token};
 use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
+use crate::secrets::Secrets;
 
 /// Tells a server proxy where to forward a request (fal-protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
@@ -48,9 +49,22 @@ pub(crate) enum Pass {
 
 /// Routes a request for the final address `url`. The key goes along if, and only if, the address belongs to a
 /// service of fal's that takes keys.
-pub(crate) fn route(hosts: &Hosts, url: &Url, credential: &Credential, pass: &Pass) -> Result<Route> {
+///
+/// What goes along is noted in `secrets` first: nothing that is said about the request may hold it.
+pub(crate) fn route(
+    hosts: &Hosts,
+    url: &Url,
+    credential: &Credential,
+    pass: &Pass,
+    secrets: &Secrets,
+) -> Result<Route> {
     let mut headers = HeaderMap::new();
     let mut target = url.clone();
+    match pass {
+        Pass::Credential => credential.secret().into_iter().for_each(|secret| secrets.carry(secret)),
+        Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => secrets.carry(token.expose_secret()),
+        Pass::Nothing => {}
+    }
     match (pass, hosts.origin(url)) {
         (Pass::Nothing, _) if url.scheme() == "https" => {}
         (Pass::Files(token), Origin::Files) => insert(&mut headers, token.authorization())?,

@@ -1,10 +1,11 @@
 //! How far a call has come, so that an error can say what it means.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error};
+use crate::secrets::Secrets;
 
 /// A job that the operation waits for, and what becomes of it if the operation is cut short.
 #[derive(Clone, Debug)]
@@ -58,9 +59,20 @@ pub(crate) struct Progress {
     job: Mutex<Option<Submitted>>,
     /// The endpoint whose request this is, which may be executed.
     endpoint: OnceLock<EndpointId>,
+    secrets: Arc<Secrets>,
 }
 
 impl Progress {
+    /// The progress of requests whose secrets are noted here.
+    pub(crate) fn of(secrets: &Arc<Secrets>) -> Self {
+        Progress { secrets: secrets.clone(), ..Progress::default() }
+    }
+
+    /// What the requests carried that must not show.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
     pub(crate) fn connecting(&self) {
         self.set(Stage::Connecting);
     }

@@ -9,6 +9,7 @@ mod concurrency;
 mod deadlines;
 mod disks;
 mod download;
+mod echoes;
 mod errors;
 mod files_http2;
 mod gateway;

@@ -1,0 +1,177 @@
+//! The secrets that an operation carried, and their removal from all that is said about it.
+//!
+//! Whatever leaves an operation passes through here: an answer before an error is made of it, its error, its events and its lines of
+//! the log. What was asked for is not touched: the body and headers of a success, files, and the bytes among the events.
+
+mod json;
+mod veil;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+
+use self::veil::{Veil, has_escapes};
+
+/// In the place of a secret.
+const MASK: &str = "****";
+/// An operation that goes on for long renews its tokens; the oldest, which have expired, are forgotten.
+const MOST: usize = 16;
+/// So many bytes are looked through before others have their turn.
+const TURN: usize = 256 << 10;
+
+/// What hides the secrets of one client: made once for all operations that carry the same. Reached without a lock, which a fork could
+/// leave locked.
+#[derive(Default)]
+pub(crate) struct Veils {
+    known: ArcSwap<Vec<Weak<Veil>>>,
+}
+
+impl Veils {
+    fn of(&self, secret: &str) -> Option<Arc<Veil>> {
+        let known = self.known.load();
+        if let Some(veil) = known.iter().filter_map(Weak::upgrade).find(|veil| veil.is_of(secret)) {
+            return Some(veil);
+        }
+        let veil = Arc::new(Veil::of(secret)?);
+        self.known.rcu(|known| {
+            let living = known.iter().filter(|veil| veil.strong_count() > 0).cloned();
+            living.chain([Arc::downgrade(&veil)]).collect::<Vec<_>>()
+        });
+        Some(veil)
+    }
+}
+
+/// The secrets that one operation carried.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    veils: Arc<Veils>,
+    /// Those that were carried last at the end. Only tasks of ours look at them.
+    carried: Mutex<Vec<Arc<Veil>>>,
+}
+
+impl Secrets {
+    pub(crate) fn of(veils: &Arc<Veils>) -> Self {
+        Secrets { veils: veils.clone(), carried: Mutex::default() }
+    }
+
+    /// Notes that a request is about to carry a secret.
+    pub(crate) fn carry(&self, secret: &str) {
+        let mut carried = self.carried();
+        if carried.last().is_some_and(|veil| veil.is_of(secret)) {
+            return;
+        }
+        let known = carried.iter().position(|veil| veil.is_of(secret)).map(|place| carried.remove(place));
+        let veil = known.or_else(|| self.veils.of(secret));
+        add(&mut carried, veil);
+    }
+
+    /// Notes that what `other` carried may come back here, too.
+    pub(crate) fn share(&self, other: &Secrets) {
+        let others = other.carried().clone();
+        let mut carried = self.carried();
+        for veil in others {
+            carried.retain(|known| !Arc::ptr_eq(known, &veil));
+            add(&mut carried, Some(veil));
+        }
+    }
+
+    fn carried(&self) -> MutexGuard<'_, Vec<Arc<Veil>>> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self) -> Vec<Arc<Veil>> {
+        self.carried().clone()
+    }
+
+    /// Takes the secrets out of a text.
+    pub(crate) fn hide(&self, text: &mut String) {
+        if let Some(hidden) = self.hidden(text.as_bytes()) {
+            // Only whole characters of ASCII are replaced.
+            *text = String::from_utf8(hidden).unwrap_or_else(|_| MASK.to_owned());
+        }
+    }
+
+    /// The same for a text that may not be there.
+    pub(crate) fn hide_in(&self, text: &mut Option<String>) {
+        if let Some(text) = text {
+            self.hide(text);
+        }
+    }
+
+    /// Bytes without the secrets in them; none if there are none.
+    pub(crate) fn hidden(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut hidden: Option<Vec<u8>> = None;
+        for veil in self.all() {
+            for escaped in [false, true] {
+                let text = hidden.as_deref().unwrap_or(text);
+                if escaped && !has_escapes(text) {
+                    continue;
+                }
+                let found = veil.find(text, escaped).end();
+                if !found.is_empty() {
+                    hidden = Some(without(text, &found));
+                }
+            }
+        }
+        hidden
+    }
+
+    /// The same for many bytes: others have their turn meanwhile.
+    pub(crate) async fn hidden_slowly(&self, text: Bytes) -> Bytes {
+        let mut text = text;
+        if text.len() <= TURN {
+            return self.hidden(&text).map_or(text, Bytes::from);
+        }
+        for veil in self.all() {
+            for escaped in [false, true] {
+                if escaped && !has_escapes(&text) {
+                    continue;
+                }
+                let mut search = veil.find(&text, escaped);
+                for end in (TURN..text.len()).step_by(TURN) {
+                    search.advance(end);
+                    tokio::task::yield_now().await;
+                }
+                let found = search.end();
+                if !found.is_empty() {
+                    text = without(&text, &found).into();
+                }
+            }
+        }
+        text
+    }
+
+    /// Whether there is a secret in a text.
+    pub(crate) fn are_in(&self, text: &str) -> bool {
+        self.hidden(text.as_bytes()).is_some()
+    }
+}
+
+fn add(carried: &mut Vec<Arc<Veil>>, veil: Option<Arc<Veil>>) {
+    carried.extend(veil);
+    if carried.len() > MOST {
+        carried.remove(0);
+    }
+}
+
+fn without(text: &[u8], found: &[std::ops::Range<usize>]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for place in found {
+        kept.extend_from_slice(&text[from..place.start]);
+        kept.extend_from_slice(MASK.as_bytes());
+        from = place.end;
+    }
+    kept.extend_from_slice(&text[from..]);
+    kept
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}

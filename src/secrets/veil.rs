@@ -1,0 +1,282 @@
+//! Finds one secret in a text, in whatever form somebody wrote it there.
+//!
+//! A text is read in units: a byte, or the escape of one. The forms of the secret that escapes do not make, itself and its base64 at
+//! each of the three places that it can have among other bytes, are in one automaton (Aho and Corasick's), so that a text is read
+//! once and costs no more than a constant times its length, whatever it holds. The automaton is overwritten when it is dropped, which
+//! those of libraries are not.
+
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
+
+/// A text shorter than this is no secret, and so many characters of one at the end of a text are none either.
+pub(super) const LEAST: usize = 4;
+/// A shorter piece of base64 may be anything's.
+const LEAST_ENCODED: usize = 8;
+
+/// What is read up to here: one of the forms, a beginning of one, or nothing.
+#[derive(Clone, Copy, Default)]
+struct State {
+    byte: u8,
+    /// The secret itself ends here, and not another form of it.
+    is_plain: bool,
+    /// Its first continuation, and the next one of what it continues; 0 for none.
+    child: u32,
+    sibling: u32,
+    /// Where to go on if nothing continues it: the longest end of it that is a beginning.
+    fail: u32,
+    depth: u32,
+    /// How many of the last units are one of the forms, if they are.
+    found: u32,
+}
+
+impl DefaultIsZeroes for State {}
+
+/// A byte that some form begins with.
+const FIRST: u8 = 1;
+/// A byte that an escape begins with.
+const ESCAPE: u8 = 2;
+
+pub(crate) struct Veil {
+    states: Vec<State>,
+    kinds: [u8; 256],
+    longest: usize,
+}
+
+impl Drop for Veil {
+    fn drop(&mut self) {
+        self.states.zeroize();
+        self.kinds.zeroize();
+    }
+}
+
+impl Veil {
+    /// What hides this secret; nothing does for what is too short to be one.
+    pub(super) fn of(secret: &str) -> Option<Self> {
+        if secret.len() < LEAST {
+            return None;
+        }
+        let encoded = encoded(secret.as_bytes());
+        let longest = encoded.iter().map(|form| form.len()).fold(secret.len(), usize::max);
+        let size = secret.len() + encoded.iter().map(|form| form.len()).sum::<usize>() + 1;
+        // Of the final size at once: growing would leave copies behind.
+        let mut states = Vec::with_capacity(size);
+        states.push(State::default());
+        let mut kinds = [0; 256];
+        (kinds[usize::from(b'\\')], kinds[usize::from(b'%')]) = (ESCAPE, ESCAPE);
+        let mut veil = Veil { states, kinds, longest };
+        let end = veil.add(secret.as_bytes());
+        veil.states[end].is_plain = true;
+        for form in &encoded {
+            veil.add(form.as_bytes());
+        }
+        veil.connect();
+        Some(veil)
+    }
+
+    /// Whether it hides this secret.
+    pub(super) fn is_of(&self, secret: &str) -> bool {
+        let end = secret.bytes().try_fold(0, |state, byte| self.child(state, byte.to_ascii_lowercase()));
+        end.is_some_and(|end| self.states[end].is_plain)
+    }
+
+    /// Where the secret is in a text.
+    pub(super) fn find<'a>(&'a self, text: &'a [u8], escaped: bool) -> Search<'a> {
+        let recent = vec![0; self.longest.next_power_of_two()];
+        Search { veil: self, text, escaped, at: 0, state: 0, read: 0, recent, found: Vec::new() }
+    }
+
+    fn child(&self, state: usize, byte: u8) -> Option<usize> {
+        let mut child = self.states[state].child as usize;
+        while child != 0 && self.states[child].byte != byte {
+            child = self.states[child].sibling as usize;
+        }
+        (child != 0).then_some(child)
+    }
+
+    fn add(&mut self, form: &[u8]) -> usize {
+        for byte in [form[0].to_ascii_lowercase(), form[0].to_ascii_uppercase()] {
+            self.kinds[usize::from(byte)] |= FIRST;
+        }
+        let mut state = 0;
+        for byte in form.iter().map(u8::to_ascii_lowercase) {
+            state = self.child(state, byte).unwrap_or_else(|| {
+                let new = self.states.len();
+                let State { child: sibling, depth, .. } = self.states[state];
+                self.states.push(State { byte, sibling, depth: depth + 1, ..State::default() });
+                // Bounded by the longest token: a few times 16 KiB.
+                self.states[state].child = new as u32;
+                new
+            });
+        }
+        self.states[state].found = form.len() as u32;
+        state
+    }
+
+    /// Says of each state where to go on if nothing continues it.
+    fn connect(&mut self) {
+        let mut due = vec![0];
+        let mut next = 0;
+        while let Some(&state) = due.get(next) {
+            next += 1;
+            let mut child = self.states[state].child as usize;
+            while child != 0 {
+                let State { byte, sibling, found, .. } = self.states[child];
+                let fail = if state == 0 { 0 } else { self.step(self.states[state].fail as usize, byte) };
+                self.states[child].fail = fail as u32;
+                self.states[child].found = found.max(self.states[fail].found);
+                due.push(child);
+                child = sibling as usize;
+            }
+        }
+    }
+
+    /// Each step down is paid for by one up, so that a text is read in linear time.
+    fn step(&self, mut state: usize, byte: u8) -> usize {
+        loop {
+            match self.child(state, byte) {
+                Some(child) => return child,
+                None if state == 0 => return 0,
+                None => state = self.states[state].fail as usize,
+            }
+        }
+    }
+}
+
+/// What of the secret's base64 does not depend on its neighbours: three places, two alphabets.
+fn encoded(secret: &[u8]) -> Vec<Zeroizing<String>> {
+    let mut forms: Vec<Zeroizing<String>> = Vec::with_capacity(6);
+    for before in 0..3 {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(before + secret.len()));
+        bytes.resize(before, 0);
+        bytes.extend_from_slice(secret);
+        let (first, last) = ([0, 2, 3][before], bytes.len() * 4 / 3);
+        for alphabet in [&STANDARD, &URL_SAFE] {
+            let whole = Zeroizing::new(alphabet.encode(&*bytes));
+            let form = Zeroizing::new(whole[first..last].to_owned());
+            if form.len() >= LEAST_ENCODED && !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+    }
+    forms
+}
+
+/// A search that can be interrupted.
+pub(super) struct Search<'a> {
+    veil: &'a Veil,
+    text: &'a [u8],
+    /// Whether an escape counts as what it stands for, and not as its characters.
+    escaped: bool,
+    at: usize,
+    state: usize,
+    /// How many units were read, and where the last of them began.
+    read: usize,
+    recent: Vec<usize>,
+    found: Vec<Range<usize>>,
+}
+
+impl Search<'_> {
+    /// Reads on up to here, or to the end of the unit that is there.
+    pub(super) fn advance(&mut self, to: usize) {
+        let kinds = if self.escaped { FIRST | ESCAPE } else { FIRST };
+        let to = to.min(self.text.len());
+        while self.at < to {
+            if self.state == 0 {
+                let begins = |byte: &u8| self.veil.kinds[usize::from(*byte)] & kinds != 0;
+                let Some(next) = self.text[self.at..to].iter().position(begins) else { return self.at = to };
+                self.at += next;
+            }
+            let unit = if self.escaped { unit(self.text, self.at) } else { Some((self.text[self.at], self.at + 1)) };
+            // It is cut off, and so is whatever it belongs to.
+            let Some((byte, next)) = unit else { return self.at = self.text.len() };
+            let place = self.read & (self.recent.len() - 1);
+            self.recent[place] = self.at;
+            self.read += 1;
+            self.at = next;
+            self.state = self.veil.step(self.state, byte.to_ascii_lowercase());
+            match self.veil.states[self.state].found {
+                0 => {}
+                units => self.note(units as usize, self.at),
+            }
+        }
+    }
+
+    /// Notes that the last units are to be hidden.
+    fn note(&mut self, units: usize, end: usize) {
+        let mut range = self.recent[(self.read - units) & (self.recent.len() - 1)]..end;
+        while let Some(last) = self.found.pop_if(|last| last.end >= range.start) {
+            range.start = range.start.min(last.start);
+        }
+        self.found.push(range);
+    }
+
+    /// All places, in order. What the text may have been cut off in the middle of counts, too.
+    pub(super) fn end(mut self) -> Vec<Range<usize>> {
+        self.advance(self.text.len());
+        let depth = self.veil.states[self.state].depth as usize;
+        if depth >= LEAST {
+            self.note(depth, self.text.len());
+        }
+        self.found
+    }
+}
+
+/// Whether a text has anything that could be an escape.
+pub(super) fn has_escapes(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b'\\' | b'%'))
+}
+
+/// The unit that begins here, and where the next one does; none if the text ends within it. Those of JSON, however often they were
+/// escaped again, of addresses, in the same way, and of Rust's and Python's notations.
+fn unit(text: &[u8], at: usize) -> Option<(u8, usize)> {
+    match text[at] {
+        b'%' => {
+            let mut digits = at + 1;
+            while text[digits..].starts_with(b"25") {
+                digits += 2;
+            }
+            match number(text, digits, 2) {
+                Number::Byte(byte) => Some((byte, digits + 2)),
+                // All that was passed is the escape of one.
+                Number::None => Some((b'%', digits)),
+                Number::Cut => None,
+            }
+        }
+        b'\\' => {
+            let behind = at + text[at..].iter().position(|byte| *byte != b'\\')?;
+            let (digits, count) = match text[behind] {
+                b'u' => (behind + 1, 4),
+                b'x' => (behind + 1, 2),
+                b'/' => return Some((b'/', behind + 1)),
+                _ => return Some((b'\\', behind)),
+            };
+            match number(text, digits, count) {
+                Number::Byte(byte) => Some((byte, digits + count)),
+                Number::None => Some((b'\\', behind)),
+                Number::Cut => None,
+            }
+        }
+        byte => Some((byte, at + 1)),
+    }
+}
+
+enum Number {
+    /// 0 for what is no character of a secret.
+    Byte(u8),
+    None,
+    Cut,
+}
+
+/// What so many hexadecimal digits say.
+fn number(text: &[u8], at: usize, count: usize) -> Number {
+    let digits = &text[at.min(text.len())..text.len().min(at + count)];
+    let value = digits.iter().try_fold(0, |value: u32, digit| Some(value << 4 | char::from(*digit).to_digit(16)?));
+    match value {
+        None => Number::None,
+        Some(_) if digits.len() < count => Number::Cut,
+        Some(value) => Number::Byte(u8::try_from(value).ok().filter(u8::is_ascii).unwrap_or_default()),
+    }
+}
