@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
-use crate::error::{Answer, Error, Result};
+use crate::error::{Answer, Error, Result, clause};
 use crate::event::{Event, EventKind};
 use crate::op::Op;
 use crate::request::Request;
@@ -122,7 +122,8 @@ impl Delivery {
         let host = self.steps.hosts().run_host();
         let asked = Asked { host, service: true, safe: false, about_job: false, app: false };
         let error = verdict(answer, asked).error;
-        let told = format!("step {node_id} of the workflow failed: {message}: {}", error.message());
+        let said = Some(clause(message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
+        let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());
         // The steps before it have run.
         Some(error.with_message(told).with_outcome_unknown(true).with_retryable(false))
     }

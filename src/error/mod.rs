@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod clause;
 mod code;
 mod field;
 mod lock;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use answer::Answer;
+pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;
 pub use lock::LockReason;

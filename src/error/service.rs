@@ -15,7 +15,7 @@ use super::page::Page;
 use super::platform::PLATFORM;
 use super::retry::{Decision, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
-use super::{About, Answer, Code, Error, said, status};
+use super::{About, Answer, Code, Error, clause, said, status};
 
 const ERROR_TYPE: &str = "x-fal-error-type";
 
@@ -100,7 +100,16 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
     let asked = Asked { host: "", service: true, safe: true, about_job: false, app: false };
     let error = verdict(typed, asked).error;
-    error.with_message(format!("the job failed: {text}{named}; fal keeps no result of it")).with_answer(answer)
+    error
+        .with_message(format!("the job failed: {}{named}; fal keeps no result of it", reason(text)))
+        .with_answer(answer)
+}
+
+fn reason(text: &str) -> &str {
+    match clause(text) {
+        "" => "no reason was given",
+        text => text,
+    }
 }
 
 /// The error of a job that failed with this answer, as a webhook tells of it: its body if that was JSON (§10.1).
@@ -112,7 +121,8 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
-        true => error.with_message(format!("the job failed: {text}; the webhook does not hold what the app answered")),
+        true => error
+            .with_message(format!("the job failed: {}; the webhook does not hold what the app answered", reason(text))),
         false => error,
     };
     error.with_answer(Answer { error_type, ..answer(HeaderMap::new()) })
@@ -326,7 +336,8 @@ impl<'a> Facts<'a> {
         if let Some(title) = self.foreign_page() {
             return foreign(self.asked.host, self.status, title);
         }
-        let text = self.text.as_deref().unwrap_or("the answer gives no reason");
+        let text = self.text.as_deref().map(clause).filter(|text| !text.is_empty());
+        let text = text.unwrap_or("the answer gives no reason");
         let source = match (self.status >= 500 || self.is_edge(), self.from_gateway) {
             (true, false) => ", from in front of fal's gateway",
             _ => "",
@@ -366,7 +377,10 @@ fn text(json: Option<&Value>, fields: &[FieldError], page: Option<&Page>, body: 
             let places = ["/detail", "/error/message", "/error", "/message", "/status"];
             places.iter().find_map(|place| json.pointer(place)?.as_str())?.to_owned()
         }
-        fields => fields.iter().map(FieldError::to_string).collect::<Vec<_>>().join("; "),
+        fields => {
+            let told: Vec<_> = fields.iter().map(|field| clause(&field.to_string()).to_owned()).collect();
+            told.join("; ")
+        }
     };
     Some(text.chars().take(MOST).collect()).filter(|text: &String| !text.is_empty())
 }

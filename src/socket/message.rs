@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::session::Language;
-use crate::error::{Answer, Code, Error};
+use crate::error::{Answer, Code, Error, clause};
 use crate::event::{Event, EventKind};
 use crate::packed;
 use crate::secrets::Secrets;
@@ -55,7 +55,8 @@ fn control(message: &Value, body: &[u8], shaken: (&HeaderMap, &Secrets)) -> Opti
         (Some("x-fal-message"), _) => Some(Heard::Nothing),
         (Some("x-fal-error"), Some("TIMEOUT")) => Some(Heard::Timeout),
         (Some("x-fal-error"), kind) => {
-            let reason = field("reason").unwrap_or("no reason was given");
+            let reason = field("reason").map(clause).filter(|reason| !reason.is_empty());
+            let reason = reason.unwrap_or("no reason was given");
             let message = format!("the app ended the connection: {reason} ({})", kind.unwrap_or("x-fal-error"));
             Some(Heard::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer(kind, body, shaken))))
         }

@@ -20,7 +20,7 @@ use super::token::Tokens;
 use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
-use crate::error::{Answer, Code, Error, Result};
+use crate::error::{Answer, Code, Error, Result, clause};
 use crate::event::{Event, EventKind};
 use crate::op::Task;
 use crate::request::Request;
@@ -316,7 +316,8 @@ fn failed(error: Error) -> End {
 fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
     let Some(frame) = frame else { return End::Closed("server") };
     let code = u16::from(frame.code);
-    let message = format!("the other side closed the connection with code {code}: {}", frame.reason);
+    let reason = Some(clause(&frame.reason)).filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}"));
+    let message = format!("the other side closed the connection with code {code}{}", reason.unwrap_or_default());
     match code {
         1000 | 1001 | 1005 => End::Closed("server"),
         1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),

@@ -7,6 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::token::is_token;
 use super::{AccessToken, LoginError};
+use crate::error::clause;
 
 /// How much of fal's own words an error repeats, in characters.
 const MAX_DESCRIPTION: usize = 200;
@@ -41,7 +42,7 @@ pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
     LoginError::Refused {
         status,
         error: error.map(|error| error.to_string()),
-        description: description.map(|text| printable(&text)).filter(|text| !text.is_empty()),
+        description: description.map(|text| clause(&printable(&text)).to_owned()).filter(|text| !text.is_empty()),
     }
 }
 
@@ -96,7 +97,7 @@ mod tests {
         let body = r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
         let error = refusal(403, body.as_bytes(), "fake-secret-refresh");
         assert!(error.needs_login() && error.remedy().contains("fal auth login"));
-        let text = "fal did not renew the login (HTTP 403: invalid_grant: Unknown or invalid refresh token.)";
+        let text = "fal did not renew the login (HTTP 403: invalid_grant: Unknown or invalid refresh token)";
         assert_eq!(error.to_string(), text);
     }
 

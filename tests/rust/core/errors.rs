@@ -227,6 +227,28 @@ fn every_error_of_the_framework() {
     assert!(path.remedy().contains("not this path") && !path.remedy().contains("private"), "{}", path.remedy());
 }
 
+/// A text of the service ends as it likes, and our sentence goes on behind it.
+#[test]
+fn a_sentence_that_goes_on_is_well_punctuated() {
+    let emulator = Emulator::start().unwrap();
+    let client = once(&emulator);
+    for text in ["It broke", "It broke.", "It broke:", "It broke;", "It broke. ", "It broke .\n", ".", ":", ""] {
+        let entry = json!({"loc": ["body", "prompt"], "msg": text, "type": "value_error"});
+        let faults = [401, 403, 404].map(|status| Fault::status(status).body(json!({"detail": text})));
+        let fields = Fault::status(422).body(json!({"detail": [entry.clone(), entry]}));
+        let typed = Fault::status(401).body(json!({"detail": text, "error_type": "unauthorized"}));
+        let plain = Fault::status(401).body(text);
+        for fault in faults.into_iter().chain([fields, typed, plain]) {
+            let error = faulty(&emulator, &client, fault);
+            let message = error.message();
+            let wrong = [".;", ":;", ";;", " ;", ":.", ". (", ": (", "; (", " .", ": ;", ", ;"];
+            assert!(!wrong.iter().any(|wrong| message.contains(wrong)), "{text:?}: {message}");
+            assert!(!message.ends_with([':', ';', ',', ' ', '.']), "{text:?}: {message}");
+            assert!(error.http_status() == Some(422) || message.contains("; the request carried key "), "{message}");
+        }
+    }
+}
+
 #[test]
 fn every_refusal_of_a_key_and_every_text_of_it() {
     let emulator = Emulator::start().unwrap();
@@ -243,7 +265,8 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
     ] {
         let error = faulty(&emulator, &client, Fault::status(401).body(json!({"detail": text})));
         assert_eq!(error.code(), Code::Unauthenticated, "{error}");
-        assert!(error.message().contains(text) && error.message().contains("from FAL_KEY"), "{error}");
+        let told = text.trim_end_matches('.');
+        assert!(error.message().contains(told) && error.message().contains("from FAL_KEY"), "{error}");
         assert!(error.remedy().contains(remedy), "{text}: {}", error.remedy());
     }
     for text in [BadKeyText::Current, BadKeyText::Older] {
@@ -297,7 +320,8 @@ fn every_reason_of_a_locked_account() {
         emulator.set(Settings { locked_accounts, ..Settings::default() });
         let error = echo(&client).unwrap_err();
         assert_eq!((error.code(), error.lock_reason()), (Code::AccountLocked, Some(reason)), "{error}");
-        assert!(error.message().contains(text) && error.remedy().contains(remedy), "{}", error.remedy());
+        assert!(error.message().contains(text.trim_end_matches('.')), "{error}");
+        assert!(error.remedy().contains(remedy), "{}", error.remedy());
         assert!(!error.is_retryable() && !error.may_have_executed());
     }
     emulator.set(Settings::default());

@@ -1,0 +1,35 @@
+//! Texts of a service within sentences of ours.
+
+/// A text without the marks that end a sentence, so that more can follow it. What is left may be empty.
+pub(crate) fn clause(text: &str) -> &str {
+    let text = text.trim();
+    // Three points say that more was left out.
+    let text = if text.ends_with("..") { text } else { text.trim_end_matches('.') };
+    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | ',')).trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clause;
+
+    #[test]
+    fn what_ends_a_sentence_goes_and_nothing_else() {
+        for (text, kept) in [
+            ("Bad input.", "Bad input"),
+            (" Bad input:\n", "Bad input"),
+            ("Bad input;", "Bad input"),
+            ("Bad input", "Bad input"),
+            ("Bad input!", "Bad input!"),
+            ("Why?", "Why?"),
+            ("It goes on...", "It goes on..."),
+            ("It goes on…", "It goes on…"),
+            ("Expected 'a:b'.", "Expected 'a:b'"),
+            ("See (this).", "See (this)"),
+            (".", ""),
+            (" : ", ""),
+            ("", ""),
+        ] {
+            assert_eq!(clause(text), kept, "{text:?}");
+        }
+    }
+}
