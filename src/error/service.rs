@@ -12,7 +12,7 @@ use super::field::FieldError;
 use super::lock::LockReason;
 use super::model::MODEL;
 use super::page::Page;
-use super::platform::PLATFORM;
+use super::platform::{PLATFORM, SEE_FIRST};
 use super::retry::{Decision, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
 use super::{About, Answer, Code, Error, clause, said, status};
@@ -48,10 +48,20 @@ const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 /// Makes the error of an answer.
 pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
     let facts = Facts::of(&answer, asked);
-    let rule = rule_of(facts.situation());
+    let situation = facts.situation();
+    let rule = rule_of(situation);
     let Decision { again, retryable, unknown } = rule.decide(asked.safe, facts.hint);
     let error = Error::new(facts.code(), facts.message()).with_retryable(retryable).with_outcome_unknown(unknown);
-    let error = match facts.remedy() {
+    let remedy = match situation {
+        // What nobody knows is not simply tried again.
+        Situation::Contradiction | Situation::GaveUp | Situation::Ingress
+            if unknown && facts.foreign_page().is_none() =>
+        {
+            Some(SEE_FIRST.to_owned())
+        }
+        _ => facts.remedy(),
+    };
+    let error = match remedy {
         Some(remedy) => error.with_remedy(remedy),
         None => error,
     };

@@ -91,6 +91,11 @@ fn a_contradiction_is_an_unknown_outcome_and_not_sent_again() {
             let (error, requests) = sent("POST", status, &headers, &body);
             assert_eq!((requests, error.may_have_executed()), (1, true), "{kind}, {what}: {error}");
             assert_eq!(error.http_status(), Some(status), "{kind}, {what}");
+            let remedy = error.remedy();
+            assert!(
+                remedy.contains("see whether it did") && !remedy.contains("again later"),
+                "{kind}, {what}: {remedy}"
+            );
         }
         // A GET does no harm.
         let (error, requests) = sent("GET", status, &format!("{said}{}", MARKS[0]), &body);
@@ -226,6 +231,7 @@ fn a_gateway_that_gave_up_leaves_the_outcome_open() {
             for error in [echo(&client).unwrap_err(), submitted().unwrap_err()] {
                 assert!(error.may_have_executed(), "{status} {body}: {error}");
                 assert_eq!(error.request_id(), Some("r-1"));
+                assert!(!error.remedy().contains("again later"), "{status}: {}", error.remedy());
             }
             assert_eq!(count.load(Ordering::SeqCst), 2, "{status}: each was sent once");
         }
