@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import struct
+import sys
 import types
 import zlib
 
@@ -162,6 +163,75 @@ def test_answers_that_are_not_json_say_so(emulator: Emulator) -> None:
             look()
         assert caught.value.code == "FAL_E_WRONG_TYPE"
         assert isinstance(caught.value, ValueError)
+        assert "content type" in caught.value.remedy and "Pointer" not in caught.value.remedy
+
+
+JSON = [
+    *("null", "true", "false", '""', "[]", "{}", " [1 , 2.5, -3 ]\n", '{"a": {"b": [null, {}]}}', '{"a": 1, "b": 2, "a": 3}'),
+    *("0", "-0", "-0.0", "0.0", "1.0", "1e2", "-1e-7", "0.1", "5e-324", "1.7976931348623157e308", "1e400", "-1e400", "1e19", "1E18"),
+    *("9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551615", "18446744073709551616"),
+    *("123456789012345678901234567890", "-123456789012345678901234567890", "NaN", "[Infinity, -Infinity]"),
+    *(r'"\u00e4\n\/"', r'"\ud83d\ude00"', r'"\ud83d"', '"\u00e4\U0001f600"', '{"": 0}', "[" * 200 + "]" * 200),
+]
+
+
+@pytest.mark.parametrize("text", JSON)
+def test_json_is_what_pythons_own_decoder_makes_of_it(text: str) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32-le"):
+        content = text.encode(encoding)
+        expected = json.loads(content)
+        got = libfal.Response(200, {}, content).json()
+        assert (repr(got), type(got)) == (repr(expected), type(expected))
+
+
+@pytest.mark.parametrize("text", [b"", b"[", b"{} {}", b"01", b'"\n"', b"\xff", b"[1,]", b"nul", b"'a'", b"[" * 100_000])
+def test_what_is_no_json_is_refused_as_pythons_own_decoder_does(text: bytes) -> None:
+    with pytest.raises((ValueError, RecursionError)) as own:
+        json.loads(text)
+    with pytest.raises((libfal.DecodeError, RecursionError)) as caught:
+        libfal.Response(200, {}, text).json()
+    assert isinstance(caught.value, RecursionError) or str(own.value) in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory was used")
+def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
+    code = """
+        import json, socket, threading
+        import libfal
+
+        SIZE = 64 << 20
+
+        def serve(listener):
+            connection, _ = listener.accept()
+            with connection:
+                answer(connection)
+
+        def answer(connection):
+            connection.recv(1 << 16)
+            head = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n{"url": "' % (SIZE + 11)
+            connection.sendall(head)
+            for _ in range(SIZE >> 16):
+                connection.sendall(b"A" * (1 << 16))
+            connection.sendall(b'"}')
+
+        def peak():
+            with open("/proc/self/status") as status:
+                line = next(line for line in status if line.startswith("VmHWM:"))
+            return int(line.split()[1]) << 10
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        client = libfal.Client(key="fake-id:fake-secret", emulator_host="127.0.0.1:%d" % listener.getsockname()[1])
+        start = peak()
+        got = client.run("fal-ai/any")
+        assert len(got["url"]) == SIZE
+        times = (peak() - start) / SIZE
+        print("good" if times <= 2.2 else f"{times} times as much")
+        server.join()
+        listener.close()
+    """
+    assert output(code) == "good\n"
 
 
 def test_answers_are_copied_and_pickled_whole(emulator: Emulator) -> None:

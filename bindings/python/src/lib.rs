@@ -7,6 +7,7 @@ mod convert;
 mod credential;
 mod error;
 mod explanation;
+mod json;
 mod log;
 mod operation;
 mod platform;

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyMapping, PyTuple, PyType};
 
 use crate::convert;
 use crate::error::{self, raise};
+use crate::json;
 
 /// A successful answer. `response["images"]` looks into its JSON.
 #[pyclass(frozen, module = "libfal")]
@@ -75,10 +76,11 @@ impl Response {
     /// The body as JSON, decoded at the first call, or anew with a type for fractions.
     #[pyo3(signature = (*, parse_float=None))]
     fn json(&self, py: Python<'_>, parse_float: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
-        let decode =
+        let loads =
             || convert::loads(self.content(py).bind(py), parse_float).map(Bound::unbind).map_err(|e| not_json(py, e));
+        let decode = || json::decode(py, &self.body).map(Bound::unbind).map_or_else(loads, Ok);
         match parse_float {
-            Some(_) => decode(),
+            Some(_) => loads(),
             None => Ok(self.json.get_or_try_init(py, decode)?.clone_ref(py)),
         }
     }
