@@ -264,3 +264,24 @@ def test_an_explanation_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
         assert twin == explanation
     with pytest.raises(dataclasses.FrozenInstanceError):
         explanation.sources[0].state = "used"  # type: ignore[misc]
+
+
+def test_what_is_taken_for_a_source_and_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DEBUG=1\nFAL_KEY={KEY}\n")
+    (tmp_path / ".env").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAL_API_KEY", KEY)
+    explanation = libfal.explain()
+    assert explanation.used is None and explanation.problem
+    (unread,) = [source for source in explanation.sources if source.source == ".env"]
+    assert (unread.state, unread.location, unread.key_id) == ("skipped", f"{tmp_path}/.env:2", "fake-id")
+    for text in (str(explanation), explanation.problem.message, "\n".join(unread.notes)):
+        assert f"FAL_KEY_FILE={tmp_path}/.env" in text
+    assert "FAL_API_KEY is set, and is not read: fal's variable is FAL_KEY" in explanation.problem.message
+    with pytest.raises(libfal.CredentialsError, match="FAL_API_KEY is set, and is not read") as caught:
+        logs.client().run("fal-ai/any")
+    assert "FAL_KEY_FILE=" in caught.value.message and "fake-secret" not in str(caught.value)
+    monkeypatch.setenv("FAL_KEY_FILE", f"{tmp_path}/.env")
+    used = libfal.explain().used
+    assert used and (used.source, used.key_id) == ("FAL_KEY_FILE", "fake-id")
+    assert all(source.source != ".env" for source in libfal.explain().sources)

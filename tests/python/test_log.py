@@ -86,6 +86,47 @@ def test_it_runs_while_every_thread_waits(emulator: Emulator) -> None:
     assert threads and threading.get_ident() not in threads
 
 
+def test_many_threads_that_make_clients_and_log_at_once_do_not_hang(emulator: Emulator) -> None:
+    code = """
+        import faulthandler, logging, threading
+        import libfal
+
+        faulthandler.dump_traceback_later(50, exit=True)
+        lines = []
+
+        class Kept(logging.Handler):
+            def emit(self, record):
+                lines.append(self.format(record))
+
+        logger = logging.getLogger("app")
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(Kept())
+        start = threading.Barrier(8)
+        failed = []
+
+        def work():
+            try:
+                start.wait()
+                for _ in range(10):
+                    client = libfal.Client(log=lambda level, line: getattr(logger, level)(line), log_level="debug")
+                    client.explain()
+                    client.run("emulator/echo")
+                    del client
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        libfal.shutdown()
+        print("done", not failed, len(lines) >= 80 * 2)
+    """
+    assert output(code, **emulator.environment()) == "done True True\n"
+
+
 def test_without_it_nothing_is_printed(emulator: Emulator) -> None:
     code = """
         import libfal
