@@ -1,4 +1,4 @@
-//! Names the shared library for the loader: a program is bound to `libfal.so.0`, not to a file name.
+//! Names the shared library for the loader, since a program is bound to `libfal.so.0` and not to a file name, and lets it be unloaded.
 
 fn main() {
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
@@ -7,5 +7,17 @@ fn main() {
         "windows" => {}
         _ => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libfal.so.0"),
     }
+    // src/ffi/unload.rs
+    let target = |name| std::env::var(name).unwrap_or_default();
+    let unloads = os == "linux" && target("CARGO_CFG_TARGET_ENV") == "gnu";
+    if unloads && matches!(target("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64") && has_c_abi() {
+        for wrapped in ["__cxa_thread_atexit_impl", "pthread_key_create", "pthread_key_delete"] {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={wrapped}");
+        }
+    }
     println!("cargo:rerun-if-changed=build.rs");
+}
+
+fn has_c_abi() -> bool {
+    std::env::var_os("CARGO_FEATURE_CAPI").is_some()
 }

@@ -11,6 +11,8 @@ mod session;
 mod shared;
 mod texts;
 mod times;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod unload;
 
 pub mod channel;
 pub mod client;

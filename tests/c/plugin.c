@@ -72,10 +72,11 @@ static void *live(void *user)
     fal_client *client = NULL;
     fal_request *request = NULL;
     fal_response *response = NULL;
-    (void)user;
     CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
     CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
-    CHECK_INT(library.fal_client_run(client, request, &response, NULL), FAL_OK);
+    fal_status status = library.fal_client_run(client, request, &response, NULL);
+    /* Another thread's life may end in the middle of this one's. */
+    CHECK(status == FAL_OK || (user && status == FAL_E_SHUT_DOWN));
     library.fal_response_free(response);
     library.fal_request_free(request);
     library.fal_client_release(client);
@@ -104,14 +105,14 @@ static int unloaded;
 
 static void *live_on(void *user)
 {
-    live(NULL);
+    live(user);
     (void)__sync_fetch_and_add((int *)user, 1);
     while (!__sync_fetch_and_add(&unloaded, 0))
         sleep_ms(1);
     return NULL;
 }
 
-/* glibc keeps it in memory until then, for the sake of the thread's destructors. */
+/* It is gone from memory although the thread lives on, and takes the thread's destructors with it. */
 static void a_thread_that_called_it_may_end_after_it_was_unloaded(void)
 {
     if (!load())
@@ -122,13 +123,14 @@ static void a_thread_that_called_it_may_end_after_it_was_unloaded(void)
     while (!__sync_fetch_and_add(&lived, 0))
         sleep_ms(1);
     CHECK_INT(dlclose(library.handle), 0);
+    CHECK(!mapped());
     (void)__sync_fetch_and_add(&unloaded, 1);
     pthread_join(thread, NULL);
     CHECK_INT(threads_left(1), 1);
 }
 
-/* The main thread does not end, so that it stays in memory; its next life starts where this one ended. */
-static void the_main_thread_may_use_it_again(void)
+/* The main thread does not end either, and keeps nothing of it in memory. */
+static void the_main_thread_may_unload_it_and_use_it_again(void)
 {
     for (int i = 0; i < 5; i++) {
         if (!load())
@@ -136,6 +138,31 @@ static void the_main_thread_may_use_it_again(void)
         live(NULL);
         CHECK_INT(threads_left(1), 1);
         CHECK_INT(dlclose(library.handle), 0);
+        CHECK(!mapped());
+    }
+}
+
+/* Threads that end in the moment in which it is unloaded, before it and after it. */
+static void threads_may_end_while_it_is_unloaded(void)
+{
+    enum { THREADS = 4 };
+    for (int i = 0; i < 20; i++) {
+        if (!load())
+            return;
+        int lived = 0;
+        unloaded = 0;
+        pthread_t threads[THREADS];
+        for (int n = 0; n < THREADS; n++)
+            pthread_create(&threads[n], NULL, live_on, &lived);
+        while (__sync_fetch_and_add(&lived, 0) < THREADS)
+            sleep_ms(1);
+        /* One of them may have started the runtime anew after another's shutdown. */
+        CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
+        (void)__sync_fetch_and_add(&unloaded, 1);
+        CHECK_INT(dlclose(library.handle), 0);
+        CHECK(!mapped());
+        for (int n = 0; n < THREADS; n++)
+            pthread_join(threads[n], NULL);
     }
 }
 
@@ -145,7 +172,8 @@ int main(int argc, char **argv)
         TEST(loading_does_nothing),
         TEST(it_can_be_unloaded_and_loaded_again),
         TEST(a_thread_that_called_it_may_end_after_it_was_unloaded),
-        TEST(the_main_thread_may_use_it_again),
+        TEST(the_main_thread_may_unload_it_and_use_it_again),
+        TEST(threads_may_end_while_it_is_unloaded),
     };
     return RUN_TESTS(tests, control_reset);
 }
