@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
@@ -48,6 +48,8 @@ type Flight = Shared<BoxFuture<'static, Result<Arc<Grant>>>>;
 pub(crate) struct Authority {
     options: credentials::Options,
     environment: Environment,
+    /// As the host's thread saw it that started the last operation.
+    seen: ArcSwap<Environment>,
     log: Log,
     grant: ArcSwapOption<Grant>,
     flight: PerRuntime<Mutex<Option<Flight>>>,
@@ -55,7 +57,13 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
-        Authority { options, environment, log, grant: ArcSwapOption::empty(), flight: PerRuntime::default() }
+        let seen = ArcSwap::from_pointee(environment.clone());
+        Authority { options, environment, seen, log, grant: ArcSwapOption::empty(), flight: PerRuntime::default() }
+    }
+
+    /// Looks at the environment, on the host's thread: what an operation does later may need it.
+    pub(crate) fn look(&self) {
+        self.seen.store(Arc::new(self.environment.taken()));
     }
 
     /// The same environment with other wishes.
@@ -146,7 +154,7 @@ impl Authority {
                 return Err(refusal::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let undelivered = match deliver(provider, refused.clone(), &self.environment, transport).await {
+            let undelivered = match deliver(provider, refused.clone(), &self.seen.load_full(), transport).await {
                 Ok(delivered) => return Ok(self.keep(options, &resolution, delivered, renews)),
                 Err(undelivered) => undelivered,
             };
@@ -159,9 +167,9 @@ impl Authority {
         }
     }
 
-    async fn resolve(self: &Arc<Self>, options: credentials::Options) -> Result<Resolution> {
-        let authority = self.clone();
-        blocking(Kind::Credentials, move || credentials::resolve(&options, &authority.environment)).await
+    async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
+        let environment = self.seen.load_full();
+        blocking(Kind::Credentials, move || credentials::resolve(&options, &environment)).await
     }
 
     fn keep(

@@ -125,7 +125,7 @@ impl Client {
             return self.start_steps_within(timeout, |steps| async move { steps.send(request).await });
         }
         let call = self.inner.call(request, deadline(timeout)?)?;
-        let authority = self.inner.authority.load_full();
+        let authority = self.authority();
         self.operate(timeout, |inner, task| async move { inner.perform(&authority, &call, &task.progress).await })
     }
 
@@ -143,8 +143,15 @@ impl Client {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let deadline = deadline(timeout)?;
-        let authority = self.inner.authority.load_full();
+        let authority = self.authority();
         self.operate(timeout, |inner, task| steps(Steps { inner, authority, task, deadline }))
+    }
+
+    /// The credential that an operation uses from here on.
+    fn authority(&self) -> Arc<Authority> {
+        let authority = self.inner.authority.load_full();
+        authority.look();
+        authority
     }
 
     /// The time for a call: the request's own, else the client's, else `usual`.

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
-use crate::op::Op;
+use crate::op::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
 
 /// A queue of callbacks that the host empties, for instance once a frame. Clones share the queue.
@@ -29,6 +29,31 @@ struct Shared {
 struct Queue {
     ready: VecDeque<Callback>,
     wake: Option<Wake>,
+}
+
+/// A dispatcher that is told of an operation's events. It is not kept by that: nobody reads what a dispatcher that is gone would call.
+struct Told<F> {
+    dispatcher: Weak<Shared>,
+    op: WeakOp,
+    callback: Arc<F>,
+}
+
+impl<F: Fn(Op) + Send + Sync + 'static> Tell for Told<F> {
+    fn tell(&self) {
+        // The handle sees to it, when it is dropped, that without a reader nothing is kept.
+        let Some(op) = self.op.op() else { return };
+        let Some(shared) = self.dispatcher.upgrade() else { return };
+        let callback = self.callback.clone();
+        shared.outstanding.fetch_add(1, Ordering::AcqRel);
+        Dispatcher { shared }.enqueue(Box::new(move || {
+            op.looks();
+            callback(op);
+        }));
+    }
+
+    fn is_there(&self) -> bool {
+        self.dispatcher.strong_count() > 0
+    }
 }
 
 impl Default for Dispatcher {
@@ -60,16 +85,8 @@ impl Dispatcher {
     /// should read all of them ([`Op::wait_event`] with zero). It replaces an earlier one. The end of `op` is no event.
     pub fn when_event(&self, op: &Op, callback: impl Fn(Op) + Send + Sync + 'static) -> Result<()> {
         self.check_process()?;
-        let (dispatcher, callback, op_of_notice) = (self.clone(), Arc::new(callback), op.weak());
-        op.on_event(Arc::new(move || {
-            let Some(op) = op_of_notice.op() else { return };
-            let callback = callback.clone();
-            dispatcher.shared.outstanding.fetch_add(1, Ordering::AcqRel);
-            dispatcher.enqueue(Box::new(move || {
-                op.looks();
-                callback(op);
-            }));
-        }))
+        let told = Told { dispatcher: Arc::downgrade(&self.shared), op: op.weak(), callback: Arc::new(callback) };
+        op.on_event(Notice::new(told))
     }
 
     /// Runs callbacks that are ready on this thread, at most `max` of them, starting none once `budget` is over (`None`: no limit).
@@ -133,5 +150,94 @@ impl Dispatcher {
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dispatcher").field("outstanding", &self.outstanding()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::{Event, EventKind};
+    use crate::op::NextEvent;
+    use crate::response::Response;
+
+    /// More than wait for a reader.
+    const ITEMS: usize = 3000;
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// An operation that delivers items, and whether it has delivered all of them.
+    fn streaming() -> (Op, Arc<AtomicBool>) {
+        let delivered = Arc::new(AtomicBool::new(false));
+        let all = delivered.clone();
+        let op = Op::start(|task| async move {
+            for n in 0..ITEMS {
+                task.deliver(Event::json(EventKind::Item, &json!(n))).await;
+            }
+            all.store(true, Ordering::Release);
+            Ok(Response::made(&json!(null)))
+        });
+        (op.unwrap(), delivered)
+    }
+
+    fn within(what: &str, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < PATIENCE, "{what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_dispatcher_that_is_gone() {
+        for (queued, op_goes_first) in [(false, false), (true, false), (true, true)] {
+            let dispatcher = Dispatcher::new();
+            let (op, delivered) = streaming();
+            dispatcher.when_event(&op, |_| {}).unwrap();
+            if queued {
+                within("no event comes", || dispatcher.outstanding() > 0);
+            }
+            if op_goes_first {
+                drop(op);
+                drop(dispatcher);
+            } else {
+                drop(dispatcher);
+                drop(op);
+            }
+            within("the stream waits for a reader that is gone", || delivered.load(Ordering::Acquire));
+        }
+    }
+
+    #[test]
+    fn who_reads_by_himself_loses_nothing_with_the_dispatcher() {
+        let dispatcher = Dispatcher::new();
+        let (op, _) = streaming();
+        dispatcher.when_event(&op, |_| {}).unwrap();
+        within("no event comes", || dispatcher.outstanding() > 0);
+        drop(dispatcher);
+        let next = || op.wait_event(Some(PATIENCE)).unwrap();
+        let items = std::iter::from_fn(|| matches!(next(), NextEvent::Event(_)).then_some(())).count();
+        assert_eq!(items, ITEMS);
+    }
+
+    #[test]
+    fn a_dispatcher_reads_for_a_host_that_let_the_operation_go() {
+        let dispatcher = Dispatcher::new();
+        let (op, delivered) = streaming();
+        let read = Arc::new(AtomicUsize::new(0));
+        let count = read.clone();
+        let read_all = move |op: Op| {
+            while let Ok(NextEvent::Event(_)) = op.wait_event(Some(Duration::ZERO)) {
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+        };
+        dispatcher.when_event(&op, read_all).unwrap();
+        drop(op);
+        within("the dispatcher reads nothing", || {
+            dispatcher.run(10, None).unwrap();
+            read.load(Ordering::Acquire) == ITEMS && delivered.load(Ordering::Acquire)
+        });
     }
 }

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::events::{Inbox, Notice};
+use self::events::Inbox;
+pub(crate) use self::events::{Notice, Tell};
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
 use crate::response::Response;
@@ -42,13 +43,15 @@ struct Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        // In a forked child the lock may be held by a thread that does not exist.
+        // In a forked child a lock may be held by a thread that does not exist, here and wherever the rest is dropped.
         if self.shared.pid != std::process::id() {
+            std::mem::forget(self.shared.clone());
             return;
         }
         let mut course = self.shared.lock();
+        course.readers -= 1;
         // Callbacks get a handle of their own.
-        if !course.inbox.has_notice() {
+        if course.readers == 0 && !course.inbox.has_notice() {
             course.inbox.discard();
             drop(course);
             self.shared.room.notify_waiters();
@@ -77,6 +80,7 @@ struct Shared {
 struct Course {
     outcome: Option<Result<Response>>,
     hooks: Vec<Box<dyn FnOnce() + Send>>,
+    readers: usize,
     inbox: Inbox,
 }
 
@@ -192,6 +196,7 @@ impl Op {
     }
 
     fn of(shared: Arc<Shared>) -> Self {
+        shared.lock().readers += 1;
         let readers = Arc::new(Readers { shared: shared.clone() });
         Op { shared, _readers: readers }
     }
@@ -294,7 +299,7 @@ impl Op {
     pub(crate) fn on_event(&self, notice: Notice) -> Result<()> {
         self.check_process()?;
         let due = self.shared.lock().inbox.set_notice(notice);
-        due.into_iter().for_each(|notice| notice());
+        due.into_iter().for_each(|notice| notice.give());
         Ok(())
     }
 
@@ -412,7 +417,7 @@ impl Shared {
     fn stir(&self, notice: Option<Notice>) {
         self.changed.notify_all();
         self.stirred.notify_waiters();
-        notice.into_iter().for_each(|notice| notice());
+        notice.into_iter().for_each(|notice| notice.give());
     }
 
     fn complete(&self, outcome: Result<Response>) {

@@ -29,6 +29,18 @@ impl<T> Deref for Own<T> {
     }
 }
 
+impl<T: Default> Default for PerProcess<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> std::fmt::Debug for PerProcess<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PerProcess")
+    }
+}
+
 impl<T: Default> PerProcess<T> {
     pub(crate) const fn new() -> Self {
         PerProcess(ArcSwapOption::const_empty())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -18,12 +18,13 @@ pub struct Response {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
-    json: OnceCell<std::result::Result<Value, String>>,
+    /// Two threads may both read it, and neither waits for the other: in a forked child there is no other.
+    json: OnceBox<std::result::Result<Value, String>>,
 }
 
 impl Response {
     pub(crate) fn new(status: u16, headers: HeaderMap, body: Bytes) -> Self {
-        Response { status, headers, body, json: OnceCell::new() }
+        Response { status, headers, body, json: OnceBox::new() }
     }
 
     /// An answer that an operation made of others.
@@ -90,7 +91,7 @@ impl Response {
 
     /// The body as JSON, parsed at the first call.
     pub fn json(&self) -> Result<&Value> {
-        let parsed = self.json.get_or_init(|| serde_json::from_slice(&self.body).map_err(|e| e.to_string()));
+        let parsed = self.json.get_or_init(|| Box::new(serde_json::from_slice(&self.body).map_err(|e| e.to_string())));
         parsed.as_ref().map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
     }
 

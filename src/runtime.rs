@@ -276,6 +276,26 @@ pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     lives.wait_for_threads(deadline)
 }
 
+/// A thread beside those of the runtime, which a shutdown waits for as for them.
+#[cfg(all(feature = "keyring", target_os = "macos"))]
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+#[cfg(all(feature = "keyring", target_os = "macos"))]
+impl Counted {
+    pub(crate) fn new() -> Self {
+        let threads = LIVES.get().threads.clone();
+        threads.fetch_add(1, Ordering::AcqRel);
+        Counted(threads)
+    }
+}
+
+#[cfg(all(feature = "keyring", target_os = "macos"))]
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// What is left until a deadline; of none, longer than any process lives and short enough for every clock.
 fn left_until(deadline: Option<Instant>) -> Duration {
     const FOR_EVER: Duration = Duration::from_secs(1 << 30);

@@ -14,6 +14,10 @@
  *   Times      In milliseconds, unless the name says _us: microseconds. Negative is without a limit, and so is what no clock
  *              can tell. A wait of 0 does not wait; where a _set_ function says how long something may take, 0 is
  *              FAL_E_INVALID_ARGUMENT.
+ *   Variables  Of the environment. They are read on the thread that calls, in functions that make a client, start an operation,
+ *              or store or explain a key: no other thread may set any at that moment. Threads of the library read some only
+ *              where a library below does: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, all of them when a key
+ *              command is started, which inherits them, HOME where it is missing, and on macOS those that name proxies.
  *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 

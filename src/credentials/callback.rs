@@ -27,7 +27,7 @@ impl Callback {
     /// Asks the host.
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
-        crate::runtime::in_callback(|| (self.0)(Answer { sender }));
+        crate::runtime::in_callback(|| (self.0)(Answer::new(sender)));
         match tokio::time::timeout(PATIENCE, receiver).await {
             Ok(Ok(delivered)) => delivered,
             Ok(Err(_)) => Err("the program dropped the question without an answer".to_owned().into()),
@@ -77,10 +77,15 @@ impl From<String> for Undelivered {
 
 /// The place for the host's answer. Dropping it is an answer too: there is no credential.
 pub struct Answer {
-    sender: oneshot::Sender<Result<Delivered, Undelivered>>,
+    pid: u32,
+    sender: Option<oneshot::Sender<Result<Delivered, Undelivered>>>,
 }
 
 impl Answer {
+    fn new(sender: oneshot::Sender<Result<Delivered, Undelivered>>) -> Self {
+        Answer { pid: std::process::id(), sender: Some(sender) }
+    }
+
     /// Gives a key, `id:secret`. After `expires_in` the host is asked again; `None`: never.
     ///
     /// # Errors
@@ -103,20 +108,35 @@ impl Answer {
 
     /// Says why there is none. The reason becomes part of an error; it must hold no secret.
     pub fn fail(self, reason: &str) {
-        let _ = self.sender.send(Err(Undelivered::Failed(reason.to_owned())));
+        self.send(Err(Undelivered::Failed(reason.to_owned())));
     }
 
     /// Says that a notebook has no key, and why, so that the next source is tried. For any other question it is a failure.
     pub fn absent(self, reason: &str) {
-        let _ = self.sender.send(Err(Undelivered::Absent(reason.to_owned())));
+        self.send(Err(Undelivered::Absent(reason.to_owned())));
     }
 
     fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
         let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
         let delivered = parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new() });
-        // Nobody waits any more after a shutdown; the host need not know.
-        let _ = self.sender.send(delivered.map_err(Undelivered::Failed));
+        self.send(delivered.map_err(Undelivered::Failed));
         told
+    }
+
+    fn send(mut self, answer: Result<Delivered, Undelivered>) {
+        // Nobody waits any more after a shutdown; the host need not know.
+        if let Some(sender) = self.sender.take_if(|_| self.pid == std::process::id()) {
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // In a forked child nobody waits: who asked is a task of the parent's, which must not be woken there.
+        if self.pid != std::process::id() {
+            std::mem::forget(self.sender.take());
+        }
     }
 }
 

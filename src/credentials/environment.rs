@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -30,6 +31,37 @@ pub struct Environment {
 enum Variables {
     Process,
     Given(BTreeMap<String, OsString>),
+    Taken(Arc<[(&'static str, Value)]>),
+}
+
+/// What is looked at after a client was made, and so on other threads than the host's.
+const LOOKED_AT: [&str; 17] = [
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "FAL_CONFIG_PATH",
+    "FAL_FORCE_AUTH_BY_USER",
+    "FAL_HOME_DIR",
+    "FAL_KEY",
+    "FAL_KEYRING",
+    "FAL_KEY_COMMAND",
+    "FAL_KEY_COMMAND_SHELL",
+    "FAL_KEY_FILE",
+    "FAL_KEY_ID",
+    "FAL_KEY_SECRET",
+    "FAL_PROFILE",
+    "HOME",
+    "USERPROFILE",
+    "WAYLAND_DISPLAY",
+    "XDG_RUNTIME_DIR",
+];
+
+/// The value of a variable, which may be a secret.
+struct Value(OsString);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).into_encoded_bytes().zeroize();
+    }
 }
 
 #[derive(Clone)]
@@ -69,6 +101,14 @@ impl Environment {
     /// The same with this working directory: where reports point out a `.env` that nothing reads.
     pub fn with_working_directory(self, path: impl Into<PathBuf>) -> Self {
         Self { directory: Directory::Given(path.into()), ..self }
+    }
+
+    /// The same environment as it is now. Threads of the library look at nothing else: the C library allows no other thread to read
+    /// variables while the host sets some.
+    pub(crate) fn taken(&self) -> Self {
+        let Variables::Process = self.variables else { return self.clone() };
+        let taken = LOOKED_AT.iter().filter_map(|name| Some((*name, Value(std::env::var_os(name)?))));
+        Self { variables: Variables::Taken(taken.collect()), ..self.clone() }
     }
 
     /// The same variables, read by the conventions of `platform`.
@@ -111,7 +151,7 @@ impl Environment {
         let named = self.raw(name).filter(|home| !home.is_empty()).map(PathBuf::from);
         match self.variables {
             // Without the variable, the system's user database knows it.
-            Variables::Process => named.or_else(std::env::home_dir),
+            Variables::Process | Variables::Taken(_) => named.or_else(std::env::home_dir),
             Variables::Given(_) => named,
         }
         .filter(|home| !home.as_os_str().is_empty())
@@ -143,6 +183,10 @@ impl Environment {
         match &self.variables {
             Variables::Process => std::env::var_os(name),
             Variables::Given(given) => given.get(name).cloned(),
+            Variables::Taken(taken) => {
+                debug_assert!(LOOKED_AT.contains(&name), "{name} is looked at and was not taken");
+                taken.iter().find(|(taken, _)| *taken == name).map(|(_, value)| value.0.clone())
+            }
         }
     }
 }
@@ -151,7 +195,7 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Environment");
         match &self.variables {
-            Variables::Process => out.field("variables", &"of this process"),
+            Variables::Process | Variables::Taken(_) => out.field("variables", &"of this process"),
             Variables::Given(given) => out.field("variables", &given.keys()),
         };
         out.field("platform", &self.platform).finish()

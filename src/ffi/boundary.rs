@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
@@ -49,15 +49,17 @@ fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
 
 /// A caught panic is an error of the caller's, not a line on the host's stderr. Panics elsewhere keep their hook.
 fn quiet_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !runtime::is_guest() {
-                before(info);
-            }
-        }));
-    });
+    // Not std's Once: a fork could leave it half done, and the child would wait for ever.
+    static SET: AtomicBool = AtomicBool::new(false);
+    if SET.load(Ordering::Relaxed) || SET.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !runtime::is_guest() {
+            before(info);
+        }
+    }));
 }
 
 fn give_error(err: *mut *mut fal_error, error: *mut fal_error) {

@@ -7,8 +7,9 @@
 //! are tried again: GET, and what takes an idempotency key, which is made and sent.
 
 use std::ffi::c_char;
+use std::sync::Arc;
 
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBox;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -117,11 +118,12 @@ pub unsafe extern "C" fn fal_client_known_scope(client: *const fal_client, len: 
 pub struct fal_new_key {
     creating: CreatingKey,
     op: Shared<fal_op>,
-    made: OnceCell<Made>,
+    /// Two threads may both make it, and neither waits for the other: in a forked child there is no other.
+    made: OnceBox<Made>,
 }
 
 struct Made {
-    key: Key,
+    key: Arc<Key>,
     /// With their NULs.
     id: Box<[u8]>,
     whole: Zeroizing<Vec<u8>>,
@@ -130,14 +132,14 @@ struct Made {
 impl fal_new_key {
     fn made(&self) -> Option<&Made> {
         let made = self.made.get_or_try_init(|| {
-            let key = self.creating.take_key().ok_or(())?;
+            let key = self.creating.key().ok_or(())?;
             // Of the final size: growing would leave copies of the secret behind.
             let mut whole = Zeroizing::new(Vec::with_capacity(key.id().len() + key.expose_secret().len() + 2));
             for part in [key.id(), ":", key.expose_secret(), "\0"] {
                 whole.extend_from_slice(part.as_bytes());
             }
             let id = [key.id().as_bytes(), b"\0"].concat().into_boxed_slice();
-            Ok::<_, ()>(Made { key, id, whole })
+            Ok::<_, ()>(Box::new(Made { key, id, whole }))
         });
         made.ok()
     }
@@ -163,7 +165,7 @@ pub unsafe extern "C" fn fal_client_create_key_start(
         // SAFETY: as the header says of each pointer.
         let creating = unsafe { create(client, alias, alias_len) }?;
         let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key { creating, op, made: OnceCell::new() });
+        out.give(fal_new_key { creating, op, made: OnceBox::new() });
         Ok(())
     })
 }
@@ -190,7 +192,7 @@ pub unsafe extern "C" fn fal_client_create_key(
         })?;
         let creating = creating.ok_or_else(|| Error::invalid("nothing was started"))?;
         let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key { creating, op, made: OnceCell::new() });
+        out.give(fal_new_key { creating, op, made: OnceBox::new() });
         Ok(())
     })
 }

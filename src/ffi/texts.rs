@@ -5,10 +5,13 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-/// The strings that an object has handed out. They are made when asked for and live as long as the object.
+use crate::per_process::PerProcess;
+
+/// The strings that an object has handed out. They are made when asked for and live as long as the object. A forked child makes its
+/// own, because another thread may have been about to make one at the fork.
 #[derive(Default)]
 pub(super) struct Texts {
-    made: Mutex<HashMap<String, Option<Box<[u8]>>>>,
+    made: PerProcess<Mutex<HashMap<String, Option<Box<[u8]>>>>>,
 }
 
 impl Texts {
@@ -22,7 +25,8 @@ impl Texts {
         len: *mut usize,
         make: impl FnOnce() -> Option<String>,
     ) -> *const c_char {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self.made.get();
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match made.get(name) {
             Some(text) => text,
             None => made.entry(name.to_owned()).or_insert(make().map(with_nul)),

@@ -10,8 +10,27 @@ const MOST: usize = 1024;
 /// … and the most bytes in them; one event may be larger.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Called when events begin to wait.
-pub(super) type Notice = Arc<dyn Fn() + Send + Sync>;
+/// Tells somebody that events begin to wait.
+#[derive(Clone)]
+pub(crate) struct Notice(Arc<dyn Tell>);
+
+/// Who is told.
+pub(crate) trait Tell: Send + Sync {
+    fn tell(&self);
+
+    /// Whether there is still somebody to be told.
+    fn is_there(&self) -> bool;
+}
+
+impl Notice {
+    pub(crate) fn new(told: impl Tell + 'static) -> Self {
+        Notice(Arc::new(told))
+    }
+
+    pub(super) fn give(&self) {
+        self.0.tell();
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Inbox {
@@ -91,8 +110,9 @@ impl Inbox {
         if self.waiting.is_empty() { None } else { self.notify() }
     }
 
+    /// Whether somebody is told of events, who then reads them.
     pub(super) fn has_notice(&self) -> bool {
-        self.notice.is_some()
+        self.notice.as_ref().is_some_and(|notice| notice.0.is_there())
     }
 
     /// The host has been told, and will look.
@@ -110,6 +130,16 @@ impl Inbox {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    struct Nobody;
+
+    impl Tell for Nobody {
+        fn tell(&self) {}
+
+        fn is_there(&self) -> bool {
+            false
+        }
+    }
 
     fn event(kind: EventKind, n: usize) -> Event {
         Event::json(kind, &json!(n))
@@ -157,7 +187,7 @@ mod tests {
     fn the_host_is_told_once_until_it_looks() {
         let mut inbox = Inbox::default();
         inbox.push(event(EventKind::Log, 0));
-        assert!(inbox.set_notice(Arc::new(|| {})).is_some(), "one waits already");
+        assert!(inbox.set_notice(Notice::new(Nobody)).is_some(), "one waits already");
         assert!(inbox.push(event(EventKind::Log, 1)).is_none());
         inbox.looked();
         assert!(inbox.push(event(EventKind::Log, 2)).is_some());

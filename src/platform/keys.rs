@@ -1,7 +1,8 @@
 //! Making, listing and revoking keys (fal-protocol.md §2.3, §14.11). All of it needs a key of scope ADMIN.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use serde_json::json;
 use zeroize::{Zeroize, Zeroizing};
@@ -46,7 +47,7 @@ pub struct CreatingKey {
     key: Slot,
 }
 
-type Slot = Arc<Mutex<Option<Key>>>;
+type Slot = Arc<ArcSwapOption<Key>>;
 
 impl CreatingKey {
     /// The operation, to poll, to wait for, to cancel. Its response has the `key_id` and no secret.
@@ -56,7 +57,13 @@ impl CreatingKey {
 
     /// The key, once: `None` before the operation has ended well, and after the first time.
     pub fn take_key(&self) -> Option<Key> {
-        self.key.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.key.swap(None).map(owned)
+    }
+
+    /// The same, and leaves it there.
+    #[cfg(feature = "capi")]
+    pub(crate) fn key(&self) -> Option<Arc<Key>> {
+        self.key.load_full()
     }
 }
 
@@ -79,7 +86,7 @@ impl Client {
             let response = steps.send(request).await.map_err(|error| maybe_made(error, &alias))?;
             let made = read(response.into_body()).map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+            slot.store(Some(Arc::new(made)));
             Ok(answer)
         })?;
         Ok(CreatingKey { op, key })
@@ -89,7 +96,7 @@ impl Client {
     pub async fn create_key(&self, alias: &str) -> Result<Key> {
         let CreatingKey { op, key } = self.create_key_start(alias)?;
         op.outcome().await?;
-        key.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(no_key)
+        key.swap(None).map(owned).ok_or_else(no_key)
     }
 
     /// The account's keys of scope API, page by page.
@@ -108,6 +115,10 @@ impl Client {
     pub async fn revoke_key(&self, id: &str, allow_own: bool) -> Result<()> {
         self.revoke_key_start(id, allow_own)?.outcome().await.map(drop)
     }
+}
+
+fn owned(key: Arc<Key>) -> Key {
+    Arc::try_unwrap(key).unwrap_or_else(|shared| Key::clone(&shared))
 }
 
 /// Refuses to revoke the key in use, unless that is what the caller wants.

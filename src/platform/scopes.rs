@@ -1,33 +1,37 @@
 //! What is known about the scopes of the keys that a client used: learned from answers, never guessed.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use arc_swap::ArcSwap;
 
 use super::table::Operation;
 use crate::credentials::Credential;
 use crate::error::{Code, Error};
 use crate::key::Scope;
 
-/// By the public id of the key. A key's scope never changes.
+/// Of so many keys, the last that were learned of.
+const MOST: usize = 32;
+
+/// By the public id of the key. A key's scope never changes. Without a lock, so a forked child inherits what is known.
 #[derive(Debug, Default)]
-pub(crate) struct Scopes(Mutex<HashMap<String, Scope>>);
+pub(crate) struct Scopes(ArcSwap<Vec<(String, Scope)>>);
 
 impl Scopes {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Scope>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The scope of a key, as far as is known.
     pub(crate) fn known(&self, credential: &Credential) -> Option<Scope> {
         match credential {
-            Credential::Key(key) => self.lock().get(key.id()).copied(),
+            Credential::Key(key) => self.0.load().iter().find(|(id, _)| id == key.id()).map(|(_, scope)| *scope),
             _ => None,
         }
     }
 
     pub(crate) fn learn(&self, credential: &Credential, scope: Scope) {
         if let Credential::Key(key) = credential {
-            self.lock().insert(key.id().to_owned(), scope);
+            if self.known(credential) == Some(scope) {
+                return;
+            }
+            self.0.rcu(|known| {
+                let others = known.iter().filter(|(id, _)| id != key.id()).take(MOST - 1).cloned();
+                std::iter::once((key.id().to_owned(), scope)).chain(others).collect::<Vec<_>>()
+            });
         }
     }
 
@@ -51,4 +55,21 @@ fn says_denied(error: &Error) -> bool {
     error.code() == Code::Forbidden
         && error.http_status() == Some(403)
         && error.error_type() == Some("authorization_error")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+
+    #[test]
+    fn what_is_known_stays_small_and_true() {
+        let key = |n: usize| Credential::Key(Key::parse(&format!("fake-{n}:fake-secret-of-scopes")).unwrap().0);
+        let scopes = Scopes::default();
+        (0..MOST + 10).for_each(|n| scopes.learn(&key(n), Scope::Api));
+        scopes.learn(&key(MOST), Scope::Admin);
+        assert_eq!(scopes.0.load().len(), MOST);
+        assert_eq!(scopes.known(&key(0)), None);
+        assert_eq!((scopes.known(&key(MOST)), scopes.known(&key(MOST + 9))), (Some(Scope::Admin), Some(Scope::Api)));
+    }
 }

@@ -1,6 +1,7 @@
 //! Content that a function of the host gives, once and in order.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,13 +14,20 @@ type Boxed = Box<dyn Read + Send>;
 /// A reader that waits to be used. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Waiting {
-    reader: Arc<Mutex<Option<Boxed>>>,
+    reader: Arc<Reader>,
     size: Option<u64>,
+}
+
+struct Reader {
+    spent: AtomicBool,
+    /// Locked by nobody but who has spent it, so that no other thread can hold it at a fork.
+    boxed: Mutex<Option<Boxed>>,
 }
 
 impl Waiting {
     pub(super) fn new(reader: Boxed, size: Option<u64>) -> Self {
-        Waiting { reader: Arc::new(Mutex::new(Some(reader))), size }
+        let reader = Reader { spent: AtomicBool::new(false), boxed: Mutex::new(Some(reader)) };
+        Waiting { reader: Arc::new(reader), size }
     }
 
     pub(super) fn size(&self) -> Option<u64> {
@@ -28,7 +36,7 @@ impl Waiting {
 
     /// Whether it was used.
     pub(super) fn is_spent(&self) -> bool {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.reader.spent.load(Ordering::Acquire)
     }
 
     pub(super) fn is_same(&self, other: &Waiting) -> bool {
@@ -37,7 +45,8 @@ impl Waiting {
 
     /// Takes the reader, which works once.
     pub(super) fn begin(&self) -> Result<Pull> {
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let first = !self.reader.spent.swap(true, Ordering::AcqRel);
+        let reader = first.then(|| self.reader.boxed.lock().unwrap_or_else(PoisonError::into_inner).take()).flatten();
         let reader = reader.ok_or_else(|| Error::invalid("the reader was used before: it can be read once"))?;
         Ok(Pull { reader: Some(reader), size: self.size, got: 0, buffers: Buffers::default() })
     }

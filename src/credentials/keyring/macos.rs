@@ -1,7 +1,7 @@
 //! The user's default Keychain.
 //!
 //! Its functions block while the user is asked, and cannot be called off. They therefore run on a thread of their own,
-//! which is left behind when the time is over and ends with the answer to the question.
+//! which is left behind when the time is over and ends with the answer to the question; a shutdown waits for it.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyringProblem, Limits, SERVICE, TICK};
 use crate::credentials::Environment;
+use crate::runtime;
 
 /// errSecItemNotFound
 const NOT_FOUND: i32 = -25300;
@@ -70,7 +71,10 @@ fn limited<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, KeyringProblem> {
     let (sender, receiver) = mpsc::sync_channel(1);
+    let counted = runtime::Counted::new();
     let run = move || {
+        // After its limit the call goes on, and a shutdown waits for it.
+        let _counted = counted;
         // Nobody waits any more if this fails.
         let _ = sender.send(call());
     };
