@@ -11,8 +11,11 @@ use crate::per_process::PerProcess;
 /// own, because another thread may have been about to make one at the fork.
 #[derive(Default)]
 pub(super) struct Texts {
-    made: PerProcess<Mutex<HashMap<String, Option<Box<[u8]>>>>>,
+    made: PerProcess<Mutex<Made>>,
 }
+
+/// By their names; of one that there is none, that it is so.
+type Made = HashMap<String, Option<Box<[u8]>>>;
 
 impl Texts {
     /// The string of this name, made at the first call. NULL, and a length of 0, if there is none.

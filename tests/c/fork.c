@@ -214,6 +214,75 @@ static void while_a_key_is_stored(void)
     CHECK(remove(store_path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
 }
 
+/* What the host's threads read at the same time. */
+struct shared {
+    fal_client *client;
+    fal_error *error;
+    fal_response *response;
+    fal_dispatcher *dispatcher;
+};
+
+static void read_shared(const struct shared *shared)
+{
+    const char *text = NULL;
+    fal_error *err = NULL;
+    fal_response *response = NULL;
+    CHECK(strlen(fal_error_message(shared->error, NULL)) > 0);
+    CHECK(strlen(fal_error_remedy(shared->error, NULL)) > 0);
+    CHECK_OK(fal_response_get_string(shared->response, "/method", FAL_NUL, &text, NULL, &err));
+    (void)fal_client_known_scope(shared->client, NULL);
+    /* Another error's texts and another answer's JSON are made for the first time. */
+    CHECK_INT(fal_client_platform(shared->client, "keys.create", FAL_NUL, NULL, 0, &response, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK(strlen(fal_error_message(err, NULL)) > 0);
+    fal_error_free(err);
+}
+
+static void *read_until_told(void *shared)
+{
+    while (__sync_fetch_and_add((char *)&keep_calling, 0))
+        read_shared(shared);
+    return NULL;
+}
+
+/* At any moment at which another thread makes a string, parses an answer or looks a scope up. */
+static void while_objects_are_read(void)
+{
+    fal_client *client = new_client();
+    keep_calling = true;
+    for (int i = 0; i < 60; i++) {
+        struct shared shared = {client, NULL, NULL, fal_dispatcher_new()};
+        fal_request *request = run_of("emulator/echo");
+        CHECK_INT(fal_client_run(client, request, &shared.response, NULL), FAL_OK);
+        fal_request_free(request);
+        CHECK_INT(fal_op_take(NULL, NULL, &shared.error), FAL_E_INVALID_ARGUMENT);
+        pthread_t threads[3];
+        for (int n = 0; n < 3; n++)
+            pthread_create(&threads[n], NULL, read_until_told, &shared);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            check_failed = 0;
+            read_shared(&shared);
+            fal_error_free(shared.error);
+            fal_response_free(shared.response);
+            fal_dispatcher_release(shared.dispatcher);
+            fal_client_release(client);
+            exit(check_failed == 0 ? 0 : 1);
+        }
+        bool good = CHECK_INT(wait_for(child), 0);
+        (void)__sync_lock_test_and_set((char *)&keep_calling, 0);
+        for (int n = 0; n < 3; n++)
+            pthread_join(threads[n], NULL);
+        keep_calling = true;
+        fal_error_free(shared.error);
+        fal_response_free(shared.response);
+        fal_dispatcher_release(shared.dispatcher);
+        if (!good)
+            break;
+    }
+    fal_client_release(client);
+}
+
 /* What stays open for longer than a call. */
 struct open {
     fal_client *client;
@@ -419,6 +488,7 @@ int main(int argc, char **argv)
         TEST(at_any_moment),
         TEST(each_child_creates_something_of_its_own),
         TEST(while_a_key_is_stored),
+        TEST(while_objects_are_read),
         TEST(while_sessions_are_open),
         TEST(while_sessions_are_busy),
     };

@@ -78,6 +78,60 @@ fn a_deadline_tells_fal_too() {
     no_socket_in_use(&emulator);
 }
 
+/// Behind others, while a runner starts, and while it works: one error, which leads back to the job.
+#[test]
+fn a_limit_is_one_error_with_the_id_wherever_the_job_is() {
+    let stages = [
+        ("IN_QUEUE", QueueSettings { concurrent_requests: Some(1), ..QueueSettings::default() }),
+        ("IN_QUEUE", QueueSettings { startup_ms: 3_600_000, ..QueueSettings::default() }),
+        ("IN_PROGRESS", QueueSettings::default()),
+    ];
+    for (state, settings) in stages {
+        for keep in [false, true] {
+            let emulator = queue(settings.clone());
+            let client = client(&emulator);
+            if settings.concurrent_requests.is_some() {
+                Op::finish(|| client.submit_start(long_job())).unwrap();
+            }
+            let mut request = long_job();
+            request.set_timeout(Duration::from_millis(700));
+            request.set_keep_running(keep);
+            let op = client.subscribe_start(request).unwrap();
+            assert!(op.wait(Some(PATIENCE)).unwrap(), "{state}");
+            let error = op.take().unwrap().unwrap_err();
+            assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true), "{state}: {error}");
+            let job = Job::new(JOB, error.request_id().unwrap()).unwrap();
+            if keep {
+                let status = Op::finish(|| client.status_start(&job)).unwrap();
+                assert!(state == status.get_str("/status").unwrap() || state == "IN_QUEUE", "{state}");
+                assert!(paths(&emulator).iter().all(|path| !path.starts_with("PUT")), "{state}");
+            } else {
+                assert_eq!(cancelled_at_fal(&emulator), 1, "{state}");
+            }
+        }
+    }
+}
+
+/// The news that the job has ended is held up, so the limit cancels it too late: its result is not lost.
+#[test]
+fn a_limit_that_cancels_a_job_that_has_ended_leads_to_its_result() {
+    let emulator = queue(QueueSettings::default());
+    emulator.inject(Fault::hang().path(STREAM).always());
+    let client = client(&emulator);
+    let mut request = job_of(json!({"output": {"x": 1}}));
+    request.set_timeout(Duration::from_millis(700));
+    let error = Op::finish(|| client.subscribe_start(request)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true), "{error}");
+    assert!(error.remedy().contains("whether it ended before"), "{}", error.remedy());
+    let refused =
+        |arrivals: &[Arrival]| arrivals.iter().any(|it| it.method == "PUT" && it.outcome == Outcome::Status(400));
+    emulator.wait_until(PATIENCE, refused).unwrap();
+    emulator.clear_faults();
+    let job = Job::new(JOB, error.request_id().unwrap()).unwrap();
+    assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+    assert_eq!(emulator.executions().values().sum::<u64>(), 1);
+}
+
 #[test]
 fn before_the_answer_to_the_submission_nobody_knows_the_id() {
     let emulator = queue(QueueSettings::default());
