@@ -35,9 +35,11 @@ enum Variables {
 }
 
 /// What is looked at after a client was made, and so on other threads than the host's.
-const LOOKED_AT: [&str; 17] = [
+const LOOKED_AT: [&str; 20] = [
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
+    "FALAI_API_KEY",
+    "FAL_API_KEY",
     "FAL_CONFIG_PATH",
     "FAL_FORCE_AUTH_BY_USER",
     "FAL_HOME_DIR",
@@ -49,6 +51,7 @@ const LOOKED_AT: [&str; 17] = [
     "FAL_KEY_ID",
     "FAL_KEY_SECRET",
     "FAL_PROFILE",
+    "FAL_TOKEN",
     "HOME",
     "USERPROFILE",
     "WAYLAND_DISPLAY",
