@@ -172,7 +172,7 @@ mod tests {
     fn streaming() -> (Op, Arc<AtomicBool>) {
         let delivered = Arc::new(AtomicBool::new(false));
         let all = delivered.clone();
-        let op = Op::start(|task| async move {
+        let op = Op::start(Arc::default(), |task| async move {
             for n in 0..ITEMS {
                 task.deliver(Event::json(EventKind::Item, &json!(n))).await;
             }
