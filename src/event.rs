@@ -36,8 +36,15 @@ pub struct Event {
 }
 
 /// The message that came as MessagePack, of which an event's content is the JSON.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Packed(Option<Box<rmpv::Value>>);
+
+/// What an app sends may be private.
+impl std::fmt::Debug for Packed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Packed").field(&self.0.is_some()).finish()
+    }
+}
 
 impl Packed {
     pub(crate) fn get_bytes<'a>(&'a self, content: &'a Response, pointer: &str) -> Result<&'a [u8]> {
@@ -76,16 +83,24 @@ impl Event {
 
     /// The same without a secret in its text. Bytes are what the app sent.
     pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
-        if self.is_bytes() {
-            return self;
-        }
-        if let Some(hidden) = secrets.hidden(self.content.body()) {
-            self.content = self.content.with_body(hidden.into());
-            if let Some(packed) = &mut self.packed.0 {
-                secrets.hide_packed(packed);
-            }
-        }
+        let hidden = if self.is_bytes() { None } else { secrets.hidden(self.content.body()) };
+        self.replace(hidden.map(Bytes::from), secrets);
         self
+    }
+
+    /// The same for what may be large.
+    pub(crate) async fn without_slowly(mut self, secrets: &Secrets) -> Self {
+        let hidden = if self.is_bytes() { None } else { secrets.hidden_slowly(self.content.body()).await };
+        self.replace(hidden, secrets);
+        self
+    }
+
+    fn replace(&mut self, hidden: Option<Bytes>, secrets: &Secrets) {
+        let Some(hidden) = hidden else { return };
+        self.content.set_body(hidden);
+        if let Some(packed) = &mut self.packed.0 {
+            secrets.hide_packed(packed);
+        }
     }
 
     /// What it tells about.
@@ -93,7 +108,7 @@ impl Event {
         self.kind
     }
 
-    /// What it tells: JSON for every kind but an [`Item`](EventKind::Item) or a [`Message`](EventKind::Message), which are
+    /// What it tells, with `****` in the place of a secret that the operation carried, unless it is bytes: JSON for every kind but an [`Item`](EventKind::Item) or a [`Message`](EventKind::Message), which are
     /// what the app sent; then the header `content-type` tells text (`text/plain`) and bytes (`application/octet-stream`) apart from
     /// JSON.
     pub fn content(&self) -> &Response {

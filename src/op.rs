@@ -122,8 +122,8 @@ impl Task {
 
     /// Tells the host something that must not get lost: waits until there is room for it.
     pub(crate) async fn deliver(&self, event: Event) {
+        let event = event.without_slowly(self.secrets()).await;
         self.until(Inbox::has_room).await;
-        let event = event.without(self.secrets());
         let notice = self.shared.lock().inbox.push(event);
         self.shared.stir(notice);
     }

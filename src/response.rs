@@ -75,9 +75,8 @@ impl Response {
         &self.body
     }
 
-    /// The same answer with another body.
-    pub(crate) fn with_body(self, body: Bytes) -> Self {
-        Response::new(self.status, self.headers, body)
+    pub(crate) fn set_body(&mut self, body: Bytes) {
+        (self.body, self.json) = (body, OnceCell::new());
     }
 
     pub(crate) fn into_body(self) -> Bytes {

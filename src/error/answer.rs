@@ -25,7 +25,8 @@ impl Answer {
 
     /// The same for a body that may be large.
     pub(crate) async fn of_large(secrets: &Secrets, status: u16, headers: HeaderMap, body: Bytes) -> Self {
-        Answer::new(secrets, status, headers, secrets.hidden_slowly(body).await)
+        let body = secrets.hidden_slowly(&body).await.unwrap_or(body);
+        Answer { status, headers: without(secrets, headers), body, error_type: None, request_id: None }
     }
 
     pub(crate) fn with_error_type(mut self, error_type: Option<&str>) -> Self {

@@ -15,7 +15,7 @@ const LONGEST_ID: usize = 256;
 /// A queued request: what its status, its result and its cancellation are asked for with, from any process and at any time.
 ///
 /// An endpoint id and the request's own id are enough. To come back to a job after a restart, keep these two.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Job {
     pub(super) endpoint: EndpointId,
     pub(super) id: String,
@@ -24,11 +24,18 @@ pub struct Job {
 }
 
 /// The addresses that the answer to the submission named.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Named {
     status: Option<Url>,
     result: Option<Url>,
     cancel: Option<Url>,
+}
+
+/// Addresses of a service's may hold anything.
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("endpoint", &self.endpoint).field("request_id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// How a job is asked for and waited for.

@@ -120,12 +120,12 @@ impl Secrets {
         hidden
     }
 
-    /// The same for many bytes: others have their turn meanwhile.
-    pub(crate) async fn hidden_slowly(&self, text: Bytes) -> Bytes {
-        let mut text = text;
+    /// The same for what may be many bytes: others have their turn meanwhile.
+    pub(crate) async fn hidden_slowly(&self, text: &Bytes) -> Option<Bytes> {
         if text.len() <= TURN {
-            return self.hidden(&text).map_or(text, Bytes::from);
+            return self.hidden(text).map(Bytes::from);
         }
+        let (mut text, mut hidden) = (text.clone(), false);
         for veil in self.all() {
             for escaped in [false, true] {
                 if escaped && !has_escapes(&text) {
@@ -138,11 +138,11 @@ impl Secrets {
                 }
                 let found = search.end();
                 if !found.is_empty() {
-                    text = without(&text, &found).into();
+                    (text, hidden) = (without(&text, &found).into(), true);
                 }
             }
         }
-        text
+        hidden.then_some(text)
     }
 
     /// Whether there is a secret in a text.

@@ -134,12 +134,12 @@ async fn large_texts_are_searched_across_the_turns() {
     for at in [TURN - SECRET.len() / 2, TURN - 1, TURN, 2 * TURN - 3] {
         let mut text = vec![b'x'; 3 * TURN];
         text.splice(at..at, SECRET.bytes());
-        let hidden = secrets.hidden_slowly(text.into()).await;
+        let hidden = secrets.hidden_slowly(&text.into()).await.unwrap();
         assert_eq!(hidden.len(), 3 * TURN + "****".len(), "{at}");
         assert_eq!(&hidden[at..at + 4], b"****");
     }
     let whole = Bytes::from(vec![b'x'; 3 * TURN]);
-    assert_eq!(secrets.hidden_slowly(whole.clone()).await.as_ptr(), whole.as_ptr(), "nothing is copied for nothing");
+    assert!(secrets.hidden_slowly(&whole).await.is_none());
 }
 
 /// Whoever answers knows what he was sent, and may write what is most expensive to search.

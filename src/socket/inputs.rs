@@ -23,7 +23,6 @@ pub enum WhenFull {
     KeepNewest = 2,
 }
 
-#[derive(Debug)]
 pub(crate) struct Inputs {
     pid: u32,
     most: usize,
@@ -35,7 +34,14 @@ pub(crate) struct Inputs {
     went: Notify,
 }
 
-#[derive(Debug, Default)]
+/// What a host sends may be private, or be what opens its app: `Debug` tells how many wait.
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inputs").field("unsent", &self.unsent()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Queue {
     waiting: VecDeque<Message>,
     /// The first, which is not made yet.

@@ -15,8 +15,7 @@ use crate::secrets::Secrets;
 /// Tells a server proxy where to forward a request (fal-protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
-/// Where a request physically goes, and the headers that depend on it.
-#[derive(Debug)]
+/// Where a request physically goes, and the headers that depend on it. A token may be in its address, so it has no `Debug`.
 pub(crate) struct Route {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,

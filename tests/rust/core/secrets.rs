@@ -58,6 +58,34 @@ fn a_service_that_repeats_the_key_does_not_put_it_into_the_error() {
     assert!(!format!("{error}{error:?}{body}").contains(secret(key)));
 }
 
+/// What an app or a host sends may be private, and addresses of a service's may hold anything.
+#[test]
+fn no_debug_shows_what_was_said_or_where_to_go() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let said = json!({"text": "a private word"});
+    let session = client.realtime_start(Request::run("emulator/realtime").unwrap(), fal::SocketOptions::new()).unwrap();
+    session.send(&said).unwrap();
+    let shown = format!("{session:?} {:#?}", session);
+    assert!(!shown.contains("private"), "{shown}");
+    let heard = loop {
+        match session.op().wait_event(Some(PATIENCE)).unwrap() {
+            fal::NextEvent::Event(event) if event.kind() == fal::EventKind::Message => break event,
+            fal::NextEvent::Event(_) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(heard.get("").unwrap(), &said);
+    assert!(!format!("{heard:?}").contains("private"), "{heard:?}");
+    let answer = json!({"request_id": "r-1", "status_url": "https://queue.fal.run/fake-secret-in-a-path"});
+    emulator.inject(Fault::status(200).host("queue.fal.run").body(answer));
+    let mut request = Request::run("emulator/job").unwrap();
+    request.set_json(json!({}));
+    let answer = Op::finish(|| client.submit_start(request)).unwrap();
+    let job = fal::Job::of_answer("emulator/job", &answer).unwrap();
+    assert!(format!("{job:?}").contains("r-1") && !format!("{job:?}").contains("secret"), "{job:?}");
+}
+
 #[test]
 fn a_malformed_key_is_refused_before_anything_is_sent() {
     let emulator = Emulator::start().unwrap();
