@@ -13,7 +13,7 @@ use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile,
 use crate::credentials::{
     COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token, Undelivered,
 };
-use crate::error::Error;
+use crate::error::{Error, Repeat};
 use crate::helpers::{self, Kind};
 use crate::runtime;
 use crate::secrets::Secrets;
@@ -130,7 +130,7 @@ async fn renew(
         headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
         body: Bytes::from_owner(refresh.form()).into(),
         pass: Pass::Renewal(refresh.sent()),
-        safe: false,
+        repeat: Repeat::Another,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
         most: SMALL,
         watch: Watch::Nothing,

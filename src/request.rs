@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::queue::QueueOptions;
 use crate::storage::{Content, Inputs, Upload};
 use crate::transport::Source;
@@ -29,7 +29,7 @@ pub struct Request {
     pub(crate) queue: QueueOptions,
     pub(crate) inputs: Inputs,
     /// It carries an idempotency key, so sending it twice can do no harm, whatever the method is.
-    pub(crate) repeatable: bool,
+    pub(crate) recognized: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl Request {
 
     fn with_target(target: Target, method: Method, body: Body) -> Self {
         let (headers, queue, inputs) = (HeaderMap::new(), QueueOptions::default(), Inputs::default());
-        Request { target, path: None, method, headers, body, timeout: None, queue, inputs, repeatable: false }
+        Request { target, path: None, method, headers, body, timeout: None, queue, inputs, recognized: false }
     }
 
     /// Calls another path of the app than the usual one, which is the endpoint id's own for a run, the queue and a WebSocket, and after it
@@ -237,9 +237,13 @@ impl Request {
         !self.inputs.is_empty() || matches!(self.body, Body::Content(_))
     }
 
-    /// Whether sending this twice can do no harm.
-    pub(crate) fn is_safe(&self) -> bool {
-        self.repeatable || matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    /// What sending this twice does.
+    pub(crate) fn repeat(&self) -> Repeat {
+        match self.method {
+            Method::GET | Method::HEAD | Method::OPTIONS => Repeat::Harmless,
+            _ if self.recognized => Repeat::Recognized,
+            _ => Repeat::Another,
+        }
     }
 }
 

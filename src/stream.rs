@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
-use crate::error::{Answer, Error, Result, clause};
+use crate::error::{Answer, Error, Repeat, Result, clause};
 use crate::event::{Event, EventKind};
 use crate::op::Op;
 use crate::request::Request;
@@ -120,7 +120,7 @@ impl Delivery {
         let answer = Answer::new(self.steps.task.secrets(), status, headers.clone(), body);
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
-        let asked = Asked { host, service: true, safe: false, about_job: false, app: false };
+        let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, app: false };
         let error = verdict(answer, asked).error;
         let said = Some(clause(message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
         let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::socket::{Socket, broken, pause};
 use crate::transport::Progress;
 
@@ -112,7 +112,7 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
                 // Whoever has ended meanwhile needs no answer, so nothing has to be run.
                 Some(Some(job)) if job.answer.is_closed() => continue,
                 Some(Some(job)) => {
-                    job.progress.sending(false);
+                    job.progress.sending(Repeat::Another);
                     line.state().open.push_back(job.answer);
                     Message::text(job.text)
                 }

@@ -15,7 +15,7 @@ use self::driver::{Job, Piece, drive};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
-use crate::error::{Answer, Code, Error, Result};
+use crate::error::{Answer, Code, Error, Repeat, Result};
 use crate::op::Op;
 use crate::per_runtime::PerRuntime;
 use crate::request::{Body, Request};
@@ -145,7 +145,7 @@ impl Inner {
         drop(line);
         match pieces.recv().await {
             Some(Piece::Start { status, headers }) => {
-                steps.task.progress.reading(false);
+                steps.task.progress.reading(Repeat::Another);
                 Ok(self.read(steps, status, headers, &mut pieces).await?)
             }
             Some(Piece::Lost(error)) => Err(error.into()),
@@ -164,7 +164,13 @@ impl Inner {
         if !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
             let answer = Answer::of_large(steps.task.secrets(), status, headers, body).await;
-            let asked = Asked { host: self.url.authority(), service: true, safe: false, about_job: false, app: true };
+            let asked = Asked {
+                host: self.url.authority(),
+                service: true,
+                repeat: Repeat::Another,
+                about_job: false,
+                app: true,
+            };
             let verdict = verdict(answer, asked);
             return Err(Failure { error: verdict.error, again: verdict.again });
         }

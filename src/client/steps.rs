@@ -12,7 +12,7 @@ use super::Inner;
 use crate::authority::{Authority, Grant};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::key::Scope;
 use crate::log::Level;
 use crate::op::Task;
@@ -199,7 +199,7 @@ impl Inner {
         if call.pass != Pass::Credential {
             return send(Carried(None)).await;
         }
-        call.endpoint.iter().filter(|_| !call.safe).for_each(|endpoint| progress.calls(endpoint));
+        call.endpoint.iter().filter(|_| call.repeat.leaves_doubt()).for_each(|endpoint| progress.calls(endpoint));
         let mut grant = authority.grant(None, &self.transport).await?;
         let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
         if let Some(asked) = platform {
@@ -242,7 +242,7 @@ impl Inner {
     }
 
     pub(super) fn call(&self, request: Request, deadline: Instant) -> Result<Call> {
-        let safe = request.is_safe();
+        let repeat = request.repeat();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
             Target::Endpoint(ref id) => (request.address(hosts.run_url(id)?, ""), Some(id.clone())),
@@ -268,7 +268,7 @@ impl Inner {
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
             // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
-            Body::Json(_) if safe && endpoint.is_some() => Bytes::new().into(),
+            Body::Json(_) if repeat == Repeat::Harmless && endpoint.is_some() => Bytes::new().into(),
             Body::Json(value) => {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
                 let text =
@@ -283,7 +283,7 @@ impl Inner {
             headers,
             body,
             pass: Pass::Credential,
-            safe,
+            repeat,
             deadline,
             most: usize::MAX,
             watch,

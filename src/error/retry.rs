@@ -1,5 +1,24 @@
 //! What is sent again, what is not, and why.
 
+/// What a second copy of a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Nothing, or the same once more.
+    Harmless,
+    /// Nothing, because fal knows it from the first by its idempotency key. The caller's next call has another key, so he has to
+    /// be told if this one may have been executed.
+    Recognized,
+    /// What the first did, once more.
+    Another,
+}
+
+impl Repeat {
+    /// Whether it matters that nobody knows if it was executed.
+    pub(crate) fn leaves_doubt(self) -> bool {
+        self != Repeat::Harmless
+    }
+}
+
 /// What became of a request, as far as one can know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Situation {
@@ -90,8 +109,9 @@ pub(crate) struct Decision {
 }
 
 impl Rule {
-    /// `safe` is whether the request does no harm when it is sent twice; `hint` what the answer says of a retry.
-    pub(crate) fn decide(&self, safe: bool, hint: Option<bool>) -> Decision {
+    /// `hint` is what the answer says of a retry.
+    pub(crate) fn decide(&self, repeat: Repeat, hint: Option<bool>) -> Decision {
+        let safe = repeat != Repeat::Another;
         let (sent_again, allowed) = match safe {
             true => (self.get || hint == Some(true), self.situation != Situation::StartDeadline),
             false => (self.post, true),
@@ -100,7 +120,8 @@ impl Rule {
             Situation::StartDeadline => false,
             _ => hint.unwrap_or(self.retryable || (safe && self.get)),
         };
-        Decision { again: sent_again && allowed && hint != Some(false), retryable, unknown: self.unknown && !safe }
+        let again = sent_again && allowed && hint != Some(false);
+        Decision { again, retryable, unknown: self.unknown && repeat.leaves_doubt() }
     }
 }
 
@@ -146,11 +167,14 @@ mod tests {
             let rule = rule_of(situation);
             assert!(!(rule.post && rule.unknown), "{rule:?}");
             for hint in [None, Some(false), Some(true)] {
-                let decision = rule.decide(false, hint);
+                let decision = rule.decide(Repeat::Another, hint);
                 assert!(!(decision.again && decision.unknown), "{rule:?} {hint:?}");
                 assert!(!decision.again || rule.post, "{rule:?}: no hint makes a POST go out again");
-                assert!(hint != Some(false) || !rule.decide(true, hint).again, "{rule:?}");
+                assert!(hint != Some(false) || !rule.decide(Repeat::Harmless, hint).again, "{rule:?}");
                 assert!(!decision.again || decision.retryable, "{rule:?} {hint:?}");
+                let recognized = rule.decide(Repeat::Recognized, hint);
+                assert_eq!(recognized.again, rule.decide(Repeat::Harmless, hint).again, "{rule:?} {hint:?}");
+                assert_eq!(recognized.unknown, decision.unknown, "{rule:?} {hint:?}");
             }
         }
     }

@@ -13,7 +13,7 @@ use super::lock::LockReason;
 use super::model::MODEL;
 use super::page::Page;
 use super::platform::{PLATFORM, SEE_FIRST};
-use super::retry::{Decision, Rule, Situation, rule_of};
+use super::retry::{Decision, Repeat, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
 use super::{About, Answer, Code, Error, clause, said, status};
 
@@ -34,8 +34,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) host: &'a str,
     /// One of fal's services, directly: not a file host, and nobody who forwards.
     pub(crate) service: bool,
-    /// Whether the request does no harm when it is sent twice.
-    pub(crate) safe: bool,
+    pub(crate) repeat: Repeat,
     /// Whether the queue was asked for a job's status or cancellation.
     pub(crate) about_job: bool,
     /// Whether an app may be who answers.
@@ -50,7 +49,7 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
     let facts = Facts::of(&answer, asked);
     let situation = facts.situation();
     let rule = rule_of(situation);
-    let Decision { again, retryable, unknown } = rule.decide(asked.safe, facts.hint);
+    let Decision { again, retryable, unknown } = rule.decide(asked.repeat, facts.hint);
     let error = Error::new(facts.code(), facts.message()).with_retryable(retryable).with_outcome_unknown(unknown);
     let remedy = match situation {
         // What nobody knows is not simply tried again.
@@ -79,7 +78,7 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
     let title = page.map_or_else(|| "untitled".to_owned(), |page| page.title);
     Error::new(Code::Protocol, foreign(asked.host, answer.status, &title))
         .with_remedy(status::PORTAL)
-        .with_outcome_unknown(!asked.safe)
+        .with_outcome_unknown(asked.repeat.leaves_doubt())
         .with_answer(answer)
 }
 
@@ -108,7 +107,7 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind }).to_string().into();
     let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked { host: "", service: true, safe: true, about_job: false, app: false };
+    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, app: false };
     let error = verdict(typed, asked).error;
     error
         .with_message(format!("the job failed: {}{named}; fal keeps no result of it", reason(text)))
@@ -127,7 +126,7 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let answer = |headers| Answer { status, headers, body: body.clone(), error_type: None, request_id: None };
     // It came through the gateway, whose headers a webhook does not repeat.
     let gateways = [(HeaderName::from_static("x-fal-request-id"), HeaderValue::from_static(""))];
-    let asked = Asked { host: "", service: true, safe: true, about_job: false, app: false };
+    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, app: false };
     let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
@@ -436,7 +435,7 @@ mod tests {
             error_type: None,
             request_id: None,
         };
-        verdict(answer, Asked { host: "fal.run", service: true, safe: false, about_job: false, app: true })
+        verdict(answer, Asked { host: "fal.run", service: true, repeat: Repeat::Another, about_job: false, app: true })
     }
 
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");

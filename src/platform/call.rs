@@ -105,7 +105,7 @@ pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Dur
     if operation.is_idempotent() {
         let key = arguments.str(IDEMPOTENCY_KEY).map_or_else(random::uuid, |key| Ok(key.to_owned()))?;
         request.set_header("idempotency-key", &key)?;
-        request.repeatable = timeout <= REMEMBERED;
+        request.recognized = timeout <= REMEMBERED;
     }
     if operation.body == Body::Form {
         // The body is made while it is sent; the transport has to know that it is not JSON.

@@ -24,7 +24,7 @@ use self::job::Ask;
 use self::status::{Phase, Status};
 use self::watch::{End, Watch};
 use crate::client::{Client, Steps, TIMEOUT};
-use crate::error::Result;
+use crate::error::{Repeat, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -213,7 +213,7 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
     let method = if what == Ask::Cancel { Method::PUT } else { Method::GET };
     let other = address != built;
     let mut call = steps.call(Request::about(job.endpoint.clone(), method, address))?;
-    call.safe = true;
+    call.repeat = Repeat::Harmless;
     match steps.send_call(&call).await {
         // Some endpoints refuse addresses with the full id, although fal's answers name them (§16.2).
         Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {

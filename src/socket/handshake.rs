@@ -19,7 +19,7 @@ use super::wire::{Pulse, Wire};
 use crate::authority::Grant;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::transport::{Call, Pass, SMALL, Watch};
 
 /// As in the official clients (fal-protocol.md §7.2).
@@ -61,7 +61,7 @@ pub(crate) async fn open(
         headers,
         body: bytes::Bytes::new().into(),
         pass,
-        safe: true,
+        repeat: Repeat::Harmless,
         deadline: steps.deadline,
         most: SMALL,
         watch: Watch::Nothing,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Language;
+use crate::error::Repeat;
 use crate::op::Task;
 use crate::transport::Progress;
 
@@ -33,7 +34,7 @@ struct Counts {
 
 impl Tally {
     pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
-        progress.reading(true);
+        progress.reading(Repeat::Harmless);
         let counts = Counts { sent: 0, received: 0, since: 0, read: Instant::now(), delivering: false, closing: false };
         Tally { language, progress, counts: Mutex::new(counts) }
     }
@@ -43,7 +44,7 @@ impl Tally {
         let mut counts = self.counts();
         counts.sent += 1;
         counts.since += 1;
-        self.progress.sending(false);
+        self.progress.sending(Repeat::Another);
     }
 
     pub(super) fn delivering(&self) {
@@ -52,7 +53,7 @@ impl Tally {
         counts.since = 0;
         counts.delivering = true;
         if self.open(&counts) == 0 {
-            self.progress.reading(true);
+            self.progress.reading(Repeat::Harmless);
         }
     }
 

@@ -10,7 +10,7 @@ use super::content::{Content, Once};
 use super::meter::Meter;
 use super::upload::{About, Opened, Upload, send};
 use crate::client::Steps;
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::request::{Body, Request, slot};
 use crate::transport::Source;
 
@@ -62,7 +62,7 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
     if inputs.is_empty() {
         return Ok(request);
     }
-    if request.is_safe() {
+    if request.repeat() == Repeat::Harmless {
         return Err(Error::invalid(format!("{} takes no input, so no file either", request.method)));
     }
     let Body::Json(input) = &mut request.body else { return Err(Error::invalid("the input has no fields")) };

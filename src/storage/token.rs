@@ -12,7 +12,7 @@ use super::address;
 use crate::authority::Grant;
 use crate::client::Steps;
 use crate::credentials::{Token, rfc3339};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::per_runtime::PerRuntime;
 use crate::request::Request;
 use crate::transport::{SMALL, Watch};
@@ -68,7 +68,7 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
     request.set_json(json!({}));
     let mut call = steps.call(request)?;
     // A second token does no harm.
-    (call.safe, call.most, call.watch) = (true, SMALL, Watch::Transfer);
+    (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
     let answer = steps.send_call(&call).await?;
     let text = |name: &str| answer.json().ok().and_then(|json| json.get(name)).and_then(Value::as_str);
     let token = text("token").and_then(|text| Token::parse(text).ok());

@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 
 use super::stall::{Cut, Pulse, Stalled, chunk};
 use super::{Call, Progress};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 
 /// What is sent.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,
     pulse: Arc<Pulse>,
-    safe: bool,
+    repeat: Repeat,
     /// After which it is not begun any more; none once it was.
     begin_by: Option<Instant>,
 }
@@ -80,7 +80,7 @@ impl Watched {
             Payload::Bytes(bytes) => Rest::Bytes(bytes.clone()),
             Payload::Source(source) => Rest::Pieces { left: source.length(), pieces: Mutex::new(source.open()?) },
         };
-        Ok(Watched { rest, progress, pulse, safe: call.safe, begin_by: Some(call.deadline) })
+        Ok(Watched { rest, progress, pulse, repeat: call.repeat, begin_by: Some(call.deadline) })
     }
 
     fn give(&self, bytes: Bytes, last: bool) -> Poll<Option<Result<Frame<Bytes>>>> {
@@ -103,7 +103,7 @@ impl http_body::Body for Watched {
         if self.begin_by.take().is_some_and(|deadline| deadline <= Instant::now()) {
             return self.fail(late(&self.progress));
         }
-        self.progress.sending(self.safe);
+        self.progress.sending(self.repeat);
         let (pieces, left) = match &mut self.rest {
             Rest::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Rest::Bytes(bytes) => {

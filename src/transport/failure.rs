@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::stall::Stalled;
-use crate::error::retry::{Situation, rule_of};
+use crate::error::retry::{Repeat, Situation, rule_of};
 use crate::error::{Code, Error, PROXY};
 
 const REMEDY: &str = "Check the network. Where transfers are silent for longer than this and go on, raise the stall timeout. \
@@ -21,7 +21,7 @@ impl Failure {
 }
 
 /// The failure of an exchange with `from` that brought no whole answer.
-pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &Progress) -> Failure {
+pub(super) fn broken(error: reqwest::Error, from: &str, repeat: Repeat, progress: &Progress) -> Failure {
     if let Some(error) = progress.take_body_failure() {
         // Half a request is none.
         progress.pausing();
@@ -33,7 +33,7 @@ pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &P
         progress.connecting();
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
-        let decision = rule_of(Situation::NotConnected).decide(safe, None);
+        let decision = rule_of(Situation::NotConnected).decide(repeat, None);
         // The HTTP stack has no type for it that one could ask.
         return match reason.ends_with("proxy authorization required") {
             true => Failure::last(error.with_remedy(PROXY)),
@@ -43,7 +43,7 @@ pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &P
     let unprocessed = is_unprocessed(&error);
     if unprocessed && !progress.answered() {
         progress.pausing();
-        let decision = rule_of(Situation::NotProcessed).decide(safe, None);
+        let decision = rule_of(Situation::NotProcessed).decide(repeat, None);
         let message = format!("the request was not processed by {from}: {reason}");
         let error = Error::new(Code::ConnectionLost, message).with_source(error).with_remedy("Send the request again.");
         return Failure { error: error.with_retryable(decision.retryable), again: decision.again };
@@ -53,7 +53,7 @@ pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &P
         false => (Code::ConnectionLost, "the connection broke", Situation::ConnectionLost),
     };
     let reason = if unprocessed { "it was refused after its answer had begun".to_owned() } else { reason };
-    let decision = rule_of(situation).decide(safe, None);
+    let decision = rule_of(situation).decide(repeat, None);
     let cut = progress.cut_short(code, what);
     let told = Error::new(code, format!("{}: {reason}", cut.message()));
     let error = told.with_source(error).with_outcome_unknown(cut.may_have_executed());
@@ -61,7 +61,7 @@ pub(super) fn broken(error: reqwest::Error, from: &str, safe: bool, progress: &P
 }
 
 /// The failure of an exchange in which nothing moved any more: it is given up, and is then like a connection that broke.
-pub(super) fn stuck(stalled: &Stalled, from: &str, safe: bool, progress: &Progress) -> Failure {
+pub(super) fn stuck(stalled: &Stalled, from: &str, repeat: Repeat, progress: &Progress) -> Failure {
     let seconds = stalled.time.as_secs_f64();
     let error = match stalled.taken {
         Some(taken) => {
@@ -72,7 +72,7 @@ pub(super) fn stuck(stalled: &Stalled, from: &str, safe: bool, progress: &Progre
         }
         None => progress.cut_short(Code::ConnectionLost, &format!("no byte came from {from} for {seconds} s")),
     };
-    let decision = rule_of(Situation::ConnectionLost).decide(safe, None);
+    let decision = rule_of(Situation::ConnectionLost).decide(repeat, None);
     let error = error.with_retryable(decision.retryable).with_remedy(REMEDY);
     Failure { error, again: decision.again }
 }

@@ -38,7 +38,7 @@ use self::stall::{Cut, Pulse};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
-use crate::error::{Answer, Code, Error, Result, is_html};
+use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
 use crate::secrets::Veils;
@@ -76,8 +76,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Payload,
     pub(crate) pass: Pass,
-    /// Whether sending it twice can do no harm.
-    pub(crate) safe: bool,
+    pub(crate) repeat: Repeat,
     pub(crate) deadline: Instant,
     /// The most bytes of the whole answer, where that is less than the client's limit.
     pub(crate) most: usize,
@@ -95,7 +94,7 @@ pub(crate) struct Opened {
 pub(crate) struct Reader {
     response: reqwest::Response,
     progress: Arc<Progress>,
-    safe: bool,
+    repeat: Repeat,
     from: String,
     limit: Option<Duration>,
 }
@@ -105,8 +104,8 @@ impl Reader {
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
         match stall::chunk(&mut self.response, self.limit).await {
             Ok(piece) => Ok(piece),
-            Err(Cut::Broken(error)) => Err(broken(error, &self.from, self.safe, &self.progress).error),
-            Err(Cut::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.safe, &self.progress).error),
+            Err(Cut::Broken(error)) => Err(broken(error, &self.from, self.repeat, &self.progress).error),
+            Err(Cut::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.repeat, &self.progress).error),
         }
     }
 
@@ -114,9 +113,9 @@ impl Reader {
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
         match body::read(&mut self.response, most, self.limit).await {
             Ok(body) => Ok(body),
-            Err(Unread::TooLarge(error)) => Err(error.with_outcome_unknown(!self.safe)),
-            Err(Unread::Broken(error)) => Err(broken(error, &self.from, self.safe, &self.progress).error),
-            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.safe, &self.progress).error),
+            Err(Unread::TooLarge(error)) => Err(error.with_outcome_unknown(self.repeat.leaves_doubt())),
+            Err(Unread::Broken(error)) => Err(broken(error, &self.from, self.repeat, &self.progress).error),
+            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.repeat, &self.progress).error),
         }
     }
 
@@ -176,11 +175,11 @@ impl Transport {
     /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is repeated.
     pub(crate) async fn open(&self, call: &Call, credential: &Credential, progress: &Arc<Progress>) -> Result<Opened> {
         let mut response = self.head(call, credential, progress, Use::Requests).await?;
-        progress.reading(call.safe);
+        progress.reading(call.repeat);
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let (from, limit) = (self.asked(call).host.to_owned(), call.watch.of_answer(self.stall));
-        let body = Reader { response, progress: progress.clone(), safe: call.safe, from, limit };
+        let body = Reader { response, progress: progress.clone(), repeat: call.repeat, from, limit };
         Ok(Opened { status, headers, body })
     }
 
@@ -198,7 +197,7 @@ impl Transport {
             return Err(Error::new(Code::Protocol, message));
         }
         let upgraded = response.upgrade().await;
-        let upgraded = upgraded.map_err(|error| broken(error, call.url.authority(), call.safe, progress).error)?;
+        let upgraded = upgraded.map_err(|error| broken(error, call.url.authority(), call.repeat, progress).error)?;
         Ok((headers, upgraded))
     }
 
@@ -231,7 +230,10 @@ impl Transport {
         };
         let (log, secrets) = (&self.log, progress.secrets());
         log.write(Level::Warn, secrets, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
-        progress.pausing();
+        match error.may_have_executed() {
+            true => progress.doubting(),
+            false => progress.pausing(),
+        }
         tokio::time::sleep(pause).await;
         Ok(())
     }
@@ -320,7 +322,7 @@ impl Transport {
         log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
         let pulse = Arc::new(Pulse::new(!hop.body.is_empty()));
         match hop.body.is_empty() {
-            true => progress.sending(call.safe),
+            true => progress.sending(call.repeat),
             false => {
                 progress.connecting();
                 let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone()).map_err(Failure::last)?;
@@ -332,10 +334,10 @@ impl Transport {
             biased;
             outcome = client.execute(request) => outcome,
             stalled = pulse.stalled(call.watch, self.stall) => {
-                return Err(stuck(&stalled, &reached, call.safe, progress));
+                return Err(stuck(&stalled, &reached, call.repeat, progress));
             }
         };
-        let response = outcome.map_err(|error| broken(error, &reached, call.safe, progress))?;
+        let response = outcome.map_err(|error| broken(error, &reached, call.repeat, progress))?;
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
         log.write(Level::Debug, secrets, format_args!("{status} after {} ms", elapsed.as_millis()));
         Ok(response)
@@ -354,7 +356,7 @@ impl Transport {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return match what {
                 Use::WebSocket => Ok(response),
-                Use::Requests => Err(Failure::last(unasked(asked.host, call.safe))),
+                Use::Requests => Err(Failure::last(unasked(asked.host, call.repeat))),
             };
         }
         if !status.is_success() {
@@ -362,7 +364,7 @@ impl Transport {
             let (log, secrets) = (&self.log, progress.secrets());
             log.write(Level::Debug, secrets, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
             // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
-            let kept = call.safe
+            let kept = call.repeat == Repeat::Harmless
                 && !asked.about_job
                 && self.hosts.is_queue(&call.url)
                 && status.is_server_error()
@@ -379,9 +381,9 @@ impl Transport {
     /// Who is asked by a call.
     fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
         let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
-        let about_job = call.safe && self.hosts.is_about_job(&call.url);
+        let about_job = call.repeat == Repeat::Harmless && self.hosts.is_about_job(&call.url);
         let app = self.hosts.answers_by_app(&call.url);
-        Asked { host, service: self.hosts.is_service(&call.url), safe: call.safe, about_job, app }
+        Asked { host, service: self.hosts.is_service(&call.url), repeat: call.repeat, about_job, app }
     }
 
     /// Reads the body of a successful answer to its end.
@@ -391,13 +393,13 @@ impl Transport {
         call: &Call,
         progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
-        progress.reading(call.safe);
+        progress.reading(call.repeat);
         let limit = call.watch.of_answer(self.stall);
         match body::read(&mut response, call.most.min(self.response_limit), limit).await {
             Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
-            Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(!call.safe))),
-            Err(Unread::Broken(error)) => Err(broken(error, self.asked(call).host, call.safe, progress)),
-            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, self.asked(call).host, call.safe, progress)),
+            Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(call.repeat.leaves_doubt()))),
+            Err(Unread::Broken(error)) => Err(broken(error, self.asked(call).host, call.repeat, progress)),
+            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, self.asked(call).host, call.repeat, progress)),
         }
     }
 
@@ -412,7 +414,7 @@ impl Transport {
 }
 
 /// The error of a connection that went over to another protocol where none was asked for.
-fn unasked(host: &str, safe: bool) -> Error {
+fn unasked(host: &str, repeat: Repeat) -> Error {
     let message = format!("{host} answered 101 and went over to another protocol, which was not asked for");
-    Error::new(Code::Protocol, message).with_outcome_unknown(!safe)
+    Error::new(Code::Protocol, message).with_outcome_unknown(repeat.leaves_doubt())
 }

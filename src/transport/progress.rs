@@ -1,10 +1,10 @@
 //! How far a call has come, so that an error can say what it means.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Repeat};
 use crate::secrets::Secrets;
 
 /// A job that the operation waits for, and what becomes of it if the operation is cut short.
@@ -55,6 +55,7 @@ const STAGES: [Stage; 8] = [
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stage: AtomicU8,
+    in_doubt: AtomicBool,
     body_failure: Mutex<Option<Error>>,
     job: Mutex<Option<Submitted>>,
     /// The endpoint whose request this is, which may be executed.
@@ -78,12 +79,23 @@ impl Progress {
     }
 
     /// The request is leaving, or, where there is no sign of that, may be about to.
-    pub(crate) fn sending(&self, safe: bool) {
-        self.set(if safe { Stage::WaitingSafely } else { Stage::Waiting });
+    pub(crate) fn sending(&self, repeat: Repeat) {
+        self.set(if repeat.leaves_doubt() { Stage::Waiting } else { Stage::WaitingSafely });
     }
 
-    pub(crate) fn reading(&self, safe: bool) {
-        self.set(if safe { Stage::ReadingSafely } else { Stage::Reading });
+    pub(crate) fn reading(&self, repeat: Repeat) {
+        self.set(if repeat.leaves_doubt() { Stage::Reading } else { Stage::ReadingSafely });
+    }
+
+    /// The last attempt is over and may have been executed; there is another because fal would know it from the first. Whatever
+    /// becomes of that one, it says nothing of the first.
+    pub(crate) fn doubting(&self) {
+        self.in_doubt.store(true, Ordering::Release);
+        self.set(Stage::Pausing);
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
     }
 
     /// The last attempt is over and known not to have been executed.
@@ -136,6 +148,7 @@ impl Progress {
         let submitted = self.job().is_some();
         let error = match error.http_status() {
             None if submitted || self.may_have_executed() => error.with_outcome_unknown(true),
+            Some(_) if self.is_in_doubt() => error.with_outcome_unknown(true),
             _ => error,
         };
         match self.endpoint.get().filter(|_| error.may_have_executed() && !submitted) {
@@ -157,7 +170,7 @@ impl Progress {
 
     /// Whether the service may have executed what was sent, as far as one can know now.
     pub(crate) fn may_have_executed(&self) -> bool {
-        matches!(self.stage(), Stage::Waiting | Stage::Reading)
+        self.is_in_doubt() || matches!(self.stage(), Stage::Waiting | Stage::Reading)
     }
 
     /// The error of a call that ends here because somebody or something ended it.
@@ -173,6 +186,7 @@ impl Progress {
             Stage::Reading => "while it read the answer; the request was executed",
             Stage::ReadingSafely => "while it read the answer",
             Stage::Transferring => "while it sent or received a file",
+            Stage::Pausing if self.is_in_doubt() => "between two attempts; whether one was executed is unknown",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
         Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())

@@ -18,7 +18,7 @@ use self::fetch::Fetch;
 use self::sink::Target;
 use super::meter::Meter;
 use crate::client::{Client, Steps};
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -178,7 +178,7 @@ fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
         headers,
         body,
         pass,
-        safe: true,
+        repeat: Repeat::Harmless,
         deadline: steps.deadline,
         most: usize::MAX,
         watch: Watch::Transfer,

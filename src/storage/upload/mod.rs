@@ -21,7 +21,7 @@ use super::meter::Meter;
 use super::name;
 use super::token::FileToken;
 use crate::client::{Client, Steps};
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -143,7 +143,7 @@ impl About {
         let mut call = steps.call(request)?;
         call.headers.extend(self.headers.clone());
         // A second announcement is one that nothing is sent to.
-        (call.safe, call.most, call.watch) = (true, SMALL, Watch::Transfer);
+        (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
         steps.send_call(&call).await
     }
 }
@@ -198,7 +198,7 @@ pub(super) async fn send(
 /// A call to an address that an answer named.
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
     let (deadline, watch) = (steps.deadline, Watch::Transfer);
-    Call { method, url, endpoint: None, headers, body, pass, safe: false, deadline, most: SMALL, watch }
+    Call { method, url, endpoint: None, headers, body, pass, repeat: Repeat::Another, deadline, most: SMALL, watch }
 }
 
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.

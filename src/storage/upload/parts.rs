@@ -13,7 +13,7 @@ use url::Url;
 use super::supply::{Part, Supply};
 use super::{About, UploadWay, call_to, send_with_token};
 use crate::client::Steps;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::response::Response;
 use crate::storage::address;
 use crate::storage::meter::Meter;
@@ -89,7 +89,7 @@ impl Session {
             let pass = Pass::Files(token.token.clone());
             let mut call = call_to(steps, Method::POST, url, headers.clone(), Bytes::new().into(), pass);
             // A second one is one that nothing is sent to.
-            call.safe = true;
+            call.repeat = Repeat::Harmless;
             Ok(call)
         });
         let answer = answer.await?;
@@ -127,7 +127,7 @@ impl Session {
         let put = |url: Url, pass: Pass| {
             let body = part.data.part(part.from, part.to, None);
             let call = call_to(steps, Method::PUT, url, headers.clone(), body, pass);
-            Call { safe: true, ..call }
+            Call { repeat: Repeat::Harmless, ..call }
         };
         let answer = match self.way {
             UploadWay::DirectParts => {
@@ -142,7 +142,7 @@ impl Session {
     /// Asks where a part goes (D3).
     async fn place(&self, steps: &Steps, url: Url) -> Result<Url> {
         let call = call_to(steps, Method::POST, url, HeaderMap::new(), Bytes::new().into(), Pass::Credential);
-        let answer = steps.send_call(&Call { safe: true, ..call }).await?;
+        let answer = steps.send_call(&Call { repeat: Repeat::Harmless, ..call }).await?;
         address::named(&answer, "upload_url")
     }
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{About, Opened, call_to, send_with_token};
 use crate::client::Steps;
-use crate::error::{Error, Result};
+use crate::error::{Error, Repeat, Result};
 use crate::storage::address;
 use crate::storage::content::Once;
 use crate::storage::meter::{Meter, Share};
@@ -28,7 +28,7 @@ pub(super) async fn signed(
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]);
     let mut call = call_to(steps, Method::PUT, to, headers, payload, Pass::Nothing);
     // It replaces what an earlier try left.
-    call.safe = true;
+    call.repeat = Repeat::Harmless;
     steps.send_call(&call).await?;
     share.reach(size);
     Ok((url, size))

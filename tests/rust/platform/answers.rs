@@ -179,3 +179,37 @@ fn what_is_repeated_under_its_key_is_executed_once() {
     let lost = admin.keys().unwrap().map(Result::unwrap).filter(|key| key.alias == "lost");
     assert_eq!(lost.count(), 1, "as the error says");
 }
+
+/// The next call has another key, so that a machine that may be there must not be made again for want of a word.
+#[test]
+fn what_may_have_been_executed_under_its_key_says_so_to_the_end() {
+    let emulator = Emulator::start().unwrap();
+    let machine = json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": "k"});
+    let builder = || builder(&emulator.host(), emulator.admin_key()).max_attempts(2).unwrap();
+    let lost = Fault::reset_after_body().path("/v1/*");
+    let refused = Fault::status(429).path("/v1/*").always();
+    // Every answer is lost; the first is, and what comes then says nothing of it; none comes within the time.
+    let courses = [vec![lost.clone().always()], vec![lost, refused], vec![Fault::hang().path("/v1/*").always()]];
+    for faults in courses {
+        emulator.clear_faults();
+        faults.iter().for_each(|fault| emulator.inject(fault.clone()));
+        let client = builder().timeout(Duration::from_secs(3)).build().unwrap();
+        let error = call(&client, "compute.instances.create", machine.clone()).unwrap_err();
+        assert!(error.may_have_executed(), "{faults:?}: {error}");
+    }
+    // Cancelled between the two attempts.
+    emulator.clear_faults();
+    emulator.clear_arrivals();
+    emulator.inject(Fault::reset_after_body().path("/v1/*").always());
+    let patient = builder().max_attempts(50).unwrap().build().unwrap();
+    let op = patient.platform_start("compute.instances.create", machine.clone()).unwrap();
+    emulator.wait_for_arrivals(3, PATIENCE).unwrap();
+    op.cancel();
+    op.wait(None).unwrap();
+    assert!(op.take().unwrap().unwrap_err().may_have_executed());
+    // What was refused is known.
+    emulator.clear_faults();
+    emulator.inject(Fault::status(429).path("/v1/*").always());
+    let error = call(&builder().build().unwrap(), "compute.instances.create", machine).unwrap_err();
+    assert!(!error.may_have_executed(), "{error}");
+}
