@@ -301,11 +301,15 @@ fn failing(mark: &str, dice: &mut Dice) -> (String, Value) {
         "image_too_large",
     ]);
     let status = dice.pick(&[400, 401, 403, 408, 409, 422, 429, 500, 502, 503, 504]);
+    // What a runner answered says so (fal-protocol.md §5.8); what it says itself is its own affair.
+    let served = json!({"X-Fal-Served-From": "fake-runner"});
+    let by_runner =
+        |body: Value| ("emulator/job".to_owned(), json!({"fail": {"status": status, "body": body, "headers": served}}));
     match dice.within(0..4) {
         0 => (format!("emulator/fail/{kind}"), json!({"prompt": mark})),
-        1 => ("emulator/fail".to_owned(), json!({"status": status, "body": {"detail": mark}})),
+        1 => by_runner(json!({"detail": mark})),
         2 => ("emulator/fail".to_owned(), json!({"status": status, "html": true, "body": format!("<p>{mark}</p>")})),
-        _ => ("emulator/fail".to_owned(), json!({"status": status, "body": {"detail": mark, "error_type": kind}})),
+        _ => by_runner(json!({"detail": mark, "error_type": kind})),
     }
 }
 
