@@ -99,7 +99,7 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 .PHONY: test-all
-test-all: tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-sanitizers test-python test-examples \
+test-all: tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-chaos test-sanitizers test-python test-examples \
 	test-browser test-official
 
 .PHONY: tools
