@@ -34,6 +34,8 @@ struct Seen {
     made: u64,
     /// The answers of requests that were executed.
     answers: Vec<u16>,
+    /// Such an answer was cut: its status may have come.
+    cut: bool,
     request_ids: Vec<String>,
 }
 
@@ -134,7 +136,7 @@ fn balance(act: &Act, said: &Value, seen: &Seen, books: &Books) -> Vec<&'static 
 fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
     let Some(status) = said["status"].as_u64() else { return false };
     if act.what != What::Subscribe {
-        return seen.answers.iter().any(|answer| u64::from(*answer) == status);
+        return seen.cut || seen.answers.iter().any(|answer| u64::from(*answer) == status);
     }
     let of_job = |arrival: &&Arrival| seen.request_ids.iter().any(|id| arrival.path.contains(id.as_str()));
     let answers = books.arrivals.iter().filter(of_job).map(|arrival| arrival.outcome);
@@ -191,10 +193,9 @@ fn seen(arrivals: &[Arrival]) -> HashMap<String, Seen> {
         seen.executed += u64::from(arrival.executed);
         seen.made += u64::from(arrival.made);
         seen.request_ids.extend(arrival.request_id.clone());
-        if let Outcome::Status(status) = arrival.outcome
-            && arrival.executed
-        {
-            seen.answers.push(status);
+        match arrival.outcome {
+            Outcome::Status(status) if arrival.executed => seen.answers.push(status),
+            _ => seen.cut |= arrival.executed,
         }
     }
     all
