@@ -76,7 +76,7 @@ impl Response {
     }
 
     pub(crate) fn set_body(&mut self, body: Bytes) {
-        (self.body, self.json) = (body, OnceCell::new());
+        (self.body, self.json) = (body, OnceBox::new());
     }
 
     pub(crate) fn into_body(self) -> Bytes {
