@@ -140,7 +140,12 @@ fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
     }
     let of_job = |arrival: &&Arrival| seen.request_ids.iter().any(|id| arrival.path.contains(id.as_str()));
     let answers = books.arrivals.iter().filter(of_job).map(|arrival| arrival.outcome);
-    answers.into_iter().any(|outcome| matches!(outcome, Outcome::Status(answer) if u64::from(answer) == status))
+    answers.into_iter().any(|outcome| match outcome {
+        Outcome::Status(answer) => u64::from(answer) == status,
+        // It was cut: its status may have come.
+        Outcome::ClosedByFault | Outcome::ClientClosed => true,
+        Outcome::Pending | Outcome::Reset => false,
+    })
 }
 
 /// An uploaded file is there, once, with its content.

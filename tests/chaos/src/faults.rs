@@ -77,7 +77,7 @@ fn harm(dice: &mut Dice) -> Fault {
         7 => Fault::malformed_json(),
         8 => Fault::slow(1 + dice.scaled(8), Duration::from_millis(dice.within(1..10))),
         9 => Fault::hang(),
-        10 => Fault::redirect(dice.pick(&["https://evil.example/x", "/elsewhere"]), dice.pick(&[301, 302, 303, 307])),
+        10 => Fault::redirect("https://evil.example/x", dice.pick(&[301, 302, 303, 307])),
         11 => too_many(dice),
         12 => Fault::status(401).body(json!({"detail": "Cannot access application: invalid key credentials"})),
         13 => ingress(dice),
