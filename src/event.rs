@@ -4,9 +4,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
-use crate::packed;
 use crate::response::{POINTER, Response};
 use crate::secrets::Secrets;
+use crate::{json, packed};
 
 /// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +35,9 @@ pub struct Event {
     packed: Packed,
 }
 
-/// The message that came as MessagePack, of which an event's content is the JSON.
+/// The message that came as MessagePack, of which an event's content is the JSON: the frame, since a tree would take forty times as much.
 #[derive(Default)]
-pub(crate) struct Packed(Option<Box<rmpv::Value>>);
+pub(crate) struct Packed(Option<Bytes>);
 
 /// What an app sends may be private.
 impl std::fmt::Debug for Packed {
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Packed {
 impl Packed {
     pub(crate) fn get_bytes<'a>(&'a self, content: &'a Response, pointer: &str) -> Result<&'a [u8]> {
         let found = match &self.0 {
-            Some(packed) => packed::bytes_at(packed, pointer),
+            Some(frame) => packed::bytes_at(frame, pointer),
             None => pointer.is_empty().then_some(&**content.body()),
         };
         found.ok_or_else(|| {
@@ -68,6 +68,15 @@ impl Event {
         Event { kind, content: Response::typed(content, content_type), packed: Packed::default() }
     }
 
+    /// What an app sent: JSON, if it is.
+    pub(crate) fn read(kind: EventKind, content: Bytes) -> Self {
+        if json::is_json(&content) {
+            Event::typed(kind, content, "application/json")
+        } else {
+            Event::text(kind, content)
+        }
+    }
+
     pub(crate) fn text(kind: EventKind, content: Bytes) -> Self {
         Event::typed(kind, content, "text/plain; charset=utf-8")
     }
@@ -77,29 +86,33 @@ impl Event {
     }
 
     /// A message that is MessagePack, and the same as JSON.
-    pub(crate) fn packed(json: &Value, packed: rmpv::Value) -> Self {
-        Event { packed: Packed(Some(Box::new(packed))), ..Event::json(EventKind::Message, json) }
+    pub(crate) fn packed(json: Bytes, frame: Bytes) -> Self {
+        Event { packed: Packed(Some(frame)), ..Event::typed(EventKind::Message, json, "application/json") }
+    }
+
+    /// The bytes that it takes while it waits to be read.
+    pub(crate) fn size(&self) -> usize {
+        self.content.body().len() + self.packed.0.as_ref().map_or(0, Bytes::len)
     }
 
     /// The same without a secret in its text. Bytes are what the app sent.
     pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
         let hidden = if self.is_bytes() { None } else { secrets.hidden(self.content.body()) };
-        self.replace(hidden.map(Bytes::from), secrets);
+        self.replace(hidden.map(Bytes::from));
         self
     }
 
     /// The same for what may be large.
     pub(crate) async fn without_slowly(mut self, secrets: &Secrets) -> Self {
         let hidden = if self.is_bytes() { None } else { secrets.hidden_slowly(self.content.body()).await };
-        self.replace(hidden, secrets);
+        self.replace(hidden);
         self
     }
 
-    fn replace(&mut self, hidden: Option<Bytes>, secrets: &Secrets) {
-        let Some(hidden) = hidden else { return };
-        self.content.set_body(hidden);
-        if let Some(packed) = &mut self.packed.0 {
-            secrets.hide_packed(packed);
+    /// Of a frame only its bytes can be read.
+    fn replace(&mut self, hidden: Option<Bytes>) {
+        if let Some(hidden) = hidden {
+            self.content.set_body(hidden);
         }
     }
 

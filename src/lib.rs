@@ -65,6 +65,7 @@
 #![deny(unsafe_code)]
 
 mod authority;
+mod budget;
 mod channel;
 mod check;
 mod client;
@@ -81,6 +82,7 @@ pub mod ffi;
 #[doc(hidden)]
 pub mod fuzz;
 mod helpers;
+mod json;
 pub mod key;
 mod log;
 mod op;

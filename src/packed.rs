@@ -2,23 +2,24 @@
 //!
 //! What MessagePack has and JSON has not takes the shape of an object with one field: bytes are `{"$bytes": "<base64>"}`,
 //! an extension is `{"$ext": [type, "<base64>"]}`. Integers stay exact over all of 64 bits. NaN and the infinities are
-//! `null`, as in JavaScript. A map's key that is no string becomes its JSON text; of equal keys the last counts.
+//! `null`, as in JavaScript. A map's key that is no string becomes its JSON text; of equal keys the last counts. A frame with a list, a
+//! map or an extension as a key has no JSON: keys within keys would double with each level.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rmpv::Value as Packed;
-use serde_json::{Map, Number, Value, json};
+use rmpv::decode::value_ref::BorrowRead;
+use rmpv::{Value as Packed, ValueRef};
+use serde_json::{Number, Value, json};
 
+use crate::budget::{PACKED_DEPTH, PACKED_RATIO, PACKED_VALUES};
 use crate::error::{Error, Result};
 
 const BYTES: &str = "$bytes";
 const EXTENSION: &str = "$ext";
-/// serde_json reads up to 128 levels, and so does whoever reads our JSON.
-const DEEPEST: usize = 120;
-/// A packed value may have one byte and takes forty in memory, so values are counted too.
-const MOST_VALUES: usize = 1 << 20;
 
 /// Bytes for an input of a realtime app: set it as a field's value. In JSON they are `{"$bytes": "<base64>"}`; they are sent
 /// as bytes (fal-protocol.md §7.3).
@@ -34,10 +35,17 @@ pub(crate) fn pack(value: &Value) -> Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// What a frame holds; none if it is not exactly one value of a sane size and depth.
-pub(crate) fn unpack(frame: &[u8]) -> Option<Packed> {
-    let mut counted = Counted { rest: frame, left: MOST_VALUES };
-    let value = rmpv::decode::read_value_with_max_depth(&mut counted, DEEPEST).ok()?;
+/// The JSON of a frame; none if the frame is not exactly one value of a sane size and depth that JSON has a shape for.
+pub(crate) fn to_json(frame: &[u8]) -> Option<Vec<u8>> {
+    let mut writer = Writer { text: Vec::new(), most: frame.len().saturating_mul(PACKED_RATIO).saturating_add(64) };
+    writer.value(&unpack(frame)?)?;
+    Some(writer.text)
+}
+
+/// What a frame holds, borrowed from it.
+fn unpack(frame: &[u8]) -> Option<ValueRef<'_>> {
+    let mut counted = Counted { rest: frame, left: PACKED_VALUES };
+    let value = rmpv::decode::value_ref::read_value_ref_with_max_depth(&mut counted, PACKED_DEPTH).ok()?;
     counted.rest.is_empty().then_some(value)
 }
 
@@ -51,6 +59,16 @@ impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::OutOfMemory)?;
         self.rest.read(buffer)
+    }
+}
+
+impl<'a> BorrowRead<'a> for Counted<'a> {
+    fn fill_buf(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.rest = self.rest.get(length..).unwrap_or_default();
     }
 }
 
@@ -68,9 +86,12 @@ fn to_packed(value: &Value) -> Result<Packed> {
         Value::Object(fields) => match fields.iter().next() {
             Some((name, value)) if fields.len() == 1 && name == BYTES => Packed::Binary(decoded(value)?),
             Some((name, value)) if fields.len() == 1 && name == EXTENSION => {
-                let kind = value.get(0).and_then(Value::as_i64).and_then(|kind| i8::try_from(kind).ok());
-                let kind = kind.ok_or_else(|| Error::invalid("an extension is {\"$ext\": [type, \"<base64>\"]}"))?;
-                Packed::Ext(kind, decoded(value.get(1).unwrap_or(&Value::Null))?)
+                let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
+                let kind = parts.first().and_then(Value::as_i64).and_then(|kind| i8::try_from(kind).ok());
+                match (kind, parts) {
+                    (Some(kind), [_, bytes]) => Packed::Ext(kind, decoded(bytes)?),
+                    _ => return Err(Error::invalid("an extension is {\"$ext\": [type, \"<base64>\"]}")),
+                }
             }
             _ => {
                 let field = |(name, value): (&String, &Value)| Ok((name.as_str().into(), to_packed(value)?));
@@ -85,55 +106,128 @@ fn decoded(value: &Value) -> Result<Vec<u8>> {
     STANDARD.decode(text).map_err(|e| Error::invalid(format!("bytes are {{\"$bytes\": \"<base64>\"}}: {e}")))
 }
 
-pub(crate) fn to_json(value: &Packed) -> Value {
-    match value {
-        Packed::Nil => Value::Null,
-        Packed::Boolean(value) => (*value).into(),
-        Packed::Integer(value) => match (value.as_i64(), value.as_u64()) {
+/// Writes JSON, up to so many bytes.
+struct Writer {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl Writer {
+    fn value(&mut self, value: &ValueRef<'_>) -> Option<()> {
+        match value {
+            ValueRef::Array(items) => {
+                self.put(b"[")?;
+                for (place, item) in items.iter().enumerate() {
+                    self.put(if place > 0 { b"," } else { b"" })?;
+                    self.value(item)?;
+                }
+                self.put(b"]")
+            }
+            ValueRef::Map(fields) => {
+                let mut named = BTreeMap::new();
+                for (name, value) in fields {
+                    named.insert(key(name)?, value);
+                }
+                self.put(b"{")?;
+                for (place, (name, value)) in named.into_iter().enumerate() {
+                    self.put(if place > 0 { b"," } else { b"" })?;
+                    self.string(&name)?;
+                    self.put(b":")?;
+                    self.value(value)?;
+                }
+                self.put(b"}")
+            }
+            ValueRef::String(text) if text.is_str() => self.string(text.as_str().unwrap_or_default()),
+            scalar => self.put(scalar_text(scalar)?.as_bytes()),
+        }
+    }
+
+    fn string(&mut self, text: &str) -> Option<()> {
+        serde_json::to_writer(&mut self.text, text).ok()?;
+        self.put(b"")
+    }
+
+    fn put(&mut self, text: &[u8]) -> Option<()> {
+        self.text.extend_from_slice(text);
+        (self.text.len() <= self.most).then_some(())
+    }
+}
+
+/// A map's key: a string, or the JSON text of another value without parts.
+fn key<'v>(name: &'v ValueRef<'_>) -> Option<Cow<'v, str>> {
+    match name {
+        ValueRef::String(text) if text.is_str() => Some(text.as_str().unwrap_or_default().into()),
+        ValueRef::Ext(..) => None,
+        scalar => scalar_text(scalar).map(Cow::Owned),
+    }
+}
+
+/// The JSON of a value that has no parts.
+fn scalar_text(value: &ValueRef<'_>) -> Option<String> {
+    let value = match value {
+        ValueRef::Nil => Value::Null,
+        ValueRef::Boolean(value) => (*value).into(),
+        ValueRef::Integer(value) => match (value.as_i64(), value.as_u64()) {
             (Some(value), _) => value.into(),
             (_, value) => value.into(),
         },
-        Packed::F32(value) => number((*value).into()),
-        Packed::F64(value) => number(*value),
-        Packed::String(text) => text.as_str().map_or_else(|| bytes_value(text.as_bytes()), Value::from),
-        Packed::Binary(bytes) => bytes_value(bytes),
-        Packed::Array(items) => items.iter().map(to_json).collect(),
-        Packed::Map(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (key(name), to_json(value))).collect::<Map<_, _>>())
-        }
-        Packed::Ext(kind, bytes) => json!({EXTENSION: [kind, STANDARD.encode(bytes)]}),
-    }
+        ValueRef::F32(value) => number((*value).into()),
+        ValueRef::F64(value) => number(*value),
+        ValueRef::String(text) => text.as_str().map_or_else(|| bytes_value(text.as_bytes()), Value::from),
+        ValueRef::Binary(bytes) => bytes_value(bytes),
+        ValueRef::Ext(kind, bytes) => json!({EXTENSION: [kind, STANDARD.encode(bytes)]}),
+        ValueRef::Array(_) | ValueRef::Map(_) => return None,
+    };
+    Some(value.to_string())
 }
 
 fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-fn key(name: &Packed) -> String {
-    name.as_str().map_or_else(|| to_json(name).to_string(), str::to_owned)
-}
-
-/// The bytes at a JSON Pointer, without the detour over base64.
-pub(crate) fn bytes_at<'a>(value: &'a Packed, pointer: &str) -> Option<&'a [u8]> {
-    let path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
-    let found = path.into_iter().try_fold(value, |value, part| match value {
-        Packed::Array(items) => items.get(part.parse::<usize>().ok()?),
-        Packed::Map(fields) => fields.iter().rev().find(|(name, _)| key(name) == part).map(|(_, value)| value),
+/// The bytes at a JSON Pointer of a frame, without the detour over base64.
+pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
+    let value = unpack(frame)?;
+    let mut path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let found = path.try_fold(&value, |value, part| match value {
+        ValueRef::Array(items) => items.get(part.parse::<usize>().ok()?),
+        ValueRef::Map(fields) => {
+            fields.iter().rev().find(|(name, _)| key(name).as_deref() == Some(&part)).map(|(_, value)| value)
+        }
         _ => None,
     })?;
     match found {
-        Packed::Binary(bytes) | Packed::Ext(_, bytes) => Some(bytes),
-        Packed::String(text) if text.is_err() => Some(text.as_bytes()),
+        ValueRef::Binary(bytes) | ValueRef::Ext(_, bytes) => Some(bytes),
+        ValueRef::String(text) if text.is_err() => {
+            // Where it is in the frame: the value itself does not live as long.
+            let (bytes, start) = (text.as_bytes(), frame.as_ptr().addr());
+            let at = bytes.as_ptr().addr().checked_sub(start)?;
+            frame.get(at..at + bytes.len())
+        }
         _ => None,
     }
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "fuzz/packed.rs"]
+pub(crate) mod fuzz;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn frame_of(value: &Packed) -> Vec<u8> {
+        let mut frame = Vec::new();
+        rmpv::encode::write_value(&mut frame, value).unwrap();
+        frame
+    }
+
+    fn shown(frame: &[u8]) -> String {
+        String::from_utf8(to_json(frame).unwrap()).unwrap()
+    }
+
     fn there_and_back(value: &Value) -> Value {
-        to_json(&unpack(&pack(value).unwrap()).unwrap())
+        serde_json::from_str(&shown(&pack(value).unwrap())).unwrap()
     }
 
     #[test]
@@ -149,30 +243,52 @@ mod tests {
     fn bytes_use_the_bin_family_and_are_read_without_base64() {
         let frame = pack(&json!({"a": [{"b/c": bytes_value(b"xyz")}]})).unwrap();
         assert!(frame.ends_with(&[0xC4, 3, b'x', b'y', b'z']), "{frame:?}");
-        let value = unpack(&frame).unwrap();
-        assert_eq!(bytes_at(&value, "/a/0/b~1c"), Some(&b"xyz"[..]));
+        assert_eq!(bytes_at(&frame, "/a/0/b~1c"), Some(&b"xyz"[..]));
         for pointer in ["", "/a", "/a/1", "/a/x", "/b"] {
-            assert_eq!(bytes_at(&value, pointer), None, "{pointer}");
+            assert_eq!(bytes_at(&frame, pointer), None, "{pointer}");
         }
-        assert_eq!(bytes_at(&Packed::Binary(vec![1]), ""), Some(&[1][..]));
+        assert_eq!(bytes_at(&[0xC4, 1, 1], ""), Some(&[1][..]));
+        assert_eq!(bytes_at(&[0x91, 0xA2, b'a', 0xFF], "/0"), Some(&[b'a', 0xFF][..]));
     }
 
     #[test]
     fn what_json_lacks_has_a_shape() {
-        let shown = |value: Packed| to_json(&value).to_string();
-        assert_eq!(shown(Packed::F64(f64::NAN)), "null");
-        assert_eq!(shown(Packed::F32(f32::INFINITY)), "null");
-        assert_eq!(shown(Packed::F32(0.5)), "0.5");
-        assert_eq!(shown(unpack(&[0xA1, 0xFF]).unwrap()), r#"{"$bytes":"/w=="}"#);
+        let of = |value: Packed| shown(&frame_of(&value));
+        assert_eq!(of(Packed::F64(f64::NAN)), "null");
+        assert_eq!(of(Packed::F32(f32::INFINITY)), "null");
+        assert_eq!(of(Packed::F32(0.5)), "0.5");
+        assert_eq!(shown(&[0xA1, 0xFF]), r#"{"$bytes":"/w=="}"#);
         let keys = [(1.into(), 1.into()), (Packed::Nil, 2.into()), (true.into(), 3.into()), ("s".into(), 4.into())];
-        assert_eq!(to_json(&Packed::Map(keys.to_vec())), json!({"1": 1, "null": 2, "true": 3, "s": 4}));
+        assert_eq!(of(Packed::Map(keys.to_vec())), r#"{"1":1,"null":2,"s":4,"true":3}"#);
         let twice = Packed::Map(vec![(1.into(), vec![1].as_slice().into()), ("1".into(), vec![2].as_slice().into())]);
-        assert_eq!((to_json(&twice), bytes_at(&twice, "/1")), (json!({"1": bytes_value(&[2])}), Some(&[2][..])));
+        assert_eq!(of(twice.clone()), r#"{"1":{"$bytes":"Ag=="}}"#);
+        assert_eq!(bytes_at(&frame_of(&twice), "/1"), Some(&[2][..]));
+        let bytes = Packed::Map(vec![(vec![1].as_slice().into(), 1.into())]);
+        assert_eq!(of(bytes), r#"{"{\"$bytes\":\"AQ==\"}":1}"#);
+    }
+
+    /// Their JSON would double with each level.
+    #[test]
+    fn a_key_with_parts_has_no_json() {
+        for depth in [1, 2, 20, 50, 100] {
+            let frame = [vec![0x81; depth], vec![1; depth + 1]].concat();
+            assert_eq!(to_json(&frame).is_some(), depth == 1, "{depth}");
+        }
+        for key in [&[0x90][..], &[0x80], &[0xD4, 1, 1]] {
+            let frame = [&[0x91, 0x81], key, &[1]].concat();
+            assert!(to_json(&frame).is_none() && bytes_at(&frame, "/0").is_none(), "{frame:?}");
+        }
     }
 
     #[test]
     fn inputs_that_only_look_like_bytes_are_refused() {
-        for malformed in [r#"{"a":{"$bytes":1}}"#, r#"{"$bytes":"?"}"#, r#"{"$ext":[300,""]}"#, r#"{"$ext":"x"}"#] {
+        for malformed in [
+            r#"{"a":{"$bytes":1}}"#,
+            r#"{"$bytes":"?"}"#,
+            r#"{"$ext":[300,""]}"#,
+            r#"{"$ext":"x"}"#,
+            r#"{"$ext":[1,"",2]}"#,
+        ] {
             assert!(pack(&serde_json::from_str(malformed).unwrap()).is_err(), "{malformed}");
         }
         let more = json!({"$bytes": "x", "other": 1});

@@ -1398,8 +1398,9 @@ FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
  * inputs after which no result came.
  *
  * Messages are MessagePack. In JSON their bytes are {"$bytes": "<base64>"} and their extensions {"$ext": [type, "<base64>"]}, both
- * ways; integers are exact over 64 bits; NaN and the infinities are null; a map's key that is no string is its JSON
- * text. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are handed over as they are.
+ * ways; integers are exact over 64 bits; NaN and the infinities are null; a map's key that is no string is its JSON text; one that is a
+ * list, a map or an extension makes the message bytes. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are
+ * handed over as they are.
  */
 
 // Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's

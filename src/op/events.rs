@@ -61,9 +61,9 @@ impl Inbox {
         // Only the last figure matters.
         let newer = |last: &Event| last.kind() == EventKind::Progress && event.kind() == EventKind::Progress;
         if self.waiting.back().is_some_and(newer) {
-            self.bytes -= self.waiting.pop_back().map_or(0, |last| last.content().body().len());
+            self.bytes -= self.waiting.pop_back().map_or(0, |last| last.size());
         }
-        self.bytes += event.content().body().len();
+        self.bytes += event.size();
         self.waiting.push_back(event);
         self.notify()
     }
@@ -84,7 +84,7 @@ impl Inbox {
 
     fn take(&mut self) -> Option<Event> {
         let event = self.waiting.pop_front()?;
-        self.bytes -= event.content().body().len();
+        self.bytes -= event.size();
         Some(event)
     }
 

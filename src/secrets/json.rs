@@ -23,21 +23,4 @@ impl Secrets {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-
-    /// The same for a value of MessagePack. Bytes are nobody's text.
-    pub(crate) fn hide_packed(&self, value: &mut rmpv::Value) {
-        match value {
-            rmpv::Value::String(text) => {
-                if let Some(hidden) = self.hidden(text.as_bytes()) {
-                    *text = String::from_utf8_lossy(&hidden).into_owned().into();
-                }
-            }
-            rmpv::Value::Array(values) => values.iter_mut().for_each(|value| self.hide_packed(value)),
-            rmpv::Value::Map(members) => members.iter_mut().for_each(|(name, value)| {
-                self.hide_packed(name);
-                self.hide_packed(value);
-            }),
-            _ => {}
-        }
-    }
 }

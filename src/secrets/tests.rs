@@ -122,10 +122,6 @@ fn values_lose_it_in_texts_and_names() {
     let mut value = json!({"a": [SECRET, 1, null], SECRET: {"b": format!("x{SECRET}")}});
     secrets.hide_json(&mut value);
     assert_eq!(value, json!({"a": ["****", 1, null], "****": {"b": "x****"}}));
-    let text = |text: &str| rmpv::Value::from(text);
-    let mut value = rmpv::Value::Map(vec![(text(SECRET), rmpv::Value::Array(vec![text(SECRET), 1.into()]))]);
-    secrets.hide_packed(&mut value);
-    assert_eq!(value, rmpv::Value::Map(vec![(text("****"), rmpv::Value::Array(vec![text("****"), 1.into()]))]));
 }
 
 #[tokio::test]

@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::session::Language;
 use crate::error::{Answer, Code, Error, clause};
 use crate::event::{Event, EventKind};
-use crate::packed;
 use crate::secrets::Secrets;
+use crate::{json, packed};
 
 pub(super) enum Heard {
     Message(Event),
@@ -34,36 +33,33 @@ pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &S
 }
 
 fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
-    // An app may have a codec of its own; what is not MessagePack is handed over as it is.
-    let Some(value) = packed::unpack(&frame) else { return Heard::Message(Event::bytes(EventKind::Message, frame)) };
-    let json = packed::to_json(&value);
-    let text = json.to_string();
-    control(&json, text.as_bytes(), shaken).unwrap_or_else(|| Heard::Message(Event::packed(&json, value)))
+    // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over as it is.
+    let Some(json) = packed::to_json(&frame) else { return Heard::Message(Event::bytes(EventKind::Message, frame)) };
+    control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json.into(), frame)))
 }
 
+/// JSON stays as the app wrote it: its numbers may have more digits than ours.
 fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
-    let Ok(json) = serde_json::from_slice::<Value>(&text) else {
-        return Heard::Message(Event::text(EventKind::Message, text));
-    };
-    control(&json, &text, shaken).unwrap_or_else(|| Heard::Message(Event::json(EventKind::Message, &json)))
+    control(&text, shaken).unwrap_or_else(|| Heard::Message(Event::read(EventKind::Message, text)))
 }
 
 /// A message of the platform's; an app's own has no type of this name.
-fn control(message: &Value, body: &[u8], shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
-    let field = |name: &str| message.get(name).and_then(Value::as_str);
-    match (field("type"), field("error")) {
+fn control(message: &[u8], shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
+    let members = json::members(message, ["type", "error", "reason", "status"])?;
+    let [kind, error, reason, status] = members.map(|member| member.and_then(json::text));
+    match (kind.as_deref(), error.as_deref()) {
         (Some("x-fal-message"), _) => Some(Heard::Nothing),
         (Some("x-fal-error"), Some("TIMEOUT")) => Some(Heard::Timeout),
         (Some("x-fal-error"), kind) => {
-            let reason = field("reason").map(clause).filter(|reason| !reason.is_empty());
+            let reason = reason.as_deref().map(clause).filter(|reason| !reason.is_empty());
             let reason = reason.unwrap_or("no reason was given");
-            let message = format!("the app ended the connection: {reason} ({})", kind.unwrap_or("x-fal-error"));
-            Some(Heard::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer(kind, body, shaken))))
+            let told = format!("the app ended the connection: {reason} ({})", kind.unwrap_or("x-fal-error"));
+            Some(Heard::Failed(Error::new(Code::ServiceFailed, told).with_answer(answer(kind, message, shaken))))
         }
-        (None, Some("Unauthorized")) if field("status") == Some("error") => {
+        (None, Some("Unauthorized")) if status.as_deref() == Some("error") => {
             let error =
                 Error::new(Code::Unauthenticated, "fal refused the connection after it was opened: Unauthorized");
-            Some(Heard::Refused(error.with_answer(answer(None, body, shaken))))
+            Some(Heard::Refused(error.with_answer(answer(None, message, shaken))))
         }
         _ => None,
     }
@@ -73,3 +69,7 @@ fn control(message: &Value, body: &[u8], shaken: (&HeaderMap, &Secrets)) -> Opti
 fn answer(kind: Option<&str>, body: &[u8], (headers, secrets): (&HeaderMap, &Secrets)) -> Answer {
     Answer::new(secrets, 101, headers.clone(), Bytes::copy_from_slice(body)).with_error_type(kind)
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/messages.rs"]
+pub(crate) mod fuzz;

@@ -1,0 +1,42 @@
+//! MessagePack and JSON: no frame becomes much longer, and what was read once is read the same again.
+
+use super::*;
+use crate::fuzz::input::Input;
+use crate::fuzz::spent::peak;
+
+pub(crate) fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    match input.byte() % 2 {
+        0 => frame(input.rest()),
+        _ => json(input.rest()),
+    }
+}
+
+fn frame(frame: &[u8]) {
+    // A value of a byte has forty in memory, while a list of them grows twice as many, and its JSON.
+    let (json, spent) = peak(|| to_json(frame));
+    assert!(spent <= 256 * frame.len() + 4096, "{spent} bytes for {}", frame.len());
+    let Some(json) = json else { return };
+    assert!(json.len() <= 12 * frame.len() + 16, "{} bytes from {}", json.len(), frame.len());
+    let value: Value = crate::json::tree(&json).unwrap();
+    // Bytes that only look like base64 have no frame.
+    let Ok(again) = pack(&value) else { return };
+    if let Some(again) = to_json(&again) {
+        assert_eq!(crate::json::tree(&again).unwrap(), value);
+    }
+    for pointer in ["", "/0", "/a", "/0/a"] {
+        if let Some(bytes) = bytes_at(frame, pointer) {
+            assert!(frame.windows(bytes.len().max(1)).any(|window| window.starts_with(bytes)));
+        }
+    }
+}
+
+fn json(text: &[u8]) {
+    let Ok(value) = crate::json::tree(text) else { return };
+    let Ok(frame) = pack(&value) else { return };
+    assert!(frame.len() <= 5 * text.len() + 16, "{} bytes from {}", frame.len(), text.len());
+    // JSON may be a little deeper than MessagePack.
+    if let Some(json) = to_json(&frame) {
+        assert_eq!(crate::json::tree(&json).unwrap(), value);
+    }
+}
