@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
+use crate::json;
 
 /// What to do where there is JSON, and another one than was expected.
 pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
@@ -90,7 +91,7 @@ impl Response {
 
     /// The body as JSON, parsed at the first call.
     pub fn json(&self) -> Result<&Value> {
-        let parsed = self.json.get_or_init(|| Box::new(serde_json::from_slice(&self.body).map_err(|e| e.to_string())));
+        let parsed = self.json.get_or_init(|| Box::new(json::tree(&self.body).map_err(|e| e.to_string())));
         parsed.as_ref().map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
     }
 

@@ -10,16 +10,8 @@ use crate::error::{Code, Error, Result};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// One event of a stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ServerEvent {
-    /// The `event:` field, if there was one. fal's clients ignore it (§6).
-    pub(crate) name: Option<String>,
-    /// The `data:` lines, joined by line feeds.
-    pub(crate) data: String,
-    /// The last `id:` of the stream so far.
-    pub(crate) id: Option<String>,
-}
+/// A piece is read in steps of so many bytes, between which others have their turn.
+const STEP: usize = 64 << 10;
 
 /// Takes a stream apart. Pieces may end anywhere, within a line end or a character too.
 pub(crate) struct Parser {
@@ -31,8 +23,6 @@ pub(crate) struct Parser {
     at_start: bool,
     data: Vec<u8>,
     has_data: bool,
-    name: Option<String>,
-    id: Option<String>,
     retry: Option<Duration>,
 }
 
@@ -46,23 +36,35 @@ impl Parser {
             at_start: true,
             data: Vec::new(),
             has_data: false,
-            name: None,
-            id: None,
             retry: None,
         }
     }
 
-    /// Reads on in `piece`, up to the next whole event; `None` once the piece is used up.
+    /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by line feeds. `None` once the piece is used
+    /// up. Nobody needs an event's name or id (fal-protocol.md §6), so they are not kept.
     ///
-    /// What is unfinished when the stream ends is no event. After an error the stream cannot be read on.
-    pub(crate) fn next(&mut self, piece: &mut Bytes) -> Result<Option<ServerEvent>> {
+    /// What is unfinished when the stream ends is no event. After an error the stream cannot be read on. A piece may hold any number of
+    /// events and of lines that are none, so others have their turn in between.
+    pub(crate) async fn next(&mut self, piece: &mut Bytes) -> Result<Option<Bytes>> {
         while !piece.is_empty() {
+            tokio::task::consume_budget().await;
+            if let Some(data) = self.step(piece, piece.len().saturating_sub(STEP))? {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same, until so many bytes are left.
+    fn step(&mut self, piece: &mut Bytes, until: usize) -> Result<Option<Bytes>> {
+        while piece.len() > until {
             if std::mem::take(&mut self.after_cr) && piece.first() == Some(&b'\n') {
                 piece.advance(1);
                 continue;
             }
-            let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            let part = piece.split_to(end.unwrap_or(piece.len()));
+            let step = piece.len() - until;
+            let end = piece[..step].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let part = piece.split_to(end.unwrap_or(step));
             self.lengthen(&part)?;
             if end.is_none() {
                 break;
@@ -100,7 +102,7 @@ impl Parser {
         }
     }
 
-    fn end_line(&mut self) -> Result<Option<ServerEvent>> {
+    fn end_line(&mut self) -> Result<Option<Bytes>> {
         let line = std::mem::take(&mut self.line);
         let marked = std::mem::take(&mut self.at_start) && line.starts_with(BOM);
         let text = if marked { &line[BOM.len()..] } else { &line[..] };
@@ -123,7 +125,6 @@ impl Parser {
             None => (line, &[][..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = || String::from_utf8_lossy(value).into_owned();
         match name {
             b"data" => {
                 self.check(self.data.len() + value.len() + 1)?;
@@ -132,23 +133,20 @@ impl Parser {
                 }
                 self.data.extend_from_slice(value);
             }
-            b"event" => self.name = Some(text()).filter(|name| !name.is_empty()),
-            b"id" if !value.contains(&0) => self.id = Some(text()).filter(|id| !id.is_empty()),
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
-                self.retry = text().parse().ok().map(Duration::from_millis);
+                let text = std::str::from_utf8(value).ok();
+                self.retry = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn end_event(&mut self) -> Option<ServerEvent> {
-        let (name, data) = (self.name.take(), std::mem::take(&mut self.data));
-        let data = match String::from_utf8(data) {
-            Ok(data) => data,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        };
-        std::mem::take(&mut self.has_data).then(|| ServerEvent { name, data, id: self.id.clone() })
+    fn end_event(&mut self) -> Option<Bytes> {
+        let data = std::mem::take(&mut self.data);
+        let is_text = std::str::from_utf8(&data).is_ok();
+        let data = if is_text { data } else { String::from_utf8_lossy(&data).into_owned().into_bytes() };
+        std::mem::take(&mut self.has_data).then(|| data.into())
     }
 }
 
@@ -161,12 +159,12 @@ mod tests {
     use super::*;
 
     /// Every event of a stream that arrives in pieces of these sizes, and the parser.
-    fn read(pieces: &[&[u8]]) -> (Vec<ServerEvent>, Parser) {
+    fn read(pieces: &[&[u8]]) -> (Vec<Bytes>, Parser) {
         let mut parser = Parser::new(64);
         let mut events = Vec::new();
         for piece in pieces {
             let mut piece = Bytes::copy_from_slice(piece);
-            while let Some(event) = parser.next(&mut piece).unwrap() {
+            while let Some(event) = parser.step(&mut piece, 0).unwrap() {
                 events.push(event);
             }
             assert!(piece.is_empty());
@@ -174,12 +172,12 @@ mod tests {
         (events, parser)
     }
 
-    fn data(text: &str) -> ServerEvent {
-        ServerEvent { data: text.into(), ..ServerEvent::default() }
+    fn data(text: &str) -> Bytes {
+        text.to_owned().into()
     }
 
     /// The same, however the stream is cut in two or three, and byte by byte.
-    fn expect(stream: &[u8], expected: &[ServerEvent]) {
+    fn expect(stream: &[u8], expected: &[Bytes]) {
         assert_eq!(read(&[stream]).0, expected, "in one piece");
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(read(&bytes).0, expected, "byte by byte");
@@ -218,12 +216,20 @@ mod tests {
     }
 
     #[test]
-    fn names_belong_to_their_event_and_ids_last() {
-        let (name, id) = (Some("progress".to_owned()), Some("7".to_owned()));
-        let first = ServerEvent { name, id: id.clone(), ..data("a") };
-        let second = ServerEvent { id, ..data("b") };
-        expect(b"event: progress\nid: 7\ndata: a\n\nid: 8\0\ndata: b\n\nid\ndata: c\n\n", &[first, second, data("c")]);
+    fn names_and_ids_are_no_data() {
+        expect(b"event: progress\nid: 7\ndata: a\n\nid: 8\0\ndata: b\n\n", &[data("a"), data("b")]);
         expect(b"event: x\n\ndata: a\n\n", &[data("a")]);
+    }
+
+    #[test]
+    fn a_long_piece_is_read_in_steps() {
+        let stream = [&b"data: x\n"[..], &vec![b'\n'; 3 * STEP], b"data: ", &vec![b'y'; 2 * STEP], b"\n\n"].concat();
+        let (mut parser, mut piece, mut events) = (Parser::new(4 * STEP), Bytes::from(stream), Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        while let Some(event) = runtime.block_on(parser.next(&mut piece)).unwrap() {
+            events.push(event);
+        }
+        assert_eq!(events, [data("x"), vec![b'y'; 2 * STEP].into()]);
     }
 
     #[test]
@@ -252,7 +258,7 @@ mod tests {
         let refuse = |stream: &[u8]| {
             let mut parser = Parser::new(16);
             let outcome = stream.iter().try_for_each(|byte| {
-                parser.next(&mut Bytes::copy_from_slice(&[*byte]))?;
+                parser.step(&mut Bytes::copy_from_slice(&[*byte]), 0)?;
                 assert!(parser.line.len() <= 16 && parser.data.len() <= 16);
                 Ok::<(), Error>(())
             });

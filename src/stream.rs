@@ -4,6 +4,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use crate::budget::{QUOTED, shortened};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
@@ -14,7 +15,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::sse::Parser;
 use crate::transport::Opened;
-use crate::workflow::WorkflowEvent;
+use crate::workflow::Failure;
 
 impl Client {
     /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.
@@ -83,8 +84,8 @@ impl Delivery {
     async fn events(&mut self, opened: &mut Opened) -> Result<()> {
         let mut parser = Parser::new(self.steps.response_limit());
         while let Some(mut piece) = opened.body.piece().await? {
-            while let Some(event) = parser.next(&mut piece)? {
-                self.deliver(event.data.into()).await;
+            while let Some(data) = parser.next(&mut piece).await? {
+                self.deliver(data).await;
             }
         }
         Ok(())
@@ -93,11 +94,7 @@ impl Delivery {
     pub(crate) async fn deliver(&mut self, data: Bytes) {
         self.items += 1;
         self.last = Some(data.clone());
-        let event = match serde_json::from_slice::<Value>(&data) {
-            Ok(_) => Event::typed(EventKind::Item, data, "application/json"),
-            Err(_) => Event::text(EventKind::Item, data),
-        };
-        self.steps.task.deliver(event).await;
+        self.steps.task.deliver(Event::read(EventKind::Item, data)).await;
     }
 
     /// What the stream came to.
@@ -112,17 +109,15 @@ impl Delivery {
 
     /// A workflow whose last word is that a step failed, has failed (§3.5).
     fn failed_step(&self, last: &Response, headers: &HeaderMap) -> Option<Error> {
-        let workflow = self.endpoint.as_str().starts_with("workflows/").then(|| last.json().ok()).flatten()?;
-        let WorkflowEvent::Error { node_id, message, status, body } = WorkflowEvent::read(workflow)? else {
-            return None;
-        };
-        let (status, body) = (status.unwrap_or(500), body.to_string().into());
-        let answer = Answer::new(self.steps.task.secrets(), status, headers.clone(), body);
+        let is_workflow = self.endpoint.as_str().starts_with("workflows/");
+        let Failure { node_id, message, status, body } = is_workflow.then(|| Failure::read(last.body())).flatten()?;
+        let answer = Answer::new(self.steps.task.secrets(), status.unwrap_or(500), headers.clone(), body);
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
         let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, app: false };
         let error = verdict(answer, asked).error;
-        let said = Some(clause(message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
+        let [node_id, message] = [&node_id, &message].map(|text| shortened(text, QUOTED));
+        let said = Some(clause(&message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
         let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());
         // The steps before it have run.
         Some(error.with_message(told).with_outcome_unknown(true).with_retryable(false))

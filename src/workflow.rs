@@ -1,8 +1,10 @@
 //! What the stream of a workflow tells (fal-protocol.md §3.5).
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::event::{Event, EventKind};
+use crate::json;
 use crate::response::Response;
 
 /// An event of a workflow. Members that only some of fal's sources have may be missing.
@@ -45,6 +47,33 @@ pub enum WorkflowEvent<'a> {
         /// The body of the step's answer.
         body: &'a Value,
     },
+}
+
+/// The event of a step that failed, of which no tree is made.
+pub(crate) struct Failure {
+    pub(crate) node_id: String,
+    pub(crate) message: String,
+    pub(crate) status: Option<u16>,
+    /// JSON, as the step answered.
+    pub(crate) body: Bytes,
+}
+
+impl Failure {
+    /// None if it is another event.
+    pub(crate) fn read(event: &[u8]) -> Option<Self> {
+        let [kind, node_id, message, error] = json::members(event, ["type", "node_id", "message", "error"])?;
+        if json::text(kind?)? != "error" {
+            return None;
+        }
+        let parts = error.and_then(|error| json::members(error.get().as_bytes(), ["status", "body"]));
+        let [status, body] = parts.unwrap_or_default();
+        Some(Failure {
+            node_id: json::text(node_id?)?,
+            message: message.and_then(json::text).unwrap_or_default(),
+            status: status.and_then(|status| status.get().parse().ok()),
+            body: Bytes::copy_from_slice(body.map_or("null", |body| body.get()).as_bytes()),
+        })
+    }
 }
 
 impl Event {

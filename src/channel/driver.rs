@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::budget::HEADERS;
 use crate::error::{Code, Error, Repeat, Result};
+use crate::json;
 use crate::socket::{Socket, broken, pause};
 use crate::transport::Progress;
 
@@ -199,24 +202,20 @@ async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()
     Ok(())
 }
 
-enum Control {
+pub(super) enum Control {
     Start { id: String, status: u16, headers: HeaderMap },
     End { id: String },
 }
 
 /// A frame of control is JSON with `type` and `request_id`; everything else belongs to a body.
-fn control(text: &str) -> Option<Control> {
-    let frame: Map<String, Value> = serde_json::from_str(text).ok()?;
-    let id = frame.get("request_id")?.as_str()?.to_owned();
-    match frame.get("type")?.as_str()? {
+pub(super) fn control(text: &str) -> Option<Control> {
+    let names = ["type", "request_id", "status", "headers"];
+    let [kind, id, status, headers] = json::members(text.as_bytes(), names)?;
+    let id = json::text(id?)?;
+    match json::text(kind?)?.as_str() {
         "start" => {
-            let status = frame.get("status")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
-            let given = frame.get("headers").and_then(Value::as_object).into_iter().flatten();
-            let header = |(name, value): (&String, &Value)| {
-                let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok())?;
-                Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
-            };
-            let mut headers: HeaderMap = given.filter_map(header).collect();
+            let status = status?.get().parse().ok()?;
+            let mut headers = headers.map(given).unwrap_or_default();
             if let Ok(id) = HeaderValue::from_str(&id) {
                 headers.entry("x-fal-request-id").or_insert(id);
             }
@@ -225,4 +224,16 @@ fn control(text: &str) -> Option<Control> {
         "end" => Some(Control::End { id }),
         _ => None,
     }
+}
+
+/// Headers as an object. More than any answer has are none.
+fn given(headers: &RawValue) -> HeaderMap {
+    let mut left = HEADERS;
+    let headers = json::tree_within(headers.get().as_bytes(), &mut left);
+    let given = headers.as_ref().ok().and_then(Value::as_object).into_iter().flatten();
+    let header = |(name, value): (&String, &Value)| {
+        let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok())?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+    };
+    given.filter_map(header).collect()
 }

@@ -252,8 +252,8 @@ async fn rest(pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<Bytes> 
 async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<()> {
     let mut parser = Parser::new(most);
     while let Some(mut piece) = next(pieces).await? {
-        while let Some(event) = parser.next(&mut piece)? {
-            delivery.deliver(event.data.into()).await;
+        while let Some(data) = parser.next(&mut piece).await? {
+            delivery.deliver(data).await;
         }
     }
     Ok(())
@@ -263,4 +263,10 @@ impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Channel").field("endpoint", &self.inner.endpoint).finish_non_exhaustive()
     }
+}
+
+/// Whether this would be a word of the channel's own.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn heard(text: &str) -> bool {
+    driver::control(text).is_some()
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fuzz::input::Input;
+use crate::fuzz::spent::peak;
 
 const MOST: usize = 512;
 
@@ -9,19 +10,21 @@ pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let size = usize::from(input.byte()) % 16 + 1;
     let stream = input.rest();
-    let whole = read(stream, stream.len().max(1));
+    let (whole, spent) = peak(|| read(stream, stream.len().max(1)));
+    // An empty event is a line feed more than its field's name.
+    assert!(spent <= 32 * stream.len() + 4096, "{spent} bytes for {}", stream.len());
     assert_eq!(read(stream, size), whole, "in pieces of {size}");
     // A byte that is no UTF-8 becomes three.
-    assert!(whole.iter().map(|event| event.data.len()).sum::<usize>() <= 3 * stream.len());
+    assert!(whole.iter().map(Bytes::len).sum::<usize>() <= 3 * stream.len());
 }
 
-fn read(stream: &[u8], size: usize) -> Vec<ServerEvent> {
+fn read(stream: &[u8], size: usize) -> Vec<Bytes> {
     let mut parser = Parser::new(MOST);
     let mut events = Vec::new();
     for piece in stream.chunks(size) {
         let mut piece = Bytes::copy_from_slice(piece);
         loop {
-            match parser.next(&mut piece) {
+            match parser.step(&mut piece, 0) {
                 Ok(Some(event)) => events.push(event),
                 Ok(None) => break,
                 Err(_) => return events,

@@ -125,18 +125,11 @@ async fn events(steps: Steps, request: Request) -> Result<Response> {
     let mut parser = Parser::new(steps.response_limit());
     let mut count = 0_u64;
     while let Some(mut piece) = opened.body.piece().await? {
-        while let Some(event) = parser.next(&mut piece)? {
+        while let Some(data) = parser.next(&mut piece).await? {
             count += 1;
-            steps.task.deliver(item(event.data.into())).await;
+            // A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
+            steps.task.deliver(Event::read(EventKind::Item, data)).await;
         }
     }
     Ok(Response::made(&serde_json::json!({ "items": count })))
-}
-
-/// A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
-fn item(data: Bytes) -> Event {
-    match serde_json::from_slice::<Value>(&data) {
-        Ok(_) => Event::typed(EventKind::Item, data, "application/json"),
-        Err(_) => Event::text(EventKind::Item, data),
-    }
 }

@@ -3,6 +3,9 @@
 mod backup;
 mod body;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/addresses.rs"]
+pub(crate) mod fuzz;
 mod http;
 mod lanes;
 mod names;
@@ -35,6 +38,7 @@ use self::http::{Http, Use};
 use self::lanes::Lanes;
 use self::outgoing::Route;
 use self::stall::{Cut, Pulse};
+pub(crate) use crate::budget::{ERROR_BODY, SMALL};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
@@ -45,12 +49,6 @@ use crate::secrets::Veils;
 
 /// What fal's gateway adds to each of its answers.
 const REQUEST_ID: &str = "x-fal-request-id";
-/// An error's body is kept up to here, if the answers of the call may be as large. A validator repeats the input that it refuses,
-/// which may be a file's content.
-pub(crate) const ERROR_BODY: usize = 16 << 20;
-/// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
-pub(crate) const SMALL: usize = 1 << 20;
-
 /// What one client sends with.
 pub(crate) struct Transport {
     pub(crate) hosts: Hosts,

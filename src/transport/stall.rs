@@ -135,11 +135,13 @@ pub(super) enum Cut {
     Stalled(Stalled),
 }
 
-/// The next piece of an answer, which may take so long.
+/// The next piece of an answer, which may take so long. A piece that arrived may become any number of them when it is decompressed, so
+/// others have their turn in between.
 pub(super) async fn chunk(
     response: &mut reqwest::Response,
     limit: Option<Duration>,
 ) -> std::result::Result<Option<Bytes>, Cut> {
+    tokio::task::consume_budget().await;
     let Some(limit) = limit else { return response.chunk().await.map_err(Cut::Broken) };
     match tokio::time::timeout(limit, response.chunk()).await {
         Ok(piece) => piece.map_err(Cut::Broken),
