@@ -28,7 +28,7 @@ pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>, secret
 /// The error of a job of which nothing is left but its status. `http` is what its result was answered with.
 pub(super) fn told(http: u16, job: &Job, status: &Status, secrets: &Secrets) -> Error {
     let (text, kind) = status.failure().unwrap_or_else(|| (format!("its state is {}", status.state()), None));
-    let answer = Answer::new(secrets, http, Default::default(), status.body().into()).with_error_type(kind);
+    let answer = Answer::new(secrets, http, Default::default(), status.body()).with_error_type(kind);
     service::told(&text, kind, answer).with_request_id(&job.id)
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::endpoint::{EndpointId, Hosts, abbreviate};
 use crate::error::{Code, Error, Result};
+use crate::json;
 use crate::response::Response;
 
 /// Longer than any id that was seen, which are UUIDs (§3.3).
@@ -79,11 +80,12 @@ impl Job {
     }
 
     pub(super) fn submitted(endpoint: EndpointId, answer: &Response) -> Result<Self> {
-        let id = answer.get_str("/request_id").ok().and_then(checked);
+        let members = json::members(answer.body(), ["request_id", "status_url", "response_url", "cancel_url"]);
+        let [id, status, result, cancel] = members.unwrap_or_default();
+        let id = id.and_then(json::text).as_deref().and_then(checked);
         let id = id.ok_or_else(|| Error::new(Code::Protocol, "the answer to the submission holds no request id"))?;
-        let named = |pointer: &str| answer.get(pointer).ok().and_then(Value::as_str).and_then(|url| url.parse().ok());
-        let named =
-            Named { status: named("/status_url"), result: named("/response_url"), cancel: named("/cancel_url") };
+        let url = |text: Option<&RawValue>| text.and_then(json::text).and_then(|url| url.parse().ok());
+        let named = Named { status: url(status), result: url(result), cancel: url(cancel) };
         Ok(Job { endpoint, id, named, wishes: Wishes::default() })
     }
 
@@ -130,6 +132,13 @@ impl Job {
             Some(named) => Ok(finished(named.clone(), ask, self.wishes.logs)),
             None => self.built(ask, hosts),
         }
+    }
+
+    /// All of them.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn addresses(&self) -> Vec<Url> {
+        let asks = [Ask::Status, Ask::StatusStream, Ask::Result, Ask::Cancel];
+        asks.iter().filter_map(|ask| self.address(*ask, &Hosts::default()).ok()).collect()
     }
 
     /// The same without those that fal named.

@@ -3,12 +3,22 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// So many different lines are remembered; of a longer log the oldest are forgotten.
-const MOST: usize = 1 << 16;
+use crate::budget::LINES;
+use crate::json;
 
-/// The lines that were seen.
+/// The newest lines of a window: of an array, or of an object that is one (the OpenAPI documents say so; §16.9).
+pub(super) fn lines(window: &str) -> VecDeque<&str> {
+    let line = || {
+        let [message] = json::members(window.as_bytes(), ["message"])?;
+        message.map(|_| VecDeque::from([window]))
+    };
+    let newest = json::last_entries(window, LINES).map(|lines| lines.into_iter().map(RawValue::get).collect());
+    newest.or_else(line).unwrap_or_default()
+}
+
+/// The lines that were seen. So many different ones are remembered; of a longer log the oldest are forgotten.
 ///
 /// A line is known by its content. The same line twice in one window is two lines; twice in two windows it is one, since
 /// a window that goes on cannot be told from one that repeats.
@@ -19,26 +29,24 @@ pub(super) struct Seen {
     order: VecDeque<u64>,
 }
 
+/// A window, of which each line is new or not.
+pub(super) struct Window<'a> {
+    seen: &'a mut Seen,
+    here: HashMap<u64, u32>,
+}
+
+impl Window<'_> {
+    pub(super) fn is_new(&mut self, line: &str) -> bool {
+        let key = self.seen.hasher.hash_one(line);
+        let times = self.here.entry(key).or_default();
+        *times += 1;
+        self.seen.add(key, *times)
+    }
+}
+
 impl Seen {
-    /// The new lines of a window: an array, or nothing that is one (§16.9).
-    pub(super) fn news<'a>(&mut self, window: Option<&'a Value>) -> Vec<&'a Value> {
-        let lines = match window {
-            Some(Value::Array(lines)) => lines.as_slice(),
-            // The OpenAPI documents say an object: of one line, if it is one.
-            Some(line @ Value::Object(members)) if members.contains_key("message") => std::slice::from_ref(line),
-            _ => &[],
-        };
-        let mut here: HashMap<u64, u32> = HashMap::new();
-        let mut news = Vec::new();
-        for line in lines {
-            let key = self.hasher.hash_one(line.to_string());
-            let times = here.entry(key).or_default();
-            *times += 1;
-            if self.add(key, *times) {
-                news.push(line);
-            }
-        }
-        news
+    pub(super) fn window(&mut self) -> Window<'_> {
+        Window { seen: self, here: HashMap::new() }
     }
 
     /// Notes that a line was seen so many times in one window; whether that is more than ever.
@@ -50,7 +58,7 @@ impl Seen {
         if std::mem::replace(known, times) == 0 {
             self.order.push_back(key);
         }
-        if self.order.len() > MOST
+        if self.order.len() > LINES
             && let Some(oldest) = self.order.pop_front()
         {
             self.times.remove(&oldest);
@@ -62,21 +70,23 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn window(lines: &[u32]) -> Value {
         lines.iter().map(|n| json!({"message": format!("line {n}"), "timestamp": n})).collect()
+    }
+
+    fn new_lines(seen: &mut Seen, logs: &Value) -> Vec<String> {
+        let (logs, mut window) = (logs.to_string(), seen.window());
+        lines(&logs).into_iter().filter(|line| window.is_new(line)).map(str::to_owned).collect()
     }
 
     /// All that is new in these windows, in order.
     fn news(windows: &[&[u32]]) -> Vec<u64> {
         let mut seen = Seen::default();
         let windows: Vec<Value> = windows.iter().map(|lines| window(lines)).collect();
-        windows
-            .iter()
-            .flat_map(|window| seen.news(Some(window)))
-            .map(|line| line["timestamp"].as_u64().unwrap())
-            .collect()
+        let lines: Vec<_> = windows.iter().flat_map(|window| new_lines(&mut seen, window)).collect();
+        lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].as_u64().unwrap()).collect()
     }
 
     #[test]
@@ -91,19 +101,28 @@ mod tests {
     #[test]
     fn what_is_no_list_has_no_lines() {
         let mut seen = Seen::default();
-        for none in [None, Some(json!(null)), Some(json!({})), Some(json!("x")), Some(json!([]))] {
-            assert!(seen.news(none.as_ref()).is_empty(), "{none:?}");
+        for none in [json!(null), json!({}), json!("x"), json!([])] {
+            assert!(new_lines(&mut seen, &none).is_empty(), "{none:?}");
         }
         let line = json!({"message": "one"});
-        assert_eq!(seen.news(Some(&line)), [&line]);
-        assert_eq!(seen.news(Some(&json!([{"message": "one"}, "text", 3]))).len(), 2);
+        assert_eq!(new_lines(&mut seen, &line), [line.to_string()]);
+        assert_eq!(new_lines(&mut seen, &json!([{"message": "one"}, "text", 3])).len(), 2);
+    }
+
+    #[test]
+    fn of_a_long_window_the_newest_lines_count_and_none_twice() {
+        let mut seen = Seen::default();
+        let long: Value = (0..LINES + 10).map(|n| json!(n)).collect();
+        let news = new_lines(&mut seen, &long);
+        assert_eq!((news.len(), news[0].as_str()), (LINES, "10"));
+        assert!(new_lines(&mut seen, &long).is_empty());
     }
 
     #[test]
     fn memory_is_bounded() {
         let mut seen = Seen::default();
-        (0..MOST as u64 + 10).for_each(|key| assert!(seen.add(key, 1)));
-        assert_eq!((seen.times.len(), seen.order.len()), (MOST, MOST));
-        assert!(seen.add(0, 1) && !seen.add(MOST as u64, 1));
+        (0..LINES as u64 + 10).for_each(|key| assert!(seen.add(key, 1)));
+        assert_eq!((seen.times.len(), seen.order.len()), (LINES, LINES));
+        assert!(seen.add(0, 1) && !seen.add(LINES as u64, 1));
     }
 }

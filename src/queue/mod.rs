@@ -12,17 +12,20 @@ mod watch;
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use job::Job;
 pub(crate) use options::QueueOptions;
 pub use options::{Priority, Retries};
 pub(crate) use pace::Waits;
+#[cfg(any(test, fuzzing))]
+pub(crate) use status::fuzz;
 
 use self::guard::Guard;
 use self::job::Ask;
 use self::status::{Phase, Status};
 use self::watch::{End, Watch};
+use crate::budget::STATUS;
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Repeat, Result};
 use crate::op::Op;
@@ -161,7 +164,7 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
     let end = {
         let mut watch = Watch::new(steps, &mut job);
         if let Some(answer) = answer {
-            watch.notice(&first(answer)?);
+            watch.notice(&first(answer)?).await;
         }
         watch.end().await
     };
@@ -183,11 +186,7 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
 
 /// The status that the answer to a submission is. It may lack the state (§16.3).
 fn first(answer: &Response) -> Result<Status> {
-    let mut status = answer.json()?.clone();
-    if status.get("status").is_none() {
-        status["status"] = json!("IN_QUEUE");
-    }
-    Status::parse(status.to_string().as_bytes())
+    Status::parse_or(answer.body().clone(), Some("IN_QUEUE"))
 }
 
 fn finished(steps: &Steps, answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
@@ -203,7 +202,7 @@ fn finished(steps: &Steps, answer: Result<Response>, job: &Job, status: Option<&
 
 /// Whether fal says that the job has not ended. Where it does not say, the answer that gave rise to the question stands.
 async fn is_under_way(steps: &Steps, job: &mut Job) -> bool {
-    let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.body()));
+    let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.into_body()));
     status.is_ok_and(|status| matches!(status.phase, Phase::Waiting(_) | Phase::Running))
 }
 
@@ -214,6 +213,8 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
     let other = address != built;
     let mut call = steps.call(Request::about(job.endpoint.clone(), method, address))?;
     call.repeat = Repeat::Harmless;
+    // A result is the app's, of any size; all else is the queue's own.
+    call.most = if what == Ask::Result { usize::MAX } else { STATUS };
     match steps.send_call(&call).await {
         // Some endpoints refuse addresses with the full id, although fal's answers name them (§16.2).
         Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {

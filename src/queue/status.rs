@@ -1,15 +1,21 @@
 //! The status of a job as fal tells it (fal-protocol.md §5.3), and what of it the host is told.
 
-use serde_json::{Map, Value};
+use std::fmt::Write;
 
-use super::logs::Seen;
+use bytes::Bytes;
+
+use super::logs::{Seen, lines};
+use crate::budget::TIDIED;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventKind};
+use crate::json;
 use crate::op::Task;
 
-/// What the host is told of a status: no addresses, which are the library's business, and no log, whose lines are events of
-/// their own.
-const TOLD: [&str; 6] = ["status", "request_id", "queue_position", "metrics", "error", "error_type"];
+/// What is read of a status. The host is told the first of them: no addresses, which are the library's business, and no log, whose lines
+/// are events of their own.
+const READ: [&str; 9] =
+    ["error", "error_type", "metrics", "queue_position", "request_id", "status", "logs", "detail", "message"];
+const TOLD: usize = 6;
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,55 +38,89 @@ const FAILED: [&str; 10] =
 #[derive(Clone, Debug)]
 pub(super) struct Status {
     pub(super) phase: Phase,
-    body: Map<String, Value>,
+    /// Its name.
+    state: Option<String>,
+    text: Bytes,
+    /// Its part of the text.
+    logs: Option<Bytes>,
+    /// JSON for the host.
+    told: String,
+    error: Option<String>,
+    error_type: Option<String>,
+    /// What says more in other shapes of errors.
+    detail: Option<String>,
 }
 
 impl Status {
-    pub(super) fn parse(text: &[u8]) -> Result<Self> {
-        let parsed = serde_json::from_slice(text).ok();
-        let body: Map<String, Value> =
-            parsed.ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
-        let phase = match body.get("status").and_then(Value::as_str) {
-            Some("IN_QUEUE") => Phase::Waiting(body.get("queue_position").and_then(Value::as_u64)),
+    pub(super) fn parse(text: Bytes) -> Result<Self> {
+        Status::parse_or(text, None)
+    }
+
+    /// The same where the state may be missing, and then is this.
+    pub(super) fn parse_or(text: Bytes, usual: Option<&str>) -> Result<Self> {
+        let members = json::members(&text, READ);
+        let members = members.ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
+        let [error, error_type, _, position, _, state, logs, detail, message] = members;
+        let state = state.map_or_else(|| usual.map(str::to_owned), json::text);
+        let phase = match state.as_deref() {
+            Some("IN_QUEUE") => Phase::Waiting(position.and_then(|position| position.get().parse().ok())),
             Some("IN_PROGRESS") => Phase::Running,
             Some("COMPLETED") => Phase::Completed,
             Some(state) if FAILED.iter().any(|failed| failed.eq_ignore_ascii_case(state)) => Phase::Failed,
             _ => Phase::Unknown,
         };
-        Ok(Status { phase, body })
+        let error = error.filter(|error| !json::is_null(error));
+        let error = error.map(|error| json::text(error).unwrap_or_else(|| tidy(error.get())));
+        let error_type = error_type.and_then(json::text);
+        let mut told = String::new();
+        for (name, value) in READ.iter().zip(members).take(TOLD) {
+            let value = value
+                .map(|value| tidy(value.get()))
+                .or_else(|| Some(format!("{:?}", usual.filter(|_| *name == "status")?)));
+            if let Some(value) = value {
+                // Writing into a text cannot fail.
+                let _ = write!(told, "{}\"{name}\":{value}", if told.is_empty() { '{' } else { ',' });
+            }
+        }
+        told.push_str(if told.is_empty() { "{}" } else { "}" });
+        let logs = logs.map(|logs| text.slice_ref(logs.get().as_bytes()));
+        let detail = detail.and_then(json::text).or_else(|| message.and_then(json::text));
+        Ok(Status { phase, state, text, logs, told, error, error_type, detail })
     }
 
     /// Why the job failed, if the status says so: a text and fal's name for it (§12.3).
     pub(super) fn failure(&self) -> Option<(String, Option<&str>)> {
-        let kind = self.body.get("error_type").and_then(Value::as_str);
-        let text = match self.body.get("error") {
-            None | Some(Value::Null) => kind.or_else(|| self.detail())?.to_owned(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        Some((text, kind))
+        let kind = self.error_type.as_deref();
+        let text = self.error.as_deref().or(kind).or_else(|| self.detail());
+        Some((text?.to_owned(), kind))
     }
 
     /// What a state that is a failure says besides its name, as the other shapes of errors have it (§12.1).
     fn detail(&self) -> Option<&str> {
-        let text = |name: &str| self.body.get(name).and_then(Value::as_str);
-        text("detail").or_else(|| text("message")).filter(|_| self.phase == Phase::Failed)
+        self.detail.as_deref().filter(|_| self.phase == Phase::Failed)
     }
 
     /// The name of the state.
     pub(super) fn state(&self) -> &str {
-        self.body.get("status").and_then(Value::as_str).unwrap_or("unknown")
+        self.state.as_deref().unwrap_or("unknown")
     }
 
-    pub(super) fn body(&self) -> Vec<u8> {
-        Value::Object(self.body.clone()).to_string().into_bytes()
+    /// As it came.
+    pub(super) fn body(&self) -> Bytes {
+        self.text.clone()
     }
+}
+
+/// JSON in one way of writing it, whoever wrote it, so that the same is known to be the same. What is very long stays as it is.
+fn tidy(text: &str) -> String {
+    let tree = if text.len() <= TIDIED { json::tree(text.as_bytes()).ok() } else { None };
+    tree.map_or_else(|| text.to_owned(), |tree| tree.to_string())
 }
 
 /// Tells the host what is new in each status.
 pub(super) struct Teller<'a> {
     task: &'a Task,
-    last: Option<Value>,
+    last: Option<String>,
     seen: Seen,
 }
 
@@ -89,23 +129,51 @@ impl<'a> Teller<'a> {
         Teller { task, last: None, seen: Seen::default() }
     }
 
-    /// The lines come first, so that the end of a job comes after the last of them.
-    pub(super) fn tell(&mut self, status: &Status) {
-        for line in self.seen.news(status.body.get("logs")) {
-            self.task.tell(Event::json(EventKind::Log, line));
+    /// The lines come first, so that the end of a job comes after the last of them. There may be many, so others have their turn in
+    /// between.
+    pub(super) async fn tell(&mut self, status: &Status) {
+        let mut window = self.seen.window();
+        let logs = status.logs.as_ref().and_then(|logs| std::str::from_utf8(logs).ok()).unwrap_or("[]");
+        for line in lines(logs) {
+            tokio::task::consume_budget().await;
+            let line = tidy(line);
+            if window.is_new(&line) {
+                self.task.tell(Event::typed(EventKind::Log, line.into(), "application/json"));
+            }
         }
-        let told = TOLD.iter().filter_map(|name| Some(((*name).to_owned(), status.body.get(*name)?.clone())));
-        let told = Value::Object(told.collect());
-        if self.last.as_ref() != Some(&told) {
-            self.task.tell(Event::json(EventKind::Status, &told));
-            self.last = Some(told);
+        if self.last.as_ref() != Some(&status.told) {
+            self.task.tell(Event::typed(EventKind::Status, status.told.clone().into(), "application/json"));
+            self.last = Some(status.told.clone());
         }
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/statuses.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<Status> {
+        Status::parse(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn what_is_told_is_the_same_however_it_was_written() {
+        let told = |text: &str| parse(text).unwrap().told;
+        assert_eq!(
+            told(r#"{"status":"X","metrics":{"b":1,"a":2},"logs":[],"status_url":"u"}"#),
+            told("{ \"metrics\": {\"a\": 2, \"b\": 1}, \"status\": \"\\u0058\"}")
+        );
+        assert_eq!(told("{}"), "{}");
+        let first = Status::parse_or(Bytes::from_static(b"{\"request_id\":\"r\"}"), Some("IN_QUEUE")).unwrap();
+        assert_eq!(
+            (first.told.as_str(), first.phase),
+            (r#"{"request_id":"r","status":"IN_QUEUE"}"#, Phase::Waiting(None))
+        );
+    }
 
     #[test]
     fn the_field_decides_and_nothing_else_is_needed() {
@@ -120,17 +188,17 @@ mod tests {
             (r#"{"status":7}"#, Phase::Unknown),
             ("{}", Phase::Unknown),
         ] {
-            assert_eq!(Status::parse(text.as_bytes()).unwrap().phase, phase, "{text}");
+            assert_eq!(parse(text).unwrap().phase, phase, "{text}");
         }
         for text in ["", "[]", "null", "<html>", r#"{"status":"#] {
-            assert_eq!(Status::parse(text.as_bytes()).unwrap_err().code(), Code::Protocol, "{text}");
+            assert_eq!(parse(text).unwrap_err().code(), Code::Protocol, "{text}");
         }
     }
 
     #[test]
     fn a_failure_has_a_text_or_a_type() {
         let failure = |text: &str| {
-            let status = Status::parse(text.as_bytes()).unwrap();
+            let status = parse(text).unwrap();
             status.failure().map(|(text, kind)| (text, kind.map(str::to_owned)))
         };
         assert_eq!(failure(r#"{"status":"COMPLETED"}"#), None);

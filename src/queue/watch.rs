@@ -11,6 +11,7 @@ use super::ask;
 use super::job::{Ask, Job};
 use super::pace::{Pace, Waits};
 use super::status::{Phase, Status, Teller};
+use crate::budget::STATUS;
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
@@ -28,8 +29,6 @@ const LAST: Duration = Duration::from_millis(100);
 const BREAKS: u32 = 5;
 /// A service that names no time to wait for, or a long one, is not left alone for longer.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// The most bytes of one event: a status with its window of the log.
-const EVENT: usize = 16 << 20;
 /// Failures to be told the status are borne for so long, one after the other.
 const OUTAGE: Duration = Duration::from_secs(60);
 
@@ -72,8 +71,8 @@ impl<'a> Watch<'a> {
     }
 
     /// The host is told, and a job that is behind many is asked for less often.
-    pub(super) fn notice(&mut self, status: &Status) {
-        self.teller.tell(status);
+    pub(super) async fn notice(&mut self, status: &Status) {
+        self.teller.tell(status).await;
         self.told = Some(Instant::now());
         self.place = match status.phase {
             Phase::Waiting(place) => place,
@@ -119,13 +118,18 @@ impl<'a> Watch<'a> {
     /// Asks for the status once.
     async fn ask(&mut self) -> Result<ControlFlow<End>> {
         let answer = ask(self.steps, self.job, Ask::Status).await;
-        let status = match answer.and_then(|answer| Status::parse(answer.body())) {
+        let status = match answer.and_then(|answer| Status::parse(answer.into_body())) {
             Ok(status) => status,
+            // The job is worth more than its log.
+            Err(error) if error.code() == Code::TooLarge && self.job.wishes.logs => {
+                self.job.wishes.logs = false;
+                return Ok(ControlFlow::Continue(()));
+            }
             Err(error) if self.bears(&error) => return Ok(ControlFlow::Continue(())),
             Err(error) => return Err(error),
         };
         self.failing = None;
-        self.notice(&status);
+        self.notice(&status).await;
         Ok(match status.phase {
             Phase::Completed | Phase::Failed => ControlFlow::Break(End::Completed(status)),
             Phase::Unknown => self.unknown().await,
@@ -158,7 +162,7 @@ impl<'a> Watch<'a> {
             Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => return Streamed::Nowhere,
             Err(_) => return Streamed::Cut,
         };
-        let mut parser = Parser::new(EVENT);
+        let mut parser = Parser::new(STATUS);
         let opened = Instant::now();
         loop {
             // Comments are no status, so they do not count before the first one.
@@ -172,7 +176,7 @@ impl<'a> Watch<'a> {
                 Err(_) if first => return Streamed::Nowhere,
                 Ok(_) | Err(_) => return Streamed::Cut,
             };
-            match self.events(&mut parser, &mut piece) {
+            match self.events(&mut parser, &mut piece).await {
                 Some(Streamed::Completed(status)) => {
                     let _ = tokio::time::timeout(LAST, to_the_end(&mut body)).await;
                     return Streamed::Completed(status);
@@ -198,15 +202,15 @@ impl<'a> Watch<'a> {
     }
 
     /// Reads the events of a piece, up to one that ends the stream.
-    fn events(&mut self, parser: &mut Parser, piece: &mut Bytes) -> Option<Streamed> {
+    async fn events(&mut self, parser: &mut Parser, piece: &mut Bytes) -> Option<Streamed> {
         loop {
-            let event = match parser.next(piece) {
-                Ok(Some(event)) => event,
+            let data = match parser.next(piece).await {
+                Ok(Some(data)) => data,
                 Ok(None) => return None,
                 Err(_) => return Some(Streamed::Cut),
             };
-            let Ok(status) = Status::parse(event.data.as_bytes()) else { return Some(Streamed::Cut) };
-            self.notice(&status);
+            let Ok(status) = Status::parse(data) else { return Some(Streamed::Cut) };
+            self.notice(&status).await;
             match status.phase {
                 Phase::Completed | Phase::Failed => return Some(Streamed::Completed(status)),
                 Phase::Unknown => return Some(Streamed::Cut),
