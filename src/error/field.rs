@@ -1,11 +1,11 @@
 //! What is wrong with which field of the input (fal-protocol.md §12.1, §12.2).
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::budget::{FIELD_VALUES, FIELDS};
+use crate::json;
 use crate::secrets::Secrets;
-
-/// Entries beyond these are left out: nobody reads so many.
-const MOST: usize = 1000;
 
 /// One field that the service refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,25 +20,34 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// The entries of a body's `detail`.
-    pub(super) fn list(body: Option<&Value>) -> Vec<FieldError> {
-        let entries = body.and_then(|body| body.get("detail")?.as_array());
-        entries.into_iter().flatten().take(MOST).map(FieldError::read).collect()
+    /// The entries of a body's `detail`. Those beyond a thousand are left out, and so is what they say with very many values: the
+    /// body has it.
+    pub(super) fn list(detail: Option<&RawValue>) -> Vec<FieldError> {
+        let entries = detail.and_then(|detail| json::first_entries(detail.get(), FIELDS)).unwrap_or_default();
+        let (mut places, mut values) = (FIELD_VALUES, FIELD_VALUES);
+        entries.into_iter().map(|entry| FieldError::read(entry, &mut places, &mut values)).collect()
     }
 
-    fn read(entry: &Value) -> FieldError {
-        let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
-        let given = |name: &str| entry.get(name).filter(|value| !value.is_null()).cloned();
-        let location = entry.get("loc").and_then(Value::as_array).cloned().unwrap_or_default();
+    fn read(entry: &RawValue, places: &mut usize, values: &mut usize) -> FieldError {
+        let names = ["loc", "msg", "type", "url", "ctx", "input"];
+        let members = json::members(entry.get().as_bytes(), names).unwrap_or_default();
+        let [location, message, kind, url, context, input] = members;
+        let tree = |value: Option<&RawValue>, left: &mut usize| {
+            json::tree_within(value.filter(|value| !json::is_null(value))?.get().as_bytes(), left).ok()
+        };
+        let location = match tree(location, places) {
+            Some(Value::Array(location)) => location,
+            _ => Vec::new(),
+        };
         let segment = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
         FieldError {
             path: location.iter().map(segment).collect::<Vec<_>>().join("."),
             location,
-            message: text("msg").or_else(|| entry.as_str().map(str::to_owned)).unwrap_or_else(|| "refused".to_owned()),
-            kind: text("type"),
-            url: text("url"),
-            context: given("ctx"),
-            input: given("input"),
+            message: message.and_then(json::text).or_else(|| json::text(entry)).unwrap_or_else(|| "refused".to_owned()),
+            kind: kind.and_then(json::text),
+            url: url.and_then(json::text),
+            context: tree(context, values),
+            input: tree(input, values),
         }
     }
 
@@ -74,12 +83,12 @@ impl FieldError {
         self.url.as_deref()
     }
 
-    /// What would be right, such as `{"max_height": 1024, "max_width": 1024}`.
+    /// What would be right, such as `{"max_height": 1024, "max_width": 1024}`. Left out if it has very many values.
     pub fn context(&self) -> Option<&Value> {
         self.context.as_ref()
     }
 
-    /// The value that was refused, if the service repeats it. It may be private.
+    /// The value that was refused, if the service repeats it. It may be private. Left out if it has very many values, which the body has.
     pub fn input(&self) -> Option<&Value> {
         self.input.as_ref()
     }
@@ -108,7 +117,11 @@ mod tests {
             "only a text",
             7,
         ]});
-        let fields = FieldError::list(Some(&body));
+        let list = |body: &Value| {
+            let detail = body.get("detail").map(|detail| serde_json::value::to_raw_value(detail).unwrap());
+            FieldError::list(detail.as_deref())
+        };
+        let fields = list(&body);
         assert_eq!(fields[0].path(), "body.images.0.url");
         assert_eq!(fields[0].location(), [json!("body"), json!("images"), json!(0), json!("url")]);
         assert_eq!(fields[0].to_string(), "body.images.0.url: bad");
@@ -116,10 +129,13 @@ mod tests {
         assert_eq!((fields[0].context(), fields[0].input()), (Some(&json!({"a": 1})), Some(&json!([1]))));
         assert_eq!((fields[1].path(), fields[1].message(), fields[1].input()), ("", "refused", None));
         assert_eq!((fields[2].message(), fields[3].message()), ("only a text", "refused"));
-        let many = json!({"detail": vec![json!({}); MOST + 1]});
-        assert_eq!(FieldError::list(Some(&many)).len(), MOST);
+        let many = json!({"detail": vec![json!({}); FIELDS + 1]});
+        assert_eq!(list(&many).len(), FIELDS);
+        let large = json!({"detail": [{"loc": ["a"], "input": vec![0; FIELD_VALUES]}, {"loc": ["b"], "input": "x".repeat(1 << 20)}]});
+        let large = list(&large);
+        assert_eq!((large[0].input(), large[1].path()), (None, "b"));
         for none in [json!(null), json!({"detail": "text"}), json!({"detail": {"loc": []}}), json!([])] {
-            assert_eq!(FieldError::list(Some(&none)), []);
+            assert_eq!(list(&none), []);
         }
         assert_eq!(FieldError::list(None), []);
     }

@@ -30,6 +30,7 @@ pub(crate) use retry::Repeat;
 pub(crate) use said::{About, NO_KEY, UNLINKED};
 pub(crate) use status::PROXY;
 
+use crate::budget::{MESSAGE, shortened};
 use crate::credentials::Resolution;
 use crate::key::Scope;
 use crate::secrets::Secrets;
@@ -67,7 +68,7 @@ impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             code,
-            message: message.into(),
+            message: bounded(message.into()),
             remedy: None,
             answer: None,
             request_id: None,
@@ -88,12 +89,12 @@ impl Error {
     }
 
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.0.message = message.into();
+        self.0.message = bounded(message.into());
         self
     }
 
     pub(crate) fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.0.remedy = Some(remedy.into());
+        self.0.remedy = Some(bounded(remedy.into()));
         self
     }
 
@@ -180,7 +181,7 @@ impl Error {
         self.0.code
     }
 
-    /// What happened, in one or two sentences for people.
+    /// What happened, in one or two sentences for people: at most 4 KiB, whatever the service said.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -278,6 +279,10 @@ impl Error {
 /// Whether an error, or what it comes from, says one of the secrets.
 fn says(error: &(dyn StdError + 'static), secrets: &Secrets) -> bool {
     secrets.are_in(&format!("{error} {error:?}")) || error.source().is_some_and(|source| says(source, secrets))
+}
+
+fn bounded(text: String) -> String {
+    if text.len() <= MESSAGE { text } else { shortened(&text, MESSAGE).into_owned() }
 }
 
 impl fmt::Display for Error {

@@ -1,11 +1,13 @@
 //! What an answer that is not a success means: the one reader of the tables (fal-protocol.md §2.5, §12, §14.2).
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::api::API;
 use super::field::FieldError;
@@ -16,6 +18,8 @@ use super::platform::{PLATFORM, SEE_FIRST};
 use super::retry::{Decision, Repeat, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
 use super::{About, Answer, Code, Error, clause, said, status};
+use crate::budget::{QUOTED, shortened};
+use crate::json;
 
 const ERROR_TYPE: &str = "x-fal-error-type";
 
@@ -137,6 +141,49 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     error.with_answer(Answer { error_type, ..answer(HeaderMap::new()) })
 }
 
+/// The members of an error's body in which the shapes of §12.1 have something, as they were written.
+#[derive(Clone, Copy, Default)]
+struct Members<'a> {
+    detail: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+    message: Option<&'a RawValue>,
+    status: Option<&'a RawValue>,
+    error_type: Option<&'a RawValue>,
+    /// Of what is in `error`.
+    error_message: Option<&'a RawValue>,
+    error_kind: Option<&'a RawValue>,
+    error_id: Option<&'a RawValue>,
+}
+
+impl<'a> Members<'a> {
+    fn of(body: &'a [u8]) -> Option<Self> {
+        let names = ["detail", "error", "message", "status", "error_type"];
+        let [detail, error, message, status, error_type] = json::members(body, names)?;
+        let names = ["message", "type", "request_id"];
+        let within = error.and_then(|error| json::members(error.get().as_bytes(), names)).unwrap_or_default();
+        let [error_message, error_kind, error_id] = within;
+        Some(Members { detail, error, message, status, error_type, error_message, error_kind, error_id })
+    }
+
+    /// The text for people.
+    fn text(&self, fields: &[FieldError]) -> Option<String> {
+        let mut text = String::new();
+        for field in fields {
+            let separator = if text.is_empty() { "" } else { "; " };
+            // Writing into a text cannot fail.
+            let _ = write!(text, "{separator}{}", clause(&field.to_string()));
+            if text.len() > 4 * QUOTED {
+                break;
+            }
+        }
+        if fields.is_empty() {
+            let places = [self.detail, self.error_message, self.error, self.message, self.status];
+            text = places.into_iter().flatten().find_map(json::text)?;
+        }
+        Some(text.chars().take(QUOTED).collect()).filter(|text: &String| !text.is_empty())
+    }
+}
+
 /// An answer, read once.
 struct Facts<'a> {
     asked: Asked<'a>,
@@ -168,12 +215,17 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(answer: &Answer, asked: Asked<'a>) -> Self {
-        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let is_json = json::is_json(&answer.body);
+        let body = Members::of(&answer.body).filter(|_| is_json).unwrap_or_default();
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
-        let page = if json.is_none() { Page::of(&answer.headers, &answer.body) } else { None };
-        let fields: Arc<[FieldError]> = FieldError::list(json.as_ref()).into();
-        let text = text(json.as_ref(), &fields, page.as_ref(), &answer.body);
-        let (error_type, named) = name(json.as_ref(), header(ERROR_TYPE));
+        let page = if is_json { None } else { Page::of(&answer.headers, &answer.body) };
+        let fields: Arc<[FieldError]> = FieldError::list(body.detail).into();
+        let text = match &page {
+            Some(page) => Some(format!("an HTML page instead of JSON ({})", page.title)),
+            None if is_json => body.text(&fields),
+            None => plain_text(&answer.body),
+        };
+        let (error_type, named) = name(&body, &fields, header(ERROR_TYPE));
         let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
         let by_app = asked.app && marked;
         let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| said::find(answer.status, text));
@@ -191,10 +243,10 @@ impl<'a> Facts<'a> {
             named_by_header: header(ERROR_TYPE).and_then(|kind| table::find(PLATFORM, kind)),
             names_agree: answer.headers.contains_key(ERROR_TYPE) && kinds.all(|kind| kind == error_type.as_deref()),
             marked,
-            is_json: json.is_some(),
+            is_json,
             text,
             error_type,
-            request_id: json.as_ref().and_then(|json| Some(json.pointer("/error/request_id")?.as_str()?.to_owned())),
+            request_id: body.error_id.and_then(json::text),
             fields,
             named,
             said: said.filter(|row| !by_app || !row.about.is_of_credential()),
@@ -352,7 +404,7 @@ impl<'a> Facts<'a> {
             _ => "",
         };
         let who = if self.about() == Some(About::AppsOwn) { "the app" } else { "fal" };
-        let kind = self.error_type.as_deref().map(|kind| format!(" ({kind})")).unwrap_or_default();
+        let kind = self.error_type.as_deref().map(|kind| format!(" ({})", shortened(kind, QUOTED))).unwrap_or_default();
         format!("{who} answered {}{source}: {text}{kind}", self.status)
     }
 }
@@ -365,38 +417,25 @@ fn lower(sentence: &str) -> String {
 
 /// The name of the error and its row: `error_type`, the type of the first entry of `detail`, or the Platform API's
 /// `error.type` (§12.1). Each has a table of its own.
-fn name(json: Option<&Value>, header: Option<&str>) -> (Option<String>, Option<&'static Named>) {
-    let places = [("/error_type", PLATFORM), ("/detail/0/type", MODEL), ("/error/type", API)];
-    let in_body = places.iter().find_map(|(place, table)| Some((json?.pointer(place)?.as_str()?, *table)));
-    match in_body.or_else(|| Some((header?, PLATFORM))) {
-        Some((name, table)) => (Some(name.to_owned()), table::find(table, name)),
+fn name(body: &Members<'_>, fields: &[FieldError], header: Option<&str>) -> (Option<String>, Option<&'static Named>) {
+    let of_field = || fields.first().and_then(FieldError::error_type).map(str::to_owned);
+    let in_body = None
+        .or_else(|| Some((json::text(body.error_type?)?, PLATFORM)))
+        .or_else(|| Some((of_field()?, MODEL)))
+        .or_else(|| Some((json::text(body.error_kind?)?, API)));
+    match in_body.or_else(|| Some((header?.to_owned(), PLATFORM))) {
+        Some((name, table)) => {
+            let named = table::find(table, &name);
+            (Some(name), named)
+        }
         None => (None, None),
     }
 }
 
-/// The text for people, from any of the shapes of §12.1.
-fn text(json: Option<&Value>, fields: &[FieldError], page: Option<&Page>, body: &[u8]) -> Option<String> {
-    const MOST: usize = 500;
-    if let Some(page) = page {
-        return Some(format!("an HTML page instead of JSON ({})", page.title));
-    }
-    let Some(json) = json else { return plain_text(body) };
-    let text = match fields {
-        [] => {
-            let places = ["/detail", "/error/message", "/error", "/message", "/status"];
-            places.iter().find_map(|place| json.pointer(place)?.as_str())?.to_owned()
-        }
-        fields => {
-            let told: Vec<_> = fields.iter().map(|field| clause(&field.to_string()).to_owned()).collect();
-            told.join("; ")
-        }
-    };
-    Some(text.chars().take(MOST).collect()).filter(|text: &String| !text.is_empty())
-}
-
 fn plain_text(body: &[u8]) -> Option<String> {
     const MOST: usize = 200;
-    let text = String::from_utf8_lossy(body);
+    const BEGINNING: usize = 64 << 10;
+    let text = String::from_utf8_lossy(&body[..body.len().min(BEGINNING)]);
     let line: String = text.trim().chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     Some(line).filter(|line| !line.is_empty())
 }
@@ -421,6 +460,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
     Some(at.duration_since(date.unwrap_or_else(SystemTime::now)).unwrap_or_default())
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/errors.rs"]
+pub(crate) mod fuzz;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/times.rs"]
+pub(crate) mod fuzz_times;
 
 #[cfg(test)]
 mod tests {

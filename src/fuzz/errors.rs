@@ -1,0 +1,54 @@
+//! The answers that errors are made of: bounded, and no reason to send a POST again that may have run.
+
+use super::*;
+use crate::fuzz::input::Input;
+use crate::fuzz::spent::peak;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+
+const NAMES: [&str; 8] = [
+    "x-fal-error-type",
+    "x-fal-request-id",
+    "x-fal-needs-retry",
+    "x-fal-retryable",
+    "x-fal-request-timeout-type",
+    "retry-after",
+    "server",
+    "content-type",
+];
+
+pub(crate) fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let (status, which, flags) = (input.byte(), input.byte(), input.byte());
+    let mut headers = HeaderMap::new();
+    for name in NAMES.iter().enumerate().filter(|(place, _)| which >> place & 1 == 1).map(|(_, name)| *name) {
+        if let Ok(value) = HeaderValue::from_bytes(input.part()) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let body = input.rest();
+    let answer = Answer {
+        status: 300 + u16::from(status),
+        headers: headers.clone(),
+        body: bytes::Bytes::copy_from_slice(body),
+        error_type: None,
+        request_id: None,
+    };
+    let [service, safe, about_job] = [1, 2, 4].map(|bit| flags & bit != 0);
+    let asked = Asked { host: "fal.run", service, safe, about_job };
+    // The fields' own trees are bounded by their number, so that of a short body they may be a hundred times as much.
+    let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
+    assert!(spent <= 256 * body.len() + 64 * 1024, "{spent} bytes for {}", body.len());
+    let error = &verdict.error;
+    assert!(error.message().len() <= crate::budget::MESSAGE + 4 && error.remedy().len() <= crate::budget::MESSAGE + 4);
+    assert!(error.fields().len() <= crate::budget::FIELDS);
+    assert_eq!(error.body(), body);
+    // What the service forbids is forbidden, and what may have run is not sent again.
+    let forbidden = matches!(headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes), Some(b"0" | b"false"));
+    assert!(!verdict.again || safe || !(forbidden || error.may_have_executed()), "{error:?}");
+    if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/html") {
+        let _ = page_for_json(answer.clone(), asked);
+    }
+    let text = String::from_utf8_lossy(body);
+    let told = told(&text, Some(&text), answer);
+    assert!(told.message().len() <= crate::budget::MESSAGE + 4);
+}
