@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::budget::DEPTH;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Repeat, Result};
 use crate::queue::QueueOptions;
@@ -172,7 +173,8 @@ impl Request {
     /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
     /// `/image_size/width`, whose objects are made as needed. Of an array that is there the pointer may name an entry, or the one behind the last.
     ///
-    /// Fails if the body is not a JSON object, or if the pointer passes through something that is neither object nor array.
+    /// Fails if the body is not a JSON object, if the pointer passes through something that is neither object nor array, or if the value would
+    /// be more than 128 levels deep in the body, which nobody reads.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
         if matches!(self.body, Body::Empty) {
             self.body = Body::Json(Arc::new(Value::Object(Map::new())));
@@ -180,7 +182,7 @@ impl Request {
         let Body::Json(root) = &mut self.body else {
             return Err(Error::invalid("the body is bytes; fields can be set in a JSON object only"));
         };
-        let path = path_of(name);
+        let path = path_of(name, &value)?;
         let wrong = || Error::invalid(format!("{name:?} does not lead through JSON objects and arrays"));
         *slot(Arc::make_mut(root), &path).ok_or_else(wrong)? = value;
         self.inputs.forget(&path);
@@ -203,8 +205,10 @@ impl Request {
     pub fn set_upload(&mut self, name: &str, upload: Upload) -> Result<()> {
         upload.check()?;
         // Not null, which would be made into an object by what is set below it.
-        self.set_field(name, Value::String(String::new()))?;
-        self.inputs.set(path_of(name), upload);
+        let place = Value::String(String::new());
+        let path = path_of(name, &place)?;
+        self.set_field(name, place)?;
+        self.inputs.set(path, upload);
         Ok(())
     }
 
@@ -262,10 +266,25 @@ pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
         .map_err(|_| Error::invalid(format!("the value of header {name} has a control character")))
 }
 
-fn path_of(name: &str) -> Vec<String> {
-    match name.strip_prefix('/') {
-        Some(pointer) => pointer.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
-        None => vec![name.to_owned()],
+/// The parts of a field's name. What is set there is part of the depth: code that walks through a tree calls itself at each level.
+fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
+    let Some(pointer) = name.strip_prefix('/') else { return Ok(vec![name.to_owned()]) };
+    let parts = pointer.split('/');
+    let room = DEPTH.checked_sub(parts.clone().take(DEPTH + 1).count());
+    if !room.is_some_and(|room| is_at_most(value, room)) {
+        let message = format!("{:?} leads deeper than the {DEPTH} levels that JSON may have", abbreviate(name));
+        return Err(Error::invalid(message));
+    }
+    Ok(parts.map(|part| part.replace("~1", "/").replace("~0", "~")).collect())
+}
+
+/// Whether a value has at most so many levels below it.
+fn is_at_most(value: &Value, levels: usize) -> bool {
+    let below = |part: &Value| levels > 0 && is_at_most(part, levels - 1);
+    match value {
+        Value::Array(entries) => entries.iter().all(below),
+        Value::Object(members) => members.values().all(below),
+        _ => true,
     }
 }
 
@@ -301,6 +320,10 @@ impl std::fmt::Debug for Body {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "fuzz/pointers.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,6 +339,23 @@ mod tests {
         assert!(request.set_field("/prompt/x", json!(1)).is_err());
         let Body::Json(body) = &request.body else { panic!("not JSON") };
         assert_eq!(**body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
+    }
+
+    #[test]
+    fn nothing_is_set_deeper_than_anybody_reads() {
+        let pointer = |parts: usize| "/a".repeat(parts);
+        let nested = |levels: usize| (0..levels).fold(json!(1), |value, _| json!([value]));
+        let mut request = Request::run("fal-ai/flux/dev").unwrap();
+        for (parts, levels) in [(128, 0), (100, 28), (1, 127)] {
+            request.set_field("a", json!(null)).unwrap();
+            request.set_field(&pointer(parts), nested(levels)).unwrap();
+        }
+        for (parts, levels) in [(129, 0), (100, 29), (1, 128), (1_000_000, 0)] {
+            let error = request.set_field(&pointer(parts), nested(levels)).unwrap_err();
+            assert!(error.code() == crate::Code::InvalidArgument && error.message().len() < 300, "{parts}, {levels}");
+        }
+        assert!(request.set_file_bytes(&pointer(129), "x", "text/plain").is_err());
+        assert!(!request.is_local());
     }
 
     #[test]
