@@ -140,11 +140,12 @@ impl Session {
             let begun = Instant::now();
             let end = self.talk(socket, &tally).await;
             let unanswered = self.totals.add(&tally);
-            if tally.received() > 0 || begun.elapsed() > LASTING {
-                (losses, refused) = (0, false);
+            if tally.received() > 0 {
+                refused = false;
             }
+            // One message says nothing: an app that sends one and closes would be joined for ever, each time with a token made for it.
             if begun.elapsed() > LASTING {
-                renewals = 0;
+                (losses, renewals, refused) = (0, 0, false);
             }
             match end {
                 End::Closed(how) => return Ok(how),

@@ -6,7 +6,9 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::Signed;
+use crate::budget::WEBHOOK_KEYS;
 use crate::error::{Error, Result};
+use crate::json;
 
 /// fal's live keys carry padding, RFC 7517 has none (fal-protocol.md §10.3).
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -24,17 +26,17 @@ impl KeySet {
     /// Reads a JSON Web Key Set (RFC 7517, 8037). Keys of another kind are passed over.
     ///
     /// # Errors
-    /// [`crate::Code::InvalidArgument`] if the text is none, or has no Ed25519 key.
+    /// [`crate::Code::InvalidArgument`] if the text is none, has no Ed25519 key, or has more than 100: each is tried for each delivery.
     pub fn from_jwks(text: &[u8]) -> Result<Self> {
-        let set: Value =
-            serde_json::from_slice(text).map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
+        let set = json::tree(text).map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
         let Some(entries) = set.get("keys").and_then(Value::as_array) else {
             return Err(Error::invalid("the key set has no member \"keys\""));
         };
         let keys: Vec<_> = entries.iter().filter_map(public_key).collect();
-        match keys.is_empty() {
-            true => Err(Error::invalid("the key set has no Ed25519 key")),
-            false => Ok(KeySet { keys }),
+        match keys.len() {
+            0 => Err(Error::invalid("the key set has no Ed25519 key")),
+            1..=WEBHOOK_KEYS => Ok(KeySet { keys }),
+            _ => Err(Error::invalid(format!("the key set has more than {WEBHOOK_KEYS} keys"))),
         }
     }
 

@@ -32,12 +32,25 @@ pub(super) struct Fetch<'a> {
     have: u64,
     total: Option<u64>,
     validator: Option<HeaderValue>,
+    /// How often it was begun anew. What came before was for nothing, so it is no reason to try more often.
+    restarts: u32,
 }
 
 impl<'a> Fetch<'a> {
     pub(super) fn new(steps: &'a Steps, call: Call, target: Target, most: u64, meter: &Arc<Meter>) -> Self {
         let (meter, share) = (meter.clone(), meter.share());
-        Fetch { steps, call, target: Some(target), most, meter, share, have: 0, total: None, validator: None }
+        Fetch {
+            steps,
+            call,
+            target: Some(target),
+            most,
+            meter,
+            share,
+            have: 0,
+            total: None,
+            validator: None,
+            restarts: 0,
+        }
     }
 
     pub(super) async fn run(self) -> Result<Response> {
@@ -92,6 +105,10 @@ impl<'a> Fetch<'a> {
                     continue;
                 }
                 false => {
+                    self.restarts += 1;
+                    if self.restarts >= self.steps.attempts().most {
+                        return Err(error);
+                    }
                     sink.restart().await?;
                     self.have = 0;
                 }
