@@ -6,6 +6,7 @@ mod access;
 mod answers;
 mod between;
 mod concurrency;
+mod costs;
 mod deadlines;
 mod disks;
 mod download;
