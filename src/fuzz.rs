@@ -5,12 +5,28 @@
 
 pub(crate) mod input;
 mod key;
+pub(crate) mod spent;
 
 /// A target's name, which is that of its program, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("key", key::run), ("sse", crate::sse::fuzz::run)];
+pub const TARGETS: &[Target] = &[
+    ("addresses", crate::transport::fuzz::run),
+    ("config", crate::credentials::store::fuzz::run),
+    ("errors", crate::error::service::fuzz::run),
+    ("json", crate::json::fuzz::run),
+    ("key", key::run),
+    ("messages", crate::socket::fuzz::run),
+    ("names", crate::storage::fuzz::run),
+    ("packed", crate::packed::fuzz::run),
+    ("platform", crate::platform::fuzz::run),
+    ("pointers", crate::request::fuzz::run),
+    ("sse", crate::sse::fuzz::run),
+    ("statuses", crate::queue::fuzz::run),
+    ("times", crate::error::service::fuzz_times::run),
+    ("webhook", crate::webhook::fuzz::run),
+];
 
 /// Runs one of them.
 pub fn run(name: &str, data: &[u8]) {

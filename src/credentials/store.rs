@@ -14,6 +14,9 @@
 mod disk;
 mod edit;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/config.rs"]
+pub(crate) mod fuzz;
 mod name;
 mod outline;
 mod same;

@@ -33,8 +33,8 @@ pub(crate) fn run(data: &[u8]) {
         error_type: None,
         request_id: None,
     };
-    let [service, safe, about_job] = [1, 2, 4].map(|bit| flags & bit != 0);
-    let asked = Asked { host: "fal.run", service, safe, about_job };
+    let [service, safe, about_job, app] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
+    let asked = Asked { host: "fal.run", service, safe, about_job, app };
     // The fields' own trees are bounded by their number, so that of a short body they may be a hundred times as much.
     let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
     assert!(spent <= 256 * body.len() + 64 * 1024, "{spent} bytes for {}", body.len());

@@ -7,6 +7,9 @@ mod circle;
 mod costs;
 mod fields;
 mod form;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/platform.rs"]
+pub(crate) mod fuzz;
 mod keys;
 mod list;
 mod models;

@@ -14,6 +14,8 @@ pub(crate) use handle::Handle;
 pub(crate) use handshake::{Socket, broken, open};
 pub use inputs::WhenFull;
 pub(crate) use inputs::{Input, Inputs};
+#[cfg(any(test, fuzzing))]
+pub(crate) use message::fuzz;
 pub use options::SocketOptions;
 pub(crate) use session::{Language, Plan, Taken, run};
 pub(crate) use token::{Access, LIFETIME};

@@ -24,6 +24,8 @@ use crate::transport::Payload;
 
 pub(crate) use content::Content;
 pub use download::Download;
+#[cfg(any(test, fuzzing))]
+pub(crate) use download::fuzz;
 pub(crate) use inputs::{Inputs, resolve};
 pub use lifecycle::{Decision, Lifecycle};
 pub(crate) use token::TokenCache;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result, service};
+use crate::json;
 use crate::response::Response;
 
 /// How the request ended.
@@ -42,7 +43,7 @@ impl Delivery {
     /// # Errors
     /// [`Code::Protocol`] if the body is not what fal documents.
     pub fn of(verified: &Response) -> Result<Self> {
-        let body: Value = serde_json::from_slice(verified.body()).map_err(|e| malformed(&e.to_string()))?;
+        let body = json::tree(verified.body()).map_err(|e| malformed(&e.to_string()))?;
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         let status = match body.get("status").and_then(Value::as_str) {
             Some("OK") => Status::Ok,

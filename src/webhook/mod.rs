@@ -17,6 +17,9 @@
 
 mod cache;
 mod delivery;
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/webhook.rs"]
+pub(crate) mod fuzz;
 mod keys;
 mod time;
 

@@ -14,6 +14,9 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use url::Url;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::sink::fuzz;
+
 use self::fetch::Fetch;
 use self::sink::Target;
 use super::meter::Meter;

@@ -138,6 +138,10 @@ impl Sink {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "../../fuzz/names.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests {
     use super::*;

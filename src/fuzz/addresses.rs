@@ -1,0 +1,98 @@
+//! Endpoint ids and addresses, named by callers, servers and redirects: what carries the key goes to fal's own services, or nowhere.
+
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+
+use super::outgoing::{Pass, route};
+use super::redirect;
+use crate::credentials::Credential;
+use crate::endpoint::{EndpointId, Hosts, https_or_local};
+use crate::fuzz::input::Input;
+use crate::key::Key;
+use crate::queue::Job;
+use crate::request::Request;
+use crate::response::Response;
+use reqwest::Method;
+use url::Url;
+
+/// Written out once more: whoever sees a key.
+const FALS: [&str; 6] = ["fal.run", "queue.fal.run", "ws.fal.run", "rest.fal.ai", "rest.alpha.fal.ai", "api.fal.ai"];
+
+pub(crate) fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let (id, address, location, path) = (input.text(), input.text(), input.text(), input.text());
+    let hosts = Hosts::default();
+    endpoint(&hosts, &id, &path);
+    if let Ok(url) = Url::parse(&address) {
+        carried(&hosts, &url);
+        redirected(&hosts, &url, &location);
+    }
+    job(&id, &address);
+    if let Some(proxy) = https_or_local(&address) {
+        let local = proxy.scheme() == "http" && matches!(proxy.host_str(), Some("localhost" | "[::1]"));
+        let loopback = proxy.scheme() == "http" && proxy.host_str().is_some_and(|host| host.starts_with("127."));
+        assert!(proxy.scheme() == "https" || local || loopback, "{proxy}");
+    }
+}
+
+fn key() -> Credential {
+    let key = Key::parse("fake-id:fake-secret-for-fuzzing").map(|(key, _)| Credential::Key(key));
+    key.unwrap_or(Credential::Anonymous)
+}
+
+/// A key only ever goes by https to the usual port of one of fal's services.
+fn carried(hosts: &Hosts, url: &Url) {
+    for pass in [Pass::Credential, Pass::Nothing] {
+        let Ok(route) = route(hosts, url, &key(), &pass) else { continue };
+        let bears = route.headers.contains_key(AUTHORIZATION);
+        assert!(!bears || pass == Pass::Credential);
+        let fals = route.url.host_str().is_some_and(|host| FALS.contains(&host));
+        let plain = route.url.username().is_empty() && route.url.password().is_none() && route.url.port().is_none();
+        assert!(!bears || (fals && plain && route.url.scheme() == "https"), "the key would go to {}", route.url);
+        assert_eq!(route.url.scheme(), "https");
+    }
+}
+
+fn redirected(hosts: &Hosts, from: &Url, location: &str) {
+    let Ok(value) = HeaderValue::from_str(location) else { return };
+    let headers = HeaderMap::from_iter([(LOCATION, value)]);
+    for status in [StatusCode::FOUND, StatusCode::SEE_OTHER, StatusCode::PERMANENT_REDIRECT] {
+        let Some(to) = redirect::target(status, &headers, from) else { continue };
+        for method in [Method::GET, Method::POST] {
+            let followed = redirect::method(hosts, &Pass::Credential, status, &method, from, &to);
+            assert!(followed != Some(Method::POST), "a POST would be sent again");
+            if followed.is_some() {
+                carried(hosts, &to);
+            }
+        }
+    }
+}
+
+/// An id, and a path that the caller names, stay within the host that they are asked at.
+fn endpoint(hosts: &Hosts, id: &str, path: &str) {
+    let Ok(id) = id.parse::<EndpointId>() else { return };
+    assert!(id.as_str().starts_with(id.app()) && !id.owner().is_empty() && !id.alias().is_empty());
+    assert_eq!(id.as_str().parse::<EndpointId>().ok().as_ref(), Some(&id), "it reads what it writes");
+    for url in [hosts.run_url(&id), hosts.queue_url(id.app()), hosts.ws_url(&id)] {
+        let host = url.as_ref().ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+        assert!(FALS.contains(&host.as_str()));
+        assert!(url.is_ok_and(|url| url.query().is_none() && url.fragment().is_none() && url.path() != "/"));
+    }
+    let (Ok(base), Ok(mut request)) = (hosts.run_url(&id), Request::run(id.as_str())) else { return };
+    if request.set_path(path).is_ok() {
+        let url = request.address(base.clone(), "stream");
+        assert!(url.origin() == base.origin() && url.path().starts_with(base.path()), "{url}");
+        assert!(url.query().is_none() && url.fragment().is_none());
+    }
+}
+
+/// The addresses that an answer names are the queue's, whatever it says.
+fn job(id: &str, address: &str) {
+    let answer =
+        serde_json::json!({"request_id": id, "status_url": address, "response_url": address, "cancel_url": address});
+    let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else { return };
+    for url in job.addresses() {
+        assert!(url.host_str() == Some("queue.fal.run") && url.scheme() == "https" && url.port().is_none(), "{url}");
+        assert!(url.username().is_empty() && url.password().is_none());
+    }
+}

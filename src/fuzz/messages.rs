@@ -1,0 +1,39 @@
+//! What an app sends over a WebSocket: a message as it is, or a word of the platform's.
+
+use super::*;
+use crate::fuzz::input::Input;
+use crate::fuzz::spent::peak;
+
+pub(crate) fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let kind = input.byte();
+    let bytes = Bytes::copy_from_slice(input.rest());
+    let text = std::str::from_utf8(&bytes).ok().map(str::to_owned);
+    let message = match (kind % 2, &text) {
+        (0, Some(text)) => Message::text(text.clone()),
+        _ => Message::binary(bytes.clone()),
+    };
+    let language = if kind & 2 == 0 { Language::Realtime } else { Language::Raw };
+    let is_text = message.is_text();
+    let (heard, spent) = peak(|| hear(language, message, &HeaderMap::new()));
+    assert!(spent <= 512 * bytes.len() + 16 * 1024, "{spent} bytes for {}", bytes.len());
+    match heard {
+        Heard::Message(event) => {
+            assert!(event.size() <= 13 * bytes.len() + 64);
+            // Text is what was sent, JSON too.
+            assert!(!is_text || event.content().body() == &bytes);
+            assert!(language == Language::Realtime || event.content().body() == &bytes);
+        }
+        Heard::Failed(error) | Heard::Refused(error) => {
+            assert!(language == Language::Realtime && error.message().len() <= crate::budget::MESSAGE + 4);
+        }
+        Heard::Nothing | Heard::Timeout => assert!(language == Language::Realtime),
+    }
+    if let Some(text) = text {
+        crate::channel::heard(&text);
+        let endpoint = "workflows/a/b";
+        assert!(endpoint.len() > 1);
+        let failure = crate::workflow::Failure::read(text.as_bytes());
+        assert!(failure.is_none_or(|failure| failure.body.len() <= text.len().max(4)));
+    }
+}
