@@ -37,7 +37,7 @@ pub struct Event {
 
 /// The message that came as MessagePack, of which an event's content is the JSON: the frame, since a tree would take forty times as much.
 #[derive(Default)]
-pub(crate) struct Packed(Option<Bytes>);
+pub(crate) struct Packed(Option<Box<Bytes>>);
 
 /// What an app sends may be private.
 impl std::fmt::Debug for Packed {
@@ -87,12 +87,12 @@ impl Event {
 
     /// A message that is MessagePack, and the same as JSON.
     pub(crate) fn packed(json: Bytes, frame: Bytes) -> Self {
-        Event { packed: Packed(Some(frame)), ..Event::typed(EventKind::Message, json, "application/json") }
+        Event { packed: Packed(Some(Box::new(frame))), ..Event::typed(EventKind::Message, json, "application/json") }
     }
 
     /// The bytes that it takes while it waits to be read.
     pub(crate) fn size(&self) -> usize {
-        self.content.body().len() + self.packed.0.as_ref().map_or(0, Bytes::len)
+        self.content.body().len() + self.packed.0.as_ref().map_or(0, |frame| frame.len())
     }
 
     /// The same without a secret in its text. Bytes are what the app sent.

@@ -1,5 +1,7 @@
 //! `config.toml`: the reader and the editor. What is changed is what was meant, and all else stays as it is.
 
+#![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
+
 use super::edit::Edit;
 use super::*;
 use crate::fuzz::input::{Input, PLANTED, planted};
@@ -23,8 +25,7 @@ pub(crate) fn run(data: &[u8]) {
     assert!(changed.len() <= text.len() + 4 * (table.len() + member.len() + value.len()) + 32);
     let after = read(&changed);
     let (Some(before), Some(after)) = (before, after) else {
-        assert!(false, "what was changed was read before and is after");
-        return;
+        panic!("what was changed was read before and is after");
     };
     for (name, key) in before.iter().filter(|(name, _)| *name != table) {
         assert!(after.iter().any(|(other, same)| (other, same) == (name, key)), "{name:?} is not what it was");

@@ -1,5 +1,7 @@
 //! JSON of somebody else's: what is looked at is what a tree would be made of, and it takes a bounded part of the memory.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
+
 use super::*;
 use crate::fuzz::spent::peak;
 

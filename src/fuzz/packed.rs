@@ -1,5 +1,7 @@
 //! MessagePack and JSON: no frame becomes much longer, and what was read once is read the same again.
 
+#![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
+
 use super::*;
 use crate::fuzz::input::Input;
 use crate::fuzz::spent::peak;
