@@ -12,6 +12,7 @@ use crate::key::Key;
 use crate::queue::Job;
 use crate::request::Request;
 use crate::response::Response;
+use crate::secrets::Secrets;
 use reqwest::Method;
 use url::Url;
 
@@ -43,7 +44,7 @@ fn key() -> Credential {
 /// A key only ever goes by https to the usual port of one of fal's services.
 fn carried(hosts: &Hosts, url: &Url) {
     for pass in [Pass::Credential, Pass::Nothing] {
-        let Ok(route) = route(hosts, url, &key(), &pass) else { continue };
+        let Ok(route) = route(hosts, url, &key(), &pass, &Secrets::default()) else { continue };
         let bears = route.headers.contains_key(AUTHORIZATION);
         assert!(!bears || pass == Pass::Credential);
         let fals = route.url.host_str().is_some_and(|host| FALS.contains(&host));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fuzz::input::Input;
 use crate::fuzz::spent::peak;
+use crate::secrets::Secrets;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 const NAMES: [&str; 8] = [
@@ -26,13 +27,8 @@ pub(crate) fn run(data: &[u8]) {
         }
     }
     let body = input.rest();
-    let answer = Answer {
-        status: 300 + u16::from(status),
-        headers: headers.clone(),
-        body: bytes::Bytes::copy_from_slice(body),
-        error_type: None,
-        request_id: None,
-    };
+    let bytes = bytes::Bytes::copy_from_slice(body);
+    let answer = Answer::new(&Secrets::default(), 300 + u16::from(status), headers.clone(), bytes);
     let [service, safe, about_job, app] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
     let asked = Asked { host: "fal.run", service, safe, about_job, app };
     // The fields' own trees are bounded by their number, so that of a short body they may be a hundred times as much.

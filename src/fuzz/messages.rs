@@ -15,7 +15,8 @@ pub(crate) fn run(data: &[u8]) {
     };
     let language = if kind & 2 == 0 { Language::Realtime } else { Language::Raw };
     let is_text = message.is_text();
-    let (heard, spent) = peak(|| hear(language, message, &HeaderMap::new()));
+    let (headers, secrets) = (HeaderMap::new(), Secrets::default());
+    let (heard, spent) = peak(|| hear(language, message, (&headers, &secrets)));
     assert!(spent <= 512 * bytes.len() + 16 * 1024, "{spent} bytes for {}", bytes.len());
     match heard {
         Heard::Message(event) => {
