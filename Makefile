@@ -135,7 +135,10 @@ test-rust: tools
 # What the fuzzers were given first, and what they found, once more: in the test build, so nothing is instrumented.
 .PHONY: test-fuzz
 test-fuzz: tools
-	$(CARGO) metadata $(LOCKED) --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null
+	$(CARGO) metadata $(LOCKED) --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || {
+		echo "write fuzz/Cargo.lock anew: cargo metadata --manifest-path fuzz/Cargo.toml" >&2
+		exit 1
+	}
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --lib -- fuzz::replay
 
 # Each target for so long, beginning with the files in fuzz/corpus. What is new stays in build/fuzz; a file that made a target fail
