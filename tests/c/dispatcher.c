@@ -348,6 +348,34 @@ static void an_operation_keeps_its_dispatcher(void)
     CHECK_INT(seen.calls, 0);
 }
 
+static void never_called(fal_op *op, void *user)
+{
+    (void)op;
+    *(bool *)user = true;
+}
+
+/* An event waits in the dispatcher, and the operation knows the dispatcher: each would keep the other, which a sanitizer sees. */
+static void what_nobody_runs_goes_with_its_dispatcher(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_dispatcher *dispatcher = fal_dispatcher_new();
+    fal_request *request = run_of("emulator/stream");
+    fal_op *op = NULL;
+    bool called = false;
+    CHECK_OK(fal_client_stream_start(client, request, &op, &err));
+    CHECK_OK(fal_op_when_event(op, dispatcher, never_called, &called, &err));
+    for (int64_t deadline = now_ms() + 20000; fal_dispatcher_outstanding(dispatcher) == 0 && now_ms() < deadline;)
+        sleep_ms(1);
+    CHECK_INT(fal_dispatcher_outstanding(dispatcher), 1);
+    fal_dispatcher_release(dispatcher);
+    fal_op_release(op);
+    fal_request_free(request);
+    fal_client_release(client);
+    CHECK_OK(fal_shutdown(20000, &err));
+    CHECK(!called);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -359,6 +387,7 @@ int main(int argc, char **argv)
         TEST(waiting_in_a_callback_is_refused_and_starting_is_not),
         TEST(waiting_in_a_hook_is_refused),
         TEST(an_operation_keeps_its_dispatcher),
+        TEST(what_nobody_runs_goes_with_its_dispatcher),
     };
     return RUN_TESTS(tests, control_reset);
 }
