@@ -148,7 +148,7 @@ FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(FUZZ)/tools/bin/cargo-fuzz
 TARGETS ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 SECONDS ?= 60
-FUZZ_OPTIONS ?= -max_len=4096 -rss_limit_mb=4096 -timeout=10
+FUZZ_OPTIONS ?= -max_len=4096 -rss_limit_mb=4096
 # cargo-fuzz asks for a sanitizer, which the stable compiler has behind this switch only.
 INSTRUMENTED := RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ)
 
@@ -156,13 +156,16 @@ $(CARGO_FUZZ):
 	$(CARGO) install --quiet --locked --root "$(FUZZ)/tools" --target-dir "$(FUZZ)/tools/target" --version $(FUZZ_VERSION) cargo-fuzz
 
 .PHONY: fuzz
-fuzz: $(CARGO_FUZZ) ## SECONDS=60 TARGETS=: feed every parser with anything
+fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 TARGETS=: feed every parser, and the functions of fal.h, with anything
 	@$(INSTRUMENTED) build --fuzz-dir fuzz
 	for target in $(TARGETS); do
 		echo "---- $$target"
 		mkdir -p "$(FUZZ)/corpus/$$target" "$(FUZZ)/crashes/$$target" "fuzz/corpus/$$target"
-		$(ISOLATED) fuzz/target/*/release/$$target "$(FUZZ)/corpus/$$target" "fuzz/corpus/$$target" \
-			-max_total_time=$(SECONDS) -artifact_prefix="$(FUZZ)/crashes/$$target/" $(FUZZ_OPTIONS) 2>&1 |
+		# A call waits for an answer or its end; a parser does not wait.
+		limit=10
+		[ $$target != api ] || limit=60
+		$(ISOLATED) "$(EMULATOR)" exec -- fuzz/target/*/release/$$target "$(FUZZ)/corpus/$$target" "fuzz/corpus/$$target" \
+			-max_total_time=$(SECONDS) -artifact_prefix="$(FUZZ)/crashes/$$target/" -timeout=$$limit $(FUZZ_OPTIONS) 2>&1 |
 			tee "$(FUZZ)/$$target.log" | grep -v -e '\(NEW\|REDUCE\|RELOAD\) ' -e '^INFO:' || { tail -n 40 "$(FUZZ)/$$target.log"; exit 1; }
 	done
 

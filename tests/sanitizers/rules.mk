@@ -5,6 +5,10 @@ SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
 SANITIZED_PROGRAMS := $(PROGRAMS) plugin cpp
 
+# The library finds the runtime in the program, as LLVM has it.
+sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
+	-L$(BUILD)/$(1)/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/$(1)/lib -lrt -lm -ldl
+
 # $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,MORE FLAGS FOR RUSTC): how build/DIRECTORY/PROGRAM is made. The flags are
 # unstable ones, so rustc has to be told that this is meant; a target that is named keeps them from build scripts.
 define sanitizer
@@ -17,20 +21,19 @@ $(1)-library: tools
 	ln -sf $$(SONAME) $(BUILD)/$(1)/lib/libfal.so
 
 $(BUILD)/$(1)/%.o: tests/c/%.c $$(HARNESS) tests/sanitizers/rules.mk
-	$$(CC) $$(CFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/%.o: tests/c/%.cpp $$(HARNESS) tests/sanitizers/rules.mk
-	$$(CXX) $$(CXXFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+	$$(CXX) $$(CXXFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/planted.o: tests/sanitizers/planted.c $$(HARNESS) tests/sanitizers/rules.mk
-	$$(CC) $$(CFLAGS_TEST) $$(SANITIZED_CFLAGS) -fsanitize=$(3) -c $$< -o $$@
+	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
-# The library finds the runtime in the program, as LLVM has it.
 $(BUILD)/$(1)/%: $(BUILD)/$(1)/%.o | $(1)-library
-	$$(CXX) -pthread $$< -o $$@ -Wl,--whole-archive $$(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
-		-L$(BUILD)/$(1)/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/$(1)/lib -lrt -lm -ldl
+	$$(CXX) -pthread $$< -o $$@ $$(call sanitized_link,$(1))
 endef
-SANITIZED_CFLAGS = -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+# rustc's runtime knows no C++ classes (vptr).
+SANITIZED_CFLAGS = -fno-omit-frame-pointer -fno-sanitize-recover=undefined -fno-sanitize=vptr \
 	-ULIBRARY -DLIBRARY='"$(ROOT)/$(@D)/lib/libfal.so"'
 comma := ,
 $(eval $(call sanitizer,asan,address,address$(comma)undefined,))
@@ -40,11 +43,26 @@ $(eval $(call sanitizer,asan,address,address$(comma)undefined,))
 .PHONY: test-sanitizers
 test-sanitizers: test-asan
 
+# The fuzzer of fal.h (fuzz/api): every function a few times, and what was kept of its inputs.
+API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(wildcard fuzz/api/*.cpp))
+API_INPUTS := $(wildcard fuzz/corpus/api/* fuzz/crashes/api/*)
+
+$(BUILD)/asan/api/rows.inc: tests/abi/fal.symbols
+	@mkdir -p $(@D)
+	sed 's/.*/ROW(&)/' $< > $@
+
+$(BUILD)/asan/api/%.o: fuzz/api/%.cpp $(BUILD)/asan/api/rows.inc $(wildcard fuzz/api/*.hpp) $(HARNESS)
+	$(CXX) $(CXXFLAGS_TEST) -fsanitize=address,undefined $(SANITIZED_CFLAGS) -I$(BUILD)/asan/api -c $< -o $@
+
+$(BUILD)/asan/api/replay: $(API) | asan-library
+	$(CXX) -pthread $^ -o $@ $(call sanitized_link,asan)
+
 # What is lost on purpose: in a forked child all that its parent's threads had, and in an unloaded library what arc-swap
 # keeps in statics for every thread.
 LOSES := fork plugin
 .PHONY: test-asan
-test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted
+test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted $(BUILD)/asan/api/replay
 	$(ISOLATED) tests/sanitizers/planted $(BUILD)/asan/planted interior freed overflow lost shift
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
 	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
+	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/replay $(API_INPUTS)

@@ -1,0 +1,55 @@
+/* The bytes of a fuzzer as decisions. What is missing is zero. */
+
+#ifndef API_INPUT_HPP
+#define API_INPUT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace api {
+
+class Input {
+    const uint8_t *at, *end;
+
+public:
+    Input(const uint8_t *data, size_t size) : at(data), end(data + size) {}
+
+    bool empty() const { return at == end; }
+
+    uint8_t byte() { return at == end ? uint8_t{0} : *at++; }
+
+    /* One of so many. */
+    size_t below(size_t count) { return byte() % count; }
+
+    /* Once in so many. */
+    bool once_in(size_t count) { return byte() % count == count - 1; }
+
+    uint16_t pair()
+    {
+        unsigned high = byte();
+        return static_cast<uint16_t>(high << 8 | byte());
+    }
+
+    uint64_t wide()
+    {
+        uint64_t value = 0;
+        for (int i = 0; i < 4; i++)
+            value = value << 16 | pair();
+        return value;
+    }
+
+    /* At most so many, without a terminator. */
+    std::string bytes(size_t most)
+    {
+        size_t size = std::min(most, static_cast<size_t>(end - at));
+        std::string text(reinterpret_cast<const char *>(at), size);
+        at += size;
+        return text;
+    }
+};
+
+}  // namespace api
+
+#endif

@@ -1,0 +1,38 @@
+/* A peer that answers what the fuzzer says, whatever was asked, over real sockets of this machine. */
+
+#ifndef API_SERVER_HPP
+#define API_SERVER_HPP
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "input.hpp"
+
+namespace api {
+
+class Server {
+    std::mutex guard;
+    std::vector<std::string> answers;
+    size_t next = 0;
+    int listener;
+    unsigned port;
+
+    std::string answer(const std::string &request);
+    void serve(int connection);
+    void run();
+
+public:
+    /* Listens, on a thread that lives as long as the process. */
+    Server();
+
+    /* "127.0.0.1:PORT". */
+    std::string address() const { return "127.0.0.1:" + std::to_string(port); }
+
+    /* Answers in turn what the input says, and then again from the first. */
+    void script(Input &input);
+};
+
+}  // namespace api
+
+#endif

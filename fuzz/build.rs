@@ -1,0 +1,26 @@
+//! The host of the target `api`: C++, so that the header itself says what a function takes.
+
+use std::path::Path;
+use std::{env, fs};
+
+const PARTS: [&str; 6] = ["api", "callbacks", "givens", "server", "words", "world"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let out = env::var("OUT_DIR")?;
+    let symbols = fs::read_to_string("../tests/abi/fal.symbols")?;
+    let rows: String = symbols.lines().map(|name| format!("ROW({name})\n")).collect();
+    fs::write(Path::new(&out).join("rows.inc"), rows)?;
+    let files = PARTS.map(|part| format!("api/{part}.cpp"));
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .flag("-fsanitize=address")
+        .include("../include")
+        .include(&out)
+        .files(&files)
+        .compile("api");
+    for input in ["api", "../include", "../tests/abi/fal.symbols", "build.rs"] {
+        println!("cargo:rerun-if-changed={input}");
+    }
+    Ok(())
+}
