@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
-use super::stall::{Cut, Pulse, Stalled, chunk};
+use super::incoming::{Cut, Incoming};
+use super::stall::Pulse;
 use super::{Call, Progress};
 use crate::error::{Code, Error, Repeat, Result};
 
@@ -165,33 +166,25 @@ fn changed(than: &str) -> Error {
 }
 
 /// Why a body could not be read.
-pub(crate) enum Unread {
+pub(super) enum Unread {
     TooLarge(Error),
-    Broken(reqwest::Error),
-    Stalled(Stalled),
+    Cut(Cut),
 }
 
 impl From<Cut> for Unread {
     fn from(cut: Cut) -> Self {
-        match cut {
-            Cut::Broken(error) => Unread::Broken(error),
-            Cut::Stalled(stalled) => Unread::Stalled(stalled),
-        }
+        Unread::Cut(cut)
     }
 }
 
-/// Reads a body of at most `most` bytes, each of whose pieces may take `limit`. A body that comes in one piece is not copied.
-pub(crate) async fn read(
-    response: &mut reqwest::Response,
-    most: usize,
-    limit: Option<Duration>,
-) -> std::result::Result<Bytes, Unread> {
+/// Reads a body of at most `most` bytes to its end. A body that comes in one piece is not copied.
+pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Result<Bytes, Unread> {
     // Asked before anything is read: afterwards it is what is left.
-    let length = response.content_length().unwrap_or(0);
+    let length = body.length().unwrap_or(0);
     check(length, most).map_err(Unread::TooLarge)?;
-    let Some(first) = chunk(response, limit).await? else { return Ok(Bytes::new()) };
+    let Some(first) = body.piece().await? else { return Ok(Bytes::new()) };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let Some(mut next) = chunk(response, limit).await? else { return Ok(first) };
+    let Some(mut next) = body.piece().await? else { return Ok(first) };
     let two = first.len() + next.len();
     check(two as u64, most).map_err(Unread::TooLarge)?;
     let expected = usize::try_from(length).unwrap_or(most);
@@ -201,17 +194,17 @@ pub(crate) async fn read(
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
         whole.extend_from_slice(&next);
-        match chunk(response, limit).await? {
-            Some(chunk) => next = chunk,
+        match body.piece().await? {
+            Some(piece) => next = piece,
             None => return Ok(whole.freeze()),
         }
     }
 }
 
 /// The first `most` bytes of a body, or as many as arrive.
-pub(crate) async fn beginning(response: &mut reqwest::Response, most: usize, limit: Option<Duration>) -> Bytes {
+pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
     let mut read = BytesMut::new();
-    while let Ok(Some(mut piece)) = chunk(response, limit).await {
+    while let Ok(Some(mut piece)) = body.piece().await {
         piece.truncate(most.saturating_sub(read.len()));
         read.extend_from_slice(&piece);
         if read.len() >= most {

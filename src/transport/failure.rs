@@ -1,5 +1,6 @@
 //! Attempts that failed, and what is to be done about it.
 
+use super::incoming::Cut;
 use super::progress::Progress;
 use super::stall::Stalled;
 use crate::error::retry::{Repeat, Situation, rule_of};
@@ -18,6 +19,19 @@ impl Failure {
     pub(super) fn last(error: Error) -> Self {
         Failure { error, again: false }
     }
+}
+
+/// The failure of an answer of `from` whose body did not come to its end.
+pub(super) fn cut(cut: Cut, from: &str, repeat: Repeat, progress: &Progress) -> Failure {
+    let (code, what, situation) = match cut {
+        Cut::Broken(error) => return broken(error, from, repeat, progress),
+        Cut::Stalled(stalled) => return stuck(&stalled, from, repeat, progress),
+        Cut::Unended => (Code::ConnectionLost, "the stream was reset", Situation::ConnectionLost),
+        Cut::Undecodable(_) => (Code::Protocol, "the answer is not gzip to its end", Situation::NotHttp),
+    };
+    let decision = rule_of(situation).decide(repeat, None);
+    let error = progress.cut_short(code, what).with_source(cut);
+    Failure { error: error.with_retryable(decision.retryable), again: decision.again }
 }
 
 /// The failure of an exchange with `from` that brought no whole answer.

@@ -7,6 +7,7 @@ mod failure;
 #[path = "../fuzz/addresses.rs"]
 pub(crate) mod fuzz;
 mod http;
+mod incoming;
 mod lanes;
 mod names;
 mod network;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -33,11 +34,12 @@ pub(crate) use stall::{STALL, Watch};
 
 use self::backup::Backups;
 use self::body::{Unread, Watched, late};
-use self::failure::{Failure, broken, stuck};
+use self::failure::{Failure, broken, cut, stuck};
 use self::http::{Http, Use};
+use self::incoming::Incoming;
 use self::lanes::Lanes;
 use self::outgoing::Route;
-use self::stall::{Cut, Pulse};
+use self::stall::Pulse;
 pub(crate) use crate::budget::{ERROR_BODY, SMALL};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
@@ -90,36 +92,29 @@ pub(crate) struct Opened {
 
 /// The body of an answer while it arrives.
 pub(crate) struct Reader {
-    response: reqwest::Response,
+    body: Incoming,
     progress: Arc<Progress>,
     repeat: Repeat,
     from: String,
-    limit: Option<Duration>,
 }
 
 impl Reader {
     /// The next piece, decoded; none at the end. An error says whether the request may have been executed.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        match stall::chunk(&mut self.response, self.limit).await {
-            Ok(piece) => Ok(piece),
-            Err(Cut::Broken(error)) => Err(broken(error, &self.from, self.repeat, &self.progress).error),
-            Err(Cut::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.repeat, &self.progress).error),
-        }
+        self.body.piece().await.map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)
     }
 
     /// What is left to read, at most `most` bytes.
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
-        match body::read(&mut self.response, most, self.limit).await {
-            Ok(body) => Ok(body),
-            Err(Unread::TooLarge(error)) => Err(error.with_outcome_unknown(self.repeat.leaves_doubt())),
-            Err(Unread::Broken(error)) => Err(broken(error, &self.from, self.repeat, &self.progress).error),
-            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, &self.from, self.repeat, &self.progress).error),
-        }
+        body::read(&mut self.body, most).await.map_err(|unread| match unread {
+            Unread::TooLarge(error) => error.with_outcome_unknown(self.repeat.leaves_doubt()),
+            Unread::Cut(why) => cut(why, &self.from, self.repeat, &self.progress).error,
+        })
     }
 
     /// What is left to read, if the service said so and the body is not compressed.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.response.content_length()
+        self.body.length()
     }
 }
 
@@ -172,12 +167,16 @@ impl Transport {
 
     /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is repeated.
     pub(crate) async fn open(&self, call: &Call, credential: &Credential, progress: &Arc<Progress>) -> Result<Opened> {
-        let mut response = self.head(call, credential, progress, Use::Requests).await?;
+        let response = self.head(call, credential, progress, Use::Requests).await?;
         progress.reading(call.repeat);
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
-        let (from, limit) = (self.asked(call).host.to_owned(), call.watch.of_answer(self.stall));
-        let body = Reader { response, progress: progress.clone(), repeat: call.repeat, from, limit };
+        let (headers, body) = Incoming::of(response, call.watch.of_answer(self.stall));
+        if body.is_decoded() && call.headers.get(ACCEPT_ENCODING).is_some_and(|coding| coding == "identity") {
+            let (log, secrets) = (&self.log, progress.secrets());
+            log.write(Level::Warn, secrets, format_args!("the answer is gzip, which was not asked for; it is decoded"));
+        }
+        let from = self.asked(call).host.to_owned();
+        let body = Reader { body, progress: progress.clone(), repeat: call.repeat, from };
         Ok(Opened { status, headers, body })
     }
 
@@ -313,6 +312,7 @@ impl Transport {
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
@@ -387,26 +387,26 @@ impl Transport {
     /// Reads the body of a successful answer to its end.
     async fn whole(
         &self,
-        mut response: reqwest::Response,
+        response: reqwest::Response,
         call: &Call,
         progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
         progress.reading(call.repeat);
-        let limit = call.watch.of_answer(self.stall);
-        match body::read(&mut response, call.most.min(self.response_limit), limit).await {
-            Ok(body) => Ok(Response::new(response.status().as_u16(), std::mem::take(response.headers_mut()), body)),
+        let status = response.status().as_u16();
+        let (headers, mut body) = Incoming::of(response, call.watch.of_answer(self.stall));
+        match body::read(&mut body, call.most.min(self.response_limit)).await {
+            Ok(body) => Ok(Response::new(status, headers, body)),
             Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(call.repeat.leaves_doubt()))),
-            Err(Unread::Broken(error)) => Err(broken(error, self.asked(call).host, call.repeat, progress)),
-            Err(Unread::Stalled(stalled)) => Err(stuck(&stalled, self.asked(call).host, call.repeat, progress)),
+            Err(Unread::Cut(why)) => Err(cut(why, self.asked(call).host, call.repeat, progress)),
         }
     }
 
     /// An answer for an error. As much of the body as arrives is kept.
-    async fn answer(&self, mut response: reqwest::Response, call: &Call, progress: &Progress) -> Answer {
+    async fn answer(&self, response: reqwest::Response, call: &Call, progress: &Progress) -> Answer {
         let status = response.status().as_u16();
         let most = call.most.min(self.response_limit).clamp(SMALL, ERROR_BODY);
-        let body = body::beginning(&mut response, most, self.stall).await;
-        let headers = std::mem::take(response.headers_mut());
+        let (headers, mut body) = Incoming::of(response, self.stall);
+        let body = body::beginning(&mut body, most).await;
         Answer::of_large(progress.secrets(), status, headers, body).await
     }
 }

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 /// By default.
 pub(crate) const STALL: Duration = Duration::from_secs(60);
 
@@ -63,6 +61,7 @@ pub(super) struct Pulse {
 }
 
 /// An exchange that stalled.
+#[derive(Debug)]
 pub(super) struct Stalled {
     /// For how long nothing moved.
     pub(super) time: Duration,
@@ -126,25 +125,5 @@ impl Pulse {
     fn turn(&self) -> Turn {
         let turn = self.turn.load(Ordering::Acquire);
         [Turn::Taking, Turn::Answering].into_iter().find(|known| *known as u8 == turn).unwrap_or(Turn::Ours)
-    }
-}
-
-/// Why the next piece of an answer did not come.
-pub(super) enum Cut {
-    Broken(reqwest::Error),
-    Stalled(Stalled),
-}
-
-/// The next piece of an answer, which may take so long. A piece that arrived may become any number of them when it is decompressed, so
-/// others have their turn in between.
-pub(super) async fn chunk(
-    response: &mut reqwest::Response,
-    limit: Option<Duration>,
-) -> std::result::Result<Option<Bytes>, Cut> {
-    tokio::task::consume_budget().await;
-    let Some(limit) = limit else { return response.chunk().await.map_err(Cut::Broken) };
-    match tokio::time::timeout(limit, response.chunk()).await {
-        Ok(piece) => piece.map_err(Cut::Broken),
-        Err(_) => Err(Cut::Stalled(Stalled { time: limit, taken: None })),
     }
 }

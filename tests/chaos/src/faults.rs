@@ -68,7 +68,7 @@ fn fault(dice: &mut Dice) -> Fault {
 }
 
 fn harm(dice: &mut Dice) -> Fault {
-    match dice.within(0..16) {
+    match dice.within(0..17) {
         0 | 1 => Fault::reset_before_body(),
         2 | 3 => Fault::reset_after_body(),
         4 => Fault::close(),
@@ -82,6 +82,7 @@ fn harm(dice: &mut Dice) -> Fault {
         12 => Fault::status(401).body(json!({"detail": "Cannot access application: invalid key credentials"})),
         13 => ingress(dice),
         14 => gateway(dice),
+        15 => Fault::gzip_members(dice.within(1..5)),
         _ => Fault::delay(Duration::from_millis(dice.scaled(9))),
     }
 }

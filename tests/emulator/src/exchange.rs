@@ -213,6 +213,9 @@ impl Exchange {
             Action::Truncate { bytes } => self.truncate(entry, answer, bytes).await,
             Action::MalformedHttp => self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
             Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
+            Action::GzipMembers { members } => {
+                Ok(gzip::in_members(answer, members).await.into_response(Some(entry), method, None))
+            }
             Action::Slow { bytes, pause_ms } => {
                 let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
                 Ok(answer.into_response(Some(entry), method, Some(pace)))

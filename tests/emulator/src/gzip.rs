@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
 
 use crate::answer::Answer;
-use crate::body::Payload;
+use crate::body::{Payload, Source};
 
 /// Whether a client takes gzip (RFC 9110 §12.5.3).
 pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
@@ -31,6 +31,31 @@ pub(crate) fn coded(mut answer: Answer) -> Answer {
         answer.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         answer.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     }
+    answer
+}
+
+/// The answer in so many members, unless it is a stream or coded already.
+pub(crate) async fn in_members(mut answer: Answer, members: u64) -> Answer {
+    let Some(size) = answer.payload.size().filter(|_| !answer.headers.contains_key(CONTENT_ENCODING)) else {
+        return answer;
+    };
+    let mut source = Source::new(std::mem::take(&mut answer.payload));
+    let piece = size.div_ceil(members.max(1)).max(1);
+    let mut coded = Vec::new();
+    let mut left = size;
+    while left > 0 {
+        let mut member = Vec::new();
+        while (member.len() as u64) < piece
+            && let Some(bytes) = source.next(piece - member.len() as u64).await
+        {
+            member.extend_from_slice(&bytes);
+        }
+        left = if member.is_empty() { 0 } else { left - member.len() as u64 };
+        // Writing into memory does not fail.
+        coded.extend(compressed(&member).unwrap_or_default());
+    }
+    answer.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    answer.payload = Payload::Bytes(coded.into());
     answer
 }
 

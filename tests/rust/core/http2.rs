@@ -21,6 +21,8 @@ const END_HEADERS: u8 = 4;
 
 const REFUSED_STREAM: u32 = 7;
 const INTERNAL_ERROR: u32 = 2;
+const NO_ERROR: u32 = 0;
+const CANCEL: u32 = 8;
 
 type Tls = StreamOwned<ServerConnection, std::net::TcpStream>;
 
@@ -261,5 +263,55 @@ fn what_http_2_does_not_prove_is_an_unknown_outcome() {
         assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{what}: {error}");
         assert!(error.message().contains("executed"), "{what}: {error}");
         assert_eq!(server.executed().len(), 1, "{what}");
+    }
+}
+
+/// A body has come to its end with END_STREAM, and with nothing else: a polite reset ends what the client sends (RFC 9113 §8.1).
+#[test]
+fn a_body_that_a_reset_cuts_is_not_whole() {
+    type Talk = fn(&mut Peer, u32) -> io::Result<()>;
+    let cases: [(&str, Talk); 6] = [
+        ("nothing and NO_ERROR", |peer, stream| peer.reset(stream, NO_ERROR)),
+        ("a part and NO_ERROR", |peer, stream| {
+            peer.write(DATA, 0, stream, b"{}")?;
+            peer.reset(stream, NO_ERROR)
+        }),
+        ("a part and CANCEL", |peer, stream| {
+            peer.write(DATA, 0, stream, b"{}")?;
+            peer.reset(stream, CANCEL)
+        }),
+        ("a part, a GOAWAY and the end", |peer, stream| {
+            peer.write(DATA, 0, stream, b"{}")?;
+            peer.go_away(stream, NO_ERROR)
+        }),
+        ("a part, a GOAWAY below it and the end", |peer, stream| {
+            peer.write(DATA, 0, stream, b"{}")?;
+            peer.go_away(0, NO_ERROR)
+        }),
+        ("a part and the end", |peer, stream| peer.write(DATA, 0, stream, b"{}")),
+    ];
+    for (what, talk) in cases {
+        let server = Server::start(move |_, peer, note| {
+            let stream = peer.request()?;
+            note(stream);
+            peer.head(stream)?;
+            talk(peer, stream)?;
+            peer.0.conn.send_close_notify();
+            peer.0.flush()
+        });
+        let error = echo(&server.client()).expect_err(what);
+        assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{what}: {error}");
+        assert_eq!(server.executed().len(), 1, "{what}");
+    }
+    // A reset behind the end changes nothing: the client shall stop sending.
+    for reason in [NO_ERROR, CANCEL] {
+        let server = Server::start(move |_, peer, note| {
+            let stream = peer.request()?;
+            note(stream);
+            peer.answer(stream)?;
+            peer.reset(stream, reason)?;
+            serve(peer, note)
+        });
+        assert_eq!(&echo(&server.client()).unwrap().body()[..], b"{}");
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod answers;
 mod between;
+mod coded;
 mod concurrency;
 mod costs;
 mod deadlines;

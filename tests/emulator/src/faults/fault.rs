@@ -98,6 +98,11 @@ pub enum Action {
     MalformedHttp,
     /// The request is executed; 200 `application/json` with a body that is not JSON.
     MalformedJson,
+    /// The real answer, gzip-coded in so many members, whatever the client accepts. A stream is left as it is.
+    GzipMembers {
+        /// At least 1.
+        members: u64,
+    },
     /// A redirect; the request is not executed.
     Redirect {
         /// The Location header.
@@ -222,6 +227,11 @@ impl Fault {
         Self::from(Action::MalformedJson)
     }
 
+    /// The real answer, gzip-coded in so many members.
+    pub fn gzip_members(members: u64) -> Self {
+        Self::from(Action::GzipMembers { members })
+    }
+
     /// Redirects instead of executing; `status` is 300..=399.
     pub fn redirect(location: impl Into<String>, status: u16) -> Self {
         let location = location.into();
@@ -323,6 +333,7 @@ impl Fault {
                 Err(format!("{status} is not the status of an error"))
             }
             Action::Slow { bytes: 0, .. } => Err("slow needs at least 1 byte".into()),
+            Action::GzipMembers { members: 0 } => Err("gzip_members needs at least 1 member".into()),
             _ => Ok(()),
         }
     }

@@ -1,0 +1,164 @@
+//! The body of an answer while it arrives: decoded, and taken for whole only where that is proven.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_compression::tokio::bufread::GzipDecoder;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use http_body::Body;
+use reqwest::Version;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use tokio::io::AsyncReadExt;
+use tokio_util::io::StreamReader;
+
+use super::stall::Stalled;
+
+/// Of coded bytes so many are looked at before others get their turn: each may stand for a thousand, or for a member of its own.
+const CODED: usize = 16 << 10;
+/// Of decoded bytes so many are handed over at once.
+const DECODED: usize = 64 << 10;
+
+/// Why the next piece did not come.
+#[derive(Debug)]
+pub(super) enum Cut {
+    Broken(reqwest::Error),
+    /// HTTP/2 ended the stream politely, but not the body in it (RFC 9113 §8.1).
+    Unended,
+    /// What came is not what the coding says it is.
+    Undecodable(io::Error),
+    Stalled(Stalled),
+}
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cut::Broken(error) => error.fmt(f),
+            Cut::Unended => f.write_str("the stream was reset before the end of the body"),
+            Cut::Undecodable(error) => error.fmt(f),
+            Cut::Stalled(_) => f.write_str("no byte came"),
+        }
+    }
+}
+
+impl std::error::Error for Cut {}
+
+type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
+/// The body of an answer.
+pub(super) struct Incoming {
+    way: Way,
+    length: Option<u64>,
+}
+
+enum Way {
+    Plain(Wire),
+    Gzip(Box<GzipDecoder<StreamReader<Pieces, Bytes>>>),
+}
+
+impl Incoming {
+    /// Takes an answer apart. Each piece of the body may take `limit`. The headers are those of what is handed over.
+    pub(super) fn of(response: reqwest::Response, limit: Option<Duration>) -> (HeaderMap, Self) {
+        let framed = matches!(response.version(), Version::HTTP_2);
+        let length = response.content_length();
+        let (parts, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
+        let (mut headers, wire) = (parts.headers, Wire { body, framed, limit });
+        if !is_coded(&headers) || length == Some(0) {
+            return (headers, Incoming { way: Way::Plain(wire), length });
+        }
+        headers.remove(CONTENT_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+        let mut decoder = GzipDecoder::new(StreamReader::new(wire.into_stream()));
+        // A file is a sequence of members, and nothing else (RFC 1952 §2.2).
+        decoder.multiple_members(true);
+        (headers, Incoming { way: Way::Gzip(Box::new(decoder)), length: None })
+    }
+
+    /// Whether what is handed over is not what came.
+    pub(super) fn is_decoded(&self) -> bool {
+        matches!(self.way, Way::Gzip(_))
+    }
+
+    /// How many bytes are left, if the service said so and they are not coded.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next piece, decoded; none at the end, which is then proven.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
+        tokio::task::consume_budget().await;
+        let decoder = match &mut self.way {
+            Way::Plain(wire) => {
+                let piece = wire.piece().await?;
+                let taken = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                self.length = self.length.map(|length| length.saturating_sub(taken));
+                return Ok(piece);
+            }
+            Way::Gzip(decoder) => decoder,
+        };
+        // What one piece held may be decoded for long.
+        tokio::task::yield_now().await;
+        let mut decoded = BytesMut::with_capacity(DECODED);
+        let read = decoder.read_buf(&mut decoded).await.map_err(cut)?;
+        Ok((read > 0).then(|| decoded.freeze()))
+    }
+}
+
+fn is_coded(headers: &HeaderMap) -> bool {
+    let coding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii());
+    coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
+}
+
+fn cut(error: io::Error) -> Cut {
+    error.downcast::<Cut>().unwrap_or_else(Cut::Undecodable)
+}
+
+/// The body as it is on the connection.
+struct Wire {
+    body: reqwest::Body,
+    /// Whether the body has a mark of its end that HTTP/2 sets.
+    framed: bool,
+    limit: Option<Duration>,
+}
+
+impl Wire {
+    async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
+        let Some(time) = self.limit else { return self.next().await };
+        let stalled = |_| Cut::Stalled(Stalled { time, taken: None });
+        tokio::time::timeout(time, self.next()).await.map_err(stalled)?
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
+        loop {
+            let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
+            match frame.transpose().map_err(Cut::Broken)? {
+                Some(frame) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Ok(Some(piece));
+                    }
+                }
+                // The HTTP stack takes a polite reset for the end, which it is only of what the client sends.
+                None if self.framed && !self.body.is_end_stream() => return Err(Cut::Unended),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// In small pieces, with a pause for others between two.
+    fn into_stream(self) -> Pieces {
+        let pieces = stream::try_unfold((self, Bytes::new()), |(mut wire, mut left)| async move {
+            while left.is_empty() {
+                match wire.piece().await {
+                    Ok(Some(piece)) => left = piece,
+                    Ok(None) => return Ok(None),
+                    Err(cut) => return Err(io::Error::other(cut)),
+                }
+            }
+            tokio::task::yield_now().await;
+            let piece = left.split_to(left.len().min(CODED));
+            Ok(Some((piece, (wire, left))))
+        });
+        pieces.boxed()
+    }
+}
