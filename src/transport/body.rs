@@ -43,6 +43,14 @@ impl Payload {
         matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
     }
 
+    /// Whether nothing of it has to be taken, although it is sent as a body.
+    pub(super) fn has_no_byte(&self) -> bool {
+        match self {
+            Payload::Bytes(bytes) => bytes.is_empty(),
+            Payload::Source(source) => source.length() == Some(0),
+        }
+    }
+
     /// Whether it cannot be sent again.
     pub(crate) fn is_spent(&self) -> bool {
         matches!(self, Payload::Source(source) if source.is_spent())

@@ -252,7 +252,8 @@ impl Transport {
             let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
                 return self.accepted(response, call, progress, what).await;
             };
-            let Some(method) = redirect::method(&self.hosts, &call.pass, status, &hop.method, &hop.url, &to) else {
+            let carries = redirect::Carries { pass: &call.pass, content: !hop.body.is_empty() };
+            let Some(method) = redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to) else {
                 let answer = self.answer(response, call, progress).await;
                 return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
             };
@@ -336,9 +337,14 @@ impl Transport {
             }
         };
         let response = outcome.map_err(|error| broken(error, &reached, call.repeat, progress))?;
-        let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-        log.write(Level::Debug, secrets, format_args!("{status} after {} ms", elapsed.as_millis()));
-        Ok(response)
+        let (status, elapsed) = (response.status(), started.elapsed());
+        log.write(Level::Debug, secrets, format_args!("{} after {} ms", status.as_u16(), elapsed.as_millis()));
+        // What an app answers is its answer, whatever it has read. Anybody else confirms what was sent, which has to be there first.
+        let untaken = pulse.untaken().filter(|_| !hop.body.has_no_byte() && !self.hosts.answers_by_app(&call.url));
+        match untaken.filter(|_| status.is_success()) {
+            Some(taken) => Err(Failure::last(early(status, &reached, taken, call, progress))),
+            None => Ok(response),
+        }
     }
 
     /// Lets a success pass, and makes the error of anything else.
@@ -409,6 +415,15 @@ impl Transport {
         let body = body::beginning(&mut body, most).await;
         Answer::of_large(progress.secrets(), status, headers, body).await
     }
+}
+
+/// The error of a success that came before the body was taken to its end: nobody can have what was not sent.
+fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Progress) -> Error {
+    let error = progress.take_body_failure().unwrap_or_else(|| {
+        let status = status.as_u16();
+        Error::new(Code::Protocol, format!("{host} answered {status} when it had taken only {taken} bytes of the body"))
+    });
+    error.with_outcome_unknown(call.repeat.leaves_doubt())
 }
 
 /// The error of a connection that went over to another protocol where none was asked for.

@@ -1,4 +1,5 @@
-//! Which redirects are followed: those that stay within one origin, and never by sending a POST again.
+//! Which redirects are followed: those that stay within one origin, never by sending a POST again, and of an upload only those that
+//! say to send it there.
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -17,10 +18,24 @@ pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Opt
     from.join(location.to_str().ok()?).ok()
 }
 
+/// What a request carries.
+pub(super) struct Carries<'a> {
+    pub(super) pass: &'a Pass,
+    /// Whether it has a body.
+    pub(super) content: bool,
+}
+
+impl Carries<'_> {
+    /// Whether it brings a file, or a part of one, to where files are kept. Another page says nothing about that.
+    fn is_upload(&self) -> bool {
+        self.content && matches!(self.pass, Pass::Nothing | Pass::Files(_))
+    }
+}
+
 /// The method to follow with, or `None` where the redirect is the caller's to decide on.
-pub(crate) fn method(
+pub(super) fn method(
     hosts: &Hosts,
-    pass: &Pass,
+    carries: &Carries<'_>,
     status: StatusCode,
     method: &Method,
     from: &Url,
@@ -33,9 +48,14 @@ pub(crate) fn method(
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
     // Without a credential nothing can leak; that it stays https is the router's business.
-    let bare = *pass == Pass::Nothing;
+    let bare = *carries.pass == Pass::Nothing;
     if !same && !files && !bare {
         return None;
+    }
+    if carries.is_upload() {
+        let again = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+        // A PUT replaces what an earlier one left; a POST would make a second file.
+        return (again && method == Method::PUT && from.origin() == to.origin()).then(|| method.clone());
     }
     match (method, status) {
         (&Method::GET | &Method::HEAD, _) => Some(method.clone()),

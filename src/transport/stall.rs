@@ -92,6 +92,11 @@ impl Pulse {
         self.set(if last { Turn::Answering } else { Turn::Taking });
     }
 
+    /// How much of the body was taken, if it was not all of it.
+    pub(super) fn untaken(&self) -> Option<u64> {
+        (self.turn() != Turn::Answering).then(|| self.taken.load(Ordering::Relaxed))
+    }
+
     /// Ends when nothing has moved for too long, which may be never.
     pub(super) async fn stalled(&self, watch: Watch, limit: Option<Duration>) -> Stalled {
         let Some(usual) = watch.of_body(limit) else { return std::future::pending().await };

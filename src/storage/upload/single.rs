@@ -30,6 +30,7 @@ pub(super) async fn signed(
     // It replaces what an earlier try left.
     call.repeat = Repeat::Harmless;
     steps.send_call(&call).await?;
+    unchanged(&opened).await?;
     share.reach(size);
     Ok((url, size))
 }
@@ -46,9 +47,21 @@ pub(super) async fn direct(steps: &Steps, about: &About, opened: Opened, meter: 
     });
     let answer = answer.await?;
     // The file is there, wherever that is.
-    let url = address::named(&answer, "access_url").map_err(|error| error.with_outcome_unknown(true))?;
+    let url = match unchanged(&opened).await {
+        Ok(()) => address::named(&answer, "access_url"),
+        Err(error) => Err(error),
+    };
+    let url = url.map_err(|error| error.with_outcome_unknown(true))?;
     share.reach(size);
     Ok((url, size))
+}
+
+/// Fails if what was sent is not what is there: the end of it may have been read before it changed.
+async fn unchanged(opened: &Opened) -> Result<()> {
+    match opened {
+        Opened::Data(data) => data.unchanged().await,
+        Opened::Reader(_) => Ok(()),
+    }
 }
 
 struct Body {

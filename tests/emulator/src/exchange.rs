@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response, StatusCode, Version};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -151,6 +152,12 @@ impl Exchange {
             pause(fault.delay_ms).await;
             return self.reset(entry);
         }
+        if fault.action == Action::EarlySuccess {
+            pause(fault.delay_ms).await;
+            let answer = Answer::json(StatusCode::OK, &json!({"etag": "early"}))
+                .header("etag", HeaderValue::from_static("early"));
+            return Ok(answer.into_response(Some(entry), &method, None));
+        }
         let disk = storage::takes_file(service, &method, &path).then_some(&self.state.storage.disk);
         let received = Received::read(body, disk).await?;
         match service {
@@ -220,9 +227,12 @@ impl Exchange {
                 let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
                 Ok(answer.into_response(Some(entry), method, Some(pace)))
             }
-            Action::None | Action::Status { .. } | Action::Hang | Action::Redirect { .. } | Action::Echo { .. } => {
-                Ok(answer.into_response(Some(entry), method, None))
-            }
+            Action::None
+            | Action::EarlySuccess
+            | Action::Status { .. }
+            | Action::Hang
+            | Action::Redirect { .. }
+            | Action::Echo { .. } => Ok(answer.into_response(Some(entry), method, None)),
         }
     }
 

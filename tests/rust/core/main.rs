@@ -47,6 +47,7 @@ mod stream;
 mod tls;
 mod unknowns;
 mod unsent;
+mod untaken;
 mod upload;
 mod webhooks;
 mod websocket;

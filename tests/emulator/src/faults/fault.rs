@@ -78,6 +78,8 @@ pub enum Action {
         /// Before or after the body.
         when: ResetPoint,
     },
+    /// 200, with an etag, after the head: the body is neither read nor executed.
+    EarlySuccess,
     /// The request is executed, then the connection ends (FIN) without an answer.
     Close,
     /// Everything is read, nothing executed, no answer ever.
@@ -194,6 +196,11 @@ impl Fault {
     pub fn reset_after_body() -> Self {
         let when = ResetPoint::AfterBody;
         Self::from(Action::Reset { when })
+    }
+
+    /// Says that the request succeeded before its body was read.
+    pub fn early_success() -> Self {
+        Self::from(Action::EarlySuccess)
     }
 
     /// Executes the request, then closes the connection without an answer.

@@ -101,6 +101,7 @@ fn faults_of_every_kind_can_be_injected() {
         json!({"type": "truncate", "bytes": 5}),
         json!({"type": "slow", "bytes": 1, "pause_ms": 1}),
         json!({"type": "gzip_members", "members": 2}),
+        json!({"type": "early_success"}),
         json!({"type": "malformed_http"}),
         json!({"type": "malformed_json"}),
         json!({"type": "redirect", "location": "/x", "status": 302}),
