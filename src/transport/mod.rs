@@ -112,6 +112,11 @@ impl Reader {
         })
     }
 
+    /// Whether it comes compressed.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.body.is_decoded()
+    }
+
     /// What is left to read, if the service said so and the body is not compressed.
     pub(crate) fn length(&self) -> Option<u64> {
         self.body.length()

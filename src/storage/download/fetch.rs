@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use reqwest::header::{HeaderValue, IF_RANGE, RANGE};
 
-use super::range;
+use super::range::{self, Part};
 use super::sink::{Sink, Target};
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
@@ -134,12 +134,13 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Whether a part continues what is there.
+    /// Whether a part continues what is there: of the same version, from here on, as long as it says.
     fn goes_on(&self, opened: &Opened) -> bool {
-        let Some((first, total)) = range::part(&opened.headers) else { return false };
-        let same = range::validator(&opened.headers).is_none_or(|validator| Some(validator) == self.validator);
-        let sized = total.is_none() || self.total.is_none() || total == self.total;
-        first == self.have && same && sized
+        let (Some(part), Some(validator)) = (range::part(&opened.headers), &self.validator) else { return false };
+        let sized = part.total.is_none() || self.total.is_none() || part.total == self.total;
+        let length = part.end - part.first;
+        let whole = !opened.body.is_decoded() && opened.body.length().is_none_or(|told| told == length);
+        part.first == self.have && sized && whole && range::is_of(&opened.headers, validator)
     }
 
     /// What the head of an answer says about the file, of which a part is there.
@@ -147,15 +148,16 @@ impl<'a> Fetch<'a> {
         let length = opened.body.length().map(|length| self.have.saturating_add(length));
         self.total = match opened.status {
             // It may hold less than was asked for.
-            206 => range::part(&opened.headers).and_then(|(_, total)| total).or(self.total).or(length),
+            206 => range::part(&opened.headers).and_then(|part| part.total).or(self.total).or(length),
             _ => length,
         };
         if self.total.is_some_and(|total| total > self.most) {
             return Err(too_large(self.most));
         }
-        // Compressed, its length is another, and a part of it cannot be asked for.
-        let asked = self.validator.take();
-        self.validator = self.total.and_then(|_| validator_of(&opened.headers, asked));
+        // Compressed, its length is another, and a part of it cannot be asked for. A part is of the version that was asked for.
+        if opened.status != 206 {
+            self.validator = range::validator(&opened.headers).filter(|_| self.total.is_some());
+        }
         if let Some(total) = self.total {
             self.meter.set_total(total);
         }
@@ -164,38 +166,39 @@ impl<'a> Fetch<'a> {
 
     /// Reads an answer to its end, or up to where it broke.
     async fn read(&mut self, mut opened: Opened, sink: &mut Sink) -> Result<Option<Error>> {
-        let is_part = opened.status == 206;
+        let part = range::part(&opened.headers).filter(|_| opened.status == 206);
         loop {
             let piece = match opened.body.piece().await {
                 Ok(Some(piece)) => piece,
-                Ok(None) if is_part => return self.part_ended(),
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(part.and_then(|part| self.part_ended(part))),
                 Err(error) => return Ok(Some(error)),
             };
             self.have += piece.len() as u64;
             if self.have > self.most {
                 return Err(too_large(self.most));
             }
+            if let Some(part) = part.filter(|part| self.have > part.end) {
+                return Ok(Some(self.distrusted(part, "more")));
+            }
             sink.write(piece).await?;
             self.share.reach(self.have);
         }
     }
 
-    /// A part may end before the file does, and then the rest of it is asked for; never behind it.
-    fn part_ended(&self) -> Result<Option<Error>> {
-        let Some(total) = self.total.filter(|total| *total != self.have) else { return Ok(None) };
-        let have = self.have;
-        match have > total {
-            true => Err(Error::new(Code::Protocol, format!("{have} bytes came of a file of {total}"))),
-            false => {
-                let message = format!("the answer ended after {have} of {total} bytes");
-                Ok(Some(Error::new(Code::ConnectionLost, message).with_retryable(true)))
-            }
+    /// A part may end before the file does, and then the rest of it is asked for.
+    fn part_ended(&mut self, part: Part) -> Option<Error> {
+        if self.have < part.end {
+            return Some(self.distrusted(part, "fewer"));
         }
+        let (have, total) = (self.have, self.total.filter(|total| *total > self.have)?);
+        let message = format!("the answer ended after {have} of {total} bytes");
+        Some(Error::new(Code::ConnectionLost, message).with_retryable(true))
     }
-}
 
-/// That of a part may be left out: it is the one that was asked for.
-fn validator_of(headers: &HeaderMap, asked: Option<HeaderValue>) -> Option<HeaderValue> {
-    range::validator(headers).or(asked.filter(|_| headers.contains_key(CONTENT_RANGE)))
+    /// A part that is not what it says: nothing is joined to it any more, all is fetched anew.
+    fn distrusted(&mut self, part: Part, than: &str) -> Error {
+        self.validator = None;
+        let message = format!("{than} bytes came than the part from {} to {} has", part.first, part.end - 1);
+        Error::new(Code::ConnectionLost, message).with_retryable(true)
+    }
 }

@@ -1,43 +1,100 @@
 //! What tells whether a file is still the same, and which part of it came.
 
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use std::time::Duration;
 
-/// The value for `If-Range`: a strong etag, else the time of the last change.
+use reqwest::header::{CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+
+/// A time of the last change names one version if the file was this long at rest: a clock of seconds shows no second change in it
+/// (RFC 9110 §8.8.2.2).
+const AT_REST: Duration = Duration::from_secs(60);
+
+/// What names one version of a file, for `If-Range`: a strong etag, or without any the time of the last change if that is as good
+/// (RFC 9110 §13.1.5).
 pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
-    let strong = headers.get(ETAG).filter(|etag| etag.as_bytes().starts_with(b"\""));
-    strong.or_else(|| headers.get(LAST_MODIFIED)).cloned()
+    match headers.get(ETAG) {
+        Some(etag) => Some(etag).filter(|etag| is_strong(etag)).cloned(),
+        None => headers.get(LAST_MODIFIED).filter(|changed| is_settled(headers, changed)).cloned(),
+    }
 }
 
-/// `bytes 5-9/10` is 5 and, if it is known, 10.
-pub(super) fn part(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+/// Whether these are the headers of the version that `validator` names.
+pub(super) fn is_of(headers: &HeaderMap, validator: &HeaderValue) -> bool {
+    match headers.get(ETAG) {
+        Some(etag) => etag == validator,
+        None => headers.get(LAST_MODIFIED) == Some(validator),
+    }
+}
+
+fn is_strong(etag: &HeaderValue) -> bool {
+    etag.len() >= 2 && etag.as_bytes().starts_with(b"\"") && etag.as_bytes().ends_with(b"\"")
+}
+
+fn is_settled(headers: &HeaderMap, changed: &HeaderValue) -> bool {
+    let time = |value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok();
+    let rest = headers.get(DATE).and_then(time).zip(time(changed)).map(|(now, changed)| now.duration_since(changed));
+    rest.is_some_and(|rest| rest.is_ok_and(|rest| rest >= AT_REST))
+}
+
+/// A part of a file: its bytes from `first` up to but without `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) end: u64,
+    /// How many the file has, if that is said.
+    pub(super) total: Option<u64>,
+}
+
+/// `bytes 5-9/10` are the bytes from 5 up to 10, of 10.
+pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     let value = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = value.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
     let total = if total == "*" { None } else { Some(total.parse().ok()?) };
-    (first <= last && total.is_none_or(|total| last < total)).then_some((first, total))
+    let end = last.checked_add(1)?;
+    (first <= last && total.is_none_or(|total| last < total)).then_some(Part { first, end, total })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reqwest::header::HeaderName;
 
     #[test]
     fn ranges_are_believed_if_they_make_sense() {
         let of = |text: &'static str| part(&HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]));
-        assert_eq!(of("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(of("bytes 5-9/*"), Some((5, None)));
+        assert_eq!(of("bytes 5-9/10"), Some(Part { first: 5, end: 10, total: Some(10) }));
+        assert_eq!(of("bytes 5-9/*"), Some(Part { first: 5, end: 10, total: None }));
         for bad in ["bytes 5-10/10", "bytes 9-5/10", "items 5-9/10", "bytes */10", "bytes 5-9", "bytes -5-9/10", ""] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }
 
     #[test]
-    fn a_weak_etag_is_none() {
+    fn only_what_names_one_version_is_a_validator() {
         let etag = |text: &'static str| (ETAG, HeaderValue::from_static(text));
-        let date = (LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert_eq!(validator(&HeaderMap::from_iter([etag("W/\"a\""), date.clone()])), Some(date.1));
-        assert_eq!(validator(&HeaderMap::from_iter([etag("\"a\"")])).unwrap(), "\"a\"");
-        assert_eq!(validator(&HeaderMap::from_iter([etag("W/\"a\"")])), None);
+        let changed = (LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let date = |text: &'static str| (DATE, HeaderValue::from_static(text));
+        let (same, later) = (date("Sun, 06 Nov 1994 08:49:37 GMT"), date("Sun, 06 Nov 1994 08:50:37 GMT"));
+        let of = |headers: &[(HeaderName, HeaderValue)]| validator(&headers.iter().cloned().collect());
+        assert_eq!(of(&[etag("\"a\"")]).unwrap(), "\"a\"");
+        assert_eq!(of(&[changed.clone(), later.clone()]), Some(changed.1.clone()));
+        for bad in [
+            vec![etag("W/\"a\"")],
+            vec![etag("W/\"a\""), changed.clone(), later.clone()],
+            vec![etag("\""), later.clone()],
+            vec![changed.clone(), same],
+            vec![changed.clone()],
+            vec![later.clone()],
+        ] {
+            assert_eq!(of(&bad), None, "{bad:?}");
+        }
+        let is = |headers: &[(HeaderName, HeaderValue)], name: &'static str| {
+            is_of(&headers.iter().cloned().collect(), &HeaderValue::from_static(name))
+        };
+        assert!(is(&[etag("\"a\""), changed.clone()], "\"a\""));
+        assert!(is(&[changed.clone()], "Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(!is(&[], "\"a\"") && !is(&[etag("W/\"a\"")], "\"a\"") && !is(&[etag("\"b\"")], "\"a\""));
+        assert!(!is(&[etag("\"b\""), changed], "Sun, 06 Nov 1994 08:49:37 GMT"));
     }
 }

@@ -39,6 +39,7 @@ mod realtime;
 mod refused;
 mod renewal;
 mod replaced;
+mod resumed;
 mod retries;
 mod secrets;
 mod sources;
