@@ -60,7 +60,8 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
     for status in [StatusCode::FOUND, StatusCode::SEE_OTHER, StatusCode::PERMANENT_REDIRECT] {
         let Some(to) = redirect::target(status, &headers, from) else { continue };
         for method in [Method::GET, Method::POST] {
-            let followed = redirect::method(hosts, &Pass::Credential, status, &method, from, &to);
+            let carries = redirect::Carries { pass: &Pass::Credential, content: true };
+            let followed = redirect::method(hosts, &carries, status, &method, from, &to);
             assert!(followed != Some(Method::POST), "a POST would be sent again");
             if followed.is_some() {
                 carried(hosts, &to);
