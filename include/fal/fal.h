@@ -1731,7 +1731,9 @@ FAL_API fal_status fal_download_set_path(fal_download *download,
                                          size_t path_len,
                                          fal_error **err);
 
-// Whether a file that is there already is replaced. By default it stays, and the download fails with FAL_E_IO.
+// Whether a file that is there already is replaced. By default it stays, and the download fails with FAL_E_IO; a name that the server gives
+// and that is taken in the folder becomes another, as in out-1.png. A file that is made while a run is under way does not cost its answer:
+// the error says where that is kept. What is wrong with a place is told before anything is sent.
 FAL_API fal_status fal_download_set_overwrite(fal_download *download,
                                               bool overwrite,
                                               fal_error **err);

@@ -92,7 +92,9 @@ pub unsafe extern "C" fn fal_download_set_path(
     unsafe { change(download, err, |download| Ok(download.to(boundary::text(path, path_len, "path")?))) }
 }
 
-/// Whether a file that is there already is replaced. By default it stays, and the download fails with FAL_E_IO.
+/// Whether a file that is there already is replaced. By default it stays, and the download fails with FAL_E_IO; a name that the server gives
+/// and that is taken in the folder becomes another, as in out-1.png. A file that is made while a run is under way does not cost its answer:
+/// the error says where that is kept. What is wrong with a place is told before anything is sent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_download_set_overwrite(
     download: *mut fal_download,

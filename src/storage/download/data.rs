@@ -38,7 +38,7 @@ pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter
     sink.write(bytes).await?;
     meter.set_total(size);
     meter.share().reach(size);
-    sink.finish().await
+    sink.finish(false).await
 }
 
 fn decoded(url: &str) -> Result<(String, Bytes)> {

@@ -57,13 +57,25 @@ impl<'a> Fetch<'a> {
         let opened = self.steps.open_call(&self.call).await?;
         // What a run answers is lost with its file, but it was executed.
         let executed = self.call.repeat.leaves_doubt();
+        let id = opened.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let saved = self.save(opened).await;
-        saved.map_err(|error| if executed { error.with_outcome_unknown(true) } else { error })
+        saved.map_err(|error| {
+            let error = match id {
+                Some(id) if error.request_id().is_none() => error.with_request_id(id),
+                _ => error,
+            };
+            if executed { error.with_outcome_unknown(true) } else { error }
+        })
     }
 
     async fn save(mut self, mut opened: Opened) -> Result<Response> {
         if opened.status == 206 {
             return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
+        }
+        if matches!(opened.status, 204 | 205) {
+            let message =
+                format!("{} came, which says that there is no content, where a file was asked for", opened.status);
+            return Err(Error::new(Code::Protocol, message));
         }
         self.notice(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
@@ -71,7 +83,9 @@ impl<'a> Fetch<'a> {
         let mut sink = target.open(opened.status, headers, self.call.url.path()).await?;
         let (mut tries, mut before) = (0, 0);
         loop {
-            let Some(error) = self.read(opened, &mut sink).await? else { return sink.finish().await };
+            let Some(error) = self.read(opened, &mut sink).await? else {
+                return sink.finish(self.call.repeat.leaves_doubt()).await;
+            };
             if self.have.saturating_sub(before) >= GAIN {
                 tries = 0;
             }

@@ -90,7 +90,11 @@ impl Download {
         self
     }
 
-    /// Replaces a file that is there already; otherwise it stays, and the download fails.
+    /// Replaces a file that is there already, and keeps its mode; otherwise it stays, and the download fails. A name that the server
+    /// gives and that is taken in the folder becomes another, as in `out-1.png`.
+    ///
+    /// A file that is made while a run is under way does not cost its answer: the error says where that is kept. What is wrong with a
+    /// place is told before anything is sent.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self

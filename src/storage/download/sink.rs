@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde_json::json;
 
 use super::data::unescaped;
-use super::partial::{Partial, exists, failed, folder_of};
+use super::partial::{Partial, Place, exists, failed, folder_of};
 use crate::error::{Code, Error, Result};
 use crate::response::Response;
 use crate::storage::blocking::blocking;
@@ -18,41 +18,53 @@ use crate::storage::name;
 /// Bytes that are collected before the disk is troubled.
 const BLOCK: usize = 1 << 20;
 
-/// Where it is to go.
+/// Where it is to go: ready to be written to.
 pub(super) enum Target {
     Memory,
-    File { path: PathBuf, overwrite: bool },
-    Folder { path: PathBuf, overwrite: bool },
+    File(Partial),
 }
 
 impl Target {
+    /// Whatever is wrong with the place is found out here, before anything is sent.
     pub(super) async fn of(path: Option<PathBuf>, overwrite: bool) -> Result<Self> {
         let Some(path) = path else { return Ok(Target::Memory) };
-        blocking(move || match fs::metadata(&path) {
-            Ok(there) if there.is_dir() => Ok(Target::Folder { path, overwrite }),
-            Ok(there) if !there.is_file() => {
-                Err(Error::invalid(format!("{} is neither a regular file nor a folder", path.display())))
-            }
-            Ok(_) if !overwrite => Err(exists(&path)),
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("look at", &path, &e)),
-            _ if !folder_of(&path).is_dir() => {
-                Err(Error::new(Code::Io, format!("the folder of {} does not exist", path.display())))
-            }
-            _ => Ok(Target::File { path, overwrite }),
+        blocking(move || {
+            let place = match fs::metadata(&path) {
+                Ok(there) if there.is_dir() => Place::Folder(path),
+                Ok(there) if !there.is_file() => {
+                    return Err(Error::invalid(format!("{} is neither a regular file nor a folder", path.display())));
+                }
+                Ok(_) if !overwrite => return Err(exists(&path)),
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("look at", &path, &e)),
+                Err(_) if !overwrite && path.symlink_metadata().is_ok() => return Err(exists(&path)),
+                _ if path.as_os_str().is_empty() => return Err(Error::invalid("the path of the file is empty")),
+                _ if names_folder(&path) => return Err(missing(&path)),
+                _ if !folder_of(&path).is_dir() => return Err(missing(folder_of(&path))),
+                _ => Place::Path(path),
+            };
+            Ok(Target::File(Partial::create(place, overwrite)?))
         })
         .await
     }
 
     /// Begins, with the head of the answer.
     pub(super) async fn open(self, status: u16, headers: HeaderMap, url_path: &str) -> Result<Sink> {
-        let (place, overwrite) = match self {
-            Target::Memory => return Ok(Sink::Memory { status, headers, bytes: BytesMut::new() }),
-            Target::File { path, overwrite } => (path, overwrite),
-            Target::Folder { path, overwrite } => (path.join(name_of(&headers, url_path)), overwrite),
+        let Target::File(mut partial) = self else {
+            return Ok(Sink::Memory { status, headers, bytes: BytesMut::new() });
         };
-        let partial = blocking(move || Partial::create(place, overwrite)).await?;
+        let name = name_of(&headers, url_path);
+        let partial = blocking(move || partial.called(|| name).map(|()| partial)).await?;
         Ok(Sink::File { status, headers, partial, block: BytesMut::new(), size: 0 })
     }
+}
+
+/// Whether a path is that of a folder whatever is there.
+fn names_folder(path: &Path) -> bool {
+    path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
+}
+
+fn missing(folder: &Path) -> Error {
+    Error::new(Code::Io, format!("the folder {} does not exist", folder.display()))
 }
 
 /// The name that the server gives, else the address's last segment, made harmless.
@@ -118,14 +130,13 @@ impl Sink {
         Ok(())
     }
 
-    /// All has come.
-    pub(super) async fn finish(self) -> Result<Response> {
+    /// All has come. What cannot be had again is kept (`keep`) even if it cannot be where it should.
+    pub(super) async fn finish(self, keep: bool) -> Result<Response> {
         match self {
             Sink::Memory { status, headers, bytes } => Ok(Response::new(status, headers, bytes.freeze())),
             Sink::File { status, headers, partial, block, size } => {
-                let path = partial.place().to_owned();
                 partial.append(block.freeze()).await?;
-                blocking(move || partial.put_in_place()).await?;
+                let path = blocking(move || partial.put_in_place(keep)).await?;
                 Ok(Response::made(&json!({
                     "path": path.to_string_lossy(),
                     "file_name": path.file_name().map(|name| name.to_string_lossy()),

@@ -28,6 +28,7 @@ mod logged;
 mod network;
 mod origins;
 mod outcomes;
+mod placed;
 mod proxied;
 mod queue;
 mod queue_cut;
