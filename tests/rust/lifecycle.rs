@@ -444,12 +444,15 @@ fn a_panic_inside_an_operation_is_its_error() {
         assert!(fuse.swap(0, Ordering::SeqCst) == 0, "the sink does not like {line:?}");
     });
     let client = client.build().unwrap();
+    // The first line is written while the key is looked for, where a panic's text may hold one and is not told.
+    let error = call(&client).unwrap_err();
+    assert_eq!(error.code(), Code::Panic);
+    assert!(!error.message().contains("the sink does not like"), "{error}");
+    call(&client).unwrap();
+    armed.store(1, Ordering::SeqCst);
     let error = call(&client).unwrap_err();
     assert_eq!(error.code(), Code::Panic);
     assert!(error.message().contains("the sink does not like"), "{error}");
-    call(&client).unwrap();
-    armed.store(1, Ordering::SeqCst);
-    assert_eq!(call(&client).unwrap_err().code(), Code::Panic);
     call(&client).unwrap();
 }
 

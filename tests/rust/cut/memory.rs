@@ -74,7 +74,9 @@ impl Hanging {
 #[test]
 fn memory_does_not_grow() {
     let _turn = turn();
-    let all: Vec<_> = rows().into_iter().map(Hanging::new).collect();
+    // The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it goes on.
+    let lasting = |row: &Row| row.name == "verify_webhook";
+    let all: Vec<_> = rows().into_iter().filter(|row| !lasting(row)).map(Hanging::new).collect();
     let round = || {
         let started: Vec<_> = all.iter().map(Hanging::start).collect();
         all.iter().zip(started).for_each(|(one, started)| one.cut(started));
