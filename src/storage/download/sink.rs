@@ -79,10 +79,11 @@ fn name_of(headers: &HeaderMap, url_path: &str) -> String {
 
 /// The file name in a `Content-Disposition`.
 fn disposition(value: &str) -> Option<String> {
+    let parts = unquoted_parts(value);
     let parameter = |wanted: &str| {
-        value.split(';').skip(1).find_map(|part| {
+        parts.iter().skip(1).find_map(|part| {
             let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"').to_owned())
+            name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
         })
     };
     let extended = parameter("filename*").and_then(|value| {
@@ -90,6 +91,23 @@ fn disposition(value: &str) -> Option<String> {
         Some(String::from_utf8_lossy(&unescaped(encoded)).into_owned())
     });
     extended.or_else(|| parameter("filename"))
+}
+
+/// What stands between the semicolons of a header, those within quotes not counted; without the quotes (RFC 9110 §5.6.4).
+fn unquoted_parts(value: &str) -> Vec<String> {
+    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
+    let mut rest = value.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            // Of a path with backslashes, which some send as it is, they stay.
+            '\\' if quoted => part.push(rest.next_if(|next| matches!(next, '"' | '\\')).unwrap_or(c)),
+            '"' => quoted = !quoted,
+            ';' if !quoted => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
@@ -166,6 +184,10 @@ mod tests {
         for (disposition, url, expected) in [
             ("attachment; filename=\"a b.png\"", "/x", "a b.png"),
             ("attachment; filename=../../etc/passwd", "/x", "passwd"),
+            ("attachment; filename=\"photo;1.png\"; size=3", "/x", "photo;1.png"),
+            ("attachment; filename=\"a\\\"b.png\"", "/x", "a_b.png"),
+            ("attachment; filename=\"C:\\dir\\c.png\"", "/x", "c.png"),
+            ("attachment; filename=\"open;c.png", "/x", "open;c.png"),
             ("attachment; filename=a.png; filename*=UTF-8''%C3%A4%2F..%2Fb.png", "/x", "b.png"),
             ("attachment; filename=\"..\"", "/files/b/c_d.png", "c_d.png"),
             ("inline", "/files/%2e%2e%2fx.png", "x.png"),
