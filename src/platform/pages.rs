@@ -33,8 +33,9 @@ impl Client {
     /// [`platform_start`](Client::platform_start); `limit` is the size of a page, not of the list. The response tells the
     /// number of `pages` and `items`.
     ///
-    /// A cursor that comes again is [`Code::Protocol`], since the list would never end, and so are 1000 pages in a row without an
-    /// element. The memory that this takes is bounded, however long the list is.
+    /// A list is whole or an error, [`Code::Protocol`]: a page that says there are more and not where, a total that is not reached,
+    /// a cursor that comes again, since the list would never end, 1000 pages in a row without an element. The memory that this takes
+    /// is bounded, however long the list is.
     ///
     /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
@@ -70,7 +71,12 @@ struct Walk {
 /// A page, taken apart without loss: the elements as they were sent.
 struct Page {
     elements: Vec<Bytes>,
+    /// The cursor of the next one.
     next: Option<String>,
+    /// Whether there are more, if it says so.
+    more: Option<bool>,
+    /// The length of the whole list, if it says so.
+    total: Option<u64>,
 }
 
 impl Walk {
@@ -78,19 +84,20 @@ impl Walk {
         let mut last = None;
         for number in 1_u64.. {
             let response = self.fetch().await?;
-            let page = self.read(response.body())?;
-            let count = page.elements.len() as u64;
+            let mut page = self.read(response.body())?;
+            let elements = std::mem::take(&mut page.elements);
+            let count = elements.len() as u64;
             self.empty = if count == 0 { self.empty + 1 } else { 0 };
-            let repeated = self.pages.paging == Paging::Offset && count > 0 && last.as_ref() == Some(&page.elements);
+            let repeated = self.pages.paging == Paging::Offset && count > 0 && last.as_ref() == Some(&elements);
             if repeated {
                 return Err(self.twice("page"));
             }
-            last = (self.pages.paging == Paging::Offset).then(|| page.elements.clone());
-            for element in page.elements {
+            last = (self.pages.paging == Paging::Offset).then(|| elements.clone());
+            for element in elements {
                 self.items += 1;
                 self.steps.task.deliver(Event::typed(EventKind::Item, element, "application/json")).await;
             }
-            if !self.turn(page.next, count)? {
+            if !self.turn(page, count)? {
                 return Ok(Response::made(&json!({ "pages": number, "items": self.items })));
             }
             if self.empty == EMPTY {
@@ -113,25 +120,45 @@ impl Walk {
         })
     }
 
-    /// Turns to the next page; false if there is none.
-    fn turn(&mut self, next: Option<String>, count: u64) -> Result<bool> {
+    /// Turns to the next page; false if the list has been read to its end, for which the page has to speak.
+    fn turn(&mut self, page: Page, count: u64) -> Result<bool> {
         match self.pages.paging {
+            Paging::Whole if page.more == Some(true) || page.next.is_some() => {
+                Err(self.cut("has_more or a next_cursor, where there are no pages"))
+            }
             Paging::Whole => Ok(false),
-            Paging::Cursor => {
-                let Some(next) = next else { return Ok(false) };
-                let started_here = self.arguments.str("cursor") == Some(&next);
-                if started_here || self.circle.closes(&next) {
-                    return Err(self.twice("cursor"));
-                }
+            Paging::Cursor => self.turn_to_cursor(page),
+            Paging::Offset => self.turn_to_offset(page, count),
+        }
+    }
+
+    fn turn_to_cursor(&mut self, page: Page) -> Result<bool> {
+        let Some(next) = page.next else {
+            return match page.more {
+                Some(true) => Err(self.cut("has_more without a next_cursor")),
+                _ => Ok(false),
+            };
+        };
+        let again = self.arguments.str("cursor") == Some(&next) || self.circle.closes(&next);
+        match page.more {
+            // A cursor all the same: what may be behind it is looked at, once.
+            Some(false) if again => Ok(false),
+            _ if again => Err(self.twice("cursor")),
+            _ => {
                 self.arguments.set("cursor", next.into());
                 Ok(true)
             }
-            Paging::Offset => {
-                let number = |name: &str| self.arguments.get(name).and_then(Value::as_u64);
-                let (limit, offset) = (number("limit").unwrap_or(PAGE), number("offset").unwrap_or(0));
-                self.arguments.set("offset", (offset + count).into());
-                Ok(count >= limit)
-            }
+        }
+    }
+
+    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says how much there is.
+    fn turn_to_offset(&mut self, page: Page, count: u64) -> Result<bool> {
+        let offset = self.arguments.get("offset").and_then(Value::as_u64).unwrap_or(0).saturating_add(count);
+        self.arguments.set("offset", offset.into());
+        match page.total {
+            Some(total) if offset >= total => Ok(false),
+            Some(total) if count == 0 => Err(self.cut(&format!("an empty page after {offset} of {total}"))),
+            _ => Ok(count > 0),
         }
     }
 
@@ -145,7 +172,7 @@ impl Walk {
         };
         if self.pages.members.is_empty() {
             let list: &RawValue = serde_json::from_slice(body).map_err(broken)?;
-            return Ok(Page { elements: elements(list)?, next: None });
+            return Ok(Page { elements: elements(list)?, next: None, more: None, total: None });
         }
         let members: HashMap<String, &RawValue> = serde_json::from_slice(body).map_err(broken)?;
         let lists: Vec<_> = self.pages.members.iter().filter_map(|name| members.get(*name)).collect();
@@ -153,19 +180,26 @@ impl Walk {
             let told = format!("a page of {} has no {}", self.operation.name, self.pages.members.join(" and no "));
             return Err(Error::new(Code::Protocol, told));
         }
-        let mut page = Page { elements: Vec::new(), next: None };
+        let next = members.get("next_cursor").map(|cursor| serde_json::from_str::<Option<String>>(cursor.get()));
+        let next = next.transpose().map_err(broken)?.flatten().filter(|cursor| !cursor.is_empty());
+        let more = members.get("has_more").map(|more| more.get()).filter(|more| *more != "null");
+        let more = more.map(|more| more != "false");
+        let total = ["total", "total_count"].iter().find_map(|name| members.get(*name)?.get().parse().ok());
+        let mut page = Page { elements: Vec::new(), next, more, total };
         for list in lists {
             page.elements.extend(elements(list)?);
         }
-        // has_more decides; a page that says there are more but not where they are is the last.
-        let more = members.get("has_more").is_none_or(|more| more.get() != "false");
-        let cursor = members.get("next_cursor").filter(|_| more);
-        page.next = cursor.map_or(Ok(None), |cursor| serde_json::from_str(cursor.get())).map_err(broken)?;
         Ok(page)
     }
 
     fn twice(&self, what: &str) -> Error {
         self.endless(&format!("the same {what} of {} twice", self.operation.name))
+    }
+
+    fn cut(&self, what: &str) -> Error {
+        let told = format!("a page of {} has {what}, so the list may not be whole", self.operation.name);
+        Error::new(Code::Protocol, told)
+            .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
     }
 
     fn endless(&self, what: &str) -> Error {

@@ -89,9 +89,10 @@ fn pages_without_an_element_are_no_list() {
 fn the_last_page_is_known_however_it_is_told() {
     for last in [
         r#""next_cursor": null, "has_more": false"#,
-        r#""next_cursor": null, "has_more": true"#,
+        r#""next_cursor": "", "has_more": false"#,
+        r#""next_cursor": null"#,
         r#""has_more": false"#,
-        r#""next_cursor": "b", "has_more": false"#,
+        r#""has_more": null"#,
     ] {
         let server = Server::json(move |number, _| match number {
             0 => r#"{"models": [1, 2], "next_cursor": "a=&", "has_more": true}"#.to_owned(),
@@ -105,22 +106,84 @@ fn the_last_page_is_known_however_it_is_told() {
 }
 
 #[test]
-fn offsets_are_counted_until_a_page_is_short() {
+fn more_that_nobody_can_ask_for_is_an_error() {
+    for rest in [
+        r#""next_cursor": null, "has_more": true"#,
+        r#""next_cursor": "", "has_more": true"#,
+        r#""has_more": true"#,
+        r#""has_more": 1"#,
+    ] {
+        let server = Server::json(move |_, _| format!(r#"{{"keys": [1, 2], {rest}}}"#));
+        let op = list(&server, "keys.list", json!({}));
+        assert_eq!(items(&op), [json!(1), json!(2)], "{rest}");
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), server.arrived().len()), (Code::Protocol, 1), "{rest}: {error}");
+        assert!(error.message().contains("keys.list") && error.message().contains("has_more"), "{rest}: {error}");
+    }
+    for answer in [r#"{"tags": [1, 2], "has_more": true}"#, r#"{"tags": [1, 2], "next_cursor": "a"}"#] {
+        let server = Server::json(move |_, _| answer.to_owned());
+        let op = list(&server, "assets.tags.list", json!({}));
+        items(&op);
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), server.arrived().len()), (Code::Protocol, 1), "{answer}: {error}");
+    }
+}
+
+/// Whichever of the two is right, nothing is left out.
+#[test]
+fn a_cursor_where_no_more_is_told_is_looked_behind() {
+    for (second, items_in_all) in [(r#"[], "next_cursor": "a""#, 2), (r#"[3], "next_cursor": null"#, 3), ("[3]", 3)] {
+        let server = Server::json(move |number, _| match number {
+            0 => r#"{"keys": [1, 2], "next_cursor": "a", "has_more": false}"#.to_owned(),
+            _ => format!(r#"{{"keys": {second}, "has_more": false}}"#),
+        });
+        let op = list(&server, "keys.list", json!({}));
+        assert_eq!(items(&op).len(), items_in_all, "{second}");
+        assert!(op.take().unwrap().is_ok(), "{second}");
+        assert_eq!(lines(&server), ["GET /v1/keys", "GET /v1/keys?cursor=a"], "{second}");
+    }
+}
+
+/// A service may give less than it was asked for, and says nowhere how much there is (fal-protocol.md §14.7).
+#[test]
+fn offsets_are_counted_until_a_page_is_empty() {
     let server = Server::json(|number, _| match number {
         0 => r#"{"collections": [1, 2]}"#.to_owned(),
-        _ => r#"{"collections": [3]}"#.to_owned(),
+        1 => r#"{"collections": [3]}"#.to_owned(),
+        2 => r#"{"collections": [4, 5]}"#.to_owned(),
+        _ => r#"{"collections": []}"#.to_owned(),
     });
     let op = list(&server, "assets.collections.list", json!({"limit": 2, "offset": 4}));
-    assert_eq!(items(&op), [json!(1), json!(2), json!(3)]);
+    assert_eq!(items(&op), [json!(1), json!(2), json!(3), json!(4), json!(5)]);
     assert!(op.take().unwrap().is_ok());
-    let expected = ["GET /v1/assets/collections?limit=2&offset=4", "GET /v1/assets/collections?limit=2&offset=6"];
-    assert_eq!(lines(&server), expected);
+    let offsets = [4, 6, 7, 9].map(|offset| format!("GET /v1/assets/collections?limit=2&offset={offset}"));
+    assert_eq!(lines(&server), offsets);
 
     let server = Server::json(|_, _| r#"{"characters": [1, 2]}"#.to_owned());
     let op = list(&server, "assets.characters.list", json!({"limit": 2}));
     assert_eq!(items(&op).len(), 2);
     let error = op.take().unwrap().unwrap_err();
     assert!(error.message().contains("the same page"), "{error}");
+}
+
+#[test]
+fn a_total_ends_a_list_and_is_kept() {
+    for name in ["total", "total_count"] {
+        let server = Server::json(move |number, _| format!(r#"{{"collections": [{number}], "{name}": 2}}"#));
+        let op = list(&server, "assets.collections.list", json!({}));
+        assert_eq!(items(&op), [json!(0), json!(1)]);
+        assert!(op.take().unwrap().is_ok() && server.arrived().len() == 2, "{name}");
+
+        let server = Server::json(move |number, _| match number {
+            0 => format!(r#"{{"collections": [1], "{name}": 2}}"#),
+            _ => format!(r#"{{"collections": [], "{name}": 2}}"#),
+        });
+        let op = list(&server, "assets.collections.list", json!({}));
+        assert_eq!(items(&op), [json!(1)]);
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::Protocol, "{error}");
+        assert!(error.message().contains("1 of 2"), "{error}");
+    }
 }
 
 #[test]
