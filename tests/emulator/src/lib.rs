@@ -50,10 +50,10 @@ pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, EchoPlace, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;
 pub use logins::Login;
-pub use platform::{Balance, Operation, Organization, PlatformSettings, Seed, UnknownParameters, operations};
+pub use platform::{Balance, OddPages, Operation, Organization, PlatformSettings, Seed, UnknownParameters, operations};
 pub use prices::Discount;
 pub use proxy::{Adapter, ProxySettings};
-pub use queue::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+pub use queue::{CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
 pub use settings::{
     AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, RealtimeRefusal, Settings,
     SignedUrlSeconds,

@@ -167,6 +167,35 @@ fn offsets_are_counted_until_a_page_is_empty() {
 }
 
 #[test]
+fn a_list_is_whole_or_an_error_whatever_its_pages_say() {
+    for (odd, whole) in [
+        (None, true),
+        (Some(OddPages::Short), true),
+        (Some(OddPages::CursorWithoutMore), true),
+        (Some(OddPages::MoreWithoutCursor), false),
+    ] {
+        let emulator = Emulator::start().unwrap();
+        let all = items(&admin(&emulator).platform_list_start("keys.list", json!({"limit": 100})).unwrap()).len() + 9;
+        (0..9).for_each(|_| drop(emulator.create_key(Scope::Api, DEFAULT_ACCOUNT)));
+        let names = (0..9).map(|number| json!({"name": format!("c{number}")}));
+        names.for_each(|name| {
+            drop(Op::finish(|| admin(&emulator).platform_start("assets.collections.create", name)).unwrap())
+        });
+        let mut settings = emulator.settings();
+        settings.platform.odd_pages = odd;
+        emulator.set(settings);
+        for (name, all) in [("keys.list", all), ("assets.collections.list", 9)] {
+            let op = admin(&emulator).platform_list_start(name, json!({"limit": 4})).unwrap();
+            let told = items(&op).len();
+            match op.take().unwrap() {
+                Ok(_) => assert!(told == all && (whole || name != "keys.list"), "{odd:?} {name}: {told} of {all}"),
+                Err(error) => assert!(!whole && error.code() == Code::Protocol, "{odd:?} {name}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_total_ends_a_list_and_is_kept() {
     for name in ["total", "total_count"] {
         let server = Server::json(move |number, _| format!(r#"{{"collections": [{number}], "{name}": 2}}"#));

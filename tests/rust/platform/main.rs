@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use fal::credentials::Environment;
 use fal::{Client, ClientBuilder, Code, Error, Event, EventKind, NextEvent, Op, Response};
-use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Fault, Scope, Seed};
+use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Fault, OddPages, Scope, Seed};
 use serde_json::{Value, json};
 
 /// Long enough for anything that happens at all.

@@ -47,7 +47,7 @@ pub(crate) use player::play;
 pub use routes::{Operation, operations};
 pub use seed::Seed;
 pub(crate) use seed::sow;
-pub use settings::{Organization, PlatformSettings, UnknownParameters};
+pub use settings::{OddPages, Organization, PlatformSettings, UnknownParameters};
 pub(crate) use workflows::find_app;
 
 use routes::{Needs, Route, Run};

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::invalid;
+use super::settings::OddPages;
 use super::visit::Visit;
 use crate::answer::Answer;
 
@@ -29,7 +30,11 @@ impl Limit {
             Self::Checked(cap) => (cap as u64, cap),
         };
         let limit = visit.integer("limit", 1, most)?;
-        Ok(limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).min(cap))
+        let limit = limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).min(cap);
+        Ok(match visit.settings.platform.odd_pages {
+            Some(OddPages::Short) => limit.div_ceil(2),
+            _ => limit,
+        })
     }
 }
 
@@ -50,7 +55,7 @@ pub(super) fn page<T>(
     let has_more = rest.next().is_some();
     let next = taken.last().filter(|_| has_more).map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
     let shown: Vec<Value> = taken.into_iter().map(|(_, item)| show(item)).collect();
-    Ok(json!({ name: shown, "next_cursor": next, "has_more": has_more }))
+    Ok(ended(visit, name, shown, next))
 }
 
 /// One page of rows that have an order but no ordinals: the cursor is the number of a page, counted from 1.
@@ -66,9 +71,19 @@ pub(super) fn numbered<T>(
     let skipped = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(limit);
     let mut rest = rows.into_iter().skip(skipped);
     let shown: Vec<Value> = rest.by_ref().take(limit).map(show).collect();
-    let has_more = rest.next().is_some();
-    let next = has_more.then(|| STANDARD.encode((number + 1).to_string()));
-    Ok(json!({ name: shown, "next_cursor": next, "has_more": has_more }))
+    let next = rest.next().map(|_| STANDARD.encode((number + 1).to_string()));
+    Ok(ended(visit, name, shown, next))
+}
+
+/// A page with what it says of the next.
+fn ended(visit: &Visit<'_>, name: &str, shown: Vec<Value>, next: Option<String>) -> Value {
+    let more = next.is_some();
+    let (next, has_more) = match visit.settings.platform.odd_pages {
+        Some(OddPages::MoreWithoutCursor) if more => (None, true),
+        Some(OddPages::CursorWithoutMore) => (next, false),
+        _ => (next, more),
+    };
+    json!({ name: shown, "next_cursor": next, "has_more": has_more })
 }
 
 /// `limit` and `offset` (§14.7: collections and characters).

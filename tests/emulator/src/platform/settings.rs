@@ -18,6 +18,18 @@ pub enum UnknownParameters {
     Refused,
 }
 
+/// How the pages of a list contradict themselves, or what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OddPages {
+    /// `has_more` is true, and there is no `next_cursor`.
+    MoreWithoutCursor,
+    /// `has_more` is false, and there is a `next_cursor`.
+    CursorWithoutMore,
+    /// A page holds half of what was asked for.
+    Short,
+}
+
 /// An organization and its teams, which are accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +66,8 @@ pub struct PlatformSettings {
     pub discounts: BTreeMap<String, Discount>,
     /// Endpoints that no key may call: 403.
     pub blocked_models: Vec<String>,
+    /// How pages that are not the last are odd; by default they are as documented.
+    pub odd_pages: Option<OddPages>,
 }
 
 impl Default for PlatformSettings {
@@ -67,6 +81,7 @@ impl Default for PlatformSettings {
             organization: Some(Organization::default()),
             discounts: BTreeMap::new(),
             blocked_models: Vec::new(),
+            odd_pages: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::Visit;
 use super::job::{Job, Phase};
+use super::settings::Heartbeat;
 use super::status::{Report, logs_asked};
 use crate::answer::Answer;
 use crate::body::Payload;
@@ -27,6 +28,17 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     let mut answer = Answer::payload(StatusCode::OK, content_type, Payload::Stream(receiver));
     answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer
+}
+
+/// Sends what is no news until the client leaves.
+async fn beat(sender: &mpsc::Sender<Bytes>, pause: Duration, heartbeat: Heartbeat, last: &Value) {
+    let text = match heartbeat {
+        Heartbeat::Comment => ": still here\n\n".to_owned(),
+        Heartbeat::Repeat => format!("data: {last}\n\n"),
+    };
+    while sender.send(text.clone().into()).await.is_ok() {
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// Sends events until the job has ended or the client left.
@@ -51,6 +63,11 @@ async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender
             shown = length;
             last = event;
             sent += 1;
+        }
+        if phase == Phase::Running
+            && let Some(pause) = settings.stream_heartbeat_ms
+        {
+            return beat(&sender, Duration::from_millis(pause), settings.heartbeat, &last).await;
         }
         if phase == Phase::Done || settings.stream_events.is_some_and(|most| sent >= most) {
             return;

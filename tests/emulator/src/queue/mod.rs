@@ -25,7 +25,7 @@ pub(crate) use board::{Queue, dispatch};
 pub(crate) use controls::Controls;
 pub(crate) use job::{Job, Outcome};
 pub(crate) use retry::may_need_retry;
-pub use settings::{CancelAnswer, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+pub use settings::{CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
 pub(crate) use work::{kept_for, missed_start, startup};
 
 use crate::answer::Answer;

@@ -1,10 +1,23 @@
 //! `GET …/requests/RID` (fal-protocol.md §5.5).
 
+use std::time::{Duration, SystemTime};
+
 use hyper::StatusCode;
 
 use super::Visit;
 use super::job::Job;
+use super::settings::{LateResult, QueueSettings};
 use crate::answer::Answer;
+use crate::clock;
+
+/// When a result is there for those who ask.
+fn handed_out(completed: SystemTime, settings: &QueueSettings) -> SystemTime {
+    clock::later(completed, Duration::from_millis(settings.late_result_ms))
+}
+
+fn unfinished(code: StatusCode) -> Answer {
+    Answer::detail(code, "Request is still in progress")
+}
 
 pub(super) fn answer(visit: &Visit<'_>, job: Option<&Job>) -> Answer {
     let settings = &visit.settings.queue;
@@ -18,10 +31,15 @@ pub(super) fn answer(visit: &Visit<'_>, job: Option<&Job>) -> Answer {
             Answer::detail(StatusCode::GONE, "Request has expired")
         }
         Some(_) if progress.expired => not_found(),
-        Some(outcome) => outcome.answer(),
-        None => {
-            let code = if settings.unfinished_result_202 { StatusCode::ACCEPTED } else { StatusCode::BAD_REQUEST };
-            Answer::detail(code, "Request is still in progress")
+        Some(outcome) if visit.state.clock.now() < handed_out(outcome.completed, settings) => {
+            match settings.late_result {
+                LateResult::BadRequest => unfinished(StatusCode::BAD_REQUEST),
+                LateResult::Accepted => unfinished(StatusCode::ACCEPTED),
+                LateResult::NotFound => not_found(),
+            }
         }
+        Some(outcome) => outcome.answer(),
+        None if settings.unfinished_result_202 => unfinished(StatusCode::ACCEPTED),
+        None => unfinished(StatusCode::BAD_REQUEST),
     }
 }

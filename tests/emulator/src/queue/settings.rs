@@ -40,6 +40,30 @@ pub enum CancelAnswer {
     Success,
 }
 
+/// What a result is answered with that is not handed out yet although the request has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateResult {
+    /// 400, as before the end.
+    #[default]
+    BadRequest,
+    /// 202.
+    Accepted,
+    /// 404, as if nobody knew the request.
+    NotFound,
+}
+
+/// What a status stream sends that has no news.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heartbeat {
+    /// A comment.
+    #[default]
+    Comment,
+    /// The last event once more.
+    Repeat,
+}
+
 /// The `error_type` of a missed start deadline (§16.12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,6 +121,15 @@ pub struct QueueSettings {
     pub stream_comments: bool,
     /// The status stream ends, in order, after so many events, finished or not; `None`: only after `COMPLETED`.
     pub stream_events: Option<u32>,
+    /// Milliseconds between heartbeats: all that the status stream of a request sends once it has told that it runs, so that it hides the
+    /// end. `None`: it tells everything.
+    pub stream_heartbeat_ms: Option<u64>,
+    /// What such a heartbeat is.
+    pub heartbeat: Heartbeat,
+    /// Milliseconds after a request's end in which its result is not handed out …
+    pub late_result_ms: u64,
+    /// … and what it is answered with meanwhile.
+    pub late_result: LateResult,
     /// Whether the result of an unfinished request is 202, and not 400 (§16.4).
     pub unfinished_result_202: bool,
     /// What a cancellation answers.
@@ -127,6 +160,10 @@ impl Default for QueueSettings {
             stream_logs: LogWindow::New,
             stream_comments: false,
             stream_events: None,
+            stream_heartbeat_ms: None,
+            heartbeat: Heartbeat::default(),
+            late_result_ms: 0,
+            late_result: LateResult::default(),
             unfinished_result_202: false,
             cancel_answer: CancelAnswer::default(),
             missed_start: MissedStart::default(),
