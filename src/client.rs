@@ -144,7 +144,9 @@ impl Client {
     {
         let deadline = deadline(timeout)?;
         let authority = self.authority();
-        self.operate(timeout, |inner, task| steps(Steps { inner, authority, task, deadline }))
+        self.operate(timeout, |inner, task| {
+            steps(Steps { inner, authority, task, deadline, longest_pause: Duration::MAX })
+        })
     }
 
     /// The credential that an operation uses from here on.

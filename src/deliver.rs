@@ -132,6 +132,7 @@ async fn renew(
         pass: Pass::Renewal(refresh.sent()),
         repeat: Repeat::Another,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
+        longest_pause: Duration::MAX,
         most: SMALL,
         watch: Watch::Nothing,
     };

@@ -34,20 +34,22 @@ pub(crate) struct Steps {
     pub(super) authority: Arc<Authority>,
     pub(crate) task: Task,
     pub(crate) deadline: Instant,
+    /// What is asked of us (`Retry-After`) is cut to this.
+    pub(super) longest_pause: Duration,
 }
 
 impl Steps {
     /// Sends a request with the client's credential and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let request = self.resolve_files(request).await?;
-        let call = self.inner.call(request, self.deadline)?;
+        let call = self.call(request)?;
         self.inner.perform(&self.authority, &call, &self.task.progress).await
     }
 
     /// The same, and leaves the body of the answer to be read.
     pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
         let request = self.resolve_files(request).await?;
-        let call = self.inner.call(request, self.deadline)?;
+        let call = self.call(request)?;
         self.open_call(&call).await
     }
 
@@ -82,12 +84,23 @@ impl Steps {
 
     /// The call that a request makes, whose local files are [resolved](Self::resolve_files).
     pub(crate) fn call(&self, request: Request) -> Result<Call> {
-        self.inner.call(request, self.deadline)
+        let call = self.inner.call(request, self.deadline)?;
+        Ok(Call { longest_pause: self.longest_pause, ..call })
     }
 
     /// The same operation, with `time` for its next requests.
     pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
         Ok(Steps { deadline: deadline(time)?, ..self.clone() })
+    }
+
+    /// Whether a pause ends before the operation's time does. One that does not is not begun: the error comes at once.
+    pub(crate) fn has_time_for(&self, pause: Duration) -> bool {
+        pause < self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The same operation, which waits between two attempts at most so long, whatever the service asks for.
+    pub(crate) fn with_pauses_up_to(&self, longest_pause: Duration) -> Steps {
+        Steps { longest_pause, ..self.clone() }
     }
 
     /// The scope of a key was found out.
@@ -285,6 +298,7 @@ impl Inner {
             pass: Pass::Credential,
             repeat,
             deadline,
+            longest_pause: Duration::MAX,
             most: usize::MAX,
             watch,
         })

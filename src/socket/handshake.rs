@@ -6,7 +6,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, Upgraded};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -62,7 +62,9 @@ pub(crate) async fn open(
         body: bytes::Bytes::new().into(),
         pass,
         repeat: Repeat::Harmless,
-        deadline: steps.deadline,
+        // What answers that it is busy for longer is heard, and not called slow.
+        deadline: steps.deadline.min(Instant::now() + PATIENCE),
+        longest_pause: Duration::MAX,
         most: SMALL,
         watch: Watch::Nothing,
     };

@@ -78,6 +78,8 @@ pub(crate) struct Call {
     pub(crate) pass: Pass,
     pub(crate) repeat: Repeat,
     pub(crate) deadline: Instant,
+    /// Between two attempts, whatever the service asks for.
+    pub(crate) longest_pause: Duration,
     /// The most bytes of the whole answer, where that is less than the client's limit.
     pub(crate) most: usize,
     pub(crate) watch: Watch,
@@ -224,8 +226,8 @@ impl Transport {
     async fn pause(&self, made: &mut u32, failure: Failure, call: &Call, progress: &Progress) -> Result<()> {
         *made += 1;
         let error = failure.error;
-        let pause =
-            if failure.again && !call.body.is_spent() { self.attempts.pause(*made, error.retry_after()) } else { None };
+        let asked = error.retry_after().map(|asked| asked.min(call.longest_pause));
+        let pause = if failure.again && !call.body.is_spent() { self.attempts.pause(*made, asked) } else { None };
         let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
             self.log.write(Level::Error, progress.secrets(), format_args!("{}: {error}", error.code()));
             return Err(error);

@@ -99,7 +99,8 @@ impl<'a> Fetch<'a> {
         let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
         loop {
             *tries += 1;
-            let Some(pause) = self.steps.attempts().pause(*tries, None).filter(|_| may) else { return Err(error) };
+            let pause = self.steps.attempts().pause(*tries, None);
+            let Some(pause) = pause.filter(|pause| may && self.steps.has_time_for(*pause)) else { return Err(error) };
             tokio::time::sleep(pause).await;
             let resumes = self.ask_for_rest();
             let opened = match self.steps.open_call(&self.call).await {

@@ -187,6 +187,7 @@ fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
         pass,
         repeat: Repeat::Harmless,
         deadline: steps.deadline,
+        longest_pause: Duration::MAX,
         most: usize::MAX,
         watch: Watch::Transfer,
     }

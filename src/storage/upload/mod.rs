@@ -198,7 +198,8 @@ pub(super) async fn send(
 /// A call to an address that an answer named.
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
     let (deadline, watch) = (steps.deadline, Watch::Transfer);
-    Call { method, url, endpoint: None, headers, body, pass, repeat: Repeat::Another, deadline, most: SMALL, watch }
+    let (most, longest_pause) = (SMALL, Duration::MAX);
+    Call { method, url, endpoint: None, headers, body, pass, repeat: Repeat::Another, deadline, longest_pause, most, watch }
 }
 
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.

@@ -113,7 +113,8 @@ impl Session {
             made += 1;
             // What the transport has not repeated already, because of other requests it may not.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
-            let Some(pause) = steps.attempts().pause(made, error.retry_after()).filter(|_| again) else {
+            let pause = steps.attempts().pause(made, error.retry_after());
+            let Some(pause) = pause.filter(|pause| again && steps.has_time_for(*pause)) else {
                 let message = format!("part {}: {}", part.number, error.message());
                 return Err(error.with_message(message));
             };
