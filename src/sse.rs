@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, Result};
+use crate::json;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -43,7 +44,7 @@ impl Parser {
     /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by line feeds. `None` once the piece is used
     /// up. Nobody needs an event's name or id (fal-protocol.md §6), so they are not kept.
     ///
-    /// What is unfinished when the stream ends is no event. After an error the stream cannot be read on. A piece may hold any number of
+    /// What is unfinished when the stream ends is no event; see [`finish`](Self::finish). After an error the stream cannot be read on. A piece may hold any number of
     /// events and of lines that are none, so others have their turn in between.
     pub(crate) async fn next(&mut self, piece: &mut Bytes) -> Result<Option<Bytes>> {
         while !piece.is_empty() {
@@ -75,6 +76,24 @@ impl Parser {
             }
         }
         Ok(None)
+    }
+
+    /// The data that the stream's end leaves without the empty line that ends an event, if they are whole JSON. Anything else of an event
+    /// that is left was cut, and so was the stream.
+    pub(crate) fn finish(&mut self) -> Result<Option<Bytes>> {
+        let cut = || Error::new(Code::ConnectionLost, "the stream ended inside an event");
+        let torn = self.line.first().is_some_and(|first| *first != b':');
+        if torn {
+            self.end_line()?;
+        }
+        if !self.has_data {
+            return if torn { Err(cut()) } else { Ok(None) };
+        }
+        let data = String::from_utf8(std::mem::take(&mut self.data)).map_err(|_| cut())?;
+        let is_whole = json::is_json(data.as_bytes());
+        // Of a number nobody can tell where it ends.
+        let may_go_on = torn && data.trim_start().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        if is_whole && !may_go_on { Ok(Some(data.into())) } else { Err(cut()) }
     }
 
     /// How long the service asks to wait before the stream is opened again, if it does.
@@ -237,6 +256,40 @@ mod tests {
         expect(b"data: a\n\ndata: b\n", &[data("a")]);
         expect(b"data: a\n\ndata: b", &[data("a")]);
         expect(b"", &[]);
+    }
+
+    #[test]
+    fn what_the_end_leaves_is_an_event_if_it_is_whole_json() {
+        let left = |stream: &str| {
+            let (_, mut parser) = read(&[stream.as_bytes()]);
+            parser.finish().map_err(|error| error.code())
+        };
+        for (stream, whole) in [
+            ("data: {\"a\": 1}\n", "{\"a\": 1}"),
+            ("data: {\"a\": 1}", "{\"a\": 1}"),
+            ("data: 1\n\nevent: x\ndata: [\ndata: 2]\n", "[\n2]"),
+            ("data: [2]\nid: 7\n", "[2]"),
+            ("data: 12\n", "12"),
+            ("data: \"12\"", "\"12\""),
+        ] {
+            assert_eq!(left(stream), Ok(Some(data(whole))), "{stream}");
+        }
+        for stream in ["", "data: 1\n\n", ": pin", "data: 1\n\n: ping\n", "id: 7\n", "\n\n"] {
+            assert_eq!(left(stream), Ok(None), "{stream}");
+        }
+        for stream in [
+            "data: {\"a",
+            "data: {\"a\": 1\n",
+            "data: 12",
+            "data: -",
+            "data: hello\n",
+            "data",
+            "da",
+            "id",
+            "data\n",
+        ] {
+            assert_eq!(left(stream), Err(Code::ConnectionLost), "{stream}");
+        }
     }
 
     #[test]

@@ -15,20 +15,21 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::sse::Parser;
 use crate::transport::Opened;
-use crate::workflow::Failure;
+use crate::workflow::{self, Failure};
 
 impl Client {
     /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.
     ///
     /// Each event of the answer is an event [`Item`](crate::EventKind::Item), in order: JSON, or text where the app sent
     /// something else. They wait to be read. The response is the last of them, by convention the result; it is empty if there was none. The
-    /// stream of a workflow that ends with the failure of a step is an error ([`Event::workflow`]).
+    /// stream of a workflow is an error if a step failed and no output came after it ([`Event::workflow`]).
     ///
     /// An answer that is no stream of events is told apart by its content type: JSON is one item, which is the response, too; of anything
     /// else each piece is an item of [bytes](Event::is_bytes) as it arrives, and the response is empty.
     ///
     /// It is never sent a second time once it may have been executed. A stream that breaks is
-    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message says how many items had.
+    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message says how many items had. So is one that
+    /// ends inside an event, unless what there is of it is whole JSON.
     pub fn stream_start(&self, mut request: Request) -> Result<Op> {
         let endpoint = request.endpoint()?.clone();
         let timeout = self.timeout_of(&request, RUN_TIMEOUT);
@@ -57,11 +58,13 @@ pub(crate) struct Delivery {
     endpoint: EndpointId,
     items: u64,
     last: Option<Bytes>,
+    /// Of a workflow: the failure of a step that no output has followed.
+    failure: Option<Failure>,
 }
 
 impl Delivery {
     pub(crate) fn new(steps: Steps, endpoint: EndpointId) -> Self {
-        Delivery { steps, endpoint, items: 0, last: None }
+        Delivery { steps, endpoint, items: 0, last: None, failure: None }
     }
 
     async fn read(&mut self, mut opened: Opened) -> Result<Response> {
@@ -88,29 +91,43 @@ impl Delivery {
                 self.deliver(data).await;
             }
         }
+        if let Some(data) = parser.finish()? {
+            self.deliver(data).await;
+        }
         Ok(())
     }
 
     pub(crate) async fn deliver(&mut self, data: Bytes) {
         self.items += 1;
         self.last = Some(data.clone());
+        if self.endpoint.as_str().starts_with("workflows/") {
+            self.notice(&data);
+        }
         self.steps.task.deliver(Event::read(EventKind::Item, data)).await;
+    }
+
+    fn notice(&mut self, data: &Bytes) {
+        match workflow::kind(data).as_deref() {
+            Some("output") => self.failure = None,
+            // The first is the cause.
+            Some("error") if self.failure.is_none() => self.failure = Failure::read(data),
+            _ => {}
+        }
     }
 
     /// What the stream came to.
     pub(crate) fn finish(&mut self, status: u16, mut headers: HeaderMap) -> Result<Response> {
         let response = Response::typed(self.last.take().unwrap_or_default(), "application/json");
-        if let Some(error) = self.failed_step(&response, &headers) {
-            return Err(error);
+        if let Some(failure) = self.failure.take() {
+            return Err(self.failed_step(failure, &headers));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(Response::new(status, headers, response.body().clone()))
     }
 
-    /// A workflow whose last word is that a step failed, has failed (§3.5).
-    fn failed_step(&self, last: &Response, headers: &HeaderMap) -> Option<Error> {
-        let is_workflow = self.endpoint.as_str().starts_with("workflows/");
-        let Failure { node_id, message, status, body } = is_workflow.then(|| Failure::read(last.body())).flatten()?;
+    /// A workflow in which a step failed, and which has no output, has failed (§3.5).
+    fn failed_step(&self, failure: Failure, headers: &HeaderMap) -> Error {
+        let Failure { node_id, message, status, body } = failure;
         let answer = Answer::new(self.steps.task.secrets(), status.unwrap_or(500), headers.clone(), body);
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
@@ -120,7 +137,7 @@ impl Delivery {
         let said = Some(clause(&message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
         let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());
         // The steps before it have run.
-        Some(error.with_message(told).with_outcome_unknown(true).with_retryable(false))
+        error.with_message(told).with_outcome_unknown(true).with_retryable(false)
     }
 
     pub(crate) fn explained(&self, error: Error) -> Error {

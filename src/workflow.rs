@@ -49,6 +49,12 @@ pub enum WorkflowEvent<'a> {
     },
 }
 
+/// The `type` of an event, without making anything of the rest.
+pub(crate) fn kind(event: &[u8]) -> Option<String> {
+    let [kind] = json::members(event, ["type"])?;
+    json::text(kind?)
+}
+
 /// The event of a step that failed, of which no tree is made.
 pub(crate) struct Failure {
     pub(crate) node_id: String,
@@ -68,7 +74,7 @@ impl Failure {
         let parts = error.and_then(|error| json::members(error.get().as_bytes(), ["status", "body"]));
         let [status, body] = parts.unwrap_or_default();
         Some(Failure {
-            node_id: json::text(node_id?)?,
+            node_id: node_id.and_then(json::text).unwrap_or_else(|| "?".to_owned()),
             message: message.and_then(json::text).unwrap_or_default(),
             status: status.and_then(|status| status.get().parse().ok()),
             body: Bytes::copy_from_slice(body.map_or("null", |body| body.get()).as_bytes()),

@@ -125,8 +125,10 @@ impl Inner {
                 Err(failure) => failure,
             };
             made += 1;
-            let pause = steps.attempts().pause(made, failure.error.retry_after()).filter(|_| failure.again);
-            let Some(pause) = pause else { return Err(steps.explained(failure.error, &self.endpoint).await) };
+            let pause = steps.attempts().pause(made, failure.error.retry_after());
+            let Some(pause) = pause.filter(|pause| failure.again && steps.has_time_for(*pause)) else {
+                return Err(steps.explained(failure.error, &self.endpoint).await);
+            };
             steps.task.progress.pausing();
             tokio::time::sleep(pause).await;
         }
@@ -255,6 +257,9 @@ async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, mos
         while let Some(data) = parser.next(&mut piece).await? {
             delivery.deliver(data).await;
         }
+    }
+    if let Some(data) = parser.finish()? {
+        delivery.deliver(data).await;
     }
     Ok(())
 }

@@ -131,5 +131,9 @@ async fn events(steps: Steps, request: Request) -> Result<Response> {
             steps.task.deliver(Event::read(EventKind::Item, data)).await;
         }
     }
+    if let Some(data) = parser.finish()? {
+        count += 1;
+        steps.task.deliver(Event::read(EventKind::Item, data)).await;
+    }
     Ok(Response::made(&serde_json::json!({ "items": count })))
 }
