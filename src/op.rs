@@ -22,6 +22,9 @@ use crate::runtime;
 use crate::secrets::Secrets;
 use crate::transport::Progress;
 
+/// A host that takes no event for so long does not read them at the moment.
+const READING: Duration = Duration::from_millis(200);
+
 const PENDING: u8 = 0;
 const DONE: u8 = 1;
 const TAKEN: u8 = 2;
@@ -120,6 +123,11 @@ impl Task {
         self.shared.stir(notice);
     }
 
+    /// For many events at once, of which none gets lost if the host reads as fast as it can. It is waited for no longer than `most`.
+    pub(crate) fn burst(&self, most: Duration) -> Burst<'_> {
+        Burst { task: self, began: Instant::now(), most, reads: true }
+    }
+
     /// Tells the host something that must not get lost: waits until there is room for it. Where there always is, because nobody
     /// reads, others still have their turn.
     pub(crate) async fn deliver(&self, event: Event) {
@@ -157,6 +165,24 @@ impl Task {
             }
             room.await;
         }
+    }
+}
+
+/// Many events at once.
+pub(crate) struct Burst<'a> {
+    task: &'a Task,
+    began: Instant,
+    most: Duration,
+    reads: bool,
+}
+
+impl Burst<'_> {
+    /// Waits for room as long as the host reads; else the oldest event goes.
+    pub(crate) async fn tell(&mut self, event: Event) {
+        let left = self.most.saturating_sub(self.began.elapsed()).min(READING);
+        let room = async { tokio::time::timeout(left, self.task.until(Inbox::has_room)).await.is_ok() };
+        self.reads = self.reads && !left.is_zero() && room.await;
+        self.task.tell(event);
     }
 }
 

@@ -88,6 +88,11 @@ impl Error {
         Error::new(Code::InvalidArgument, message)
     }
 
+    pub(crate) fn with_code(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self
+    }
+
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = bounded(message.into());
         self

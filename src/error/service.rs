@@ -432,6 +432,11 @@ fn name(body: &Members<'_>, fields: &[FieldError], header: Option<&str>) -> (Opt
     }
 }
 
+/// Whether fal documents an error of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    [PLATFORM, MODEL, API].iter().any(|table| table::find(table, name).is_some())
+}
+
 fn plain_text(body: &[u8]) -> Option<String> {
     const MOST: usize = 200;
     const BEGINNING: usize = 64 << 10;

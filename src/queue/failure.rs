@@ -1,35 +1,73 @@
 //! What an error that ends the waiting for a job means for the job.
 
+use std::time::Duration;
+
 use super::job::{Ask, Job};
+use super::result;
 use super::status::{Phase, Status};
 use crate::error::service;
-use crate::error::{About, Answer, Code, Error};
+use crate::error::{About, Answer, Code, Error, Result};
+use crate::json;
+use crate::response::Response;
 use crate::secrets::Secrets;
 
+const FETCH: &str = "Fetch the result again later, by the request id. Sending the input again runs it twice.";
+
 /// The error of asking for the result of a job that has ended (fal-protocol.md §5.5).
-pub(super) fn of_result(error: Error, job: &Job, status: Option<&Status>, secrets: &Secrets) -> Error {
-    let http = error.http_status().unwrap_or_default();
-    match status {
-        // The status says that it failed or why, but no answer was kept.
-        Some(status)
-            if error.code() == Code::NotFound && (status.failure().is_some() || status.phase == Phase::Failed) =>
-        {
-            told(http, job, status, secrets)
-        }
-        // Fal says so of a job that has not ended (§16.4), and this one has.
-        Some(status) if http == 400 && status.phase == Phase::Failed && status.failure().is_some() => {
-            told(http, job, status, secrets)
-        }
-        _ if is_the_jobs(&error) => of_asking(error, job, Ask::Result),
-        _ => in_between(error, job),
+pub(super) fn of_result(error: Error, job: &Job) -> Error {
+    match is_the_jobs(&error) {
+        true => of_asking(error, job, Ask::Result),
+        false => in_between(error, job),
     }
 }
 
-/// The error of a job of which nothing is left but its status. `http` is what its result was answered with.
-pub(super) fn told(http: u16, job: &Job, status: &Status, secrets: &Secrets) -> Error {
-    let (text, kind) = status.failure().unwrap_or_else(|| (format!("its state is {}", status.state()), None));
-    let answer = Answer::new(secrets, http, Default::default(), status.body()).with_error_type(kind);
-    service::told(&text, kind, answer).with_request_id(&job.id)
+/// The error of a job whose status says that it failed or why, where fal answers this instead of a result.
+pub(super) fn told(job: &Job, status: &Status, http_status: u16, secrets: &Secrets) -> Option<Error> {
+    let named = || (status.phase == Phase::Failed).then(|| (format!("its state is {}", status.state()), None));
+    let (text, kind) = status.failure().or_else(named)?;
+    let answer = Answer::new(secrets, http_status, Default::default(), status.body()).with_error_type(kind);
+    Some(service::told(&text, kind, answer).with_request_id(&job.id))
+}
+
+/// The error of a job that has ended, as its status says, while the question for its result was answered like this, for so long if it may
+/// have succeeded.
+pub(super) fn of_contradiction(
+    answer: Result<Response>,
+    job: &Job,
+    status: &Status,
+    waited: Duration,
+    secrets: &Secrets,
+) -> Error {
+    let (id, early) = (&job.id, result::is_early(&answer));
+    let (http_status, error) = match answer {
+        Ok(answer) => (answer.status(), None),
+        Err(error) => (error.http_status().unwrap_or_default(), Some(error)),
+    };
+    let speaks = status.phase == Phase::Failed && status.failure().is_some();
+    if (early || http_status == 404 || speaks)
+        && let Some(failed) = told(job, status, http_status, secrets)
+    {
+        return failed;
+    }
+    let has_run = format!(
+        "request {id} has ended and has run, but its result was not handed out within {} s",
+        waited.as_secs_f64().round()
+    );
+    let error = match error {
+        // What the app itself says of its input looks the same.
+        Some(error) if !early && http_status != 404 => return of_result(error, job),
+        Some(error) => {
+            let told = format!("{has_run}: {}", error.message());
+            of_asking(error.with_message(told), job, Ask::Result)
+        }
+        None => {
+            Error::new(Code::ServiceUnavailable, format!("{has_run}: fal answered {http_status}, which is no result"))
+                .with_request_id(id)
+                .with_retryable(true)
+        }
+    };
+    let error = if early { error.with_code(Code::ServiceUnavailable).with_remedy(FETCH) } else { error };
+    error.with_outcome_unknown(true)
 }
 
 /// Whether the answer is the app's or the platform's about the job, and not about our asking for it.
@@ -49,7 +87,9 @@ pub(super) fn of_asking(error: Error, job: &Job, what: Ask) -> Error {
     const LATE: &str = "If the request has ended, nothing is left to cancel: fetch its result.";
     let remedy = match error.code() {
         Code::NotFound if error.about() != Some(About::Path) => format!("{UNKNOWN} {}", error.remedy()),
-        _ if what == Ask::Cancel && error.http_status() == Some(400) => LATE.to_owned(),
+        _ if what == Ask::Cancel && (error.http_status() == Some(400) || error.code() == Code::InvalidInput) => {
+            LATE.to_owned()
+        }
         _ => return error.with_request_id(&job.id),
     };
     error.with_remedy(remedy).with_request_id(&job.id)
@@ -66,6 +106,22 @@ pub(super) fn in_between(error: Error, job: &Job) -> Error {
         error.remedy()
     );
     error.with_remedy(remedy).with_request_id(id).with_outcome_unknown(true)
+}
+
+/// What an answer to a cancellation says: a 2xx alone is no proof that it was accepted (§5.6, §16.8).
+pub(super) fn cancelled(answer: Response, secrets: &Secrets) -> Result<Response> {
+    let [state, success] = json::members(answer.body(), ["status", "success"]).unwrap_or_default();
+    let state = state.and_then(json::text).unwrap_or_default();
+    let refused = success.is_some_and(|success| success.get() == "false");
+    let (code, text) = match state.as_str() {
+        "ALREADY_COMPLETED" => (Code::InvalidInput, state.as_str()),
+        "NOT_FOUND" => (Code::NotFound, state.as_str()),
+        _ if refused => (Code::InvalidInput, "success is false"),
+        _ => return Ok(answer),
+    };
+    let message = format!("fal answered {} and did not cancel the request: {text}", answer.status());
+    let answer = Answer::new(secrets, answer.status(), Default::default(), answer.body().clone());
+    Err(Error::new(code, message).with_answer(answer))
 }
 
 /// The error of asking too early for a result.

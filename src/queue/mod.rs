@@ -6,6 +6,7 @@ mod job;
 mod logs;
 mod options;
 mod pace;
+mod result;
 mod status;
 mod watch;
 
@@ -23,7 +24,7 @@ pub(crate) use status::fuzz;
 
 use self::guard::Guard;
 use self::job::Ask;
-use self::status::{Phase, Status};
+use self::status::Status;
 use self::watch::{End, Watch};
 use crate::budget::STATUS;
 use crate::client::{Client, Steps, TIMEOUT};
@@ -103,21 +104,11 @@ impl Client {
 
     /// Starts fetching a job's result: the output, or the error that the job failed with.
     ///
-    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished.
+    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished. If its status says that it has and no result is handed
+    /// out, it is asked for again for some seconds; the error then says that the job has run.
     pub fn result_start(&self, job: &Job) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
-        self.start_steps_within(timeout, |steps| async move {
-            let answer = ask(&steps, &mut job, Ask::Result).await;
-            // Both may be the app's own answer too (§16.4): the status knows.
-            let early = match &answer {
-                Ok(answer) => answer.status() == 202,
-                Err(error) => error.http_status() == Some(400),
-            };
-            if early && is_under_way(&steps, &mut job).await {
-                return Err(failure::not_ready(&job));
-            }
-            finished(&steps, answer, &job, None)
-        })
+        self.start_steps_within(timeout, |steps| async move { result::now(&steps, &mut job).await })
     }
 
     /// Fetches a job's result, on any async runtime.
@@ -141,6 +132,7 @@ impl Client {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_steps_within(timeout, move |steps| async move {
             let answer = ask(&steps, &mut job, what).await;
+            let answer = if what == Ask::Status { answer.and_then(status::whole) } else { answer };
             answer.map_err(|error| failure::of_asking(error, &job, what))
         })
     }
@@ -160,6 +152,7 @@ async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
 
 /// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from here.
 async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<Response> {
+    let steps = &steps.with_pauses_up_to(watch::LONGEST_PAUSE);
     let mut guard = Guard::new(steps, &job)?;
     let end = {
         let mut watch = Watch::new(steps, &mut job);
@@ -171,12 +164,11 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
     let outcome = match end {
         Ok(End::Completed(status)) => {
             guard.ended();
-            let answer = ask(steps, &mut job, Ask::Result).await;
-            finished(steps, answer, &job, Some(&status))
+            result::of_ended(steps, &mut job, &status).await
         }
         Ok(End::Answered(answer)) => {
             guard.ended();
-            finished(steps, answer, &job, None)
+            result::finished(steps, answer, &job, None)
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };
@@ -189,23 +181,6 @@ fn first(answer: &Response) -> Result<Status> {
     Status::parse_or(answer.body().clone(), Some("IN_QUEUE"))
 }
 
-fn finished(steps: &Steps, answer: Result<Response>, job: &Job, status: Option<&Status>) -> Result<Response> {
-    match answer {
-        // Nothing more will come where the state is an end.
-        Ok(answer) => match status.filter(|status| answer.status() == 202 && status.phase == Phase::Failed) {
-            Some(status) => Err(failure::told(answer.status(), job, status, steps.task.secrets())),
-            None => Ok(answer.with_request_id(&job.id)),
-        },
-        Err(error) => Err(failure::of_result(error, job, status, steps.task.secrets())),
-    }
-}
-
-/// Whether fal says that the job has not ended. Where it does not say, the answer that gave rise to the question stands.
-async fn is_under_way(steps: &Steps, job: &mut Job) -> bool {
-    let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.into_body()));
-    status.is_ok_and(|status| matches!(status.phase, Phase::Waiting(_) | Phase::Running))
-}
-
 /// Asks one thing of a job. All of it can be sent twice without harm.
 async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
     let (address, built) = (job.address(what, steps.hosts())?, job.built(what, steps.hosts())?);
@@ -215,7 +190,7 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
     call.repeat = Repeat::Harmless;
     // A result is the app's, of any size; all else is the queue's own.
     call.most = if what == Ask::Result { usize::MAX } else { STATUS };
-    match steps.send_call(&call).await {
+    let answer = match steps.send_call(&call).await {
         // Some endpoints refuse addresses with the full id, although fal's answers name them (§16.2).
         Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
             job.forget_addresses();
@@ -223,5 +198,10 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
             steps.send_call(&call).await
         }
         answer => answer,
+    };
+    if what == Ask::Cancel {
+        answer.and_then(|answer| failure::cancelled(answer, steps.task.secrets()))
+    } else {
+        answer
     }
 }

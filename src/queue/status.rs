@@ -1,6 +1,7 @@
 //! The status of a job as fal tells it (fal-protocol.md §5.3), and what of it the host is told.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,12 +11,16 @@ use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventKind};
 use crate::json;
 use crate::op::Task;
+use crate::response::Response;
 
 /// What is read of a status. The host is told the first of them: no addresses, which are the library's business, and no log, whose lines
 /// are events of their own.
 const READ: [&str; 9] =
     ["error", "error_type", "metrics", "queue_position", "request_id", "status", "logs", "detail", "message"];
 const TOLD: usize = 6;
+
+/// A host that reads slowly holds up the job's end for so long, for each status with many new lines; then the oldest go.
+const BURST: Duration = Duration::from_secs(2);
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +122,14 @@ fn tidy(text: &str) -> String {
     tree.map_or_else(|| text.to_owned(), |tree| tree.to_string())
 }
 
+/// An answer that is a status, whatever state it names.
+pub(super) fn whole(answer: Response) -> Result<Response> {
+    match Status::parse(answer.body().clone())?.state {
+        Some(_) => Ok(answer),
+        None => Err(Error::new(Code::Protocol, "the status names no state")),
+    }
+}
+
 /// Tells the host what is new in each status.
 pub(super) struct Teller<'a> {
     task: &'a Task,
@@ -130,21 +143,25 @@ impl<'a> Teller<'a> {
     }
 
     /// The lines come first, so that the end of a job comes after the last of them. There may be many, so others have their turn in
-    /// between.
-    pub(super) async fn tell(&mut self, status: &Status) {
+    /// between. Whether there was anything new.
+    pub(super) async fn tell(&mut self, status: &Status) -> bool {
         let mut window = self.seen.window();
+        let (mut burst, mut is_news) = (self.task.burst(BURST), false);
         let logs = status.logs.as_ref().and_then(|logs| std::str::from_utf8(logs).ok()).unwrap_or("[]");
         for line in lines(logs) {
             tokio::task::consume_budget().await;
             let line = tidy(line);
             if window.is_new(&line) {
-                self.task.tell(Event::typed(EventKind::Log, line.into(), "application/json"));
+                burst.tell(Event::typed(EventKind::Log, line.into(), "application/json")).await;
+                is_news = true;
             }
         }
         if self.last.as_ref() != Some(&status.told) {
             self.task.tell(Event::typed(EventKind::Status, status.told.clone().into(), "application/json"));
             self.last = Some(status.told.clone());
+            is_news = true;
         }
+        is_news
     }
 }
 

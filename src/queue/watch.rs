@@ -1,5 +1,6 @@
 //! Waiting for a job: by its status stream where there is one, else by asking now and then (fal-protocol.md §5.3, §5.4).
 
+use std::mem::{Discriminant, discriminant};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -21,14 +22,15 @@ use crate::transport::{Opened, Reader};
 
 /// A stream tells the status at once. One that does not is held up on its way, by a server proxy for example.
 const FIRST: Duration = Duration::from_secs(8);
-/// A stream may be silent while nothing happens, but not for ever: it may have died unnoticed.
-const IDLE: Duration = Duration::from_secs(60);
+/// A stream may tell nothing new while nothing happens, but not for ever: it may have died unnoticed, or live and know no better. Then the
+/// status is asked for.
+const IDLE: Duration = Duration::from_secs(30);
 /// After the last event a stream is read on for so long, so that its connection can be used again.
 const LAST: Duration = Duration::from_millis(100);
 /// A job's stream that broke so often is not opened again.
 const BREAKS: u32 = 5;
-/// A service that names no time to wait for, or a long one, is not left alone for longer.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// A service that asks to be left alone is, but not for longer: the job may end at any time.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Failures to be told the status are borne for so long, one after the other.
 const OUTAGE: Duration = Duration::from_secs(60);
 
@@ -42,7 +44,9 @@ pub(super) enum End {
 /// What came of a stream.
 enum Streamed {
     Completed(Status),
-    /// It broke, ended or fell silent.
+    /// What was asked beside it knows of the end, or failed.
+    Asked(Result<End>),
+    /// It broke, ended, fell silent or knew less than the status.
     Cut,
     /// There is none to be had here.
     Nowhere,
@@ -57,8 +61,9 @@ pub(super) struct Watch<'a> {
     /// The job's place in its line, as far as is known.
     place: Option<u64>,
     breaks: u32,
-    /// When a status was told last.
-    told: Option<Instant>,
+    /// When something new was told last, and of which state.
+    news: Instant,
+    state: Option<Discriminant<Phase>>,
     failing: Option<Instant>,
     /// What the stream asked to wait before it is opened again.
     asked: Option<Duration>,
@@ -67,13 +72,16 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(steps: &'a Steps, job: &'a mut Job) -> Self {
         let teller = Teller::new(&steps.task);
-        Watch { steps, job, teller, pace: Pace::new(), place: None, breaks: 0, told: None, failing: None, asked: None }
+        let (pace, news) = (Pace::new(), Instant::now());
+        Watch { steps, job, teller, pace, place: None, breaks: 0, news, state: None, failing: None, asked: None }
     }
 
     /// The host is told, and a job that is behind many is asked for less often.
     pub(super) async fn notice(&mut self, status: &Status) {
-        self.teller.tell(status).await;
-        self.told = Some(Instant::now());
+        if self.teller.tell(status).await {
+            self.news = Instant::now();
+        }
+        self.state = Some(discriminant(&status.phase));
         self.place = match status.phase {
             Phase::Waiting(place) => place,
             _ => None,
@@ -86,6 +94,7 @@ impl<'a> Watch<'a> {
         loop {
             match self.look(&waits).await {
                 Some(Streamed::Completed(status)) => return Ok(End::Completed(status)),
+                Some(Streamed::Asked(end)) => return end,
                 Some(Streamed::Nowhere) => waits.give_up_streams(),
                 Some(Streamed::Cut) => self.breaks += 1,
                 None => self.pause(&waits).await,
@@ -111,7 +120,7 @@ impl<'a> Watch<'a> {
 
     async fn pause(&mut self, waits: &Waits) {
         let pause = self.pace.next(self.place, waits.jobs());
-        let asked = self.asked.take().unwrap_or_default().min(LONGEST_RETRY);
+        let asked = self.asked.take().unwrap_or_default().min(LONGEST_PAUSE);
         tokio::time::sleep(pause.max(asked)).await;
     }
 
@@ -163,20 +172,30 @@ impl<'a> Watch<'a> {
             Err(_) => return Streamed::Cut,
         };
         let mut parser = Parser::new(STATUS);
-        let opened = Instant::now();
+        let mut life = Life { spoke: false, moved: false, since: Instant::now() };
         loop {
-            // Comments are no status, so they do not count before the first one.
-            let first = self.told.is_none_or(|told| told < opened);
-            let silence = if first { FIRST.saturating_sub(opened.elapsed()) } else { IDLE };
-            if silence.is_zero() {
-                return Streamed::Nowhere;
+            // Silence is counted from the last news: comments, and a status that is told again, are none.
+            let limit = if life.spoke { IDLE } else { FIRST };
+            let left = limit.saturating_sub(life.since.max(self.news).elapsed());
+            if left.is_zero() {
+                match life {
+                    Life { spoke: false, .. } => return Streamed::Nowhere,
+                    Life { moved: false, .. } => return Streamed::Cut,
+                    _ => {}
+                }
+                if let Some(streamed) = self.ask_beside().await {
+                    return streamed;
+                }
+                life = Life { spoke: true, moved: false, since: Instant::now() };
+                continue;
             }
-            let mut piece = match tokio::time::timeout(silence, body.piece()).await {
+            let mut piece = match tokio::time::timeout(left, body.piece()).await {
                 Ok(Ok(Some(piece))) => piece,
-                Err(_) if first => return Streamed::Nowhere,
-                Ok(_) | Err(_) => return Streamed::Cut,
+                Ok(_) => return Streamed::Cut,
+                Err(_) => continue,
             };
-            match self.events(&mut parser, &mut piece).await {
+            life.moved = true;
+            match self.events(&mut parser, &mut piece, &mut life).await {
                 Some(Streamed::Completed(status)) => {
                     let _ = tokio::time::timeout(LAST, to_the_end(&mut body)).await;
                     return Streamed::Completed(status);
@@ -184,6 +203,16 @@ impl<'a> Watch<'a> {
                 Some(streamed) => return streamed,
                 None => self.asked = parser.retry(),
             }
+        }
+    }
+
+    /// Asks for the status beside a stream that lives and tells nothing new. `None` if the stream was right so far.
+    async fn ask_beside(&mut self) -> Option<Streamed> {
+        let before = self.state;
+        match self.ask().await {
+            Ok(ControlFlow::Break(end)) => Some(Streamed::Asked(Ok(end))),
+            Err(error) => Some(Streamed::Asked(Err(error))),
+            Ok(ControlFlow::Continue(())) => (self.state != before).then_some(Streamed::Cut),
         }
     }
 
@@ -202,7 +231,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Reads the events of a piece, up to one that ends the stream.
-    async fn events(&mut self, parser: &mut Parser, piece: &mut Bytes) -> Option<Streamed> {
+    async fn events(&mut self, parser: &mut Parser, piece: &mut Bytes, life: &mut Life) -> Option<Streamed> {
         loop {
             let data = match parser.next(piece).await {
                 Ok(Some(data)) => data,
@@ -211,6 +240,7 @@ impl<'a> Watch<'a> {
             };
             let Ok(status) = Status::parse(data) else { return Some(Streamed::Cut) };
             self.notice(&status).await;
+            life.spoke = true;
             match status.phase {
                 Phase::Completed | Phase::Failed => return Some(Streamed::Completed(status)),
                 Phase::Unknown => return Some(Streamed::Cut),
@@ -218,6 +248,16 @@ impl<'a> Watch<'a> {
             }
         }
     }
+}
+
+/// Signs of life of a stream.
+struct Life {
+    /// It has told a status.
+    spoke: bool,
+    /// Something came since then.
+    moved: bool,
+    /// It was opened, or the status was asked for beside it.
+    since: Instant,
 }
 
 fn is_stream(opened: &Opened) -> bool {

@@ -57,7 +57,7 @@ fn a_status_with_an_error_speaks_where_there_is_no_result() {
         emulator.inject(Fault::status(404).path("*/status/stream"));
         emulator.inject(Fault::status(200).path("*/status").body(told));
         let result = format!("/emulator/job/requests/{}", job.request_id());
-        emulator.inject(Fault::status(404).path(result).body(json!({"detail": "Request not found"})));
+        emulator.inject(Fault::status(404).path(result).body(json!({"detail": "Request not found"})).always());
         let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
         assert_eq!((error.code(), error.is_retryable()), (code, retryable), "{kind}: {error}");
         assert!(error.message().contains("It broke"), "{error}");
@@ -266,7 +266,10 @@ fn the_first_refusal_ends_the_waiting_with_its_reason() {
             assert_eq!(error.request_id(), Some(job.request_id()), "{error}");
             let asked = |end: &str| emulator.arrivals().iter().filter(|one| one.path == format!("{path}{end}")).count();
             let expected = if of_result { (0, 1) } else { (1, 0) };
-            assert_eq!((asked("/status"), asked("")), expected, "{status} {of_result}: {:?}", paths(&emulator));
+            let got = (asked("/status"), asked(""));
+            // That there is no result contradicts the end of the job.
+            let again = status == 404 && of_result && got.1 > 1;
+            assert!(got == expected || again, "{status} {of_result}: {:?}", paths(&emulator));
         }
     }
 }
@@ -276,7 +279,8 @@ fn the_first_refusal_ends_the_waiting_with_its_reason() {
 fn a_state_that_is_an_end_by_its_name_has_the_result_asked_once() {
     let running = || json!({"detail": "Request is still in progress"});
     for (status, result, code, told) in [
-        (json!({"status": "FAILED"}), (400, running()), Code::InvalidInput, "Request is still in progress"),
+        (json!({"status": "FAILED"}), (400, running()), Code::ServiceFailed, "its state is FAILED"),
+        (json!({"status": "FAILED"}), (400, json!({"detail": "no"})), Code::InvalidInput, "no"),
         (json!({"status": "FAILED", "error": "no memory"}), (400, running()), Code::ServiceFailed, "no memory"),
         (json!({"status": "ERROR", "detail": "no memory"}), (202, running()), Code::ServiceFailed, "no memory"),
         (json!({"status": "ERROR"}), (202, running()), Code::ServiceFailed, "its state is ERROR"),

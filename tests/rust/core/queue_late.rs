@@ -1,0 +1,304 @@
+//! A job's end, its result and its logs come from different parts of fal at different times: what contradicts is asked for again.
+
+use super::hostile::{answered, client_of, hostile_to};
+use super::queue::{JOB, events, job_of, lines, paths, queue, submit, subscribe};
+use super::*;
+use fal::{Code, Job};
+use fal_emulator::{Fault, LateResult, QueueSettings};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const EARLY: &str = r#"{"detail": "Request is still in progress"}"#;
+const NOT_FOUND: &str = r#"{"detail": "Request not found"}"#;
+const RUNNING: &str = r#"{"status": "IN_PROGRESS", "request_id": "r-1"}"#;
+
+/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time: status line and body.
+fn ended(
+    status: &'static str,
+    answer: impl Fn(usize) -> (&'static str, &'static str) + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::<AtomicUsize>::default();
+    let count = asked.clone();
+    let host = hostile_to(move |head, connection| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        const ID: &str = "x-fal-request-id: r-1\r\n";
+        match path.split('?').next().unwrap_or_default() {
+            _ if head.starts_with("PUT") => answered(connection, "202 Accepted", ID, "{}"),
+            path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", ID, "{}"),
+            path if path.ends_with("/status") => answered(connection, "200 OK", ID, status),
+            path if path.ends_with("/requests/r-1") => {
+                let (line, body) = answer(count.fetch_add(1, Ordering::Relaxed));
+                answered(connection, line, ID, body)
+            }
+            _ => answered(connection, "200 OK", ID, r#"{"request_id": "r-1"}"#),
+        }
+    });
+    (host, asked)
+}
+
+const COMPLETED: &str = r#"{"status": "COMPLETED", "request_id": "r-1"}"#;
+const FAILED: &str =
+    r#"{"status": "COMPLETED", "request_id": "r-1", "error": "It broke", "error_type": "internal_error"}"#;
+
+/// The result as it is asked for by itself, after a submission and by its id.
+fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
+    let client = client_of(host).timeout(Duration::from_secs(60)).build().unwrap();
+    let job = Job::new(JOB, "r-1").unwrap();
+    let ways = [
+        ("result", client.result_start(&job).unwrap()),
+        ("subscribe", client.subscribe_start(job_of(json!({}))).unwrap()),
+        ("attach", client.attach_start(&job).unwrap()),
+    ];
+    let ended = |op: Op| op.wait(None).map(|_| op.take().unwrap()).unwrap();
+    ways.into_iter().map(|(way, op)| (way, ended(op))).collect()
+}
+
+#[test]
+fn a_result_that_comes_late_is_waited_for() {
+    for late in
+        [("202 Accepted", RUNNING), ("400 Bad Request", EARLY), ("400 Bad Request", ""), ("404 Not Found", NOT_FOUND)]
+    {
+        let (host, _) = ended(COMPLETED, move |asked| if asked % 4 < 3 { late } else { ("200 OK", r#"{"x": 1}"#) });
+        for (way, outcome) in every_way(&host) {
+            let answer = outcome.unwrap_or_else(|error| panic!("{late:?} {way}: {error}"));
+            assert_eq!((answer.status(), answer.get("/x").unwrap()), (200, &json!(1)), "{late:?} {way}");
+        }
+    }
+}
+
+#[test]
+fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
+    for (late, code) in [
+        (("202 Accepted", RUNNING), Code::ServiceUnavailable),
+        (("400 Bad Request", EARLY), Code::ServiceUnavailable),
+        (("404 Not Found", NOT_FOUND), Code::NotFound),
+    ] {
+        let (host, asked) = ended(COMPLETED, move |_| late);
+        for (way, outcome) in every_way(&host) {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.code(), error.request_id()), (code, Some("r-1")), "{late:?} {way}: {error}");
+            assert!(error.may_have_executed() && error.message().contains("has run"), "{late:?} {way}: {error}");
+        }
+        assert!((9..90).contains(&asked.load(Ordering::Relaxed)), "{late:?}: {asked:?}");
+    }
+}
+
+/// What only the job's own end can be is not asked for again.
+#[test]
+fn what_the_app_says_of_its_input_is_no_contradiction() {
+    for own in [
+        ("400 Bad Request", r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#),
+        ("400 Bad Request", r#"{"detail": "Bad header", "error_type": "bad_request"}"#),
+        ("404 Not Found", r#"{"detail": "Path /x not found"}"#),
+        ("422 Unprocessable Entity", r#"{"detail": "no"}"#),
+    ] {
+        let (host, asked) = ended(COMPLETED, move |_| own);
+        for (way, outcome) in every_way(&host) {
+            let error = outcome.unwrap_err();
+            assert!(!error.may_have_executed() && !error.message().contains("has run"), "{own:?} {way}: {error}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "{own:?}");
+    }
+    // An app may say it in words, which only repeating tells from fal's own.
+    let (host, _) = ended(COMPLETED, |_| ("400 Bad Request", r#"{"detail": "Prompt refused"}"#));
+    for (way, outcome) in every_way(&host) {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
+        assert!(error.message().contains("Prompt refused"), "{way}: {error}");
+    }
+}
+
+#[test]
+fn no_output_and_an_error_in_the_status_is_the_error() {
+    for nothing in ["null", "", " null\n"] {
+        let (host, _) = ended(FAILED, move |_| ("200 OK", nothing));
+        for (way, outcome) in every_way(&host) {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.code(), Code::ServiceFailed, "{way}: {error}");
+            assert!(error.message().contains("It broke"), "{way}: {error}");
+        }
+        let (host, _) = ended(COMPLETED, move |_| ("200 OK", nothing));
+        for (way, outcome) in every_way(&host) {
+            assert_eq!(outcome.unwrap().body(), nothing.as_bytes(), "{way}");
+        }
+        let (host, _) = ended(RUNNING, move |_| ("200 OK", nothing));
+        let job = Job::new(JOB, "r-1").unwrap();
+        let error = Op::finish(|| client_of(&host).build().unwrap().result_start(&job)).unwrap_err();
+        assert_eq!(error.code(), Code::NotReady, "{error}");
+    }
+    for late in [("202 Accepted", RUNNING), ("400 Bad Request", EARLY), ("404 Not Found", NOT_FOUND)] {
+        let (host, _) = ended(FAILED, move |_| late);
+        let error = every_way(&host).remove(1).1.unwrap_err();
+        assert!(error.message().contains("It broke"), "{late:?}: {error}");
+    }
+}
+
+/// Where the operation's time ends before the next look, it ends with what is known.
+#[test]
+fn a_pause_that_does_not_fit_is_not_begun() {
+    let (host, _) = ended(COMPLETED, |_| ("404 Not Found", NOT_FOUND));
+    let client = client_of(&host).timeout(Duration::from_millis(700)).build().unwrap();
+    let job = Job::new(JOB, "r-1").unwrap();
+    let error = Op::finish(|| client.result_start(&job)).unwrap_err();
+    assert!(matches!(error.code(), Code::NotFound | Code::Deadline), "{error}");
+}
+
+/// `FAL_JOBS` sets how many; each is asked for without a pause from its submission to its end.
+#[test]
+fn results_that_are_asked_for_without_a_pause_are_right() {
+    let jobs: usize = std::env::var("FAL_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(200);
+    let emulator = queue(QueueSettings { concurrent_requests: None, ..QueueSettings::default() });
+    let client = client(&emulator);
+    let left = Arc::new(AtomicUsize::new(jobs));
+    let workers: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, left) = (client.clone(), left.clone());
+            std::thread::spawn(move || {
+                let (mut right, mut early) = (0, 0);
+                while let Ok(number) =
+                    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+                {
+                    let job = submit(&client, json!({"ms": 5 + number % 20, "output": {"n": number}}));
+                    loop {
+                        match Op::finish(|| client.result_start(&job)) {
+                            Err(error) if error.code() == Code::NotReady => early += 1,
+                            outcome => {
+                                let answer = outcome.unwrap_or_else(|error| panic!("{number}: {error}"));
+                                assert_eq!((answer.status(), answer.get("/n").unwrap()), (200, &json!(number)));
+                                break;
+                            }
+                        }
+                    }
+                    right += 1;
+                }
+                (right, early)
+            })
+        })
+        .collect();
+    let counts = workers.into_iter().map(|worker| worker.join().unwrap());
+    let (right, early) = counts.fold((0, 0), |(right, early), (one, other)| (right + one, early + other));
+    println!("{right} of {jobs} right, {early} asked for too early");
+    assert!(right == jobs && early > 0, "{right} {early}");
+}
+
+#[test]
+fn results_may_be_late_at_the_emulator_too() {
+    for late_result in [LateResult::Accepted, LateResult::BadRequest, LateResult::NotFound] {
+        let emulator = queue(QueueSettings { late_result_ms: 400, late_result, ..QueueSettings::default() });
+        let client = client(&emulator);
+        assert_eq!(subscribe(&client, json!({"output": {"x": 1}})).unwrap().get("/x").unwrap(), 1, "{late_result:?}");
+        let asked = paths(&emulator).into_iter().filter(|path| path == "GET /emulator/job/requests/ID");
+        assert!(asked.count() > 1, "{late_result:?}: it was not late");
+        let job = submit(&client, json!({"output": {"x": 2}}));
+        Op::finish(|| client.attach_start(&job)).unwrap();
+        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 2, "{late_result:?}");
+    }
+}
+
+#[test]
+fn a_cancellation_is_accepted_if_it_says_so() {
+    for (line, body, outcome) in [
+        ("202 Accepted", r#"{"status": "CANCELLATION_REQUESTED"}"#, None),
+        ("200 OK", r#"{"success": true}"#, None),
+        ("200 OK", "", None),
+        ("200 OK", r#"{"success": false}"#, Some(Code::InvalidInput)),
+        ("200 OK", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
+        ("202 Accepted", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
+        ("400 Bad Request", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
+        ("200 OK", r#"{"status": "NOT_FOUND"}"#, Some(Code::NotFound)),
+    ] {
+        let host = hostile_to(move |_, connection| answered(connection, line, "x-fal-request-id: r-1\r\n", body));
+        let job = Job::new(JOB, "r-1").unwrap();
+        let error = Op::finish(|| client_of(&host).build().unwrap().cancel_start(&job)).err();
+        assert_eq!(error.as_ref().map(Error::code), outcome, "{line} {body}");
+        if let Some(error) = error {
+            assert_eq!(error.request_id(), Some("r-1"), "{line} {body}");
+            assert!(
+                error.code() == Code::NotFound || error.remedy().contains("fetch its result"),
+                "{}",
+                error.remedy()
+            );
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_a_state_is_no_status() {
+    for body in ["", "{}", "[]", "null", r#"{"status": 7}"#, r#"{"status": "COMPL"#] {
+        let host = hostile_to(move |_, connection| answered(connection, "200 OK", "x-fal-request-id: r-1\r\n", body));
+        let job = Job::new(JOB, "r-1").unwrap();
+        let error = Op::finish(|| client_of(&host).build().unwrap().status_start(&job)).unwrap_err();
+        assert_eq!((error.code(), error.request_id()), (Code::Protocol, Some("r-1")), "{body}: {error}");
+    }
+}
+
+/// The host reads as fast as it can, so nothing is lost; and what repeats is told once.
+#[test]
+fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
+    const LINES: usize = 60_000;
+    let log: Vec<_> = (0..LINES).map(|n| json!({"message": format!("line {n}"), "timestamp": n})).collect();
+    let running = json!({"status": "IN_PROGRESS", "logs": log}).to_string();
+    let looks = AtomicUsize::new(0);
+    let host = hostile_to(move |head, connection| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        match path.split('?').next().unwrap_or_default() {
+            path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", "", "{}"),
+            path if path.ends_with("/status") => match looks.fetch_add(1, Ordering::Relaxed) {
+                0..3 => answered(connection, "202 Accepted", "", &running),
+                _ => answered(connection, "200 OK", "", COMPLETED),
+            },
+            path if path.ends_with("/requests/r-1") => answered(connection, "200 OK", "", "{}"),
+            _ => answered(connection, "200 OK", "", r#"{"request_id": "r-1"}"#),
+        }
+    });
+    let client = client_of(&host).timeout(Duration::from_secs(300)).build().unwrap();
+    let op = client.subscribe_start(job_of(json!({}))).unwrap();
+    let told = lines(&events(&op));
+    op.take().unwrap().unwrap();
+    assert_eq!(op.dropped_events(), 0);
+    assert_eq!((told.len(), told[0].as_str(), told[LINES - 1].as_str()), (LINES, "line 0", "line 59999"));
+
+    // Whoever does not read is not waited for.
+    let op = client.subscribe_start(job_of(json!({}))).unwrap();
+    assert!(op.wait(Some(Duration::from_secs(300))).unwrap());
+    assert!(op.take().unwrap().is_ok());
+}
+
+/// What a service asks to be left alone is heard, but a job may end at any time.
+#[test]
+fn a_long_retry_after_does_not_stop_the_waiting() {
+    for forever in ["86000", "Fri, 01 Jan 2100 00:00:00 GMT"] {
+        let emulator = queue(QueueSettings::default());
+        emulator.inject(Fault::status(404).path("*/status/stream").always());
+        emulator.inject(Fault::status(503).path("*/status").header("retry-after", forever));
+        let mut request = job_of(json!({"output": {"x": 1}}));
+        request.set_timeout(Duration::from_secs(86_400));
+        let op = client(&emulator).subscribe_start(request).unwrap();
+        assert!(op.wait(Some(Duration::from_secs(120))).unwrap(), "{forever}: it sleeps");
+        assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{forever}");
+    }
+}
+
+/// Each of them ends with what the service said, and not with the end of its time.
+#[test]
+fn a_retry_after_that_does_not_fit_ends_the_call_with_its_error() {
+    let emulator = queue(QueueSettings::default());
+    let busy = |path: &str, status| Fault::status(status).path(path).header("retry-after", "100000").always();
+    let client = builder(&emulator).timeout(Duration::from_secs(30)).build().unwrap();
+    let job = submit(&client, json!({}));
+    emulator.inject(busy("*/requests/*", 503));
+    for outcome in [
+        Op::finish(|| client.status_start(&job)),
+        Op::finish(|| client.result_start(&job)),
+        Op::finish(|| client.cancel_start(&job)),
+    ] {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.http_status()), (Code::ServiceUnavailable, Some(503)), "{error}");
+    }
+    emulator.inject(busy("/emulator/echo", 429));
+    assert_eq!(echo(&client).unwrap_err().code(), Code::RateLimited);
+    let upload = fal::Upload::bytes(vec![7_u8; 6 << 20]).way(fal::UploadWay::DirectParts);
+    emulator.inject(Fault::status(500).method("PUT").header("retry-after", "100000").always());
+    let error = Op::finish(|| client.upload_start(upload)).unwrap_err();
+    assert_eq!((error.code(), error.http_status()), (Code::ServiceFailed, Some(500)), "{error}");
+}
