@@ -1267,6 +1267,7 @@ FAL_API fal_status fal_client_status(const fal_client *client,
                                      fal_error **err);
 
 // Starts fetching a job's result: the output, or the error that the job failed with. FAL_E_NOT_READY if the job has not finished.
+// If its status says that it has and no result is handed out, it is asked for again for some seconds; the error then says that it has run.
 FAL_API fal_status fal_client_result_start(const fal_client *client,
                                            const fal_job *job,
                                            fal_op **out,
@@ -1304,7 +1305,7 @@ FAL_API fal_status fal_client_cancel(const fal_client *client,
 //
 // Each event of the answer is a FAL_EVENT_ITEM, in order: JSON, or text where the app sent something else. They wait to be
 // read, and the stream with them: read or discard them. The response is the last of them, by convention the result; it is empty if there was
-// none. The stream of a workflow that ends with the failure of a step is an error.
+// none. The stream of a workflow in which a step failed, without an output after it, is an error; so is a stream that ends inside an event.
 //
 // An answer that is no stream of events is told apart by its content type: JSON is one item, which is the response, too; of
 // anything else each piece is an item of bytes (fal_event_is_bytes()) as it arrives, and the response is empty.

@@ -256,6 +256,7 @@ pub unsafe extern "C" fn fal_client_status(
 }
 
 /// Starts fetching a job's result: the output, or the error that the job failed with. FAL_E_NOT_READY if the job has not finished.
+/// If its status says that it has and no result is handed out, it is asked for again for some seconds; the error then says that it has run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_result_start(
     client: *const fal_client,
