@@ -277,17 +277,9 @@ mod tests {
         for stream in ["", "data: 1\n\n", ": pin", "data: 1\n\n: ping\n", "id: 7\n", "\n\n"] {
             assert_eq!(left(stream), Ok(None), "{stream}");
         }
-        for stream in [
-            "data: {\"a",
-            "data: {\"a\": 1\n",
-            "data: 12",
-            "data: -",
-            "data: hello\n",
-            "data",
-            "da",
-            "id",
-            "data\n",
-        ] {
+        for stream in
+            ["data: {\"a", "data: {\"a\": 1\n", "data: 12", "data: -", "data: hello\n", "data", "da", "id", "data\n"]
+        {
             assert_eq!(left(stream), Err(Code::ConnectionLost), "{stream}");
         }
     }

@@ -199,7 +199,19 @@ pub(super) async fn send(
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
     let (deadline, watch) = (steps.deadline, Watch::Transfer);
     let (most, longest_pause) = (SMALL, Duration::MAX);
-    Call { method, url, endpoint: None, headers, body, pass, repeat: Repeat::Another, deadline, longest_pause, most, watch }
+    Call {
+        method,
+        url,
+        endpoint: None,
+        headers,
+        body,
+        pass,
+        repeat: Repeat::Another,
+        deadline,
+        longest_pause,
+        most,
+        watch,
+    }
 }
 
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.
