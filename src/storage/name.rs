@@ -16,7 +16,8 @@ pub(super) fn sanitized(name: &str) -> Option<String> {
     // Leading dots hide a file, trailing dots and blanks get lost on Windows.
     let kept = kept.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
     let kept = shortened(kept);
-    let stem = kept.split('.').next().unwrap_or_default().to_ascii_uppercase();
+    // A device is known before a dot, and before blanks.
+    let stem = kept.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || is_port(&stem);
     match (kept.is_empty(), device) {
         (true, _) => None,
@@ -44,7 +45,9 @@ fn shortened(name: &str) -> String {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| extension.len() <= 16);
     let tail = extension.map(|extension| format!(".{extension}")).unwrap_or_default();
     let end = (0..=MOST - tail.len()).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}{tail}", &name[..end])
+    let cut = format!("{}{tail}", &name[..end]);
+    // What was within it may now be its end.
+    cut.trim_end_matches(['.', ' ']).to_owned()
 }
 
 /// A name for what has none: `upload.png` (fal-protocol.md §9.1).
@@ -93,6 +96,7 @@ mod tests {
             ("a\r\nX-Evil: 1.png", Some("a__X-Evil_ 1.png")),
             ("a\0b", Some("a_b")),
             ("nul.txt", Some("_nul.txt")),
+            ("nul .txt", Some("_nul .txt")),
             ("COM1", Some("_COM1")),
             ("COM10", Some("COM10")),
             ("x\u{202e}gpj.exe", Some("x_gpj.exe")),
@@ -100,6 +104,7 @@ mod tests {
         ] {
             assert_eq!(sanitized(name).as_deref(), kept, "{name:?}");
         }
+        assert_eq!(sanitized(&format!("{} x", "a".repeat(MOST - 1))).unwrap(), "a".repeat(MOST - 1));
         let long = sanitized(&format!("{}.png", "ä".repeat(400))).unwrap();
         assert!(long.len() <= MOST && long.ends_with("ä.png"), "{long}");
     }
