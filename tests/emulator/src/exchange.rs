@@ -143,10 +143,11 @@ impl Exchange {
             query: head.uri.query(),
             headers: &head.headers,
         });
-        let gzip = self.state.settings().gzip && gzip::is_accepted(&head.headers);
-        let coded = |answer| if gzip { gzip::coded(answer) } else { answer };
         let fault = self.state.faults.take(method.as_str(), host, &path);
         let fault = fault.unwrap_or_else(|| Fault::from(Action::None));
+        let in_members = matches!(fault.action, Action::GzipMembers { .. });
+        let gzip = self.state.settings().gzip && !in_members && gzip::is_accepted(&head.headers);
+        let coded = |answer| if gzip { gzip::coded(answer) } else { answer };
         let reset_at_once = Action::Reset { when: ResetPoint::BeforeBody };
         if fault.action == reset_at_once {
             pause(fault.delay_ms).await;
