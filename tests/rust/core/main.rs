@@ -56,6 +56,7 @@ mod untaken;
 mod upload;
 mod webhooks;
 mod websocket;
+mod whole;
 
 use std::net::TcpListener;
 use std::time::Duration;
