@@ -105,10 +105,18 @@ static void wait_for_call(struct run *run)
     CHECK_INT(run->polled, FAL_OK);
 }
 
+/* The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it goes on. */
+static bool outlasts_its_op(const struct row *row)
+{
+    return strcmp(row->verb, "fal_client_verify_webhook_start") == 0;
+}
+
 /* The client no longer has what was held, although nothing of it was read or answered meanwhile. */
 static void wait_until_left(struct run *run)
 {
     const struct row *row = run->cell.row;
+    if (outlasts_its_op(row))
+        return;
     unsigned bit = 1u << run->cell.step;
     /* A job that is cut has more to do: fal is told, and that needs another connection. */
     if (run->cell.stage == CONNECTING && row->jobs & bit)
@@ -360,10 +368,14 @@ static void cancel_all(struct gate *const *waiting, fal_client *const *clients)
     struct started started[ROWS];
     memset(started, 0, sizeof started);
     for (size_t i = 0; i < ROWS; i++) {
+        if (outlasts_its_op(&cut_rows[i]))
+            continue;
         gate_again(waiting[i]);
         cut_rows[i].start(clients[i], &plan, &started[i]);
     }
     for (size_t i = 0; i < ROWS; i++) {
+        if (outlasts_its_op(&cut_rows[i]))
+            continue;
         for (int64_t end = now_ms() + PATIENCE; !gate_is_held(waiting[i]) && now_ms() < end;)
             sleep_ms(1);
         fal_op_cancel(started[i].op);

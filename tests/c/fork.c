@@ -150,7 +150,7 @@ static void each_child_creates_something_of_its_own(void)
     fal_client *client = new_client();
     CHECK_INT(make_collection(client, "before"), FAL_OK);
     for (int i = 0; i < CHILDREN; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "child %d", i);
         fflush(NULL);
         pid_t child = fork();

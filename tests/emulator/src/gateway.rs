@@ -154,7 +154,7 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
     let Some((_, token)) = request.query_pairs().find(|(name, _)| name == tokens::PARAMETER) else {
         return Ok(None);
     };
-    let refused = || Answer::detail(StatusCode::UNAUTHORIZED, "invalid or expired token");
+    let refused = || Answer::detail(StatusCode::UNAUTHORIZED, "bearer: invalid or expired token");
     state.tokens.find(&token, state.clock.now()).ok_or_else(refused).map(Some)
 }
 

@@ -189,7 +189,7 @@ fn handshakes_are_refused_in_http() {
     let whole_path = token(&emulator, &json!(["emulator/realtime/realtime"]), 60);
     let wrong = "fake-id:fake-secret-wrong";
     let bad_key = json!({"detail": "invalid key credentials"});
-    let bad_token = json!({"detail": "invalid or expired token"});
+    let bad_token = json!({"detail": "bearer: invalid or expired token"});
     let no_access = json!({"detail": "Cannot access application \"emulator/realtime\""});
     block_on(async {
         let refused = async |path: &str, key: Option<&str>| open(&emulator, "fal.run", path, key).await.err().unwrap();

@@ -127,7 +127,7 @@ fn a_token_takes_the_place_of_a_key_for_its_apps() {
     }
     for wrong in ["", "fake.fake.fake", &token[..token.len() - 1]] {
         for endpoint in ["emulator/echo", "acme/public", "no/app"] {
-            call(&emulator, endpoint, wrong).assert_detail(401, "invalid or expired token");
+            call(&emulator, endpoint, wrong).assert_detail(401, "bearer: invalid or expired token");
         }
     }
     let at_the_queue =
@@ -171,7 +171,7 @@ fn a_token_outlives_its_key_but_not_its_time() {
     assert!(emulator.revoke_key(id(&key)));
     assert_eq!(call(&emulator, "emulator/echo", token).status, 200);
     std::thread::sleep(Duration::from_millis(1100));
-    call(&emulator, "emulator/echo", token).assert_detail(401, "invalid or expired token");
+    call(&emulator, "emulator/echo", token).assert_detail(401, "bearer: invalid or expired token");
 }
 
 #[test]
