@@ -72,9 +72,15 @@ impl<'a> Fetch<'a> {
         if opened.status == 206 {
             return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
         }
-        if matches!(opened.status, 204 | 205) {
+        let lacks = match opened.status {
+            // Of what was executed the answer is kept all the same.
+            202 if !self.call.repeat.leaves_doubt() => Some("nothing yet"),
+            204 | 205 => Some("no content"),
+            _ => None,
+        };
+        if let Some(lacks) = lacks {
             let message =
-                format!("{} came, which says that there is no content, where a file was asked for", opened.status);
+                format!("{} came, which says that there is {lacks}, where a file was asked for", opened.status);
             return Err(Error::new(Code::Protocol, message));
         }
         self.notice(&opened)?;

@@ -106,5 +106,10 @@ fn no_content_is_no_file() {
         let error = saved(&client, &folder.path().join("file")).unwrap_err();
         assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{status}: {error}");
     }
+    // What is asked for, and not there yet.
+    emulator.inject(Fault::status(202));
+    let file = Download::new("https://v3.fal.media/files/x").unwrap().to(folder.path().join("file"));
+    let error = Op::finish(|| client.download_start(file)).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
