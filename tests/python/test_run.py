@@ -197,7 +197,7 @@ def test_what_is_no_json_is_refused_as_pythons_own_decoder_does(text: bytes) -> 
 def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
     code = """
         import json, socket, threading
-        import libfal
+        import logs
 
         SIZE = 64 << 20
 
@@ -222,7 +222,7 @@ def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         server = threading.Thread(target=serve, args=(listener,))
         server.start()
-        client = libfal.Client(key="fake-id:fake-secret", emulator_host="127.0.0.1:%d" % listener.getsockname()[1])
+        client = logs.client(key="fake-id:fake-secret", emulator_host="127.0.0.1:%d" % listener.getsockname()[1])
         start = peak()
         got = client.run("fal-ai/any")
         assert len(got["url"]) == SIZE
