@@ -123,13 +123,13 @@ lint: ## format, clippy and documentation, warnings being errors
 test-rust: tools
 	if $(CARGO) nextest --version >/dev/null 2>&1; then
 		$(CARGO) nextest run $(LOCKED) --workspace --no-run
-		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace
+		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace --no-fail-fast
 		cp "$(TARGET)/nextest/default/junit.xml" "$(LOGS)/nextest.xml"
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --doc
 	else
 		echo "cargo-nextest is not there: cargo test instead"
 		$(CARGO) test $(LOCKED) --workspace --no-run
-		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace -- --show-output
+		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --no-fail-fast -- --show-output
 	fi
 
 # What the fuzzers were given first, and what they found, once more: in the test build, so nothing is instrumented.

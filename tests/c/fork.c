@@ -412,7 +412,7 @@ static int child_with(struct open open, bool busy)
         CHECK_OK(fal_shutdown(10000, &err));
     }
     let_go(open);
-    CHECK_INT(threads_alive(), 1);
+    CHECK_INT(threads_left(1), 1);
     char written[64];
     CHECK_INT(recv(watched, written, sizeof written, MSG_DONTWAIT), -1);
     return check_failed == 0 ? 0 : 1;
