@@ -85,6 +85,7 @@ mod helpers;
 mod json;
 pub mod key;
 mod log;
+mod memory;
 mod op;
 mod packed;
 mod per_process;

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 
 use crate::error::{Code, Error, Result};
 use crate::json;
+use crate::memory;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -108,8 +109,7 @@ impl Parser {
         }
         let part = if self.line.is_empty() && part.first() == Some(&b':') { &part[..1] } else { part };
         self.check(self.line.len() + part.len())?;
-        self.line.extend_from_slice(part);
-        Ok(())
+        memory::append(&mut self.line, part)
     }
 
     fn check(&self, length: usize) -> Result<()> {
@@ -150,7 +150,7 @@ impl Parser {
                 if std::mem::replace(&mut self.has_data, true) {
                     self.data.push(b'\n');
                 }
-                self.data.extend_from_slice(value);
+                memory::append(&mut self.data, value)?;
             }
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
                 let text = std::str::from_utf8(value).ok();

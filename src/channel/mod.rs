@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio::sync::{Mutex, mpsc};
 use url::Url;
@@ -16,6 +16,7 @@ use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
 use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::memory;
 use crate::op::Op;
 use crate::per_runtime::PerRuntime;
 use crate::request::{Body, Request};
@@ -240,15 +241,15 @@ async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Result<Option<Bytes>> {
 }
 
 async fn rest(pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<Bytes> {
-    let mut body = BytesMut::new();
+    let mut body = Vec::new();
     while let Some(piece) = next(pieces).await? {
         if body.len() + piece.len() > most {
             let message = format!("the answer has more than the {most} bytes allowed");
             return Err(Error::new(Code::TooLarge, message).with_outcome_unknown(true));
         }
-        body.extend_from_slice(&piece);
+        memory::append(&mut body, &piece).map_err(|error| error.with_outcome_unknown(true))?;
     }
-    Ok(body.freeze())
+    Ok(body.into())
 }
 
 async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<()> {

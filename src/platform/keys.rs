@@ -41,7 +41,7 @@ pub struct KeyInfo {
 }
 
 /// A key that is being made: an operation, and in the end the key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CreatingKey {
     op: Op,
     key: Slot,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
@@ -13,6 +13,7 @@ use super::incoming::{Cut, Incoming};
 use super::stall::Pulse;
 use super::{Call, Progress};
 use crate::error::{Code, Error, Repeat, Result};
+use crate::memory;
 
 /// What is sent.
 #[derive(Clone)]
@@ -175,6 +176,7 @@ fn changed(than: &str) -> Error {
 
 /// Why a body could not be read.
 pub(super) enum Unread {
+    /// It is larger than the limit, or than the memory that there is.
     TooLarge(Error),
     Cut(Cut),
 }
@@ -195,31 +197,31 @@ pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Resul
     let Some(mut next) = body.piece().await? else { return Ok(first) };
     let two = first.len() + next.len();
     check(two as u64, most).map_err(Unread::TooLarge)?;
-    let expected = usize::try_from(length).unwrap_or(most);
-    let mut whole = BytesMut::with_capacity(expected.max(two).min(most));
+    let mut whole = Vec::new();
+    let expected = usize::try_from(length).unwrap_or(most).max(two);
+    memory::reserve(&mut whole, expected).map_err(Unread::TooLarge)?;
     whole.extend_from_slice(&first);
     drop(first);
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
-        whole.extend_from_slice(&next);
+        memory::append(&mut whole, &next).map_err(Unread::TooLarge)?;
         match body.piece().await? {
             Some(piece) => next = piece,
-            None => return Ok(whole.freeze()),
+            None => return Ok(whole.into()),
         }
     }
 }
 
-/// The first `most` bytes of a body, or as many as arrive.
+/// The first `most` bytes of a body, or as many as arrive and as there is memory for.
 pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
-    let mut read = BytesMut::new();
+    let mut read = Vec::new();
     while let Ok(Some(mut piece)) = body.piece().await {
         piece.truncate(most.saturating_sub(read.len()));
-        read.extend_from_slice(&piece);
-        if read.len() >= most {
+        if memory::append(&mut read, &piece).is_err() || read.len() >= most {
             break;
         }
     }
-    read.freeze()
+    read.into()
 }
 
 pub(crate) fn check(length: u64, most: usize) -> Result<()> {

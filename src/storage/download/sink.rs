@@ -11,6 +11,7 @@ use serde_json::json;
 use super::data::unescaped;
 use super::partial::{Partial, Place, exists, failed, folder_of};
 use crate::error::{Code, Error, Result};
+use crate::memory;
 use crate::response::Response;
 use crate::storage::blocking::blocking;
 use crate::storage::name;
@@ -50,7 +51,7 @@ impl Target {
     /// Begins, with the head of the answer.
     pub(super) async fn open(self, status: u16, headers: HeaderMap, url_path: &str) -> Result<Sink> {
         let Target::File(mut partial) = self else {
-            return Ok(Sink::Memory { status, headers, bytes: BytesMut::new() });
+            return Ok(Sink::Memory { status, headers, bytes: Vec::new() });
         };
         let name = name_of(&headers, url_path);
         let partial = blocking(move || partial.called(|| name).map(|()| partial)).await?;
@@ -116,14 +117,14 @@ fn content_type(headers: &HeaderMap) -> &str {
 
 /// What takes the bytes.
 pub(super) enum Sink {
-    Memory { status: u16, headers: HeaderMap, bytes: BytesMut },
+    Memory { status: u16, headers: HeaderMap, bytes: Vec<u8> },
     File { status: u16, headers: HeaderMap, partial: Partial, block: BytesMut, size: u64 },
 }
 
 impl Sink {
     pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
         match self {
-            Sink::Memory { bytes, .. } => bytes.extend_from_slice(&piece),
+            Sink::Memory { bytes, .. } => memory::append(bytes, &piece)?,
             Sink::File { partial, block, size, .. } => {
                 block.extend_from_slice(&piece);
                 *size += piece.len() as u64;
@@ -151,7 +152,7 @@ impl Sink {
     /// All has come. What cannot be had again is kept (`keep`) even if it cannot be where it should.
     pub(super) async fn finish(self, keep: bool) -> Result<Response> {
         match self {
-            Sink::Memory { status, headers, bytes } => Ok(Response::new(status, headers, bytes.freeze())),
+            Sink::Memory { status, headers, bytes } => Ok(Response::new(status, headers, bytes.into())),
             Sink::File { status, headers, partial, block, size } => {
                 partial.append(block.freeze()).await?;
                 let path = blocking(move || partial.put_in_place(keep)).await?;
