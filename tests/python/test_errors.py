@@ -14,7 +14,7 @@ from conftest import Emulator
 import libfal
 from libfal import _errors, _libfal
 
-CODES = dict(_libfal._codes())
+CODES = dict(json.loads(_libfal.codes()))
 
 
 def test_every_code_of_the_core_has_a_class() -> None:

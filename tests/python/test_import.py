@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import script
+from conftest import Emulator, output, script
 
 IN_OPEN = 0x20
 
@@ -74,3 +74,46 @@ def test_importing_is_quick() -> None:
     extra = seconds("import libfal") - seconds("import json, dataclasses")
     print(f"import libfal takes {1000 * extra:.0f} ms")
     assert extra < 1
+
+
+def test_a_package_that_is_imported_again_has_the_same_classes() -> None:
+    code = """
+        import pickle, sys, libfal
+        first, client = libfal.Error, libfal.Client("fake-id:fake-secret")
+        for name in [name for name in sys.modules if name.partition(".")[0] == "libfal"]:
+            del sys.modules[name]
+        import libfal
+        for caller in (client, libfal.Client("fake-id:fake-secret")):
+            try:
+                caller.run("::")
+            except libfal.Error as error:
+                print(type(pickle.loads(pickle.dumps(error))) is libfal.InvalidArgumentError, libfal.Error is first)
+        libfal.Client(app_token=libfal.AppToken("fake-token-of-thirty-characters"))
+    """
+    assert output(code) == "True True\n" * 2
+
+
+def test_a_sub_interpreter_is_refused_and_harms_nothing(emulator: Emulator) -> None:
+    code = """
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        import textwrap
+
+        CODE = textwrap.dedent('''
+            try:
+                import libfal
+            except ImportError as error:
+                print("main interpreter" in str(error), flush=True)
+        ''')
+        run = getattr(interpreters, "run_string", None) or interpreters.exec
+        for _ in range(2):
+            sub = interpreters.create()
+            run(sub, CODE)
+            interpreters.destroy(sub)
+            import libfal
+            print(libfal.run("emulator/echo", {"a": 1})["body"])
+    """
+    # Making one warns of what is new in it.
+    assert output(code, PYTHONWARNINGS="ignore", **emulator.environment()) == "True\n{'a': 1}\n" * 2

@@ -1,57 +1,90 @@
-//! The Python package `libfal`: a thin translation of the Rust core. No behaviour lives here.
+//! The native half of the Python package `libfal`: a thin translation of the Rust core, with no behaviour of its own. What Python's rules
+//! ask for (exceptions, JSON, waiting, functions of the program) is in `python/libfal/*.py`; `guard` says why.
 
 #![deny(unsafe_code)]
 
+mod answer;
+mod callbacks;
 mod client;
-mod convert;
-mod credential;
-mod error;
-mod explanation;
+mod guard;
 mod json;
-mod log;
-mod operation;
-mod platform;
-mod response;
+mod key;
+mod op;
 mod store;
+mod task;
+mod values;
+mod wishes;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
 
-/// The native half of `libfal`; `_libfal.pyi` describes it.
+/// `_libfal.pyi` describes it.
 #[pymodule]
 mod _libfal {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::client::{Client, run};
+    use crate::answer::Answer;
     #[pymodule_export]
-    use crate::credential::Question;
+    use crate::callbacks::{Question, call_back, silence};
     #[pymodule_export]
-    use crate::error::codes;
+    use crate::client::{Core, client};
     #[pymodule_export]
-    use crate::explanation::explain;
+    use crate::key::NewKey;
     #[pymodule_export]
-    use crate::operation::Operation;
-    #[pymodule_export]
-    use crate::platform::{Items, NewKey};
-    #[pymodule_export]
-    use crate::response::Response;
-    #[pymodule_export]
-    use crate::shutdown;
+    use crate::op::Op;
     #[pymodule_export]
     use crate::store::{from_keyring, into_keyring, profiles, remove_key, set_active_profile, store_key};
+    #[pymodule_export]
+    use crate::task::Task;
+    #[pymodule_export]
+    use crate::values::{Failure, codes, failure};
+    #[pymodule_export]
+    use crate::wishes::{Wishes, explain};
+    #[pymodule_export]
+    use crate::{may_wait, shutdown};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        // A panic becomes an exception with its message; nothing of this module's goes to standard error.
-        std::panic::set_hook(Box::new(|_| {}));
-        module.add("__version__", fal::VERSION)
+        crate::begin(module)
     }
 }
 
-/// Stop every thread of libfal. Calls under way end with ShutDownError; afterwards libfal can be used again.
+/// Whatever needs an import is imported here and never later: a child that is forked meanwhile would find it half-done for ever.
+fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if !guard::is_main_interpreter() {
+        return Err(PyImportError::new_err(
+            "libfal works in the main interpreter of a process, and in no sub-interpreter",
+        ));
+    }
+    // A panic becomes an exception; nothing of this module's goes to standard error.
+    std::panic::set_hook(Box::new(|_| {}));
+    json::begin(module.py())?;
+    module.add("modules", kept(module.py()))?;
+    module.add("__version__", fal::VERSION)
+}
+
+/// What lives as long as this library, which is never loaded twice: the modules of the package. Programs that delete it from
+/// `sys.modules` and import it again find the same classes.
+fn kept(py: Python<'_>) -> Py<PyDict> {
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    MODULES.get_or_init(py, || PyDict::new(py).unbind()).clone_ref(py)
+}
+
+/// None, or why this thread must not wait.
 #[pyfunction]
-#[pyo3(signature = (timeout=5.0))]
-fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
-    let timeout = convert::seconds("timeout", timeout).map_err(|error| error::raise(py, &error))?;
-    py.detach(|| fal::runtime::shutdown(timeout)).map_err(|error| error::raise(py, &error))
+fn may_wait(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    values::told(py, || fal::runtime::may_wait().map(|()| task::Done::Nothing))
+}
+
+/// Stop every thread of the core.
+#[pyfunction]
+#[pyo3(signature = (timeout, /))]
+fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<Bound<'_, PyAny>> {
+    values::told(py, || {
+        let timeout = values::seconds("timeout", timeout)?;
+        task::Task::start(move || fal::runtime::shutdown(timeout).map(|()| task::Done::Nothing))
+    })
 }

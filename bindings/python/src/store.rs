@@ -1,106 +1,123 @@
 //! Storing keys: in the profiles of the configuration file, and in the system keyring.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use fal::credentials::store::{Activate, Change, ProfileInfo, Store, StoreError, Table};
 use fal::credentials::{Environment, Options, remove_from_keyring, store_in_keyring};
 use fal::{Code, Error, Key};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
-use pyo3::sync::PyOnceLock;
+use serde_json::{Value, json};
 
-use crate::error::raise;
+use crate::task::{Done, Task};
+use crate::values::told;
 
-/// List the profiles of the configuration file.
+/// The profiles of the configuration file.
 #[pyfunction]
-#[pyo3(signature = (config_path=None))]
-pub(crate) fn profiles(py: Python<'_>, config_path: Option<PathBuf>) -> PyResult<Vec<Bound<'_, PyAny>>> {
-    let listed = in_store(py, config_path, |store| store.profiles())?;
-    listed.into_iter().map(|profile| self::profile(py, profile)).collect()
+#[pyo3(signature = (config_path, /))]
+pub(crate) fn profiles(py: Python<'_>, config_path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
+    let listed = |found: Vec<ProfileInfo>| Value::from_iter(found.into_iter().map(profile));
+    told(py, || in_store(config_path, move |store| store.profiles().map(listed)))
 }
 
 /// Put a key into a profile of the configuration file.
 #[pyfunction]
-#[pyo3(signature = (profile, key, *, activate=false, config_path=None))]
+#[pyo3(signature = (profile, key, activate, config_path, /))]
 pub(crate) fn store_key<'py>(
     py: Python<'py>,
-    profile: &str,
-    key: PyBackedStr,
+    profile: String,
+    key: &str,
     activate: bool,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let key = parse(py, &key)?;
+    told(py, || put(profile, Arc::new(parse(key)?), activate, config_path))
+}
+
+pub(crate) fn put(profile: String, key: Arc<Key>, activate: bool, config_path: Option<PathBuf>) -> fal::Result<Task> {
     let activate = if activate { Activate::Yes } else { Activate::No };
-    change(py, in_store(py, config_path, |store| store.store_key(profile, &key, activate))?)
+    in_store(config_path, move |store| store.store_key(&profile, &key, activate).map(change))
 }
 
 /// Remove the key of a profile.
 #[pyfunction]
-#[pyo3(signature = (profile, *, config_path=None))]
-pub(crate) fn remove_key<'py>(
-    py: Python<'py>,
-    profile: &str,
-    config_path: Option<PathBuf>,
-) -> PyResult<Bound<'py, PyAny>> {
-    change(py, in_store(py, config_path, |store| store.remove_key(profile))?)
+#[pyo3(signature = (profile, config_path, /))]
+pub(crate) fn remove_key(py: Python<'_>, profile: String, config_path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
+    told(py, || in_store(config_path, move |store| store.remove_key(&profile).map(change)))
 }
 
 /// Make a profile the active one, or none.
 #[pyfunction]
-#[pyo3(signature = (profile, *, config_path=None))]
-pub(crate) fn set_active_profile<'py>(
-    py: Python<'py>,
-    profile: Option<&str>,
+#[pyo3(signature = (profile, config_path, /))]
+pub(crate) fn set_active_profile(
+    py: Python<'_>,
+    profile: Option<String>,
     config_path: Option<PathBuf>,
-) -> PyResult<Bound<'py, PyAny>> {
-    change(py, in_store(py, config_path, |store| store.set_active(profile))?)
+) -> PyResult<Bound<'_, PyAny>> {
+    told(py, || in_store(config_path, move |store| store.set_active(profile.as_deref()).map(change)))
 }
 
 /// Put a key into the system keyring.
 #[pyfunction(name = "store_in_keyring")]
-pub(crate) fn into_keyring(py: Python<'_>, account: &str, key: PyBackedStr) -> PyResult<()> {
-    let key = parse(py, &key)?;
-    // Without the GIL: the user may be asked for a password.
-    py.detach(|| store_in_keyring(&Environment::process(), account, &key)).map_err(|error| raise(py, &error))
+#[pyo3(signature = (account, key, /))]
+pub(crate) fn into_keyring<'py>(py: Python<'py>, account: String, key: &str) -> PyResult<Bound<'py, PyAny>> {
+    let environment = Environment::process();
+    told(py, || {
+        let key = parse(key)?;
+        Task::start(move || store_in_keyring(&environment, &account, &key).map(|()| Done::Nothing))
+    })
 }
 
 /// Remove a key from the system keyring.
 #[pyfunction(name = "remove_from_keyring")]
-pub(crate) fn from_keyring(py: Python<'_>, account: &str) -> PyResult<bool> {
-    py.detach(|| remove_from_keyring(&Environment::process(), account)).map_err(|error| raise(py, &error))
+#[pyo3(signature = (account, /))]
+pub(crate) fn from_keyring(py: Python<'_>, account: String) -> PyResult<Bound<'_, PyAny>> {
+    let environment = Environment::process();
+    told(py, || Task::start(move || remove_from_keyring(&environment, &account).map(Done::Whether)))
 }
 
-fn parse(py: Python<'_>, key: &str) -> PyResult<Key> {
-    match Key::parse(key) {
-        Ok((key, _)) => Ok(key),
-        Err(problem) => Err(raise(py, &Error::new(Code::MalformedCredentials, problem.to_string()))),
-    }
+fn parse(key: &str) -> fal::Result<Key> {
+    let parsed = Key::parse(key).map(|(key, _)| key);
+    parsed.map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()))
 }
 
-/// Without the GIL: another program's change may be waited for.
-pub(crate) fn in_store<T: Send>(
-    py: Python<'_>,
+/// Another program's change may be waited for. The environment is that of the caller's thread, which may set it meanwhile.
+fn in_store(
     config_path: Option<PathBuf>,
-    work: impl FnOnce(Store) -> Result<T, StoreError> + Send,
-) -> PyResult<T> {
+    work: impl FnOnce(Store) -> Result<Value, StoreError> + Send + 'static,
+) -> fal::Result<Task> {
     let options = config_path.into_iter().fold(Options::new(), |options, path| options.config_path(path));
-    let done = py.detach(|| Store::open(&options, &Environment::process()).and_then(work));
-    done.map_err(|error| raise(py, &error.into()))
+    let environment = Environment::process();
+    Task::start(move || {
+        let done = Store::open(&options, &environment).and_then(work)?;
+        Ok(Done::Text(done.to_string()))
+    })
 }
 
-fn profile(py: Python<'_>, it: ProfileInfo) -> PyResult<Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLASS.import(py, "libfal._store", "Profile")?;
-    class.call1((it.name, it.key_id, it.problem, it.host, it.active, it.line))
+/// As the fields of `Profile` in `libfal/_store.py`.
+fn profile(it: ProfileInfo) -> Value {
+    json!({
+        "name": it.name,
+        "key_id": it.key_id,
+        "problem": it.problem,
+        "host": it.host,
+        "active": it.active,
+        "line": it.line,
+    })
 }
 
-pub(crate) fn change(py: Python<'_>, it: Change) -> PyResult<Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// As the fields of `Change` in `libfal/_store.py`.
+fn change(it: Change) -> Value {
     let table = match it.table {
         Table::Created => "created",
         Table::Removed => "removed",
         _ => "kept",
     };
-    let class = CLASS.import(py, "libfal._store", "Change")?;
-    class.call1((it.path, it.written, table, it.previous_key_id, it.active, it.tightened_from))
+    json!({
+        "path": it.path,
+        "written": it.written,
+        "table": table,
+        "previous_key_id": it.previous_key_id,
+        "active": it.active,
+        "tightened_from": it.tightened_from,
+    })
 }

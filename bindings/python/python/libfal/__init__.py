@@ -7,6 +7,20 @@
     print(picture["images"][0]["url"])
 """
 
+import sys as _sys
+
+try:
+    from . import _libfal
+except ImportError as _refused:
+    if "subinterpreters" not in str(_refused):
+        raise
+    # As the module says it itself where CPython lets it be loaded.
+    raise ImportError("libfal works in the main interpreter of a process, and in no sub-interpreter") from None
+
+# The library is loaded once in a process. Whoever deletes this package from sys.modules and imports it again finds the same classes.
+_sys.modules.update(_libfal.modules)
+
+from ._client import Client, explain, run, shutdown
 from ._credential import AppToken, Check
 from ._errors import (
     AccountLockedError,
@@ -35,24 +49,22 @@ from ._errors import (
     WebhookInvalidError,
 )
 from ._explanation import Explanation, Problem, Source
-from ._libfal import (
-    Client,
-    Items,
-    NewKey,
-    Operation,
-    Response,
-    __version__,
-    explain,
+from ._libfal import __version__
+from ._operation import Operation
+from ._platform import Items, NewKey
+from ._response import Response
+from ._store import (
+    Change,
+    Profile,
     profiles,
     remove_from_keyring,
     remove_key,
-    run,
     set_active_profile,
-    shutdown,
     store_in_keyring,
     store_key,
 )
-from ._store import Change, Profile
+
+_libfal.modules.update({name: module for name, module in _sys.modules.items() if name.startswith("libfal._")})
 
 __all__ = [
     "AccountLockedError",

@@ -22,12 +22,9 @@ def is_here() -> bool:
     return "google.colab" in str(type(shell))
 
 
-def ask(question: Question) -> None:
-    """Ask the notebook for its secret FAL_KEY on a thread of its own: its user may have to grant access."""
-    _credential.on_a_thread(_answer, question)
-
-
-def _answer(question: Question) -> None:
+def answer(question: Question) -> None:
+    """Ask the notebook for its secret FAL_KEY. Its user may have to grant access."""
+    why = "the notebook's secret FAL_KEY is not to be had"
     try:
         secret = importlib.import_module("google.colab.userdata").get("FAL_KEY")
         if isinstance(secret, str) and secret.strip():
@@ -35,4 +32,7 @@ def _answer(question: Question) -> None:
         else:
             question.absent("the notebook's secret FAL_KEY is empty")
     except BaseException as error:  # There is none, or access to it is not granted.
-        question.absent(f"the notebook's secret FAL_KEY is not to be had: {_credential.reason(error)}")
+        why = f"{why}: {_credential.reason(error)}"
+    finally:
+        # The first answer counts.
+        question.absent(why)

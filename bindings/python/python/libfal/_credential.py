@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Optional, Union
@@ -79,32 +78,27 @@ class Check:
     """The source of the key, as in explain()."""
 
 
-def check_from(answer: bytes) -> Check:
+def check_from(told: bytes) -> Check:
     """The check of an answer of the core."""
-    return Check(**json.loads(answer))
+    return Check(**json.loads(told))
 
 
-def token_from(answer: bytes) -> AppToken:
+def token_from(told: bytes) -> AppToken:
     """The token of an answer of the core."""
-    told = json.loads(answer)
-    return AppToken(told["token"], told["expires_in"])
+    facts = json.loads(told)
+    return AppToken(facts["token"], facts["expires_in"])
 
 
-def ask(function: Callable[[], Delivered], question: Question) -> None:
-    """Ask the function on a thread of its own."""
-    on_a_thread(_answer, function, question)
-
-
-def on_a_thread(work: Callable[..., None], *args: object) -> None:
-    """Do work that may take its time. It does not keep the program from ending."""
-    threading.Thread(target=work, args=args, name="libfal credential", daemon=True).start()
-
-
-def _answer(function: Callable[[], Delivered], question: Question) -> None:
+def answer(function: Callable[[], Delivered], question: Question) -> None:
+    """Ask the function, and answer the question whatever comes of it: calls wait for that."""
+    why = "the function did not come to its end"
     try:
         _deliver(function(), question)
-    except BaseException as error:  # Whatever it is, calls wait for an answer.
-        question.fail(reason(error))
+    except BaseException as error:
+        why = reason(error)
+    finally:
+        # The first answer counts.
+        question.fail(why)
 
 
 def _deliver(credential: object, question: Question) -> None:
@@ -124,13 +118,22 @@ def _deliver(credential: object, question: Question) -> None:
         question.fail(f"the function returned {kind}, not a key, a pair of key and seconds, or a libfal.AppToken")
 
 
+# Of what an exception says, so many characters are passed on.
+_LONGEST = 1000
+
+
 def reason(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """What an exception says, in one line of bounded length that is Unicode text."""
+    kind = type(error).__name__
     try:
-        message = " ".join(str(getattr(error, "message", error)).split())
-    except Exception:
+        text = str(getattr(error, "message", error))
+        message = " ".join(text[: 2 * _LONGEST].split())
+    except BaseException:
         message = ""
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    said = f"{kind}: {message}" if message else kind
+    if len(said) > _LONGEST:
+        said = f"{said[:_LONGEST]}…"
+    return said.encode(errors="backslashreplace").decode()
 
 
 # The name to show and to pickle is the public one.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from ._explanation import Explanation
+from . import _libfal
+from ._explanation import Explanation, from_report
 
 
 class Error(Exception):
@@ -148,7 +148,7 @@ class DecodeError(Error, ValueError):
 
 
 class UsageError(Error, RuntimeError):
-    """Waiting inside a log function, or an operation of a process that this one was forked from."""
+    """Waiting inside a log function, a client that was closed, or an operation of a process that this one was forked from."""
 
 
 class ShutDownError(Error):
@@ -204,6 +204,32 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_CLOSED": UsageError,
     "FAL_E_NOT_READY": NotReadyError,
 }
+
+
+def error(failure: _libfal.Failure) -> Error:
+    """The exception of what went wrong in the core."""
+    facts = json.loads(failure.facts())
+    message: str = facts.pop("message")
+    facts["headers"] = joined(facts["headers"])
+    if facts["explanation"] is not None:
+        facts["explanation"] = from_report(*facts["explanation"])
+    return CLASSES[facts["code"]](message, body=failure.body(), **facts)
+
+
+def failed(code: str, message: str, cause: BaseException | None = None) -> Error:
+    """The exception of what went wrong here."""
+    made = error(_libfal.failure(code, message.encode(errors="backslashreplace").decode()))
+    made.__cause__ = cause
+    return made
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names in small letters; the values of a repeated header are joined by commas, as HTTP allows."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
 
 # The name to show and to pickle is the public one.
 for _class in (Error, *CLASSES.values()):

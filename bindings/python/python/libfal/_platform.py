@@ -1,0 +1,102 @@
+"""Lists of the Platform API, and keys that are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+from . import _libfal, _store, _waiting
+from ._libfal import Answer
+from ._response import element
+from ._values import Path, path, text
+from ._waiting import told
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._callbacks import Functions
+    from ._libfal import Op
+
+
+@final
+class Items:
+    """The elements of a list as they are read. Forgetting it ends the reading."""
+
+    _op: Op
+    _functions: Functions
+    _parse_float: Callable[[str], Any] | None
+    _over: bool
+
+    def __new__(cls, *_: object) -> Self:
+        raise TypeError("libfal.Items are made by a client: platform_list()")
+
+    @classmethod
+    def _of(cls, op: Op, functions: Functions, parse_float: Callable[[str], Any] | None) -> Self:
+        items = object.__new__(cls)
+        items._op = op
+        items._functions = functions
+        items._parse_float = parse_float
+        items._over = False
+        return items
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        most = _waiting.step()
+        while not self._over:
+            found = told(self._op.next(most))
+            if isinstance(found, Answer):
+                return element(found, self._parse_float)
+            if found is False:
+                self._over = True
+                told(self._op.outcome())
+        raise StopIteration
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a list that is being read belongs to its process and cannot be pickled")
+
+
+@final
+class NewKey:
+    """A key that was just made. Its secret is overwritten in the core when this is forgotten."""
+
+    _key: _libfal.NewKey
+
+    def __new__(cls, *_: object) -> Self:
+        raise TypeError("a libfal.NewKey is made by a client: create_key()")
+
+    @classmethod
+    def _of(cls, key: _libfal.NewKey) -> Self:
+        made = object.__new__(cls)
+        made._key = key
+        return made
+
+    @property
+    def id(self) -> str:
+        """The public half."""
+        return self._key.id()
+
+    def secret(self) -> str:
+        """The whole key, "<key id>:<key secret>". Python keeps the text as long as it likes: prefer store()."""
+        return self._key.secret()
+
+    def store(self, profile: str, *, activate: bool = False, config_path: Path | None = None) -> _store.Change:
+        """Put the key into a profile of the configuration file, as store_key() does."""
+        place = path("config_path", config_path)
+        return _store.change(self._key.store(text("profile", profile), activate, place))
+
+    def store_in_keyring(self, account: str) -> None:
+        """Put the key into the system keyring, as libfal.store_in_keyring() does."""
+        _waiting.work(self._key.store_in_keyring(text("account", account)))
+
+    def __repr__(self) -> str:
+        return f"<libfal.NewKey: {self._key.shown()}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a libfal.NewKey holds a secret and cannot be pickled; store it")
+
+
+# The name to show and to pickle is the public one.
+for _class in (Items, NewKey):
+    _class.__module__ = "libfal"

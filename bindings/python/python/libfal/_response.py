@@ -1,0 +1,119 @@
+"""An answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, final
+
+from ._errors import failed, joined
+from ._libfal import Answer
+from ._values import content as content_of
+from ._waiting import told
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+    from typing_extensions import Self
+
+
+@final
+class Response:
+    """A successful answer. response["images"][0] looks into its JSON."""
+
+    # Filled in at the first look, by whoever comes first: what is under way in a signal handler or a finalizer waits for nobody.
+    _content: bytes
+    _json: Any
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: ReadableBuffer) -> None:
+        self._status = status
+        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._answer = Answer(content_of(content))
+
+    @classmethod
+    def _of(cls, answer: Answer) -> Self:
+        response = cls.__new__(cls)
+        response._status, headers = json.loads(answer.facts())
+        response._headers = joined(headers)
+        response._answer = answer
+        return response
+
+    @property
+    def status(self) -> int:
+        """The HTTP status, 200 to 299."""
+        return self._status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names in small letters."""
+        return dict(self._headers)
+
+    @property
+    def request_id(self) -> str | None:
+        """fal's id of the request."""
+        return self._headers.get("x-fal-request-id")
+
+    @property
+    def content(self) -> bytes:
+        """The body as received."""
+        try:
+            return self._content
+        except AttributeError:
+            found: bytes = self.__dict__.setdefault("_content", self._answer.body())
+            return found
+
+    @property
+    def text(self) -> str:
+        """The body as text. Raises DecodeError if it is not UTF-8."""
+        return told(self._answer.text())
+
+    def json(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
+        """The body as JSON, decoded at the first call. Raises DecodeError if it is not JSON.
+
+        parse_float makes the fractions, as in json.loads: with decimal.Decimal no digit of an amount is lost.
+        """
+        if parse_float is not None:
+            return _loads(self._answer, parse_float)
+        try:
+            return self._json
+        except AttributeError:
+            decoded = self._answer.json()
+            value = _loads(self._answer, None) if decoded is NotImplemented else decoded
+            return self.__dict__.setdefault("_json", value)
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self.json()[key]
+
+    def __contains__(self, item: object, /) -> bool:
+        return item in self.json()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.json())
+
+    def __repr__(self) -> str:
+        kind = self._headers.get("content-type", "no type")
+        size, request = self._answer.size(), self.request_id or "-"
+        return f"<libfal.Response: {self._status}, {size} bytes of {kind}, request {request}>"
+
+    def __reduce__(self) -> tuple[type[Response], tuple[int, dict[str, str], bytes]]:
+        return Response, (self._status, self._headers, self.content)
+
+
+def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
+    """The element of a list."""
+    _, headers = json.loads(answer.facts())
+    kind = dict(headers).get("content-type", "")
+    # Only the lines of a log, of which nobody says what they are.
+    if kind.startswith("text/plain"):
+        return told(answer.text())
+    return _loads(answer, parse_float)
+
+
+def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
+    try:
+        return json.loads(answer.body(), parse_float=parse_float)
+    except (ValueError, RecursionError) as cause:
+        raise failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
+
+
+# The name to show and to pickle is the public one.
+Response.__module__ = "libfal"

@@ -1,0 +1,116 @@
+"""Python's values as the core takes them: exact, in range, and made before the core is called."""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, Union
+
+from ._errors import Error, failed
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+Path = Union[str, "os.PathLike[str]"]
+Seconds = Union[SupportsFloat, SupportsIndex]
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+def invalid(message: str, cause: BaseException | None = None) -> Error:
+    """The error of a malformed argument."""
+    return failed("FAL_E_INVALID_ARGUMENT", message, cause)
+
+
+def text(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as cause:
+        # The value may be a secret, and the cause shows it.
+        raise invalid(f"{name} is not Unicode text: {cause.reason}") from None
+    return value
+
+
+def maybe_text(name: str, value: str | None) -> str | None:
+    return None if value is None else text(name, value)
+
+
+def seconds(name: str, value: Seconds) -> float:
+    """A number of seconds; the core says whether it may be that many."""
+    if isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError as cause:
+        raise invalid(f"{name} is a larger number than there are seconds", cause)
+
+
+def maybe_seconds(name: str, value: Seconds | None) -> float | None:
+    return None if value is None else seconds(name, value)
+
+
+def waiting(name: str, value: Seconds | None) -> float | None:
+    """For how long to wait."""
+    if value is None:
+        return None
+    time = seconds(name, value)
+    if not 0 <= time < float("inf"):
+        raise invalid(f"{name} is {time}: a number of seconds from 0 is needed")
+    return time
+
+
+def count(name: str, value: SupportsIndex) -> int:
+    """A whole number; the core says whether it is in range."""
+    number = operator.index(value)
+    if not _LEAST <= number <= _MOST:
+        raise invalid(f"{name} is out of range")
+    return number
+
+
+def maybe_count(name: str, value: SupportsIndex | None) -> int | None:
+    return None if value is None else count(name, value)
+
+
+def path(name: str, value: Path | None) -> str | None:
+    if value is None:
+        return None
+    found = os.fsdecode(os.fspath(value))
+    if "\0" in found:
+        raise invalid(f"{name} holds a NUL character")
+    return found
+
+
+def dumps(value: object) -> str:
+    """JSON text by the rules of Python's own json, without its extensions NaN and Infinity.
+
+    A value of a wrong type stays a TypeError, which names the type.
+    """
+    try:
+        made = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        made.encode()
+    except (ValueError, RecursionError) as cause:
+        raise invalid(f"the value is not JSON: {cause}", cause)
+    return made
+
+
+def mapping(value: Mapping[str, Any] | None) -> bytes | None:
+    """The input of an endpoint, as JSON text."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise TypeError(f"input is a dict, not {type(value).__name__}")
+    return dumps(value if isinstance(value, dict) else dict(value)).encode()
+
+
+def content(value: ReadableBuffer) -> bytes:
+    """The bytes of a bytes-like object: bytes themselves are shared, any other's are copied, because they may change."""
+    return value if type(value) is bytes else memoryview(value).tobytes()
+
+
+def pairs(headers: Mapping[str, str] | None) -> str:
+    """Headers as JSON text."""
+    return dumps([(text("the name of a header", name), text("a header", it)) for name, it in (headers or {}).items()])

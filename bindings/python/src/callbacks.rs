@@ -1,0 +1,159 @@
+//! The program's functions: for log lines, and for the credential. They are kept in Python, where the collector sees them; here they
+//! are numbers. `libfal/_callbacks.py` has the other half.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use fal::Level;
+use fal::credentials::{Answer, Callback};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyInt, PyString};
+
+use crate::guard::{Attached, Object, attached};
+use crate::values::seconds;
+
+struct Hooks {
+    /// `find(number)` is the log function of that number, or None.
+    find: Py<PyAny>,
+    /// `ask(number, question)` has the function of that number answer.
+    ask: Py<PyAny>,
+}
+
+/// Set when the module is made.
+static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
+/// Whether the program ends.
+static SILENT: AtomicBool = AtomicBool::new(false);
+/// The process, and how many log functions run in it. A child has none of its parent's.
+static RUNNING: AtomicU64 = AtomicU64::new(0);
+
+/// Name the functions that find log functions and ask for credentials. The first ones count.
+#[pyfunction]
+pub(crate) fn call_back(py: Python<'_>, find: Py<PyAny>, ask: Py<PyAny>) {
+    let _ = HOOKS.set(py, Hooks { find, ask });
+}
+
+/// Begin no log function from now on, and say how many still run.
+#[pyfunction]
+pub(crate) fn silence() -> u32 {
+    SILENT.store(true, Ordering::SeqCst);
+    running(RUNNING.load(Ordering::SeqCst))
+}
+
+fn running(state: u64) -> u32 {
+    if (state >> 32) as u32 == std::process::id() { state as u32 } else { 0 }
+}
+
+fn add(change: i32) {
+    let process = u64::from(std::process::id()) << 32;
+    let add = |state| Some(process | u64::from(running(state).saturating_add_signed(change)));
+    let _ = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
+}
+
+/// As in Python's `logging`, so that a name is also the name of a logger's method.
+const LEVELS: [(&str, Level); 4] =
+    [("error", Level::Error), ("warning", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
+
+pub(crate) fn level(name: &str) -> fal::Result<Level> {
+    let known = LEVELS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, level)| *level).ok_or_else(|| {
+        crate::values::invalid(format!("log_level is {name:?}: one of error, warning, info, debug is needed"))
+    })
+}
+
+/// Calls the log function of this number. What it raises goes to `sys.unraisablehook`.
+pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static {
+    move |level: Level, line: &str| {
+        let name = LEVELS.iter().find(|(_, known)| *known == level).map_or("error", |(name, _)| name);
+        add(1);
+        if !SILENT.load(Ordering::SeqCst) {
+            attached(|thread| write(thread, number, name, line).unwrap_or_default());
+        }
+        add(-1);
+    }
+}
+
+fn write(thread: &Attached, number: u64, level: &str, line: &str) -> Option<()> {
+    let py = thread.python();
+    let find = thread.object(HOOKS.get(py)?.find.clone_ref(py));
+    let function = thread.call(&find, &int(thread, number), None).filter(|found| !found.is_none())?;
+    let text = |text| thread.object(PyString::new(py, text).into_any().unbind());
+    thread.call(&function, &text(level), Some(&text(line))).map(drop)
+}
+
+fn int(thread: &Attached, number: u64) -> Object<'_> {
+    thread.object(PyInt::new(thread.python(), number).into_any().unbind())
+}
+
+/// Has the function of this number asked for a credential, on a thread of its own: it may take as long as it likes, and neither another
+/// question nor a shutdown waits for it.
+pub(crate) fn asking(number: u64) -> Callback {
+    Callback::new(move |answer| {
+        let ask = move || attached(|thread| ask(thread, number, answer).unwrap_or_default());
+        // A question that is dropped is answered too.
+        let _ = std::thread::Builder::new().name("fal-credential".into()).spawn(ask);
+    })
+}
+
+fn ask(thread: &Attached, number: u64, answer: Answer) -> Option<()> {
+    let py = thread.python();
+    let ask = thread.object(HOOKS.get(py)?.ask.clone_ref(py));
+    let question = Py::new(py, Question { answer: Mutex::new(Some(answer)) }).ok()?;
+    thread.call(&ask, &int(thread, number), Some(&thread.object(question.into_any()))).map(drop)
+}
+
+/// A question of the core for a credential. The first answer counts.
+#[pyclass(frozen, module = "libfal._libfal")]
+pub(crate) struct Question {
+    answer: Mutex<Option<Answer>>,
+}
+
+impl Question {
+    fn take(&self) -> Option<Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn give(
+        &self,
+        expires_in: Option<f64>,
+        give: impl FnOnce(Answer, Option<std::time::Duration>) -> Result<(), String>,
+    ) {
+        let Some(answer) = self.take() else { return };
+        match expires_in.map(|time| seconds("expires_in", time)).transpose() {
+            // What is wrong with the text is told to the calls that wait.
+            Ok(expires_in) => drop(give(answer, expires_in)),
+            Err(error) => answer.fail(error.message()),
+        }
+    }
+}
+
+#[pymethods]
+impl Question {
+    /// Answer with a key that is good for so many seconds.
+    #[pyo3(signature = (text, expires_in, /))]
+    fn key(&self, text: &str, expires_in: Option<f64>) {
+        self.give(expires_in, |answer, expires_in| answer.key(text, expires_in));
+    }
+
+    /// Answer with a short-lived token.
+    #[pyo3(signature = (text, expires_in, /))]
+    fn app_token(&self, text: &str, expires_in: Option<f64>) {
+        self.give(expires_in, |answer, expires_in| answer.app_token(text, expires_in));
+    }
+
+    /// Say that a notebook has no key, and why, so that the next source is tried.
+    #[pyo3(signature = (reason, /))]
+    fn absent(&self, reason: &str) {
+        if let Some(answer) = self.take() {
+            answer.absent(reason);
+        }
+    }
+
+    /// Say why there is no credential.
+    #[pyo3(signature = (reason, /))]
+    fn fail(&self, reason: &str) {
+        if let Some(answer) = self.take() {
+            answer.fail(reason);
+        }
+    }
+}
