@@ -95,6 +95,7 @@ mod queue;
 mod random;
 mod realtime;
 mod refusal;
+mod replace;
 mod request;
 mod response;
 mod run;

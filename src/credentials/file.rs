@@ -7,6 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::replace;
+
 /// The most that is read, in bytes.
 pub(super) const MAX_SIZE: usize = 1 << 20;
 
@@ -42,7 +44,7 @@ impl fmt::Display for FileProblem {
             Self::NotUtf8 { valid_bytes } => {
                 write!(f, "not UTF-8 text at byte {}", valid_bytes + 1)
             }
-            Self::Io(kind) => write!(f, "{kind}"),
+            Self::Io(kind) => f.write_str(&replace::said(*kind)),
         }
     }
 }
@@ -62,7 +64,7 @@ impl From<io::Error> for FileProblem {
 pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let metadata = fs::metadata(path).map_err(|error| missing_or(path, error))?;
     check_regular(&metadata)?;
-    let mut file = open(path)?;
+    let mut file = replace::readable(|| open(path))?;
     // What was opened may be another file than the one looked at before.
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
@@ -131,7 +133,7 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     let mut bytes = Zeroizing::new(vec![0; size.min(MAX_SIZE + 1)]);
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
+        match replace::readable(|| file.read(rest)) {
             Ok(0) => {
                 bytes.truncate(filled);
                 return Ok(bytes);
@@ -167,15 +169,24 @@ fn exposed(path: &Path, metadata: &Metadata) -> Option<String> {
     Some(format!("{access} by others (mode {mode:04o}): chmod 600 {}", shown(path)))
 }
 
-#[cfg(not(unix))]
-fn exposed(_: &Path, _: &Metadata) -> Option<String> {
-    None
+#[cfg(windows)]
+fn exposed(path: &Path, _: &Metadata) -> Option<String> {
+    let who = replace::who_else_reads(path)?;
+    let path = shown(path);
+    Some(format!("readable by {who}: icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\" SYSTEM:F"))
 }
 
 /// The path as it may be printed: without control characters, and not at all if it looks like a key
 /// in the place of a path.
 pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
+    // The form that Windows gives when it is asked where a path leads; people do not know it.
+    let text = match text.strip_prefix(r"\\?\") {
+        Some(plain) if cfg!(windows) => {
+            plain.strip_prefix(r"UNC\").map_or(plain.to_owned(), |share| format!(r"\\{share}"))
+        }
+        _ => text,
+    };
     let rooted = path.is_absolute() || text.starts_with(['~', '.']);
     let has_separator = text.contains(std::path::is_separator);
     if rooted || (has_separator && !text.contains(':')) || path.exists() {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use crate::replace::said;
+
 /// Why a login cannot be used or renewed. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -118,13 +120,13 @@ impl fmt::Display for LoginError {
             Self::Locked { path, waited } => {
                 write!(f, "the fal login is locked by another process: {path}: waited {waited:?}")
             }
-            Self::NoLock { path, kind } => write!(f, "the fal login cannot be locked: {path}: {kind}"),
+            Self::NoLock { path, kind } => write!(f, "the fal login cannot be locked: {path}: {}", said(*kind)),
             Self::Cancelled => f.write_str("cancelled while waiting for the lock of the fal login"),
             Self::NotWritable { path, kind } => {
-                write!(f, "the fal login was not renewed, for its file cannot be replaced: {path}: {kind}")
+                write!(f, "the fal login was not renewed, for its file cannot be replaced: {path}: {}", said(*kind))
             }
             Self::NotStored { path, kind } => {
-                write!(f, "the fal login was renewed but could not be stored: {path}: {kind}")
+                write!(f, "the fal login was renewed but could not be stored: {path}: {}", said(*kind))
             }
             Self::ChangedMeanwhile { path } => {
                 write!(f, "the fal login was renewed, but its file changed meanwhile and was left as it is: {path}")

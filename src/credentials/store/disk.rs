@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::error::StoreError;
 use crate::credentials::file::{self, FileProblem, SecretFile};
 use crate::random;
+use crate::replace::{self, Access, Successor};
 
 /// How long it is waited between two tries for the lock; up to as much again is added by chance.
 const PAUSE: Duration = Duration::from_millis(8);
@@ -113,13 +114,13 @@ impl Locked {
         if snapshot.old.as_ref().is_some_and(Stamp::is_read_only) {
             return Err(StoreError::io("write", &self.target, &ErrorKind::PermissionDenied.into()));
         }
-        let temporary = Temporary::create(&self.target)?;
-        temporary.fill(&[mark, text], snapshot.old.as_ref())?;
+        let successor = successor(&self.target)?;
+        fill(&successor, &[mark, text], &self.target)?;
         if self.stamp()? != snapshot.old {
             return Ok(false);
         }
-        temporary.put_in_place(&self.target)?;
-        Ok(true)
+        let replaced = successor.replace(&self.target);
+        replaced.map(|()| true).map_err(|refused| StoreError::io("replace", &self.target, &refused.error))
     }
 
     fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
@@ -179,7 +180,7 @@ impl Stamp {
 fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError> {
     let read_error = |error: &io::Error| StoreError::io("read", path, error);
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        return match fs::canonicalize(path) {
+        return match replace::real(path) {
             Ok(target) => Ok(Some(target)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(StoreError::unreadable(path, &FileProblem::DanglingLink))
@@ -191,10 +192,10 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
         return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a directory")));
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let found = match fs::canonicalize(folder) {
+    let found = match replace::real(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound && make_folder => {
             make_private(folder).map_err(|error| StoreError::io("create", folder, &error))?;
-            fs::canonicalize(folder)
+            replace::real(folder)
         }
         found => found,
     };
@@ -238,74 +239,25 @@ fn private(options: &mut OpenOptions) {
     let _ = options;
 }
 
-/// A file beside the target, removed unless it takes the target's place.
+/// A file for its owner only beside the target.
 ///
 /// Its name is always the same: one that a killed program left behind, with keys in it, goes away with the next change.
-struct Temporary {
-    path: PathBuf,
-    file: File,
-    in_place: bool,
+fn successor(target: &Path) -> Result<Successor, StoreError> {
+    let path = sibling(target, ".tmp");
+    let create = || Successor::create(path.clone(), Access::Secret);
+    let created = match create() {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| create()),
+        created => created,
+    };
+    created.map_err(|error| StoreError::io("create", &path, &error))
 }
 
-impl Temporary {
-    fn create(target: &Path) -> Result<Self, StoreError> {
-        let path = sibling(target, ".tmp");
-        let create = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            private(&mut options);
-            options.open(&path)
-        };
-        let created = match create() {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| create()),
-            created => created,
-        };
-        match created {
-            Ok(file) => Ok(Self { path, file, in_place: false }),
-            Err(error) => Err(StoreError::io("create", &path, &error)),
-        }
-    }
-
-    fn fill(&self, pieces: &[&str], old: Option<&Stamp>) -> Result<(), StoreError> {
-        let written = self.keep_owner(old).and_then(|()| {
-            pieces.iter().try_for_each(|piece| (&self.file).write_all(piece.as_bytes()))?;
-            self.file.sync_all()
-        });
-        written.map_err(|error| StoreError::io("write", &self.path, &error))
-    }
-
-    /// A program run as root must not take the file away from its owner.
-    #[cfg(unix)]
-    fn keep_owner(&self, old: Option<&Stamp>) -> io::Result<()> {
-        let new = Stamp::of(&self.file.metadata()?).owner;
-        match old.map(|old| old.owner) {
-            Some((user, group)) if user != new.0 => std::os::unix::fs::fchown(&self.file, Some(user), Some(group)),
-            _ => Ok(()),
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn keep_owner(&self, _: Option<&Stamp>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn put_in_place(mut self, target: &Path) -> Result<(), StoreError> {
-        fs::rename(&self.path, target).map_err(|error| StoreError::io("replace", target, &error))?;
-        self.in_place = true;
-        // The change is made; that it also survives a power failure is as much as can be tried for.
-        #[cfg(unix)]
-        let _ = target.parent().map(|folder| File::open(folder).and_then(|folder| folder.sync_all()));
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.in_place {
-            // One that stays behind is replaced by the next change.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> Result<(), StoreError> {
+    let written = successor.follow(target).and_then(|()| {
+        pieces.iter().try_for_each(|piece| (&**successor.file()).write_all(piece.as_bytes()))?;
+        successor.file().sync_all()
+    });
+    written.map_err(|error| StoreError::io("write", successor.path(), &error))
 }
 
 #[cfg(test)]

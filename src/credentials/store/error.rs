@@ -9,6 +9,7 @@ use super::name::NameProblem;
 use crate::credentials::file::{self, FileProblem};
 use crate::credentials::source::printable_name;
 use crate::error::{Code, Error};
+use crate::replace::said;
 
 /// Why the file could not be changed or listed. It is as it was before. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,17 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether it goes away by itself when another program has done its part.
+    fn is_in_use(&self) -> bool {
+        match self {
+            Self::Locked { .. } | Self::Contended { .. } => true,
+            Self::Io { kind, .. } => cfg!(windows) && *kind == ErrorKind::ResourceBusy,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +118,7 @@ impl fmt::Display for StoreError {
             Self::Unusable { location, reason } => write!(f, "{location}: {reason}; nothing was changed"),
             Self::Locked { path } => write!(f, "{path} is locked by another program"),
             Self::Contended { path } => write!(f, "{path} is being changed by another program; nothing was changed"),
-            Self::Io { action, path, kind, os_error: None } => write!(f, "cannot {action} {path}: {kind}"),
+            Self::Io { action, path, kind, os_error: None } => write!(f, "cannot {action} {path}: {}", said(*kind)),
             Self::Io { action, path, os_error: Some(number), .. } => {
                 write!(f, "cannot {action} {path}: {}", io::Error::from_raw_os_error(*number))
             }
@@ -125,12 +137,10 @@ impl From<StoreError> for Error {
             StoreError::NoSuchProfile { .. } => (Code::InvalidArgument, "Store a key in the profile first."),
             StoreError::NoFile { .. } => (Code::InvalidArgument, "Name the file by the option or by FAL_CONFIG_PATH."),
             StoreError::Unusable { .. } => (Code::MalformedCredentials, "Correct the file, or move it away."),
-            StoreError::Locked { .. } | StoreError::Contended { .. } => {
-                (Code::Io, "Try again when the other program has ended.")
-            }
-            StoreError::Io { .. } => (Code::Io, Code::Io.remedy()),
+            _ if error.is_in_use() => (Code::Io, "Try again when the other program has ended."),
+            _ => (Code::Io, Code::Io.remedy()),
         };
-        let retryable = matches!(error, StoreError::Locked { .. } | StoreError::Contended { .. });
+        let retryable = error.is_in_use();
         Error::new(code, error.to_string()).with_remedy(remedy).with_retryable(retryable).with_source(error)
     }
 }

@@ -1,14 +1,13 @@
 //! A file that appears once it is whole.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
 use crate::random;
+use crate::replace::{Access, Refused, Successor};
 use crate::storage::blocking::blocking;
 
 /// Other names that are tried where one is taken.
@@ -28,9 +27,7 @@ pub(super) struct Partial {
     /// Whether the name is the server's, so that another is as good.
     named: bool,
     overwrite: bool,
-    path: PathBuf,
-    file: Arc<File>,
-    stays: bool,
+    successor: Successor,
 }
 
 impl Partial {
@@ -46,10 +43,9 @@ impl Partial {
         let unique = random::unique_name().map_err(|e| failed("create", &place, &e))?;
         let path = folder.join(format!(".{start}.{unique}.part"));
         let shown = if named { &path } else { &place };
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = Arc::new(file.map_err(|e| failed("create", shown, &e))?);
-        let partial = Partial { place, named, overwrite, path, file, stays: false };
-        partial.take_mode()?;
+        let successor = Successor::create(path.clone(), Access::Plain).map_err(|e| failed("create", shown, &e))?;
+        let partial = Partial { place, named, overwrite, successor };
+        partial.follow()?;
         Ok(partial)
     }
 
@@ -57,30 +53,30 @@ impl Partial {
     pub(super) fn called(&mut self, name: impl FnOnce() -> String) -> Result<()> {
         if self.named {
             self.place.push(name());
-            self.take_mode()?;
+            self.follow()?;
         }
         Ok(())
     }
 
-    /// Nobody else may read the new content than the old.
-    fn take_mode(&self) -> Result<()> {
-        #[cfg(unix)]
-        if let Ok(old) = self.place.symlink_metadata()
-            && self.overwrite
-            && old.is_file()
-        {
-            self.file.set_permissions(old.permissions()).map_err(|e| failed("create", &self.place, &e))?;
+    /// What it replaces is a file, not a folder.
+    fn replaces(&self) -> bool {
+        self.overwrite && !self.place.is_dir()
+    }
+
+    fn follow(&self) -> Result<()> {
+        if !self.replaces() {
+            return Ok(());
         }
-        Ok(())
+        self.successor.follow(&self.place).map_err(|e| failed("create", &self.place, &e))
     }
 
     pub(super) async fn append(&self, block: Bytes) -> Result<()> {
-        let (file, place) = (self.file.clone(), self.place.clone());
+        let (file, place) = (self.successor.file().clone(), self.place.clone());
         blocking(move || (&*file).write_all(&block).map_err(|e| failed("write", &place, &e))).await
     }
 
     pub(super) async fn empty(&self) -> Result<()> {
-        let (file, place) = (self.file.clone(), self.place.clone());
+        let (file, place) = (self.successor.file().clone(), self.place.clone());
         blocking(move || {
             let emptied = file.set_len(0).and_then(|()| (&*file).rewind());
             emptied.map_err(|e| failed("write", &place, &e))
@@ -89,51 +85,42 @@ impl Partial {
     }
 
     /// Where it is in the end. What cannot be had again is kept where it can be, and the error says where.
-    pub(super) fn put_in_place(mut self, keep: bool) -> Result<PathBuf> {
-        self.file.sync_all().map_err(|e| failed("write", &self.place, &e))?;
-        let replaces = self.overwrite && !self.place.is_dir();
-        let moved = if replaces { fs::rename(&self.path, &self.place) } else { self.link(&self.place) };
-        let Err(why) = moved else {
-            self.stays = true;
-            return Ok(self.place.clone());
+    pub(super) fn put_in_place(self, keep: bool) -> Result<PathBuf> {
+        self.successor.file().sync_all().map_err(|e| failed("write", &self.place, &e))?;
+        let replaces = self.replaces();
+        let Self { place, named, successor, .. } = self;
+        let moved = if replaces { successor.replace(&place) } else { successor.join(&place) };
+        let Err(Refused { error: why, successor }) = moved else {
+            return Ok(place);
         };
         let taken = why.kind() == ErrorKind::AlreadyExists;
-        let error = if taken { exists(&self.place) } else { failed("create", &self.place, &why) };
-        if !(keep || self.named && taken) {
+        let error = if taken { exists(&place) } else { failed("create", &place, &why) };
+        if !(keep || named && taken) {
             return Err(error);
         }
-        let other =
-            (1..=OTHERS).map(|number| other_name(&self.place, number)).find_map(|other| match self.link(&other) {
-                Ok(()) => Some(Some(other)),
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => None,
-                Err(_) => Some(None),
-            });
-        match other.flatten() {
-            Some(other) if self.named && taken => {
-                self.stays = true;
-                Ok(other)
+        match join_beside(successor, &place) {
+            Ok(other) if named && taken => Ok(other),
+            Ok(other) => Err(kept(&error, &other)),
+            Err(mut successor) if keep => {
+                successor.keep();
+                Err(kept(&error, successor.path()))
             }
-            Some(other) => {
-                self.stays = true;
-                Err(kept(&error, &other))
-            }
-            None if keep => {
-                self.stays = true;
-                Err(kept(&error, &self.path))
-            }
-            None => Err(error),
+            Err(_) => Err(error),
         }
     }
+}
 
-    /// A link is never made over a file. Where there are no links, a moment is left in which somebody else may create one.
-    fn link(&self, place: &Path) -> io::Result<()> {
-        match fs::hard_link(&self.path, place) {
-            Ok(()) => fs::remove_file(&self.path),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
-            Err(_) if place.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
-            Err(_) => fs::rename(&self.path, place),
+/// Takes another name in the folder, if one can be had.
+fn join_beside(mut successor: Successor, place: &Path) -> std::result::Result<PathBuf, Successor> {
+    for number in 1..=OTHERS {
+        let other = other_name(place, number);
+        match successor.join(&other) {
+            Ok(()) => return Ok(other),
+            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => successor = refused.successor,
+            Err(refused) => return Err(refused.successor),
         }
     }
+    Err(successor)
 }
 
 /// `a.png` is `a-1.png`.
@@ -152,14 +139,6 @@ fn kept(error: &Error, at: &Path) -> Error {
     error.clone().with_message(message)
 }
 
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.stays {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -174,6 +153,9 @@ pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             failed.with_remedy("Make room on that disk, or choose a path on another.")
+        }
+        ErrorKind::ResourceBusy if cfg!(windows) => {
+            failed.with_remedy("Close the program that has the file open, or choose another path.")
         }
         ErrorKind::FileTooLarge => failed.with_remedy("Files there, or of this process, may not be so large."),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {

@@ -1,0 +1,150 @@
+//! A file takes the place of another: at once or not at all.
+//!
+//! The successor is written beside the target under another name, and reaches the disk before the target changes. On a
+//! Unix it is renamed, and the folder is written too. On Windows no other program can open it meanwhile, and what it is
+//! to replace may be open in another program, such as a virus scanner: then it is tried for [`PATIENCE`]. Whenever the
+//! process ends, the target is the old file or the new one.
+//!
+//! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode; on Windows the access
+//! control list and the attributes. A Unix's access control lists and extended attributes are not carried over.
+
+mod held;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+#[allow(unsafe_code)]
+mod windows;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) use held::{PATIENCE, readable, said};
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+#[cfg(windows)]
+pub(crate) use windows::who_else_reads;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner.
+    Secret,
+    /// As many as could read the one before it, or whoever may read a new file there.
+    Plain,
+}
+
+/// A file that is to take a place, removed unless it gets there.
+#[derive(Debug)]
+pub(crate) struct Successor {
+    path: PathBuf,
+    access: Access,
+    file: Arc<File>,
+    stays: bool,
+}
+
+impl Successor {
+    /// An empty file of this name, which is free and in the folder of the target.
+    pub(crate) fn create(path: PathBuf, access: Access) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let file = Arc::new(system::create(&mut options, &path, access)?);
+        Ok(Self { path, access, file, stays: false })
+    }
+
+    /// Takes over what `old` allows, if there is such a file, before anything is written. Nobody else may read the new content
+    /// than the old.
+    pub(crate) fn follow(&self, old: &Path) -> io::Result<()> {
+        match old.symlink_metadata() {
+            Ok(metadata) if metadata.is_file() => system::follow(&self.file, old, &metadata, self.access),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Takes the place of what is at `target`, be it a link; nothing need be there. Has reached the disk once this returns.
+    ///
+    /// # Errors
+    /// The system's; `ResourceBusy` on Windows if another program had the target open all the time. The target is as it was.
+    pub(crate) fn replace(self, target: &Path) -> Result<(), Refused> {
+        self.go(|path| system::replace(path, target), target)
+    }
+
+    /// Takes a place where nothing is. Has reached the disk once this returns.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, else as [`replace`](Self::replace).
+    pub(crate) fn join(self, target: &Path) -> Result<(), Refused> {
+        self.go(|path| system::join(path, target), target)
+    }
+
+    fn go(mut self, rename: impl FnOnce(&Path) -> io::Result<()>, target: &Path) -> Result<(), Refused> {
+        if let Err(error) = self.file.sync_all().and_then(|()| rename(&self.path)) {
+            return Err(Refused { error, successor: self });
+        }
+        self.stays = true;
+        // Closed, so that others may open it.
+        drop(self);
+        system::settle(target);
+        Ok(())
+    }
+
+    /// Leaves the file where it is.
+    pub(crate) fn keep(&mut self) {
+        self.stays = true;
+    }
+}
+
+/// A file that did not get into its place, and why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: io::Error,
+    pub(crate) successor: Successor,
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if !self.stays {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes over a file that cannot be replaced, for what is worse lost than cut. Keeps everything but the content.
+///
+/// # Errors
+/// The system's; `ResourceBusy` as above. The file may then hold anything.
+pub(crate) fn write_over(target: &Path, content: &[u8]) -> io::Result<()> {
+    held::while_held(PATIENCE, || {
+        let mut file = OpenOptions::new().write(true).open(target)?;
+        file.write_all(content)?;
+        file.set_len(content.len() as u64)?;
+        file.sync_all()
+    })
+}
+
+/// Where a path leads in the end, all links followed.
+///
+/// # Errors
+/// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows' cannot.
+pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if cfg!(windows) && error.kind() != io::ErrorKind::NotFound && path.exists() => {
+            std::path::absolute(path)
+        }
+        found => found,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+fn written(folder: &Path, name: &str, content: &[u8], access: Access) -> Successor {
+    let successor = Successor::create(folder.join(name), access).unwrap();
+    (&**successor.file()).write_all(content).unwrap();
+    successor
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_place_is_taken_or_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a");
+    written(folder.path(), "new", b"first", Access::Plain).replace(&target).unwrap();
+    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"first".to_vec(), vec!["a".to_owned()]));
+    written(folder.path(), "new", b"second", Access::Plain).replace(&target).unwrap();
+    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"second".to_vec(), vec!["a".to_owned()]));
+    drop(written(folder.path(), "new", b"third", Access::Plain));
+    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"second".to_vec(), vec!["a".to_owned()]));
+    // A folder is no file.
+    fs::create_dir(folder.path().join("dir")).unwrap();
+    assert!(written(folder.path(), "new", b"x", Access::Plain).replace(&folder.path().join("dir")).is_err());
+    assert_eq!(names(folder.path()), ["a", "dir"]);
+}
+
+#[test]
+fn where_something_is_nothing_joins() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a");
+    fs::write(&target, b"old").unwrap();
+    let successor = written(folder.path(), "new", b"new", Access::Plain);
+    let Refused { error, successor } = successor.join(&target).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    successor.join(&folder.path().join("b")).unwrap();
+    assert_eq!((fs::read(folder.path().join("b")).unwrap(), names(folder.path()).len()), (b"new".to_vec(), 2));
+}
+
+/// What the disk holds when the process is killed between two steps.
+#[test]
+fn ends_between_the_steps_leave_the_old_or_the_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a");
+    fs::write(&target, b"old").unwrap();
+    let steps: [fn(&Successor, &Path); 4] = [
+        |_, _| (),
+        |new, target| new.follow(target).unwrap(),
+        |new, _| (&**new.file()).write_all(b"new").unwrap(),
+        |new, _| new.file().sync_all().unwrap(),
+    ];
+    for last in 0..=steps.len() {
+        let path = folder.path().join("new");
+        let mut successor = Successor::create(path.clone(), Access::Secret).unwrap();
+        steps.iter().take(last).for_each(|step| step(&successor, &target));
+        if last == steps.len() {
+            successor.replace(&target).unwrap();
+        } else {
+            // As a kill does: the file is closed, and nothing is tidied up.
+            successor.keep();
+        }
+        let expected: &[u8] = if last == steps.len() { b"new" } else { b"old" };
+        assert_eq!(fs::read(&target).unwrap(), expected, "after step {last}");
+        assert_eq!(path.exists(), last < steps.len(), "after step {last}");
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[test]
+fn readers_see_the_one_or_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a");
+    let contents: [Vec<u8>; 2] = [vec![b'a'; 5000], vec![b'b'; 70_000]];
+    fs::write(&target, &contents[0]).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let read = readable(|| fs::read(&target)).unwrap();
+                    assert!(contents.contains(&read), "{} bytes", read.len());
+                    // Without a pause a file of Windows may never be free.
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+            });
+        }
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let (target, contents, folder) = (&target, &contents, &folder);
+                scope.spawn(move || {
+                    for round in 0..30 {
+                        let name = format!("new-{writer}");
+                        written(folder.path(), &name, &contents[round % 2], Access::Plain).replace(target).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let ends: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        done.store(true, Ordering::SeqCst);
+        assert!(ends.iter().all(Result::is_ok));
+    });
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn what_cannot_be_replaced_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("a");
+    assert_eq!(write_over(&target, b"new").unwrap_err().kind(), ErrorKind::NotFound);
+    fs::write(&target, b"longer than before").unwrap();
+    write_over(&target, b"new").unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"new");
+}
+
+#[cfg(unix)]
+mod modes {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_and_anything_else_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        for (access, old, new) in [
+            (Access::Secret, 0o600, 0o600),
+            (Access::Secret, 0o644, 0o600),
+            (Access::Plain, 0o600, 0o600),
+            (Access::Plain, 0o664, 0o664),
+            (Access::Plain, 0o4755, 0o755),
+        ] {
+            fs::write(&target, b"old").unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(old)).unwrap();
+            let successor = written(folder.path(), "new", b"new", access);
+            successor.follow(&target).unwrap();
+            successor.replace(&target).unwrap();
+            assert_eq!(mode(&target), new, "{access:?} {old:o}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_replaced_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, far) = (folder.path().join("link"), folder.path().join("far"));
+        fs::write(&far, b"far").unwrap();
+        std::os::unix::fs::symlink(&far, &link).unwrap();
+        let successor = written(folder.path(), "new", b"new", Access::Plain);
+        successor.follow(&link).unwrap();
+        successor.replace(&link).unwrap();
+        assert_eq!((fs::read(&far).unwrap(), fs::read(&link).unwrap()), (b"far".to_vec(), b"new".to_vec()));
+        assert_eq!(real(&link).unwrap(), fs::canonicalize(folder.path()).unwrap().join("link"));
+    }
+}
+
+#[cfg(windows)]
+mod held_files {
+    use std::os::windows::fs::OpenOptionsExt;
+    use std::time::{Duration, Instant};
+
+    use windows_sys::Win32::Storage::FileSystem::{FILE_ATTRIBUTE_HIDDEN, FILE_SHARE_READ, FILE_SHARE_WRITE};
+
+    use super::*;
+
+    /// As scanners and most programs open a file.
+    fn hold(path: &Path) -> File {
+        OpenOptions::new().read(true).share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE).open(path).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_is_held_for_a_moment_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        fs::write(&target, b"old").unwrap();
+        let holder = hold(&target);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                drop(holder);
+            });
+            written(folder.path(), "new", b"new", Access::Plain).replace(&target).unwrap();
+        });
+        assert_eq!((fs::read(&target).unwrap(), names(folder.path()).len()), (b"new".to_vec(), 1));
+    }
+
+    #[test]
+    fn a_file_that_stays_held_stays_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        fs::write(&target, b"old").unwrap();
+        let holder = hold(&target);
+        let started = Instant::now();
+        let error = written(folder.path(), "new", b"new", Access::Plain).replace(&target).unwrap_err().error;
+        assert!(started.elapsed() >= PATIENCE);
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::ResourceBusy, "in use by another program"));
+        assert_eq!((fs::read(&target).unwrap(), names(folder.path()).len()), (b"old".to_vec(), 1));
+        // The content can be replaced all the same.
+        write_over(&target, b"new").unwrap();
+        drop(holder);
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn nobody_holds_what_is_to_be_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let successor = written(folder.path(), "new", b"new", Access::Secret);
+        let error = OpenOptions::new().read(true).open(successor.path()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(32));
+    }
+
+    #[test]
+    fn a_new_secret_is_private_and_attributes_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        written(folder.path(), "new", b"one", Access::Secret).replace(&target).unwrap();
+        assert_eq!(who_else_reads(&target), None);
+        let successor = written(folder.path(), "new", b"two", Access::Plain);
+        successor.follow(&target).unwrap();
+        successor.replace(&target).unwrap();
+        assert_eq!(who_else_reads(&target), None);
+        let hidden = folder.path().join("b");
+        drop(OpenOptions::new().write(true).create_new(true).attributes(FILE_ATTRIBUTE_HIDDEN).open(&hidden).unwrap());
+        let successor = written(folder.path(), "new", b"two", Access::Plain);
+        successor.follow(&hidden).unwrap();
+        successor.replace(&hidden).unwrap();
+        use std::os::windows::fs::MetadataExt;
+        assert_ne!(fs::metadata(&hidden).unwrap().file_attributes() & FILE_ATTRIBUTE_HIDDEN, 0);
+    }
+}

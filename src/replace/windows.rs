@@ -1,0 +1,112 @@
+//! A file that is open keeps its name here, unless whoever opened it allows others to take that away.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
+use std::os::windows::io::AsRawHandle;
+use std::path::Path;
+
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, GENERIC_WRITE};
+use windows_sys::Win32::Storage::FileSystem::{
+    DELETE, FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_NOT_CONTENT_INDEXED, FILE_ATTRIBUTE_SYSTEM, FILE_BASIC_INFO,
+    FILE_SHARE_DELETE, FileBasicInfo, MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
+};
+
+use super::{Access, held};
+use acl::Rights;
+
+mod acl;
+
+pub(crate) use acl::who_else_reads;
+
+/// What of the attributes is the user's.
+const ATTRIBUTES: u32 = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+
+/// Nobody can read it, or hold it when it is to be renamed.
+pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> io::Result<File> {
+    options.share_mode(FILE_SHARE_DELETE).access_mode(GENERIC_WRITE | READ_CONTROL | WRITE_DAC);
+    let file = match options.open(path) {
+        // Some shares let nobody change an access control list.
+        Err(error) if is_denied(&error) => options.access_mode(GENERIC_WRITE | READ_CONTROL).open(path),
+        opened => opened,
+    }?;
+    // In a profile others have no access. Elsewhere a file system that knows no access control lists is as it is.
+    if access == Access::Secret && Rights::of(&file).is_ok_and(|rights| rights.others().is_some()) {
+        let _ = acl::make_private(&file);
+    }
+    Ok(file)
+}
+
+pub(super) fn follow(file: &File, old: &Path, metadata: &Metadata, _: Access) -> io::Result<()> {
+    follow_attributes(file, metadata)?;
+    let Ok(rights) = OpenOptions::new().access_mode(READ_CONTROL).open(old).and_then(|old| Rights::of(&old)) else {
+        return Ok(());
+    };
+    let followed = rights.give(file);
+    if followed.is_err() && rights.others().is_none() && Rights::of(file)?.others().is_some() {
+        return followed;
+    }
+    Ok(())
+}
+
+fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
+    let attributes = old.file_attributes() & ATTRIBUTES;
+    if attributes == 0 {
+        return Ok(());
+    }
+    // Times of zero stay as they are.
+    let information = FILE_BASIC_INFO { FileAttributes: attributes, ..FILE_BASIC_INFO::default() };
+    let size = size_of::<FILE_BASIC_INFO>() as u32;
+    // SAFETY: the handle is open, and the structure is of that size and outlives the call.
+    let done = unsafe {
+        SetFileInformationByHandle(file.as_raw_handle(), FileBasicInfo, (&raw const information).cast(), size)
+    };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
+    // For this nothing has to be waited.
+    if target.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    held::while_held(super::PATIENCE, || fs::rename(path, target)).map_err(|error| why_denied(error, target))
+}
+
+/// A rename over a file that is open is just denied. Who asks to delete it is told why.
+fn why_denied(error: io::Error, target: &Path) -> io::Error {
+    match OpenOptions::new().access_mode(DELETE).open(target) {
+        Err(reason) if is_denied(&error) && !is_denied(&reason) => held::told(reason),
+        _ => error,
+    }
+}
+
+pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
+    let (path, target) = (wide(path)?, wide(target)?);
+    held::while_held(super::PATIENCE, || {
+        // SAFETY: both paths end with a NUL.
+        if unsafe { MoveFileExW(path.as_ptr(), target.as_ptr(), 0) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    })
+}
+
+/// In the form that may be of any length.
+fn wide(path: &Path) -> io::Result<Vec<u16>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let whole = match path.file_name() {
+        Some(name) => super::real(folder)?.join(name),
+        None => path.to_owned(),
+    };
+    Ok(whole.as_os_str().encode_wide().chain([0]).collect())
+}
+
+/// The journal of the file system keeps the old name or the new one; this is to make it the new one.
+pub(super) fn settle(target: &Path) {
+    let _ = OpenOptions::new().write(true).open(target).and_then(|file| file.sync_all());
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_ACCESS_DENIED as i32)
+}

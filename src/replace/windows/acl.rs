@@ -1,0 +1,171 @@
+//! Access control lists: who may read a file.
+
+use std::ffi::c_void;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::path::Path;
+use std::ptr;
+
+use windows_sys::Win32::Foundation::{GENERIC_ALL, GENERIC_READ, LocalFree};
+use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
+use windows_sys::Win32::Security::{
+    ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, ACL_REVISION, AddAccessAllowedAce, CreateWellKnownSid,
+    DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, GetTokenInformation, INHERIT_ONLY_ACE,
+    InitializeAcl, InitializeSecurityDescriptor, IsWellKnownSid, PROTECTED_DACL_SECURITY_INFORMATION,
+    PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED, SECURITY_DESCRIPTOR, SECURITY_MAX_SID_SIZE, SetKernelObjectSecurity,
+    SetSecurityDescriptorDacl, TOKEN_QUERY, TOKEN_USER, TokenUser, UNPROTECTED_DACL_SECURITY_INFORMATION,
+    WinAuthenticatedUserSid, WinBuiltinUsersSid, WinLocalSystemSid, WinWorldSid,
+};
+use windows_sys::Win32::Storage::FileSystem::{FILE_ALL_ACCESS, FILE_READ_DATA, READ_CONTROL};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+
+/// The type of an entry that allows something (`ACCESS_ALLOWED_ACE_TYPE`).
+const ALLOWED: u8 = 0;
+
+/// `SECURITY_DESCRIPTOR_REVISION`.
+const SECURITY_DESCRIPTOR_REVISION: u32 = 1;
+
+/// Who else than its owner may read the file, by the name of a group.
+pub(crate) fn who_else_reads(path: &Path) -> Option<&'static str> {
+    let file = OpenOptions::new().access_mode(READ_CONTROL).open(path).ok()?;
+    Rights::of(&file).ok()?.others()
+}
+
+/// The access control list of a file.
+pub(super) struct Rights {
+    descriptor: PSECURITY_DESCRIPTOR,
+    /// Within the descriptor; null if everybody may do everything.
+    list: *mut ACL,
+}
+
+impl Drop for Rights {
+    fn drop(&mut self) {
+        // SAFETY: the system allocated it for us, and nothing refers to it any more.
+        unsafe { LocalFree(self.descriptor) };
+    }
+}
+
+impl Rights {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let mut rights = Self { descriptor: ptr::null_mut(), list: ptr::null_mut() };
+        // SAFETY: the handle is open, and both places are valid for writes; the others are not asked for.
+        let code = unsafe {
+            GetSecurityInfo(
+                file.as_raw_handle(),
+                SE_FILE_OBJECT,
+                DACL_SECURITY_INFORMATION,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                &raw mut rights.list,
+                ptr::null_mut(),
+                &raw mut rights.descriptor,
+            )
+        };
+        checked(code).map(|()| rights)
+    }
+
+    /// Makes it the list of another file in the same folder, what was inherited included.
+    pub(super) fn give(&self, file: &File) -> io::Result<()> {
+        let (mut control, mut revision) = (0, 0);
+        // SAFETY: the descriptor is valid, and both places are valid for writes.
+        done(unsafe { GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) })?;
+        let is_protected = control & SE_DACL_PROTECTED != 0;
+        let kind =
+            if is_protected { PROTECTED_DACL_SECURITY_INFORMATION } else { UNPROTECTED_DACL_SECURITY_INFORMATION };
+        if self.list.is_null() { Ok(()) } else { set(file, kind, self.descriptor) }
+    }
+
+    /// The first group of people, not of this machine's administrators, that may read the file.
+    pub(super) fn others(&self) -> Option<&'static str> {
+        if self.list.is_null() {
+            return Some("Everyone");
+        }
+        // SAFETY: the list is valid as long as the descriptor is.
+        let count = unsafe { (*self.list).AceCount };
+        (0..u32::from(count)).find_map(|index| self.reader(index))
+    }
+
+    fn reader(&self, index: u32) -> Option<&'static str> {
+        let mut entry: *mut c_void = ptr::null_mut();
+        // SAFETY: the list is valid, and the place is valid for writes.
+        if unsafe { GetAce(self.list, index, &raw mut entry) } == 0 {
+            return None;
+        }
+        // SAFETY: every entry begins with a header.
+        let header = unsafe { *entry.cast::<ACE_HEADER>() };
+        if header.AceType != ALLOWED || u32::from(header.AceFlags) & INHERIT_ONLY_ACE != 0 {
+            return None;
+        }
+        let entry = entry.cast::<ACCESS_ALLOWED_ACE>();
+        // SAFETY: an entry of this type has a mask, and at this place the SID.
+        let (mask, sid) = unsafe { ((*entry).Mask, (&raw mut (*entry).SidStart).cast::<c_void>()) };
+        let groups = [
+            (WinWorldSid, "Everyone"),
+            (WinBuiltinUsersSid, "Users"),
+            (WinAuthenticatedUserSid, "Authenticated Users"),
+        ];
+        // SAFETY: the SID is valid as long as the list is.
+        let is = |group| unsafe { IsWellKnownSid(sid, group) } != 0;
+        let reads = mask & (FILE_READ_DATA | GENERIC_READ | GENERIC_ALL) != 0;
+        groups.into_iter().find(|(group, _)| reads && is(*group)).map(|(_, name)| name)
+    }
+}
+
+/// Gives a file to the user of this process and to the system, and to nobody else.
+pub(super) fn make_private(file: &File) -> io::Result<()> {
+    // Of the alignment that a list needs, with room for two entries.
+    let mut list = [0_u64; 32];
+    let start = list.as_mut_ptr().cast::<ACL>();
+    let mut descriptor = SECURITY_DESCRIPTOR::default();
+    let whole = (&raw mut descriptor).cast::<c_void>();
+    // SAFETY: the list has that size; the SIDs, the list and the descriptor are valid during the calls.
+    unsafe {
+        done(InitializeAcl(start, size_of_val(&list) as u32, ACL_REVISION))?;
+        let (user, mut system) = (user()?, system()?);
+        let user = (*user.as_ptr().cast::<TOKEN_USER>()).User.Sid;
+        done(AddAccessAllowedAce(start, ACL_REVISION, FILE_ALL_ACCESS, user))?;
+        done(AddAccessAllowedAce(start, ACL_REVISION, FILE_ALL_ACCESS, system.as_mut_ptr().cast()))?;
+        done(InitializeSecurityDescriptor(whole, SECURITY_DESCRIPTOR_REVISION))?;
+        done(SetSecurityDescriptorDacl(whole, 1, start, 0))?;
+    }
+    set(file, PROTECTED_DACL_SECURITY_INFORMATION, whole)
+}
+
+fn set(file: &File, kind: u32, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
+    // SAFETY: the handle is open and the descriptor valid.
+    done(unsafe { SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION | kind, descriptor) })
+}
+
+/// A `TOKEN_USER`, and the SID that it points to, which must not move.
+fn user() -> io::Result<Box<[u64; 32]>> {
+    let mut token = ptr::null_mut();
+    // SAFETY: the pseudo handle is always valid, and the place is valid for writes.
+    done(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) })?;
+    // SAFETY: it is open, and ours.
+    let token = unsafe { OwnedHandle::from_raw_handle(token) };
+    let (mut user, mut size) = (Box::new([0_u64; 32]), 0);
+    // SAFETY: the token is open, and the buffer is valid for writes of its size.
+    done(unsafe {
+        let room = size_of_val(&*user) as u32;
+        GetTokenInformation(token.as_raw_handle(), TokenUser, user.as_mut_ptr().cast(), room, &raw mut size)
+    })?;
+    Ok(user)
+}
+
+fn system() -> io::Result<[u8; SECURITY_MAX_SID_SIZE as usize]> {
+    let mut sid = [0; SECURITY_MAX_SID_SIZE as usize];
+    let mut size = SECURITY_MAX_SID_SIZE;
+    // SAFETY: the buffer is valid for writes of its size.
+    done(unsafe { CreateWellKnownSid(WinLocalSystemSid, ptr::null_mut(), sid.as_mut_ptr().cast(), &raw mut size) })?;
+    Ok(sid)
+}
+
+fn done(result: i32) -> io::Result<()> {
+    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn checked(code: u32) -> io::Result<()> {
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code as i32)) }
+}
