@@ -98,9 +98,18 @@ test: ## everything; ends with "all passed"
 	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
+PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-chaos test-sanitizers test-python \
+	test-examples test-browser test-official
+
 .PHONY: test-all
-test-all: tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-chaos test-sanitizers test-python test-examples \
-	test-browser test-official
+test-all:
+	@took=()
+	for part in $(PARTS); do
+		began=$$SECONDS
+		$(MAKE) --no-print-directory $$part
+		took+=("$$part $$((SECONDS - began)) s")
+	done
+	printf '%s\n' "$${took[@]}" "together $$SECONDS s"
 
 .PHONY: tools
 tools:
@@ -327,7 +336,7 @@ $(VENV)/made: $(REQUIREMENTS)
 
 # Tests and the demo need no optimized wheel, and not the minutes that one takes to build.
 WHEEL_PROFILE := release
-test test-all test-keyring test-python test-examples test-browser demo: WHEEL_PROFILE := dev
+test-keyring test-python test-examples test-browser test-official demo: WHEEL_PROFILE := dev
 
 .PHONY: wheel
 wheel: ## the Python wheel, in build/wheels, installed into build/venv
