@@ -9,14 +9,14 @@ SANITIZED_PROGRAMS := $(PROGRAMS) plugin cpp
 sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
 	-L$(BUILD)/$(1)/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/$(1)/lib -lrt -lm -ldl
 
-# $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,MORE FLAGS FOR RUSTC): how build/DIRECTORY/PROGRAM is made. The flags are
-# unstable ones, so rustc has to be told that this is meant; a target that is named keeps them from build scripts.
+# $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,CARGO'S VARIABLES,CARGO'S FLAGS): how build/DIRECTORY/PROGRAM is made. The
+# flags are unstable ones, so rustc has to be told that this is meant; a target that is named keeps them from build scripts.
 define sanitizer
 .PHONY: $(1)-library
 $(1)-library: tools
 	@mkdir -p $(BUILD)/$(1)/lib
-	RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$(TARGET)/$(1)" RUSTFLAGS="-Zsanitizer=$(2)$(4) -Cforce-frame-pointers=yes" \
-		$$(CARGO) rustc $$(LOCKED) -p libfal --lib --profile sanitized --target $$(SANITIZED_HOST) --crate-type cdylib
+	RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$(TARGET)/$(1)" RUSTFLAGS="-Zsanitizer=$(2) -Cforce-frame-pointers=yes" $(4) \
+		$$(CARGO) rustc $$(LOCKED) -p libfal --lib --profile sanitized --target $$(SANITIZED_HOST) --crate-type cdylib $(5)
 	ln -sf "$(TARGET)/$(1)/$$(SANITIZED_HOST)/sanitized/libfal.so" $(BUILD)/$(1)/lib/$$(SONAME)
 	ln -sf $$(SONAME) $(BUILD)/$(1)/lib/libfal.so
 
@@ -36,12 +36,25 @@ endef
 SANITIZED_CFLAGS = -fno-omit-frame-pointer -fno-sanitize-recover=undefined -fno-sanitize=vptr \
 	-ULIBRARY -DLIBRARY='"$(ROOT)/$(@D)/lib/libfal.so"'
 comma := ,
-$(eval $(call sanitizer,asan,address,address$(comma)undefined,))
+$(eval $(call sanitizer,asan,address,address$(comma)undefined,,))
 
-.SECONDARY: $(foreach of,asan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
+# A lock of std that is not watched itself orders nothing in the eyes of ThreadSanitizer, so std is built too.
+RUST_WITH_STD := $(ROOT)/$(BUILD)/rust
+$(eval $(call sanitizer,tsan,thread,thread,\
+	RUSTC="$(RUST_WITH_STD)/usr/bin/rustc" LD_LIBRARY_PATH="$(RUST_WITH_STD)/usr/lib/$(shell $(CC) -print-multiarch)",\
+	-Zbuild-std=std$(comma)panic_unwind))
+
+.PHONY: rust-with-std
+rust-with-std: tools
+	@.ci/rust-of-debian "$(RUST_WITH_STD)"
+	cp "$(RUNTIMES)/librustc-stable_rt.tsan.a" "$(RUST_WITH_STD)/usr/lib/rustlib/$(SANITIZED_HOST)/lib/"
+
+tsan-library: rust-with-std
+
+.SECONDARY: $(foreach of,asan tsan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
 
 .PHONY: test-sanitizers
-test-sanitizers: test-asan
+test-sanitizers: test-asan test-tsan
 
 # The fuzzer of fal.h (fuzz/api): every function a few times, and what was kept of its inputs.
 API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(wildcard fuzz/api/*.cpp))
@@ -66,3 +79,12 @@ test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
 	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
 	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/replay $(API_INPUTS)
+
+# Left out: fork, because ThreadSanitizer ends a forked child that starts a thread; cut, because its clocks are too fast for it.
+WATCHED_THREADS := $(filter-out fork cut,$(SANITIZED_PROGRAMS))
+# By its name, since some programs run without PATH.
+TSAN := external_symbolizer_path=$(shell command -v addr2line) suppressions=$(ROOT)/tests/sanitizers/tsan.supp
+.PHONY: test-tsan
+test-tsan: tsan-library emulator $(WATCHED_THREADS:%=$(BUILD)/tsan/%) $(BUILD)/tsan/planted
+	$(ISOLATED) tests/sanitizers/planted $(BUILD)/tsan/planted race shared
+	$(ISOLATED) TSAN_OPTIONS="$(TSAN)" tests/c/run "$(EMULATOR)" $(WATCHED_THREADS:%=$(BUILD)/tsan/%)
