@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Response, StatusCode, Version};
 use serde_json::json;
@@ -213,13 +213,23 @@ impl Exchange {
     ) -> Result<Response<TrackedBody>, Ended> {
         match action {
             Action::Reset { .. } => self.reset(entry),
-            Action::Close => self.close(entry, &[]).await,
+            Action::Close => self.close(entry, Outcome::ClosedByFault, &[]).await,
             // HTTP/2 ends the one stream, with RST_STREAM.
             Action::Truncate { bytes } if version == Version::HTTP_2 => {
                 Ok(faults::truncated(answer, bytes).into_response(Some(entry), method, None))
             }
-            Action::Truncate { bytes } => self.truncate(entry, answer, bytes).await,
-            Action::MalformedHttp => self.close(entry, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await,
+            // A stream that is shorter lacks the mark of its end.
+            Action::Truncate { bytes } => {
+                let framing = if answer.payload.size().is_none() { Framing::Chunks } else { Framing::Length };
+                self.raw(entry, answer, framing, bytes).await
+            }
+            Action::Unframed { bytes } if version != Version::HTTP_2 && has_body(method, &answer) => {
+                self.raw(entry, answer, Framing::None, bytes.unwrap_or(u64::MAX)).await
+            }
+            Action::OddPart { form } => Ok(form.of(answer).await.into_response(Some(entry), method, None)),
+            Action::MalformedHttp => {
+                self.close(entry, Outcome::ClosedByFault, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await
+            }
             Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
             Action::GzipMembers { members } => {
                 Ok(gzip::in_members(answer, members).await.into_response(Some(entry), method, None))
@@ -229,6 +239,7 @@ impl Exchange {
                 Ok(answer.into_response(Some(entry), method, Some(pace)))
             }
             Action::None
+            | Action::Unframed { .. }
             | Action::EarlySuccess
             | Action::Status { .. }
             | Action::Hang
@@ -246,37 +257,46 @@ impl Exchange {
         Err(Ended)
     }
 
-    /// Ends the connection with FIN after so many bytes of the body. A stream that is shorter lacks the mark of its end.
-    async fn truncate(&self, entry: Entry, answer: Answer, bytes: u64) -> Result<Response<TrackedBody>, Ended> {
+    /// Sends at most so many bytes of the body, past hyper, and ends the connection with FIN.
+    async fn raw(
+        &self,
+        entry: Entry,
+        answer: Answer,
+        framing: Framing,
+        bytes: u64,
+    ) -> Result<Response<TrackedBody>, Ended> {
         let Some(wire) = self.wire.upgrade() else {
             return Err(Ended);
         };
-        let chunked = answer.payload.size().is_none();
-        let mut unsent = head(&answer);
+        let whole = Outcome::Status(answer.status.as_u16());
+        let mut unsent = head(&answer, framing);
         let mut source = Source::new(answer.payload);
         let mut left = bytes;
-        while left > 0
-            && let Some(piece) = source.next(left.min(PIECE)).await
-        {
+        let mut is_whole = false;
+        while left > 0 {
+            let Some(piece) = source.next(left.min(PIECE)).await else {
+                is_whole = framing == Framing::None;
+                break;
+            };
             // What comes last is left to `close`.
             if wire.write_raw(&unsent).await.is_err() {
                 return Err(Ended);
             }
             left -= piece.len() as u64;
-            unsent = framed(&piece, chunked);
+            unsent = framed(&piece, framing);
         }
-        self.close(entry, &unsent).await
+        self.close(entry, if is_whole { whole } else { Outcome::ClosedByFault }, &unsent).await
     }
 
     /// Ends the connection with FIN, after bytes that did not pass through hyper.
-    async fn close(&self, entry: Entry, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
+    async fn close(&self, entry: Entry, outcome: Outcome, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
         // Before the last byte leaves: who has read everything finds it recorded.
         let (most, last) = bytes.split_at(bytes.len().saturating_sub(1));
         let Some(wire) = self.wire.upgrade() else {
             return Err(Ended);
         };
         if wire.write_raw(most).await.is_ok() {
-            entry.settle(Outcome::ClosedByFault);
+            entry.settle(outcome);
             // The client may have left by now; nobody asks any more.
             let _ = wire.write_raw(last).await;
         }
@@ -298,8 +318,22 @@ fn too_large() -> Answer {
     Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large")
 }
 
+/// What tells the end of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length,
+    Chunks,
+    /// That of the connection.
+    None,
+}
+
+fn has_body(method: &Method, answer: &Answer) -> bool {
+    let bodiless = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    method != Method::HEAD && !bodiless && !answer.status.is_informational()
+}
+
 /// The head of an answer as it goes over the wire.
-fn head(answer: &Answer) -> Vec<u8> {
+fn head(answer: &Answer, framing: Framing) -> Vec<u8> {
     let mut sent = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
     for (name, value) in answer.headers.iter() {
         sent.extend_from_slice(name.as_str().as_bytes());
@@ -307,17 +341,21 @@ fn head(answer: &Answer) -> Vec<u8> {
         sent.extend_from_slice(value.as_bytes());
         sent.extend_from_slice(b"\r\n");
     }
-    let framing = match answer.payload.size() {
-        Some(size) => format!("{CONTENT_LENGTH}: {size}\r\n\r\n"),
-        None => format!("{TRANSFER_ENCODING}: chunked\r\n\r\n"),
+    let end = match (framing, answer.payload.size()) {
+        (Framing::None, _) => format!("{CONNECTION}: close\r\n\r\n"),
+        (Framing::Length, Some(size)) => format!("{CONTENT_LENGTH}: {size}\r\n\r\n"),
+        _ => format!("{TRANSFER_ENCODING}: chunked\r\n\r\n"),
     };
-    sent.extend_from_slice(framing.as_bytes());
+    sent.extend_from_slice(end.as_bytes());
     sent
 }
 
-/// A piece of a body, as a chunk where the length of the whole is not known.
-fn framed(piece: &[u8], chunked: bool) -> Vec<u8> {
-    if chunked { [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat() } else { piece.to_vec() }
+/// A piece of a body as it goes over the wire.
+fn framed(piece: &[u8], framing: Framing) -> Vec<u8> {
+    match framing {
+        Framing::Chunks => [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat(),
+        Framing::Length | Framing::None => piece.to_vec(),
+    }
 }
 
 /// A body that was read to its end.

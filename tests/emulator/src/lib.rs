@@ -47,7 +47,7 @@ mod webhooks;
 
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
-pub use faults::{Action, EchoPlace, Fault, ResetPoint, RetryAfter, RetryAfterForm};
+pub use faults::{Action, EchoPlace, Fault, OddPart, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;
 pub use logins::Login;
 pub use platform::{Balance, OddPages, Operation, Organization, PlatformSettings, Seed, UnknownParameters, operations};
@@ -59,7 +59,9 @@ pub use settings::{
     SignedUrlSeconds,
 };
 pub use sockets::MessageCounts;
-pub use storage::{Acl, Decision, FileUrlForm, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord};
+pub use storage::{
+    Acl, Decision, FileUrlForm, FileValidator, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord,
+};
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};
 pub use webhooks::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery, WebhookSettings};

@@ -9,7 +9,7 @@ use crate::keys::Scope;
 use crate::platform::{Balance, PlatformSettings};
 use crate::proxy::ProxySettings;
 use crate::queue::QueueSettings;
-use crate::storage::{FileUrlForm, PartAnswer};
+use crate::storage::{FileUrlForm, FileValidator, PartAnswer};
 use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
 use crate::webhooks::WebhookSettings;
@@ -119,6 +119,8 @@ pub struct Settings {
     pub access_token_seconds: Option<u64>,
     /// The form of the URLs of files; by default v3b, and v3 for uploads with a CDN token (§16.31).
     pub file_url_form: Option<FileUrlForm>,
+    /// What tells one version of a file from another.
+    pub file_validator: FileValidator,
     /// What a CDN token's answer names as its host (§16.30).
     pub cdn_base_url: CdnBaseUrl,
     /// How long signed URLs of uploads work, in seconds.

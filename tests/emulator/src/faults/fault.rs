@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::echo::EchoPlace;
 use super::glob::matches;
+use super::part::OddPart;
 use crate::answer::Answer;
 use crate::body::{Payload, Source};
 use crate::clock;
@@ -88,6 +89,18 @@ pub enum Action {
     Truncate {
         /// Bytes of body that are sent.
         bytes: u64,
+    },
+    /// The real answer with neither Content-Length nor chunks: what ends it is the end (FIN) of the connection. Over HTTP/2, which has
+    /// frames, as usual.
+    Unframed {
+        /// Bytes of body that are sent; all of them without.
+        #[serde(default)]
+        bytes: Option<u64>,
+    },
+    /// The real answer, if it is a part of a file (206), with something wrong about it.
+    OddPart {
+        /// What.
+        form: OddPart,
     },
     /// The real answer, in pieces.
     Slow {
@@ -216,6 +229,21 @@ impl Fault {
     /// Sends `bytes` of the real body, then closes.
     pub fn truncate(bytes: u64) -> Self {
         Self::from(Action::Truncate { bytes })
+    }
+
+    /// Sends the real answer, whose end is that of the connection.
+    pub fn unframed() -> Self {
+        Self::from(Action::Unframed { bytes: None })
+    }
+
+    /// The same with `bytes` of the body.
+    pub fn unframed_and_cut(bytes: u64) -> Self {
+        Self::from(Action::Unframed { bytes: Some(bytes) })
+    }
+
+    /// Answers a range with a part that is not what it says, or not of this file.
+    pub fn odd_part(form: OddPart) -> Self {
+        Self::from(Action::OddPart { form })
     }
 
     /// Sends the real body in pieces of `bytes`, a pause between two.

@@ -3,6 +3,7 @@
 mod echo;
 mod fault;
 mod glob;
+mod part;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,7 @@ pub use echo::EchoPlace;
 pub use fault::{Action, Fault, ResetPoint, RetryAfter, RetryAfterForm};
 pub(crate) use fault::{malformed_json, truncated};
 pub(crate) use glob::matches;
+pub use part::OddPart;
 
 struct Injected {
     id: u64,

@@ -5,6 +5,7 @@ use hyper::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
 
 use super::acl::Decision;
 use super::cdn::wrong_method;
@@ -13,6 +14,19 @@ use super::{IDENTITY, now};
 use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
+
+/// What the answer to a question for a file names its version with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileValidator {
+    /// An etag, and the time of the last change.
+    #[default]
+    Strong,
+    /// A weak etag, which no range is joined under (RFC 9110 §13.1.5), and the time.
+    Weak,
+    /// The time alone.
+    Date,
+}
 
 /// Seen in the wild; what not everybody may read is not for caches.
 const PUBLIC: &str = "public, max-age=5184000, immutable";
@@ -34,7 +48,7 @@ pub(super) async fn handle(state: &State, request: &Request) -> Result<Answer, A
         Found::Nothing => return Err(not_found()),
     };
     match decide(state, request, &file) {
-        Decision::Allow => serve(&file, &request.headers).await,
+        Decision::Allow => serve(&file, &request.headers, state.settings().file_validator).await,
         Decision::Forbid => Err(Answer::detail(StatusCode::FORBIDDEN, "Forbidden")),
         Decision::Hide => Err(not_found()),
     }
@@ -51,9 +65,10 @@ fn decide(state: &State, request: &Request, file: &File) -> Decision {
     file.acl.decide(file.owner.as_deref(), &readers)
 }
 
-async fn serve(file: &File, asked: &HeaderMap) -> Result<Answer, Answer> {
+async fn serve(file: &File, asked: &HeaderMap, validator: FileValidator) -> Result<Answer, Answer> {
     let mut headers = HeaderMap::new();
-    let tag = format!("\"{}\"", file.tag);
+    let strong = format!("\"{}\"", file.tag);
+    let tag = if validator == FileValidator::Weak { format!("W/{strong}") } else { strong.clone() };
     let modified = httpdate::fmt_http_date(file.stored);
     let public = file.acl.decide(None, &[]) == Decision::Allow;
     for (name, value) in [
@@ -66,13 +81,18 @@ async fn serve(file: &File, asked: &HeaderMap) -> Result<Answer, Answer> {
             headers.insert(name, value);
         }
     }
-    if unchanged(asked, &tag, &modified) {
+    if validator == FileValidator::Date {
+        headers.remove(ETAG);
+    }
+    if unchanged(asked, &strong, &modified) {
         return Ok(Answer { headers: Box::new(headers), ..Answer::empty(StatusCode::NOT_MODIFIED) });
     }
     headers.insert(CONTENT_TYPE, file.content_type.clone());
     let payload = file.content.clone().payload().await?;
     let size = payload.size().unwrap_or_default();
-    let range = text(asked, RANGE).filter(|_| text(asked, IF_RANGE).is_none_or(|is| is == tag || is == modified));
+    let range = text(asked, RANGE).filter(|_| {
+        text(asked, IF_RANGE).is_none_or(|is| is == modified || is == strong && validator == FileValidator::Strong)
+    });
     let (status, payload) = match range.map_or(Range::Whole, |range| Range::parse(range, size)) {
         Range::Whole => (StatusCode::OK, payload),
         Range::Part(from, to) => {

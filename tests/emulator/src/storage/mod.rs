@@ -31,6 +31,7 @@ pub(crate) use access::{Denied, LONGEST_SIGNATURE, file_acl, media_type, readabl
 pub use acl::{Acl, Decision, Rule};
 pub(crate) use cdn::handle as cdn;
 pub(crate) use disk::{Blob, Disk, Spool, Stored};
+pub use download::FileValidator;
 pub use files::FileUrlForm;
 pub(crate) use files::{Content, bytes, draw};
 pub(crate) use lifecycle::{Defaults, Lifecycle};

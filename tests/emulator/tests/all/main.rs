@@ -20,6 +20,7 @@ mod large;
 mod logins;
 mod models;
 mod multipart;
+mod odd_answers;
 mod pictures;
 mod platform;
 mod platform_assets;

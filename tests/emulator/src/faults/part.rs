@@ -1,0 +1,73 @@
+//! Parts of a file that are not what they say, or not of that file.
+
+use hyper::StatusCode;
+use hyper::header::{CONTENT_RANGE, ETAG, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answer;
+use crate::body::{Payload, Source};
+
+/// What is wrong with a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OddPart {
+    /// It has a byte fewer than it says.
+    Short,
+    /// It has a byte more.
+    Long,
+    /// It says that it begins a byte later than it does.
+    Elsewhere,
+    /// It is of another version of the file: each byte is another, and so is the etag.
+    OtherVersion,
+    /// The same, but the etag is the file's own, made weak.
+    WeakVersion,
+    /// The same without an etag.
+    NamelessVersion,
+}
+
+impl OddPart {
+    /// The answer with this wrong about it, if it is a part.
+    pub(crate) async fn of(self, mut answer: Answer) -> Answer {
+        if answer.status != StatusCode::PARTIAL_CONTENT {
+            return answer;
+        }
+        let mut bytes = all(std::mem::take(&mut answer.payload)).await;
+        match self {
+            Self::Short => drop(bytes.pop()),
+            Self::Long => bytes.push(b'.'),
+            Self::Elsewhere => {
+                let range = answer.headers.get(CONTENT_RANGE).and_then(|range| later(range.to_str().ok()?));
+                range.and_then(|range| answer.headers.insert(CONTENT_RANGE, range));
+            }
+            Self::OtherVersion | Self::WeakVersion | Self::NamelessVersion => {
+                bytes.iter_mut().for_each(|byte| *byte = !*byte);
+                let tag = answer.headers.remove(ETAG);
+                match self {
+                    Self::OtherVersion => drop(answer.headers.insert(ETAG, HeaderValue::from_static("\"another\""))),
+                    Self::WeakVersion => {
+                        let weak = tag.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok());
+                        weak.and_then(|weak| answer.headers.insert(ETAG, weak));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        answer.payload = Payload::Bytes(bytes.into());
+        answer
+    }
+}
+
+/// `bytes 5-9/10` is `bytes 6-9/10` then.
+fn later(range: &str) -> Option<HeaderValue> {
+    let (first, rest) = range.strip_prefix("bytes ")?.split_once('-')?;
+    HeaderValue::from_str(&format!("bytes {}-{rest}", first.parse::<u64>().ok()? + 1)).ok()
+}
+
+async fn all(payload: Payload) -> Vec<u8> {
+    let mut source = Source::new(payload);
+    let mut bytes = Vec::new();
+    while let Some(piece) = source.next(64 * 1024).await {
+        bytes.extend_from_slice(&piece);
+    }
+    bytes
+}
