@@ -17,6 +17,11 @@ pub(crate) fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<Looked>(text).is_ok()
 }
 
+/// Whether a text is JSON that nothing can be missing of: a number may go on, and a text without its quote is none.
+pub(crate) fn ends_itself(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
+}
+
 /// What a text says, as a tree.
 pub(crate) fn tree(text: &[u8]) -> serde_json::Result<Value> {
     let mut left = usize::MAX;

@@ -13,7 +13,7 @@ use super::incoming::{Cut, Incoming};
 use super::stall::Pulse;
 use super::{Call, Progress};
 use crate::error::{Code, Error, Repeat, Result};
-use crate::memory;
+use crate::{json, memory};
 
 /// What is sent.
 #[derive(Clone)]
@@ -194,7 +194,7 @@ pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Resul
     check(length, most).map_err(Unread::TooLarge)?;
     let Some(first) = body.piece().await? else { return Ok(Bytes::new()) };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let Some(mut next) = body.piece().await? else { return Ok(first) };
+    let Some(mut next) = body.piece().await.or_else(|cut| ends_itself(cut, &first))? else { return Ok(first) };
     let two = first.len() + next.len();
     check(two as u64, most).map_err(Unread::TooLarge)?;
     let mut whole = Vec::new();
@@ -205,10 +205,18 @@ pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Resul
     loop {
         check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
         memory::append(&mut whole, &next).map_err(Unread::TooLarge)?;
-        match body.piece().await? {
+        match body.piece().await.or_else(|cut| ends_itself(cut, &whole))? {
             Some(piece) => next = piece,
             None => return Ok(whole.into()),
         }
+    }
+}
+
+/// The end of a body that nothing frames, if what came of it says that it is all.
+fn ends_itself(cut: Cut, came: &[u8]) -> std::result::Result<Option<Bytes>, Cut> {
+    match cut {
+        Cut::Unproven if json::ends_itself(came) => Ok(None),
+        cut => Err(cut),
     }
 }
 

@@ -27,6 +27,11 @@ pub(super) fn cut(cut: Cut, from: &str, repeat: Repeat, progress: &Progress) -> 
         Cut::Broken(error) => return broken(error, from, repeat, progress),
         Cut::Stalled(stalled) => return stuck(&stalled, from, repeat, progress),
         Cut::Unended => (Code::ConnectionLost, "the stream was reset", Situation::ConnectionLost),
+        Cut::Unproven => (
+            Code::ConnectionLost,
+            "the answer has no end but that of its connection, which may have been cut,",
+            Situation::ConnectionLost,
+        ),
         Cut::Undecodable(_) => (Code::Protocol, "the answer is not gzip to its end", Situation::NotHttp),
     };
     let decision = rule_of(situation).decide(repeat, None);

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body::Body;
 use reqwest::Version;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::StreamReader;
 
@@ -26,6 +26,8 @@ pub(super) enum Cut {
     Broken(reqwest::Error),
     /// HTTP/2 ended the stream politely, but not the body in it (RFC 9113 §8.1).
     Unended,
+    /// What came may be all: only the connection's end says so, and anybody may have ended that.
+    Unproven,
     /// What came is not what the coding says it is.
     Undecodable(io::Error),
     Stalled(Stalled),
@@ -36,6 +38,7 @@ impl std::fmt::Display for Cut {
         match self {
             Cut::Broken(error) => error.fmt(f),
             Cut::Unended => f.write_str("the stream was reset before the end of the body"),
+            Cut::Unproven => f.write_str("the body has neither a length nor a mark of its end"),
             Cut::Undecodable(error) => error.fmt(f),
             Cut::Stalled(_) => f.write_str("no byte came"),
         }
@@ -50,6 +53,8 @@ type Pieces = BoxStream<'static, io::Result<Bytes>>;
 pub(super) struct Incoming {
     way: Way,
     length: Option<u64>,
+    /// Whether its end, once it is there, is one that nobody between could make.
+    is_proof: bool,
 }
 
 enum Way {
@@ -62,17 +67,20 @@ impl Incoming {
     pub(super) fn of(response: reqwest::Response, limit: Option<Duration>) -> (HeaderMap, Self) {
         let framed = matches!(response.version(), Version::HTTP_2);
         let length = response.content_length();
+        // TLS says that the connection was ended by the other side, and hands over nothing without it.
+        let is_proof =
+            framed || length.is_some() || is_chunked(response.headers()) || response.url().scheme() == "https";
         let (parts, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
         let (mut headers, wire) = (parts.headers, Wire { body, framed, limit });
         if !is_coded(&headers) || length == Some(0) {
-            return (headers, Incoming { way: Way::Plain(wire), length });
+            return (headers, Incoming { way: Way::Plain(wire), length, is_proof });
         }
         headers.remove(CONTENT_ENCODING);
         headers.remove(CONTENT_LENGTH);
         let mut decoder = GzipDecoder::new(StreamReader::new(wire.into_stream()));
         // A file is a sequence of members, and nothing else (RFC 1952 §2.2).
         decoder.multiple_members(true);
-        (headers, Incoming { way: Way::Gzip(Box::new(decoder)), length: None })
+        (headers, Incoming { way: Way::Gzip(Box::new(decoder)), length: None, is_proof })
     }
 
     /// Whether what is handed over is not what came.
@@ -87,6 +95,13 @@ impl Incoming {
 
     /// The next piece, decoded; none at the end, which is then proven.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
+        match self.next().await? {
+            None if !self.is_proof => Err(Cut::Unproven),
+            piece => Ok(piece),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
         tokio::task::consume_budget().await;
         let decoder = match &mut self.way {
             Way::Plain(wire) => {
@@ -108,6 +123,13 @@ impl Incoming {
 fn is_coded(headers: &HeaderMap) -> bool {
     let coding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii());
     coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
+}
+
+/// Whether chunks frame the body: a coding of the transfer that is not the last one does not (RFC 9112 §6.3).
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let coding = last.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
+    coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
 fn cut(error: io::Error) -> Cut {

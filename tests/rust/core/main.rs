@@ -51,6 +51,7 @@ mod stream;
 mod stream_ends;
 mod tls;
 mod unknowns;
+mod unproven;
 mod unsent;
 mod untaken;
 mod upload;
