@@ -76,15 +76,6 @@ impl Data {
         }
     }
 
-    /// Whether it is the same content, as far as that can be told without reading a file.
-    pub(super) fn is_same(&self, other: &Data) -> bool {
-        match (self, other) {
-            (Data::File(a), Data::File(b)) => a.is_same(b),
-            (Data::Bytes(a), Data::Bytes(b)) => a == b,
-            _ => false,
-        }
-    }
-
     async fn read(&self, at: u64, most: usize) -> Result<Bytes> {
         match self {
             Data::File(file) => file.read(at, most).await,

@@ -19,15 +19,95 @@ pub(super) struct LocalFile {
 }
 
 /// What a change of the file changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) length: u64,
     modified: Option<SystemTime>,
+    inode: Inode,
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Stamp { length: metadata.len(), modified: metadata.modified().ok() }
+        Stamp { length: metadata.len(), modified: metadata.modified().ok(), inode: Inode::of(metadata) }
+    }
+
+    /// Whether the same file has this stamp `now` and nobody has written to it. `named` is the stamp of what has its name now.
+    fn is_still(&self, now: &Stamp, named: Option<&Stamp>) -> bool {
+        let times = self.length == now.length && self.modified == now.modified;
+        times && self.inode.is_still(&now.inode, named.map(|named| &named.inode))
+    }
+}
+
+/// What else a file system tells of a file.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inode {
+    /// Which file it is.
+    id: (u64, u64),
+    /// When anything of it changed, which nobody can put back: seconds and nanoseconds.
+    changed: (i64, i64),
+    /// What changes that time too and is no content: owner, group, mode and number of names.
+    other: (u32, u32, u32, u64),
+}
+
+#[cfg(unix)]
+impl Inode {
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Inode {
+            id: (metadata.dev(), metadata.ino()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            other: (metadata.uid(), metadata.gid(), metadata.mode(), metadata.nlink()),
+        }
+    }
+
+    /// A time that moved means that somebody wrote and put the other one back, unless it is explained: by what changed besides, or by
+    /// another name.
+    fn is_still(&self, now: &Inode, named: Option<&Inode>) -> bool {
+        let is_renamed = named.is_none_or(|named| named.id != self.id);
+        self.id == now.id && (self.changed == now.changed || self.other != now.other || is_renamed)
+    }
+}
+
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inode;
+
+#[cfg(not(unix))]
+impl Inode {
+    fn of(_: &Metadata) -> Self {
+        Inode
+    }
+
+    fn is_still(&self, _: &Inode, _: Option<&Inode>) -> bool {
+        true
+    }
+}
+
+/// A file that was looked at and is not open: a program may have only so many open.
+pub(super) struct Seen {
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+impl Seen {
+    pub(super) async fn of(path: PathBuf) -> Result<Self> {
+        let file = LocalFile::open(path).await?;
+        Ok(Seen { path: file.path.clone(), stamp: file.stamp })
+    }
+
+    pub(super) fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    pub(super) fn is_same(&self, other: &Seen) -> bool {
+        self.path == other.path && self.stamp == other.stamp
+    }
+
+    /// Opens it, if it is what was seen.
+    pub(super) async fn open(&self) -> Result<Arc<LocalFile>> {
+        let file = LocalFile::open(self.path.clone()).await?;
+        if self.stamp.is_still(&file.stamp, Some(&file.stamp)) { Ok(file) } else { Err(file.changed()) }
     }
 }
 
@@ -46,10 +126,6 @@ impl LocalFile {
             Ok(Arc::new(file))
         })
         .await
-    }
-
-    pub(super) fn is_same(&self, other: &LocalFile) -> bool {
-        self.path == other.path && self.stamp == other.stamp
     }
 
     pub(super) fn stamp(&self) -> Stamp {
@@ -81,7 +157,9 @@ impl LocalFile {
 
     fn check(&self) -> Result<()> {
         let now = Stamp::of(&self.file.metadata().map_err(|e| unreadable(&self.path, &e))?);
-        if now == self.stamp { self.check_end() } else { Err(self.changed()) }
+        let named = || std::fs::metadata(&self.path).ok().map(|named| Stamp::of(&named));
+        let is_still = now == self.stamp || self.stamp.is_still(&now, named().as_ref());
+        if is_still { self.check_end() } else { Err(self.changed()) }
     }
 
     /// Fails if there is more than the file system says: some say of every file that it is empty.
@@ -112,7 +190,7 @@ impl LocalFile {
     }
 
     fn changed(&self) -> Error {
-        Error::new(Code::Io, format!("{} changed while it was sent", self.path.display()))
+        Error::new(Code::Io, format!("{} changed before all of it was sent", self.path.display()))
             .with_remedy("Send a file that nobody writes to; nothing of this one was announced.")
     }
 }

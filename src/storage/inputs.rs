@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::content::{Content, Once};
+use super::content::{Content, Data, Once};
+use super::file::Seen;
 use super::meter::Meter;
 use super::upload::{About, Opened, Upload, send};
 use crate::client::Steps;
@@ -44,10 +45,50 @@ impl Inputs {
     }
 }
 
-/// A file that is there, and every place that it belongs to.
+/// Content that is there.
+enum There {
+    /// Opened when its turn comes: there may be more of them than a program may have open.
+    File(Seen),
+    Other(Opened),
+}
+
+impl There {
+    async fn of(upload: &Upload) -> Result<Self> {
+        Ok(match upload.content() {
+            Content::File(path) => There::File(Seen::of(path.clone()).await?),
+            _ => There::Other(Opened::of(upload).await?),
+        })
+    }
+
+    /// Whether it is the same content, as far as that can be told without reading a file.
+    fn is_same(&self, other: &There) -> bool {
+        match (self, other) {
+            (There::File(a), There::File(b)) => a.is_same(b),
+            (There::Other(Opened::Data(Data::Bytes(a))), There::Other(Opened::Data(Data::Bytes(b)))) => a == b,
+            (There::Other(Opened::Reader(a)), There::Other(Opened::Reader(b))) => a.is_same(b),
+            _ => false,
+        }
+    }
+
+    fn size(&self) -> Option<u64> {
+        match self {
+            There::File(seen) => Some(seen.stamp().length),
+            There::Other(opened) => opened.size(),
+        }
+    }
+
+    async fn open(&self) -> Result<Opened> {
+        Ok(match self {
+            There::File(seen) => Opened::Data(Data::File(seen.open().await?)),
+            There::Other(opened) => opened.clone(),
+        })
+    }
+}
+
+/// What is there, and every place that it belongs to.
 struct Found {
     upload: Upload,
-    opened: Opened,
+    there: There,
     about: About,
     places: Vec<Vec<String>>,
 }
@@ -68,7 +109,7 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
     let Body::Json(input) = &mut request.body else { return Err(Error::invalid("the input has no fields")) };
     let found = find(inputs.files).await?;
     // What becomes part of the input is not transferred by itself.
-    let counted = |found: &Found| found.opened.size().map(|size| if size > inputs.inline { size } else { 0 });
+    let counted = |found: &Found| found.there.size().map(|size| if size > inputs.inline { size } else { 0 });
     let meter = &Meter::new(&steps.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
         let address = address(steps, &found, inputs.inline, meter).await;
@@ -89,31 +130,31 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
     Ok(request)
 }
 
-/// Opens the files; the same one in several places is one.
+/// Looks at the files; the same one in several places is one.
 async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
     let mut all: Vec<Found> = Vec::new();
     for (place, upload) in files {
-        let (opened, about) = (Opened::of(&upload).await?, About::of(&upload)?);
+        let (there, about) = (There::of(&upload).await?, About::of(&upload)?);
         let same = |found: &&mut Found| {
-            found.about == about && found.upload.is_sent_as(&upload) && found.opened.is_same(&opened)
+            found.about == about && found.upload.is_sent_as(&upload) && found.there.is_same(&there)
         };
         match all.iter_mut().find(same) {
             Some(found) => found.places.push(place),
-            None => all.push(Found { upload, opened, about, places: vec![place] }),
+            None => all.push(Found { upload, there, about, places: vec![place] }),
         }
     }
     Ok(all)
 }
 
 async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) -> Result<String> {
-    match &found.opened {
+    match found.there.open().await? {
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
             // Exactly the form of the official helpers.
             Ok(format!("data:{};base64,{}", found.about.content_type, STANDARD.encode(&bytes)))
         }
         // The operation is about the request, which is not sent before.
-        opened => Ok(send(steps, &steps.beside(), &found.upload, opened.clone(), meter).await?.url.into()),
+        opened => Ok(send(steps, &steps.beside(), &found.upload, opened, meter).await?.url.into()),
     }
 }
 

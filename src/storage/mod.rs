@@ -14,6 +14,7 @@ mod token;
 mod upload;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use self::content::Data;
 use self::file::LocalFile;
@@ -30,6 +31,10 @@ pub(crate) use inputs::{Inputs, resolve};
 pub use lifecycle::{Decision, Lifecycle};
 pub(crate) use token::TokenCache;
 pub use upload::{Upload, UploadWay};
+
+/// A service that asks to be left alone for longer while a file comes or goes is asked again then: the hours that a transfer may take are
+/// for its bytes.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Bytes that are read from a disk at once.
 const PIECE: usize = 256 << 10;

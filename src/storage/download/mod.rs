@@ -19,6 +19,7 @@ pub(crate) use self::sink::fuzz;
 
 use self::fetch::Fetch;
 use self::sink::Target;
+use super::LONGEST_PAUSE;
 use super::meter::Meter;
 use crate::client::{Client, Steps};
 use crate::error::{Error, Repeat, Result};
@@ -187,7 +188,7 @@ fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
         pass,
         repeat: Repeat::Harmless,
         deadline: steps.deadline,
-        longest_pause: Duration::MAX,
+        longest_pause: LONGEST_PAUSE,
         most: usize::MAX,
         watch: Watch::Transfer,
     }

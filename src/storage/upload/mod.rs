@@ -1,5 +1,6 @@
 //! Uploads: in one request or in parts, by any of the ways that fal has (fal-protocol.md §9.1 to §9.5).
 
+mod confirmed;
 mod options;
 mod parts;
 mod single;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub use options::{Upload, UploadWay};
 
+use super::LONGEST_PAUSE;
 use super::content::{Content, Data};
 use super::file::LocalFile;
 use super::meter::Meter;
@@ -81,14 +83,6 @@ impl Opened {
             Content::Bytes(bytes) => Opened::Data(Data::Bytes(bytes.clone())),
             Content::Reader(waiting) => Opened::Reader(waiting.clone()),
         })
-    }
-
-    pub(super) fn is_same(&self, other: &Opened) -> bool {
-        match (self, other) {
-            (Opened::Data(a), Opened::Data(b)) => a.is_same(b),
-            (Opened::Reader(a), Opened::Reader(b)) => a.is_same(b),
-            _ => false,
-        }
     }
 
     pub(super) fn size(&self) -> Option<u64> {
@@ -168,7 +162,7 @@ pub(super) async fn send(
 ) -> Result<Sent> {
     steps.task.progress.transferring();
     // The stages of its requests are its own: others may be under way beside them.
-    let steps = &steps.beside();
+    let steps = &steps.beside().with_pauses_up_to(LONGEST_PAUSE);
     let about = About::of(upload)?;
     let (opened, pull) = match (upload.way, opened) {
         (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => supply::begin(&waiting).await?,
@@ -198,7 +192,7 @@ pub(super) async fn send(
 /// A call to an address that an answer named.
 fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
     let (deadline, watch) = (steps.deadline, Watch::Transfer);
-    let (most, longest_pause) = (SMALL, Duration::MAX);
+    let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
     Call {
         method,
         url,

@@ -89,6 +89,10 @@ impl Upload {
         }
     }
 
+    pub(in crate::storage) fn content(&self) -> &Content {
+        &self.content
+    }
+
     /// Whether both are sent the same way.
     pub(in crate::storage) fn is_sent_as(&self, other: &Upload) -> bool {
         self.way == other.way

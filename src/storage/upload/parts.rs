@@ -10,11 +10,14 @@ use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::confirmed::confirmed;
 use super::supply::{Part, Supply};
 use super::{About, UploadWay, call_to, send_with_token};
 use crate::client::Steps;
 use crate::error::{Code, Error, Repeat, Result};
+use crate::log::Level;
 use crate::response::Response;
+use crate::storage::LONGEST_PAUSE;
 use crate::storage::address;
 use crate::storage::meter::Meter;
 use crate::transport::{Call, Pass, Watch};
@@ -113,11 +116,13 @@ impl Session {
             made += 1;
             // What the transport has not repeated already, because of other requests it may not.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
-            let pause = steps.attempts().pause(made, error.retry_after());
+            let pause = steps.attempts().pause(made, error.retry_after().map(|asked| asked.min(LONGEST_PAUSE)));
             let Some(pause) = pause.filter(|pause| again && steps.has_time_for(*pause)) else {
                 let message = format!("part {}: {}", part.number, error.message());
                 return Err(error.with_message(message));
             };
+            let (number, after) = (part.number, pause.as_millis());
+            steps.log(Level::Warn, format_args!("part {number}, attempt {made}: {error}; again in {after} ms"));
             tokio::time::sleep(pause).await;
         }
     }
@@ -137,7 +142,7 @@ impl Session {
             UploadWay::GoogleParts => steps.send_call(&put(self.place(steps, url).await?, Pass::Nothing)).await?,
             _ => steps.send_call(&put(url, Pass::Nothing)).await?,
         };
-        etag(&answer)
+        etag(&confirmed(answer, steps, Repeat::Harmless)?)
     }
 
     /// Asks where a part goes (D3).
@@ -167,7 +172,7 @@ impl Session {
             UploadWay::GoogleParts => steps.send_call(&post(Pass::Credential)).await,
             _ => steps.send_call(&post(Pass::Nothing)).await,
         };
-        answer.map(|_| ())
+        confirmed(answer?, steps, Repeat::Another).map(|_| ())
     }
 }
 

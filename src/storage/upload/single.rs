@@ -6,6 +6,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
+use super::confirmed::confirmed;
 use super::{About, Opened, call_to, send_with_token};
 use crate::client::Steps;
 use crate::error::{Error, Repeat, Result};
@@ -29,7 +30,7 @@ pub(super) async fn signed(
     let mut call = call_to(steps, Method::PUT, to, headers, payload, Pass::Nothing);
     // It replaces what an earlier try left.
     call.repeat = Repeat::Harmless;
-    steps.send_call(&call).await?;
+    confirmed(steps.send_call(&call).await?, steps, call.repeat)?;
     unchanged(&opened).await?;
     share.reach(size);
     Ok((url, size))

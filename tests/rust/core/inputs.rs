@@ -199,6 +199,60 @@ fn what_fails_before_the_request_says_so() {
     assert!(emulator.executions().is_empty());
 }
 
+/// A program may have so many open, the library's connections among them.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_files_are_not_open_at_once() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().canonicalize().unwrap();
+    let mut request = echo_request();
+    for number in 0..60 {
+        let path = inside.join(format!("{number}.bin"));
+        std::fs::write(&path, format!("content {number}")).unwrap();
+        request.set_file(&format!("/files/{number}"), &path).unwrap();
+    }
+    emulator.inject(Fault::delay(Duration::from_millis(20)).method("PUT").always());
+    let op = client.run_start(request).unwrap();
+    let mut most = 0;
+    while !op.wait(Some(Duration::from_millis(2))).unwrap() {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let ours = open.filter(|one| std::fs::read_link(one.path()).is_ok_and(|to| to.starts_with(&inside)));
+        most = most.max(ours.count());
+    }
+    let answer = op.take().unwrap().unwrap();
+    let files = emulator.files();
+    for number in 0..60 {
+        let stored = file(&files, &input(&answer)["files"][number.to_string()]);
+        assert_eq!(stored.size, format!("content {number}").len() as u64);
+    }
+    assert!((1..=8).contains(&most), "{most} at once");
+}
+
+/// What was found when the request began is what is sent.
+#[test]
+fn a_file_that_changes_before_its_turn_is_not_sent() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let folder = tempfile::tempdir().unwrap();
+    let mut request = echo_request();
+    let paths: Vec<_> = (0..12).map(|number| folder.path().join(format!("{number}.bin"))).collect();
+    for (number, path) in paths.iter().enumerate() {
+        std::fs::write(path, "content").unwrap();
+        request.set_file(&format!("/files/{number}"), path).unwrap();
+    }
+    emulator.inject(Fault::delay(Duration::from_millis(300)).method("PUT").always());
+    let op = client.run_start(request).unwrap();
+    emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().any(|one| one.method == "PUT")).unwrap();
+    std::fs::write(&paths[11], "other content").unwrap();
+    op.wait(Some(PATIENCE)).unwrap();
+    let error = op.take().unwrap().unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
+    assert!(error.message().contains("files/11") && error.message().contains("changed"), "{error}");
+    assert!(emulator.executions().is_empty());
+}
+
 #[test]
 fn one_time_covers_the_files_and_the_request() {
     let emulator = Emulator::start().unwrap();

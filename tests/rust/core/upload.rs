@@ -289,6 +289,147 @@ fn a_file_that_changes_meanwhile_is_not_announced() {
     }
 }
 
+/// What writes to a file and puts its time back, as a program that copies does, is noticed; who moves or replaces it has not written to it.
+#[cfg(unix)]
+#[test]
+fn a_file_whose_time_was_put_back_has_changed() {
+    type Change = fn(&std::path::Path);
+    let changes: [(&str, bool, Change); 4] = [
+        ("is written to", true, |path| {
+            let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            let time = file.metadata().unwrap().modified().unwrap();
+            (&file).write_all(b"other").unwrap();
+            file.set_modified(time).unwrap();
+        }),
+        ("is moved", false, |path| std::fs::rename(path, path.with_extension("moved")).unwrap()),
+        ("is replaced", false, |path| {
+            let other = path.with_extension("other");
+            std::fs::write(&other, b"other").unwrap();
+            std::fs::rename(other, path).unwrap();
+        }),
+        ("is for others to read", false, |path| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o604)).unwrap();
+        }),
+    ];
+    for (name, is_change, change) in changes {
+        let emulator = Emulator::start().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = file_of(&folder, "input.bin", &content(1000));
+        emulator.inject(Fault::delay(Duration::from_millis(300)).method("PUT"));
+        let op = client(&emulator).upload_start(Upload::file(&path).way(UploadWay::SignedParts)).unwrap();
+        emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().any(|one| one.method == "PUT")).unwrap();
+        change(&path);
+        op.wait(Some(PATIENCE)).unwrap();
+        match op.take().unwrap() {
+            Ok(answer) => {
+                assert!(!is_change, "{name}");
+                stored(&emulator, &answer, &content(1000));
+            }
+            Err(error) => {
+                assert!(
+                    is_change && error.code() == Code::Io && error.message().contains("changed"),
+                    "{name}: {error}"
+                );
+                assert!(!completed(&emulator) && emulator.files().is_empty());
+            }
+        }
+    }
+}
+
+/// A store may say 200 before it is done, and what went wrong in the body.
+#[test]
+fn a_confirmation_that_says_that_it_failed_is_none() {
+    for body in [
+        json!({"detail": "the parts do not fit"}),
+        json!({"error": {"message": "the parts do not fit"}}),
+        json!({"success": false, "message": "the parts do not fit"}),
+        json!(
+            "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code><Message>the parts do not fit</Message></Error>"
+        ),
+    ] {
+        for way in UploadWay::ALL.iter().filter(|way| **way != UploadWay::Direct) {
+            let emulator = Emulator::start().unwrap();
+            let client = builder(&emulator).max_attempts(2).unwrap().build().unwrap();
+            let said = || Fault::status(200).body(body.clone()).header("etag", "\"e\"").always();
+            emulator.inject(said().method("PUT").host("storage.googleapis.com"));
+            emulator.inject(said().method("PUT").host("v3b.fal.media"));
+            emulator.inject(said().method("PUT").host("v3.fal.media"));
+            let error = upload(&client, Upload::bytes(content(1000)).way(*way)).unwrap_err();
+            assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::ServiceFailed, false),
+                "{way:?} {body}: {error}"
+            );
+            assert!(error.message().contains("the parts do not fit"), "{error}");
+            emulator.clear_faults();
+            emulator.inject(said().path("*/complete"));
+            let is_single = matches!(way, UploadWay::Automatic | UploadWay::Signed | UploadWay::SignedGoogle);
+            // Of fal's own service a page is none of its answers.
+            if is_single || (*way == UploadWay::GoogleParts && body.is_string()) {
+                continue;
+            }
+            let error = upload(&client, Upload::bytes(content(1000)).way(*way)).unwrap_err();
+            assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::ServiceFailed, true),
+                "{way:?} {body}: {error}"
+            );
+            assert!(error.message().contains("the parts do not fit"), "{error}");
+        }
+    }
+    // What names nothing that went wrong is a confirmation, whatever it is.
+    for body in [json!({"error": null, "detail": null, "success": true}), json!("<Done/>"), json!("")] {
+        let emulator = Emulator::start().unwrap();
+        emulator.inject(Fault::status(200).path("*/complete").body(body));
+        upload(&client(&emulator), Upload::bytes(content(1000)).way(UploadWay::SignedParts)).unwrap();
+    }
+}
+
+/// A service that asks to be left alone for hours is asked again before, while there is time.
+#[test]
+fn a_pause_between_two_tries_of_a_transfer_is_bounded() {
+    let emulator = Emulator::start().unwrap();
+    let (said, heard) = std::sync::mpsc::channel();
+    let said = std::sync::Mutex::new(said);
+    let write = move |_, line: &str| drop(said.lock().unwrap().send(line.to_owned()));
+    let client = builder(&emulator).log(fal::Level::Warn, write).build().unwrap();
+    let stored = Upload::bytes(content(1000)).way(UploadWay::Direct);
+    let url = upload(&client, stored).unwrap().get_str("/url").unwrap().to_owned();
+    for status in [500, 503, 429] {
+        for method in ["PUT", "GET"] {
+            emulator.inject(Fault::status(status).method(method).header("retry-after", "7200").always());
+        }
+        // Of what fails in itself parts alone are sent again.
+        let ways: &[UploadWay] = match status {
+            500 => &[UploadWay::SignedParts, UploadWay::DirectParts],
+            _ => &[UploadWay::SignedParts, UploadWay::DirectParts, UploadWay::Signed],
+        };
+        let start = |way: &UploadWay| client.upload_start(Upload::bytes(content(1000)).way(*way)).unwrap();
+        let mut begin: Vec<(&str, Box<dyn Fn() -> Op>)> = Vec::new();
+        ways.iter().for_each(|way| begin.push(("an upload", Box::new(move || start(way)))));
+        if status != 500 {
+            begin.push(("a download", Box::new(|| client.download_start(fal::Download::new(&url).unwrap()).unwrap())));
+        }
+        for (what, begin) in begin {
+            let op = begin();
+            let line = loop {
+                let line = heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{status}, {what}: nothing"));
+                if line.contains("again in ") {
+                    break line;
+                }
+                assert!(!op.poll().unwrap(), "{status}, {what}: {:?}, {:?}", op.take(), emulator.arrivals());
+            };
+            let pause = line.rsplit("again in ").next().unwrap().trim_end_matches(" ms");
+            assert!(pause.parse::<u64>().unwrap() <= 61_000, "{status}: {line}");
+            op.cancel();
+            op.wait(Some(PATIENCE)).unwrap();
+            while heard.try_recv().is_ok() {}
+        }
+        emulator.clear_faults();
+    }
+}
+
 #[test]
 fn a_path_that_is_no_file_is_refused_before_anything_is_sent() {
     let emulator = Emulator::start().unwrap();

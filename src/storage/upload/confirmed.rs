@@ -1,0 +1,54 @@
+//! What a store says with its success: one may answer 200 before it is done, and in the body what went wrong then.
+
+use serde_json::value::RawValue;
+
+use crate::budget::{QUOTED, shortened};
+use crate::client::Steps;
+use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::json;
+use crate::response::Response;
+
+/// Lets a success pass that does not say that it is none.
+pub(super) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
+    let Some(said) = failure(answer.body()) else { return Ok(answer) };
+    let message = format!("the store answered {} and an error: {}", answer.status(), shortened(&said, QUOTED));
+    let answer = Answer::new(steps.task.secrets(), answer.status(), Default::default(), answer.body().clone());
+    Err(Error::new(Code::ServiceFailed, message).with_answer(answer).with_outcome_unknown(repeat.leaves_doubt()))
+}
+
+/// What went wrong, if the body says that something did.
+fn failure(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    // Object stores speak XML.
+    if text.trim_start().starts_with('<') {
+        return text.contains("<Error>").then(|| text.into_owned());
+    }
+    let [error, detail, success] = json::members(body, ["error", "detail", "success"])?;
+    let named = error.or(detail).filter(|said| !json::is_null(said));
+    let failed = success.is_some_and(|success| success.get() == "false");
+    named.map(words).or_else(|| failed.then(|| text.into_owned()))
+}
+
+fn words(said: &RawValue) -> String {
+    json::text(said).unwrap_or_else(|| said.get().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_known_in_each_form() {
+        for (body, said) in [
+            (r#"{"detail": "no"}"#, "no"),
+            (r#"{"error": {"message": "no"}}"#, r#"{"message": "no"}"#),
+            (r#"{"success": false}"#, r#"{"success": false}"#),
+            ("\n<Error><Code>X</Code></Error>", "\n<Error><Code>X</Code></Error>"),
+        ] {
+            assert_eq!(failure(body.as_bytes()).as_deref(), Some(said));
+        }
+        for fine in ["", "[]", "done", "{}", r#"{"error": null, "etag": "x"}"#, "<Result/>", r#"{"success": true}"#] {
+            assert_eq!(failure(fine.as_bytes()), None, "{fine}");
+        }
+    }
+}
