@@ -72,17 +72,6 @@ impl<'a> Fetch<'a> {
         if opened.status == 206 {
             return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
         }
-        let lacks = match opened.status {
-            // Of what was executed the answer is kept all the same.
-            202 if !self.call.repeat.leaves_doubt() => Some("nothing yet"),
-            204 | 205 => Some("no content"),
-            _ => None,
-        };
-        if let Some(lacks) = lacks {
-            let message =
-                format!("{} came, which says that there is {lacks}, where a file was asked for", opened.status);
-            return Err(Error::new(Code::Protocol, message));
-        }
         self.notice(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
         let target = self.target.take().ok_or_else(|| Error::invalid("the download has no target"))?;
@@ -166,6 +155,17 @@ impl<'a> Fetch<'a> {
 
     /// What the head of an answer says about the file, of which a part is there.
     fn notice(&mut self, opened: &Opened) -> Result<()> {
+        let lacks = match opened.status {
+            // Of what was executed the answer is kept all the same.
+            202 if !self.call.repeat.leaves_doubt() => Some("nothing yet"),
+            204 | 205 => Some("no content"),
+            _ => None,
+        };
+        if let Some(lacks) = lacks {
+            let message =
+                format!("{} came, which says that there is {lacks}, where a file was asked for", opened.status);
+            return Err(Error::new(Code::Protocol, message));
+        }
         let length = opened.body.length().map(|length| self.have.saturating_add(length));
         self.total = match opened.status {
             // It may hold less than was asked for.

@@ -178,6 +178,11 @@ impl Emulator {
         self.state.faults.inject(fault);
     }
 
+    /// How often each kind of fault that is switched on has struck, by the name of its action.
+    pub fn struck(&self) -> BTreeMap<String, u64> {
+        self.state.faults.struck()
+    }
+
     /// Switches all faults off.
     pub fn clear_faults(&self) {
         self.state.faults.clear();

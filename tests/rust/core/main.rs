@@ -25,6 +25,7 @@ mod lively;
 mod local_proxy;
 #[path = "../logged.rs"]
 mod logged;
+mod meant;
 mod network;
 mod origins;
 mod outcomes;

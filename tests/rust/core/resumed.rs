@@ -74,6 +74,28 @@ fn a_part_of_another_length_is_not_joined() {
     }
 }
 
+/// What says that there is nothing is no file either where one was begun.
+#[test]
+fn nothing_is_not_the_rest_of_a_file() {
+    for status in ["202 Accepted", "204 No Content", "205 Reset Content"] {
+        let host = hostile_to(move |head, connection| {
+            if head.to_ascii_lowercase().contains("\r\nrange:") {
+                return write!(connection, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+            write!(connection, "HTTP/1.1 200 OK\r\n{TAG}content-length: 100\r\n\r\n")?;
+            connection.write_all(&OLD[..50])
+        });
+        let client = client_of(&host).max_attempts(4).unwrap().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let what = Download::new("https://v3.fal.media/files/x").unwrap();
+        for what in [what.clone(), what.to(folder.path().join("x"))] {
+            let error = Op::finish(|| client.download_start(what)).expect_err(status);
+            assert_eq!((error.code(), error.may_have_executed()), (fal::Code::Protocol, false), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{status}");
+    }
+}
+
 #[test]
 fn what_is_the_same_version_is_joined() {
     let joined = [&OLD[..50], &NEW[50..]].concat();

@@ -174,9 +174,12 @@ fn the_service_decides_whether_a_post_was_taken() {
 fn a_connection_is_used_again() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    for _ in 0..5 {
+    // It is given back in a task of its own, perhaps a moment after the answer was read.
+    let is_used_again = (0..50).any(|_| {
         echo(&client).unwrap();
-    }
-    let arrivals = emulator.arrivals();
-    assert!(arrivals.iter().all(|arrival| arrival.connection == arrivals[0].connection));
+        let arrivals = emulator.arrivals();
+        let (last, others) = arrivals.split_last().unwrap();
+        others.iter().any(|other| other.connection == last.connection)
+    });
+    assert!(is_used_again);
 }

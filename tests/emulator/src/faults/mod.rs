@@ -5,6 +5,7 @@ mod fault;
 mod glob;
 mod part;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
@@ -65,6 +66,17 @@ impl Faults {
             return Some(fault.clone());
         }
         None
+    }
+
+    /// How often each kind of fault struck, by the name of its action.
+    pub(crate) fn struck(&self) -> BTreeMap<String, u64> {
+        let mut kinds = BTreeMap::new();
+        for injected in self.board().injected.iter().filter(|injected| injected.struck > 0) {
+            let action = serde_json::to_value(&injected.fault.action).unwrap_or_default();
+            let kind = action["type"].as_str().unwrap_or_default().to_owned();
+            *kinds.entry(kind).or_default() += injected.struck;
+        }
+        kinds
     }
 
     /// Every fault with its id and how often it struck.
