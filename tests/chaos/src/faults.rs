@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fal_emulator::{Action, Fault, RetryAfterForm, Settings};
+use fal_emulator::{Action, EchoPlace, Fault, OddPart, RetryAfterForm, Settings};
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
@@ -14,6 +14,7 @@ const REQUESTS: u64 = 150;
 
 /// A service as it may be.
 pub(crate) fn settings(dice: &mut Dice) -> Settings {
+    let beats = if dice.percent(10) { json!(50) } else { Value::Null };
     let running: Value = dice.pick(&[Value::Null, Value::Null, json!(8)]);
     let settings = json!({
         "queue": {
@@ -26,19 +27,30 @@ pub(crate) fn settings(dice: &mut Dice) -> Settings {
             "status_logs": dice.pick(&["whole", "new"]),
             "unfinished_result_202": dice.percent(30),
             "cancel_answer": dice.pick(&["status", "success"]),
+            "late_result_ms": dice.pick(&[0, 0, 20, 300]),
+            "late_result": dice.pick(&["bad_request", "accepted", "not_found"]),
+            "stream_heartbeat_ms": beats,
+            "heartbeat": dice.pick(&["comment", "repeat"]),
         },
         "webhooks": {"first_pause_ms": 20},
-        "platform": {"requests_per_minute": dice.pick(&[Value::Null, Value::Null, json!(40)])},
+        "platform": {
+            "requests_per_minute": dice.pick(&[Value::Null, Value::Null, json!(40)]),
+            "odd_pages": dice.pick(&[Value::Null, json!("short"), json!("cursor_without_more"), json!("more_without_cursor")]),
+        },
         "token_answer": dice.pick(&["string", "token", "detail"]),
         "bad_key_text": dice.pick(&["current", "older"]),
         "realtime_refusal": dice.pick(&["http", "message"]),
         "cdn_base_url": dice.pick(&["v3", "v3b"]),
+        "file_validator": dice.pick(&["strong", "strong", "weak", "date"]),
         "part_answer": dice.pick(&["both", "header", "body"]),
         "gzip": dice.percent(40),
         "access_token_seconds": dice.within(30..4000),
     });
     serde_json::from_value(settings).unwrap()
 }
+
+/// Where files are kept.
+const FILES: [&str; 3] = ["v3.fal.media", "v3b.fal.media", "storage.googleapis.com"];
 
 /// The faults of a round, each of which strikes some request of its kind.
 pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
@@ -58,6 +70,8 @@ fn fault(dice: &mut Dice) -> Fault {
         (4, "ws.fal.run"),
     ]);
     let fault = match harm(dice) {
+        // Elsewhere it is the answer of an app, which may answer before it has read.
+        Fault { action: Action::EarlySuccess, .. } if !FILES.contains(&host) => Fault::reset_before_body(),
         // A renewal that is lost can not be told from this.
         Fault { action: Action::MalformedJson, .. } if host == "auth.fal.ai" => Fault::reset_after_body(),
         harm => harm,
@@ -68,7 +82,7 @@ fn fault(dice: &mut Dice) -> Fault {
 }
 
 fn harm(dice: &mut Dice) -> Fault {
-    match dice.within(0..17) {
+    match dice.within(0..23) {
         0 | 1 => Fault::reset_before_body(),
         2 | 3 => Fault::reset_after_body(),
         4 => Fault::close(),
@@ -77,14 +91,37 @@ fn harm(dice: &mut Dice) -> Fault {
         7 => Fault::malformed_json(),
         8 => Fault::slow(1 + dice.scaled(8), Duration::from_millis(dice.within(1..10))),
         9 => Fault::hang(),
-        10 => Fault::redirect("https://evil.example/x", dice.pick(&[301, 302, 303, 307])),
+        10 => Fault::redirect(dice.pick(&["https://evil.example/x", "/elsewhere"]), dice.pick(&[301, 302, 303, 307])),
         11 => too_many(dice),
         12 => Fault::status(401).body(json!({"detail": "Cannot access application: invalid key credentials"})),
         13 => ingress(dice),
         14 => gateway(dice),
         15 => Fault::gzip_members(dice.within(1..5)),
+        16 => Fault::unframed(),
+        17 => Fault::unframed_and_cut(dice.scaled(8)),
+        18 => Fault::early_success(),
+        19 | 20 => Fault::echo(place(dice), dice.pick(&[400, 401, 403, 404, 422, 429, 500, 503])),
+        // A part is asked for of what was cut before.
+        21 => Fault::odd_part(odd(dice)).path("/files/*"),
         _ => Fault::delay(Duration::from_millis(dice.scaled(9))),
     }
+}
+
+/// Anywhere but in the events of a stream, which would look like those of the app.
+fn place(dice: &mut Dice) -> EchoPlace {
+    let places: Vec<_> = EchoPlace::ALL.into_iter().filter(|place| *place != EchoPlace::Item).collect();
+    dice.pick(&places)
+}
+
+fn odd(dice: &mut Dice) -> OddPart {
+    dice.pick(&[
+        OddPart::Short,
+        OddPart::Long,
+        OddPart::Elsewhere,
+        OddPart::OtherVersion,
+        OddPart::WeakVersion,
+        OddPart::NamelessVersion,
+    ])
 }
 
 fn too_many(dice: &mut Dice) -> Fault {

@@ -113,6 +113,7 @@ struct Sum {
     lines: u64,
     connections: u64,
     ends: BTreeMap<String, u64>,
+    struck: BTreeMap<String, u64>,
     failed: Vec<u64>,
 }
 
@@ -123,6 +124,7 @@ impl Sum {
         self.lines += came.findings.lines;
         self.connections += came.connections;
         came.findings.ends.iter().for_each(|(end, times)| *self.ends.entry(end.clone()).or_default() += times);
+        came.findings.struck.iter().for_each(|(kind, times)| *self.struck.entry(kind.clone()).or_default() += times);
         for what in &came.findings.wrong {
             println!("chaos: seed {} round {}: {what}", round.seed, round.number);
         }
@@ -157,13 +159,14 @@ fn run(options: &Options) -> bool {
         };
         (0..options.at_once).for_each(|_| drop(scope.spawn(one_after_another)));
     });
-    let Sum { operations, requests, executions, lines, connections, ends, failed } = sum.into_inner().unwrap();
+    let Sum { operations, requests, executions, lines, connections, ends, struck, failed } = sum.into_inner().unwrap();
     let seconds = began.elapsed().as_secs();
     println!(
         "chaos: {operations} operations, {requests} requests over {connections} connections, {executions} done, \
          {lines} lines searched, in {seconds} s"
     );
     println!("chaos: {ends:?}");
+    println!("chaos: faults that struck: {struck:?}");
     for round in &failed {
         println!("chaos: failed; again by: fal-chaos --seed {} --round {round} --keep", options.seed);
     }

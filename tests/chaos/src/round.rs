@@ -46,6 +46,7 @@ pub(crate) fn play(round: &Round, folder: &Path, sabotage: Option<&str>) -> io::
     watch(round, &emulator, workers, &mut findings);
     let connections = between.connections();
     drop(between);
+    findings.struck = emulator.struck();
     emulator.clear_faults();
     let is_lost = |arrival: &Arrival| matches!(arrival.outcome, Outcome::Reset | Outcome::ClosedByFault);
     let struck = emulator.arrivals().iter().any(|arrival| arrival.host == "auth.fal.ai" && is_lost(arrival));

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use fal::{Code, Dispatcher, Event, EventKind, NextEvent, Op, Response, Result};
 use serde_json::{Value, json};
 
-use super::acts::{Begun, Hand, is_stopped, shown, shown_answer};
+use super::acts::{Begun, Hand, is_nonsense, is_stopped, shown, shown_answer};
 use super::sabotage;
 use crate::ledger;
-use crate::plan::{Act, End, What};
+use crate::plan::{Act, End, Way, What};
 
 /// Long enough for anything that happens at all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -216,12 +216,16 @@ impl Followed<'_> {
                     ledger::said(&shown_answer(&answer));
                 }
                 // A fault makes that of any answer, a refusal too.
-                let nonsense = answer.json().is_err() && answer.body().starts_with(b"{\"images\": [{");
+                let nonsense = is_nonsense(answer.body());
                 if begun.fails && !nonsense {
                     ledger::wrong(&format!("{} {:?}: it ended well, which it can not", act.mark, act.what));
                 }
                 let url = answer.get_str("/url").ok().map(str::to_owned);
-                if let Err(why) = hand.learn(act, begun, &answer) {
+                // What reached a server proxy in pieces of gzip, or cut without a sign, it passes on as whole.
+                let garbled = act.way == Way::Proxy && answer.json().is_err();
+                if let Err(why) = hand.learn(act, begun, &answer)
+                    && !garbled
+                {
                     ledger::wrong(&format!("{} {:?} {:?}: {why}", act.mark, act.what, act.way));
                 }
                 json!({"end": "ok", "url": url, "nonsense": nonsense})
