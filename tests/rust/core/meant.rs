@@ -216,7 +216,9 @@ impl Case {
             Kind::List => {
                 let made = (0..5).map(|_| self.emulator.create_key(Scope::Api, "acme"));
                 // Keys of scope ADMIN are not in the list.
-                let keys = made.chain([self.emulator.api_key().to_owned()]).map(|key| key.split_once(':').unwrap().0.to_owned());
+                let keys = made
+                    .chain([self.emulator.api_key().to_owned()])
+                    .map(|key| key.split_once(':').unwrap().0.to_owned());
                 self.listed("keys.list", "key_id", keys.collect())
             }
             Kind::ListByOffset => {

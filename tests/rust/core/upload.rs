@@ -406,7 +406,8 @@ fn a_pause_between_two_tries_of_a_transfer_is_bounded() {
             _ => &[UploadWay::SignedParts, UploadWay::DirectParts, UploadWay::Signed],
         };
         let start = |way: &UploadWay| client.upload_start(Upload::bytes(content(1000)).way(*way)).unwrap();
-        let mut begin: Vec<(&str, Box<dyn Fn() -> Op>)> = Vec::new();
+        type Begin<'a> = (&'a str, Box<dyn Fn() -> Op + 'a>);
+        let mut begin: Vec<Begin<'_>> = Vec::new();
         ways.iter().for_each(|way| begin.push(("an upload", Box::new(move || start(way)))));
         if status != 500 {
             begin.push(("a download", Box::new(|| client.download_start(fal::Download::new(&url).unwrap()).unwrap())));
