@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
+use crate::host::{Kept, Kind};
 use crate::op::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
 
@@ -16,7 +17,7 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
-type Callback = Box<dyn FnOnce() + Send>;
+type Callback = Kept<Box<dyn FnOnce() + Send>>;
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
 struct Shared {
@@ -28,7 +29,17 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     ready: VecDeque<Callback>,
-    wake: Option<Wake>,
+    wake: Option<Arc<Kept<Wake>>>,
+    /// A callback became ready since `wake` was last called by the thread that does so …
+    due: bool,
+    /// … if there is one.
+    waking: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A dispatcher that is told of an operation's events. It is not kept by that: nobody reads what a dispatcher that is gone would call.
@@ -45,10 +56,10 @@ impl<F: Fn(Op) + Send + Sync + 'static> Tell for Told<F> {
         let Some(shared) = self.dispatcher.upgrade() else { return };
         let callback = self.callback.clone();
         shared.outstanding.fetch_add(1, Ordering::AcqRel);
-        Dispatcher { shared }.enqueue(Box::new(move || {
+        Dispatcher { shared }.enqueue(move || {
             op.looks();
             callback(op);
-        }));
+        });
     }
 
     fn is_there(&self) -> bool {
@@ -74,7 +85,14 @@ impl Dispatcher {
         self.check_process()?;
         self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
         let (dispatcher, ended) = (self.clone(), op.clone());
-        let accepted = op.on_end(move || dispatcher.enqueue(Box::new(move || callback(ended))));
+        let callback = Kept::new(callback);
+        let accepted = op.on_end(move || {
+            dispatcher.enqueue(move || {
+                if let Some(callback) = callback.take() {
+                    callback(ended);
+                }
+            });
+        });
         if accepted.is_err() {
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
         }
@@ -100,6 +118,7 @@ impl Dispatcher {
         let mut ran = 0;
         while ran < max && (ran == 0 || budget.is_none_or(|budget| started.elapsed() < budget)) {
             let Some(callback) = self.lock().ready.pop_front() else { break };
+            let Some(callback) = callback.take() else { continue };
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
             ran += 1;
             runtime::in_callback(|| catch_unwind(AssertUnwindSafe(callback)))
@@ -113,28 +132,47 @@ impl Dispatcher {
         self.shared.outstanding.load(Ordering::Acquire)
     }
 
-    /// Has `wake` called whenever a callback becomes ready, on any thread, so that an event loop can sleep. `None` ends it.
+    /// Has `wake` called when callbacks become ready, so that an event loop can sleep: on a thread that is there for such functions, or
+    /// on the thread of the host's that made one ready. One call may be for several. `None` ends it.
     ///
-    /// It should only signal; waiting inside it is refused.
+    /// It should only signal, or the next one comes late; waiting inside it is refused.
     pub fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
         self.check_process()?;
-        self.lock().wake = wake;
+        let wake = wake.map(|wake| Arc::new(Kept::new(wake)));
+        let before = std::mem::replace(&mut self.lock().wake, wake);
+        drop(before);
         Ok(())
     }
 
-    fn enqueue(&self, callback: Callback) {
-        let wake = {
-            let mut queue = self.lock();
-            queue.ready.push_back(callback);
-            queue.wake.clone()
-        };
-        if let Some(wake) = wake {
-            let _ = runtime::in_callback(|| catch_unwind(AssertUnwindSafe(|| wake())));
+    fn enqueue(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut queue = self.lock();
+        queue.ready.push_back(Kept::new(Box::new(callback)));
+        if queue.wake.is_none() {
+            return;
+        }
+        let here = !runtime::carries_calls();
+        queue.due = queue.due || !here;
+        let later = !here && !std::mem::replace(&mut queue.waking, true);
+        let wake = queue.wake.clone().filter(|_| here);
+        drop(queue);
+        wake.into_iter().for_each(|wake| call(&wake));
+        if later {
+            self.wake_later();
+        }
+    }
+
+    /// Calls `wake` on a thread for that, for as long as callbacks become ready.
+    fn wake_later(&self) {
+        let mut waker = Waker(Arc::downgrade(&self.shared));
+        let job = move || std::iter::from_fn(|| waker.next()).for_each(|wake| call(&wake));
+        let posted = runtime::living().map(|instance| instance.host().post(Kind::Wakes, job));
+        if let Ok(Err(job)) = posted {
+            job();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 
     fn check_process(&self) -> Result<()> {
@@ -144,6 +182,38 @@ impl Dispatcher {
                 Err(Error::new(Code::Forked, "the dispatcher belongs to the process that this one was forked from"))
             }
         }
+    }
+}
+
+/// The one thread that calls a dispatcher's `wake`, if it is not the host's own.
+struct Waker(Weak<Shared>);
+
+impl Waker {
+    fn next(&mut self) -> Option<Arc<Kept<Wake>>> {
+        let shared = self.0.upgrade()?;
+        let mut queue = shared.lock();
+        let wake = queue.wake.clone().filter(|_| queue.due);
+        (queue.due, queue.waking) = (false, wake.is_some());
+        if wake.is_none() {
+            // Another may have begun before this one is dropped.
+            self.0 = Weak::new();
+        }
+        wake
+    }
+}
+
+impl Drop for Waker {
+    /// Also if it was never called.
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lock().waking = false;
+        }
+    }
+}
+
+fn call(wake: &Kept<Wake>) {
+    if let Some(wake) = wake.get() {
+        let _ = runtime::in_callback(|| catch_unwind(AssertUnwindSafe(|| wake())));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Work that blocks, on the runtime's helper threads. They are few, and each kind of work has its share of them, so that none can keep
-//! the others from theirs: a host's reader may block for as long as it likes.
+//! the others from theirs. Functions of the host's have threads of their own (`host.rs`).
 
 use std::sync::Arc;
 
@@ -22,11 +22,9 @@ pub(crate) enum Kind {
     Providers,
     /// Local files.
     Files,
-    /// Functions of the host that give content.
-    Readers,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 4;
 
 /// The most helper threads at all.
 pub(crate) const MOST: usize = KINDS * EACH;

@@ -82,6 +82,7 @@ pub mod ffi;
 #[doc(hidden)]
 pub mod fuzz;
 mod helpers;
+mod host;
 mod json;
 pub mod key;
 mod log;

@@ -1,6 +1,8 @@
 //! An operation under way: started once, ended once, and looked at from any thread.
 
 mod events;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

@@ -10,10 +10,12 @@
 //! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes twice in its line.
 //! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
 
+mod threads;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -24,8 +26,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::threads::{Threads, left_until};
 use crate::error::{Code, Error, Result};
 use crate::helpers::{self, Helpers};
+use crate::host::{self, Host};
 use crate::per_process::PerProcess;
 use crate::signals;
 
@@ -98,6 +102,7 @@ pub(crate) struct Instance {
     closing: CancellationToken,
     tasks: TaskTracker,
     helpers: Helpers,
+    host: Arc<Host>,
 }
 
 thread_local! {
@@ -112,17 +117,33 @@ enum Busy {
     No,
     RuntimeThread,
     Callback,
+    /// On a thread of ours on which the host may take its time: only the end of that thread cannot be waited for.
+    Question,
+}
+
+/// What a thread for functions of the host's may do.
+pub(crate) fn on_host_thread(kind: host::Kind) {
+    BUSY.set(if kind == host::Kind::Questions { Busy::Question } else { Busy::Callback });
+}
+
+/// Whether this thread carries out calls, so that nothing of the host's may run on it.
+pub(crate) fn carries_calls() -> bool {
+    BUSY.get() == Busy::RuntimeThread
 }
 
 /// Runs a callback of the host, in which waiting is refused.
 pub(crate) fn in_callback<T>(call: impl FnOnce() -> T) -> T {
+    busy(Busy::Callback, call)
+}
+
+fn busy<T>(with: Busy, call: impl FnOnce() -> T) -> T {
     struct Restore(Busy);
     impl Drop for Restore {
         fn drop(&mut self) {
             BUSY.set(self.0);
         }
     }
-    let _restore = Restore(BUSY.replace(Busy::Callback));
+    let _restore = Restore(BUSY.replace(with));
     call()
 }
 
@@ -145,7 +166,7 @@ pub(crate) fn is_guest() -> bool {
 /// callback and on a thread of the runtime.
 pub fn may_wait() -> Result<()> {
     match BUSY.get() {
-        Busy::No => Ok(()),
+        Busy::No | Busy::Question => Ok(()),
         Busy::RuntimeThread => Err(Error::new(Code::WouldDeadlock, "waiting on a thread of libfal's runtime")),
         Busy::Callback => Err(Error::new(Code::WouldDeadlock, "waiting inside a callback of libfal")),
     }
@@ -156,8 +177,7 @@ pub fn may_wait() -> Result<()> {
 struct Lives {
     life: Mutex<Life>,
     ended: Condvar,
-    /// Those of all lives: one that did not end with its life still runs code of this library.
-    threads: Arc<AtomicUsize>,
+    threads: Arc<Threads>,
 }
 
 #[derive(Default)]
@@ -222,16 +242,6 @@ impl Lives {
         self.ended.notify_all();
         stopped.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the runtime panicked while it stopped")))
     }
-
-    fn wait_for_threads(&self, deadline: Option<Instant>) -> Result<()> {
-        loop {
-            match self.threads.load(Ordering::Acquire) {
-                0 => return Ok(()),
-                left if left_until(deadline).is_zero() => return Err(unended(left)),
-                _ => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-    }
 }
 
 /// The running instance, started if there is none in this process. Refused while it shuts down.
@@ -268,43 +278,41 @@ pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Se
 /// Without a running runtime it does nothing.
 pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     let Some(lives) = LIVES.made() else { return Ok(()) };
-    may_wait()?;
+    may_shut_down()?;
     let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
     if let Some(instance) = lives.take_on(deadline)? {
         lives.stop(&instance, deadline)?;
     }
-    lives.wait_for_threads(deadline)
+    lives.threads.wait(deadline)
+}
+
+fn may_shut_down() -> Result<()> {
+    match BUSY.get() {
+        Busy::Question => Err(Error::new(Code::WouldDeadlock, "shutting down inside a callback of libfal")),
+        _ => may_wait(),
+    }
+}
+
+/// Waits until every line of the log that was written has been given to its function, at most `timeout` (`None`: no limit). Lines that
+/// are written meanwhile count too. [`shutdown`] does the same; a program that ends without one would lose its last lines.
+///
+/// Fails with [`Code::Deadline`] if there are lines left then, and with [`Code::WouldDeadlock`] inside a callback. Without a running
+/// runtime it does nothing.
+pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
+    let Some(instance) = CURRENT.load_full().filter(|instance| instance.is_ours()) else { return Ok(()) };
+    may_wait()?;
+    let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
+    match instance.host.rest(host::Kind::Log, deadline) {
+        true => Ok(()),
+        false => Err(Error::new(Code::Deadline, "lines of the log still wait for the function that takes them")
+            .with_remedy("Allow more time, or have the function take less.")),
+    }
 }
 
 /// A thread beside those of the runtime, which a shutdown waits for as for them.
 #[cfg(all(feature = "keyring", target_os = "macos"))]
-pub(crate) struct Counted(Arc<AtomicUsize>);
-
-#[cfg(all(feature = "keyring", target_os = "macos"))]
-impl Counted {
-    pub(crate) fn new() -> Self {
-        let threads = LIVES.get().threads.clone();
-        threads.fetch_add(1, Ordering::AcqRel);
-        Counted(threads)
-    }
-}
-
-#[cfg(all(feature = "keyring", target_os = "macos"))]
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// What is left until a deadline; of none, longer than any process lives and short enough for every clock.
-fn left_until(deadline: Option<Instant>) -> Duration {
-    const FOR_EVER: Duration = Duration::from_secs(1 << 30);
-    deadline.map_or(FOR_EVER, |deadline| deadline.saturating_duration_since(Instant::now()).min(FOR_EVER))
-}
-
-fn unended(threads: usize) -> Error {
-    Error::new(Code::Deadline, format!("{threads} threads of the runtime did not end in time"))
-        .with_remedy("Allow the shutdown more time; a name lookup, a slow file or a reader that blocks may hold it.")
+pub(crate) fn counted() -> threads::Counted {
+    LIVES.get().threads.counted()
 }
 
 fn unfinished() -> Error {
@@ -330,10 +338,12 @@ fn thread_error(error: &std::io::Error) -> Error {
 }
 
 impl Instance {
-    fn start(config: &Config, threads: &Arc<AtomicUsize>) -> Result<Self> {
+    fn start(config: &Config, threads: &Arc<Threads>) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let started = thread_started(threads.clone(), config.on_thread_start.clone());
-        let stopped = thread_stopped(threads.clone(), config.on_thread_stop.clone());
+        let hooks = Hooks { start: config.on_thread_start.clone(), stop: config.on_thread_stop.clone() };
+        let host = Host::new(threads.clone(), hooks.clone());
+        let started = thread_started(threads.clone(), hooks.clone());
+        let stopped = thread_stopped(threads.clone(), hooks);
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.worker_threads.unwrap_or(cores.min(2)))
             .max_blocking_threads(helpers::MOST)
@@ -352,6 +362,7 @@ impl Instance {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             helpers: Helpers::default(),
+            host: Arc::new(host),
         })
     }
 
@@ -374,6 +385,10 @@ impl Instance {
         &self.helpers
     }
 
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
     /// Runs a task. If the runtime has just stopped, the task is dropped without being run.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.handle);
@@ -388,6 +403,8 @@ impl Instance {
         self.tasks.close();
         let finished = self.drain(deadline);
         self.join(deadline)?;
+        // When nothing is left that could call the host: what it was to be told is told first. Who does not end is counted.
+        self.host.end(deadline);
         if finished { Ok(()) } else { Err(unfinished()) }
     }
 
@@ -407,7 +424,8 @@ impl Instance {
         let (runtime, left) = (self.runtime.clone(), left_until(deadline));
         let stop = move || {
             let taken = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-            taken.into_iter().for_each(|runtime| runtime.shutdown_timeout(left));
+            // What is dropped with it may be the host's.
+            busy(Busy::RuntimeThread, || taken.into_iter().for_each(|runtime| runtime.shutdown_timeout(left)));
         };
         if Handle::try_current().is_err() {
             stop();
@@ -420,19 +438,36 @@ impl Instance {
     }
 }
 
-fn thread_started(threads: Arc<AtomicUsize>, hook: Option<ThreadHook>) -> impl Fn() + Send + Sync {
-    move || {
-        threads.fetch_add(1, Ordering::AcqRel);
-        BUSY.set(Busy::RuntimeThread);
-        signals::block();
-        call_hook(hook.as_ref());
+/// What the host wants called on each thread.
+#[derive(Clone)]
+pub(crate) struct Hooks {
+    start: Option<ThreadHook>,
+    stop: Option<ThreadHook>,
+}
+
+impl Hooks {
+    pub(crate) fn start(&self) {
+        call_hook(self.start.as_ref());
+    }
+
+    pub(crate) fn stop(&self) {
+        call_hook(self.stop.as_ref());
     }
 }
 
-fn thread_stopped(threads: Arc<AtomicUsize>, hook: Option<ThreadHook>) -> impl Fn() + Send + Sync {
+fn thread_started(threads: Arc<Threads>, hooks: Hooks) -> impl Fn() + Send + Sync {
     move || {
-        call_hook(hook.as_ref());
-        threads.fetch_sub(1, Ordering::AcqRel);
+        threads.enter();
+        BUSY.set(Busy::RuntimeThread);
+        signals::block();
+        hooks.start();
+    }
+}
+
+fn thread_stopped(threads: Arc<Threads>, hooks: Hooks) -> impl Fn() + Send + Sync {
+    move || {
+        hooks.stop();
+        threads.leave();
     }
 }
 

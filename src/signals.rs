@@ -9,11 +9,58 @@ pub(crate) fn block() {
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, libc::SIGPIPE);
-        libc::sigaddset(&mut set, libc::SIGXFSZ);
+        for signal in OURS {
+            libc::sigaddset(&mut set, signal);
+        }
         libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
     }
 }
 
 #[cfg(not(unix))]
 pub(crate) fn block() {}
+
+/// Which of these signals a thread of the host's blocks by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask {
+    #[cfg(unix)]
+    blocked: [bool; OURS.len()],
+}
+
+#[cfg(unix)]
+const OURS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+#[cfg(unix)]
+impl Mask {
+    pub(crate) fn of_this_thread() -> Self {
+        // SAFETY: with a null new set nothing is changed, and `set` is a local that is written before it is read.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
+            Mask { blocked: OURS.map(|signal| libc::sigismember(&set, signal) == 1) }
+        }
+    }
+
+    /// On a thread on which none of our own writes happens: none of these signals waits for it.
+    pub(crate) fn restore(self) {
+        // SAFETY: as for `block`.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut set);
+            for (signal, blocked) in OURS.into_iter().zip(self.blocked) {
+                if !blocked {
+                    libc::sigaddset(&mut set, signal);
+                }
+            }
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Mask {
+    pub(crate) fn of_this_thread() -> Self {
+        Mask {}
+    }
+
+    pub(crate) fn restore(self) {}
+}

@@ -485,12 +485,16 @@ typedef int32_t fal_log_level;
 // And each request and answer, without bodies.
 #define FAL_LOG_DEBUG 4
 
-// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on any thread and
-// on several at once. It must not wait for libfal.
+// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on a thread that is there for such
+// functions: in the order in which the lines arose, and one at a time for each fal_options_set_log(). It may take its time, which holds
+// up nothing but lines: 1024 of them, or 256 KiB, wait for it, and what comes then is dropped and counted in a line of its own. A line
+// comes a moment after what it tells of, perhaps after the end of the call; fal_log_flush() and fal_shutdown() wait for all of them.
+// The function must not wait for libfal (FAL_E_WOULD_DEADLOCK); it may start operations.
 typedef void (*fal_log_callback)(fal_log_level level, const char *message, size_t len, void *user);
 
-// Asks the host for a credential when one is needed, on a thread of the runtime. It must not wait: request is the
-// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below.
+// Asks the host for a credential when one is needed, on a thread that is there for such functions. request is the
+// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below. The callback may take its
+// time, and wait for libfal: for calls of another client than the one that asks, whose calls wait for the answer; not for fal_shutdown().
 typedef void (*fal_credential_callback)(fal_credential_request *request, void *user);
 
 // Options with every default. NULL only if memory is gone.
@@ -609,8 +613,8 @@ FAL_API fal_status fal_options_set_user_agent(fal_options *options,
                                               fal_error **err);
 
 // Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
-// the clients made with these options and their operations, what goes on in the background included: until fal_shutdown() has
-// returned is always enough. A NULL callback turns the log off, as it is by default.
+// the clients made with these options and their operations, what goes on in the background included: and until their lines are
+// delivered: until fal_shutdown() has returned FAL_OK is always enough. A NULL callback turns the log off, as it is by default.
 FAL_API fal_status fal_options_set_log(fal_options *options,
                                        fal_log_level level,
                                        fal_log_callback callback,
@@ -1576,11 +1580,12 @@ typedef int32_t fal_access;
 #define FAL_ACCESS_HIDE 2
 
 // Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at the end, below 0 if it fails.
-// It is called on helper threads of the runtime, one call at a time, and may block. Two threads are for such callbacks and for
-// nothing else: one that blocks keeps other callbacks waiting, and no other work of libfal. It must not wait for libfal.
+// It is called on threads that are there for it, one call at a time, and may block. There are two for all such callbacks: one that
+// blocks keeps others waiting, and no other work of libfal. It must not wait for libfal.
 typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
 
-// Called once when libfal no longer uses what user stands for, on any thread, perhaps during the call that gave it.
+// Called once when libfal no longer uses what user stands for, on a thread that is there for such functions or one of the host's, perhaps
+// during the call that gave it.
 typedef void (*fal_release_callback)(void *user);
 
 // The file at a path. It is opened when the upload begins, and has to be a regular file.
@@ -1957,7 +1962,8 @@ FAL_API fal_status fal_client_verify_webhook(const fal_client *client,
  * woken. A host that polls its operations needs none of this.
  */
 
-// Told that callbacks are ready, on any thread and on several at once. It should only signal.
+// Told that callbacks are ready, on a thread that is there for such functions or one of the host's, perhaps on both at once. It should
+// only signal: while it runs, the next call waits.
 typedef void (*fal_wake_callback)(void *user);
 
 // An empty dispatcher. NULL only if memory is gone.
@@ -1984,9 +1990,9 @@ FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
 // How many callbacks are accepted and not called yet, whether their operations have ended or not; 0 for NULL.
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
-// Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
+// Has callback called when others become ready, so that an event loop can sleep; one call may be for several. NULL ends it. user has
 // to outlive the dispatcher and its operations, and a little more: a call that has begun on another thread may go on after the
-// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown().
+// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
 FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
                                            fal_wake_callback callback,
                                            void *user,
@@ -1998,28 +2004,40 @@ FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
  * fal_shutdown(), none any more. A forked child gets a fresh one.
  */
 
-// Called on a thread of the runtime. It must not wait for libfal.
+// Called on a thread of the runtime, before and after everything else that runs there: one that takes long holds up all that waits
+// for the thread. It must not wait for libfal.
 typedef void (*fal_thread_callback)(void *user);
 
 // How many threads do the work, 1 to 64; by default two. Before the first call, or after a shutdown;
 // FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
 
-// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither.
+// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither. Those that call
+// functions of the host's are among them.
 // user has to stay valid until the shutdown. When it can be set is as for fal_runtime_set_worker_threads().
 FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
                                                 fal_thread_callback on_stop,
                                                 void *user,
                                                 fal_error **err);
 
+// Waits until every line of the log has been given to its function, at most timeout_ms milliseconds; lines that are logged meanwhile
+// count too. fal_shutdown() does the same; a program that ends without it would lose its last lines. Without a running runtime it
+// does nothing.
+//
+// FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
+FAL_API fal_status fal_log_flush(int64_t timeout_ms,
+                                 fal_error **err);
+
 // Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins every thread. Afterwards
 // the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
 // Without a running runtime it does nothing.
 //
-// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job.
+// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job, and the
+// functions of the host's that are called: each line of the log is delivered.
 //
 // FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms milliseconds; a later call waits for the
-// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback.
+// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback. After an error, callbacks that have begun
+// may still be under way, and the library must not be unloaded.
 FAL_API fal_status fal_shutdown(int64_t timeout_ms,
                                 fal_error **err);
 

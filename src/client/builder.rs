@@ -193,9 +193,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Has `sink` called with each log line of at most this level, on any thread. It must not wait for libfal.
+    /// Has `sink` called with each log line of at most this level, in the order in which they arose and one at a time, on a thread that is
+    /// there for such functions. It may take its time, which holds up nothing but lines: 1024 of them, or 256 KiB, wait for it, and
+    /// what comes then is dropped and counted in a line of its own. Waiting for libfal in it is refused
+    /// ([`Code::WouldDeadlock`](crate::Code::WouldDeadlock)). A line is delivered a moment after what it tells of;
+    /// [`runtime::shutdown`](crate::runtime::shutdown) and [`runtime::flush_log`](crate::runtime::flush_log) wait for all of them.
     pub fn log(mut self, most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
-        self.log = Log::new(most, Arc::new(sink));
+        self.log = Log::new(most, sink);
         self
     }
 

@@ -7,33 +7,49 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Credential, Token};
+use crate::error::{Code, Error};
+use crate::host::{self, Kept};
 use crate::key::Key;
 use crate::secrets::Secrets;
 
 /// How long the host may take to answer; a person may have to be asked.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A function of the host that is asked for a credential when one is needed, on a thread of the runtime. It must not wait:
-/// it keeps the [`Answer`] and gives it later, from any thread.
+type Function = Box<dyn Fn(Answer) + Send + Sync>;
+
+/// A function of the host that is asked for a credential when one is needed, on a thread that is there for such functions. It gives its
+/// [`Answer`] at once, or keeps it and gives it later, from any thread. It may take its time and use other clients than the one that asks,
+/// whose calls wait for the answer.
 #[derive(Clone)]
-pub struct Callback(Arc<dyn Fn(Answer) + Send + Sync>);
+pub struct Callback(Arc<Kept<Function>>);
 
 impl Callback {
     /// Wraps a function.
     pub fn new(function: impl Fn(Answer) + Send + Sync + 'static) -> Self {
-        Callback(Arc::new(function))
+        Callback(Arc::new(Kept::new(Box::new(function))))
     }
 
     /// Asks the host.
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
-        crate::runtime::in_callback(|| (self.0)(Answer::new(sender)));
-        match tokio::time::timeout(PATIENCE, receiver).await {
+        let (answer, function) = (Answer::new(sender), self.0.clone());
+        let asked = host::call(host::Kind::Questions, move || {
+            if let Some(function) = function.get() {
+                function(answer);
+            }
+        });
+        // The function first: what it is lent by the host is not used behind the end of the call.
+        let answered = async move { asked.await.map(|()| receiver)?.await.map_err(|_| dropped()) };
+        match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(delivered)) => delivered,
-            Ok(Err(_)) => Err("the program dropped the question without an answer".to_owned().into()),
+            Ok(Err(error)) => Err(error.message().to_owned().into()),
             Err(_) => Err(format!("the program did not answer within {} s", PATIENCE.as_secs()).into()),
         }
     }
+}
+
+fn dropped() -> Error {
+    Error::new(Code::CredentialsFailed, "the program dropped the question without an answer")
 }
 
 impl fmt::Debug for Callback {

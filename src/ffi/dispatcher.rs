@@ -31,7 +31,8 @@ impl fal_dispatcher {
     }
 }
 
-/// Told that callbacks are ready, on any thread and on several at once. It should only signal.
+/// Told that callbacks are ready, on a thread that is there for such functions or one of the host's, perhaps on both at once. It should
+/// only signal: while it runs, the next call waits.
 pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// An empty dispatcher. NULL only if memory is gone.
@@ -89,9 +90,9 @@ pub unsafe extern "C" fn fal_dispatcher_outstanding(dispatcher: *const fal_dispa
     plain(0, || unsafe { dispatcher.as_ref() }.map_or(0, |dispatcher| dispatcher.dispatcher.outstanding()))
 }
 
-/// Has callback called whenever another callback becomes ready, so that an event loop can sleep. NULL ends it. user has
+/// Has callback called when others become ready, so that an event loop can sleep; one call may be for several. NULL ends it. user has
 /// to outlive the dispatcher and its operations, and a little more: a call that has begun on another thread may go on after the
-/// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown().
+/// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_set_wake(
     dispatcher: *const fal_dispatcher,

@@ -50,13 +50,17 @@ pub const FAL_LOG_INFO: fal_log_level = 3;
 /// And each request and answer, without bodies.
 pub const FAL_LOG_DEBUG: fal_log_level = 4;
 
-/// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on any thread and
-/// on several at once. It must not wait for libfal.
+/// Receives a log line (message is NUL-terminated, len bytes long and valid during the call), on a thread that is there for such
+/// functions: in the order in which the lines arose, and one at a time for each fal_options_set_log(). It may take its time, which holds
+/// up nothing but lines: 1024 of them, or 256 KiB, wait for it, and what comes then is dropped and counted in a line of its own. A line
+/// comes a moment after what it tells of, perhaps after the end of the call; fal_log_flush() and fal_shutdown() wait for all of them.
+/// The function must not wait for libfal (FAL_E_WOULD_DEADLOCK); it may start operations.
 pub type fal_log_callback =
     Option<unsafe extern "C" fn(level: fal_log_level, message: *const c_char, len: usize, user: *mut c_void)>;
 
-/// Asks the host for a credential when one is needed, on a thread of the runtime. It must not wait: request is the
-/// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below.
+/// Asks the host for a credential when one is needed, on a thread that is there for such functions. request is the
+/// callback's to keep, and is answered now or later, on any thread, by exactly one of the functions below. The callback may take its
+/// time, and wait for libfal: for calls of another client than the one that asks, whose calls wait for the answer; not for fal_shutdown().
 pub type fal_credential_callback =
     Option<unsafe extern "C" fn(request: *mut fal_credential_request, user: *mut c_void)>;
 
@@ -432,8 +436,8 @@ pub unsafe extern "C" fn fal_options_set_user_agent(
 }
 
 /// Has callback called with each log line of at most this level. user comes back unchanged, and has to outlive
-/// the clients made with these options and their operations, what goes on in the background included: until fal_shutdown() has
-/// returned is always enough. A NULL callback turns the log off, as it is by default.
+/// the clients made with these options and their operations, what goes on in the background included: and until their lines are
+/// delivered: until fal_shutdown() has returned FAL_OK is always enough. A NULL callback turns the log off, as it is by default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_log(
     options: *mut fal_options,

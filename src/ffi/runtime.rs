@@ -12,7 +12,8 @@ use super::status::fal_status;
 use super::times;
 use crate::runtime::{self, Config, ThreadHook};
 
-/// Called on a thread of the runtime. It must not wait for libfal.
+/// Called on a thread of the runtime, before and after everything else that runs there: one that takes long holds up all that waits
+/// for the thread. It must not wait for libfal.
 pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// How many threads do the work, 1 to 64; by default two. Before the first call, or after a shutdown;
@@ -22,7 +23,8 @@ pub unsafe extern "C" fn fal_runtime_set_worker_threads(count: usize, err: *mut 
     status(err, || Config::installed().worker_threads(count)?.install())
 }
 
-/// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither.
+/// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends; NULL for neither. Those that call
+/// functions of the host's are among them.
 /// user has to stay valid until the shutdown. When it can be set is as for fal_runtime_set_worker_threads().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_runtime_set_thread_hooks(
@@ -44,14 +46,26 @@ pub unsafe extern "C" fn fal_runtime_set_thread_hooks(
     })
 }
 
+/// Waits until every line of the log has been given to its function, at most timeout_ms milliseconds; lines that are logged meanwhile
+/// count too. fal_shutdown() does the same; a program that ends without it would lose its last lines. Without a running runtime it
+/// does nothing.
+///
+/// FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_log_flush(timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
+    status(err, || runtime::flush_log(times::wait(timeout_ms)))
+}
+
 /// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins every thread. Afterwards
 /// the library can be unloaded, or used again: the next call starts a new runtime, also with clients made before.
 /// Without a running runtime it does nothing.
 ///
-/// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job.
+/// What has to be finished once it is begun is waited for: the renewal of a login that was sent, the cancellation of a job, and the
+/// functions of the host's that are called: each line of the log is delivered.
 ///
 /// FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms milliseconds; a later call waits for the
-/// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback.
+/// threads that are left. FAL_E_WOULD_DEADLOCK inside a callback. After an error, callbacks that have begun
+/// may still be under way, and the library must not be unloaded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_shutdown(timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
     status(err, || runtime::shutdown(times::wait(timeout_ms)))

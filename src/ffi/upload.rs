@@ -65,11 +65,12 @@ pub const FAL_ACCESS_FORBID: i32 = 1;
 pub const FAL_ACCESS_HIDE: i32 = 2;
 
 /// Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at the end, below 0 if it fails.
-/// It is called on helper threads of the runtime, one call at a time, and may block. Two threads are for such callbacks and for
-/// nothing else: one that blocks keeps other callbacks waiting, and no other work of libfal. It must not wait for libfal.
+/// It is called on threads that are there for it, one call at a time, and may block. There are two for all such callbacks: one that
+/// blocks keeps others waiting, and no other work of libfal. It must not wait for libfal.
 pub type fal_read_callback = Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
 
-/// Called once when libfal no longer uses what user stands for, on any thread, perhaps during the call that gave it.
+/// Called once when libfal no longer uses what user stands for, on a thread that is there for such functions or one of the host's, perhaps
+/// during the call that gave it.
 pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// What the host lends to libfal.

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::helpers::{Kind, blocking};
+use crate::host::{self, Kept};
 
-type Boxed = Box<dyn Read + Send>;
+type Boxed = Kept<Box<dyn Read + Send>>;
 
 /// A reader that waits to be used. Clones are the same one.
 #[derive(Clone)]
@@ -25,8 +25,8 @@ struct Reader {
 }
 
 impl Waiting {
-    pub(super) fn new(reader: Boxed, size: Option<u64>) -> Self {
-        let reader = Reader { spent: AtomicBool::new(false), boxed: Mutex::new(Some(reader)) };
+    pub(super) fn new(reader: Box<dyn Read + Send>, size: Option<u64>) -> Self {
+        let reader = Reader { spent: AtomicBool::new(false), boxed: Mutex::new(Some(Kept::new(reader))) };
         Waiting { reader: Arc::new(reader), size }
     }
 
@@ -98,14 +98,16 @@ impl Pull {
     /// The next `most` bytes; fewer only at the end, none behind it. An end that comes too early or too late is an error.
     pub(super) async fn next(&mut self, most: usize) -> Result<Bytes> {
         let lost = || Error::new(Code::Io, "the reader failed before");
-        let mut reader = self.reader.take().ok_or_else(lost)?;
+        let reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);
         let home = self.buffers.clone();
-        let (reader, bytes) = blocking(Kind::Readers, move || {
+        let (reader, bytes) = host::call(host::Kind::Readers, move || {
             // A byte behind the promised end is asked for: nobody else would.
             let most = left.filter(|left| *left <= most as u64).map_or(most, |left| left as usize + 1);
             let mut bytes = home.take(most);
-            let read = reader.by_ref().take(most as u64).read_to_end(&mut bytes);
+            let mut source = reader.take().ok_or_else(lost)?;
+            let read = source.by_ref().take(most as u64).read_to_end(&mut bytes);
+            let reader = Kept::new(source);
             read.map_err(|e| Error::new(Code::Io, format!("the reader failed: {e}")))?;
             Ok::<_, Error>((reader, Bytes::from_owner(Filled { bytes, home })))
         })

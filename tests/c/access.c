@@ -287,21 +287,23 @@ static void a_question_outlives_its_call_and_the_runtime(void)
     fal_client_release(client);
 }
 
+/* A function that makes a call of its own, but cannot wait for the end of its own thread. */
 static fal_status wait_in_here(fal_credential_request *question, int round, struct host *host)
 {
     fal_client *other = new_client();
     host->answered = outcome_of(other, run_of("emulator/echo"));
     fal_client_release(other);
+    CHECK_INT(fal_shutdown(10000, NULL), FAL_E_WOULD_DEADLOCK);
     (void)give_key(question, round, host);
     return host->answered;
 }
 
-static void waiting_in_the_callback_is_refused(void)
+static void the_callback_may_use_another_client(void)
 {
     struct host host = {.answer = wait_in_here, .key = control_variable("FAL_EMULATOR_API_KEY"), .expires_in_ms = -1};
     fal_client *client = client_asking(&host);
     made_with(echo(client), host.key);
-    CHECK_INT(host.answered, FAL_E_WOULD_DEADLOCK);
+    CHECK_INT(host.answered, FAL_OK);
     fal_client_release(client);
 }
 
@@ -677,7 +679,7 @@ int main(int argc, char **argv)
         TEST(a_key_that_fal_refuses_is_asked_for_again),
         TEST(an_answer_that_is_none_is_told_without_the_secret),
         TEST(a_question_outlives_its_call_and_the_runtime),
-        TEST(waiting_in_the_callback_is_refused),
+        TEST(the_callback_may_use_another_client),
         TEST(a_call_under_way_keeps_its_key),
         TEST(a_key_corrected_later_is_found),
         TEST(a_check_tells_what_a_key_is_good_for),

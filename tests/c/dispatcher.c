@@ -298,6 +298,7 @@ static void waiting_in_a_hook_is_refused(void)
     CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, wait_in_log, &trial, &err));
     fal_client *client = client_of(options);
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+    CHECK_OK(fal_log_flush(10000, &err));
     CHECK(__sync_fetch_and_add(&trial.tried, 0) == 1);
     fal_client_release(client);
 

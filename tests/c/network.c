@@ -237,6 +237,7 @@ static void a_refused_connection_is_tried_again_and_then_told(void)
     CHECK_OK(fal_options_set_log(options, FAL_LOG_WARN, count_retries, &retries, &err));
     fal_client *client = client_of(options);
     err = run_failure(client, "emulator/echo", FAL_E_CONNECT);
+    CHECK_INT(fal_log_flush(10000, NULL), FAL_OK);
     CHECK_INT(retries, 2);
     CHECK(!fal_error_may_have_executed(err));
     CHECK(fal_error_is_retryable(err));

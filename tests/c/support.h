@@ -35,12 +35,20 @@ static inline void test_log_line(fal_log_level level, const char *message, size_
 static char log_path[512];
 static pthread_once_t log_path_once = PTHREAD_ONCE_INIT;
 
+/* A program may end before its lines are written. */
+static inline void flush_the_log(void)
+{
+    (void)fal_log_flush(10000, NULL);
+}
+
 static inline void name_the_log(void)
 {
     const char *folder = getenv("TEST_LOGS");
     int length = folder ? snprintf(log_path, sizeof log_path, "%s/c.log", folder) : 0;
     if (length < 0 || (size_t)length >= sizeof log_path)
         control_die("the name of the tests' log is too long");
+    if (*log_path)
+        atexit(flush_the_log);
 }
 
 /* Options that log at the most verbose level into the folder TEST_LOGS, where `make test` searches them for secrets

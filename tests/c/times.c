@@ -17,7 +17,7 @@ static fal_job *job;
 /* How long is waited, or a credential is good for. */
 #define OTHERS(O) \
     O(fal_op_wait) O(fal_op_next_event) O(fal_shutdown) O(fal_dispatcher_run) O(fal_credential_request_give_key) \
-    O(fal_credential_request_give_app_token)
+    O(fal_credential_request_give_app_token) O(fal_log_flush)
 
 static const int64_t unlimited[] = {-1, INT64_MIN, INT64_MAX};
 #define UNLIMITED (sizeof unlimited / sizeof *unlimited)
@@ -102,6 +102,30 @@ static void a_shutdown_may_have_no_limit_or_no_time(void)
     CHECK(status == FAL_OK || status == FAL_E_DEADLINE);
     CHECK_OK(fal_shutdown(-1, &err));
     CHECK_INT(threads_left(1), 1);
+}
+
+static void count_line(fal_log_level level, const char *message, size_t len, void *lines)
+{
+    (void)level, (void)message, (void)len;
+    sleep_ms(50);
+    ++*(int *)lines;
+}
+
+static void a_flush_of_the_log_waits_not_at_all_or_for_all(void)
+{
+    fal_error *err = NULL;
+    CHECK_OK(fal_log_flush(0, &err));
+    for (size_t i = 0; i < UNLIMITED; i++) {
+        int lines = 0;
+        fal_options *logging = fal_options_new();
+        CHECK_OK(fal_options_set_log(logging, FAL_LOG_DEBUG, count_line, &lines, &err));
+        fal_client *client = client_of(logging);
+        CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
+        CHECK_FAILS(fal_log_flush(0, &err), FAL_E_DEADLINE);
+        CHECK_OK(fal_log_flush(unlimited[i], &err));
+        CHECK_INT(lines, 3);
+        fal_client_release(client);
+    }
 }
 
 static void called(fal_op *op, void *count)
@@ -201,6 +225,7 @@ int main(int argc, char **argv)
         TEST(what_something_may_take_is_a_time_or_without_a_limit),
         TEST(a_wait_of_zero_does_not_wait_and_a_negative_one_has_no_limit),
         TEST(a_shutdown_may_have_no_limit_or_no_time),
+        TEST(a_flush_of_the_log_waits_not_at_all_or_for_all),
         TEST(a_budget_of_zero_is_used_up_by_one_callback),
         TEST(a_credential_may_be_good_for_ever_or_for_no_time),
         TEST(no_function_is_left_out),

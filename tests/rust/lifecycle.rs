@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fal::credentials::Environment;
-use fal::{Client, ClientBuilder, Code, Level, Op, Request, Response, Upload, runtime};
+use fal::{Client, ClientBuilder, Code, Op, Request, Response, Upload, runtime};
 use fal_emulator::{Emulator, Fault, Outcome};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +43,7 @@ fn call(client: &Client) -> fal::Result<Response> {
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.starts_with("fal-runtime") || name.starts_with("fal-shutdown")).collect()
+    names.filter(|name| name.starts_with("fal-") && !name.starts_with("fal-emulator")).collect()
 }
 
 /// The kernel lists a thread that has been joined for a moment longer.
@@ -258,12 +258,10 @@ fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
             Ok(()) => assert!(patient),
             Err(error) => assert!(!patient && error.message().contains("cut short"), "{error}"),
         }
-        let cancels = |arrivals: &[fal_emulator::Arrival]| {
-            arrivals
-                .iter()
-                .any(|arrival| arrival.method == "PUT" && (!patient || arrival.outcome != Outcome::ClientClosed))
-        };
-        emulator.wait_until(PATIENCE, cancels).unwrap();
+        // What was cut short may not have left.
+        let cancelled =
+            |arrival: &fal_emulator::Arrival| arrival.method == "PUT" && arrival.outcome != Outcome::ClientClosed;
+        emulator.wait_until(PATIENCE, |arrivals| !patient || arrivals.iter().any(cancelled)).unwrap();
     }
 }
 
@@ -441,28 +439,6 @@ fn a_child_may_fork_before_any_call_and_shut_down_what_it_never_started() {
         unsafe { libc::_exit(code) };
     }
     assert_eq!(exit_code(child), 0);
-    call(&client).unwrap();
-}
-
-#[test]
-fn a_panic_inside_an_operation_is_its_error() {
-    let _turn = turn();
-    let emulator = Emulator::start().unwrap();
-    let armed = Arc::new(AtomicUsize::new(1));
-    let fuse = armed.clone();
-    let client = builder(&emulator).log(Level::Debug, move |_, line| {
-        assert!(fuse.swap(0, Ordering::SeqCst) == 0, "the sink does not like {line:?}");
-    });
-    let client = client.build().unwrap();
-    // The first line is written while the key is looked for, where a panic's text may hold one and is not told.
-    let error = call(&client).unwrap_err();
-    assert_eq!(error.code(), Code::Panic);
-    assert!(!error.message().contains("the sink does not like"), "{error}");
-    call(&client).unwrap();
-    armed.store(1, Ordering::SeqCst);
-    let error = call(&client).unwrap_err();
-    assert_eq!(error.code(), Code::Panic);
-    assert!(error.message().contains("the sink does not like"), "{error}");
     call(&client).unwrap();
 }
 

@@ -6,12 +6,24 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
 
 use fal::{Client, ClientBuilder, Level};
 
 /// What tests begin with in the place of `Client::builder()`.
 pub(crate) fn builder() -> ClientBuilder {
+    static AT_EXIT: Once = Once::new();
+    AT_EXIT.call_once(|| {
+        // SAFETY: the function lives as long as the process.
+        unsafe { libc::atexit(flush) };
+    });
     Client::builder().log(Level::Debug, write)
+}
+
+/// A test may end before its lines are written.
+extern "C" fn flush() {
+    let _ = fal::runtime::flush_log(Duration::from_secs(10));
 }
 
 /// One write a line: many processes append to the same file.

@@ -71,7 +71,7 @@ fn limited<T: Send + 'static>(
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, KeyringProblem> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let counted = runtime::Counted::new();
+    let counted = runtime::counted();
     let run = move || {
         // After its limit the call goes on, and a shutdown waits for it.
         let _counted = counted;

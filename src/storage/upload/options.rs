@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Result;
+use crate::host::Kept;
 use crate::storage::content::Content;
 use crate::storage::lifecycle::Lifecycle;
 use crate::storage::name;
@@ -67,10 +68,11 @@ impl Upload {
 
     /// Bytes in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Upload::of(Content::Bytes(bytes.into()))
+        // They may be the host's own, and run its code when they end.
+        Upload::of(Content::Bytes(Bytes::from_owner(Kept::new(bytes.into()))))
     }
 
-    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a helper thread of the runtime, which it may
+    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a thread that it may
     /// block: two are for readers alone, so that one that blocks keeps other readers waiting and nothing else.
     ///
     /// In one request without a known size nothing can be sent, except by [`UploadWay::Automatic`] up to 10 MiB.

@@ -113,7 +113,7 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
     }
     assert_eq!(*codes.lock().unwrap(), [fal::Code::WouldDeadlock; 5]);
     assert!(emulator.arrivals().len() <= 2, "the refused call sent something");
-    // A log sink runs on a thread of the runtime.
+    // A log sink gets lines of what it would wait for.
     let refused = Arc::new(Mutex::new(None));
     let (slot, cell) = (refused.clone(), Arc::new(Mutex::new(None::<Client>)));
     let held = cell.clone();
@@ -126,5 +126,6 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
     let client = client.build().unwrap();
     *cell.lock().unwrap() = Some(client.clone());
     echo(&client).unwrap();
+    fal::runtime::flush_log(PATIENCE).unwrap();
     assert_eq!(*refused.lock().unwrap(), Some(fal::Code::WouldDeadlock));
 }

@@ -372,6 +372,7 @@ fn every_credential_opens_a_session_in_its_way() {
     message(session.op());
     assert_eq!(tokens_made(&emulator), before, "it cannot make tokens and need not");
     assert!(!handshakes(&emulator)[1].had_key());
+    fal::runtime::flush_log(PATIENCE).unwrap();
     let logged = logged.lock().unwrap();
     assert!(logged.contains("/emulator/realtime/realtime") && !logged.contains(&token), "{logged}");
 }
@@ -520,6 +521,7 @@ fn no_key_is_in_an_address_and_no_token_in_an_error() {
     let mut request = Request::run(REALTIME).unwrap();
     request.set_path("nowhere").unwrap();
     let refused = drain(client.realtime_start(request, SocketOptions::new()).unwrap().op()).1.unwrap_err();
+    fal::runtime::flush_log(PATIENCE).unwrap();
     let shown = format!("{error:?}{error}{refused:?}{refused}{events:?}{session:?}{}", logged.lock().unwrap());
     for secret in [secret(&key), "fal_jwt_token"] {
         assert!(!shown.contains(secret), "a secret shows");

@@ -31,6 +31,7 @@ fn no_log_line_and_no_debug_holds_the_secret() {
         shown.push(format!("{error:?}{error}{}{:?}", error.remedy(), std::error::Error::source(&error)));
         emulator.clear_faults();
     }
+    fal::runtime::flush_log(PATIENCE).unwrap();
     let log = std::mem::take(&mut *lines.lock().unwrap());
     assert!(log.len() > 8, "the log says too little to be searched: {log:?}");
     assert!(log.iter().any(|line| line.contains("from explicit key")), "{log:?}");

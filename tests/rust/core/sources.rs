@@ -220,7 +220,9 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
             sink.lock().unwrap().push_str(line);
         };
         let client = builder_at_home(&emulator, home.path(), &[]).log(Level::Debug, write).build().unwrap();
-        let (error, lines) = (echo(&client).unwrap_err(), lines.lock().unwrap());
+        let error = echo(&client).unwrap_err();
+        fal::runtime::flush_log(PATIENCE).unwrap();
+        let lines = lines.lock().unwrap();
         assert!(lines.contains("/oauth/token"), "{lines}");
         let text = format!("{error} {error:?} {} {lines}", error.resolution().unwrap());
         assert_eq!((error.code(), error.may_have_executed()), (Code::CredentialsFailed, false), "{text}");

@@ -293,6 +293,7 @@ impl Operation {
             Err(error) => seen.error(&error),
             Ok(answer) => seen.own("Debug", &format!("{answer:?}")),
         }
+        fal::runtime::flush_log(PATIENCE).unwrap();
         seen.own("explanation", &client.explain().to_string());
         seen.own("Debug", &format!("{client:?} {op:?} {:?}", prepared.job));
         seen

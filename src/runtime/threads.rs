@@ -1,0 +1,91 @@
+//! The threads of this library in one process, of all its lives: one that did not end with its life still runs code of the library.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::error::{Code, Error, Result};
+
+#[derive(Default)]
+pub(crate) struct Threads {
+    count: AtomicUsize,
+    /// Those that nobody else joins.
+    own: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A thread that counts until this is dropped.
+pub(crate) struct Counted(Arc<Threads>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Threads {
+    pub(super) fn enter(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn leave(&self) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn counted(self: &Arc<Self>) -> Counted {
+        self.enter();
+        Counted(self.clone())
+    }
+
+    /// Starts a thread that a shutdown joins.
+    pub(crate) fn start(self: &Arc<Self>, name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let counted = self.counted();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _counted = counted;
+            body();
+        })?;
+        self.join_ended();
+        self.own().push(thread);
+        Ok(())
+    }
+
+    /// Waits until all have ended.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Result<()> {
+        loop {
+            let unjoined = self.join_ended();
+            match self.count.load(Ordering::Acquire).max(unjoined) {
+                0 => return Ok(()),
+                left if left_until(deadline).is_zero() => return Err(unended(left)),
+                _ => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    /// Joins what has ended, and says how many are left.
+    fn join_ended(&self) -> usize {
+        let mut own = self.own();
+        let (ended, left): (Vec<_>, Vec<_>) = own.drain(..).partition(JoinHandle::is_finished);
+        *own = left;
+        let left = own.len();
+        drop(own);
+        // A panic there was its own.
+        ended.into_iter().for_each(|thread| drop(thread.join()));
+        left
+    }
+
+    fn own(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is left until a deadline; of none, longer than any process lives and short enough for every clock.
+pub(crate) fn left_until(deadline: Option<Instant>) -> Duration {
+    const FOR_EVER: Duration = Duration::from_secs(1 << 30);
+    deadline.map_or(FOR_EVER, |deadline| deadline.saturating_duration_since(Instant::now()).min(FOR_EVER))
+}
+
+fn unended(threads: usize) -> Error {
+    Error::new(Code::Deadline, format!("{threads} threads of the runtime did not end in time")).with_remedy(
+        "Allow the shutdown more time; a name lookup, a slow file or a function of the program that blocks may hold it.",
+    )
+}

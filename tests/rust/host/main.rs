@@ -1,0 +1,163 @@
+//! Functions of the host's that are slow, block or panic: they run on threads of their own, and harm no call, no limit, no cancellation,
+//! no shutdown and no forked child.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(unix)]
+
+#[cfg(target_os = "linux")]
+mod forks;
+mod lines;
+#[path = "../logged.rs"]
+mod logged;
+mod others;
+mod threads;
+
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fal::credentials::{Callback, Environment, Options};
+use fal::{Client, ClientBuilder, Code, Dispatcher, Level, Op, Request, Response, Upload, runtime};
+use fal_emulator::{Emulator, Fault};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Waits for its turn and begins without a runtime.
+fn turn() -> MutexGuard<'static, ()> {
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    runtime::shutdown(PATIENCE).unwrap();
+    turn
+}
+
+fn builder(emulator: &Emulator) -> ClientBuilder {
+    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
+    logged::builder().environment(Environment::from_variables(variables))
+}
+
+fn start(client: &Client, endpoint: &str) -> Op {
+    client.run_start(Request::run(endpoint).unwrap()).unwrap()
+}
+
+fn call(client: &Client) -> fal::Result<Response> {
+    Op::finish(|| client.run_start(Request::run("emulator/echo").unwrap()))
+}
+
+#[track_caller]
+fn within(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What the host's functions wait at: closed until it is opened.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
+
+impl Gate {
+    /// In a function of the host's: comes here and waits.
+    fn pass(&self) {
+        self.0.2.fetch_add(1, Ordering::SeqCst);
+        let open = self.0.0.lock().unwrap();
+        drop(self.0.1.wait_while(open, |open| !*open).unwrap());
+    }
+
+    fn come(&self) -> usize {
+        self.0.2.load(Ordering::SeqCst)
+    }
+
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+}
+
+/// Its end waits at the gate.
+struct Ends(Gate);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.pass();
+    }
+}
+
+/// The functions that a host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Function {
+    Log,
+    Question,
+    Reader,
+    Wake,
+    Release,
+}
+
+const ALL: [Function; 5] = [Function::Log, Function::Question, Function::Reader, Function::Wake, Function::Release];
+
+/// A reader that does something when it is read.
+struct Reading<F>(F);
+
+impl<F: Fn()> Read for Reading<F> {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        (self.0)();
+        Ok(0)
+    }
+}
+
+/// Bytes that do something when they end.
+struct Lent<F: Fn()>(F);
+
+impl<F: Fn()> AsRef<[u8]> for Lent<F> {
+    fn as_ref(&self) -> &[u8] {
+        b"lent"
+    }
+}
+
+impl<F: Fn()> Drop for Lent<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// What has to stay while the function is called.
+type Held = Box<dyn std::any::Any>;
+
+impl Function {
+    /// Has libfal call `act` as such a function, and gives the operation that it belongs to.
+    fn provoke(self, emulator: &Emulator, act: impl Fn() + Send + Sync + 'static) -> (Op, Held) {
+        let plain = || builder(emulator).build().unwrap();
+        match self {
+            Function::Log => {
+                let client = builder(emulator).log(Level::Debug, move |_, _| act()).build().unwrap();
+                (start(&client, "emulator/echo"), Box::new(client))
+            }
+            Function::Question => {
+                let key = emulator.api_key().to_owned();
+                let callback = Callback::new(move |answer| {
+                    act();
+                    answer.key(&key, None).unwrap();
+                });
+                let variables = [("FAL_EMULATOR_HOST", emulator.host())];
+                let builder = logged::builder().environment(Environment::from_variables(variables));
+                let client = builder.credentials(Options::new().callback(callback)).build().unwrap();
+                (start(&client, "emulator/echo"), Box::new(client))
+            }
+            Function::Reader => (plain().upload_start(Upload::reader(Reading(act), None)).unwrap(), Box::new(())),
+            Function::Wake => {
+                let dispatcher = Dispatcher::new();
+                dispatcher.set_wake(Some(Arc::new(act))).unwrap();
+                let op = start(&plain(), "emulator/slow");
+                dispatcher.when_done(&op, |_| {}).unwrap();
+                (op, Box::new(dispatcher))
+            }
+            // The operation has the last handle.
+            Function::Release => {
+                let bytes = bytes::Bytes::from_owner(Lent(act));
+                (plain().upload_start(Upload::bytes(bytes)).unwrap(), Box::new(()))
+            }
+        }
+    }
+}
