@@ -40,6 +40,7 @@ mod unwinding {
     use pyo3::ffi;
     pub(super) use pyo3::ffi::{Py_DecRef, PyErr_WriteUnraisable, PyObject_CallFunctionObjArgs};
 
+    #[expect(non_snake_case, reason = "as Python calls it")]
     pub(super) unsafe fn PyGILState_Release(state: c_int) {
         let state = match state {
             0 => ffi::PyGILState_STATE::PyGILState_LOCKED,
@@ -136,7 +137,18 @@ impl Drop for Object<'_> {
 }
 
 /// Whether this is the interpreter that the program began with.
-pub(crate) fn is_main_interpreter() -> bool {
-    // SAFETY: called while the module is made, with the GIL.
+#[cfg(not(windows))]
+pub(crate) fn is_main_interpreter(_: Python<'_>) -> bool {
+    // SAFETY: the thread holds the GIL.
     unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
+}
+
+/// The same; `python3.dll` of 3.9 lacks the function. Where the module is missing, CPython refuses by itself.
+#[cfg(windows)]
+pub(crate) fn is_main_interpreter(py: Python<'_>) -> bool {
+    let ask = || {
+        let interpreters = py.import("_xxsubinterpreters")?;
+        interpreters.call_method0("get_current")?.eq(interpreters.call_method0("get_main")?)
+    };
+    ask().unwrap_or(true)
 }

@@ -54,7 +54,7 @@ mod _libfal {
 
 /// Whatever needs an import is imported here and never later: a child that is forked meanwhile would find it half-done for ever.
 fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    if !guard::is_main_interpreter() {
+    if !guard::is_main_interpreter(module.py()) {
         return Err(PyImportError::new_err(
             "libfal works in the main interpreter of a process, and in no sub-interpreter",
         ));
