@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -63,24 +64,71 @@ def test_the_program_ends_well_whatever_is_under_way(emulator: Emulator, while_:
         assert set(pool.map(end, range(20))) == {(0, "")}
 
 
-def test_the_end_waits_for_the_log_function_that_runs_and_begins_no_other(emulator: Emulator) -> None:
+def test_the_last_lines_are_not_lost_when_the_program_ends(emulator: Emulator) -> None:
     code = """
-        import atexit, threading, time, logs
-        begun, lines = threading.Event(), []
+        import time, logs
         def log(level, line):
-            begun.set()
-            time.sleep(0.3)
-            lines.append(line)
-        client = logs.client(log=log, log_level="debug")
-        operations = [client.run_start("emulator/echo") for _ in range(10)]
-        begun.wait(30)
-        before = len(lines)
-        # Hooks run in the order in which they were not registered, and libfal's was first.
-        import libfal
-        libfal._callbacks._stop()
-        print(len(lines) - before)
+            time.sleep(0.02)
+            print(line)
+        logs.client(log=log, log_level="debug").run("emulator/echo")
     """
-    assert output(code, **emulator.environment()) in ("1\n", "2\n")
+    printed = output(code, **emulator.environment())
+    assert "POST https://fal.run/emulator/echo" in printed and "200" in printed.splitlines()[-1]
+
+
+def test_a_log_function_that_never_returns_does_not_keep_the_program(emulator: Emulator) -> None:
+    code = """
+        import threading, libfal, logs
+        begun = threading.Event()
+        client = logs.client(log=lambda *_: (begun.set(), threading.Event().wait()), log_level="debug")
+        client.run("emulator/echo")
+        begun.wait(30)
+        libfal._callbacks._PATIENCE = 0.2
+    """
+    assert output(code, **emulator.environment()) == ""
+
+
+def test_a_log_function_that_takes_its_time_holds_up_nobody(emulator: Emulator) -> None:
+    over = threading.Event()
+    lock = threading.Lock()
+    heard: list[str] = []
+
+    def log(level: str, line: str) -> None:
+        over.wait(60)
+        with lock:
+            heard.append(line)
+
+    noisy = [emulator.client(log=log, log_level="debug") for _ in range(3)]
+    with lock:
+        for client in noisy:
+            assert client.run("emulator/echo", timeout=30).status == 200
+        with pytest.raises(libfal.DeadlineError):
+            noisy[0].run("emulator/slow", {"ms": 60_000}, timeout=0.3)
+        with pytest.raises(libfal.DeadlineError, match="log"):
+            libfal.flush_log(0.05)
+    assert heard == []
+    over.set()
+    libfal.flush_log(30)
+    assert len(heard) > 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_programs_that_functions_start_have_the_signals_of_the_program(emulator: Emulator) -> None:
+    code = """
+        import os, subprocess, logs
+        def blocked():
+            status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True).stdout
+            return next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk"))
+        seen = {blocked()}
+        def credential():
+            seen.add(blocked())
+            return os.environ["GIVEN"]
+        logs.client(credential=credential, log=lambda *_: seen.add(blocked())).run("emulator/echo")
+        import libfal
+        libfal.flush_log()
+        print(len(seen))
+    """
+    assert output(code, FAL_EMULATOR_HOST=emulator.address, GIVEN=emulator.api_key) == "1\n"
 
 
 FIRST = {
@@ -214,6 +262,7 @@ def test_functions_live_as_long_as_the_calls_that_need_them(emulator: Emulator) 
     del client
     gc.collect()
     assert operation.result()["key_id"] == emulator.key_id
+    libfal.flush_log()
     assert lines
     emulator.client(key=None, credential=lambda: emulator.api_key).run_start("emulator/slow", {"ms": 1})
     gc.collect()

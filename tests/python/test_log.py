@@ -23,6 +23,7 @@ def test_levels_choose_what_is_logged(emulator: Emulator) -> None:
         client.run("emulator/echo")
         with pytest.raises(libfal.NotFoundError):
             client.run("nobody/nothing")
+        libfal.flush_log()
     seen = {most: {level for level, _ in told} for most, told in lines.items()}
     assert seen == {
         "error": {"error"},
@@ -39,6 +40,7 @@ def test_levels_are_the_methods_of_a_logger(emulator: Emulator, caplog: pytest.L
     caplog.set_level(logging.DEBUG, "test")
     emulator.fault({"type": "status", "status": 429, "retry_after": {"seconds": 0}})
     emulator.client(log=lambda level, line: getattr(logger, level)(line), log_level="debug").run("emulator/echo")
+    libfal.flush_log()
     assert {record.levelname for record in caplog.records} == {"DEBUG", "INFO", "WARNING"}
 
 
@@ -51,6 +53,7 @@ def test_an_exception_in_it_does_no_harm(emulator: Emulator, monkeypatch: pytest
 
     client = emulator.client(log=fail, log_level="debug")
     assert client.run("emulator/echo", {"a": 1})["body"] == {"a": 1}
+    libfal.flush_log()
     assert {report.exc_type for report in unraisable} == {ZeroDivisionError}
     assert {report.object for report in unraisable} == {fail}
     assert len(unraisable) == 3
@@ -69,6 +72,7 @@ def test_calling_libfal_in_it_is_refused_and_sends_nothing(emulator: Emulator) -
 
     client = emulator.client(log=call_back, log_level="info")
     client.run("emulator/echo")
+    libfal.flush_log()
     assert [type(error) for error in refused] == [libfal.UsageError] * 2
     assert {error.code for error in refused} == {"FAL_E_WOULD_DEADLOCK"}
     assert len(emulator.arrivals()) == 1
@@ -83,6 +87,7 @@ def test_it_runs_while_every_thread_waits(emulator: Emulator) -> None:
     client.run("emulator/slow", {"ms": 300})
     for other in others:
         other.join()
+    libfal.flush_log()
     assert threads and threading.get_ident() not in threads
 
 

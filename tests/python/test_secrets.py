@@ -96,6 +96,7 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
         outcome(lambda: libfal.profiles(misplaced)),
         *libfal.profiles(),
     ]
+    libfal.flush_log()
     text = "\n".join([*map(shown, seen), *map(str, lines)])
     assert {type(one) for one in seen} >= {
         libfal.Client,

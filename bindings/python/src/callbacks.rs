@@ -18,6 +18,8 @@ struct Hooks {
     find: Py<PyAny>,
     /// `ask(number, question)` has the function of that number answer.
     ask: Py<PyAny>,
+    /// `release(number)` hears that the core calls that function no more.
+    release: Py<PyAny>,
 }
 
 /// Set when the module is made.
@@ -27,10 +29,10 @@ static SILENT: AtomicBool = AtomicBool::new(false);
 /// The process, and how many log functions run in it. A child has none of its parent's.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
 
-/// Name the functions that find log functions and ask for credentials. The first ones count.
+/// Name the functions that find log functions, ask for credentials, and hear which functions are called no more. The first ones count.
 #[pyfunction]
-pub(crate) fn call_back(py: Python<'_>, find: Py<PyAny>, ask: Py<PyAny>) {
-    let _ = HOOKS.set(py, Hooks { find, ask });
+pub(crate) fn call_back(py: Python<'_>, find: Py<PyAny>, ask: Py<PyAny>, release: Py<PyAny>) {
+    let _ = HOOKS.set(py, Hooks { find, ask, release });
 }
 
 /// Begin no log function from now on, and say how many still run.
@@ -50,6 +52,30 @@ fn add(change: i32) {
     let _ = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
 }
 
+/// A function of the program's, as long as the core may call it.
+struct Function(u64);
+
+impl Function {
+    /// A method, so that closures take the whole of it.
+    fn number(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        if !SILENT.load(Ordering::SeqCst) {
+            attached(|thread| release(thread, self.0).unwrap_or_default());
+        }
+    }
+}
+
+fn release(thread: &Attached, number: u64) -> Option<()> {
+    let py = thread.python();
+    let release = thread.object(HOOKS.get(py)?.release.clone_ref(py));
+    thread.call(&release, &int(thread, number), None).map(drop)
+}
+
 /// As in Python's `logging`, so that a name is also the name of a logger's method.
 const LEVELS: [(&str, Level); 4] =
     [("error", Level::Error), ("warning", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
@@ -63,11 +89,12 @@ pub(crate) fn level(name: &str) -> fal::Result<Level> {
 
 /// Calls the log function of this number. What it raises goes to `sys.unraisablehook`.
 pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static {
+    let function = Function(number);
     move |level: Level, line: &str| {
         let name = LEVELS.iter().find(|(_, known)| *known == level).map_or("error", |(name, _)| name);
         add(1);
         if !SILENT.load(Ordering::SeqCst) {
-            attached(|thread| write(thread, number, name, line).unwrap_or_default());
+            attached(|thread| write(thread, function.number(), name, line).unwrap_or_default());
         }
         add(-1);
     }
@@ -88,7 +115,9 @@ fn int(thread: &Attached, number: u64) -> Object<'_> {
 /// Has the function of this number asked for a credential, on a thread of its own: it may take as long as it likes, and neither another
 /// question nor a shutdown waits for it.
 pub(crate) fn asking(number: u64) -> Callback {
+    let function = Function(number);
     Callback::new(move |answer| {
+        let number = function.number();
         let ask = move || attached(|thread| ask(thread, number, answer).unwrap_or_default());
         // A question that is dropped is answered too.
         let _ = std::thread::Builder::new().name("fal-credential".into()).spawn(ask);

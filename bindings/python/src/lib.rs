@@ -44,7 +44,7 @@ mod _libfal {
     #[pymodule_export]
     use crate::wishes::{Wishes, explain};
     #[pymodule_export]
-    use crate::{may_wait, shutdown};
+    use crate::{flush_log, may_wait, shutdown};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -86,5 +86,15 @@ fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<Bound<'_, PyAny>> {
     values::told(py, || {
         let timeout = values::seconds("timeout", timeout)?;
         task::Task::start(move || fal::runtime::shutdown(timeout).map(|()| task::Done::Nothing))
+    })
+}
+
+/// Wait until the log functions have been told every line.
+#[pyfunction]
+#[pyo3(signature = (timeout, /))]
+fn flush_log(py: Python<'_>, timeout: f64) -> PyResult<Bound<'_, PyAny>> {
+    values::told(py, || {
+        let timeout = values::seconds("timeout", timeout)?;
+        task::Task::start(move || fal::runtime::flush_log(timeout).map(|()| task::Done::Nothing))
     })
 }

@@ -20,7 +20,7 @@ except ImportError as _refused:
 # The library is loaded once in a process. Whoever deletes this package from sys.modules and imports it again finds the same classes.
 _sys.modules.update(_libfal.modules)
 
-from ._client import Client, explain, run, shutdown
+from ._client import Client, explain, flush_log, run, shutdown
 from ._credential import AppToken, Check
 from ._errors import (
     AccountLockedError,
@@ -105,6 +105,7 @@ __all__ = [
     "WebhookInvalidError",
     "__version__",
     "explain",
+    "flush_log",
     "profiles",
     "remove_from_keyring",
     "remove_key",

@@ -1,6 +1,7 @@
 """The program's functions that threads of the core call: for log lines, and for the credential.
 
-The core knows them by numbers only. They live as long as the clients and calls that hold them, so that the collector sees all that there is.
+The core knows them by numbers only: clients hold them, so that the collector sees what holds what. The functions of a client that is gone
+are kept until the core says that it calls them no more: calls may be under way yet, and lines of the log.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _libfal
+from ._libfal import Task
 
 if TYPE_CHECKING:
-    from ._libfal import Op, Question
+    from ._libfal import Question
 
-# For how many seconds the end of the program waits for a log function that runs.
+# For how many seconds the end of the program waits for lines that log functions have not heard yet, and for a function that runs.
+_LAST_WORDS = 1.0
 _PATIENCE = 5.0
+_STEP = 0.005
 
 
 class Held:
@@ -33,7 +37,7 @@ class Held:
 
 
 class Functions(NamedTuple):
-    """What a call needs as long as it is under way."""
+    """The functions of a client."""
 
     log: Held | None
     credential: Held | None
@@ -43,15 +47,20 @@ class Functions(NamedTuple):
 _numbers = itertools.count(1)
 _held: weakref.WeakValueDictionary[int, Held] = weakref.WeakValueDictionary()
 
-# Calls that nobody looks at any more, and the functions that they may need yet.
-_forgotten: list[tuple[Op, Functions]] = []
+# Whether there is, or was, a log function.
+_logs = False
+
+# The functions of clients that are gone.
+_kept: dict[int, Held] = {}
 
 
-def hold(name: str, function: Callable[..., Any] | None) -> Held | None:
+def hold_log(function: Callable[..., Any] | None) -> Held | None:
+    global _logs
     if function is None:
         return None
     if not callable(function):
-        raise TypeError(f"{name} is a callable, not {type(function).__name__}")
+        raise TypeError(f"log is a callable, not {type(function).__name__}")
+    _logs = True
     return Held(function)
 
 
@@ -59,16 +68,15 @@ def number(held: Held | None) -> int | None:
     return held.number if held else None
 
 
-def forget(op: Op, functions: Functions) -> None:
-    """Keep the functions of a call that goes on, though nobody holds it."""
-    if any(functions) and op.ended() is False:
-        _forgotten.append((op, functions))
+def let_go(functions: Functions) -> None:
+    """Nobody but the core needs the functions any more."""
+    for held in functions:
+        if held:
+            _kept[held.number] = held
 
 
-def sweep() -> None:
-    """Let go of the functions of calls that have ended meanwhile."""
-    if _forgotten:
-        _forgotten[:] = [kept for kept in _forgotten if kept[0].ended() is False]
+def _release(number: int) -> None:
+    _kept.pop(number, None)
 
 
 def _find(number: int) -> Callable[..., Any] | None:
@@ -85,11 +93,20 @@ def _ask(number: int, question: Question) -> None:
 
 
 def _stop() -> None:
-    """Begin no log function any more, and let the one that runs come to its end: it may hold a lock that the interpreter wants."""
-    end = time.monotonic() + _PATIENCE
-    while _libfal.silence() and time.monotonic() < end:
-        time.sleep(0.001)
+    """Tell the log functions what there is to tell, and begin none any more. One that runs comes to its end: it may hold a lock that
+    the interpreter wants.
+    """
+    if not _logs:
+        return
+    try:
+        flushing = _libfal.flush_log(_LAST_WORDS)
+        while isinstance(flushing, Task) and flushing.wait(_STEP) is False:
+            pass
+    finally:
+        end = time.monotonic() + _PATIENCE
+        while _libfal.silence() and time.monotonic() < end:
+            time.sleep(_STEP)
 
 
-_libfal.call_back(_find, _ask)
+_libfal.call_back(_find, _ask, _release)
 atexit.register(_stop)

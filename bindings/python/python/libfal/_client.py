@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Optional, SupportsIndex, cast
 
@@ -60,9 +61,10 @@ class Client:
     *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
     strict_scopes: refuse operations of the Platform API that need an ADMIN key before anything is sent, if the key in use
         is known to be an API key.
-    log: called as log(level, message) on a thread of libfal. It must not call libfal; what it raises goes to
-        sys.unraisablehook. Once the program ends it is called no more; the call that is under way then is waited for,
-        five seconds at the most.
+    log: called as log(level, message) on a thread of libfal, line by line and in order. It may take its time, and holds up
+        no call: 1024 lines wait for it, and for those that are dropped then there is a line that counts them. It must
+        not call libfal; what it raises goes to sys.unraisablehook. The end of the program gives it a second for the
+        lines that wait, and five for the line that it works on; then it is called no more.
     log_level: the least important level that is logged.
     """
 
@@ -95,7 +97,7 @@ class Client:
         log_level: _Level = "info",
     ) -> None:
         wishes, functions = _wishes(key, profile, app_token, credential, anonymous, keyring, config_path)
-        functions = functions._replace(log=_callbacks.hold("log", log))
+        functions = functions._replace(log=_callbacks.hold_log(log))
         hosts = {
             "run": maybe_text("run_host", run_host),
             "queue": maybe_text("queue_host", queue_host),
@@ -121,8 +123,14 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connections, the credential and the functions. Calls under way go on; new ones raise UsageError."""
+        functions, self._functions = self._functions, Functions(None, None, None)
+        _callbacks.let_go(functions)
         self._core = None
-        self._functions = Functions(None, None, None)
+
+    def __del__(self, _is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # Then modules are taken apart, and nobody hears of anything any more.
+        if not _is_ending():
+            self.close()
 
     def __enter__(self) -> Self:
         self._open()
@@ -133,16 +141,14 @@ class Client:
     ) -> None:
         self.close()
 
-    def _open(self) -> tuple[_libfal.Core, Functions]:
-        _callbacks.sweep()
-        functions, core = self._functions, self._core
-        if core is None:
+    def _open(self) -> _libfal.Core:
+        if self._core is None:
             raise failed("FAL_E_CLOSED", "the client was closed")
-        return core, functions
+        return self._core
 
     def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None) -> Response:
         """Run an endpoint, such as "fal-ai/flux/schnell", and wait for its output. Ctrl-C cancels the call."""
-        core, _functions = self._open()
+        core = self._open()
         parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
         return Response._of(finish(lambda: core.run(*parts)))
 
@@ -150,9 +156,9 @@ class Client:
         self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None
     ) -> Operation:
         """Start a run and return at once."""
-        core, functions = self._open()
+        core = self._open()
         parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
-        return Operation._of(told(core.run(*parts)), functions)
+        return Operation._of(told(core.run(*parts)))
 
     def request(
         self,
@@ -170,7 +176,7 @@ class Client:
         The key goes along to the services that take keys, and to nothing else; an address outside fal is refused.
         The body is JSON, or bytes of content_type ("application/octet-stream"). bytes are not copied.
         """
-        core, _functions = self._open()
+        core = self._open()
         parts = _request(method, url, json, content, content_type, headers, timeout)
         return Response._of(finish(lambda: core.send(*parts)))
 
@@ -186,16 +192,16 @@ class Client:
         timeout: Seconds | None = None,
     ) -> Operation:
         """Start such a request and return at once."""
-        core, functions = self._open()
+        core = self._open()
         parts = _request(method, url, json, content, content_type, headers, timeout)
-        return Operation._of(told(core.send(*parts)), functions)
+        return Operation._of(told(core.send(*parts)))
 
     def explain(self) -> Explanation:
         """Look for the key anew and report every source, in order. Sends nothing.
 
         A key is kept once it is found; if another one is found now, a note says with which one calls go on.
         """
-        core, _functions = self._open()
+        core = self._open()
         return _explanation(core.explain())
 
     def set_credentials(
@@ -213,9 +219,10 @@ class Client:
 
         Operations under way keep theirs, for all of their requests.
         """
-        core, before = self._open()
+        core = self._open()
         wishes, functions = _wishes(key, profile, app_token, credential, anonymous, keyring, config_path)
-        self._functions = functions._replace(log=before.log)
+        before, self._functions = self._functions, functions._replace(log=self._functions.log)
+        _callbacks.let_go(before._replace(log=None))
         core.set_credentials(wishes)
 
     def check(self) -> Check:
@@ -223,12 +230,12 @@ class Client:
 
         That the key is refused is an answer; that fal could not be asked is an error.
         """
-        core, _functions = self._open()
+        core = self._open()
         return _credential.check_from(finish(core.check).body())
 
     def known_scope(self) -> _Scope:
         """The scope of the key in use, if it is known: from check(), or from what fal answered before."""
-        core, _functions = self._open()
+        core = self._open()
         return cast("_Scope", core.known_scope())
 
     def platform(self, name: _Name, /, **params: Any) -> Response:
@@ -237,14 +244,14 @@ class Client:
         docs/platform.md lists all of them with their parameters. What is wrong with a parameter is told before anything
         is sent, as InvalidArgumentError.
         """
-        core, _functions = self._open()
+        core = self._open()
         parts = text("name", name), dumps(params)
         return Response._of(finish(lambda: core.platform(*parts)))
 
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
         """Start such a call and return at once."""
-        core, functions = self._open()
-        return Operation._of(told(core.platform(text("name", name), dumps(params))), functions)
+        core = self._open()
+        return Operation._of(told(core.platform(text("name", name), dumps(params))))
 
     def platform_list(
         self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
@@ -256,15 +263,15 @@ class Client:
 
         "serverless.logs.stream" gives the lines of a log as they are written, until it is forgotten.
         """
-        core, functions = self._open()
-        return Items._of(told(core.platform_list(text("name", name), dumps(params))), functions, parse_float)
+        core = self._open()
+        return Items._of(told(core.platform_list(text("name", name), dumps(params))), parse_float)
 
     def create_key(self, alias: str) -> NewKey:
         """Make an API key of this name, 1 to 255 characters. It works at once, and needs a client with an ADMIN key.
 
         Its secret is in the result and nowhere else, and comes only this time.
         """
-        core, _functions = self._open()
+        core = self._open()
         alias = text("alias", alias)
         op = _waiting.ended(lambda: core.create_key(alias))
         told(op.outcome())
@@ -272,13 +279,13 @@ class Client:
 
     def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
         """Revoke an API key by its id: it stops at once. The key of this client is revoked only if allow_own."""
-        core, _functions = self._open()
+        core = self._open()
         parts = text("id", id), bool(allow_own)
         finish(lambda: core.revoke_key(*parts))
 
     def mint_token(self, *apps: str, seconds: SupportsIndex = 120) -> AppToken:
         """Make a token that opens these apps for so many seconds, 1 to 3600, and nothing else. It needs a key."""
-        core, _functions = self._open()
+        core = self._open()
         parts = dumps([text("an app", app) for app in apps]), count("seconds", seconds)
         return _credential.token_from(finish(lambda: core.mint_token(*parts)).body())
 
@@ -323,6 +330,15 @@ def explain(
 def shutdown(timeout: Seconds = 5.0) -> None:
     """Stop every thread of libfal: calls under way end with ShutDownError. Afterwards libfal can be used again."""
     _waiting.work(_libfal.shutdown(seconds_of("timeout", timeout)))
+
+
+def flush_log(timeout: Seconds = 5.0) -> None:
+    """Wait until every line of the log has been given to its function; DeadlineError if that takes longer than timeout seconds.
+
+    Lines are given on a thread of libfal's, after the call that they are about. shutdown() waits for them too, and the end of the
+    program does for a second.
+    """
+    _waiting.work(_libfal.flush_log(seconds_of("timeout", timeout)))
 
 
 def _explanation(task: _libfal.Task | _libfal.Failure) -> Explanation:
@@ -383,5 +399,5 @@ def _request(
 
 
 # The name to show and to pickle is the public one.
-for _public in (Client, run, explain, shutdown):
+for _public in (Client, run, explain, shutdown, flush_log):
     _public.__module__ = "libfal"

@@ -22,6 +22,7 @@ __all__ = [
     "codes",
     "explain",
     "failure",
+    "flush_log",
     "may_wait",
     "modules",
     "profiles",
@@ -179,6 +180,7 @@ def set_active_profile(profile: str | None, config_path: str | None, /) -> Task 
 def store_in_keyring(account: str, key: str, /) -> Task | Failure: ...
 def remove_from_keyring(account: str, /) -> Task | Failure: ...
 def shutdown(timeout: float, /) -> Task | Failure: ...
+def flush_log(timeout: float, /) -> Task | Failure: ...
 def may_wait() -> None | Failure:
     """Why this thread must not wait."""
 
@@ -188,8 +190,15 @@ def failure(code: str, message: str, /) -> Failure:
 def codes() -> str:
     """The name and the meaning of every code of the core, as JSON."""
 
-def call_back(find: Callable[[int], Callable[..., Any] | None], ask: Callable[[int, Question], None]) -> None:
-    """Name the functions that find log functions and ask for credentials. The first ones count."""
+def call_back(
+    find: Callable[[int], Callable[..., Any] | None],
+    ask: Callable[[int, Question], None],
+    release: Callable[[int], None],
+) -> None:
+    """Name the functions that find log functions, ask for credentials, and hear which functions are called no more.
+
+    The first ones count.
+    """
 
 def silence() -> int:
     """Begin no log function from now on, and say how many still run."""

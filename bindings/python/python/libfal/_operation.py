@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
-from . import _callbacks, _waiting
+from . import _waiting
 from ._response import Response
 from ._values import Seconds, waiting
 from ._waiting import told
@@ -12,7 +12,6 @@ from ._waiting import told
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._callbacks import Functions
     from ._libfal import Op
 
 
@@ -21,17 +20,15 @@ class Operation:
     """A call under way. Forgetting it neither cancels nor waits."""
 
     _op: Op
-    _functions: Functions
     _response: Response
 
     def __new__(cls, *_: object) -> Self:
         raise TypeError("a libfal.Operation is made by a client: run_start(), request_start(), platform_start()")
 
     @classmethod
-    def _of(cls, op: Op, functions: Functions) -> Self:
+    def _of(cls, op: Op) -> Self:
         operation = object.__new__(cls)
         operation._op = op
-        operation._functions = functions
         return operation
 
     def done(self) -> bool:
@@ -62,10 +59,6 @@ class Operation:
     def __repr__(self) -> str:
         states = {True: "done", False: "under way", None: "of another process"}
         return f"<libfal.Operation: {states[self._op.ended()]}>"
-
-    def __del__(self) -> None:
-        if "_op" in self.__dict__:
-            _callbacks.forget(self._op, self._functions)
 
     def __copy__(self) -> Self:
         return self

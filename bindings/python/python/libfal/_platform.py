@@ -14,7 +14,6 @@ from ._waiting import told
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._callbacks import Functions
     from ._libfal import Op
 
 
@@ -23,7 +22,6 @@ class Items:
     """The elements of a list as they are read. Forgetting it ends the reading."""
 
     _op: Op
-    _functions: Functions
     _parse_float: Callable[[str], Any] | None
     _over: bool
 
@@ -31,10 +29,9 @@ class Items:
         raise TypeError("libfal.Items are made by a client: platform_list()")
 
     @classmethod
-    def _of(cls, op: Op, functions: Functions, parse_float: Callable[[str], Any] | None) -> Self:
+    def _of(cls, op: Op, parse_float: Callable[[str], Any] | None) -> Self:
         items = object.__new__(cls)
         items._op = op
-        items._functions = functions
         items._parse_float = parse_float
         items._over = False
         return items
