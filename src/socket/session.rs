@@ -317,7 +317,10 @@ fn failed(error: Error) -> End {
 fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
     let Some(frame) = frame else { return End::Closed("server") };
     let code = u16::from(frame.code);
-    let reason = Some(clause(&frame.reason)).filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}"));
+    // It has room for half a secret, whose end is known only while it is the end of the text.
+    let mut told = frame.reason.to_string();
+    secrets.hide(&mut told);
+    let reason = Some(clause(&told)).filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}"));
     let message = format!("the other side closed the connection with code {code}{}", reason.unwrap_or_default());
     match code {
         1000 | 1001 | 1005 => End::Closed("server"),
