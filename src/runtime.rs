@@ -257,6 +257,8 @@ pub(crate) fn current() -> Result<Arc<Instance>> {
 pub(crate) fn living() -> Result<Arc<Instance>> {
     match CURRENT.load_full().filter(|instance| instance.is_ours()) {
         Some(instance) => Ok(instance),
+        // What was cut short on one of our own threads begins no new life, which nobody would end.
+        None if BUSY.get() == Busy::RuntimeThread => Err(shut_down()),
         None => LIVES.get().instance(),
     }
 }

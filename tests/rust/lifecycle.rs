@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "lifecycle/files.rs"]
+mod files;
 mod logged;
 
 use std::io::Write;
