@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::runtime;
 
 /// The most threads of each kind. They are made when they are needed, and end when they are not for a while.
-const EACH: usize = 2;
+const EACH: [usize; KINDS] = [2, 2, 2, 2, 8];
 
 /// What blocks.
 #[derive(Clone, Copy)]
@@ -22,12 +22,14 @@ pub(crate) enum Kind {
     Providers,
     /// Local files.
     Files,
+    /// Making connections, with the check of the other side's certificate.
+    Handshakes,
 }
 
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// The most helper threads at all.
-pub(crate) const MOST: usize = KINDS * EACH;
+pub(crate) const MOST: usize = EACH[0] + EACH[1] + EACH[2] + EACH[3] + EACH[4];
 
 /// What is left of each kind's share, in one life of the runtime.
 pub(crate) struct Helpers {
@@ -36,7 +38,7 @@ pub(crate) struct Helpers {
 
 impl Default for Helpers {
     fn default() -> Self {
-        Helpers { shares: std::array::from_fn(|_| Arc::new(Semaphore::new(EACH))) }
+        Helpers { shares: EACH.map(|most| Arc::new(Semaphore::new(most))) }
     }
 }
 

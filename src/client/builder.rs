@@ -209,6 +209,12 @@ impl ClientBuilder {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn verifier(mut self, verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>) -> Self {
+        self.network.verifier = Some(verifier);
+        self
+    }
+
     /// Makes the client. Fails if an option or a variable that names a host is malformed.
     pub fn build(self) -> Result<Client> {
         let environment = &self.environment;

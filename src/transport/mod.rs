@@ -6,6 +6,7 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/addresses.rs"]
 pub(crate) mod fuzz;
+mod handshakes;
 mod http;
 mod incoming;
 mod lanes;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,7 @@ use rustls_platform_verifier::Verifier;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::handshakes::Aside;
 use super::http::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
@@ -23,6 +25,9 @@ pub(crate) struct Network {
     direct: Option<String>,
     /// Certificates that are trusted besides the system's.
     roots: Vec<CertificateDer<'static>>,
+    /// Who checks certificates in the place of the system.
+    #[cfg(test)]
+    pub(crate) verifier: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 #[derive(Clone, Default)]
@@ -79,7 +84,7 @@ impl Network {
     pub(super) fn apply(&self, builder: ClientBuilder, protocols: &[&str]) -> Result<ClientBuilder> {
         let mut tls = self.tls()?;
         tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let builder = builder.tls_backend_preconfigured(tls);
+        let builder = builder.tls_backend_preconfigured(tls).connector_layer(Aside);
         let text = match &self.way {
             Way::System => return Ok(builder),
             Way::Direct => return Ok(builder.no_proxy()),
@@ -96,7 +101,9 @@ impl Network {
             true => Verifier::new(provider),
             false => Verifier::new_with_extra_roots(self.roots.iter().cloned(), provider),
         };
-        let verifier = Arc::new(verifier.map_err(tls_error)?);
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier.map_err(tls_error)?);
+        #[cfg(test)]
+        let verifier = self.verifier.clone().unwrap_or(verifier);
         // Not less safe than the default: it is the platform's own verifier.
         let config = versions()?.dangerous().with_custom_certificate_verifier(verifier);
         Ok(config.with_no_client_auth())

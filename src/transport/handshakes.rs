@@ -1,0 +1,80 @@
+//! Connections are made on helper threads: who checks a certificate may ask the network, and take long, and cannot be interrupted. The
+//! thread is needed for a step at a time, so that a connection that waits for its other side keeps none.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::sync::Notify;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::Result;
+use crate::helpers::{Kind, blocking};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Has the connections of an HTTP stack made so.
+#[derive(Clone, Copy)]
+pub(super) struct Aside;
+
+#[derive(Clone)]
+pub(super) struct Connector<S>(S);
+
+impl<S> Layer<S> for Aside {
+    type Service = Connector<S>;
+
+    fn layer(&self, connector: S) -> Connector<S> {
+        Connector(connector)
+    }
+}
+
+impl<S, To> Service<To> for Connector<S>
+where
+    S: Service<To, Error = BoxError, Response: Send + 'static, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Boxed<std::result::Result<S::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, to: To) -> Self::Future {
+        let connecting = Box::pin(self.0.call(to));
+        Box::pin(async move { step_by_step(connecting).await? })
+    }
+}
+
+/// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once, whatever a step takes.
+async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
+    let news = Arc::new(News::default());
+    loop {
+        let waker = Waker::from(news.clone());
+        let step = move || {
+            let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+            (work, polled)
+        };
+        match blocking(Kind::Handshakes, step).await? {
+            (_, Poll::Ready(end)) => return Ok(end),
+            (rest, Poll::Pending) => work = rest,
+        }
+        news.0.notified().await;
+    }
+}
+
+/// There is a reason for the next step. One that comes during a step is kept.
+#[derive(Default)]
+struct News(Notify);
+
+impl Wake for News {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests;

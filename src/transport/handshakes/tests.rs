@@ -1,0 +1,181 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme, StreamOwned};
+
+use super::*;
+use crate::client::{Client, ClientBuilder, HostRole};
+use crate::credentials::Environment;
+use crate::error::Code;
+use crate::op::Op;
+use crate::request::Request;
+use crate::runtime;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a check takes that asks a network which does not answer …
+const SLOW: Duration = Duration::from_secs(6);
+/// … and what nothing else may take.
+const MEANWHILE: Duration = Duration::from_secs(3);
+
+/// Tells the test that it is alone in its process: it shuts down.
+const ALONE: &str = "FAL_TEST_HANDSHAKES";
+
+/// Trusts everybody, servers with a name after a while only.
+#[derive(Debug, Default)]
+struct Slow {
+    asked: AtomicUsize,
+}
+
+impl ServerCertVerifier for Slow {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        if matches!(name, ServerName::DnsName(_)) {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(SLOW);
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A server in TLS on this port that answers every request with an empty object.
+fn server() -> u16 {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let config = config.clone();
+            std::thread::spawn(move || {
+                let mut connection = StreamOwned::new(ServerConnection::new(config).unwrap(), connection);
+                while connection.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
+                    let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+                    let _ = connection.flush();
+                }
+            });
+        }
+    });
+    port
+}
+
+fn builder(host: &str, port: u16, verifier: &Arc<Slow>) -> ClientBuilder {
+    let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-handshakes")]);
+    let builder = Client::builder().environment(environment).host(HostRole::Run, &format!("{host}:{port}")).unwrap();
+    builder.verifier(verifier.clone())
+}
+
+fn start(client: &Client) -> Op {
+    client.run_start(Request::run("emulator/echo").unwrap()).unwrap()
+}
+
+#[test]
+fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
+    if std::env::var_os(ALONE).is_none() {
+        let name = "transport::handshakes::tests::a_check_that_takes_long_holds_up_nothing_but_its_own_connection";
+        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = own.args([name, "--exact"]).env(ALONE, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let (port, verifier) = (server(), Arc::<Slow>::default());
+    let slow = builder("localhost", port, &verifier).build().unwrap();
+    let limited = builder("localhost", port, &verifier).timeout(Duration::from_millis(300)).build().unwrap();
+    let other = builder("127.0.0.1", port, &verifier).build().unwrap();
+    // More than there are threads that carry out calls.
+    let ops: Vec<_> = (0..3).map(|_| start(&slow)).collect();
+    let began = Instant::now();
+    while verifier.asked.load(Ordering::SeqCst) < 3 {
+        assert!(began.elapsed() < PATIENCE, "no certificate is checked");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let began = Instant::now();
+    for _ in 0..3 {
+        Op::finish(|| other.run_start(Request::run("emulator/echo").unwrap())).unwrap();
+    }
+    let late = start(&limited);
+    assert!(late.wait(Some(PATIENCE)).unwrap());
+    assert_eq!(late.take().unwrap().unwrap_err().code(), Code::Deadline);
+    ops[0].cancel();
+    assert!(ops[0].wait(Some(PATIENCE)).unwrap());
+    assert_eq!(ops[0].take().unwrap().unwrap_err().code(), Code::Cancelled);
+    assert!(began.elapsed() < MEANWHILE, "others take {:?}", began.elapsed());
+    // Those that are patient get their answer.
+    ops[1].wait(Some(PATIENCE)).unwrap();
+    ops[1].take().unwrap().unwrap();
+
+    let again = builder("localhost", port, &verifier).build().unwrap();
+    let asked = verifier.asked.load(Ordering::SeqCst);
+    let op = start(&again);
+    while verifier.asked.load(Ordering::SeqCst) == asked {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let began = Instant::now();
+    let error = runtime::shutdown(Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.code(), Code::Deadline, "{error}");
+    assert!(began.elapsed() < MEANWHILE, "the shutdown takes {:?}", began.elapsed());
+    assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+    runtime::shutdown(PATIENCE).unwrap();
+}
+
+/// A future that is woken during its own step is polled again.
+#[test]
+fn what_happens_during_a_step_is_not_missed() {
+    let op = Op::start(Arc::default(), |_| async {
+        let mut left = 100;
+        let work = std::future::poll_fn(move |context: &mut Context<'_>| {
+            left -= 1;
+            let waker = context.waker().clone();
+            match left {
+                0 => return Poll::Ready(()),
+                left if left % 2 == 0 => waker.wake(),
+                _ => drop(std::thread::spawn(move || waker.wake())),
+            }
+            Poll::Pending
+        });
+        step_by_step(Box::pin(work)).await?;
+        Ok(crate::response::Response::made(&serde_json::json!(null)))
+    });
+    let op = op.unwrap();
+    assert!(op.wait(Some(PATIENCE)).unwrap());
+    op.take().unwrap().unwrap();
+}
