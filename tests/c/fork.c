@@ -132,6 +132,52 @@ static void at_any_moment(void)
     fal_client_release(client);
 }
 
+static pthread_mutex_t line_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void write_a_line(fal_log_level level, const char *message, size_t len, void *user)
+{
+    (void)level, (void)message, (void)len, (void)user;
+    pthread_mutex_lock(&line_mutex);
+    struct timespec time = {0, 300000};
+    nanosleep(&time, NULL);
+    pthread_mutex_unlock(&line_mutex);
+}
+
+/* The log function's lock is held in the child for ever, if a line is written at the fork. */
+static void while_lines_are_written(void)
+{
+    enum { CHILDREN = 200 };
+    fal_error *err = NULL;
+    fal_options *options = fal_options_new();
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, write_a_line, NULL, &err));
+    fal_client *client = client_of(options);
+    keep_calling = true;
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, call_until_told, client);
+    int locked = 0;
+    for (int i = 0; i < CHILDREN; i++) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            bool held = pthread_mutex_trylock(&line_mutex) != 0;
+            if (!held)
+                pthread_mutex_unlock(&line_mutex);
+            _exit(outcome_of(client, run_of("emulator/echo/child")) == FAL_OK ? held : 9);
+        }
+        int code = wait_for(child);
+        if (!CHECK(code == 0 || code == 1))
+            break;
+        locked += code;
+    }
+    CHECK(locked > 0);
+    (void)__sync_lock_test_and_set((char *)&keep_calling, 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_OK(fal_shutdown(20000, &err));
+    fal_client_release(client);
+}
+
 /* A collection of this name, made by a request with an idempotency key: fal answers the same key with the same collection. */
 static fal_status make_collection(const fal_client *client, const char *name)
 {
@@ -486,6 +532,7 @@ int main(int argc, char **argv)
         TEST(while_three_threads_are_in_calls),
         TEST(a_shutdown_in_the_child_leaves_the_parent_alone),
         TEST(at_any_moment),
+        TEST(while_lines_are_written),
         TEST(each_child_creates_something_of_its_own),
         TEST(while_a_key_is_stored),
         TEST(while_objects_are_read),

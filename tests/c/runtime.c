@@ -117,6 +117,48 @@ static void calls_during_a_shutdown_are_refused(void)
     fal_client_release(client);
 }
 
+/* Two clients whose log functions wait for a lock of the host's: a third one's limit, cancellation and calls are as ever. */
+static void a_log_function_that_blocks_holds_up_nobody_else(void)
+{
+    fault("{\"path\": \"/emulator/echo/hang\", \"times\": null, \"action\": {\"type\": \"hang\"}}");
+    fal_error *err = NULL;
+    struct blocker blocker = {PTHREAD_MUTEX_INITIALIZER, 0};
+    fal_client *blocked[2], *other = new_client();
+    fal_op *ops[2];
+    pthread_mutex_lock(&blocker.mutex);
+    for (int i = 0; i < 2; i++) {
+        fal_options *options = fal_options_new();
+        CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, block, &blocker, &err));
+        blocked[i] = client_of(options);
+        ops[i] = start(blocked[i], run_of("emulator/echo"));
+    }
+    for (int64_t end = now_ms() + 20000; __sync_fetch_and_add(&blocker.calls, 0) < 2 && now_ms() < end;)
+        sleep_ms(1);
+    CHECK_INT(__sync_fetch_and_add(&blocker.calls, 0), 2);
+    int64_t began = now_ms();
+    CHECK_INT(outcome_of(other, run_of("emulator/echo")), FAL_OK);
+    fal_request *limited = run_of("emulator/echo/hang");
+    CHECK_OK(fal_request_set_timeout_ms(limited, 1000, &err));
+    CHECK_INT(outcome_of(other, limited), FAL_E_DEADLINE);
+    fal_op *cancelled = start(other, run_of("emulator/echo/hang"));
+    fal_op_cancel(cancelled);
+    CHECK_INT(fal_op_wait(cancelled, 20000, &err), FAL_OK);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(fal_op_wait(ops[i], 20000, &err), FAL_OK);
+    CHECK_FAILS(fal_log_flush(100, &err), FAL_E_DEADLINE);
+    CHECK_FAILS(fal_shutdown(500, &err), FAL_E_DEADLINE);
+    CHECK(now_ms() - began < 15000);
+    pthread_mutex_unlock(&blocker.mutex);
+    CHECK_OK(fal_shutdown(20000, &err));
+    CHECK_INT(threads_left(1), 1);
+    fal_op_release(cancelled);
+    for (int i = 0; i < 2; i++) {
+        fal_op_release(ops[i]);
+        fal_client_release(blocked[i]);
+    }
+    fal_client_release(other);
+}
+
 static void an_operation_outlives_its_runtime(void)
 {
     fal_error *err = NULL;
@@ -208,6 +250,7 @@ int main(int argc, char **argv)
         TEST(a_hundred_lives),
         TEST(a_shutdown_ends_calls_that_hang),
         TEST(calls_during_a_shutdown_are_refused),
+        TEST(a_log_function_that_blocks_holds_up_nobody_else),
         TEST(an_operation_outlives_its_runtime),
         TEST(threads_are_as_many_as_asked_for_and_hooked),
         TEST(shutdowns_and_calls_race),
