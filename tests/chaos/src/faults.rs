@@ -54,7 +54,19 @@ const FILES: [&str; 3] = ["v3.fal.media", "v3b.fal.media", "storage.googleapis.c
 
 /// The faults of a round, each of which strikes some request of its kind.
 pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
-    (0..dice.within(MOST / 3..MOST)).map(|_| fault(dice)).collect()
+    let mut faults: Vec<_> = (0..dice.within(MOST / 3..MOST)).map(|_| fault(dice)).collect();
+    faults.extend(parts(dice));
+    faults
+}
+
+/// Downloads that are cut, and what comes when they go on: a part is asked for of what was cut before.
+fn parts(dice: &mut Dice) -> Vec<Fault> {
+    let of_file = |fault: Fault, host: &str| fault.method("GET").path("/files/*").host(host).times(2);
+    let pair = |host| {
+        let (cut, odd) = (Fault::truncate(1 + dice.scaled(10)), Fault::odd_part(odd(dice)));
+        [of_file(cut, host), of_file(odd, host)]
+    };
+    ["v3.fal.media", "v3b.fal.media"].into_iter().flat_map(pair).collect()
 }
 
 fn fault(dice: &mut Dice) -> Fault {
@@ -82,7 +94,7 @@ fn fault(dice: &mut Dice) -> Fault {
 }
 
 fn harm(dice: &mut Dice) -> Fault {
-    match dice.within(0..23) {
+    match dice.within(0..22) {
         0 | 1 => Fault::reset_before_body(),
         2 | 3 => Fault::reset_after_body(),
         4 => Fault::close(),
@@ -101,16 +113,27 @@ fn harm(dice: &mut Dice) -> Fault {
         17 => Fault::unframed_and_cut(dice.scaled(8)),
         18 => Fault::early_success(),
         19 | 20 => Fault::echo(place(dice), dice.pick(&[400, 401, 403, 404, 422, 429, 500, 503])),
-        // A part is asked for of what was cut before.
-        21 => Fault::odd_part(odd(dice)).path("/files/*"),
         _ => Fault::delay(Duration::from_millis(dice.scaled(9))),
     }
 }
 
-/// Anywhere but in the events of a stream, which would look like those of the app.
+/// In the answers of HTTP, but for the events of a stream, which would look like those of the app.
 fn place(dice: &mut Dice) -> EchoPlace {
-    let places: Vec<_> = EchoPlace::ALL.into_iter().filter(|place| *place != EchoPlace::Item).collect();
-    dice.pick(&places)
+    dice.pick(&[
+        EchoPlace::Reason,
+        EchoPlace::Header,
+        EchoPlace::HeaderName,
+        EchoPlace::Location,
+        EchoPlace::Detail,
+        EchoPlace::Escaped,
+        EchoPlace::Fields,
+        EchoPlace::Text,
+        EchoPlace::Page,
+        EchoPlace::ErrorType,
+        EchoPlace::RequestId,
+        EchoPlace::Cut,
+        EchoPlace::Job,
+    ])
 }
 
 fn odd(dice: &mut Dice) -> OddPart {
