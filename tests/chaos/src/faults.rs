@@ -49,6 +49,9 @@ pub(crate) fn settings(dice: &mut Dice) -> Settings {
     serde_json::from_value(settings).unwrap()
 }
 
+/// What a server proxy forwards to.
+const PROXIED: [&str; 3] = ["fal.run", "queue.fal.run", "rest.fal.ai"];
+
 /// Where files are kept.
 const FILES: [&str; 3] = ["v3.fal.media", "v3b.fal.media", "storage.googleapis.com"];
 
@@ -84,6 +87,8 @@ fn fault(dice: &mut Dice) -> Fault {
     let fault = match harm(dice) {
         // Elsewhere it is the answer of an app, which may answer before it has read.
         Fault { action: Action::EarlySuccess, .. } if !FILES.contains(&host) => Fault::reset_before_body(),
+        // A server proxy passes on what repeats its own key, which no client of it knows.
+        Fault { action: Action::Echo { .. }, .. } if PROXIED.contains(&host) => Fault::close(),
         // A renewal that is lost can not be told from this.
         Fault { action: Action::MalformedJson, .. } if host == "auth.fal.ai" => Fault::reset_after_body(),
         harm => harm,
