@@ -113,7 +113,7 @@ impl fmt::Display for EndpointId {
 /// What an address of one of fal's own hosts has in the place of an id, if the text is one, with its scheme or without: the id as
 /// far as one can tell. It is not taken for the id, because the client may be meant to use other hosts than the address says.
 fn id_in(text: &str) -> Option<&str> {
-    let text = text.trim();
+    let text = text.trim().trim_start_matches('/');
     let lower = text.to_ascii_lowercase();
     let bare =
         ["https://", "http://", "wss://"].iter().find_map(|scheme| lower.starts_with(scheme).then_some(scheme.len()));
@@ -132,9 +132,11 @@ fn id_in(text: &str) -> Option<&str> {
 }
 
 fn address_for_id(text: &str, named: &str) -> Error {
-    match named.parse::<EndpointId>() {
-        Ok(id) => malformed_id(text, "it is an address").with_remedy(format!("Give the id alone: \"{id}\".")),
-        Err(_) => malformed_id(text, "it is an address, and not one of a model"),
+    // An address in an address is none either, and is not looked into: there may be thousands.
+    let id = if id_in(named).is_none() { named.parse::<EndpointId>().ok() } else { None };
+    match id {
+        Some(id) => malformed_id(text, "it is an address").with_remedy(format!("Give the id alone: \"{id}\".")),
+        None => malformed_id(text, "it is an address, and not one of a model"),
     }
 }
 
@@ -484,6 +486,7 @@ mod tests {
             "http://fal.run/fal-ai/flux/dev/",
             "HTTPS://FAL.RUN/fal-ai/flux/dev",
             "fal.run/fal-ai/flux/dev",
+            "//fal.run/fal-ai/flux/dev",
             " https://queue.fal.run/fal-ai/flux/dev?fal_webhook=x ",
             "https://queue.fal.run/fal-ai/flux/dev/requests/764cabcf-b745-4b3e-ae38-1200304cf45b/status",
             "wss://ws.fal.run/fal-ai/flux/dev",
@@ -505,6 +508,8 @@ mod tests {
                 "{error}"
             );
         }
+        let nested = "fal.run/".repeat(100_000).parse::<EndpointId>().unwrap_err();
+        assert!(nested.message().contains("not one of a model"), "{nested}");
         // An owner may have a name that looks like a host's.
         assert!("fal.example/app".parse::<EndpointId>().is_ok());
     }
