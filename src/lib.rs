@@ -87,6 +87,7 @@ mod json;
 pub mod key;
 mod log;
 mod memory;
+mod module;
 mod op;
 mod packed;
 mod per_process;

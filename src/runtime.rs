@@ -30,6 +30,7 @@ pub(crate) use self::threads::{Threads, left_until};
 use crate::error::{Code, Error, Result};
 use crate::helpers::{self, Helpers};
 use crate::host::{self, Host};
+use crate::module::{self, Reference};
 use crate::per_process::PerProcess;
 use crate::signals;
 
@@ -178,6 +179,8 @@ struct Lives {
     life: Mutex<Life>,
     ended: Condvar,
     threads: Arc<Threads>,
+    /// From the first start on until a shutdown has ended all threads.
+    module: Mutex<Option<Reference>>,
 }
 
 #[derive(Default)]
@@ -193,6 +196,10 @@ impl Lives {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn module(&self) -> MutexGuard<'_, Option<Reference>> {
+        self.module.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The instance of this life; one that is begun, if there is none.
     fn instance(&self) -> Result<Arc<Instance>> {
         let mut life = self.lock();
@@ -200,6 +207,9 @@ impl Lives {
             return Ok(instance.clone());
         }
         let fresh = Arc::new(Instance::start(&config().load(), &self.threads)?);
+        let mut module = self.module();
+        *module = module.take().or_else(Reference::new);
+        drop(module);
         leak(CURRENT.swap(Some(fresh.clone())));
         *life = Life::Running(fresh.clone());
         Ok(fresh)
@@ -242,6 +252,15 @@ impl Lives {
         self.ended.notify_all();
         stopped.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the runtime panicked while it stopped")))
     }
+
+    /// Lets the library be unloaded, unless another life has begun.
+    fn let_go(&self) {
+        let life = self.lock();
+        let unused = if matches!(*life, Life::None) { self.module().take() } else { None };
+        // The system's own lock is taken for it.
+        drop(life);
+        drop(unused);
+    }
 }
 
 /// The running instance, started if there is none in this process. Refused while it shuts down.
@@ -279,13 +298,19 @@ pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Se
 /// within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a callback or on a runtime thread.
 /// Without a running runtime it does nothing.
 pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
+    if module::process_ends() {
+        // No thread is left to be waited for, and what they locked stays so.
+        return Ok(());
+    }
     let Some(lives) = LIVES.made() else { return Ok(()) };
     may_shut_down()?;
     let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
     if let Some(instance) = lives.take_on(deadline)? {
         lives.stop(&instance, deadline)?;
     }
-    lives.threads.wait(deadline)
+    lives.threads.wait(deadline)?;
+    lives.let_go();
+    Ok(())
 }
 
 fn may_shut_down() -> Result<()> {
@@ -316,6 +341,9 @@ pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
 pub(crate) fn counted() -> threads::Counted {
     LIVES.get().threads.counted()
 }
+
+/// How much longer than its limit the stopping of a runtime may take, which keeps to it.
+const JOINING: Duration = Duration::from_millis(200);
 
 fn unfinished() -> Error {
     Error::new(Code::Deadline, "work that has to be finished once it is begun did not end in time, and was cut short")
@@ -429,14 +457,25 @@ impl Instance {
             // What is dropped with it may be the host's.
             busy(Busy::RuntimeThread, || taken.into_iter().for_each(|runtime| runtime.shutdown_timeout(left)));
         };
-        if Handle::try_current().is_err() {
+        // Windows ends no thread as long as a DLL is being unloaded, and tokio waits for that without limit.
+        if !cfg!(windows) && Handle::try_current().is_err() {
             stop();
             return Ok(());
         }
         // tokio refuses to stop a runtime from inside another.
-        let joiner = std::thread::Builder::new().name("fal-shutdown".into()).spawn(stop);
-        let joined = joiner.map_err(|e| thread_error(&e))?.join();
-        joined.map_err(|_| Error::new(Code::Panic, "the runtime panicked while it stopped"))
+        let (done, stopped) = mpsc::channel();
+        let started = LIVES.get().threads.start("fal-shutdown", move || {
+            stop();
+            let _ = done.send(());
+        });
+        started.map_err(|e| thread_error(&e))?;
+        match stopped.recv_timeout(left_until(deadline) + JOINING) {
+            Ok(()) => Ok(()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(Error::new(Code::Panic, "the runtime panicked while it stopped"))
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(LIVES.get().threads.unended()),
+        }
     }
 }
 

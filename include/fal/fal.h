@@ -2038,6 +2038,11 @@ FAL_API fal_status fal_log_flush(int64_t timeout_ms,
 // FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms milliseconds; a later call waits for the
 // threads that are left. FAL_E_WOULD_DEADLOCK inside a callback. After an error, callbacks that have begun
 // may still be under way, and the library must not be unloaded.
+//
+// Not in DllMain, nor in what runs there: the destructor of a static object in a DLL. Windows ends no thread meanwhile, so that this
+// waits for all of timeout_ms and fails. A plug-in shuts libfal down before it is unloaded. As the process exits, when its other threads
+// are gone, this does nothing and returns FAL_OK. Until a shutdown has succeeded, the library stays loaded whatever
+// becomes of the handle it was loaded by.
 FAL_API fal_status fal_shutdown(int64_t timeout_ms,
                                 fal_error **err);
 

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
+use crate::module;
 
 #[derive(Default)]
 pub(crate) struct Threads {
@@ -61,10 +62,15 @@ impl Threads {
         }
     }
 
+    /// That some are left.
+    pub(super) fn unended(&self) -> Error {
+        unended(self.count.load(Ordering::Acquire))
+    }
+
     /// Joins what has ended, and says how many are left.
     fn join_ended(&self) -> usize {
         let mut own = self.own();
-        let (ended, left): (Vec<_>, Vec<_>) = own.drain(..).partition(JoinHandle::is_finished);
+        let (ended, left): (Vec<_>, Vec<_>) = own.drain(..).partition(module::has_ended);
         *own = left;
         let left = own.len();
         drop(own);
