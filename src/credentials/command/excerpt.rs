@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use super::process;
+
 /// The most of it that is shown, in characters.
 const MAX_SHOWN: usize = 1000;
 
@@ -18,7 +20,7 @@ const MASK: &str = "****";
 /// `whole` is false if stderr was cut off. A word of eight bytes or more that is also in `stdout` is masked: what the
 /// command gave as a secret is one, whatever it looks like.
 pub(super) fn of_stderr(stderr: &[u8], whole: bool, stdout: &[u8]) -> String {
-    let text = Zeroizing::new(String::from_utf8_lossy(stderr).into_owned());
+    let text = Zeroizing::new(process::text_of(stderr));
     let text = if whole { text.as_str() } else { without_last_word(&text) };
     let printed = words_of(stdout);
     let masked = mask(text, |word| {

@@ -10,7 +10,6 @@ mod process;
 mod words;
 
 use std::fmt;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
@@ -19,7 +18,7 @@ use super::Environment;
 #[cfg(test)]
 use super::environment::Platform;
 use crate::key::{Key, Note};
-use process::{Ending, Exit, Finished};
+use process::{Ending, Exit, Finished, Prepared};
 
 #[cfg(test)]
 pub(crate) use output::OutputProblem;
@@ -136,21 +135,17 @@ impl KeyCommand {
             return Err(CommandProblem::Recursion);
         }
         let started = SystemTime::now();
-        let finished = process::run(self.command(), timeout, cancelled).map_err(|failure| self.system(failure))?;
+        let finished = process::run(self.prepared(), timeout, cancelled).map_err(|failure| self.system(failure))?;
         self.judge(&finished, started, timeout)
     }
 
-    fn command(&self) -> Command {
-        let mut command = match &self.invocation {
+    fn prepared(&self) -> Prepared {
+        match &self.invocation {
             Invocation::Program { program, arguments } => {
-                let mut command = Command::new(program.as_str());
-                command.args(arguments.iter().map(|argument| argument.as_str()));
-                command
+                process::program(program, arguments.iter().map(|argument| argument.as_str()))
             }
             Invocation::Shell(text) => process::shell(text),
-        };
-        command.env(RUNNING_VARIABLE, "1");
-        command
+        }
     }
 
     fn judge(

@@ -113,6 +113,9 @@ impl fmt::Display for StartProblem {
             Self::NoInterpreter => f.write_str("not found: the program that the first line of the script names"),
             Self::Directory => f.write_str("a directory, not a program"),
             Self::PermissionDenied => f.write_str("permission denied (is it executable?)"),
+            Self::NotAProgram if cfg!(windows) => f.write_str(
+                "not a program that this system can run (a script needs the program that runs it before it)",
+            ),
             Self::NotAProgram => {
                 f.write_str("not a program that this system can run (a script needs a first line like `#!/bin/sh`)")
             }

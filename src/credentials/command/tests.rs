@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use super::process::Exit;
 use super::words::{self, WordsProblem};
+use std::process::Command;
+
 use super::*;
 use crate::credentials::alone::{again, is_alone, plainly};
 use crate::key::KeyProblem;
@@ -363,6 +365,9 @@ fn windows_paths_are_words() {
     let split = words::split(r#""C:\Program Files\op\op.exe" read C:\keys\a 'x y'"#, Platform::Windows).unwrap();
     let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
     assert_eq!(split, [r"C:\Program Files\op\op.exe", "read", r"C:\keys\a", "x y"]);
+    let split = words::split(r#"C:\O'Brien\k.exe "C:\me$\a" b$ `c"#, Platform::Windows).unwrap();
+    let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
+    assert_eq!(split, [r"C:\O'Brien\k.exe", r"C:\me$\a", "b$", "`c"]);
     let percent = words::split(r"%USERPROFILE%\key.exe", Platform::Windows);
     assert_eq!(percent.unwrap_err(), WordsProblem::ShellSyntax('%'));
 }

@@ -24,8 +24,8 @@ impl fmt::Display for WordsProblem {
                 write!(
                     f,
                     "{shown} needs a shell, and none is used unless asked: set `key_command_shell = true` in the \
-                     profile (FAL_KEY_COMMAND_SHELL=1 for the variable), write [\"sh\", \"-c\", \"…\"], or quote it \
-                     if it is meant literally"
+                     profile (FAL_KEY_COMMAND_SHELL=1 for the variable), write {}, or quote it if it is meant literally",
+                    if cfg!(windows) { "[\"cmd\", \"/C\", \"…\"]" } else { "[\"sh\", \"-c\", \"…\"]" }
                 )
             }
         }
@@ -41,13 +41,15 @@ pub(super) fn split(text: &str, platform: Platform) -> Result<Vec<Zeroizing<Stri
     let mut rest = text.trim().chars();
     while let Some(character) = rest.next() {
         match character {
-            '\n' | '\r' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' => {
+            '\n' | '\r' | '|' | '&' | ';' | '<' | '>' | '(' | ')' => {
                 return Err(WordsProblem::ShellSyntax(if character == '\r' { '\n' } else { character }));
             }
             '#' if splitter.word.is_none() => return Err(WordsProblem::ShellSyntax('#')),
             '*' | '?' | '[' if platform == Platform::Unix => return Err(WordsProblem::ShellSyntax(character)),
+            '$' | '`' if platform == Platform::Unix => return Err(WordsProblem::ShellSyntax(character)),
             '%' if platform == Platform::Windows => return Err(WordsProblem::ShellSyntax('%')),
-            '\'' => splitter.single_quoted(&mut rest)?,
+            // Within a word it is a letter of a name there, as in a folder of O'Brien.
+            '\'' if platform == Platform::Unix || splitter.word.is_none() => splitter.single_quoted(&mut rest)?,
             '"' => splitter.double_quoted(&mut rest)?,
             '\\' if platform == Platform::Unix => match rest.next() {
                 Some('\n') | None => return Err(WordsProblem::ShellSyntax('\\')),
@@ -103,7 +105,9 @@ impl Splitter {
             match rest.next() {
                 None => return Err(WordsProblem::OpenQuote('"')),
                 Some('"') => return Ok(()),
-                Some(character @ ('$' | '`')) => return Err(WordsProblem::ShellSyntax(character)),
+                Some(character @ ('$' | '`')) if self.platform == Platform::Unix => {
+                    return Err(WordsProblem::ShellSyntax(character));
+                }
                 Some('%') if self.platform == Platform::Windows => return Err(WordsProblem::ShellSyntax('%')),
                 Some('\\') if self.platform == Platform::Unix => match rest.next() {
                     None => return Err(WordsProblem::OpenQuote('"')),

@@ -5,20 +5,19 @@
 #[allow(unsafe_code)]
 mod system;
 #[cfg(windows)]
-#[path = "windows.rs"]
+#[path = "windows/mod.rs"]
 #[allow(unsafe_code)]
 mod system;
 
 use std::fmt;
 use std::io;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::MAX_OUTPUT;
-use system::{Group, State};
-pub(super) use system::{SHELL, is_not_a_program, shell};
+use super::{MAX_OUTPUT, RUNNING_VARIABLE};
+use system::{Child, Group, State, Stderr, Stdout};
+pub(super) use system::{Prepared, SHELL, is_not_a_program, program, shell, text_of};
 
 /// How often `cancelled` is asked.
 const TICK: Duration = Duration::from_millis(20);
@@ -73,15 +72,13 @@ pub(super) enum Failure {
 }
 
 /// Runs the command. Blocks for at most `timeout` and [`REAPING`].
-pub(super) fn run(mut command: Command, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<Finished, Failure> {
+pub(super) fn run(prepared: Prepared, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<Finished, Failure> {
     if cancelled() {
         return Ok(Finished { ending: Ending::Cancelled, stdout: Captured::new(), stderr: Captured::new() });
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    system::prepare(&mut command);
     let deadline = Instant::now().checked_add(timeout);
-    let child = command.spawn().map_err(Failure::Start)?;
-    let mut running = Running::new(child).map_err(Failure::Follow)?;
+    let (child, group) = system::spawn(prepared, RUNNING_VARIABLE).map_err(Failure::Start)?;
+    let mut running = Running::new(child, group).map_err(Failure::Follow)?;
     let ending = running.follow(deadline, cancelled).map_err(Failure::Follow)?;
     let (stdout, stderr) = running.end();
     Ok(Finished { ending, stdout, stderr })
@@ -91,16 +88,15 @@ pub(super) fn run(mut command: Command, timeout: Duration, cancelled: &dyn Fn() 
 struct Running {
     child: Child,
     group: Group,
-    stdout: Pipe<std::process::ChildStdout>,
-    stderr: Pipe<std::process::ChildStderr>,
+    stdout: Pipe<Stdout>,
+    stderr: Pipe<Stderr>,
     /// Whether it has come to its end by itself.
     ended: bool,
 }
 
 impl Running {
-    fn new(mut child: Child) -> io::Result<Self> {
+    fn new(mut child: Child, group: Group) -> io::Result<Self> {
         let (stdout, stderr) = (Pipe::new(child.stdout.take()), Pipe::new(child.stderr.take()));
-        let group = Group::of(&child);
         let running = Self { child, group, stdout, stderr, ended: false };
         running.stdout.prepare()?;
         running.stderr.prepare()?;
@@ -143,6 +139,7 @@ impl Running {
     /// The exit of a program that has exited.
     fn collect(&mut self) -> Exit {
         self.ended = true;
+        self.group.spare();
         match self.child.try_wait() {
             Ok(Some(status)) => system::exit(status),
             _ => Exit::Unknown,

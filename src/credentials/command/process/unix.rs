@@ -4,7 +4,8 @@ use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+pub(super) use std::process::Child;
+use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::time::Duration;
 
@@ -13,7 +14,24 @@ use super::Exit;
 /// The shell as it is named to the user.
 pub(in super::super) const SHELL: &str = "`sh -c`";
 
-pub(in super::super) fn shell(text: &str) -> Command {
+/// What a program wrote for people.
+pub(in super::super) fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What is to be started.
+pub(in super::super) type Prepared = Command;
+pub(super) type Stdout = ChildStdout;
+pub(super) type Stderr = ChildStderr;
+
+/// A program by its path, or by a name that is looked for in PATH.
+pub(in super::super) fn program<'a>(program: &str, arguments: impl Iterator<Item = &'a str>) -> Prepared {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+pub(in super::super) fn shell(text: &str) -> Prepared {
     let mut command = Command::new("sh");
     command.args(["-c", text]);
     command
@@ -29,8 +47,10 @@ pub(super) trait Source: Read + AsRawFd {}
 
 impl<S: Read + AsRawFd> Source for S {}
 
-pub(super) fn prepare(command: &mut Command) {
-    command.process_group(0);
+/// Starts it in a group of its own, with `marker` in its environment.
+pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, Group)> {
+    command.env(marker, "1").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if ignores_children() {
         // An ignored signal stays ignored in the program, which then could not wait for its own children. (Only then:
         // with such a hook the standard library forks the whole host instead of using posix_spawn.)
@@ -42,6 +62,9 @@ pub(super) fn prepare(command: &mut Command) {
             });
         }
     }
+    let child = command.spawn()?;
+    let group = Group::of(&child);
+    Ok((child, group))
 }
 
 fn ignores_children() -> bool {
@@ -94,7 +117,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn of(child: &Child) -> Self {
+    fn of(child: &Child) -> Self {
         match libc::pid_t::try_from(child.id()) {
             Ok(id) => Self { id, lost: false },
             Err(_) => Self { id: 0, lost: true },
@@ -131,6 +154,9 @@ impl Group {
             _ => State::Running,
         })
     }
+
+    /// Leaves alone what a program that has ended left running.
+    pub(super) fn spare(&self) {}
 
     pub(super) fn kill(&self, _: &mut Child) {
         if !self.lost {

@@ -1,27 +1,44 @@
 //! The part of running a program that Windows has its own way for.
+//!
+//! The standard library would let the program inherit every handle of the host that can be inherited, such as a port or a
+//! file that then stays in use, and could put it into its job only once it runs. So it is started here.
 
-use std::io::{self, Read};
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-use std::os::windows::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+mod search;
+mod start;
+
+use std::io::{self, PipeReader, Read};
+use std::os::windows::io::AsRawHandle;
 use std::ptr;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{ERROR_BAD_EXE_FORMAT, ERROR_BROKEN_PIPE};
-use windows_sys::Win32::System::JobObjects::{AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject};
+use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
-use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
+use zeroize::Zeroizing;
 
 use super::Exit;
+pub(super) use start::{Child, Group, spawn};
 
 /// The shell as it is named to the user.
 pub(in super::super) const SHELL: &str = "`cmd /C`";
 
-pub(in super::super) fn shell(text: &str) -> Command {
-    let mut command = Command::new("cmd");
-    // With /S, cmd takes off this one pair of quotes and leaves the text as it was written.
-    command.args(["/D", "/S", "/C"]).raw_arg(format!("\"{text}\""));
-    command
+pub(super) type Stdout = PipeReader;
+pub(super) type Stderr = PipeReader;
+
+/// What is to be started.
+pub(in super::super) enum Prepared {
+    Program { program: String, arguments: Vec<Zeroizing<String>> },
+    Shell(Zeroizing<String>),
+}
+
+/// A program by its path, or by a name that is looked for in PATH.
+pub(in super::super) fn program<'a>(program: &str, arguments: impl Iterator<Item = &'a str>) -> Prepared {
+    let arguments = arguments.map(|argument| Zeroizing::new(argument.to_owned())).collect();
+    Prepared::Program { program: program.to_owned(), arguments }
+}
+
+pub(in super::super) fn shell(text: &str) -> Prepared {
+    Prepared::Shell(Zeroizing::new(text.to_owned()))
 }
 
 /// Whether the file is no program.
@@ -29,14 +46,26 @@ pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_BAD_EXE_FORMAT.cast_signed())
 }
 
+/// What a program wrote for people: UTF-8, or the encoding of consoles.
+pub(in super::super) fn text_of(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
+    // No character of such an encoding takes more units than bytes.
+    let mut units = Zeroizing::new(vec![0_u16; bytes.len()]);
+    let size = |length: usize| i32::try_from(length).unwrap_or(i32::MAX);
+    // SAFETY: both buffers are valid for their sizes.
+    let count = unsafe {
+        let (from, to) = (size(bytes.len()), size(units.len()));
+        MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), from, units.as_mut_ptr(), to)
+    };
+    String::from_utf16_lossy(usize::try_from(count).ok().and_then(|count| units.get(..count)).unwrap_or_default())
+}
+
 /// The reading end of a pipe.
 pub(super) trait Source: Read + AsRawHandle {}
 
 impl<S: Read + AsRawHandle> Source for S {}
-
-pub(super) fn prepare(command: &mut Command) {
-    command.creation_flags(CREATE_NO_WINDOW);
-}
 
 pub(super) fn never_block(_: &impl Source) -> io::Result<()> {
     Ok(())
@@ -73,42 +102,6 @@ pub(super) enum State {
     Exited,
 }
 
-/// The job that a program and what it starts are in.
-pub(super) struct Group {
-    /// `None` if the system would not make one: then only the program itself can be killed.
-    job: Option<OwnedHandle>,
-}
-
-impl Group {
-    /// What the program starts before this returns is not in the job: the standard library cannot start a program
-    /// that waits for it.
-    pub(super) fn of(child: &Child) -> Self {
-        // SAFETY: null pointers ask for a job without a name and with the default security.
-        let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
-        if job.is_null() {
-            return Self { job: None };
-        }
-        // SAFETY: the handle was just made and is owned by nothing else.
-        let job = unsafe { OwnedHandle::from_raw_handle(job) };
-        // SAFETY: both handles are open.
-        let assigned = unsafe { AssignProcessToJobObject(job.as_raw_handle(), child.as_raw_handle()) };
-        Self { job: (assigned != 0).then_some(job) }
-    }
-
-    pub(super) fn state(&mut self, child: &mut Child) -> io::Result<State> {
-        Ok(if child.try_wait()?.is_some() { State::Exited } else { State::Running })
-    }
-
-    pub(super) fn kill(&self, child: &mut Child) {
-        if let Some(job) = &self.job {
-            // SAFETY: the handle is open.
-            unsafe { TerminateJobObject(job.as_raw_handle(), 1) };
-        }
-        // An error means that it has exited.
-        let _ = child.kill();
-    }
-}
-
-pub(super) fn exit(status: ExitStatus) -> Exit {
-    status.code().map_or(Exit::Unknown, Exit::Code)
+pub(super) fn exit(code: u32) -> Exit {
+    Exit::Code(code.cast_signed())
 }

@@ -1,0 +1,214 @@
+//! A program in a job of its own, with three handles and no other.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString, c_void};
+use std::fs::File;
+use std::io::{self, PipeReader};
+use std::mem::size_of_val;
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
+use std::ptr;
+
+use windows_sys::Win32::Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0};
+use windows_sys::Win32::System::JobObjects::{
+    CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+    JobObjectExtendedLimitInformation, SetInformationJobObject, TerminateJobObject,
+};
+use windows_sys::Win32::System::Threading::{
+    CREATE_NO_WINDOW, CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DeleteProcThreadAttributeList,
+    EXTENDED_STARTUPINFO_PRESENT, GetExitCodeProcess, InitializeProcThreadAttributeList, LPPROC_THREAD_ATTRIBUTE_LIST,
+    PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROC_THREAD_ATTRIBUTE_JOB_LIST, PROCESS_INFORMATION, STARTF_USESTDHANDLES,
+    STARTUPINFOEXW, TerminateProcess, UpdateProcThreadAttribute, WaitForSingleObject,
+};
+use zeroize::Zeroizing;
+
+use super::search::Line;
+use super::{Prepared, State};
+
+/// A program that was started.
+pub(in super::super) struct Child {
+    process: OwnedHandle,
+    pub(in super::super) stdout: Option<PipeReader>,
+    pub(in super::super) stderr: Option<PipeReader>,
+}
+
+impl Child {
+    /// Its exit code, once it has one.
+    pub(in super::super) fn try_wait(&mut self) -> io::Result<Option<u32>> {
+        let mut code = 0;
+        // SAFETY: the handle is open, and the place is valid for writes.
+        unsafe {
+            if WaitForSingleObject(self.process.as_raw_handle(), 0) != WAIT_OBJECT_0 {
+                return Ok(None);
+            }
+            done(GetExitCodeProcess(self.process.as_raw_handle(), &raw mut code))?;
+        }
+        Ok(Some(code))
+    }
+}
+
+/// The job that a program and what it starts are in. It ends with this process at the latest.
+pub(in super::super) struct Group {
+    job: OwnedHandle,
+}
+
+impl Group {
+    fn new() -> io::Result<Self> {
+        // SAFETY: null pointers ask for a job without a name and with the default security.
+        let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
+        if job.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the handle was just made and is owned by nothing else.
+        let group = Self { job: unsafe { OwnedHandle::from_raw_handle(job) } };
+        group.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
+        Ok(group)
+    }
+
+    fn limit(&self, flags: u32) -> io::Result<()> {
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        limits.BasicLimitInformation.LimitFlags = flags;
+        // SAFETY: the handle is open, and the structure is of that size.
+        done(unsafe {
+            let (place, size) = ((&raw const limits).cast(), size_of_val(&limits) as u32);
+            SetInformationJobObject(self.job.as_raw_handle(), JobObjectExtendedLimitInformation, place, size)
+        })
+    }
+
+    pub(in super::super) fn state(&mut self, child: &mut Child) -> io::Result<State> {
+        Ok(if child.try_wait()?.is_some() { State::Exited } else { State::Running })
+    }
+
+    /// Leaves alone what a program that has ended left running.
+    pub(in super::super) fn spare(&self) {
+        // Without it that is ended, which is no loss of ours.
+        let _ = self.limit(0);
+    }
+
+    pub(in super::super) fn kill(&self, child: &mut Child) {
+        // SAFETY: both handles are open. An error means that nothing runs any more.
+        unsafe {
+            TerminateJobObject(self.job.as_raw_handle(), 1);
+            TerminateProcess(child.process.as_raw_handle(), 1);
+        }
+    }
+}
+
+/// Starts it in a job of its own, with `marker` in its environment.
+pub(in super::super) fn spawn(prepared: Prepared, marker: &str) -> io::Result<(Child, Group)> {
+    let line = Line::of(&prepared)?;
+    let group = Group::new()?;
+    let nothing = File::open("NUL")?;
+    let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
+    let handles = [nothing.as_raw_handle(), out.as_raw_handle(), err.as_raw_handle()];
+    let process = create(&line, &environment(marker), handles, group.job.as_raw_handle())?;
+    Ok((Child { process, stdout: Some(stdout), stderr: Some(stderr) }, group))
+}
+
+fn create(line: &Line, environment: &[u16], handles: [RawHandle; 3], job: HANDLE) -> io::Result<OwnedHandle> {
+    let file: Vec<u16> = line.file.as_os_str().encode_wide().chain([0]).collect();
+    let mut text: Zeroizing<Vec<u16>> = Zeroizing::new(Vec::with_capacity(line.text.len() + 1));
+    text.extend(line.text.encode_utf16().chain([0]));
+    for handle in handles {
+        // SAFETY: the handle is open, and ours.
+        done(unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })?;
+    }
+    let jobs = [job];
+    let mut attributes = Attributes::new()?;
+    attributes.set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &handles)?;
+    attributes.set(PROC_THREAD_ATTRIBUTE_JOB_LIST, &jobs)?;
+    let mut startup = STARTUPINFOEXW::default();
+    startup.StartupInfo.cb = size_of_val(&startup) as u32;
+    startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    [startup.StartupInfo.hStdInput, startup.StartupInfo.hStdOutput, startup.StartupInfo.hStdError] = handles;
+    startup.lpAttributeList = attributes.list();
+    let mut information = PROCESS_INFORMATION::default();
+    let flags = CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+    // SAFETY: the texts end with a NUL and the environment with two; the lists, and the handles that they name, outlive the call.
+    done(unsafe {
+        CreateProcessW(
+            file.as_ptr(),
+            text.as_mut_ptr(),
+            ptr::null(),
+            ptr::null(),
+            1,
+            flags,
+            environment.as_ptr().cast(),
+            ptr::null(),
+            (&raw const startup.StartupInfo).cast(),
+            &raw mut information,
+        )
+    })?;
+    // SAFETY: both handles were just made and are owned by nothing else.
+    unsafe {
+        drop(OwnedHandle::from_raw_handle(information.hThread));
+        Ok(OwnedHandle::from_raw_handle(information.hProcess))
+    }
+}
+
+/// The environment of this process, and the marker.
+fn environment(marker: &str) -> Vec<u16> {
+    let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    variables.insert(marker.into(), "1".into());
+    let mut block = Vec::new();
+    for (name, value) in &variables {
+        for part in [name.as_os_str(), OsStr::new("="), value.as_os_str()] {
+            block.extend(part.encode_wide());
+        }
+        block.push(0);
+    }
+    block.extend([0, 0]);
+    block
+}
+
+/// What a program is started with beside the usual.
+struct Attributes {
+    /// Of the alignment that pointers need.
+    room: Vec<usize>,
+}
+
+impl Attributes {
+    const COUNT: u32 = 2;
+
+    fn new() -> io::Result<Self> {
+        let mut size = 0;
+        // SAFETY: asked without a list, it tells the size.
+        unsafe { InitializeProcThreadAttributeList(ptr::null_mut(), Self::COUNT, 0, &raw mut size) };
+        let mut attributes = Self { room: vec![0; size.div_ceil(size_of::<usize>()).max(1)] };
+        // SAFETY: the list has that size.
+        let made = unsafe { InitializeProcThreadAttributeList(attributes.list(), Self::COUNT, 0, &raw mut size) };
+        if made == 0 {
+            let error = io::Error::last_os_error();
+            // What was not made is not to be deleted.
+            std::mem::forget(attributes);
+            return Err(error);
+        }
+        Ok(attributes)
+    }
+
+    fn list(&mut self) -> LPPROC_THREAD_ATTRIBUTE_LIST {
+        self.room.as_mut_ptr().cast::<c_void>()
+    }
+
+    /// The handles have to outlive the list.
+    fn set(&mut self, attribute: u32, handles: &[HANDLE]) -> io::Result<()> {
+        let size = size_of_val(handles);
+        // SAFETY: the list was made, and the handles are of that size.
+        done(unsafe {
+            let (which, place) = (attribute as usize, handles.as_ptr().cast());
+            UpdateProcThreadAttribute(self.list(), 0, which, place, size, ptr::null_mut(), ptr::null())
+        })
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: the list was made.
+        unsafe { DeleteProcThreadAttributeList(self.list()) };
+    }
+}
+
+fn done(result: i32) -> io::Result<()> {
+    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
