@@ -120,6 +120,7 @@ impl fmt::Display for KeyringProblem {
         match self {
             Self::NoSessionBus(reason) => write!(f, "headless: no session bus ({reason})"),
             Self::Bus(kind) => write!(f, "the session bus cannot be reached: {kind}"),
+            Self::NoService if cfg!(windows) => f.write_str("this session has no Credential Manager"),
             Self::NoService => {
                 f.write_str("no keyring runs in this session (GNOME Keyring, KWallet and KeePassXC can be one)")
             }

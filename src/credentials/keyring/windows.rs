@@ -16,61 +16,123 @@ pub(super) fn read(
     account: &str,
     _: Limits<'_>,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringProblem> {
-    let target = target(account);
-    let mut credential: *mut CREDENTIALW = ptr::null_mut();
-    // SAFETY: the target ends with a NUL, and `credential` is valid for writes.
-    if unsafe { CredReadW(target.as_ptr(), CRED_TYPE_GENERIC, 0, &raw mut credential) } == 0 {
-        return unless_missing().map(|()| None);
-    }
-    // SAFETY: after a success this is a credential of the system's until it is freed, once, below. Its blob, unless it
-    // is empty, is of that size, and nothing else refers to it.
-    unsafe {
-        let size = usize::try_from((*credential).CredentialBlobSize).unwrap_or_default();
-        let mut secret = Zeroizing::new(Vec::new());
-        if size > 0 {
-            let blob = std::slice::from_raw_parts_mut((*credential).CredentialBlob, size);
-            secret = Zeroizing::new(blob.to_vec());
-            blob.zeroize();
+    for target in targets(account) {
+        if let Some(entry) = Entry::read(&target)?
+            && entry.is_of(account)
+        {
+            return Ok(Some(text_of(entry.secret())));
         }
-        CredFree(credential.cast());
-        Ok(Some(text_of(secret)))
     }
+    Ok(None)
 }
 
+/// Under the short name, unless that is another account's.
 pub(super) fn write(
     _: &Environment,
     account: &str,
-    mut secret: Zeroizing<String>,
+    secret: Zeroizing<String>,
     _: Limits<'_>,
 ) -> Result<(), KeyringProblem> {
-    let mut target = target(account);
+    let [short, long] = targets(account);
+    match Entry::read(&short)? {
+        Some(entry) if !entry.is_of(account) => put(long, account, &secret),
+        _ => {
+            put(short, account, &secret)?;
+            // It would no longer be read, but neither be removed.
+            delete(&long).map(drop)
+        }
+    }
+}
+
+pub(super) fn remove(_: &Environment, account: &str, _: Limits<'_>) -> Result<bool, KeyringProblem> {
+    let mut removed = false;
+    for target in targets(account) {
+        if Entry::read(&target)?.is_some_and(|entry| entry.is_of(account)) {
+            removed |= delete(&target)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// The names that an account's entry may have, in the order of Python's `keyring`: the second is used if the first is taken.
+fn targets(account: &str) -> [Vec<u16>; 2] {
+    [wide(SERVICE), wide(&format!("{account}@{SERVICE}"))]
+}
+
+/// An entry as the system gave it. Overwritten when it is dropped.
+struct Entry(*mut CREDENTIALW);
+
+impl Entry {
+    fn read(target: &[u16]) -> Result<Option<Self>, KeyringProblem> {
+        let mut credential: *mut CREDENTIALW = ptr::null_mut();
+        // SAFETY: the target ends with a NUL, and `credential` is valid for writes.
+        if unsafe { CredReadW(target.as_ptr(), CRED_TYPE_GENERIC, 0, &raw mut credential) } == 0 {
+            return unless_missing().map(|()| None);
+        }
+        Ok(Some(Self(credential)))
+    }
+
+    fn is_of(&self, account: &str) -> bool {
+        // SAFETY: the credential is valid until it is freed, and its user, if it has one, ends with a NUL.
+        let user = unsafe { (*self.0).UserName };
+        if user.is_null() {
+            return false;
+        }
+        wide(account).iter().enumerate().all(|(at, unit)| {
+            // SAFETY: as all units before were equal and none of them was the last, there is one more.
+            unsafe { *user.add(at) == *unit }
+        })
+    }
+
+    fn blob(&mut self) -> &mut [u8] {
+        // SAFETY: the credential is valid until it is freed. Its blob, unless it is empty, is of that size, and nothing else
+        // refers to it.
+        unsafe {
+            match usize::try_from((*self.0).CredentialBlobSize) {
+                Ok(size) if size > 0 => std::slice::from_raw_parts_mut((*self.0).CredentialBlob, size),
+                _ => &mut [],
+            }
+        }
+    }
+
+    fn secret(mut self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.blob().to_vec())
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.blob().zeroize();
+        // SAFETY: it is the system's, and freed once.
+        unsafe { CredFree(self.0.cast()) };
+    }
+}
+
+fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringProblem> {
     let mut user = wide(account);
-    // SAFETY: all zeros is a valid value of the structure.
-    let mut credential: CREDENTIALW = unsafe { std::mem::zeroed() };
-    credential.Type = CRED_TYPE_GENERIC;
-    credential.TargetName = target.as_mut_ptr();
-    credential.UserName = user.as_mut_ptr();
-    credential.CredentialBlobSize =
-        u32::try_from(secret.len()).map_err(|_| KeyringProblem::Refused("the key is too long".to_owned()))?;
-    // SAFETY: the system only reads what is there, so that it stays UTF-8.
-    credential.CredentialBlob = unsafe { secret.as_mut_vec() }.as_mut_ptr();
-    credential.Persist = CRED_PERSIST_LOCAL_MACHINE;
+    // As other programs do: they take an even number of bytes for UTF-16 in any case.
+    let mut blob = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
+    blob.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
+    let size = u32::try_from(blob.len()).map_err(|_| KeyringProblem::Refused("the key is too long".to_owned()))?;
+    let credential = CREDENTIALW {
+        Type: CRED_TYPE_GENERIC,
+        TargetName: target.as_mut_ptr(),
+        UserName: user.as_mut_ptr(),
+        CredentialBlobSize: size,
+        CredentialBlob: blob.as_mut_ptr(),
+        Persist: CRED_PERSIST_LOCAL_MACHINE,
+        ..CREDENTIALW::default()
+    };
     // SAFETY: the structure and all that it points to are valid, and the names end with a NUL.
     if unsafe { CredWriteW(&raw const credential, 0) } == 0 { Err(last_problem()) } else { Ok(()) }
 }
 
-pub(super) fn remove(_: &Environment, account: &str, _: Limits<'_>) -> Result<bool, KeyringProblem> {
-    let target = target(account);
+fn delete(target: &[u16]) -> Result<bool, KeyringProblem> {
     // SAFETY: the target ends with a NUL.
     if unsafe { CredDeleteW(target.as_ptr(), CRED_TYPE_GENERIC, 0) } == 0 {
         return unless_missing().map(|()| false);
     }
     Ok(true)
-}
-
-/// The name of an entry.
-fn target(account: &str) -> Vec<u16> {
-    wide(&format!("{account}@{SERVICE}"))
 }
 
 fn wide(text: &str) -> Vec<u16> {
