@@ -8,6 +8,7 @@
 //! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode; on Windows the access
 //! control list and the attributes. A Unix's access control lists and extended attributes are not carried over.
 
+mod device;
 mod held;
 #[cfg(unix)]
 mod unix;
@@ -20,6 +21,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use device::names_device;
 pub(crate) use held::{PATIENCE, readable, said};
 #[cfg(unix)]
 use unix as system;
@@ -131,6 +133,18 @@ pub(crate) fn write_over(target: &Path, content: &[u8]) -> io::Result<()> {
         file.set_len(content.len() as u64)?;
         file.sync_all()
     })
+}
+
+/// Whether the path still leads to this file, and not to one that has taken its place.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
+    match system::identity_at(path) {
+        Ok(named) => Ok(named == system::identity(file)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where a path leads in the end, all links followed.

@@ -35,6 +35,14 @@ fn mode(old: u32, same_group: bool) -> u32 {
     if same_group { old & 0o777 } else { old & 0o707 | (old & 0o007) << 3 & old }
 }
 
+pub(super) fn identity_at(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+pub(super) fn identity(file: &File) -> io::Result<(u64, u64)> {
+    file.metadata().map(|found| (found.dev(), found.ino()))
+}
+
 pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     fs::rename(path, target)
 }

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
-    DELETE, FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_NOT_CONTENT_INDEXED, FILE_ATTRIBUTE_SYSTEM, FILE_BASIC_INFO,
-    FILE_SHARE_DELETE, FileBasicInfo, MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
+    BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
+    FILE_ATTRIBUTE_SYSTEM, FILE_BASIC_INFO, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FileBasicInfo,
+    GetFileInformationByHandle, MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
 };
 
 use super::{Access, held};
@@ -63,6 +64,21 @@ fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
         SetFileInformationByHandle(file.as_raw_handle(), FileBasicInfo, (&raw const information).cast(), size)
     };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The volume and the number of the file there.
+pub(super) fn identity_at(path: &Path) -> io::Result<(u32, u64)> {
+    // No access to the content is asked for, so that no other program keeps it from us.
+    identity(&OpenOptions::new().access_mode(FILE_READ_ATTRIBUTES).open(path)?)
+}
+
+pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
+    let mut found = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open, and the place is valid for writes.
+    if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((found.dwVolumeSerialNumber, u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow)))
 }
 
 pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {

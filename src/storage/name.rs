@@ -3,6 +3,7 @@
 use reqwest::header::HeaderValue;
 
 use crate::error::{Error, Result};
+use crate::replace::names_device;
 
 /// Bytes of a name that are kept; file systems take 255.
 const MOST: usize = 150;
@@ -16,9 +17,7 @@ pub(super) fn sanitized(name: &str) -> Option<String> {
     // Leading dots hide a file, trailing dots and blanks get lost on Windows.
     let kept = kept.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
     let kept = shortened(kept);
-    // A device is known before a dot, and before blanks.
-    let stem = kept.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
-    let device = matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || is_port(&stem);
+    let device = names_device(&kept);
     match (kept.is_empty(), device) {
         (true, _) => None,
         (false, true) => Some(format!("_{kept}")),
@@ -30,11 +29,6 @@ fn is_odd(c: char) -> bool {
     // Marks that turn the order of letters around make "gpj.exe" look like a picture.
     let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns || "<>:\"|?*".contains(c)
-}
-
-fn is_port(stem: &str) -> bool {
-    let number = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
-    number.is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']))
 }
 
 /// Cut in the middle, so that the extension stays.
@@ -99,6 +93,11 @@ mod tests {
             ("nul .txt", Some("_nul .txt")),
             ("COM1", Some("_COM1")),
             ("COM10", Some("COM10")),
+            ("com0.txt", Some("_com0.txt")),
+            ("COM¹.png", Some("_COM¹.png")),
+            ("lpt²", Some("_lpt²")),
+            ("conin$", Some("_conin$")),
+            ("CONOUT$ .txt", Some("_CONOUT$ .txt")),
             ("x\u{202e}gpj.exe", Some("x_gpj.exe")),
             ("a:b", Some("a_b")),
         ] {

@@ -5,7 +5,7 @@
 //! interpreter exits, even while somebody else holds it. So a lock counts only if the path still names the locked
 //! file, and a second lock that nobody removes keeps the processes of this library apart in any case.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::LoginError;
 use crate::credentials::file::shown;
 use crate::random;
+use crate::replace;
 
 const OFFICIAL: &str = ".portalock";
 const OWN: &str = ".libfal.lock";
@@ -77,7 +78,7 @@ fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, Login
         match file.try_lock() {
             Ok(()) => {
                 let lock = Lock(file);
-                if still_names(path, &lock.0).map_err(failed)? {
+                if replace::names(path, &lock.0).map_err(failed)? {
                     return Ok(Some(lock));
                 }
                 // Removed before we had the lock: at once again, with the file that is there now.
@@ -129,26 +130,6 @@ fn knows_no_locks(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported
 }
 
-fn still_names(path: &Path, file: &File) -> io::Result<bool> {
-    match fs::metadata(path) {
-        Ok(named) => Ok(same(&named, &file.metadata()?)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(unix)]
-fn same(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-/// The standard library offers no file identity here.
-#[cfg(not(unix))]
-fn same(_: &Metadata, _: &Metadata) -> bool {
-    true
-}
-
 struct Waiting<'a> {
     wait: Wait<'a>,
     started: Instant,
@@ -182,12 +163,14 @@ impl<'a> Waiting<'a> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// One round of portalocker 4, which removes the file while it holds the lock.
     fn official_round(path: &Path, inside: &AtomicBool) -> io::Result<()> {
         let file = open(path)?;
-        if file.try_lock().is_ok() && still_names(path, &file)? {
+        if file.try_lock().is_ok() && replace::names(path, &file)? {
             let entered = inside.swap(true, Ordering::SeqCst);
             inside.store(false, Ordering::SeqCst);
             assert!(!entered, "two held the lock");

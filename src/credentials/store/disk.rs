@@ -191,6 +191,10 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
     let Some(name) = path.file_name() else {
         return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a directory")));
     };
+    // In the long form of a path it would be a file, which nobody finds again.
+    if cfg!(windows) && name.to_str().is_some_and(replace::names_device) {
+        return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a device")));
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = match replace::real(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound && make_folder => {
