@@ -181,6 +181,9 @@ impl Authority {
     ) -> Arc<Grant> {
         let resolution = Arc::new(resolution.clone().delivered(&delivered.credential, &delivered.notes));
         self.log_credential(&resolution);
+        if let Some(unsaved) = &delivered.unsaved {
+            self.log.write(Level::Error, &Secrets::default(), format_args!("{unsaved}"));
+        }
         let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let grant = Arc::new(Grant {

@@ -32,7 +32,7 @@ pub(crate) async fn deliver(
 ) -> Result<Delivered, Undelivered> {
     let secrets = Arc::new(Secrets::of(&transport.veils));
     let outcome = match provider {
-        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new() }),
+        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new(), unsaved: None }),
         Provider::Callback(callback) => callback.ask().await,
         Provider::Command(command) => run(command).await.map_err(Undelivered::from),
         Provider::Keyring(account) => keyring(account, environment).await,
@@ -57,7 +57,7 @@ async fn keyring(account: String, environment: &Environment) -> Result<Delivered
         return Err(Undelivered::Absent("the keyring holds no key there".into()));
     };
     let notes = notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered { credential: Credential::Key(key), expires_in: None, notes })
+    Ok(Delivered { credential: Credential::Key(key), expires_in: None, notes, unsaved: None })
 }
 
 /// The chain offers no keyring where it was not built.
@@ -76,7 +76,7 @@ async fn run(command: KeyCommand) -> Result<Delivered, String> {
     };
     let expires_in = output.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
     let notes = output.notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered { credential, expires_in, notes })
+    Ok(Delivered { credential, expires_in, notes, unsaved: None })
 }
 
 /// The stored access token if it is good, else a renewed one. One renewal serves all processes of the user.
@@ -149,8 +149,11 @@ async fn renew(
         Ok(Ok(response)) => {
             let body = response.body().clone();
             let renewed = blocking(move || refresh.complete(&body, now)).await?.map_err(told)?;
-            let notes = renewed.not_stored.map(|problem| problem.to_string()).into_iter().collect();
-            delivered(&renewed.access, notes)
+            // Whoever changed the file meanwhile has stored what counts.
+            let is_lost = matches!(renewed.not_stored, Some(LoginError::NotStored { .. }));
+            let problem = renewed.not_stored.map(|problem| problem.to_string());
+            let delivered = delivered(&renewed.access, problem.iter().cloned().collect())?;
+            Ok(Delivered { unsaved: problem.filter(|_| is_lost), ..delivered })
         }
         Ok(Err(error)) => match error.http_status() {
             Some(status) => {
@@ -171,7 +174,7 @@ fn delivered(token: &AccessToken, notes: Vec<String>) -> Result<Delivered, Strin
     let credential = Token::parse(token.expose()).map_err(|problem| problem.to_string())?;
     let left = token.expires().and_then(|at| at.duration_since(SystemTime::now()).ok());
     let expires_in = left.map(|left| left.saturating_sub(LOGIN_LEEWAY));
-    Ok(Delivered { credential: Credential::Bearer(credential), expires_in, notes })
+    Ok(Delivered { credential: Credential::Bearer(credential), expires_in, notes, unsaved: None })
 }
 
 fn told(error: LoginError) -> String {

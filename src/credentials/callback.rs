@@ -65,6 +65,8 @@ pub(crate) struct Delivered {
     pub(crate) expires_in: Option<Duration>,
     /// Remarks for the report, one sentence each.
     pub(crate) notes: Vec<String>,
+    /// What was renewed and could not be stored, so that the next process needs another login.
+    pub(crate) unsaved: Option<String>,
 }
 
 /// Why there is no credential, without a secret.
@@ -134,7 +136,7 @@ impl Answer {
 
     fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
         let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
-        let delivered = parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new() });
+        let delivered = parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new(), unsaved: None });
         self.send(delivered.map_err(Undelivered::Failed));
         told
     }

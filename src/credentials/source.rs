@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use super::config::Config;
-use super::environment::Variable;
+use super::environment::{Platform, Variable};
 use super::{Credential, Environment, Options, Provider};
 use crate::key::{Key, KeyProblem, Note};
 
@@ -119,7 +119,15 @@ pub(super) struct NamedFile {
 impl NamedFile {
     /// Expands a leading `~`. The error is the reason why that failed.
     pub(super) fn from_variable(environment: &Environment, name: &'static str, text: &str) -> Result<Self, String> {
-        let (text, notes) = trimmed(name, text);
+        let (text, mut notes) = trimmed(name, text);
+        let text = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            // No name there has one; `set` of its command line keeps those around the value.
+            Some(inner) if environment.platform() == Platform::Windows => {
+                notes.push(format!("{name}: {}", Note::Quotes));
+                inner
+            }
+            _ => text,
+        };
         match environment.expand(text) {
             Some(path) => Ok(Self { path, notes }),
             None => Err(format!("{name} starts with `~`, and the home directory is unknown")),

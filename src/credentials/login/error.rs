@@ -96,6 +96,7 @@ impl LoginError {
     pub fn remedy(&self) -> &'static str {
         match self {
             _ if self.needs_login() => "Log in again with `fal auth login`, or set FAL_KEY.",
+            Self::NoFolder { .. } if cfg!(windows) => "Set USERPROFILE, or FAL_HOME_DIR to the folder of the login.",
             Self::NoFolder { .. } => "Set HOME, or FAL_HOME_DIR to the folder of the login.",
             Self::Unreadable { .. } => "Correct the file, or log in again with `fal auth login`.",
             Self::Locked { .. } => "Another program is renewing the login or hangs; try again, or end it.",
