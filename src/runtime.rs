@@ -256,10 +256,9 @@ impl Lives {
     /// Lets the library be unloaded, unless another life has begun.
     fn let_go(&self) {
         let life = self.lock();
-        let unused = if matches!(*life, Life::None) { self.module().take() } else { None };
-        // The system's own lock is taken for it.
+        let _unused = if matches!(*life, Life::None) { self.module().take() } else { None };
+        // The system takes its own lock to end the reference.
         drop(life);
-        drop(unused);
     }
 }
 
