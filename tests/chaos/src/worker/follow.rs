@@ -222,7 +222,8 @@ impl Followed<'_> {
                 }
                 let url = answer.get_str("/url").ok().map(str::to_owned);
                 // What reached a server proxy in pieces of gzip, or cut without a sign, it passes on as whole.
-                let garbled = act.way == Way::Proxy && answer.json().is_err();
+                let is_file = matches!(act.what, What::Download | What::DownloadOfAnswer);
+                let garbled = act.way == Way::Proxy && (is_file || answer.json().is_err());
                 if let Err(why) = hand.learn(act, begun, &answer)
                     && !garbled
                 {
