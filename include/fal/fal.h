@@ -554,7 +554,8 @@ FAL_API fal_status fal_options_set_proxy(fal_options *options,
 
 // Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where the scheme is http, https, socks4,
 // socks4a, socks5 or socks5h; through none if it is empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS
-// and Windows the system's settings. Hosts that NO_PROXY names are reached directly in any case, and so is the emulator.
+// and Windows the system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts that NO_PROXY
+// names are reached directly in any case, and so is the emulator.
 FAL_API fal_status fal_options_set_http_proxy(fal_options *options,
                                               const char *url,
                                               size_t url_len,

@@ -126,8 +126,9 @@ impl ClientBuilder {
     /// Reaches fal through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`, where the scheme is `http`, `https`,
     /// `socks4`, `socks4a`, `socks5` or `socks5h`; through none if it is empty.
     ///
-    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the system's settings; hosts that
-    /// `NO_PROXY` names are reached directly in any case. The emulator is always reached directly.
+    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the system's settings, but for a script that
+    /// finds proxies (PAC, WPAD), which is not run. Hosts that `NO_PROXY` names are reached directly in any case, and so is the
+    /// emulator.
     pub fn http_proxy(mut self, url: &str) -> Result<Self> {
         self.network.set_proxy(url)?;
         Ok(self)

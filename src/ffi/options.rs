@@ -269,7 +269,8 @@ pub unsafe extern "C" fn fal_options_set_proxy(
 
 /// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where the scheme is http, https, socks4,
 /// socks4a, socks5 or socks5h; through none if it is empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS
-/// and Windows the system's settings. Hosts that NO_PROXY names are reached directly in any case, and so is the emulator.
+/// and Windows the system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts that NO_PROXY
+/// names are reached directly in any case, and so is the emulator.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_options_set_http_proxy(
     options: *mut fal_options,

@@ -17,6 +17,8 @@ mod progress;
 mod redirect;
 mod retry;
 mod stall;
+#[cfg(any(windows, test))]
+mod system_proxy;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

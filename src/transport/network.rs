@@ -85,13 +85,14 @@ impl Network {
         let mut tls = self.tls()?;
         tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let builder = builder.tls_backend_preconfigured(tls).connector_layer(Aside);
-        let text = match &self.way {
-            Way::System => return Ok(builder),
-            Way::Direct => return Ok(builder.no_proxy()),
-            Way::Proxy(text) => text,
-        };
-        let proxy = Proxy::all(text.as_str()).map_err(|_| malformed())?;
-        Ok(builder.no_proxy().proxy(proxy.no_proxy(self.direct.as_deref().and_then(NoProxy::from_string))))
+        match &self.way {
+            #[cfg(windows)]
+            Way::System => by_the_settings(builder, self.direct.as_deref()),
+            #[cfg(not(windows))]
+            Way::System => Ok(builder),
+            Way::Direct => Ok(builder.no_proxy()),
+            Way::Proxy(address) => through(builder, address, self.direct.as_deref()),
+        }
     }
 
     /// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
@@ -108,6 +109,21 @@ impl Network {
         let config = versions()?.dangerous().with_custom_certificate_verifier(verifier);
         Ok(config.with_no_client_auth())
     }
+}
+
+/// The HTTP library itself knows one proxy for everything there, and no list of them.
+#[cfg(windows)]
+fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<ClientBuilder> {
+    let Some(found) = super::system_proxy::read() else { return Ok(builder.no_proxy()) };
+    match way(&found.address).map_err(|e| Error::invalid(format!("the settings of the system: {}", e.message())))? {
+        Way::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
+        Way::System | Way::Direct => Ok(builder.no_proxy()),
+    }
+}
+
+fn through(builder: ClientBuilder, address: &str, direct: Option<&str>) -> Result<ClientBuilder> {
+    let proxy = Proxy::all(address).map_err(|_| malformed())?;
+    Ok(builder.no_proxy().proxy(proxy.no_proxy(direct.and_then(NoProxy::from_string))))
 }
 
 /// `[scheme://][user:password@]host[:port]`. A proxy without a scheme is an HTTP proxy, as everywhere.
