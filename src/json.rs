@@ -56,6 +56,12 @@ pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> 
     serde_json::Deserializer::from_str(array).deserialize_seq(First { most }).ok()
 }
 
+/// The index that a part of a JSON Pointer names: digits without a zero before them (RFC 6901, section 4).
+pub(crate) fn index(part: &str) -> Option<usize> {
+    let zero = part.starts_with('0') && part.len() > 1;
+    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten().filter(|_| !zero)
+}
+
 /// The text that a string stands for.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()

@@ -190,7 +190,7 @@ pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
     let value = unpack(frame)?;
     let mut path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
     let found = path.try_fold(&value, |value, part| match value {
-        ValueRef::Array(items) => items.get(part.parse::<usize>().ok()?),
+        ValueRef::Array(items) => items.get(crate::json::index(&part)?),
         ValueRef::Map(fields) => {
             fields.iter().rev().find(|(name, _)| key(name).as_deref() == Some(&part)).map(|(_, value)| value)
         }

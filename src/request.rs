@@ -296,7 +296,7 @@ pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut V
         }
         match value {
             Value::Array(entries) => {
-                let index: usize = part.parse().ok().filter(|index| *index <= entries.len())?;
+                let index = crate::json::index(part).filter(|index| *index <= entries.len())?;
                 if index == entries.len() {
                     entries.push(Value::Null);
                 }
@@ -337,8 +337,16 @@ mod tests {
         request.set_field("/image_size/height", json!(32)).unwrap();
         request.set_field("/a~1b", json!(true)).unwrap();
         assert!(request.set_field("/prompt/x", json!(1)).is_err());
+        request.set_field("/list", json!(["a"])).unwrap();
+        request.set_field("/list/1", json!("b")).unwrap();
+        for place in ["/list/00", "/list/+0", "/list/01", "/list/-", "/list/"] {
+            assert!(request.set_field(place, json!("c")).is_err(), "{place} is no place of an array");
+        }
         let Body::Json(body) = &request.body else { panic!("not JSON") };
-        assert_eq!(**body, json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true}));
+        assert_eq!(
+            **body,
+            json!({"prompt": "a", "image_size": {"width": 64, "height": 32}, "a/b": true, "list": ["a", "b"]})
+        );
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Response {
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return elements.get(name.parse::<usize>().ok()?).map(|found| found.get());
+        return elements.get(crate::json::index(name)?).map(|found| found.get());
     }
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     members.get(name).map(|found| found.get())
