@@ -104,6 +104,7 @@ pub(crate) struct Instance {
     tasks: TaskTracker,
     helpers: Helpers,
     host: Arc<Host>,
+    threads: Arc<Threads>,
 }
 
 thread_local! {
@@ -178,7 +179,8 @@ pub fn may_wait() -> Result<()> {
 struct Lives {
     life: Mutex<Life>,
     ended: Condvar,
-    threads: Arc<Threads>,
+    /// Those of each life, until a shutdown has seen them end: a life that was cut short leaves some.
+    threads: Mutex<Vec<Arc<Threads>>>,
     /// From the first start on until a shutdown has ended all threads.
     module: Mutex<Option<Reference>>,
 }
@@ -196,6 +198,10 @@ impl Lives {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn threads(&self) -> MutexGuard<'_, Vec<Arc<Threads>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn module(&self) -> MutexGuard<'_, Option<Reference>> {
         self.module.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,7 +212,9 @@ impl Lives {
         if let Life::Running(instance) | Life::Stopping(instance) = &*life {
             return Ok(instance.clone());
         }
-        let fresh = Arc::new(Instance::start(&config().load(), &self.threads)?);
+        let threads = Arc::new(Threads::default());
+        let fresh = Arc::new(Instance::start(&config().load(), &threads)?);
+        self.threads().push(threads);
         let mut module = self.module();
         *module = module.take().or_else(Reference::new);
         drop(module);
@@ -215,16 +223,17 @@ impl Lives {
         Ok(fresh)
     }
 
-    /// Takes it on to stop the instance; `None` if there is none any more. Who comes second waits for the first.
-    fn take_on(&self, deadline: Option<Instant>) -> Result<Option<Arc<Instance>>> {
+    /// Takes it on to stop the instance; `None` if there is none any more. Who comes second waits for the first. The threads are those
+    /// that have to end: none of a life that somebody begins meanwhile.
+    fn take_on(&self, deadline: Option<Instant>) -> Result<(Option<Arc<Instance>>, Vec<Arc<Threads>>)> {
         let mut life = self.lock();
         loop {
             match &*life {
-                Life::None => return Ok(None),
+                Life::None => return Ok((None, self.threads().clone())),
                 Life::Running(instance) => {
                     let instance = instance.clone();
                     *life = Life::Stopping(instance.clone());
-                    return Ok(Some(instance));
+                    return Ok((Some(instance), self.threads().clone()));
                 }
                 Life::Stopping(_) => {}
             }
@@ -251,6 +260,13 @@ impl Lives {
         drop(life);
         self.ended.notify_all();
         stopped.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the runtime panicked while it stopped")))
+    }
+
+    /// Waits until these have ended.
+    fn wait(&self, ending: &[Arc<Threads>], deadline: Option<Instant>) -> Result<()> {
+        ending.iter().try_for_each(|threads| threads.wait(deadline))?;
+        self.threads().retain(|known| !ending.iter().any(|ended| Arc::ptr_eq(known, ended)));
+        Ok(())
     }
 
     /// Lets the library be unloaded, unless another life has begun.
@@ -304,10 +320,11 @@ pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     let Some(lives) = LIVES.made() else { return Ok(()) };
     may_shut_down()?;
     let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
-    if let Some(instance) = lives.take_on(deadline)? {
+    let (instance, threads) = lives.take_on(deadline)?;
+    if let Some(instance) = instance {
         lives.stop(&instance, deadline)?;
     }
-    lives.threads.wait(deadline)?;
+    lives.wait(&threads, deadline)?;
     lives.let_go();
     Ok(())
 }
@@ -337,8 +354,8 @@ pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
 
 /// A thread beside those of the runtime, which a shutdown waits for as for them.
 #[cfg(all(feature = "keyring", target_os = "macos"))]
-pub(crate) fn counted() -> threads::Counted {
-    LIVES.get().threads.counted()
+pub(crate) fn counted() -> Option<threads::Counted> {
+    living().ok().map(|instance| instance.threads.counted())
 }
 
 /// How much longer than its limit the stopping of a runtime may take, which keeps to it.
@@ -392,6 +409,7 @@ impl Instance {
             tasks: TaskTracker::new(),
             helpers: Helpers::default(),
             host: Arc::new(host),
+            threads: threads.clone(),
         })
     }
 
@@ -463,7 +481,7 @@ impl Instance {
         }
         // tokio refuses to stop a runtime from inside another.
         let (done, stopped) = mpsc::channel();
-        let started = LIVES.get().threads.start("fal-shutdown", move || {
+        let started = self.threads.start("fal-shutdown", move || {
             stop();
             let _ = done.send(());
         });
@@ -473,7 +491,7 @@ impl Instance {
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 Err(Error::new(Code::Panic, "the runtime panicked while it stopped"))
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(LIVES.get().threads.unended()),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(self.threads.unended()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The threads of this library in one process, of all its lives: one that did not end with its life still runs code of the library.
+//! The threads of one life of the runtime: one that did not end with it still runs code of the library.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

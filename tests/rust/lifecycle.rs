@@ -9,7 +9,7 @@ mod logged;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -298,6 +298,37 @@ fn shutdowns_and_first_calls_race_and_leave_no_thread() {
             }
         });
     }
+}
+
+/// Its threads are not those that the shutdown has to see end.
+#[test]
+fn a_shutdown_does_not_wait_for_a_life_that_begins_meanwhile() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let client = builder(&emulator).build().unwrap();
+    // The threads of the log end late, so that there is time for another life.
+    let slow: runtime::ThreadHook = Arc::new(|| std::thread::sleep(Duration::from_millis(100)));
+    runtime::Config::default().thread_hooks(None, Some(slow)).install().unwrap();
+    let over = AtomicBool::new(false);
+    let ended: Vec<_> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                let code = call(&client).err().map(|error| error.code());
+                assert!(matches!(code, None | Some(Code::ShutDown)), "{code:?}");
+            }
+        });
+        let shutdown = |_| {
+            std::thread::sleep(Duration::from_millis(50));
+            runtime::shutdown(PATIENCE)
+        };
+        let ended = (0..3).map(shutdown).collect();
+        over.store(true, Ordering::SeqCst);
+        ended
+    });
+    assert!(ended.iter().all(Result::is_ok), "{ended:?}");
+    runtime::shutdown(PATIENCE).unwrap();
+    runtime::Config::default().install().unwrap();
+    assert_no_thread_left();
 }
 
 /// A helper that a reader holds: the shutdown that came too early says so, and the next one waits for the same thread.
