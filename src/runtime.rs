@@ -193,6 +193,14 @@ enum Life {
     Stopping(Arc<Instance>),
 }
 
+/// What a shutdown has to end.
+struct Ending {
+    /// None if there is none any more.
+    instance: Option<Arc<Instance>>,
+    /// None of a life that somebody begins meanwhile.
+    threads: Vec<Arc<Threads>>,
+}
+
 impl Lives {
     fn lock(&self) -> MutexGuard<'_, Life> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
@@ -223,17 +231,16 @@ impl Lives {
         Ok(fresh)
     }
 
-    /// Takes it on to stop the instance; `None` if there is none any more. Who comes second waits for the first. The threads are those
-    /// that have to end: none of a life that somebody begins meanwhile.
-    fn take_on(&self, deadline: Option<Instant>) -> Result<(Option<Arc<Instance>>, Vec<Arc<Threads>>)> {
+    /// Takes it on to stop the instance. Who comes second waits for the first.
+    fn take_on(&self, deadline: Option<Instant>) -> Result<Ending> {
         let mut life = self.lock();
         loop {
             match &*life {
-                Life::None => return Ok((None, self.threads().clone())),
+                Life::None => return Ok(Ending { instance: None, threads: self.threads().clone() }),
                 Life::Running(instance) => {
                     let instance = instance.clone();
                     *life = Life::Stopping(instance.clone());
-                    return Ok((Some(instance), self.threads().clone()));
+                    return Ok(Ending { instance: Some(instance), threads: self.threads().clone() });
                 }
                 Life::Stopping(_) => {}
             }
@@ -320,7 +327,7 @@ pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     let Some(lives) = LIVES.made() else { return Ok(()) };
     may_shut_down()?;
     let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
-    let (instance, threads) = lives.take_on(deadline)?;
+    let Ending { instance, threads } = lives.take_on(deadline)?;
     if let Some(instance) = instance {
         lives.stop(&instance, deadline)?;
     }
