@@ -251,7 +251,7 @@ fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
         let delay = if patient { Fault::delay(Duration::from_millis(700)) } else { Fault::hang().always() };
         emulator.inject(delay.method("PUT"));
         let mut job = Request::run("emulator/job").unwrap();
-        job.set_field("seconds", 60.into()).unwrap();
+        job.set_field("ms", 60_000.into()).unwrap();
         let op = client.subscribe_start(job).unwrap();
         emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= 2).unwrap();
         let stopped = runtime::shutdown(if patient { PATIENCE } else { Duration::from_millis(300) });
@@ -263,7 +263,8 @@ fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
         // What was cut short may not have left.
         let cancelled =
             |arrival: &fal_emulator::Arrival| arrival.method == "PUT" && arrival.outcome != Outcome::ClientClosed;
-        emulator.wait_until(PATIENCE, |arrivals| !patient || arrivals.iter().any(cancelled)).unwrap();
+        let told = emulator.wait_until(PATIENCE, |arrivals| !patient || arrivals.iter().any(cancelled));
+        assert!(told.is_ok(), "{:?}", emulator.arrivals());
     }
 }
 
