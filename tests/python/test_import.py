@@ -113,7 +113,7 @@ def test_a_sub_interpreter_is_refused_and_harms_nothing(emulator: Emulator) -> N
             run(sub, CODE)
             interpreters.destroy(sub)
             import libfal
-            print(libfal.run("emulator/echo", {"a": 1})["body"])
+            print(libfal.run("emulator/echo", {"a": 1})["body"], flush=True)
     """
     # Making one warns of what is new in it.
     assert output(code, PYTHONWARNINGS="ignore", **emulator.environment()) == "True\n{'a': 1}\n" * 2
