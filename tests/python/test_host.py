@@ -317,6 +317,7 @@ def test_no_failure_of_a_credential_function_is_lost(emulator: Emulator, raised:
         "libfal.set_active_profile(None)",
         "libfal.shutdown(30)",
     ],
+    ids=["store_key", "remove_key", "set_active_profile", "shutdown"],
 )
 def test_ctrl_c_ends_every_wait(emulator: Emulator, home: Path, call: str) -> None:
     config = home / ".fal" / "config.toml"
