@@ -142,14 +142,7 @@ fn place(dice: &mut Dice) -> EchoPlace {
 }
 
 fn odd(dice: &mut Dice) -> OddPart {
-    dice.pick(&[
-        OddPart::Short,
-        OddPart::Long,
-        OddPart::Elsewhere,
-        OddPart::OtherVersion,
-        OddPart::WeakVersion,
-        OddPart::NamelessVersion,
-    ])
+    dice.pick(&OddPart::ALL)
 }
 
 fn too_many(dice: &mut Dice) -> Fault {

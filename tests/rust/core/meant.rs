@@ -104,15 +104,7 @@ fn faults(dice: &mut Dice, kind: Kind) -> Vec<Fault> {
 }
 
 fn odd(dice: &mut Dice) -> Fault {
-    let forms = [
-        OddPart::Short,
-        OddPart::Long,
-        OddPart::Elsewhere,
-        OddPart::OtherVersion,
-        OddPart::WeakVersion,
-        OddPart::NamelessVersion,
-    ];
-    Fault::odd_part(dice.pick(&forms))
+    Fault::odd_part(dice.pick(&OddPart::ALL))
 }
 
 fn fault(dice: &mut Dice) -> Fault {

@@ -26,6 +26,16 @@ pub enum OddPart {
 }
 
 impl OddPart {
+    /// All of them.
+    pub const ALL: [OddPart; 6] = [
+        OddPart::Short,
+        OddPart::Long,
+        OddPart::Elsewhere,
+        OddPart::OtherVersion,
+        OddPart::WeakVersion,
+        OddPart::NamelessVersion,
+    ];
+
     /// The answer with this wrong about it, if it is a part.
     pub(crate) async fn of(self, mut answer: Answer) -> Answer {
         if answer.status != StatusCode::PARTIAL_CONTENT {
