@@ -3,35 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+mod alone;
 #[path = "lifecycle/files.rs"]
 mod files;
 mod logged;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fal::credentials::Environment;
-use fal::{Client, ClientBuilder, Code, Op, Request, Response, Upload, runtime};
+use fal::{Client, Code, Op, Request, Response, Upload, runtime};
 use fal_emulator::{Emulator, Fault, Outcome};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Waits for its turn and begins without a runtime.
-fn turn() -> MutexGuard<'static, ()> {
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    runtime::shutdown(PATIENCE).unwrap();
-    turn
-}
-
-fn builder(emulator: &Emulator) -> ClientBuilder {
-    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    logged::builder().environment(Environment::from_variables(variables))
-}
+use alone::{PATIENCE, builder, exit_code, turn};
 
 fn start(client: &Client) -> fal::Result<Op> {
     client.run_start(Request::run("emulator/echo").unwrap())
@@ -437,25 +424,6 @@ fn child_of_fork(client: &Client, inherited: &Op) -> i32 {
     match runtime::shutdown(PATIENCE) {
         Ok(()) => 0,
         Err(_) => 4,
-    }
-}
-
-/// Waits for a child; one that hangs is ended and counts as a failure.
-fn exit_code(child: i32) -> i32 {
-    let began = Instant::now();
-    loop {
-        let mut status = 0;
-        // SAFETY: `child` is ours and `status` is writable.
-        let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
-        if ended == child {
-            return if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -status };
-        }
-        if began.elapsed() > PATIENCE {
-            // SAFETY: `child` is ours and still there, since it was not waited for.
-            unsafe { libc::kill(child, libc::SIGKILL) };
-            return -1;
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,25 +1,7 @@
 //! A process that forks while the host's functions run: what they hold in the parent is held for ever in the child.
 
 use super::*;
-
-/// Waits for a child; one that hangs is ended and counts as a failure.
-fn exit_code(child: i32) -> i32 {
-    let began = Instant::now();
-    loop {
-        let mut status = 0;
-        // SAFETY: `child` is ours and `status` is writable.
-        let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
-        if ended == child {
-            return if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -status };
-        }
-        if began.elapsed() > PATIENCE {
-            // SAFETY: `child` is ours and still there, since it was not waited for.
-            unsafe { libc::kill(child, libc::SIGKILL) };
-            return -1;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
+use crate::alone::exit_code;
 
 /// The log function holds a lock while it is called, which it holds in the child for ever.
 #[test]

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
 
+#[path = "../alone.rs"]
+mod alone;
 #[cfg(target_os = "linux")]
 mod forks;
 mod lines;
@@ -14,28 +16,14 @@ mod threads;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fal::credentials::{Callback, Environment, Options};
-use fal::{Client, ClientBuilder, Code, Dispatcher, Level, Op, Request, Response, Upload, runtime};
+use fal::{Client, Code, Dispatcher, Level, Op, Request, Response, Upload, runtime};
 use fal_emulator::{Emulator, Fault};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Waits for its turn and begins without a runtime.
-fn turn() -> MutexGuard<'static, ()> {
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    runtime::shutdown(PATIENCE).unwrap();
-    turn
-}
-
-fn builder(emulator: &Emulator) -> ClientBuilder {
-    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    logged::builder().environment(Environment::from_variables(variables))
-}
+use alone::{PATIENCE, builder, turn};
 
 fn start(client: &Client, endpoint: &str) -> Op {
     client.run_start(Request::run(endpoint).unwrap()).unwrap()
