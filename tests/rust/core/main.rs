@@ -56,6 +56,7 @@ mod unproven;
 mod unsent;
 mod untaken;
 mod upload;
+mod upload_sources;
 mod webhooks;
 mod websocket;
 mod whole;
