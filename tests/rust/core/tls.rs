@@ -110,7 +110,7 @@ fn answer(mut connection: StreamOwned<ServerConnection, std::net::TcpStream>) ->
 }
 
 /// A server set-up with a fresh certificate for `name`, and the authority that signed it, as PEM.
-fn certificate_for(name: &str) -> (Arc<ServerConfig>, String) {
+pub(super) fn certificate_for(name: &str) -> (Arc<ServerConfig>, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();

@@ -1,16 +1,14 @@
 //! Answers whose end is that of their connection: over TLS its end is authentic, without it anybody may have cut them.
 
 use super::hostile::{client_of, hostile_to};
+use super::tls::certificate_for;
 use super::*;
 use fal::{Code, Download, HostRole, Upload, UploadWay};
 use fal_emulator::Fault;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use std::io::{Read, Write};
-use std::sync::Arc;
 
 const JSON: &str = "content-type: application/json\r\n";
 
@@ -103,18 +101,11 @@ fn a_stream_ends_by_a_sign_of_its_own() {
 
 /// A server of HTTP/1.1 over TLS that sends this and ends the connection, with a close_notify or without.
 fn over_tls(body: &'static str, is_announced: bool) -> Result<Response, Error> {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .unwrap();
+    let (config, authority) = certificate_for("localhost");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("localhost:{}", listener.local_addr().unwrap().port());
     let server = std::thread::spawn(move || {
-        let connection = ServerConnection::new(Arc::new(config)).unwrap();
+        let connection = ServerConnection::new(config).unwrap();
         let mut tls = StreamOwned::new(connection, listener.accept().unwrap().0);
         let mut head = Vec::new();
         while !head.ends_with(b"}") {
@@ -130,7 +121,7 @@ fn over_tls(body: &'static str, is_announced: bool) -> Result<Response, Error> {
     });
     let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-for-nobody")]);
     let client = crate::logged::builder().environment(environment).timeout(PATIENCE);
-    let client = client.add_root_certificates(certificate.pem().as_bytes()).unwrap();
+    let client = client.add_root_certificates(authority.as_bytes()).unwrap();
     let outcome = echo(&client.host(HostRole::Run, &host).unwrap().build().unwrap());
     server.join().unwrap();
     outcome
