@@ -6,6 +6,7 @@ use fal_emulator::Fault;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::SeqCst);
@@ -61,15 +62,22 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
     assert!(calls.lock().unwrap().is_empty(), "nothing runs outside run()");
     assert_eq!(dispatcher.outstanding(), 3);
     assert_eq!(dispatcher.run(1, None).unwrap(), 1);
-    // An operation ends a moment before its callback is queued.
+    // Who runs when woken misses nothing, although one call may be for several. An operation ends a moment before its callback is queued.
+    let (mut heard, deadline) = (0, Instant::now() + PATIENCE);
     while dispatcher.outstanding() > 0 {
-        dispatcher.run(usize::MAX, Some(Duration::ZERO)).unwrap();
+        let woken = woken.load(Ordering::SeqCst);
+        if woken > heard {
+            heard = woken;
+            dispatcher.run(usize::MAX, None).unwrap();
+        }
+        assert!(Instant::now() < deadline, "woken {woken} times");
+        thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(dispatcher.run(usize::MAX, None).unwrap(), 0);
     let mut calls = calls.lock().unwrap().clone();
     calls.sort();
     assert_eq!(calls, [("answered", true), ("cancelled", false), ("failed", false)]);
-    assert_eq!(woken.load(Ordering::SeqCst), 3);
+    assert!((1..=3).contains(&woken.load(Ordering::SeqCst)));
 }
 
 #[test]
