@@ -10,11 +10,12 @@ use futures_util::future::{BoxFuture, Shared};
 
 use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
 use crate::deliver::deliver;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::helpers::{Kind, blocking};
 use crate::log::{Level, Log};
 use crate::per_runtime::PerRuntime;
 use crate::refusal;
+use crate::runtime;
 use crate::secrets::Secrets;
 use crate::transport::Transport;
 
@@ -137,10 +138,7 @@ impl Authority {
         let (authority, transport) = (self.clone(), transport.clone());
         let refused = refused.map(|grant| grant.credential.clone());
         let search = tokio::spawn(async move { authority.search(refused, &transport).await });
-        let landed = search.map(|end| {
-            // What a panic says may be a part of what was searched.
-            end.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the search for a key was broken off by a fault")))
-        });
+        let landed = search.map(|end| end.unwrap_or_else(|end| Err(runtime::undone("the search for a key", &end))));
         let started = landed.boxed().shared();
         *flight = Some(started.clone());
         Ok(started)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::runtime;
 
 /// The most threads of each kind. They are made when they are needed, and end when they are not for a while.
@@ -44,14 +44,12 @@ impl Default for Helpers {
 
 /// Does the work once there is a thread for it. Whoever stops waiting before that has it not done at all.
 pub(crate) async fn blocking<T: Send + 'static>(kind: Kind, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let failed = |e: &dyn std::fmt::Display| Error::new(Code::Panic, format!("work could not be carried out: {e}"));
     let share = runtime::living()?.helpers().shares[kind as usize].clone();
-    let place = share.acquire_owned().await.map_err(|e| failed(&e))?;
+    let place = share.acquire_owned().await.map_err(|_| runtime::shut_down())?;
     let done = tokio::task::spawn_blocking(move || {
         // Given back when the work is over, whether or not anybody still waits for it.
         let _place = place;
         work()
     });
-    // What a panic says may be a part of what was worked on.
-    done.await.map_err(|e| failed(&if e.is_panic() { "it panicked" } else { "the runtime stops" }))
+    done.await.map_err(|end| runtime::undone("what may block", &end))
 }

@@ -182,8 +182,11 @@ impl Pool {
 
 /// Calls a function of the host's and waits for what it gives. Whoever stops waiting before it was called has it not called at all.
 pub(crate) async fn call<T: Send + 'static>(kind: Kind, function: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let uncalled = || Error::new(Code::Io, "no thread could be started for a function of the program");
     let instance = runtime::living()?;
+    let uncalled = || match instance.closing().is_cancelled() {
+        true => runtime::shut_down(),
+        false => Error::new(Code::Io, "no thread could be started for a function of the program"),
+    };
     let place = instance.host().pool(kind).share.clone().acquire_owned().await.map_err(|_| uncalled())?;
     let (give, given) = oneshot::channel();
     let posted = instance.host().post(kind, move || {

@@ -216,8 +216,12 @@ impl Op {
             let outcome = tokio::select! {
                 biased;
                 () = unfinished.shared.cancel.cancelled() => Err(unfinished.cut_short(Code::Cancelled, "the call was cancelled")),
-                () = closing.cancelled() => Err(unfinished.cut_short(Code::ShutDown, "libfal was shut down during the call")),
-                outcome = work => outcome,
+                () = closing.cancelled() => Err(unfinished.shut_down()),
+                // What a part of it says that ends with the runtime is not why it ended.
+                outcome = work => outcome.map_err(|error| match closing.is_cancelled() && error.http_status().is_none() {
+                    true => unfinished.shut_down(),
+                    false => error,
+                }),
             };
             let outcome = outcome.map_err(|error| unfinished.progress.judged(error));
             unfinished.shared.complete(outcome);
@@ -476,12 +480,16 @@ impl Unfinished {
     fn cut_short(&self, code: Code, what: &str) -> Error {
         self.progress.cut_short(code, what)
     }
+
+    fn shut_down(&self) -> Error {
+        self.cut_short(Code::ShutDown, "libfal was shut down during the call")
+    }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if self.shared.state.load(Ordering::Acquire) == PENDING {
-            self.shared.complete(Err(self.cut_short(Code::ShutDown, "libfal was shut down during the call")));
+            self.shared.complete(Err(self.shut_down()));
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use once_cell::race::OnceBox;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -102,6 +102,7 @@ pub(crate) struct Instance {
     runtime: Arc<Mutex<Option<Runtime>>>,
     closing: CancellationToken,
     tasks: TaskTracker,
+    asides: TaskTracker,
     helpers: Helpers,
     host: Arc<Host>,
     threads: Arc<Threads>,
@@ -306,11 +307,16 @@ pub(crate) fn living() -> Result<Arc<Instance>> {
 
 /// Carries work that was begun to its end, whether or not anybody still waits for it: a shutdown waits, within its limit.
 pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    let (done, end) = oneshot::channel();
-    living()?.spawn(async move {
-        let _ = done.send(work.await);
-    });
-    end.await.map_err(|_| shut_down())
+    living()?.spawn(work).await.map_err(|end| undone("work that has to be finished", &end))
+}
+
+/// Why what was given to the runtime did not come to its end.
+pub(crate) fn undone(what: &str, end: &JoinError) -> Error {
+    match end.is_panic() {
+        // What a panic says may be a part of what was worked on.
+        true => Error::new(Code::Panic, format!("{what} panicked")),
+        false => shut_down(),
+    }
 }
 
 /// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins every thread. What has to be
@@ -375,7 +381,7 @@ fn unfinished() -> Error {
         )
 }
 
-fn shut_down() -> Error {
+pub(crate) fn shut_down() -> Error {
     Error::new(Code::ShutDown, "libfal is shutting down")
 }
 
@@ -414,6 +420,7 @@ impl Instance {
             runtime: Arc::new(Mutex::new(Some(runtime))),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            asides: TaskTracker::new(),
             helpers: Helpers::default(),
             host: Arc::new(host),
             threads: threads.clone(),
@@ -444,8 +451,13 @@ impl Instance {
     }
 
     /// Runs a task. If the runtime has just stopped, the task is dropped without being run.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn_on(task, &self.handle);
+    pub(crate) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tasks.spawn_on(task, &self.handle)
+    }
+
+    /// A place for what polls futures of the runtime on another of its threads than its workers, which it does not stop by itself.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.asides.clone())
     }
 
     fn runtime(&self) -> MutexGuard<'_, Option<Runtime>> {
@@ -455,22 +467,13 @@ impl Instance {
     fn stop(&self, deadline: Option<Instant>) -> Result<()> {
         self.closing.cancel();
         self.tasks.close();
-        let finished = self.drain(deadline);
+        let finished = drained(&self.handle, &self.tasks, left_until(deadline));
+        self.asides.close();
+        drained(&self.handle, &self.asides, left_until(deadline).max(JOINING));
         self.join(deadline)?;
         // When nothing is left that could call the host: what it was to be told is told first. Who does not end is counted.
         self.host.end(deadline);
         if finished { Ok(()) } else { Err(unfinished()) }
-    }
-
-    /// Waits for the tasks, and says whether all have ended.
-    fn drain(&self, deadline: Option<Instant>) -> bool {
-        let (done, drained) = mpsc::channel::<()>();
-        let tasks = self.tasks.clone();
-        self.handle.spawn(async move {
-            tasks.wait().await;
-            drop(done);
-        });
-        drained.recv_timeout(left_until(deadline)) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
     /// Stops the runtime and joins its threads.
@@ -500,6 +503,29 @@ impl Instance {
             }
             Err(mpsc::RecvTimeoutError::Timeout) => Err(self.threads.unended()),
         }
+    }
+}
+
+/// Waits for tasks of a runtime, and says whether all have ended.
+fn drained(runtime: &Handle, tasks: &TaskTracker, limit: Duration) -> bool {
+    let (done, drained) = mpsc::channel::<()>();
+    let tasks = tasks.clone();
+    runtime.spawn(async move {
+        tasks.wait().await;
+        drop(done);
+    });
+    drained.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Disconnected)
+}
+
+/// See [`Instance::aside`].
+#[derive(Clone)]
+pub(crate) struct Aside(TaskTracker);
+
+impl Aside {
+    /// Polls, unless the runtime stops: its clock panics once it has stopped, so it waits for what is being polled.
+    pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {
+        let _under_way = self.0.token();
+        (!self.0.is_closed()).then(poll)
     }
 }
 

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use crate::error::Result;
 use crate::helpers::{Kind, blocking};
+use crate::runtime;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -52,13 +53,14 @@ where
 /// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once, whatever a step takes.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
     let news = Arc::new(News::default());
+    let aside = runtime::living()?.aside();
     loop {
-        let waker = Waker::from(news.clone());
+        let (waker, aside) = (Waker::from(news.clone()), aside.clone());
         let step = move || {
-            let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
-            (work, polled)
+            let polled = aside.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
+            Some((work, polled))
         };
-        match blocking(Kind::Handshakes, step).await? {
+        match blocking(Kind::Handshakes, step).await?.ok_or_else(runtime::shut_down)? {
             (_, Poll::Ready(end)) => return Ok(end),
             (rest, Poll::Pending) => work = rest,
         }

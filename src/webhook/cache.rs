@@ -12,6 +12,7 @@ use crate::client::Steps;
 use crate::error::{Code, Error, Result};
 use crate::per_runtime::PerRuntime;
 use crate::request::Request;
+use crate::runtime;
 use crate::transport::{Call, Pass, SMALL};
 
 /// The longest that fal allows (fal-protocol.md §10.3).
@@ -126,8 +127,7 @@ impl Cache {
             Ok(keys)
         });
         let flight = fetch.map(|end| {
-            let end =
-                end.unwrap_or_else(|e| Err(Error::new(Code::Panic, format!("the fetch of fal's keys failed: {e}"))));
+            let end = end.unwrap_or_else(|end| Err(runtime::undone("the fetch of fal's keys", &end)));
             end.map_err(|error| Failure { error, at: Instant::now() })
         });
         let flight = flight.boxed().shared();

@@ -96,6 +96,37 @@ fn a_shutdown_ends_calls_under_way_once_and_closes_their_sockets() {
     call(&client).unwrap();
 }
 
+/// A panic that libfal catches would still be printed to the host's standard error.
+#[test]
+fn a_shutdown_while_connections_are_made_panics_nowhere() {
+    let _turn = turn();
+    let emulator = Emulator::start().unwrap();
+    let panics = Arc::new(AtomicUsize::new(0));
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new({
+        let panics = panics.clone();
+        move |panic| {
+            println!("{panic}");
+            panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }));
+    for round in 0..100 {
+        let limit = if round % 2 == 0 { PATIENCE } else { Duration::ZERO };
+        let clients: Vec<_> = (0..40).map(|_| builder(&emulator).build().unwrap()).collect();
+        let ops: Vec<_> = clients.iter().map(|client| start(client).unwrap()).collect();
+        std::thread::sleep(Duration::from_micros(50 * (round % 40)));
+        if runtime::shutdown(limit).is_err() {
+            runtime::shutdown(PATIENCE).unwrap();
+        }
+        for op in ops {
+            assert!(op.wait(Some(PATIENCE)).unwrap());
+            op.take().unwrap().map(drop).unwrap_or_else(|error| assert_eq!(error.code(), Code::ShutDown, "{error}"));
+        }
+    }
+    std::panic::set_hook(before);
+    assert_eq!(panics.load(Ordering::Relaxed), 0);
+}
+
 #[test]
 fn helper_threads_are_few_and_end_with_the_others() {
     struct Slow;

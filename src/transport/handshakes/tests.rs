@@ -104,17 +104,28 @@ fn builder(host: &str, port: u16, verifier: &Arc<Slow>) -> ClientBuilder {
     builder.verifier(verifier.clone())
 }
 
+/// Whether this is a process of the test's own; else it is run in one.
+fn alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let name = format!("transport::handshakes::tests::{test}");
+    let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = own.args([&name, "--exact", "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    // A panic that is caught has been printed.
+    assert!(output.status.success() && !printed.contains("panicked"), "{printed}");
+    false
+}
+
 fn start(client: &Client) -> Op {
     client.run_start(Request::run("emulator/echo").unwrap()).unwrap()
 }
 
 #[test]
 fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
-    if std::env::var_os(ALONE).is_none() {
-        let name = "transport::handshakes::tests::a_check_that_takes_long_holds_up_nothing_but_its_own_connection";
-        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = own.args([name, "--exact"]).env(ALONE, "1").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    if !alone("a_check_that_takes_long_holds_up_nothing_but_its_own_connection") {
         return;
     }
     let (port, verifier) = (server(), Arc::<Slow>::default());
@@ -155,6 +166,34 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     assert!(began.elapsed() < MEANWHILE, "the shutdown takes {:?}", began.elapsed());
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
     runtime::shutdown(PATIENCE).unwrap();
+}
+
+/// The runtime's clock panics once the runtime has stopped, and a step is not on a thread that stops with it.
+#[test]
+fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
+    if !alone("a_shutdown_waits_for_a_step_that_looks_at_the_clock") {
+        return;
+    }
+    for limit in [PATIENCE, Duration::ZERO] {
+        let (begun, begins) = std::sync::mpsc::channel();
+        let op = Op::start(Arc::default(), |_| async move {
+            let mut clock = Box::pin(tokio::time::sleep(PATIENCE));
+            let work = std::future::poll_fn(move |context: &mut Context<'_>| {
+                begun.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+                clock.as_mut().poll(context)
+            });
+            step_by_step(Box::pin(work)).await?;
+            Ok(crate::response::Response::made(&serde_json::json!(null)))
+        });
+        let op = op.unwrap();
+        begins.recv().unwrap();
+        if let Err(error) = runtime::shutdown(limit) {
+            assert!(error.code() == Code::Deadline && limit.is_zero(), "{error}");
+            runtime::shutdown(PATIENCE).unwrap();
+        }
+        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
+    }
 }
 
 /// A future that is woken during its own step is polled again.
