@@ -64,7 +64,7 @@ impl From<io::Error> for FileProblem {
 pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let metadata = fs::metadata(path).map_err(|error| missing_or(path, error))?;
     check_regular(&metadata)?;
-    let mut file = replace::readable(|| open(path))?;
+    let mut file = replace::patiently(|| open(path))?;
     // What was opened may be another file than the one looked at before.
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
@@ -133,7 +133,7 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     let mut bytes = Zeroizing::new(vec![0; size.min(MAX_SIZE + 1)]);
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match replace::readable(|| file.read(rest)) {
+        match replace::patiently(|| file.read(rest)) {
             Ok(0) => {
                 bytes.truncate(filled);
                 return Ok(bytes);
@@ -180,18 +180,53 @@ fn exposed(path: &Path, _: &Metadata) -> Option<String> {
 /// in the place of a path.
 pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
-    // The form that Windows gives when it is asked where a path leads; people do not know it.
-    let text = match text.strip_prefix(r"\\?\") {
-        Some(plain) if cfg!(windows) => {
-            plain.strip_prefix(r"UNC\").map_or(plain.to_owned(), |share| format!(r"\\{share}"))
-        }
-        _ => text,
-    };
+    let text = if cfg!(windows) { plain(text) } else { text };
     let rooted = path.is_absolute() || text.starts_with(['~', '.']);
     let has_separator = text.contains(std::path::is_separator);
     if rooted || (has_separator && !text.contains(':')) || path.exists() {
         text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
     } else {
         "(path not shown: it may be a key)".to_owned()
+    }
+}
+
+/// The path in the form that people know. Where a path leads, Windows says in another.
+fn plain(path: String) -> String {
+    match path.strip_prefix(r"\\?\") {
+        Some(rest) => rest.strip_prefix(r"UNC\").map_or(rest.to_owned(), |share| format!(r"\\{share}")),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_windows_are_shown_as_people_know_them() {
+        for (path, shown) in [
+            (r"\\?\C:\Users\a\config.toml", r"C:\Users\a\config.toml"),
+            (r"\\?\UNC\server\share\a", r"\\server\share\a"),
+            (r"\\server\share\a", r"\\server\share\a"),
+            (r"C:\a", r"C:\a"),
+        ] {
+            assert_eq!(plain(path.to_owned()), shown);
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_file_that_another_program_holds_is_waited_for_and_that_is_said() {
+        use std::os::windows::fs::OpenOptionsExt;
+
+        use crate::replace::tests::held_for_a_moment;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "text").unwrap();
+        let read = held_for_a_moment(&path, || read(&path)).unwrap();
+        assert_eq!(read.text.as_str(), "text");
+        let _holder = OpenOptions::new().read(true).share_mode(0).open(&path).unwrap();
+        let problem = super::read(&path).err().unwrap();
+        assert_eq!(problem.to_string(), "in use by another program");
     }
 }

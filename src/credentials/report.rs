@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Credential, Provider};
+use crate::replace::{IN_USE, SET_FREE};
 
 /// What became of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,7 @@ impl Problem {
                  https://fal.ai/dashboard/keys."
             }
             Self::KeysSkipped => "Log in with `fal auth login`, or unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
+            Self::Malformed { reason, .. } if reason.ends_with(IN_USE) => SET_FREE,
             Self::Malformed { .. } => "Correct this source, or remove it so that the next one is used.",
         }
     }
@@ -292,4 +294,19 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: [&str; 4], widths: [usize; 4]) -> 
     let [source, state, key_id, location] = row;
     let [a, b, c, _] = widths;
     writeln!(f, "{source:a$}  {state:b$}  {key_id:c$}  {location}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_program_holds_is_not_to_be_corrected() {
+        let remedy = |reason: &str| {
+            let reason = reason.to_owned();
+            Problem::Malformed { source: "login", location: None, reason }.remedy()
+        };
+        assert_eq!(remedy("the fal login cannot be read: C:\\a: in use by another program"), SET_FREE);
+        assert_ne!(remedy("not valid TOML"), SET_FREE);
+    }
 }

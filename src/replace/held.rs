@@ -9,8 +9,8 @@ use crate::random;
 /// How long a file that is to be replaced may be held. Scanners and indexers hold it for a fraction of a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// The same for one that is to be read.
-const READ_PATIENCE: Duration = Duration::from_secs(1);
+/// The same for one that is to be opened or read.
+const OPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(8);
 
@@ -19,25 +19,31 @@ const DENIED: i32 = 5;
 /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
 const HELD: [i32; 2] = [32, 33];
 
-/// Tries again while another program holds the file that is to be replaced.
-pub(super) fn while_held<T>(patience: Duration, attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    tried(patience, |code| code == DENIED || HELD.contains(&code), attempt)
+/// Whether another program keeps others out of the file.
+pub(crate) fn is_held(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error().is_some_and(|code| HELD.contains(&code))
 }
 
-/// Tries again while another program keeps others from reading a file.
-pub(crate) fn readable<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    tried(READ_PATIENCE, |code| HELD.contains(&code), attempt)
+/// Tries again while another program holds the file that is to be replaced.
+pub(super) fn while_held<T>(patience: Duration, attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let is_denied = |error: &io::Error| cfg!(windows) && error.raw_os_error() == Some(DENIED);
+    tried(patience, |error| is_denied(error) || is_held(error), attempt)
+}
+
+/// Opens or reads a file of which another program may keep others out: tries again for a moment.
+pub(crate) fn patiently<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    tried(OPEN_PATIENCE, is_held, attempt)
 }
 
 fn tried<T>(
     patience: Duration,
-    is_held: impl Fn(i32) -> bool,
+    is_held: impl Fn(&io::Error) -> bool,
     mut attempt: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {
-            Err(error) if cfg!(windows) && error.raw_os_error().is_some_and(&is_held) => {
+            Err(error) if is_held(&error) => {
                 if start.elapsed() >= patience {
                     return Err(told(error));
                 }
@@ -50,13 +56,13 @@ fn tried<T>(
 
 /// The error by its kind; the standard library has none for it.
 pub(super) fn told(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) if cfg!(windows) && HELD.contains(&code) => io::Error::new(ErrorKind::ResourceBusy, IN_USE),
-        _ => error,
-    }
+    if is_held(&error) { io::Error::new(ErrorKind::ResourceBusy, IN_USE) } else { error }
 }
 
-const IN_USE: &str = "in use by another program";
+pub(crate) const IN_USE: &str = "in use by another program";
+
+/// What helps against it.
+pub(crate) const SET_FREE: &str = "Close the program that has the file open, and try again.";
 
 /// A kind in words.
 pub(crate) fn said(kind: ErrorKind) -> String {

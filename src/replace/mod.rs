@@ -3,7 +3,8 @@
 //! The successor is written beside the target under another name, and reaches the disk before the target changes. On a
 //! Unix it is renamed, and the folder is written too. On Windows no other program can open it meanwhile, and what it is
 //! to replace may be open in another program, such as a virus scanner: then it is tried for [`PATIENCE`]. Whenever the
-//! process ends, the target is the old file or the new one.
+//! process ends, the target is the old file or the new one. Every file that others may hold is opened and read
+//! [`patiently`].
 //!
 //! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode; on Windows the access
 //! control list and the attributes. A Unix's access control lists and extended attributes are not carried over.
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use device::names_device;
-pub(crate) use held::{PATIENCE, readable, said};
+pub(crate) use held::{IN_USE, PATIENCE, SET_FREE, is_held, patiently, said};
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
@@ -55,6 +56,19 @@ impl Successor {
         options.write(true).create_new(true);
         let file = Arc::new(system::create(&mut options, &path, access)?);
         Ok(Self { path, access, file, stays: false })
+    }
+
+    /// The same in the place of what a program that was killed may have left under this name.
+    pub(crate) fn create_anew(path: PathBuf, access: Access) -> io::Result<Self> {
+        match Self::create(path.clone(), access) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                held::while_held(PATIENCE, || match fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Self::create(path.clone(), access),
+                })
+            }
+            created => created,
+        }
     }
 
     /// Takes over what `old` allows, if there is such a file, before anything is written. Nobody else may read the new content
@@ -152,13 +166,13 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
 /// # Errors
 /// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows' cannot.
 pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Err(error) if cfg!(windows) && error.kind() != io::ErrorKind::NotFound && path.exists() => {
-            std::path::absolute(path)
-        }
-        found => found,
-    }
+    fs::canonicalize(path).or_else(|error| as_named(path, error))
+}
+
+fn as_named(path: &Path, error: io::Error) -> io::Result<PathBuf> {
+    let is_there = error.kind() != io::ErrorKind::NotFound && path.exists();
+    if cfg!(windows) && is_there { std::path::absolute(path) } else { Err(error) }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -87,7 +87,7 @@ fn readers_see_the_one_or_the_other() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
-                    let read = readable(|| fs::read(&target)).unwrap();
+                    let read = patiently(|| fs::read(&target)).unwrap();
                     assert!(contents.contains(&read), "{} bytes", read.len());
                     // Without a pause a file of Windows may never be free.
                     std::thread::sleep(std::time::Duration::from_millis(2));
@@ -110,6 +110,34 @@ fn readers_see_the_one_or_the_other() {
         assert!(ends.iter().all(Result::is_ok));
     });
     assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn a_name_that_leads_to_another_file_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, b"").unwrap();
+    let file = File::open(&path).unwrap();
+    assert!(super::names(&path, &file).unwrap());
+    fs::rename(&path, folder.path().join("b")).unwrap();
+    assert!(!super::names(&path, &file).unwrap());
+    fs::write(&path, b"").unwrap();
+    assert!(!super::names(&path, &file).unwrap());
+}
+
+/// As on disks whose driver cannot tell where a path leads.
+#[test]
+fn what_is_there_and_leads_nowhere_is_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let unknown = || io::Error::from_raw_os_error(1);
+    let found = as_named(folder.path(), unknown());
+    if cfg!(windows) {
+        assert_eq!(found.unwrap(), folder.path());
+    } else {
+        assert!(found.is_err());
+    }
+    assert!(as_named(&folder.path().join("none"), unknown()).is_err());
+    assert_eq!(as_named(folder.path(), ErrorKind::NotFound.into()).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -164,6 +192,21 @@ mod modes {
         assert_eq!((fs::read(&far).unwrap(), fs::read(&link).unwrap()), (b"far".to_vec(), b"new".to_vec()));
         assert_eq!(real(&link).unwrap(), fs::canonicalize(folder.path()).unwrap().join("link"));
     }
+}
+
+/// Keeps everybody else out of the file until a moment of the work has passed. It is created if need be.
+#[cfg(windows)]
+pub(crate) fn held_for_a_moment<T>(path: &Path, work: impl FnOnce() -> T) -> T {
+    use std::os::windows::fs::OpenOptionsExt;
+    let mut options = OpenOptions::new();
+    let holder = options.write(true).create(true).truncate(false).share_mode(0).open(path).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            drop(holder);
+        });
+        work()
+    })
 }
 
 #[cfg(windows)]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
+use crate::replace;
 
 /// An open file, as it was when it was opened.
 pub(super) struct LocalFile {
@@ -113,19 +114,20 @@ impl Seen {
 
 impl LocalFile {
     pub(super) async fn open(path: PathBuf) -> Result<Arc<Self>> {
-        blocking(move || {
-            // A pipe would be waited for, so it is not even opened.
-            let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
-            if !metadata.is_file() {
-                return Err(Error::invalid(format!("{} is not a regular file", path.display())));
-            }
-            let file = File::open(&path).map_err(|e| unreadable(&path, &e))?;
-            let stamp = Stamp::of(&file.metadata().map_err(|e| unreadable(&path, &e))?);
-            let file = LocalFile { file, path, stamp };
-            file.check_end()?;
-            Ok(Arc::new(file))
-        })
-        .await
+        blocking(move || Self::open_now(path).map(Arc::new)).await
+    }
+
+    fn open_now(path: PathBuf) -> Result<Self> {
+        // A pipe would be waited for, so it is not even opened.
+        let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
+        if !metadata.is_file() {
+            return Err(Error::invalid(format!("{} is not a regular file", path.display())));
+        }
+        let file = replace::patiently(|| File::open(&path)).map_err(|e| unreadable(&path, &e))?;
+        let stamp = Stamp::of(&file.metadata().map_err(|e| unreadable(&path, &e))?);
+        let file = LocalFile { file, path, stamp };
+        file.check_end()?;
+        Ok(file)
     }
 
     pub(super) fn stamp(&self) -> Stamp {
@@ -173,7 +175,7 @@ impl LocalFile {
     fn fill(&self, piece: &mut [u8], at: u64) -> Result<usize> {
         let mut got = 0;
         while got < piece.len() {
-            match read_at(&self.file, &mut piece[got..], at + got as u64) {
+            match replace::patiently(|| read_at(&self.file, &mut piece[got..], at + got as u64)) {
                 Ok(0) => break,
                 Ok(count) => got += count,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -196,8 +198,11 @@ impl LocalFile {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Code::Io, format!("{} cannot be read: {error}", path.display()))
-        .with_remedy("Check the path, and that this program may read the file.")
+    let remedy = match error.kind() {
+        io::ErrorKind::ResourceBusy if cfg!(windows) => replace::SET_FREE,
+        _ => "Check the path, and that this program may read the file.",
+    };
+    Error::new(Code::Io, format!("{} cannot be read: {error}", path.display())).with_remedy(remedy)
 }
 
 #[cfg(unix)]
@@ -208,4 +213,24 @@ fn read_at(file: &File, piece: &mut [u8], at: u64) -> io::Result<usize> {
 #[cfg(windows)]
 fn read_at(file: &File, piece: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, piece, at)
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    use super::*;
+    use crate::replace::tests::held_for_a_moment;
+
+    #[test]
+    fn a_file_that_another_program_holds_is_waited_for_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let file = held_for_a_moment(&path, || LocalFile::open_now(path.clone())).unwrap();
+        drop(file);
+        let _holder = std::fs::OpenOptions::new().read(true).share_mode(0).open(&path).unwrap();
+        let error = LocalFile::open_now(path).err().unwrap();
+        assert!(error.message().ends_with("cannot be read: in use by another program"), "{error}");
+        assert!(error.remedy().starts_with("Close the program"), "{error}");
+    }
 }

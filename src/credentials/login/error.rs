@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use crate::replace::said;
+use crate::replace::{IN_USE, SET_FREE, said};
 
 /// Why a login cannot be used or renewed. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,7 @@ impl LoginError {
             _ if self.needs_login() => "Log in again with `fal auth login`, or set FAL_KEY.",
             Self::NoFolder { .. } if cfg!(windows) => "Set USERPROFILE, or FAL_HOME_DIR to the folder of the login.",
             Self::NoFolder { .. } => "Set HOME, or FAL_HOME_DIR to the folder of the login.",
+            Self::Unreadable { reason, .. } if reason == IN_USE => SET_FREE,
             Self::Unreadable { .. } => "Correct the file, or log in again with `fal auth login`.",
             Self::Locked { .. } => "Another program is renewing the login or hangs; try again, or end it.",
             Self::NoLock { .. } => "Make the login's folder and its lock file writable for this user.",

@@ -74,7 +74,13 @@ impl Drop for Lock {
 fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, LoginError> {
     let failed = |error: io::Error| LoginError::NoLock { path: shown(path), kind: error.kind() };
     loop {
-        let file = open(path).map_err(failed)?;
+        let file = match open(path) {
+            Err(error) if replace::is_held(&error) => {
+                waiting.pause(path)?;
+                continue;
+            }
+            opened => opened.map_err(failed)?,
+        };
         match file.try_lock() {
             Ok(()) => {
                 let lock = Lock(file);
@@ -161,7 +167,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::fs;
 
@@ -206,5 +212,15 @@ mod tests {
             official.join().unwrap();
             assert_eq!(broken, 0, "two held the lock");
         });
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_file_that_another_program_holds_for_a_moment_is_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OFFICIAL);
+        let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &AtomicBool::new(false) };
+        let acquire = || acquire(&path, &mut Waiting::new(wait));
+        assert!(replace::tests::held_for_a_moment(&path, acquire).unwrap().is_some());
     }
 }

@@ -31,6 +31,21 @@ pub(super) struct Locked {
 
 struct Lock(File);
 
+impl Lock {
+    /// `None` if another program has it.
+    fn take(path: &Path) -> io::Result<Option<Self>> {
+        let file = match open_lock(path) {
+            Err(error) if replace::is_held(&error) => return Ok(None),
+            opened => opened?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing alone would not do: a forked child may have inherited the file.
@@ -69,16 +84,14 @@ impl Locked {
             return Ok(None);
         };
         let lock_path = sibling(&target, ".lock");
-        let lock = open_lock(&lock_path).map_err(|error| StoreError::io("lock", &lock_path, &error))?;
         let start = Instant::now();
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(Some(Self { target, _lock: Lock(lock) })),
-                Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &lock_path, &error)),
-                Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
+            match Lock::take(&lock_path).map_err(|error| StoreError::io("lock", &lock_path, &error))? {
+                Some(lock) => return Ok(Some(Self { target, _lock: lock })),
+                None if start.elapsed() >= wait => {
                     return Err(StoreError::Locked { path: file::shown(&lock_path) });
                 }
-                Err(TryLockError::WouldBlock) => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
+                None => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
             }
         }
     }
@@ -248,12 +261,7 @@ fn private(options: &mut OpenOptions) {
 /// Its name is always the same: one that a killed program left behind, with keys in it, goes away with the next change.
 fn successor(target: &Path) -> Result<Successor, StoreError> {
     let path = sibling(target, ".tmp");
-    let create = || Successor::create(path.clone(), Access::Secret);
-    let created = match create() {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::remove_file(&path).and_then(|()| create()),
-        created => created,
-    };
-    created.map_err(|error| StoreError::io("create", &path, &error))
+    Successor::create_anew(path.clone(), Access::Secret).map_err(|error| StoreError::io("create", &path, &error))
 }
 
 fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> Result<(), StoreError> {
@@ -286,6 +294,20 @@ mod tests {
             assert!(locked.replace(&snapshot, "ours = 1\n").unwrap());
             assert_eq!(fs::read_to_string(&path).unwrap(), "ours = 1\n");
         }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_program_that_holds_what_a_change_needs_is_waited_for() {
+        use crate::replace::tests::held_for_a_moment;
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        let acquire = || Locked::acquire(&path, false, Duration::from_secs(20));
+        let locked = held_for_a_moment(&sibling(&path, ".lock"), acquire).unwrap().unwrap();
+        let snapshot = locked.read().unwrap();
+        let replace = || locked.replace(&snapshot, "ours = 1\n");
+        assert!(held_for_a_moment(&sibling(&path, ".tmp"), replace).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours = 1\n");
     }
 
     #[test]
