@@ -1,5 +1,6 @@
 //! Reading a file that may hold a secret.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -62,6 +63,9 @@ impl From<io::Error> for FileProblem {
 ///
 /// Never blocks on a FIFO or a device, which are refused unopened.
 pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
+    if is_device(path) {
+        return Err(FileProblem::NotRegular("a device"));
+    }
     let metadata = fs::metadata(path).map_err(|error| missing_or(path, error))?;
     check_regular(&metadata)?;
     let mut file = replace::patiently(|| open(path))?;
@@ -72,6 +76,11 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let text = decode(&bytes)?;
     let has_mark = bytes.len() > text.len();
     Ok(SecretFile { text, has_mark, exposed: exposed(path, &metadata) })
+}
+
+/// Whether Windows takes it for a device, whatever the folder is.
+pub(super) fn is_device(path: &Path) -> bool {
+    cfg!(windows) && path.file_name().and_then(OsStr::to_str).is_some_and(replace::names_device)
 }
 
 fn missing_or(path: &Path, error: io::Error) -> FileProblem {
@@ -211,6 +220,14 @@ mod tests {
             (r"C:\a", r"C:\a"),
         ] {
             assert_eq!(plain(path.to_owned()), shown);
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_device_is_not_opened() {
+        for name in ["NUL", "con", "C:\\none\\aux.toml"] {
+            assert_eq!(read(Path::new(name)).err(), Some(FileProblem::NotRegular("a device")), "{name}");
         }
     }
 

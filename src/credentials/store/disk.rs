@@ -205,7 +205,7 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
         return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a directory")));
     };
     // In the long form of a path it would be a file, which nobody finds again.
-    if cfg!(windows) && name.to_str().is_some_and(replace::names_device) {
+    if file::is_device(path) {
         return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a device")));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -294,6 +294,17 @@ mod tests {
             assert!(locked.replace(&snapshot, "ours = 1\n").unwrap());
             assert_eq!(fs::read_to_string(&path).unwrap(), "ours = 1\n");
         }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_device_is_no_file() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for name in ["NUL", "nul.toml", "CONIN$", "COM1 .toml"] {
+            let problem = Locked::acquire(&folder.path().join(name), true, Duration::ZERO).err().unwrap();
+            assert!(matches!(problem, StoreError::Unusable { .. }), "{name}: {problem}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[cfg(windows)]
