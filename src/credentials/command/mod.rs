@@ -15,12 +15,12 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 use super::Environment;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 use super::environment::Platform;
 use crate::key::{Key, Note};
 use process::{Ending, Exit, Finished, Prepared};
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(crate) use output::OutputProblem;
 pub(crate) use problem::{CommandProblem, InvocationProblem, StartProblem};
 

@@ -31,14 +31,16 @@ use crate::key::{Key, KeyProblem, Note};
 /// How long a call may take unless something else is said: a person may have to unlock the keyring.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the entries belong to.
-const SERVICE: &str = "fal.ai";
+/// What the entries belong to. A test that meets the user's own leaves them alone.
+const SERVICE: &str = if cfg!(all(test, windows)) { "libfal-tests" } else { "fal.ai" };
 
 /// How often `cancelled` is asked.
+#[cfg(not(windows))]
 const TICK: Duration = Duration::from_millis(50);
 
 /// How long a call may take, and whether the caller still wants it.
 #[derive(Clone, Copy)]
+#[cfg_attr(windows, expect(dead_code, reason = "its keyring asks nobody"))]
 pub(crate) struct Limits<'a> {
     pub(crate) timeout: Duration,
     pub(crate) cancelled: &'a dyn Fn() -> bool,
@@ -92,6 +94,7 @@ pub(crate) fn remove(environment: &Environment, account: &str, limits: Limits<'_
 
 /// Why the keyring cannot be used. Holds nothing of what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "its keyring is always there, and never locked"))]
 pub(crate) enum KeyringProblem {
     /// There is no session bus; nothing was contacted. Why that is known.
     NoSessionBus(&'static str),

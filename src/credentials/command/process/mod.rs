@@ -33,6 +33,7 @@ const REAPING: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Code(i32),
+    #[cfg_attr(windows, expect(dead_code, reason = "nothing ends a program so there"))]
     Signal(i32),
     /// The host collects its children itself, or ignores SIGCHLD.
     Unknown,
