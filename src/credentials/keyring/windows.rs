@@ -157,3 +157,71 @@ fn last_problem() -> KeyringProblem {
         code => KeyringProblem::Refused(format!("Windows error {code}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIMITS: Limits<'_> = Limits { timeout: Duration::ZERO, cancelled: &|| false };
+
+    fn found(account: &str) -> Option<String> {
+        let secret = read(&Environment::process(), account, LIMITS).unwrap()?;
+        Some(String::from_utf8(secret.to_vec()).unwrap())
+    }
+
+    fn store(account: &str, secret: &str) {
+        write(&Environment::process(), account, Zeroizing::new(secret.to_owned()), LIMITS).unwrap();
+    }
+
+    fn removed(account: &str) -> bool {
+        remove(&Environment::process(), account, LIMITS).unwrap()
+    }
+
+    fn targets_that_exist(account: &str) -> [bool; 2] {
+        targets(account).map(|target| Entry::read(&target).unwrap().is_some())
+    }
+
+    /// One test, because all accounts share the short name.
+    #[test]
+    fn entries_are_found_and_made_as_python_does() {
+        for account in ["default", "team"] {
+            removed(account);
+        }
+        assert_eq!(found("default"), None);
+        // Its first entry has the short name, and belongs to one account.
+        put(wide(SERVICE), "default", "fake-id:fake-secret-1").unwrap();
+        assert_eq!((found("default").as_deref(), found("team")), (Some("fake-id:fake-secret-1"), None));
+        // A second one does not take it away.
+        store("team", "fake-id:fake-secret-2");
+        assert_eq!(targets_that_exist("team"), [true, true]);
+        assert_eq!(found("team").as_deref(), Some("fake-id:fake-secret-2"));
+        store("default", "fake-id:fake-secret-3");
+        assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-3"));
+        assert!(removed("default") && !removed("default"));
+        assert_eq!((found("default"), found("team").as_deref()), (None, Some("fake-id:fake-secret-2")));
+        // It moves the one that was first to the long name.
+        put(wide(&format!("default@{SERVICE}")), "default", "fake-id:fake-secret-4").unwrap();
+        put(wide(SERVICE), "other", "fake-id:fake-secret-5").unwrap();
+        assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-4"));
+        // Whose entry is under the short name is not read by another name, nor removed.
+        assert_eq!(found("othe"), None);
+        assert!(removed("team") && removed("default") && !removed("default"));
+        assert_eq!(found("other").as_deref(), Some("fake-id:fake-secret-5"));
+        // Of the two names one is used.
+        put(wide(&format!("other@{SERVICE}")), "other", "fake-id:fake-secret-6").unwrap();
+        store("other", "fake-id:fake-secret-7");
+        assert_eq!(targets_that_exist("other"), [true, false]);
+        assert!(removed("other"));
+    }
+
+    #[test]
+    fn both_encodings_are_read() {
+        let text = |bytes: &[u8]| text_of(Zeroizing::new(bytes.to_vec())).to_vec();
+        assert_eq!(text(b"a\0:\0b\0"), b"a:b");
+        assert_eq!(text(b"a:bc"), b"a:bc");
+        assert_eq!(text(b"a:b"), b"a:b");
+        assert_eq!(text(b""), b"");
+    }
+}
