@@ -212,3 +212,85 @@ impl Drop for Attributes {
 fn done(result: i32) -> io::Result<()> {
     if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const SLEEPS: &str = "LIBFAL_TEST_SLEEPS";
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// What the tests below start: this one, in another process.
+    #[test]
+    fn a_program_that_sleeps() {
+        if env::var_os(SLEEPS).is_some() {
+            io::stdout().write_all(b"asleep\n").unwrap();
+            thread::sleep(LONG);
+        }
+    }
+
+    /// Once it runs.
+    fn asleep() -> (Child, Group) {
+        let program = env::current_exe().unwrap();
+        let name = concat!(module_path!(), "::a_program_that_sleeps").split_once("::").unwrap().1;
+        let words = ["--exact", name, "--nocapture"].into_iter();
+        let (mut child, group) = spawn(super::super::program(program.to_str().unwrap(), words), SLEEPS).unwrap();
+        let (mut said, mut byte) = (Vec::new(), [0]);
+        let stdout = child.stdout.as_mut().unwrap();
+        while !said.ends_with(b"asleep\n") {
+            assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+            said.extend(byte);
+        }
+        (child, group)
+    }
+
+    fn ends(child: &mut Child) -> bool {
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() && start.elapsed() < LONG / 2 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        child.try_wait().unwrap().is_some()
+    }
+
+    #[test]
+    fn no_handle_of_the_host_is_inherited() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        // SAFETY: the handle is open, and ours.
+        done(unsafe { SetHandleInformation(writer.as_raw_handle(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })
+            .unwrap();
+        let (mut child, group) = asleep();
+        drop(writer);
+        // It ends as soon as nobody has the other end.
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || ended.send(reader.read(&mut [0]).unwrap()));
+        assert_eq!(end.recv_timeout(LONG / 2), Ok(0));
+        assert!(child.try_wait().unwrap().is_none());
+        group.kill(&mut child);
+        assert!(ends(&mut child));
+    }
+
+    /// The system closes the handle of a job when the process that has it ends, however it does.
+    #[test]
+    fn a_program_ends_with_the_last_handle_of_its_job() {
+        let (mut child, group) = asleep();
+        drop(group);
+        assert!(ends(&mut child));
+    }
+
+    #[test]
+    fn what_is_spared_goes_on() {
+        let (mut child, group) = asleep();
+        group.spare();
+        drop(group);
+        thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none());
+        // SAFETY: the handle is open.
+        done(unsafe { TerminateProcess(child.process.as_raw_handle(), 1) }).unwrap();
+        assert!(ends(&mut child));
+    }
+}
