@@ -169,3 +169,45 @@ fn done(result: i32) -> io::Result<()> {
 fn checked(code: u32) -> io::Result<()> {
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code as i32)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Security::Authorization::ConvertStringSecurityDescriptorToSecurityDescriptorW;
+    use windows_sys::Win32::Security::GetSecurityDescriptorDacl;
+
+    use super::*;
+
+    /// A list in Windows' own notation.
+    fn rights(text: &str) -> Rights {
+        let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
+        let mut rights = Rights { descriptor: ptr::null_mut(), list: ptr::null_mut() };
+        let (mut is_there, mut is_default) = (0, 0);
+        // SAFETY: the text ends with a NUL, the places are valid for writes, and the descriptor is valid once it is made.
+        unsafe {
+            let (place, revision) = (&raw mut rights.descriptor, SECURITY_DESCRIPTOR_REVISION);
+            done(ConvertStringSecurityDescriptorToSecurityDescriptorW(text.as_ptr(), revision, place, ptr::null_mut()))
+                .unwrap();
+            let (list, default) = (&raw mut rights.list, &raw mut is_default);
+            done(GetSecurityDescriptorDacl(rights.descriptor, &raw mut is_there, list, default)).unwrap();
+        }
+        assert_ne!(is_there, 0);
+        rights
+    }
+
+    #[test]
+    fn groups_that_may_read_are_named() {
+        for (text, who) in [
+            ("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)", None),
+            ("D:(A;;FA;;;SY)(A;;FR;;;WD)", Some("Everyone")),
+            ("D:(A;;0x1200a9;;;BU)", Some("Users")),
+            ("D:(A;;GR;;;AU)", Some("Authenticated Users")),
+            ("D:(A;ID;GA;;;BU)", Some("Users")),
+            // Refused, for what is in a folder only, and not for reading.
+            ("D:(D;;FR;;;WD)", None),
+            ("D:(A;OICIIO;FR;;;WD)", None),
+            ("D:(A;;0x2;;;WD)", None),
+        ] {
+            assert_eq!(rights(text).others(), who, "{text}");
+        }
+    }
+}
