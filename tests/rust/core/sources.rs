@@ -233,6 +233,46 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
     assert_ne!(stored().lines().next().unwrap(), login.refresh_token);
 }
 
+/// This process goes on with what was renewed, and the next one needs another login: whoever reads the log is told.
+#[cfg(unix)]
+#[test]
+fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
+    let emulator = Emulator::start().unwrap();
+    let login = emulator.create_login("acme", 60);
+    let home = tempfile::tempdir().unwrap();
+    log_in(home.path(), &login.refresh_token);
+    let path = |name| home.path().join(name);
+    std::fs::rename(path(".fal"), path("there")).unwrap();
+    std::os::unix::fs::symlink("there", path(".fal")).unwrap();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = lines.clone();
+    let write = move |level, line: &str| {
+        crate::logged::write(level, line);
+        sink.lock().unwrap().push((level, line.to_owned()));
+    };
+    let client = builder_at_home(&emulator, home.path(), &[]).log(Level::Debug, write).build().unwrap();
+    emulator.inject(Fault::delay(Duration::from_secs(3)).host("auth.fal.ai"));
+    thread::scope(|scope| {
+        let echoed = scope.spawn(|| echo(&client));
+        while renewals(&emulator) == 0 {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // The folder that was found to be writable is elsewhere when the answer comes.
+        std::fs::rename(path("there"), path("elsewhere")).unwrap();
+        std::fs::remove_file(path(".fal")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", path(".fal")).unwrap();
+        echoed.join().unwrap().unwrap();
+    });
+    fal::runtime::flush_log(PATIENCE).unwrap();
+    let lines = lines.lock().unwrap();
+    let errors: Vec<_> = lines.iter().filter(|(level, _)| *level == Level::Error).map(|(_, line)| line).collect();
+    assert!(errors.len() == 1 && errors[0].contains("was renewed but could not be stored"), "{lines:?}");
+    assert!(!errors[0].contains(&login.refresh_token));
+    let explained = client.explain();
+    let notes = &explained.used().unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains("could not be stored")), "{notes:?}");
+}
+
 #[test]
 fn a_refused_access_token_is_renewed_once() {
     let emulator = Emulator::start().unwrap();
