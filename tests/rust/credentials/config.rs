@@ -109,6 +109,21 @@ fn the_path_of_the_configuration_file() {
     assert_eq!(source(&resolution, "profile").state, State::Malformed);
 }
 
+/// `set FAL_CONFIG_PATH="C:\Users\a b\config.toml"` keeps the quotes, and no name of a file there has one.
+#[test]
+fn quotes_around_a_path_are_dropped_on_windows_and_that_is_said() {
+    let world = World::new().file("a b.toml", "[a]\nkey = 'fake-id:fake-secret'\n");
+    let path = world.path("a b.toml");
+    let quoted = format!("\"{}\" ", path.display());
+    let environment = Environment::from_variables([("FAL_CONFIG_PATH", quoted.as_str()), ("FAL_PROFILE", "a")]);
+    let resolution = resolve(&Options::new(), &environment.clone().with_platform(Platform::Windows));
+    assert_eq!(key(&resolution).id(), "fake-id");
+    let notes = &source(&resolution, "profile").notes;
+    assert!(notes.iter().any(|note| note.starts_with("FAL_CONFIG_PATH: ") && note.contains("quotes")), "{notes:?}");
+    let resolution = resolve(&Options::new(), &environment.with_platform(Platform::Unix));
+    assert_ne!(source(&resolution, "profile").state, State::Used);
+}
+
 #[test]
 fn a_broken_configuration_file_is_placed_and_not_quoted() {
     let cases = [
