@@ -14,8 +14,8 @@ use url::Url;
 use self::driver::{Job, Piece, drive};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, verdict};
-use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::error::service::{Asked, Verdict, verdict};
+use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST};
 use crate::memory;
 use crate::op::Op;
 use crate::per_runtime::PerRuntime;
@@ -174,8 +174,7 @@ impl Inner {
                 about_job: false,
                 app: true,
             };
-            let verdict = verdict(answer, asked);
-            return Err(Failure { error: verdict.error, again: verdict.again });
+            return Err(of_the_endpoint(verdict(answer, asked)).into());
         }
         if !matches!(kind(&headers), Kind::Events) {
             return Ok(Response::new(status, headers, rest(pieces, steps.response_limit()).await?));
@@ -224,6 +223,18 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure { error, again: false }
     }
+}
+
+/// The error of an answer over a channel. A start frame has the status of the endpoint, which had the request by then (§8): what says
+/// anywhere else that no app ran proves nothing here.
+fn of_the_endpoint(verdict: Verdict) -> Error {
+    let Verdict { error, rule, .. } = verdict;
+    let denies = rule.post || matches!(error.http_status(), Some(401 | 504));
+    if !denies || error.may_have_executed() {
+        return error;
+    }
+    let remedy = format!("{SEE_FIRST} {}", error.remedy());
+    error.with_remedy(remedy).with_outcome_unknown(true)
 }
 
 fn lost() -> Error {

@@ -26,6 +26,7 @@ pub use code::Code;
 pub use field::FieldError;
 pub use lock::LockReason;
 pub(crate) use page::is_html;
+pub(crate) use platform::SEE_FIRST;
 pub(crate) use retry::Repeat;
 pub(crate) use said::{About, NO_KEY, UNLINKED};
 pub(crate) use status::PROXY;

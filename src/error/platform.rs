@@ -7,7 +7,7 @@ const fn row(name: &'static str, status: u16, again: Again, reached: Reached, re
 }
 
 const LATER: &str = "Try again later.";
-pub(super) const SEE_FIRST: &str = "The app may have run: see whether it did before you send the request again.";
+pub(crate) const SEE_FIRST: &str = "The app may have run: see whether it did before you send the request again.";
 const REPORT: &str = "Report the request id to the app's owner, or to support@fal.ai.";
 const NOBODY: &str = "Send the request again if it is still wanted.";
 

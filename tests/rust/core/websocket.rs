@@ -231,8 +231,38 @@ fn errors_over_a_channel_are_as_anywhere_else() {
     let error = end(&start_on(&channel(&wrong, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated);
     assert!(failing.run_start(Request::run("emulator/echo").unwrap()).is_err(), "another endpoint");
-    emulator.inject(Fault::status(429).body(json!({"detail": "later"})).host("ws.fal.run").method("POST").times(1));
-    assert!(end(&start_on(&channel(&client, "emulator/echo"), "emulator/echo", json!({}))).is_ok(), "it was not taken");
+}
+
+/// A start frame has the status of the endpoint, which had the request by then (fal-protocol.md §8): whatever it says, an app may have
+/// run.
+#[test]
+fn what_was_sent_over_a_channel_is_not_sent_again() {
+    let emulator = Emulator::start().unwrap();
+    let client = client(&emulator);
+    let named = |status, kind: &str| {
+        let body = json!({"detail": "x", "error_type": kind});
+        Fault::status(status).body(body).header("x-fal-error-type", kind)
+    };
+    for (fault, code) in [
+        (Fault::status(429).body(json!({"detail": "later"})), Code::RateLimited),
+        (Fault::status(429).header("x-fal-needs-retry", "0"), Code::RateLimited),
+        (named(503, "runner_scheduling_failure"), Code::ServiceUnavailable),
+        (named(504, "startup_timeout").header("x-fal-request-timeout-type", "user"), Code::ServiceUnavailable),
+        (Fault::status(401).body(json!({"detail": "Authentication required"})), Code::Unauthenticated),
+    ] {
+        let told = format!("{fault:?}");
+        emulator.clear_arrivals();
+        emulator.inject(fault.host("ws.fal.run").method("POST").times(1));
+        let error = end(&start_on(&channel(&client, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (code, true), "{told}: {error}");
+        assert!(error.remedy().contains("before you send"), "{told}: {}", error.remedy());
+        let sent = over_sockets(&emulator).into_iter().filter(|one| one.method == "POST").count();
+        assert_eq!(sent, 1, "{told}");
+    }
+    // What an app says of the input is its answer.
+    emulator.inject(Fault::status(422).body(json!({"detail": "no"})).host("ws.fal.run").method("POST").times(1));
+    let error = end(&start_on(&channel(&client, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{error}");
 }
 
 #[test]
