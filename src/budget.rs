@@ -38,14 +38,15 @@ pub(crate) const HEADERS: usize = 1000;
 /// Keys in a set of webhook keys: each is tried for each delivery.
 pub(crate) const WEBHOOK_KEYS: usize = 100;
 
-/// A text of at most so many bytes. The last word goes as a whole: half of a secret would not be known for one.
+/// A text of at most so many bytes, whose secrets may still be in it. The last word goes as a whole, and if it is the only one: half of
+/// a secret would not be known for one.
 pub(crate) fn shortened(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     if text.len() <= most {
         return text.into();
     }
     let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let kept = &text[..end];
-    let kept = kept.rfind(char::is_whitespace).map_or(kept, |space| &kept[..space]);
+    let kept = kept.rfind(char::is_whitespace).map_or("", |space| &kept[..space]);
     format!("{kept}…").into()
 }
 
@@ -57,8 +58,9 @@ mod tests {
     fn a_long_text_ends_behind_a_word() {
         assert_eq!(shortened("one two", 7), "one two");
         assert_eq!(shortened("one two three", 9), "one two…");
-        assert_eq!(shortened("onetwo", 3), "one…");
-        assert_eq!(shortened("ää", 3), "ä…");
+        assert_eq!(shortened("onetwo", 3), "…");
+        assert_eq!(shortened("ä ä", 4), "ä…");
+        assert_eq!(shortened("ä ä", 3), "ä…");
         assert_eq!(shortened("ä", 1), "…");
     }
 }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use crate::budget::{QUOTED, shortened};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, verdict};
@@ -133,7 +132,7 @@ impl Delivery {
         let host = self.steps.hosts().run_host();
         let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, app: false };
         let error = verdict(answer, asked).error;
-        let [node_id, message] = [&node_id, &message].map(|text| shortened(text, QUOTED));
+        let [node_id, message] = [node_id, message].map(|text| self.steps.task.secrets().quoted(text));
         let said = Some(clause(&message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
         let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());
         // The steps before it have run.

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use self::veil::{Veil, has_escapes};
+use crate::budget::QUOTED;
 
 /// In the place of a secret.
 const MASK: &str = "****";
@@ -99,6 +100,16 @@ impl Secrets {
     pub(crate) fn hide_in(&self, text: &mut Option<String>) {
         if let Some(text) = text {
             self.hide(text);
+        }
+    }
+
+    /// The beginning of a text of the service's, for a message: of what is cut first half a secret would be left, which nobody knows for
+    /// one.
+    pub(crate) fn quoted(&self, mut text: String) -> String {
+        self.hide(&mut text);
+        match text.char_indices().nth(QUOTED) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use serde_json::value::RawValue;
 
-use crate::budget::{QUOTED, shortened};
 use crate::client::Steps;
 use crate::error::{Answer, Code, Error, Repeat, Result};
 use crate::json;
@@ -11,8 +10,9 @@ use crate::response::Response;
 /// Lets a success pass that does not say that it is none.
 pub(super) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
     let Some(said) = failure(answer.body()) else { return Ok(answer) };
-    let message = format!("the store answered {} and an error: {}", answer.status(), shortened(&said, QUOTED));
-    let answer = Answer::new(steps.task.secrets(), answer.status(), Default::default(), answer.body().clone());
+    let secrets = steps.task.secrets();
+    let message = format!("the store answered {} and an error: {}", answer.status(), secrets.quoted(said));
+    let answer = Answer::new(secrets, answer.status(), Default::default(), answer.body().clone());
     Err(Error::new(Code::ServiceFailed, message).with_answer(answer).with_outcome_unknown(repeat.leaves_doubt()))
 }
 

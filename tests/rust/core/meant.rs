@@ -127,7 +127,8 @@ fn fault(dice: &mut Dice) -> Fault {
         15 => Fault::status(dice.pick(&[202, 204, 205])),
         16 => Fault::redirect("/elsewhere", dice.pick(&[301, 302, 303, 307, 308])),
         17 => {
-            let places: Vec<_> = EchoPlace::ALL.into_iter().filter(|place| *place != EchoPlace::Item).collect();
+            let is_success = |place| matches!(place, EchoPlace::Item | EchoPlace::LongItem | EchoPlace::Success);
+            let places: Vec<_> = EchoPlace::ALL.into_iter().filter(|place| !is_success(*place)).collect();
             Fault::echo(dice.pick(&places), dice.pick(&[400, 403, 429, 500, 503]))
         }
         _ if dice.below(8) == 0 => Fault::hang(),

@@ -45,8 +45,14 @@ pub enum EchoPlace {
     RequestId,
     /// A body that breaks off within the secret.
     Cut,
+    /// The `detail` of a JSON body that has the secret over and over without a space, so that whoever cuts it cuts a secret.
+    Long,
+    /// The same as the `error` of a success, as a store may answer.
+    Success,
     /// The events of a stream: JSON, text, and the failure of a workflow's step.
     Item,
+    /// The failure of a workflow's step, in texts like those of `Long`.
+    LongItem,
     /// The status of a queued request that failed: its error, its type and its log. Its result is 404.
     Job,
     /// A message of a WebSocket.
@@ -63,7 +69,7 @@ pub enum EchoPlace {
 
 impl EchoPlace {
     /// All of them.
-    pub const ALL: [EchoPlace; 19] = [
+    pub const ALL: [EchoPlace; 22] = [
         EchoPlace::Reason,
         EchoPlace::Header,
         EchoPlace::HeaderName,
@@ -76,7 +82,10 @@ impl EchoPlace {
         EchoPlace::ErrorType,
         EchoPlace::RequestId,
         EchoPlace::Cut,
+        EchoPlace::Long,
+        EchoPlace::Success,
         EchoPlace::Item,
+        EchoPlace::LongItem,
         EchoPlace::Job,
         EchoPlace::Message,
         EchoPlace::Failure,
@@ -138,7 +147,10 @@ impl EchoPlace {
                 let kept = &carried.value[..carried.value.len() - 3];
                 raw(status, format!("{{\"detail\":\"what came was {kept}"))
             }
+            EchoPlace::Long => Answer::detail(status, carried.long()),
+            EchoPlace::Success => Answer::json(StatusCode::OK, &json!({ "error": carried.long() })),
             EchoPlace::Item => events(&text),
+            EchoPlace::LongItem => failed_step(&carried.long()),
             EchoPlace::Job => job(&request.path, &text)?,
             EchoPlace::Message | EchoPlace::Failure | EchoPlace::Refusal | EchoPlace::Close | EchoPlace::Restart => {
                 return sockets::is_handshake(request).then(|| self.session(request, &carried));
@@ -210,6 +222,13 @@ impl Carried {
         forms.join(" ")
     }
 
+    /// 6,000 bytes and more: longer than anything that is said of an answer.
+    fn long(&self) -> String {
+        let secret = self.secrets().next().unwrap_or_default();
+        let times = 6000 / secret.len().max(1) + 1;
+        secret.repeat(times)
+    }
+
     fn address(&self) -> String {
         let secret = self.secrets().next().unwrap_or_default();
         let all: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -245,7 +264,18 @@ fn events(text: &str) -> Answer {
     let failure = json!({
         "type": "error", "node_id": text, "message": text, "error": { "status": 500, "body": { "detail": text } },
     });
-    let items = [text.to_owned(), json!({ "seen": [text] }).to_string(), failure.to_string()];
+    streamed(&[text.to_owned(), json!({ "seen": [text] }).to_string(), failure.to_string()])
+}
+
+/// The step's name is cut elsewhere in the secret than its message.
+fn failed_step(text: &str) -> Answer {
+    let id = &text[text.len().min(16)..];
+    let body = json!({ "detail": text });
+    let failure = json!({ "type": "error", "node_id": id, "message": text, "error": { "status": 500, "body": body } });
+    streamed(&[failure.to_string()])
+}
+
+fn streamed(items: &[String]) -> Answer {
     let pieces = items.iter().enumerate().map(|(index, item)| Style::default().write(index, item)).collect();
     Script { pieces, pause: std::time::Duration::ZERO, cut: false }.answer(sse::content_type())
 }
