@@ -25,6 +25,8 @@ pub(crate) struct Parser {
     at_start: bool,
     data: Vec<u8>,
     has_data: bool,
+    /// A line of an event has ended, and the event has not.
+    has_begun: bool,
     retry: Option<Duration>,
 }
 
@@ -38,6 +40,7 @@ impl Parser {
             at_start: true,
             data: Vec::new(),
             has_data: false,
+            has_begun: false,
             retry: None,
         }
     }
@@ -88,7 +91,7 @@ impl Parser {
             self.end_line()?;
         }
         if !self.has_data {
-            return if torn { Err(cut()) } else { Ok(None) };
+            return if self.has_begun { Err(cut()) } else { Ok(None) };
         }
         let data = String::from_utf8(std::mem::take(&mut self.data)).map_err(|_| cut())?;
         let is_whole = json::is_json(data.as_bytes());
@@ -144,6 +147,8 @@ impl Parser {
             None => (line, &[][..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
+        // A comment belongs to no event.
+        self.has_begun |= colon != Some(0);
         match name {
             b"data" => {
                 self.check(self.data.len() + value.len() + 1)?;
@@ -163,6 +168,7 @@ impl Parser {
 
     fn end_event(&mut self) -> Option<Bytes> {
         let data = std::mem::take(&mut self.data);
+        self.has_begun = false;
         let is_text = std::str::from_utf8(&data).is_ok();
         let data = if is_text { data } else { String::from_utf8_lossy(&data).into_owned().into_bytes() };
         std::mem::take(&mut self.has_data).then(|| data.into())
@@ -274,12 +280,32 @@ mod tests {
         ] {
             assert_eq!(left(stream), Ok(Some(data(whole))), "{stream}");
         }
-        for stream in ["", "data: 1\n\n", ": pin", "data: 1\n\n: ping\n", "id: 7\n", "\n\n"] {
+        for stream in [
+            "",
+            "data: 1\n\n",
+            ": pin",
+            "data: 1\n\n: ping\n",
+            "id: 7\n\n",
+            "\n\n",
+            "\u{feff}: ping\n",
+            "id: 7\n\n: ping\n",
+        ] {
             assert_eq!(left(stream), Ok(None), "{stream}");
         }
-        for stream in
-            ["data: {\"a", "data: {\"a\": 1\n", "data: 12", "data: -", "data: hello\n", "data", "da", "id", "data\n"]
-        {
+        for stream in [
+            "data: {\"a",
+            "data: {\"a\": 1\n",
+            "data: 12",
+            "data: -",
+            "data: hello\n",
+            "data",
+            "da",
+            "id",
+            "data\n",
+            "id: 7\n",
+            "data: 1\n\nevent: x\n",
+            "event: x\n: ping",
+        ] {
             assert_eq!(left(stream), Err(Code::ConnectionLost), "{stream}");
         }
     }

@@ -27,6 +27,9 @@ fn what_the_end_leaves_is_an_item_if_it_is_whole() {
         ("data: {\"n\": 1}\n\ndata: {\"n\": 2}", 2),
         ("data: {\"n\": 2}\n", 1),
         ("data: {\"n\": 2}\n\n: bye", 1),
+        ("data: {\"n\": 2}\n\n: bye\n", 1),
+        ("event: result\ndata: {\"n\": 2}\nid: 7\n", 1),
+        ("data: {\"n\": 2}\n\nevent: end\n\n", 1),
     ] {
         let (told, outcome) = stream_of(body, "emulator/stream");
         assert_eq!((told.len(), outcome.unwrap().get("/n").unwrap()), (items, &json!(2)), "{body}");
@@ -40,6 +43,11 @@ fn a_stream_that_ends_inside_an_event_was_cut() {
         ("data: {\"n\": 1}\n\ndata: {\"images\":\n", 1),
         ("data: {\"n\": 1}\n\nda", 1),
         ("data: {\"n\": 1}\n\nevent: result", 1),
+        ("data: {\"n\": 1}\n\nevent: result\n", 1),
+        ("data: {\"n\": 1}\n\nid: 7\r\n", 1),
+        ("data: {\"n\": 1}\n\nid: 7\n: ping\n", 1),
+        ("data: {\"n\": 1}\n\nretry: 250\r", 1),
+        ("event: result\n", 0),
         ("data: 1", 0),
         ("data: hel", 0),
     ] {
