@@ -34,8 +34,9 @@ impl Client {
     /// number of `pages` and `items`.
     ///
     /// A list is whole or an error, [`Code::Protocol`]: a page that says there are more and not where, a total that is not reached,
-    /// a cursor that comes again, since the list would never end, 1000 pages in a row without an element. The memory that this takes
-    /// is bounded, however long the list is.
+    /// a cursor that comes again, since the list would never end, 1000 pages in a row without an element. Of the totals of several pages
+    /// the least counts, since a list may change while it is read; none of a list that is read from a cursor of the caller's, or of a
+    /// search that did not look at everything (`scope_truncated`). The memory that this takes is bounded, however long the list is.
     ///
     /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
@@ -50,7 +51,21 @@ impl Client {
         }
         let time = self.timeout_or(TIMEOUT);
         self.start_steps_within(LIST_TIME, move |steps| async move {
-            Walk { operation, pages, arguments, steps, time, items: 0, circle: Circle::default(), empty: 0 }.run().await
+            let is_from_start = arguments.get("cursor").is_none();
+            let circle = Circle::default();
+            let walk = Walk {
+                operation,
+                pages,
+                arguments,
+                steps,
+                time,
+                is_from_start,
+                items: 0,
+                least: None,
+                circle,
+                empty: 0,
+            };
+            walk.run().await
         })
     }
 }
@@ -62,7 +77,10 @@ struct Walk {
     steps: Steps,
     /// For each page.
     time: Duration,
+    is_from_start: bool,
     items: u64,
+    /// The least length of the whole list that a page told.
+    least: Option<u64>,
     circle: Circle,
     /// Pages without an element since the last that had one.
     empty: u32,
@@ -97,7 +115,9 @@ impl Walk {
                 self.items += 1;
                 self.steps.task.deliver(Event::typed(EventKind::Item, element, "application/json")).await;
             }
+            self.least = self.least.into_iter().chain(page.total).min();
             if !self.turn(page, count)? {
+                self.check_total()?;
                 return Ok(Response::made(&json!({ "pages": number, "items": self.items })));
             }
             if self.empty == EMPTY {
@@ -132,6 +152,16 @@ impl Walk {
         }
     }
 
+    /// That a list has ended, its cursors say (§14.1). One that ends before as many as were always told is not whole all the same.
+    fn check_total(&self) -> Result<()> {
+        match self.least {
+            Some(total) if self.is_from_start && self.pages.paging != Paging::Offset && self.items < total => {
+                Err(self.cut(&format!("an end after {} of {total}", self.items)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn turn_to_cursor(&mut self, page: Page) -> Result<bool> {
         let Some(next) = page.next else {
             return match page.more {
@@ -151,12 +181,15 @@ impl Walk {
         }
     }
 
-    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says how much there is.
+    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says how much there is, and not that there
+    /// is more.
     fn turn_to_offset(&mut self, page: Page, count: u64) -> Result<bool> {
         let offset = self.arguments.get("offset").and_then(Value::as_u64).unwrap_or(0).saturating_add(count);
         self.arguments.set("offset", offset.into());
+        let more = page.more == Some(true) || page.next.is_some();
         match page.total {
-            Some(total) if offset >= total => Ok(false),
+            _ if more && count == 0 => Err(self.cut("has_more or a next_cursor, without an element")),
+            Some(total) if offset >= total => Ok(more),
             Some(total) if count == 0 => Err(self.cut(&format!("an empty page after {offset} of {total}"))),
             _ => Ok(count > 0),
         }
@@ -185,6 +218,10 @@ impl Walk {
         let more = members.get("has_more").map(|more| more.get()).filter(|more| *more != "null");
         let more = more.map(|more| more != "false");
         let total = ["total", "total_count"].iter().find_map(|name| members.get(*name)?.get().parse().ok());
+        // What else is counted than the elements of the one list, nobody says.
+        let counts =
+            self.pages.members.len() == 1 && members.get("scope_truncated").is_none_or(|cut| cut.get() != "true");
+        let total = total.filter(|_| counts);
         let mut page = Page { elements: Vec::new(), next, more, total };
         for list in lists {
             page.elements.extend(elements(list)?);

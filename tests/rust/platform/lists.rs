@@ -215,6 +215,91 @@ fn a_total_ends_a_list_and_is_kept() {
     }
 }
 
+/// A list that is read from its beginning has at least what the least of its totals says: one that grows meanwhile has more.
+#[test]
+fn a_list_that_ends_before_its_total_is_not_whole() {
+    for (name, page, told) in [
+        ("workflows.list", r#"{"workflows": [1], "total": 3, "next_cursor": null, "has_more": false}"#, "1 of 3"),
+        ("workflows.list", r#"{"workflows": [1], "total": 3}"#, "1 of 3"),
+        ("workflows.list", r#"{"workflows": [], "total": 1, "has_more": false}"#, "0 of 1"),
+        ("keys.list", r#"{"keys": [1], "total": 3, "has_more": false}"#, "1 of 3"),
+        ("assets.tags.list", r#"{"tags": [1], "total": 3}"#, "1 of 3"),
+        ("assets.list", r#"{"assets": [1], "total_count": 3, "scope_truncated": false, "has_more": false}"#, "1 of 3"),
+    ] {
+        let server = Server::json(move |_, _| page.to_owned());
+        let op = list(&server, name, json!({}));
+        let told_items = items(&op).len();
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), server.arrived().len()), (Code::Protocol, 1), "{page}: {error}");
+        assert!(error.message().contains(told) && told.starts_with(&told_items.to_string()), "{page}: {error}");
+    }
+    for (name, params, page) in [
+        ("workflows.list", json!({}), r#"{"workflows": [1, 2], "total": 2, "has_more": false}"#),
+        ("workflows.list", json!({}), r#"{"workflows": [1, 2, 3], "total": 2, "has_more": false}"#),
+        ("workflows.list", json!({"cursor": "x"}), r#"{"workflows": [1], "total": 3, "has_more": false}"#),
+        (
+            "assets.list",
+            json!({}),
+            r#"{"assets": [1], "total_count": null, "scope_truncated": false, "has_more": false}"#,
+        ),
+        // Nobody looked at all that is counted.
+        ("assets.list", json!({}), r#"{"assets": [1], "total_count": 3, "scope_truncated": true, "has_more": false}"#),
+    ] {
+        let server = Server::json(move |_, _| page.to_owned());
+        let op = list(&server, name, params);
+        items(&op);
+        assert!(op.take().unwrap().is_ok(), "{page}");
+    }
+    // It grows, or shrinks, while it is read.
+    for (first, last, whole) in [(2, 5, true), (5, 2, true), (3, 5, false)] {
+        let server = Server::json(move |number, _| match number {
+            0 => format!(r#"{{"workflows": [1], "total": {first}, "next_cursor": "a", "has_more": true}}"#),
+            _ => format!(r#"{{"workflows": [2], "total": {last}, "next_cursor": null, "has_more": false}}"#),
+        });
+        let op = list(&server, "workflows.list", json!({}));
+        assert_eq!(items(&op).len(), 2);
+        assert_eq!(op.take().unwrap().is_ok(), whole, "{first} {last}");
+    }
+}
+
+/// Of what a page by offset says of more, nothing is documented (fal-protocol.md §14.7): what may be behind it is looked at.
+#[test]
+fn more_behind_a_page_by_offset_is_looked_for() {
+    // It says that there is more, and there is nothing.
+    for page in [r#"{"collections": [], "has_more": true}"#, r#"{"collections": [], "next_cursor": "a"}"#] {
+        let server = Server::json(move |_, _| page.to_owned());
+        let op = list(&server, "assets.collections.list", json!({}));
+        assert!(items(&op).is_empty());
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!((error.code(), server.arrived().len()), (Code::Protocol, 1), "{error}");
+        assert!(error.message().contains("without an element"), "{error}");
+    }
+    // It has all that it counts, and says that there is more.
+    for (second, whole, all) in [
+        (r#""collections": [2], "total": 1, "has_more": false"#, true, 2),
+        (r#""collections": [], "total": 1, "has_more": false"#, true, 1),
+        (r#""collections": [], "total": 1, "has_more": true"#, false, 1),
+    ] {
+        let server = Server::json(move |number, _| match number {
+            0 => r#"{"collections": [1], "total": 1, "has_more": true}"#.to_owned(),
+            _ => format!("{{{second}}}"),
+        });
+        let op = list(&server, "assets.collections.list", json!({}));
+        assert_eq!(items(&op).len(), all, "{second}");
+        assert_eq!(op.take().unwrap().is_ok(), whole, "{second}");
+    }
+    // It says that there is no more, and counts more.
+    for (second, whole) in [("2", true), ("", false)] {
+        let server = Server::json(move |number, _| {
+            let collections = if number == 0 { "1" } else { second };
+            format!(r#"{{"collections": [{collections}], "total": 2, "has_more": false}}"#)
+        });
+        let op = list(&server, "assets.collections.list", json!({}));
+        items(&op);
+        assert_eq!(op.take().unwrap().is_ok(), whole, "{second}");
+    }
+}
+
 #[test]
 fn lists_without_pages_and_of_two_kinds_are_read_too() {
     let server = Server::json(|_, request| match request.line.as_str() {
