@@ -263,8 +263,9 @@ impl Case {
     fn listed(&self, name: &str, member: &str, meant: BTreeSet<String>) -> Came {
         self.begin();
         let (outcome, items) = items(&self.client.platform_list_start(name, json!({"limit": 2})).unwrap());
-        let got: Vec<_> = items.iter().filter_map(|item| item[member].as_str()).collect();
-        judged(outcome, |_| got.len() == meant.len() && got.iter().all(|name| meant.contains(*name)))
+        let mut got: Vec<_> = items.iter().filter_map(|item| item[member].as_str()).collect();
+        got.sort_unstable();
+        judged(outcome, |_| got.len() == items.len() && got.into_iter().eq(&meant))
     }
 
     fn download(&mut self, kind: Kind) -> Came {

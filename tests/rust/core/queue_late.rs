@@ -137,10 +137,13 @@ fn no_output_and_an_error_in_the_status_is_the_error() {
 #[test]
 fn a_pause_that_does_not_fit_is_not_begun() {
     let (host, _) = ended(COMPLETED, |_| ("404 Not Found", NOT_FOUND));
-    let client = client_of(&host).timeout(Duration::from_millis(700)).build().unwrap();
+    // After 1.55 s the next pause is one of a second.
+    let client = client_of(&host).timeout(Duration::from_millis(2500)).build().unwrap();
     let job = Job::new(JOB, "r-1").unwrap();
-    let error = Op::finish(|| client.result_start(&job)).unwrap_err();
-    assert!(matches!(error.code(), Code::NotFound | Code::Deadline), "{error}");
+    let ended = || Op::finish(|| client.result_start(&job)).unwrap_err().code();
+    // A busy machine may take all of the time for a question.
+    let ends: Vec<_> = (0..5).map(|_| ended()).take_while(|code| *code == Code::Deadline).collect();
+    assert!(ends.len() < 5, "the pause was begun");
 }
 
 /// `FAL_JOBS` sets how many; each is asked for without a pause from its submission to its end.
@@ -235,7 +238,9 @@ fn an_answer_without_a_state_is_no_status() {
 /// The host reads as fast as it can, so nothing is lost; and what repeats is told once.
 #[test]
 fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
-    const LINES: usize = 60_000;
+    // More than are remembered, and than a window is read for.
+    const LINES: usize = 70_000;
+    const NEWEST: usize = 65_536;
     let log: Vec<_> = (0..LINES).map(|n| json!({"message": format!("line {n}"), "timestamp": n})).collect();
     let running = json!({"status": "IN_PROGRESS", "logs": log}).to_string();
     let looks = AtomicUsize::new(0);
@@ -256,7 +261,8 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
     let told = lines(&events(&op));
     op.take().unwrap().unwrap();
     assert_eq!(op.dropped_events(), 0);
-    assert_eq!((told.len(), told[0].as_str(), told[LINES - 1].as_str()), (LINES, "line 0", "line 59999"));
+    assert_eq!(told.len(), NEWEST, "three windows with the same lines");
+    assert!((LINES - NEWEST..LINES).zip(&told).all(|(n, told)| *told == format!("line {n}")));
 
     // Whoever does not read is not waited for.
     let op = client.subscribe_start(job_of(json!({}))).unwrap();
