@@ -21,6 +21,11 @@ pub(super) fn of_result(error: Error, job: &Job) -> Error {
     }
 }
 
+/// Whether an error of asking for a status may be gone the next time.
+pub(super) fn may_pass(error: &Error) -> bool {
+    error.is_retryable() || error.code() == Code::Protocol
+}
+
 /// The error of a job whose status says that it failed or why, where fal answers this instead of a result.
 pub(super) fn told(job: &Job, status: &Status, http_status: u16, secrets: &Secrets) -> Option<Error> {
     let named = || (status.phase == Phase::Failed).then(|| (format!("its state is {}", status.state()), None));

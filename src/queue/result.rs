@@ -14,49 +14,92 @@ use crate::error::{About, Error, Result, service};
 use crate::response::Response;
 
 /// A contradiction is waited out for so long …
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 /// … with this pause at first, and then twice the one before, up to …
 const PAUSE: Duration = Duration::from_millis(50);
 /// … this one.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// How long a contradiction is waited out.
+struct Patience {
+    began: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Patience { began: Instant::now(), pause: PAUSE }
+    }
+
+    /// Pauses before the next look; false if there is none.
+    async fn pause(&mut self, steps: &Steps) -> bool {
+        let has_time = self.began.elapsed() < PATIENCE && steps.has_time_for(self.pause);
+        if has_time {
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(LONGEST);
+        }
+        has_time
+    }
+}
+
 /// Asks for the result of a job of which nothing is known yet.
 pub(super) async fn now(steps: &Steps, job: &mut Job) -> Result<Response> {
-    let answer = ask(steps, job, Ask::Result).await;
-    if !is_doubtful(&answer) && !is_nothing(&answer) {
-        return finished(steps, answer, job, None);
-    }
-    // It may have ended since.
-    let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.into_body()));
-    match status {
-        Ok(status) => match status.phase {
-            Phase::Waiting(_) | Phase::Running => Err(failure::not_ready(job)),
-            Phase::Completed | Phase::Failed if is_doubtful(&answer) => of_ended(steps, job, &status).await,
-            Phase::Completed | Phase::Failed => finished(steps, answer, job, Some(&status)),
-            Phase::Unknown if is_early(&answer) => Err(failure::not_ready(job)),
-            Phase::Unknown => finished(steps, answer, job, None),
-        },
-        Err(_) if is_early(&answer) => Err(failure::not_ready(job)),
-        Err(_) => finished(steps, answer, job, None),
+    let mut patience = Patience::new();
+    loop {
+        let answer = ask(steps, job, Ask::Result).await;
+        if !is_doubtful(&answer) && !is_nothing(&answer) {
+            return finished(steps, answer, job, None);
+        }
+        // It may have ended since.
+        let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.into_body()));
+        let unasked = match status {
+            Ok(status) => match status.phase {
+                Phase::Waiting(_) | Phase::Running => return Err(failure::not_ready(job)),
+                Phase::Completed | Phase::Failed if is_doubtful(&answer) => return of_ended(steps, job, &status).await,
+                Phase::Completed | Phase::Failed => return finished(steps, answer, job, Some(&status)),
+                Phase::Unknown => None,
+            },
+            Err(error) if failure::may_pass(&error) => Some(error),
+            // Whoever does not tell of the job does not contradict either.
+            Err(_) if !is_early(&answer) => return finished(steps, answer, job, None),
+            Err(_) => return Err(failure::not_ready(job)),
+        };
+        if is_early(&answer) {
+            return Err(failure::not_ready(job));
+        }
+        if patience.pause(steps).await {
+            continue;
+        }
+        return match unasked {
+            Some(error) => Err(failure::in_between(error, job)),
+            None => finished(steps, in_doubt(answer), job, None),
+        };
     }
 }
 
 /// Fetches the result of a job that has ended.
 pub(super) async fn of_ended(steps: &Steps, job: &mut Job, status: &Status) -> Result<Response> {
-    let (began, mut pause) = (Instant::now(), PAUSE);
+    let mut patience = Patience::new();
     loop {
         let answer = ask(steps, job, Ask::Result).await;
         if !is_doubtful(&answer) {
             return finished(steps, answer, job, Some(status));
         }
         // Where the state itself is a failure nothing contradicts it.
-        let is_settled = status.phase == Phase::Failed || began.elapsed() >= PATIENCE;
-        if is_settled || !steps.has_time_for(pause) {
-            return Err(failure::of_contradiction(answer, job, status, began.elapsed(), steps.task.secrets()));
+        if status.phase == Phase::Failed || !patience.pause(steps).await {
+            let waited = patience.began.elapsed();
+            return Err(failure::of_contradiction(answer, job, status, waited, steps.task.secrets()));
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// The same answer, of which nobody knows whether it is the job's end.
+pub(super) fn in_doubt(answer: Result<Response>) -> Result<Response> {
+    let is_doubtful = is_doubtful(&answer);
+    answer.map_err(|error| match is_doubtful {
+        true => error.with_outcome_unknown(true),
+        false => error,
+    })
 }
 
 /// What a result comes to; the result decides, and not the status (§16.6).
@@ -80,7 +123,7 @@ pub(super) fn finished(
 }
 
 /// Whether an answer may mean that there is no result yet: a 202 always (§16.4), a 400 or 404 unless it is visibly the job's own end.
-fn is_doubtful(answer: &Result<Response>) -> bool {
+pub(super) fn is_doubtful(answer: &Result<Response>) -> bool {
     match answer {
         Ok(answer) => answer.status() == 202,
         Err(error) => matches!(error.http_status(), Some(400 | 404)) && !is_the_jobs_own(error),
@@ -108,7 +151,7 @@ fn is_the_jobs_own(error: &Error) -> bool {
     !error.fields().is_empty() || named || error.about() == Some(About::Path)
 }
 
-fn is_nothing(answer: &Result<Response>) -> bool {
+pub(super) fn is_nothing(answer: &Result<Response>) -> bool {
     answer.as_ref().is_ok_and(is_empty)
 }
 

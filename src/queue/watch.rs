@@ -9,8 +9,10 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 
 use super::ask;
+use super::failure;
 use super::job::{Ask, Job};
 use super::pace::{Pace, Waits};
+use super::result::{self, PATIENCE};
 use super::status::{Phase, Status, Teller};
 use crate::budget::STATUS;
 use crate::client::Steps;
@@ -65,6 +67,8 @@ pub(super) struct Watch<'a> {
     news: Instant,
     state: Option<Discriminant<Phase>>,
     failing: Option<Instant>,
+    /// Since when fal contradicts itself about the job.
+    contradicting: Option<Instant>,
     /// What the stream asked to wait before it is opened again.
     asked: Option<Duration>,
 }
@@ -72,8 +76,19 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(steps: &'a Steps, job: &'a mut Job) -> Self {
         let teller = Teller::new(&steps.task);
-        let (pace, news) = (Pace::new(), Instant::now());
-        Watch { steps, job, teller, pace, place: None, breaks: 0, news, state: None, failing: None, asked: None }
+        Watch {
+            steps,
+            job,
+            teller,
+            pace: Pace::new(),
+            place: None,
+            breaks: 0,
+            news: Instant::now(),
+            state: None,
+            failing: None,
+            contradicting: None,
+            asked: None,
+        }
     }
 
     /// The host is told, and a job that is behind many is asked for less often.
@@ -142,23 +157,38 @@ impl<'a> Watch<'a> {
         Ok(match status.phase {
             Phase::Completed | Phase::Failed => ControlFlow::Break(End::Completed(status)),
             Phase::Unknown => self.unknown().await,
-            Phase::Waiting(_) | Phase::Running => ControlFlow::Continue(()),
+            Phase::Waiting(_) | Phase::Running => {
+                self.contradicting = None;
+                ControlFlow::Continue(())
+            }
         })
     }
 
-    /// Whether an error may pass by itself.
+    /// Whether an error may pass by itself. So may a 404 of a job that fal has told of.
     fn bears(&mut self, error: &Error) -> bool {
-        let passing = error.is_retryable() || error.code() == Code::Protocol;
-        passing && self.failing.get_or_insert_with(Instant::now).elapsed() < OUTAGE
+        if error.http_status() == Some(404) && self.state.is_some() {
+            return self.is_patient();
+        }
+        failure::may_pass(error) && self.failing.get_or_insert_with(Instant::now).elapsed() < OUTAGE
+    }
+
+    fn is_patient(&mut self) -> bool {
+        self.contradicting.get_or_insert_with(Instant::now).elapsed() < PATIENCE
     }
 
     /// A state that we do not know: if there is a result, it was an end (§16.4).
     async fn unknown(&mut self) -> ControlFlow<End> {
         let answer = ask(self.steps, self.job, Ask::Result).await;
-        match &answer {
-            Ok(answer) if answer.status() == 202 => ControlFlow::Continue(()),
-            Err(error) if error.http_status() == Some(400) || self.bears(error) => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(End::Answered(answer)),
+        let is_early = match &answer {
+            Ok(answer) if answer.status() == 202 => true,
+            Ok(_) => result::is_nothing(&answer) && self.is_patient(),
+            Err(error) if error.http_status() == Some(400) => result::is_doubtful(&answer),
+            Err(error) if error.http_status() == Some(404) => result::is_doubtful(&answer) && self.is_patient(),
+            Err(error) => self.bears(error),
+        };
+        match is_early {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(End::Answered(result::in_doubt(answer))),
         }
     }
 

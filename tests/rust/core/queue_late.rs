@@ -12,20 +12,32 @@ const EARLY: &str = r#"{"detail": "Request is still in progress"}"#;
 const NOT_FOUND: &str = r#"{"detail": "Request not found"}"#;
 const RUNNING: &str = r#"{"status": "IN_PROGRESS", "request_id": "r-1"}"#;
 
-/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time: status line and body.
-fn ended(
-    status: &'static str,
-    answer: impl Fn(usize) -> (&'static str, &'static str) + Send + Sync + 'static,
-) -> (String, Arc<AtomicUsize>) {
-    let asked = Arc::<AtomicUsize>::default();
-    let count = asked.clone();
+/// A status line and a body.
+type Said = (&'static str, &'static str);
+
+/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time; and how often it was asked for.
+fn ended(status: &'static str, answer: impl Fn(usize) -> Said + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let (host, _, asked) = telling(move |_| ("200 OK", status), answer);
+    (host, asked)
+}
+
+/// A queue in which the n-th status is `status(n)`, and the n-th result `answer(n)`; and how often each was asked for.
+fn telling(
+    status: impl Fn(usize) -> Said + Send + Sync + 'static,
+    answer: impl Fn(usize) -> Said + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (looks, asked) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let (look, count) = (looks.clone(), asked.clone());
     let host = hostile_to(move |head, connection| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         const ID: &str = "x-fal-request-id: r-1\r\n";
         match path.split('?').next().unwrap_or_default() {
             _ if head.starts_with("PUT") => answered(connection, "202 Accepted", ID, "{}"),
             path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", ID, "{}"),
-            path if path.ends_with("/status") => answered(connection, "200 OK", ID, status),
+            path if path.ends_with("/status") => {
+                let (line, body) = status(look.fetch_add(1, Ordering::Relaxed));
+                answered(connection, line, ID, body)
+            }
             path if path.ends_with("/requests/r-1") => {
                 let (line, body) = answer(count.fetch_add(1, Ordering::Relaxed));
                 answered(connection, line, ID, body)
@@ -33,7 +45,7 @@ fn ended(
             _ => answered(connection, "200 OK", ID, r#"{"request_id": "r-1"}"#),
         }
     });
-    (host, asked)
+    (host, looks, asked)
 }
 
 const COMPLETED: &str = r#"{"status": "COMPLETED", "request_id": "r-1"}"#;
@@ -105,6 +117,104 @@ fn what_the_app_says_of_its_input_is_no_contradiction() {
         let error = outcome.unwrap_err();
         assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
         assert!(error.message().contains("Prompt refused"), "{way}: {error}");
+    }
+}
+
+const UNKNOWN_ID: Said = ("404 Not Found", r#"{"status": "NOT_FOUND"}"#);
+const FINALIZING: &str = r#"{"status": "FINALIZING", "request_id": "r-1"}"#;
+
+fn subscribe_to(host: &str) -> Result<Response, Error> {
+    let client = client_of(host).timeout(Duration::from_secs(60)).build().unwrap();
+    Op::finish(|| client.subscribe_start(job_of(json!({}))))
+}
+
+/// What the queue has told of, it knows: that it does not contradicts that.
+#[test]
+fn a_status_that_comes_late_is_waited_for() {
+    for missing in [0..1, 0..3, 1..2] {
+        let status = move |n| match n {
+            n if missing.contains(&n) => UNKNOWN_ID,
+            0 => ("202 Accepted", RUNNING),
+            _ => ("200 OK", COMPLETED),
+        };
+        let (host, ..) = telling(status, |_| ("200 OK", r#"{"x": 1}"#));
+        assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1);
+    }
+    // Not for ever.
+    let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
+    let error = subscribe_to(&host).unwrap_err();
+    assert_eq!((error.code(), error.request_id()), (Code::NotFound, Some("r-1")), "{error}");
+    assert!(error.may_have_executed() && looks.load(Ordering::Relaxed) > 3, "{error} {looks:?}");
+    // Of a job that the queue has told nothing of, it is the answer.
+    let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
+    let client = client_of(&host).build().unwrap();
+    let error = Op::finish(|| client.attach_start(&Job::new(JOB, "r-1").unwrap())).unwrap_err();
+    assert_eq!((error.code(), looks.load(Ordering::Relaxed)), (Code::NotFound, 1), "{error}");
+}
+
+/// A state that we do not know may be one before the end.
+#[test]
+fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
+    let late: [Said; 4] =
+        [("404 Not Found", NOT_FOUND), ("200 OK", "null"), ("204 No Content", ""), ("400 Bad Request", EARLY)];
+    for late in late {
+        let (host, ..) = telling(
+            |n| ("200 OK", if n < 2 { FINALIZING } else { COMPLETED }),
+            move |n| if n < 2 { late } else { ("200 OK", r#"{"x": 1}"#) },
+        );
+        assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1, "{late:?}");
+        let (host, ..) =
+            telling(|_| ("200 OK", FINALIZING), move |n| if n < 2 { late } else { ("200 OK", r#"{"x": 1}"#) });
+        assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1, "{late:?}");
+        let client = client_of(&host).build().unwrap();
+        let job = Job::new(JOB, "r-1").unwrap();
+        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 1, "{late:?}");
+    }
+    // What lasts is believed: no output may be the output.
+    for lasting in ["null", ""] {
+        let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("200 OK", lasting));
+        assert_eq!(subscribe_to(&host).unwrap().body(), lasting.as_bytes());
+    }
+    for lasting in [("404 Not Found", NOT_FOUND), ("400 Bad Request", r#"{"detail": "no"}"#)] {
+        let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| lasting);
+        for (way, outcome) in
+            every_way(&host).into_iter().filter(|(way, _)| *way == "result" || lasting.0 == "404 Not Found")
+        {
+            let error = outcome.unwrap_err();
+            assert!(error.may_have_executed() && error.http_status().is_some(), "{way} {lasting:?}: {error}");
+        }
+    }
+    // An app's own refusal is an end in any state.
+    let own = r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#;
+    let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("400 Bad Request", own));
+    for (way, outcome) in every_way(&host) {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
+    }
+}
+
+/// A 400 or 404 says that there is no such result, or that there is none yet. Only the status tells which.
+#[test]
+fn what_may_be_early_is_not_judged_without_the_status() {
+    let down: [Said; 3] = [("503 Service Unavailable", "{}"), ("429 Too Many Requests", "{}"), ("200 OK", "{")];
+    let early: [Said; 3] =
+        [("404 Not Found", NOT_FOUND), ("400 Bad Request", r#"{"detail": "no"}"#), ("200 OK", "null")];
+    let job = Job::new(JOB, "r-1").unwrap();
+    for down in down {
+        for early in early {
+            let (host, ..) = telling(move |_| down, move |_| early);
+            let client = client_of(&host).build().unwrap();
+            let error = Op::finish(|| client.result_start(&job)).unwrap_err();
+            assert!(!matches!(error.code(), Code::NotFound | Code::InvalidInput), "{down:?} {early:?}: {error}");
+            assert!(error.may_have_executed(), "{down:?} {early:?}: {error}");
+            assert_eq!(error.request_id(), Some("r-1"), "{down:?} {early:?}");
+        }
+        let (host, ..) = telling(
+            move |n| if n < 2 { down } else { ("200 OK", COMPLETED) },
+            |n| if n < 2 { ("404 Not Found", NOT_FOUND) } else { ("200 OK", r#"{"x": 1}"#) },
+        );
+        let client = client_of(&host).build().unwrap();
+        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 1, "{down:?}");
     }
 }
 
