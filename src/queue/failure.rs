@@ -59,8 +59,11 @@ pub(super) fn of_contradiction(
         waited.as_secs_f64().round()
     );
     let error = match error {
-        // What the app itself says of its input looks the same.
-        Some(error) if !early && http_status != 404 => return of_result(error, job),
+        // What an app itself says of its input looks the same as what fal may say of a result that it does not hand out. A caller who
+        // reads of a refusal corrects the input; one who is told that nothing ran might send the same again, and pay twice.
+        Some(error) if !early && http_status != 404 => {
+            return of_result(error, job).with_outcome_unknown(status.phase != Phase::Failed);
+        }
         Some(error) => {
             let told = format!("{has_run}: {}", error.message());
             of_asking(error.with_message(told), job, Ask::Result)

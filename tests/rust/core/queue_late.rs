@@ -111,12 +111,22 @@ fn what_the_app_says_of_its_input_is_no_contradiction() {
         }
         assert_eq!(asked.load(Ordering::Relaxed), 3, "{own:?}");
     }
-    // An app may say it in words, which only repeating tells from fal's own.
+}
+
+/// An app may refuse an input in words of its own, and so may fal the result of a job that has run: nobody knows which of the two.
+#[test]
+fn a_400_in_other_words_lasts_and_leaves_the_outcome_open() {
     let (host, _) = ended(COMPLETED, |_| ("400 Bad Request", r#"{"detail": "Prompt refused"}"#));
     for (way, outcome) in every_way(&host) {
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
+        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, true), "{way}: {error}");
         assert!(error.message().contains("Prompt refused"), "{way}: {error}");
+    }
+    // Where the state itself is a failure nothing is open.
+    let (host, _) = ended(r#"{"status": "FAILED"}"#, |_| ("400 Bad Request", r#"{"detail": "Prompt refused"}"#));
+    for (way, outcome) in every_way(&host) {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
     }
 }
 
