@@ -1,8 +1,8 @@
 //! # Downloads
 //!
 //! The files that results name, into memory or onto a disk. A file appears at its path once it is whole: never half a file,
-//! and never in place of another unless that is allowed. What was given to a function is copied and may be changed or freed; one
-//! thread at a time may change a download.
+//! and never in place of another unless that is allowed. The output of a run that the disk does not take is in fal_error_body().
+//! What was given to a function is copied and may be changed or freed; one thread at a time may change a download.
 
 use std::ffi::c_char;
 

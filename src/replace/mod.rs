@@ -53,7 +53,8 @@ impl Successor {
     /// An empty file of this name, which is free and in the folder of the target.
     pub(crate) fn create(path: PathBuf, access: Access) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        // Read, because what cannot get to its place may be wanted all the same.
+        options.read(true).write(true).create_new(true);
         let file = Arc::new(system::create(&mut options, &path, access)?);
         Ok(Self { path, access, file, stays: false })
     }

@@ -7,7 +7,7 @@ use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 
-use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, GENERIC_WRITE};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
     FILE_ATTRIBUTE_SYSTEM, FILE_BASIC_INFO, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FileBasicInfo,
@@ -26,10 +26,11 @@ const ATTRIBUTES: u32 = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATT
 
 /// Nobody can read it, or hold it when it is to be renamed.
 pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> io::Result<File> {
-    options.share_mode(FILE_SHARE_DELETE).access_mode(GENERIC_WRITE | READ_CONTROL | WRITE_DAC);
+    let access_mode = GENERIC_READ | GENERIC_WRITE | READ_CONTROL;
+    options.share_mode(FILE_SHARE_DELETE).access_mode(access_mode | WRITE_DAC);
     let file = match options.open(path) {
         // Some shares let nobody change an access control list.
-        Err(error) if is_denied(&error) => options.access_mode(GENERIC_WRITE | READ_CONTROL).open(path),
+        Err(error) if is_denied(&error) => options.access_mode(access_mode).open(path),
         opened => opened,
     }?;
     // In a profile others have no access. Elsewhere a file system that knows no access control lists is as it is.

@@ -412,7 +412,12 @@ impl Transport {
         let (headers, mut body) = Incoming::of(response, call.watch.of_answer(self.stall));
         match body::read(&mut body, call.most.min(self.response_limit)).await {
             Ok(body) => Ok(Response::new(status, headers, body)),
-            Err(Unread::TooLarge(error)) => Err(Failure::last(error.with_outcome_unknown(call.repeat.leaves_doubt()))),
+            Err(Unread::TooLarge(error)) => {
+                let error = error.with_outcome_unknown(call.repeat.leaves_doubt());
+                // Who has the room may ask for it elsewhere.
+                let id = headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+                Err(Failure::last(id.into_iter().fold(error, Error::with_request_id)))
+            }
             Err(Unread::Cut(why)) => Err(cut(why, self.asked(call).host, call.repeat, progress)),
         }
     }

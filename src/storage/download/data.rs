@@ -34,11 +34,11 @@ pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter
     }
     let kind = HeaderValue::from_str(&content_type).map_err(|_| malformed())?;
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-    let mut sink = target.open(200, headers, "").await?;
+    let mut sink = target.open(200, headers, "", None).await?;
     sink.write(bytes).await?;
     meter.set_total(size);
     meter.share().reach(size);
-    sink.finish(false).await
+    sink.finish().await
 }
 
 fn decoded(url: &str) -> Result<(String, Bytes)> {

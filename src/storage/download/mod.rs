@@ -132,6 +132,9 @@ impl Client {
     ///
     /// A file is written beside its place under another name and put there once it is whole and on the disk, so that there is
     /// never half a file.
+    ///
+    /// The output of a run that the disk does not take is the [body](Error::body) of the error, up to the most that an answer may have in
+    /// memory; of a larger one the error says where its first bytes are.
     pub fn download_start(&self, download: Download) -> Result<Op> {
         let own = match &download.from {
             From::Request(request) => download.timeout.or(request.timeout),

@@ -1,14 +1,14 @@
 //! A file that appears once it is whole.
 
-use std::io::{self, ErrorKind, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::random;
-use crate::replace::{Access, Refused, Successor};
+use crate::replace::{self, Access, Refused, Successor};
 use crate::storage::blocking::blocking;
+use crate::{memory, random};
 
 /// Other names that are tried where one is taken.
 const OTHERS: u32 = 1000;
@@ -49,11 +49,15 @@ impl Partial {
         Ok(partial)
     }
 
-    /// What the file in the folder is called, if it has no name yet.
-    pub(super) fn called(&mut self, name: impl FnOnce() -> String) -> Result<()> {
+    /// What the file in the folder is called, if it has no name yet. What cannot be had again (`keep`) gets another name where it may not
+    /// replace that file.
+    pub(super) fn called(&mut self, name: impl FnOnce() -> String, keep: bool) -> Result<()> {
         if self.named {
             self.place.push(name());
-            self.follow()?;
+            match self.follow() {
+                Err(_) if keep => self.overwrite = false,
+                followed => followed?,
+            }
         }
         Ok(())
     }
@@ -84,11 +88,13 @@ impl Partial {
         .await
     }
 
-    /// Where it is in the end. What cannot be had again is kept where it can be, and the error says where.
-    pub(super) fn put_in_place(self, keep: bool) -> Result<PathBuf> {
-        self.successor.file().sync_all().map_err(|e| failed("write", &self.place, &e))?;
+    /// Where it is in the end. What cannot be had again (`keep`) is kept beside its place, and the error says where; or it comes back.
+    pub(super) fn put_in_place(self, keep: bool) -> std::result::Result<PathBuf, Unplaced> {
+        if let Err(why) = self.successor.file().sync_all() {
+            return Err(Unplaced { error: failed("write", &self.place, &why), partial: Some(self) });
+        }
         let replaces = self.replaces();
-        let Self { place, named, successor, .. } = self;
+        let Self { place, named, successor, overwrite } = self;
         let moved = if replaces { successor.replace(&place) } else { successor.join(&place) };
         let Err(Refused { error: why, successor }) = moved else {
             return Ok(place);
@@ -96,18 +102,57 @@ impl Partial {
         let taken = why.kind() == ErrorKind::AlreadyExists;
         let error = if taken { exists(&place) } else { failed("create", &place, &why) };
         if !(keep || named && taken) {
-            return Err(error);
+            return Err(Unplaced { error, partial: None });
         }
         match join_beside(successor, &place) {
             Ok(other) if named && taken => Ok(other),
-            Ok(other) => Err(kept(&error, &other)),
-            Err(mut successor) if keep => {
+            Ok(other) => Err(Unplaced { error: kept(&error, "what came is", &other), partial: None }),
+            // All of it is on the disk: there it is safest, if it has a name yet.
+            Err(mut successor) if keep && is_there(&successor) => {
                 successor.keep();
-                Err(kept(&error, successor.path()))
+                Err(Unplaced { error: kept(&error, "what came is", successor.path()), partial: None })
             }
-            Err(_) => Err(error),
+            Err(successor) => Err(Unplaced { error, partial: Some(Self { place, named, successor, overwrite }) }),
         }
     }
+
+    /// Its first bytes, as many as were written, and what follows.
+    pub(super) fn content(&self, length: u64, rest: &[u8]) -> Result<Vec<u8>> {
+        let lost = |e: io::Error| failed("read", self.successor.path(), &e);
+        let mut content = Vec::new();
+        memory::reserve(&mut content, usize::try_from(length).unwrap_or(usize::MAX).saturating_add(rest.len()))?;
+        let mut file = &**self.successor.file();
+        file.rewind().map_err(lost)?;
+        if file.take(length).read_to_end(&mut content).map_err(lost)? as u64 != length {
+            return Err(lost(ErrorKind::UnexpectedEof.into()));
+        }
+        content.extend_from_slice(rest);
+        Ok(content)
+    }
+
+    /// Leaves what is there of a file that did not become whole beside its place, and says so.
+    pub(super) fn leave(self, length: u64, error: &Error) -> Error {
+        let what = format!("the first {length} bytes are");
+        match join_beside(self.successor, &self.place) {
+            Ok(other) => kept(error, &what, &other),
+            Err(mut successor) if is_there(&successor) => {
+                successor.keep();
+                kept(error, &what, successor.path())
+            }
+            Err(_) => error.clone(),
+        }
+    }
+}
+
+/// A file that did not get to its place, and why; itself, if it is not kept elsewhere.
+pub(super) struct Unplaced {
+    pub(super) error: Error,
+    pub(super) partial: Option<Partial>,
+}
+
+/// Whether somebody finds it under its name: its folder may be gone.
+fn is_there(successor: &Successor) -> bool {
+    replace::names(successor.path(), successor.file()).unwrap_or(false)
 }
 
 /// Takes another name in the folder, if one can be had.
@@ -134,8 +179,8 @@ fn other_name(place: &Path, number: u32) -> PathBuf {
     place.with_file_name(name)
 }
 
-fn kept(error: &Error, at: &Path) -> Error {
-    let message = format!("{}; what came is kept as {}", error.message(), at.display());
+fn kept(error: &Error, what: &str, at: &Path) -> Error {
+    let message = format!("{}; {what} kept as {}", error.message(), at.display());
     error.clone().with_message(message)
 }
 

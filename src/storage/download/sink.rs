@@ -9,8 +9,10 @@ use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use serde_json::json;
 
 use super::data::unescaped;
-use super::partial::{Partial, Place, exists, failed, folder_of};
-use crate::error::{Code, Error, Result};
+use super::fetch::too_large;
+use super::partial::{Partial, Place, Unplaced, exists, failed, folder_of};
+use crate::client::Steps;
+use crate::error::{Answer, Code, Error, Result};
 use crate::memory;
 use crate::response::Response;
 use crate::storage::blocking::blocking;
@@ -48,14 +50,23 @@ impl Target {
         .await
     }
 
-    /// Begins, with the head of the answer.
-    pub(super) async fn open(self, status: u16, headers: HeaderMap, url_path: &str) -> Result<Sink> {
-        let Target::File(mut partial) = self else {
-            return Ok(Sink::Memory { status, headers, bytes: Vec::new() });
+    /// Begins, with the head of the answer. What cannot be had again is handed over with an error rather than lost: by these (`keep`).
+    pub(super) async fn open(
+        self,
+        status: u16,
+        headers: HeaderMap,
+        url_path: &str,
+        keep: Option<Steps>,
+    ) -> Result<Sink> {
+        let store = match self {
+            Target::Memory => Store::Memory { bytes: Vec::new(), failed: None },
+            Target::File(mut partial) => {
+                let (name, keeps) = (name_of(&headers, url_path), keep.is_some());
+                let partial = blocking(move || partial.called(|| name, keeps).map(|()| partial)).await?;
+                Store::File { partial, block: BytesMut::new(), size: 0 }
+            }
         };
-        let name = name_of(&headers, url_path);
-        let partial = blocking(move || partial.called(|| name).map(|()| partial)).await?;
-        Ok(Sink::File { status, headers, partial, block: BytesMut::new(), size: 0 })
+        Ok(Sink { status, headers, keep, store })
     }
 }
 
@@ -116,31 +127,80 @@ fn content_type(headers: &HeaderMap) -> &str {
 }
 
 /// What takes the bytes.
-pub(super) enum Sink {
-    Memory { status: u16, headers: HeaderMap, bytes: Vec<u8> },
-    File { status: u16, headers: HeaderMap, partial: Partial, block: BytesMut, size: u64 },
+pub(super) struct Sink {
+    status: u16,
+    headers: HeaderMap,
+    keep: Option<Steps>,
+    store: Store,
+}
+
+enum Store {
+    Memory {
+        bytes: Vec<u8>,
+        /// Why they are not in a file.
+        failed: Option<Error>,
+    },
+    File {
+        partial: Partial,
+        block: BytesMut,
+        size: u64,
+    },
 }
 
 impl Sink {
     pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
-        match self {
-            Sink::Memory { bytes, .. } => memory::append(bytes, &piece)?,
-            Sink::File { partial, block, size, .. } => {
+        let (bytes, failed) = match &mut self.store {
+            Store::Memory { bytes, failed } => (bytes, failed),
+            Store::File { block, size, .. } => {
                 block.extend_from_slice(&piece);
                 *size += piece.len() as u64;
-                if block.len() >= BLOCK {
-                    partial.append(block.split().freeze()).await?;
-                }
+                return if block.len() >= BLOCK { self.flush().await } else { Ok(()) };
             }
+        };
+        let most = self.keep.as_ref().filter(|_| failed.is_some()).map_or(usize::MAX, Steps::response_limit);
+        let full = match bytes.len() + piece.len() > most {
+            true => Err(too_large(most as u64)),
+            false => memory::append(bytes, &piece),
+        };
+        let (Err(full), Some(steps)) = (&full, &self.keep) else { return full };
+        let error = failed.take().unwrap_or_else(|| full.clone());
+        Err(held(error, "the first bytes of what came are", self.status, std::mem::take(bytes), steps).await)
+    }
+
+    /// Writes what was collected.
+    async fn flush(&mut self) -> Result<()> {
+        let Store::File { partial, block, .. } = &mut self.store else { return Ok(()) };
+        let block = block.split().freeze();
+        let Err(error) = partial.append(block.clone()).await else { return Ok(()) };
+        if self.keep.is_none() {
+            return Err(error);
         }
+        let none = Store::Memory { bytes: Vec::new(), failed: None };
+        let Store::File { partial, size, .. } = std::mem::replace(&mut self.store, none) else { return Err(error) };
+        let bytes = self.taken_back(partial, size - block.len() as u64, block, &error).await?;
+        self.store = Store::Memory { bytes, failed: Some(error) };
         Ok(())
+    }
+
+    /// What is in the file, and what follows; else an error, by which it is where it was.
+    async fn taken_back(&self, partial: Partial, length: u64, block: Bytes, error: &Error) -> Result<Vec<u8>> {
+        let most = self.keep.as_ref().map_or(0, Steps::response_limit) as u64;
+        let error = error.clone();
+        blocking(move || {
+            let content = match length + block.len() as u64 <= most {
+                true => partial.content(length, &block),
+                false => Err(too_large(most)),
+            };
+            content.map_err(|_| again(partial.leave(length, &error)))
+        })
+        .await
     }
 
     /// Forgets what came.
     pub(super) async fn restart(&mut self) -> Result<()> {
-        match self {
-            Sink::Memory { bytes, .. } => bytes.clear(),
-            Sink::File { partial, block, size, .. } => {
+        match &mut self.store {
+            Store::Memory { bytes, .. } => bytes.clear(),
+            Store::File { partial, block, size } => {
                 block.clear();
                 *size = 0;
                 partial.empty().await?;
@@ -149,23 +209,55 @@ impl Sink {
         Ok(())
     }
 
-    /// All has come. What cannot be had again is kept (`keep`) even if it cannot be where it should.
-    pub(super) async fn finish(self, keep: bool) -> Result<Response> {
-        match self {
-            Sink::Memory { status, headers, bytes } => Ok(Response::new(status, headers, bytes.into())),
-            Sink::File { status, headers, partial, block, size } => {
-                partial.append(block.freeze()).await?;
-                let path = blocking(move || partial.put_in_place(keep)).await?;
-                Ok(Response::made(&json!({
-                    "path": path.to_string_lossy(),
-                    "file_name": path.file_name().map(|name| name.to_string_lossy()),
-                    "content_type": content_type(&headers),
-                    "size": size,
-                    "http_status": status,
-                })))
+    /// All has come. What cannot be had again is kept even if it cannot be where it should.
+    pub(super) async fn finish(mut self) -> Result<Response> {
+        self.flush().await?;
+        let none = Store::Memory { bytes: Vec::new(), failed: None };
+        let (bytes, failed) = match std::mem::replace(&mut self.store, none) {
+            Store::Memory { bytes, failed } => (bytes, failed),
+            Store::File { partial, size, .. } => {
+                let keep = self.keep.is_some();
+                match blocking(move || Ok(partial.put_in_place(keep))).await? {
+                    Ok(path) => return Ok(self.saved(&path, size)),
+                    Err(Unplaced { error, partial: Some(partial) }) if keep => {
+                        (self.taken_back(partial, size, Bytes::new(), &error).await?, Some(error))
+                    }
+                    Err(Unplaced { error, .. }) => return Err(error),
+                }
             }
+        };
+        match (failed, &self.keep) {
+            (Some(error), Some(steps)) => Err(held(error, "what came is", self.status, bytes, steps).await),
+            _ => Ok(Response::new(self.status, self.headers, bytes.into())),
         }
     }
+
+    fn saved(&self, path: &Path, size: u64) -> Response {
+        Response::made(&json!({
+            "path": path.to_string_lossy(),
+            "file_name": path.file_name().map(|name| name.to_string_lossy()),
+            "content_type": content_type(&self.headers),
+            "size": size,
+            "http_status": self.status,
+        }))
+    }
+}
+
+/// The error of an output that no file took: it has the bytes.
+async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, steps: &Steps) -> Error {
+    let message = format!("{}; {what} the body of this error", error.message());
+    let answer = Answer::of_large(steps.task.secrets(), status, HeaderMap::new(), bytes.into()).await;
+    again(error.with_message(message)).with_answer(answer)
+}
+
+/// What may be done about an output that is not where it should be, or is lost.
+fn again(error: Error) -> Error {
+    let remedy = format!(
+        "{} fal's history may have the output too: ask models.requests.by_endpoint for this request_id, with expand \
+         \"payloads\".",
+        error.remedy()
+    );
+    error.with_remedy(remedy)
 }
 
 #[cfg(any(test, fuzzing))]

@@ -129,5 +129,5 @@ fn an_answer_is_bounded() {
     run(&client, "emulator/bytes", json!({"size": 1000})).unwrap();
     let error = run(&client, "emulator/bytes", json!({"size": 1001})).unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::TooLarge, true));
-    assert!(error.message().contains("1000 bytes"), "{error}");
+    assert!(error.message().contains("1000 bytes") && error.request_id().is_some(), "{error}");
 }

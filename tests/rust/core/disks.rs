@@ -35,6 +35,32 @@ fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &
     assert_eq!(std::fs::read(&new).unwrap(), b"small");
 }
 
+/// The output of a run that the disk does not take is in the error, and with it what it is of.
+fn assert_kept(client: &Client, folder: &Path, what: &str) {
+    let before = std::fs::read_dir(folder).unwrap().count();
+    let error = save_run(client, &folder.join("run")).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Io, true), "{error}");
+    assert!(error.message().contains(what) && error.message().contains("body of this error"), "{error}");
+    assert!(error.request_id().is_some(), "{error}");
+    assert!(error.body() == made(), "{} bytes are kept", error.body().len());
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), before);
+}
+
+fn save_run(client: &Client, to: &Path) -> Result<Response, Error> {
+    download(client, Download::of_request(run_of(8 * MIB)).to(to))
+}
+
+fn run_of(size: usize) -> Request {
+    let mut request = Request::run("emulator/bytes").unwrap();
+    request.set_json(json!({ "size": size }));
+    request
+}
+
+/// What such a run makes.
+fn made() -> Vec<u8> {
+    (0..8 * MIB).map(|at| (at % 251) as u8).collect()
+}
+
 /// Names the folder of the child process that a test starts, and the file that is to be downloaded.
 const CHILD: &str = "FAL_TEST_DISK_FOLDER";
 const URL: &str = "FAL_TEST_DISK_URL";
@@ -44,6 +70,15 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
     if let Ok(folder) = std::env::var(CHILD) {
         let client = crate::logged::builder().build().unwrap();
         assert_fails(&client, &std::env::var(URL).unwrap(), folder.as_ref(), "File too large", "so large");
+        assert_kept(&client, folder.as_ref(), "File too large");
+        // What is larger than an answer may be in memory stays where it is, as far as it came.
+        let small = crate::logged::builder().max_response_bytes(MIB).build().unwrap();
+        let kept = Path::new(&folder).join("run-1");
+        let error = save_run(&small, &Path::new(&folder).join("run")).unwrap_err();
+        assert!(error.message().contains(kept.to_str().unwrap()), "{error}");
+        assert!(error.request_id().is_some() && error.remedy().contains("models.requests.by_endpoint"), "{error}");
+        let kept = std::fs::read(kept).unwrap();
+        assert!(kept.len() >= MIB && made().starts_with(&kept), "{} bytes", kept.len());
         return;
     }
     let emulator = Emulator::start().unwrap();
@@ -88,6 +123,15 @@ fn a_full_disk_is_told_and_left_as_it_was() {
     let client = client(&emulator);
     let answer = upload(&client, Upload::bytes(content(8 * MIB))).unwrap();
     assert_fails(&client, answer.get_str("/url").unwrap(), folder.path(), "No space left", "Make room");
+    assert_kept(&client, folder.path(), "No space left");
+}
+
+fn wait_for_file(folder: &Path) {
+    let until = std::time::Instant::now() + PATIENCE;
+    while std::fs::read_dir(folder).unwrap().count() == 0 {
+        assert!(std::time::Instant::now() < until, "nothing is written");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
@@ -115,16 +159,23 @@ fn a_folder_that_takes_no_file_is_told() {
     emulator.clear_arrivals();
     emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
     let op = client.download_start(Download::new(&url).unwrap().to(inner.join("a"))).unwrap();
-    let until = std::time::Instant::now() + PATIENCE;
-    while std::fs::read_dir(&inner).unwrap().count() == 0 {
-        assert!(std::time::Instant::now() < until, "nothing is written");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_file(&inner);
     std::fs::remove_dir_all(&inner).unwrap();
     op.wait(Some(PATIENCE)).unwrap();
     let error = op.take().unwrap().unwrap_err();
     assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
     assert!(!inner.exists());
+    // What a run made does not vanish with it.
+    std::fs::create_dir(&inner).unwrap();
+    emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
+    let op = client.download_start(Download::of_request(run_of(8 * MIB)).to(inner.join("a"))).unwrap();
+    wait_for_file(&inner);
+    std::fs::remove_dir_all(&inner).unwrap();
+    op.wait(Some(PATIENCE)).unwrap();
+    let error = op.take().unwrap().unwrap_err();
+    assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
+    assert!(error.may_have_executed() && error.request_id().is_some(), "{error}");
+    assert!(error.body() == made(), "{} bytes are kept", error.body().len());
 }
 
 /// What the system says of such a file is no measure of it: an empty upload would be a silent loss.
