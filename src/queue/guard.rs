@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::ask;
 use super::job::{Ask, Job};
+use super::result::Patience;
 use crate::client::Steps;
 use crate::error::Result;
 use crate::log::Level;
+use crate::response::Response;
 use crate::runtime::{self, Instance};
 use crate::transport::Fate;
 
@@ -22,13 +24,15 @@ pub(super) struct Guard {
     /// Taken while it certainly runs: during a shutdown there is no other way to it.
     runtime: Arc<Instance>,
     armed: bool,
+    /// Whether fal has named the job to us.
+    told: bool,
 }
 
 impl Guard {
-    pub(super) fn new(steps: &Steps, job: &Job) -> Result<Self> {
+    pub(super) fn new(steps: &Steps, job: &Job, told: bool) -> Result<Self> {
         steps.task.progress.submitted(&job.id);
         let armed = !job.wishes.keep_running;
-        Ok(Guard { steps: steps.clone(), job: job.clone(), runtime: runtime::living()?, armed })
+        Ok(Guard { steps: steps.clone(), job: job.clone(), runtime: runtime::living()?, armed, told })
     }
 
     /// The job has ended.
@@ -50,14 +54,25 @@ impl Drop for Guard {
             return;
         }
         self.steps.task.progress.set_fate(Fate::ToldToStop);
-        let mut job = self.job.clone();
+        let (mut job, told) = (self.job.clone(), self.told);
         self.runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(TIME, ask(&steps, &mut job, Ask::Cancel)).await;
+            let cancelled = tokio::time::timeout(TIME, cancel(&steps, &mut job, told)).await;
             match cancelled {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => steps.log(Level::Warn, format_args!("cancelling {}: {error}", job.id)),
                 Err(_) => steps.log(Level::Warn, format_args!("cancelling {}: no answer in time", job.id)),
             }
         });
+    }
+}
+
+/// Fal may not know yet what it has named: a job that is not cancelled goes on and costs.
+async fn cancel(steps: &Steps, job: &mut Job, told: bool) -> Result<Response> {
+    let mut patience = Patience::new();
+    loop {
+        match ask(steps, job, Ask::Cancel).await {
+            Err(error) if told && error.http_status() == Some(404) && patience.pause(steps).await => {}
+            outcome => return outcome,
+        }
     }
 }

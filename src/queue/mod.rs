@@ -153,7 +153,7 @@ async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
 /// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from here.
 async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<Response> {
     let steps = &steps.with_pauses_up_to(watch::LONGEST_PAUSE);
-    let mut guard = Guard::new(steps, &job)?;
+    let mut guard = Guard::new(steps, &job, answer.is_some())?;
     let end = {
         let mut watch = Watch::new(steps, &mut job);
         if let Some(answer) = answer {

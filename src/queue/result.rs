@@ -21,18 +21,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// How long a contradiction is waited out.
-struct Patience {
+pub(super) struct Patience {
     began: Instant,
     pause: Duration,
 }
 
 impl Patience {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Patience { began: Instant::now(), pause: PAUSE }
     }
 
     /// Pauses before the next look; false if there is none.
-    async fn pause(&mut self, steps: &Steps) -> bool {
+    pub(super) async fn pause(&mut self, steps: &Steps) -> bool {
         let has_time = self.began.elapsed() < PATIENCE && steps.has_time_for(self.pause);
         if has_time {
             tokio::time::sleep(self.pause).await;

@@ -162,6 +162,34 @@ fn a_status_that_comes_late_is_waited_for() {
     assert_eq!((error.code(), looks.load(Ordering::Relaxed)), (Code::NotFound, 1), "{error}");
 }
 
+/// A job that is not cancelled goes on and costs.
+#[test]
+fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
+    let sent = Arc::<AtomicUsize>::default();
+    let count = sent.clone();
+    let host = hostile_to(move |head, connection| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let (line, body) = match path.split('?').next().unwrap_or_default() {
+            _ if head.starts_with("PUT") => match count.fetch_add(1, Ordering::Relaxed) {
+                0..2 => UNKNOWN_ID,
+                _ => ("202 Accepted", "{}"),
+            },
+            path if path.ends_with("/status/stream") => UNKNOWN_ID,
+            path if path.ends_with("/status") => ("202 Accepted", RUNNING),
+            _ => ("200 OK", r#"{"request_id": "r-1"}"#),
+        };
+        answered(connection, line, "", body)
+    });
+    let op = client_of(&host).build().unwrap().subscribe_start(job_of(json!({}))).unwrap();
+    op.wait_event(Some(PATIENCE)).unwrap();
+    op.cancel();
+    let begun = std::time::Instant::now();
+    while sent.load(Ordering::Relaxed) < 3 {
+        assert!(begun.elapsed() < PATIENCE, "{sent:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A state that we do not know may be one before the end.
 #[test]
 fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
