@@ -16,8 +16,9 @@
  *              FAL_E_INVALID_ARGUMENT.
  *   Variables  Of the environment. They are read on the thread that calls, in functions that make a client, start an operation,
  *              or store or explain a key: no other thread may set any at that moment. Threads of the library read some only
- *              where a library below does: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, all of them when a key
- *              command is started, which inherits them, HOME where it is missing, and on macOS those that name proxies.
+ *              where a library below does: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, those of the C library's
+ *              resolver (LOCALDOMAIN, RES_OPTIONS) when the name of a host is looked up, all of them when a key command is started,
+ *              which inherits them, HOME where it is missing, and on macOS those that name proxies.
  *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
  */
 

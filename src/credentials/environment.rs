@@ -108,6 +108,7 @@ impl Environment {
 
     /// The same environment as it is now. Threads of the library look at nothing else: the C library allows no other thread to read
     /// variables while the host sets some.
+    #[allow(clippy::disallowed_methods, reason = "on the thread that calls")]
     pub(crate) fn taken(&self) -> Self {
         let Variables::Process = self.variables else { return self.clone() };
         let taken = LOOKED_AT.iter().filter_map(|name| Some((*name, Value(std::env::var_os(name)?))));
@@ -146,6 +147,7 @@ impl Environment {
     }
 
     /// The user's home directory, unless it is unknown.
+    #[allow(clippy::disallowed_methods, reason = "HOME is asked for by the system's way to look a user up")]
     pub(crate) fn home(&self) -> Option<PathBuf> {
         let name = match self.platform {
             Platform::Unix => "HOME",
@@ -182,6 +184,7 @@ impl Environment {
         matches!(self.variables, Variables::Process) && cfg!(any(target_vendor = "apple", windows))
     }
 
+    #[allow(clippy::disallowed_methods, reason = "on the thread that calls: others are given what was taken")]
     fn raw(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => std::env::var_os(name),

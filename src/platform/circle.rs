@@ -26,6 +26,7 @@ impl Default for Circle {
 }
 
 impl Circle {
+    #[allow(clippy::disallowed_methods, reason = "only here is it known which cursors it tells apart")]
     fn of(known: usize) -> Self {
         Circle { random: RandomState::new(), first: HashSet::new(), known, mark: None, since: 0, moves: 1 }
     }

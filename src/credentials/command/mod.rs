@@ -129,6 +129,7 @@ impl KeyCommand {
     /// # Errors
     ///
     /// A [`CommandProblem`], which holds no secret.
+    #[allow(clippy::disallowed_methods, reason = "fal.h says that commands inherit the environment")]
     pub(crate) fn run(&self, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<CommandOutput, CommandProblem> {
         // Of the process, because that is what the command inherits.
         if std::env::var_os(RUNNING_VARIABLE).is_some() {

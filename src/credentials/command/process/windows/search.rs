@@ -90,6 +90,7 @@ fn quote(line: &mut String, argument: &str) {
 }
 
 /// The file, never one of the current folder or of the host's own unless it is named by a path.
+#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
 fn find(program: &str) -> Option<PathBuf> {
     let path = Path::new(program);
     if program.contains(['/', '\\', ':']) {
@@ -100,6 +101,7 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.find_map(|folder| with_ending(&folder.join(path)))
 }
 
+#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
 fn with_ending(path: &Path) -> Option<PathBuf> {
     if path.extension().is_some() && path.is_file() {
         return Some(path.to_owned());

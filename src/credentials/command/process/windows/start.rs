@@ -148,6 +148,7 @@ fn create(line: &Line, environment: &[u16], handles: [RawHandle; 3], job: HANDLE
 }
 
 /// The environment of this process, and the marker.
+#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
 fn environment(marker: &str) -> Vec<u16> {
     let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
     variables.insert(marker.into(), "1".into());
