@@ -477,22 +477,17 @@ impl Instance {
     }
 
     /// Stops the runtime and joins its threads.
+    ///
+    /// A thread of its own waits for them, without a limit: those that tokio does not wait for it forgets, and they still run code of the
+    /// library while they begin and end. This one is known. Besides, tokio refuses to stop a runtime from inside another.
     fn join(&self, deadline: Option<Instant>) -> Result<()> {
-        let (runtime, left) = (self.runtime.clone(), left_until(deadline));
-        let stop = move || {
-            let taken = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // What is dropped with it may be the host's.
-            busy(Busy::RuntimeThread, || taken.into_iter().for_each(|runtime| runtime.shutdown_timeout(left)));
-        };
-        // Windows ends no thread as long as a DLL is being unloaded, and tokio waits for that without limit.
-        if !cfg!(windows) && Handle::try_current().is_err() {
-            stop();
-            return Ok(());
-        }
-        // tokio refuses to stop a runtime from inside another.
+        let runtime = self.runtime.clone();
         let (done, stopped) = mpsc::channel();
         let started = self.threads.start("fal-shutdown", move || {
-            stop();
+            signals::block();
+            let taken = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // What is dropped with it may be the host's.
+            busy(Busy::RuntimeThread, || drop(taken));
             let _ = done.send(());
         });
         started.map_err(|e| thread_error(&e))?;

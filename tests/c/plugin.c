@@ -8,7 +8,7 @@
 /* The functions that are used, by their names. ISO C has no cast from dlsym's void pointer; POSIX wants this one. */
 #define FUNCTIONS(F) \
     F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_free) F(fal_client_run) \
-    F(fal_response_free) F(fal_shutdown)
+    F(fal_client_run_start) F(fal_op_release) F(fal_response_free) F(fal_shutdown)
 
 static struct {
     void *handle;
@@ -18,6 +18,8 @@ static struct {
     fal_status (*fal_request_new)(const char *, size_t, fal_request **, fal_error **);
     void (*fal_request_free)(fal_request *);
     fal_status (*fal_client_run)(const fal_client *, const fal_request *, fal_response **, fal_error **);
+    fal_status (*fal_client_run_start)(const fal_client *, const fal_request *, fal_op **, fal_error **);
+    void (*fal_op_release)(fal_op *);
     void (*fal_response_free)(fal_response *);
     fal_status (*fal_shutdown)(int64_t, fal_error **);
 } library;
@@ -166,6 +168,30 @@ static void threads_may_end_while_it_is_unloaded(void)
     }
 }
 
+/* A shutdown that is given no time, and succeeds, leaves no thread that still begins or ends. */
+static void it_can_be_unloaded_after_a_shutdown_without_time(void)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        if (!load())
+            return;
+        fal_client *client = NULL;
+        fal_request *request = NULL;
+        fal_op *op = NULL;
+        CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
+        CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
+        CHECK_INT(library.fal_client_run_start(client, request, &op, NULL), FAL_OK);
+        usleep(i % 50 * 10);
+        if (library.fal_shutdown(0, NULL) != FAL_OK)
+            CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
+        library.fal_op_release(op);
+        library.fal_request_free(request);
+        library.fal_client_release(client);
+        CHECK_INT(dlclose(library.handle), 0);
+        CHECK(!mapped());
+    }
+    CHECK_INT(threads_left(1), 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -174,6 +200,7 @@ int main(int argc, char **argv)
         TEST(a_thread_that_called_it_may_end_after_it_was_unloaded),
         TEST(the_main_thread_may_unload_it_and_use_it_again),
         TEST(threads_may_end_while_it_is_unloaded),
+        TEST(it_can_be_unloaded_after_a_shutdown_without_time),
     };
     return RUN_TESTS(tests, control_reset);
 }
