@@ -87,6 +87,8 @@ fn fault(dice: &mut Dice) -> Fault {
     let fault = match harm(dice) {
         // Elsewhere it is the answer of an app, which may answer before it has read.
         Fault { action: Action::EarlySuccess, .. } if !FILES.contains(&host) => Fault::reset_before_body(),
+        // Of a file that is read it would be another content, which nobody can know.
+        early @ Fault { action: Action::EarlySuccess, .. } => early.method("PUT"),
         // A server proxy passes on what repeats its own key, which no client of it knows.
         Fault { action: Action::Echo { .. }, .. } if PROXIED.contains(&host) => Fault::close(),
         // A renewal that is lost can not be told from this.
