@@ -25,6 +25,10 @@ pub(super) fn run(data: &[u8]) {
         Err(problem) => hides(&format!("{problem:?}"), None),
     }
     let half = halves.ok().map(|(key, _)| key);
+    // It takes many times as long as the rest.
+    if cfg!(fuzzing) && !data.len().is_multiple_of(16) {
+        return;
+    }
     for (variables, key) in [
         (vec![("FAL_KEY", whole)], parsed.ok().map(|(key, _)| key)),
         (vec![("FAL_KEY_ID", id), ("FAL_KEY_SECRET", secret)], half),
