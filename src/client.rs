@@ -99,7 +99,8 @@ impl Client {
 
     /// Starts a request to any address of fal's, with the key where the service takes one.
     ///
-    /// The answer is a success (2xx) or an error; a redirect to another origin is an error too.
+    /// The answer is a success (2xx) or an error, and so is a redirect, unless it leads from a GET, or from the run of an app by 303, to
+    /// somewhere in the same origin.
     pub fn send_start(&self, request: Request) -> Result<Op> {
         match &request.target {
             Target::Address(_) | Target::Platform(_) => self.start(request, TIMEOUT),

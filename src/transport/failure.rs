@@ -19,6 +19,11 @@ impl Failure {
     pub(super) fn last(error: Error) -> Self {
         Failure { error, again: false }
     }
+
+    /// The same where the call was executed before, and its outcome got lost with this.
+    pub(super) fn after_execution(self) -> Self {
+        Failure::last(self.error.with_retryable(false).with_outcome_unknown(true))
+    }
 }
 
 /// The failure of an answer of `from` whose body did not come to its end.

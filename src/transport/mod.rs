@@ -254,23 +254,33 @@ impl Transport {
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
         let mut hop = Hop { method: call.method.clone(), url: call.url.clone(), body: call.body.clone() };
-        for _ in 0..=redirect::MOST {
-            let response = self.exchange(call, &hop, credential, progress, what).await?;
-            let (status, headers) = (response.status(), response.headers());
-            // Without fal's id it is the proxy's own redirect, from its own address.
-            let proxy = self.hosts.proxied(&hop.url).filter(|_| !headers.contains_key(REQUEST_ID));
-            let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
-                return self.accepted(response, call, progress, what).await;
-            };
-            let carries = redirect::Carries { pass: &call.pass, content: !hop.body.is_empty() };
-            let Some(method) = redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to) else {
-                let answer = self.answer(response, call, progress).await;
-                return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
-            };
-            let body = if method == hop.method { hop.body } else { Bytes::new().into() };
-            hop = Hop { method, url: to, body };
-        }
-        Err(Failure::last(Error::new(Code::Redirect, format!("more than {} redirects", redirect::MOST))))
+        let mut executed = false;
+        let outcome = async {
+            for _ in 0..=redirect::MOST {
+                let response = self.exchange(call, &hop, credential, progress, what).await?;
+                let (status, headers) = (response.status(), response.headers());
+                // Without fal's id it is the proxy's own redirect, from its own address.
+                let proxy = self.hosts.proxied(&hop.url).filter(|_| !headers.contains_key(REQUEST_ID));
+                let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
+                    return self.accepted(response, call, progress, what).await;
+                };
+                let carries = redirect::Carries { pass: &call.pass, content: !hop.body.is_empty() };
+                let Some(method) = redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to) else {
+                    let answer = self.answer(response, call, progress).await;
+                    return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
+                };
+                let body = if method == hop.method { std::mem::take(&mut hop.body) } else { Payload::default() };
+                hop = Hop { method, url: to, body };
+                if call.repeat.leaves_doubt() {
+                    executed = true;
+                    progress.doubting();
+                }
+            }
+            Err(Failure::last(Error::new(Code::Redirect, format!("more than {} redirects", redirect::MOST))))
+        };
+        let outcome = outcome.await;
+        // The first request was answered. Whatever became of what its answer led to is no reason to send it again.
+        outcome.map_err(|failure| if executed { failure.after_execution() } else { failure })
     }
 
     /// One request and the head of its answer, from the backup host if fal's own cannot be reached.

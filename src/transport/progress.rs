@@ -87,8 +87,8 @@ impl Progress {
         self.set(if repeat.leaves_doubt() { Stage::Reading } else { Stage::ReadingSafely });
     }
 
-    /// The last attempt is over and may have been executed; there is another because fal would know it from the first. Whatever
-    /// becomes of that one, it says nothing of the first.
+    /// The last request is over and may have been executed; there is another because fal would know it from the first, or because the
+    /// first was redirected. Whatever becomes of that one, it says nothing of the first.
     pub(crate) fn doubting(&self) {
         self.in_doubt.store(true, Ordering::Release);
         self.set(Stage::Pausing);

@@ -1,5 +1,5 @@
-//! Which redirects are followed: those that stay within one origin, never by sending a POST again, and of an upload only those that
-//! say to send it there.
+//! Which redirects are followed: those that stay within one origin and lead from a GET, or from the run of an app, to a GET; and of an
+//! upload only those that say to send it there.
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -26,7 +26,7 @@ pub(super) struct Carries<'a> {
 }
 
 impl Carries<'_> {
-    /// Whether it brings a file, or a part of one, to where files are kept. Another page says nothing about that.
+    /// Whether it brings a file, or a part of one, to where files are kept.
     fn is_upload(&self) -> bool {
         self.content && matches!(self.pass, Pass::Nothing | Pass::Files(_))
     }
@@ -52,14 +52,15 @@ pub(super) fn method(
     if !same && !files && !bare {
         return None;
     }
-    if carries.is_upload() {
-        let again = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-        // A PUT replaces what an earlier one left; a POST would make a second file.
-        return (again && method == Method::PUT && from.origin() == to.origin()).then(|| method.clone());
-    }
     match (method, status) {
         (&Method::GET | &Method::HEAD, _) => Some(method.clone()),
-        (_, StatusCode::SEE_OTHER) => Some(Method::GET),
+        // What an app has made may be elsewhere. Nobody else redirects (fal-protocol.md §12.4), and a page that is there says nothing
+        // about a change that was asked for.
+        (&Method::POST, StatusCode::SEE_OTHER) if hosts.is_run(from) => Some(Method::GET),
+        // A PUT replaces what an earlier one left; a POST would make a second file.
+        (&Method::PUT, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) if carries.is_upload() => {
+            (from.origin() == to.origin()).then_some(Method::PUT)
+        }
         // The app answered, so it ran: anything but a GET would run it twice.
         _ => None,
     }

@@ -40,6 +40,7 @@ mod queue_quiet;
 mod queue_unknowns;
 mod queue_watch;
 mod realtime;
+mod redirected;
 mod refused;
 mod renewal;
 mod replaced;
