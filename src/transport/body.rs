@@ -44,7 +44,7 @@ impl Payload {
         matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
     }
 
-    /// Whether nothing of it has to be taken, although it is sent as a body.
+    /// Whether nothing of it has to be taken, although it may be sent as a body.
     pub(super) fn has_no_byte(&self) -> bool {
         match self {
             Payload::Bytes(bytes) => bytes.is_empty(),

@@ -339,14 +339,15 @@ impl Transport {
         headers.extend(route.headers);
         let (log, secrets) = (&self.log, progress.secrets());
         log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
-        let pulse = Arc::new(Pulse::new(!hop.body.is_empty()));
-        match hop.body.is_empty() {
+        let pulse = Arc::new(Pulse::new(!hop.body.has_no_byte()));
+        // The HTTP stack does not ask for a body of which nothing has to be taken.
+        match hop.body.has_no_byte() {
             true => progress.sending(call.repeat),
-            false => {
-                progress.connecting();
-                let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone()).map_err(Failure::last)?;
-                *request.body_mut() = Some(reqwest::Body::wrap(watched));
-            }
+            false => progress.connecting(),
+        }
+        if !hop.body.is_empty() {
+            let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone()).map_err(Failure::last)?;
+            *request.body_mut() = Some(reqwest::Body::wrap(watched));
         }
         let started = Instant::now();
         let outcome = tokio::select! {

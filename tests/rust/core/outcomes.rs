@@ -16,6 +16,12 @@ fn to(endpoint: &str) -> Request {
     request
 }
 
+fn bearing(upload: Upload) -> Request {
+    let mut request = Request::run("emulator/echo").unwrap();
+    request.set_body_of(upload, "application/octet-stream").unwrap();
+    request
+}
+
 fn failed(start: Result<Op, Error>) -> Error {
     let op = start.unwrap();
     op.discard_events();
@@ -58,6 +64,18 @@ fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
             "upload by POST",
             "/files/upload",
             Box::new(|c| upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::Direct)).unwrap_err()),
+        ),
+        // Nothing of these is ever taken from them.
+        (
+            "upload of nothing by POST",
+            "/files/upload",
+            Box::new(|c| upload(c, Upload::bytes(&b""[..]).way(UploadWay::Direct)).unwrap_err()),
+        ),
+        ("nothing of bytes", "/emulator/echo", Box::new(|c| failed(c.run_start(bearing(Upload::bytes(&b""[..])))))),
+        (
+            "nothing of a reader",
+            "/emulator/echo",
+            Box::new(|c| failed(c.run_start(bearing(Upload::reader(std::io::empty(), Some(0)))))),
         ),
         (
             "the end of parts",
