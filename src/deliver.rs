@@ -208,7 +208,7 @@ impl Cancelled {
     /// Ends when the runtime stops before the request can have been executed, and never afterwards.
     async fn before(&self, progress: &Progress) {
         self.closing.cancelled().await;
-        if progress.may_have_executed() {
+        if !progress.withdraw() && progress.may_have_executed() {
             std::future::pending().await
         }
     }

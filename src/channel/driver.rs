@@ -114,8 +114,9 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
             let message = match next {
                 // Whoever has ended meanwhile needs no answer, so nothing has to be run.
                 Some(Some(job)) if job.answer.is_closed() => continue,
+                // The same, in this moment.
+                Some(Some(job)) if !job.progress.begins(Repeat::Another) => continue,
                 Some(Some(job)) => {
-                    job.progress.sending(Repeat::Another);
                     line.state().open.push_back(job.answer);
                     Message::text(job.text)
                 }

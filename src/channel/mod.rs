@@ -152,7 +152,7 @@ impl Inner {
                 Ok(self.read(steps, status, headers, &mut pieces).await?)
             }
             Some(Piece::Lost(error)) => Err(error.into()),
-            _ if steps.task.progress.nothing_sent() => Err(unsent()),
+            _ if steps.task.progress.withdraw() => Err(unsent()),
             _ => Err(lost().into()),
         }
     }

@@ -116,10 +116,15 @@ impl http_body::Body for Watched {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        if self.begin_by.take().is_some_and(|deadline| deadline <= Instant::now()) {
-            return self.fail(late(&self.progress));
+        if let Some(deadline) = self.begin_by.take() {
+            if deadline <= Instant::now() {
+                return self.fail(late(&self.progress));
+            }
+            if !self.progress.begins(self.repeat) {
+                // Nobody waits for it any more.
+                return Poll::Ready(Some(Err(withdrawn())));
+            }
         }
-        self.progress.sending(self.repeat);
         let (pieces, left) = match &mut self.rest {
             Rest::Bytes(bytes) if bytes.is_empty() => return Poll::Ready(None),
             Rest::Bytes(bytes) => {
@@ -174,6 +179,11 @@ impl http_body::Body for Watched {
 /// The error of a call whose time is over before a byte of it left.
 pub(crate) fn late(progress: &Progress) -> Error {
     progress.cut_short(Code::Deadline, "the time for the call was over")
+}
+
+/// The error of a body that is asked for when its call is over.
+fn withdrawn() -> Error {
+    Error::new(Code::Cancelled, "the call ended before anything was sent")
 }
 
 fn changed(than: &str) -> Error {
@@ -242,5 +252,70 @@ pub(crate) fn check(length: u64, most: usize) -> Result<()> {
     match length > most as u64 {
         true => Err(Error::new(Code::TooLarge, format!("the answer has more than the {most} bytes allowed"))),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body::Body as _;
+    use reqwest::Method;
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+    use crate::transport::{Pass, Watch};
+
+    fn watched(progress: &Arc<Progress>) -> Watched {
+        let call = Call {
+            method: Method::POST,
+            url: "https://fal.run/emulator/echo".parse().unwrap(),
+            endpoint: None,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"{}").into(),
+            pass: Pass::Credential,
+            repeat: Repeat::Another,
+            deadline: Instant::now() + Duration::from_secs(3600),
+            longest_pause: Duration::MAX,
+            most: usize::MAX,
+            watch: Watch::Nothing,
+        };
+        progress.connecting();
+        Watched::new(&call, &call.body, progress.clone(), Arc::new(Pulse::new(true))).unwrap()
+    }
+
+    fn poll(body: &mut Watched) -> Poll<Option<Result<Frame<Bytes>>>> {
+        Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    /// The connection lives in a task of its own, which may ask for the body until it hears that the call is over.
+    #[test]
+    fn a_body_of_which_it_was_said_that_nothing_was_sent_is_not_sent() {
+        let progress = Arc::new(Progress::default());
+        let mut body = watched(&progress);
+        let told = progress.cut_short(Code::Cancelled, "the call was cancelled");
+        assert!(!told.may_have_executed(), "{told}");
+        assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))), "a byte of it would leave");
+        assert!(!progress.may_have_executed() && progress.take_body_failure().is_none());
+        // Another attempt has a body of its own.
+        let mut body = watched(&progress);
+        assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
+        let told = progress.cut_short(Code::Cancelled, "the call was cancelled");
+        assert!(told.may_have_executed(), "{told}");
+    }
+
+    /// Both at once: whatever comes first, they do not both have their way.
+    #[test]
+    fn a_body_is_sent_or_it_is_said_that_it_was_not() {
+        for _ in 0..2000 {
+            let progress = Arc::new(Progress::default());
+            let mut body = watched(&progress);
+            let sent = std::thread::scope(|scope| {
+                let sending = scope.spawn(|| matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
+                let told = progress.cut_short(Code::Cancelled, "the call was cancelled");
+                (sending.join().unwrap(), told.may_have_executed())
+            });
+            assert_eq!(sent.0, sent.1);
+        }
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn broken(error: reqwest::Error, from: &str, repeat: Repeat, progress
     }
     let reason = innermost(&error);
     let error = error.without_url();
-    if error.is_connect() || progress.nothing_sent() {
-        progress.connecting();
+    if progress.withdraw() || error.is_connect() {
+        progress.unsent();
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
         let decision = rule_of(Situation::NotConnected).decide(repeat, None);

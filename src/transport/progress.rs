@@ -27,7 +27,10 @@ pub(crate) enum Fate {
 #[repr(u8)]
 enum Stage {
     Preparing,
+    /// The HTTP stack has not asked for the body.
     Connecting,
+    /// The same, and it will get none any more: that nothing was sent has been said.
+    Unsent,
     /// Something that may be executed has, or may have, left.
     Waiting,
     /// The same for a request that does no harm when it is sent twice.
@@ -40,9 +43,10 @@ enum Stage {
     Transferring,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Preparing,
     Stage::Connecting,
+    Stage::Unsent,
     Stage::Waiting,
     Stage::WaitingSafely,
     Stage::Reading,
@@ -81,6 +85,30 @@ impl Progress {
     /// The request is leaving, or, where there is no sign of that, may be about to.
     pub(crate) fn sending(&self, repeat: Repeat) {
         self.set(if repeat.leaves_doubt() { Stage::Waiting } else { Stage::WaitingSafely });
+    }
+
+    /// The same for a body of which a byte is about to leave. False if it must not, since its attempt is over.
+    #[must_use]
+    pub(crate) fn begins(&self, repeat: Repeat) -> bool {
+        let begun = if repeat.leaves_doubt() { Stage::Waiting } else { Stage::WaitingSafely };
+        let over = [Stage::Unsent as u8, Stage::Pausing as u8];
+        let begin = |stage| (!over.contains(&stage)).then_some(begun as u8);
+        self.stage.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok()
+    }
+
+    /// Gives the request up unless it is leaving already. Whether nothing of it was sent, which stays so: its body may be in the
+    /// hands of the connection's task, and that asks before it sends.
+    #[must_use]
+    pub(crate) fn withdraw(&self) -> bool {
+        let (connecting, unsent) = (Stage::Connecting as u8, Stage::Unsent as u8);
+        // Before that there is no body that anybody could send.
+        let _ = self.stage.compare_exchange(connecting, unsent, Ordering::AcqRel, Ordering::Acquire);
+        matches!(self.stage(), Stage::Preparing | Stage::Unsent)
+    }
+
+    /// The connection could not be made.
+    pub(crate) fn unsent(&self) {
+        self.set(Stage::Unsent);
     }
 
     pub(crate) fn reading(&self, repeat: Repeat) {
@@ -163,24 +191,21 @@ impl Progress {
         }
     }
 
-    /// Whether the request has provably not left.
-    pub(crate) fn nothing_sent(&self) -> bool {
-        matches!(self.stage(), Stage::Preparing | Stage::Connecting)
-    }
-
     /// Whether the service may have executed what was sent, as far as one can know now.
     pub(crate) fn may_have_executed(&self) -> bool {
         self.is_in_doubt() || matches!(self.stage(), Stage::Waiting | Stage::Reading)
     }
 
-    /// The error of a call that ends here because somebody or something ended it.
+    /// The error of a call, or of an attempt, that ends here because somebody or something ended it. What had not left by now does not.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
         if let Some(job) = &*self.job() {
             return job.cut_short(code, what);
         }
+        let unsent = self.withdraw();
         let stage = match self.stage() {
+            _ if unsent && self.is_in_doubt() => "between two attempts; whether one was executed is unknown",
             Stage::Preparing => "before anything was sent",
-            Stage::Connecting => "while it was connecting; nothing was sent",
+            Stage::Connecting | Stage::Unsent => "while it was connecting; nothing was sent",
             Stage::Waiting => "while it waited for the answer; whether the request was executed is unknown",
             Stage::WaitingSafely => "while it waited for the answer",
             Stage::Reading => "while it read the answer; the request was executed",
