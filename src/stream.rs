@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, verdict};
+use crate::error::service::{Asked, Whose, verdict};
 use crate::error::{Answer, Error, Repeat, Result, clause};
 use crate::event::{Event, EventKind};
 use crate::op::Op;
@@ -130,7 +130,7 @@ impl Delivery {
         let answer = Answer::new(self.steps.task.secrets(), status.unwrap_or(500), headers.clone(), body);
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
-        let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, app: false };
+        let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, whose: Whose::Service };
         let error = verdict(answer, asked).error;
         let [node_id, message] = [node_id, message].map(|text| self.steps.task.secrets().quoted(text));
         let said = Some(clause(&message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));

@@ -14,7 +14,7 @@ use url::Url;
 use self::driver::{Job, Piece, drive};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, Verdict, verdict};
+use crate::error::service::{Asked, Verdict, Whose, verdict};
 use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST};
 use crate::memory;
 use crate::op::Op;
@@ -172,7 +172,7 @@ impl Inner {
                 service: true,
                 repeat: Repeat::Another,
                 about_job: false,
-                app: true,
+                whose: Whose::App,
             };
             return Err(of_the_endpoint(verdict(answer, asked)).into());
         }

@@ -87,7 +87,7 @@ static RULES: &[Rule] = &[
     rule(Situation::Ingress, [NO, YES, YES, YES], "§13.1", "the ingress may have passed it on"),
     rule(Situation::NotTheGateway, [NO, NO, NO, YES], "§13.1", "a failure without fal's request id says nothing about what was passed on"),
     rule(Situation::Unavailable, [NO, YES, YES, NO], "§12.4", "the gateway or the app answered, so that the outcome is known: a failure"),
-    rule(Situation::AppBusy, [NO, YES, YES, YES], "§5.8", "429 of an app, which may have run before"),
+    rule(Situation::AppBusy, [NO, YES, YES, YES], "§5.8", "429, and not provably the gateway's: an app may have run before"),
     rule(Situation::AppRefused, [NO, NO, NO, YES], "§2.5, §5.8", "401, and not provably the gateway's: an app may have run before"),
     rule(Situation::Failed, [NO, NO, NO, NO], "§12.2, §12.5", "the app ran and failed"),
     rule(Situation::Refused, [NO, NO, NO, NO], "§12.4", "it was refused, and will be again"),

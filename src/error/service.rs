@@ -41,8 +41,18 @@ pub(crate) struct Asked<'a> {
     pub(crate) repeat: Repeat,
     /// Whether the queue was asked for a job's status or cancellation.
     pub(crate) about_job: bool,
-    /// Whether an app may be who answers.
-    pub(crate) app: bool,
+    pub(crate) whose: Whose,
+}
+
+/// Whose answer it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// That of one of fal's services, or of a file host: no app is asked.
+    Service,
+    /// The queue's own of a submission, for which no app has run; or that of a job's app, which has an app's marks.
+    Queue,
+    /// An app's, but for what fal's gateway provably says.
+    App,
 }
 
 /// What an answer of an app has and one of the gateway's own has not (§5.8).
@@ -62,6 +72,7 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
         {
             Some(SEE_FIRST.to_owned())
         }
+        Situation::AppBusy if unknown && !facts.by_app() => Some(SEE_FIRST.to_owned()),
         _ => facts.remedy(),
     };
     let error = match remedy {
@@ -111,7 +122,7 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind }).to_string().into();
     let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, app: false };
+    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, whose: Whose::Service };
     let error = verdict(typed, asked).error;
     error
         .with_message(format!("the job failed: {}{named}; fal keeps no result of it", reason(text)))
@@ -130,7 +141,7 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let answer = |headers| Answer { status, headers, body: body.clone(), error_type: None, request_id: None };
     // It came through the gateway, whose headers a webhook does not repeat.
     let gateways = [(HeaderName::from_static("x-fal-request-id"), HeaderValue::from_static(""))];
-    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, app: false };
+    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, whose: Whose::Service };
     let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
@@ -227,7 +238,7 @@ impl<'a> Facts<'a> {
         };
         let (error_type, named) = name(&body, &fields, header(ERROR_TYPE));
         let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
-        let by_app = asked.app && marked;
+        let by_app = asked.whose != Whose::Service && marked;
         let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| said::find(answer.status, text));
         let mut kinds = answer.headers.get_all(ERROR_TYPE).iter().map(|value| value.to_str().ok());
         let lock = match answer.status {
@@ -265,7 +276,22 @@ impl<'a> Facts<'a> {
 
     /// Whether it is an app that answered.
     fn by_app(&self) -> bool {
-        self.asked.app && self.marked
+        self.asked.whose != Whose::Service && self.marked
+    }
+
+    /// Whether a 401 or 429 was provably said before any app was asked.
+    fn is_before_apps(&self) -> bool {
+        match self.asked.whose {
+            Whose::Service => true,
+            Whose::Queue => !self.marked,
+            Whose::App => self.by_gateway() && self.names_fit(),
+        }
+    }
+
+    /// Whether no name of another status' failure is beside this one.
+    fn names_fit(&self) -> bool {
+        let mut named = self.named.into_iter().chain(self.named_by_header);
+        named.all(|row| row.status == 0 || row.status == self.status)
     }
 
     /// Whether fal's gateway itself says what the answer says: by its id, and without anything of an app's.
@@ -278,11 +304,12 @@ impl<'a> Facts<'a> {
         self.by_gateway() && self.names_agree && self.fields.is_empty() && row.status == self.status
     }
 
-    /// Whether a 401 has one of the forms in which fal is known to refuse a credential. A program that an app calls may have
-    /// refused the app's.
-    fn refuses_credential(&self) -> bool {
+    /// Whether a 401 is provably about the credential: it has one of the forms in which fal is known to refuse one, too. A program that
+    /// an app calls may have refused the app's.
+    fn is_credentials(&self) -> bool {
         let known = self.said.is_some_and(|row| row.about.is_of_credential());
-        known || (!self.marked && self.text.is_none() && self.fields.is_empty())
+        let silent = self.text.is_none() && self.fields.is_empty();
+        self.asked.whose == Whose::Service || (self.is_before_apps() && (known || silent))
     }
 
     /// Whether something in front of fal does not let this machine in.
@@ -315,10 +342,9 @@ impl<'a> Facts<'a> {
         }
         let claim = self.named.into_iter().chain(self.named_by_header).find(|row| row.is_not_reached());
         match self.named.map(|row| (row.reached, row.again)) {
-            _ if self.status == 401 && self.asked.app && !self.refuses_credential() => Situation::AppRefused,
-            _ if self.status == 401 => by_status,
-            _ if self.status == 429 && self.by_app() => Situation::AppBusy,
-            _ if self.status == 429 => by_status,
+            _ if self.status == 401 && !self.is_credentials() => Situation::AppRefused,
+            _ if self.status == 429 && !self.is_before_apps() => Situation::AppBusy,
+            _ if matches!(self.status, 401 | 429) => by_status,
             _ if claim.is_some_and(|row| self.is_proven(row)) => Situation::NotReached,
             _ if claim.is_some() => Situation::Contradiction,
             Some((Reached::Perhaps, Again::Yes)) => Situation::RunnerLost,
@@ -486,7 +512,10 @@ mod tests {
             error_type: None,
             request_id: None,
         };
-        verdict(answer, Asked { host: "fal.run", service: true, repeat: Repeat::Another, about_job: false, app: true })
+        verdict(
+            answer,
+            Asked { host: "fal.run", service: true, repeat: Repeat::Another, about_job: false, whose: Whose::App },
+        )
     }
 
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");

@@ -16,6 +16,28 @@ const NAMES: [&str; 8] = [
     "server",
     "content-type",
 ];
+const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
+
+/// Written out once more: whether a 401 or 429 was said before any app was asked.
+fn is_said_before_apps(headers: &HeaderMap, whose: Whose) -> bool {
+    let marked = MARKS.iter().any(|name| headers.contains_key(*name));
+    match whose {
+        Whose::Service => true,
+        Whose::Queue => !marked,
+        Whose::App => !marked && headers.contains_key("x-fal-request-id"),
+    }
+}
+
+/// And what alone permits to send a POST again.
+fn is_permitted(status: u16, headers: &HeaderMap, whose: Whose) -> bool {
+    let kind = headers.get("x-fal-error-type").map(HeaderValue::as_bytes).unwrap_or_default();
+    match (status, kind) {
+        (429, _) => is_said_before_apps(headers, whose),
+        (503, b"runner_scheduling_failure" | b"runner_connection_refused" | b"runner_connection_timeout")
+        | (504, b"startup_timeout") => is_said_before_apps(headers, Whose::App),
+        _ => false,
+    }
+}
 
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
@@ -26,12 +48,21 @@ pub(crate) fn run(data: &[u8]) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+    for name in MARKS.iter().enumerate().filter(|(place, _)| flags >> (place + 5) & 1 == 1).map(|(_, name)| *name) {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("0"));
+    }
     let body = input.rest();
     let bytes = bytes::Bytes::copy_from_slice(body);
-    let answer = Answer::new(&Secrets::default(), 300 + u16::from(status), headers.clone(), bytes);
-    let [service, safe, about_job, app] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
+    let status = 300 + u16::from(status);
+    let answer = Answer::new(&Secrets::default(), status, headers.clone(), bytes);
+    let [service, safe, about_job, app, queue] = [1, 2, 4, 8, 16].map(|bit| flags & bit != 0);
+    let whose = match (app, queue) {
+        (true, _) => Whose::App,
+        (false, true) => Whose::Queue,
+        (false, false) => Whose::Service,
+    };
     let repeat = if safe { Repeat::Harmless } else { Repeat::Another };
-    let asked = Asked { host: "fal.run", service, repeat, about_job, app };
+    let asked = Asked { host: "fal.run", service, repeat, about_job, whose };
     // The fields' own trees are bounded by their number, so that of a short body they may be a hundred times as much.
     let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
     assert!(spent <= 256 * body.len() + 64 * 1024, "{spent} bytes for {}", body.len());
@@ -42,6 +73,9 @@ pub(crate) fn run(data: &[u8]) {
     // What the service forbids is forbidden, and what may have run is not sent again.
     let forbidden = matches!(headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes), Some(b"0" | b"false"));
     assert!(!verdict.again || safe || !(forbidden || error.may_have_executed()), "{error:?}");
+    assert!(!verdict.again || safe || is_permitted(status, &headers, whose), "{error:?} {headers:?}");
+    let known = safe || !matches!(status, 401 | 429) || is_said_before_apps(&headers, whose);
+    assert!(known || error.may_have_executed(), "{error:?} {headers:?}");
     if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/html") {
         let _ = page_for_json(answer.clone(), asked);
     }

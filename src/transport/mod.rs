@@ -46,7 +46,7 @@ use self::stall::Pulse;
 pub(crate) use crate::budget::{ERROR_BODY, SMALL};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::service::{Asked, Verdict, page_for_json, redirected, verdict};
+use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict};
 use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
 use crate::log::{Level, Log};
 use crate::response::Response;
@@ -407,8 +407,13 @@ impl Transport {
     fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
         let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
         let about_job = call.repeat == Repeat::Harmless && self.hosts.is_about_job(&call.url);
-        let app = self.hosts.answers_by_app(&call.url);
-        Asked { host, service: self.hosts.is_service(&call.url), repeat: call.repeat, about_job, app }
+        let whose = match self.hosts.answers_by_app(&call.url) {
+            false => Whose::Service,
+            // A proxy may answer by itself, and with what it was answered.
+            true if self.hosts.is_queue(&call.url) && self.hosts.proxy.is_none() => Whose::Queue,
+            true => Whose::App,
+        };
+        Asked { host, service: self.hosts.is_service(&call.url), repeat: call.repeat, about_job, whose }
     }
 
     /// Reads the body of a successful answer to its end.

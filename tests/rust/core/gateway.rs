@@ -129,6 +129,10 @@ fn a_429_of_an_app_is_not_sent_again() {
 
 /// A client whose credential can be replaced.
 fn renewing(host: &str) -> Client {
+    renewing_in(host).build().unwrap()
+}
+
+fn renewing_in(host: &str) -> ClientBuilder {
     let asked = AtomicUsize::new(0);
     let callback = Callback::new(move |answer| {
         let round = asked.fetch_add(1, Ordering::SeqCst);
@@ -136,7 +140,7 @@ fn renewing(host: &str) -> Client {
     });
     let environment = Environment::from_variables([("FAL_EMULATOR_HOST", host)]);
     let client = crate::logged::builder().environment(environment).timeout(PATIENCE);
-    client.credentials(Options::new().callback(callback)).build().unwrap()
+    client.credentials(Options::new().callback(callback))
 }
 
 /// The requests of such a client to a server that answers so.
@@ -178,6 +182,108 @@ fn a_401_is_sent_again_only_where_it_is_the_gateways() {
         assert_eq!((requests, error.may_have_executed()), (1, true), "{error}");
         let (error, requests) = renewed("GET", headers, &detail(text));
         assert_eq!((requests, error.may_have_executed()), (2, false), "{error}");
+    }
+}
+
+/// What becomes of a POST that is refused, by who may have done it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Again,
+    /// Once, and it was not executed.
+    Last,
+    /// Once, and nobody knows.
+    Doubt,
+}
+
+const SAID: [(&str, &str); 4] = [
+    ("the gateway's id", ID),
+    ("nothing", ""),
+    ("the id and a mark", "x-fal-request-id: r-1\r\nx-fal-served-from: runner-7\r\n"),
+    ("a mark", "x-fal-billable-units: 0\r\n"),
+];
+
+/// A request, and what becomes of it after a 429 and after a 401, for each of what is said.
+type Row<'a> = (&'a str, bool, fn(&Client) -> Result<Op, Error>, [Fate; 4], [Fate; 4]);
+
+#[test]
+fn who_may_have_answered_decides_what_is_sent_again() {
+    use Fate::{Again, Doubt, Last};
+    fn to(method: &str, url: &str) -> Request {
+        let mut request = Request::new(method, url).unwrap();
+        request.set_json(json!({}));
+        request
+    }
+    fn job() -> fal::Job {
+        fal::Job::new("emulator/job", "r-1").unwrap()
+    }
+    let run: fn(&Client) -> Result<Op, Error> = |c| c.run_start(Request::run("emulator/echo").unwrap());
+    let submit: fn(&Client) -> Result<Op, Error> = |c| c.submit_start(Request::run("emulator/job").unwrap());
+    // An app answers straight: only what the gateway provably says was said before it ran.
+    let of_app = [Again, Doubt, Doubt, Doubt];
+    // No app runs for a submission: it would have to be one that says so.
+    let of_queue = [Again, Again, Doubt, Doubt];
+    let rows: Vec<Row<'_>> = vec![
+        ("run", false, run, of_app, of_app),
+        (
+            "run by GET",
+            false,
+            |c| c.send_start(to("GET", "https://fal.run/emulator/echo")),
+            [Again; 4],
+            [Again, Again, Last, Last],
+        ),
+        ("run by PUT", false, |c| c.send_start(to("PUT", "https://fal.run/emulator/echo")), of_app, of_app),
+        ("stream", false, |c| c.stream_start(Request::run("emulator/echo").unwrap()), of_app, of_app),
+        ("submit", false, submit, of_queue, of_queue),
+        ("status", false, |c| c.status_start(&job()), [Again; 4], [Again; 4]),
+        ("cancel", false, |c| c.cancel_start(&job()), [Again; 4], [Again; 4]),
+        ("token", false, |c| c.mint_token_start(&["emulator/echo"], Duration::from_secs(60)), [Again; 4], [Again; 4]),
+        ("platform", false, |c| c.send_start(to("POST", "/v1/keys")), [Again; 4], [Again; 4]),
+        // A proxy passes on the id, but has limits and users of its own.
+        ("run by proxy", true, run, of_app, of_app),
+        ("submit by proxy", true, submit, of_app, of_app),
+    ];
+    let hands: Vec<_> = rows
+        .into_iter()
+        .map(|(name, proxied, start, busy, refused)| {
+            let name = name.to_owned();
+            std::thread::spawn(move || {
+                for (status, fates) in [(429, busy), (401, refused)] {
+                    for ((said, headers), fate) in SAID.into_iter().zip(fates) {
+                        let (host, count) = counting(status, headers, "{}");
+                        let client = renewing_in(&host).max_attempts(2).unwrap();
+                        let client = match proxied {
+                            true => client.proxy("https://app.example/api/fal/proxy").unwrap(),
+                            false => client,
+                        };
+                        let client = client.build().unwrap();
+                        let error = Op::finish(|| start(&client)).unwrap_err();
+                        let got = match (count.load(Ordering::SeqCst), error.may_have_executed()) {
+                            (2, false) => Again,
+                            (1, false) => Last,
+                            (1, true) => Doubt,
+                            other => panic!("{name}, {status} with {said}: {other:?}: {error}"),
+                        };
+                        assert_eq!(got, fate, "{name}, {status} with {said}: {error}");
+                        let told = error.remedy().contains("before you send the request again");
+                        assert!(fate != Doubt || proxied || told, "{name}, {status} with {said}: {}", error.remedy());
+                    }
+                }
+            })
+        })
+        .collect();
+    hands.into_iter().for_each(|hand| hand.join().unwrap());
+}
+
+/// The name of another failure beside them is a contradiction.
+#[test]
+fn a_429_or_401_with_the_name_of_another_failure_is_in_doubt() {
+    for kind in ["runner_disconnected", "request_timeout", "startup_timeout", "internal_error"] {
+        for (headers, body) in [(header(kind), "{}".to_owned()), (ID.to_owned(), typed(kind))] {
+            let (error, requests) = sent("POST", 429, &headers, &body);
+            assert_eq!((requests, error.may_have_executed()), (1, true), "{kind} {body}: {error}");
+            let (error, requests) = renewed("POST", &headers, &body);
+            assert_eq!((requests, error.may_have_executed()), (1, true), "{kind} {body}: {error}");
+        }
     }
 }
 
