@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use crate::authority::Authority;
 use crate::credentials::{self, Resolution};
 use crate::endpoint::Hosts;
+use crate::error::service::without_output;
 use crate::error::{Code, Error, Result};
 use crate::key::Scope;
 use crate::op::{Op, Task};
@@ -20,7 +21,7 @@ use crate::platform::Scopes;
 use crate::queue::Waits;
 use crate::refusal;
 use crate::request::{Request, Target};
-use crate::response::Response;
+use crate::response::{Response, lacking};
 use crate::secrets::Secrets;
 use crate::storage::TokenCache;
 use crate::transport::Transport;
@@ -122,12 +123,21 @@ impl Client {
 
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
         let timeout = self.timeout_of(&request, usual);
+        let (asks, repeat) = (request.asks_for_output(), request.repeat());
+        let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status()).filter(|_| asks) {
+            Some(instead) => Err(without_output(answer.into_answer(secrets).await, instead, repeat)),
+            None => Ok(answer),
+        };
         if request.is_local() {
-            return self.start_steps_within(timeout, |steps| async move { steps.send(request).await });
+            return self.start_steps_within(timeout, move |steps| async move {
+                judged(steps.send(request).await?, steps.task.secrets()).await
+            });
         }
         let call = self.inner.call(request, deadline(timeout)?)?;
         let authority = self.authority();
-        self.operate(timeout, |inner, task| async move { inner.perform(&authority, &call, &task.progress).await })
+        self.operate(timeout, move |inner, task| async move {
+            judged(inner.perform(&authority, &call, &task.progress).await?, task.secrets()).await
+        })
     }
 
     /// Starts an operation that sends several requests within the client's usual time.

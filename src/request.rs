@@ -241,6 +241,11 @@ impl Request {
         !self.inputs.is_empty() || matches!(self.body, Body::Content(_))
     }
 
+    /// Whether it asks an endpoint for an output. Other methods ask for changes, of which an app may have nothing to say.
+    pub(crate) fn asks_for_output(&self) -> bool {
+        matches!(self.target, Target::Endpoint(_)) && matches!(self.method, Method::POST | Method::GET)
+    }
+
     /// What sending this twice does.
     pub(crate) fn repeat(&self) -> Repeat {
         match self.method {

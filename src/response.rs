@@ -8,11 +8,23 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Answer, Code, Error, Result};
 use crate::json;
+use crate::secrets::Secrets;
 
 /// What to do where there is JSON, and another one than was expected.
 pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
+
+/// What a success of this status says that there is, where all of an output or of a file was asked for and this is not that. fal
+/// counts 200 as an app's success (fal-protocol.md §4, §5.5, §10.1); HTTP gives these another meaning.
+pub(crate) fn lacking(status: u16) -> Option<&'static str> {
+    match status {
+        202 => Some("nothing yet"),
+        204 | 205 => Some("no content"),
+        206 => Some("a part only"),
+        _ => None,
+    }
+}
 
 /// A successful answer: status, headers and the whole body, bare as the service sent it.
 pub struct Response {
@@ -78,6 +90,11 @@ impl Response {
 
     pub(crate) fn set_body(&mut self, body: Bytes) {
         (self.body, self.json) = (body, OnceBox::new());
+    }
+
+    /// The same as the answer of an error.
+    pub(crate) async fn into_answer(self, secrets: &Secrets) -> Answer {
+        Answer::of_large(secrets, self.status, self.headers, self.body).await
     }
 
     pub(crate) fn into_body(self) -> Bytes {

@@ -32,11 +32,13 @@ impl Client {
     pub fn stream_start(&self, mut request: Request) -> Result<Op> {
         let endpoint = request.endpoint()?.clone();
         let timeout = self.timeout_of(&request, RUN_TIMEOUT);
+        let asks = request.asks_for_output();
         let url = request.address(self.hosts().run_url(&endpoint)?, "stream");
         request.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
         let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
         self.start_steps_within(timeout, move |steps| async move {
             let opened = steps.open(request).await?;
+            let opened = if asks { opened.output().await? } else { opened };
             let mut delivery = Delivery::new(steps, endpoint);
             let outcome = delivery.read(opened).await;
             outcome.map_err(|error| delivery.explained(error))

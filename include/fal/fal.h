@@ -716,6 +716,7 @@ FAL_API fal_status fal_client_mint_token(const fal_client *client,
 // The request is copied and may be changed or freed. Release the operation with fal_op_release().
 //
 // It is sent again only if it provably did not reach the service or the service did not take it.
+// A success that says itself that the output is not in it (202, 204, 205 or 206 to a POST or GET) is FAL_E_PROTOCOL.
 FAL_API fal_status fal_client_run_start(const fal_client *client,
                                         const fal_request *request,
                                         fal_op **out,

@@ -14,13 +14,13 @@ use url::Url;
 use self::driver::{Job, Piece, drive};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, Verdict, Whose, verdict};
+use crate::error::service::{Asked, Verdict, Whose, verdict, without_output};
 use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST};
 use crate::memory;
 use crate::op::Op;
 use crate::per_runtime::PerRuntime;
 use crate::request::{Body, Request};
-use crate::response::Response;
+use crate::response::{Response, lacking};
 use crate::runtime;
 use crate::secrets::Secrets;
 use crate::socket::open;
@@ -175,6 +175,11 @@ impl Inner {
                 whose: Whose::App,
             };
             return Err(of_the_endpoint(verdict(answer, asked)).into());
+        }
+        if let Some(instead) = lacking(status) {
+            let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
+            let answer = Answer::of_large(steps.task.secrets(), status, headers, body).await;
+            return Err(without_output(answer, instead, Repeat::Another).into());
         }
         if !matches!(kind(&headers), Kind::Events) {
             return Ok(Response::new(status, headers, rest(pieces, steps.response_limit()).await?));

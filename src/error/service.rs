@@ -97,6 +97,18 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
         .with_answer(answer)
 }
 
+/// The error of a success that is none for who asked for an output: what there is instead is `instead`. The app was asked, and may
+/// have run.
+pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> Error {
+    let message =
+        format!("fal answered {}, which says that there is {instead}, where an output was asked for", answer.status);
+    let error = Error::new(Code::Protocol, message).with_answer(answer);
+    match repeat.leaves_doubt() {
+        true => error.with_remedy(SEE_FIRST).with_outcome_unknown(true),
+        false => error,
+    }
+}
+
 /// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its answers come with fal's request id.
 pub(crate) fn redirected(answer: Answer, to: impl std::fmt::Display, asked: Asked<'_>) -> Error {
     let status = answer.status;

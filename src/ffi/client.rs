@@ -177,6 +177,7 @@ fn mint(client: &Client, endpoints: &str, seconds: u32) -> Result<Op> {
 /// The request is copied and may be changed or freed. Release the operation with fal_op_release().
 ///
 /// It is sent again only if it provably did not reach the service or the service did not take it.
+/// A success that says itself that the output is not in it (202, 204, 205 or 206 to a POST or GET) is FAL_E_PROTOCOL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_run_start(
     client: *const fal_client,

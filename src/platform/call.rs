@@ -116,7 +116,7 @@ pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Dur
 
 /// Gives each event of a stream to the host as it arrives.
 async fn events(steps: Steps, request: Request) -> Result<Response> {
-    let mut opened = steps.open(request).await?;
+    let mut opened = steps.open(request).await?.output().await?;
     let kind = opened.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
         let told = format!("fal answered {kind:?} where a stream of events was expected");

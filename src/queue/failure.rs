@@ -49,7 +49,7 @@ pub(super) fn of_contradiction(
         Err(error) => (error.http_status().unwrap_or_default(), Some(error)),
     };
     let speaks = status.phase == Phase::Failed && status.failure().is_some();
-    if (early || http_status == 404 || speaks)
+    if (early || error.is_none() || http_status == 404 || speaks)
         && let Some(failed) = told(job, status, http_status, secrets)
     {
         return failed;
@@ -68,14 +68,18 @@ pub(super) fn of_contradiction(
             let told = format!("{has_run}: {}", error.message());
             of_asking(error.with_message(told), job, Ask::Result)
         }
-        None => {
-            Error::new(Code::ServiceUnavailable, format!("{has_run}: fal answered {http_status}, which is no result"))
-                .with_request_id(id)
-                .with_retryable(true)
-        }
+        None => no_result(http_status, job, &format!("{has_run}: ")),
     };
     let error = if early { error.with_code(Code::ServiceUnavailable).with_remedy(FETCH) } else { error };
     error.with_outcome_unknown(true)
+}
+
+/// The error of a success that holds no result.
+pub(super) fn no_result(http_status: u16, job: &Job, told: &str) -> Error {
+    Error::new(Code::ServiceUnavailable, format!("{told}fal answered {http_status}, which is no result"))
+        .with_request_id(&job.id)
+        .with_retryable(true)
+        .with_outcome_unknown(true)
 }
 
 /// Whether the answer is the app's or the platform's about the job, and not about our asking for it.

@@ -11,7 +11,7 @@ use super::job::{Ask, Job};
 use super::status::{Phase, Status};
 use crate::client::Steps;
 use crate::error::{About, Error, Result, service};
-use crate::response::Response;
+use crate::response::{Response, lacking};
 
 /// A contradiction is waited out for so long …
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -110,22 +110,24 @@ pub(super) fn finished(
     status: Option<&Status>,
 ) -> Result<Response> {
     match answer {
-        Ok(answer) if is_empty(&answer) => {
+        Ok(answer) => {
+            let instead = lacking(answer.status());
             let told = |status| failure::told(job, status, answer.status(), steps.task.secrets());
-            match status.and_then(told) {
-                Some(failed) => Err(failed),
-                None => Ok(answer.with_request_id(&job.id)),
+            match (status.filter(|_| instead.is_some() || is_empty(&answer)).and_then(told), instead) {
+                (Some(failed), _) => Err(failed),
+                (None, Some(_)) => Err(failure::no_result(answer.status(), job, "")),
+                (None, None) => Ok(answer.with_request_id(&job.id)),
             }
         }
-        Ok(answer) => Ok(answer.with_request_id(&job.id)),
         Err(error) => Err(failure::of_result(error, job)),
     }
 }
 
-/// Whether an answer may mean that there is no result yet: a 202 always (§16.4), a 400 or 404 unless it is visibly the job's own end.
+/// Whether an answer may mean that there is no result yet: a success that holds none always (§16.4), a 400 or 404 unless it is visibly
+/// the job's own end.
 pub(super) fn is_doubtful(answer: &Result<Response>) -> bool {
     match answer {
-        Ok(answer) => answer.status() == 202,
+        Ok(answer) => lacking(answer.status()).is_some(),
         Err(error) => matches!(error.http_status(), Some(400 | 404)) && !is_the_jobs_own(error),
     }
 }

@@ -181,7 +181,7 @@ impl<'a> Watch<'a> {
         let answer = ask(self.steps, self.job, Ask::Result).await;
         let is_early = match &answer {
             Ok(answer) if answer.status() == 202 => true,
-            Ok(_) => result::is_nothing(&answer) && self.is_patient(),
+            Ok(_) => (result::is_doubtful(&answer) || result::is_nothing(&answer)) && self.is_patient(),
             Err(error) if error.http_status() == Some(400) => result::is_doubtful(&answer),
             Err(error) if error.http_status() == Some(404) => result::is_doubtful(&answer) && self.is_patient(),
             Err(error) => self.bears(error),

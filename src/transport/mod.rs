@@ -46,10 +46,10 @@ use self::stall::Pulse;
 pub(crate) use crate::budget::{ERROR_BODY, SMALL};
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict};
+use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output};
 use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
 use crate::log::{Level, Log};
-use crate::response::Response;
+use crate::response::{Response, lacking};
 use crate::secrets::Veils;
 
 /// What fal's gateway adds to each of its answers.
@@ -93,6 +93,16 @@ pub(crate) struct Opened {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Reader,
+}
+
+impl Opened {
+    /// Lets it pass if it may be an output; else an error with the beginning of what came.
+    pub(crate) async fn output(mut self) -> Result<Self> {
+        let Some(instead) = lacking(self.status) else { return Ok(self) };
+        let body = self.body.rest(ERROR_BODY).await.unwrap_or_default();
+        let answer = Answer::of_large(self.body.progress.secrets(), self.status, self.headers, body).await;
+        Err(without_output(answer, instead, self.body.repeat))
+    }
 }
 
 /// The body of an answer while it arrives.

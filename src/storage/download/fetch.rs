@@ -9,7 +9,7 @@ use super::range::{self, Part};
 use super::sink::{Sink, Target};
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
-use crate::response::Response;
+use crate::response::{Response, lacking};
 use crate::storage::meter::{Meter, Share};
 use crate::transport::{Call, Opened};
 
@@ -156,13 +156,7 @@ impl<'a> Fetch<'a> {
 
     /// What the head of an answer says about the file, of which a part is there.
     fn notice(&mut self, opened: &Opened) -> Result<()> {
-        let lacks = match opened.status {
-            // Of what was executed the answer is kept all the same.
-            202 if !self.call.repeat.leaves_doubt() => Some("nothing yet"),
-            204 | 205 => Some("no content"),
-            _ => None,
-        };
-        if let Some(lacks) = lacks {
+        if let Some(lacks) = lacking(opened.status).filter(|_| opened.status != 206) {
             let message =
                 format!("{} came, which says that there is {lacks}, where a file was asked for", opened.status);
             return Err(Error::new(Code::Protocol, message));

@@ -124,7 +124,7 @@ fn fault(dice: &mut Dice) -> Fault {
         13 => odd(dice),
         14 => Fault::status(dice.pick(&[300, 304, 400, 401, 404, 408, 416, 422, 429, 500, 502, 503, 504])),
         // Nothing that anybody meant for an answer.
-        15 => Fault::status(dice.pick(&[202, 204, 205])),
+        15 => Fault::status(dice.pick(&[202, 204, 205, 206])),
         16 => Fault::redirect("/elsewhere", dice.pick(&[301, 302, 303, 307, 308])),
         17 => {
             let is_success = |place| matches!(place, EchoPlace::Item | EchoPlace::LongItem | EchoPlace::Success);
@@ -144,13 +144,11 @@ enum Came {
     Wrong(String),
 }
 
-/// An answer that is not the one that was asked for may still be one that was sent: what a fault makes of any, and what says that it is
-/// nothing.
+/// An answer that is not the one that was asked for may still be one that was sent: what a fault makes of any.
 fn judged(outcome: Result<Response, Error>, is_meant: impl FnOnce(&Response) -> bool) -> Came {
     match outcome {
         Err(_) => Came::Failed,
         Ok(answer) if answer.body()[..] == *MALFORMED => Came::Whole,
-        Ok(answer) if matches!(answer.status(), 202 | 204 | 205) && answer.body().is_empty() => Came::Failed,
         Ok(answer) if is_meant(&answer) => Came::Whole,
         Ok(answer) => {
             let begins = String::from_utf8_lossy(&answer.body()[..answer.body().len().min(100)]).into_owned();

@@ -265,6 +265,20 @@ fn what_was_sent_over_a_channel_is_not_sent_again() {
     assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{error}");
 }
 
+/// What says that there is no output is none over a channel either.
+#[test]
+fn a_success_without_an_output_is_none_over_a_channel() {
+    let emulator = Emulator::start().unwrap();
+    let channel = channel(&client(&emulator), "emulator/echo");
+    for status in [202, 204, 205, 206] {
+        emulator.inject(Fault::status(status).host("ws.fal.run").method("POST").times(1));
+        let error = end(&start_on(&channel, "emulator/echo", json!({}))).unwrap_err();
+        let got = (error.code(), error.http_status(), error.may_have_executed());
+        assert_eq!(got, (Code::Protocol, Some(status), true), "{error}");
+    }
+    assert!(end(&start_on(&channel, "emulator/echo", json!({}))).is_ok());
+}
+
 #[test]
 fn streams_work_over_a_channel() {
     let emulator = Emulator::start().unwrap();
