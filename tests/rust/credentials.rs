@@ -18,8 +18,6 @@ mod reports;
 #[path = "credentials/world.rs"]
 mod world;
 
-use std::ffi::OsString;
-
 use fal::credentials::{Credential, Problem, State};
 use fal::key::{Character, Half, Key, KeyProblem};
 
@@ -238,6 +236,7 @@ fn no_credential_at_all_is_a_choice() {
 #[test]
 #[cfg(unix)]
 fn variables_that_are_not_unicode_are_named() {
+    use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
     let names = [
         ("FAL_KEY", "FAL_KEY"),

@@ -1,10 +1,10 @@
 //! The file that `FAL_KEY_FILE` names, and what may be wrong with any file.
 
-use std::ffi::OsString;
-
 use fal::credentials::{Environment, Options, resolve};
 
-use super::world::{GOOD, SOURCES, World, key, set_mode, source};
+use super::world::{GOOD, World, source};
+#[cfg(unix)]
+use super::world::{SOURCES, key, set_mode};
 
 #[test]
 fn every_oddity_of_a_key_file() {
@@ -96,13 +96,14 @@ fn a_dotenv_that_is_no_file_is_never_waited_for() {
 #[test]
 fn a_key_file_that_is_not_there() {
     let absent = "there is no such file";
+    let impossible = if cfg!(windows) { "invalid filename" } else { absent };
     let cases = [
         ("~/none.txt", format!("malformed ~/none.txt; {absent}")),
         (" ~/none.txt\r", format!("malformed ~/none.txt; {absent}; FAL_KEY_FILE: surrounding white space was dropped")),
         (GOOD, format!("malformed (path not shown: it may be a key); {absent}")),
         ("fake-secret", format!("malformed (path not shown: it may be a key); {absent}")),
         ("fake-id:fake-secret/+=", format!("malformed (path not shown: it may be a key); {absent}")),
-        ("/no\x1b[2Jne\n.txt", format!("malformed /no\u{fffd}[2Jne\u{fffd}.txt; {absent}")),
+        ("/no\x1b[2Jne\n.txt", format!("malformed /no\u{fffd}[2Jne\u{fffd}.txt; {impossible}")),
     ];
     for (path, expected) in cases {
         let world = World::new().set("FAL_KEY_FILE", path);
@@ -137,7 +138,7 @@ fn only_regular_files_are_read() {
     ];
     for (path, expected) in cases {
         let environment = world.variables.iter().cloned();
-        let path = [("FAL_KEY_FILE".to_owned(), OsString::from(path))];
+        let path = [("FAL_KEY_FILE".to_owned(), std::ffi::OsString::from(path))];
         let resolution = resolve(&Options::new(), &Environment::from_variables(environment.chain(path)));
         assert_eq!(world.row(&resolution, "FAL_KEY_FILE"), expected);
     }

@@ -172,6 +172,8 @@ fn every_explanation_is_the_one_that_is_written_down() {
         fs::write(&path, all.join("\n")).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap();
+    let shell = if cfg!(windows) { r#"["cmd", "/C""# } else { r#"["sh", "-c""# };
+    let written = written.replace(r#"["sh", "-c""#, shell);
     let written: Vec<_> = written.split_inclusive("\n\n").map(|text| format!("{}\n", text.trim_end())).collect();
     assert_eq!(written.len(), all.len());
     for (said, written) in all.iter().zip(&written).filter(|(said, _)| built(said)) {

@@ -1,5 +1,6 @@
 //! What only a process of its own can show: its environment, and files that it may not read.
 
+#[cfg(unix)]
 use std::path::Path;
 use std::process::Command;
 

@@ -24,7 +24,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let home = TempDir::new().unwrap();
-        let variables = vec![("HOME".to_owned(), home.path().as_os_str().to_owned())];
+        let variables =
+            ["HOME", "USERPROFILE"].map(|name| (name.to_owned(), home.path().as_os_str().to_owned())).into();
         Self { home, variables, options: Options::new(), config: String::new(), in_home: false }
     }
 
@@ -80,7 +81,8 @@ impl World {
 
     /// The home directory's path is replaced by `~`.
     pub(crate) fn without_home(&self, text: &str) -> String {
-        text.replace(self.home.path().to_str().unwrap(), "~")
+        let text = text.replace(self.home.path().to_str().unwrap(), "~");
+        if cfg!(windows) { text.replace('\\', "/") } else { text }
     }
 
     /// The state, the location and the notes of one source.

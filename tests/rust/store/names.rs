@@ -71,9 +71,11 @@ fn the_file_is_the_one_that_the_chain_reads() {
     let place = Place::empty();
     let path = |options: Options, variables: &[(&str, &str)]| {
         let environment = Environment::from_variables(variables.iter().copied());
-        Store::open(&options, &environment).map(|store| store.path())
+        let path = Store::open(&options, &environment).map(|store| store.path());
+        path.map(|path| if cfg!(windows) { path.replace('\\', "/") } else { path })
     };
-    let variables = [("HOME", "/home/u"), ("FAL_CONFIG_PATH", " ~/other.toml ")];
+    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    let variables = [(home, "/home/u"), ("FAL_CONFIG_PATH", " ~/other.toml ")];
     assert_eq!(path(Options::new().config_path("/mine.toml"), &variables).unwrap(), "/mine.toml");
     assert_eq!(path(Options::new(), &variables).unwrap(), "/home/u/other.toml");
     assert_eq!(path(Options::new(), &variables[..1]).unwrap(), "/home/u/.fal/config.toml");

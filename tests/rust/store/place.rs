@@ -39,7 +39,7 @@ impl Place {
     }
 
     pub(crate) fn environment(&self) -> Environment {
-        Environment::from_variables([("HOME", self.home.path())])
+        Environment::from_variables([("HOME", self.home.path()), ("USERPROFILE", self.home.path())])
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -73,7 +73,8 @@ impl Place {
 
     /// The home directory's path is replaced by `~`.
     pub(crate) fn without_home(&self, text: impl ToString) -> String {
-        text.to_string().replace(self.home.path().to_str().unwrap(), "~")
+        let text = text.to_string().replace(self.home.path().to_str().unwrap(), "~");
+        if cfg!(windows) { text.replace('\\', "/") } else { text }
     }
 }
 
