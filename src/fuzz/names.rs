@@ -17,7 +17,7 @@ pub(crate) fn run(data: &[u8]) {
             headers.insert(name, value);
         }
     }
-    harmless(&name_of(&headers, &path));
+    harmless(&name_of(&headers, &path, &Secrets::default()));
     if let Some(name) = name::sanitized(&path) {
         harmless(&name);
     }

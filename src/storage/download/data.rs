@@ -12,6 +12,7 @@ use super::fetch::too_large;
 use super::sink::Target;
 use crate::error::{Error, Result};
 use crate::response::Response;
+use crate::secrets::Secrets;
 use crate::storage::meter::Meter;
 
 /// What a data URI without a type is.
@@ -34,7 +35,7 @@ pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter
     }
     let kind = HeaderValue::from_str(&content_type).map_err(|_| malformed())?;
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-    let mut sink = target.open(200, headers, "", None).await?;
+    let mut sink = target.open(200, headers, "", &Secrets::default(), None).await?;
     sink.write(bytes).await?;
     meter.set_total(size);
     meter.share().reach(size);

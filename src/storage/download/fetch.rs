@@ -76,7 +76,8 @@ impl<'a> Fetch<'a> {
         let headers = std::mem::take(&mut opened.headers);
         let keep = self.call.repeat.leaves_doubt().then(|| self.steps.clone());
         let target = self.target.take().ok_or_else(|| Error::invalid("the download has no target"))?;
-        let mut sink = target.open(opened.status, headers, self.call.url.path(), keep).await?;
+        let mut sink =
+            target.open(opened.status, headers, self.call.url.path(), self.steps.task.secrets(), keep).await?;
         let (mut tries, mut before) = (0, 0);
         loop {
             let Some(error) = self.read(opened, &mut sink).await? else {

@@ -15,6 +15,7 @@ use crate::client::Steps;
 use crate::error::{Answer, Code, Error, Result};
 use crate::memory;
 use crate::response::Response;
+use crate::secrets::Secrets;
 use crate::storage::blocking::blocking;
 use crate::storage::name;
 
@@ -56,12 +57,13 @@ impl Target {
         status: u16,
         headers: HeaderMap,
         url_path: &str,
+        secrets: &Secrets,
         keep: Option<Steps>,
     ) -> Result<Sink> {
         let store = match self {
             Target::Memory => Store::Memory { bytes: Vec::new(), failed: None },
             Target::File(mut partial) => {
-                let (name, keeps) = (name_of(&headers, url_path), keep.is_some());
+                let (name, keeps) = (name_of(&headers, url_path, secrets), keep.is_some());
                 let partial = blocking(move || partial.called(|| name, keeps).map(|()| partial)).await?;
                 Store::File { partial, block: BytesMut::new(), size: 0 }
             }
@@ -80,12 +82,17 @@ fn missing(folder: &Path) -> Error {
 }
 
 /// The name that the server gives, else the address's last segment, made harmless.
-fn name_of(headers: &HeaderMap, url_path: &str) -> String {
+fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) -> String {
     let value = headers.get(CONTENT_DISPOSITION);
     let told = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
     let segment = url_path.rsplit('/').next().unwrap_or_default();
-    let of_url = || name::sanitized(&String::from_utf8_lossy(&unescaped(segment)));
-    let named = told.as_deref().and_then(name::sanitized).or_else(of_url);
+    // Before it is cut: half a secret would not be known for one.
+    let harmless = |mut name: String| {
+        secrets.hide(&mut name);
+        name::sanitized(&name)
+    };
+    let of_url = || harmless(String::from_utf8_lossy(&unescaped(segment)).into_owned());
+    let named = told.and_then(harmless).or_else(of_url);
     named.unwrap_or_else(|| name::made_up("download", content_type(headers)))
 }
 
@@ -269,10 +276,25 @@ mod tests {
     use super::*;
     use reqwest::header::HeaderValue;
 
+    /// It is shown by errors and listed by the file system.
+    #[test]
+    fn a_name_has_no_part_of_a_secret_in_it() {
+        let secret = "fake-secret-0123456789abcdef";
+        let secrets = Secrets::default();
+        secrets.carry(secret);
+        for before in 0..150 {
+            let told = format!("attachment; filename=\"{}{secret}.png\"", "a".repeat(before));
+            let headers = HeaderMap::from_iter([(CONTENT_DISPOSITION, HeaderValue::from_str(&told).unwrap())]);
+            let name = name_of(&headers, "/x", &secrets);
+            assert!(!name.contains(&secret[..4]), "{before}: {name}");
+        }
+    }
+
     #[test]
     fn names_are_the_servers_and_harmless() {
         let name = |disposition: &'static str, url: &str| {
-            name_of(&HeaderMap::from_iter([(CONTENT_DISPOSITION, HeaderValue::from_static(disposition))]), url)
+            let headers = HeaderMap::from_iter([(CONTENT_DISPOSITION, HeaderValue::from_static(disposition))]);
+            name_of(&headers, url, &Secrets::default())
         };
         for (disposition, url, expected) in [
             ("attachment; filename=\"a b.png\"", "/x", "a b.png"),
