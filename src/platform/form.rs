@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::random;
 use crate::request::Request;
 use crate::response::Response;
-use crate::storage;
+use crate::storage::{FileBody, confirmed};
 use crate::transport::{Call, Payload, Pieces, Source};
 
 /// The one field of a form, and the file in it.
@@ -74,15 +74,25 @@ impl Form {
             self.field,
             quoted(&self.file_name)
         );
-        let file = match self.content {
-            Content::File(path) => storage::file_body(path, &steps.task).await?,
-            Content::Bytes(bytes) => Payload::Bytes(bytes),
+        let (file, local) = match self.content {
+            Content::File(path) => {
+                let local = FileBody::open(path).await?;
+                (local.payload(&steps.task), Some(local))
+            }
+            Content::Bytes(bytes) => (Payload::Bytes(bytes), None),
         };
         let framed = Framed { head: head.into(), file, tail: format!("\r\n--{boundary}--\r\n").into() };
         let mut call = Call { body: Payload::Source(Arc::new(framed)), ..steps.call(request)? };
         let kind = HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"));
         call.headers.insert(CONTENT_TYPE, kind.map_err(|_| Error::invalid("the boundary is malformed"))?);
-        steps.send_call(&call).await
+        let answer = confirmed(steps.send_call(&call).await?, steps, call.repeat)?;
+        if let Some(local) = local {
+            local.unchanged().await.map_err(|error| {
+                let remedy = "fal has what was sent of it: look for it there before you send the file again.";
+                error.with_remedy(remedy).with_outcome_unknown(true)
+            })?;
+        }
+        Ok(answer)
     }
 }
 

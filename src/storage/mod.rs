@@ -30,6 +30,7 @@ pub(crate) use download::fuzz;
 pub(crate) use inputs::{Inputs, resolve};
 pub use lifecycle::{Decision, Lifecycle};
 pub(crate) use token::TokenCache;
+pub(crate) use upload::confirmed;
 pub use upload::{Upload, UploadWay};
 
 /// A service that asks to be left alone for longer while a file comes or goes is asked again then: the hours that a transfer may take are
@@ -40,8 +41,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const PIECE: usize = 256 << 10;
 
 /// A local file as a body that is read while it is sent; how far it has come is told to `task`.
-pub(crate) async fn file_body(path: PathBuf, task: &Task) -> Result<Payload> {
-    let data = Data::File(LocalFile::open(path).await?);
-    let meter = Meter::new(task, Some(data.length()));
-    Ok(data.part(0, data.length(), Some(meter.share())))
+pub(crate) struct FileBody(Data);
+
+impl FileBody {
+    pub(crate) async fn open(path: PathBuf) -> Result<Self> {
+        Ok(FileBody(Data::File(LocalFile::open(path).await?)))
+    }
+
+    pub(crate) fn payload(&self, task: &Task) -> Payload {
+        let meter = Meter::new(task, Some(self.0.length()));
+        self.0.part(0, self.0.length(), Some(meter.share()))
+    }
+
+    /// Fails if the file is not what it was: its end may have been sent before it changed.
+    pub(crate) async fn unchanged(&self) -> Result<()> {
+        self.0.unchanged().await
+    }
 }

@@ -8,7 +8,7 @@ use crate::json;
 use crate::response::Response;
 
 /// Lets a success pass that does not say that it is none.
-pub(super) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
+pub(crate) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
     let Some(said) = failure(answer.body()) else { return Ok(answer) };
     let secrets = steps.task.secrets();
     let message = format!("the store answered {} and an error: {}", answer.status(), secrets.quoted(said));

@@ -14,6 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use url::Url;
 
+pub(crate) use confirmed::confirmed;
 pub use options::{Upload, UploadWay};
 
 use super::LONGEST_PAUSE;
@@ -46,7 +47,8 @@ impl Client {
     ///
     /// A connection that breaks, or [stalls](crate::ClientBuilder::stall_timeout), costs what is not confirmed: a single PUT begins
     /// again, of parts the missing ones are sent. A file that changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is
-    /// announced. A cancelled upload in parts is not completed; fal documents no way to take the parts back.
+    /// announced. What is compared are its length and times: on Windows a change whose time was put back is not seen, on Unix one that came
+    /// with another name, owner or mode. A cancelled upload in parts is not completed; fal documents no way to take the parts back.
     pub fn upload_start(&self, upload: Upload) -> Result<Op> {
         upload.check()?;
         let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
