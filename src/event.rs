@@ -68,13 +68,14 @@ impl Event {
         Event { kind, content: Response::typed(content, content_type), packed: Packed::default() }
     }
 
-    /// What an app sent: JSON, if it is.
-    pub(crate) fn read(kind: EventKind, content: Bytes) -> Self {
-        if json::is_json(&content) {
+    /// What an app sent: JSON, if it is. Fails if there is no memory to tell.
+    pub(crate) fn read(kind: EventKind, content: Bytes) -> Result<Self> {
+        json::fits(&content)?;
+        Ok(if json::is_json(&content) {
             Event::typed(kind, content, "application/json")
         } else {
             Event::text(kind, content)
-        }
+        })
     }
 
     pub(crate) fn text(kind: EventKind, content: Bytes) -> Self {

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::runtime;
 
 /// The most threads of each kind. They are made when they are needed, and end when they are not for a while.
-const EACH: [usize; KINDS] = [2, 2, 2, 2, 8];
+const EACH: [usize; KINDS] = [2, 2, 2, 2, 8, 2];
 
 /// What blocks.
 #[derive(Clone, Copy)]
@@ -24,12 +24,17 @@ pub(crate) enum Kind {
     Files,
     /// Making connections, with the check of the other side's certificate.
     Handshakes,
+    /// Looking at long texts that a service sent.
+    Texts,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
+
+/// Threads that carry calls out in place of those that look at a long text themselves.
+const PLACES: usize = 4;
 
 /// The most helper threads at all.
-pub(crate) const MOST: usize = EACH[0] + EACH[1] + EACH[2] + EACH[3] + EACH[4];
+pub(crate) const MOST: usize = EACH[0] + EACH[1] + EACH[2] + EACH[3] + EACH[4] + EACH[5] + PLACES;
 
 /// What is left of each kind's share, in one life of the runtime.
 pub(crate) struct Helpers {

@@ -7,14 +7,60 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use bytes::{Buf, Bytes};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-/// Whether a text is JSON of which a [`tree`] can be made. Takes no memory.
+use crate::error::Result as Outcome;
+use crate::helpers::{self, Kind};
+use crate::{memory, runtime};
+
+/// A longer text is not looked at where it would keep others waiting.
+const LONG: usize = 256 << 10;
+
+/// Looks at a text that may be as long as an answer: beside the runtime's threads, so that whoever waits for it hears a cancellation.
+pub(crate) async fn look<T: Send + 'static>(text: Bytes, look: impl FnOnce(Bytes) -> T + Send + 'static) -> Outcome<T> {
+    if text.len() <= LONG {
+        return Ok(look(text));
+    }
+    helpers::blocking(Kind::Texts, move || look(text)).await
+}
+
+/// The same at once, for a text whose length is bounded or which is awaited for its own sake: another thread takes over whatever else
+/// this one had to do.
+fn aside<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
+    if text.len() > LONG && runtime::carries_calls() { tokio::task::block_in_place(look) } else { look() }
+}
+
+/// Fails if there is no memory for the longest string with an escape, which serde_json puts together beside the text and, growing, has
+/// up to three times. Of short texts nobody asks: their memory is as likely there as that of everything else.
+pub fn fits(text: &[u8]) -> Outcome<()> {
+    if text.len() <= LONG { Ok(()) } else { memory::probe(longest_escaped(text).saturating_mul(3)) }
+}
+
+fn longest_escaped(text: &[u8]) -> usize {
+    let (mut longest, mut begun, mut is_escaped, mut at) = (0, None, false, 0);
+    while let Some(byte) = text.get(at) {
+        match (begun, byte) {
+            (None, b'"') => (begun, is_escaped) = (Some(at), false),
+            (Some(_), b'\\') => (is_escaped, at) = (true, at + 1),
+            (Some(from), b'"') => {
+                longest = longest.max(if is_escaped { at - from } else { 0 });
+                begun = None;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    // One without an end is read up to there.
+    longest.max(begun.filter(|_| is_escaped).map_or(0, |from| text.len() - from))
+}
+
+/// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an escape.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    serde_json::from_slice::<Looked>(text).is_ok()
+    aside(text, || fits(text).is_ok() && serde_json::from_slice::<Looked>(text).is_ok())
 }
 
 /// Whether a text is JSON that nothing can be missing of: a number may go on, and a text without its quote is none.
@@ -38,22 +84,25 @@ pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> serde_json::Result<V
 
 /// The members of an object that have these names, as they were written; of equal ones the last counts. `None` if the text is no object.
 pub(crate) fn members<'t, const N: usize>(text: &'t [u8], names: [&str; N]) -> Option<[Option<&'t RawValue>; N]> {
-    // What is passed over is not looked at for this.
-    let text = std::str::from_utf8(text).ok()?;
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let found = reader.deserialize_map(Members { names }).ok()?;
-    reader.end().ok()?;
-    Some(found)
+    aside(text, || {
+        fits(text).ok()?;
+        // What is passed over is not looked at for this.
+        let text = std::str::from_utf8(text).ok()?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let found = reader.deserialize_map(Members { names }).ok()?;
+        reader.end().ok()?;
+        Some(found)
+    })
 }
 
 /// The last entries of an array, or all if there are fewer. `None` if it is none.
 pub(crate) fn last_entries(array: &str, most: usize) -> Option<VecDeque<&RawValue>> {
-    serde_json::Deserializer::from_str(array).deserialize_seq(Last { most }).ok()
+    aside(array.as_bytes(), || serde_json::Deserializer::from_str(array).deserialize_seq(Last { most }).ok())
 }
 
 /// The first entries of an array. `None` if it is none.
 pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> {
-    serde_json::Deserializer::from_str(array).deserialize_seq(First { most }).ok()
+    aside(array.as_bytes(), || serde_json::Deserializer::from_str(array).deserialize_seq(First { most }).ok())
 }
 
 /// The index that a part of a JSON Pointer names: digits without a zero before them (RFC 6901, section 4).
@@ -62,9 +111,50 @@ pub(crate) fn index(part: &str) -> Option<usize> {
     part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten().filter(|_| !zero)
 }
 
-/// The text that a string stands for.
+/// The text that a string stands for, if there is memory for it.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+    let text = value.get();
+    aside(text.as_bytes(), || {
+        fits(text.as_bytes()).and_then(|()| if text.len() > LONG { memory::probe(text.len()) } else { Ok(()) }).ok()?;
+        serde_json::from_str(text).ok()
+    })
+}
+
+/// An array that is read a few entries at a time, without a list of them.
+pub(crate) struct Entries {
+    rest: Bytes,
+}
+
+impl Entries {
+    /// Those of a text that is known to be JSON. `None` if it is no array.
+    pub(crate) fn of(mut array: Bytes) -> Option<Self> {
+        let begins = array.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        array.advance(begins);
+        (array.first() == Some(&b'[')).then(|| {
+            array.advance(1);
+            Entries { rest: array }
+        })
+    }
+
+    /// What is left of the text.
+    pub(crate) fn rest(&self) -> Bytes {
+        self.rest.clone()
+    }
+
+    /// The next ones, as they were written: at most so many, and not many more bytes than are looked at in one go. None at the end.
+    pub(crate) fn next(&mut self, most: usize) -> Vec<Bytes> {
+        let (mut entries, all) = (Vec::new(), self.rest.len());
+        while entries.len() < most && all - self.rest.len() < LONG {
+            let between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+            let Some(begin) = self.rest.iter().position(|byte| !between(byte)) else { break };
+            self.rest.advance(begin);
+            let mut reader = serde_json::Deserializer::from_slice(&self.rest).into_iter::<&RawValue>();
+            let Some(Ok(entry)) = reader.next() else { break };
+            let length = entry.get().len();
+            entries.push(self.rest.split_to(length));
+        }
+        entries
+    }
 }
 
 pub(crate) fn is_null(value: &RawValue) -> bool {
@@ -325,6 +415,32 @@ mod tests {
         assert_eq!(tree_within(b"[1,2]", &mut left).unwrap(), json!([1, 2]));
         assert_eq!(left, 2);
         assert!(tree_within(b"[1,2]", &mut left).is_err());
+    }
+
+    #[test]
+    fn entries_come_a_few_at_a_time() {
+        for (array, expected) in [
+            ("[]", &[][..]),
+            (
+                " [ 1 ,-2.5e3,[3, [4]] , {\"a\":\",]\"},\n\"]\\\"\", null,true ] ",
+                &["1", "-2.5e3", "[3, [4]]", "{\"a\":\",]\"}", "\"]\\\"\"", "null", "true"],
+            ),
+        ] {
+            let mut entries = Entries::of(array.into()).unwrap();
+            let all: Vec<_> =
+                std::iter::from_fn(|| Some(entries.next(2)).filter(|few| !few.is_empty())).flatten().collect();
+            assert_eq!(all, expected, "{array}");
+        }
+        assert!(Entries::of("{}".into()).is_none() && Entries::of("".into()).is_none());
+    }
+
+    #[test]
+    fn only_strings_with_an_escape_take_memory() {
+        for (text, longest) in
+            [("[1,\"abc\"]", 0), (r#""a\"b""#, 5), (r#"["abcdef","\n","\\"]"#, 3), (r#"["a\nb"#, 5), (r#"["\"#, 2)]
+        {
+            assert_eq!(longest_escaped(text.as_bytes()), longest, "{text}");
+        }
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub use dispatcher::Dispatcher;
 pub use endpoint::{EndpointId, Hosts};
 pub use error::{Code, Error, FieldError, LockReason, Result};
 pub use event::{Event, EventKind};
+#[doc(hidden)]
+pub use json::fits;
 pub use key::{Key, Scope};
 pub use log::Level;
 pub use op::{NextEvent, Op};

@@ -54,7 +54,7 @@ impl Parser {
         while !piece.is_empty() {
             tokio::task::consume_budget().await;
             if let Some(data) = self.step(piece, piece.len().saturating_sub(STEP))? {
-                return Ok(Some(data));
+                return json::look(data, text).await?.map(Some);
             }
         }
         Ok(None)
@@ -84,7 +84,7 @@ impl Parser {
 
     /// The data that the stream's end leaves without the empty line that ends an event, if they are whole JSON. Anything else of an event
     /// that is left was cut, and so was the stream.
-    pub(crate) fn finish(&mut self) -> Result<Option<Bytes>> {
+    pub(crate) async fn finish(&mut self) -> Result<Option<Bytes>> {
         let cut = || Error::new(Code::ConnectionLost, "the stream ended inside an event");
         let torn = self.line.first().is_some_and(|first| *first != b':');
         if torn {
@@ -93,11 +93,12 @@ impl Parser {
         if !self.has_data {
             return if self.has_begun { Err(cut()) } else { Ok(None) };
         }
-        let data = String::from_utf8(std::mem::take(&mut self.data)).map_err(|_| cut())?;
-        let is_whole = json::is_json(data.as_bytes());
+        let data = Bytes::from(std::mem::take(&mut self.data));
+        let first = data.trim_ascii_start().first();
         // Of a number nobody can tell where it ends.
-        let may_go_on = torn && data.trim_start().starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        if is_whole && !may_go_on { Ok(Some(data.into())) } else { Err(cut()) }
+        let may_go_on = torn && first.is_some_and(|first| *first == b'-' || first.is_ascii_digit());
+        let is_whole = json::look(data.clone(), |data| json::fits(&data).map(|()| json::is_json(&data))).await??;
+        if is_whole && !may_go_on { Ok(Some(data)) } else { Err(cut()) }
     }
 
     /// How long the service asks to wait before the stream is opened again, if it does.
@@ -169,10 +170,23 @@ impl Parser {
     fn end_event(&mut self) -> Option<Bytes> {
         let data = std::mem::take(&mut self.data);
         self.has_begun = false;
-        let is_text = std::str::from_utf8(&data).is_ok();
-        let data = if is_text { data } else { String::from_utf8_lossy(&data).into_owned().into_bytes() };
         std::mem::take(&mut self.has_data).then(|| data.into())
     }
+}
+
+/// What is no UTF-8 is replaced, as the standard says.
+fn text(data: Bytes) -> Result<Bytes> {
+    if std::str::from_utf8(&data).is_ok() {
+        return Ok(data);
+    }
+    let mut text = Vec::new();
+    for chunk in data.utf8_chunks() {
+        memory::append(&mut text, chunk.valid().as_bytes())?;
+        if !chunk.invalid().is_empty() {
+            memory::append(&mut text, "\u{FFFD}".as_bytes())?;
+        }
+    }
+    Ok(text.into())
 }
 
 #[cfg(any(test, fuzzing))]
@@ -190,11 +204,15 @@ mod tests {
         for piece in pieces {
             let mut piece = Bytes::copy_from_slice(piece);
             while let Some(event) = parser.step(&mut piece, 0).unwrap() {
-                events.push(event);
+                events.push(text(event).unwrap());
             }
             assert!(piece.is_empty());
         }
         (events, parser)
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().build().unwrap()
     }
 
     fn data(text: &str) -> Bytes {
@@ -250,8 +268,7 @@ mod tests {
     fn a_long_piece_is_read_in_steps() {
         let stream = [&b"data: x\n"[..], &vec![b'\n'; 3 * STEP], b"data: ", &vec![b'y'; 2 * STEP], b"\n\n"].concat();
         let (mut parser, mut piece, mut events) = (Parser::new(4 * STEP), Bytes::from(stream), Vec::new());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        while let Some(event) = runtime.block_on(parser.next(&mut piece)).unwrap() {
+        while let Some(event) = runtime().block_on(parser.next(&mut piece)).unwrap() {
             events.push(event);
         }
         assert_eq!(events, [data("x"), vec![b'y'; 2 * STEP].into()]);
@@ -268,7 +285,7 @@ mod tests {
     fn what_the_end_leaves_is_an_event_if_it_is_whole_json() {
         let left = |stream: &str| {
             let (_, mut parser) = read(&[stream.as_bytes()]);
-            parser.finish().map_err(|error| error.code())
+            runtime().block_on(parser.finish()).map_err(|error| error.code())
         };
         for (stream, whole) in [
             ("data: {\"a\": 1}\n", "{\"a\": 1}"),

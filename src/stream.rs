@@ -9,12 +9,13 @@ use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, Whose, verdict};
 use crate::error::{Answer, Error, Repeat, Result, clause};
 use crate::event::{Event, EventKind};
+use crate::json;
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
 use crate::sse::Parser;
 use crate::transport::Opened;
-use crate::workflow::{self, Failure};
+use crate::workflow::{self, Failure, Said};
 
 impl Client {
     /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.
@@ -73,7 +74,7 @@ impl Delivery {
             Kind::Events => self.events(&mut opened).await?,
             Kind::Json => {
                 let body = opened.body.rest(self.steps.response_limit()).await?;
-                self.deliver(body).await;
+                self.deliver(body).await?;
             }
             Kind::Bytes => {
                 while let Some(piece) = opened.body.piece().await? {
@@ -89,31 +90,32 @@ impl Delivery {
         let mut parser = Parser::new(self.steps.response_limit());
         while let Some(mut piece) = opened.body.piece().await? {
             while let Some(data) = parser.next(&mut piece).await? {
-                self.deliver(data).await;
+                self.deliver(data).await?;
             }
         }
-        if let Some(data) = parser.finish()? {
-            self.deliver(data).await;
+        if let Some(data) = parser.finish().await? {
+            self.deliver(data).await?;
         }
         Ok(())
     }
 
-    pub(crate) async fn deliver(&mut self, data: Bytes) {
+    pub(crate) async fn deliver(&mut self, data: Bytes) -> Result<()> {
         self.items += 1;
         self.last = Some(data.clone());
-        if self.endpoint.as_str().starts_with("workflows/") {
-            self.notice(&data);
-        }
-        self.steps.task.deliver(Event::read(EventKind::Item, data)).await;
-    }
-
-    fn notice(&mut self, data: &Bytes) {
-        match workflow::kind(data).as_deref() {
-            Some("output") => self.failure = None,
+        let is_workflow = self.endpoint.as_str().starts_with("workflows/");
+        let look = move |data: Bytes| {
+            let said = is_workflow.then(|| workflow::said(&data)).flatten();
+            Event::read(EventKind::Item, data).map(|event| (event, said))
+        };
+        let (event, said) = json::look(data, look).await??;
+        match said {
+            Some(Said::Output) => self.failure = None,
             // The first is the cause.
-            Some("error") if self.failure.is_none() => self.failure = Failure::read(data),
+            Some(Said::Failure(failure)) if self.failure.is_none() => self.failure = Some(failure),
             _ => {}
         }
+        self.steps.task.deliver(event).await;
+        Ok(())
     }
 
     /// What the stream came to.

@@ -49,10 +49,20 @@ pub enum WorkflowEvent<'a> {
     },
 }
 
-/// The `type` of an event, without making anything of the rest.
-pub(crate) fn kind(event: &[u8]) -> Option<String> {
+/// What an event says that decides how the stream ends.
+pub(crate) enum Said {
+    Output,
+    Failure(Failure),
+}
+
+/// Makes nothing of the rest of an event.
+pub(crate) fn said(event: &[u8]) -> Option<Said> {
     let [kind] = json::members(event, ["type"])?;
-    json::text(kind?)
+    match json::text(kind?)?.as_str() {
+        "output" => Some(Said::Output),
+        "error" => Failure::read(event).map(Said::Failure),
+        _ => None,
+    }
 }
 
 /// The event of a step that failed, of which no tree is made.

@@ -272,11 +272,11 @@ async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, mos
     let mut parser = Parser::new(most);
     while let Some(mut piece) = next(pieces).await? {
         while let Some(data) = parser.next(&mut piece).await? {
-            delivery.deliver(data).await;
+            delivery.deliver(data).await?;
         }
     }
-    if let Some(data) = parser.finish()? {
-        delivery.deliver(data).await;
+    if let Some(data) = parser.finish().await? {
+        delivery.deliver(data).await?;
     }
     Ok(())
 }

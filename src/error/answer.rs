@@ -29,6 +29,10 @@ impl Answer {
         Answer { status, headers: without(secrets, headers), body, error_type: None, request_id: None }
     }
 
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     pub(crate) fn with_error_type(mut self, error_type: Option<&str>) -> Self {
         self.error_type = error_type.map(str::to_owned);
         self

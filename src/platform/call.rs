@@ -13,6 +13,7 @@ use super::table::{Answer, Body, Operation, operations};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind};
+use crate::json;
 use crate::op::Op;
 use crate::random;
 use crate::request::Request;
@@ -122,18 +123,19 @@ async fn events(steps: Steps, request: Request) -> Result<Response> {
         let told = format!("fal answered {kind:?} where a stream of events was expected");
         return Err(Error::new(crate::Code::Protocol, told));
     }
+    // A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
+    let read = |data| json::look(data, |data| Event::read(EventKind::Item, data));
     let mut parser = Parser::new(steps.response_limit());
     let mut count = 0_u64;
     while let Some(mut piece) = opened.body.piece().await? {
         while let Some(data) = parser.next(&mut piece).await? {
             count += 1;
-            // A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
-            steps.task.deliver(Event::read(EventKind::Item, data)).await;
+            steps.task.deliver(read(data).await??).await;
         }
     }
-    if let Some(data) = parser.finish()? {
+    if let Some(data) = parser.finish().await? {
         count += 1;
-        steps.task.deliver(Event::read(EventKind::Item, data)).await;
+        steps.task.deliver(read(data).await??).await;
     }
     Ok(Response::made(&serde_json::json!({ "items": count })))
 }

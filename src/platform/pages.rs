@@ -1,6 +1,5 @@
 //! Lists that come in pages, one element at a time (fal-protocol.md §14.1).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use super::table::{Answer, Operation, Pages, Paging};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventKind};
+use crate::json::{self, Entries};
 use crate::op::Op;
 use crate::response::Response;
 
@@ -21,6 +21,8 @@ use crate::response::Response;
 const LIST_TIME: Duration = Duration::from_secs(24 * 3600);
 /// Of a list that is paged by offset, unless the caller wishes otherwise (fal-protocol.md §14.7).
 const PAGE: u64 = 50;
+/// So many elements are taken out of a page at once.
+const FEW: usize = 1024;
 /// So many pages without an element, one after the other, are no list.
 const EMPTY: u32 = 1000;
 
@@ -86,9 +88,10 @@ struct Walk {
     empty: u32,
 }
 
-/// A page, taken apart without loss: the elements as they were sent.
+/// A page, taken apart without loss.
 struct Page {
-    elements: Vec<Bytes>,
+    /// Its elements, as arrays.
+    lists: Vec<Bytes>,
     /// The cursor of the next one.
     next: Option<String>,
     /// Whether there are more, if it says so.
@@ -101,20 +104,13 @@ impl Walk {
     async fn run(mut self) -> Result<Response> {
         let mut last = None;
         for number in 1_u64.. {
-            let response = self.fetch().await?;
-            let mut page = self.read(response.body())?;
-            let elements = std::mem::take(&mut page.elements);
-            let count = elements.len() as u64;
+            let body = self.fetch().await?.into_body();
+            let (operation, pages) = (self.operation, self.pages);
+            let mut page = json::look(body, move |body| read(operation, pages, &body)).await??;
+            let lists = std::mem::take(&mut page.lists);
+            let count = self.deliver(&lists, last.as_deref()).await?;
             self.empty = if count == 0 { self.empty + 1 } else { 0 };
-            let repeated = self.pages.paging == Paging::Offset && count > 0 && last.as_ref() == Some(&elements);
-            if repeated {
-                return Err(self.twice("page"));
-            }
-            last = (self.pages.paging == Paging::Offset).then(|| elements.clone());
-            for element in elements {
-                self.items += 1;
-                self.steps.task.deliver(Event::typed(EventKind::Item, element, "application/json")).await;
-            }
+            last = (self.pages.paging == Paging::Offset).then_some(lists);
             self.least = self.least.into_iter().chain(page.total).min();
             if !self.turn(page, count)? {
                 self.check_total()?;
@@ -128,6 +124,34 @@ impl Walk {
             self.steps.task.drained().await;
         }
         Err(self.endless("more pages than can be counted"))
+    }
+
+    /// Hands over the elements of a page, as they were sent; how many they are. A list of tiny ones would take many times their memory.
+    async fn deliver(&mut self, lists: &[Bytes], last: Option<&[Bytes]>) -> Result<u64> {
+        let begun = self.items;
+        for list in lists {
+            let entries = Entries::of(list.clone());
+            let mut entries = entries.ok_or_else(|| broken(self.operation, "its list is no array"))?;
+            loop {
+                let (left, few) = json::look(entries.rest(), move |_| {
+                    let few = entries.next(FEW);
+                    (entries, few)
+                })
+                .await?;
+                entries = left;
+                if few.is_empty() {
+                    break;
+                }
+                if self.items == begun && last == Some(lists) {
+                    return Err(self.twice("page"));
+                }
+                for element in few {
+                    self.items += 1;
+                    self.steps.task.deliver(Event::typed(EventKind::Item, element, "application/json")).await;
+                }
+            }
+        }
+        Ok(self.items - begun)
     }
 
     async fn fetch(&self) -> Result<Response> {
@@ -195,40 +219,6 @@ impl Walk {
         }
     }
 
-    fn read(&self, body: &Bytes) -> Result<Page> {
-        let broken = |e: serde_json::Error| {
-            Error::new(Code::Protocol, format!("a page of {} is not what it should be: {e}", self.operation.name))
-        };
-        let elements = |list: &RawValue| -> Result<Vec<Bytes>> {
-            let list: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(broken)?;
-            Ok(list.iter().map(|element| body.slice_ref(element.get().as_bytes())).collect())
-        };
-        if self.pages.members.is_empty() {
-            let list: &RawValue = serde_json::from_slice(body).map_err(broken)?;
-            return Ok(Page { elements: elements(list)?, next: None, more: None, total: None });
-        }
-        let members: HashMap<String, &RawValue> = serde_json::from_slice(body).map_err(broken)?;
-        let lists: Vec<_> = self.pages.members.iter().filter_map(|name| members.get(*name)).collect();
-        if lists.is_empty() {
-            let told = format!("a page of {} has no {}", self.operation.name, self.pages.members.join(" and no "));
-            return Err(Error::new(Code::Protocol, told));
-        }
-        let next = members.get("next_cursor").map(|cursor| serde_json::from_str::<Option<String>>(cursor.get()));
-        let next = next.transpose().map_err(broken)?.flatten().filter(|cursor| !cursor.is_empty());
-        let more = members.get("has_more").map(|more| more.get()).filter(|more| *more != "null");
-        let more = more.map(|more| more != "false");
-        let total = ["total", "total_count"].iter().find_map(|name| members.get(*name)?.get().parse().ok());
-        // What else is counted than the elements of the one list, nobody says.
-        let counts =
-            self.pages.members.len() == 1 && members.get("scope_truncated").is_none_or(|cut| cut.get() != "true");
-        let total = total.filter(|_| counts);
-        let mut page = Page { elements: Vec::new(), next, more, total };
-        for list in lists {
-            page.elements.extend(elements(list)?);
-        }
-        Ok(page)
-    }
-
     fn twice(&self, what: &str) -> Error {
         self.endless(&format!("the same {what} of {} twice", self.operation.name))
     }
@@ -243,4 +233,33 @@ impl Walk {
         Error::new(Code::Protocol, format!("fal gave {what}, so the list would never end"))
             .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
     }
+}
+
+fn read(operation: &Operation, pages: &Pages, body: &Bytes) -> Result<Page> {
+    let list = |list: &RawValue| body.slice_ref(list.get().as_bytes());
+    if pages.members.is_empty() {
+        let whole: &RawValue = serde_json::from_slice(body).map_err(|e| broken(operation, &e.to_string()))?;
+        return Ok(Page { lists: vec![list(whole)], next: None, more: None, total: None });
+    }
+    let names = ["next_cursor", "has_more", "total", "total_count", "scope_truncated"];
+    let members = json::members(body, names).ok_or_else(|| broken(operation, "it is no JSON object"))?;
+    let [next, more, total, total_count, truncated] = members;
+    let named = |name: &&str| json::members(body, [*name]).and_then(|[found]| found);
+    let lists: Vec<_> = pages.members.iter().filter_map(named).map(list).collect();
+    if lists.is_empty() {
+        let told = format!("a page of {} has no {}", operation.name, pages.members.join(" and no "));
+        return Err(Error::new(Code::Protocol, told));
+    }
+    let next = next.filter(|cursor| !json::is_null(cursor));
+    let next = next.map(|cursor| json::text(cursor).ok_or_else(|| broken(operation, "its next_cursor is no text")));
+    let next = next.transpose()?.filter(|cursor| !cursor.is_empty());
+    let more = more.filter(|more| !json::is_null(more)).map(|more| more.get() != "false");
+    let total = [total, total_count].into_iter().flatten().find_map(|total| total.get().parse().ok());
+    // What else is counted than the elements of the one list, nobody says.
+    let counts = pages.members.len() == 1 && truncated.is_none_or(|cut| cut.get() != "true");
+    Ok(Page { lists, next, more, total: total.filter(|_| counts) })
+}
+
+fn broken(operation: &Operation, what: &str) -> Error {
+    Error::new(Code::Protocol, format!("a page of {} is not what it should be: {what}", operation.name))
 }

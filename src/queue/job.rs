@@ -76,11 +76,11 @@ impl Job {
     /// The request that was submitted to this endpoint with this answer. The addresses in the answer are followed if they are
     /// the queue's own; others are ignored, and built instead.
     pub fn of_answer(endpoint: &str, answer: &Response) -> Result<Self> {
-        Job::submitted(endpoint.parse()?, answer)
+        Job::submitted(endpoint.parse()?, answer.body())
     }
 
-    pub(super) fn submitted(endpoint: EndpointId, answer: &Response) -> Result<Self> {
-        let members = json::members(answer.body(), ["request_id", "status_url", "response_url", "cancel_url"]);
+    pub(super) fn submitted(endpoint: EndpointId, answer: &[u8]) -> Result<Self> {
+        let members = json::members(answer, ["request_id", "status_url", "response_url", "cancel_url"]);
         let [id, status, result, cancel] = members.unwrap_or_default();
         let id = id.and_then(json::text).as_deref().and_then(checked);
         let id = id.ok_or_else(|| Error::new(Code::Protocol, "the answer to the submission holds no request id"))?;

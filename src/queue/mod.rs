@@ -29,6 +29,7 @@ use self::watch::{End, Watch};
 use crate::budget::STATUS;
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::error::{Repeat, Result};
+use crate::json;
 use crate::op::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -132,7 +133,7 @@ impl Client {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_steps_within(timeout, move |steps| async move {
             let answer = ask(&steps, &mut job, what).await;
-            let answer = if what == Ask::Status { answer.and_then(status::whole) } else { answer };
+            let answer = if what == Ask::Status { status::whole(answer?).await } else { answer };
             answer.map_err(|error| failure::of_asking(error, &job, what))
         })
     }
@@ -146,7 +147,8 @@ async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
     let endpoint = submission.endpoint()?.clone();
     let answer = steps.send(submission).await?;
     // Whatever it says, it was taken.
-    let job = Job::submitted(endpoint, &answer).map_err(|error| error.with_outcome_unknown(true))?;
+    let job = json::look(answer.body().clone(), move |text| Job::submitted(endpoint, &text)).await;
+    let job = job.flatten().map_err(|error| error.with_outcome_unknown(true))?;
     Ok((job, answer))
 }
 
@@ -157,7 +159,7 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
     let end = {
         let mut watch = Watch::new(steps, &mut job);
         if let Some(answer) = answer {
-            watch.notice(&first(answer)?).await;
+            watch.notice(&first(answer).await?).await;
         }
         watch.end().await
     };
@@ -177,8 +179,8 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
 }
 
 /// The status that the answer to a submission is. It may lack the state (§16.3).
-fn first(answer: &Response) -> Result<Status> {
-    Status::parse_or(answer.body().clone(), Some("IN_QUEUE"))
+async fn first(answer: &Response) -> Result<Status> {
+    json::look(answer.body().clone(), |text| Status::parse_or(text, Some("IN_QUEUE"))).await?
 }
 
 /// Asks one thing of a job. All of it can be sent twice without harm.
@@ -200,7 +202,8 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
         answer => answer,
     };
     if what == Ask::Cancel {
-        answer.and_then(|answer| failure::cancelled(answer, steps.task.secrets()))
+        let (answer, secrets) = (answer?, steps.task.secrets().clone());
+        json::look(answer.body().clone(), move |_| failure::cancelled(answer, &secrets)).await?
     } else {
         answer
     }

@@ -51,7 +51,7 @@ pub(super) async fn now(steps: &Steps, job: &mut Job) -> Result<Response> {
             return finished(steps, answer, job, None);
         }
         // It may have ended since.
-        let status = ask(steps, job, Ask::Status).await.and_then(|answer| Status::parse(answer.into_body()));
+        let status = Status::read(ask(steps, job, Ask::Status).await).await;
         let unasked = match status {
             Ok(status) => match status.phase {
                 Phase::Waiting(_) | Phase::Running => return Err(failure::not_ready(job)),

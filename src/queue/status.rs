@@ -61,6 +61,11 @@ impl Status {
         Status::parse_or(text, None)
     }
 
+    /// The same of an answer, without keeping others waiting.
+    pub(super) async fn read(answer: Result<Response>) -> Result<Self> {
+        json::look(answer?.into_body(), Status::parse).await?
+    }
+
     /// The same where the state may be missing, and then is this.
     pub(super) fn parse_or(text: Bytes, usual: Option<&str>) -> Result<Self> {
         let members = json::members(&text, READ);
@@ -123,8 +128,8 @@ fn tidy(text: &str) -> String {
 }
 
 /// An answer that is a status, whatever state it names.
-pub(super) fn whole(answer: Response) -> Result<Response> {
-    match Status::parse(answer.body().clone())?.state {
+pub(super) async fn whole(answer: Response) -> Result<Response> {
+    match json::look(answer.body().clone(), Status::parse).await??.state {
         Some(_) => Ok(answer),
         None => Err(Error::new(Code::Protocol, "the status names no state")),
     }
@@ -147,10 +152,15 @@ impl<'a> Teller<'a> {
     pub(super) async fn tell(&mut self, status: &Status) -> bool {
         let mut window = self.seen.window();
         let (mut burst, mut is_news) = (self.task.burst(BURST), false);
-        let logs = status.logs.as_ref().and_then(|logs| std::str::from_utf8(logs).ok()).unwrap_or("[]");
-        for line in lines(logs) {
+        let newest = |logs: Bytes| -> Vec<Bytes> {
+            let text = std::str::from_utf8(&logs).unwrap_or_default();
+            lines(text).into_iter().map(|line| logs.slice_ref(line.as_bytes())).collect()
+        };
+        // Without a runtime there is nobody to tell.
+        let newest = json::look(status.logs.clone().unwrap_or_default(), newest).await.unwrap_or_default();
+        for line in newest {
             tokio::task::consume_budget().await;
-            let line = tidy(line);
+            let line = tidy(std::str::from_utf8(&line).unwrap_or_default());
             if window.is_new(&line) {
                 burst.tell(Event::typed(EventKind::Log, line.into(), "application/json")).await;
                 is_news = true;

@@ -17,6 +17,7 @@ use super::status::{Phase, Status, Teller};
 use crate::budget::STATUS;
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
+use crate::json;
 use crate::request::Request;
 use crate::response::Response;
 use crate::sse::Parser;
@@ -142,7 +143,7 @@ impl<'a> Watch<'a> {
     /// Asks for the status once.
     async fn ask(&mut self) -> Result<ControlFlow<End>> {
         let answer = ask(self.steps, self.job, Ask::Status).await;
-        let status = match answer.and_then(|answer| Status::parse(answer.into_body())) {
+        let status = match Status::read(answer).await {
             Ok(status) => status,
             // The job is worth more than its log.
             Err(error) if error.code() == Code::TooLarge && self.job.wishes.logs => {
@@ -268,7 +269,7 @@ impl<'a> Watch<'a> {
                 Ok(None) => return None,
                 Err(_) => return Some(Streamed::Cut),
             };
-            let Ok(status) = Status::parse(data) else { return Some(Streamed::Cut) };
+            let Ok(Ok(status)) = json::look(data, Status::parse).await else { return Some(Streamed::Cut) };
             self.notice(&status).await;
             life.spoke = true;
             match status.phase {

@@ -40,7 +40,12 @@ fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
 
 /// JSON stays as the app wrote it: its numbers may have more digits than ours.
 fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
-    control(&text, shaken).unwrap_or_else(|| Heard::Message(Event::read(EventKind::Message, text)))
+    control(&text, shaken).unwrap_or_else(|| {
+        // What there is no memory to look at is a text.
+        Heard::Message(
+            Event::read(EventKind::Message, text.clone()).unwrap_or_else(|_| Event::text(EventKind::Message, text)),
+        )
+    })
 }
 
 /// A message of the platform's; an app's own has no type of this name.

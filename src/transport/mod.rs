@@ -48,6 +48,7 @@ use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output};
 use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
+use crate::json;
 use crate::log::{Level, Log};
 use crate::response::{Response, lacking};
 use crate::secrets::Veils;
@@ -395,7 +396,11 @@ impl Transport {
             };
         }
         if !status.is_success() {
-            let Verdict { error, again, rule } = verdict(self.answer(response, call, progress).await, asked);
+            let answer = self.answer(response, call, progress).await;
+            let body = answer.body().clone();
+            let (host, Asked { service, repeat, about_job, whose, .. }) = (asked.host.to_owned(), asked);
+            let judge = move |_| verdict(answer, Asked { host: &host, service, repeat, about_job, whose });
+            let Verdict { error, again, rule } = json::look(body, judge).await.map_err(Failure::last)?;
             let (log, secrets) = (&self.log, progress.secrets());
             log.write(Level::Debug, secrets, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
             // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).

@@ -11,6 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 /// What `json.loads` makes of the text. `None` where it has to look itself: at what is no JSON, and at the few things that it reads in
 /// its own way, such as integers of any size, `NaN`, and halves of surrogate pairs.
 pub(crate) fn decode<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyAny>> {
+    // It has an exception for that.
+    fal::fits(text).ok()?;
     let _paused = Paused::new(py)?;
     catch_unwind(AssertUnwindSafe(|| {
         let mut reader = serde_json::Deserializer::from_slice(text);

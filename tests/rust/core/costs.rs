@@ -4,7 +4,7 @@ use super::hostile::{answered, client_of, hostile_to};
 use super::hostile_sockets::socket_server;
 use super::realtime::{message, start_with, state};
 use super::*;
-use fal::{Code, Download, SocketOptions};
+use fal::{Code, Download, NextEvent, SocketOptions};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(8);
 /// The time for what is too much.
 const LIMIT: Duration = Duration::from_secs(2);
 
-fn zipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
+pub(super) fn zipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     for (part, times) in parts {
         let many = part.repeat((1 << 16) / part.len() + 1);
@@ -29,7 +29,7 @@ fn zipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn zipped_answer(connection: &mut TcpStream, kind: &str, body: &[u8]) -> std::io::Result<()> {
+pub(super) fn zipped_answer(connection: &mut TcpStream, kind: &str, body: &[u8]) -> std::io::Result<()> {
     write!(
         connection,
         "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: gzip\r\nx-fal-request-id: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -132,6 +132,64 @@ fn an_item_is_no_tree() {
     let response = Op::finish(|| client.stream_start(request)).unwrap();
     assert_eq!(response.body().len(), (10 << 20) + 3);
     assert!(peak() - before < 120, "{} MiB", peak() - before);
+}
+
+/// Names the server of the child process that a test starts.
+#[cfg(target_os = "linux")]
+const CHILD: &str = "FAL_TEST_COSTS_HOST";
+
+/// Of a long string with an escape a copy is made, for which there is no memory here.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_does_not_fit_into_memory_does_not_end_the_host() {
+    let name = "costs::what_does_not_fit_into_memory_does_not_end_the_host";
+    if let Ok(host) = std::env::var(CHILD) {
+        let client = client_of(&host).build().unwrap();
+        run(&client, "emulator/other", json!({})).unwrap();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let there = statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
+        let pid = std::process::id().to_string();
+        let mut refused = 0;
+        // What it takes depends on the allocator: whatever there is, it is an answer or an error.
+        for room in (20..=200).step_by(10) {
+            let limit = format!("--as={}:unlimited", there + (room << 20));
+            let limited = std::process::Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+            assert!(limited.unwrap().success());
+            let outcome = Op::finish(|| client.stream_start(Request::run("emulator/hostile").unwrap()));
+            let Err(error) = outcome else { continue };
+            assert!(error.code() == Code::Io && error.message().contains("no memory"), "{error}");
+            refused += 1;
+        }
+        assert!(refused > 0, "there was memory for all");
+        run(&client, "emulator/other", json!({})).unwrap();
+        return;
+    }
+    let body = zipped(&[(b"data: \"\\n", 1), (b"x", 30 << 20), (b"\"\n\n", 1)]);
+    let host = hostile_to(move |head, connection| match head.contains("/hostile/") {
+        true => zipped_answer(connection, "text/event-stream", &body),
+        false => answered(connection, "200 OK", "x-fal-request-id: r-2\r\n", "{}"),
+    });
+    let logs = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args([name, "--exact"]).env(CHILD, host).env("MALLOC_ARENA_MAX", "1").env("TEST_LOGS", logs.path());
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{:?}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+}
+
+/// 10 MiB of it: with a place for each of them more than 240.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_is_no_list_of_its_elements() {
+    let body = zipped(&[(b"{\"keys\":[", 1), (b"0,", 5 << 20), (b"0],\"has_more\":false}", 1)]);
+    let host = hostile_to(move |_, connection| zipped_answer(connection, "application/json", &body));
+    let client = client_of(&host).build().unwrap();
+    let before = peak();
+    let op = client.platform_list_start("keys.list", json!({})).unwrap();
+    // The first one is handed over when the page was taken apart.
+    let NextEvent::Event(first) = op.wait_event(Some(PATIENCE)).unwrap() else { panic!("no element") };
+    assert_eq!(first.content().text().unwrap(), "0");
+    op.cancel();
+    assert!(peak() - before < 80, "{} MiB", peak() - before);
 }
 
 fn with_status(status: &'static [(&'static [u8], usize)]) -> Client {

@@ -21,6 +21,7 @@ mod hostile_sockets;
 mod hostile_streams;
 mod http2;
 mod inputs;
+mod late;
 mod lively;
 mod local_proxy;
 #[path = "../logged.rs"]
