@@ -133,7 +133,10 @@ impl Client {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_steps_within(timeout, move |steps| async move {
             let answer = ask(&steps, &mut job, what).await;
-            let answer = if what == Ask::Status { status::whole(answer?).await } else { answer };
+            let answer = match answer {
+                Ok(answer) if what == Ask::Status => status::whole(answer).await,
+                answer => answer,
+            };
             answer.map_err(|error| failure::of_asking(error, &job, what))
         })
     }
