@@ -1,4 +1,4 @@
-/* A delivery that was signed with the first test key of RFC 8032 (fal-protocol.md §10.4). */
+/* A delivery that was signed with the first test key of RFC 8032 (docs/protocol.md §10.4). */
 
 #ifndef WEBHOOK_H
 #define WEBHOOK_H

@@ -42,7 +42,7 @@ impl Answer {
         Self::payload(status, content_type, Payload::Bytes(body.to_string().into()))
     }
 
-    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (fal-protocol.md §12.1).
+    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (docs/protocol.md §12.1).
     pub(crate) fn detail(status: StatusCode, detail: impl Into<Value>) -> Self {
         Self::json(status, &json!({ "detail": detail.into() }))
     }
@@ -52,7 +52,7 @@ impl Answer {
         self
     }
 
-    /// `X-Fal-Billable-Units` (fal-protocol.md §5.8).
+    /// `X-Fal-Billable-Units` (docs/protocol.md §5.8).
     pub(crate) fn billable_units(self, units: u64) -> Self {
         self.header("x-fal-billable-units", units.into())
     }

@@ -1,4 +1,4 @@
-//! `auth.fal.ai`: renews the tokens of a login (fal-protocol.md §1.4).
+//! `auth.fal.ai`: renews the tokens of a login (docs/protocol.md §1.4).
 
 use bytes::Bytes;
 use hyper::StatusCode;

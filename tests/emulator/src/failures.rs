@@ -1,4 +1,4 @@
-//! Every failure that fal documents, as data (fal-protocol.md §12.2, §12.3, §12.5, §15).
+//! Every failure that fal documents, as data (docs/protocol.md §12.2, §12.3, §12.5, §15).
 
 use hyper::StatusCode;
 use hyper::header::HeaderValue;

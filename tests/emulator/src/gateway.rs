@@ -1,4 +1,4 @@
-//! `fal.run`: who calls, which app, and the gateway's headers (fal-protocol.md §2.5, §4, §5.8).
+//! `fal.run`: who calls, which app, and the gateway's headers (docs/protocol.md §2.5, §4, §5.8).
 
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ pub(crate) fn find_app(state: &State, name: &str, path: &str) -> Result<&'static
     app.ok_or_else(|| unknown_app(name, path))
 }
 
-/// Names before the owner's (fal-protocol.md §3.1).
+/// Names before the owner's (docs/protocol.md §3.1).
 const NAMESPACES: [&str; 2] = ["workflows/", "comfy/"];
 
 /// `/owner/alias/some/path/` as `owner/alias` and `some/path`, with or without a namespace.
@@ -196,7 +196,7 @@ fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {
     Answer::detail(StatusCode::UNAUTHORIZED, detail)
 }
 
-/// Whether `caller` may call `app` (fal-protocol.md §2.2, §2.5, §16.51).
+/// Whether `caller` may call `app` (docs/protocol.md §2.2, §2.5, §16.51).
 pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> Result<(), Answer> {
     let Some(caller) = caller else {
         return match app.access {

@@ -1,4 +1,4 @@
-//! Answers that are gzip-coded (fal-protocol.md §16.45).
+//! Answers that are gzip-coded (docs/protocol.md §16.45).
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Every request that reached an app: what the Platform API tells of it (fal-protocol.md §14.5, §14.9).
+//! Every request that reached an app: what the Platform API tells of it (docs/protocol.md §14.5, §14.9).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Model input, checked as the app framework checks it: pydantic entries in a 422 (fal-protocol.md §12.5).
+//! Model input, checked as the app framework checks it: pydantic entries in a 422 (docs/protocol.md §12.5).
 
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;

@@ -1,4 +1,4 @@
-//! Logins of users, held in memory and obviously fake: what `auth.fal.ai` issues (fal-protocol.md §1.4).
+//! Logins of users, held in memory and obviously fake: what `auth.fal.ai` issues (docs/protocol.md §1.4).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

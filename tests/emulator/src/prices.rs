@@ -1,4 +1,4 @@
-//! The one price list: what a unit of each endpoint costs, and what an account pays of it (fal-protocol.md §14.5).
+//! The one price list: what a unit of each endpoint costs, and what an account pays of it (docs/protocol.md §14.5).
 
 use std::collections::BTreeMap;
 

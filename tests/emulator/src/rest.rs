@@ -1,4 +1,4 @@
-//! `rest.fal.ai`: short-lived tokens (fal-protocol.md §7.1), the caller's account (§1.4), the keys of webhooks, and what `storage`
+//! `rest.fal.ai`: short-lived tokens (docs/protocol.md §7.1), the caller's account (§1.4), the keys of webhooks, and what `storage`
 //! answers.
 
 use hyper::header::{ALLOW, HeaderValue};

@@ -1,4 +1,4 @@
-//! What the sources leave open about fal, chosen by the test (fal-protocol.md §16).
+//! What the sources leave open about fal, chosen by the test (docs/protocol.md §16).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Server-sent events, as apps write them (fal-protocol.md §6).
+//! Server-sent events, as apps write them (docs/protocol.md §6).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Short-lived tokens, taken instead of a key in `?fal_jwt_token=` (fal-protocol.md §7.1).
+//! Short-lived tokens, taken instead of a key in `?fal_jwt_token=` (docs/protocol.md §7.1).
 
 use std::collections::HashMap;
 use std::fmt;

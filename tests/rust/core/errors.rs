@@ -1,4 +1,4 @@
-//! Every row of fal's tables of errors (fal-protocol.md §2.5, §12, §14.2), copied here from there, against the emulator.
+//! Every row of fal's tables of errors (docs/protocol.md §2.5, §12, §14.2), copied here from there, against the emulator.
 
 use super::*;
 use fal::credentials::Options;

@@ -1,5 +1,5 @@
 //! What an app says of itself permits nothing: only what fal's gateway provably said has a POST sent again
-//! (fal-protocol.md §5.8, §12.3).
+//! (docs/protocol.md §5.8, §12.3).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

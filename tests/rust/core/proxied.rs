@@ -1,4 +1,4 @@
-//! Every operation through a server proxy with fal's own defaults (fal-protocol.md §11.2): it works, or its error says that it is
+//! Every operation through a server proxy with fal's own defaults (docs/protocol.md §11.2): it works, or its error says that it is
 //! the proxy that does not let it through.
 
 use super::queue::submit;

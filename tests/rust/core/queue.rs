@@ -1,4 +1,4 @@
-//! The queue: submitting, asking, waiting, coming back (fal-protocol.md §5).
+//! The queue: submitting, asking, waiting, coming back (docs/protocol.md §5).
 
 use super::*;
 use fal::{Code, Event, EventKind, Job, NextEvent, Priority, Retries};

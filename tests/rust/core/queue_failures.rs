@@ -274,7 +274,7 @@ fn the_first_refusal_ends_the_waiting_with_its_reason() {
     }
 }
 
-/// States that fal does not document (fal-protocol.md §16.4), and whose names leave nothing to wait for.
+/// States that fal does not document (docs/protocol.md §16.4), and whose names leave nothing to wait for.
 #[test]
 fn a_state_that_is_an_end_by_its_name_has_the_result_asked_once() {
     let running = || json!({"detail": "Request is still in progress"});

@@ -1,4 +1,4 @@
-//! What fal's own sources tell in two ways works both ways (fal-protocol.md §16.1-12).
+//! What fal's own sources tell in two ways works both ways (docs/protocol.md §16.1-12).
 
 use super::queue::{JOB, events, job_of, lines, paths, queue, states, submit, subscribe};
 use super::*;

@@ -1,4 +1,4 @@
-//! Sessions with a realtime app (fal-protocol.md §7).
+//! Sessions with a realtime app (docs/protocol.md §7).
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! A session whose credential is refused, by the handshake or by a message (fal-protocol.md §7.2, §7.4; §16.23 leaves open which).
+//! A session whose credential is refused, by the handshake or by a message (docs/protocol.md §7.2, §7.4; §16.23 leaves open which).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

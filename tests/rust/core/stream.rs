@@ -1,4 +1,4 @@
-//! Streamed answers (fal-protocol.md §6, §3.5).
+//! Streamed answers (docs/protocol.md §6, §3.5).
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Where fal's sources contradict each other about errors, each version (fal-protocol.md §16).
+//! Where fal's sources contradict each other about errors, each version (docs/protocol.md §16).
 
 use super::*;
 use fal::Code;

@@ -224,7 +224,7 @@ fn what_the_queue_delivers_is_verified() {
     assert!(fetched[0].authorization.is_none());
 }
 
-/// What the sources leave open (fal-protocol.md §10.3, §16.35), each way.
+/// What the sources leave open (docs/protocol.md §10.3, §16.35), each way.
 #[test]
 fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_padding() {
     use fal_emulator::{Settings, WebhookSettings};
@@ -248,7 +248,7 @@ fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_pa
     }
 }
 
-/// Whether fal tells of a cancelled request is unknown (fal-protocol.md §16.36): if it does, it is a failure as any other, and nothing of ours
+/// Whether fal tells of a cancelled request is unknown (docs/protocol.md §16.36): if it does, it is a failure as any other, and nothing of ours
 /// waits for it.
 #[test]
 fn a_delivery_of_a_cancelled_request_is_one_like_others() {

@@ -1,4 +1,4 @@
-//! Plain WebSockets, and HTTP over WebSocket (fal-protocol.md §7.6, §8).
+//! Plain WebSockets, and HTTP over WebSocket (docs/protocol.md §7.6, §8).
 
 use std::net::TcpStream;
 use std::thread;
@@ -233,7 +233,7 @@ fn errors_over_a_channel_are_as_anywhere_else() {
     assert!(failing.run_start(Request::run("emulator/echo").unwrap()).is_err(), "another endpoint");
 }
 
-/// A start frame has the status of the endpoint, which had the request by then (fal-protocol.md §8): whatever it says, an app may have
+/// A start frame has the status of the endpoint, which had the request by then (docs/protocol.md §8): whatever it says, an app may have
 /// run.
 #[test]
 fn what_was_sent_over_a_channel_is_not_sent_again() {

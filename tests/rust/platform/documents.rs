@@ -11,7 +11,7 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from src/platform/operations.txt by tests/rust/platform/documents.rs: edit the table. -->
 
-Every operation of fal's Platform API (`fal-protocol.md` §14), by its name:
+Every operation of fal's Platform API (`docs/protocol.md` §14), by its name:
 
 | | one answer | a list, element by element |
 |---|---|---|

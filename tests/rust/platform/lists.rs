@@ -144,7 +144,7 @@ fn a_cursor_where_no_more_is_told_is_looked_behind() {
     }
 }
 
-/// A service may give less than it was asked for, and says nowhere how much there is (fal-protocol.md §14.7).
+/// A service may give less than it was asked for, and says nowhere how much there is (docs/protocol.md §14.7).
 #[test]
 fn offsets_are_counted_until_a_page_is_empty() {
     let server = Server::json(|number, _| match number {
@@ -262,7 +262,7 @@ fn a_list_that_ends_before_its_total_is_not_whole() {
     }
 }
 
-/// Of what a page by offset says of more, nothing is documented (fal-protocol.md §14.7): what may be behind it is looked at.
+/// Of what a page by offset says of more, nothing is documented (docs/protocol.md §14.7): what may be behind it is looked at.
 #[test]
 fn more_behind_a_page_by_offset_is_looked_for() {
     // It says that there is more, and there is nothing.

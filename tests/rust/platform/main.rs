@@ -1,4 +1,4 @@
-//! The Platform API over real sockets (fal-protocol.md §14): against the emulator, and against a server of the tests' own where
+//! The Platform API over real sockets (docs/protocol.md §14): against the emulator, and against a server of the tests' own where
 //! fal would have to make a mistake.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

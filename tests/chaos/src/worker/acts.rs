@@ -300,7 +300,7 @@ fn failing(mark: &str, dice: &mut Dice) -> (String, Value) {
         "image_too_large",
     ]);
     let status = dice.pick(&[400, 401, 403, 408, 409, 422, 429, 500, 502, 503, 504]);
-    // What a runner answered says so (fal-protocol.md §5.8); what it says itself is its own affair.
+    // What a runner answered says so (docs/protocol.md §5.8); what it says itself is its own affair.
     let served = json!({"X-Fal-Served-From": "fake-runner"});
     let by_runner =
         |body: Value| ("emulator/job".to_owned(), json!({"fail": {"status": status, "body": body, "headers": served}}));

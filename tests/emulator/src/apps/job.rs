@@ -53,7 +53,7 @@ pub(super) fn startup(request: &Request) -> Option<Duration> {
     input["startup_ms"].as_u64().map(|ms| Duration::from_millis(ms.min(LONGEST)))
 }
 
-/// As the app framework says it (fal-protocol.md §5.6).
+/// As the app framework says it (docs/protocol.md §5.6).
 fn cancelled() -> Answer {
     let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
     Answer::detail(status, "Request cancelled by the client.")

@@ -23,7 +23,7 @@ use crate::server::Request;
 use crate::sockets;
 use crate::state::State;
 
-/// `app_auth` (fal-protocol.md §2.2).
+/// `app_auth` (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Anybody, without a key.

@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::clock;
 use crate::input::{self, Fields};
 
-/// Milliseconds: the default `request_timeout` of an app (fal-protocol.md §15).
+/// Milliseconds: the default `request_timeout` of an app (docs/protocol.md §15).
 const LONGEST: u64 = 3_600_000;
 
 pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {

@@ -1,4 +1,4 @@
-//! `emulator/stream`: the events that the input asks for, well or badly written (fal-protocol.md §6).
+//! `emulator/stream`: the events that the input asks for, well or badly written (docs/protocol.md §6).
 
 use std::time::Duration;
 

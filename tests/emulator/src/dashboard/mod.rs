@@ -1,4 +1,4 @@
-//! `https://fal.ai/dashboard/keys`: the page where people make keys of both scopes (fal-protocol.md §2.3). It is also at
+//! `https://fal.ai/dashboard/keys`: the page where people make keys of both scopes (docs/protocol.md §2.3). It is also at
 //! the emulator's own address, and asks for no login.
 
 use hyper::header::{ALLOW, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};

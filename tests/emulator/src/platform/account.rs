@@ -1,4 +1,4 @@
-//! `/v1/account/…` and `/v1/meta` (fal-protocol.md §14.12, §14.14).
+//! `/v1/account/…` and `/v1/meta` (docs/protocol.md §14.12, §14.14).
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;

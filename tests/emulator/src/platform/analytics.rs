@@ -1,4 +1,4 @@
-//! `/v1/models/analytics` and `/v1/serverless/analytics` (fal-protocol.md §14.5, §14.9): counts and percentiles.
+//! `/v1/models/analytics` and `/v1/serverless/analytics` (docs/protocol.md §14.5, §14.9): counts and percentiles.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `GET /v1/models/billing-events`, and what all bills are made of (fal-protocol.md §14.5, §14.13, §15).
+//! `GET /v1/models/billing-events`, and what all bills are made of (docs/protocol.md §14.5, §14.13, §15).
 
 use std::sync::Arc;
 

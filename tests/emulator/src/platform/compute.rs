@@ -1,4 +1,4 @@
-//! `/v1/compute/instances` (fal-protocol.md §14.10): machines that exist on paper, and cost by the second.
+//! `/v1/compute/instances` (docs/protocol.md §14.10): machines that exist on paper, and cost by the second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! FOCUS reports as CSV (fal-protocol.md §14.12, §14.13).
+//! FOCUS reports as CSV (docs/protocol.md §14.12, §14.13).
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

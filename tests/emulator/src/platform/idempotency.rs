@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same answer again for ten minutes (fal-protocol.md §14.1). What the key's reuse with another
+//! `Idempotency-Key`: the same answer again for ten minutes (docs/protocol.md §14.1). What the key's reuse with another
 //! body does is not documented (§16.39): here it gets the first answer too.
 
 use std::collections::HashMap;

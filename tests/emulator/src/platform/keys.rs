@@ -1,4 +1,4 @@
-//! `/v1/keys` (fal-protocol.md §14.11): keys of scope API, for keys of scope ADMIN.
+//! `/v1/keys` (docs/protocol.md §14.11): keys of scope API, for keys of scope ADMIN.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `api.fal.ai/v1`: the Platform API (fal-protocol.md §14).
+//! `api.fal.ai/v1`: the Platform API (docs/protocol.md §14).
 
 mod account;
 mod analytics;

@@ -1,4 +1,4 @@
-//! `GET /v1/models` (fal-protocol.md §14.5): the emulator's own models, with or without a key.
+//! `GET /v1/models` (docs/protocol.md §14.5): the emulator's own models, with or without a key.
 
 use serde_json::{Value, json};
 

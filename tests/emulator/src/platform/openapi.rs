@@ -1,4 +1,4 @@
-//! What an endpoint takes and gives, as OpenAPI (fal-protocol.md §3.6), and its `llms.txt`: at `fal.ai`, for everybody.
+//! What an endpoint takes and gives, as OpenAPI (docs/protocol.md §3.6), and its `llms.txt`: at `fal.ai`, for everybody.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! `/v1/organization/…` (fal-protocol.md §14.13): all teams of an organization, for ADMIN keys of its root.
+//! `/v1/organization/…` (docs/protocol.md §14.13): all teams of an organization, for ADMIN keys of its root.
 
 use serde_json::{Value, json};
 

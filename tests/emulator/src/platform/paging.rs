@@ -1,4 +1,4 @@
-//! Paging: by cursor, or by offset (fal-protocol.md §14.1).
+//! Paging: by cursor, or by offset (docs/protocol.md §14.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

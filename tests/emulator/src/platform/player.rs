@@ -1,4 +1,4 @@
-//! How a stored workflow runs (fal-protocol.md §3.5).
+//! How a stored workflow runs (docs/protocol.md §3.5).
 
 use std::collections::BTreeMap;
 use std::future::Future;

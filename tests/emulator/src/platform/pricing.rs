@@ -1,4 +1,4 @@
-//! `/v1/models/pricing` (fal-protocol.md §14.5): the price list, and what planned calls will cost.
+//! `/v1/models/pricing` (docs/protocol.md §14.5): the price list, and what planned calls will cost.
 
 use serde_json::{Value, json};
 

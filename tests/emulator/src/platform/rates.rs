@@ -1,4 +1,4 @@
-//! Requests per minute, which fal does not publish (fal-protocol.md §16.40): by setting, else without a limit.
+//! Requests per minute, which fal does not publish (docs/protocol.md §16.40): by setting, else without a limit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Requests: listed, searched and erased (fal-protocol.md §14.5, §14.9).
+//! Requests: listed, searched and erased (docs/protocol.md §14.5, §14.9).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The operations of the Platform API: one list of all (fal-protocol.md §14.3).
+//! The operations of the Platform API: one list of all (docs/protocol.md §14.3).
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What the sources leave open about the Platform API, and what an account has (fal-protocol.md §14, §16.40, §16.41).
+//! What the sources leave open about the Platform API, and what an account has (docs/protocol.md §14, §16.40, §16.41).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `/v1/storage`: files and an account's defaults (fal-protocol.md §14.8), for every key.
+//! `/v1/storage`: files and an account's defaults (docs/protocol.md §14.8), for every key.
 
 use hyper::StatusCode;
 use serde::Deserialize;

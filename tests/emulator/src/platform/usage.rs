@@ -1,4 +1,4 @@
-//! `GET /v1/models/usage` and `/v1/serverless/usage` (fal-protocol.md §14.5, §14.9): what was used, in buckets or summed up.
+//! `GET /v1/models/usage` and `/v1/serverless/usage` (docs/protocol.md §14.5, §14.9): what was used, in buckets or summed up.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! One call of an operation: who calls, and its parameters, read and checked (fal-protocol.md §14.1).
+//! One call of an operation: who calls, and its parameters, read and checked (docs/protocol.md §14.1).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Time windows and their buckets (fal-protocol.md §14.1).
+//! Time windows and their buckets (docs/protocol.md §14.1).
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! `/v1/workflows` (fal-protocol.md §14.6): stored workflows.
+//! `/v1/workflows` (docs/protocol.md §14.6): stored workflows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! The official server proxy of a web app, `/api/fal/proxy` (fal-protocol.md §11.2), on every host that is not fal's.
+//! The official server proxy of a web app, `/api/fal/proxy` (docs/protocol.md §11.2), on every host that is not fal's.
 
 mod forward;
 mod pattern;

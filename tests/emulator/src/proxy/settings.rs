@@ -1,4 +1,4 @@
-//! What its owner chose for the server proxy (fal-protocol.md §11.2).
+//! What its owner chose for the server proxy (docs/protocol.md §11.2).
 
 use hyper::Method;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! `PUT …/requests/RID/cancel` (fal-protocol.md §5.6).
+//! `PUT …/requests/RID/cancel` (docs/protocol.md §5.6).
 
 use std::sync::Arc;
 

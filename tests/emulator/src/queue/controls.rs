@@ -1,4 +1,4 @@
-//! The request headers that tell the platform what to do (fal-protocol.md §5.7).
+//! The request headers that tell the platform what to do (docs/protocol.md §5.7).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `GET …/requests/RID/status/stream`: the status whenever it changes, as server-sent events (fal-protocol.md §5.4).
+//! `GET …/requests/RID/status/stream`: the status whenever it changes, as server-sent events (docs/protocol.md §5.4).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One request of the queue: what was asked, and how far it is (fal-protocol.md §5.1).
+//! One request of the queue: what was asked, and how far it is (docs/protocol.md §5.1).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! `queue.fal.run`: requests that wait, run, and are asked for (fal-protocol.md §5).
+//! `queue.fal.run`: requests that wait, run, and are asked for (docs/protocol.md §5).
 
 mod board;
 mod cancel;

@@ -1,4 +1,4 @@
-//! `GET …/requests/RID` (fal-protocol.md §5.5).
+//! `GET …/requests/RID` (docs/protocol.md §5.5).
 
 use std::time::{Duration, SystemTime};
 

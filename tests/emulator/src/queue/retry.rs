@@ -1,4 +1,4 @@
-//! Whether a failed attempt is repeated (fal-protocol.md §5.9).
+//! Whether a failed attempt is repeated (docs/protocol.md §5.9).
 
 use hyper::StatusCode;
 

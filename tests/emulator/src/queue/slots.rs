@@ -1,4 +1,4 @@
-//! How much of an account runs at once (fal-protocol.md §15).
+//! How much of an account runs at once (docs/protocol.md §15).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

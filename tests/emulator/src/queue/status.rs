@@ -1,4 +1,4 @@
-//! `GET …/requests/RID/status` (fal-protocol.md §5.3).
+//! `GET …/requests/RID/status` (docs/protocol.md §5.3).
 
 use hyper::StatusCode;
 use serde_json::{Value, json};

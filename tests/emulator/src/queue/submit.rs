@@ -1,4 +1,4 @@
-//! `POST queue.fal.run/ID[/P]` (fal-protocol.md §5.2).
+//! `POST queue.fal.run/ID[/P]` (docs/protocol.md §5.2).
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! One attempt of a job, and how a job ends (fal-protocol.md §5.5, §5.7, §5.9).
+//! One attempt of a job, and how a job ends (docs/protocol.md §5.5, §5.7, §5.9).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `ws.fal.run`: the requests of one endpoint over one WebSocket (fal-protocol.md §8).
+//! `ws.fal.run`: the requests of one endpoint over one WebSocket (docs/protocol.md §8).
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Realtime apps and raw WebSockets (fal-protocol.md §7).
+//! Realtime apps and raw WebSockets (docs/protocol.md §7).
 
 use std::sync::Arc;
 use std::time::Duration;

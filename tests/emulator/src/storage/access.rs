@@ -1,4 +1,4 @@
-//! Reading and changing who may read a file (fal-protocol.md §9.6, §14.8): for the REST host and the Platform API.
+//! Reading and changing who may read a file (docs/protocol.md §9.6, §14.8): for the REST host and the Platform API.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Who may read a file (fal-protocol.md §9.6).
+//! Who may read a file (docs/protocol.md §9.6).
 
 use serde::{Deserialize, Serialize};
 

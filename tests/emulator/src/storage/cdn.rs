@@ -1,4 +1,4 @@
-//! `v3.fal.media` and `v3b.fal.media`: uploads with a CDN token, and files (fal-protocol.md §9.3, §9.4, §9.6).
+//! `v3.fal.media` and `v3b.fal.media`: uploads with a CDN token, and files (docs/protocol.md §9.3, §9.4, §9.6).
 
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Files as they are fetched: whole or in part, by those who may (fal-protocol.md §9.6).
+//! Files as they are fetched: whole or in part, by those who may (docs/protocol.md §9.6).
 
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,

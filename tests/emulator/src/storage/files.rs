@@ -62,7 +62,7 @@ pub(crate) async fn draw(picture: Picture) -> Result<Bytes, Answer> {
     }
 }
 
-/// The form of a file's URL (fal-protocol.md §16.31).
+/// The form of a file's URL (docs/protocol.md §16.31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileUrlForm {

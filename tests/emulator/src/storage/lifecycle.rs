@@ -1,4 +1,4 @@
-//! How long a file lives and who may read it: a header of its upload, else the account's defaults (fal-protocol.md §9.6).
+//! How long a file lives and who may read it: a header of its upload, else the account's defaults (docs/protocol.md §9.6).
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;

@@ -1,4 +1,4 @@
-//! fal's storage: uploads of every kind, files, and who may read them (fal-protocol.md §9).
+//! fal's storage: uploads of every kind, files, and who may read them (docs/protocol.md §9).
 
 mod access;
 mod acl;

@@ -1,4 +1,4 @@
-//! The steps that all multipart uploads share: a part, and the end (fal-protocol.md §9.4).
+//! The steps that all multipart uploads share: a part, and the end (docs/protocol.md §9.4).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
 
-/// Where the answer to a part names its etag (fal-protocol.md §16.28).
+/// Where the answer to a part names its etag (docs/protocol.md §16.28).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartAnswer {

@@ -1,4 +1,4 @@
-//! `rest.fal.ai/storage`: begins uploads, issues CDN tokens, changes ACLs (fal-protocol.md §9.1, §9.2, §9.4, §9.6).
+//! `rest.fal.ai/storage`: begins uploads, issues CDN tokens, changes ACLs (docs/protocol.md §9.1, §9.2, §9.4, §9.6).
 
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Signed URLs: whoever has one may send those bytes, with no other credential (fal-protocol.md §9.1, §9.4).
+//! Signed URLs: whoever has one may send those bytes, with no other credential (docs/protocol.md §9.1, §9.4).
 
 use hyper::{Method, StatusCode};
 

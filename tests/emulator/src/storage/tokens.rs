@@ -1,4 +1,4 @@
-//! Short-lived secrets of the CDN: its tokens (fal-protocol.md §9.2), and signatures of files to read (§9.6).
+//! Short-lived secrets of the CDN: its tokens (docs/protocol.md §9.2), and signatures of files to read (§9.6).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -17,7 +17,7 @@ pub(crate) const MOST_PARTS: u32 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadKind {
-    /// One PUT to a signed URL (ways A and B of fal-protocol.md §9).
+    /// One PUT to a signed URL (ways A and B of docs/protocol.md §9).
     Signed,
     /// Parts with a CDN token (D1).
     CdnMultipart,

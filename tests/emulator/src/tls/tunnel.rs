@@ -19,7 +19,7 @@ use crate::server;
 use crate::state::State;
 use crate::stream::Wire;
 
-/// Hosts of fal (fal-protocol.md §1.1) that no service of ours answers for: 421, through a tunnel too.
+/// Hosts of fal (docs/protocol.md §1.1) that no service of ours answers for: 421, through a tunnel too.
 const OTHERS: [&str; 4] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run"];
 
 /// For the handshake of TLS.

@@ -1,4 +1,4 @@
-//! Webhooks: a finished request is told to an address of its submitter (fal-protocol.md §10).
+//! Webhooks: a finished request is told to an address of its submitter (docs/protocol.md §10).
 
 mod delivery;
 mod payload;

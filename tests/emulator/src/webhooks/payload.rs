@@ -1,4 +1,4 @@
-//! The body of a webhook (fal-protocol.md §10.1).
+//! The body of a webhook (docs/protocol.md §10.1).
 
 use bytes::Bytes;
 use serde_json::{Value, json};

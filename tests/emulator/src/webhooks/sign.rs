@@ -1,4 +1,4 @@
-//! The signature of a webhook, and the keys to verify it (fal-protocol.md §10.3).
+//! The signature of a webhook, and the keys to verify it (docs/protocol.md §10.3).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;

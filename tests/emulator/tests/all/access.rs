@@ -65,7 +65,7 @@ fn a_revoked_key_stops_at_once() {
     assert!(!emulator.revoke_key(id(&key)));
 }
 
-/// What runs goes on (fal-protocol.md §2.3); but nobody is let in with the key, at any host, also not to his own jobs.
+/// What runs goes on (docs/protocol.md §2.3); but nobody is let in with the key, at any host, also not to his own jobs.
 #[test]
 fn a_revoked_key_opens_nothing_any_more() {
     let emulator = Emulator::start().unwrap();

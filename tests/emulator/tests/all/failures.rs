@@ -1,4 +1,4 @@
-//! Every row of fal-protocol.md §12.2, §12.3 and §12.5, written down here once more.
+//! Every row of docs/protocol.md §12.2, §12.3 and §12.5, written down here once more.
 
 use fal_emulator::Emulator;
 use serde_json::{Value, json};

@@ -33,7 +33,7 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Whether one of these keys made the signature (fal-protocol.md §10.3).
+    /// Whether one of these keys made the signature (docs/protocol.md §10.3).
     fn verifies(&self, jwks: &Value) -> bool {
         let hash: String = digest(&SHA256, &self.body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let [id, user, time, signature] = ["request-id", "user-id", "timestamp", "signature"]

@@ -1,4 +1,4 @@
-//! `/v1/assets/…` (fal-protocol.md §14.7): an account's pictures and films, where they came from, and how it sorts them.
+//! `/v1/assets/…` (docs/protocol.md §14.7): an account's pictures and films, where they came from, and how it sorts them.
 
 mod browse;
 mod characters;

@@ -1,4 +1,4 @@
-//! The lines that own apps wrote: past ones by page, new ones as events (fal-protocol.md §16.41: an event is an item).
+//! The lines that own apps wrote: past ones by page, new ones as events (docs/protocol.md §16.41: an event is an item).
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! `/v1/serverless/…` (fal-protocol.md §14.9): what an account sees of its own apps.
+//! `/v1/serverless/…` (docs/protocol.md §14.9): what an account sees of its own apps.
 
 mod apps;
 mod files;

@@ -1,0 +1,6 @@
+//! The documents agree with the repository: cited sections exist, named files exist.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod citations;
+mod files;
