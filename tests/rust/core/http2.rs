@@ -7,6 +7,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::redirected::{OPERATIONS, failed as ended, with_keys};
 use super::*;
 use fal::{Code, HostRole, Upload};
 
@@ -39,12 +40,12 @@ impl Peer {
         self.0.flush()
     }
 
-    fn read(&mut self) -> io::Result<(u8, u8, u32)> {
+    fn read(&mut self) -> io::Result<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head)?;
         let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
         self.0.read_exact(&mut payload)?;
-        Ok((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]])))
+        Ok((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
     }
 
     fn greet(&mut self) -> io::Result<()> {
@@ -54,15 +55,34 @@ impl Peer {
 
     /// The stream of the next request, once it is there to its end.
     fn request(&mut self) -> io::Result<u32> {
+        self.asked().map(|(stream, _)| stream)
+    }
+
+    /// The same, and whether it is a GET.
+    fn asked(&mut self) -> io::Result<(u32, bool)> {
+        let mut is_get = false;
         loop {
-            let (kind, flags, stream) = self.read()?;
+            let (kind, flags, stream, payload) = self.read()?;
+            if kind == HEADERS {
+                // ":method: GET" of the static table; the methods come first (RFC 9113 §8.3).
+                is_get = payload.first() == Some(&0x82);
+            }
             if kind == SETTINGS && flags & ACK == 0 {
                 self.write(SETTINGS, ACK, 0, &[])?;
             }
             if matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 {
-                return Ok(stream);
+                return Ok((stream, is_get));
             }
         }
+    }
+
+    /// An answer of this status and these headers, and of nothing else if it is the end.
+    fn say(&mut self, stream: u32, status: &str, headers: &[(&str, &str)], is_end: bool) -> io::Result<()> {
+        // The name ":status" of the static table, and literals.
+        let text = |text: &str| [&[text.len() as u8][..], text.as_bytes()].concat();
+        let fields = headers.iter().flat_map(|(name, value)| [&[0][..], &text(name), &text(value)].concat());
+        let block: Vec<_> = [&[8][..], &text(status)].concat().into_iter().chain(fields).collect();
+        self.write(HEADERS, END_HEADERS | if is_end { END_STREAM } else { 0 }, stream, &block)
     }
 
     /// 200, with the header that fal's gateway adds, and `{}`.
@@ -130,10 +150,14 @@ impl Server {
     }
 
     fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+
+    fn builder(&self) -> ClientBuilder {
         let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-for-nobody")]);
         let builder = crate::logged::builder().environment(environment).timeout(PATIENCE);
         let builder = builder.add_root_certificates(self.authority.as_bytes()).unwrap();
-        builder.host(HostRole::Run, &self.host).unwrap().build().unwrap()
+        builder.host(HostRole::Run, &self.host).unwrap()
     }
 
     fn executed(&self) -> Vec<(usize, u32)> {
@@ -313,5 +337,56 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
             serve(peer, note)
         });
         assert_eq!(&echo(&server.client()).unwrap().body()[..], b"{}");
+    }
+}
+
+/// An app answers 303 when it has run. What HTTP/2 proves not to have been processed is the GET that follows, and not the run.
+#[test]
+fn a_post_that_was_redirected_is_not_sent_again_whatever_becomes_of_the_get() {
+    type Talk = fn(&mut Peer, u32) -> io::Result<()>;
+    const ID: (&str, &str) = ("x-fal-request-id", "r-1");
+    const NEXT: [(&str, &str); 2] = [ID, ("location", "/emulator/next")];
+    let cases: [(&str, Talk); 13] = [
+        ("too many", |peer, stream| peer.say(stream, "429", &[ID], true)),
+        ("too many, and again", |peer, stream| peer.say(stream, "429", &[ID, ("x-fal-needs-retry", "1")], true)),
+        ("no runner", |peer, stream| {
+            peer.say(stream, "503", &[ID, ("x-fal-error-type", "runner_scheduling_failure")], false)?;
+            peer.write(DATA, END_STREAM, stream, br#"{"detail": "x", "error_type": "runner_scheduling_failure"}"#)
+        }),
+        ("the credential", |peer, stream| peer.say(stream, "401", &[ID], true)),
+        ("nothing there", |peer, stream| peer.say(stream, "404", &[ID], true)),
+        ("another redirect", |peer, stream| peer.say(stream, "302", &NEXT, true)),
+        ("a redirect elsewhere", |peer, stream| {
+            peer.say(stream, "302", &[ID, ("location", "https://app.example/")], true)
+        }),
+        ("a stream that is refused", |peer, stream| peer.reset(stream, REFUSED_STREAM)),
+        ("a reset", |peer, stream| peer.reset(stream, CANCEL)),
+        ("a polite reset", |peer, stream| peer.reset(stream, NO_ERROR)),
+        ("a GOAWAY below it", |peer, stream| peer.go_away(stream - 2, NO_ERROR)),
+        ("a GOAWAY below it, and an error", |peer, stream| peer.go_away(stream - 2, INTERNAL_ERROR)),
+        ("a part and a reset", |peer, stream| {
+            peer.head(stream)?;
+            peer.write(DATA, 0, stream, b"{")?;
+            peer.reset(stream, CANCEL)
+        }),
+    ];
+    for (operation, start) in OPERATIONS {
+        for (what, talk) in cases {
+            let server = Server::start(move |_, peer, note| {
+                loop {
+                    match peer.asked()? {
+                        (stream, true) => talk(peer, stream)?,
+                        (stream, false) => {
+                            note(stream);
+                            peer.say(stream, "303", &NEXT, true)?;
+                        }
+                    }
+                }
+            });
+            let client = with_keys(server.builder().max_attempts(3).unwrap());
+            let error = ended(start(&client, &server.host));
+            let got = (server.executed().len(), error.may_have_executed(), error.is_retryable());
+            assert_eq!(got, (1, true, false), "{operation}, {what}: {error}");
+        }
     }
 }

@@ -12,36 +12,40 @@ use fal::{Code, Download, Job, Upload, UploadWay};
 const ID: &str = "x-fal-request-id: r-1\r\n";
 const NEXT: &str = "x-fal-request-id: r-1\r\nlocation: /emulator/next\r\n";
 
-type Start = fn(&Client) -> Op;
+/// Starts an operation with the app of this host.
+type Start = fn(&Client, &str) -> Op;
 
-fn failed(op: Op) -> Error {
+pub(super) fn failed(op: Op) -> Error {
     op.discard_events();
     assert!(op.wait(Some(PATIENCE)).unwrap(), "it does not end");
     op.take().unwrap().unwrap_err()
 }
 
-fn post() -> Request {
-    let mut request = Request::new("POST", "https://fal.run/emulator/echo").unwrap();
+fn post(host: &str) -> Request {
+    let mut request = Request::new("POST", &format!("https://{host}/emulator/echo")).unwrap();
     request.set_json(json!({}));
     request
 }
 
 /// Whatever sends a POST to an app.
-const OPERATIONS: [(&str, Start); 4] = [
-    ("run", |client| client.run_start(Request::run("emulator/echo").unwrap()).unwrap()),
-    ("stream", |client| client.stream_start(Request::run("emulator/echo").unwrap()).unwrap()),
-    ("send", |client| client.send_start(post()).unwrap()),
-    ("download", |client| client.download_start(Download::of_request(post())).unwrap()),
+pub(super) const OPERATIONS: [(&str, Start); 4] = [
+    ("run", |client, _| client.run_start(Request::run("emulator/echo").unwrap()).unwrap()),
+    ("stream", |client, _| client.stream_start(Request::run("emulator/echo").unwrap()).unwrap()),
+    ("send", |client, host| client.send_start(post(host)).unwrap()),
+    ("download", |client, host| client.download_start(Download::of_request(post(host))).unwrap()),
 ];
 
-/// A client whose credential can be replaced.
 fn renewing(host: &str) -> Client {
+    with_keys(client_of(host).max_attempts(3).unwrap())
+}
+
+/// A client whose credential can be replaced.
+pub(super) fn with_keys(client: ClientBuilder) -> Client {
     let asked = AtomicUsize::new(0);
     let callback = Callback::new(move |answer| {
         let round = asked.fetch_add(1, Ordering::SeqCst);
         answer.key(&format!("fake-id:fake-secret-number-{round}"), None).unwrap();
     });
-    let client = client_of(host).max_attempts(3).unwrap();
     client.credentials(Options::new().callback(callback)).build().unwrap()
 }
 
@@ -71,7 +75,7 @@ fn a_post_that_was_redirected_is_not_sent_again_whatever_the_get_comes_to() {
                 }
                 if status.is_empty() { Ok(()) } else { answered(connection, status, &headers, body) }
             });
-            let error = failed(start(&renewing(&host)));
+            let error = failed(start(&renewing(&host), "fal.run"));
             let got = (posts.load(Ordering::SeqCst), error.may_have_executed(), error.is_retryable());
             assert_eq!(got, (1, true, false), "{operation}, {what}: {error}");
         }
@@ -91,7 +95,7 @@ fn a_redirect_to_where_nobody_is_leaves_the_outcome_open() {
             let _ = connection.shutdown(std::net::Shutdown::Write);
             let _ = std::io::copy(&mut connection, &mut std::io::sink());
         });
-        let error = failed(start(&renewing(&host)));
+        let error = failed(start(&renewing(&host), "fal.run"));
         assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, true), "{operation}: {error}");
     }
 }
