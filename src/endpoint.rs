@@ -10,7 +10,7 @@ use url::{Host, Url};
 use crate::credentials::login::AUTH_HOST;
 use crate::error::{Error, Result};
 
-/// The name of a callable model or app, such as `fal-ai/flux/dev` (fal-protocol.md §3.1).
+/// The name of a callable model or app, such as `fal-ai/flux/dev` (docs/protocol.md §3.1).
 ///
 /// `[namespace/]owner/alias[/path]`, where a namespace is `workflows` or `comfy`. The old form
 /// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept. An address, such as `https://fal.run/fal-ai/flux/dev`,
@@ -21,13 +21,13 @@ pub struct EndpointId {
     app_len: usize,
 }
 
-/// The REST host by its old name, which the CLI and older pages use (fal-protocol.md §16.37, 38).
+/// The REST host by its old name, which the CLI and older pages use (docs/protocol.md §16.37, 38).
 const OLD_REST_HOST: &str = "rest.alpha.fal.ai";
 
-/// The path of the keys that webhooks are signed with, on the REST host (fal-protocol.md §10.3).
+/// The path of the keys that webhooks are signed with, on the REST host (docs/protocol.md §10.3).
 pub(crate) const JWKS: &str = ".well-known/jwks.json";
 
-/// A host that stands in for one of fal's own (fal-protocol.md §13.4).
+/// A host that stands in for one of fal's own (docs/protocol.md §13.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backup {
     Run,
@@ -176,20 +176,20 @@ pub(crate) fn abbreviate(text: &str) -> String {
     }
 }
 
-/// The hosts of fal's services (fal-protocol.md §1.1), each a host name with an optional port.
+/// The hosts of fal's services (docs/protocol.md §1.1), each a host name with an optional port.
 ///
 /// Requests go to them over https. The key is sent to `run`, `queue`, `ws`, `rest` and `platform` only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
     pub(crate) run: String,
     pub(crate) queue: String,
-    /// HTTP over WebSocket (fal-protocol.md §8).
+    /// HTTP over WebSocket (docs/protocol.md §8).
     pub(crate) ws: String,
     pub(crate) rest: String,
     pub(crate) platform: String,
     pub(crate) cdn: String,
     pub(crate) emulator: Option<SocketAddr>,
-    /// A server of the host's maker that holds the key and forwards (fal-protocol.md §11).
+    /// A server of the host's maker that holds the key and forwards (docs/protocol.md §11).
     pub(crate) proxy: Option<Url>,
 }
 
@@ -200,7 +200,7 @@ pub(crate) enum Origin {
     Key,
     /// Where logins are renewed: fal's own, but with a token of its own in the body and never with a key.
     Login,
-    /// fal's file hosts: fal's own, but never with a key (fal-protocol.md §9.6).
+    /// fal's file hosts: fal's own, but never with a key (docs/protocol.md §9.6).
     Files,
     /// Anything else.
     Foreign,
@@ -223,7 +223,7 @@ impl Default for Hosts {
 
 impl Hosts {
     /// The hosts that `lookup`, usually the environment, names: `FAL_RUN_HOST`, `FAL_QUEUE_RUN_HOST`, `FAL_REST_HOST`,
-    /// `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and `FAL_EMULATOR_HOST` (fal-protocol.md §1.2); fal's own for the rest.
+    /// `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and `FAL_EMULATOR_HOST` (docs/protocol.md §1.2); fal's own for the rest.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut hosts = Hosts::default();
         let read = |name: &str| {
@@ -257,7 +257,7 @@ impl Hosts {
         self.url(&self.run, id.as_str())
     }
 
-    /// An address of the Platform API (fal-protocol.md §14.1): `path` begins with `/v1`.
+    /// An address of the Platform API (docs/protocol.md §14.1): `path` begins with `/v1`.
     pub(crate) fn platform_url(&self, path: &str) -> Result<Url> {
         self.url(&self.platform, path.trim_start_matches('/'))
     }
@@ -322,7 +322,7 @@ impl Hosts {
     }
 
     /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket is third parties' word
-    /// (fal-protocol.md §8).
+    /// (docs/protocol.md §8).
     pub(crate) fn takes_tokens(&self, url: &Url) -> bool {
         let matches = |host: &str| self.url(host, "").is_ok_and(|ours| ours.origin() == url.origin());
         matches(&self.run) || matches(&self.ws)

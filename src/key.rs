@@ -1,6 +1,6 @@
 //! A key and its scope: parsing, validation, redaction.
 //!
-//! A key is `<key id>:<key secret>`; the id is public, the secret is shown once (fal-protocol.md §2.1).
+//! A key is `<key id>:<key secret>`; the id is public, the secret is shown once (docs/protocol.md §2.1).
 //! Nothing here puts a secret into a `Debug`, a `Display` or a problem; a text that cannot be split
 //! into its halves is treated as a secret as a whole.
 
@@ -95,7 +95,7 @@ impl Key {
         &self.secret
     }
 
-    /// The value of the `Authorization` header: `Key <id>:<secret>` (fal-protocol.md §2.1).
+    /// The value of the `Authorization` header: `Key <id>:<secret>` (docs/protocol.md §2.1).
     pub fn authorization(&self) -> Zeroizing<String> {
         // Written into a buffer of the final size: growing would leave copies of the secret behind.
         let size = "Key :".len() + self.id.len() + self.secret.len();
@@ -119,7 +119,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a key may do (fal-protocol.md §2.2). `Admin` is more than `Api`.
+/// What a key may do (docs/protocol.md §2.2). `Admin` is more than `Api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Call models, upload files, and the Platform API operations marked API.

@@ -65,78 +65,53 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
-mod authority;
-mod budget;
-mod channel;
-mod check;
+mod auth;
 mod client;
+mod codec;
 pub mod credentials;
-mod deliver;
-mod dispatcher;
 mod endpoint;
 mod error;
-mod event;
 #[cfg(feature = "capi")]
 #[allow(unsafe_code)]
 pub mod ffi;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod helpers;
-mod host;
-mod json;
 pub mod key;
+mod limits;
 mod log;
-mod memory;
-mod module;
-mod op;
-mod packed;
-mod per_process;
-mod per_runtime;
-pub mod platform;
-mod queue;
-mod random;
-mod realtime;
-mod refusal;
-mod replace;
+mod openapi;
+mod operation;
 mod request;
 mod response;
-mod run;
 pub mod runtime;
 mod secrets;
-#[allow(unsafe_code)]
-mod signals;
-mod socket;
-mod sse;
-mod storage;
-mod stream;
-mod token;
+mod services;
+mod system;
 mod transport;
-pub mod webhook;
-mod websocket;
-mod workflow;
 
-pub use channel::Channel;
-pub use check::Check;
 pub use client::{Client, ClientBuilder, HostRole};
-pub use dispatcher::Dispatcher;
+#[doc(hidden)]
+pub use codec::json::fits;
+pub use codec::msgpack::bytes_value;
 pub use endpoint::{EndpointId, Hosts};
 pub use error::{Code, Error, FieldError, LockReason, Result};
-pub use event::{Event, EventKind};
-#[doc(hidden)]
-pub use json::fits;
 pub use key::{Key, Scope};
 pub use log::Level;
-pub use op::{NextEvent, Op};
-pub use packed::bytes_value;
-pub use queue::{Job, Priority, Retries};
-pub use realtime::Realtime;
+pub use operation::dispatcher::Dispatcher;
+pub use operation::event::{Event, EventKind};
+pub use operation::{NextEvent, Op};
 pub use request::Request;
 pub use response::Response;
-pub use socket::{SocketOptions, WhenFull};
-pub use storage::{Decision, Download, Lifecycle, Upload, UploadWay};
-pub use websocket::WebSocket;
-pub use workflow::WorkflowEvent;
+pub use services::channel::Channel;
+pub use services::check::Check;
+pub use services::queue::{Job, Priority, Retries};
+pub use services::realtime::Realtime;
+pub use services::socket::{SocketOptions, WhenFull};
+pub use services::storage::{Decision, Download, Lifecycle, Upload, UploadWay};
+pub use services::websocket::WebSocket;
+pub use services::workflow::WorkflowEvent;
+pub use services::{platform, webhook};
 
 /// The version of the library.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,9 +8,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::host::{Host, Kept, Kind};
-use crate::per_runtime::{Life, PerRuntime};
 use crate::runtime;
+use crate::runtime::host::{Host, Kept, Kind};
+use crate::runtime::per_runtime::{Life, PerRuntime};
 use crate::secrets::Secrets;
 
 /// How much a log line matters.

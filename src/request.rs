@@ -10,11 +10,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::budget::DEPTH;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Repeat, Result};
-use crate::queue::QueueOptions;
-use crate::storage::{Content, Inputs, Upload};
+use crate::limits::DEPTH;
+use crate::services::queue::QueueOptions;
+use crate::services::storage::{Content, Inputs, Upload};
 use crate::transport::Source;
 
 /// A request, either to an endpoint ([`Request::run`]) or to any address of fal's ([`Request::new`]).
@@ -113,7 +113,7 @@ impl Request {
     }
 
     /// Calls another path of the app than the usual one, which is the endpoint id's own for a run, the queue and a WebSocket, and after it
-    /// `stream` for a stream and `realtime` for a realtime session (fal-protocol.md §3.2). Surrounding slashes are dropped.
+    /// `stream` for a stream and `realtime` for a realtime session (docs/protocol.md §3.2). Surrounding slashes are dropped.
     pub fn set_path(&mut self, path: &str) -> Result<()> {
         let path = path.trim_matches('/');
         let mut segments = path.split('/').filter(|_| !path.is_empty());
@@ -190,7 +190,7 @@ impl Request {
     }
 
     /// Sets one field of the input to a local file: it is uploaded before the request is sent and replaced by its address
-    /// (fal-protocol.md §3.4). The time for the request covers both. The name is as for [`set_field`](Self::set_field); the same file
+    /// (docs/protocol.md §3.4). The time for the request covers both. The name is as for [`set_field`](Self::set_field); the same file
     /// in several fields is uploaded once.
     pub fn set_file(&mut self, name: &str, path: impl Into<PathBuf>) -> Result<()> {
         self.set_upload(name, Upload::file(path))
@@ -213,7 +213,7 @@ impl Request {
     }
 
     /// Files of at most so many bytes become data URIs and are not uploaded; fal advises against it above a few kilobytes
-    /// (fal-protocol.md §3.4). 0, the default, uploads all.
+    /// (docs/protocol.md §3.4). 0, the default, uploads all.
     pub fn set_inline_files(&mut self, most: u64) {
         self.inputs.set_inline(most);
     }
@@ -301,7 +301,7 @@ pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut V
         }
         match value {
             Value::Array(entries) => {
-                let index = crate::json::index(part).filter(|index| *index <= entries.len())?;
+                let index = crate::codec::json::index(part).filter(|index| *index <= entries.len())?;
                 if index == entries.len() {
                     entries.push(Value::Null);
                 }

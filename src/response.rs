@@ -8,15 +8,15 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::codec::json;
 use crate::error::{Answer, Code, Error, Result};
-use crate::json;
 use crate::secrets::Secrets;
 
 /// What to do where there is JSON, and another one than was expected.
 pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
 
 /// What a success of this status says that there is, where all of an output or of a file was asked for and this is not that. fal
-/// counts 200 as an app's success (fal-protocol.md §4, §5.5, §10.1); HTTP gives these another meaning.
+/// counts 200 as an app's success (docs/protocol.md §4, §5.5, §10.1); HTTP gives these another meaning.
 pub(crate) fn lacking(status: u16) -> Option<&'static str> {
     match status {
         202 => Some("nothing yet"),
@@ -160,7 +160,7 @@ impl Response {
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return elements.get(crate::json::index(name)?).map(|found| found.get());
+        return elements.get(crate::codec::json::index(name)?).map(|found| found.get());
     }
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     members.get(name).map(|found| found.get())

@@ -1140,7 +1140,7 @@ FAL_API int32_t fal_event_kind(const fal_event *event);
 // NULL for NULL.
 FAL_API const fal_response *fal_event_content(const fal_event *event);
 
-// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (fal-protocol.md §3.5): the content has the members that it
+// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the content has the members that it
 // names. 0 for any other event, one of an unknown /type included, and for NULL.
 FAL_API int32_t fal_event_workflow(const fal_event *event);
 
@@ -1782,7 +1782,7 @@ FAL_API fal_status fal_client_download(const fal_client *client,
 /* ==== Platform API ====================================================================================================
  *
  * Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md lists all 82 with their
- * parameters, and the scope that each needs of the key (fal-protocol.md §14). Parameters are one JSON object, wherever they go: path,
+ * parameters, and the scope that each needs of the key (docs/protocol.md §14). Parameters are one JSON object, wherever they go: path,
  * query, header or body. They are checked first; what is missing, unknown, of a wrong type or out of bounds is
  * FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests that fal can tell from repeats
  * are tried again: GET, and what takes an idempotency key, which is made and sent.

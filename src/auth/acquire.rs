@@ -14,12 +14,12 @@ use crate::credentials::{
     COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token, Undelivered,
 };
 use crate::error::{Error, Repeat};
-use crate::helpers::{self, Kind};
 use crate::runtime;
+use crate::runtime::blocking::{self, Kind};
 use crate::secrets::Secrets;
 use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
 
-/// A token of a login counts as expired this long before it is (fal-protocol.md §1.4).
+/// A token of a login counts as expired this long before it is (docs/protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
 
 /// Gets a credential out of a provider. `refused` is a credential that fal did not accept. The error says what is wrong, and
@@ -222,9 +222,9 @@ impl Drop for Cancelled {
 
 /// Waits for a person or for another program, apart from what only reads and writes files.
 async fn slowly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    helpers::blocking(Kind::Providers, work).await.map_err(|e| e.message().to_owned())
+    blocking::blocking(Kind::Providers, work).await.map_err(|e| e.message().to_owned())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    helpers::blocking(Kind::Credentials, work).await.map_err(|e| e.message().to_owned())
+    blocking::blocking(Kind::Credentials, work).await.map_err(|e| e.message().to_owned())
 }

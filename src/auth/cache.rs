@@ -8,14 +8,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
+use crate::auth::acquire::deliver;
+use crate::auth::denied;
 use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
-use crate::deliver::deliver;
 use crate::error::Result;
-use crate::helpers::{Kind, blocking};
 use crate::log::{Level, Log};
-use crate::per_runtime::PerRuntime;
-use crate::refusal;
 use crate::runtime;
+use crate::runtime::blocking::{Kind, blocking};
+use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
 use crate::transport::Transport;
 
@@ -149,7 +149,7 @@ impl Authority {
         loop {
             let resolution = self.resolve(options.clone()).await?;
             let Some(provider) = resolution.provider().cloned() else {
-                return Err(refusal::unresolved(&Arc::new(resolution)));
+                return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
             let undelivered = match deliver(provider, refused.clone(), &self.seen.load_full(), transport).await {
@@ -159,8 +159,8 @@ impl Authority {
             options = match undelivered {
                 Undelivered::Absent(reason) => options
                     .without_empty(&resolution, &reason)
-                    .ok_or_else(|| refusal::undelivered(&resolution, &reason))?,
-                Undelivered::Failed(reason) => return Err(refusal::undelivered(&resolution, &reason)),
+                    .ok_or_else(|| denied::undelivered(&resolution, &reason))?,
+                Undelivered::Failed(reason) => return Err(denied::undelivered(&resolution, &reason)),
             };
         }
     }

@@ -8,7 +8,7 @@ use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
 use crate::error::{About, Code, Error, NO_KEY, UNLINKED};
 use crate::key::Scope;
-use crate::platform;
+use crate::openapi;
 
 const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
 
@@ -132,7 +132,7 @@ fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
 }
 
 fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, credential: &Credential) -> Error {
-    let needed = platform::needed_scope(method, path);
+    let needed = openapi::needed_scope(method, path);
     let used = credential_used(resolution, credential);
     let needs = needed.map(|scope| format!("; {method} {path} needs a key of scope {scope}")).unwrap_or_default();
     let told = format!("{}; {used}{needs}", error.message());
@@ -148,7 +148,7 @@ fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, crede
 
 /// What besides the scope an operation needs, according to fal.
 fn extra(method: &str, path: &str) -> String {
-    platform::needed_besides(method, path)
+    openapi::needed_besides(method, path)
         .map(|needed| format!(", and that there is {needed}: this operation needs that too"))
         .unwrap_or_default()
 }
@@ -171,7 +171,7 @@ pub(crate) fn beforehand(
         .with_resolution(resolution.clone())
 }
 
-/// Whether an API key of the owner may call a private app is told in two ways by fal (fal-protocol.md §16.51): say both.
+/// Whether an API key of the owner may call a private app is told in two ways by fal (docs/protocol.md §16.51): say both.
 fn private_app(error: Error, app: &str, resolution: &Resolution, credential: &Credential, refused: bool) -> Error {
     let used = credential_used(resolution, credential);
     let told = format!("{}; {used}", error.message());

@@ -2,10 +2,10 @@
 
 use arc_swap::ArcSwap;
 
-use super::table::Operation;
 use crate::credentials::Credential;
 use crate::error::{Code, Error};
 use crate::key::Scope;
+use crate::openapi::Operation;
 
 /// Of so many keys, the last that were learned of.
 const MOST: usize = 32;
@@ -36,7 +36,7 @@ impl Scopes {
     }
 
     /// Learns from an operation of the Platform API that needs the scope ADMIN. A success proves that the key has it. A 403 by fal
-    /// proves that it has not (fal-protocol.md §2.5), unless the account may have lacked something else. A 401 proves nothing
+    /// proves that it has not (docs/protocol.md §2.5), unless the account may have lacked something else. A 401 proves nothing
     /// (§16.42).
     pub(crate) fn observe<T>(&self, (method, path): (&str, &str), credential: &Credential, outcome: &Result<T, Error>) {
         let operation = path.strip_prefix("/v1").and_then(|path| Operation::at(method, path));

@@ -8,16 +8,16 @@ use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::{Client, Inner};
-use crate::authority::Authority;
+use crate::auth::cache::Authority;
+use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Environment, Variable};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
-use crate::per_runtime::PerRuntime;
-use crate::platform::Scopes;
-use crate::storage::TokenCache;
+use crate::runtime::per_runtime::PerRuntime;
+use crate::services::storage::TokenCache;
+use crate::services::webhook;
 use crate::transport::{Attempts, Network, STALL, Transport};
-use crate::webhook;
 
 const RESPONSE_LIMIT: usize = 256 << 20;
 
@@ -116,7 +116,7 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Sends everything for fal's services to this server proxy, which holds the key (fal-protocol.md §11); files are fetched
+    /// Sends everything for fal's services to this server proxy, which holds the key (docs/protocol.md §11); files are fetched
     /// directly. No key is looked for on this machine; one that is given explicitly goes to the proxy.
     pub fn proxy(mut self, url: &str) -> Result<Self> {
         self.proxy = Some(endpoint::proxy(url)?);
@@ -186,7 +186,7 @@ impl ClientBuilder {
     }
 
     /// Refuses operations of the Platform API that need the scope ADMIN before anything is sent, if the key in use is known to be
-    /// of scope API: from [`Client::check`], or from what fal answered before (fal-protocol.md §2.5). By default they are sent.
+    /// of scope API: from [`Client::check`], or from what fal answered before (docs/protocol.md §2.5). By default they are sent.
     ///
     /// Never does it refuse a model: whether an API key may call its own account's private app, fal tells in two ways (§16.51).
     pub fn strict_scopes(mut self, strict: bool) -> Self {

@@ -9,22 +9,22 @@ use reqwest::Upgraded;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::Inner;
-use crate::authority::{Authority, Grant};
+use crate::auth::cache::{Authority, Grant};
+use crate::auth::denied;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
 use crate::error::{Error, Repeat, Result};
 use crate::key::Scope;
 use crate::log::Level;
-use crate::op::Task;
-use crate::per_runtime::Life;
-use crate::platform;
-use crate::queue::Waits;
-use crate::refusal;
+use crate::openapi;
+use crate::operation::Task;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
-use crate::storage::{self, TokenCache};
+use crate::runtime::per_runtime::Life;
+use crate::services::queue::Waits;
+use crate::services::storage::{self, TokenCache};
+use crate::services::webhook;
 use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress, Watch};
-use crate::webhook;
 
 /// The requests of one operation. Clones belong to the same one.
 #[derive(Clone)]
@@ -148,7 +148,7 @@ impl Steps {
     /// Adds to an error of an endpoint what is known about the credential.
     pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
         match self.grant().await {
-            Ok(grant) => refusal::explain(error, Some(endpoint), None, &grant.resolution, &grant.credential),
+            Ok(grant) => denied::explain(error, Some(endpoint), None, &grant.resolution, &grant.credential),
             Err(_) => error,
         }
     }
@@ -238,17 +238,17 @@ impl Inner {
         }
         let (resolution, credential) = (&grant.resolution, &grant.credential);
         outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
-            Some(proxy) => refusal::by_proxy(error, proxy, &call.url),
-            None => refusal::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
+            Some(proxy) => denied::by_proxy(error, proxy, &call.url),
+            None => denied::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
         })
     }
 
     /// Refuses, where the caller asked for strictness, what the key in use is known not to be allowed.
     fn allow(&self, (method, path): (&str, &str), grant: &Grant) -> Result<()> {
         let known = if self.strict_scopes { self.scopes.known(&grant.credential) } else { None };
-        match (platform::needed_scope(method, path), known) {
+        match (openapi::needed_scope(method, path), known) {
             (Some(needed), Some(scope)) if !scope.allows(needed) => {
-                Err(refusal::beforehand((method, path), needed, scope, &grant.resolution, &grant.credential))
+                Err(denied::beforehand((method, path), needed, scope, &grant.resolution, &grant.credential))
             }
             _ => Ok(()),
         }
@@ -280,7 +280,7 @@ impl Inner {
             }
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
-            // A safe method takes no input: fal's clients send none either (fal-protocol.md §4).
+            // A safe method takes no input: fal's clients send none either (docs/protocol.md §4).
             Body::Json(_) if repeat == Repeat::Harmless && endpoint.is_some() => Bytes::new().into(),
             Body::Json(value) => {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
@@ -310,7 +310,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The proxy declares every body to be JSON (fal-protocol.md §11.2), so that bytes would arrive as something else.
+/// The proxy declares every body to be JSON (docs/protocol.md §11.2), so that bytes would arrive as something else.
 fn bytes_by_proxy() -> Error {
     Error::invalid("bytes cannot be sent through a server proxy, which forwards JSON only")
         .with_remedy("Send JSON, or upload the bytes and send their URL.")

@@ -1,7 +1,7 @@
 //! The client: what to send with, and how its operations start.
 
 mod builder;
-mod steps;
+mod exchange;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::authority::Authority;
+use crate::auth::cache::Authority;
+use crate::auth::denied;
+use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Resolution};
 use crate::endpoint::Hosts;
 use crate::error::service::without_output;
 use crate::error::{Code, Error, Result};
 use crate::key::Scope;
-use crate::op::{Op, Task};
-use crate::per_runtime::PerRuntime;
-use crate::platform::Scopes;
-use crate::queue::Waits;
-use crate::refusal;
+use crate::operation::{Op, Task};
 use crate::request::{Request, Target};
 use crate::response::{Response, lacking};
+use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
-use crate::storage::TokenCache;
+use crate::services::queue::Waits;
+use crate::services::storage::TokenCache;
+use crate::services::webhook;
 use crate::transport::Transport;
-use crate::webhook;
 
 pub use builder::{ClientBuilder, HostRole};
-pub(crate) use steps::Steps;
+pub(crate) use exchange::Steps;
 
 use self::builder::for_hosts;
-use self::steps::deadline;
+use self::exchange::deadline;
 
-/// fal lets an app take an hour by default (fal-protocol.md §4), so a run may.
+/// fal lets an app take an hour by default (docs/protocol.md §4), so a run may.
 pub(crate) const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
-/// For everything else; the official Python client's default (fal-protocol.md §13.1).
+/// For everything else; the official Python client's default (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A client: a credential, addresses, limits and a pool of connections. Clones share them; any number of threads may use it at once.
@@ -75,7 +75,7 @@ impl Client {
         let resolution = self.explain();
         match resolution.problem() {
             None => Ok(resolution),
-            Some(_) => Err(refusal::unresolved(&Arc::new(resolution))),
+            Some(_) => Err(denied::unresolved(&Arc::new(resolution))),
         }
     }
 

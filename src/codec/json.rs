@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::error::Result as Outcome;
-use crate::helpers::{self, Kind};
-use crate::{memory, runtime};
+use crate::runtime;
+use crate::runtime::blocking::{self, Kind};
+use crate::system::memory;
 
 /// A longer text is not looked at where it would keep others waiting.
 const LONG: usize = 256 << 10;
@@ -25,7 +26,7 @@ pub(crate) async fn look<T: Send + 'static>(text: Bytes, look: impl FnOnce(Bytes
     if text.len() <= LONG {
         return Ok(look(text));
     }
-    helpers::blocking(Kind::Texts, move || look(text)).await
+    blocking::blocking(Kind::Texts, move || look(text)).await
 }
 
 /// The same at once, for a text whose length is bounded or which is awaited for its own sake: another thread takes over whatever else
@@ -371,7 +372,7 @@ impl<'de> Visitor<'de> for Last {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "fuzz/json.rs"]
+#[path = "../fuzz/json.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

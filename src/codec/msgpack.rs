@@ -1,4 +1,4 @@
-//! MessagePack as JSON and back (fal-protocol.md §7.3).
+//! MessagePack as JSON and back (docs/protocol.md §7.3).
 //!
 //! What MessagePack has and JSON has not takes the shape of an object with one field: bytes are `{"$bytes": "<base64>"}`,
 //! an extension is `{"$ext": [type, "<base64>"]}`. Integers stay exact over all of 64 bits. NaN and the infinities are
@@ -15,14 +15,14 @@ use rmpv::decode::value_ref::BorrowRead;
 use rmpv::{Value as Packed, ValueRef};
 use serde_json::{Number, Value, json};
 
-use crate::budget::{PACKED_DEPTH, PACKED_RATIO, PACKED_VALUES};
 use crate::error::{Error, Result};
+use crate::limits::{PACKED_DEPTH, PACKED_RATIO, PACKED_VALUES};
 
 const BYTES: &str = "$bytes";
 const EXTENSION: &str = "$ext";
 
 /// Bytes for an input of a realtime app: set it as a field's value. In JSON they are `{"$bytes": "<base64>"}`; they are sent
-/// as bytes (fal-protocol.md §7.3).
+/// as bytes (docs/protocol.md §7.3).
 pub fn bytes_value(bytes: &[u8]) -> Value {
     json!({BYTES: STANDARD.encode(bytes)})
 }
@@ -190,7 +190,7 @@ pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
     let value = unpack(frame)?;
     let mut path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
     let found = path.try_fold(&value, |value, part| match value {
-        ValueRef::Array(items) => items.get(crate::json::index(&part)?),
+        ValueRef::Array(items) => items.get(crate::codec::json::index(&part)?),
         ValueRef::Map(fields) => {
             fields.iter().rev().find(|(name, _)| key(name).as_deref() == Some(&part)).map(|(_, value)| value)
         }
@@ -209,7 +209,7 @@ pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "fuzz/packed.rs"]
+#[path = "../fuzz/packed.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Server-sent events, read while they arrive (the HTML standard's "event stream"; fal-protocol.md §5.4, §6).
+//! Server-sent events, read while they arrive (the HTML standard's "event stream"; docs/protocol.md §5.4, §6).
 //!
 //! The parser keeps one unfinished line and one unfinished event, each of a bounded size, whatever the service sends.
 
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 
+use crate::codec::json;
 use crate::error::{Code, Error, Result};
-use crate::json;
-use crate::memory;
+use crate::system::memory;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -46,7 +46,7 @@ impl Parser {
     }
 
     /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by line feeds. `None` once the piece is used
-    /// up. Nobody needs an event's name or id (fal-protocol.md §6), so they are not kept.
+    /// up. Nobody needs an event's name or id (docs/protocol.md §6), so they are not kept.
     ///
     /// What is unfinished when the stream ends is no event; see [`finish`](Self::finish). After an error the stream cannot be read on. A piece may hold any number of
     /// events and of lines that are none, so others have their turn in between.
@@ -190,7 +190,7 @@ fn text(data: Bytes) -> Result<Bytes> {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "fuzz/sse.rs"]
+#[path = "../fuzz/sse.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

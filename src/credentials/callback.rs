@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 
 use super::{Credential, Token};
 use crate::error::{Code, Error};
-use crate::host::{self, Kept};
 use crate::key::Key;
+use crate::runtime::host::{self, Kept};
 use crate::secrets::Secrets;
 
 /// How long the host may take to answer; a person may have to be asked.

@@ -1,12 +1,12 @@
 //! The chain that tries the sources in order.
 
 use super::environment::Variable;
-use super::source::{Context, Finding, Outcome, Source};
-use super::{
-    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv, explicit_callback,
-    explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable, notebook, profile,
-    system_keyring, user_login,
+use super::sources::{Context, Finding, Outcome, Source};
+use super::sources::{
+    explicit_callback, explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable,
+    notebook, profile, system_keyring, user_login,
 };
+use super::{Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv};
 use crate::key::Key;
 
 const SOURCES: [Source; 12] = [
@@ -49,7 +49,7 @@ fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
     SOURCES.iter().filter(move |source| in_notebook || source.name != notebook::SOURCE.name)
 }
 
-/// Exactly `1`, as the official clients have it (fal-protocol.md §1.2).
+/// Exactly `1`, as the official clients have it (docs/protocol.md §1.2).
 fn forced_by_user(environment: &Environment) -> bool {
     matches!(environment.variable("FAL_FORCE_AUTH_BY_USER"), Variable::Set(text) if *text == "1")
 }

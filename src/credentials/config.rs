@@ -1,7 +1,7 @@
-//! The configuration file of the official CLI (fal-protocol.md §1.3).
+//! The configuration file of the official CLI (docs/protocol.md §1.3).
 //!
 //! Its path is `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. `FAL_HOME_DIR` moves the token files and
-//! not this one, as in the CLI (fal-protocol.md §1.2).
+//! not this one, as in the CLI (docs/protocol.md §1.2).
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::environment::Variable;
 use super::file::{self, FileProblem, SecretFile};
-use super::source::{NamedFile, blank, not_unicode};
+use super::sources::{NamedFile, blank, not_unicode};
 use super::{Environment, Options};
 
 const PATH_VARIABLE: &str = "FAL_CONFIG_PATH";

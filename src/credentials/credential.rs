@@ -12,10 +12,10 @@ use crate::key::Key;
 pub enum Credential {
     /// A key: `Authorization: Key id:secret`.
     Key(Key),
-    /// A token of `fal auth login`: `Authorization: Bearer …` (fal-protocol.md §2.1).
+    /// A token of `fal auth login`: `Authorization: Bearer …` (docs/protocol.md §2.1).
     Bearer(Token),
     /// A short-lived token for some apps: the query parameter `fal_jwt_token`, on the run host only
-    /// (fal-protocol.md §1.1, §7.1).
+    /// (docs/protocol.md §1.1, §7.1).
     AppToken(Token),
     /// None: the endpoint is public, or a proxy holds the key.
     Anonymous,
@@ -66,7 +66,7 @@ impl Token {
         &self.0
     }
 
-    /// The value of the `Authorization` header: `Bearer <token>` (fal-protocol.md §2.1).
+    /// The value of the `Authorization` header: `Bearer <token>` (docs/protocol.md §2.1).
     pub(crate) fn authorization(&self) -> Zeroizing<String> {
         // Written into a buffer of the final size: growing would leave copies of the secret behind.
         let mut header = Zeroizing::new(String::with_capacity("Bearer ".len() + self.0.len()));

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::replace;
+use crate::system::replace;
 
 /// The most that is read, in bytes.
 pub(super) const MAX_SIZE: usize = 1 << 20;
@@ -236,7 +236,7 @@ mod tests {
     fn a_file_that_another_program_holds_is_waited_for_and_that_is_said() {
         use std::os::windows::fs::OpenOptionsExt;
 
-        use crate::replace::tests::held_for_a_moment;
+        use crate::system::replace::tests::held_for_a_moment;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "text").unwrap();

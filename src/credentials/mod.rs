@@ -23,8 +23,6 @@
 //! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`.
 //! [`Resolution`] tells what became of each.
 
-#[cfg(all(test, unix))]
-mod alone;
 mod callback;
 mod chain;
 mod command;
@@ -32,28 +30,17 @@ mod config;
 mod credential;
 mod dotenv;
 mod environment;
-mod explicit_callback;
-mod explicit_key;
-mod explicit_profile;
-mod explicit_token;
 mod file;
-mod key_command;
-mod key_file;
-mod key_pair;
-mod key_variable;
 #[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
 pub(crate) mod keyring;
 pub mod login;
-mod notebook;
 mod options;
-mod profile;
+#[cfg(all(test, unix))]
+mod process_tests;
 mod provider;
 mod report;
-pub(crate) mod rfc3339;
-mod source;
+mod sources;
 pub mod store;
-mod system_keyring;
-mod user_login;
 
 pub use callback::{Answer, Callback};
 pub(crate) use callback::{Delivered, Undelivered};
@@ -65,4 +52,4 @@ pub use environment::{Environment, Platform};
 pub use options::Options;
 pub(crate) use provider::Provider;
 pub use report::{Problem, Resolution, SourceReport, State};
-pub use system_keyring::{remove_from_keyring, store_in_keyring};
+pub use sources::system_keyring::{remove_from_keyring, store_in_keyring};

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::notebook::{self, Notebook};
-use super::{Callback, Resolution, explicit_profile, system_keyring};
+use super::sources::notebook::{self, Notebook};
+use super::sources::{explicit_profile, system_keyring};
+use super::{Callback, Resolution};
 
 /// The caller's wishes. The default leaves everything to the environment.
 ///
@@ -153,7 +154,7 @@ impl fmt::Debug for Options {
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
             .field("notebook", &self.notebook)
-            .field("profile", &self.profile.as_deref().map(super::source::printable_name))
+            .field("profile", &self.profile.as_deref().map(super::sources::printable_name))
             .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)
             .field("config_path", &self.config_path.as_deref().map(super::file::shown))

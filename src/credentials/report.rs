@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Credential, Provider};
-use crate::replace::{IN_USE, SET_FREE};
+use crate::system::replace::{IN_USE, SET_FREE};
 
 /// What became of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

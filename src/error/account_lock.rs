@@ -1,4 +1,4 @@
-//! Why an account is locked (fal-protocol.md §2.5).
+//! Why an account is locked (docs/protocol.md §2.5).
 
 /// The reason that fal gives for locking an account. The key itself is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Errors of the Platform API: `error.type` (fal-protocol.md §14.2).
+//! Errors of the Platform API: `error.type` (docs/protocol.md §14.2).
 
 use super::table::{Again, Named, Reached};
 

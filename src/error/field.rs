@@ -1,10 +1,10 @@
-//! What is wrong with which field of the input (fal-protocol.md §12.1, §12.2).
+//! What is wrong with which field of the input (docs/protocol.md §12.1, §12.2).
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::budget::{FIELD_VALUES, FIELDS};
-use crate::json;
+use crate::codec::json;
+use crate::limits::{FIELD_VALUES, FIELDS};
 use crate::secrets::Secrets;
 
 /// One field that the service refused.

@@ -5,7 +5,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 /// An HTML page.
 pub(super) struct Page {
     pub(super) title: String,
-    /// From fal's own ingress, which is an nginx (fal-protocol.md §13.1).
+    /// From fal's own ingress, which is an nginx (docs/protocol.md §13.1).
     pub(super) of_ingress: bool,
 }
 

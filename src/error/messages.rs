@@ -1,4 +1,4 @@
-//! Refusals that have no name, only a text: of a credential (fal-protocol.md §2.5) and of the app framework (§12.5).
+//! Refusals that have no name, only a text: of a credential (docs/protocol.md §2.5) and of the app framework (§12.5).
 
 /// What a refused request was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

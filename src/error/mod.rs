@@ -1,16 +1,16 @@
 //! One error type for everything.
 
+mod account_lock;
 mod answer;
 mod api;
 mod clause;
 mod code;
 mod field;
-mod lock;
+mod html;
+mod messages;
 mod model;
-mod page;
 mod platform;
 pub(crate) mod retry;
-mod said;
 pub(crate) mod service;
 mod status;
 mod table;
@@ -20,20 +20,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use account_lock::LockReason;
 pub(crate) use answer::Answer;
 pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;
-pub use lock::LockReason;
-pub(crate) use page::is_html;
+pub(crate) use html::is_html;
+pub(crate) use messages::{About, NO_KEY, UNLINKED};
 pub(crate) use platform::SEE_FIRST;
 pub(crate) use retry::Repeat;
-pub(crate) use said::{About, NO_KEY, UNLINKED};
 pub(crate) use status::PROXY;
 
-use crate::budget::{MESSAGE, shortened};
 use crate::credentials::Resolution;
 use crate::key::Scope;
+use crate::limits::{MESSAGE, shortened};
 use crate::secrets::Secrets;
 
 /// A result whose error is [`Error`].
@@ -203,13 +203,13 @@ impl Error {
     }
 
     /// fal's own name of the error, such as `image_too_large` or `runner_disconnected`
-    /// (fal-protocol.md §12.2, §12.3, §14.2).
+    /// (docs/protocol.md §12.2, §12.3, §14.2).
     pub fn error_type(&self) -> Option<&str> {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
     /// fal's id of the request: of a queued one, as it was submitted; else from the header `x-fal-request-id` or, as the
-    /// Platform API has it, from the body (fal-protocol.md §14.2).
+    /// Platform API has it, from the body (docs/protocol.md §14.2).
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref().or_else(|| self.answered_id())
     }

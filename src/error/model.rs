@@ -1,4 +1,4 @@
-//! Errors of models: the `type` of an entry of `detail` (fal-protocol.md §12.2).
+//! Errors of models: the `type` of an entry of `detail` (docs/protocol.md §12.2).
 
 use super::table::{Again, Named, Reached};
 

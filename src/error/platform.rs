@@ -1,4 +1,4 @@
-//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (fal-protocol.md §12.3).
+//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (docs/protocol.md §12.3).
 
 use super::table::{Again, Named, Reached};
 

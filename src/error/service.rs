@@ -1,4 +1,4 @@
-//! What an answer that is not a success means: the one reader of the tables (fal-protocol.md §2.5, §12, §14.2).
+//! What an answer that is not a success means: the one reader of the tables (docs/protocol.md §2.5, §12, §14.2).
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::account_lock::LockReason;
 use super::api::API;
 use super::field::FieldError;
-use super::lock::LockReason;
+use super::html::Page;
 use super::model::MODEL;
-use super::page::Page;
 use super::platform::{PLATFORM, SEE_FIRST};
 use super::retry::{Decision, Repeat, Rule, Situation, rule_of};
 use super::table::{self, Again, Named, Reached};
-use super::{About, Answer, Code, Error, clause, said, status};
-use crate::budget::{QUOTED, shortened};
-use crate::json;
+use super::{About, Answer, Code, Error, clause, messages, status};
+use crate::codec::json;
+use crate::limits::{QUOTED, shortened};
 
 const ERROR_TYPE: &str = "x-fal-error-type";
 
@@ -218,7 +218,7 @@ struct Facts<'a> {
     /// The row of its name, if it has one that is known.
     named: Option<&'static Named>,
     /// The row of its text, if it has no name.
-    said: Option<&'static said::Row>,
+    said: Option<&'static messages::Row>,
     lock: Option<LockReason>,
     page: Option<Page>,
     /// What the service itself says about a retry, in any of its spellings (§16.13).
@@ -251,7 +251,7 @@ impl<'a> Facts<'a> {
         let (error_type, named) = name(&body, &fields, header(ERROR_TYPE));
         let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
         let by_app = asked.whose != Whose::Service && marked;
-        let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| said::find(answer.status, text));
+        let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| messages::find(answer.status, text));
         let mut kinds = answer.headers.get_all(ERROR_TYPE).iter().map(|value| value.to_str().ok());
         let lock = match answer.status {
             _ if by_app => None,

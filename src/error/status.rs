@@ -1,4 +1,4 @@
-//! Status codes where nothing more particular is known (fal-protocol.md §12.4).
+//! Status codes where nothing more particular is known (docs/protocol.md §12.4).
 
 use super::Code;
 use super::retry::Situation;

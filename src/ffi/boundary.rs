@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
 use crate::error::{Error, Result};
-use crate::op::panicked;
+use crate::operation::panicked;
 use crate::runtime;
 
 /// Marks a string that ends with a NUL, in place of its length.

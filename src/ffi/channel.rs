@@ -13,8 +13,8 @@ use super::request::fal_request;
 use super::response::fal_response;
 use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
-use crate::channel::Channel;
-use crate::op::Op;
+use crate::operation::Op;
+use crate::services::channel::Channel;
 
 /// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may use it.
 pub struct fal_channel {

@@ -18,7 +18,7 @@ use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
 use crate::client::Client;
 use crate::error::Result;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 
 /// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.

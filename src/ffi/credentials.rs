@@ -12,8 +12,8 @@ use super::error::fal_error;
 use super::options::fal_options;
 use super::status::{FAL_OK, fal_status};
 use super::texts::{Texts, set_len};
+use crate::auth::denied;
 use crate::credentials::{Resolution, SourceReport};
-use crate::refusal;
 
 /// What became of every source of a key. Immutable: several threads may read it at once.
 pub struct fal_credentials {
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn fal_credentials_status(credentials: *const fal_credenti
         // SAFETY: NULL or live, by the header's contract.
         match unsafe { credentials.as_ref() } {
             None => super::status::FAL_E_INVALID_ARGUMENT,
-            Some(credentials) => refusal::problem_code(&credentials.resolution).map_or(FAL_OK, |code| code.number()),
+            Some(credentials) => denied::problem_code(&credentials.resolution).map_or(FAL_OK, |code| code.number()),
         }
     })
 }

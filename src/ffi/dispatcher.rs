@@ -11,7 +11,7 @@ use super::error::fal_error;
 use super::shared::{self, Counted, Shared};
 use super::status::fal_status;
 use super::times;
-use crate::dispatcher::Dispatcher;
+use crate::operation::dispatcher::Dispatcher;
 
 /// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
 pub struct fal_dispatcher {

@@ -15,7 +15,7 @@ use super::response::fal_response;
 use super::status::fal_status;
 use super::times;
 use crate::error::Result;
-use crate::storage::Download;
+use crate::services::storage::Download;
 
 /// What is downloaded, and where to. Unique; freed with fal_download_free().
 pub struct fal_download {

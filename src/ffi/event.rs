@@ -16,9 +16,9 @@ use super::status::{FAL_OK, FAL_PENDING, fal_status};
 use super::texts::set_len;
 use super::times;
 use crate::error::Error;
-use crate::event::{Event, EventKind, Packed};
-use crate::op::NextEvent;
-use crate::workflow::WorkflowEvent;
+use crate::operation::NextEvent;
+use crate::operation::event::{Event, EventKind, Packed};
+use crate::services::workflow::WorkflowEvent;
 
 /// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and, while
 /// it waits, /queue_position: how many are ahead of it.
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fa
     plain(std::ptr::null(), || unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content))
 }
 
-/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (fal-protocol.md §3.5): the content has the members that it
+/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the content has the members that it
 /// names. 0 for any other event, one of an unknown /type included, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_workflow(event: *const fal_event) -> i32 {

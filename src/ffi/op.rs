@@ -14,7 +14,7 @@ use super::shared::{self, Counted, Shared};
 use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status};
 use super::times;
 use crate::error::Error;
-use crate::op::Op;
+use crate::operation::Op;
 
 /// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
 pub struct fal_op {

@@ -12,9 +12,10 @@ use super::error::fal_error;
 use super::status::fal_status;
 use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
+use crate::credentials;
 use crate::error::{Error, Result};
 use crate::log::Level;
-use crate::{credentials, runtime};
+use crate::runtime;
 
 /// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they need.
 pub struct fal_options {

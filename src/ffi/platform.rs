@@ -1,7 +1,7 @@
 //! # Platform API
 //!
 //! Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md lists all 82 with their
-//! parameters, and the scope that each needs of the key (fal-protocol.md §14). Parameters are one JSON object, wherever they go: path,
+//! parameters, and the scope that each needs of the key (docs/protocol.md §14). Parameters are one JSON object, wherever they go: path,
 //! query, header or body. They are checked first; what is missing, unknown, of a wrong type or out of bounds is
 //! FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests that fal can tell from repeats
 //! are tried again: GET, and what takes an idempotency key, which is made and sent.
@@ -27,8 +27,8 @@ use crate::credentials::store::Activate;
 use crate::credentials::{Environment, store_in_keyring};
 use crate::error::{Error, Result};
 use crate::key::{Key, Scope};
-use crate::op::Op;
-use crate::platform::CreatingKey;
+use crate::operation::Op;
+use crate::services::platform::CreatingKey;
 
 /// Starts an operation by its name. params is a JSON object; NULL for none. The response is what fal sent: JSON, nothing, a
 /// file, CSV or text. "serverless.logs.stream" gives each line as a FAL_EVENT_ITEM, until it is cancelled.

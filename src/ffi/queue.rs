@@ -18,7 +18,7 @@ use super::status::fal_status;
 use super::texts::{Texts, set_len};
 use super::times;
 use crate::error::Result;
-use crate::queue::Job;
+use crate::services::queue::Job;
 
 /// A queued request, to ask for. Unique; freed with fal_job_free(). Operations keep what they need of it.
 pub struct fal_job {

@@ -11,7 +11,7 @@ use super::request::{change, fal_request, parse};
 use super::status::fal_status;
 use super::times;
 use crate::error::{Error, Result};
-use crate::queue::{Priority, Retries};
+use crate::services::queue::{Priority, Retries};
 
 /// As usual.
 pub const FAL_PRIORITY_NORMAL: i32 = 0;

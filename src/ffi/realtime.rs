@@ -33,7 +33,7 @@ use super::socket_options::fal_socket_options;
 use super::status::fal_status;
 use crate::client::Client;
 use crate::error::Error;
-use crate::realtime::Realtime;
+use crate::services::realtime::Realtime;
 
 /// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
 pub struct fal_realtime {

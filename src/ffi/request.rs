@@ -12,8 +12,8 @@ use super::boundary::{self, Out, status};
 use super::error::fal_error;
 use super::status::fal_status;
 use super::times;
+use crate::codec::msgpack;
 use crate::error::{Error, Result};
-use crate::packed;
 use crate::request::Request;
 
 /// A request. Unique; freed with fal_request_free().
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn fal_request_set_bytes(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        set_field(request, name, name_len, err, || Ok(packed::bytes_value(boundary::bytes(data, data_len, "data")?)))
+        set_field(request, name, name_len, err, || Ok(msgpack::bytes_value(boundary::bytes(data, data_len, "data")?)))
     }
 }
 

@@ -10,9 +10,9 @@ use super::socket_options::{self, fal_socket_options};
 use super::status::fal_status;
 use crate::client::Client;
 use crate::error::Result;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
-use crate::socket::SocketOptions;
+use crate::services::socket::SocketOptions;
 
 /// A session of the core and its operation.
 pub(super) struct Session<T> {

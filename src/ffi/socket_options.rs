@@ -9,7 +9,7 @@ use super::boundary::{self, plain, status};
 use super::error::fal_error;
 use super::status::fal_status;
 use crate::error::{Error, Result};
-use crate::socket::{SocketOptions, WhenFull};
+use crate::services::socket::{SocketOptions, WhenFull};
 
 /// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Sessions copy what they need.
 pub struct fal_socket_options {

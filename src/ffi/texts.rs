@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::per_process::PerProcess;
+use crate::runtime::per_process::PerProcess;
 
 /// The strings that an object has handed out. They are made when asked for and live as long as the object. A forked child makes its
 /// own, because another thread may have been about to make one at the fork.

@@ -17,7 +17,7 @@ use super::op::fal_op;
 use super::response::fal_response;
 use super::status::fal_status;
 use crate::error::{Error, Result};
-use crate::webhook::{Delivery, KeySet, Webhook};
+use crate::services::webhook::{Delivery, KeySet, Webhook};
 
 /// A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with fal_webhook_free().
 pub struct fal_webhook {

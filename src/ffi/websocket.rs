@@ -18,7 +18,7 @@ use super::shared::{self, Counted, Shared};
 use super::socket_options::fal_socket_options;
 use super::status::fal_status;
 use crate::client::Client;
-use crate::websocket::WebSocket;
+use crate::services::websocket::WebSocket;
 
 /// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
 pub struct fal_websocket {

@@ -3,16 +3,16 @@
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 
-use super::outgoing::{Pass, route};
+use super::authorize::{Pass, route};
 use super::redirect;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, https_or_local};
 use crate::fuzz::input::Input;
 use crate::key::Key;
-use crate::queue::Job;
 use crate::request::Request;
 use crate::response::Response;
 use crate::secrets::Secrets;
+use crate::services::queue::Job;
 use reqwest::Method;
 use url::Url;
 

@@ -67,8 +67,8 @@ pub(crate) fn run(data: &[u8]) {
     let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
     assert!(spent <= 256 * body.len() + 64 * 1024, "{spent} bytes for {}", body.len());
     let error = &verdict.error;
-    assert!(error.message().len() <= crate::budget::MESSAGE + 4 && error.remedy().len() <= crate::budget::MESSAGE + 4);
-    assert!(error.fields().len() <= crate::budget::FIELDS);
+    assert!(error.message().len() <= crate::limits::MESSAGE + 4 && error.remedy().len() <= crate::limits::MESSAGE + 4);
+    assert!(error.fields().len() <= crate::limits::FIELDS);
     assert_eq!(error.body(), body);
     // What the service forbids is forbidden, and what may have run is not sent again.
     let forbidden = matches!(headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes), Some(b"0" | b"false"));
@@ -81,5 +81,5 @@ pub(crate) fn run(data: &[u8]) {
     }
     let text = String::from_utf8_lossy(body);
     let told = told(&text, Some(&text), answer);
-    assert!(told.message().len() <= crate::budget::MESSAGE + 4);
+    assert!(told.message().len() <= crate::limits::MESSAGE + 4);
 }

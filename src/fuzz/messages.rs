@@ -26,15 +26,15 @@ pub(crate) fn run(data: &[u8]) {
             assert!(language == Language::Realtime || event.content().body() == &bytes);
         }
         Heard::Failed(error) | Heard::Refused(error) => {
-            assert!(language == Language::Realtime && error.message().len() <= crate::budget::MESSAGE + 4);
+            assert!(language == Language::Realtime && error.message().len() <= crate::limits::MESSAGE + 4);
         }
         Heard::Nothing | Heard::Timeout => assert!(language == Language::Realtime),
     }
     if let Some(text) = text {
-        crate::channel::heard(&text);
+        crate::services::channel::heard(&text);
         let endpoint = "workflows/a/b";
         assert!(endpoint.len() > 1);
-        let failure = crate::workflow::Failure::read(text.as_bytes());
+        let failure = crate::services::workflow::Failure::read(text.as_bytes());
         assert!(failure.is_none_or(|failure| failure.body.len() <= text.len().max(4)));
     }
 }

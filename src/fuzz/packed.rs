@@ -20,11 +20,11 @@ fn frame(frame: &[u8]) {
     assert!(spent <= 256 * frame.len() + 4096, "{spent} bytes for {}", frame.len());
     let Some(json) = json else { return };
     assert!(json.len() <= 12 * frame.len() + 16, "{} bytes from {}", json.len(), frame.len());
-    let value: Value = crate::json::tree(&json).unwrap();
+    let value: Value = crate::codec::json::tree(&json).unwrap();
     // Bytes that only look like base64 have no frame.
     let Ok(again) = pack(&value) else { return };
     if let Some(again) = to_json(&again) {
-        assert_eq!(crate::json::tree(&again).unwrap(), value);
+        assert_eq!(crate::codec::json::tree(&again).unwrap(), value);
     }
     for pointer in ["", "/0", "/a", "/0/a"] {
         if let Some(bytes) = bytes_at(frame, pointer) {
@@ -34,11 +34,11 @@ fn frame(frame: &[u8]) {
 }
 
 fn json(text: &[u8]) {
-    let Ok(value) = crate::json::tree(text) else { return };
+    let Ok(value) = crate::codec::json::tree(text) else { return };
     let Ok(frame) = pack(&value) else { return };
     assert!(frame.len() <= 5 * text.len() + 16, "{} bytes from {}", frame.len(), text.len());
     // JSON may be a little deeper than MessagePack.
     if let Some(json) = to_json(&frame) {
-        assert_eq!(crate::json::tree(&json).unwrap(), value);
+        assert_eq!(crate::codec::json::tree(&json).unwrap(), value);
     }
 }

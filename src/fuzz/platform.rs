@@ -6,15 +6,15 @@ use serde_json::Value;
 use url::Url;
 
 use super::arguments::Arguments;
-use super::table::operations;
 use crate::fuzz::input::Input;
+use crate::openapi::operations;
 
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let operations = operations();
     let place = usize::from(input.byte()) % operations.len().max(1);
     let Some(operation) = operations.get(place) else { return };
-    let Ok(params) = crate::json::tree(input.rest()) else { return };
+    let Ok(params) = crate::codec::json::tree(input.rest()) else { return };
     let Ok(arguments) = Arguments::check(operation, &params) else { return };
     let Ok(address) = arguments.address(operation) else { panic!("what fits has an address") };
     assert!(address.starts_with("/v1/"), "{address}");

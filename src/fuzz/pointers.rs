@@ -17,7 +17,7 @@ pub(crate) fn run(data: &[u8]) {
         let (kind, name, text) = (input.byte(), input.text(), input.text());
         // Many parts from a few bytes.
         let name = if kind & 1 == 1 { name.repeat(usize::from(kind)) } else { name };
-        let value = crate::json::tree(text.as_bytes()).unwrap_or_else(|_| json!(text));
+        let value = crate::codec::json::tree(text.as_bytes()).unwrap_or_else(|_| json!(text));
         let set = request.set_field(&name, value.clone()).is_ok();
         let Body::Json(body) = &request.body else { panic!("it is JSON") };
         assert!(depth(body) <= 128);
@@ -31,7 +31,7 @@ pub(crate) fn run(data: &[u8]) {
     let response = Response::made(body);
     let pointer = input.text();
     if let (Ok(found), Ok(raw)) = (response.get(&pointer), response.get_raw(&pointer)) {
-        assert_eq!(crate::json::tree(raw.as_bytes()).ok().as_ref(), Some(found));
+        assert_eq!(crate::codec::json::tree(raw.as_bytes()).ok().as_ref(), Some(found));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::fuzz::spent::peak;
-use crate::queue::logs::{Seen, lines};
+use crate::services::queue::logs::{Seen, lines};
 
 pub(crate) fn run(data: &[u8]) {
     let text = Bytes::copy_from_slice(data);

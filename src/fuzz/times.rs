@@ -24,8 +24,8 @@ pub(crate) fn run(data: &[u8]) {
         assert_eq!(pause, Some(Duration::from_secs(seconds)));
     }
     let text = input.text();
-    if let Some(moment) = crate::credentials::rfc3339::parse(&text) {
+    if let Some(moment) = crate::codec::rfc3339::parse(&text) {
         assert!(moment >= SystemTime::UNIX_EPOCH && text.len() >= 20);
     }
-    let _ = crate::webhook::fuzz::is_now(&text);
+    let _ = crate::services::webhook::fuzz::is_now(&text);
 }

@@ -5,7 +5,7 @@
 use super::*;
 use crate::fuzz::input::Input;
 
-/// fal-protocol.md §10.4.
+/// docs/protocol.md §10.4.
 const KEY: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw="}]}"#;
 const SIGNED: [&str; 4] = [
     "r-2",

@@ -1,4 +1,9 @@
-//! The table of the operations, and its reader.
+//! The description of the Platform API: the table of its operations, and its reader.
+
+pub(crate) mod schema;
+mod schema_parser;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 
@@ -6,8 +11,8 @@ use once_cell::race::OnceBox;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::notation::{self, Named};
-use super::shape::{Format, Member, Shape, Text};
+use self::schema::{Format, Member, Shape, Text};
+use self::schema_parser::Named;
 use crate::key::Scope;
 
 const TABLE: &str = include_str!("operations.txt");
@@ -16,36 +21,49 @@ const TABLE: &str = include_str!("operations.txt");
 // `race`, because a blocking cell could be left half-made by a fork.
 static OPERATIONS: OnceBox<Vec<Operation>> = OnceBox::new();
 
-/// Every operation of the Platform API, in the order of fal-protocol.md §14.3.
+/// Every operation of the Platform API, in the order of docs/protocol.md §14.3.
 pub fn operations() -> &'static [Operation] {
     OPERATIONS.get_or_init(|| Box::new(read(TABLE).unwrap_or_default()))
+}
+
+/// The scope that an operation needs. `path` is the address's path and begins with `/v1`.
+///
+/// `None` where fal names no scope: an unknown operation, or one that works without a key.
+pub(crate) fn needed_scope(method: &str, path: &str) -> Option<Scope> {
+    let operation = Operation::at(method, path.strip_prefix("/v1")?)?;
+    operation.scope.filter(|_| !operation.key_optional)
+}
+
+/// What the account has to have besides a key of that scope, if fal says so.
+pub(crate) fn needed_besides(method: &str, path: &str) -> Option<&'static str> {
+    Operation::at(method, path.strip_prefix("/v1")?)?.needs
 }
 
 /// An operation of the Platform API, as the table describes it.
 #[derive(Debug)]
 pub struct Operation {
-    pub(super) name: &'static str,
-    pub(super) purpose: &'static str,
-    pub(super) method: Method,
-    pub(super) path: &'static str,
-    pub(super) scope: Option<Scope>,
-    pub(super) key_optional: bool,
-    pub(super) needs: Option<&'static str>,
-    pub(super) parameters: Vec<Parameter>,
-    pub(super) body: Body,
-    pub(super) status: u16,
-    pub(super) answer: Answer,
-    pub(super) errors: Vec<u16>,
-    pub(super) pages: Option<Pages>,
-    pub(super) rules: Vec<Rule>,
+    pub(crate) name: &'static str,
+    pub(crate) purpose: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) key_optional: bool,
+    pub(crate) needs: Option<&'static str>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) body: Body,
+    pub(crate) status: u16,
+    pub(crate) answer: Answer,
+    pub(crate) errors: Vec<u16>,
+    pub(crate) pages: Option<Pages>,
+    pub(crate) rules: Vec<Rule>,
     notation: Vec<(&'static str, &'static str)>,
 }
 
 /// A parameter of an operation.
 #[derive(Debug)]
 pub struct Parameter {
-    pub(super) place: Place,
-    pub(super) member: Member,
+    pub(crate) place: Place,
+    pub(crate) member: Member,
 }
 
 /// Where a parameter goes.
@@ -66,7 +84,7 @@ pub enum Place {
 
 /// What is sent besides the address.
 #[derive(Debug, PartialEq)]
-pub(super) enum Body {
+pub(crate) enum Body {
     None,
     Json {
         shape: Shape,
@@ -79,7 +97,7 @@ pub(super) enum Body {
 
 /// What an answer is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Json(Shape),
     None,
     File,
@@ -90,7 +108,7 @@ pub(super) enum Answer {
 
 /// How a list is cut into pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paging {
+pub(crate) enum Paging {
     Cursor,
     Offset,
     /// Not at all.
@@ -98,15 +116,15 @@ pub(super) enum Paging {
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) struct Pages {
-    pub(super) paging: Paging,
+pub(crate) struct Pages {
+    pub(crate) paging: Paging,
     /// The members of the answer that hold the list; none, if it is the answer itself.
-    pub(super) members: Vec<&'static str>,
+    pub(crate) members: Vec<&'static str>,
 }
 
 /// What has to hold between parameters.
 #[derive(Debug, PartialEq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     One(Vec<&'static str>),
     Excludes(Vec<&'static str>),
     Holds { list: &'static str, any: Vec<&'static str> },
@@ -181,7 +199,7 @@ impl Operation {
         }
     }
 
-    /// Its lines in the table, in the notation of fal-protocol.md §14: the kind of the line, and what it says.
+    /// Its lines in the table, in the notation of docs/protocol.md §14: the kind of the line, and what it says.
     pub fn notation(&self) -> &[(&'static str, &'static str)] {
         &self.notation
     }
@@ -196,7 +214,7 @@ impl Operation {
     }
 
     /// The operation of this method whose template this path, below `/v1`, fits best: with the most words that are fixed.
-    pub(super) fn at(method: &str, path: &str) -> Option<&'static Operation> {
+    pub(crate) fn at(method: &str, path: &str) -> Option<&'static Operation> {
         let fitting = operations().iter().filter(|operation| operation.method() == method);
         let fitting = fitting.filter_map(|operation| Some((operation.fit(path)?, operation)));
         fitting.max_by_key(|(fixed, _)| *fixed).map(|(_, operation)| operation)
@@ -221,7 +239,7 @@ impl Operation {
         segments.next().is_none().then_some(fixed)
     }
 
-    pub(super) fn parameter(&self, name: &str) -> Option<&Parameter> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name() == name)
     }
 }
@@ -248,13 +266,13 @@ impl Parameter {
     }
 
     /// Whether slashes in it separate folders.
-    pub(super) fn is_path(&self) -> bool {
+    pub(crate) fn is_path(&self) -> bool {
         matches!(self.member.shape, Shape::Text(Text { format: Some(Format::Path), .. }))
     }
 }
 
 /// Reads the whole table.
-pub(super) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
+pub(crate) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
     let mut named = Named::new();
     let mut operations: Vec<Operation> = Vec::new();
     for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
@@ -273,7 +291,7 @@ pub(super) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
 
 fn define(definition: &str, named: &mut Named) -> Result<(), String> {
     let (name, shape) = definition.split_once(" = ").ok_or("a type without a shape")?;
-    let shape = notation::shape(shape, named)?;
+    let shape = schema_parser::shape(shape, named)?;
     named.push((name.to_owned(), shape));
     Ok(())
 }
@@ -317,20 +335,20 @@ impl Operation {
                 self.key_optional = optional == "optional";
             }
             "needs" => self.needs = Some(text),
-            "path" => self.take(Place::Path, notation::members(text, named)?),
-            "query" => self.take(Place::Query, notation::members(text, named)?),
-            "option" => self.take(Place::Option, notation::members(text, named)?),
+            "path" => self.take(Place::Path, schema_parser::members(text, named)?),
+            "query" => self.take(Place::Query, schema_parser::members(text, named)?),
+            "option" => self.take(Place::Option, schema_parser::members(text, named)?),
             "header" => {
-                let members = notation::members(text, named)?.into_iter();
+                let members = schema_parser::members(text, named)?.into_iter();
                 let snake = |member: Member| Member { name: member.name.to_lowercase().replace('-', "_"), ..member };
                 self.take(Place::Header, members.map(snake).collect());
             }
             "array" => {
                 self.body = Body::Array;
-                self.take(Place::Body, notation::members(text, named)?);
+                self.take(Place::Body, schema_parser::members(text, named)?);
             }
             "json" | "json?" | "form" => {
-                let shape = notation::shape(text, named)?;
+                let shape = schema_parser::shape(text, named)?;
                 self.take(Place::Body, shape.members().into_iter().cloned().collect());
                 self.body = match kind {
                     "form" => Body::Form,
@@ -345,7 +363,7 @@ impl Operation {
                     "csv" => Answer::Csv,
                     "text" => Answer::Text,
                     "events" => Answer::Events,
-                    shape => Answer::Json(notation::shape(shape, named)?),
+                    shape => Answer::Json(schema_parser::shape(shape, named)?),
                 };
             }
             "errors" => {

@@ -6,12 +6,12 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 use url::Url;
 
-/// The most values of a filter that takes several (fal-protocol.md §14.1).
-pub(super) const MANY: usize = 50;
+/// The most values of a filter that takes several (docs/protocol.md §14.1).
+pub(crate) const MANY: usize = 50;
 
 /// The type and the bounds of a JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Any,
     Null,
     Bool,
@@ -36,37 +36,37 @@ pub(super) enum Shape {
 
 /// A member of an object.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) required: bool,
-    pub(super) shape: Shape,
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) shape: Shape,
     /// What the service assumes where it is left out.
-    pub(super) default: Option<Value>,
+    pub(crate) default: Option<Value>,
 }
 
 /// The least and the greatest number, both allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Bounds {
-    pub(super) least: Option<f64>,
-    pub(super) most: Option<f64>,
+pub(crate) struct Bounds {
+    pub(crate) least: Option<f64>,
+    pub(crate) most: Option<f64>,
 }
 
 /// The least and the greatest number of characters or items.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Length {
-    pub(super) least: usize,
-    pub(super) most: Option<usize>,
+pub(crate) struct Length {
+    pub(crate) least: usize,
+    pub(crate) most: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Text {
-    pub(super) length: Length,
-    pub(super) format: Option<Format>,
+pub(crate) struct Text {
+    pub(crate) length: Length,
+    pub(crate) format: Option<Format>,
 }
 
 /// What a text has to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Uri,
     /// Without a query.
     PlainUri,
@@ -83,7 +83,7 @@ pub(super) enum Format {
 
 impl Shape {
     /// Whether a value has this shape; if not, what is wrong, and where, beginning with `at`.
-    pub(super) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
         let wrong = || Err(format!("{at} is {}, but has to be {self}", Found(value)));
         match (self, value) {
             (Shape::Any, _) | (Shape::Null, Value::Null) | (Shape::Bool, Value::Bool(_)) => Ok(()),
@@ -119,7 +119,7 @@ impl Shape {
     }
 
     /// The members that an object of this shape may have: of each alternative, if there are several.
-    pub(super) fn members(&self) -> Vec<&Member> {
+    pub(crate) fn members(&self) -> Vec<&Member> {
         match self {
             Shape::Object { members, .. } => members.iter().collect(),
             Shape::Either(shapes) => {
@@ -136,7 +136,7 @@ impl Shape {
     }
 
     /// Whether `null` may stand for it.
-    pub(super) fn takes_null(&self) -> bool {
+    pub(crate) fn takes_null(&self) -> bool {
         match self {
             Shape::Any | Shape::Null => true,
             Shape::Either(shapes) => shapes.iter().any(Shape::takes_null),
@@ -196,7 +196,7 @@ impl Bounds {
 }
 
 impl Length {
-    pub(super) fn holds(self, length: usize) -> bool {
+    pub(crate) fn holds(self, length: usize) -> bool {
         length >= self.least && self.most.is_none_or(|most| length <= most)
     }
 }

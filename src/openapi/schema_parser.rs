@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use super::shape::{Bounds, Format, Length, Member, Shape, Text};
+use super::schema::{Bounds, Format, Length, Member, Shape, Text};
 
 /// The shapes that have a name in the table so far.
-pub(super) type Named = Vec<(String, Shape)>;
+pub(crate) type Named = Vec<(String, Shape)>;
 
 /// The whole of `text` as one shape.
-pub(super) fn shape(text: &str, named: &Named) -> Result<Shape, String> {
+pub(crate) fn shape(text: &str, named: &Named) -> Result<Shape, String> {
     whole(text, named).map(|(shape, _)| shape)
 }
 
 /// Parameters, separated by `;`.
-pub(super) fn members(text: &str, named: &Named) -> Result<Vec<Member>, String> {
+pub(crate) fn members(text: &str, named: &Named) -> Result<Vec<Member>, String> {
     let member = |part: &str| {
         let (name, shape) = part.split_once(':').ok_or_else(|| format!("{part:?} has no type"))?;
         let (name, required) = optional(name.trim());

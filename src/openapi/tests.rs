@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::shape::Shape;
-use super::table::{Answer, Body, Paging, read};
+use super::schema::Shape;
 use super::*;
 
 #[test]
@@ -73,7 +72,6 @@ fn every_row_holds_together() {
 
 #[test]
 fn rules_name_parameters() {
-    use super::table::Rule;
     for one in operations() {
         for rule in &one.rules {
             let names: Vec<&str> = match rule {
@@ -140,7 +138,7 @@ fn a_line_that_is_wrong_is_pointed_out() {
 #[test]
 fn values_are_held_to_their_shapes() {
     let named = Vec::new();
-    let shape = |text: &str| notation::shape(text, &named).unwrap();
+    let shape = |text: &str| schema_parser::shape(text, &named).unwrap();
     let good = [
         ("int (≥1, ≤100, default 50)", json!(100)),
         ("number (≥0, ≤1) | null", json!(null)),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
-use crate::host::{Kept, Kind};
-use crate::op::{Notice, Op, Tell, WeakOp};
+use crate::operation::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
+use crate::runtime::host::{Kept, Kind};
 
 /// A queue of callbacks that the host empties, for instance once a frame. Clones share the queue.
 #[derive(Clone)]
@@ -122,7 +122,7 @@ impl Dispatcher {
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
             ran += 1;
             runtime::in_callback(|| catch_unwind(AssertUnwindSafe(callback)))
-                .map_err(|payload| crate::op::panicked(&*payload))?;
+                .map_err(|payload| crate::operation::panicked(&*payload))?;
         }
         Ok(ran)
     }
@@ -230,8 +230,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::event::{Event, EventKind};
-    use crate::op::NextEvent;
+    use crate::operation::NextEvent;
+    use crate::operation::event::{Event, EventKind};
     use crate::response::Response;
 
     /// More than wait for a reader.

@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::codec::json;
+use crate::codec::msgpack;
 use crate::error::{Code, Error, Result};
 use crate::response::{POINTER, Response};
 use crate::secrets::Secrets;
-use crate::{json, packed};
 
 /// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The state of a queued request (fal-protocol.md §5.3): `status`, `request_id`, and `queue_position` while it waits.
+    /// The state of a queued request (docs/protocol.md §5.3): `status`, `request_id`, and `queue_position` while it waits.
     Status = 1,
     /// A line of a queued request's log (§5.3): `message`, `level`, `source`, `timestamp`.
     Log = 2,
@@ -49,7 +50,7 @@ impl std::fmt::Debug for Packed {
 impl Packed {
     pub(crate) fn get_bytes<'a>(&'a self, content: &'a Response, pointer: &str) -> Result<&'a [u8]> {
         let found = match &self.0 {
-            Some(frame) => packed::bytes_at(frame, pointer),
+            Some(frame) => msgpack::bytes_at(frame, pointer),
             None => pointer.is_empty().then_some(&**content.body()),
         };
         found.ok_or_else(|| {

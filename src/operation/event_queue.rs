@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::event::{Event, EventKind};
+use crate::operation::event::{Event, EventKind};
 
 /// The most events that wait for the host …
 const MOST: usize = 1024;

@@ -1,6 +1,8 @@
 //! An operation under way: started once, ended once, and looked at from any thread.
 
-mod events;
+pub(crate) mod dispatcher;
+pub(crate) mod event;
+mod event_queue;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +17,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::events::Inbox;
-pub(crate) use self::events::{Notice, Tell};
+use self::event_queue::Inbox;
+pub(crate) use self::event_queue::{Notice, Tell};
 use crate::error::{Code, Error, Result};
-use crate::event::Event;
+use crate::operation::event::Event;
 use crate::response::Response;
 use crate::runtime;
 use crate::secrets::Secrets;

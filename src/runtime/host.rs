@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::error::{Code, Error, Result};
 use crate::runtime::{self, Hooks, Threads, left_until};
-use crate::signals::Mask;
+use crate::system::signals::Mask;
 
 /// What the host is called for.
 #[derive(Clone, Copy, PartialEq, Eq)]

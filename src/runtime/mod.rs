@@ -10,6 +10,10 @@
 //! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes twice in its line.
 //! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
 
+pub(crate) mod blocking;
+pub(crate) mod host;
+pub(crate) mod per_process;
+pub(crate) mod per_runtime;
 mod threads;
 
 use std::cell::Cell;
@@ -28,11 +32,11 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::threads::{Threads, left_until};
 use crate::error::{Code, Error, Result};
-use crate::helpers::{self, Helpers};
-use crate::host::{self, Host};
-use crate::module::{self, Reference};
-use crate::per_process::PerProcess;
-use crate::signals;
+use crate::runtime::blocking::Helpers;
+use crate::runtime::host::Host;
+use crate::runtime::per_process::PerProcess;
+use crate::system::module::{self, Reference};
+use crate::system::signals;
 
 /// The way to the running instance that takes no lock.
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
@@ -405,7 +409,7 @@ impl Instance {
         let stopped = thread_stopped(threads.clone(), hooks);
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.worker_threads.unwrap_or(cores.min(2)))
-            .max_blocking_threads(helpers::MOST)
+            .max_blocking_threads(blocking::MOST)
             .thread_name("fal-runtime")
             .on_thread_start(started)
             .on_thread_stop(stopped)

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
-use crate::module;
+use crate::system::module;
 
 #[derive(Default)]
 pub(crate) struct Threads {

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use self::veil::{Veil, has_escapes};
-use crate::budget::QUOTED;
+use crate::limits::QUOTED;
 
 /// In the place of a secret.
 const MASK: &str = "****";

@@ -1,4 +1,4 @@
-//! Short-lived tokens for programs that ship without a key (fal-protocol.md §7.1).
+//! Short-lived tokens for programs that ship without a key (docs/protocol.md §7.1).
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::credentials::Token;
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Result};
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::SMALL;

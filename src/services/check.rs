@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::authority::Grant;
+use crate::auth::cache::Grant;
 use crate::client::{Client, Steps};
 use crate::credentials::Credential;
 use crate::error::{Code, Error, Result};
 use crate::key::Scope;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 
 /// No request has this id, so its status costs nothing and tells a good key (404) from a bad one (401)
-/// (fal-protocol.md §2.5).
+/// (docs/protocol.md §2.5).
 const NOBODYS_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
 
 /// So often is a check begun before a key that does not stay is given up.
@@ -147,7 +147,7 @@ async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
     }
 }
 
-/// What fal says of the account in use (fal-protocol.md §1.4), as the official CLI asks for keys and for logins. A key may lack the
+/// What fal says of the account in use (docs/protocol.md §1.4), as the official CLI asks for keys and for logins. A key may lack the
 /// permission to ask and be good all the same, so that no other answer says anything.
 async fn current(steps: &Steps, scope: Option<Scope>) -> Option<Check> {
     let url = steps.hosts().rest_url("/users/current").ok()?;

@@ -1,4 +1,4 @@
-//! Realtime apps: inputs in, results out, over a WebSocket that is opened anew if it breaks (fal-protocol.md §7).
+//! Realtime apps: inputs in, results out, over a WebSocket that is opened anew if it breaks (docs/protocol.md §7).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
+use crate::codec::msgpack;
 use crate::error::{Error, Result};
-use crate::op::Op;
-use crate::packed;
+use crate::operation::Op;
 use crate::request::{Body, Request};
-use crate::socket::{self, Handle, Inputs, Language, Plan, SocketOptions, Taken};
+use crate::services::socket::{self, Handle, Inputs, Language, Plan, SocketOptions, Taken};
 
 /// A session lasts until somebody ends it; this long at the most.
 const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -85,7 +85,7 @@ impl Realtime {
     /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many wait and none may be dropped, and with
     /// [`Code::Closed`](crate::Code::Closed) once the session has ended or is closing.
     pub fn send(&self, input: &Value) -> Result<()> {
-        self.session.push(Message::binary(packed::pack(input)?))
+        self.session.push(Message::binary(msgpack::pack(input)?))
     }
 
     /// Sends the input of a request; nothing else of it is used.
@@ -131,7 +131,7 @@ impl Request {
     /// The input as MessagePack.
     pub(crate) fn packed(&self) -> Result<Vec<u8>> {
         match &self.body {
-            Body::Json(input) => packed::pack(input),
+            Body::Json(input) => msgpack::pack(input),
             Body::Empty | Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
         }
     }

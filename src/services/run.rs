@@ -1,10 +1,10 @@
-//! Synchronous calls of an endpoint (fal-protocol.md §4).
+//! Synchronous calls of an endpoint (docs/protocol.md §4).
 
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::Result;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 

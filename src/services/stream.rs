@@ -1,21 +1,21 @@
-//! Streamed answers of an endpoint (fal-protocol.md §6).
+//! Streamed answers of an endpoint (docs/protocol.md §6).
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use crate::client::{Client, RUN_TIMEOUT, Steps};
+use crate::codec::json;
+use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, Whose, verdict};
 use crate::error::{Answer, Error, Repeat, Result, clause};
-use crate::event::{Event, EventKind};
-use crate::json;
-use crate::op::Op;
+use crate::operation::Op;
+use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
-use crate::sse::Parser;
+use crate::services::workflow::{self, Failure, Said};
 use crate::transport::Opened;
-use crate::workflow::{self, Failure, Said};
 
 impl Client {
     /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.

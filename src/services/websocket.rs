@@ -1,13 +1,13 @@
-//! Plain WebSockets of apps, without a protocol of fal's on top (fal-protocol.md §7.6).
+//! Plain WebSockets of apps, without a protocol of fal's on top (docs/protocol.md §7.6).
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
 use crate::error::Result;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
-use crate::socket::{Handle, Language, SocketOptions};
+use crate::services::socket::{Handle, Language, SocketOptions};
 
 /// A connection to an app's own WebSocket. Clones are handles to the same one.
 ///

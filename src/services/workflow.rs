@@ -1,10 +1,10 @@
-//! What the stream of a workflow tells (fal-protocol.md §3.5).
+//! What the stream of a workflow tells (docs/protocol.md §3.5).
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::event::{Event, EventKind};
-use crate::json;
+use crate::codec::json;
+use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
 /// An event of a workflow. Members that only some of fal's sources have may be missing.

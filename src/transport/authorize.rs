@@ -12,7 +12,7 @@ use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::secrets::Secrets;
 
-/// Tells a server proxy where to forward a request (fal-protocol.md §11.1).
+/// Tells a server proxy where to forward a request (docs/protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
 /// Where a request physically goes, and the headers that depend on it. A token may be in its address, so it has no `Debug`.
@@ -35,12 +35,12 @@ impl Route {
 pub(crate) enum Pass {
     /// The client's credential, to those of fal's services that take keys; an address outside fal is refused.
     Credential,
-    /// A token of fal's file hosts (fal-protocol.md §9.2), to those and to nobody else.
+    /// A token of fal's file hosts (docs/protocol.md §9.2), to those and to nobody else.
     Files(Token),
-    /// A short-lived token for one app (fal-protocol.md §7.1), to the hosts that take those; past a server proxy, which
+    /// A short-lived token for one app (docs/protocol.md §7.1), to the hosts that take those; past a server proxy, which
     /// cannot forward what such a token is for.
     App(Token),
-    /// The refresh token that the body holds (fal-protocol.md §1.4), to the host of logins and to nobody else.
+    /// The refresh token that the body holds (docs/protocol.md §1.4), to the host of logins and to nobody else.
     Renewal(Token),
     /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer names.
     Nothing,

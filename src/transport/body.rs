@@ -12,8 +12,9 @@ use http_body::{Frame, SizeHint};
 use super::incoming::{Cut, Incoming};
 use super::stall::Pulse;
 use super::{Call, Progress};
+use crate::codec::json;
 use crate::error::{Code, Error, Repeat, Result};
-use crate::{json, memory};
+use crate::system::memory;
 
 /// What is sent.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::{Code, Error, Result};
-use crate::per_runtime::{Life, PerRuntime};
+use crate::runtime::per_runtime::{Life, PerRuntime};
 
 /// The most requests at once in each lane.
 pub(super) const WIDTH: usize = 128;

@@ -1,4 +1,4 @@
-//! Which of fal's backup hosts are asked first, because the host they stand in for could not be reached (fal-protocol.md §13.4).
+//! Which of fal's backup hosts are asked first, because the host they stand in for could not be reached (docs/protocol.md §13.4).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

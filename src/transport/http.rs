@@ -11,19 +11,19 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use url::Url;
 
-use super::names::Names;
 use super::network::Network;
+use super::resolver::Names;
 use crate::error::{Code, Error, Result};
-use crate::per_runtime::PerRuntime;
+use crate::runtime::per_runtime::PerRuntime;
 
-/// As in the official clients (fal-protocol.md §13.1), with room for a slow handshake.
+/// As in the official clients (docs/protocol.md §13.1), with room for a slow handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Short, because a POST on a connection that the server has just given up cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The most unused connections to one host.
 const IDLE: usize = 64;
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// fal sends 16 KB of headers at the most (fal-protocol.md §5.8).
+/// fal sends 16 KB of headers at the most (docs/protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
 
 #[derive(Default)]

@@ -1,7 +1,9 @@
 //! The only code that talks HTTP.
 
-mod backup;
+mod authorize;
 mod body;
+mod concurrency;
+mod failover;
 mod failure;
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/addresses.rs"]
@@ -9,12 +11,10 @@ pub(crate) mod fuzz;
 mod handshakes;
 mod http;
 mod incoming;
-mod lanes;
-mod names;
 mod network;
-mod outgoing;
 mod progress;
 mod redirect;
+mod resolver;
 mod retry;
 mod stall;
 #[cfg(any(windows, test))]
@@ -28,27 +28,27 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGEN
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+pub(crate) use authorize::Pass;
 pub(crate) use body::{Payload, Pieces, Source};
 pub(crate) use network::Network;
-pub(crate) use outgoing::Pass;
 pub(crate) use progress::{Fate, Progress};
 pub(crate) use retry::Attempts;
 pub(crate) use stall::{STALL, Watch};
 
-use self::backup::Backups;
+use self::authorize::Route;
 use self::body::{Unread, Watched, late};
+use self::concurrency::Lanes;
+use self::failover::Backups;
 use self::failure::{Failure, broken, cut, stuck};
 use self::http::{Http, Use};
 use self::incoming::Incoming;
-use self::lanes::Lanes;
-use self::outgoing::Route;
 use self::stall::Pulse;
-pub(crate) use crate::budget::{ERROR_BODY, SMALL};
+use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output};
 use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
-use crate::json;
+pub(crate) use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::{Level, Log};
 use crate::response::{Response, lacking};
 use crate::secrets::Veils;
@@ -278,7 +278,7 @@ impl Transport {
                 let carries = redirect::Carries { pass: &call.pass, content: !hop.body.is_empty() };
                 let Some(method) = redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to) else {
                     let answer = self.answer(response, call, progress).await;
-                    return Err(Failure::last(redirected(answer, outgoing::shown(&to), self.asked(call))));
+                    return Err(Failure::last(redirected(answer, authorize::shown(&to), self.asked(call))));
                 };
                 let body = if method == hop.method { std::mem::take(&mut hop.body) } else { Payload::default() };
                 hop = Hop { method, url: to, body };
@@ -303,7 +303,7 @@ impl Transport {
         progress: &Arc<Progress>,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let route = outgoing::route(&self.hosts, &hop.url, credential, &call.pass, progress.secrets())
+        let route = authorize::route(&self.hosts, &hop.url, credential, &call.pass, progress.secrets())
             .map_err(Failure::last)?;
         let backup =
             self.hosts.backup(&hop.url).filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
@@ -349,7 +349,7 @@ impl Transport {
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
         let (log, secrets) = (&self.log, progress.secrets());
-        log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, outgoing::shown(&hop.url)));
+        log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, authorize::shown(&hop.url)));
         let pulse = Arc::new(Pulse::new(!hop.body.has_no_byte()));
         // The HTTP stack does not ask for a body of which nothing has to be taken.
         match hop.body.has_no_byte() {
@@ -403,7 +403,7 @@ impl Transport {
             let Verdict { error, again, rule } = json::look(body, judge).await.map_err(Failure::last)?;
             let (log, secrets) = (&self.log, progress.secrets());
             log.write(Level::Debug, secrets, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
-            // The queue keeps how a job failed, and answers the same each time (fal-protocol.md §5.5, §13.1).
+            // The queue keeps how a job failed, and answers the same each time (docs/protocol.md §5.5, §13.1).
             let kept = call.repeat == Repeat::Harmless
                 && !asked.about_job
                 && self.hosts.is_queue(&call.url)

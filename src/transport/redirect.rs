@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::outgoing::Pass;
+use super::authorize::Pass;
 use crate::endpoint::{Hosts, Origin};
 
 /// As browsers and the official clients allow at least this many.
@@ -54,7 +54,7 @@ pub(super) fn method(
     }
     match (method, status) {
         (&Method::GET | &Method::HEAD, _) => Some(method.clone()),
-        // What an app has made may be elsewhere. Nobody else redirects (fal-protocol.md §12.4), and a page that is there says nothing
+        // What an app has made may be elsewhere. Nobody else redirects (docs/protocol.md §12.4), and a page that is there says nothing
         // about a change that was asked for.
         (&Method::POST, StatusCode::SEE_OTHER) if hosts.is_run(from) => Some(Method::GET),
         // A PUT replaces what an earlier one left; a POST would make a second file.

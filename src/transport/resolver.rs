@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::helpers::{Kind, blocking};
+use crate::runtime::blocking::{Kind, blocking};
 
 pub(super) struct Names;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random;
+use crate::system::random;
 
 /// Pauses grow from here by doubling …
 const BASE: Duration = Duration::from_millis(500);

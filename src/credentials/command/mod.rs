@@ -3,9 +3,9 @@
 //! It runs in a process group of its own, without a terminal, without a shell unless one is asked for, and not longer
 //! than it is given; what it prints is read into two buffers that are overwritten, and is never shown.
 
+mod error;
 mod excerpt;
 mod output;
-mod problem;
 mod process;
 mod words;
 
@@ -20,9 +20,9 @@ use super::environment::Platform;
 use crate::key::{Key, Note};
 use process::{Ending, Exit, Finished, Prepared};
 
+pub(crate) use error::{CommandProblem, InvocationProblem, StartProblem};
 #[cfg(all(test, unix))]
 pub(crate) use output::OutputProblem;
-pub(crate) use problem::{CommandProblem, InvocationProblem, StartProblem};
 
 /// How long a command may take unless something else is said: a person may have to unlock a password manager.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::super::rfc3339;
 use super::{CommandOutput, Secret};
+use crate::codec::rfc3339;
 use crate::key::{Key, KeyProblem};
 
 /// The longest bearer token, in bytes: what servers accept as a header.

@@ -15,7 +15,7 @@ use super::words::{self, WordsProblem};
 use std::process::Command;
 
 use super::*;
-use crate::credentials::alone::{again, is_alone, plainly};
+use crate::credentials::process_tests::{again, is_alone, plainly};
 use crate::key::KeyProblem;
 
 /// Longer than any command here takes.

@@ -15,7 +15,7 @@ use secret_service::{EncryptionType, SecretService};
 use tempfile::TempDir;
 
 use super::*;
-use crate::credentials::alone::{again, is_alone, plainly};
+use crate::credentials::process_tests::{again, is_alone, plainly};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;

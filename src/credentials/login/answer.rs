@@ -1,4 +1,4 @@
-//! The answers of `POST /oauth/token` (fal-protocol.md §1.4).
+//! The answers of `POST /oauth/token` (docs/protocol.md §1.4).
 
 use std::time::{Duration, SystemTime};
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use crate::replace::{IN_USE, SET_FREE, said};
+use crate::system::replace::{IN_USE, SET_FREE, said};
 
 /// Why a login cannot be used or renewed. Holds no token.
 #[derive(Clone, Debug, PartialEq, Eq)]

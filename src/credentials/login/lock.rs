@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::LoginError;
 use crate::credentials::file::shown;
-use crate::random;
-use crate::replace;
+use crate::system::random;
+use crate::system::replace;
 
 const OFFICIAL: &str = ".portalock";
 const OWN: &str = ".libfal.lock";

@@ -1,4 +1,4 @@
-//! The tokens that `fal auth login` leaves behind (fal-protocol.md §1.4).
+//! The tokens that `fal auth login` leaves behind (docs/protocol.md §1.4).
 //!
 //! The file belongs to the official CLI and is shared with it and with the official Python client: line 1 is the
 //! refresh token, an optional line 2 the access token. Nothing here does HTTP. A renewal has two halves around the
@@ -35,7 +35,7 @@ pub use token::AccessToken;
 use super::Environment;
 use super::environment::Variable;
 use super::file::{self, FileProblem};
-use super::source::{NamedFile, blank, not_unicode};
+use super::sources::{NamedFile, blank, not_unicode};
 use lock::Locks;
 use replacement::Replacement;
 

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::random;
-use crate::replace::{self, Access, Successor};
+use crate::system::random;
+use crate::system::replace::{self, Access, Successor};
 
 /// Written beforehand, so that a full disk shows before the old token is used up. In bytes; tokens take less.
 const RESERVED: [u8; 16 << 10] = [b'\n'; 16 << 10];

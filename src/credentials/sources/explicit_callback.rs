@@ -1,9 +1,9 @@
 //! The function that the caller passed.
 
-use super::Provider;
-use super::source::{Context, Finding, Source};
+use super::{Context, Finding, Source};
+use crate::credentials::Provider;
 
-pub(super) const SOURCE: Source = Source { name: "explicit callback", skippable: false, read };
+pub(crate) const SOURCE: Source = Source { name: "explicit callback", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.callback_function() {

@@ -1,9 +1,9 @@
 //! The key that the caller passed.
 
-use super::source::{Context, Finding, Source};
+use super::{Context, Finding, Source};
 use crate::key::Key;
 
-pub(super) const SOURCE: Source = Source { name: "explicit key", skippable: false, read };
+pub(crate) const SOURCE: Source = Source { name: "explicit key", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.key_text() {

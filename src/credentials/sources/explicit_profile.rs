@@ -1,9 +1,9 @@
 //! The profile that the caller named.
 
 use super::profile;
-use super::source::{Context, Finding, Source};
+use super::{Context, Finding, Source};
 
-pub(super) const SOURCE: Source = Source { name: "explicit profile", skippable: false, read };
+pub(crate) const SOURCE: Source = Source { name: "explicit profile", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.profile_name() {

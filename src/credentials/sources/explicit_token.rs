@@ -1,9 +1,9 @@
 //! The short-lived token that the caller passed.
 
-use super::source::{Context, Finding, Source};
-use super::{Credential, Provider, Token};
+use super::{Context, Finding, Source};
+use crate::credentials::{Credential, Provider, Token};
 
-pub(super) const SOURCE: Source = Source { name: "explicit token", skippable: false, read };
+pub(crate) const SOURCE: Source = Source { name: "explicit token", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.token_text().map(Token::parse) {

@@ -1,14 +1,14 @@
 //! `FAL_KEY_COMMAND`: a program that prints the key. It runs when a key is needed, not to explain.
 
-use super::command::{InvocationProblem, KeyCommand};
-use super::environment::Variable;
-use super::source::{Context, Finding, Source, blank, not_unicode};
-use super::{Environment, Provider};
+use super::{Context, Finding, Source, blank, not_unicode};
+use crate::credentials::command::{InvocationProblem, KeyCommand};
+use crate::credentials::environment::Variable;
+use crate::credentials::{Environment, Provider};
 
 const NAME: &str = "FAL_KEY_COMMAND";
 const SHELL: &str = "FAL_KEY_COMMAND_SHELL";
 
-pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let environment = context.environment;
@@ -21,14 +21,14 @@ fn read(context: &Context<'_>) -> Finding {
 }
 
 /// A command given as one text.
-pub(super) fn of_text(text: &str, shell: bool, environment: &Environment) -> Result<KeyCommand, InvocationProblem> {
+pub(crate) fn of_text(text: &str, shell: bool, environment: &Environment) -> Result<KeyCommand, InvocationProblem> {
     match shell {
         true => KeyCommand::from_shell(text),
         false => KeyCommand::from_text(text, environment),
     }
 }
 
-pub(super) fn found(command: Result<KeyCommand, InvocationProblem>) -> Finding {
+pub(crate) fn found(command: Result<KeyCommand, InvocationProblem>) -> Finding {
     match command {
         Ok(command) => {
             let note = format!("runs {} when a key is needed", command.program());

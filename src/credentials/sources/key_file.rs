@@ -1,13 +1,13 @@
 //! The file that `FAL_KEY_FILE` names: a key alone, or a dotenv file with a line that sets `FAL_KEY`.
 
-use super::dotenv;
-use super::file::{self, SecretFile};
-use super::source::{Context, Finding, NamedFile, Source, variable};
+use super::{Context, Finding, NamedFile, Source, variable};
+use crate::credentials::dotenv;
+use crate::credentials::file::{self, SecretFile};
 use crate::key::Key;
 
 const NAME: &str = "FAL_KEY_FILE";
 
-pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let text = match variable(context.environment, NAME) {

@@ -1,18 +1,18 @@
-//! `FAL_KEY_ID` and `FAL_KEY_SECRET` (fal-protocol.md §1.2).
+//! `FAL_KEY_ID` and `FAL_KEY_SECRET` (docs/protocol.md §1.2).
 //!
 //! The official clients treat one without the other as absent and go on to weaker sources. Here it is an
 //! error: whoever set one half meant to use this key, and a profile found after it may bill
 //! another account.
 
-use super::environment::Variable;
-use super::source::{Context, Finding, Source, blank, not_unicode};
+use super::{Context, Finding, Source, blank, not_unicode};
+use crate::credentials::environment::Variable;
 use crate::key::{Half, Key};
 
 const ID: &str = "FAL_KEY_ID";
 const SECRET: &str = "FAL_KEY_SECRET";
 const NAME: &str = "FAL_KEY_ID + FAL_KEY_SECRET";
 
-pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     use Variable::{Blank, NotUnicode, Set, Unset};

@@ -1,7 +1,7 @@
-//! `FAL_KEY` (fal-protocol.md §1.2).
+//! `FAL_KEY` (docs/protocol.md §1.2).
 
-use super::environment::{Environment, Variable};
-use super::source::{Context, Finding, Outcome, Source, variable};
+use super::{Context, Finding, Outcome, Source, variable};
+use crate::credentials::environment::{Environment, Variable};
 use crate::key::Key;
 
 const NAME: &str = "FAL_KEY";
@@ -9,7 +9,7 @@ const NAME: &str = "FAL_KEY";
 /// What other libraries and guides call it. Reading them would use a key that no other client of fal's uses.
 const MISNAMED: [&str; 3] = ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"];
 
-pub(super) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     match variable(context.environment, NAME) {
@@ -20,7 +20,7 @@ fn read(context: &Context<'_>) -> Finding {
 }
 
 /// What to say of other names that are set.
-pub(super) fn misnamed(environment: &Environment) -> impl Iterator<Item = String> {
+pub(crate) fn misnamed(environment: &Environment) -> impl Iterator<Item = String> {
     let is_set = |name: &&str| matches!(environment.variable(name), Variable::Set(_) | Variable::NotUnicode);
     MISNAMED.into_iter().filter(is_set).map(|name| format!("{name} is set, and is not read: fal's variable is {NAME}"))
 }

@@ -1,48 +1,61 @@
 //! What every source is made of, and what it may find.
 
+pub(super) mod explicit_callback;
+pub(super) mod explicit_key;
+pub(super) mod explicit_profile;
+pub(super) mod explicit_token;
+pub(super) mod key_command;
+pub(super) mod key_file;
+pub(super) mod key_pair;
+pub(super) mod key_variable;
+pub(super) mod notebook;
+pub(super) mod profile;
+pub(super) mod system_keyring;
+pub(super) mod user_login;
+
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use super::config::Config;
-use super::environment::{Platform, Variable};
-use super::{Credential, Environment, Options, Provider};
+use crate::credentials::config::Config;
+use crate::credentials::environment::{Platform, Variable};
+use crate::credentials::{Credential, Environment, Options, Provider};
 use crate::key::{Key, KeyProblem, Note};
 
 /// A place where a credential may be.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Its stable name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips it: every key that the caller does not point to.
-    pub(super) skippable: bool,
-    pub(super) read: fn(&Context<'_>) -> Finding,
+    pub(crate) skippable: bool,
+    pub(crate) read: fn(&Context<'_>) -> Finding,
 }
 
 /// What the sources of one resolution share.
-pub(super) struct Context<'a> {
-    pub(super) options: &'a Options,
-    pub(super) environment: &'a Environment,
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) environment: &'a Environment,
     config: OnceCell<Config>,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(options: &'a Options, environment: &'a Environment) -> Self {
+    pub(crate) fn new(options: &'a Options, environment: &'a Environment) -> Self {
         Self { options, environment, config: OnceCell::new() }
     }
 
     /// The configuration file, read at the first call.
-    pub(super) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         self.config.get_or_init(|| Config::load(self.options, self.environment))
     }
 }
 
 /// What is at a source. Holds no secret outside the credential.
-pub(super) struct Finding {
-    pub(super) outcome: Outcome,
-    pub(super) location: Option<String>,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Finding {
+    pub(crate) outcome: Outcome,
+    pub(crate) location: Option<String>,
+    pub(crate) notes: Vec<String>,
 }
 
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Found(Provider),
     Absent,
     /// Why what is there cannot be used.
@@ -54,19 +67,19 @@ impl Finding {
         Self { outcome, location: None, notes: Vec::new() }
     }
 
-    pub(super) fn absent() -> Self {
+    pub(crate) fn absent() -> Self {
         Self::new(Outcome::Absent)
     }
 
-    pub(super) fn found(provider: Provider) -> Self {
+    pub(crate) fn found(provider: Provider) -> Self {
         Self::new(Outcome::Found(provider))
     }
 
-    pub(super) fn malformed(reason: impl Into<String>) -> Self {
+    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
         Self::new(Outcome::Malformed(reason.into()))
     }
 
-    pub(super) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
+    pub(crate) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
         match parsed {
             Ok((key, notes)) => {
                 Self::found(Provider::Ready(Credential::Key(key))).notes(notes.iter().map(Note::to_string))
@@ -75,25 +88,25 @@ impl Finding {
         }
     }
 
-    pub(super) fn at(mut self, location: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, location: impl Into<String>) -> Self {
         self.location = Some(location.into());
         self
     }
 
     /// Where it is, unless that is known better already.
-    pub(super) fn at_least(mut self, location: Option<&str>) -> Self {
+    pub(crate) fn at_least(mut self, location: Option<&str>) -> Self {
         self.location = self.location.or_else(|| location.map(str::to_owned));
         self
     }
 
-    pub(super) fn notes(mut self, notes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub(crate) fn notes(mut self, notes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.notes.extend(notes.into_iter().map(Into::into));
         self
     }
 }
 
 /// The text of a variable, unless what it holds already answers for the source.
-pub(super) fn variable(environment: &Environment, name: &'static str) -> Result<zeroize::Zeroizing<String>, Finding> {
+pub(crate) fn variable(environment: &Environment, name: &'static str) -> Result<zeroize::Zeroizing<String>, Finding> {
     match environment.variable(name) {
         Variable::Unset => Err(Finding::absent()),
         Variable::Blank => Err(Finding::absent().at(name).notes([blank(name)])),
@@ -102,23 +115,23 @@ pub(super) fn variable(environment: &Environment, name: &'static str) -> Result<
     }
 }
 
-pub(super) fn blank(name: &str) -> String {
+pub(crate) fn blank(name: &str) -> String {
     format!("{name} is set but empty")
 }
 
-pub(super) fn not_unicode(name: &str) -> String {
+pub(crate) fn not_unicode(name: &str) -> String {
     format!("{name} is not valid Unicode")
 }
 
 /// A variable that names a file: the path, and what was dropped from around its text.
-pub(super) struct NamedFile {
-    pub(super) path: PathBuf,
-    pub(super) notes: Vec<String>,
+pub(crate) struct NamedFile {
+    pub(crate) path: PathBuf,
+    pub(crate) notes: Vec<String>,
 }
 
 impl NamedFile {
     /// Expands a leading `~`. The error is the reason why that failed.
-    pub(super) fn from_variable(environment: &Environment, name: &'static str, text: &str) -> Result<Self, String> {
+    pub(crate) fn from_variable(environment: &Environment, name: &'static str, text: &str) -> Result<Self, String> {
         let (text, mut notes) = trimmed(name, text);
         let text = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             // No name there has one; `set` of its command line keeps those around the value.
@@ -136,7 +149,7 @@ impl NamedFile {
 }
 
 /// The text without surrounding white space, and a note if there was any.
-pub(super) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
+pub(crate) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
     let inner = text.trim();
     let changed = inner.len() < text.len();
     let note = changed.then(|| format!("{name}: {}", Note::WhiteSpace));
@@ -144,12 +157,12 @@ pub(super) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
 }
 
 /// Like the secret half of one of fal's keys, which is 32 hexadecimal digits.
-pub(super) fn looks_like_secret(text: &str) -> bool {
+pub(crate) fn looks_like_secret(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
-pub(super) fn printable_name(name: &str) -> &str {
+pub(crate) fn printable_name(name: &str) -> &str {
     const LONGEST: usize = 64;
     let printable = name.chars().all(|c| c.is_alphanumeric() || " -_.@/+".contains(c)) && !looks_like_secret(name);
     if name.is_empty() {

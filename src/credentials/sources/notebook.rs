@@ -1,13 +1,13 @@
-//! The secret of a notebook in Google Colab (fal-protocol.md §1.2). Only the Python package can ask for it.
+//! The secret of a notebook in Google Colab (docs/protocol.md §1.2). Only the Python package can ask for it.
 
-use super::source::{Context, Finding, Source};
-use super::{Callback, Provider};
+use super::{Context, Finding, Source};
+use crate::credentials::{Callback, Provider};
 
-pub(super) const SOURCE: Source = Source { name: "Colab", skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: "Colab", skippable: true, read };
 
 /// The secret store of a notebook.
 #[derive(Clone, Debug)]
-pub(super) enum Notebook {
+pub(crate) enum Notebook {
     /// It can be asked.
     Ask(Callback),
     /// It was asked, and has no key, for this reason.

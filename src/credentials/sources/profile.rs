@@ -1,15 +1,16 @@
 //! The profile that `FAL_PROFILE` or the configuration file chooses, as the official CLI does
-//! (fal-protocol.md §1.3).
+//! (docs/protocol.md §1.3).
 //!
 //! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here that is an
 //! error if the user or the caller asked for the profile by name: another credential may bill another account. Where the
 //! system keyring is asked for, it may hold the key of that name instead.
 
-use super::command::KeyCommand;
-use super::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
-use super::environment::Variable;
-use super::source::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
-use super::{Environment, key_command, system_keyring};
+use super::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
+use super::{key_command, system_keyring};
+use crate::credentials::Environment;
+use crate::credentials::command::KeyCommand;
+use crate::credentials::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
+use crate::credentials::environment::Variable;
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";
@@ -17,7 +18,7 @@ const NAME_VARIABLE: &str = "FAL_PROFILE";
 /// How many names an error lists.
 const LISTED: usize = 8;
 
-pub(super) const SOURCE: Source = Source { name: "profile", skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: "profile", skippable: true, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let config = context.config();
@@ -37,7 +38,7 @@ fn read(context: &Context<'_>) -> Finding {
 }
 
 /// The profile that the caller named; unlike another one, it must hold a key, or the keyring if that is asked for.
-pub(super) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
+pub(crate) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
     let lacking = |reason| match system_keyring::may_hold(context) {
         true => system_keyring::entry(name.to_owned()).notes([reason]),
         false => Finding::malformed(reason),

@@ -2,10 +2,10 @@
 //!
 //! In a build without the feature `keyring` everything here fails and says so.
 
-use super::environment::Variable;
-use super::options::KeyringUse;
-use super::source::{Context, Finding, Source, printable_name};
-use super::{Environment, Provider};
+use super::{Context, Finding, Source, printable_name};
+use crate::credentials::environment::Variable;
+use crate::credentials::options::KeyringUse;
+use crate::credentials::{Environment, Provider};
 use crate::error::{Code, Error, Result};
 use crate::key::Key;
 use crate::runtime;
@@ -15,7 +15,7 @@ const SWITCH: &str = "FAL_KEYRING";
 /// The account of a key that belongs to no profile.
 const DEFAULT_ACCOUNT: &str = "default";
 
-pub(super) const SOURCE: Source = Source { name: "keyring", skippable: true, read };
+pub(crate) const SOURCE: Source = Source { name: "keyring", skippable: true, read };
 
 /// Whether this build can read a keyring at all.
 const BUILT: bool = cfg!(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))));
@@ -34,7 +34,7 @@ fn read(context: &Context<'_>) -> Finding {
 }
 
 /// Whether the keyring can be asked for a profile that the configuration file does not have.
-pub(super) fn may_hold(context: &Context<'_>) -> bool {
+pub(crate) fn may_hold(context: &Context<'_>) -> bool {
     match context.options.keyring_use() {
         KeyringUse::Off | KeyringUse::Empty => false,
         KeyringUse::IfAsked => BUILT && by_variable(context),
@@ -43,7 +43,7 @@ pub(super) fn may_hold(context: &Context<'_>) -> bool {
 }
 
 /// The entry of an account.
-pub(super) fn entry(account: String) -> Finding {
+pub(crate) fn entry(account: String) -> Finding {
     let place = place(&account);
     Finding::found(Provider::Keyring(account)).at(place).notes(["read when a key is needed"])
 }
@@ -95,11 +95,11 @@ mod backend {
 
     const LIMITS: Limits<'_> = Limits { timeout: DEFAULT_TIMEOUT, cancelled: &|| false };
 
-    pub(super) fn store(environment: &Environment, account: &str, key: &Key) -> Result<()> {
+    pub(crate) fn store(environment: &Environment, account: &str, key: &Key) -> Result<()> {
         keyring::store(environment, account, key, LIMITS).map_err(failed)
     }
 
-    pub(super) fn remove(environment: &Environment, account: &str) -> Result<bool> {
+    pub(crate) fn remove(environment: &Environment, account: &str) -> Result<bool> {
         keyring::remove(environment, account, LIMITS).map_err(failed)
     }
 
@@ -112,11 +112,11 @@ mod backend {
 mod backend {
     use super::*;
 
-    pub(super) fn store(_: &Environment, _: &str, _: &Key) -> Result<()> {
+    pub(crate) fn store(_: &Environment, _: &str, _: &Key) -> Result<()> {
         Err(Error::new(Code::InvalidArgument, NOT_BUILT))
     }
 
-    pub(super) fn remove(_: &Environment, _: &str) -> Result<bool> {
+    pub(crate) fn remove(_: &Environment, _: &str) -> Result<bool> {
         Err(Error::new(Code::InvalidArgument, NOT_BUILT))
     }
 }

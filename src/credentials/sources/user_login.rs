@@ -1,10 +1,10 @@
-//! The tokens of `fal auth login` (fal-protocol.md §1.4). They are renewed when they are first used, not to explain.
+//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed when they are first used, not to explain.
 
-use super::Provider;
-use super::login::LoginFile;
-use super::source::{Context, Finding, Source};
+use super::{Context, Finding, Source};
+use crate::credentials::Provider;
+use crate::credentials::login::LoginFile;
 
-pub(super) const SOURCE: Source = Source { name: "login", skippable: false, read };
+pub(crate) const SOURCE: Source = Source { name: "login", skippable: false, read };
 
 fn read(context: &Context<'_>) -> Finding {
     let file = match LoginFile::locate(context.environment) {

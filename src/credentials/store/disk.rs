@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use crate::credentials::file::{self, FileProblem, SecretFile};
-use crate::random;
-use crate::replace::{self, Access, Successor};
+use crate::system::random;
+use crate::system::replace::{self, Access, Successor};
 
 /// How long it is waited between two tries for the lock; up to as much again is added by chance.
 const PAUSE: Duration = Duration::from_millis(8);
@@ -310,7 +310,7 @@ mod tests {
     #[cfg(windows)]
     #[test]
     fn a_program_that_holds_what_a_change_needs_is_waited_for() {
-        use crate::replace::tests::held_for_a_moment;
+        use crate::system::replace::tests::held_for_a_moment;
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("config.toml");
         let acquire = || Locked::acquire(&path, false, Duration::from_secs(20));

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::outline::{Header, Kind, Outline, Place, Value};
 use super::same;
+use super::toml_index::{Header, Kind, Outline, Place, Value};
 
 /// A change of a top-level table.
 pub(super) enum Edit<'a> {

@@ -7,9 +7,9 @@ use std::path::Path;
 use super::edit::Refusal;
 use super::name::NameProblem;
 use crate::credentials::file::{self, FileProblem};
-use crate::credentials::source::printable_name;
+use crate::credentials::sources::printable_name;
 use crate::error::{Code, Error};
-use crate::replace::said;
+use crate::system::replace::said;
 
 /// Why the file could not be changed or listed. It is as it was before. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! The file is the one that the credential chain reads. A change touches the lines that it has to and leaves every
 //! other byte alone: comments, order, unknown members, line ends, a byte order mark. The new file takes the place of
 //! the old one as a whole, is for its owner only (mode 0600; on Windows the access control list of the old one stays, and
-//! a new one that others could read is for the user and the system only), and programs that use this library wait for each other. The official CLI does not (fal-protocol.md §1.3): if it changes
+//! a new one that others could read is for the user and the system only), and programs that use this library wait for each other. The official CLI does not (docs/protocol.md §1.3): if it changes
 //! the file in the very same moment, that is noticed up to the last microseconds, and the change is made again on top.
 //! A file that is read-only stays as it is, and on Windows one that another program has open for longer than some seconds.
 //! Hard links to the file, and on a Unix its access control lists and extended attributes, are not carried over.
@@ -15,11 +15,11 @@ mod disk;
 mod edit;
 mod error;
 #[cfg(any(test, fuzzing))]
-#[path = "../fuzz/config.rs"]
+#[path = "../../fuzz/config.rs"]
 pub(crate) mod fuzz;
 mod name;
-mod outline;
 mod same;
+mod toml_index;
 
 use std::path::PathBuf;
 use std::time::Duration;

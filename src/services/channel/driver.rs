@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::budget::HEADERS;
+use crate::codec::json;
 use crate::error::{Code, Error, Repeat, Result};
-use crate::json;
-use crate::socket::{Socket, broken, pause};
+use crate::limits::HEADERS;
+use crate::services::socket::{Socket, broken, pause};
 use crate::transport::Progress;
 
 /// How long the other side may take to close.

@@ -1,4 +1,4 @@
-//! HTTP over WebSocket: the requests of one endpoint over one connection (fal-protocol.md §8).
+//! HTTP over WebSocket: the requests of one endpoint over one connection (docs/protocol.md §8).
 
 mod driver;
 
@@ -13,19 +13,19 @@ use url::Url;
 
 use self::driver::{Job, Piece, drive};
 use crate::client::{Client, RUN_TIMEOUT, Steps};
+use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
 use crate::error::service::{Asked, Verdict, Whose, verdict, without_output};
 use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST};
-use crate::memory;
-use crate::op::Op;
-use crate::per_runtime::PerRuntime;
+use crate::operation::Op;
 use crate::request::{Body, Request};
 use crate::response::{Response, lacking};
 use crate::runtime;
+use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
-use crate::socket::open;
-use crate::sse::Parser;
-use crate::stream::{Delivery, Kind, kind};
+use crate::services::socket::open;
+use crate::services::stream::{Delivery, Kind, kind};
+use crate::system::memory;
 use crate::transport::{ERROR_BODY, Pass};
 
 /// Requests that wait for the connection, and pieces of an answer that wait for their operation.

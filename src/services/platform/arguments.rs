@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use url::form_urlencoded::{self, byte_serialize};
 
-use super::table::{Body, Operation, Parameter, Place, Rule};
 use crate::error::{Error, Result};
+use crate::openapi::{Body, Operation, Parameter, Place, Rule};
 
 /// The parameter that stands for the header `Idempotency-Key`.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency_key";
 
-/// Parameters that take the public half of a key. It holds no colon (fal-protocol.md §2.1).
+/// Parameters that take the public half of a key. It holds no colon (docs/protocol.md §2.1).
 const KEY_IDS: [&str; 2] = ["key_id", "api_key_id"];
 
 /// Parameters that fit their operation.
@@ -169,7 +169,7 @@ fn coerce(parameter: &Parameter, given: &mut Map<String, Value>) {
         && parameter.place == Place::Query
         && parameter.member.shape.check(value, "").is_err()
         && parameter.member.shape.check(&Value::String(flag.to_string()), "").is_ok()
-        && matches!(parameter.member.shape, super::shape::Shape::Either(_))
+        && matches!(parameter.member.shape, crate::openapi::schema::Shape::Either(_))
     {
         let word = Value::String(flag.to_string());
         given.insert(parameter.name().to_owned(), word);
@@ -214,5 +214,5 @@ fn known(operation: &Operation) -> String {
 
 pub(super) fn wrong(operation: &Operation, problem: &str) -> Error {
     Error::invalid(format!("{}: {problem}", operation.name))
-        .with_remedy("See docs/platform.md for the parameters of each operation (fal-protocol.md §14).")
+        .with_remedy("See docs/platform.md for the parameters of each operation (docs/protocol.md §14).")
 }

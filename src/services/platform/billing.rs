@@ -1,4 +1,4 @@
-//! What calls cost, will cost and have cost (fal-protocol.md §14.5, §14.12), and the queue of an own app (§14.9).
+//! What calls cost, will cost and have cost (docs/protocol.md §14.5, §14.12), and the queue of an own app (§14.9).
 
 use serde_json::{Map, Value, json};
 

@@ -7,26 +7,26 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::arguments::{Arguments, IDEMPOTENCY_KEY, wrong};
-use super::form::Form;
 use super::keys;
-use super::table::{Answer, Body, Operation, operations};
+use super::multipart::Form;
 use crate::client::{Client, Steps, TIMEOUT};
+use crate::codec::json;
+use crate::codec::sse::Parser;
 use crate::error::{Error, Result};
-use crate::event::{Event, EventKind};
-use crate::json;
-use crate::op::Op;
-use crate::random;
+use crate::openapi::{Answer, Body, Operation, operations};
+use crate::operation::Op;
+use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
-use crate::sse::Parser;
+use crate::system::random;
 
 /// Live logs go on until the caller has enough.
 const STREAM_TIME: Duration = Duration::from_secs(24 * 3600);
-/// So long does fal know an idempotency key (fal-protocol.md §14.1); behind that a repeat would be a second call.
+/// So long does fal know an idempotency key (docs/protocol.md §14.1); behind that a repeat would be a second call.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 impl Client {
-    /// Starts an operation of the Platform API (fal-protocol.md §14) by its [name](super::operations), such as `models.pricing`.
+    /// Starts an operation of the Platform API (docs/protocol.md §14) by its [name](super::operations), such as `models.pricing`.
     ///
     /// `params` is a JSON object of its parameters, wherever they go: path, query, header or body; null for none. They are
     /// checked first: what is missing, unknown, of a wrong type or out of bounds is [`Code::InvalidArgument`](crate::Code), and
@@ -123,7 +123,7 @@ async fn events(steps: Steps, request: Request) -> Result<Response> {
         let told = format!("fal answered {kind:?} where a stream of events was expected");
         return Err(Error::new(crate::Code::Protocol, told));
     }
-    // A line of the log: JSON, as far as is known (fal-protocol.md §16.41).
+    // A line of the log: JSON, as far as is known (docs/protocol.md §16.41).
     let read = |data| json::look(data, |data| Event::read(EventKind::Item, data));
     let mut parser = Parser::new(steps.response_limit());
     let mut count = 0_u64;

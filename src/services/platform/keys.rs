@@ -1,4 +1,4 @@
-//! Making, listing and revoking keys (fal-protocol.md §2.3, §14.11). All of it needs a key of scope ADMIN.
+//! Making, listing and revoking keys (docs/protocol.md §2.3, §14.11). All of it needs a key of scope ADMIN.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use zeroize::{Zeroize, Zeroizing};
 use super::arguments::{Arguments, wrong};
 use super::fields::Fields;
 use super::list::List;
-use super::table::Operation;
 use super::{call, fields};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::credentials::Credential;
 use crate::error::{Code, Error, Result};
 use crate::key::Key;
-use crate::op::Op;
+use crate::openapi::Operation;
+use crate::operation::Op;
 use crate::response::Response;
 
 pub(super) const CREATE: &str = "keys.create";
@@ -74,7 +74,7 @@ impl Client {
     /// is overwritten when the key is dropped. Keep it with [`Store::store_key`](crate::credentials::store::Store::store_key) or
     /// [`store_in_keyring`](crate::credentials::store_in_keyring).
     ///
-    /// fal takes no idempotency key here (fal-protocol.md §16.21), so it is never repeated once it may have been executed.
+    /// fal takes no idempotency key here (docs/protocol.md §16.21), so it is never repeated once it may have been executed.
     pub fn create_key_start(&self, alias: &str) -> Result<CreatingKey> {
         let operation = call::find(CREATE)?;
         let alias = alias.to_owned();

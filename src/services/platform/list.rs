@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
+use super::call;
 use super::fields::Fields;
-use super::{Operation, call};
 use crate::client::Client;
 use crate::error::Result;
-use crate::event::{Event, EventKind};
-use crate::op::{NextEvent, Op};
+use crate::openapi::Operation;
+use crate::operation::event::{Event, EventKind};
+use crate::operation::{NextEvent, Op};
 
 type Read<T> = fn(&Fields<'_>) -> Result<T>;
 

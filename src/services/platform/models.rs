@@ -1,4 +1,4 @@
-//! Models, and the requests that were made of them (fal-protocol.md §14.5).
+//! Models, and the requests that were made of them (docs/protocol.md §14.5).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A file sent as multipart/form-data (fal-protocol.md §14.9).
+//! A file sent as multipart/form-data (docs/protocol.md §14.9).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::arguments::{Arguments, wrong};
-use super::table::{Operation, Place};
 use crate::client::Steps;
 use crate::error::{Error, Result};
-use crate::random;
+use crate::openapi::{Operation, Place};
 use crate::request::Request;
 use crate::response::Response;
-use crate::storage::{FileBody, confirmed};
+use crate::services::storage::{FileBody, confirmed};
+use crate::system::random;
 use crate::transport::{Call, Payload, Pieces, Source};
 
 /// The one field of a form, and the file in it.

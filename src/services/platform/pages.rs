@@ -1,4 +1,4 @@
-//! Lists that come in pages, one element at a time (fal-protocol.md §14.1).
+//! Lists that come in pages, one element at a time (docs/protocol.md §14.1).
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::arguments::{Arguments, wrong};
 use super::call;
-use super::circle::Circle;
-use super::table::{Answer, Operation, Pages, Paging};
+use super::cursor_cycle::Circle;
 use crate::client::{Client, Steps, TIMEOUT};
+use crate::codec::json::{self, Entries};
 use crate::error::{Code, Error, Result};
-use crate::event::{Event, EventKind};
-use crate::json::{self, Entries};
-use crate::op::Op;
+use crate::openapi::{Answer, Operation, Pages, Paging};
+use crate::operation::Op;
+use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
 /// For the whole of a list, the host's own pauses included.
 const LIST_TIME: Duration = Duration::from_secs(24 * 3600);
-/// Of a list that is paged by offset, unless the caller wishes otherwise (fal-protocol.md §14.7).
+/// Of a list that is paged by offset, unless the caller wishes otherwise (docs/protocol.md §14.7).
 const PAGE: u64 = 50;
 /// So many elements are taken out of a page at once.
 const FEW: usize = 1024;

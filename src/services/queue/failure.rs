@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::job::{Ask, Job};
 use super::result;
 use super::status::{Phase, Status};
+use crate::codec::json;
 use crate::error::service;
 use crate::error::{About, Answer, Code, Error, Result};
-use crate::json;
 use crate::response::Response;
 use crate::secrets::Secrets;
 
 const FETCH: &str = "Fetch the result again later, by the request id. Sending the input again runs it twice.";
 
-/// The error of asking for the result of a job that has ended (fal-protocol.md §5.5).
+/// The error of asking for the result of a job that has ended (docs/protocol.md §5.5).
 pub(super) fn of_result(error: Error, job: &Job) -> Error {
     match is_the_jobs(&error) {
         true => of_asking(error, job, Ask::Result),

@@ -1,13 +1,13 @@
-//! A request in the queue, and its addresses (fal-protocol.md §3.2).
+//! A request in the queue, and its addresses (docs/protocol.md §3.2).
 
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::codec::json;
 use crate::endpoint::{EndpointId, Hosts, abbreviate};
 use crate::error::{Code, Error, Result};
-use crate::json;
 use crate::response::Response;
 
 /// Longer than any id that was seen, which are UUIDs (§3.3).

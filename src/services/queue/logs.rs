@@ -1,12 +1,12 @@
-//! Which lines of a log are new. Each status holds a window of the log that may repeat lines and may lack the oldest (fal-protocol.md §5.3).
+//! Which lines of a log are new. Each status holds a window of the log that may repeat lines and may lack the oldest (docs/protocol.md §5.3).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use serde_json::value::RawValue;
 
-use crate::budget::LINES;
-use crate::json;
+use crate::codec::json;
+use crate::limits::LINES;
 
 /// The newest lines of a window: of an array, or of an object that is one (the OpenAPI documents say so; §16.9).
 pub(super) fn lines(window: &str) -> VecDeque<&str> {

@@ -1,11 +1,11 @@
-//! The queue (fal-protocol.md §5): submitting a request, and asking, waiting for and cancelling what was submitted.
+//! The queue (docs/protocol.md §5): submitting a request, and asking, waiting for and cancelling what was submitted.
 
+mod cancel_on_drop;
 mod failure;
-mod guard;
 mod job;
 mod logs;
 mod options;
-mod pace;
+mod poll_schedule;
 mod result;
 mod status;
 mod watch;
@@ -18,23 +18,23 @@ use serde_json::Value;
 pub use job::Job;
 pub(crate) use options::QueueOptions;
 pub use options::{Priority, Retries};
-pub(crate) use pace::Waits;
+pub(crate) use poll_schedule::Waits;
 #[cfg(any(test, fuzzing))]
 pub(crate) use status::fuzz;
 
-use self::guard::Guard;
+use self::cancel_on_drop::Guard;
 use self::job::Ask;
 use self::status::Status;
 use self::watch::{End, Watch};
-use crate::budget::STATUS;
 use crate::client::{Client, Steps, TIMEOUT};
+use crate::codec::json;
 use crate::error::{Repeat, Result};
-use crate::json;
-use crate::op::Op;
+use crate::limits::STATUS;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 
-/// The queue has no limit of its own, and an app may run for an hour (fal-protocol.md §4, §5.1).
+/// The queue has no limit of its own, and an app may run for an hour (docs/protocol.md §4, §5.1).
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Client {

@@ -1,4 +1,4 @@
-//! What can be asked of the platform with a request (fal-protocol.md §5.7).
+//! What can be asked of the platform with a request (docs/protocol.md §5.7).
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::random;
+use crate::system::random;
 
 /// The first pause …
 const LEAST: Duration = Duration::from_millis(250);

@@ -1,4 +1,4 @@
-//! The result of a job, and what is proof that it is one (fal-protocol.md §5.5).
+//! The result of a job, and what is proof that it is one (docs/protocol.md §5.5).
 //!
 //! That a job has ended, and its result, come from different parts of fal at different times. What contradicts the status is asked for
 //! again before it is judged.

@@ -1,4 +1,4 @@
-//! The status of a job as fal tells it (fal-protocol.md §5.3), and what of it the host is told.
+//! The status of a job as fal tells it (docs/protocol.md §5.3), and what of it the host is told.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::logs::{Seen, lines};
-use crate::budget::TIDIED;
+use crate::codec::json;
 use crate::error::{Code, Error, Result};
-use crate::event::{Event, EventKind};
-use crate::json;
-use crate::op::Task;
+use crate::limits::TIDIED;
+use crate::operation::Task;
+use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
 /// What is read of a status. The host is told the first of them: no addresses, which are the library's business, and no log, whose lines
@@ -35,7 +35,7 @@ pub(super) enum Phase {
     Unknown,
 }
 
-/// Names of such states, as other queues have them. fal documents none (fal-protocol.md §16.4).
+/// Names of such states, as other queues have them. fal documents none (docs/protocol.md §16.4).
 const FAILED: [&str; 10] =
     ["FAILED", "FAILURE", "ERROR", "ERRORED", "CANCELLED", "CANCELED", "TIMED_OUT", "TIMEOUT", "EXPIRED", "ABORTED"];
 
@@ -176,7 +176,7 @@ impl<'a> Teller<'a> {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "../fuzz/statuses.rs"]
+#[path = "../../fuzz/statuses.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Waiting for a job: by its status stream where there is one, else by asking now and then (fal-protocol.md §5.3, §5.4).
+//! Waiting for a job: by its status stream where there is one, else by asking now and then (docs/protocol.md §5.3, §5.4).
 
 use std::mem::{Discriminant, discriminant};
 use std::ops::ControlFlow;
@@ -11,16 +11,16 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use super::ask;
 use super::failure;
 use super::job::{Ask, Job};
-use super::pace::{Pace, Waits};
+use super::poll_schedule::{Pace, Waits};
 use super::result::{self, PATIENCE};
 use super::status::{Phase, Status, Teller};
-use crate::budget::STATUS;
 use crate::client::Steps;
+use crate::codec::json;
+use crate::codec::sse::Parser;
 use crate::error::{Code, Error, Result};
-use crate::json;
+use crate::limits::STATUS;
 use crate::request::Request;
 use crate::response::Response;
-use crate::sse::Parser;
 use crate::transport::{Opened, Reader};
 
 /// A stream tells the status at once. One that does not is held up on its way, by a server proxy for example.

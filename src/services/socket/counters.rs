@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Language;
 use crate::error::Repeat;
-use crate::op::Task;
+use crate::operation::Task;
 use crate::transport::Progress;
 
 /// How long the other side may take to close.
@@ -93,7 +93,7 @@ impl Tally {
         (!counts.delivering).then_some(counts.read)
     }
 
-    /// How many inputs may be without an answer. Nothing says which message answers which input (fal-protocol.md §7.3): where one
+    /// How many inputs may be without an answer. Nothing says which message answers which input (docs/protocol.md §7.3): where one
     /// brings one, it is their difference; in any case those after which nothing came.
     fn open(&self, counts: &Counts) -> u64 {
         match self.language {

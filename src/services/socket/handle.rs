@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::Inputs;
 use crate::error::Result;
-use crate::op::Op;
+use crate::operation::Op;
 
 /// Clones are handles to the same session, which the last one closes.
 #[derive(Clone, Debug)]

@@ -15,14 +15,14 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self};
 use url::Url;
 
-use super::wire::{Pulse, Wire};
-use crate::authority::Grant;
+use super::activity::{Pulse, Wire};
+use crate::auth::cache::Grant;
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Repeat, Result};
 use crate::transport::{Call, Pass, SMALL, Watch};
 
-/// As in the official clients (fal-protocol.md §7.2).
+/// As in the official clients (docs/protocol.md §7.2).
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A WebSocket whose handshake succeeded.

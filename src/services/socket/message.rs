@@ -1,14 +1,15 @@
-//! What a frame of the service means (fal-protocol.md §7.3, §7.4).
+//! What a frame of the service means (docs/protocol.md §7.3, §7.4).
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::session::Language;
+use crate::codec::json;
+use crate::codec::msgpack;
 use crate::error::{Answer, Code, Error, clause};
-use crate::event::{Event, EventKind};
+use crate::operation::event::{Event, EventKind};
 use crate::secrets::Secrets;
-use crate::{json, packed};
 
 pub(super) enum Heard {
     Message(Event),
@@ -34,7 +35,7 @@ pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &S
 
 fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
     // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over as it is.
-    let Some(json) = packed::to_json(&frame) else { return Heard::Message(Event::bytes(EventKind::Message, frame)) };
+    let Some(json) = msgpack::to_json(&frame) else { return Heard::Message(Event::bytes(EventKind::Message, frame)) };
     control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json.into(), frame)))
 }
 
@@ -76,5 +77,5 @@ fn answer(kind: Option<&str>, body: &[u8], (headers, secrets): (&HeaderMap, &Sec
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "../fuzz/messages.rs"]
+#[path = "../../fuzz/messages.rs"]
 pub(crate) mod fuzz;

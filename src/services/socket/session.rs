@@ -14,15 +14,15 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use url::Url;
 
+use super::counters::{GRACE, Tally, Totals};
 use super::message::{Heard, hear};
-use super::tally::{GRACE, Tally, Totals};
 use super::token::Tokens;
 use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result, clause};
-use crate::event::{Event, EventKind};
-use crate::op::Task;
+use crate::operation::Task;
+use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
 use crate::secrets::Secrets;
@@ -33,7 +33,7 @@ const LASTING: Duration = Duration::from_secs(30);
 /// What the two sides speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
-    /// fal's realtime protocol (fal-protocol.md §7.3).
+    /// fal's realtime protocol (docs/protocol.md §7.3).
     Realtime,
     /// The app's own (§7.6).
     Raw,
@@ -312,7 +312,7 @@ fn failed(error: Error) -> End {
     }
 }
 
-/// Codes 1000 and 1001 are a normal end, and so is none (fal-protocol.md §7.5); 1012 and 1013 invite to come again. What
+/// Codes 1000 and 1001 are a normal end, and so is none (docs/protocol.md §7.5); 1012 and 1013 invite to come again. What
 /// fal's gateway means by others is not documented (§16.23), so they are failures.
 fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
     let Some(frame) = frame else { return End::Closed("server") };

@@ -1,20 +1,20 @@
-//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the header (fal-protocol.md §7.1).
+//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the header (docs/protocol.md §7.1).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::authority::Grant;
+use crate::auth::cache::Grant;
 use crate::client::Steps;
 use crate::credentials::{Credential, Token};
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Repeat, Result};
 use crate::request::Request;
-use crate::token::minted;
+use crate::services::app_token::minted;
 use crate::transport::{Pass, SMALL};
 
-/// As long as the official clients' (fal-protocol.md §7.1).
+/// As long as the official clients' (docs/protocol.md §7.1).
 pub(crate) const LIFETIME: Duration = Duration::from_secs(120);
 
 /// How a handshake shows that it may.

@@ -1,8 +1,8 @@
 //! Work on local files: on the runtime's helper threads.
 
 use crate::error::Result;
-use crate::helpers::{self, Kind};
+use crate::runtime::blocking::{self, Kind};
 
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    helpers::blocking(Kind::Files, work).await?
+    blocking::blocking(Kind::Files, work).await?
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
-use crate::replace;
+use crate::system::replace;
 
 /// An open file, as it was when it was opened.
 pub(super) struct LocalFile {
@@ -220,7 +220,7 @@ mod tests {
     use std::os::windows::fs::OpenOptionsExt;
 
     use super::*;
-    use crate::replace::tests::held_for_a_moment;
+    use crate::system::replace::tests::held_for_a_moment;
 
     #[test]
     fn a_file_that_another_program_holds_is_waited_for_and_that_is_said() {

@@ -1,4 +1,4 @@
-//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses (fal-protocol.md §3.4).
+//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses (docs/protocol.md §3.4).
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
-//! How long a file is kept and who may read it (fal-protocol.md §9.6).
+//! How long a file is kept and who may read it (docs/protocol.md §9.6).
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 
-/// Which of the two is read where is contradictory, so both are sent (fal-protocol.md §16.27).
+/// Which of the two is read where is contradictory, so both are sent (docs/protocol.md §16.27).
 const HEADERS: [&str; 2] = ["x-fal-object-lifecycle", "x-fal-object-lifecycle-preference"];
 
 /// The clients' names of times, in seconds.

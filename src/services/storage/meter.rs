@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
-use crate::event::{Event, EventKind};
-use crate::op::Task;
+use crate::operation::Task;
+use crate::operation::event::{Event, EventKind};
 
 /// The progress of all transfers of one operation together.
 pub(super) struct Meter {

@@ -1,4 +1,4 @@
-//! Files: uploaded so that a model can read them, uploaded for the fields of an input, downloaded (fal-protocol.md §9).
+//! Files: uploaded so that a model can read them, uploaded for the fields of an input, downloaded (docs/protocol.md §9).
 
 mod address;
 mod blocking;
@@ -20,7 +20,7 @@ use self::content::Data;
 use self::file::LocalFile;
 use self::meter::Meter;
 use crate::error::Result;
-use crate::op::Task;
+use crate::operation::Task;
 use crate::transport::Payload;
 
 pub(crate) use content::Content;

@@ -3,7 +3,7 @@
 use reqwest::header::HeaderValue;
 
 use crate::error::{Error, Result};
-use crate::replace::names_device;
+use crate::system::replace::names_device;
 
 /// Bytes of a name that are kept; file systems take 255.
 const MOST: usize = 150;
@@ -44,7 +44,7 @@ fn shortened(name: &str) -> String {
     cut.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// A name for what has none: `upload.png` (fal-protocol.md §9.1).
+/// A name for what has none: `upload.png` (docs/protocol.md §9.1).
 pub(super) fn made_up(stem: &str, content_type: &str) -> String {
     let subtype = content_type.split('/').nth(1).unwrap_or_default().split(['-', ';']).next().unwrap_or_default();
     let plain: String = subtype.trim().chars().filter(|c| c.is_ascii_alphanumeric()).take(16).collect();

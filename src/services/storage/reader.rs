@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::host::{self, Kept};
+use crate::runtime::host::{self, Kept};
 
 type Boxed = Kept<Box<dyn Read + Send>>;
 

@@ -1,4 +1,4 @@
-//! The token of fal's file hosts (fal-protocol.md §9.2): fetched once for all who wait, and kept until it expires.
+//! The token of fal's file hosts (docs/protocol.md §9.2): fetched once for all who wait, and kept until it expires.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -9,12 +9,13 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::address;
-use crate::authority::Grant;
+use crate::auth::cache::Grant;
 use crate::client::Steps;
-use crate::credentials::{Token, rfc3339};
+use crate::codec::rfc3339;
+use crate::credentials::Token;
 use crate::error::{Code, Error, Repeat, Result};
-use crate::per_runtime::PerRuntime;
 use crate::request::Request;
+use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{SMALL, Watch};
 
 /// A token that expires within this time counts as expired: what is sent with it has to arrive before it does.

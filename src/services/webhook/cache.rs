@@ -10,12 +10,12 @@ use futures_util::future::{BoxFuture, Shared};
 use super::KeySet;
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
-use crate::per_runtime::PerRuntime;
 use crate::request::Request;
 use crate::runtime;
+use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{Call, Pass, SMALL};
 
-/// The longest that fal allows (fal-protocol.md §10.3).
+/// The longest that fal allows (docs/protocol.md §10.3).
 const MOST: Duration = Duration::from_secs(24 * 3600);
 /// A forged signature must not become a request of ours each time.
 const INTERVAL: Duration = Duration::from_secs(60);

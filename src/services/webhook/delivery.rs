@@ -1,9 +1,9 @@
-//! What a delivery says (fal-protocol.md §10.1).
+//! What a delivery says (docs/protocol.md §10.1).
 
 use serde_json::Value;
 
+use crate::codec::json;
 use crate::error::{Code, Error, Result, service};
-use crate::json;
 use crate::response::Response;
 
 /// How the request ended.
@@ -33,7 +33,7 @@ pub struct Delivery {
     /// The HTTP status that the app answered with, where `error` tells.
     pub http_status: Option<u16>,
     /// Why there is no payload although there is a result, which the queue still has. fal's sources know it with either
-    /// status (fal-protocol.md §16.35).
+    /// status (docs/protocol.md §16.35).
     pub payload_error: Option<String>,
 }
 

@@ -6,11 +6,11 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
 use super::Signed;
-use crate::budget::WEBHOOK_KEYS;
+use crate::codec::json;
 use crate::error::{Error, Result};
-use crate::json;
+use crate::limits::WEBHOOK_KEYS;
 
-/// fal's live keys carry padding, RFC 7517 has none (fal-protocol.md §10.3).
+/// fal's live keys carry padding, RFC 7517 has none (docs/protocol.md §10.3).
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -45,7 +45,7 @@ impl KeySet {
         KeySet { keys: keys.into_iter().collect() }
     }
 
-    /// Whether one of the keys made the signature. There is no key id, so each is tried (fal-protocol.md §10.3). All of it is
+    /// Whether one of the keys made the signature. There is no key id, so each is tried (docs/protocol.md §10.3). All of it is
     /// public, so it does not matter how long that takes.
     pub(super) fn signed(&self, signed: &Signed) -> bool {
         let made_by = |key: &[u8; 32]| UnparsedPublicKey::new(&ED25519, key).verify(&signed.message, &signed.signature);

@@ -1,4 +1,4 @@
-//! Webhooks: whether a delivery is fal's own, and what it says (fal-protocol.md §10).
+//! Webhooks: whether a delivery is fal's own, and what it says (docs/protocol.md §10).
 //!
 //! ```no_run
 //! # async fn handle(client: fal::Client, headers: Vec<(String, String)>, raw_body: Vec<u8>) -> fal::Result<()> {
@@ -18,7 +18,7 @@
 mod cache;
 mod delivery;
 #[cfg(any(test, fuzzing))]
-#[path = "../fuzz/webhook.rs"]
+#[path = "../../fuzz/webhook.rs"]
 pub(crate) mod fuzz;
 mod keys;
 mod time;
@@ -34,7 +34,7 @@ pub use self::delivery::{Delivery, Status};
 pub use self::keys::KeySet;
 use crate::client::{Client, Steps};
 use crate::error::{Code, Error, Result};
-use crate::op::Op;
+use crate::operation::Op;
 use crate::response::Response;
 
 /// How far the clock of the sender and ours may be apart, and so how long a delivery can be replayed (§10.3).

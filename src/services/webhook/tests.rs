@@ -1,4 +1,4 @@
-//! The vectors of fal-protocol.md §10.4, and everything that is nearly right.
+//! The vectors of docs/protocol.md §10.4, and everything that is nearly right.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! When a delivery was signed, and how far that is from now (fal-protocol.md §10.3).
+//! When a delivery was signed, and how far that is from now (docs/protocol.md §10.3).
 
 use std::time::{Duration, SystemTime};
 

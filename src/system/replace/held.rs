@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::random;
+use crate::system::random;
 
 /// How long a file that is to be replaced may be held. Scanners and indexers hold it for a fraction of a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);

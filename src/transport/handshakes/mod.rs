@@ -11,8 +11,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::Result;
-use crate::helpers::{Kind, blocking};
 use crate::runtime;
+use crate::runtime::blocking::{Kind, blocking};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;

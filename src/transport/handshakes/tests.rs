@@ -12,7 +12,7 @@ use super::*;
 use crate::client::{Client, ClientBuilder, HostRole};
 use crate::credentials::Environment;
 use crate::error::Code;
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::runtime;
 

@@ -9,7 +9,7 @@ use fal::platform::{Operation, operations};
 const INTRODUCTION: &str = "\
 # The Platform API
 
-<!-- Generated from src/platform/operations.txt by tests/rust/platform/documents.rs: edit the table. -->
+<!-- Generated from src/openapi/operations.txt by tests/rust/platform/documents.rs: edit the table. -->
 
 Every operation of fal's Platform API (`docs/protocol.md` §14), by its name:
 
@@ -58,7 +58,7 @@ fn page() -> String {
         writeln!(page, "| [`{}`](#{anchor}) | {} | {} |", one.name(), scope(one), one.purpose()).unwrap();
     }
     page.push_str("\n## Types\n\n```text\n");
-    let table = include_str!("../../../src/platform/operations.txt");
+    let table = include_str!("../../../src/openapi/operations.txt");
     for line in table.lines().filter_map(|line| line.strip_prefix("type ")) {
         writeln!(page, "{line}").unwrap();
     }
@@ -86,7 +86,7 @@ fn names() -> String {
     let mut text = "\
 \"\"\"The names of the operations of the Platform API, for type checkers.
 
-Generated from src/platform/operations.txt by tests/rust/platform/documents.rs.
+Generated from src/openapi/operations.txt by tests/rust/platform/documents.rs.
 \"\"\"
 
 from typing import Literal

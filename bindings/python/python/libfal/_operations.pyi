@@ -1,6 +1,6 @@
 """The names of the operations of the Platform API, for type checkers.
 
-Generated from src/platform/operations.txt by tests/rust/platform/documents.rs.
+Generated from src/openapi/operations.txt by tests/rust/platform/documents.rs.
 """
 
 from typing import Literal

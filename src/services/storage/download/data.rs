@@ -1,4 +1,4 @@
-//! `data:` URIs (RFC 2397, fal-protocol.md §3.4).
+//! `data:` URIs (RFC 2397, docs/protocol.md §3.4).
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::sink::Target;
 use crate::error::{Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
-use crate::storage::meter::Meter;
+use crate::services::storage::meter::Meter;
 
 /// What a data URI without a type is.
 const USUAL_TYPE: &str = "text/plain;charset=US-ASCII";

@@ -10,7 +10,7 @@ use super::sink::{Sink, Target};
 use crate::client::Steps;
 use crate::error::{Code, Error, Result};
 use crate::response::{Response, lacking};
-use crate::storage::meter::{Meter, Share};
+use crate::services::storage::meter::{Meter, Share};
 use crate::transport::{Call, Opened};
 
 /// After so many bytes the tries count anew.

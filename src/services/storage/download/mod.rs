@@ -1,4 +1,4 @@
-//! Downloads: the files that results name, into memory or onto a disk, never with a key (fal-protocol.md §9.6).
+//! Downloads: the files that results name, into memory or onto a disk, never with a key (docs/protocol.md §9.6).
 
 mod data;
 mod fetch;
@@ -23,7 +23,7 @@ use super::LONGEST_PAUSE;
 use super::meter::Meter;
 use crate::client::{Client, Steps};
 use crate::error::{Error, Repeat, Result};
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Call, Pass, Watch};

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::replace::{self, Access, Refused, Successor};
-use crate::storage::blocking::blocking;
-use crate::{memory, random};
+use crate::services::storage::blocking::blocking;
+use crate::system::memory;
+use crate::system::random;
+use crate::system::replace::{self, Access, Refused, Successor};
 
 /// Other names that are tried where one is taken.
 const OTHERS: u32 = 1000;

@@ -13,11 +13,11 @@ use super::fetch::too_large;
 use super::partial::{Partial, Place, Unplaced, exists, failed, folder_of};
 use crate::client::Steps;
 use crate::error::{Answer, Code, Error, Result};
-use crate::memory;
 use crate::response::Response;
 use crate::secrets::Secrets;
-use crate::storage::blocking::blocking;
-use crate::storage::name;
+use crate::services::storage::blocking::blocking;
+use crate::services::storage::name;
+use crate::system::memory;
 
 /// Bytes that are collected before the disk is troubled.
 const BLOCK: usize = 1 << 20;
@@ -268,7 +268,7 @@ fn again(error: Error) -> Error {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "../../fuzz/names.rs"]
+#[path = "../../../fuzz/names.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde_json::value::RawValue;
 
 use crate::client::Steps;
+use crate::codec::json;
 use crate::error::{Answer, Code, Error, Repeat, Result};
-use crate::json;
 use crate::response::Response;
 
 /// Lets a success pass that does not say that it is none.

@@ -1,4 +1,4 @@
-//! Uploads: in one request or in parts, by any of the ways that fal has (fal-protocol.md §9.1 to §9.5).
+//! Uploads: in one request or in parts, by any of the ways that fal has (docs/protocol.md §9.1 to §9.5).
 
 mod confirmed;
 mod options;
@@ -25,14 +25,14 @@ use super::name;
 use super::token::FileToken;
 use crate::client::{Client, Steps};
 use crate::error::{Error, Repeat, Result};
-use crate::op::Op;
+use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Call, Pass, Payload, SMALL, Watch};
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
-/// Above this the official JavaScript client sends parts (fal-protocol.md §9.4).
+/// Above this the official JavaScript client sends parts (docs/protocol.md §9.4).
 const SINGLE: u64 = 90 << 20;
 /// The size of a part in all official clients.
 const PART: u64 = 10 << 20;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::host::Kept;
-use crate::storage::content::Content;
-use crate::storage::lifecycle::Lifecycle;
-use crate::storage::name;
-use crate::storage::reader::Waiting;
+use crate::runtime::host::Kept;
+use crate::services::storage::content::Content;
+use crate::services::storage::lifecycle::Lifecycle;
+use crate::services::storage::name;
+use crate::services::storage::reader::Waiting;
 
-/// How the bytes get to fal (fal-protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and never change.
+/// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and never change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ impl UploadWay {
 /// An upload: what is sent, and how. At most 40 MiB of it are in memory, whatever its size; bytes that are given in memory are not copied.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    pub(in crate::storage) content: Content,
+    pub(in crate::services::storage) content: Content,
     pub(super) content_type: Option<String>,
     pub(super) file_name: Option<String>,
     pub(super) lifecycle: Lifecycle,
@@ -80,7 +80,7 @@ impl Upload {
         Upload::of(Content::Reader(Waiting::new(Box::new(reader), size)))
     }
 
-    pub(in crate::storage) fn of(content: Content) -> Self {
+    pub(in crate::services::storage) fn of(content: Content) -> Self {
         Upload {
             content,
             content_type: None,
@@ -91,12 +91,12 @@ impl Upload {
         }
     }
 
-    pub(in crate::storage) fn content(&self) -> &Content {
+    pub(in crate::services::storage) fn content(&self) -> &Content {
         &self.content
     }
 
     /// Whether both are sent the same way.
-    pub(in crate::storage) fn is_sent_as(&self, other: &Upload) -> bool {
+    pub(in crate::services::storage) fn is_sent_as(&self, other: &Upload) -> bool {
         self.way == other.way
     }
 

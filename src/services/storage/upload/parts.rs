@@ -1,4 +1,4 @@
-//! Uploads in parts, several at a time (fal-protocol.md §9.4).
+//! Uploads in parts, several at a time (docs/protocol.md §9.4).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,9 +17,9 @@ use crate::client::Steps;
 use crate::error::{Code, Error, Repeat, Result};
 use crate::log::Level;
 use crate::response::Response;
-use crate::storage::LONGEST_PAUSE;
-use crate::storage::address;
-use crate::storage::meter::Meter;
+use crate::services::storage::LONGEST_PAUSE;
+use crate::services::storage::address;
+use crate::services::storage::meter::Meter;
 use crate::transport::{Call, Pass, Watch};
 
 /// Parts under way at once; of a reader they are in memory.
@@ -176,7 +176,7 @@ impl Session {
     }
 }
 
-/// In the header as it is, or in the body (fal-protocol.md §16.28).
+/// In the header as it is, or in the body (docs/protocol.md §16.28).
 fn etag(answer: &Response) -> Result<String> {
     let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
     let body = || answer.json().ok().and_then(|json| json.get("etag")).and_then(Value::as_str);

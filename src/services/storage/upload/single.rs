@@ -1,4 +1,4 @@
-//! Uploads in one request (fal-protocol.md §9.1, §9.3).
+//! Uploads in one request (docs/protocol.md §9.1, §9.3).
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::confirmed::confirmed;
 use super::{About, Opened, call_to, send_with_token};
 use crate::client::Steps;
 use crate::error::{Error, Repeat, Result};
-use crate::storage::address;
-use crate::storage::content::Once;
-use crate::storage::meter::{Meter, Share};
+use crate::services::storage::address;
+use crate::services::storage::content::Once;
+use crate::services::storage::meter::{Meter, Share};
 use crate::transport::{Pass, Payload};
 
 /// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.

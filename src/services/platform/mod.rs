@@ -1,0 +1,24 @@
+//! The Platform API as data (docs/protocol.md §14): one table of its operations, from which calls, checks, paging, scopes,
+//! documentation and the names in the Python stubs follow.
+
+mod arguments;
+mod billing;
+mod call;
+mod cursor_cycle;
+mod fields;
+#[cfg(any(test, fuzzing))]
+#[path = "../../fuzz/platform.rs"]
+pub(crate) mod fuzz;
+mod keys;
+mod list;
+mod models;
+mod multipart;
+mod pages;
+
+pub use billing::{Billing, Cost, Planned, Price, Usage, UsageRow};
+pub use fields::Decimal;
+pub use keys::{CreatingKey, KeyInfo};
+pub use list::List;
+pub use models::{Model, PastRequest};
+
+pub use crate::openapi::{Operation, Parameter, Place, operations};
