@@ -3,15 +3,27 @@
 fn main() {
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     match os.as_str() {
-        "macos" | "ios" => println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libfal.0.dylib"),
+        "macos" | "ios" => {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libfal.0.dylib")
+        }
         "windows" => {}
         _ => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libfal.so.0"),
     }
     // src/ffi/unload.rs
     let target = |name| std::env::var(name).unwrap_or_default();
     let unloads = os == "linux" && target("CARGO_CFG_TARGET_ENV") == "gnu";
-    if unloads && matches!(target("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64") && has_c_abi() {
-        for wrapped in ["__cxa_thread_atexit_impl", "pthread_key_create", "pthread_key_delete"] {
+    if unloads
+        && matches!(
+            target("CARGO_CFG_TARGET_ARCH").as_str(),
+            "x86_64" | "aarch64"
+        )
+        && has_c_abi()
+    {
+        for wrapped in [
+            "__cxa_thread_atexit_impl",
+            "pthread_key_create",
+            "pthread_key_delete",
+        ] {
             println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={wrapped}");
         }
     }

@@ -8,7 +8,10 @@ const PARTS: [&str; 6] = ["api", "callbacks", "givens", "server", "words", "worl
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var("OUT_DIR")?;
     let symbols = fs::read_to_string("../tests/abi/fal.symbols")?;
-    let rows: String = symbols.lines().map(|name| format!("ROW({name})\n")).collect();
+    let rows: String = symbols
+        .lines()
+        .map(|name| format!("ROW({name})\n"))
+        .collect();
     fs::write(Path::new(&out).join("rows.inc"), rows)?;
     let files = PARTS.map(|part| format!("api/{part}.cpp"));
     // As the Rust half is built: make fuzz SANITIZER=.

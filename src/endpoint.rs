@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (docs/protocol.md §3.1).
 ///
 /// `[namespace/]owner/alias[/path]`, where a namespace is `workflows` or `comfy`. The old form
-/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept. An address, such as `https://fal.run/fal-ai/flux/dev`,
-/// is refused with an error that shows the id.
+/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept. An address, such
+/// as `https://fal.run/fal-ai/flux/dev`, is refused with an error that shows the id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId {
     text: String,
@@ -86,7 +86,9 @@ impl FromStr for EndpointId {
         let trimmed = text.trim_matches('/');
         let text = match trimmed.contains('/') {
             true => trimmed.to_owned(),
-            false => legacy(trimmed).ok_or_else(|| malformed_id(text, "the form is owner/alias"))?,
+            false => {
+                legacy(trimmed).ok_or_else(|| malformed_id(text, "the form is owner/alias"))?
+            }
         };
         let mut ends = text.split('/').scan(0, |end, segment| {
             *end += segment.len() + 1;
@@ -95,7 +97,10 @@ impl FromStr for EndpointId {
         for (_, segment) in ends.clone() {
             check_segment(segment).map_err(|what| malformed_id(&text, what))?;
         }
-        let namespaced = ends.clone().next().is_some_and(|(_, first)| NAMESPACES.contains(&first));
+        let namespaced = ends
+            .clone()
+            .next()
+            .is_some_and(|(_, first)| NAMESPACES.contains(&first));
         let app_len = ends
             .nth(if namespaced { 2 } else { 1 })
             .map(|(end, _)| end)
@@ -110,32 +115,48 @@ impl fmt::Display for EndpointId {
     }
 }
 
-/// What an address of one of fal's own hosts has in the place of an id, if the text is one, with its scheme or without: the id as
-/// far as one can tell. It is not taken for the id, because the client may be meant to use other hosts than the address says.
+/// What an address of one of fal's own hosts has in the place of an id, if the text is one, with
+/// its scheme or without: the id as far as one can tell. It is not taken for the id, because the
+/// client may be meant to use other hosts than the address says.
 fn id_in(text: &str) -> Option<&str> {
     let text = text.trim().trim_start_matches('/');
     let lower = text.to_ascii_lowercase();
-    let bare =
-        ["https://", "http://", "wss://"].iter().find_map(|scheme| lower.starts_with(scheme).then_some(scheme.len()));
+    let bare = ["https://", "http://", "wss://"]
+        .iter()
+        .find_map(|scheme| lower.starts_with(scheme).then_some(scheme.len()));
     let bare = &text[bare.unwrap_or_default()..];
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+    let path = path
+        .split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_matches('/');
     let (id, ends): (_, &[&str]) = match host.to_ascii_lowercase().as_str() {
         "fal.run" | "queue.fal.run" | "ws.fal.run" => (path, &[]),
-        "fal.ai" | "www.fal.ai" => {
-            (path.strip_prefix("models/").unwrap_or_default(), &["/api", "/playground", "/examples", "/llms.txt"])
-        }
+        "fal.ai" | "www.fal.ai" => (
+            path.strip_prefix("models/").unwrap_or_default(),
+            &["/api", "/playground", "/examples", "/llms.txt"],
+        ),
         _ => return None,
     };
     let id = id.split("/requests/").next().unwrap_or_default();
-    Some(ends.iter().find_map(|end| id.strip_suffix(end)).unwrap_or(id))
+    Some(
+        ends.iter()
+            .find_map(|end| id.strip_suffix(end))
+            .unwrap_or(id),
+    )
 }
 
 fn address_for_id(text: &str, named: &str) -> Error {
     // An address in an address is none either, and is not looked into: there may be thousands.
-    let id = if id_in(named).is_none() { named.parse::<EndpointId>().ok() } else { None };
+    let id = if id_in(named).is_none() {
+        named.parse::<EndpointId>().ok()
+    } else {
+        None
+    };
     match id {
-        Some(id) => malformed_id(text, "it is an address").with_remedy(format!("Give the id alone: \"{id}\".")),
+        Some(id) => malformed_id(text, "it is an address")
+            .with_remedy(format!("Give the id alone: \"{id}\".")),
         None => malformed_id(text, "it is an address, and not one of a model"),
     }
 }
@@ -164,8 +185,11 @@ pub(crate) fn check_segment(segment: &str) -> std::result::Result<(), &'static s
 }
 
 fn malformed_id(text: &str, what: &str) -> Error {
-    Error::invalid(format!("{:?} is not an endpoint id: {what}", abbreviate(text)))
-        .with_remedy("Give an id such as \"fal-ai/flux/dev\": [workflows/]owner/alias[/path].")
+    Error::invalid(format!(
+        "{:?} is not an endpoint id: {what}",
+        abbreviate(text)
+    ))
+    .with_remedy("Give an id such as \"fal-ai/flux/dev\": [workflows/]owner/alias[/path].")
 }
 
 pub(crate) fn abbreviate(text: &str) -> String {
@@ -178,7 +202,8 @@ pub(crate) fn abbreviate(text: &str) -> String {
 
 /// The hosts of fal's services (docs/protocol.md §1.1), each a host name with an optional port.
 ///
-/// Requests go to them over https. The key is sent to `run`, `queue`, `ws`, `rest` and `platform` only.
+/// Requests go to them over https. The key is sent to `run`, `queue`, `ws`, `rest` and `platform`
+/// only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
     pub(crate) run: String,
@@ -198,7 +223,8 @@ pub struct Hosts {
 pub(crate) enum Origin {
     /// A service that authenticates by key.
     Key,
-    /// Where logins are renewed: fal's own, but with a token of its own in the body and never with a key.
+    /// Where logins are renewed: fal's own, but with a token of its own in the body and never with
+    /// a key.
     Login,
     /// fal's file hosts: fal's own, but never with a key (docs/protocol.md §9.6).
     Files,
@@ -222,12 +248,15 @@ impl Default for Hosts {
 }
 
 impl Hosts {
-    /// The hosts that `lookup`, usually the environment, names: `FAL_RUN_HOST`, `FAL_QUEUE_RUN_HOST`, `FAL_REST_HOST`,
-    /// `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and `FAL_EMULATOR_HOST` (docs/protocol.md §1.2); fal's own for the rest.
+    /// The hosts that `lookup`, usually the environment, names: `FAL_RUN_HOST`,
+    /// `FAL_QUEUE_RUN_HOST`, `FAL_REST_HOST`, `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and
+    /// `FAL_EMULATOR_HOST` (docs/protocol.md §1.2); fal's own for the rest.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut hosts = Hosts::default();
         let read = |name: &str| {
-            let value = lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+            let value = lookup(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty());
             value.map(|v| named(name, &v, host)).transpose()
         };
         if let Some(run) = read("FAL_RUN_HOST")? {
@@ -276,7 +305,10 @@ impl Hosts {
 
     /// Whether an address is one of the service that takes files and makes tokens, by either name.
     pub(crate) fn is_rest(&self, url: &Url) -> bool {
-        let same = |host: &str| self.url(host, "").is_ok_and(|rest| rest.origin() == url.origin());
+        let same = |host: &str| {
+            self.url(host, "")
+                .is_ok_and(|rest| rest.origin() == url.origin())
+        };
         same(&self.rest) || same(OLD_REST_HOST)
     }
 
@@ -290,12 +322,17 @@ impl Hosts {
 
     /// The proxy that a request to this address goes through, if it does.
     pub(crate) fn proxied(&self, url: &Url) -> Option<&Url> {
-        self.proxy.as_ref().filter(|_| self.origin(url) == Origin::Key)
+        self.proxy
+            .as_ref()
+            .filter(|_| self.origin(url) == Origin::Key)
     }
 
-    /// The host that stands in for the one of `url` when that cannot be reached; only fal's own have one.
+    /// The host that stands in for the one of `url` when that cannot be reached; only fal's own
+    /// have one.
     pub(crate) fn backup(&self, url: &Url) -> Option<Backup> {
-        let host = url.host_str().filter(|_| self.origin(url) == Origin::Key && url.port().is_none());
+        let host = url
+            .host_str()
+            .filter(|_| self.origin(url) == Origin::Key && url.port().is_none());
         match host? {
             "fal.run" => Some(Backup::Run),
             "queue.fal.run" => Some(Backup::Queue),
@@ -308,27 +345,34 @@ impl Hosts {
     }
 
     pub(crate) fn is_run(&self, url: &Url) -> bool {
-        self.url(&self.run, "").is_ok_and(|run| run.origin() == url.origin())
+        self.url(&self.run, "")
+            .is_ok_and(|run| run.origin() == url.origin())
     }
 
     pub(crate) fn is_queue(&self, url: &Url) -> bool {
-        self.queue_url("").is_ok_and(|queue| queue.origin() == url.origin())
+        self.queue_url("")
+            .is_ok_and(|queue| queue.origin() == url.origin())
     }
 
-    /// Whether the queue is asked here about a job or told to cancel it. The result, and what stands for it, is the job's own.
+    /// Whether the queue is asked here about a job or told to cancel it. The result, and what
+    /// stands for it, is the job's own.
     pub(crate) fn is_about_job(&self, url: &Url) -> bool {
         let path = url.path().trim_end_matches('/');
         self.is_queue(url) && (path.ends_with("/status") || path.ends_with("/cancel"))
     }
 
-    /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket is third parties' word
-    /// (docs/protocol.md §8).
+    /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket
+    /// is third parties' word (docs/protocol.md §8).
     pub(crate) fn takes_tokens(&self, url: &Url) -> bool {
-        let matches = |host: &str| self.url(host, "").is_ok_and(|ours| ours.origin() == url.origin());
+        let matches = |host: &str| {
+            self.url(host, "")
+                .is_ok_and(|ours| ours.origin() == url.origin())
+        };
         matches(&self.run) || matches(&self.ws)
     }
 
-    /// Whether an app may be who answers here: not where only the queue itself, or another service, does.
+    /// Whether an app may be who answers here: not where only the queue itself, or another service,
+    /// does.
     pub(crate) fn answers_by_app(&self, url: &Url) -> bool {
         self.takes_tokens(url) || (self.is_queue(url) && !self.is_about_job(url))
     }
@@ -338,13 +382,14 @@ impl Hosts {
         self.origin(url) == Origin::Key
     }
 
-    /// Whether fal's gateway answers here, which names its request id in every success (§4, §5.5). A web page without one is not fal's.
+    /// Whether fal's gateway answers here, which names its request id in every success (§4, §5.5).
+    /// A web page without one is not fal's.
     pub(crate) fn answers_with_id(&self, url: &Url) -> bool {
         self.is_run(url) || self.is_queue(url)
     }
 
-    /// Whether fal's protocol has nothing but JSON as the answer of a success: not where an app may answer what it likes, or
-    /// a file is fetched.
+    /// Whether fal's protocol has nothing but JSON as the answer of a success: not where an app may
+    /// answer what it likes, or a file is fetched.
     pub(crate) fn answers_json(&self, url: &Url, method: &Method) -> bool {
         let path = url.path();
         let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
@@ -364,7 +409,8 @@ impl Hosts {
     }
 
     pub(crate) fn is_platform(&self, url: &Url) -> bool {
-        self.platform_url("").is_ok_and(|platform| platform.origin() == url.origin())
+        self.platform_url("")
+            .is_ok_and(|platform| platform.origin() == url.origin())
     }
 
     fn url(&self, host: &str, path: &str) -> Result<Url> {
@@ -382,15 +428,30 @@ impl Hosts {
             return Origin::Foreign;
         }
         let old_rest = OLD_REST_HOST.to_owned();
-        if [&self.run, &self.queue, &self.ws, &self.rest, &self.platform, &old_rest].into_iter().any(matches) {
+        if [
+            &self.run,
+            &self.queue,
+            &self.ws,
+            &self.rest,
+            &self.platform,
+            &old_rest,
+        ]
+        .into_iter()
+        .any(matches)
+        {
             return Origin::Key;
         }
-        if self.login_url("").is_ok_and(|login| login.origin() == url.origin()) {
+        if self
+            .login_url("")
+            .is_ok_and(|login| login.origin() == url.origin())
+        {
             return Origin::Login;
         }
         let fal_media = url.scheme() == "https"
             && url.port().is_none()
-            && url.host_str().is_some_and(|h| h == "fal.media" || h.ends_with(".fal.media"));
+            && url
+                .host_str()
+                .is_some_and(|h| h == "fal.media" || h.ends_with(".fal.media"));
         match fal_media || matches(&self.cdn) {
             true => Origin::Files,
             false => Origin::Foreign,
@@ -399,14 +460,19 @@ impl Hosts {
 }
 
 fn named<T>(name: &str, value: &str, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
-    parse(value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())).with_remedy(e.remedy()))
+    parse(value)
+        .map_err(|e| Error::invalid(format!("{name}: {}", e.message())).with_remedy(e.remedy()))
 }
 
 /// `name` or `name:port`; a scheme, a path or a user is refused.
 pub(crate) fn host(text: &str) -> Result<String> {
     let bare = !text.contains(['/', '\\', '@', '?', '#']) && !text.contains(char::is_whitespace);
-    let parsed = bare.then(|| Url::parse(&format!("https://{text}/")).ok()).flatten();
-    let host = parsed.as_ref().and_then(|url| Some((url.host_str()?, url.port())));
+    let parsed = bare
+        .then(|| Url::parse(&format!("https://{text}/")).ok())
+        .flatten();
+    let host = parsed
+        .as_ref()
+        .and_then(|url| Some((url.host_str()?, url.port())));
     match host {
         Some((host, None)) => Ok(host.to_owned()),
         Some((host, Some(port))) => Ok(format!("{host}:{port}")),
@@ -434,7 +500,9 @@ pub(crate) fn https_or_local(text: &str) -> Option<Url> {
         None => false,
     };
     let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && local(url));
-    let plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let plain = |url: &Url| {
+        url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
+    };
     parsed.filter(|url| safe(url) && plain(url))
 }
 
@@ -449,7 +517,8 @@ pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
             Host::Domain("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Host::Domain(_) => return None,
         };
-        (ip.is_loopback() && url.path() == "/" && url.username().is_empty()).then_some(SocketAddr::new(ip, port))
+        (ip.is_loopback() && url.path() == "/" && url.username().is_empty())
+            .then_some(SocketAddr::new(ip, port))
     });
     address.ok_or_else(|| {
         Error::invalid(format!("{:?} is not a loopback address with a port", abbreviate(text))).with_remedy(
@@ -468,14 +537,28 @@ mod tests {
             ("fal-ai/flux/dev", "fal-ai/flux", "dev", "fal-ai"),
             ("fal-ai/flux", "fal-ai/flux", "", "fal-ai"),
             ("/fal-ai/flux/", "fal-ai/flux", "", "fal-ai"),
-            ("workflows/fal-ai/sticker", "workflows/fal-ai/sticker", "", "fal-ai"),
+            (
+                "workflows/fal-ai/sticker",
+                "workflows/fal-ai/sticker",
+                "",
+                "fal-ai",
+            ),
             ("comfy/me/flow/run", "comfy/me/flow", "run", "me"),
-            ("fal-ai/wan/v2.2-a14b/text-to-video", "fal-ai/wan", "v2.2-a14b/text-to-video", "fal-ai"),
+            (
+                "fal-ai/wan/v2.2-a14b/text-to-video",
+                "fal-ai/wan",
+                "v2.2-a14b/text-to-video",
+                "fal-ai",
+            ),
             ("123-my-app", "123/my-app", "", "123"),
             ("me/app--staging", "me/app--staging", "", "me"),
         ] {
             let id: EndpointId = text.parse().unwrap();
-            assert_eq!((id.app(), id.path(), id.owner()), (app, path, owner), "{text}");
+            assert_eq!(
+                (id.app(), id.path(), id.owner()),
+                (app, path, owner),
+                "{text}"
+            );
         }
     }
 
@@ -497,18 +580,30 @@ mod tests {
         ] {
             let error = text.parse::<EndpointId>().unwrap_err();
             assert!(error.message().contains("an address"), "{error}");
-            assert_eq!(error.remedy(), "Give the id alone: \"fal-ai/flux/dev\".", "{text}");
+            assert_eq!(
+                error.remedy(),
+                "Give the id alone: \"fal-ai/flux/dev\".",
+                "{text}"
+            );
         }
-        for text in
-            ["https://fal.run/", "https://fal.ai/pricing", "https://fal.ai/models", "fal.run", "https://fal.run/flux"]
-        {
+        for text in [
+            "https://fal.run/",
+            "https://fal.ai/pricing",
+            "https://fal.ai/models",
+            "fal.run",
+            "https://fal.run/flux",
+        ] {
             let error = text.parse::<EndpointId>().unwrap_err();
             assert!(
-                error.message().contains("not one of a model") && error.remedy().contains("owner/alias"),
+                error.message().contains("not one of a model")
+                    && error.remedy().contains("owner/alias"),
                 "{error}"
             );
         }
-        let nested = "fal.run/".repeat(100_000).parse::<EndpointId>().unwrap_err();
+        let nested = "fal.run/"
+            .repeat(100_000)
+            .parse::<EndpointId>()
+            .unwrap_err();
         assert!(nested.message().contains("not one of a model"), "{nested}");
         // An owner may have a name that looks like a host's.
         assert!("fal.example/app".parse::<EndpointId>().is_ok());
@@ -541,7 +636,10 @@ mod tests {
 
     #[test]
     fn only_exact_https_origins_see_the_key() {
-        let hosts = Hosts { run: "gateway.example:8443".into(), ..Hosts::default() };
+        let hosts = Hosts {
+            run: "gateway.example:8443".into(),
+            ..Hosts::default()
+        };
         let origin = |text: &str| hosts.origin(&Url::parse(text).unwrap());
         for ours in [
             "https://queue.fal.run/x",
@@ -552,7 +650,11 @@ mod tests {
         ] {
             assert_eq!(origin(ours), Origin::Key, "{ours}");
         }
-        for files in ["https://v3.fal.media/files/x", "https://v3b.fal.media/x", "https://fal.media/x"] {
+        for files in [
+            "https://v3.fal.media/files/x",
+            "https://v3b.fal.media/x",
+            "https://fal.media/x",
+        ] {
             assert_eq!(origin(files), Origin::Files, "{files}");
         }
         for foreign in [
@@ -583,16 +685,25 @@ mod tests {
         })
         .unwrap();
         assert_eq!(hosts.run, "staging.fal.run");
-        assert_eq!((&*hosts.queue, &*hosts.ws), ("queue.staging.fal.run", "ws.staging.fal.run"));
+        assert_eq!(
+            (&*hosts.queue, &*hosts.ws),
+            ("queue.staging.fal.run", "ws.staging.fal.run")
+        );
         assert_eq!(hosts.rest, "rest.fal.ai");
         assert_eq!(hosts.emulator, Some("127.0.0.1:99".parse().unwrap()));
     }
 
     #[test]
     fn the_emulator_is_on_this_machine() {
-        for bad in
-            ["10.0.0.1:80", "example.com:80", "127.0.0.1", "127.0.0.1:80/x", "user@127.0.0.1:80", "", "0.0.0.0:80"]
-        {
+        for bad in [
+            "10.0.0.1:80",
+            "example.com:80",
+            "127.0.0.1",
+            "127.0.0.1:80/x",
+            "user@127.0.0.1:80",
+            "",
+            "0.0.0.0:80",
+        ] {
             assert!(loopback(bad).is_err(), "{bad:?}");
         }
         for good in ["127.0.0.1:8080", "[::1]:8080", "127.9.9.9:1"] {

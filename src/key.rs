@@ -1,8 +1,8 @@
 //! A key and its scope: parsing, validation, redaction.
 //!
-//! A key is `<key id>:<key secret>`; the id is public, the secret is shown once (docs/protocol.md §2.1).
-//! Nothing here puts a secret into a `Debug`, a `Display` or a problem; a text that cannot be split
-//! into its halves is treated as a secret as a whole.
+//! A key is `<key id>:<key secret>`; the id is public, the secret is shown once (docs/protocol.md
+//! §2.1). Nothing here puts a secret into a `Debug`, a `Display` or a problem; a text that cannot
+//! be split into its halves is treated as a secret as a whole.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,8 @@ pub struct Key {
 impl Key {
     /// Reads `<key id>:<key secret>`, split at the first `:` as the official CLI does.
     ///
-    /// White space, invisible characters and one pair of quotes around the text are dropped, and noted.
+    /// White space, invisible characters and one pair of quotes around the text are dropped, and
+    /// noted.
     ///
     /// # Errors
     ///
@@ -65,16 +66,23 @@ impl Key {
         if id.contains(':') {
             return Err(KeyProblem::ColonInId);
         }
-        if secret.strip_prefix(id).is_some_and(|rest| rest.starts_with(':')) {
+        if secret
+            .strip_prefix(id)
+            .is_some_and(|rest| rest.starts_with(':'))
+        {
             return Err(KeyProblem::RepeatedId);
         }
         if !is_uuid(id) && is_uuid(secret) {
             return Err(KeyProblem::Swapped);
         }
-        Ok(Self { id: id.to_owned(), secret: Zeroizing::new(secret.to_owned()) })
+        Ok(Self {
+            id: id.to_owned(),
+            secret: Zeroizing::new(secret.to_owned()),
+        })
     }
 
-    /// The public half, as it was given: printable ASCII without white space, at least one character.
+    /// The public half, as it was given: printable ASCII without white space, at least one
+    /// character.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -232,7 +240,11 @@ impl fmt::Display for Character {
         f.write_str(match self {
             Self::WhiteSpace => "white space",
             Self::Invisible(character) => {
-                return write!(f, "an invisible character (U+{:04X})", u32::from(*character));
+                return write!(
+                    f,
+                    "an invisible character (U+{:04X})",
+                    u32::from(*character)
+                );
             }
             Self::LineBreak => "a line break",
             Self::Escape => "an escape byte",
@@ -296,7 +308,10 @@ impl fmt::Display for KeyProblem {
         match self {
             Self::Empty => f.write_str("the key is empty"),
             Self::TooLong { length } => {
-                write!(f, "too long for a key: {length} bytes, at most {MAX_LENGTH}")
+                write!(
+                    f,
+                    "too long for a key: {length} bytes, at most {MAX_LENGTH}"
+                )
             }
             Self::Prefixed { prefix } => {
                 write!(f, "starts with `{prefix}`: give the key alone")
@@ -305,12 +320,18 @@ impl fmt::Display for KeyProblem {
             Self::Character { found, position } => {
                 write!(f, "{found} at character {position}")
             }
-            Self::NoColon => f.write_str("half a key: no `:` in it, a key is `<key id>:<key secret>`"),
+            Self::NoColon => {
+                f.write_str("half a key: no `:` in it, a key is `<key id>:<key secret>`")
+            }
             Self::EmptyId => f.write_str("half a key: nothing before the `:`"),
             Self::EmptySecret => f.write_str("half a key: nothing after the `:`"),
             Self::ColonInId => f.write_str("a `:` in the key id: is it a whole key?"),
-            Self::RepeatedId => f.write_str("the key secret starts with the key id: is it a whole key?"),
-            Self::Swapped => f.write_str("the halves are swapped: a key is `<key id>:<key secret>`"),
+            Self::RepeatedId => {
+                f.write_str("the key secret starts with the key id: is it a whole key?")
+            }
+            Self::Swapped => {
+                f.write_str("the halves are swapped: a key is `<key id>:<key secret>`")
+            }
         }
     }
 }
@@ -324,7 +345,9 @@ fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
         return Err(KeyProblem::Empty);
     }
     if clean.len() > MAX_LENGTH {
-        return Err(KeyProblem::TooLong { length: clean.len() });
+        return Err(KeyProblem::TooLong {
+            length: clean.len(),
+        });
     }
     if let Some(prefix) = pasted_prefix(clean) {
         return Err(KeyProblem::Prefixed { prefix });
@@ -339,18 +362,32 @@ fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
 fn trim(text: &str) -> (&str, Vec<Note>) {
     let mut dropped = Dropped::default();
     let outer = dropped.trim(text);
-    let unquoted = PAIRS.iter().find_map(|pair| outer.strip_prefix(*pair)?.strip_suffix(*pair));
+    let unquoted = PAIRS
+        .iter()
+        .find_map(|pair| outer.strip_prefix(*pair)?.strip_suffix(*pair));
     let inner = unquoted.map_or(outer, |unquoted| dropped.trim(unquoted));
     let notes = [
         (dropped.white_space, Note::WhiteSpace),
         (dropped.invisible, Note::Invisible),
         (unquoted.is_some(), Note::Quotes),
     ];
-    (inner, notes.into_iter().filter_map(|(there, note)| there.then_some(note)).collect())
+    (
+        inner,
+        notes
+            .into_iter()
+            .filter_map(|(there, note)| there.then_some(note))
+            .collect(),
+    )
 }
 
-/// Quotes that stand for a pair if one of each is at both ends: word processors make curly ones, by the rules of many languages.
-const PAIRS: [&[char]; 4] = [&['"'], &['\''], &['“', '”', '„', '‟', '«', '»'], &['‘', '’', '‚', '‛', '‹', '›']];
+/// Quotes that stand for a pair if one of each is at both ends: word processors make curly ones, by
+/// the rules of many languages.
+const PAIRS: [&[char]; 4] = [
+    &['"'],
+    &['\''],
+    &['“', '”', '„', '‟', '«', '»'],
+    &['‘', '’', '‚', '‛', '‹', '›'],
+];
 
 /// What was found at the ends of a text.
 #[derive(Default)]
@@ -393,7 +430,10 @@ fn pasted_prefix(text: &str) -> Option<&'static str> {
         "FAL_KEY_SECRET=",
         "FAL_KEY:",
     ];
-    PREFIXES.into_iter().find(|prefix| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+    PREFIXES.into_iter().find(|prefix| {
+        text.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    })
 }
 
 fn check_characters(text: &str) -> Result<(), KeyProblem> {
@@ -455,17 +495,23 @@ fn is_placeholder(text: &str) -> bool {
         || text.contains("...")
         || text.contains('…')
         || is_word(&word)
-        || word.split_once(':').is_some_and(|(id, secret)| is_word(id) && is_word(secret))
+        || word
+            .split_once(':')
+            .is_some_and(|(id, secret)| is_word(id) && is_word(secret))
 }
 
 /// In small letters, joined by `-`, and without the brackets and marks of a template.
 fn plain_words(text: &str) -> Zeroizing<String> {
     // Written into a buffer of the final size: growing would leave copies of a secret behind.
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
-    plain.extend(text.chars().filter(|c| !"<>[]{}()$%".contains(*c)).map(|c| match c {
-        '_' | ' ' => '-',
-        _ => c.to_ascii_lowercase(),
-    }));
+    plain.extend(
+        text.chars()
+            .filter(|c| !"<>[]{}()$%".contains(*c))
+            .map(|c| match c {
+                '_' | ' ' => '-',
+                _ => c.to_ascii_lowercase(),
+            }),
+    );
     plain
 }
 

@@ -1,7 +1,8 @@
 //! fal.ai for programs that are not web programs.
 //!
-//! A [`Client`] finds the key, says where it came from ([`Client::explain`]), attaches it to fal's services and to
-//! nothing else, and runs requests on a runtime of the library's own, so that `.await` works on any executor:
+//! A [`Client`] finds the key, says where it came from ([`Client::explain`]), attaches it to fal's
+//! services and to nothing else, and runs requests on a runtime of the library's own, so that
+//! `.await` works on any executor:
 //!
 //! ```
 //! # let emulator = fal_emulator::Emulator::start().map_err(|e| e.to_string())?;

@@ -1,12 +1,12 @@
-//! What the network may make us spend: nothing that arrives costs more than a constant times its size, and each of these is part of
-//! that constant. DESIGN.md has the table.
+//! What the network may make us spend: nothing that arrives costs more than a constant times its
+//! size, and each of these is part of that constant. DESIGN.md has the table.
 
 /// Bytes of an error's message or remedy, whatever the service told us.
 pub(crate) const MESSAGE: usize = 4 << 10;
 /// Characters of the service's own text in a message.
 pub(crate) const QUOTED: usize = 500;
-/// An error's body is kept up to here, if the answers of the call may be as large. A validator repeats the input that it refuses,
-/// which may be a file's content.
+/// An error's body is kept up to here, if the answers of the call may be as large. A validator
+/// repeats the input that it refuses, which may be a file's content.
 pub(crate) const ERROR_BODY: usize = 16 << 20;
 /// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
 pub(crate) const SMALL: usize = 1 << 20;
@@ -38,15 +38,20 @@ pub(crate) const HEADERS: usize = 1000;
 /// Keys in a set of webhook keys: each is tried for each delivery.
 pub(crate) const WEBHOOK_KEYS: usize = 100;
 
-/// A text of at most so many bytes, whose secrets may still be in it. The last word goes as a whole, and if it is the only one: half of
-/// a secret would not be known for one.
+/// A text of at most so many bytes, whose secrets may still be in it. The last word goes as a
+/// whole, and if it is the only one: half of a secret would not be known for one.
 pub(crate) fn shortened(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     if text.len() <= most {
         return text.into();
     }
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = (0..=most)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or_default();
     let kept = &text[..end];
-    let kept = kept.rfind(char::is_whitespace).map_or("", |space| &kept[..space]);
+    let kept = kept
+        .rfind(char::is_whitespace)
+        .map_or("", |space| &kept[..space]);
     format!("{kept}…").into()
 }
 

@@ -1,7 +1,8 @@
 //! The host's own log, off by default. No global logger is touched.
 //!
-//! A line is made and cleaned of secrets where it arises, and waits for a thread on which the host's function may take its time. So many
-//! wait for each function; what comes then is dropped and counted, and the count is told in its place.
+//! A line is made and cleaned of secrets where it arises, and waits for a thread on which the
+//! host's function may take its time. So many wait for each function; what comes then is dropped
+//! and counted, and the count is told in its place.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -42,7 +43,8 @@ pub(crate) struct Log {
     outlet: Option<Arc<Outlet>>,
 }
 
-/// The host's function, which receives lines of at most the chosen level, in order and one at a time.
+/// The host's function, which receives lines of at most the chosen level, in order and one at a
+/// time.
 struct Outlet {
     most: Level,
     sink: Kept<Sink>,
@@ -67,8 +69,14 @@ struct Waiting {
 
 impl Log {
     pub(crate) fn new(most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
-        let outlet = Outlet { most, sink: Kept::new(Box::new(sink)), queue: PerRuntime::default() };
-        Log { outlet: Some(Arc::new(outlet)) }
+        let outlet = Outlet {
+            most,
+            sink: Kept::new(Box::new(sink)),
+            queue: PerRuntime::default(),
+        };
+        Log {
+            outlet: Some(Arc::new(outlet)),
+        }
     }
 
     /// Writes a line, without the secrets of the operation that it is about. It waits for nobody.
@@ -85,9 +93,16 @@ impl Log {
 
 impl Outlet {
     fn add(self: &Arc<Self>, level: Level, line: String) {
-        let make = || Ok(Queue { host: runtime::living()?.host().clone(), waiting: Mutex::default() });
+        let make = || {
+            Ok(Queue {
+                host: runtime::living()?.host().clone(),
+                waiting: Mutex::default(),
+            })
+        };
         // Without a runtime nothing happens that a line could be about.
-        let Ok(queue) = self.queue.get(make) else { return };
+        let Ok(queue) = self.queue.get(make) else {
+            return;
+        };
         if queue.lock().add(self.most, level, line) {
             self.serve(queue);
         }
@@ -107,9 +122,12 @@ impl Outlet {
             if queue.host.has_given_up() {
                 return queue.lock().give_up();
             }
-            let Some((level, line)) = queue.lock().next(self.most) else { return };
+            let Some((level, line)) = queue.lock().next(self.most) else {
+                return;
+            };
             if let Some(sink) = self.sink.get() {
-                // The function is called again: this line may have been the only one that it does not like.
+                // The function is called again: this line may have been the only one that it does
+                // not like.
                 let _ = catch_unwind(AssertUnwindSafe(|| sink(level, &line)));
             }
         }
@@ -161,7 +179,10 @@ impl Waiting {
             1 => "1 line was dropped".to_owned(),
             many => format!("{many} lines were dropped"),
         };
-        Some((Level::Warn.min(most), format!("{told}: the log function did not keep up")))
+        Some((
+            Level::Warn.min(most),
+            format!("{told}: the log function did not keep up"),
+        ))
     }
 
     fn give_up(&mut self) {
@@ -171,7 +192,9 @@ impl Waiting {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Log").field(&self.outlet.as_ref().map(|outlet| outlet.most)).finish()
+        f.debug_tuple("Log")
+            .field(&self.outlet.as_ref().map(|outlet| outlet.most))
+            .finish()
     }
 }
 
@@ -180,13 +203,17 @@ mod tests {
     use super::*;
 
     fn taken(waiting: &mut Waiting) -> Vec<String> {
-        std::iter::from_fn(|| waiting.next(Level::Debug)).map(|(_, line)| line).collect()
+        std::iter::from_fn(|| waiting.next(Level::Debug))
+            .map(|(_, line)| line)
+            .collect()
     }
 
     #[test]
     fn what_does_not_fit_is_counted_and_told_once_in_its_place() {
         let mut waiting = Waiting::default();
-        let add = |waiting: &mut Waiting, n: usize| waiting.add(Level::Debug, Level::Debug, n.to_string());
+        let add = |waiting: &mut Waiting, n: usize| {
+            waiting.add(Level::Debug, Level::Debug, n.to_string())
+        };
         assert!(add(&mut waiting, 0), "a thread is needed");
         (1..MOST + 3).for_each(|n| assert!(!add(&mut waiting, n)));
         assert_eq!(waiting.next(Level::Debug).unwrap().1, "0");
@@ -194,10 +221,19 @@ mod tests {
         let lines = taken(&mut waiting);
         assert_eq!(lines.len(), MOST - 1 + 2);
         assert_eq!(lines[MOST - 2], (MOST - 1).to_string());
-        assert_eq!(lines[MOST - 1..], ["3 lines were dropped: the log function did not keep up", "7777"]);
+        assert_eq!(
+            lines[MOST - 1..],
+            [
+                "3 lines were dropped: the log function did not keep up",
+                "7777"
+            ]
+        );
         assert!(waiting.bytes == 0 && !waiting.served);
         (0..=MOST).for_each(|n| assert_eq!(add(&mut waiting, n), n == 0));
-        assert_eq!(taken(&mut waiting).pop().unwrap(), "1 line was dropped: the log function did not keep up");
+        assert_eq!(
+            taken(&mut waiting).pop().unwrap(),
+            "1 line was dropped: the log function did not keep up"
+        );
     }
 
     #[test]
@@ -208,6 +244,10 @@ mod tests {
         waiting.add(Level::Error, Level::Error, String::new());
         assert_eq!(waiting.next(Level::Error), Some((Level::Error, long)));
         let (level, told) = waiting.next(Level::Error).unwrap();
-        assert_eq!((level, told.contains("1 line was dropped")), (Level::Error, true), "it is heard at any level");
+        assert_eq!(
+            (level, told.contains("1 line was dropped")),
+            (Level::Error, true),
+            "it is heard at any level"
+        );
     }
 }

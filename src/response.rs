@@ -15,8 +15,9 @@ use crate::secrets::Secrets;
 /// What to do where there is JSON, and another one than was expected.
 pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
 
-/// What a success of this status says that there is, where all of an output or of a file was asked for and this is not that. fal
-/// counts 200 as an app's success (docs/protocol.md §4, §5.5, §10.1); HTTP gives these another meaning.
+/// What a success of this status says that there is, where all of an output or of a file was asked
+/// for and this is not that. fal counts 200 as an app's success (docs/protocol.md §4, §5.5, §10.1);
+/// HTTP gives these another meaning.
 pub(crate) fn lacking(status: u16) -> Option<&'static str> {
     match status {
         202 => Some("nothing yet"),
@@ -31,13 +32,19 @@ pub struct Response {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
-    /// Two threads may both read it, and neither waits for the other: in a forked child there is no other.
+    /// Two threads may both read it, and neither waits for the other: in a forked child there is no
+    /// other.
     json: OnceBox<std::result::Result<Value, String>>,
 }
 
 impl Response {
     pub(crate) fn new(status: u16, headers: HeaderMap, body: Bytes) -> Self {
-        Response { status, headers, body, json: OnceBox::new() }
+        Response {
+            status,
+            headers,
+            body,
+            json: OnceBox::new(),
+        }
     }
 
     /// An answer that an operation made of others.
@@ -46,7 +53,8 @@ impl Response {
     }
 
     pub(crate) fn typed(body: Bytes, content_type: &'static str) -> Self {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Response::new(200, headers, body)
     }
 
@@ -68,14 +76,19 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether its content has just this type. Each event of a frame loop is asked, so no name is parsed for it.
+    /// Whether its content has just this type. Each event of a frame loop is asked, so no name is
+    /// parsed for it.
     pub(crate) fn is_typed(&self, content_type: &str) -> bool {
-        self.headers.get(CONTENT_TYPE).is_some_and(|value| value == content_type)
+        self.headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value == content_type)
     }
 
     /// Every header, in the order of arrival. Values that are not text are left out.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        self.headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
     /// fal's id of the request, from the header `x-fal-request-id`.
@@ -103,27 +116,44 @@ impl Response {
 
     /// The body as text.
     pub fn text(&self) -> Result<&str> {
-        std::str::from_utf8(&self.body).map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
+        std::str::from_utf8(&self.body)
+            .map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
     }
 
     /// The body as JSON, parsed at the first call.
     pub fn json(&self) -> Result<&Value> {
-        let parsed = self.json.get_or_init(|| Box::new(json::tree(&self.body).map_err(|e| e.to_string())));
-        parsed.as_ref().map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
+        let parsed = self
+            .json
+            .get_or_init(|| Box::new(json::tree(&self.body).map_err(|e| e.to_string())));
+        parsed
+            .as_ref()
+            .map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
     }
 
-    /// The value at a JSON Pointer (RFC 6901), such as `/images/0/url`; the empty pointer is the whole body.
+    /// The value at a JSON Pointer (RFC 6901), such as `/images/0/url`; the empty pointer is the
+    /// whole body.
     pub fn get(&self, pointer: &str) -> Result<&Value> {
         let json = self.json()?;
         let well_formed = pointer.is_empty() || pointer.starts_with('/');
-        let found = if well_formed { json.pointer(pointer) } else { None };
+        let found = if well_formed {
+            json.pointer(pointer)
+        } else {
+            None
+        };
         found.ok_or_else(|| match well_formed {
-            true => Error::new(Code::WrongType, format!("the answer has nothing at {pointer:?}")).with_remedy(POINTER),
-            false => Error::invalid(format!("{pointer:?} is not a JSON Pointer: it has to begin with '/'")),
+            true => Error::new(
+                Code::WrongType,
+                format!("the answer has nothing at {pointer:?}"),
+            )
+            .with_remedy(POINTER),
+            false => Error::invalid(format!(
+                "{pointer:?} is not a JSON Pointer: it has to begin with '/'"
+            )),
         })
     }
 
-    /// The value at a pointer as whatever `read` makes of it; `expected` names the type for the error.
+    /// The value at a pointer as whatever `read` makes of it; `expected` names the type for the
+    /// error.
     pub fn get_as<'a, T>(
         &'a self,
         pointer: &str,
@@ -133,8 +163,11 @@ impl Response {
         let value = self.get(pointer)?;
         read(value).ok_or_else(|| {
             let found = type_name(value);
-            Error::new(Code::WrongType, format!("the value at {pointer:?} is {found}, not {expected}"))
-                .with_remedy(POINTER)
+            Error::new(
+                Code::WrongType,
+                format!("the value at {pointer:?} is {found}, not {expected}"),
+            )
+            .with_remedy(POINTER)
         })
     }
 
@@ -145,7 +178,8 @@ impl Response {
         let mut text = self.text()?.trim();
         for segment in pointer.split('/').skip(1) {
             let name = segment.replace("~1", "/").replace("~0", "~");
-            text = member(text, &name).ok_or_else(|| Error::new(Code::WrongType, "the body is not JSON"))?;
+            text = member(text, &name)
+                .ok_or_else(|| Error::new(Code::WrongType, "the body is not JSON"))?;
         }
         Ok(text)
     }
@@ -160,7 +194,9 @@ impl Response {
 fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     if text.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return elements.get(crate::codec::json::index(name)?).map(|found| found.get());
+        return elements
+            .get(crate::codec::json::index(name)?)
+            .map(|found| found.get());
     }
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     members.get(name).map(|found| found.get())

@@ -24,5 +24,9 @@ fn main() -> ExitCode {
     } else {
         println!("{resolution}");
     }
-    if resolution.problem().is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if resolution.problem().is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -32,10 +32,16 @@ fn main() -> ExitCode {
 }
 
 fn make_picture(wish: &Wish) -> Result<(), Box<dyn Error>> {
-    let client = Client::builder().user_agent("picture-example/1.0")?.build()?;
+    let client = Client::builder()
+        .user_agent("picture-example/1.0")?
+        .build()?;
     let explanation = client.resolve()?;
     if let Some(used) = explanation.used() {
-        println!("key:      {}, id {}", used.source, used.key_id.as_deref().unwrap_or("-"));
+        println!(
+            "key:      {}, id {}",
+            used.source,
+            used.key_id.as_deref().unwrap_or("-")
+        );
     }
 
     let mut request = Request::run("fal-ai/flux/schnell")?;
@@ -58,14 +64,20 @@ fn list_keys() -> Result<(), Box<dyn Error>> {
     let request = Request::new("GET", "/v1/keys")?;
     let answer = Op::finish(|| client.send_start(request))?;
     for key in answer.get("/keys")?.as_array().into_iter().flatten() {
-        println!("{}  {}", key["key_id"].as_str().unwrap_or("-"), key["alias"].as_str().unwrap_or("-"));
+        println!(
+            "{}  {}",
+            key["key_id"].as_str().unwrap_or("-"),
+            key["alias"].as_str().unwrap_or("-")
+        );
     }
     Ok(())
 }
 
 fn report(error: &(dyn Error + 'static)) {
     eprintln!("error: {error}");
-    let Some(error) = error.downcast_ref::<fal::Error>() else { return };
+    let Some(error) = error.downcast_ref::<fal::Error>() else {
+        return;
+    };
     eprintln!("do:    {}", error.remedy());
     if let Some(sources) = error.resolution() {
         eprintln!("{sources}");
@@ -73,12 +85,20 @@ fn report(error: &(dyn Error + 'static)) {
 }
 
 fn parse(arguments: &[String]) -> Result<Wish, Box<dyn Error>> {
-    let mut wish = Wish { prompt: "a lighthouse at dusk".into(), width: 512, height: 512, out: "picture.png".into() };
+    let mut wish = Wish {
+        prompt: "a lighthouse at dusk".into(),
+        width: 512,
+        height: 512,
+        out: "picture.png".into(),
+    };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--size" => {
-                let size = arguments.next().and_then(|size| size.split_once('x')).ok_or("--size takes WxH")?;
+                let size = arguments
+                    .next()
+                    .and_then(|size| size.split_once('x'))
+                    .ok_or("--size takes WxH")?;
                 (wish.width, wish.height) = (size.0.parse()?, size.1.parse()?);
             }
             "--out" => wish.out = arguments.next().ok_or("--out takes a file")?.clone(),

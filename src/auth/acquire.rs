@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
 use crate::credentials::{
-    COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token, Undelivered,
+    COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token,
+    Undelivered,
 };
 use crate::error::{Error, Repeat};
 use crate::runtime;
@@ -22,8 +23,9 @@ use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
 /// A token of a login counts as expired this long before it is (docs/protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Gets a credential out of a provider. `refused` is a credential that fal did not accept. The error says what is wrong, and
-/// what helps, without a secret, or that the provider turned out to hold nothing.
+/// Gets a credential out of a provider. `refused` is a credential that fal did not accept. The
+/// error says what is wrong, and what helps, without a secret, or that the provider turned out to
+/// hold nothing.
 pub(crate) async fn deliver(
     provider: Provider,
     refused: Option<Credential>,
@@ -32,54 +34,97 @@ pub(crate) async fn deliver(
 ) -> Result<Delivered, Undelivered> {
     let secrets = Arc::new(Secrets::of(&transport.veils));
     let outcome = match provider {
-        Provider::Ready(credential) => Ok(Delivered { credential, expires_in: None, notes: Vec::new(), unsaved: None }),
+        Provider::Ready(credential) => Ok(Delivered {
+            credential,
+            expires_in: None,
+            notes: Vec::new(),
+            unsaved: None,
+        }),
         Provider::Callback(callback) => callback.ask().await,
         Provider::Command(command) => run(command).await.map_err(Undelivered::from),
         Provider::Keyring(account) => keyring(account, environment).await,
-        Provider::Login(file) => user_login(file, refused, transport, &secrets).await.map_err(Undelivered::from),
+        Provider::Login(file) => user_login(file, refused, transport, &secrets)
+            .await
+            .map_err(Undelivered::from),
     };
     // Whoever waits for this has not carried what was carried here.
     outcome.map_err(|undelivered| undelivered.without(&secrets))
 }
 
-#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+))]
 async fn keyring(account: String, environment: &Environment) -> Result<Delivered, Undelivered> {
     use crate::credentials::keyring::{DEFAULT_TIMEOUT, Limits, read};
-    let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+    let closing = runtime::current()
+        .map_err(|e| e.to_string())?
+        .closing()
+        .clone();
     let environment = environment.clone();
     let limits = DEFAULT_TIMEOUT;
     let found = slowly(move || {
         let cancelled = || closing.is_cancelled();
-        read(&environment, &account, Limits { timeout: limits, cancelled: &cancelled })
+        read(
+            &environment,
+            &account,
+            Limits {
+                timeout: limits,
+                cancelled: &cancelled,
+            },
+        )
     });
     let found = found.await?.map_err(|problem| problem.to_string())?;
     let Some((key, notes)) = found else {
         return Err(Undelivered::Absent("the keyring holds no key there".into()));
     };
     let notes = notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered { credential: Credential::Key(key), expires_in: None, notes, unsaved: None })
+    Ok(Delivered {
+        credential: Credential::Key(key),
+        expires_in: None,
+        notes,
+        unsaved: None,
+    })
 }
 
 /// The chain offers no keyring where it was not built.
-#[cfg(not(all(feature = "keyring", not(any(target_os = "ios", target_os = "android")))))]
+#[cfg(not(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+)))]
 async fn keyring(_: String, _: &Environment) -> Result<Delivered, Undelivered> {
-    Err("this build of libfal cannot read the system keyring".to_owned().into())
+    Err("this build of libfal cannot read the system keyring"
+        .to_owned()
+        .into())
 }
 
 async fn run(command: KeyCommand) -> Result<Delivered, String> {
-    let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+    let closing = runtime::current()
+        .map_err(|e| e.to_string())?
+        .closing()
+        .clone();
     let output = slowly(move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled())).await?;
     let output = output.map_err(|problem| problem.to_string())?;
     let credential = match output.secret {
         Secret::Key(key) => Credential::Key(key),
-        Secret::Bearer(token) => Credential::Bearer(Token::parse(&token).map_err(|problem| problem.to_string())?),
+        Secret::Bearer(token) => {
+            Credential::Bearer(Token::parse(&token).map_err(|problem| problem.to_string())?)
+        }
     };
-    let expires_in = output.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let expires_in = output
+        .expires_at
+        .map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
     let notes = output.notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered { credential, expires_in, notes, unsaved: None })
+    Ok(Delivered {
+        credential,
+        expires_in,
+        notes,
+        unsaved: None,
+    })
 }
 
-/// The stored access token if it is good, else a renewed one. One renewal serves all processes of the user.
+/// The stored access token if it is good, else a renewed one. One renewal serves all processes of
+/// the user.
 async fn user_login(
     file: LoginFile,
     refused: Option<Credential>,
@@ -92,27 +137,46 @@ async fn user_login(
     };
     let cancelled = Cancelled::with_the_runtime()?;
     let flag = cancelled.flag.clone();
-    let begun = slowly(move || begin(&file, rejected.as_ref(), &flag)).await?.map_err(told)?;
+    let begun = slowly(move || begin(&file, rejected.as_ref(), &flag))
+        .await?
+        .map_err(told)?;
     match begun {
         Begun::Fresh(token) => delivered(&token, Vec::new()),
-        // A refresh token that was sent is used up, and its successor comes with the answer and exists nowhere else.
+        // A refresh token that was sent is used up, and its successor comes with the answer and
+        // exists nowhere else.
         Begun::Refresh(refresh) => {
             let (transport, secrets) = (transport.clone(), secrets.clone());
-            let renewed = runtime::finish(async move { renew(*refresh, &transport, &cancelled, &secrets).await });
+            let renewed =
+                runtime::finish(
+                    async move { renew(*refresh, &transport, &cancelled, &secrets).await },
+                );
             renewed.await.map_err(|e| e.message().to_owned())?
         }
     }
 }
 
-fn begin(file: &LoginFile, rejected: Option<&Token>, cancelled: &AtomicBool) -> Result<Begun, LoginError> {
+fn begin(
+    file: &LoginFile,
+    rejected: Option<&Token>,
+    cancelled: &AtomicBool,
+) -> Result<Begun, LoginError> {
     let rejected = rejected.map(Token::expose_secret);
     let stored = file.read()?;
-    let fresh = stored.as_ref().and_then(|stored| stored.access_token(SystemTime::now()));
+    let fresh = stored
+        .as_ref()
+        .and_then(|stored| stored.access_token(SystemTime::now()));
     // No lock is needed for a token that is good.
     if let Some(token) = fresh.filter(|token| rejected != Some(token.expose())) {
         return Ok(Begun::Fresh(token.clone()));
     }
-    file.begin(SystemTime::now(), rejected, Wait { limit: Wait::OFFICIAL_LIMIT, cancelled })
+    file.begin(
+        SystemTime::now(),
+        rejected,
+        Wait {
+            limit: Wait::OFFICIAL_LIMIT,
+            cancelled,
+        },
+    )
 }
 
 async fn renew(
@@ -121,7 +185,10 @@ async fn renew(
     cancelled: &Cancelled,
     secrets: &Arc<Secrets>,
 ) -> Result<Delivered, String> {
-    let url = transport.hosts.login_url(login::TOKEN_PATH).map_err(|e| e.to_string())?;
+    let url = transport
+        .hosts
+        .login_url(login::TOKEN_PATH)
+        .map_err(|e| e.to_string())?;
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     let call = Call {
         method: Method::POST,
@@ -148,40 +215,60 @@ async fn renew(
     match answer {
         Ok(Ok(response)) => {
             let body = response.body().clone();
-            let renewed = blocking(move || refresh.complete(&body, now)).await?.map_err(told)?;
+            let renewed = blocking(move || refresh.complete(&body, now))
+                .await?
+                .map_err(told)?;
             // Whoever changed the file meanwhile has stored what counts.
             let is_lost = matches!(renewed.not_stored, Some(LoginError::NotStored { .. }));
             let problem = renewed.not_stored.map(|problem| problem.to_string());
             let delivered = delivered(&renewed.access, problem.iter().cloned().collect())?;
-            Ok(Delivered { unsaved: problem.filter(|_| is_lost), ..delivered })
+            Ok(Delivered {
+                unsaved: problem.filter(|_| is_lost),
+                ..delivered
+            })
         }
         Ok(Err(error)) => match error.http_status() {
             Some(status) => {
                 let body = Bytes::copy_from_slice(error.body());
                 let wait = move || {
-                    let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &flag };
+                    let wait = Wait {
+                        limit: Wait::OFFICIAL_LIMIT,
+                        cancelled: &flag,
+                    };
                     refresh.failed(status, &body, now, wait)
                 };
                 delivered(&blocking(wait).await?.map_err(told)?, Vec::new())
             }
             None => Err(unreachable(&error)),
         },
-        Err(_) => Err(format!("{} did not answer within {} s", login::AUTH_HOST, login::REFRESH_TIMEOUT.as_secs())),
+        Err(_) => Err(format!(
+            "{} did not answer within {} s",
+            login::AUTH_HOST,
+            login::REFRESH_TIMEOUT.as_secs()
+        )),
     }
 }
 
 fn delivered(token: &AccessToken, notes: Vec<String>) -> Result<Delivered, String> {
     let credential = Token::parse(token.expose()).map_err(|problem| problem.to_string())?;
-    let left = token.expires().and_then(|at| at.duration_since(SystemTime::now()).ok());
+    let left = token
+        .expires()
+        .and_then(|at| at.duration_since(SystemTime::now()).ok());
     let expires_in = left.map(|left| left.saturating_sub(LOGIN_LEEWAY));
-    Ok(Delivered { credential: Credential::Bearer(credential), expires_in, notes, unsaved: None })
+    Ok(Delivered {
+        credential: Credential::Bearer(credential),
+        expires_in,
+        notes,
+        unsaved: None,
+    })
 }
 
 fn told(error: LoginError) -> String {
     format!("{error}. {}", error.remedy())
 }
 
-/// The error of the transport may name what was sent, but not its body, which holds the refresh token.
+/// The error of the transport may name what was sent, but not its body, which holds the refresh
+/// token.
 fn unreachable(error: &Error) -> String {
     format!("the login could not be renewed: {error}")
 }
@@ -195,14 +282,21 @@ struct Cancelled {
 
 impl Cancelled {
     fn with_the_runtime() -> Result<Self, String> {
-        let closing = runtime::current().map_err(|e| e.to_string())?.closing().clone();
+        let closing = runtime::current()
+            .map_err(|e| e.to_string())?
+            .closing()
+            .clone();
         let flag = Arc::new(AtomicBool::new(false));
         let (raised, closes) = (flag.clone(), closing.clone());
         let watch = tokio::spawn(async move {
             closes.cancelled().await;
             raised.store(true, Ordering::Release);
         });
-        Ok(Cancelled { closing, flag, watch })
+        Ok(Cancelled {
+            closing,
+            flag,
+            watch,
+        })
     }
 
     /// Ends when the runtime stops before the request can have been executed, and never afterwards.
@@ -222,9 +316,15 @@ impl Drop for Cancelled {
 
 /// Waits for a person or for another program, apart from what only reads and writes files.
 async fn slowly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    blocking::blocking(Kind::Providers, work).await.map_err(|e| e.message().to_owned())
+    blocking::blocking(Kind::Providers, work)
+        .await
+        .map_err(|e| e.message().to_owned())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    blocking::blocking(Kind::Credentials, work).await.map_err(|e| e.message().to_owned())
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    blocking::blocking(Kind::Credentials, work)
+        .await
+        .map_err(|e| e.message().to_owned())
 }

@@ -19,7 +19,8 @@ use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
 use crate::transport::Transport;
 
-/// A credential that expires within this time counts as expired: the request has to arrive before it does.
+/// A credential that expires within this time counts as expired: the request has to arrive before
+/// it does.
 const MARGIN: Duration = Duration::from_secs(10);
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -39,7 +40,8 @@ pub(crate) struct Grant {
 
 impl Grant {
     fn is_fresh(&self) -> bool {
-        self.expires.is_none_or(|expires| Instant::now() + MARGIN < expires)
+        self.expires
+            .is_none_or(|expires| Instant::now() + MARGIN < expires)
     }
 }
 
@@ -59,7 +61,14 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
         let seen = ArcSwap::from_pointee(environment.clone());
-        Authority { options, environment, seen, log, grant: ArcSwapOption::empty(), flight: PerRuntime::default() }
+        Authority {
+            options,
+            environment,
+            seen,
+            log,
+            grant: ArcSwapOption::empty(),
+            flight: PerRuntime::default(),
+        }
     }
 
     /// Looks at the environment, on the host's thread: what an operation does later may need it.
@@ -84,8 +93,9 @@ impl Authority {
         }
     }
 
-    /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever needs it
-    /// meanwhile waits for the same replacement. Without one the next call looks again: the user may have set it by then.
+    /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever
+    /// needs it meanwhile waits for the same replacement. Without one the next call looks again:
+    /// the user may have set it by then.
     pub(crate) async fn grant(
         self: &Arc<Self>,
         refused: Option<&Grant>,
@@ -97,15 +107,17 @@ impl Authority {
         }
     }
 
-    /// A credential in the place of one that fal refused, if there is another: who delivers is asked again, and where a key was
-    /// found is looked at again, since its user may have corrected it.
+    /// A credential in the place of one that fal refused, if there is another: who delivers is
+    /// asked again, and where a key was found is looked at again, since its user may have corrected
+    /// it.
     pub(crate) async fn another(
         self: &Arc<Self>,
         refused: &Grant,
         transport: &Arc<Transport>,
     ) -> Result<Option<Arc<Grant>>> {
         let found_another = |now: Resolution| {
-            now.provider().is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
+            now.provider()
+                .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
         };
         match refused.renews || found_another(self.resolve(self.options.clone()).await?) {
             true => self.grant(Some(refused), transport).await.map(Some),
@@ -124,27 +136,39 @@ impl Authority {
         kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial))
     }
 
-    /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it: their ends do not end it.
-    fn board(self: &Arc<Self>, refused: Option<&Grant>, transport: &Arc<Transport>) -> Result<Flight> {
+    /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it:
+    /// their ends do not end it.
+    fn board(
+        self: &Arc<Self>,
+        refused: Option<&Grant>,
+        transport: &Arc<Transport>,
+    ) -> Result<Flight> {
         let life = self.flight.get(|| Ok(Mutex::default()))?;
         let mut flight = life.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(under_way) = flight.as_ref().filter(|flight| flight.peek().is_none()) {
             return Ok(under_way.clone());
         }
-        // A search may have landed since the caller looked; it keeps what it found before it counts as landed.
+        // A search may have landed since the caller looked; it keeps what it found before it counts
+        // as landed.
         if let Some(grant) = self.kept(refused) {
             return Ok(std::future::ready(Ok(grant)).boxed().shared());
         }
         let (authority, transport) = (self.clone(), transport.clone());
         let refused = refused.map(|grant| grant.credential.clone());
         let search = tokio::spawn(async move { authority.search(refused, &transport).await });
-        let landed = search.map(|end| end.unwrap_or_else(|end| Err(runtime::undone("the search for a key", &end))));
+        let landed = search.map(|end| {
+            end.unwrap_or_else(|end| Err(runtime::undone("the search for a key", &end)))
+        });
         let started = landed.boxed().shared();
         *flight = Some(started.clone());
         Ok(started)
     }
 
-    async fn search(self: Arc<Self>, refused: Option<Credential>, transport: &Arc<Transport>) -> Result<Arc<Grant>> {
+    async fn search(
+        self: Arc<Self>,
+        refused: Option<Credential>,
+        transport: &Arc<Transport>,
+    ) -> Result<Arc<Grant>> {
         let mut options = self.options.clone();
         loop {
             let resolution = self.resolve(options.clone()).await?;
@@ -152,22 +176,28 @@ impl Authority {
                 return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let undelivered = match deliver(provider, refused.clone(), &self.seen.load_full(), transport).await {
-                Ok(delivered) => return Ok(self.keep(options, &resolution, delivered, renews)),
-                Err(undelivered) => undelivered,
-            };
+            let undelivered =
+                match deliver(provider, refused.clone(), &self.seen.load_full(), transport).await {
+                    Ok(delivered) => return Ok(self.keep(options, &resolution, delivered, renews)),
+                    Err(undelivered) => undelivered,
+                };
             options = match undelivered {
                 Undelivered::Absent(reason) => options
                     .without_empty(&resolution, &reason)
                     .ok_or_else(|| denied::undelivered(&resolution, &reason))?,
-                Undelivered::Failed(reason) => return Err(denied::undelivered(&resolution, &reason)),
+                Undelivered::Failed(reason) => {
+                    return Err(denied::undelivered(&resolution, &reason));
+                }
             };
         }
     }
 
     async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
         let environment = self.seen.load_full();
-        blocking(Kind::Credentials, move || credentials::resolve(&options, &environment)).await
+        blocking(Kind::Credentials, move || {
+            credentials::resolve(&options, &environment)
+        })
+        .await
     }
 
     fn keep(
@@ -177,12 +207,19 @@ impl Authority {
         delivered: Delivered,
         renews: bool,
     ) -> Arc<Grant> {
-        let resolution = Arc::new(resolution.clone().delivered(&delivered.credential, &delivered.notes));
+        let resolution = Arc::new(
+            resolution
+                .clone()
+                .delivered(&delivered.credential, &delivered.notes),
+        );
         self.log_credential(&resolution);
         if let Some(unsaved) = &delivered.unsaved {
-            self.log.write(Level::Error, &Secrets::default(), format_args!("{unsaved}"));
+            self.log
+                .write(Level::Error, &Secrets::default(), format_args!("{unsaved}"));
         }
-        let expires = delivered.expires_in.and_then(|time| Instant::now().checked_add(time));
+        let expires = delivered
+            .expires_in
+            .and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let grant = Arc::new(Grant {
             serial,
@@ -203,9 +240,15 @@ impl Authority {
         match resolution.used() {
             Some(used) => {
                 let id = used.key_id.as_deref().unwrap_or("-");
-                self.log.write(Level::Info, &secrets, format_args!("key {id} from {}", used.source));
+                self.log.write(
+                    Level::Info,
+                    &secrets,
+                    format_args!("key {id} from {}", used.source),
+                );
             }
-            None => self.log.write(Level::Info, &secrets, format_args!("no key is used")),
+            None => self
+                .log
+                .write(Level::Info, &secrets, format_args!("no key is used")),
         }
     }
 }

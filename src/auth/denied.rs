@@ -1,4 +1,5 @@
-//! What a refused credential means: which key it was, where it came from, and what the operation needs.
+//! What a refused credential means: which key it was, where it came from, and what the operation
+//! needs.
 
 use std::sync::Arc;
 
@@ -13,8 +14,7 @@ use crate::openapi;
 const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
 
 /// Of a 401 in words that fal is not known to use.
-const DOUBT: &str =
-    "If the app itself answered so, it may have run: see whether it did before you send the request again.";
+const DOUBT: &str = "If the app itself answered so, it may have run: see whether it did before you send the request again.";
 
 /// Adds to an error what is known about the credential that it was made with.
 ///
@@ -32,21 +32,33 @@ pub(crate) fn explain(
     let refused = ours && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
     let hidden = error.code() == Code::NotFound && error.about() != Some(About::Path);
     let told = match (endpoint, platform) {
-        (Some(id), _) if refused || hidden => private_app(error, id.app(), resolution, credential, refused),
+        (Some(id), _) if refused || hidden => {
+            private_app(error, id.app(), resolution, credential, refused)
+        }
         (_, Some((method, path))) if refused => scoped(error, method, path, resolution, credential),
         _ if refused => {
-            let told = format!("{}; {}", error.message(), credential_used(resolution, credential));
+            let told = format!(
+                "{}; {}",
+                error.message(),
+                credential_used(resolution, credential)
+            );
             error.with_message(told)
         }
         _ => error,
     };
     match credential {
-        Credential::Anonymous if refused && told.code() == Code::Unauthenticated => told.with_remedy(NO_KEY),
+        Credential::Anonymous if refused && told.code() == Code::Unauthenticated => {
+            told.with_remedy(NO_KEY)
+        }
         _ if !refused => told,
         _ => {
             let unlinked = (told.about() == Some(About::UnknownKey)).then_some(UNLINKED);
-            let doubt = (told.code() == Code::Unauthenticated && told.may_have_executed()).then_some(DOUBT);
-            let more: Vec<_> = std::iter::once(told.remedy()).chain(unlinked).chain(doubt).collect();
+            let doubt =
+                (told.code() == Code::Unauthenticated && told.may_have_executed()).then_some(DOUBT);
+            let more: Vec<_> = std::iter::once(told.remedy())
+                .chain(unlinked)
+                .chain(doubt)
+                .collect();
             let remedy = more.join(" ");
             told.with_remedy(remedy)
         }
@@ -56,27 +68,43 @@ pub(crate) fn explain(
 /// A refusal by a server proxy, as opposed to one by fal behind it: the texts are those of §11.2.
 pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
     let body = String::from_utf8_lossy(error.body()).into_owned();
-    let says = |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
+    let says =
+        |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
     let place = proxy.host_str().unwrap_or_default();
     let unnamed = error.header("x-fal-request-id").is_none();
     match error.http_status() {
         // An old version answered 412.
         Some(400 | 412) if says("Invalid request") || error.http_status() == Some(412) => {
-            let message =
-                format!("the proxy at {place} does not forward requests to {}{}", target.authority(), target.path());
+            let message = format!(
+                "the proxy at {place} does not forward requests to {}{}",
+                target.authority(),
+                target.path()
+            );
             error.with_message(message).with_remedy(
                 "By default a server proxy forwards to fal.run, queue.fal.run and the start of an upload only: allow the address in \
                  its configuration (allowedUrlPatterns, allowedEndpoints), or use a key.",
             )
         }
         Some(401) if says("Unauthorized") => {
-            let message =
-                format!("the proxy at {place} refused the request: it holds no key, or wants its user to sign in");
-            error.with_message(message).with_remedy("Check the proxy's own key and its isAuthenticated option.")
+            let message = format!(
+                "the proxy at {place} refused the request: it holds no key, or wants its user to sign in"
+            );
+            error
+                .with_message(message)
+                .with_remedy("Check the proxy's own key and its isAuthenticated option.")
         }
         // Nobody of fal's: the web server of the proxy may know no such route, or fail.
-        Some(_) if unnamed && matches!(error.code(), Code::Protocol | Code::Redirect | Code::ServiceUnavailable) => {
-            let remedy = format!("Check the server proxy's address, and the server. {}", error.remedy());
+        Some(_)
+            if unnamed
+                && matches!(
+                    error.code(),
+                    Code::Protocol | Code::Redirect | Code::ServiceUnavailable
+                ) =>
+        {
+            let remedy = format!(
+                "Check the server proxy's address, and the server. {}",
+                error.remedy()
+            );
             error.with_remedy(remedy)
         }
         _ => error,
@@ -85,12 +113,17 @@ pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
 
 /// The error of a resolution without a credential.
 pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
-    let (Some(problem), Some(code), Some(text)) =
-        (resolution.problem(), problem_code(resolution), resolution.problem_text())
-    else {
-        return Error::new(Code::NoCredentials, "no credential").with_resolution(resolution.clone());
+    let (Some(problem), Some(code), Some(text)) = (
+        resolution.problem(),
+        problem_code(resolution),
+        resolution.problem_text(),
+    ) else {
+        return Error::new(Code::NoCredentials, "no credential")
+            .with_resolution(resolution.clone());
     };
-    Error::new(code, text).with_remedy(problem.remedy()).with_resolution(resolution.clone())
+    Error::new(code, text)
+        .with_remedy(problem.remedy())
+        .with_resolution(resolution.clone())
 }
 
 /// The code of a resolution's problem, if it has one.
@@ -125,16 +158,29 @@ fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
         Credential::AppToken(_) => "a short-lived token".to_owned(),
         Credential::Anonymous => return None,
     };
-    let Some(used) = resolution.used() else { return Some(what) };
-    let place = used.location.as_deref().filter(|place| *place != used.source);
+    let Some(used) = resolution.used() else {
+        return Some(what);
+    };
+    let place = used
+        .location
+        .as_deref()
+        .filter(|place| *place != used.source);
     let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
     Some(format!("{what} from {}{place}", used.source))
 }
 
-fn scoped(error: Error, method: &str, path: &str, resolution: &Resolution, credential: &Credential) -> Error {
+fn scoped(
+    error: Error,
+    method: &str,
+    path: &str,
+    resolution: &Resolution,
+    credential: &Credential,
+) -> Error {
     let needed = openapi::needed_scope(method, path);
     let used = credential_used(resolution, credential);
-    let needs = needed.map(|scope| format!("; {method} {path} needs a key of scope {scope}")).unwrap_or_default();
+    let needs = needed
+        .map(|scope| format!("; {method} {path} needs a key of scope {scope}"))
+        .unwrap_or_default();
     let told = format!("{}; {used}{needs}", error.message());
     let told = error.with_message(told).with_needed_scope(needed);
     match needed {
@@ -171,8 +217,15 @@ pub(crate) fn beforehand(
         .with_resolution(resolution.clone())
 }
 
-/// Whether an API key of the owner may call a private app is told in two ways by fal (docs/protocol.md §16.51): say both.
-fn private_app(error: Error, app: &str, resolution: &Resolution, credential: &Credential, refused: bool) -> Error {
+/// Whether an API key of the owner may call a private app is told in two ways by fal
+/// (docs/protocol.md §16.51): say both.
+fn private_app(
+    error: Error,
+    app: &str,
+    resolution: &Resolution,
+    credential: &Credential,
+    refused: bool,
+) -> Error {
     let used = credential_used(resolution, credential);
     let told = format!("{}; {used}", error.message());
     let told = error.with_message(told);

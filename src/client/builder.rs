@@ -72,14 +72,21 @@ pub enum HostRole {
     Platform = 3,
     /// `FAL_CDN_HOST`: files. It never sees the key.
     Cdn = 4,
-    /// `FAL_EMULATOR_HOST`: a local fal-emulator that takes the place of all of them, in plain HTTP.
+    /// `FAL_EMULATOR_HOST`: a local fal-emulator that takes the place of all of them, in plain
+    /// HTTP.
     Emulator = 5,
 }
 
 impl HostRole {
     /// Every role.
-    pub const ALL: &'static [HostRole] =
-        &[HostRole::Run, HostRole::Queue, HostRole::Rest, HostRole::Platform, HostRole::Cdn, HostRole::Emulator];
+    pub const ALL: &'static [HostRole] = &[
+        HostRole::Run,
+        HostRole::Queue,
+        HostRole::Rest,
+        HostRole::Platform,
+        HostRole::Cdn,
+        HostRole::Emulator,
+    ];
 
     fn variable(self) -> &'static str {
         match self {
@@ -100,7 +107,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Another environment than the process's, for tests and for hosts that keep their own settings.
+    /// Another environment than the process's, for tests and for hosts that keep their own
+    /// settings.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
         self
@@ -116,56 +124,67 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Sends everything for fal's services to this server proxy, which holds the key (docs/protocol.md §11); files are fetched
-    /// directly. No key is looked for on this machine; one that is given explicitly goes to the proxy.
+    /// Sends everything for fal's services to this server proxy, which holds the key
+    /// (docs/protocol.md §11); files are fetched directly. No key is looked for on this machine;
+    /// one that is given explicitly goes to the proxy.
     pub fn proxy(mut self, url: &str) -> Result<Self> {
         self.proxy = Some(endpoint::proxy(url)?);
         Ok(self)
     }
 
-    /// Reaches fal through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`, where the scheme is `http`, `https`,
-    /// `socks4`, `socks4a`, `socks5` or `socks5h`; through none if it is empty.
+    /// Reaches fal through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`,
+    /// where the scheme is `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`; through
+    /// none if it is empty.
     ///
-    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the system's settings, but for a script that
-    /// finds proxies (PAC, WPAD), which is not run. Hosts that `NO_PROXY` names are reached directly in any case, and so is the
-    /// emulator.
+    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the
+    /// system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts
+    /// that `NO_PROXY` names are reached directly in any case, and so is the emulator.
     pub fn http_proxy(mut self, url: &str) -> Result<Self> {
         self.network.set_proxy(url)?;
         Ok(self)
     }
 
-    /// Trusts these certificates of authorities, in PEM, besides those that the operating system trusts.
+    /// Trusts these certificates of authorities, in PEM, besides those that the operating system
+    /// trusts.
     pub fn add_root_certificates(mut self, pem: &[u8]) -> Result<Self> {
         self.network.add_roots(pem)?;
         Ok(self)
     }
 
-    /// The time for each whole call, from credential to decoded body, retries included. A request's own is stronger.
+    /// The time for each whole call, from credential to decoded body, retries included. A request's
+    /// own is stronger.
     ///
-    /// By default one hour for a run or a stream, 24 hours for a job that is waited for and for the lines of a live log, six for an
-    /// upload or a download, two minutes for anything else. Of a session only the request's own time counts.
+    /// By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
+    /// lines of a live log, six for an upload or a download, two minutes for anything else. Of a
+    /// session only the request's own time counts.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How often a call is tried at the most, 1 to 100; by default 5. See `DESIGN.md` for what is tried again.
+    /// How often a call is tried at the most, 1 to 100; by default 5. See `DESIGN.md` for what is
+    /// tried again.
     pub fn max_attempts(mut self, most: u32) -> Result<Self> {
         if !(1..=100).contains(&most) {
-            return Err(Error::invalid(format!("{most} attempts: 1 to 100 are possible")));
+            return Err(Error::invalid(format!(
+                "{most} attempts: 1 to 100 are possible"
+            )));
         }
         self.attempts = Attempts { most };
         Ok(self)
     }
 
-    /// How long the other side of a transfer may move no byte; by default 60 seconds, without a limit if it is zero. The connection is
-    /// then given up with [`Code::ConnectionLost`](crate::Code::ConnectionLost), and what may be sent again is: a PUT, a part, a download,
-    /// which goes on where it ended.
+    /// How long the other side of a transfer may move no byte; by default 60 seconds, without a
+    /// limit if it is zero. The connection is then given up with
+    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), and what may be sent again is: a PUT,
+    /// a part, a download, which goes on where it ended.
     ///
-    /// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads but those of an app's answer, and
-    /// for the body of any request to fal but its answer. An app, the queue, a stream and a session may be silent for as long as the
-    /// call may take, and so may this side: a reader of the host's, a disk. Of an upload the buffers of the operating system hide up
-    /// to 4 MiB, so that for each MiB that was sent, up to 4, the same time is added.
+    /// It holds for uploads, which wait ten times as long while fal puts parts together, for
+    /// downloads but those of an app's answer, and for the body of any request to fal but its
+    /// answer. An app, the queue, a stream and a session may be silent for as long as the call may
+    /// take, and so may this side: a reader of the host's, a disk. Of an upload the buffers of the
+    /// operating system hide up to 4 MiB, so that for each MiB that was sent, up to 4, the same
+    /// time is added.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = Some(limit).filter(|limit| !limit.is_zero());
         self
@@ -180,25 +199,30 @@ impl ClientBuilder {
     /// Adds the host program's name to the header `User-Agent`, such as `MyGame/1.2`.
     pub fn user_agent(mut self, product: &str) -> Result<Self> {
         let whole = format!("libfal/{} {product}", crate::VERSION);
-        HeaderValue::from_str(&whole).map_err(|_| Error::invalid("the user agent has a control character"))?;
+        HeaderValue::from_str(&whole)
+            .map_err(|_| Error::invalid("the user agent has a control character"))?;
         self.user_agent = whole;
         Ok(self)
     }
 
-    /// Refuses operations of the Platform API that need the scope ADMIN before anything is sent, if the key in use is known to be
-    /// of scope API: from [`Client::check`], or from what fal answered before (docs/protocol.md §2.5). By default they are sent.
+    /// Refuses operations of the Platform API that need the scope ADMIN before anything is sent, if
+    /// the key in use is known to be of scope API: from [`Client::check`], or from what fal
+    /// answered before (docs/protocol.md §2.5). By default they are sent.
     ///
-    /// Never does it refuse a model: whether an API key may call its own account's private app, fal tells in two ways (§16.51).
+    /// Never does it refuse a model: whether an API key may call its own account's private app, fal
+    /// tells in two ways (§16.51).
     pub fn strict_scopes(mut self, strict: bool) -> Self {
         self.strict_scopes = strict;
         self
     }
 
-    /// Has `sink` called with each log line of at most this level, in the order in which they arose and one at a time, on a thread that is
-    /// there for such functions. It may take its time, which holds up nothing but lines: 1024 of them, or 256 KiB, wait for it, and
-    /// what comes then is dropped and counted in a line of its own. Waiting for libfal in it is refused
-    /// ([`Code::WouldDeadlock`](crate::Code::WouldDeadlock)). A line is delivered a moment after what it tells of;
-    /// [`runtime::shutdown`](crate::runtime::shutdown) and [`runtime::flush_log`](crate::runtime::flush_log) wait for all of them.
+    /// Has `sink` called with each log line of at most this level, in the order in which they arose
+    /// and one at a time, on a thread that is there for such functions. It may take its time, which
+    /// holds up nothing but lines: 1024 of them, or 256 KiB, wait for it, and what comes then is
+    /// dropped and counted in a line of its own. Waiting for libfal in it is refused
+    /// ([`Code::WouldDeadlock`](crate::Code::WouldDeadlock)). A line is delivered a moment after
+    /// what it tells of; [`runtime::shutdown`](crate::runtime::shutdown) and
+    /// [`runtime::flush_log`](crate::runtime::flush_log) wait for all of them.
     pub fn log(mut self, most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         self.log = Log::new(most, sink);
         self
@@ -211,7 +235,10 @@ impl ClientBuilder {
     }
 
     #[cfg(test)]
-    pub(crate) fn verifier(mut self, verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>) -> Self {
+    pub(crate) fn verifier(
+        mut self,
+        verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
+    ) -> Self {
         self.network.verifier = Some(verifier);
         self
     }
@@ -221,22 +248,30 @@ impl ClientBuilder {
         let environment = &self.environment;
         let mut hosts = Hosts::from_lookup(|name| {
             let set = self.hosts.iter().rev().find(|(role, _)| *role == name);
-            set.map(|(_, host)| host.clone()).or_else(|| match environment.variable(name) {
-                Variable::Set(value) => Some(value.to_string()),
-                // No host is spelled like this, so the error names the variable.
-                Variable::NotUnicode => Some(char::REPLACEMENT_CHARACTER.into()),
-                Variable::Unset | Variable::Blank => None,
-            })
+            set.map(|(_, host)| host.clone())
+                .or_else(|| match environment.variable(name) {
+                    Variable::Set(value) => Some(value.to_string()),
+                    // No host is spelled like this, so the error names the variable.
+                    Variable::NotUnicode => Some(char::REPLACEMENT_CHARACTER.into()),
+                    Variable::Unset | Variable::Blank => None,
+                })
         })?;
-        let user_agent =
-            HeaderValue::from_str(&self.user_agent).map_err(|_| Error::invalid("the user agent is malformed"))?;
+        let user_agent = HeaderValue::from_str(&self.user_agent)
+            .map_err(|_| Error::invalid("the user agent is malformed"))?;
         hosts.proxy = self.proxy;
         let mut network = self.network;
         network.read(&self.environment)?;
         let credentials = for_hosts(self.credentials, &hosts);
         let authority = Authority::new(credentials, self.environment, self.log.clone());
-        let transport =
-            Transport::new(hosts, self.log, self.attempts, self.stall, self.response_limit, user_agent, network);
+        let transport = Transport::new(
+            hosts,
+            self.log,
+            self.attempts,
+            self.stall,
+            self.response_limit,
+            user_agent,
+            network,
+        );
         let inner = Inner {
             authority: ArcSwap::from_pointee(authority),
             timeout: self.timeout,
@@ -247,7 +282,9 @@ impl ClientBuilder {
             waits: PerRuntime::default(),
             file_token: TokenCache::default(),
         };
-        Ok(Client { inner: Arc::new(inner) })
+        Ok(Client {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -261,6 +298,8 @@ pub(super) fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credent
 
 impl std::fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientBuilder").field("credentials", &self.credentials).finish_non_exhaustive()
+        f.debug_struct("ClientBuilder")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }

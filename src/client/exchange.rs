@@ -43,7 +43,9 @@ impl Steps {
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let request = self.resolve_files(request).await?;
         let call = self.call(request)?;
-        self.inner.perform(&self.authority, &call, &self.task.progress).await
+        self.inner
+            .perform(&self.authority, &call, &self.task.progress)
+            .await
     }
 
     /// The same, and leaves the body of the answer to be read.
@@ -56,51 +58,79 @@ impl Steps {
     /// The same for a call that was made by hand: with another body or another [`Pass`].
     pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
-        let open = |grant: Carried| async move { transport.open(call, grant.credential(), progress).await };
-        self.inner.authorized(&self.authority, call, progress, open).await
+        let open = |grant: Carried| async move {
+            transport.open(call, grant.credential(), progress).await
+        };
+        self.inner
+            .authorized(&self.authority, call, progress, open)
+            .await
     }
 
     /// Sends such a call and reads the whole answer.
     pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
-        self.inner.perform(&self.authority, call, &self.task.progress).await
+        self.inner
+            .perform(&self.authority, call, &self.task.progress)
+            .await
     }
 
-    /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the credential that opened it if it was
-    /// the client's.
-    pub(crate) async fn upgrade(&self, call: &Call) -> Result<(HeaderMap, Upgraded, Option<Arc<Grant>>)> {
+    /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the
+    /// credential that opened it if it was the client's.
+    pub(crate) async fn upgrade(
+        &self,
+        call: &Call,
+    ) -> Result<(HeaderMap, Upgraded, Option<Arc<Grant>>)> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
         let upgrade = |grant: Carried| async move {
-            let (headers, upgraded) = transport.upgrade(call, grant.credential(), progress).await?;
+            let (headers, upgraded) = transport
+                .upgrade(call, grant.credential(), progress)
+                .await?;
             Ok((headers, upgraded, grant.0))
         };
-        self.inner.authorized(&self.authority, call, progress, upgrade).await
+        self.inner
+            .authorized(&self.authority, call, progress, upgrade)
+            .await
     }
 
-    /// Uploads the local files of a request's input, so that the request can become a call or a message. What
-    /// [`send`](Self::send) and [`open`](Self::open) get they resolve themselves.
+    /// Uploads the local files of a request's input, so that the request can become a call or a
+    /// message. What [`send`](Self::send) and [`open`](Self::open) get they resolve themselves.
     pub(crate) async fn resolve_files(&self, request: Request) -> Result<Request> {
-        if request.is_local() { storage::resolve(self, request).await } else { Ok(request) }
+        if request.is_local() {
+            storage::resolve(self, request).await
+        } else {
+            Ok(request)
+        }
     }
 
     /// The call that a request makes, whose local files are [resolved](Self::resolve_files).
     pub(crate) fn call(&self, request: Request) -> Result<Call> {
         let call = self.inner.call(request, self.deadline)?;
-        Ok(Call { longest_pause: self.longest_pause, ..call })
+        Ok(Call {
+            longest_pause: self.longest_pause,
+            ..call
+        })
     }
 
     /// The same operation, with `time` for its next requests.
     pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
-        Ok(Steps { deadline: deadline(time)?, ..self.clone() })
+        Ok(Steps {
+            deadline: deadline(time)?,
+            ..self.clone()
+        })
     }
 
-    /// Whether a pause ends before the operation's time does. One that does not is not begun: the error comes at once.
+    /// Whether a pause ends before the operation's time does. One that does not is not begun: the
+    /// error comes at once.
     pub(crate) fn has_time_for(&self, pause: Duration) -> bool {
         pause < self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The same operation, which waits between two attempts at most so long, whatever the service asks for.
+    /// The same operation, which waits between two attempts at most so long, whatever the service
+    /// asks for.
     pub(crate) fn with_pauses_up_to(&self, longest_pause: Duration) -> Steps {
-        Steps { longest_pause, ..self.clone() }
+        Steps {
+            longest_pause,
+            ..self.clone()
+        }
     }
 
     /// The scope of a key was found out.
@@ -108,9 +138,14 @@ impl Steps {
         self.inner.scopes.learn(credential, scope);
     }
 
-    /// The same client for a request of its own within `time`, beside the operation and even after its end.
+    /// The same client for a request of its own within `time`, beside the operation and even after
+    /// its end.
     pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
-        Ok(Steps { task: self.task.aside(), deadline: deadline(time)?, ..self.clone() })
+        Ok(Steps {
+            task: self.task.aside(),
+            deadline: deadline(time)?,
+            ..self.clone()
+        })
     }
 
     /// The jobs that this client waits for.
@@ -120,12 +155,18 @@ impl Steps {
 
     /// Writes a line about the operation.
     pub(crate) fn log(&self, level: Level, line: std::fmt::Arguments<'_>) {
-        self.inner.transport.log.write(level, self.task.secrets(), line);
+        self.inner
+            .transport
+            .log
+            .write(level, self.task.secrets(), line);
     }
 
     /// The same operation for requests that are under way beside others: their stages do not mix.
     pub(crate) fn beside(&self) -> Steps {
-        Steps { task: self.task.aside(), ..self.clone() }
+        Steps {
+            task: self.task.aside(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn file_token(&self) -> &TokenCache {
@@ -148,7 +189,13 @@ impl Steps {
     /// Adds to an error of an endpoint what is known about the credential.
     pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
         match self.grant().await {
-            Ok(grant) => denied::explain(error, Some(endpoint), None, &grant.resolution, &grant.credential),
+            Ok(grant) => denied::explain(
+                error,
+                Some(endpoint),
+                None,
+                &grant.resolution,
+                &grant.credential,
+            ),
             Err(_) => error,
         }
     }
@@ -160,7 +207,11 @@ impl Steps {
 
     /// Has a credential replaced that fal refused. Whether its source may have another.
     pub(crate) async fn replace(&self, refused: &Grant) -> Result<bool> {
-        Ok(self.authority.another(refused, &self.inner.transport).await?.is_some())
+        Ok(self
+            .authority
+            .another(refused, &self.inner.transport)
+            .await?
+            .is_some())
     }
 
     pub(crate) fn hosts(&self) -> &Hosts {
@@ -177,13 +228,17 @@ struct Carried(Option<Arc<Grant>>);
 
 impl Carried {
     fn credential(&self) -> &Credential {
-        self.0.as_ref().map_or(&Credential::Anonymous, |grant| &grant.credential)
+        self.0
+            .as_ref()
+            .map_or(&Credential::Anonymous, |grant| &grant.credential)
     }
 }
 
 pub(super) fn deadline(timeout: Duration) -> Result<Instant> {
     const LONGEST: Duration = Duration::from_secs(1 << 30);
-    Instant::now().checked_add(timeout.min(LONGEST)).ok_or_else(|| Error::invalid("the timeout is too long"))
+    Instant::now()
+        .checked_add(timeout.min(LONGEST))
+        .ok_or_else(|| Error::invalid("the timeout is too long"))
 }
 
 impl Inner {
@@ -194,7 +249,9 @@ impl Inner {
         progress: &Arc<Progress>,
     ) -> Result<Response> {
         let transport = &self.transport;
-        let send = |grant: Carried| async move { transport.send(call, grant.credential(), progress).await };
+        let send = |grant: Carried| async move {
+            transport.send(call, grant.credential(), progress).await
+        };
         self.authorized(authority, call, progress, send).await
     }
 
@@ -212,14 +269,24 @@ impl Inner {
         if call.pass != Pass::Credential {
             return send(Carried(None)).await;
         }
-        call.endpoint.iter().filter(|_| call.repeat.leaves_doubt()).for_each(|endpoint| progress.calls(endpoint));
+        call.endpoint
+            .iter()
+            .filter(|_| call.repeat.leaves_doubt())
+            .for_each(|endpoint| progress.calls(endpoint));
         let mut grant = authority.grant(None, &self.transport).await?;
-        let platform = self.transport.hosts.is_platform(&call.url).then(|| (call.method.as_str(), call.url.path()));
+        let platform = self
+            .transport
+            .hosts
+            .is_platform(&call.url)
+            .then(|| (call.method.as_str(), call.url.path()));
         if let Some(asked) = platform {
             self.allow(asked, &grant)?;
         }
         let mut outcome = send(Carried(Some(grant.clone()))).await;
-        let refused = outcome.as_ref().err().filter(|error| error.refuses_credential());
+        let refused = outcome
+            .as_ref()
+            .err()
+            .filter(|error| error.refuses_credential());
         match refused.map(|error| !error.may_have_executed() && !call.body.is_spent()) {
             // What was refused was not executed, so it can be sent once more with a new credential.
             Some(true) => {
@@ -229,7 +296,8 @@ impl Inner {
                     outcome = send(Carried(Some(grant.clone()))).await;
                 }
             }
-            // Who refused what is not certain, or there is nothing left to send: a new one is for the next request.
+            // Who refused what is not certain, or there is nothing left to send: a new one is for
+            // the next request.
             Some(false) => drop(authority.another(&grant, &self.transport).await),
             None => {}
         }
@@ -239,17 +307,32 @@ impl Inner {
         let (resolution, credential) = (&grant.resolution, &grant.credential);
         outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
             Some(proxy) => denied::by_proxy(error, proxy, &call.url),
-            None => denied::explain(error, call.endpoint.as_ref(), platform, resolution, credential),
+            None => denied::explain(
+                error,
+                call.endpoint.as_ref(),
+                platform,
+                resolution,
+                credential,
+            ),
         })
     }
 
-    /// Refuses, where the caller asked for strictness, what the key in use is known not to be allowed.
+    /// Refuses, where the caller asked for strictness, what the key in use is known not to be
+    /// allowed.
     fn allow(&self, (method, path): (&str, &str), grant: &Grant) -> Result<()> {
-        let known = if self.strict_scopes { self.scopes.known(&grant.credential) } else { None };
+        let known = if self.strict_scopes {
+            self.scopes.known(&grant.credential)
+        } else {
+            None
+        };
         match (openapi::needed_scope(method, path), known) {
-            (Some(needed), Some(scope)) if !scope.allows(needed) => {
-                Err(denied::beforehand((method, path), needed, scope, &grant.resolution, &grant.credential))
-            }
+            (Some(needed), Some(scope)) if !scope.allows(needed) => Err(denied::beforehand(
+                (method, path),
+                needed,
+                scope,
+                &grant.resolution,
+                &grant.credential,
+            )),
             _ => Ok(()),
         }
     }
@@ -274,18 +357,24 @@ impl Inner {
                 return Err(Error::invalid("the input's files were not uploaded"));
             }
             Body::Bytes(_) | Body::Source(_)
-                if hosts.proxy.is_some() && hosts.origin(&url) == Origin::Key && !is_json(&headers) =>
+                if hosts.proxy.is_some()
+                    && hosts.origin(&url) == Origin::Key
+                    && !is_json(&headers) =>
             {
                 return Err(bytes_by_proxy());
             }
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
             // A safe method takes no input: fal's clients send none either (docs/protocol.md §4).
-            Body::Json(_) if repeat == Repeat::Harmless && endpoint.is_some() => Bytes::new().into(),
+            Body::Json(_) if repeat == Repeat::Harmless && endpoint.is_some() => {
+                Bytes::new().into()
+            }
             Body::Json(value) => {
-                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-                let text =
-                    serde_json::to_vec(&*value).map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
+                headers
+                    .entry(CONTENT_TYPE)
+                    .or_insert(HeaderValue::from_static("application/json"));
+                let text = serde_json::to_vec(&*value)
+                    .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
                 Bytes::from(text).into()
             }
         };
@@ -306,11 +395,18 @@ impl Inner {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let declared = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    declared
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The proxy declares every body to be JSON (docs/protocol.md §11.2), so that bytes would arrive as something else.
+/// The proxy declares every body to be JSON (docs/protocol.md §11.2), so that bytes would arrive as
+/// something else.
 fn bytes_by_proxy() -> Error {
     Error::invalid("bytes cannot be sent through a server proxy, which forwards JSON only")
         .with_remedy("Send JSON, or upload the bytes and send their URL.")

@@ -38,9 +38,11 @@ pub(crate) const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// For everything else; the official Python client's default (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A client: a credential, addresses, limits and a pool of connections. Clones share them; any number of threads may use it at once.
+/// A client: a credential, addresses, limits and a pool of connections. Clones share them; any
+/// number of threads may use it at once.
 ///
-/// Making one reads nothing but the variables that name hosts. The credential is looked for at the first call.
+/// Making one reads nothing but the variables that name hosts. The credential is looked for at the
+/// first call.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -63,14 +65,17 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Where the credential comes from, resolved anew: every source in order. It reads variables and files and uses no network.
+    /// Where the credential comes from, resolved anew: every source in order. It reads variables
+    /// and files and uses no network.
     ///
-    /// A key is kept once it is found; if another one is found now, a note says with which one calls go on.
+    /// A key is kept once it is found; if another one is found now, a note says with which one
+    /// calls go on.
     pub fn explain(&self) -> Resolution {
         self.inner.authority.load().explain()
     }
 
-    /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or [`Code::MalformedCredentials`].
+    /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or
+    /// [`Code::MalformedCredentials`].
     pub fn resolve(&self) -> Result<Resolution> {
         let resolution = self.explain();
         match resolution.problem() {
@@ -79,15 +84,19 @@ impl Client {
         }
     }
 
-    /// Uses another credential from now on, for this client and its clones. Operations under way keep theirs, for all of their
-    /// requests.
+    /// Uses another credential from now on, for this client and its clones. Operations under way
+    /// keep theirs, for all of their requests.
     pub fn set_credentials(&self, options: credentials::Options) {
-        let authority = self.inner.authority.load().with_options(for_hosts(options, self.hosts()));
+        let authority = self
+            .inner
+            .authority
+            .load()
+            .with_options(for_hosts(options, self.hosts()));
         self.inner.authority.store(Arc::new(authority));
     }
 
-    /// The scope of the key in use, if it is known: from [`check`](Client::check), or from what fal answered. `None` before the
-    /// first call, and where fal did not tell.
+    /// The scope of the key in use, if it is known: from [`check`](Client::check), or from what fal
+    /// answered. `None` before the first call, and where fal did not tell.
     pub fn known_scope(&self) -> Option<Scope> {
         let grant = self.inner.authority.load().current()?;
         self.inner.scopes.known(&grant.credential)
@@ -100,12 +109,14 @@ impl Client {
 
     /// Starts a request to any address of fal's, with the key where the service takes one.
     ///
-    /// The answer is a success (2xx) or an error, and so is a redirect, unless it leads from a GET, or from the run of an app by 303, to
-    /// somewhere in the same origin.
+    /// The answer is a success (2xx) or an error, and so is a redirect, unless it leads from a GET,
+    /// or from the run of an app by 303, to somewhere in the same origin.
     pub fn send_start(&self, request: Request) -> Result<Op> {
         match &request.target {
             Target::Address(_) | Target::Platform(_) => self.start(request, TIMEOUT),
-            Target::Endpoint(_) | Target::Of(..) => Err(Error::invalid("a request to an endpoint is run, not sent")),
+            Target::Endpoint(_) | Target::Of(..) => {
+                Err(Error::invalid("a request to an endpoint is run, not sent"))
+            }
         }
     }
 
@@ -124,8 +135,14 @@ impl Client {
     fn start(&self, request: Request, usual: Duration) -> Result<Op> {
         let timeout = self.timeout_of(&request, usual);
         let (asks, repeat) = (request.asks_for_output(), request.repeat());
-        let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status()).filter(|_| asks) {
-            Some(instead) => Err(without_output(answer.into_answer(secrets).await, instead, repeat)),
+        let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status())
+            .filter(|_| asks)
+        {
+            Some(instead) => Err(without_output(
+                answer.into_answer(secrets).await,
+                instead,
+                repeat,
+            )),
             None => Ok(answer),
         };
         if request.is_local() {
@@ -136,7 +153,11 @@ impl Client {
         let call = self.inner.call(request, deadline(timeout)?)?;
         let authority = self.authority();
         self.operate(timeout, move |inner, task| async move {
-            judged(inner.perform(&authority, &call, &task.progress).await?, task.secrets()).await
+            judged(
+                inner.perform(&authority, &call, &task.progress).await?,
+                task.secrets(),
+            )
+            .await
         })
     }
 
@@ -149,14 +170,24 @@ impl Client {
     }
 
     /// The same within `timeout`.
-    pub(crate) fn start_steps_within<F>(&self, timeout: Duration, steps: impl FnOnce(Steps) -> F) -> Result<Op>
+    pub(crate) fn start_steps_within<F>(
+        &self,
+        timeout: Duration,
+        steps: impl FnOnce(Steps) -> F,
+    ) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let deadline = deadline(timeout)?;
         let authority = self.authority();
         self.operate(timeout, |inner, task| {
-            steps(Steps { inner, authority, task, deadline, longest_pause: Duration::MAX })
+            steps(Steps {
+                inner,
+                authority,
+                task,
+                deadline,
+                longest_pause: Duration::MAX,
+            })
         })
     }
 
@@ -202,7 +233,9 @@ impl Client {
                 if deadline <= Instant::now() {
                     return over();
                 }
-                tokio::time::timeout_at(deadline.into(), work).await.unwrap_or_else(|_| over())
+                tokio::time::timeout_at(deadline.into(), work)
+                    .await
+                    .unwrap_or_else(|_| over())
             }
         })
     }
@@ -210,6 +243,8 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("hosts", self.hosts()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("hosts", self.hosts())
+            .finish_non_exhaustive()
     }
 }

@@ -1,15 +1,18 @@
 //! Looks at JSON that somebody else wrote.
 //!
-//! A tree takes up to a hundred times as much memory as its text, so one is made only of what is needed. It is made here and not by
-//! serde_json's own reader of trees, for which one name in an object means that a string holds more JSON: a text could say one thing to
-//! us and another to everybody else, and be deeper than its depth.
+//! A tree takes up to a hundred times as much memory as its text, so one is made only of what is
+//! needed. It is made here and not by serde_json's own reader of trees, for which one name in an
+//! object means that a string holds more JSON: a text could say one thing to us and another to
+//! everybody else, and be deeper than its depth.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Buf, Bytes};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
@@ -21,24 +24,37 @@ use crate::system::memory;
 /// A longer text is not looked at where it would keep others waiting.
 const LONG: usize = 256 << 10;
 
-/// Looks at a text that may be as long as an answer: beside the runtime's threads, so that whoever waits for it hears a cancellation.
-pub(crate) async fn look<T: Send + 'static>(text: Bytes, look: impl FnOnce(Bytes) -> T + Send + 'static) -> Outcome<T> {
+/// Looks at a text that may be as long as an answer: beside the runtime's threads, so that whoever
+/// waits for it hears a cancellation.
+pub(crate) async fn look<T: Send + 'static>(
+    text: Bytes,
+    look: impl FnOnce(Bytes) -> T + Send + 'static,
+) -> Outcome<T> {
     if text.len() <= LONG {
         return Ok(look(text));
     }
     blocking::blocking(Kind::Texts, move || look(text)).await
 }
 
-/// The same at once, for a text whose length is bounded or which is awaited for its own sake: another thread takes over whatever else
-/// this one had to do.
+/// The same at once, for a text whose length is bounded or which is awaited for its own sake:
+/// another thread takes over whatever else this one had to do.
 fn aside<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
-    if text.len() > LONG && runtime::carries_calls() { tokio::task::block_in_place(look) } else { look() }
+    if text.len() > LONG && runtime::carries_calls() {
+        tokio::task::block_in_place(look)
+    } else {
+        look()
+    }
 }
 
-/// Fails if there is no memory for the longest string with an escape, which serde_json puts together beside the text and, growing, has
-/// up to three times. Of short texts nobody asks: their memory is as likely there as that of everything else.
+/// Fails if there is no memory for the longest string with an escape, which serde_json puts
+/// together beside the text and, growing, has up to three times. Of short texts nobody asks: their
+/// memory is as likely there as that of everything else.
 pub fn fits(text: &[u8]) -> Outcome<()> {
-    if text.len() <= LONG { Ok(()) } else { memory::probe(longest_escaped(text).saturating_mul(3)) }
+    if text.len() <= LONG {
+        Ok(())
+    } else {
+        memory::probe(longest_escaped(text).saturating_mul(3))
+    }
 }
 
 fn longest_escaped(text: &[u8]) -> usize {
@@ -56,15 +72,23 @@ fn longest_escaped(text: &[u8]) -> usize {
         at += 1;
     }
     // One without an end is read up to there.
-    longest.max(begun.filter(|_| is_escaped).map_or(0, |from| text.len() - from))
+    longest.max(
+        begun
+            .filter(|_| is_escaped)
+            .map_or(0, |from| text.len() - from),
+    )
 }
 
-/// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an escape.
+/// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an
+/// escape.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    aside(text, || fits(text).is_ok() && serde_json::from_slice::<Looked>(text).is_ok())
+    aside(text, || {
+        fits(text).is_ok() && serde_json::from_slice::<Looked>(text).is_ok()
+    })
 }
 
-/// Whether a text is JSON that nothing can be missing of: a number may go on, and a text without its quote is none.
+/// Whether a text is JSON that nothing can be missing of: a number may go on, and a text without
+/// its quote is none.
 pub(crate) fn ends_itself(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
 }
@@ -83,8 +107,12 @@ pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> serde_json::Result<V
     Ok(tree)
 }
 
-/// The members of an object that have these names, as they were written; of equal ones the last counts. `None` if the text is no object.
-pub(crate) fn members<'t, const N: usize>(text: &'t [u8], names: [&str; N]) -> Option<[Option<&'t RawValue>; N]> {
+/// The members of an object that have these names, as they were written; of equal ones the last
+/// counts. `None` if the text is no object.
+pub(crate) fn members<'t, const N: usize>(
+    text: &'t [u8],
+    names: [&str; N],
+) -> Option<[Option<&'t RawValue>; N]> {
     aside(text, || {
         fits(text).ok()?;
         // What is passed over is not looked at for this.
@@ -98,25 +126,46 @@ pub(crate) fn members<'t, const N: usize>(text: &'t [u8], names: [&str; N]) -> O
 
 /// The last entries of an array, or all if there are fewer. `None` if it is none.
 pub(crate) fn last_entries(array: &str, most: usize) -> Option<VecDeque<&RawValue>> {
-    aside(array.as_bytes(), || serde_json::Deserializer::from_str(array).deserialize_seq(Last { most }).ok())
+    aside(array.as_bytes(), || {
+        serde_json::Deserializer::from_str(array)
+            .deserialize_seq(Last { most })
+            .ok()
+    })
 }
 
 /// The first entries of an array. `None` if it is none.
 pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> {
-    aside(array.as_bytes(), || serde_json::Deserializer::from_str(array).deserialize_seq(First { most }).ok())
+    aside(array.as_bytes(), || {
+        serde_json::Deserializer::from_str(array)
+            .deserialize_seq(First { most })
+            .ok()
+    })
 }
 
-/// The index that a part of a JSON Pointer names: digits without a zero before them (RFC 6901, section 4).
+/// The index that a part of a JSON Pointer names: digits without a zero before them (RFC 6901,
+/// section 4).
 pub(crate) fn index(part: &str) -> Option<usize> {
     let zero = part.starts_with('0') && part.len() > 1;
-    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten().filter(|_| !zero)
+    part.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| part.parse().ok())
+        .flatten()
+        .filter(|_| !zero)
 }
 
 /// The text that a string stands for, if there is memory for it.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     let text = value.get();
     aside(text.as_bytes(), || {
-        fits(text.as_bytes()).and_then(|()| if text.len() > LONG { memory::probe(text.len()) } else { Ok(()) }).ok()?;
+        fits(text.as_bytes())
+            .and_then(|()| {
+                if text.len() > LONG {
+                    memory::probe(text.len())
+                } else {
+                    Ok(())
+                }
+            })
+            .ok()?;
         serde_json::from_str(text).ok()
     })
 }
@@ -142,15 +191,21 @@ impl Entries {
         self.rest.clone()
     }
 
-    /// The next ones, as they were written: at most so many, and not many more bytes than are looked at in one go. None at the end.
+    /// The next ones, as they were written: at most so many, and not many more bytes than are
+    /// looked at in one go. None at the end.
     pub(crate) fn next(&mut self, most: usize) -> Vec<Bytes> {
         let (mut entries, all) = (Vec::new(), self.rest.len());
         while entries.len() < most && all - self.rest.len() < LONG {
             let between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
-            let Some(begin) = self.rest.iter().position(|byte| !between(byte)) else { break };
+            let Some(begin) = self.rest.iter().position(|byte| !between(byte)) else {
+                break;
+            };
             self.rest.advance(begin);
-            let mut reader = serde_json::Deserializer::from_slice(&self.rest).into_iter::<&RawValue>();
-            let Some(Ok(entry)) = reader.next() else { break };
+            let mut reader =
+                serde_json::Deserializer::from_slice(&self.rest).into_iter::<&RawValue>();
+            let Some(Ok(entry)) = reader.next() else {
+                break;
+            };
             let length = entry.get().len();
             entries.push(self.rest.split_to(length));
         }
@@ -223,7 +278,10 @@ impl<'de> DeserializeSeed<'de> for Planted<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        *self.left = self.left.checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
+        *self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| D::Error::custom("too many values"))?;
         reader.deserialize_any(self)
     }
 }
@@ -265,7 +323,9 @@ impl<'de> Visitor<'de> for Planted<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(entry) = entries.next_element_seed(Planted { left: &mut *self.left })? {
+        while let Some(entry) = entries.next_element_seed(Planted {
+            left: &mut *self.left,
+        })? {
             list.push(entry);
         }
         Ok(Value::Array(list))
@@ -274,7 +334,12 @@ impl<'de> Visitor<'de> for Planted<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            object.insert(name, members.next_value_seed(Planted { left: &mut *self.left })?);
+            object.insert(
+                name,
+                members.next_value_seed(Planted {
+                    left: &mut *self.left,
+                })?,
+            );
         }
         Ok(Value::Object(object))
     }
@@ -340,7 +405,9 @@ impl<'de> Visitor<'de> for First {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut first = Vec::new();
         while first.len() < self.most {
-            let Some(entry) = entries.next_element()? else { return Ok(first) };
+            let Some(entry) = entries.next_element()? else {
+                return Ok(first);
+            };
             first.push(entry);
         }
         while entries.next_element::<IgnoredAny>()?.is_some() {}
@@ -382,10 +449,17 @@ mod tests {
 
     #[test]
     fn a_tree_is_what_the_text_says() {
-        for text in
-            ["null", "[1,-1,18446744073709551615,0.1,1e300]", r#"{"a":{"b":[true,false,"ü\n"]},"a2":{}}"#, " 1 "]
-        {
-            assert_eq!(tree(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        for text in [
+            "null",
+            "[1,-1,18446744073709551615,0.1,1e300]",
+            r#"{"a":{"b":[true,false,"ü\n"]},"a2":{}}"#,
+            " 1 ",
+        ] {
+            assert_eq!(
+                tree(text.as_bytes()).unwrap(),
+                serde_json::from_str::<Value>(text).unwrap(),
+                "{text}"
+            );
             assert!(is_json(text.as_bytes()));
         }
         assert_eq!(tree(br#"{"a":1,"a":2}"#).unwrap(), json!({"a": 2}));
@@ -398,7 +472,10 @@ mod tests {
             &"[".repeat(200),
             &format!("{}{}", "[".repeat(200), "]".repeat(200)),
         ] {
-            assert!(tree(no_text.as_bytes()).is_err() && !is_json(no_text.as_bytes()), "{no_text}");
+            assert!(
+                tree(no_text.as_bytes()).is_err() && !is_json(no_text.as_bytes()),
+                "{no_text}"
+            );
         }
         assert!(!is_json(b"\"\xff\""));
     }
@@ -407,7 +484,10 @@ mod tests {
     #[test]
     fn no_name_in_an_object_means_anything() {
         let text = r#"{"$serde_json::private::RawValue":"[1]"}"#;
-        assert_eq!(tree(text.as_bytes()).unwrap(), json!({"$serde_json::private::RawValue": "[1]"}));
+        assert_eq!(
+            tree(text.as_bytes()).unwrap(),
+            json!({"$serde_json::private::RawValue": "[1]"})
+        );
     }
 
     #[test]
@@ -424,12 +504,22 @@ mod tests {
             ("[]", &[][..]),
             (
                 " [ 1 ,-2.5e3,[3, [4]] , {\"a\":\",]\"},\n\"]\\\"\", null,true ] ",
-                &["1", "-2.5e3", "[3, [4]]", "{\"a\":\",]\"}", "\"]\\\"\"", "null", "true"],
+                &[
+                    "1",
+                    "-2.5e3",
+                    "[3, [4]]",
+                    "{\"a\":\",]\"}",
+                    "\"]\\\"\"",
+                    "null",
+                    "true",
+                ],
             ),
         ] {
             let mut entries = Entries::of(array.into()).unwrap();
             let all: Vec<_> =
-                std::iter::from_fn(|| Some(entries.next(2)).filter(|few| !few.is_empty())).flatten().collect();
+                std::iter::from_fn(|| Some(entries.next(2)).filter(|few| !few.is_empty()))
+                    .flatten()
+                    .collect();
             assert_eq!(all, expected, "{array}");
         }
         assert!(Entries::of("{}".into()).is_none() && Entries::of("".into()).is_none());
@@ -437,24 +527,43 @@ mod tests {
 
     #[test]
     fn only_strings_with_an_escape_take_memory() {
-        for (text, longest) in
-            [("[1,\"abc\"]", 0), (r#""a\"b""#, 5), (r#"["abcdef","\n","\\"]"#, 3), (r#"["a\nb"#, 5), (r#"["\"#, 2)]
-        {
+        for (text, longest) in [
+            ("[1,\"abc\"]", 0),
+            (r#""a\"b""#, 5),
+            (r#"["abcdef","\n","\\"]"#, 3),
+            (r#"["a\nb"#, 5),
+            (r#"["\"#, 2),
+        ] {
             assert_eq!(longest_escaped(text.as_bytes()), longest, "{text}");
         }
     }
 
     #[test]
     fn members_and_entries_stay_as_they_were_written() {
-        let found = members(br#"{"a": 1.50, "x": [1, 2], "\u0062": {"c":0}, "a": 2 }"#, ["a", "b", "c"]).unwrap();
-        assert_eq!(found.map(|raw| raw.map(RawValue::get)), [Some("2"), Some(r#"{"c":0}"#), None]);
+        let found = members(
+            br#"{"a": 1.50, "x": [1, 2], "\u0062": {"c":0}, "a": 2 }"#,
+            ["a", "b", "c"],
+        )
+        .unwrap();
+        assert_eq!(
+            found.map(|raw| raw.map(RawValue::get)),
+            [Some("2"), Some(r#"{"c":0}"#), None]
+        );
         for none in [&b"[]"[..], b"", b"{}x", b"{\"a\":}", b"{\"b\":\"\xff\"}"] {
             assert!(members(none, ["a"]).is_none());
         }
         let list = "[1, {}, \"x\"]";
-        let shown = |entries: Vec<&RawValue>| entries.iter().map(|raw| raw.get().to_owned()).collect::<Vec<_>>();
+        let shown = |entries: Vec<&RawValue>| {
+            entries
+                .iter()
+                .map(|raw| raw.get().to_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(shown(first_entries(list, 2).unwrap()), ["1", "{}"]);
-        assert_eq!(shown(last_entries(list, 2).unwrap().into()), ["{}", "\"x\""]);
+        assert_eq!(
+            shown(last_entries(list, 2).unwrap().into()),
+            ["{}", "\"x\""]
+        );
         assert_eq!(first_entries(list, 9).unwrap().len(), 3);
         assert!(first_entries("{}", 2).is_none() && last_entries("{}", 2).is_none());
     }

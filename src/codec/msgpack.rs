@@ -1,9 +1,10 @@
 //! MessagePack as JSON and back (docs/protocol.md §7.3).
 //!
-//! What MessagePack has and JSON has not takes the shape of an object with one field: bytes are `{"$bytes": "<base64>"}`,
-//! an extension is `{"$ext": [type, "<base64>"]}`. Integers stay exact over all of 64 bits. NaN and the infinities are
-//! `null`, as in JavaScript. A map's key that is no string becomes its JSON text; of equal keys the last counts. A frame with a list, a
-//! map or an extension as a key has no JSON: keys within keys would double with each level.
+//! What MessagePack has and JSON has not takes the shape of an object with one field: bytes are
+//! `{"$bytes": "<base64>"}`, an extension is `{"$ext": [type, "<base64>"]}`. Integers stay exact
+//! over all of 64 bits. NaN and the infinities are `null`, as in JavaScript. A map's key that is no
+//! string becomes its JSON text; of equal keys the last counts. A frame with a list, a map or an
+//! extension as a key has no JSON: keys within keys would double with each level.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,8 +22,8 @@ use crate::limits::{PACKED_DEPTH, PACKED_RATIO, PACKED_VALUES};
 const BYTES: &str = "$bytes";
 const EXTENSION: &str = "$ext";
 
-/// Bytes for an input of a realtime app: set it as a field's value. In JSON they are `{"$bytes": "<base64>"}`; they are sent
-/// as bytes (docs/protocol.md §7.3).
+/// Bytes for an input of a realtime app: set it as a field's value. In JSON they are `{"$bytes":
+/// "<base64>"}`; they are sent as bytes (docs/protocol.md §7.3).
 pub fn bytes_value(bytes: &[u8]) -> Value {
     json!({BYTES: STANDARD.encode(bytes)})
 }
@@ -31,21 +32,30 @@ pub fn bytes_value(bytes: &[u8]) -> Value {
 pub(crate) fn pack(value: &Value) -> Result<Vec<u8>> {
     let packed = to_packed(value)?;
     let mut frame = Vec::new();
-    rmpv::encode::write_value(&mut frame, &packed).map_err(|e| Error::invalid(format!("the input: {e}")))?;
+    rmpv::encode::write_value(&mut frame, &packed)
+        .map_err(|e| Error::invalid(format!("the input: {e}")))?;
     Ok(frame)
 }
 
-/// The JSON of a frame; none if the frame is not exactly one value of a sane size and depth that JSON has a shape for.
+/// The JSON of a frame; none if the frame is not exactly one value of a sane size and depth that
+/// JSON has a shape for.
 pub(crate) fn to_json(frame: &[u8]) -> Option<Vec<u8>> {
-    let mut writer = Writer { text: Vec::new(), most: frame.len().saturating_mul(PACKED_RATIO).saturating_add(64) };
+    let mut writer = Writer {
+        text: Vec::new(),
+        most: frame.len().saturating_mul(PACKED_RATIO).saturating_add(64),
+    };
     writer.value(&unpack(frame)?)?;
     Some(writer.text)
 }
 
 /// What a frame holds, borrowed from it.
 fn unpack(frame: &[u8]) -> Option<ValueRef<'_>> {
-    let mut counted = Counted { rest: frame, left: PACKED_VALUES };
-    let value = rmpv::decode::value_ref::read_value_ref_with_max_depth(&mut counted, PACKED_DEPTH).ok()?;
+    let mut counted = Counted {
+        rest: frame,
+        left: PACKED_VALUES,
+    };
+    let value =
+        rmpv::decode::value_ref::read_value_ref_with_max_depth(&mut counted, PACKED_DEPTH).ok()?;
     counted.rest.is_empty().then_some(value)
 }
 
@@ -84,17 +94,28 @@ fn to_packed(value: &Value) -> Result<Packed> {
         Value::String(text) => text.as_str().into(),
         Value::Array(items) => Packed::Array(items.iter().map(to_packed).collect::<Result<_>>()?),
         Value::Object(fields) => match fields.iter().next() {
-            Some((name, value)) if fields.len() == 1 && name == BYTES => Packed::Binary(decoded(value)?),
+            Some((name, value)) if fields.len() == 1 && name == BYTES => {
+                Packed::Binary(decoded(value)?)
+            }
             Some((name, value)) if fields.len() == 1 && name == EXTENSION => {
                 let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                let kind = parts.first().and_then(Value::as_i64).and_then(|kind| i8::try_from(kind).ok());
+                let kind = parts
+                    .first()
+                    .and_then(Value::as_i64)
+                    .and_then(|kind| i8::try_from(kind).ok());
                 match (kind, parts) {
                     (Some(kind), [_, bytes]) => Packed::Ext(kind, decoded(bytes)?),
-                    _ => return Err(Error::invalid("an extension is {\"$ext\": [type, \"<base64>\"]}")),
+                    _ => {
+                        return Err(Error::invalid(
+                            "an extension is {\"$ext\": [type, \"<base64>\"]}",
+                        ));
+                    }
                 }
             }
             _ => {
-                let field = |(name, value): (&String, &Value)| Ok((name.as_str().into(), to_packed(value)?));
+                let field = |(name, value): (&String, &Value)| {
+                    Ok((name.as_str().into(), to_packed(value)?))
+                };
                 Packed::Map(fields.iter().map(field).collect::<Result<_>>()?)
             }
         },
@@ -102,8 +123,12 @@ fn to_packed(value: &Value) -> Result<Packed> {
 }
 
 fn decoded(value: &Value) -> Result<Vec<u8>> {
-    let text = value.as_str().ok_or_else(|| Error::invalid("bytes are {\"$bytes\": \"<base64>\"}"))?;
-    STANDARD.decode(text).map_err(|e| Error::invalid(format!("bytes are {{\"$bytes\": \"<base64>\"}}: {e}")))
+    let text = value
+        .as_str()
+        .ok_or_else(|| Error::invalid("bytes are {\"$bytes\": \"<base64>\"}"))?;
+    STANDARD
+        .decode(text)
+        .map_err(|e| Error::invalid(format!("bytes are {{\"$bytes\": \"<base64>\"}}: {e}")))
 }
 
 /// Writes JSON, up to so many bytes.
@@ -137,7 +162,9 @@ impl Writer {
                 }
                 self.put(b"}")
             }
-            ValueRef::String(text) if text.is_str() => self.string(text.as_str().unwrap_or_default()),
+            ValueRef::String(text) if text.is_str() => {
+                self.string(text.as_str().unwrap_or_default())
+            }
             scalar => self.put(scalar_text(scalar)?.as_bytes()),
         }
     }
@@ -173,7 +200,9 @@ fn scalar_text(value: &ValueRef<'_>) -> Option<String> {
         },
         ValueRef::F32(value) => number((*value).into()),
         ValueRef::F64(value) => number(*value),
-        ValueRef::String(text) => text.as_str().map_or_else(|| bytes_value(text.as_bytes()), Value::from),
+        ValueRef::String(text) => text
+            .as_str()
+            .map_or_else(|| bytes_value(text.as_bytes()), Value::from),
         ValueRef::Binary(bytes) => bytes_value(bytes),
         ValueRef::Ext(kind, bytes) => json!({EXTENSION: [kind, STANDARD.encode(bytes)]}),
         ValueRef::Array(_) | ValueRef::Map(_) => return None,
@@ -188,12 +217,17 @@ fn number(value: f64) -> Value {
 /// The bytes at a JSON Pointer of a frame, without the detour over base64.
 pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
     let value = unpack(frame)?;
-    let mut path = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let mut path = pointer
+        .split('/')
+        .skip(1)
+        .map(|part| part.replace("~1", "/").replace("~0", "~"));
     let found = path.try_fold(&value, |value, part| match value {
         ValueRef::Array(items) => items.get(crate::codec::json::index(&part)?),
-        ValueRef::Map(fields) => {
-            fields.iter().rev().find(|(name, _)| key(name).as_deref() == Some(&part)).map(|(_, value)| value)
-        }
+        ValueRef::Map(fields) => fields
+            .iter()
+            .rev()
+            .find(|(name, _)| key(name).as_deref() == Some(&part))
+            .map(|(_, value)| value),
         _ => None,
     })?;
     match found {
@@ -248,7 +282,10 @@ mod tests {
             assert_eq!(bytes_at(&frame, pointer), None, "{pointer}");
         }
         assert_eq!(bytes_at(&[0xC4, 1, 1], ""), Some(&[1][..]));
-        assert_eq!(bytes_at(&[0x91, 0xA2, b'a', 0xFF], "/0"), Some(&[b'a', 0xFF][..]));
+        assert_eq!(
+            bytes_at(&[0x91, 0xA2, b'a', 0xFF], "/0"),
+            Some(&[b'a', 0xFF][..])
+        );
     }
 
     #[test]
@@ -258,9 +295,20 @@ mod tests {
         assert_eq!(of(Packed::F32(f32::INFINITY)), "null");
         assert_eq!(of(Packed::F32(0.5)), "0.5");
         assert_eq!(shown(&[0xA1, 0xFF]), r#"{"$bytes":"/w=="}"#);
-        let keys = [(1.into(), 1.into()), (Packed::Nil, 2.into()), (true.into(), 3.into()), ("s".into(), 4.into())];
-        assert_eq!(of(Packed::Map(keys.to_vec())), r#"{"1":1,"null":2,"s":4,"true":3}"#);
-        let twice = Packed::Map(vec![(1.into(), vec![1].as_slice().into()), ("1".into(), vec![2].as_slice().into())]);
+        let keys = [
+            (1.into(), 1.into()),
+            (Packed::Nil, 2.into()),
+            (true.into(), 3.into()),
+            ("s".into(), 4.into()),
+        ];
+        assert_eq!(
+            of(Packed::Map(keys.to_vec())),
+            r#"{"1":1,"null":2,"s":4,"true":3}"#
+        );
+        let twice = Packed::Map(vec![
+            (1.into(), vec![1].as_slice().into()),
+            ("1".into(), vec![2].as_slice().into()),
+        ]);
         assert_eq!(of(twice.clone()), r#"{"1":{"$bytes":"Ag=="}}"#);
         assert_eq!(bytes_at(&frame_of(&twice), "/1"), Some(&[2][..]));
         let bytes = Packed::Map(vec![(vec![1].as_slice().into(), 1.into())]);
@@ -276,7 +324,10 @@ mod tests {
         }
         for key in [&[0x90][..], &[0x80], &[0xD4, 1, 1]] {
             let frame = [&[0x91, 0x81], key, &[1]].concat();
-            assert!(to_json(&frame).is_none() && bytes_at(&frame, "/0").is_none(), "{frame:?}");
+            assert!(
+                to_json(&frame).is_none() && bytes_at(&frame, "/0").is_none(),
+                "{frame:?}"
+            );
         }
     }
 
@@ -289,7 +340,10 @@ mod tests {
             r#"{"$ext":"x"}"#,
             r#"{"$ext":[1,"",2]}"#,
         ] {
-            assert!(pack(&serde_json::from_str(malformed).unwrap()).is_err(), "{malformed}");
+            assert!(
+                pack(&serde_json::from_str(malformed).unwrap()).is_err(),
+                "{malformed}"
+            );
         }
         let more = json!({"$bytes": "x", "other": 1});
         assert_eq!(there_and_back(&more), more);
@@ -297,7 +351,9 @@ mod tests {
 
     #[test]
     fn frames_that_would_take_too_much_are_refused() {
-        assert!(unpack(&[]).is_none() && unpack(&[1, 2]).is_none() && unpack(&[0xC4, 5, 1]).is_none());
+        assert!(
+            unpack(&[]).is_none() && unpack(&[1, 2]).is_none() && unpack(&[0xC4, 5, 1]).is_none()
+        );
         assert!(unpack(&[0xDD, 0xFF, 0xFF, 0xFF, 0xFF]).is_none());
         assert!(unpack(&[0x91; 100_000]).is_none(), "too deep");
         let mut many = vec![0xDD, 0, 0x20, 0, 0];

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// The moment that `text` names, to the nanosecond; `None` if it is no RFC 3339 text or before 1970.
+/// The moment that `text` names, to the nanosecond; `None` if it is no RFC 3339 text or before
+/// 1970.
 ///
 /// A leap second counts as the first second of the next minute.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
@@ -25,14 +26,19 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     if !rest.is_empty() {
         return None;
     }
-    let seconds = days_since_1970(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset;
+    let seconds =
+        days_since_1970(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset;
     UNIX_EPOCH.checked_add(Duration::new(u64::try_from(seconds).ok()?, nanoseconds))
 }
 
 fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
     let (digits, after) = rest.split_at_checked(count)?;
     *rest = after;
-    digits.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
+    digits.iter().try_fold(0, |value, digit| {
+        digit
+            .is_ascii_digit()
+            .then(|| value * 10 + i64::from(digit - b'0'))
+    })
 }
 
 /// Takes one of the bytes `allowed`, and returns it.
@@ -51,8 +57,13 @@ fn fraction(rest: &mut &[u8]) -> Option<u32> {
     let Some(after) = rest.strip_prefix(b".") else {
         return Some(0);
     };
-    let count = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, after) = after.split_at_checked(count).filter(|(digits, _)| !digits.is_empty())?;
+    let count = after
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (digits, after) = after
+        .split_at_checked(count)
+        .filter(|(digits, _)| !digits.is_empty())?;
     *rest = after;
     let digit = |index| digits.get(index).map_or(0, |digit| u32::from(digit - b'0'));
     Some((0..9).fold(0, |value, index| value * 10 + digit(index)))
@@ -102,13 +113,21 @@ mod tests {
             ("2000-02-29T12:00:00Z", 951_825_600, 0),
             ("2024-12-31T23:59:59Z", 1_735_689_599, 0),
             ("2026-01-31t23:59:59.5+01:00", 1_769_900_399, 500_000_000),
-            ("2026-01-31 23:59:59.1234567891-05:30", 1_769_923_799, 123_456_789),
+            (
+                "2026-01-31 23:59:59.1234567891-05:30",
+                1_769_923_799,
+                123_456_789,
+            ),
             ("2100-03-01T00:00:00z", 4_107_542_400, 0),
             ("9999-12-31T23:59:59Z", 253_402_300_799, 0),
             ("2016-12-31T23:59:60Z", 1_483_228_800, 0),
         ];
         for (text, seconds, nanoseconds) in moments {
-            assert_eq!(parse(text), Some(UNIX_EPOCH + Duration::new(seconds, nanoseconds)), "{text}");
+            assert_eq!(
+                parse(text),
+                Some(UNIX_EPOCH + Duration::new(seconds, nanoseconds)),
+                "{text}"
+            );
         }
     }
 

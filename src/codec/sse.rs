@@ -1,6 +1,8 @@
-//! Server-sent events, read while they arrive (the HTML standard's "event stream"; docs/protocol.md §5.4, §6).
+//! Server-sent events, read while they arrive (the HTML standard's "event stream"; docs/protocol.md
+//! §5.4, §6).
 //!
-//! The parser keeps one unfinished line and one unfinished event, each of a bounded size, whatever the service sends.
+//! The parser keeps one unfinished line and one unfinished event, each of a bounded size, whatever
+//! the service sends.
 
 use std::time::Duration;
 
@@ -45,11 +47,13 @@ impl Parser {
         }
     }
 
-    /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by line feeds. `None` once the piece is used
-    /// up. Nobody needs an event's name or id (docs/protocol.md §6), so they are not kept.
+    /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by
+    /// line feeds. `None` once the piece is used up. Nobody needs an event's name or id
+    /// (docs/protocol.md §6), so they are not kept.
     ///
-    /// What is unfinished when the stream ends is no event; see [`finish`](Self::finish). After an error the stream cannot be read on. A piece may hold any number of
-    /// events and of lines that are none, so others have their turn in between.
+    /// What is unfinished when the stream ends is no event; see [`finish`](Self::finish). After an
+    /// error the stream cannot be read on. A piece may hold any number of events and of lines that
+    /// are none, so others have their turn in between.
     pub(crate) async fn next(&mut self, piece: &mut Bytes) -> Result<Option<Bytes>> {
         while !piece.is_empty() {
             tokio::task::consume_budget().await;
@@ -68,7 +72,9 @@ impl Parser {
                 continue;
             }
             let step = piece.len() - until;
-            let end = piece[..step].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let end = piece[..step]
+                .iter()
+                .position(|byte| matches!(byte, b'\n' | b'\r'));
             let part = piece.split_to(end.unwrap_or(step));
             self.lengthen(&part)?;
             if end.is_none() {
@@ -82,8 +88,8 @@ impl Parser {
         Ok(None)
     }
 
-    /// The data that the stream's end leaves without the empty line that ends an event, if they are whole JSON. Anything else of an event
-    /// that is left was cut, and so was the stream.
+    /// The data that the stream's end leaves without the empty line that ends an event, if they are
+    /// whole JSON. Anything else of an event that is left was cut, and so was the stream.
     pub(crate) async fn finish(&mut self) -> Result<Option<Bytes>> {
         let cut = || Error::new(Code::ConnectionLost, "the stream ended inside an event");
         let torn = self.line.first().is_some_and(|first| *first != b':');
@@ -97,8 +103,15 @@ impl Parser {
         let first = data.trim_ascii_start().first();
         // Of a number nobody can tell where it ends.
         let may_go_on = torn && first.is_some_and(|first| *first == b'-' || first.is_ascii_digit());
-        let is_whole = json::look(data.clone(), |data| json::fits(&data).map(|()| json::is_json(&data))).await??;
-        if is_whole && !may_go_on { Ok(Some(data)) } else { Err(cut()) }
+        let is_whole = json::look(data.clone(), |data| {
+            json::fits(&data).map(|()| json::is_json(&data))
+        })
+        .await??;
+        if is_whole && !may_go_on {
+            Ok(Some(data))
+        } else {
+            Err(cut())
+        }
     }
 
     /// How long the service asks to wait before the stream is opened again, if it does.
@@ -111,16 +124,21 @@ impl Parser {
         if self.line.first() == Some(&b':') {
             return Ok(());
         }
-        let part = if self.line.is_empty() && part.first() == Some(&b':') { &part[..1] } else { part };
+        let part = if self.line.is_empty() && part.first() == Some(&b':') {
+            &part[..1]
+        } else {
+            part
+        };
         self.check(self.line.len() + part.len())?;
         memory::append(&mut self.line, part)
     }
 
     fn check(&self, length: usize) -> Result<()> {
         match length > self.most {
-            true => {
-                Err(Error::new(Code::TooLarge, format!("the stream has an event of more than {} bytes", self.most)))
-            }
+            true => Err(Error::new(
+                Code::TooLarge,
+                format!("the stream has an event of more than {} bytes", self.most),
+            )),
             false => Ok(()),
         }
     }
@@ -128,7 +146,11 @@ impl Parser {
     fn end_line(&mut self) -> Result<Option<Bytes>> {
         let line = std::mem::take(&mut self.line);
         let marked = std::mem::take(&mut self.at_start) && line.starts_with(BOM);
-        let text = if marked { &line[BOM.len()..] } else { &line[..] };
+        let text = if marked {
+            &line[BOM.len()..]
+        } else {
+            &line[..]
+        };
         let event = match text {
             [] => self.end_event(),
             text => {
@@ -160,7 +182,9 @@ impl Parser {
             }
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
                 let text = std::str::from_utf8(value).ok();
-                self.retry = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+                self.retry = text
+                    .and_then(|text| text.parse().ok())
+                    .map(Duration::from_millis);
             }
             _ => {}
         }
@@ -212,7 +236,9 @@ mod tests {
     }
 
     fn runtime() -> tokio::runtime::Runtime {
-        tokio::runtime::Builder::new_current_thread().build().unwrap()
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
     }
 
     fn data(text: &str) -> Bytes {
@@ -238,7 +264,10 @@ mod tests {
             let stream = ["data: a", "data:b", "", ": x", "data: c", "", ""].join(end);
             expect(stream.as_bytes(), &[data("a\nb"), data("c")]);
         }
-        expect(b"data:a\r\n\ndata:b\n\r\ndata:c\r\r\n", &[data("a"), data("b"), data("c")]);
+        expect(
+            b"data:a\r\n\ndata:b\n\r\ndata:c\r\r\n",
+            &[data("a"), data("b"), data("c")],
+        );
     }
 
     #[test]
@@ -260,14 +289,25 @@ mod tests {
 
     #[test]
     fn names_and_ids_are_no_data() {
-        expect(b"event: progress\nid: 7\ndata: a\n\nid: 8\0\ndata: b\n\n", &[data("a"), data("b")]);
+        expect(
+            b"event: progress\nid: 7\ndata: a\n\nid: 8\0\ndata: b\n\n",
+            &[data("a"), data("b")],
+        );
         expect(b"event: x\n\ndata: a\n\n", &[data("a")]);
     }
 
     #[test]
     fn a_long_piece_is_read_in_steps() {
-        let stream = [&b"data: x\n"[..], &vec![b'\n'; 3 * STEP], b"data: ", &vec![b'y'; 2 * STEP], b"\n\n"].concat();
-        let (mut parser, mut piece, mut events) = (Parser::new(4 * STEP), Bytes::from(stream), Vec::new());
+        let stream = [
+            &b"data: x\n"[..],
+            &vec![b'\n'; 3 * STEP],
+            b"data: ",
+            &vec![b'y'; 2 * STEP],
+            b"\n\n",
+        ]
+        .concat();
+        let (mut parser, mut piece, mut events) =
+            (Parser::new(4 * STEP), Bytes::from(stream), Vec::new());
         while let Some(event) = runtime().block_on(parser.next(&mut piece)).unwrap() {
             events.push(event);
         }
@@ -285,7 +325,9 @@ mod tests {
     fn what_the_end_leaves_is_an_event_if_it_is_whole_json() {
         let left = |stream: &str| {
             let (_, mut parser) = read(&[stream.as_bytes()]);
-            runtime().block_on(parser.finish()).map_err(|error| error.code())
+            runtime()
+                .block_on(parser.finish())
+                .map_err(|error| error.code())
         };
         for (stream, whole) in [
             ("data: {\"a\": 1}\n", "{\"a\": 1}"),
@@ -335,7 +377,10 @@ mod tests {
 
     #[test]
     fn the_time_to_wait_is_a_whole_number() {
-        assert_eq!(read(&[b"retry: 250\n"]).1.retry(), Some(Duration::from_millis(250)));
+        assert_eq!(
+            read(&[b"retry: 250\n"]).1.retry(),
+            Some(Duration::from_millis(250))
+        );
         for malformed in ["retry: -1\n", "retry: 1.5\n", "retry:\n", "retry: +1\n"] {
             assert_eq!(read(&[malformed.as_bytes()]).1.retry(), None, "{malformed}");
         }
@@ -356,6 +401,9 @@ mod tests {
         assert_eq!(refuse(&b"data: a\n".repeat(20)), Some(Code::TooLarge));
         assert_eq!(refuse(&b"data\n".repeat(20)), Some(Code::TooLarge));
         assert_eq!(refuse(&b"data: a\n\n".repeat(1000)), None);
-        assert_eq!(refuse(&[&[b':'; 1000][..], b"\ndata: a\n\n"].concat()), None);
+        assert_eq!(
+            refuse(&[&[b':'; 1000][..], b"\ndata: a\n\n"].concat()),
+            None
+        );
     }
 }

@@ -17,9 +17,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 type Function = Box<dyn Fn(Answer) + Send + Sync>;
 
-/// A function of the host that is asked for a credential when one is needed, on a thread that is there for such functions. It gives its
-/// [`Answer`] at once, or keeps it and gives it later, from any thread. It may take its time and use other clients than the one that asks,
-/// whose calls wait for the answer.
+/// A function of the host that is asked for a credential when one is needed, on a thread that is
+/// there for such functions. It gives its [`Answer`] at once, or keeps it and gives it later, from
+/// any thread. It may take its time and use other clients than the one that asks, whose calls wait
+/// for the answer.
 #[derive(Clone)]
 pub struct Callback(Arc<Kept<Function>>);
 
@@ -43,13 +44,18 @@ impl Callback {
         match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(delivered)) => delivered,
             Ok(Err(error)) => Err(error.message().to_owned().into()),
-            Err(_) => Err(format!("the program did not answer within {} s", PATIENCE.as_secs()).into()),
+            Err(_) => {
+                Err(format!("the program did not answer within {} s", PATIENCE.as_secs()).into())
+            }
         }
     }
 }
 
 fn dropped() -> Error {
-    Error::new(Code::CredentialsFailed, "the program dropped the question without an answer")
+    Error::new(
+        Code::CredentialsFailed,
+        "the program dropped the question without an answer",
+    )
 }
 
 impl fmt::Debug for Callback {
@@ -101,7 +107,10 @@ pub struct Answer {
 
 impl Answer {
     fn new(sender: oneshot::Sender<Result<Delivered, Undelivered>>) -> Self {
-        Answer { pid: std::process::id(), sender: Some(sender) }
+        Answer {
+            pid: std::process::id(),
+            sender: Some(sender),
+        }
     }
 
     /// Gives a key, `id:secret`. After `expires_in` the host is asked again; `None`: never.
@@ -110,7 +119,9 @@ impl Answer {
     ///
     /// What is given is not a key; the calls that wait for it fail with the same reason.
     pub fn key(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
-        let parsed = Key::parse(text).map(|(key, _)| Credential::Key(key)).map_err(|problem| problem.to_string());
+        let parsed = Key::parse(text)
+            .map(|(key, _)| Credential::Key(key))
+            .map_err(|problem| problem.to_string());
         self.give(parsed, expires_in)
     }
 
@@ -120,7 +131,9 @@ impl Answer {
     ///
     /// As for [`key`](Self::key).
     pub fn app_token(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
-        let parsed = Token::parse(text).map(Credential::AppToken).map_err(|problem| problem.to_string());
+        let parsed = Token::parse(text)
+            .map(Credential::AppToken)
+            .map_err(|problem| problem.to_string());
         self.give(parsed, expires_in)
     }
 
@@ -129,14 +142,24 @@ impl Answer {
         self.send(Err(Undelivered::Failed(reason.to_owned())));
     }
 
-    /// Says that a notebook has no key, and why, so that the next source is tried. For any other question it is a failure.
+    /// Says that a notebook has no key, and why, so that the next source is tried. For any other
+    /// question it is a failure.
     pub fn absent(self, reason: &str) {
         self.send(Err(Undelivered::Absent(reason.to_owned())));
     }
 
-    fn give(self, parsed: Result<Credential, String>, expires_in: Option<Duration>) -> Result<(), String> {
+    fn give(
+        self,
+        parsed: Result<Credential, String>,
+        expires_in: Option<Duration>,
+    ) -> Result<(), String> {
         let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
-        let delivered = parsed.map(|credential| Delivered { credential, expires_in, notes: Vec::new(), unsaved: None });
+        let delivered = parsed.map(|credential| Delivered {
+            credential,
+            expires_in,
+            notes: Vec::new(),
+            unsaved: None,
+        });
         self.send(delivered.map_err(Undelivered::Failed));
         told
     }
@@ -151,7 +174,8 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // In a forked child nobody waits: who asked is a task of the parent's, which must not be woken there.
+        // In a forked child nobody waits: who asked is a task of the parent's, which must not be
+        // woken there.
         if self.pid != std::process::id() {
             std::mem::forget(self.sender.take());
         }

@@ -3,10 +3,12 @@
 use super::environment::Variable;
 use super::sources::{Context, Finding, Outcome, Source};
 use super::sources::{
-    explicit_callback, explicit_key, explicit_profile, explicit_token, key_command, key_file, key_pair, key_variable,
-    notebook, profile, system_keyring, user_login,
+    explicit_callback, explicit_key, explicit_profile, explicit_token, key_command, key_file,
+    key_pair, key_variable, notebook, profile, system_keyring, user_login,
 };
-use super::{Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv};
+use super::{
+    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv,
+};
 use crate::key::Key;
 
 const SOURCES: [Source; 12] = [
@@ -26,9 +28,9 @@ const SOURCES: [Source; 12] = [
 
 /// Tries every source in order, and tells what became of each.
 ///
-/// The first source that holds anything decides: with its credential, or, if what it holds cannot be
-/// used, with a problem. Later sources are read only to report them. Reads variables and files; blocks
-/// no longer than that takes.
+/// The first source that holds anything decides: with its credential, or, if what it holds cannot
+/// be used, with a problem. Later sources are read only to report them. Reads variables and files;
+/// blocks no longer than that takes.
 pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     let context = Context::new(options, environment);
     if options.is_anonymous() {
@@ -39,14 +41,20 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
         let skipped = keys_skipped && source.skippable;
         (source, (!skipped).then(|| (source.read)(&context)))
     });
-    let nothing = if keys_skipped { Problem::KeysSkipped } else { Problem::NotFound };
+    let nothing = if keys_skipped {
+        Problem::KeysSkipped
+    } else {
+        Problem::NotFound
+    };
     decide(findings.collect(), nothing, environment)
 }
 
 /// Outside a notebook, its source is not worth a line.
 fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
     let in_notebook = options.notebook_secrets().is_some();
-    SOURCES.iter().filter(move |source| in_notebook || source.name != notebook::SOURCE.name)
+    SOURCES
+        .iter()
+        .filter(move |source| in_notebook || source.name != notebook::SOURCE.name)
 }
 
 /// Exactly `1`, as the official clients have it (docs/protocol.md §1.2).
@@ -59,7 +67,9 @@ type Findings = Vec<(&'static Source, Option<Finding>)>;
 
 fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Resolution {
     let holds = |finding: &Finding| !matches!(finding.outcome, Outcome::Absent);
-    let decider = findings.iter().position(|(_, finding)| finding.as_ref().is_some_and(holds));
+    let decider = findings
+        .iter()
+        .position(|(_, finding)| finding.as_ref().is_some_and(holds));
     let mut reports = Vec::with_capacity(findings.len());
     let mut keys = Vec::new();
     let mut outcome = Err(nothing);
@@ -86,20 +96,38 @@ fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Re
         _ => None,
     };
     reports.extend(dotenv::report(environment, &reports, in_use));
-    let hints = if matches!(outcome, Err(Problem::NotFound)) { hints(environment, &reports) } else { Vec::new() };
+    let hints = if matches!(outcome, Err(Problem::NotFound)) {
+        hints(environment, &reports)
+    } else {
+        Vec::new()
+    };
     Resolution::new(reports, outcome).with_hints(hints)
 }
 
 /// What was found that is no source, and may be what the user meant.
 fn hints(environment: &Environment, reports: &[SourceReport]) -> Vec<String> {
     let unread = reports.iter().find(|report| report.source == dotenv::NAME);
-    let unread = unread.and_then(|report| Some(format!("{} {}", report.location.as_ref()?, report.notes.first()?)));
+    let unread = unread.and_then(|report| {
+        Some(format!(
+            "{} {}",
+            report.location.as_ref()?,
+            report.notes.first()?
+        ))
+    });
     key_variable::misnamed(environment).chain(unread).collect()
 }
 
 /// The report of one source, and what it holds.
-fn judge(source: &Source, finding: Finding, decides: bool) -> (SourceReport, Result<Option<Provider>, Problem>) {
-    let Finding { outcome, location, mut notes } = finding;
+fn judge(
+    source: &Source,
+    finding: Finding,
+    decides: bool,
+) -> (SourceReport, Result<Option<Provider>, Problem>) {
+    let Finding {
+        outcome,
+        location,
+        mut notes,
+    } = finding;
     let mut key_id = None;
     let (state, found) = match outcome {
         Outcome::Absent => (State::Absent, Ok(None)),
@@ -107,19 +135,42 @@ fn judge(source: &Source, finding: Finding, decides: bool) -> (SourceReport, Res
             if let Provider::Ready(Credential::Key(key)) = &provider {
                 key_id = Some(key.printable_id());
             }
-            (if decides { State::Used } else { State::Shadowed }, Ok(Some(provider)))
+            (
+                if decides {
+                    State::Used
+                } else {
+                    State::Shadowed
+                },
+                Ok(Some(provider)),
+            )
         }
         Outcome::Malformed(reason) if decides => {
             notes.insert(0, reason.clone());
             let location = location.clone();
-            (State::Malformed, Err(Problem::Malformed { source: source.name, location, reason }))
+            (
+                State::Malformed,
+                Err(Problem::Malformed {
+                    source: source.name,
+                    location,
+                    reason,
+                }),
+            )
         }
         Outcome::Malformed(reason) => {
             notes.insert(0, format!("could not be used: {reason}"));
             (State::Shadowed, Ok(None))
         }
     };
-    (SourceReport { source: source.name, state, location, key_id, notes }, found)
+    (
+        SourceReport {
+            source: source.name,
+            state,
+            location,
+            key_id,
+            notes,
+        },
+        found,
+    )
 }
 
 /// Points out which of the other sources hold the key in use, and which another one.
@@ -128,7 +179,10 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
         let (here, there) = if other == key {
             ("the same key as the one in use", None)
         } else if other.id() == key.id() {
-            ("the key id in use, with another secret", Some("another secret for this key id"))
+            (
+                "the key id in use, with another secret",
+                Some("another secret for this key id"),
+            )
         } else {
             ("another key than the one in use", Some("another key"))
         };
@@ -144,22 +198,49 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
 fn anonymous(context: &Context<'_>) -> Resolution {
     const NAME: &str = "anonymous";
     let passed = [
-        (context.options.key_text().is_some(), explicit_key::SOURCE.name),
-        (context.options.token_text().is_some(), explicit_token::SOURCE.name),
-        (context.options.profile_name().is_some(), explicit_profile::SOURCE.name),
-        (context.options.callback_function().is_some(), explicit_callback::SOURCE.name),
+        (
+            context.options.key_text().is_some(),
+            explicit_key::SOURCE.name,
+        ),
+        (
+            context.options.token_text().is_some(),
+            explicit_token::SOURCE.name,
+        ),
+        (
+            context.options.profile_name().is_some(),
+            explicit_profile::SOURCE.name,
+        ),
+        (
+            context.options.callback_function().is_some(),
+            explicit_callback::SOURCE.name,
+        ),
     ];
     let contradiction = passed.into_iter().find(|(is_passed, _)| *is_passed);
     let (state, notes, outcome) = match contradiction {
-        None => (State::Used, Vec::new(), Ok(Provider::Ready(Credential::Anonymous))),
+        None => (
+            State::Used,
+            Vec::new(),
+            Ok(Provider::Ready(Credential::Anonymous)),
+        ),
         Some((_, name)) => {
             let reason = format!("no credential was asked for, and yet an {name} was passed");
-            let problem = Problem::Malformed { source: NAME, location: None, reason: reason.clone() };
+            let problem = Problem::Malformed {
+                source: NAME,
+                location: None,
+                reason: reason.clone(),
+            };
             (State::Malformed, vec![reason], Err(problem))
         }
     };
-    let head = SourceReport { source: NAME, state, location: None, key_id: None, notes };
-    let rest = sources(context.options).map(|source| skipped(source, "the caller asked for no credential"));
+    let head = SourceReport {
+        source: NAME,
+        state,
+        location: None,
+        key_id: None,
+        notes,
+    };
+    let rest = sources(context.options)
+        .map(|source| skipped(source, "the caller asked for no credential"));
     Resolution::new(std::iter::once(head).chain(rest).collect(), outcome)
 }
 

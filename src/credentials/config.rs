@@ -1,7 +1,7 @@
 //! The configuration file of the official CLI (docs/protocol.md §1.3).
 //!
-//! Its path is `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. `FAL_HOME_DIR` moves the token files and
-//! not this one, as in the CLI (docs/protocol.md §1.2).
+//! Its path is `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. `FAL_HOME_DIR` moves the token files
+//! and not this one, as in the CLI (docs/protocol.md §1.2).
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -98,18 +98,30 @@ impl Config {
         let mut notes = located.notes;
         // Only the default file may be missing without a remark.
         if let (Content::Missing(_), Some(name)) = (&content, located.named_by) {
-            notes.push(format!("{name} names no file: {}", file::shown(&located.path)));
+            notes.push(format!(
+                "{name} names no file: {}",
+                file::shown(&located.path)
+            ));
         }
         Self { content, notes }
     }
 
     fn missing(notes: Vec<String>) -> Self {
-        Self { content: Content::Missing(None), notes }
+        Self {
+            content: Content::Missing(None),
+            notes,
+        }
     }
 
     fn bad(location: &str, reason: String) -> Self {
-        let content = Content::Bad { location: location.to_owned(), reason };
-        Self { content, notes: Vec::new() }
+        let content = Content::Bad {
+            location: location.to_owned(),
+            reason,
+        };
+        Self {
+            content,
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -130,12 +142,20 @@ pub(super) struct Located {
 pub(super) fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
     if let Some(path) = options.config_file() {
         let named_by = Some("the option `config_path`");
-        return Ok(Located { path: path.to_owned(), named_by, notes: Vec::new() });
+        return Ok(Located {
+            path: path.to_owned(),
+            named_by,
+            notes: Vec::new(),
+        });
     }
     match environment.variable(PATH_VARIABLE) {
         Variable::NotUnicode => Err(Config::bad(PATH_VARIABLE, not_unicode(PATH_VARIABLE))),
         Variable::Set(text) => NamedFile::from_variable(environment, PATH_VARIABLE, &text)
-            .map(|NamedFile { path, notes }| Located { path, named_by: Some(PATH_VARIABLE), notes })
+            .map(|NamedFile { path, notes }| Located {
+                path,
+                named_by: Some(PATH_VARIABLE),
+                notes,
+            })
             .map_err(|reason| Config::bad(PATH_VARIABLE, reason)),
         Variable::Blank => locate_default(environment, vec![blank(PATH_VARIABLE)]),
         Variable::Unset => locate_default(environment, Vec::new()),
@@ -146,7 +166,11 @@ fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<L
     match environment.home() {
         Some(home) => {
             let path = home.join(".fal").join("config.toml");
-            Ok(Located { path, named_by: None, notes })
+            Ok(Located {
+                path,
+                named_by: None,
+                notes,
+            })
         }
         None => {
             notes.push("the home directory is unknown".to_owned());
@@ -158,7 +182,8 @@ fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<L
 pub(super) fn read(path: &Path) -> Content {
     let shown = file::shown(path);
     let mut found = file::read(path);
-    // The CLI empties the file before it writes it anew: another source, of another account, must not be used meanwhile.
+    // The CLI empties the file before it writes it anew: another source, of another account, must
+    // not be used meanwhile.
     for _ in 0..EMPTY_LOOKS {
         if !found.as_ref().is_ok_and(|file| file.text.is_empty()) {
             break;
@@ -169,7 +194,10 @@ pub(super) fn read(path: &Path) -> Content {
     match found {
         Ok(SecretFile { text, exposed, .. }) => parse(&text, shown, exposed),
         Err(FileProblem::Missing) => Content::Missing(Some(shown)),
-        Err(problem) => Content::Bad { location: shown, reason: problem.to_string() },
+        Err(problem) => Content::Bad {
+            location: shown,
+            reason: problem.to_string(),
+        },
     }
 }
 
@@ -181,7 +209,12 @@ pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Conten
             return syntax_error(text, start, &path);
         }
     };
-    let mut config = ConfigFile { path, profiles: Vec::new(), active: None, exposed };
+    let mut config = ConfigFile {
+        path,
+        profiles: Vec::new(),
+        active: None,
+        exposed,
+    };
     for (name, value) in table {
         // A top-level scalar is a global setting of the CLI.
         let DeValue::Table(entries) = value.into_inner() else {
@@ -201,10 +234,18 @@ pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Conten
 fn syntax_error(text: &str, offset: usize, path: &str) -> Content {
     let before = text.get(..offset).unwrap_or(text);
     let line = line_of(text, offset);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
     Content::Bad {
         location: format!("{path}:{line}:{column}"),
-        reason: format!("not valid TOML at line {line}, column {column} (a value is quoted and set once: key = \"…\")"),
+        reason: format!(
+            "not valid TOML at line {line}, column {column} (a value is quoted and set once: key = \"…\")"
+        ),
     }
 }
 
@@ -230,13 +271,20 @@ fn profile(text: &str, name: Spanned<Cow<'_, str>>, mut entries: DeTable<'_>) ->
     });
     let key_command = command(text, &mut entries);
     let host = string(&mut entries, "host");
-    Profile { name: name.into_inner().into_owned(), line, key, key_command, host }
+    Profile {
+        name: name.into_inner().into_owned(),
+        line,
+        key,
+        key_command,
+        host,
+    }
 }
 
 fn command(text: &str, entries: &mut DeTable<'_>) -> Option<CommandEntry> {
     let value = entries.remove("key_command")?;
-    let shell =
-        entries.remove("key_command_shell").is_some_and(|shell| matches!(shell.into_inner(), DeValue::Boolean(true)));
+    let shell = entries
+        .remove("key_command_shell")
+        .is_some_and(|shell| matches!(shell.into_inner(), DeValue::Boolean(true)));
     let line = line_of(text, value.span().start);
     let word = |value: Spanned<DeValue<'_>>| match value.into_inner() {
         DeValue::String(word) => Some(Zeroizing::new(word.into_owned())),
@@ -244,7 +292,11 @@ fn command(text: &str, entries: &mut DeTable<'_>) -> Option<CommandEntry> {
     };
     let words = match value.into_inner() {
         DeValue::String(text) => Words::Text(Zeroizing::new(text.into_owned())),
-        DeValue::Array(list) => list.into_iter().map(word).collect::<Option<_>>().map_or(Words::Other, Words::List),
+        DeValue::Array(list) => list
+            .into_iter()
+            .map(word)
+            .collect::<Option<_>>()
+            .map_or(Words::Other, Words::List),
         _ => Words::Other,
     };
     Some(CommandEntry { line, words, shell })

@@ -44,7 +44,8 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// The text is empty, too long, or has a character that no token has. The error holds nothing of it.
+    /// The text is empty, too long, or has a character that no token has. The error holds nothing
+    /// of it.
     pub fn parse(text: &str) -> Result<Self, TokenProblem> {
         let text = text.trim();
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);

@@ -1,5 +1,6 @@
-//! A `.env` in the working directory. It is no source: what it sets reaches a program only if something loads it, and many who wrote
-//! their key into one expect that something does. So the report names it, if it holds a key that is not in use.
+//! A `.env` in the working directory. It is no source: what it sets reaches a program only if
+//! something loads it, and many who wrote their key into one expect that something does. So the
+//! report names it, if it holds a key that is not in use.
 
 use super::file::{self, SecretFile};
 use super::{Environment, SourceReport, State};
@@ -7,21 +8,27 @@ use crate::key::Key;
 
 pub(super) const NAME: &str = ".env";
 
-/// The line of a dotenv file that sets `FAL_KEY`: its number from 0, and the right side. The last one counts, as where such files are
-/// loaded.
+/// The line of a dotenv file that sets `FAL_KEY`: its number from 0, and the right side. The last
+/// one counts, as where such files are loaded.
 pub(super) fn assigned(text: &str) -> Option<(usize, &str)> {
     let lines = text.lines().enumerate();
-    lines.filter_map(|(index, line)| Some((index, value(line)?))).last()
+    lines
+        .filter_map(|(index, line)| Some((index, value(line)?)))
+        .last()
 }
 
 /// The right side of `FAL_KEY=…` or `export FAL_KEY=…`.
 fn value(line: &str) -> Option<&str> {
     let line = line.trim();
     let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
-    assignment.strip_prefix("FAL_KEY")?.trim_start().strip_prefix('=')
+    assignment
+        .strip_prefix("FAL_KEY")?
+        .trim_start()
+        .strip_prefix('=')
 }
 
-/// What is said of the file, unless there is none, or it holds no other key than the one in use, or it is a source under another name.
+/// What is said of the file, unless there is none, or it holds no other key than the one in use, or
+/// it is a source under another name.
 pub(super) fn report(
     environment: &Environment,
     sources: &[SourceReport],
@@ -36,7 +43,10 @@ pub(super) fn report(
     }
     let shown = file::shown(&path);
     let is_it = |location: &String| location.starts_with(&shown);
-    if sources.iter().any(|source| source.location.as_ref().is_some_and(is_it)) {
+    if sources
+        .iter()
+        .any(|source| source.location.as_ref().is_some_and(is_it))
+    {
         return None;
     }
     Some(SourceReport {

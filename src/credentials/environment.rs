@@ -87,32 +87,57 @@ pub(crate) enum Variable {
 impl Environment {
     /// The environment of this process.
     pub fn process() -> Self {
-        let platform = if cfg!(windows) { Platform::Windows } else { Platform::Unix };
-        Self { variables: Variables::Process, platform, directory: Directory::Process }
+        let platform = if cfg!(windows) {
+            Platform::Windows
+        } else {
+            Platform::Unix
+        };
+        Self {
+            variables: Variables::Process,
+            platform,
+            directory: Directory::Process,
+        }
     }
 
-    /// An environment of nothing but these variables, and of this process's platform. Its working directory is unknown.
+    /// An environment of nothing but these variables, and of this process's platform. Its working
+    /// directory is unknown.
     pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
         V: Into<OsString>,
     {
-        let given = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self { variables: Variables::Given(given.collect()), directory: Directory::Unknown, ..Self::process() }
+        let given = variables
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
+        Self {
+            variables: Variables::Given(given.collect()),
+            directory: Directory::Unknown,
+            ..Self::process()
+        }
     }
 
     /// The same with this working directory: where reports point out a `.env` that nothing reads.
     pub fn with_working_directory(self, path: impl Into<PathBuf>) -> Self {
-        Self { directory: Directory::Given(path.into()), ..self }
+        Self {
+            directory: Directory::Given(path.into()),
+            ..self
+        }
     }
 
-    /// The same environment as it is now. Threads of the library look at nothing else: the C library allows no other thread to read
-    /// variables while the host sets some.
+    /// The same environment as it is now. Threads of the library look at nothing else: the C
+    /// library allows no other thread to read variables while the host sets some.
     #[allow(clippy::disallowed_methods, reason = "on the thread that calls")]
     pub(crate) fn taken(&self) -> Self {
-        let Variables::Process = self.variables else { return self.clone() };
-        let taken = LOOKED_AT.iter().filter_map(|name| Some((*name, Value(std::env::var_os(name)?))));
-        Self { variables: Variables::Taken(taken.collect()), ..self.clone() }
+        let Variables::Process = self.variables else {
+            return self.clone();
+        };
+        let taken = LOOKED_AT
+            .iter()
+            .filter_map(|name| Some((*name, Value(std::env::var_os(name)?))));
+        Self {
+            variables: Variables::Taken(taken.collect()),
+            ..self.clone()
+        }
     }
 
     /// The same variables, read by the conventions of `platform`.
@@ -147,13 +172,19 @@ impl Environment {
     }
 
     /// The user's home directory, unless it is unknown.
-    #[allow(clippy::disallowed_methods, reason = "HOME is asked for by the system's way to look a user up")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "HOME is asked for by the system's way to look a user up"
+    )]
     pub(crate) fn home(&self) -> Option<PathBuf> {
         let name = match self.platform {
             Platform::Unix => "HOME",
             Platform::Windows => "USERPROFILE",
         };
-        let named = self.raw(name).filter(|home| !home.is_empty()).map(PathBuf::from);
+        let named = self
+            .raw(name)
+            .filter(|home| !home.is_empty())
+            .map(PathBuf::from);
         match self.variables {
             // Without the variable, the system's user database knows it.
             Variables::Process | Variables::Taken(_) => named.or_else(std::env::home_dir),
@@ -179,19 +210,29 @@ impl Environment {
         }
     }
 
-    /// Whether the operating system may have settings beside the variables. An environment that was given is all there is.
+    /// Whether the operating system may have settings beside the variables. An environment that was
+    /// given is all there is.
     pub(crate) fn has_system_settings(&self) -> bool {
         matches!(self.variables, Variables::Process) && cfg!(any(target_vendor = "apple", windows))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "on the thread that calls: others are given what was taken")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "on the thread that calls: others are given what was taken"
+    )]
     fn raw(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => std::env::var_os(name),
             Variables::Given(given) => given.get(name).cloned(),
             Variables::Taken(taken) => {
-                debug_assert!(LOOKED_AT.contains(&name), "{name} is looked at and was not taken");
-                taken.iter().find(|(taken, _)| *taken == name).map(|(_, value)| value.0.clone())
+                debug_assert!(
+                    LOOKED_AT.contains(&name),
+                    "{name} is looked at and was not taken"
+                );
+                taken
+                    .iter()
+                    .find(|(taken, _)| *taken == name)
+                    .map(|(_, value)| value.0.clone())
             }
         }
     }

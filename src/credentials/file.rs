@@ -75,12 +75,20 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let bytes = read_all(&mut file, &metadata)?;
     let text = decode(&bytes)?;
     let has_mark = bytes.len() > text.len();
-    Ok(SecretFile { text, has_mark, exposed: exposed(path, &metadata) })
+    Ok(SecretFile {
+        text,
+        has_mark,
+        exposed: exposed(path, &metadata),
+    })
 }
 
 /// Whether Windows takes it for a device, whatever the folder is.
 pub(super) fn is_device(path: &Path) -> bool {
-    cfg!(windows) && path.file_name().and_then(OsStr::to_str).is_some_and(replace::names_device)
+    cfg!(windows)
+        && path
+            .file_name()
+            .and_then(OsStr::to_str)
+            .is_some_and(replace::names_device)
 }
 
 fn missing_or(path: &Path, error: io::Error) -> FileProblem {
@@ -123,7 +131,10 @@ fn special_kind(_: &Metadata) -> &'static str {
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // A FIFO put in the place of the file meanwhile must not block the open.
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 #[cfg(not(unix))]
@@ -138,7 +149,10 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     }
     // One buffer, large enough for a file that grows meanwhile: a vector that grew would leave
     // copies of the secret behind.
-    let size = usize::try_from(metadata.len()).unwrap_or(MAX_SIZE).max(SPARE) + SPARE;
+    let size = usize::try_from(metadata.len())
+        .unwrap_or(MAX_SIZE)
+        .max(SPARE)
+        + SPARE;
     let mut bytes = Zeroizing::new(vec![0; size.min(MAX_SIZE + 1)]);
     let mut filled = 0;
     while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -162,8 +176,12 @@ fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, FileProblem> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(FileProblem::Utf16);
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| FileProblem::NotUtf8 { valid_bytes: error.valid_up_to() })?;
-    Ok(Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
+    let text = std::str::from_utf8(bytes).map_err(|error| FileProblem::NotUtf8 {
+        valid_bytes: error.valid_up_to(),
+    })?;
+    Ok(Zeroizing::new(
+        text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+    ))
 }
 
 #[cfg(unix)]
@@ -175,14 +193,19 @@ fn exposed(path: &Path, metadata: &Metadata) -> Option<String> {
         _ if mode & 0o022 != 0 => "writable",
         _ => return None,
     };
-    Some(format!("{access} by others (mode {mode:04o}): chmod 600 {}", shown(path)))
+    Some(format!(
+        "{access} by others (mode {mode:04o}): chmod 600 {}",
+        shown(path)
+    ))
 }
 
 #[cfg(windows)]
 fn exposed(path: &Path, _: &Metadata) -> Option<String> {
     let who = replace::who_else_reads(path)?;
     let path = shown(path);
-    Some(format!("readable by {who}: icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\" SYSTEM:F"))
+    Some(format!(
+        "readable by {who}: icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%:F\" SYSTEM:F"
+    ))
 }
 
 /// The path as it may be printed: without control characters, and not at all if it looks like a key
@@ -193,7 +216,9 @@ pub(super) fn shown(path: &Path) -> String {
     let rooted = path.is_absolute() || text.starts_with(['~', '.']);
     let has_separator = text.contains(std::path::is_separator);
     if rooted || (has_separator && !text.contains(':')) || path.exists() {
-        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        text.chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect()
     } else {
         "(path not shown: it may be a key)".to_owned()
     }
@@ -202,7 +227,9 @@ pub(super) fn shown(path: &Path) -> String {
 /// The path in the form that people know. Where a path leads, Windows says in another.
 fn plain(path: String) -> String {
     match path.strip_prefix(r"\\?\") {
-        Some(rest) => rest.strip_prefix(r"UNC\").map_or(rest.to_owned(), |share| format!(r"\\{share}")),
+        Some(rest) => rest
+            .strip_prefix(r"UNC\")
+            .map_or(rest.to_owned(), |share| format!(r"\\{share}")),
         None => path,
     }
 }
@@ -227,7 +254,11 @@ mod tests {
     #[test]
     fn a_device_is_not_opened() {
         for name in ["NUL", "con", "C:\\none\\aux.toml"] {
-            assert_eq!(read(Path::new(name)).err(), Some(FileProblem::NotRegular("a device")), "{name}");
+            assert_eq!(
+                read(Path::new(name)).err(),
+                Some(FileProblem::NotRegular("a device")),
+                "{name}"
+            );
         }
     }
 
@@ -242,7 +273,11 @@ mod tests {
         fs::write(&path, "text").unwrap();
         let read = held_for_a_moment(&path, || read(&path)).unwrap();
         assert_eq!(read.text.as_str(), "text");
-        let _holder = OpenOptions::new().read(true).share_mode(0).open(&path).unwrap();
+        let _holder = OpenOptions::new()
+            .read(true)
+            .share_mode(0)
+            .open(&path)
+            .unwrap();
         let problem = super::read(&path).err().unwrap();
         assert_eq!(problem.to_string(), "in use by another program");
     }

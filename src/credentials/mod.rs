@@ -1,6 +1,7 @@
 //! Where a key comes from: one file per source, and the chain that tries them.
 //!
-//! Nothing is read before [`resolve`] is called; it uses no network and starts nothing. The sources, in order:
+//! Nothing is read before [`resolve`] is called; it uses no network and starts nothing. The
+//! sources, in order:
 //!
 //! | Source | What it is |
 //! |---|---|
@@ -17,11 +18,11 @@
 //! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! Beside them the report names what is no source and is often taken for one: a `.env` in the working directory that sets `FAL_KEY`,
-//! and variables with other clients' names for it.
+//! Beside them the report names what is no source and is often taken for one: a `.env` in the
+//! working directory that sets `FAL_KEY`, and variables with other clients' names for it.
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY` to `Colab`.
-//! [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY`
+//! to `Colab`. [`Resolution`] tells what became of each.
 
 mod callback;
 mod chain;
@@ -31,7 +32,10 @@ mod credential;
 mod dotenv;
 mod environment;
 mod file;
-#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+))]
 pub(crate) mod keyring;
 pub mod login;
 mod options;

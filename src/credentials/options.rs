@@ -42,8 +42,8 @@ impl Options {
         Self::default()
     }
 
-    /// Use this key, `<key id>:<key secret>`. It is checked by [`resolve`](super::resolve); unlike an
-    /// empty variable, an empty text is an error there.
+    /// Use this key, `<key id>:<key secret>`. It is checked by [`resolve`](super::resolve); unlike
+    /// an empty variable, an empty text is an error there.
     pub fn key(mut self, text: impl Into<String>) -> Self {
         self.key = Some(Zeroizing::new(text.into()));
         self
@@ -55,21 +55,23 @@ impl Options {
         self
     }
 
-    /// Ask this function for a credential when one is needed, and again when it has expired or is refused.
+    /// Ask this function for a credential when one is needed, and again when it has expired or is
+    /// refused.
     pub fn callback(mut self, callback: Callback) -> Self {
         self.callback = Some(callback);
         self
     }
 
-    /// Offer the secret store of the notebook that the program runs in. It is asked if the sources before `login` hold
-    /// nothing; if it answers [`absent`](super::Answer::absent), `login` is next.
+    /// Offer the secret store of the notebook that the program runs in. It is asked if the sources
+    /// before `login` hold nothing; if it answers [`absent`](super::Answer::absent), `login` is
+    /// next.
     pub fn notebook(mut self, secrets: Callback) -> Self {
         self.notebook = Some(Notebook::Ask(secrets));
         self
     }
 
-    /// The same wishes, knowing that the source that this resolution chose turned out to be empty. `None` if it is one that
-    /// cannot be: only the keyring and a notebook are found out by asking.
+    /// The same wishes, knowing that the source that this resolution chose turned out to be empty.
+    /// `None` if it is one that cannot be: only the keyring and a notebook are found out by asking.
     pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
         let source = asked.used()?.source;
         let mut options = self.clone();
@@ -83,15 +85,21 @@ impl Options {
         Some(options)
     }
 
-    /// Use the key of this profile of the configuration file; or, if the system keyring is asked for, that of this name there.
+    /// Use the key of this profile of the configuration file; or, if the system keyring is asked
+    /// for, that of this name there.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// Whether to read the system keyring, which may ask the user to unlock it. By default `FAL_KEYRING=1` decides.
+    /// Whether to read the system keyring, which may ask the user to unlock it. By default
+    /// `FAL_KEYRING=1` decides.
     pub fn keyring(mut self, keyring: bool) -> Self {
-        self.keyring = if keyring { KeyringUse::On } else { KeyringUse::Off };
+        self.keyring = if keyring {
+            KeyringUse::On
+        } else {
+            KeyringUse::Off
+        };
         self
     }
 
@@ -109,7 +117,10 @@ impl Options {
 
     /// Whether the caller wishes for nothing in particular.
     pub(crate) fn is_empty(&self) -> bool {
-        let named = self.key.is_some() || self.token.is_some() || self.profile.is_some() || self.callback.is_some();
+        let named = self.key.is_some()
+            || self.token.is_some()
+            || self.profile.is_some()
+            || self.callback.is_some();
         !named && !self.anonymous
     }
 
@@ -154,10 +165,16 @@ impl fmt::Debug for Options {
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
             .field("notebook", &self.notebook)
-            .field("profile", &self.profile.as_deref().map(super::sources::printable_name))
+            .field(
+                "profile",
+                &self.profile.as_deref().map(super::sources::printable_name),
+            )
             .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)
-            .field("config_path", &self.config_path.as_deref().map(super::file::shown))
+            .field(
+                "config_path",
+                &self.config_path.as_deref().map(super::file::shown),
+            )
             .finish()
     }
 }

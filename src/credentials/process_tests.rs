@@ -1,4 +1,5 @@
-//! Tests that need a process of their own: they change what belongs to the whole process, or count it.
+//! Tests that need a process of their own: they change what belongs to the whole process, or count
+//! it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,13 +14,23 @@ pub(super) fn is_alone() -> bool {
 }
 
 /// Runs the test of this name again, in a process in which [`is_alone`].
-pub(super) fn again(module: &str, name: &str, wrap: impl FnOnce(&Path, &[String]) -> Command) -> Output {
+pub(super) fn again(
+    module: &str,
+    name: &str,
+    wrap: impl FnOnce(&Path, &[String]) -> Command,
+) -> Output {
     let module = module.split_once("::").unwrap().1;
     let arguments = ["--exact", &format!("{module}::{name}"), "--nocapture"].map(str::to_owned);
-    let output = wrap(&std::env::current_exe().unwrap(), &arguments).env(ALONE, "1").output().unwrap();
+    let output = wrap(&std::env::current_exe().unwrap(), &arguments)
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
+    assert!(
+        output.status.success() && stdout.contains("1 passed"),
+        "{stdout}\n{stderr}"
+    );
     output
 }
 

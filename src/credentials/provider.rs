@@ -3,7 +3,8 @@
 use super::login::LoginFile;
 use super::{Callback, Credential, KeyCommand};
 
-/// What the chain found. Getting a credential out of one that is not ready may take time, so it waits for the first call.
+/// What the chain found. Getting a credential out of one that is not ready may take time, so it
+/// waits for the first call.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     Ready(Credential),

@@ -109,15 +109,21 @@ impl Problem {
                 "Set FAL_KEY=<key id>:<key secret> in the environment that this program is started in; keys are made at \
                  https://fal.ai/dashboard/keys."
             }
-            Self::KeysSkipped => "Log in with `fal auth login`, or unset FAL_FORCE_AUTH_BY_USER, or pass a key.",
+            Self::KeysSkipped => {
+                "Log in with `fal auth login`, or unset FAL_FORCE_AUTH_BY_USER, or pass a key."
+            }
             Self::Malformed { reason, .. } if reason.ends_with(IN_USE) => SET_FREE,
-            Self::Malformed { .. } => "Correct this source, or remove it so that the next one is used.",
+            Self::Malformed { .. } => {
+                "Correct this source, or remove it so that the next one is used."
+            }
         }
     }
 
     fn to_json(&self, text: &str) -> Value {
         let (source, location) = match self {
-            Self::Malformed { source, location, .. } => (Some(*source), location.as_deref()),
+            Self::Malformed {
+                source, location, ..
+            } => (Some(*source), location.as_deref()),
             _ => (None, None),
         };
         json!({
@@ -134,8 +140,14 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => f.write_str("no fal key found"),
-            Self::KeysSkipped => f.write_str("no credential: FAL_FORCE_AUTH_BY_USER=1 skips every key"),
-            Self::Malformed { source, location: Some(location), reason } if location != source => {
+            Self::KeysSkipped => {
+                f.write_str("no credential: FAL_FORCE_AUTH_BY_USER=1 skips every key")
+            }
+            Self::Malformed {
+                source,
+                location: Some(location),
+                reason,
+            } if location != source => {
                 write!(f, "{source} ({location}): {reason}")
             }
             Self::Malformed { source, reason, .. } => write!(f, "{source}: {reason}"),
@@ -156,7 +168,11 @@ pub struct Resolution {
 
 impl Resolution {
     pub(super) fn new(sources: Vec<SourceReport>, outcome: Result<Provider, Problem>) -> Self {
-        Self { sources, outcome, hints: Vec::new() }
+        Self {
+            sources,
+            outcome,
+            hints: Vec::new(),
+        }
     }
 
     pub(super) fn with_hints(self, hints: Vec<String>) -> Self {
@@ -170,11 +186,13 @@ impl Resolution {
 
     /// The source of the credential.
     pub fn used(&self) -> Option<&SourceReport> {
-        self.sources.iter().find(|report| report.state == State::Used)
+        self.sources
+            .iter()
+            .find(|report| report.state == State::Used)
     }
 
-    /// The credential, if it is there already: not with a [`problem`](Self::problem), and not if a function or a program
-    /// has to be asked for it first.
+    /// The credential, if it is there already: not with a [`problem`](Self::problem), and not if a
+    /// function or a program has to be asked for it first.
     pub fn credential(&self) -> Option<&Credential> {
         self.provider()?.ready()
     }
@@ -185,7 +203,11 @@ impl Resolution {
 
     /// The same report once the source in use has delivered this credential.
     pub(crate) fn delivered(mut self, credential: &Credential, notes: &[String]) -> Self {
-        if let Some(used) = self.sources.iter_mut().find(|report| report.state == State::Used) {
+        if let Some(used) = self
+            .sources
+            .iter_mut()
+            .find(|report| report.state == State::Used)
+        {
             if let Credential::Key(key) = credential {
                 used.key_id = Some(key.printable_id());
             }
@@ -194,24 +216,39 @@ impl Resolution {
         self
     }
 
-    /// The same report for a client that goes on with a key found before, in `then`, whatever is found now.
+    /// The same report for a client that goes on with a key found before, in `then`, whatever is
+    /// found now.
     pub(crate) fn beside(mut self, kept: &Credential, then: &Resolution) -> Self {
         if self.credential() == Some(kept) {
             return self;
         }
         let before = then.used().map(|used| used.source);
-        let deciding = |report: &SourceReport| matches!(report.state, State::Used | State::Malformed);
+        let deciding =
+            |report: &SourceReport| matches!(report.state, State::Used | State::Malformed);
         let place = self.sources.iter().position(deciding);
-        let place = place.or_else(|| self.sources.iter().position(|report| Some(report.source) == before));
-        if let (Some(report), Credential::Key(key)) = (place.and_then(|at| self.sources.get_mut(at)), kept) {
-            report.notes.push(format!("calls go on with key {}, which was found before", key.printable_id()));
+        let place = place.or_else(|| {
+            self.sources
+                .iter()
+                .position(|report| Some(report.source) == before)
+        });
+        if let (Some(report), Credential::Key(key)) =
+            (place.and_then(|at| self.sources.get_mut(at)), kept)
+        {
+            report.notes.push(format!(
+                "calls go on with key {}, which was found before",
+                key.printable_id()
+            ));
         }
         self
     }
 
     /// The same report after the source in use has failed to deliver.
     pub(crate) fn failed(mut self, reason: &str) -> Self {
-        if let Some(used) = self.sources.iter_mut().find(|report| report.state == State::Used) {
+        if let Some(used) = self
+            .sources
+            .iter_mut()
+            .find(|report| report.state == State::Used)
+        {
             used.state = State::Failed;
             used.notes.insert(0, reason.to_owned());
         }
@@ -226,7 +263,13 @@ impl Resolution {
     /// The same for people, with what was found that may be the key that was meant.
     pub(crate) fn problem_text(&self) -> Option<String> {
         let problem = self.problem()?.to_string();
-        Some(std::iter::once(&problem).chain(&self.hints).map(String::as_str).collect::<Vec<_>>().join("; "))
+        Some(
+            std::iter::once(&problem)
+                .chain(&self.hints)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
     }
 
     /// The report for programs. Keys are only ever added to this shape:
@@ -241,9 +284,9 @@ impl Resolution {
     /// }
     /// ```
     ///
-    /// `used` is null when nothing is; `location` and `key_id` are null when there is none. `problem` is
-    /// null or `{"kind", "source", "location", "message", "remedy"}`, with `kind` as in
-    /// [`Problem::kind`] and `source` and `location` null unless the kind is `malformed`.
+    /// `used` is null when nothing is; `location` and `key_id` are null when there is none.
+    /// `problem` is null or `{"kind", "source", "location", "message", "remedy"}`, with `kind` as
+    /// in [`Problem::kind`] and `source` and `location` null unless the kind is `malformed`.
     pub fn to_json(&self) -> Value {
         let used = self.used().map(|report| {
             json!({
@@ -263,8 +306,11 @@ impl Resolution {
 /// A table: one line a source, its remarks below it, and the outcome at the end.
 impl fmt::Display for Resolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths =
-            self.sources.iter().map(row).fold(HEADER.map(str::len), |widths, row| {
+        let widths = self
+            .sources
+            .iter()
+            .map(row)
+            .fold(HEADER.map(str::len), |widths, row| {
                 std::array::from_fn(|i| widths[i].max(row[i].chars().count()))
             });
         write_row(f, HEADER, widths)?;
@@ -304,9 +350,17 @@ mod tests {
     fn what_another_program_holds_is_not_to_be_corrected() {
         let remedy = |reason: &str| {
             let reason = reason.to_owned();
-            Problem::Malformed { source: "login", location: None, reason }.remedy()
+            Problem::Malformed {
+                source: "login",
+                location: None,
+                reason,
+            }
+            .remedy()
         };
-        assert_eq!(remedy("the fal login cannot be read: C:\\a: in use by another program"), SET_FREE);
+        assert_eq!(
+            remedy("the fal login cannot be read: C:\\a: in use by another program"),
+            SET_FREE
+        );
         assert_ne!(remedy("not valid TOML"), SET_FREE);
     }
 }

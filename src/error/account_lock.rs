@@ -26,8 +26,18 @@ struct Row {
     remedy: &'static str,
 }
 
-const fn row(reason: LockReason, name: &'static str, begins: &'static str, remedy: &'static str) -> Row {
-    Row { reason, name, begins, remedy }
+const fn row(
+    reason: LockReason,
+    name: &'static str,
+    begins: &'static str,
+    remedy: &'static str,
+) -> Row {
+    Row {
+        reason,
+        name,
+        begins,
+        remedy,
+    }
 }
 
 const TOP_UP: &str = "Top up the balance at https://fal.ai/dashboard/billing; the key is good. If the balance is positive, the lock was not \
@@ -60,12 +70,22 @@ impl LockReason {
     /// The reason in the text of a refusal, if it is one of a locked account.
     pub(super) fn of(text: &str) -> Option<LockReason> {
         let (_, rest) = text.split_once(LOCKED)?;
-        let reason = rest.split_once("Reason:").map_or("", |(_, reason)| reason).trim().to_ascii_lowercase();
-        REASONS.iter().find(|row| reason.starts_with(row.begins)).map(|row| row.reason)
+        let reason = rest
+            .split_once("Reason:")
+            .map_or("", |(_, reason)| reason)
+            .trim()
+            .to_ascii_lowercase();
+        REASONS
+            .iter()
+            .find(|row| reason.starts_with(row.begins))
+            .map(|row| row.reason)
     }
 
     fn row(self) -> &'static Row {
-        REASONS.iter().find(|row| row.reason == self).unwrap_or(&REASONS[6])
+        REASONS
+            .iter()
+            .find(|row| row.reason == self)
+            .unwrap_or(&REASONS[6])
     }
 }
 
@@ -82,17 +102,39 @@ mod tests {
     #[test]
     fn every_official_reason_is_known() {
         for (text, reason) in [
-            ("Exhausted balance. Top up your balance at fal.ai/dashboard/billing", LockReason::Balance),
-            ("Please add a payment method at fal.ai/dashboard/billing", LockReason::PaymentMethod),
-            ("User budget is exceeded. Adjust it at fal.ai/dashboard/billing", LockReason::Budget),
-            ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin),
-            ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived),
-            ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived),
+            (
+                "Exhausted balance. Top up your balance at fal.ai/dashboard/billing",
+                LockReason::Balance,
+            ),
+            (
+                "Please add a payment method at fal.ai/dashboard/billing",
+                LockReason::PaymentMethod,
+            ),
+            (
+                "User budget is exceeded. Adjust it at fal.ai/dashboard/billing",
+                LockReason::Budget,
+            ),
+            (
+                "Admin lock. Please contact hello@fal.ai.",
+                LockReason::Admin,
+            ),
+            (
+                "This account has been archived. Please contact hello@fal.ai.",
+                LockReason::Archived,
+            ),
+            (
+                "This account has been archived. Please contact support@fal.ai.",
+                LockReason::Archived,
+            ),
             ("TOP_UP.", LockReason::Balance),
             ("Unknown. Please contact hello@fal.ai.", LockReason::Unknown),
             ("Something new.", LockReason::Unknown),
         ] {
-            assert_eq!(LockReason::of(&format!("User is locked. Reason: {text}")), Some(reason), "{text}");
+            assert_eq!(
+                LockReason::of(&format!("User is locked. Reason: {text}")),
+                Some(reason),
+                "{text}"
+            );
         }
         assert_eq!(LockReason::of("User is locked."), Some(LockReason::Unknown));
         assert_eq!(LockReason::of("invalid key credentials"), None);

@@ -5,7 +5,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::secrets::Secrets;
 
-/// An answer that is no success. There is no way to make one but those here, so that nobody reads a secret in it.
+/// An answer that is no success. There is no way to make one but those here, so that nobody reads a
+/// secret in it.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(super) status: u16,
@@ -20,13 +21,30 @@ impl Answer {
     /// An answer with these parts, without those of `secrets` that the service repeats in them.
     pub(crate) fn new(secrets: &Secrets, status: u16, headers: HeaderMap, body: Bytes) -> Self {
         let body = secrets.hidden(&body).map_or(body, Bytes::from);
-        Answer { status, headers: without(secrets, headers), body, error_type: None, request_id: None }
+        Answer {
+            status,
+            headers: without(secrets, headers),
+            body,
+            error_type: None,
+            request_id: None,
+        }
     }
 
     /// The same for a body that may be large.
-    pub(crate) async fn of_large(secrets: &Secrets, status: u16, headers: HeaderMap, body: Bytes) -> Self {
+    pub(crate) async fn of_large(
+        secrets: &Secrets,
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
         let body = secrets.hidden_slowly(&body).await.unwrap_or(body);
-        Answer { status, headers: without(secrets, headers), body, error_type: None, request_id: None }
+        Answer {
+            status,
+            headers: without(secrets, headers),
+            body,
+            error_type: None,
+            request_id: None,
+        }
     }
 
     pub(crate) fn body(&self) -> &Bytes {
@@ -47,10 +65,20 @@ fn without(secrets: &Secrets, headers: HeaderMap) -> HeaderMap {
         return headers;
     }
     // A header whose name says a secret is left out: another name would be another header.
-    let named = headers.iter().filter(|(name, _)| !secrets.are_in(name.as_str()));
+    let named = headers
+        .iter()
+        .filter(|(name, _)| !secrets.are_in(name.as_str()));
     let hidden = named.map(|(name, value)| {
-        let hidden = secrets.hidden(value.as_bytes()).map(|value| HeaderValue::from_maybe_shared(Bytes::from(value)));
-        (name.clone(), hidden.map_or_else(|| value.clone(), |value| value.unwrap_or(HeaderValue::from_static("****"))))
+        let hidden = secrets
+            .hidden(value.as_bytes())
+            .map(|value| HeaderValue::from_maybe_shared(Bytes::from(value)));
+        (
+            name.clone(),
+            hidden.map_or_else(
+                || value.clone(),
+                |value| value.unwrap_or(HeaderValue::from_static("****")),
+            ),
+        )
     });
     hidden.collect()
 }

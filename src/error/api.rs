@@ -3,7 +3,15 @@
 use super::table::{Again, Named, Reached};
 
 const fn row(name: &'static str, status: u16, again: Again, remedy: &'static str) -> Named {
-    Named { name, status, again, reached: Reached::Answered, context: &[], remedy, source: "§14.2" }
+    Named {
+        name,
+        status,
+        again,
+        reached: Reached::Answered,
+        context: &[],
+        remedy,
+        source: "§14.2",
+    }
 }
 
 #[rustfmt::skip]

@@ -1,11 +1,17 @@
 //! Texts of a service within sentences of ours.
 
-/// A text without the marks that end a sentence, so that more can follow it. What is left may be empty.
+/// A text without the marks that end a sentence, so that more can follow it. What is left may be
+/// empty.
 pub(crate) fn clause(text: &str) -> &str {
     let text = text.trim();
     // Three points say that more was left out.
-    let text = if text.ends_with("..") { text } else { text.trim_end_matches('.') };
-    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | ',')).trim_end()
+    let text = if text.ends_with("..") {
+        text
+    } else {
+        text.trim_end_matches('.')
+    };
+    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | ','))
+        .trim_end()
 }
 
 #[cfg(test)]

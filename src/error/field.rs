@@ -20,12 +20,17 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// The entries of a body's `detail`. Those beyond a thousand are left out, and so is what they say with very many values: the
-    /// body has it.
+    /// The entries of a body's `detail`. Those beyond a thousand are left out, and so is what they
+    /// say with very many values: the body has it.
     pub(super) fn list(detail: Option<&RawValue>) -> Vec<FieldError> {
-        let entries = detail.and_then(|detail| json::first_entries(detail.get(), FIELDS)).unwrap_or_default();
+        let entries = detail
+            .and_then(|detail| json::first_entries(detail.get(), FIELDS))
+            .unwrap_or_default();
         let (mut places, mut values) = (FIELD_VALUES, FIELD_VALUES);
-        entries.into_iter().map(|entry| FieldError::read(entry, &mut places, &mut values)).collect()
+        entries
+            .into_iter()
+            .map(|entry| FieldError::read(entry, &mut places, &mut values))
+            .collect()
     }
 
     fn read(entry: &RawValue, places: &mut usize, values: &mut usize) -> FieldError {
@@ -33,17 +38,30 @@ impl FieldError {
         let members = json::members(entry.get().as_bytes(), names).unwrap_or_default();
         let [location, message, kind, url, context, input] = members;
         let tree = |value: Option<&RawValue>, left: &mut usize| {
-            json::tree_within(value.filter(|value| !json::is_null(value))?.get().as_bytes(), left).ok()
+            json::tree_within(
+                value
+                    .filter(|value| !json::is_null(value))?
+                    .get()
+                    .as_bytes(),
+                left,
+            )
+            .ok()
         };
         let location = match tree(location, places) {
             Some(Value::Array(location)) => location,
             _ => Vec::new(),
         };
-        let segment = |part: &Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+        let segment = |part: &Value| {
+            part.as_str()
+                .map_or_else(|| part.to_string(), str::to_owned)
+        };
         FieldError {
             path: location.iter().map(segment).collect::<Vec<_>>().join("."),
             location,
-            message: message.and_then(json::text).or_else(|| json::text(entry)).unwrap_or_else(|| "refused".to_owned()),
+            message: message
+                .and_then(json::text)
+                .or_else(|| json::text(entry))
+                .unwrap_or_else(|| "refused".to_owned()),
             kind: kind.and_then(json::text),
             url: url.and_then(json::text),
             context: tree(context, values),
@@ -52,13 +70,22 @@ impl FieldError {
     }
 
     pub(super) fn hide(&mut self, secrets: &Secrets) {
-        [&mut self.path, &mut self.message].into_iter().for_each(|text| secrets.hide(text));
-        [&mut self.kind, &mut self.url].into_iter().for_each(|text| secrets.hide_in(text));
-        let values = self.location.iter_mut().chain(&mut self.context).chain(&mut self.input);
+        [&mut self.path, &mut self.message]
+            .into_iter()
+            .for_each(|text| secrets.hide(text));
+        [&mut self.kind, &mut self.url]
+            .into_iter()
+            .for_each(|text| secrets.hide_in(text));
+        let values = self
+            .location
+            .iter_mut()
+            .chain(&mut self.context)
+            .chain(&mut self.input);
         values.for_each(|value| secrets.hide_json(value));
     }
 
-    /// Where the field is, its segments joined by dots: `body.image_size.width`. Empty if the service does not say.
+    /// Where the field is, its segments joined by dots: `body.image_size.width`. Empty if the
+    /// service does not say.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -83,12 +110,14 @@ impl FieldError {
         self.url.as_deref()
     }
 
-    /// What would be right, such as `{"max_height": 1024, "max_width": 1024}`. Left out if it has very many values.
+    /// What would be right, such as `{"max_height": 1024, "max_width": 1024}`. Left out if it has
+    /// very many values.
     pub fn context(&self) -> Option<&Value> {
         self.context.as_ref()
     }
 
-    /// The value that was refused, if the service repeats it. It may be private. Left out if it has very many values, which the body has.
+    /// The value that was refused, if the service repeats it. It may be private. Left out if it has
+    /// very many values, which the body has.
     pub fn input(&self) -> Option<&Value> {
         self.input.as_ref()
     }
@@ -118,23 +147,45 @@ mod tests {
             7,
         ]});
         let list = |body: &Value| {
-            let detail = body.get("detail").map(|detail| serde_json::value::to_raw_value(detail).unwrap());
+            let detail = body
+                .get("detail")
+                .map(|detail| serde_json::value::to_raw_value(detail).unwrap());
             FieldError::list(detail.as_deref())
         };
         let fields = list(&body);
         assert_eq!(fields[0].path(), "body.images.0.url");
-        assert_eq!(fields[0].location(), [json!("body"), json!("images"), json!(0), json!("url")]);
+        assert_eq!(
+            fields[0].location(),
+            [json!("body"), json!("images"), json!(0), json!("url")]
+        );
         assert_eq!(fields[0].to_string(), "body.images.0.url: bad");
-        assert_eq!((fields[0].error_type(), fields[0].url()), (Some("t"), Some("u")));
-        assert_eq!((fields[0].context(), fields[0].input()), (Some(&json!({"a": 1})), Some(&json!([1]))));
-        assert_eq!((fields[1].path(), fields[1].message(), fields[1].input()), ("", "refused", None));
-        assert_eq!((fields[2].message(), fields[3].message()), ("only a text", "refused"));
+        assert_eq!(
+            (fields[0].error_type(), fields[0].url()),
+            (Some("t"), Some("u"))
+        );
+        assert_eq!(
+            (fields[0].context(), fields[0].input()),
+            (Some(&json!({"a": 1})), Some(&json!([1])))
+        );
+        assert_eq!(
+            (fields[1].path(), fields[1].message(), fields[1].input()),
+            ("", "refused", None)
+        );
+        assert_eq!(
+            (fields[2].message(), fields[3].message()),
+            ("only a text", "refused")
+        );
         let many = json!({"detail": vec![json!({}); FIELDS + 1]});
         assert_eq!(list(&many).len(), FIELDS);
         let large = json!({"detail": [{"loc": ["a"], "input": vec![0; FIELD_VALUES]}, {"loc": ["b"], "input": "x".repeat(1 << 20)}]});
         let large = list(&large);
         assert_eq!((large[0].input(), large[1].path()), (None, "b"));
-        for none in [json!(null), json!({"detail": "text"}), json!({"detail": {"loc": []}}), json!([])] {
+        for none in [
+            json!(null),
+            json!({"detail": "text"}),
+            json!({"detail": {"loc": []}}),
+            json!([]),
+        ] {
             assert_eq!(list(&none), []);
         }
         assert_eq!(FieldError::list(None), []);

@@ -13,20 +13,35 @@ impl Page {
     pub(super) fn of(headers: &HeaderMap, body: &[u8]) -> Option<Page> {
         const BEGINNING: usize = 64 << 10;
         let text = String::from_utf8_lossy(&body[..body.len().min(BEGINNING)]);
-        let lower = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).to_ascii_lowercase();
-        let begins = lower.starts_with("<html") || lower.starts_with("<!doctype html") || lower.starts_with("<head");
+        let lower = text
+            .trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
+            .to_ascii_lowercase();
+        let begins = lower.starts_with("<html")
+            || lower.starts_with("<!doctype html")
+            || lower.starts_with("<head");
         if !begins && !is_html(headers) {
             return None;
         }
-        let server = headers.get("server").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let server = headers
+            .get("server")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let of_ingress = lower.contains("nginx") || server.to_ascii_lowercase().contains("nginx");
-        Some(Page { title: title(&text).unwrap_or_else(|| "untitled".to_owned()), of_ingress })
+        Some(Page {
+            title: title(&text).unwrap_or_else(|| "untitled".to_owned()),
+            of_ingress,
+        })
     }
 }
 
 pub(crate) fn is_html(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    kind.split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
 fn title(text: &str) -> Option<String> {
@@ -36,7 +51,9 @@ fn title(text: &str) -> Option<String> {
     let tag = lower.find("<title")?;
     let begin = tag + lower[tag..].find('>')? + 1;
     let end = begin + lower[begin..].find("</title")?;
-    let words: Vec<_> = text[begin..end].split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let words: Vec<_> = text[begin..end]
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .collect();
     let title: String = words.join(" ").trim().chars().take(MOST).collect();
     Some(title).filter(|title| !title.is_empty())
 }
@@ -47,12 +64,25 @@ mod tests {
 
     #[test]
     fn a_page_is_known_by_its_type_or_its_beginning() {
-        let html: HeaderMap = [(CONTENT_TYPE, "Text/HTML; charset=utf-8".parse().unwrap())].into_iter().collect();
+        let html: HeaderMap = [(CONTENT_TYPE, "Text/HTML; charset=utf-8".parse().unwrap())]
+            .into_iter()
+            .collect();
         let plain = HeaderMap::new();
-        let page = |headers, body: &str| Page::of(headers, body.as_bytes()).map(|page| (page.title, page.of_ingress));
+        let page = |headers, body: &str| {
+            Page::of(headers, body.as_bytes()).map(|page| (page.title, page.of_ingress))
+        };
         let named = |title: &str, of_ingress| Some((title.to_owned(), of_ingress));
-        assert_eq!(page(&plain, "\u{feff} <!DOCTYPE html><TITLE a=b>Log\n in\u{7}</TITLE>"), named("Log  in", false));
-        assert_eq!(page(&plain, "<html><title>502 Bad Gateway</title><hr>nginx"), named("502 Bad Gateway", true));
+        assert_eq!(
+            page(
+                &plain,
+                "\u{feff} <!DOCTYPE html><TITLE a=b>Log\n in\u{7}</TITLE>"
+            ),
+            named("Log  in", false)
+        );
+        assert_eq!(
+            page(&plain, "<html><title>502 Bad Gateway</title><hr>nginx"),
+            named("502 Bad Gateway", true)
+        );
         assert_eq!(page(&html, "<p>"), named("untitled", false));
         assert_eq!(page(&html, "<title>x"), named("untitled", false));
         assert_eq!(page(&plain, r#"{"detail":"<html>"}"#), None);

@@ -1,4 +1,5 @@
-//! Refusals that have no name, only a text: of a credential (docs/protocol.md §2.5) and of the app framework (§12.5).
+//! Refusals that have no name, only a text: of a credential (docs/protocol.md §2.5) and of the app
+//! framework (§12.5).
 
 /// What a refused request was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,14 @@ pub(crate) enum About {
 impl About {
     /// Whether it is about the credential, so that only fal can say it.
     pub(super) fn is_of_credential(self) -> bool {
-        matches!(self, About::NoKey | About::WrongKey | About::UnknownKey | About::MalformedKey | About::WrongScheme)
+        matches!(
+            self,
+            About::NoKey
+                | About::WrongKey
+                | About::UnknownKey
+                | About::MalformedKey
+                | About::WrongScheme
+        )
     }
 }
 
@@ -41,22 +49,44 @@ pub(super) struct Row {
     pub(super) about: About,
     pub(super) remedy: &'static str,
     /// Where fal-protocol.md has it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and held to by a test"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reader, and held to by a test")
+    )]
     source: &'static str,
 }
 
-const fn row(status: u16, text: (&'static str, &'static str), about: About, remedy: &'static str) -> Row {
-    Row { status, begins: text.0, ends: text.1, about, remedy, source: "§2.5" }
+const fn row(
+    status: u16,
+    text: (&'static str, &'static str),
+    about: About,
+    remedy: &'static str,
+) -> Row {
+    Row {
+        status,
+        begins: text.0,
+        ends: text.1,
+        about,
+        remedy,
+        source: "§2.5",
+    }
 }
 
-const fn app(status: u16, text: (&'static str, &'static str), about: About, remedy: &'static str) -> Row {
-    Row { source: "§12.5", ..row(status, text, about, remedy) }
+const fn app(
+    status: u16,
+    text: (&'static str, &'static str),
+    about: About,
+    remedy: &'static str,
+) -> Row {
+    Row {
+        source: "§12.5",
+        ..row(status, text, about, remedy)
+    }
 }
 
 /// What to do where no key arrived.
 pub(crate) const NO_KEY: &str = "Send a key: set FAL_KEY to one from https://fal.ai/dashboard/keys. If one was sent, a proxy in between may have removed it.";
-const WRONG_KEY: &str =
-    "Check that the key still exists at https://fal.ai/dashboard/keys, and that it is the one you meant.";
+const WRONG_KEY: &str = "Check that the key still exists at https://fal.ai/dashboard/keys, and that it is the one you meant.";
 
 /// fal says the same of a key that does not exist and of one that it has not linked to its account.
 pub(crate) const UNLINKED: &str = "If it is right, fal may not have linked it to the account yet, as happens with new keys: wait a little, make another one, or \
@@ -82,7 +112,9 @@ static TEXTS: &[Row] = &[
 
 /// The row of an answer with this status and text.
 pub(super) fn find(status: u16, text: &str) -> Option<&'static Row> {
-    TEXTS.iter().find(|row| row.status == status && text.starts_with(row.begins) && text.ends_with(row.ends))
+    TEXTS.iter().find(|row| {
+        row.status == status && text.starts_with(row.begins) && text.ends_with(row.ends)
+    })
 }
 
 #[cfg(test)]
@@ -94,8 +126,13 @@ mod tests {
         for row in TEXTS {
             let text = format!("{}x{}", row.begins, row.ends);
             let found = find(row.status, &text);
-            assert!(found.is_some_and(|found| std::ptr::eq(found, row)), "{row:?}");
-            assert!(find(400, &text).is_none() && !row.remedy.is_empty() && row.source.starts_with('§'));
+            assert!(
+                found.is_some_and(|found| std::ptr::eq(found, row)),
+                "{row:?}"
+            );
+            assert!(
+                find(400, &text).is_none() && !row.remedy.is_empty() && row.source.starts_with('§')
+            );
         }
     }
 }

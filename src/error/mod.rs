@@ -41,8 +41,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, what it means for the request, and what to do.
 ///
-/// It never contains a secret: keys appear as their public id, and where the service repeats what it was sent, in whatever form, there
-/// is `****` in its place.
+/// It never contains a secret: keys appear as their public id, and where the service repeats what
+/// it was sent, in whatever form, there is `****` in its place.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -171,7 +171,11 @@ impl Error {
         if let Some(fields) = Arc::get_mut(&mut inner.fields) {
             fields.iter_mut().for_each(|field| field.hide(secrets));
         }
-        if inner.source.as_deref().is_some_and(|source| says(source, secrets)) {
+        if inner
+            .source
+            .as_deref()
+            .is_some_and(|source| says(source, secrets))
+        {
             inner.source = None;
         }
         self
@@ -208,14 +212,15 @@ impl Error {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
-    /// fal's id of the request: of a queued one, as it was submitted; else from the header `x-fal-request-id` or, as the
-    /// Platform API has it, from the body (docs/protocol.md §14.2).
+    /// fal's id of the request: of a queued one, as it was submitted; else from the header
+    /// `x-fal-request-id` or, as the Platform API has it, from the body (docs/protocol.md §14.2).
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref().or_else(|| self.answered_id())
     }
 
     fn answered_id(&self) -> Option<&str> {
-        self.header("x-fal-request-id").or_else(|| self.0.answer.as_ref()?.request_id.as_deref())
+        self.header("x-fal-request-id")
+            .or_else(|| self.0.answer.as_ref()?.request_id.as_deref())
     }
 
     /// A header of the answer, if there was one; the name's case does not matter.
@@ -236,7 +241,8 @@ impl Error {
 
     /// Whether the service may have executed the request although no success arrived.
     ///
-    /// `true` means that the outcome is unknown: sending the request again may run, and bill, it twice.
+    /// `true` means that the outcome is unknown: sending the request again may run, and bill, it
+    /// twice.
     pub fn may_have_executed(&self) -> bool {
         self.0.may_have_executed
     }
@@ -256,7 +262,8 @@ impl Error {
         self.0.needed_scope
     }
 
-    /// What is wrong with which field of the input, in the service's order; empty if it named none. At most 1000.
+    /// What is wrong with which field of the input, in the service's order; empty if it named none.
+    /// At most 1000.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
@@ -284,11 +291,16 @@ impl Error {
 
 /// Whether an error, or what it comes from, says one of the secrets.
 fn says(error: &(dyn StdError + 'static), secrets: &Secrets) -> bool {
-    secrets.are_in(&format!("{error} {error:?}")) || error.source().is_some_and(|source| says(source, secrets))
+    secrets.are_in(&format!("{error} {error:?}"))
+        || error.source().is_some_and(|source| says(source, secrets))
 }
 
 fn bounded(text: String) -> String {
-    if text.len() <= MESSAGE { text } else { shortened(&text, MESSAGE).into_owned() }
+    if text.len() <= MESSAGE {
+        text
+    } else {
+        shortened(&text, MESSAGE).into_owned()
+    }
 }
 
 impl fmt::Display for Error {

@@ -3,20 +3,41 @@
 use super::table::{Again, Named, Reached};
 
 /// An input that the model refuses.
-const fn refused(name: &'static str, context: &'static [&'static str], remedy: &'static str) -> Named {
-    Named { name, status: 422, again: Again::No, reached: Reached::Answered, context, remedy, source: "§12.2" }
+const fn refused(
+    name: &'static str,
+    context: &'static [&'static str],
+    remedy: &'static str,
+) -> Named {
+    Named {
+        name,
+        status: 422,
+        again: Again::No,
+        reached: Reached::Answered,
+        context,
+        remedy,
+        source: "§12.2",
+    }
 }
 
 /// A failure of the model, which may be over when the request is sent again ("may be").
 const fn failed(name: &'static str, status: u16, remedy: &'static str) -> Named {
-    Named { name, status, again: Again::Depends, reached: Reached::Answered, context: &[], remedy, source: "§12.2" }
+    Named {
+        name,
+        status,
+        again: Again::Depends,
+        reached: Reached::Answered,
+        context: &[],
+        remedy,
+        source: "§12.2",
+    }
 }
 
 const LATER: &str = "Retry if the error says that it makes sense; otherwise report the request id to support@fal.ai.";
 const SMALLER_FILE: &str = "Give a smaller file.";
 const NUMBER: &str = "Give a number within the limits.";
 const LENGTH: &str = "Change the length of the text or list.";
-const LOADABLE: &str = "Check that the address leads to the file itself, without a login, and that the file is whole.";
+const LOADABLE: &str =
+    "Check that the address leads to the file itself, without a login, and that the file is whole.";
 const ARCHIVE: &str = "Give an archive with as many files, of the kinds, that the model takes.";
 const DURATION: &str = "Give a recording of a length that the model takes.";
 const FORMAT: &str = "Convert the file to a format that the model takes.";

@@ -1,17 +1,34 @@
-//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (docs/protocol.md §12.3).
+//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (docs/protocol.md
+//! §12.3).
 
 use super::table::{Again, Named, Reached};
 
-const fn row(name: &'static str, status: u16, again: Again, reached: Reached, remedy: &'static str) -> Named {
-    Named { name, status, again, reached, context: &[], remedy, source: "§12.3" }
+const fn row(
+    name: &'static str,
+    status: u16,
+    again: Again,
+    reached: Reached,
+    remedy: &'static str,
+) -> Named {
+    Named {
+        name,
+        status,
+        again,
+        reached,
+        context: &[],
+        remedy,
+        source: "§12.3",
+    }
 }
 
 const LATER: &str = "Try again later.";
-pub(crate) const SEE_FIRST: &str = "The app may have run: see whether it did before you send the request again.";
+pub(crate) const SEE_FIRST: &str =
+    "The app may have run: see whether it did before you send the request again.";
 const REPORT: &str = "Report the request id to the app's owner, or to support@fal.ai.";
 const NOBODY: &str = "Send the request again if it is still wanted.";
 
-/// The page says of each whether a retry makes sense; that the first four never reach an app follows from what they name.
+/// The page says of each whether a retry makes sense; that the first four never reach an app
+/// follows from what they name.
 #[rustfmt::skip]
 pub(super) static PLATFORM: &[Named] = &[
     row("runner_scheduling_failure", 503, Again::Yes, Reached::Nobody, LATER),

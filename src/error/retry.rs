@@ -5,8 +5,8 @@
 pub(crate) enum Repeat {
     /// Nothing, or the same once more.
     Harmless,
-    /// Nothing, because fal knows it from the first by its idempotency key. The caller's next call has another key, so he has to
-    /// be told if this one may have been executed.
+    /// Nothing, because fal knows it from the first by its idempotency key. The caller's next call
+    /// has another key, so he has to be told if this one may have been executed.
     Recognized,
     /// What the first did, once more.
     Another,
@@ -65,9 +65,22 @@ const YES: bool = true;
 const NO: bool = false;
 
 /// In this order: POST again, GET again, retryable, outcome of a POST unknown.
-const fn rule(situation: Situation, answers: [bool; 4], source: &'static str, why: &'static str) -> Rule {
+const fn rule(
+    situation: Situation,
+    answers: [bool; 4],
+    source: &'static str,
+    why: &'static str,
+) -> Rule {
     let [post, get, retryable, unknown] = answers;
-    Rule { situation, post, get, retryable, unknown, why, source }
+    Rule {
+        situation,
+        post,
+        get,
+        retryable,
+        unknown,
+        why,
+        source,
+    }
 }
 
 #[rustfmt::skip]
@@ -96,11 +109,14 @@ static RULES: &[Rule] = &[
 /// The row of a situation.
 pub(crate) fn rule_of(situation: Situation) -> &'static Rule {
     // Every situation has its row; the test holds it to that.
-    RULES.iter().find(|rule| rule.situation == situation).unwrap_or(&RULES[RULES.len() - 1])
+    RULES
+        .iter()
+        .find(|rule| rule.situation == situation)
+        .unwrap_or(&RULES[RULES.len() - 1])
 }
 
-/// What the answer itself says of a retry (§16.13) is stronger, but for one thing: an app may ask for a retry after it has run
-/// (§5.8), so that a POST is not sent again for its sake.
+/// What the answer itself says of a retry (§16.13) is stronger, but for one thing: an app may ask
+/// for a retry after it has run (§5.8), so that a POST is not sent again for its sake.
 pub(crate) struct Decision {
     /// Whether the request is sent again.
     pub(crate) again: bool,
@@ -113,7 +129,10 @@ impl Rule {
     pub(crate) fn decide(&self, repeat: Repeat, hint: Option<bool>) -> Decision {
         let safe = repeat != Repeat::Another;
         let (sent_again, allowed) = match safe {
-            true => (self.get || hint == Some(true), self.situation != Situation::StartDeadline),
+            true => (
+                self.get || hint == Some(true),
+                self.situation != Situation::StartDeadline,
+            ),
             false => (self.post, true),
         };
         let retryable = match self.situation {
@@ -121,7 +140,11 @@ impl Rule {
             _ => hint.unwrap_or(self.retryable || (safe && self.get)),
         };
         let again = sent_again && allowed && hint != Some(false);
-        Decision { again, retryable, unknown: self.unknown && repeat.leaves_doubt() }
+        Decision {
+            again,
+            retryable,
+            unknown: self.unknown && repeat.leaves_doubt(),
+        }
     }
 }
 
@@ -157,7 +180,10 @@ mod tests {
         for situation in ALL {
             let rule = rule_of(situation);
             assert_eq!(rule.situation, situation);
-            assert!(!rule.why.is_empty() && rule.source.contains('§'), "{rule:?}");
+            assert!(
+                !rule.why.is_empty() && rule.source.contains('§'),
+                "{rule:?}"
+            );
         }
     }
 
@@ -169,11 +195,21 @@ mod tests {
             for hint in [None, Some(false), Some(true)] {
                 let decision = rule.decide(Repeat::Another, hint);
                 assert!(!(decision.again && decision.unknown), "{rule:?} {hint:?}");
-                assert!(!decision.again || rule.post, "{rule:?}: no hint makes a POST go out again");
-                assert!(hint != Some(false) || !rule.decide(Repeat::Harmless, hint).again, "{rule:?}");
+                assert!(
+                    !decision.again || rule.post,
+                    "{rule:?}: no hint makes a POST go out again"
+                );
+                assert!(
+                    hint != Some(false) || !rule.decide(Repeat::Harmless, hint).again,
+                    "{rule:?}"
+                );
                 assert!(!decision.again || decision.retryable, "{rule:?} {hint:?}");
                 let recognized = rule.decide(Repeat::Recognized, hint);
-                assert_eq!(recognized.again, rule.decide(Repeat::Harmless, hint).again, "{rule:?} {hint:?}");
+                assert_eq!(
+                    recognized.again,
+                    rule.decide(Repeat::Harmless, hint).again,
+                    "{rule:?} {hint:?}"
+                );
                 assert_eq!(recognized.unknown, decision.unknown, "{rule:?} {hint:?}");
             }
         }

@@ -1,4 +1,5 @@
-//! What an answer that is not a success means: the one reader of the tables (docs/protocol.md §2.5, §12, §14.2).
+//! What an answer that is not a success means: the one reader of the tables (docs/protocol.md §2.5,
+//! §12, §14.2).
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub(crate) struct Asked<'a> {
 pub(crate) enum Whose {
     /// That of one of fal's services, or of a file host: no app is asked.
     Service,
-    /// The queue's own of a submission, for which no app has run; or that of a job's app, which has an app's marks.
+    /// The queue's own of a submission, for which no app has run; or that of a job's app, which has
+    /// an app's marks.
     Queue,
     /// An app's, but for what fal's gateway provably says.
     App,
@@ -63,8 +65,14 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
     let facts = Facts::of(&answer, asked);
     let situation = facts.situation();
     let rule = rule_of(situation);
-    let Decision { again, retryable, unknown } = rule.decide(asked.repeat, facts.hint);
-    let error = Error::new(facts.code(), facts.message()).with_retryable(retryable).with_outcome_unknown(unknown);
+    let Decision {
+        again,
+        retryable,
+        unknown,
+    } = rule.decide(asked.repeat, facts.hint);
+    let error = Error::new(facts.code(), facts.message())
+        .with_retryable(retryable)
+        .with_outcome_unknown(unknown);
     let remedy = match situation {
         // What nobody knows is not simply tried again.
         Situation::Contradiction | Situation::GaveUp | Situation::Ingress
@@ -81,10 +89,21 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
     };
     let retry_after = retry_after(&answer.headers);
     let about = facts.about();
-    let error = error.with_retry_after(retry_after).with_lock_reason(facts.lock).with_about(about);
+    let error = error
+        .with_retry_after(retry_after)
+        .with_lock_reason(facts.lock)
+        .with_about(about);
     let error = error.with_fields(facts.fields);
-    let answer = Answer { error_type: facts.error_type, request_id: facts.request_id, ..answer };
-    Verdict { error: error.with_answer(answer), again, rule }
+    let answer = Answer {
+        error_type: facts.error_type,
+        request_id: facts.request_id,
+        ..answer
+    };
+    Verdict {
+        error: error.with_answer(answer),
+        again,
+        rule,
+    }
 }
 
 /// The error of a web page that came, with success, where fal's protocol has JSON only.
@@ -97,11 +116,13 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
         .with_answer(answer)
 }
 
-/// The error of a success that is none for who asked for an output: what there is instead is `instead`. The app was asked, and may
-/// have run.
+/// The error of a success that is none for who asked for an output: what there is instead is
+/// `instead`. The app was asked, and may have run.
 pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> Error {
-    let message =
-        format!("fal answered {}, which says that there is {instead}, where an output was asked for", answer.status);
+    let message = format!(
+        "fal answered {}, which says that there is {instead}, where an output was asked for",
+        answer.status
+    );
     let error = Error::new(Code::Protocol, message).with_answer(answer);
     match repeat.leaves_doubt() {
         true => error.with_remedy(SEE_FIRST).with_outcome_unknown(true),
@@ -109,12 +130,14 @@ pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> E
     }
 }
 
-/// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its answers come with fal's request id.
+/// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its
+/// answers come with fal's request id.
 pub(crate) fn redirected(answer: Answer, to: impl std::fmt::Display, asked: Asked<'_>) -> Error {
     let status = answer.status;
     let of_fal = !asked.service || answer.headers.contains_key("x-fal-request-id");
     let who = if of_fal { "fal" } else { asked.host };
-    let message = format!("{who} answered {status} with a redirect to {to}, which was not followed");
+    let message =
+        format!("{who} answered {status} with a redirect to {to}, which was not followed");
     let error = Error::new(Code::Redirect, message).with_answer(answer);
     match of_fal {
         true => error,
@@ -126,18 +149,39 @@ fn foreign(host: &str, status: u16, title: &str) -> String {
     format!("{host} answered {status} with an HTML page that is not fal's, titled {title:?}")
 }
 
-/// The error of a job whose status says why it failed, where no answer was kept that would (§5.3, §16.6).
+/// The error of a job whose status says why it failed, where no answer was kept that would (§5.3,
+/// §16.6).
 ///
 /// `answer` is what fal did answer. The type decides, by the status that usually comes with it.
 pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
-    let usual = PLATFORM.iter().find(|row| Some(row.name) == kind).map_or(500, |row| row.status);
-    let body = json!({ "detail": text, "error_type": kind }).to_string().into();
-    let typed = Answer { status: usual, headers: HeaderMap::new(), body, error_type: None, request_id: None };
+    let usual = PLATFORM
+        .iter()
+        .find(|row| Some(row.name) == kind)
+        .map_or(500, |row| row.status);
+    let body = json!({ "detail": text, "error_type": kind })
+        .to_string()
+        .into();
+    let typed = Answer {
+        status: usual,
+        headers: HeaderMap::new(),
+        body,
+        error_type: None,
+        request_id: None,
+    };
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, whose: Whose::Service };
+    let asked = Asked {
+        host: "",
+        service: true,
+        repeat: Repeat::Harmless,
+        about_job: false,
+        whose: Whose::Service,
+    };
     let error = verdict(typed, asked).error;
     error
-        .with_message(format!("the job failed: {}{named}; fal keeps no result of it", reason(text)))
+        .with_message(format!(
+            "the job failed: {}{named}; fal keeps no result of it",
+            reason(text)
+        ))
         .with_answer(answer)
 }
 
@@ -148,23 +192,45 @@ fn reason(text: &str) -> &str {
     }
 }
 
-/// The error of a job that failed with this answer, as a webhook tells of it: its body if that was JSON (§10.1).
+/// The error of a job that failed with this answer, as a webhook tells of it: its body if that was
+/// JSON (§10.1).
 pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
-    let answer = |headers| Answer { status, headers, body: body.clone(), error_type: None, request_id: None };
+    let answer = |headers| Answer {
+        status,
+        headers,
+        body: body.clone(),
+        error_type: None,
+        request_id: None,
+    };
     // It came through the gateway, whose headers a webhook does not repeat.
-    let gateways = [(HeaderName::from_static("x-fal-request-id"), HeaderValue::from_static(""))];
-    let asked = Asked { host: "", service: true, repeat: Repeat::Harmless, about_job: false, whose: Whose::Service };
+    let gateways = [(
+        HeaderName::from_static("x-fal-request-id"),
+        HeaderValue::from_static(""),
+    )];
+    let asked = Asked {
+        host: "",
+        service: true,
+        repeat: Repeat::Harmless,
+        about_job: false,
+        whose: Whose::Service,
+    };
     let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
-        true => error
-            .with_message(format!("the job failed: {}; the webhook does not hold what the app answered", reason(text))),
+        true => error.with_message(format!(
+            "the job failed: {}; the webhook does not hold what the app answered",
+            reason(text)
+        )),
         false => error,
     };
-    error.with_answer(Answer { error_type, ..answer(HeaderMap::new()) })
+    error.with_answer(Answer {
+        error_type,
+        ..answer(HeaderMap::new())
+    })
 }
 
-/// The members of an error's body in which the shapes of §12.1 have something, as they were written.
+/// The members of an error's body in which the shapes of §12.1 have something, as they were
+/// written.
 #[derive(Clone, Copy, Default)]
 struct Members<'a> {
     detail: Option<&'a RawValue>,
@@ -183,9 +249,20 @@ impl<'a> Members<'a> {
         let names = ["detail", "error", "message", "status", "error_type"];
         let [detail, error, message, status, error_type] = json::members(body, names)?;
         let names = ["message", "type", "request_id"];
-        let within = error.and_then(|error| json::members(error.get().as_bytes(), names)).unwrap_or_default();
+        let within = error
+            .and_then(|error| json::members(error.get().as_bytes(), names))
+            .unwrap_or_default();
         let [error_message, error_kind, error_id] = within;
-        Some(Members { detail, error, message, status, error_type, error_message, error_kind, error_id })
+        Some(Members {
+            detail,
+            error,
+            message,
+            status,
+            error_type,
+            error_message,
+            error_kind,
+            error_id,
+        })
     }
 
     /// The text for people.
@@ -200,7 +277,13 @@ impl<'a> Members<'a> {
             }
         }
         if fields.is_empty() {
-            let places = [self.detail, self.error_message, self.error, self.message, self.status];
+            let places = [
+                self.detail,
+                self.error_message,
+                self.error,
+                self.message,
+                self.status,
+            ];
             text = places.into_iter().flatten().find_map(json::text)?;
         }
         Some(text.chars().take(QUOTED).collect()).filter(|text: &String| !text.is_empty())
@@ -239,9 +322,15 @@ struct Facts<'a> {
 impl<'a> Facts<'a> {
     fn of(answer: &Answer, asked: Asked<'a>) -> Self {
         let is_json = json::is_json(&answer.body);
-        let body = Members::of(&answer.body).filter(|_| is_json).unwrap_or_default();
+        let body = Members::of(&answer.body)
+            .filter(|_| is_json)
+            .unwrap_or_default();
         let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
-        let page = if is_json { None } else { Page::of(&answer.headers, &answer.body) };
+        let page = if is_json {
+            None
+        } else {
+            Page::of(&answer.headers, &answer.body)
+        };
         let fields: Arc<[FieldError]> = FieldError::list(body.detail).into();
         let text = match &page {
             Some(page) => Some(format!("an HTML page instead of JSON ({})", page.title)),
@@ -251,11 +340,22 @@ impl<'a> Facts<'a> {
         let (error_type, named) = name(&body, &fields, header(ERROR_TYPE));
         let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
         let by_app = asked.whose != Whose::Service && marked;
-        let said = text.as_deref().filter(|_| fields.is_empty()).and_then(|text| messages::find(answer.status, text));
-        let mut kinds = answer.headers.get_all(ERROR_TYPE).iter().map(|value| value.to_str().ok());
+        let said = text
+            .as_deref()
+            .filter(|_| fields.is_empty())
+            .and_then(|text| messages::find(answer.status, text));
+        let mut kinds = answer
+            .headers
+            .get_all(ERROR_TYPE)
+            .iter()
+            .map(|value| value.to_str().ok());
         let lock = match answer.status {
             _ if by_app => None,
-            402 => Some(text.as_deref().and_then(LockReason::of).unwrap_or(LockReason::Balance)),
+            402 => Some(
+                text.as_deref()
+                    .and_then(LockReason::of)
+                    .unwrap_or(LockReason::Balance),
+            ),
             403 => text.as_deref().and_then(LockReason::of),
             _ => None,
         };
@@ -264,7 +364,8 @@ impl<'a> Facts<'a> {
             status: answer.status,
             lock,
             named_by_header: header(ERROR_TYPE).and_then(|kind| table::find(PLATFORM, kind)),
-            names_agree: answer.headers.contains_key(ERROR_TYPE) && kinds.all(|kind| kind == error_type.as_deref()),
+            names_agree: answer.headers.contains_key(ERROR_TYPE)
+                && kinds.all(|kind| kind == error_type.as_deref()),
             marked,
             is_json,
             text,
@@ -275,14 +376,18 @@ impl<'a> Facts<'a> {
             said: said.filter(|row| !by_app || !row.about.is_of_credential()),
             page,
             hint: hint(&answer.headers),
-            start_deadline: answer.status == 504 && header("x-fal-request-timeout-type") == Some("user"),
+            start_deadline: answer.status == 504
+                && header("x-fal-request-timeout-type") == Some("user"),
             from_gateway: header("x-fal-request-id").is_some(),
         }
     }
 
     /// The title of a page that is nobody's of fal's, where fal itself was asked.
     fn foreign_page(&self) -> Option<&str> {
-        let page = self.page.as_ref().filter(|page| self.asked.service && !self.from_gateway && !page.of_ingress)?;
+        let page = self
+            .page
+            .as_ref()
+            .filter(|page| self.asked.service && !self.from_gateway && !page.of_ingress)?;
         (self.status >= 400).then_some(&page.title)
     }
 
@@ -306,7 +411,8 @@ impl<'a> Facts<'a> {
         named.all(|row| row.status == 0 || row.status == self.status)
     }
 
-    /// Whether fal's gateway itself says what the answer says: by its id, and without anything of an app's.
+    /// Whether fal's gateway itself says what the answer says: by its id, and without anything of
+    /// an app's.
     fn by_gateway(&self) -> bool {
         self.from_gateway && !self.marked && self.page.is_none()
     }
@@ -316,8 +422,8 @@ impl<'a> Facts<'a> {
         self.by_gateway() && self.names_agree && self.fields.is_empty() && row.status == self.status
     }
 
-    /// Whether a 401 is provably about the credential: it has one of the forms in which fal is known to refuse one, too. A program that
-    /// an app calls may have refused the app's.
+    /// Whether a 401 is provably about the credential: it has one of the forms in which fal is
+    /// known to refuse one, too. A program that an app calls may have refused the app's.
     fn is_credentials(&self) -> bool {
         let known = self.said.is_some_and(|row| row.about.is_of_credential());
         let silent = self.text.is_none() && self.fields.is_empty();
@@ -326,7 +432,10 @@ impl<'a> Facts<'a> {
 
     /// Whether something in front of fal does not let this machine in.
     fn is_edge(&self) -> bool {
-        matches!(self.status, 403 | 451) && self.asked.service && !self.from_gateway && !self.is_json
+        matches!(self.status, 403 | 451)
+            && self.asked.service
+            && !self.from_gateway
+            && !self.is_json
     }
 
     fn about(&self) -> Option<About> {
@@ -350,9 +459,17 @@ impl<'a> Facts<'a> {
             known => known,
         };
         if self.start_deadline {
-            return if self.by_gateway() { Situation::StartDeadline } else { Situation::Contradiction };
+            return if self.by_gateway() {
+                Situation::StartDeadline
+            } else {
+                Situation::Contradiction
+            };
         }
-        let claim = self.named.into_iter().chain(self.named_by_header).find(|row| row.is_not_reached());
+        let claim = self
+            .named
+            .into_iter()
+            .chain(self.named_by_header)
+            .find(|row| row.is_not_reached());
         match self.named.map(|row| (row.reached, row.again)) {
             _ if self.status == 401 && !self.is_credentials() => Situation::AppRefused,
             _ if self.status == 429 && !self.is_before_apps() => Situation::AppBusy,
@@ -370,11 +487,19 @@ impl<'a> Facts<'a> {
     }
 
     fn code(&self) -> Code {
-        let documented = self.named.map(|row| row.status).filter(|status| *status != 0);
+        let documented = self
+            .named
+            .map(|row| row.status)
+            .filter(|status| *status != 0);
         match self.status {
             402 | 403 if self.lock.is_some() => Code::AccountLocked,
             402 if self.by_app() => Code::InvalidInput,
-            _ if self.foreign_page().is_some() && !self.is_gateway_failure() && self.status != 407 => Code::Protocol,
+            _ if self.foreign_page().is_some()
+                && !self.is_gateway_failure()
+                && self.status != 407 =>
+            {
+                Code::Protocol
+            }
             // What was not let in says nothing else.
             300..=399 | 401 | 403 | 407 | 429 => status::of(self.status).code,
             _ => status::of(documented.unwrap_or(self.status)).code,
@@ -386,7 +511,8 @@ impl<'a> Facts<'a> {
         const UNLISTED: &str = "Correct the input: the message has what the service says about it.";
         const APPS_OWN: &str = "The app itself answered so, and may have run: what refused it is a service that the app uses, or a rule of the \
             app's own. Ask its owner, with the request id, and see whether it ran before you send the request again.";
-        const LATE: &str = "Allow the request more time to start, or try when the endpoint is less busy.";
+        const LATE: &str =
+            "Allow the request more time to start, or try when the endpoint is less busy.";
         if let Some(lock) = self.lock {
             return Some(lock.remedy().to_owned());
         }
@@ -403,7 +529,10 @@ impl<'a> Facts<'a> {
         }
         if self.foreign_page().is_some() && self.status != 407 {
             return Some(match self.is_gateway_failure() {
-                true => format!("Try again later. If that does not help: {}", lower(status::PORTAL)),
+                true => format!(
+                    "Try again later. If that does not help: {}",
+                    lower(status::PORTAL)
+                ),
                 false => status::PORTAL.to_owned(),
             });
         }
@@ -412,8 +541,9 @@ impl<'a> Facts<'a> {
         }
         let named = self.named.filter(|row| !row.remedy.is_empty());
         let remedy = named.map(|row| format!("{}{}", row.remedy, self.limits(row)));
-        let remedy =
-            remedy.or_else(|| Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty()));
+        let remedy = remedy.or_else(|| {
+            Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty())
+        });
         // The code's own speaks of a list of fields.
         let unlisted = self.code() == Code::InvalidInput && self.fields.is_empty();
         remedy.or_else(|| unlisted.then(|| UNLISTED.to_owned()))
@@ -423,7 +553,10 @@ impl<'a> Facts<'a> {
     fn limits(&self, row: &Named) -> String {
         const MOST: usize = 200;
         let context = self.fields.first().and_then(FieldError::context);
-        let known = row.context.iter().filter_map(|name| Some(format!("{name} {}", context?.get(name)?)));
+        let known = row
+            .context
+            .iter()
+            .filter_map(|name| Some(format!("{name} {}", context?.get(name)?)));
         let known = known.collect::<Vec<_>>().join(", ");
         match known.is_empty() {
             true => known,
@@ -435,14 +568,26 @@ impl<'a> Facts<'a> {
         if let Some(title) = self.foreign_page() {
             return foreign(self.asked.host, self.status, title);
         }
-        let text = self.text.as_deref().map(clause).filter(|text| !text.is_empty());
+        let text = self
+            .text
+            .as_deref()
+            .map(clause)
+            .filter(|text| !text.is_empty());
         let text = text.unwrap_or("the answer gives no reason");
         let source = match (self.status >= 500 || self.is_edge(), self.from_gateway) {
             (true, false) => ", from in front of fal's gateway",
             _ => "",
         };
-        let who = if self.about() == Some(About::AppsOwn) { "the app" } else { "fal" };
-        let kind = self.error_type.as_deref().map(|kind| format!(" ({})", shortened(kind, QUOTED))).unwrap_or_default();
+        let who = if self.about() == Some(About::AppsOwn) {
+            "the app"
+        } else {
+            "fal"
+        };
+        let kind = self
+            .error_type
+            .as_deref()
+            .map(|kind| format!(" ({})", shortened(kind, QUOTED)))
+            .unwrap_or_default();
         format!("{who} answered {}{source}: {text}{kind}", self.status)
     }
 }
@@ -450,13 +595,25 @@ impl<'a> Facts<'a> {
 /// A sentence that follows a colon.
 fn lower(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
 }
 
-/// The name of the error and its row: `error_type`, the type of the first entry of `detail`, or the Platform API's
-/// `error.type` (§12.1). Each has a table of its own.
-fn name(body: &Members<'_>, fields: &[FieldError], header: Option<&str>) -> (Option<String>, Option<&'static Named>) {
-    let of_field = || fields.first().and_then(FieldError::error_type).map(str::to_owned);
+/// The name of the error and its row: `error_type`, the type of the first entry of `detail`, or the
+/// Platform API's `error.type` (§12.1). Each has a table of its own.
+fn name(
+    body: &Members<'_>,
+    fields: &[FieldError],
+    header: Option<&str>,
+) -> (Option<String>, Option<&'static Named>) {
+    let of_field = || {
+        fields
+            .first()
+            .and_then(FieldError::error_type)
+            .map(str::to_owned)
+    };
     let in_body = None
         .or_else(|| Some((json::text(body.error_type?)?, PLATFORM)))
         .or_else(|| Some((of_field()?, MODEL)))
@@ -472,36 +629,58 @@ fn name(body: &Members<'_>, fields: &[FieldError], header: Option<&str>) -> (Opt
 
 /// Whether fal documents an error of this name.
 pub(crate) fn is_known(name: &str) -> bool {
-    [PLATFORM, MODEL, API].iter().any(|table| table::find(table, name).is_some())
+    [PLATFORM, MODEL, API]
+        .iter()
+        .any(|table| table::find(table, name).is_some())
 }
 
 fn plain_text(body: &[u8]) -> Option<String> {
     const MOST: usize = 200;
     const BEGINNING: usize = 64 << 10;
     let text = String::from_utf8_lossy(&body[..body.len().min(BEGINNING)]);
-    let line: String = text.trim().chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text
+        .trim()
+        .chars()
+        .take(MOST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     Some(line).filter(|line| !line.is_empty())
 }
 
 fn hint(headers: &HeaderMap) -> Option<bool> {
-    ["x-fal-needs-retry", "x-fal-retryable"].iter().find_map(|name| {
-        match headers.get(*name)?.to_str().ok()?.trim().to_ascii_lowercase().as_str() {
-            "1" | "true" => Some(true),
-            "0" | "false" => Some(false),
-            _ => None,
-        }
-    })
+    ["x-fal-needs-retry", "x-fal-retryable"]
+        .iter()
+        .find_map(|name| {
+            match headers
+                .get(*name)?
+                .to_str()
+                .ok()?
+                .trim()
+                .to_ascii_lowercase()
+                .as_str()
+            {
+                "1" | "true" => Some(true),
+                "0" | "false" => Some(false),
+                _ => None,
+            }
+        })
 }
 
-/// `Retry-After`: seconds, or an HTTP date. How far off a date is, the clock that made it says, where it told: ours may be wrong.
+/// `Retry-After`: seconds, or an HTTP date. How far off a date is, the clock that made it says,
+/// where it told: ours may be wrong.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
     let at = httpdate::parse_http_date(value).ok()?;
-    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
-    Some(at.duration_since(date.unwrap_or_else(SystemTime::now)).unwrap_or_default())
+    let date = headers
+        .get(DATE)
+        .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
+    Some(
+        at.duration_since(date.unwrap_or_else(SystemTime::now))
+            .unwrap_or_default(),
+    )
 }
 
 #[cfg(any(test, fuzzing))]
@@ -516,7 +695,10 @@ mod tests {
     use super::*;
 
     fn verdict_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Verdict {
-        let headers = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let headers = headers
+            .iter()
+            .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
+            .collect();
         let answer = Answer {
             status,
             headers,
@@ -526,7 +708,13 @@ mod tests {
         };
         verdict(
             answer,
-            Asked { host: "fal.run", service: true, repeat: Repeat::Another, about_job: false, whose: Whose::App },
+            Asked {
+                host: "fal.run",
+                service: true,
+                repeat: Repeat::Another,
+                about_job: false,
+                whose: Whose::App,
+            },
         )
     }
 
@@ -539,12 +727,48 @@ mod tests {
         let cases: [Case<'_>; 12] = [
             (429, &[ID], "{}", true, false),
             (429, &[ID, ("x-fal-retryable", "false")], "{}", false, false),
-            (503, &[ID, FAILED], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, true, false),
-            (503, &[ID], r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#, false, true),
-            (503, &[ID], r#"{"detail":"x","error_type":"runner_disconnected"}"#, false, true),
-            (504, &[ID, ("x-fal-request-timeout-type", "user")], r#"{"error_type":"startup_timeout"}"#, false, false),
-            (500, &[ID, ("x-fal-needs-retry", "1")], r#"{"detail":"x"}"#, false, false),
-            (502, &[], "<html><title>502</title>nginx</html>", false, true),
+            (
+                503,
+                &[ID, FAILED],
+                r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#,
+                true,
+                false,
+            ),
+            (
+                503,
+                &[ID],
+                r#"{"detail":"x","error_type":"runner_scheduling_failure"}"#,
+                false,
+                true,
+            ),
+            (
+                503,
+                &[ID],
+                r#"{"detail":"x","error_type":"runner_disconnected"}"#,
+                false,
+                true,
+            ),
+            (
+                504,
+                &[ID, ("x-fal-request-timeout-type", "user")],
+                r#"{"error_type":"startup_timeout"}"#,
+                false,
+                false,
+            ),
+            (
+                500,
+                &[ID, ("x-fal-needs-retry", "1")],
+                r#"{"detail":"x"}"#,
+                false,
+                false,
+            ),
+            (
+                502,
+                &[],
+                "<html><title>502</title>nginx</html>",
+                false,
+                true,
+            ),
             (502, &[ID], "{}", false, true),
             (503, &[ID], "{}", false, false),
             (422, &[ID], r#"{"detail":[]}"#, false, false),
@@ -553,7 +777,11 @@ mod tests {
         for (status, headers, body, not_taken, may_have_executed) in cases {
             let verdict = verdict_of(status, headers, body);
             let got = (verdict.again, verdict.error.may_have_executed());
-            assert_eq!(got, (not_taken, may_have_executed), "{status} {headers:?} {body}");
+            assert_eq!(
+                got,
+                (not_taken, may_have_executed),
+                "{status} {headers:?} {body}"
+            );
         }
     }
 
@@ -566,8 +794,18 @@ mod tests {
                 Code::InvalidInput,
                 "body.seed: bad (int_parsing)",
             ),
-            (400, r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#, Code::ServiceFailed, "down"),
-            (500, r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#, Code::ServiceFailed, "down"),
+            (
+                400,
+                r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#,
+                Code::ServiceFailed,
+                "down",
+            ),
+            (
+                500,
+                r#"{"detail":[{"msg":"down","type":"downstream_service_error"}]}"#,
+                Code::ServiceFailed,
+                "down",
+            ),
             (
                 403,
                 r#"{"error":{"type":"authorization_error","message":"Access denied"}}"#,
@@ -580,8 +818,18 @@ mod tests {
                 Code::AccountLocked,
                 "Exhausted balance",
             ),
-            (404, r#"{"status":"NOT_FOUND"}"#, Code::NotFound, "NOT_FOUND"),
-            (404, r#"{"error":"no such key"}"#, Code::NotFound, "no such key"),
+            (
+                404,
+                r#"{"status":"NOT_FOUND"}"#,
+                Code::NotFound,
+                "NOT_FOUND",
+            ),
+            (
+                404,
+                r#"{"error":"no such key"}"#,
+                Code::NotFound,
+                "no such key",
+            ),
             (401, "Unauthorized", Code::Unauthenticated, "Unauthorized"),
             (
                 502,
@@ -611,7 +859,12 @@ mod tests {
         for table in [MODEL, PLATFORM, API] {
             for (place, row) in table.iter().enumerate() {
                 assert!(row.source.starts_with('§'), "{row:?}");
-                assert!(table[place + 1..].iter().all(|other| other.name != row.name), "{row:?}");
+                assert!(
+                    table[place + 1..]
+                        .iter()
+                        .all(|other| other.name != row.name),
+                    "{row:?}"
+                );
             }
         }
         assert_eq!((MODEL.len(), PLATFORM.len(), API.len()), (31, 13, 6));
@@ -624,11 +877,23 @@ mod tests {
         for status in [400, 401, 403, 404, 418, 500, 511] {
             let error = wifi(status);
             assert_eq!(error.code(), Code::Protocol, "{error}");
-            assert!(error.message().contains("fal.run") && error.message().contains("Sign in to Wi-Fi"), "{error}");
-            assert!(error.remedy().contains("captive portal") && error.remedy().contains("corporate proxy"));
+            assert!(
+                error.message().contains("fal.run") && error.message().contains("Sign in to Wi-Fi"),
+                "{error}"
+            );
+            assert!(
+                error.remedy().contains("captive portal")
+                    && error.remedy().contains("corporate proxy")
+            );
         }
-        assert_eq!((wifi(503).code(), wifi(407).code()), (Code::ServiceUnavailable, Code::Connect));
-        assert!(wifi(503).message().contains("Sign in") && wifi(503).remedy().contains("captive portal"));
+        assert_eq!(
+            (wifi(503).code(), wifi(407).code()),
+            (Code::ServiceUnavailable, Code::Connect)
+        );
+        assert!(
+            wifi(503).message().contains("Sign in")
+                && wifi(503).remedy().contains("captive portal")
+        );
         assert!(wifi(407).remedy().contains("HTTPS_PROXY") && !wifi(407).may_have_executed());
         // Through the gateway it is the app's own page; an nginx is fal's ingress.
         assert_eq!(verdict_of(404, &[ID], page).error.code(), Code::NotFound);
@@ -639,7 +904,11 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let after = |value: &str| verdict_of(429, &[("retry-after", value)], "").error.retry_after();
+        let after = |value: &str| {
+            verdict_of(429, &[("retry-after", value)], "")
+                .error
+                .retry_after()
+        };
         assert_eq!(after("2"), Some(Duration::from_secs(2)));
         assert_eq!(after("0.5"), Some(Duration::from_millis(500)));
         assert_eq!(after("-1"), None);
@@ -652,19 +921,35 @@ mod tests {
         }
     }
 
-    /// A machine's own clock may be wrong by years; the answer's `Date` is of the clock that made the other date.
+    /// A machine's own clock may be wrong by years; the answer's `Date` is of the clock that made
+    /// the other date.
     #[test]
     fn a_date_to_wait_for_is_measured_by_the_services_clock() {
         let after = |date: &str, until: &str| {
-            verdict_of(429, &[("date", date), ("retry-after", until)], "").error.retry_after()
+            verdict_of(429, &[("date", date), ("retry-after", until)], "")
+                .error
+                .retry_after()
         };
         let until = "Sun, 06 Nov 1994 08:50:07 GMT";
-        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT", until), Some(Duration::from_secs(30)));
-        assert_eq!(after("Sun, 06 Nov 1994 08:51:00 GMT", until), Some(Duration::ZERO));
         assert_eq!(
-            after("Fri, 01 Jan 2100 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:05 GMT"),
+            after("Sun, 06 Nov 1994 08:49:37 GMT", until),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            after("Sun, 06 Nov 1994 08:51:00 GMT", until),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(
+            after(
+                "Fri, 01 Jan 2100 00:00:00 GMT",
+                "Fri, 01 Jan 2100 00:00:05 GMT"
+            ),
             Some(Duration::from_secs(5))
         );
-        assert_eq!(after("yesterday", until), Some(Duration::ZERO), "by our own clock");
+        assert_eq!(
+            after("yesterday", until),
+            Some(Duration::ZERO),
+            "by our own clock"
+        );
     }
 }

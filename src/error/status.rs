@@ -14,7 +14,10 @@ pub(super) struct Row {
     /// What to do; empty where the code's own remedy says it.
     pub(super) remedy: &'static str,
     /// Where fal-protocol.md has it, or whose meaning it is.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and held to by a test"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reader, and held to by a test")
+    )]
     pub(super) source: &'static str,
 }
 
@@ -25,7 +28,14 @@ const fn row(
     remedy: &'static str,
     source: &'static str,
 ) -> Row {
-    Row { first: statuses.0, last: statuses.1, code, situation, remedy, source }
+    Row {
+        first: statuses.0,
+        last: statuses.1,
+        code,
+        situation,
+        remedy,
+        source,
+    }
 }
 
 /// The first that fits counts.
@@ -68,7 +78,10 @@ pub(super) const PORTAL: &str = "Something between this machine and fal answered
 static UNKNOWN: Row = row((0, 0), Code::Protocol, Situation::Refused, "", "HTTP");
 
 pub(super) fn of(status: u16) -> &'static Row {
-    STATUSES.iter().find(|row| (row.first..=row.last).contains(&status)).unwrap_or(&UNKNOWN)
+    STATUSES
+        .iter()
+        .find(|row| (row.first..=row.last).contains(&status))
+        .unwrap_or(&UNKNOWN)
 }
 
 #[cfg(test)]
@@ -79,7 +92,10 @@ mod tests {
     fn every_status_of_an_answer_has_a_code_and_a_source() {
         for status in 300..=599 {
             assert_ne!(of(status).source, "", "{status}");
-            assert!(of(status).code != Code::Protocol || status == 511, "{status}");
+            assert!(
+                of(status).code != Code::Protocol || status == 511,
+                "{status}"
+            );
         }
         assert_eq!(of(999).code, Code::Protocol);
     }

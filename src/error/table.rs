@@ -26,7 +26,8 @@ pub(super) enum Reached {
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) name: &'static str,
-    /// The status that fal documents, which decides the code also where another one arrives; 0 where the one that arrives decides.
+    /// The status that fal documents, which decides the code also where another one arrives; 0
+    /// where the one that arrives decides.
     pub(super) status: u16,
     pub(super) again: Again,
     pub(super) reached: Reached,
@@ -35,7 +36,10 @@ pub(super) struct Named {
     /// What to do; empty where the status says it.
     pub(super) remedy: &'static str,
     /// Where fal-protocol.md has it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader, and held to by a test"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reader, and held to by a test")
+    )]
     pub(super) source: &'static str,
 }
 

@@ -15,7 +15,10 @@ use crate::runtime;
 pub(super) const NUL_TERMINATED: usize = usize::MAX;
 
 /// Runs the body of a function that returns a status, and hands its error out.
-pub(super) fn fallible(err: *mut *mut fal_error, body: impl FnOnce() -> Result<fal_status>) -> fal_status {
+pub(super) fn fallible(
+    err: *mut *mut fal_error,
+    body: impl FnOnce() -> Result<fal_status>,
+) -> fal_status {
     let outcome = caught(body).unwrap_or_else(Err);
     match outcome {
         Ok(status) => {
@@ -44,10 +47,12 @@ pub(super) fn plain<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 
 fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
     quiet_panics();
-    runtime::in_guest(|| catch_unwind(AssertUnwindSafe(body))).map_err(|payload| panicked(&*payload))
+    runtime::in_guest(|| catch_unwind(AssertUnwindSafe(body)))
+        .map_err(|payload| panicked(&*payload))
 }
 
-/// A caught panic is an error of the caller's, not a line on the host's stderr. Panics elsewhere keep their hook.
+/// A caught panic is an error of the caller's, not a line on the host's stderr. Panics elsewhere
+/// keep their hook.
 fn quiet_panics() {
     // Not std's Once: a fork could leave it half done, and the child would wait for ever.
     static SET: AtomicBool = AtomicBool::new(false);
@@ -77,7 +82,8 @@ pub(super) fn null(name: &str) -> Error {
 /// Borrows a handle.
 ///
 /// # Safety
-/// `pointer` is NULL or a live object that this library gave out, for as long as the reference is used.
+/// `pointer` is NULL or a live object that this library gave out, for as long as the reference is
+/// used.
 pub(super) unsafe fn borrow<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
     // SAFETY: by this function's own contract.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
@@ -128,8 +134,11 @@ pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> R
     match (data.is_null(), len) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(null(name)),
-        (false, len) if len > isize::MAX as usize => Err(Error::invalid(format!("{name} is too long"))),
-        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX, checked above.
+        (false, len) if len > isize::MAX as usize => {
+            Err(Error::invalid(format!("{name} is too long")))
+        }
+        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX,
+        // checked above.
         (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
     }
 }

@@ -1,7 +1,7 @@
 //! # Channels
 //!
-//! HTTP over WebSocket: the requests of one endpoint over one connection, which is made once for all of them. Answers come in the
-//! order of the requests.
+//! HTTP over WebSocket: the requests of one endpoint over one connection, which is made once for
+//! all of them. Answers come in the order of the requests.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use super::status::fal_status;
 use crate::operation::Op;
 use crate::services::channel::Channel;
 
-/// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may use it.
+/// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may
+/// use it.
 pub struct fal_channel {
     channel: Channel,
     counted: Counted,
@@ -28,8 +29,9 @@ impl AsRef<Counted> for fal_channel {
     }
 }
 
-/// A channel to the endpoint of a request, whose path and headers hold for all requests of the channel. Nothing is sent yet: it
-/// connects with the first request, and again with the next one if the connection has ended meanwhile. The client is kept.
+/// A channel to the endpoint of a request, whose path and headers hold for all requests of the
+/// channel. Nothing is sent yet: it connects with the first request, and again with the next one if
+/// the connection has ended meanwhile. The client is kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_new(
     client: *const fal_client,
@@ -50,9 +52,11 @@ pub unsafe extern "C" fn fal_channel_new(
     })
 }
 
-/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
-/// times as long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does not
-/// read an answer, silence does not count. It holds for every owner of the channel, from the next connection on. Any thread.
+/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the
+/// other side has moved nothing for four times as long, the connection counts as lost: requests
+/// under way on it are not sent again, and their outcome is unknown. While the host does not read
+/// an answer, silence does not count. It holds for every owner of the channel, from the next
+/// connection on. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_set_ping_ms(
     channel: *const fal_channel,
@@ -62,15 +66,18 @@ pub unsafe extern "C" fn fal_channel_set_ping_ms(
     status(err, || {
         // SAFETY: NULL or live, by the header's contract.
         let channel = unsafe { boundary::borrow(channel, "channel") }?;
-        channel.channel.set_ping(Some(Duration::from_millis(ping_ms.into())));
+        channel
+            .channel
+            .set_ping(Some(Duration::from_millis(ping_ms.into())));
         Ok(())
     })
 }
 
-/// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used. The
-/// outcome is that of fal_client_run_start(); if the endpoint streams events, it is that of fal_client_stream_start(),
-/// with the same events. Cancelling leaves the connection, and the others on it, alone; an answer whose items are not read holds up
-/// those behind it.
+/// Starts a run over the channel with the input and the time limit of a request to its endpoint;
+/// its other parts are not used. The outcome is that of fal_client_run_start(); if the endpoint
+/// streams events, it is that of fal_client_stream_start(), with the same events. Cancelling leaves
+/// the connection, and the others on it, alone; an answer whose items are not read holds up those
+/// behind it.
 ///
 /// A request is not sent again once it may have been executed.
 #[unsafe(no_mangle)]
@@ -109,7 +116,9 @@ pub unsafe extern "C" fn fal_channel_run(
         let channel = unsafe { boundary::borrow(channel, "channel") }?;
         // SAFETY: NULL or live, by the header's contract.
         let request = unsafe { copy(request) }?;
-        out.give(fal_response::new(Op::finish(|| channel.channel.run_start(request))?));
+        out.give(fal_response::new(Op::finish(|| {
+            channel.channel.run_start(request)
+        })?));
         Ok(())
     })
 }
@@ -121,7 +130,8 @@ pub unsafe extern "C" fn fal_channel_retain(channel: *const fal_channel) -> *mut
     unsafe { shared::retain(channel) }
 }
 
-/// One owner less; the connection is closed after the last one, once every answer has come. NULL does nothing.
+/// One owner less; the connection is closed after the last one, once every answer has come. NULL
+/// does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_channel_release(channel: *mut fal_channel) {
     // SAFETY: NULL or live, by the header's contract.

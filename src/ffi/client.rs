@@ -1,8 +1,9 @@
 //! # Client
 //!
-//! A client holds a credential, addresses, limits and connections. Making one sends nothing and reads nothing
-//! but the variables that name hosts; the key is looked for at the first call. Any number of threads may use a
-//! client at once. A client made before a fork may be used in the child.
+//! A client holds a credential, addresses, limits and connections. Making one sends nothing and
+//! reads nothing but the variables that name hosts; the key is looked for at the first call. Any
+//! number of threads may use a client at once. A client made before a fork may be used in the
+//! child.
 
 use std::ffi::c_char;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use crate::error::Result;
 use crate::operation::Op;
 use crate::request::Request;
 
-/// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need of it.
+/// A client. Shared: fal_client_retain() and fal_client_release(). Operations keep what they need
+/// of it.
 pub struct fal_client {
     client: Client,
     counted: Counted,
@@ -39,7 +41,8 @@ impl fal_client {
     }
 }
 
-/// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it with fal_client_release().
+/// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it
+/// with fal_client_release().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_new(
     options: *const fal_options,
@@ -70,8 +73,9 @@ pub unsafe extern "C" fn fal_client_release(client: *mut fal_client) {
     unsafe { shared::release(client) }
 }
 
-/// Looks for the key anew and reports every source, as fal_credentials_explain() does for this client's options. A key is kept
-/// once it is found; if another one is found now, a note says with which one calls go on.
+/// Looks for the key anew and reports every source, as fal_credentials_explain() does for this
+/// client's options. A key is kept once it is found; if another one is found now, a note says with
+/// which one calls go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_explain(
     client: *const fal_client,
@@ -88,8 +92,9 @@ pub unsafe extern "C" fn fal_client_explain(
     })
 }
 
-/// Uses another credential from now on, the one that options describe (NULL: what the environment offers); their other
-/// settings are ignored. Operations under way keep theirs, for all of their requests.
+/// Uses another credential from now on, the one that options describe (NULL: what the environment
+/// offers); their other settings are ignored. Operations under way keep theirs, for all of their
+/// requests.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_set_credentials(
     client: *const fal_client,
@@ -100,16 +105,18 @@ pub unsafe extern "C" fn fal_client_set_credentials(
         // SAFETY: NULL or live, by the header's contract.
         let client = unsafe { boundary::borrow(client, "client") }?;
         // SAFETY: NULL or live, by the header's contract.
-        let credentials = unsafe { options.as_ref() }.map(fal_options::credentials).unwrap_or_default();
+        let credentials = unsafe { options.as_ref() }
+            .map(fal_options::credentials)
+            .unwrap_or_default();
         client.client.set_credentials(credentials);
         Ok(())
     })
 }
 
-/// Starts a check of the credential: three requests at the most, none of which runs or costs anything. They are made again if
-/// the key is renewed meanwhile.
-/// The response is JSON: /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked
-/// (why the account is locked, or null), /key_id and /source.
+/// Starts a check of the credential: three requests at the most, none of which runs or costs
+/// anything. They are made again if the key is renewed meanwhile. The response is JSON: /accepted
+/// (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked (why
+/// the account is locked, or null), /key_id and /source.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_check_start(
     client: *const fal_client,
@@ -133,8 +140,9 @@ pub unsafe extern "C" fn fal_client_check(
     unsafe { call(client, out, err, Client::check_start) }
 }
 
-/// Starts making a short-lived token that opens these apps, given by their endpoint ids and separated by commas, for 1 to 3600
-/// seconds, and nothing else. The response is JSON: /token, which is a secret, and /expires_in in seconds.
+/// Starts making a short-lived token that opens these apps, given by their endpoint ids and
+/// separated by commas, for 1 to 3600 seconds, and nothing else. The response is JSON: /token,
+/// which is a secret, and /expires_in in seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_mint_token_start(
     client: *const fal_client,
@@ -146,7 +154,13 @@ pub unsafe extern "C" fn fal_client_mint_token_start(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        start(client, out, err, |client| mint(client, boundary::text(endpoints, endpoints_len, "endpoints")?, seconds))
+        start(client, out, err, |client| {
+            mint(
+                client,
+                boundary::text(endpoints, endpoints_len, "endpoints")?,
+                seconds,
+            )
+        })
     }
 }
 
@@ -164,7 +178,13 @@ pub unsafe extern "C" fn fal_client_mint_token(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        call(client, out, err, |client| mint(client, boundary::text(endpoints, endpoints_len, "endpoints")?, seconds))
+        call(client, out, err, |client| {
+            mint(
+                client,
+                boundary::text(endpoints, endpoints_len, "endpoints")?,
+                seconds,
+            )
+        })
     }
 }
 
@@ -173,11 +193,13 @@ fn mint(client: &Client, endpoints: &str, seconds: u32) -> Result<Op> {
     client.mint_token_start(&endpoints, Duration::from_secs(seconds.into()))
 }
 
-/// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the queue.
-/// The request is copied and may be changed or freed. Release the operation with fal_op_release().
+/// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the
+/// queue. The request is copied and may be changed or freed. Release the operation with
+/// fal_op_release().
 ///
-/// It is sent again only if it provably did not reach the service or the service did not take it.
-/// A success that says itself that the output is not in it (202, 204, 205 or 206 to a POST or GET) is FAL_E_PROTOCOL.
+/// It is sent again only if it provably did not reach the service or the service did not take it. A
+/// success that says itself that the output is not in it (202, 204, 205 or 206 to a POST or GET) is
+/// FAL_E_PROTOCOL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_run_start(
     client: *const fal_client,
@@ -203,8 +225,9 @@ pub unsafe extern "C" fn fal_client_run(
     unsafe { call(client, out, err, |client| client.run_start(copy(request)?)) }
 }
 
-/// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's services that
-/// take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN. GET and HEAD are tried again freely.
+/// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's
+/// services that take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN. GET and
+/// HEAD are tried again freely.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_send_start(
     client: *const fal_client,
@@ -240,7 +263,12 @@ pub(super) unsafe fn start(
 ) -> fal_status {
     status(err, || {
         // SAFETY: by this function's own contract.
-        let (out, client) = unsafe { (Out::object(out, "out")?, boundary::borrow(client, "client")?) };
+        let (out, client) = unsafe {
+            (
+                Out::object(out, "out")?,
+                boundary::borrow(client, "client")?,
+            )
+        };
         out.set(fal_op::new(verb(&client.client)?).give());
         Ok(())
     })
@@ -256,7 +284,12 @@ pub(super) unsafe fn call(
 ) -> fal_status {
     status(err, || {
         // SAFETY: by this function's own contract.
-        let (out, client) = unsafe { (Out::object(out, "out")?, boundary::borrow(client, "client")?) };
+        let (out, client) = unsafe {
+            (
+                Out::object(out, "out")?,
+                boundary::borrow(client, "client")?,
+            )
+        };
         out.give(fal_response::new(Op::finish(|| verb(&client.client))?));
         Ok(())
     })

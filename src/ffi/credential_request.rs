@@ -1,7 +1,8 @@
 //! # Credential requests
 //!
-//! The host's answers to a fal_credential_callback. Each function here ends the request: it is freed and must not be used
-//! again. A request that is never answered fails after two minutes, and its memory is lost.
+//! The host's answers to a fal_credential_callback. Each function here ends the request: it is
+//! freed and must not be used again. A request that is never answered fails after two minutes, and
+//! its memory is lost.
 
 use std::ffi::c_char;
 
@@ -54,8 +55,9 @@ unsafe fn give(
     })
 }
 
-/// Answers with a key, "id:secret", that is good for so many milliseconds. FAL_E_MALFORMED_CREDENTIALS
-/// if it is not a key; the calls that wait for it then fail for the same reason.
+/// Answers with a key, "id:secret", that is good for so many milliseconds.
+/// FAL_E_MALFORMED_CREDENTIALS if it is not a key; the calls that wait for it then fail for the
+/// same reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credential_request_give_key(
     request: *mut fal_credential_request,
@@ -65,7 +67,11 @@ pub unsafe extern "C" fn fal_credential_request_give_key(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { give(request, (key, key_len, "key"), err, |answer, key| answer.key(key, times::wait(expires_in_ms))) }
+    unsafe {
+        give(request, (key, key_len, "key"), err, |answer, key| {
+            answer.key(key, times::wait(expires_in_ms))
+        })
+    }
 }
 
 /// Answers with a short-lived token, as a server of the host's maker mints it.
@@ -82,7 +88,8 @@ pub unsafe extern "C" fn fal_credential_request_give_app_token(
     unsafe { give(request, (token, token_len, "token"), err, ended) }
 }
 
-/// Answers that there is none, and why. The reason becomes part of an error: it must hold no secret.
+/// Answers that there is none, and why. The reason becomes part of an error: it must hold no
+/// secret.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credential_request_refuse(
     request: *mut fal_credential_request,
@@ -92,9 +99,14 @@ pub unsafe extern "C" fn fal_credential_request_refuse(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        give(request, (reason, reason_len, "reason"), err, |answer, reason| {
-            answer.fail(reason);
-            Ok(())
-        })
+        give(
+            request,
+            (reason, reason_len, "reason"),
+            err,
+            |answer, reason| {
+                answer.fail(reason);
+                Ok(())
+            },
+        )
     }
 }

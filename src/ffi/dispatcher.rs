@@ -1,7 +1,7 @@
 //! # Dispatcher
 //!
-//! Callbacks on a thread of the host's choice: a game runs the dispatcher once a frame, an event loop when it is
-//! woken. A host that polls its operations needs none of this.
+//! Callbacks on a thread of the host's choice: a game runs the dispatcher once a frame, an event
+//! loop when it is woken. A host that polls its operations needs none of this.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -31,21 +31,27 @@ impl fal_dispatcher {
     }
 }
 
-/// Told that callbacks are ready, on a thread that is there for such functions or one of the host's, perhaps on both at once. It should
-/// only signal: while it runs, the next call waits.
+/// Told that callbacks are ready, on a thread that is there for such functions or one of the
+/// host's, perhaps on both at once. It should only signal: while it runs, the next call waits.
 pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// An empty dispatcher. NULL only if memory is gone.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
     plain(std::ptr::null_mut(), || {
-        Shared::new(|counted| fal_dispatcher { dispatcher: Dispatcher::new(), counted }).give()
+        Shared::new(|counted| fal_dispatcher {
+            dispatcher: Dispatcher::new(),
+            counted,
+        })
+        .give()
     })
 }
 
 /// One more owner of the dispatcher; returns it. NULL gives NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher {
+pub unsafe extern "C" fn fal_dispatcher_retain(
+    dispatcher: *const fal_dispatcher,
+) -> *mut fal_dispatcher {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { shared::retain(dispatcher) }
 }
@@ -58,11 +64,12 @@ pub unsafe extern "C" fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher)
     unsafe { shared::release(dispatcher) }
 }
 
-/// Calls the callbacks of operations that have ended, here and now on this thread: at most max of them, and none is
-/// begun once budget_us microseconds are over, but at least one if one is ready. *ran, which
-/// may be NULL, is how many were called.
+/// Calls the callbacks of operations that have ended, here and now on this thread: at most max of
+/// them, and none is begun once budget_us microseconds are over, but at least one if one is ready.
+/// *ran, which may be NULL, is how many were called.
 ///
-/// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the dispatcher.
+/// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the
+/// dispatcher.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_run(
     dispatcher: *const fal_dispatcher,
@@ -83,16 +90,20 @@ pub unsafe extern "C" fn fal_dispatcher_run(
     })
 }
 
-/// How many callbacks are accepted and not called yet, whether their operations have ended or not; 0 for NULL.
+/// How many callbacks are accepted and not called yet, whether their operations have ended or not;
+/// 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_outstanding(dispatcher: *const fal_dispatcher) -> usize {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { dispatcher.as_ref() }.map_or(0, |dispatcher| dispatcher.dispatcher.outstanding()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { dispatcher.as_ref() }.map_or(0, |dispatcher| dispatcher.dispatcher.outstanding())
+    })
 }
 
-/// Has callback called when others become ready, so that an event loop can sleep; one call may be for several. NULL ends it. user has
-/// to outlive the dispatcher and its operations, and a little more: a call that has begun on another thread may go on after the
-/// callback is ready, replaced or its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
+/// Has callback called when others become ready, so that an event loop can sleep; one call may be
+/// for several. NULL ends it. user has to outlive the dispatcher and its operations, and a little
+/// more: a call that has begun on another thread may go on after the callback is ready, replaced or
+/// its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_set_wake(
     dispatcher: *const fal_dispatcher,

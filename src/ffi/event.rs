@@ -1,9 +1,10 @@
 //! # Events
 //!
-//! What happens while an operation is under way: one type for all of them. A host reads events whenever it likes, once a
-//! frame or on a thread of its own, and reads what is left after the operation has ended. A host that wants none need do
-//! nothing, except with operations that stream: they pause while 1024 events or 16 MiB wait to be read, so read or discard
-//! them. The functions that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
+//! What happens while an operation is under way: one type for all of them. A host reads events
+//! whenever it likes, once a frame or on a thread of its own, and reads what is left after the
+//! operation has ended. A host that wants none need do nothing, except with operations that stream:
+//! they pause while 1024 events or 16 MiB wait to be read, so read or discard them. The functions
+//! that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
 
 use std::ffi::{c_char, c_void};
 
@@ -20,8 +21,8 @@ use crate::operation::NextEvent;
 use crate::operation::event::{Event, EventKind, Packed};
 use crate::services::workflow::WorkflowEvent;
 
-/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id, and, while
-/// it waits, /queue_position: how many are ahead of it.
+/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id,
+/// and, while it waits, /queue_position: how many are ahead of it.
 pub const FAL_EVENT_STATUS: i32 = 1;
 /// A line of a queued request's log: /message, /level, /source and /timestamp.
 pub const FAL_EVENT_LOG: i32 = 2;
@@ -40,7 +41,8 @@ pub const FAL_WORKFLOW_SUBMIT: i32 = 1;
 pub const FAL_WORKFLOW_COMPLETION: i32 = 2;
 /// The workflow has finished: /output, and /node_id if the step of the output is told.
 pub const FAL_WORKFLOW_OUTPUT: i32 = 3;
-/// A step has failed: /node_id, and, as far as they are told, /message, /error/status and /error/body of the step's answer.
+/// A step has failed: /node_id, and, as far as they are told, /message, /error/status and
+/// /error/body of the step's answer.
 pub const FAL_WORKFLOW_ERROR: i32 = 4;
 
 /// Something that happened. Unique; freed with fal_event_free().
@@ -55,7 +57,12 @@ impl fal_event {
     fn new(event: Event) -> Self {
         let bytes = event.is_bytes();
         let (kind, content, packed) = event.into_parts();
-        fal_event { kind, bytes, packed, content: fal_response::new(content) }
+        fal_event {
+            kind,
+            bytes,
+            packed,
+            content: fal_response::new(content),
+        }
     }
 
     fn workflow(&self) -> i32 {
@@ -69,9 +76,10 @@ impl fal_event {
     }
 }
 
-/// Reads the next event of an operation, waited for at most timeout_ms milliseconds.
-/// FAL_OK and an event that the caller frees; FAL_OK and NULL once the operation has ended and all events were read;
-/// FAL_PENDING if there is none yet. Several threads may read; each event goes to one of them.
+/// Reads the next event of an operation, waited for at most timeout_ms milliseconds. FAL_OK and an
+/// event that the caller frees; FAL_OK and NULL once the operation has ended and all events were
+/// read; FAL_PENDING if there is none yet. Several threads may read; each event goes to one of
+/// them.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
 #[unsafe(no_mangle)]
@@ -98,19 +106,25 @@ pub unsafe extern "C" fn fal_op_next_event(
 /// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_discard_events(op: *const fal_op) {
-    // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { op.as_ref() }.map_or((), |op| op.op().discard_events()));
+    plain((), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { op.as_ref() }.map_or((), |op| op.op().discard_events())
+    });
 }
 
-/// How many events were lost because nobody read them; 0 for NULL. Items and messages are never lost.
+/// How many events were lost because nobody read them; 0 for NULL. Items and messages are never
+/// lost.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_dropped_events(op: *const fal_op) -> u64 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { op.as_ref() }.map_or(0, |op| op.op().dropped_events()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { op.as_ref() }.map_or(0, |op| op.op().dropped_events())
+    })
 }
 
-/// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been called, so it reads all of
-/// them, with a timeout of 0. It replaces an earlier one. The end of the operation is no event: see fal_op_when_done().
+/// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been
+/// called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The end of the
+/// operation is no event: see fal_op_when_done().
 ///
 /// user has to outlive the operation.
 #[unsafe(no_mangle)]
@@ -130,7 +144,8 @@ pub unsafe extern "C" fn fal_op_when_event(
         let user = User::new(user);
         dispatcher.get().when_event(op.op(), move |op| {
             let stirred = fal_op::new(op);
-            // SAFETY: the host gave this callback for these arguments; `stirred` lives longer than the call.
+            // SAFETY: the host gave this callback for these arguments; `stirred` lives longer than
+            // the call.
             unsafe { callback(stirred.lend().cast_mut(), user.get()) }
         })
     })
@@ -143,39 +158,50 @@ pub unsafe extern "C" fn fal_event_free(event: *mut fal_event) {
     unsafe { boundary::free(event) }
 }
 
-/// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore what you do not know.
+/// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore
+/// what you do not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_kind(event: *const fal_event) -> i32 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { event.as_ref() }.map_or(0, |event| event.kind as i32))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { event.as_ref() }.map_or(0, |event| event.kind as i32)
+    })
 }
 
-/// What it tells, borrowed from the event: read it with the functions for responses, such as fal_response_get_string().
-/// NULL for NULL.
+/// What it tells, borrowed from the event: read it with the functions for responses, such as
+/// fal_response_get_string(). NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fal_response {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content))
+    plain(std::ptr::null(), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content)
+    })
 }
 
-/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the content has the members that it
-/// names. 0 for any other event, one of an unknown /type included, and for NULL.
+/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the
+/// content has the members that it names. 0 for any other event, one of an unknown /type included,
+/// and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_workflow(event: *const fal_event) -> i32 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { event.as_ref() }.map_or(0, |event| event.workflow()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { event.as_ref() }.map_or(0, |event| event.workflow())
+    })
 }
 
-/// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the piece of a stream that is none
-/// of events. false for NULL.
+/// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the
+/// piece of a stream that is none of events. false for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_is_bytes(event: *const fal_event) -> bool {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(false, || unsafe { event.as_ref() }.is_some_and(|event| event.bytes))
+    plain(false, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { event.as_ref() }.is_some_and(|event| event.bytes)
+    })
 }
 
-/// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes": "<base64>"}; at the pointer "" of
-/// any other event its whole content as it is. Borrowed from the event. FAL_E_WRONG_TYPE if there are none. len may be NULL.
+/// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes":
+/// "<base64>"}; at the pointer "" of any other event its whole content as it is. Borrowed from the
+/// event. FAL_E_WRONG_TYPE if there are none. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_get_bytes(
     event: *const fal_event,

@@ -1,17 +1,26 @@
 //! The C ABI: one file per section of `fal.h`. It translates; what it does is done by the core.
 //!
-//! `include/fal/fal.h` is generated from these files by `tests/rust/header.rs`: their documentation is the header's.
+//! `include/fal/fal.h` is generated from these files by `tests/rust/header.rs`: their documentation
+//! is the header's.
 
 #![allow(non_camel_case_types, clippy::missing_safety_doc, unreachable_pub)]
 // The header is read as plain text, where the marks of rustdoc would only disturb.
-#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+#![allow(
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags
+)]
 
 mod boundary;
 mod session;
 mod shared;
 mod texts;
 mod times;
-#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod unload;
 
 pub mod channel;

@@ -1,8 +1,9 @@
 //! # Operations
 //!
-//! A call under way. It ends exactly once: with its answer, an error, FAL_E_CANCELLED or FAL_E_SHUT_DOWN. Every
-//! function here may be called from any thread at any time. Releasing an operation neither cancels nor waits.
-//! An operation started before a fork answers FAL_E_FORKED in the child.
+//! A call under way. It ends exactly once: with its answer, an error, FAL_E_CANCELLED or
+//! FAL_E_SHUT_DOWN. Every function here may be called from any thread at any time. Releasing an
+//! operation neither cancels nor waits. An operation started before a fork answers FAL_E_FORKED in
+//! the child.
 
 use std::ffi::c_void;
 
@@ -11,12 +12,15 @@ use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::response::fal_response;
 use super::shared::{self, Counted, Shared};
-use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status};
+use super::status::{
+    FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_E_PANIC, FAL_OK, FAL_PENDING, fal_status,
+};
 use super::times;
 use crate::error::Error;
 use crate::operation::Op;
 
-/// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its client.
+/// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its
+/// client.
 pub struct fal_op {
     op: Op,
     counted: Counted,
@@ -38,8 +42,9 @@ impl AsRef<Counted> for fal_op {
     }
 }
 
-/// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call: take its outcome,
-/// or retain it. Waiting in here is refused with FAL_E_WOULD_DEADLOCK; starting new operations is fine.
+/// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call:
+/// take its outcome, or retain it. Waiting in here is refused with FAL_E_WOULD_DEADLOCK; starting
+/// new operations is fine.
 pub type fal_op_callback = Option<unsafe extern "C" fn(op: *mut fal_op, user: *mut c_void)>;
 
 /// One more owner of the operation; returns it. NULL gives NULL.
@@ -56,50 +61,68 @@ pub unsafe extern "C" fn fal_op_release(op: *mut fal_op) {
     unsafe { shared::release(op) }
 }
 
-/// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never blocks, takes no
-/// lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED and FAL_E_INVALID_ARGUMENT come bare.
+/// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never
+/// blocks, takes no lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED
+/// and FAL_E_INVALID_ARGUMENT come bare.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_poll(op: *const fal_op) -> fal_status {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(FAL_E_PANIC, || match unsafe { op.as_ref() }.map(|op| op.op.ended()) {
-        None => FAL_E_INVALID_ARGUMENT,
-        Some(None) => FAL_E_FORKED,
-        Some(Some(true)) => FAL_OK,
-        Some(Some(false)) => FAL_PENDING,
+    plain(FAL_E_PANIC, || {
+        // SAFETY: NULL or live, by the header's contract.
+        match unsafe { op.as_ref() }.map(|op| op.op.ended()) {
+            None => FAL_E_INVALID_ARGUMENT,
+            Some(None) => FAL_E_FORKED,
+            Some(Some(true)) => FAL_OK,
+            Some(Some(false)) => FAL_PENDING,
+        }
     })
 }
 
-/// Whether the operation has ended in whatever way. Never blocks, takes no lock and allocates nothing. Also true where nothing is left
-/// to wait for: in a forked child, and for NULL; fal_op_take() then says why.
+/// Whether the operation has ended in whatever way. Never blocks, takes no lock and allocates
+/// nothing. Also true where nothing is left to wait for: in a forked child, and for NULL;
+/// fal_op_take() then says why.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_is_done(op: *const fal_op) -> bool {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(true, || unsafe { op.as_ref() }.and_then(|op| op.op.ended()).unwrap_or(true))
+    plain(true, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { op.as_ref() }
+            .and_then(|op| op.op.ended())
+            .unwrap_or(true)
+    })
 }
 
-/// Waits until the operation has ended, at most timeout_ms milliseconds. FAL_OK if it has ended, FAL_PENDING
-/// if not.
+/// Waits until the operation has ended, at most timeout_ms milliseconds. FAL_OK if it has ended,
+/// FAL_PENDING if not.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_op_wait(op: *const fal_op, timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
+pub unsafe extern "C" fn fal_op_wait(
+    op: *const fal_op,
+    timeout_ms: i64,
+    err: *mut *mut fal_error,
+) -> fal_status {
     fallible(err, || {
         // SAFETY: NULL or live, by the header's contract.
         let op = unsafe { boundary::borrow(op, "op") }?;
-        Ok(if op.op.wait(times::wait(timeout_ms))? { FAL_OK } else { FAL_PENDING })
+        Ok(if op.op.wait(times::wait(timeout_ms))? {
+            FAL_OK
+        } else {
+            FAL_PENDING
+        })
     })
 }
 
-/// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number of times; once the
-/// operation has ended, and for NULL, it does nothing.
+/// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number
+/// of times; once the operation has ended, and for NULL, it does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_cancel(op: *const fal_op) {
-    // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { op.as_ref() }.map_or((), |op| op.op.cancel()));
+    plain((), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { op.as_ref() }.map_or((), |op| op.op.cancel())
+    });
 }
 
-/// Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error. FAL_PENDING, and no
-/// error, while it is under way; FAL_E_TAKEN after the first time.
+/// Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error.
+/// FAL_PENDING, and no error, while it is under way; FAL_E_TAKEN after the first time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_take(
     op: *const fal_op,
@@ -111,17 +134,21 @@ pub unsafe extern "C" fn fal_op_take(
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or live, by the header's contract.
         let op = unsafe { boundary::borrow(op, "op") }?;
-        let Some(outcome) = op.op.take() else { return Ok(FAL_PENDING) };
+        let Some(outcome) = op.op.take() else {
+            return Ok(FAL_PENDING);
+        };
         out.give(fal_response::new(outcome?));
         Ok(FAL_OK)
     })
 }
 
-/// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way: answered, failed,
-/// cancelled or shut down. If it has ended already, the next run calls it; it is never called in here.
+/// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way:
+/// answered, failed, cancelled or shut down. If it has ended already, the next run calls it; it is
+/// never called in here.
 ///
-/// The operation and the dispatcher are kept alive until then; user has to be valid that long. Where a callback holds the operation,
-/// releasing every other handle does not discard its outcome: it can be taken in the callback.
+/// The operation and the dispatcher are kept alive until then; user has to be valid that long.
+/// Where a callback holds the operation, releasing every other handle does not discard its outcome:
+/// it can be taken in the callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_when_done(
     op: *const fal_op,
@@ -139,7 +166,8 @@ pub unsafe extern "C" fn fal_op_when_done(
         let user = User::new(user);
         dispatcher.get().when_done(&op.op, move |op| {
             let ended = fal_op::new(op);
-            // SAFETY: the host gave this callback for these arguments; `ended` lives longer than the call.
+            // SAFETY: the host gave this callback for these arguments; `ended` lives longer than
+            // the call.
             unsafe { callback(ended.lend().cast_mut(), user.get()) }
         })
     })

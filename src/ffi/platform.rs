@@ -1,10 +1,12 @@
 //! # Platform API
 //!
-//! Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md lists all 82 with their
-//! parameters, and the scope that each needs of the key (docs/protocol.md §14). Parameters are one JSON object, wherever they go: path,
-//! query, header or body. They are checked first; what is missing, unknown, of a wrong type or out of bounds is
-//! FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests that fal can tell from repeats
-//! are tried again: GET, and what takes an idempotency key, which is made and sent.
+//! Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md
+//! lists all 82 with their parameters, and the scope that each needs of the key (docs/protocol.md
+//! §14). Parameters are one JSON object, wherever they go: path, query, header or body. They are
+//! checked first; what is missing, unknown, of a wrong type or out of bounds is
+//! FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests
+//! that fal can tell from repeats are tried again: GET, and what takes an idempotency key, which is
+//! made and sent.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -30,8 +32,9 @@ use crate::key::{Key, Scope};
 use crate::operation::Op;
 use crate::services::platform::CreatingKey;
 
-/// Starts an operation by its name. params is a JSON object; NULL for none. The response is what fal sent: JSON, nothing, a
-/// file, CSV or text. "serverless.logs.stream" gives each line as a FAL_EVENT_ITEM, until it is cancelled.
+/// Starts an operation by its name. params is a JSON object; NULL for none. The response is what
+/// fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line as a
+/// FAL_EVENT_ITEM, until it is cancelled.
 ///
 /// "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
 #[unsafe(no_mangle)]
@@ -47,7 +50,10 @@ pub unsafe extern "C" fn fal_client_platform_start(
     // SAFETY: as the header says of each pointer.
     unsafe {
         start(client, out, err, |client| {
-            client.platform_start(boundary::text(name, name_len, "name")?, json(params, params_len)?)
+            client.platform_start(
+                boundary::text(name, name_len, "name")?,
+                json(params, params_len)?,
+            )
         })
     }
 }
@@ -68,17 +74,22 @@ pub unsafe extern "C" fn fal_client_platform(
     // SAFETY: as the header says of each pointer.
     unsafe {
         call(client, out, err, |client| {
-            client.platform_start(boundary::text(name, name_len, "name")?, json(params, params_len)?)
+            client.platform_start(
+                boundary::text(name, name_len, "name")?,
+                json(params, params_len)?,
+            )
         })
     }
 }
 
-/// Starts reading a list, such as "keys.list", through all its pages: each element is a FAL_EVENT_ITEM. The next page is asked
-/// for when the last element before it was read, so a list may be longer than the memory. To stop early, cancel the
-/// operation and discard its events. The parameter "limit" is the size of a page. The client's time holds for each page. The
-/// lines of "serverless.logs.stream" can be read so too.
+/// Starts reading a list, such as "keys.list", through all its pages: each element is a
+/// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a list
+/// may be longer than the memory. To stop early, cancel the operation and discard its events. The
+/// parameter "limit" is the size of a page. The client's time holds for each page. The lines of
+/// "serverless.logs.stream" can be read so too.
 ///
-/// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a row without an element.
+/// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a
+/// row without an element.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_platform_list_start(
     client: *const fal_client,
@@ -92,17 +103,25 @@ pub unsafe extern "C" fn fal_client_platform_list_start(
     // SAFETY: as the header says of each pointer.
     unsafe {
         start(client, out, err, |client| {
-            client.platform_list_start(boundary::text(name, name_len, "name")?, json(params, params_len)?)
+            client.platform_list_start(
+                boundary::text(name, name_len, "name")?,
+                json(params, params_len)?,
+            )
         })
     }
 }
 
-/// The scope of the key in use, "API" or "ADMIN", if it is known: from fal_client_check(), or from what fal answered. NULL if it
-/// is not. The string is static.
+/// The scope of the key in use, "API" or "ADMIN", if it is known: from fal_client_check(), or from
+/// what fal answered. NULL if it is not. The string is static.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_known_scope(client: *const fal_client, len: *mut usize) -> *const c_char {
-    // SAFETY: NULL or live, by the header's contract.
-    let scope = plain(None, || unsafe { client.as_ref() }.and_then(|client| client.client().known_scope()));
+pub unsafe extern "C" fn fal_client_known_scope(
+    client: *const fal_client,
+    len: *mut usize,
+) -> *const c_char {
+    let scope = plain(None, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { client.as_ref() }.and_then(|client| client.client().known_scope())
+    });
     let name = match scope {
         None => c"",
         Some(Scope::Api) => c"API",
@@ -110,15 +129,20 @@ pub unsafe extern "C" fn fal_client_known_scope(client: *const fal_client, len: 
     };
     // SAFETY: NULL or writable, by the header's contract.
     unsafe { set_len(len, name.count_bytes()) };
-    if name.is_empty() { std::ptr::null() } else { name.as_ptr() }
+    if name.is_empty() {
+        std::ptr::null()
+    } else {
+        name.as_ptr()
+    }
 }
 
-/// A key that is being made, or was. Its secret is overwritten when it is freed. Unique; freed with fal_new_key_free(). Several
-/// threads may read it at once.
+/// A key that is being made, or was. Its secret is overwritten when it is freed. Unique; freed with
+/// fal_new_key_free(). Several threads may read it at once.
 pub struct fal_new_key {
     creating: CreatingKey,
     op: Shared<fal_op>,
-    /// Two threads may both make it, and neither waits for the other: in a forked child there is no other.
+    /// Two threads may both make it, and neither waits for the other: in a forked child there is no
+    /// other.
     made: OnceBox<Made>,
 }
 
@@ -134,7 +158,9 @@ impl fal_new_key {
         let made = self.made.get_or_try_init(|| {
             let key = self.creating.key().ok_or(())?;
             // Of the final size: growing would leave copies of the secret behind.
-            let mut whole = Zeroizing::new(Vec::with_capacity(key.id().len() + key.expose_secret().len() + 2));
+            let mut whole = Zeroizing::new(Vec::with_capacity(
+                key.id().len() + key.expose_secret().len() + 2,
+            ));
             for part in [key.id(), ":", key.expose_secret(), "\0"] {
                 whole.extend_from_slice(part.as_bytes());
             }
@@ -145,12 +171,13 @@ impl fal_new_key {
     }
 }
 
-/// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key. When the operation of
-/// fal_new_key_op() has ended well, the key is in the object; it works at once. Its secret comes only this time, and is nowhere
-/// else: not in the response, in an error or in the log.
+/// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key. When
+/// the operation of fal_new_key_op() has ended well, the key is in the object; it works at once.
+/// Its secret comes only this time, and is nowhere else: not in the response, in an error or in the
+/// log.
 ///
-/// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true, and a key may be there that nobody knows:
-/// fal_error_remedy() tells how to find it.
+/// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true, and a
+/// key may be there that nobody knows: fal_error_remedy() tells how to find it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_create_key_start(
     client: *const fal_client,
@@ -165,7 +192,11 @@ pub unsafe extern "C" fn fal_client_create_key_start(
         // SAFETY: as the header says of each pointer.
         let creating = unsafe { create(client, alias, alias_len) }?;
         let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key { creating, op, made: OnceBox::new() });
+        out.give(fal_new_key {
+            creating,
+            op,
+            made: OnceBox::new(),
+        });
         Ok(())
     })
 }
@@ -192,23 +223,31 @@ pub unsafe extern "C" fn fal_client_create_key(
         })?;
         let creating = creating.ok_or_else(|| Error::invalid("nothing was started"))?;
         let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key { creating, op, made: OnceBox::new() });
+        out.give(fal_new_key {
+            creating,
+            op,
+            made: OnceBox::new(),
+        });
         Ok(())
     })
 }
 
-/// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL does nothing.
+/// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL does
+/// nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_free(key: *mut fal_new_key) {
     // SAFETY: the caller owns it.
     unsafe { boundary::free(key) }
 }
 
-/// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for NULL.
+/// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_op(key: *const fal_new_key) -> *const fal_op {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(std::ptr::null(), || unsafe { key.as_ref() }.map_or(std::ptr::null(), |key| key.op.lend()))
+    plain(std::ptr::null(), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { key.as_ref() }.map_or(std::ptr::null(), |key| key.op.lend())
+    })
 }
 
 /// The public half of the key; NULL before it was made.
@@ -218,14 +257,19 @@ pub unsafe extern "C" fn fal_new_key_id(key: *const fal_new_key, len: *mut usize
     unsafe { text(key, len, |made| &made.id) }
 }
 
-/// The whole key, "id:secret": keep it out of logs and files that others read. NULL before it was made.
+/// The whole key, "id:secret": keep it out of logs and files that others read. NULL before it was
+/// made.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_new_key_secret(key: *const fal_new_key, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn fal_new_key_secret(
+    key: *const fal_new_key,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { text(key, len, |made| &made.whole) }
 }
 
-/// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does; the secret does not pass through the host.
+/// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does; the
+/// secret does not pass through the host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_store_in_profile(
     key: *const fal_new_key,
@@ -240,14 +284,19 @@ pub unsafe extern "C" fn fal_new_key_store_in_profile(
         let profile = unsafe { boundary::text(profile, profile_len, "profile") }?;
         // SAFETY: NULL or live, by the header's contract.
         let made = unsafe { ready(key) }?;
-        let activate = if activate { Activate::Yes } else { Activate::No };
+        let activate = if activate {
+            Activate::Yes
+        } else {
+            Activate::No
+        };
         // SAFETY: NULL or live, by the header's contract.
         unsafe { store(options) }?.store_key(profile, &made.key, activate)?;
         Ok(())
     })
 }
 
-/// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not pass through the host.
+/// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not pass
+/// through the host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_store_in_keyring(
     key: *const fal_new_key,
@@ -264,8 +313,8 @@ pub unsafe extern "C" fn fal_new_key_store_in_keyring(
     })
 }
 
-/// Starts revoking an API key by its id. It stops at once; that there is none of this id is no error. The key that the client
-/// itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
+/// Starts revoking an API key by its id. It stops at once; that there is none of this id is no
+/// error. The key that the client itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_revoke_key_start(
     client: *const fal_client,
@@ -276,7 +325,11 @@ pub unsafe extern "C" fn fal_client_revoke_key_start(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { start(client, out, err, |client| client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)) }
+    unsafe {
+        start(client, out, err, |client| {
+            client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)
+        })
+    }
 }
 
 /// The same, and waits for the answer, which is empty.
@@ -292,14 +345,27 @@ pub unsafe extern "C" fn fal_client_revoke_key(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { call(client, out, err, |client| client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)) }
+    unsafe {
+        call(client, out, err, |client| {
+            client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)
+        })
+    }
 }
 
 /// # Safety
 /// Each pointer is NULL or valid for its type.
-unsafe fn create(client: *const fal_client, alias: *const c_char, alias_len: usize) -> Result<CreatingKey> {
+unsafe fn create(
+    client: *const fal_client,
+    alias: *const c_char,
+    alias_len: usize,
+) -> Result<CreatingKey> {
     // SAFETY: by this function's own contract.
-    let (client, alias) = unsafe { (boundary::borrow(client, "client")?, boundary::text(alias, alias_len, "alias")?) };
+    let (client, alias) = unsafe {
+        (
+            boundary::borrow(client, "client")?,
+            boundary::text(alias, alias_len, "alias")?,
+        )
+    };
     client.client().create_key_start(alias)
 }
 
@@ -319,14 +385,21 @@ unsafe fn json(params: *const c_char, len: usize) -> Result<Value> {
 unsafe fn ready<'a>(key: *const fal_new_key) -> Result<&'a Made> {
     // SAFETY: by this function's own contract.
     let key = unsafe { boundary::borrow(key, "key") }?;
-    key.made().ok_or_else(|| Error::invalid("the key was not made, or not yet"))
+    key.made()
+        .ok_or_else(|| Error::invalid("the key was not made, or not yet"))
 }
 
 /// # Safety
 /// `key` is NULL or live; `len` is NULL or writable.
-unsafe fn text(key: *const fal_new_key, len: *mut usize, get: impl FnOnce(&Made) -> &[u8]) -> *const c_char {
-    // SAFETY: by this function's own contract.
-    let text = plain(None, || unsafe { key.as_ref() }.and_then(|key| key.made()).map(get));
+unsafe fn text(
+    key: *const fal_new_key,
+    len: *mut usize,
+    get: impl FnOnce(&Made) -> &[u8],
+) -> *const c_char {
+    let text = plain(None, || {
+        // SAFETY: by this function's own contract.
+        unsafe { key.as_ref() }.and_then(|key| key.made()).map(get)
+    });
     // SAFETY: by this function's own contract.
     unsafe { set_len(len, text.map_or(0, |text| text.len() - 1)) };
     text.map_or(std::ptr::null(), |text| text.as_ptr().cast())

@@ -1,7 +1,8 @@
 //! # Queue options
 //!
-//! What can be asked of the platform with a request, for fal_client_submit() and fal_client_subscribe(). On fal_client_run() only
-//! those have an effect that say so. Any other header of fal's is set with fal_request_set_header().
+//! What can be asked of the platform with a request, for fal_client_submit() and
+//! fal_client_subscribe(). On fal_client_run() only those have an effect that say so. Any other
+//! header of fal's is set with fal_request_set_header().
 
 use std::ffi::c_char;
 
@@ -34,8 +35,9 @@ pub unsafe extern "C" fn fal_request_set_priority(
     }
 }
 
-/// The time in milliseconds from the submission within which the work has to start; above 1000. If it does not, the request fails with
-/// 504 and is not repeated; once the work has started there is no limit. On a run too.
+/// The time in milliseconds from the submission within which the work has to start; above 1000. If
+/// it does not, the request fails with 504 and is not repeated; once the work has started there is
+/// no limit. On a run too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_start_timeout_ms(
     request: *mut fal_request,
@@ -43,7 +45,11 @@ pub unsafe extern "C" fn fal_request_set_start_timeout_ms(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_start_timeout(times::limit(timeout_ms, "timeout_ms")?)) }
+    unsafe {
+        change(request, err, |request| {
+            request.set_start_timeout(times::limit(timeout_ms, "timeout_ms")?)
+        })
+    }
 }
 
 /// Prefers the runner that served this hint before, if it is free. On a run too.
@@ -55,10 +61,15 @@ pub unsafe extern "C" fn fal_request_set_runner_hint(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_runner_hint(boundary::text(hint, hint_len, "hint")?)) }
+    unsafe {
+        change(request, err, |request| {
+            request.set_runner_hint(boundary::text(hint, hint_len, "hint")?)
+        })
+    }
 }
 
-/// The address that fal posts the result to when the job has ended: https, or http on this machine for the emulator.
+/// The address that fal posts the result to when the job has ended: https, or http on this machine
+/// for the emulator.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_webhook(
     request: *mut fal_request,
@@ -67,11 +78,16 @@ pub unsafe extern "C" fn fal_request_set_webhook(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_webhook(boundary::text(url, url_len, "url")?)) }
+    unsafe {
+        change(request, err, |request| {
+            request.set_webhook(boundary::text(url, url_len, "url")?)
+        })
+    }
 }
 
-/// Refuses the request with FAL_E_RATE_LIMITED if more than so many wait at the endpoint, all callers counted. It was not taken
-/// then, so it is tried again as often as fal_options_set_max_attempts() allows before that is the error.
+/// Refuses the request with FAL_E_RATE_LIMITED if more than so many wait at the endpoint, all
+/// callers counted. It was not taken then, so it is tried again as often as
+/// fal_options_set_max_attempts() allows before that is the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_max_queue_length(
     request: *mut fal_request,
@@ -87,8 +103,9 @@ pub unsafe extern "C" fn fal_request_set_max_queue_length(
     }
 }
 
-/// How long the files that the request makes live, and who may see them, as JSON: expiration_duration_seconds (a positive number,
-/// or null for ever), initial_acl (an object), or both. On a run too.
+/// How long the files that the request makes live, and who may see them, as JSON:
+/// expiration_duration_seconds (a positive number, or null for ever), initial_acl (an object), or
+/// both. On a run too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_object_lifecycle(
     request: *mut fal_request,
@@ -98,11 +115,14 @@ pub unsafe extern "C" fn fal_request_set_object_lifecycle(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        change(request, err, |request| request.set_object_lifecycle(&parse(boundary::text(json, json_len, "json")?)?))
+        change(request, err, |request| {
+            request.set_object_lifecycle(&parse(boundary::text(json, json_len, "json")?)?)
+        })
     }
 }
 
-/// Whether fal keeps the input and the output for 30 days, as it does by default. Files are another matter. On a run too.
+/// Whether fal keeps the input and the output for 30 days, as it does by default. Files are another
+/// matter. On a run too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_store_io(
     request: *mut fal_request,
@@ -134,8 +154,9 @@ pub unsafe extern "C" fn fal_request_set_no_retry(
     }
 }
 
-/// How often the platform repeats attempts after the app failed with 503 or 504, after the app's own time was over, and after the
-/// connection to the runner broke: 0 to 9 each, or -1 for as it likes. It listens to this for the caller's own apps only.
+/// How often the platform repeats attempts after the app failed with 503 or 504, after the app's
+/// own time was over, and after the connection to the runner broke: 0 to 9 each, or -1 for as it
+/// likes. It listens to this for the caller's own apps only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_retries(
     request: *mut fal_request,
@@ -147,7 +168,8 @@ pub unsafe extern "C" fn fal_request_set_retries(
     // SAFETY: as the header says of each pointer.
     unsafe {
         change(request, err, |request| {
-            let [server_error, timeout, connection_error] = [server_error, timeout, connection_error].map(count);
+            let [server_error, timeout, connection_error] =
+                [server_error, timeout, connection_error].map(count);
             request.set_retries(Retries {
                 server_error: server_error?,
                 timeout: timeout?,
@@ -157,7 +179,8 @@ pub unsafe extern "C" fn fal_request_set_retries(
     }
 }
 
-/// Whether the platform must not send the request to an equivalent endpoint when this one fails; by default it may. On a run too.
+/// Whether the platform must not send the request to an equivalent endpoint when this one fails; by
+/// default it may. On a run too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_no_fallback(
     request: *mut fal_request,
@@ -173,8 +196,9 @@ pub unsafe extern "C" fn fal_request_set_no_fallback(
     }
 }
 
-/// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of a-z 0-9 . _ - and does not begin
-/// with "fal."; a value has up to 256 printable ASCII characters but no comma. On a run too.
+/// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of
+/// a-z 0-9 . _ - and does not begin with "fal."; a value has up to 256 printable ASCII characters
+/// but no comma. On a run too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_tag(
     request: *mut fal_request,
@@ -209,8 +233,8 @@ pub unsafe extern "C" fn fal_request_set_logs(
     }
 }
 
-/// Whether the job goes on at fal when a fal_client_subscribe_start() is cancelled, its time is over or the library is shut down. By
-/// default it is cancelled then.
+/// Whether the job goes on at fal when a fal_client_subscribe_start() is cancelled, its time is
+/// over or the library is shut down. By default it is cancelled then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_keep_running(
     request: *mut fal_request,
@@ -238,8 +262,8 @@ fn known(priority: i32) -> Result<Priority> {
 fn count(count: i32) -> Result<Option<u32>> {
     match count {
         -1 => Ok(None),
-        count => {
-            u32::try_from(count).map(Some).map_err(|_| Error::invalid(format!("{count} is not a number of retries")))
-        }
+        count => u32::try_from(count)
+            .map(Some)
+            .map_err(|_| Error::invalid(format!("{count} is not a number of retries"))),
     }
 }

@@ -1,24 +1,26 @@
 //! # Realtime
 //!
-//! A session with a realtime app: inputs in, results out, over a WebSocket that is opened anew if it breaks. What happens is
-//! told by the events of the session's operation: a FAL_EVENT_MESSAGE for each result, in order, which waits to be read,
-//! and FAL_EVENT_CONNECTION with /state
+//! A session with a realtime app: inputs in, results out, over a WebSocket that is opened anew if
+//! it breaks. What happens is told by the events of the session's operation: a FAL_EVENT_MESSAGE
+//! for each result, in order, which waits to be read, and FAL_EVENT_CONNECTION with /state
 //!
-//! "connected", and /request_id if fal gave one;
-//! "lost", with /reason and how many inputs were /unanswered: they may or may not have been executed, and are never sent again.
-//! Another connection is made, unless that fails again and again;
-//! "dropped", with the /count of inputs that were never sent: those that made room for others, and at the end, in whatever way it
-//! comes, those that still waited. The counts add up to fal_realtime_unsent().
+//! "connected", and /request_id if fal gave one; "lost", with /reason and how many inputs were
+//! /unanswered: they may or may not have been executed, and are never sent again. Another
+//! connection is made, unless that fails again and again; "dropped", with the /count of inputs that
+//! were never sent: those that made room for others, and at the end, in whatever way it comes,
+//! those that still waited. The counts add up to fal_realtime_unsent().
 //!
-//! The operation ends well when the host or the app closes the session, its time-out for want of inputs included; the
-//! response is JSON with /ended ("closed", "server" or "timeout"), /connections, /sent, /received, /unanswered and /unsent. It fails
-//! when the app reports an error. fal does not say which result answers which input, so "unanswered" is an estimate: at least the
+//! The operation ends well when the host or the app closes the session, its time-out for want of
+//! inputs included; the response is JSON with /ended ("closed", "server" or "timeout"),
+//! /connections, /sent, /received, /unanswered and /unsent. It fails when the app reports an error.
+//! fal does not say which result answers which input, so "unanswered" is an estimate: at least the
 //! inputs after which no result came.
 //!
-//! Messages are MessagePack. In JSON their bytes are {"$bytes": "<base64>"} and their extensions {"$ext": [type, "<base64>"]}, both
-//! ways; integers are exact over 64 bits; NaN and the infinities are null; a map's key that is no string is its JSON text; one that is a
-//! list, a map or an extension makes the message bytes. fal_event_get_bytes() and fal_request_set_bytes() spare the base64. Text frames are
-//! handed over as they are.
+//! Messages are MessagePack. In JSON their bytes are {"$bytes": "<base64>"} and their extensions
+//! {"$ext": [type, "<base64>"]}, both ways; integers are exact over 64 bits; NaN and the infinities
+//! are null; a map's key that is no string is its JSON text; one that is a list, a map or an
+//! extension makes the message bytes. fal_event_get_bytes() and fal_request_set_bytes() spare the
+//! base64. Text frames are handed over as they are.
 
 use std::ffi::c_char;
 
@@ -35,7 +37,8 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::services::realtime::Realtime;
 
-/// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any thread may use it.
+/// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any
+/// thread may use it.
 pub struct fal_realtime {
     session: Session<Realtime>,
     counted: Counted,
@@ -47,8 +50,9 @@ impl AsRef<Counted> for fal_realtime {
     }
 }
 
-/// Starts a session with the endpoint of a request; its path, headers and time limit hold, too. Without a time limit it lasts a year. The request's
-/// input is the first to be sent, unless it is empty. options may be NULL, for the defaults. Request and options are copied.
+/// Starts a session with the endpoint of a request; its path, headers and time limit hold, too.
+/// Without a time limit it lasts a year. The request's input is the first to be sent, unless it is
+/// empty. options may be NULL, for the defaults. Request and options are copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_realtime_start(
     client: *const fal_client,
@@ -67,10 +71,11 @@ pub unsafe extern "C" fn fal_client_realtime_start(
     unsafe { session::start(client, request, options, out, err, begin) }
 }
 
-/// Sends the input of a request, set field by field; nothing else of the request is used. It waits its turn; whether it was executed
-/// only results tell.
+/// Sends the input of a request, set field by field; nothing else of the request is used. It waits
+/// its turn; whether it was executed only results tell.
 ///
-/// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has ended or is closing.
+/// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has
+/// ended or is closing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_send(
     realtime: *const fal_realtime,
@@ -99,13 +104,14 @@ pub unsafe extern "C" fn fal_realtime_send_json(
         let realtime = unsafe { boundary::borrow(realtime, "realtime") }?;
         // SAFETY: NULL or a string, by the header's contract.
         let json = unsafe { boundary::text(json, json_len, "json") }?;
-        let input = serde_json::from_str(json).map_err(|e| Error::invalid(format!("json is not JSON: {e}")))?;
+        let input = serde_json::from_str(json)
+            .map_err(|e| Error::invalid(format!("json is not JSON: {e}")))?;
         realtime.session.get().send(&input)
     })
 }
 
-/// The session's operation, with its events; borrowed from the session, so retain it to keep it longer. fal_op_cancel() ends the
-/// session at once. NULL for NULL.
+/// The session's operation, with its events; borrowed from the session, so retain it to keep it
+/// longer. fal_op_cancel() ends the session at once. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
     plain(std::ptr::null(), || {
@@ -114,21 +120,26 @@ pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *cons
     })
 }
 
-/// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once the session has ended, in
-/// whatever way (closed, failed, cancelled, out of time, shut down), they are those that never will be. Inputs that may have left do not
-/// count; of them the events and fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
+/// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once
+/// the session has ended, in whatever way (closed, failed, cancelled, out of time, shut down), they
+/// are those that never will be. Inputs that may have left do not count; of them the events and
+/// fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_unsent(realtime: *const fal_realtime) -> u64 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { realtime.as_ref() }.map_or(0, |realtime| realtime.session.get().unsent()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { realtime.as_ref() }.map_or(0, |realtime| realtime.session.get().unsent())
+    })
 }
 
-/// Ends the session once what waits is sent, and returns at once. Results are delivered until the app has closed it too. NULL
-/// does nothing.
+/// Ends the session once what waits is sent, and returns at once. Results are delivered until the
+/// app has closed it too. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_close(realtime: *const fal_realtime) {
-    // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { realtime.as_ref() }.map_or((), |realtime| realtime.session.get().close()));
+    plain((), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { realtime.as_ref() }.map_or((), |realtime| realtime.session.get().close())
+    });
 }
 
 /// One more owner of the session; returns it. NULL gives NULL.
@@ -138,7 +149,8 @@ pub unsafe extern "C" fn fal_realtime_retain(realtime: *const fal_realtime) -> *
     unsafe { shared::retain(realtime) }
 }
 
-/// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does nothing.
+/// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does
+/// nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_realtime_release(realtime: *mut fal_realtime) {
     // SAFETY: NULL or live, by the header's contract.

@@ -1,7 +1,7 @@
 //! # Requests
 //!
-//! What is sent. A request can be used again, also while operations started with it are under way: they hold
-//! a copy. One thread at a time may change a request.
+//! What is sent. A request can be used again, also while operations started with it are under way:
+//! they hold a copy. One thread at a time may change a request.
 
 use std::ffi::{c_char, c_void};
 
@@ -40,8 +40,10 @@ pub(super) unsafe fn change(
     err: *mut *mut fal_error,
     step: impl FnOnce(&mut Request) -> Result<()>,
 ) -> fal_status {
-    // SAFETY: by this function's own contract.
-    status(err, || step(&mut unsafe { boundary::borrow_mut(request, "request") }?.request))
+    status(err, || {
+        // SAFETY: by this function's own contract.
+        step(&mut unsafe { boundary::borrow_mut(request, "request") }?.request)
+    })
 }
 
 /// Sets a field of the input.
@@ -64,10 +66,11 @@ unsafe fn set_field(
     }
 }
 
-/// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input; for fal_client_run(), the queue,
-/// streams, sessions and channels.
+/// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input;
+/// for fal_client_run(), the queue, streams, sessions and channels.
 ///
-/// FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
+/// FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as
+/// "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_new(
     endpoint: *const c_char,
@@ -80,13 +83,16 @@ pub unsafe extern "C" fn fal_request_new(
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or a string, by the header's contract.
         let endpoint = unsafe { boundary::text(endpoint, endpoint_len, "endpoint") }?;
-        out.give(fal_request { request: Request::run(endpoint)? });
+        out.give(fal_request {
+            request: Request::run(endpoint)?,
+        });
         Ok(())
     })
 }
 
-/// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or to a path of the
-/// Platform API, such as "/v1/keys"; for fal_client_send(). It has no body until one is set.
+/// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or to a
+/// path of the Platform API, such as "/v1/keys"; for fal_client_send(). It has no body until one is
+/// set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_new_http(
     method: *const c_char,
@@ -103,7 +109,9 @@ pub unsafe extern "C" fn fal_request_new_http(
         let method = unsafe { boundary::text(method, method_len, "method") }?;
         // SAFETY: NULL or a string, by the header's contract.
         let url = unsafe { boundary::text(url, url_len, "url") }?;
-        out.give(fal_request { request: Request::new(method, url)? });
+        out.give(fal_request {
+            request: Request::new(method, url)?,
+        });
         Ok(())
     })
 }
@@ -115,8 +123,8 @@ pub unsafe extern "C" fn fal_request_free(request: *mut fal_request) {
     unsafe { boundary::free(request) }
 }
 
-/// Sets a field of the input to a string. name is a field of the top level ("prompt") or a JSON Pointer
-/// ("/image_size/width") whose objects are made as needed.
+/// Sets a field of the input to a string. name is a field of the top level ("prompt") or a JSON
+/// Pointer ("/image_size/width") whose objects are made as needed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_string(
     request: *mut fal_request,
@@ -127,7 +135,11 @@ pub unsafe extern "C" fn fal_request_set_string(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { set_field(request, name, name_len, err, || Ok(boundary::text(value, value_len, "value")?.into())) }
+    unsafe {
+        set_field(request, name, name_len, err, || {
+            Ok(boundary::text(value, value_len, "value")?.into())
+        })
+    }
 }
 
 /// Sets a field of the input to an integer. The name is as for fal_request_set_string().
@@ -143,7 +155,8 @@ pub unsafe extern "C" fn fal_request_set_int(
     unsafe { set_field(request, name, name_len, err, || Ok(value.into())) }
 }
 
-/// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name is as for fal_request_set_string().
+/// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name is
+/// as for fal_request_set_string().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_double(
     request: *mut fal_request,
@@ -152,9 +165,15 @@ pub unsafe extern "C" fn fal_request_set_double(
     value: f64,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let number = || serde_json::Number::from_f64(value).ok_or_else(|| Error::invalid("JSON has no such number"));
+    let number = || {
+        serde_json::Number::from_f64(value).ok_or_else(|| Error::invalid("JSON has no such number"))
+    };
     // SAFETY: as the header says of each pointer.
-    unsafe { set_field(request, name, name_len, err, || Ok(Value::Number(number()?))) }
+    unsafe {
+        set_field(request, name, name_len, err, || {
+            Ok(Value::Number(number()?))
+        })
+    }
 }
 
 /// Sets a field of the input to true or false. The name is as for fal_request_set_string().
@@ -170,8 +189,9 @@ pub unsafe extern "C" fn fal_request_set_bool(
     unsafe { set_field(request, name, name_len, err, || Ok(value.into())) }
 }
 
-/// Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are {"$bytes": "<base64>"}. Apps that are
-/// called otherwise take files, not bytes. The name is as for fal_request_set_string().
+/// Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are
+/// {"$bytes": "<base64>"}. Apps that are called otherwise take files, not bytes. The name is as for
+/// fal_request_set_string().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_bytes(
     request: *mut fal_request,
@@ -183,11 +203,16 @@ pub unsafe extern "C" fn fal_request_set_bytes(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        set_field(request, name, name_len, err, || Ok(msgpack::bytes_value(boundary::bytes(data, data_len, "data")?)))
+        set_field(request, name, name_len, err, || {
+            Ok(msgpack::bytes_value(boundary::bytes(
+                data, data_len, "data",
+            )?))
+        })
     }
 }
 
-/// Sets a field of the input to any JSON, given as text. The name is as for fal_request_set_string().
+/// Sets a field of the input to any JSON, given as text. The name is as for
+/// fal_request_set_string().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_json(
     request: *mut fal_request,
@@ -198,7 +223,11 @@ pub unsafe extern "C" fn fal_request_set_json(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { set_field(request, name, name_len, err, || parse(boundary::text(json, json_len, "json")?)) }
+    unsafe {
+        set_field(request, name, name_len, err, || {
+            parse(boundary::text(json, json_len, "json")?)
+        })
+    }
 }
 
 /// Replaces the whole input, or body, by JSON, given as text.
@@ -232,13 +261,17 @@ pub unsafe extern "C" fn fal_request_set_body(
     unsafe {
         change(request, err, |request| {
             let content_type = boundary::text(content_type, content_type_len, "content_type")?;
-            request.set_bytes(Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?), content_type)
+            request.set_bytes(
+                Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?),
+                content_type,
+            )
         })
     }
 }
 
-/// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue and a WebSocket, "stream" for
-/// a stream, "realtime" for a realtime session. Surrounding slashes are dropped.
+/// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue and
+/// a WebSocket, "stream" for a stream, "realtime" for a realtime session. Surrounding slashes are
+/// dropped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_path(
     request: *mut fal_request,
@@ -247,7 +280,11 @@ pub unsafe extern "C" fn fal_request_set_path(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_path(boundary::text(path, path_len, "path")?)) }
+    unsafe {
+        change(request, err, |request| {
+            request.set_path(boundary::text(path, path_len, "path")?)
+        })
+    }
 }
 
 /// Sends another method than POST to an endpoint that defines it.
@@ -259,11 +296,15 @@ pub unsafe extern "C" fn fal_request_set_method(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { change(request, err, |request| request.set_method(boundary::text(method, method_len, "method")?)) }
+    unsafe {
+        change(request, err, |request| {
+            request.set_method(boundary::text(method, method_len, "method")?)
+        })
+    }
 }
 
-/// Sets a header, such as "X-Fal-Runner-Hint". Those that the transport owns, Authorization and Host among them,
-/// are refused with FAL_E_INVALID_ARGUMENT.
+/// Sets a header, such as "X-Fal-Runner-Hint". Those that the transport owns, Authorization and
+/// Host among them, are refused with FAL_E_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_header(
     request: *mut fal_request,

@@ -1,8 +1,9 @@
 //! # Responses
 //!
-//! What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901): "/images/0/url", or
-//! "" for the whole. A value that is missing or of another type is FAL_E_WRONG_TYPE. Strings are borrowed from
-//! the response. A response is immutable: several threads may read it at once.
+//! What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901):
+//! "/images/0/url", or "" for the whole. A value that is missing or of another type is
+//! FAL_E_WRONG_TYPE. Strings are borrowed from the response. A response is immutable: several
+//! threads may read it at once.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -24,7 +25,10 @@ pub struct fal_response {
 
 impl fal_response {
     pub(super) fn new(response: Response) -> Self {
-        fal_response { response, texts: Texts::default() }
+        fal_response {
+            response,
+            texts: Texts::default(),
+        }
     }
 
     pub(super) fn get(&self) -> &Response {
@@ -66,15 +70,27 @@ pub unsafe extern "C" fn fal_response_free(response: *mut fal_response) {
 /// The HTTP status, 200 to 299; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_http_status(response: *const fal_response) -> i32 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { response.as_ref() }.map_or(0, |response| response.response.status().into()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { response.as_ref() }.map_or(0, |response| response.response.status().into())
+    })
 }
 
 /// fal's id of the request; NULL if the service gave none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_request_id(response: *const fal_response, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn fal_response_request_id(
+    response: *const fal_response,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: as the header says of both pointers.
-    unsafe { fal_response_header(response, c"x-fal-request-id".as_ptr(), boundary::NUL_TERMINATED, len) }
+    unsafe {
+        fal_response_header(
+            response,
+            c"x-fal-request-id".as_ptr(),
+            boundary::NUL_TERMINATED,
+            len,
+        )
+    }
 }
 
 /// A header's value by its name, in any case; NULL if it is not there.
@@ -87,26 +103,40 @@ pub unsafe extern "C" fn fal_response_header(
 ) -> *const c_char {
     plain(ptr::null(), || {
         // SAFETY: NULL or a string, by the header's contract.
-        let name = unsafe { boundary::text(name, name_len, "name") }.unwrap_or_default().to_ascii_lowercase();
+        let name = unsafe { boundary::text(name, name_len, "name") }
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         // SAFETY: NULL or live and NULL or writable, by the header's contract.
         unsafe {
             set_len(len, 0);
-            let Some(response) = response.as_ref() else { return ptr::null() };
+            let Some(response) = response.as_ref() else {
+                return ptr::null();
+            };
             let value = || response.response.header(&name).map(str::to_owned);
             response.texts.get(&format!("header {name}"), len, value)
         }
     })
 }
 
-/// The body as it came, as many bytes as *len says and without a NUL; NULL if it is empty. It is not copied.
+/// The body as it came, as many bytes as *len says and without a NUL; NULL if it is empty. It is
+/// not copied.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_body(response: *const fal_response, len: *mut usize) -> *const c_void {
+pub unsafe extern "C" fn fal_response_body(
+    response: *const fal_response,
+    len: *mut usize,
+) -> *const c_void {
     plain(ptr::null(), || {
         // SAFETY: NULL or live and NULL or writable, by the header's contract.
         unsafe {
-            let body = response.as_ref().map_or(&[][..], |response| response.response.body());
+            let body = response
+                .as_ref()
+                .map_or(&[][..], |response| response.response.body());
             set_len(len, body.len());
-            if body.is_empty() { ptr::null() } else { body.as_ptr().cast() }
+            if body.is_empty() {
+                ptr::null()
+            } else {
+                body.as_ptr().cast()
+            }
         }
     })
 }
@@ -121,11 +151,18 @@ pub unsafe extern "C" fn fal_response_get_text(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(response, c"".as_ptr(), 0, (out, ptr::null()), err, |response, _| {
-            set_len(len, 0);
-            let text = response.response.text()?;
-            Ok(response.texts.get("text", len, || Some(text.to_owned())))
-        })
+        get(
+            response,
+            c"".as_ptr(),
+            0,
+            (out, ptr::null()),
+            err,
+            |response, _| {
+                set_len(len, 0);
+                let text = response.response.text()?;
+                Ok(response.texts.get("text", len, || Some(text.to_owned())))
+            },
+        )
     }
 }
 
@@ -142,10 +179,19 @@ pub unsafe extern "C" fn fal_response_get_string(
     // SAFETY: as the header says of each pointer.
     unsafe {
         set_len(len, 0);
-        get(response, pointer, pointer_len, (out, ptr::null()), err, |response, pointer| {
-            let text = response.response.get_str(pointer)?;
-            Ok(response.texts.get(&format!("string {pointer}"), len, || Some(text.to_owned())))
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, ptr::null()),
+            err,
+            |response, pointer| {
+                let text = response.response.get_str(pointer)?;
+                Ok(response
+                    .texts
+                    .get(&format!("string {pointer}"), len, || Some(text.to_owned())))
+            },
+        )
     }
 }
 
@@ -160,13 +206,23 @@ pub unsafe extern "C" fn fal_response_get_int(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(response, pointer, pointer_len, (out, 0), err, |response, pointer| {
-            response.response.get_as(pointer, "an integer of 64 bits", Value::as_i64)
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, 0),
+            err,
+            |response, pointer| {
+                response
+                    .response
+                    .get_as(pointer, "an integer of 64 bits", Value::as_i64)
+            },
+        )
     }
 }
 
-/// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of amounts of money say.
+/// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of
+/// amounts of money say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_double(
     response: *const fal_response,
@@ -177,9 +233,14 @@ pub unsafe extern "C" fn fal_response_get_double(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(response, pointer, pointer_len, (out, 0.0), err, |response, pointer| {
-            response.response.get_as(pointer, "a number", Value::as_f64)
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, 0.0),
+            err,
+            |response, pointer| response.response.get_as(pointer, "a number", Value::as_f64),
+        )
     }
 }
 
@@ -194,14 +255,23 @@ pub unsafe extern "C" fn fal_response_get_bool(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(response, pointer, pointer_len, (out, false), err, |response, pointer| {
-            response.response.get_as(pointer, "a boolean", Value::as_bool)
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, false),
+            err,
+            |response, pointer| {
+                response
+                    .response
+                    .get_as(pointer, "a boolean", Value::as_bool)
+            },
+        )
     }
 }
 
-/// Any value at a pointer, as the JSON text that came: a number has every digit that the service wrote, which a double may not
-/// hold. len may be NULL.
+/// Any value at a pointer, as the JSON text that came: a number has every digit that the service
+/// wrote, which a double may not hold. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_json(
     response: *const fal_response,
@@ -214,10 +284,19 @@ pub unsafe extern "C" fn fal_response_get_json(
     // SAFETY: as the header says of each pointer.
     unsafe {
         set_len(len, 0);
-        get(response, pointer, pointer_len, (out, ptr::null()), err, |response, pointer| {
-            let value = response.response.get_raw(pointer)?;
-            Ok(response.texts.get(&format!("json {pointer}"), len, || Some(value.to_owned())))
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, ptr::null()),
+            err,
+            |response, pointer| {
+                let value = response.response.get_raw(pointer)?;
+                Ok(response
+                    .texts
+                    .get(&format!("json {pointer}"), len, || Some(value.to_owned())))
+            },
+        )
     }
 }
 
@@ -230,16 +309,31 @@ pub unsafe extern "C" fn fal_response_get_count(
     out: *mut usize,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let count = |value: &Value| value.as_array().map(Vec::len).or_else(|| value.as_object().map(serde_json::Map::len));
+    let count = |value: &Value| {
+        value
+            .as_array()
+            .map(Vec::len)
+            .or_else(|| value.as_object().map(serde_json::Map::len))
+    };
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(response, pointer, pointer_len, (out, 0), err, |response, pointer| {
-            response.response.get_as(pointer, "an array or an object", count)
-        })
+        get(
+            response,
+            pointer,
+            pointer_len,
+            (out, 0),
+            err,
+            |response, pointer| {
+                response
+                    .response
+                    .get_as(pointer, "an array or an object", count)
+            },
+        )
     }
 }
 
-/// Whether there is a value, null included, at a pointer. false for NULL and for a body that is not JSON.
+/// Whether there is a value, null included, at a pointer. false for NULL and for a body that is not
+/// JSON.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_has(
     response: *const fal_response,
@@ -251,7 +345,8 @@ pub unsafe extern "C" fn fal_response_has(
         let response = unsafe { boundary::borrow(response, "response") };
         // SAFETY: NULL or a string, by the header's contract.
         let pointer = unsafe { boundary::text(pointer, pointer_len, "pointer") };
-        let found = |response: &fal_response| Ok::<_, Error>(response.response.get(pointer?).is_ok());
+        let found =
+            |response: &fal_response| Ok::<_, Error>(response.response.get(pointer?).is_ok());
         response.and_then(found).unwrap_or(false)
     })
 }

@@ -1,4 +1,5 @@
-//! What realtime sessions and WebSockets have in common: how they are started, and the operation that goes with them.
+//! What realtime sessions and WebSockets have in common: how they are started, and the operation
+//! that goes with them.
 
 use super::boundary::{self, Out, status};
 use super::client::{copy, fal_client};
@@ -22,7 +23,10 @@ pub(super) struct Session<T> {
 
 impl<T> Session<T> {
     pub(super) fn new(session: T, op: Op) -> Self {
-        Session { session, op: fal_op::new(op) }
+        Session {
+            session,
+            op: fal_op::new(op),
+        }
     }
 
     pub(super) fn get(&self) -> &T {

@@ -1,4 +1,5 @@
-//! Objects that a host may share: each lies in a count of its owners, from the moment in which it is made.
+//! Objects that a host may share: each lies in a count of its owners, from the moment in which it
+//! is made.
 
 use std::ptr;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use super::boundary::plain;
 /// An owner of a shared object.
 pub(super) struct Shared<T>(Arc<T>);
 
-/// Lies in every type that can be retained. Nothing but [`Shared::new`] makes one, so a value of such a type is nowhere
-/// else than in a `Shared`, and every pointer to one can be retained.
+/// Lies in every type that can be retained. Nothing but [`Shared::new`] makes one, so a value of
+/// such a type is nowhere else than in a `Shared`, and every pointer to one can be retained.
 pub(super) struct Counted(());
 
 impl<T: AsRef<Counted>> Shared<T> {
@@ -44,7 +45,8 @@ pub(super) unsafe fn retain<T: AsRef<Counted>>(pointer: *const T) -> *mut T {
 /// One owner less of a shared object.
 ///
 /// # Safety
-/// `pointer` is NULL or a live object that this library gave out, of which the caller gives one ownership up.
+/// `pointer` is NULL or a live object that this library gave out, of which the caller gives one
+/// ownership up.
 pub(super) unsafe fn release<T: AsRef<Counted>>(pointer: *const T) {
     if !pointer.is_null() {
         // SAFETY: by this function's own contract, and in an Arc, since it has a `Counted`.

@@ -1,7 +1,7 @@
 //! # Options of WebSockets
 //!
-//! How a realtime session or a WebSocket is to be. What is not set is the default that is named here. One thread at a
-//! time may change an options object.
+//! How a realtime session or a WebSocket is to be. What is not set is the default that is named
+//! here. One thread at a time may change an options object.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use super::status::fal_status;
 use crate::error::{Error, Result};
 use crate::services::socket::{SocketOptions, WhenFull};
 
-/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Sessions copy what they need.
+/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free().
+/// Sessions copy what they need.
 pub struct fal_socket_options {
     options: SocketOptions,
 }
@@ -32,7 +33,9 @@ pub const FAL_WHEN_FULL_KEEP_NEWEST: fal_when_full = 2;
 /// `options` is NULL or live.
 pub(super) unsafe fn copy(options: *const fal_socket_options) -> SocketOptions {
     // SAFETY: by this function's own contract.
-    unsafe { options.as_ref() }.map(|options| options.options.clone()).unwrap_or_default()
+    unsafe { options.as_ref() }
+        .map(|options| options.options.clone())
+        .unwrap_or_default()
 }
 
 /// Changes options by a step that may fail and then changes nothing.
@@ -55,7 +58,11 @@ unsafe fn change(
 /// Options with every default. NULL only if memory is gone.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_socket_options_new() -> *mut fal_socket_options {
-    plain(std::ptr::null_mut(), || Box::into_raw(Box::new(fal_socket_options { options: SocketOptions::new() })))
+    plain(std::ptr::null_mut(), || {
+        Box::into_raw(Box::new(fal_socket_options {
+            options: SocketOptions::new(),
+        }))
+    })
 }
 
 /// Frees options. NULL does nothing.
@@ -65,7 +72,8 @@ pub unsafe extern "C" fn fal_socket_options_free(options: *mut fal_socket_option
     unsafe { boundary::free(options) }
 }
 
-/// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the app decides.
+/// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the
+/// app decides.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_max_buffering(
     options: *mut fal_socket_options,
@@ -87,7 +95,8 @@ pub unsafe extern "C" fn fal_socket_options_set_use_header(
     unsafe { change(options, err, |options| Ok(options.use_header(use_header))) }
 }
 
-/// How long the tokens live that open connections, 1 to 3600 seconds, by default 120. They are renewed at 90 % of their life.
+/// How long the tokens live that open connections, 1 to 3600 seconds, by default 120. They are
+/// renewed at 90 % of their life.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_token_seconds(
     options: *mut fal_socket_options,
@@ -95,11 +104,15 @@ pub unsafe extern "C" fn fal_socket_options_set_token_seconds(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says.
-    unsafe { change(options, err, |options| options.token_lifetime(Duration::from_secs(seconds.into()))) }
+    unsafe {
+        change(options, err, |options| {
+            options.token_lifetime(Duration::from_secs(seconds.into()))
+        })
+    }
 }
 
-/// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more, a FAL_WHEN_FULL_ constant, by default
-/// FAL_WHEN_FULL_REFUSE.
+/// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more, a
+/// FAL_WHEN_FULL_ constant, by default FAL_WHEN_FULL_REFUSE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_queue(
     options: *mut fal_socket_options,
@@ -111,14 +124,16 @@ pub unsafe extern "C" fn fal_socket_options_set_queue(
         FAL_WHEN_FULL_REFUSE => Ok(WhenFull::Refuse),
         FAL_WHEN_FULL_DROP_OLDEST => Ok(WhenFull::DropOldest),
         FAL_WHEN_FULL_KEEP_NEWEST => Ok(WhenFull::KeepNewest),
-        other => Err(Error::invalid(format!("when_full {other} is no FAL_WHEN_FULL_ constant"))),
+        other => Err(Error::invalid(format!(
+            "when_full {other} is no FAL_WHEN_FULL_ constant"
+        ))),
     };
     // SAFETY: as the header says.
     unsafe { change(options, err, |options| options.queue(most, when_full?)) }
 }
 
-/// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if that is less. A larger one that
-/// arrives ends the session with FAL_E_TOO_LARGE.
+/// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if
+/// that is less. A larger one that arrives ends the session with FAL_E_TOO_LARGE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_max_message_bytes(
     options: *mut fal_socket_options,
@@ -129,9 +144,10 @@ pub unsafe extern "C" fn fal_socket_options_set_max_message_bytes(
     unsafe { change(options, err, |options| Ok(options.max_message_bytes(most))) }
 }
 
-/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the other side has moved nothing for four
-/// times as long, the connection counts as lost; a message that comes or goes slowly moves. While the host does not read its events, silence
-/// does not count.
+/// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the
+/// other side has moved nothing for four times as long, the connection counts as lost; a message
+/// that comes or goes slowly moves. While the host does not read its events, silence does not
+/// count.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_socket_options_set_ping_ms(
     options: *mut fal_socket_options,
@@ -139,5 +155,9 @@ pub unsafe extern "C" fn fal_socket_options_set_ping_ms(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says.
-    unsafe { change(options, err, |options| Ok(options.ping(Some(Duration::from_millis(ping_ms.into()))))) }
+    unsafe {
+        change(options, err, |options| {
+            Ok(options.ping(Some(Duration::from_millis(ping_ms.into()))))
+        })
+    }
 }

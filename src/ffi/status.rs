@@ -1,15 +1,16 @@
 //! # Status
 //!
-//! Every function that can fail returns a fal_status and takes a nullable `fal_error **err` last. On failure
-//! outputs are NULL or zero and, if err is given, *err is an error that the caller frees with
-//! fal_error_free(). On success *err is NULL. There is no global "last error".
+//! Every function that can fail returns a fal_status and takes a nullable `fal_error **err` last.
+//! On failure outputs are NULL or zero and, if err is given, *err is an error that the caller frees
+//! with fal_error_free(). On success *err is NULL. There is no global "last error".
 
 use std::ffi::c_char;
 
 use super::boundary::plain;
 use crate::error::Code;
 
-/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever renumbered.
+/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever
+/// renumbered.
 pub type fal_status = i32;
 
 /// It worked.
@@ -32,7 +33,8 @@ pub const FAL_E_ACCOUNT_LOCKED: fal_status = -6;
 pub const FAL_E_NOT_FOUND: fal_status = -7;
 /// The service refused the input (HTTP 400, 405, 409, 413, 422).
 pub const FAL_E_INVALID_INPUT: fal_status = -8;
-/// Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says that it may have been executed.
+/// Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says
+/// that it may have been executed.
 pub const FAL_E_RATE_LIMITED: fal_status = -9;
 /// The app or the platform failed while it handled the request (HTTP 5xx or 499).
 pub const FAL_E_SERVICE_FAILED: fal_status = -10;
@@ -70,7 +72,8 @@ pub const FAL_E_TAKEN: fal_status = -25;
 pub const FAL_E_IO: fal_status = -26;
 /// A program, a function or a login that delivers the credential failed; nothing was sent.
 pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
-/// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not right.
+/// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not
+/// right.
 pub const FAL_E_WEBHOOK_INVALID: fal_status = -28;
 /// As many inputs as allowed wait to be sent; this one was not taken.
 pub const FAL_E_QUEUE_FULL: fal_status = -29;
@@ -79,7 +82,8 @@ pub const FAL_E_CLOSED: fal_status = -30;
 /// The queued request has not finished yet, so it has no result.
 pub const FAL_E_NOT_READY: fal_status = -31;
 
-/// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any other number.
+/// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any
+/// other number.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_status_name(status: fal_status) -> *const c_char {
     plain(c"".as_ptr(), || named(status).as_ptr())
@@ -136,7 +140,8 @@ names! {
     FAL_E_NOT_READY = c"FAL_E_NOT_READY",
 }
 
-/// What a status means, in one English sentence. A static string without an owner; NULL for an unknown status.
+/// What a status means, in one English sentence. A static string without an owner; NULL for an
+/// unknown status.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_status_meaning(status: fal_status) -> *const c_char {
     plain(std::ptr::null(), || match status {
@@ -156,8 +161,13 @@ mod tests {
     #[test]
     fn the_constants_are_the_cores_codes() {
         let errors = NAMED.iter().filter(|(status, _)| *status < 0);
-        let constants: Vec<_> = errors.map(|(status, name)| (*status, name.to_str().unwrap())).collect();
-        let codes: Vec<_> = Code::ALL.iter().map(|code| (code.number(), code.name())).collect();
+        let constants: Vec<_> = errors
+            .map(|(status, name)| (*status, name.to_str().unwrap()))
+            .collect();
+        let codes: Vec<_> = Code::ALL
+            .iter()
+            .map(|code| (code.number(), code.name()))
+            .collect();
         assert_eq!(constants, codes);
     }
 }

@@ -1,10 +1,11 @@
 //! # Storing keys
 //!
-//! A key stored in a profile of the configuration file is there for every program on the machine, the official CLI
-//! included. The file is the one that fal_credentials_explain() reads: of fal_options_set_config_path(), else of
-//! FAL_CONFIG_PATH, else ~/.fal/config.toml. Other profiles, comments and unknown members survive. The file is
-//! replaced as a whole, for its owner only; on any failure it is as it was. Each change may wait up to 20 seconds for
-//! one that another program is making.
+//! A key stored in a profile of the configuration file is there for every program on the machine,
+//! the official CLI included. The file is the one that fal_credentials_explain() reads: of
+//! fal_options_set_config_path(), else of FAL_CONFIG_PATH, else ~/.fal/config.toml. Other profiles,
+//! comments and unknown members survive. The file is replaced as a whole, for its owner only; on
+//! any failure it is as it was. Each change may wait up to 20 seconds for one that another program
+//! is making.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -19,7 +20,8 @@ use crate::credentials::{Environment, remove_from_keyring, store_in_keyring};
 use crate::error::{Code, Error, Result};
 use crate::key::Key;
 
-/// The profiles of the configuration file as they were when listed. Immutable: several threads may read it at once.
+/// The profiles of the configuration file as they were when listed. Immutable: several threads may
+/// read it at once.
 pub struct fal_profiles {
     profiles: Vec<ProfileInfo>,
     texts: Texts,
@@ -39,8 +41,12 @@ unsafe fn string(
     // SAFETY: by this function's own contract.
     plain(ptr::null(), || unsafe {
         set_len(len, 0);
-        let Some(profiles) = profiles.as_ref() else { return ptr::null() };
-        profiles.texts.get(&format!("{what} {index}"), len, || profiles.profiles.get(index).and_then(get))
+        let Some(profiles) = profiles.as_ref() else {
+            return ptr::null();
+        };
+        profiles.texts.get(&format!("{what} {index}"), len, || {
+            profiles.profiles.get(index).and_then(get)
+        })
     })
 }
 
@@ -56,22 +62,28 @@ unsafe fn read<T: Copy>(
 ) -> T {
     // SAFETY: by this function's own contract.
     let profiles = || unsafe { profiles.as_ref() };
-    plain(fallback, || profiles().and_then(|profiles| profiles.profiles.get(index)).map_or(fallback, get))
+    plain(fallback, || {
+        profiles()
+            .and_then(|profiles| profiles.profiles.get(index))
+            .map_or(fallback, get)
+    })
 }
 
 fn parse(key: &str) -> Result<Key> {
-    let (key, _) = Key::parse(key).map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()))?;
+    let (key, _) = Key::parse(key)
+        .map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()))?;
     Ok(key)
 }
 
-/// Stores a key, "id:secret", in a profile, in the place of one that is there; makes the profile, the file and its
-/// folder if they are missing. With activate it becomes the active profile: the one that programs use whose user
-/// chose none by FAL_PROFILE. The profile and the key that options may have play no part. options: NULL for the
-/// defaults.
+/// Stores a key, "id:secret", in a profile, in the place of one that is there; makes the profile,
+/// the file and its folder if they are missing. With activate it becomes the active profile: the
+/// one that programs use whose user chose none by FAL_PROFILE. The profile and the key that options
+/// may have play no part. options: NULL for the defaults.
 ///
-/// FAL_E_INVALID_ARGUMENT for a name that no profile may have: empty, "__internal__", with a control character, over
-/// 128 characters, or like a key, since names are printed. FAL_E_MALFORMED_CREDENTIALS for what is no key, and for a
-/// file that cannot be understood. FAL_E_IO if the system refuses, or another program keeps the file.
+/// FAL_E_INVALID_ARGUMENT for a name that no profile may have: empty, "__internal__", with a
+/// control character, over 128 characters, or like a key, since names are printed.
+/// FAL_E_MALFORMED_CREDENTIALS for what is no key, and for a file that cannot be understood.
+/// FAL_E_IO if the system refuses, or another program keeps the file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credentials_store_key(
     options: *const fal_options,
@@ -87,15 +99,20 @@ pub unsafe extern "C" fn fal_credentials_store_key(
         let profile = unsafe { boundary::text(profile, profile_len, "profile") }?;
         // SAFETY: as above.
         let key = parse(unsafe { boundary::text(key, key_len, "key") }?)?;
-        let activate = if activate { Activate::Yes } else { Activate::No };
+        let activate = if activate {
+            Activate::Yes
+        } else {
+            Activate::No
+        };
         // SAFETY: NULL or live, by the header's contract.
         unsafe { store(options) }?.store_key(profile, &key, activate)?;
         Ok(())
     })
 }
 
-/// Removes the key of a profile and nothing else of it. A profile that then has nothing in it, not even a comment,
-/// goes too. FAL_E_INVALID_ARGUMENT if there is no such profile; one without a key is left as it is.
+/// Removes the key of a profile and nothing else of it. A profile that then has nothing in it, not
+/// even a comment, goes too. FAL_E_INVALID_ARGUMENT if there is no such profile; one without a key
+/// is left as it is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_credentials_remove_key(
     options: *const fal_options,
@@ -126,12 +143,16 @@ pub unsafe extern "C" fn fal_profiles_list(
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or live, by the header's contract.
         let profiles = unsafe { store(options) }?.profiles()?;
-        out.give(fal_profiles { profiles, texts: Texts::default() });
+        out.give(fal_profiles {
+            profiles,
+            texts: Texts::default(),
+        });
         Ok(())
     })
 }
 
-/// Makes a profile the active one; NULL for none. FAL_E_INVALID_ARGUMENT if there is no such profile.
+/// Makes a profile the active one; NULL for none. FAL_E_INVALID_ARGUMENT if there is no such
+/// profile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_profiles_set_active(
     options: *const fal_options,
@@ -161,11 +182,14 @@ pub unsafe extern "C" fn fal_profiles_free(profiles: *mut fal_profiles) {
 /// How many profiles there are; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_profiles_count(profiles: *const fal_profiles) -> usize {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { profiles.as_ref() }.map_or(0, |profiles| profiles.profiles.len()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { profiles.as_ref() }.map_or(0, |profiles| profiles.profiles.len())
+    })
 }
 
-/// The name of the profile at an index from 0; "(name not shown)" for one that looks like a key. NULL past the last.
+/// The name of the profile at an index from 0; "(name not shown)" for one that looks like a key.
+/// NULL past the last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_profiles_name(
     profiles: *const fal_profiles,
@@ -173,7 +197,11 @@ pub unsafe extern "C" fn fal_profiles_name(
     len: *mut usize,
 ) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { string(profiles, "name", index, len, |profile| Some(profile.name.clone())) }
+    unsafe {
+        string(profiles, "name", index, len, |profile| {
+            Some(profile.name.clone())
+        })
+    }
 }
 
 /// The public id of the profile's key; NULL if it has none, or there is a problem with it.
@@ -184,7 +212,11 @@ pub unsafe extern "C" fn fal_profiles_key_id(
     len: *mut usize,
 ) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { string(profiles, "key id", index, len, |profile| profile.key_id.clone()) }
+    unsafe {
+        string(profiles, "key id", index, len, |profile| {
+            profile.key_id.clone()
+        })
+    }
 }
 
 /// Why the profile's key cannot be used; NULL if it can, or there is none.
@@ -195,10 +227,15 @@ pub unsafe extern "C" fn fal_profiles_problem(
     len: *mut usize,
 ) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { string(profiles, "problem", index, len, |profile| profile.problem.clone()) }
+    unsafe {
+        string(profiles, "problem", index, len, |profile| {
+            profile.problem.clone()
+        })
+    }
 }
 
-/// The host that the profile sets for the official CLI; NULL if it sets none. This library does not use it.
+/// The host that the profile sets for the official CLI; NULL if it sets none. This library does not
+/// use it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_profiles_host(
     profiles: *const fal_profiles,
@@ -209,9 +246,13 @@ pub unsafe extern "C" fn fal_profiles_host(
     unsafe { string(profiles, "host", index, len, |profile| profile.host.clone()) }
 }
 
-/// Whether the file makes this profile the active one. FAL_PROFILE is stronger. false past the last.
+/// Whether the file makes this profile the active one. FAL_PROFILE is stronger. false past the
+/// last.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_profiles_is_active(profiles: *const fal_profiles, index: usize) -> bool {
+pub unsafe extern "C" fn fal_profiles_is_active(
+    profiles: *const fal_profiles,
+    index: usize,
+) -> bool {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { read(profiles, index, false, |profile| profile.active) }
 }
@@ -231,11 +272,12 @@ pub(super) unsafe fn store(options: *const fal_options) -> Result<Store> {
     Ok(Store::open(&options, &Environment::process())?)
 }
 
-/// Stores a key, "id:secret", in the system keyring, in the place of the one that is there: account is a profile's name, or
-/// "default", which is what is read without a profile. It may ask the user, and takes a minute at the most.
+/// Stores a key, "id:secret", in the system keyring, in the place of the one that is there: account
+/// is a profile's name, or "default", which is what is read without a profile. It may ask the user,
+/// and takes a minute at the most.
 ///
-/// FAL_E_IO if there is no keyring, or it refused or stayed locked; FAL_E_INVALID_ARGUMENT in a build without one;
-/// FAL_E_WOULD_DEADLOCK inside a callback.
+/// FAL_E_IO if there is no keyring, or it refused or stayed locked; FAL_E_INVALID_ARGUMENT in a
+/// build without one; FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_keyring_store_key(
     account: *const c_char,
@@ -253,7 +295,8 @@ pub unsafe extern "C" fn fal_keyring_store_key(
     })
 }
 
-/// Removes the account's key from the system keyring; that there is none is no error. Errors as for fal_keyring_store_key().
+/// Removes the account's key from the system keyring; that there is none is no error. Errors as for
+/// fal_keyring_store_key().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_keyring_remove_key(
     account: *const c_char,

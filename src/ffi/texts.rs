@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::runtime::per_process::PerProcess;
 
-/// The strings that an object has handed out. They are made when asked for and live as long as the object. A forked child makes its
-/// own, because another thread may have been about to make one at the fork.
+/// The strings that an object has handed out. They are made when asked for and live as long as the
+/// object. A forked child makes its own, because another thread may have been about to make one at
+/// the fork.
 #[derive(Default)]
 pub(super) struct Texts {
     made: PerProcess<Mutex<Made>>,
@@ -36,7 +37,8 @@ impl Texts {
         };
         // SAFETY: by this function's own contract.
         unsafe { set_len(len, text.as_ref().map_or(0, |text| text.len() - 1)) };
-        text.as_ref().map_or(ptr::null(), |text| text.as_ptr().cast())
+        text.as_ref()
+            .map_or(ptr::null(), |text| text.as_ptr().cast())
     }
 }
 

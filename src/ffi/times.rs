@@ -17,7 +17,9 @@ pub(super) fn wait_us(us: i64) -> Option<Duration> {
 /// How long something may take: without a limit for what is negative. No time at all is a mistake.
 pub(super) fn limit(ms: i64, name: &str) -> Result<Option<Duration>> {
     match wait(ms) {
-        Some(Duration::ZERO) => Err(Error::invalid(format!("{name} is 0: give a time, or -1 for no limit"))),
+        Some(Duration::ZERO) => Err(Error::invalid(format!(
+            "{name} is 0: give a time, or -1 for no limit"
+        ))),
         limit => Ok(limit),
     }
 }

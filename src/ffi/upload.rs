@@ -1,9 +1,10 @@
 //! # Uploads
 //!
-//! Files for models to read: uploaded by themselves, or named in the input of a request and uploaded before it is sent. At most
-//! 40 MiB of a file are in memory at once, whatever its size. A file that changes while it is sent is FAL_E_IO, and nothing of
-//! it is announced. Paths are UTF-8. An upload that was given to a function is copied and may be changed or freed; one thread at
-//! a time may change it.
+//! Files for models to read: uploaded by themselves, or named in the input of a request and
+//! uploaded before it is sent. At most 40 MiB of a file are in memory at once, whatever its size. A
+//! file that changes while it is sent is FAL_E_IO, and nothing of it is announced. Paths are UTF-8.
+//! An upload that was given to a function is copied and may be changed or freed; one thread at a
+//! time may change it.
 
 use std::ffi::{c_char, c_void};
 use std::io;
@@ -29,7 +30,10 @@ pub struct fal_upload {
 
 impl fal_upload {
     fn new(upload: Upload) -> Self {
-        fal_upload { upload, lifecycle: Lifecycle::new() }
+        fal_upload {
+            upload,
+            lifecycle: Lifecycle::new(),
+        }
     }
 
     fn copy(&self) -> Upload {
@@ -39,8 +43,8 @@ impl fal_upload {
 
 /// How the bytes get to fal: one of the FAL_UPLOAD_ constants.
 pub type fal_upload_way = i32;
-/// FAL_UPLOAD_SIGNED up to 90 MiB and through a server proxy, else FAL_UPLOAD_SIGNED_PARTS. What a callback gives is sent in
-/// parts above 10 MiB.
+/// FAL_UPLOAD_SIGNED up to 90 MiB and through a server proxy, else FAL_UPLOAD_SIGNED_PARTS. What a
+/// callback gives is sent in parts above 10 MiB.
 pub const FAL_UPLOAD_AUTOMATIC: i32 = 0;
 /// Announced, then one PUT to a signed address.
 pub const FAL_UPLOAD_SIGNED: i32 = 1;
@@ -64,13 +68,15 @@ pub const FAL_ACCESS_FORBID: i32 = 1;
 /// For him the file does not exist.
 pub const FAL_ACCESS_HIDE: i32 = 2;
 
-/// Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at the end, below 0 if it fails.
-/// It is called on threads that are there for it, one call at a time, and may block. There are two for all such callbacks: one that
-/// blocks keeps others waiting, and no other work of libfal. It must not wait for libfal.
-pub type fal_read_callback = Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
+/// Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at
+/// the end, below 0 if it fails. It is called on threads that are there for it, one call at a time,
+/// and may block. There are two for all such callbacks: one that blocks keeps others waiting, and
+/// no other work of libfal. It must not wait for libfal.
+pub type fal_read_callback =
+    Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
 
-/// Called once when libfal no longer uses what user stands for, on a thread that is there for such functions or one of the host's, perhaps
-/// during the call that gave it.
+/// Called once when libfal no longer uses what user stands for, on a thread that is there for such
+/// functions or one of the host's, perhaps during the call that gave it.
 pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// What the host lends to libfal.
@@ -100,7 +106,8 @@ unsafe impl Send for Borrowed {}
 
 impl AsRef<[u8]> for Borrowed {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: checked by `boundary::bytes` when it was given, and not changed or freed before it is released.
+        // SAFETY: checked by `boundary::bytes` when it was given, and not changed or freed before
+        // it is released.
         unsafe { boundary::bytes(self.data.cast(), self.len, "data") }.unwrap_or_default()
     }
 }
@@ -113,11 +120,15 @@ struct HostReader {
 
 impl io::Read for HostReader {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: the host gave this callback for these arguments, and `piece` is writable for its length.
-        let got = unsafe { (self.read)(self.lent.user.get(), piece.as_mut_ptr().cast(), piece.len()) };
+        // SAFETY: the host gave this callback for these arguments, and `piece` is writable for its
+        // length.
+        let got =
+            unsafe { (self.read)(self.lent.user.get(), piece.as_mut_ptr().cast(), piece.len()) };
         match usize::try_from(got) {
             Ok(got) if got <= piece.len() => Ok(got),
-            Ok(_) => Err(io::Error::other("the callback says that it gave more than there was room for")),
+            Ok(_) => Err(io::Error::other(
+                "the callback says that it gave more than there was room for",
+            )),
             Err(_) => Err(io::Error::other(format!("the callback returned {got}"))),
         }
     }
@@ -134,13 +145,16 @@ pub unsafe extern "C" fn fal_upload_new_file(
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
-        out.give(fal_upload::new(Upload::file(boundary::text(path, path_len, "path")?)));
+        out.give(fal_upload::new(Upload::file(boundary::text(
+            path, path_len, "path",
+        )?)));
         Ok(())
     })
 }
 
-/// Bytes in memory. With a release callback they are not copied: they must not change before it is called, which may be
-/// after all uploads with them have ended and this one was freed, and happens on failure too. Without one (NULL) they are copied.
+/// Bytes in memory. With a release callback they are not copied: they must not change before it is
+/// called, which may be after all uploads with them have ended and this one was freed, and happens
+/// on failure too. Without one (NULL) they are copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_bytes(
     data: *const c_void,
@@ -150,13 +164,20 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lent = Lent { user: User::new(user), release };
+    let lent = Lent {
+        user: User::new(user),
+        release,
+    };
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
         let bytes = boundary::bytes(data, data_len, "data")?;
         let bytes = match release {
-            Some(_) => Bytes::from_owner(Borrowed { data: bytes.as_ptr(), len: bytes.len(), _lent: lent }),
+            Some(_) => Bytes::from_owner(Borrowed {
+                data: bytes.as_ptr(),
+                len: bytes.len(),
+                _lent: lent,
+            }),
             None => Bytes::copy_from_slice(bytes),
         };
         out.give(fal_upload::new(Upload::bytes(bytes)));
@@ -164,8 +185,9 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
     })
 }
 
-/// What read gives: size bytes, or all up to its end if size is negative, which only parts and FAL_UPLOAD_AUTOMATIC can send. It
-/// is read once, so such an upload works once. release may be NULL; otherwise it is called when read will not be called again, on failure too.
+/// What read gives: size bytes, or all up to its end if size is negative, which only parts and
+/// FAL_UPLOAD_AUTOMATIC can send. It is read once, so such an upload works once. release may be
+/// NULL; otherwise it is called when read will not be called again, on failure too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_reader(
     read: fal_read_callback,
@@ -175,13 +197,19 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lent = Lent { user: User::new(user), release };
+    let lent = Lent {
+        user: User::new(user),
+        release,
+    };
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
         let read = read.ok_or_else(|| Error::invalid("read is NULL"))?;
         let reader = HostReader { read, lent };
-        out.give(fal_upload::new(Upload::reader(reader, u64::try_from(size).ok())));
+        out.give(fal_upload::new(Upload::reader(
+            reader,
+            u64::try_from(size).ok(),
+        )));
         Ok(())
     })
 }
@@ -202,8 +230,10 @@ unsafe fn change(
     err: *mut *mut fal_error,
     step: impl FnOnce(&mut fal_upload) -> Result<()>,
 ) -> fal_status {
-    // SAFETY: by this function's own contract.
-    status(err, || step(unsafe { boundary::borrow_mut(upload, "upload") }?))
+    status(err, || {
+        // SAFETY: by this function's own contract.
+        step(unsafe { boundary::borrow_mut(upload, "upload") }?)
+    })
 }
 
 /// The content type, such as "image/png". Without one it follows from the name's extension.
@@ -224,7 +254,8 @@ pub unsafe extern "C" fn fal_upload_set_content_type(
     }
 }
 
-/// The name that fal is told; folders and odd characters are taken out of it. Without one it is the file's own, or made up.
+/// The name that fal is told; folders and odd characters are taken out of it. Without one it is the
+/// file's own, or made up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_set_file_name(
     upload: *mut fal_upload,
@@ -235,14 +266,17 @@ pub unsafe extern "C" fn fal_upload_set_file_name(
     // SAFETY: as the header says of each pointer.
     unsafe {
         change(upload, err, |upload| {
-            upload.upload = upload.upload.clone().file_name(boundary::text(name, name_len, "name")?);
+            upload.upload = upload
+                .upload
+                .clone()
+                .file_name(boundary::text(name, name_len, "name")?);
             Ok(())
         })
     }
 }
 
-/// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number of seconds from 1, or "never", which
-/// is the account's default, as without it.
+/// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number of
+/// seconds from 1, or "never", which is the account's default, as without it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_set_expires_in(
     upload: *mut fal_upload,
@@ -253,13 +287,17 @@ pub unsafe extern "C" fn fal_upload_set_expires_in(
     // SAFETY: as the header says of each pointer.
     unsafe {
         change(upload, err, |upload| {
-            upload.lifecycle = upload.lifecycle.clone().expires_in(boundary::text(time, time_len, "time")?)?;
+            upload.lifecycle = upload
+                .lifecycle
+                .clone()
+                .expires_in(boundary::text(time, time_len, "time")?)?;
             Ok(())
         })
     }
 }
 
-/// Who may read the file, unless a rule names him; the owner always may. Without it the account's default holds.
+/// Who may read the file, unless a rule names him; the owner always may. Without it the account's
+/// default holds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_set_access(
     upload: *mut fal_upload,
@@ -275,8 +313,8 @@ pub unsafe extern "C" fn fal_upload_set_access(
     }
 }
 
-/// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for all others. fal ignores users that
-/// it does not know.
+/// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for all
+/// others. fal ignores users that it does not know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_add_rule(
     upload: *mut fal_upload,
@@ -306,14 +344,16 @@ pub unsafe extern "C" fn fal_upload_set_way(
     unsafe {
         change(upload, err, |upload| {
             let found = UploadWay::ALL.iter().find(|known| **known as i32 == way);
-            let way = found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
+            let way =
+                found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
             upload.upload = upload.upload.clone().way(*way);
             Ok(())
         })
     }
 }
 
-/// The time for all of it in milliseconds; by default the client's, else six hours. In the input of a request the request's counts.
+/// The time for all of it in milliseconds; by default the client's, else six hours. In the input of
+/// a request the request's counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_set_timeout_ms(
     upload: *mut fal_upload,
@@ -334,15 +374,18 @@ fn decision(access: fal_access) -> Result<Decision> {
         FAL_ACCESS_ALLOW => Ok(Decision::Allow),
         FAL_ACCESS_FORBID => Ok(Decision::Forbid),
         FAL_ACCESS_HIDE => Ok(Decision::Hide),
-        _ => Err(Error::invalid(format!("{access} is not a FAL_ACCESS_ constant"))),
+        _ => Err(Error::invalid(format!(
+            "{access} is not a FAL_ACCESS_ constant"
+        ))),
     }
 }
 
-/// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type and /size in bytes. Events of
-/// FAL_EVENT_PROGRESS tell how much fal has, or in one request how much the connection has taken; they never go back.
+/// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type
+/// and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in one request how
+/// much the connection has taken; they never go back.
 ///
-/// What a broken connection has not confirmed is sent again. An upload that is cancelled before its last byte
-/// has left leaves no file; afterwards it may.
+/// What a broken connection has not confirmed is sent again. An upload that is cancelled before its
+/// last byte has left leaves no file; afterwards it may.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_upload_start(
     client: *const fal_client,
@@ -351,7 +394,11 @@ pub unsafe extern "C" fn fal_client_upload_start(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { start(client, out, err, |client| client.upload_start(copy(upload)?)) }
+    unsafe {
+        start(client, out, err, |client| {
+            client.upload_start(copy(upload)?)
+        })
+    }
 }
 
 /// The same, and waits for the answer. Free the response with fal_response_free().
@@ -365,12 +412,17 @@ pub unsafe extern "C" fn fal_client_upload(
     err: *mut *mut fal_error,
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
-    unsafe { call(client, out, err, |client| client.upload_start(copy(upload)?)) }
+    unsafe {
+        call(client, out, err, |client| {
+            client.upload_start(copy(upload)?)
+        })
+    }
 }
 
-/// Sets a field of the input to a local file: it is uploaded before the request is sent and replaced by its address. The name is as
-/// for fal_request_set_string(), and may also name an entry of an array. The same file in several fields is uploaded once; the
-/// time for the request covers it.
+/// Sets a field of the input to a local file: it is uploaded before the request is sent and
+/// replaced by its address. The name is as for fal_request_set_string(), and may also name an entry
+/// of an array. The same file in several fields is uploaded once; the time for the request covers
+/// it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_file(
     request: *mut fal_request,
@@ -406,7 +458,11 @@ pub unsafe extern "C" fn fal_request_set_file_bytes(
         change_request(request, err, |request| {
             let name = boundary::text(name, name_len, "name")?;
             let bytes = Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?);
-            request.set_file_bytes(name, bytes, boundary::text(content_type, content_type_len, "content_type")?)
+            request.set_file_bytes(
+                name,
+                bytes,
+                boundary::text(content_type, content_type_len, "content_type")?,
+            )
         })
     }
 }
@@ -429,8 +485,8 @@ pub unsafe extern "C" fn fal_request_set_upload(
     }
 }
 
-/// Files of at most so many bytes become data URIs in the input and are not uploaded; fal advises against it above a few
-/// kilobytes. 0, the default, uploads all.
+/// Files of at most so many bytes become data URIs in the input and are not uploaded; fal advises
+/// against it above a few kilobytes. 0, the default, uploads all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_inline_files(
     request: *mut fal_request,
@@ -446,8 +502,8 @@ pub unsafe extern "C" fn fal_request_set_inline_files(
     }
 }
 
-/// Replaces the whole body by the content of an upload, of a content type such as "image/png": read while it is sent. Nothing else of
-/// the upload counts, and it is copied.
+/// Replaces the whole body by the content of an upload, of a content type such as "image/png": read
+/// while it is sent. Nothing else of the upload counts, and it is copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_request_set_body_upload(
     request: *mut fal_request,

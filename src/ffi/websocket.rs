@@ -1,8 +1,9 @@
 //! # WebSockets
 //!
-//! An app's own WebSocket, without a protocol of fal's on top. The events of its operation are those of a realtime session;
-//! a message is text, or bytes (fal_event_is_bytes()). The operation ends well when either side closes the connection, and fails with
-//! FAL_E_CONNECTION_LOST if it breaks: what a new one would continue only the app knows, so none is made.
+//! An app's own WebSocket, without a protocol of fal's on top. The events of its operation are
+//! those of a realtime session; a message is text, or bytes (fal_event_is_bytes()). The operation
+//! ends well when either side closes the connection, and fails with FAL_E_CONNECTION_LOST if it
+//! breaks: what a new one would continue only the app knows, so none is made.
 
 use std::ffi::{c_char, c_void};
 
@@ -20,7 +21,8 @@ use super::status::fal_status;
 use crate::client::Client;
 use crate::services::websocket::WebSocket;
 
-/// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and fal_websocket_release(). Any thread may use it.
+/// A connection to an app's own WebSocket. Shared: fal_websocket_retain() and
+/// fal_websocket_release(). Any thread may use it.
 pub struct fal_websocket {
     session: Session<WebSocket>,
     counted: Counted,
@@ -32,8 +34,9 @@ impl AsRef<Counted> for fal_websocket {
     }
 }
 
-/// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its input does not. Without a time limit it lasts a
-/// year. options may be NULL, for the defaults. Request and options are copied.
+/// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its
+/// input does not. Without a time limit it lasts a year. options may be NULL, for the defaults.
+/// Request and options are copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_websocket_start(
     client: *const fal_client,
@@ -54,7 +57,8 @@ pub unsafe extern "C" fn fal_client_websocket_start(
 
 /// Sends a text message. It waits its turn.
 ///
-/// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the connection has ended or is closing.
+/// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the connection has
+/// ended or is closing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_send_text(
     websocket: *const fal_websocket,
@@ -66,7 +70,10 @@ pub unsafe extern "C" fn fal_websocket_send_text(
         // SAFETY: NULL or live, by the header's contract.
         let websocket = unsafe { boundary::borrow(websocket, "websocket") }?;
         // SAFETY: NULL or a string, by the header's contract.
-        websocket.session.get().send_text(unsafe { boundary::text(text, text_len, "text") }?)
+        websocket
+            .session
+            .get()
+            .send_text(unsafe { boundary::text(text, text_len, "text") }?)
     })
 }
 
@@ -83,12 +90,15 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
         let websocket = unsafe { boundary::borrow(websocket, "websocket") }?;
         // SAFETY: readable, by the header's contract.
         let data = unsafe { boundary::bytes(data, data_len, "data") }?;
-        websocket.session.get().send_bytes(Bytes::copy_from_slice(data))
+        websocket
+            .session
+            .get()
+            .send_bytes(Bytes::copy_from_slice(data))
     })
 }
 
-/// The connection's operation, with its events; borrowed from the connection, so retain it to keep it longer. fal_op_cancel() ends
-/// the connection at once. NULL for NULL.
+/// The connection's operation, with its events; borrowed from the connection, so retain it to keep
+/// it longer. fal_op_cancel() ends the connection at once. NULL for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *const fal_op {
     plain(std::ptr::null(), || {
@@ -97,31 +107,39 @@ pub unsafe extern "C" fn fal_websocket_op(websocket: *const fal_websocket) -> *c
     })
 }
 
-/// How many messages were taken and not sent: those that wait now, and those that were dropped. Once the connection has ended, in
-/// whatever way, they are those that never will be; events with the /state "dropped" tell of them, too. Any thread; never fails. 0
-/// for NULL, and in a forked child.
+/// How many messages were taken and not sent: those that wait now, and those that were dropped.
+/// Once the connection has ended, in whatever way, they are those that never will be; events with
+/// the /state "dropped" tell of them, too. Any thread; never fails. 0 for NULL, and in a forked
+/// child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_unsent(websocket: *const fal_websocket) -> u64 {
-    // SAFETY: NULL or live, by the header's contract.
-    plain(0, || unsafe { websocket.as_ref() }.map_or(0, |websocket| websocket.session.get().unsent()))
+    plain(0, || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { websocket.as_ref() }.map_or(0, |websocket| websocket.session.get().unsent())
+    })
 }
 
-/// Closes the connection once what waits is sent, and returns at once. Messages are delivered until the app has closed it too.
-/// NULL does nothing.
+/// Closes the connection once what waits is sent, and returns at once. Messages are delivered until
+/// the app has closed it too. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_close(websocket: *const fal_websocket) {
-    // SAFETY: NULL or live, by the header's contract.
-    plain((), || unsafe { websocket.as_ref() }.map_or((), |websocket| websocket.session.get().close()));
+    plain((), || {
+        // SAFETY: NULL or live, by the header's contract.
+        unsafe { websocket.as_ref() }.map_or((), |websocket| websocket.session.get().close())
+    });
 }
 
 /// One more owner of the connection; returns it. NULL gives NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_websocket_retain(websocket: *const fal_websocket) -> *mut fal_websocket {
+pub unsafe extern "C" fn fal_websocket_retain(
+    websocket: *const fal_websocket,
+) -> *mut fal_websocket {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { shared::retain(websocket) }
 }
 
-/// One owner less; the last one closes the connection, as fal_websocket_close() does. NULL does nothing.
+/// One owner less; the last one closes the connection, as fal_websocket_close() does. NULL does
+/// nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_websocket_release(websocket: *mut fal_websocket) {
     // SAFETY: NULL or live, by the header's contract.

@@ -1,4 +1,5 @@
-//! Endpoint ids and addresses, named by callers, servers and redirects: what carries the key goes to fal's own services, or nowhere.
+//! Endpoint ids and addresses, named by callers, servers and redirects: what carries the key goes
+//! to fal's own services, or nowhere.
 
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
@@ -17,7 +18,14 @@ use reqwest::Method;
 use url::Url;
 
 /// Written out once more: whoever sees a key.
-const FALS: [&str; 6] = ["fal.run", "queue.fal.run", "ws.fal.run", "rest.fal.ai", "rest.alpha.fal.ai", "api.fal.ai"];
+const FALS: [&str; 6] = [
+    "fal.run",
+    "queue.fal.run",
+    "ws.fal.run",
+    "rest.fal.ai",
+    "rest.alpha.fal.ai",
+    "api.fal.ai",
+];
 
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 
@@ -32,8 +40,12 @@ pub(crate) fn run(data: &[u8]) {
     }
     job(&id, &address);
     if let Some(proxy) = https_or_local(&address) {
-        let local = proxy.scheme() == "http" && matches!(proxy.host_str(), Some("localhost" | "[::1]"));
-        let loopback = proxy.scheme() == "http" && proxy.host_str().is_some_and(|host| host.starts_with("127."));
+        let local =
+            proxy.scheme() == "http" && matches!(proxy.host_str(), Some("localhost" | "[::1]"));
+        let loopback = proxy.scheme() == "http"
+            && proxy
+                .host_str()
+                .is_some_and(|host| host.starts_with("127."));
         assert!(proxy.scheme() == "https" || local || loopback, "{proxy}");
     }
 }
@@ -46,33 +58,66 @@ fn key() -> Credential {
 /// A key only ever goes by https to the usual port of one of fal's services.
 fn carried(hosts: &Hosts, url: &Url) {
     for pass in [Pass::Credential, Pass::Nothing] {
-        let Ok(route) = route(hosts, url, &key(), &pass, &Secrets::default()) else { continue };
+        let Ok(route) = route(hosts, url, &key(), &pass, &Secrets::default()) else {
+            continue;
+        };
         let bears = route.headers.contains_key(AUTHORIZATION);
         assert!(!bears || pass == Pass::Credential);
-        let fals = route.url.host_str().is_some_and(|host| FALS.contains(&host));
-        let plain = route.url.username().is_empty() && route.url.password().is_none() && route.url.port().is_none();
-        assert!(!bears || (fals && plain && route.url.scheme() == "https"), "the key would go to {}", route.url);
+        let fals = route
+            .url
+            .host_str()
+            .is_some_and(|host| FALS.contains(&host));
+        let plain = route.url.username().is_empty()
+            && route.url.password().is_none()
+            && route.url.port().is_none();
+        assert!(
+            !bears || (fals && plain && route.url.scheme() == "https"),
+            "the key would go to {}",
+            route.url
+        );
         assert_eq!(route.url.scheme(), "https");
     }
 }
 
 fn redirected(hosts: &Hosts, from: &Url, location: &str) {
-    let Ok(value) = HeaderValue::from_str(location) else { return };
+    let Ok(value) = HeaderValue::from_str(location) else {
+        return;
+    };
     let headers = HeaderMap::from_iter([(LOCATION, value)]);
-    for status in [StatusCode::FOUND, StatusCode::SEE_OTHER, StatusCode::PERMANENT_REDIRECT] {
-        let Some(to) = redirect::target(status, &headers, from) else { continue };
-        for (method, pass) in
-            METHODS.into_iter().flat_map(|method| [(method, Pass::Credential), (method, Pass::Nothing)])
+    for status in [
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::PERMANENT_REDIRECT,
+    ] {
+        let Some(to) = redirect::target(status, &headers, from) else {
+            continue;
+        };
+        for (method, pass) in METHODS
+            .into_iter()
+            .flat_map(|method| [(method, Pass::Credential), (method, Pass::Nothing)])
         {
             let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
-            let carries = redirect::Carries { pass: &pass, content: method != Method::GET };
-            let Some(followed) = redirect::method(hosts, &carries, status, &method, from, &to) else { continue };
-            // Read, or what an app has made, or a file that is put elsewhere: nothing else is asked for by a redirect.
-            let of_app =
-                method == Method::POST && status == StatusCode::SEE_OTHER && from.host_str() == Some("fal.run");
-            let of_file = method == Method::PUT && status == StatusCode::PERMANENT_REDIRECT && pass == Pass::Nothing;
+            let carries = redirect::Carries {
+                pass: &pass,
+                content: method != Method::GET,
+            };
+            let Some(followed) = redirect::method(hosts, &carries, status, &method, from, &to)
+            else {
+                continue;
+            };
+            // Read, or what an app has made, or a file that is put elsewhere: nothing else is asked
+            // for by a redirect.
+            let of_app = method == Method::POST
+                && status == StatusCode::SEE_OTHER
+                && from.host_str() == Some("fal.run");
+            let of_file = method == Method::PUT
+                && status == StatusCode::PERMANENT_REDIRECT
+                && pass == Pass::Nothing;
             let safe = followed == Method::GET && (method == Method::GET || of_app);
-            assert!(safe || (of_file && followed == Method::PUT), "{method} {from}, {status} to {to}: {followed}");
+            assert!(
+                safe || (of_file && followed == Method::PUT),
+                "{method} {from}, {status} to {to}: {followed}"
+            );
             if pass == Pass::Credential {
                 carried(hosts, &to);
             }
@@ -82,29 +127,56 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
 
 /// An id, and a path that the caller names, stay within the host that they are asked at.
 fn endpoint(hosts: &Hosts, id: &str, path: &str) {
-    let Ok(id) = id.parse::<EndpointId>() else { return };
+    let Ok(id) = id.parse::<EndpointId>() else {
+        return;
+    };
     assert!(id.as_str().starts_with(id.app()) && !id.owner().is_empty() && !id.alias().is_empty());
-    assert_eq!(id.as_str().parse::<EndpointId>().ok().as_ref(), Some(&id), "it reads what it writes");
-    for url in [hosts.run_url(&id), hosts.queue_url(id.app()), hosts.ws_url(&id)] {
-        let host = url.as_ref().ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    assert_eq!(
+        id.as_str().parse::<EndpointId>().ok().as_ref(),
+        Some(&id),
+        "it reads what it writes"
+    );
+    for url in [
+        hosts.run_url(&id),
+        hosts.queue_url(id.app()),
+        hosts.ws_url(&id),
+    ] {
+        let host = url
+            .as_ref()
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default();
         assert!(FALS.contains(&host.as_str()));
-        assert!(url.is_ok_and(|url| url.query().is_none() && url.fragment().is_none() && url.path() != "/"));
+        assert!(url.is_ok_and(|url| url.query().is_none()
+            && url.fragment().is_none()
+            && url.path() != "/"));
     }
-    let (Ok(base), Ok(mut request)) = (hosts.run_url(&id), Request::run(id.as_str())) else { return };
+    let (Ok(base), Ok(mut request)) = (hosts.run_url(&id), Request::run(id.as_str())) else {
+        return;
+    };
     if request.set_path(path).is_ok() {
         let url = request.address(base.clone(), "stream");
-        assert!(url.origin() == base.origin() && url.path().starts_with(base.path()), "{url}");
+        assert!(
+            url.origin() == base.origin() && url.path().starts_with(base.path()),
+            "{url}"
+        );
         assert!(url.query().is_none() && url.fragment().is_none());
     }
 }
 
 /// The addresses that an answer names are the queue's, whatever it says.
 fn job(id: &str, address: &str) {
-    let answer =
-        serde_json::json!({"request_id": id, "status_url": address, "response_url": address, "cancel_url": address});
-    let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else { return };
+    let answer = serde_json::json!({"request_id": id, "status_url": address, "response_url": address, "cancel_url": address});
+    let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else {
+        return;
+    };
     for url in job.addresses() {
-        assert!(url.host_str() == Some("queue.fal.run") && url.scheme() == "https" && url.port().is_none(), "{url}");
+        assert!(
+            url.host_str() == Some("queue.fal.run")
+                && url.scheme() == "https"
+                && url.port().is_none(),
+            "{url}"
+        );
         assert!(url.username().is_empty() && url.password().is_none());
     }
 }

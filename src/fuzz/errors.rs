@@ -1,4 +1,5 @@
-//! The answers that errors are made of: bounded, and no reason to send a POST again that may have run.
+//! The answers that errors are made of: bounded, and no reason to send a POST again that may have
+//! run.
 
 use super::*;
 use crate::fuzz::input::Input;
@@ -30,10 +31,18 @@ fn is_said_before_apps(headers: &HeaderMap, whose: Whose) -> bool {
 
 /// And what alone permits to send a POST again.
 fn is_permitted(status: u16, headers: &HeaderMap, whose: Whose) -> bool {
-    let kind = headers.get("x-fal-error-type").map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = headers
+        .get("x-fal-error-type")
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     match (status, kind) {
         (429, _) => is_said_before_apps(headers, whose),
-        (503, b"runner_scheduling_failure" | b"runner_connection_refused" | b"runner_connection_timeout")
+        (
+            503,
+            b"runner_scheduling_failure"
+            | b"runner_connection_refused"
+            | b"runner_connection_timeout",
+        )
         | (504, b"startup_timeout") => is_said_before_apps(headers, Whose::App),
         _ => false,
     }
@@ -43,12 +52,22 @@ pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let (status, which, flags) = (input.byte(), input.byte(), input.byte());
     let mut headers = HeaderMap::new();
-    for name in NAMES.iter().enumerate().filter(|(place, _)| which >> place & 1 == 1).map(|(_, name)| *name) {
+    for name in NAMES
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| which >> place & 1 == 1)
+        .map(|(_, name)| *name)
+    {
         if let Ok(value) = HeaderValue::from_bytes(input.part()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    for name in MARKS.iter().enumerate().filter(|(place, _)| flags >> (place + 5) & 1 == 1).map(|(_, name)| *name) {
+    for name in MARKS
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| flags >> (place + 5) & 1 == 1)
+        .map(|(_, name)| *name)
+    {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static("0"));
     }
     let body = input.rest();
@@ -61,22 +80,52 @@ pub(crate) fn run(data: &[u8]) {
         (false, true) => Whose::Queue,
         (false, false) => Whose::Service,
     };
-    let repeat = if safe { Repeat::Harmless } else { Repeat::Another };
-    let asked = Asked { host: "fal.run", service, repeat, about_job, whose };
-    // The fields' own trees are bounded by their number, so that of a short body they may be a hundred times as much.
+    let repeat = if safe {
+        Repeat::Harmless
+    } else {
+        Repeat::Another
+    };
+    let asked = Asked {
+        host: "fal.run",
+        service,
+        repeat,
+        about_job,
+        whose,
+    };
+    // The fields' own trees are bounded by their number, so that of a short body they may be a
+    // hundred times as much.
     let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
-    assert!(spent <= 256 * body.len() + 64 * 1024, "{spent} bytes for {}", body.len());
+    assert!(
+        spent <= 256 * body.len() + 64 * 1024,
+        "{spent} bytes for {}",
+        body.len()
+    );
     let error = &verdict.error;
-    assert!(error.message().len() <= crate::limits::MESSAGE + 4 && error.remedy().len() <= crate::limits::MESSAGE + 4);
+    assert!(
+        error.message().len() <= crate::limits::MESSAGE + 4
+            && error.remedy().len() <= crate::limits::MESSAGE + 4
+    );
     assert!(error.fields().len() <= crate::limits::FIELDS);
     assert_eq!(error.body(), body);
     // What the service forbids is forbidden, and what may have run is not sent again.
-    let forbidden = matches!(headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes), Some(b"0" | b"false"));
-    assert!(!verdict.again || safe || !(forbidden || error.may_have_executed()), "{error:?}");
-    assert!(!verdict.again || safe || is_permitted(status, &headers, whose), "{error:?} {headers:?}");
+    let forbidden = matches!(
+        headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes),
+        Some(b"0" | b"false")
+    );
+    assert!(
+        !verdict.again || safe || !(forbidden || error.may_have_executed()),
+        "{error:?}"
+    );
+    assert!(
+        !verdict.again || safe || is_permitted(status, &headers, whose),
+        "{error:?} {headers:?}"
+    );
     let known = safe || !matches!(status, 401 | 429) || is_said_before_apps(&headers, whose);
     assert!(known || error.may_have_executed(), "{error:?} {headers:?}");
-    if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/html") {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "text/html")
+    {
         let _ = page_for_json(answer.clone(), asked);
     }
     let text = String::from_utf8_lossy(body);

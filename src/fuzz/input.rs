@@ -18,7 +18,11 @@ impl<'a> Input<'a> {
 
     /// Up to the next NUL, or to the end.
     pub(crate) fn part(&mut self) -> &'a [u8] {
-        let end = self.rest.iter().position(|byte| *byte == 0).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(self.rest.len());
         let (part, rest) = self.rest.split_at(end);
         self.rest = rest.get(1..).unwrap_or_default();
         part

@@ -1,4 +1,5 @@
-//! JSON of somebody else's: what is looked at is what a tree would be made of, and it takes a bounded part of the memory.
+//! JSON of somebody else's: what is looked at is what a tree would be made of, and it takes a
+//! bounded part of the memory.
 
 #![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
 
@@ -9,23 +10,45 @@ const NAMES: [&str; 3] = ["a", "status", "logs"];
 
 pub(crate) fn run(text: &[u8]) {
     let (looked, spent) = peak(|| is_json(text));
-    assert!(spent <= 4 * text.len() + 4096, "looking took {spent} bytes for {}", text.len());
+    assert!(
+        spent <= 4 * text.len() + 4096,
+        "looking took {spent} bytes for {}",
+        text.len()
+    );
     let (tree, spent) = peak(|| tree(text));
-    assert!(spent <= 256 * text.len() + 4096, "a tree took {spent} bytes for {}", text.len());
+    assert!(
+        spent <= 256 * text.len() + 4096,
+        "a tree took {spent} bytes for {}",
+        text.len()
+    );
     assert_eq!(looked, tree.is_ok());
     let (found, spent) = peak(|| members(text, NAMES));
-    assert!(spent <= 4 * text.len() + 4096, "members took {spent} bytes for {}", text.len());
+    assert!(
+        spent <= 4 * text.len() + 4096,
+        "members took {spent} bytes for {}",
+        text.len()
+    );
     let Ok(tree) = tree else { return };
     assert_eq!(found.is_some(), tree.is_object());
     for (name, raw) in NAMES.iter().zip(found.into_iter().flatten()) {
         let member = raw.map(|raw| super::tree(raw.get().as_bytes()).unwrap());
         assert_eq!(member.as_ref(), tree.get(name));
-        let (Some(raw), Some(Value::Array(entries))) = (raw, &member) else { continue };
-        let read = |raws: Vec<&RawValue>| {
-            raws.iter().map(|raw| super::tree(raw.get().as_bytes()).unwrap()).collect::<Vec<_>>()
+        let (Some(raw), Some(Value::Array(entries))) = (raw, &member) else {
+            continue;
         };
-        assert_eq!(read(first_entries(raw.get(), 2).unwrap()), entries[..entries.len().min(2)]);
-        assert_eq!(read(last_entries(raw.get(), 2).unwrap().into()), entries[entries.len().saturating_sub(2)..]);
+        let read = |raws: Vec<&RawValue>| {
+            raws.iter()
+                .map(|raw| super::tree(raw.get().as_bytes()).unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read(first_entries(raw.get(), 2).unwrap()),
+            entries[..entries.len().min(2)]
+        );
+        assert_eq!(
+            read(last_entries(raw.get(), 2).unwrap().into()),
+            entries[entries.len().saturating_sub(2)..]
+        );
     }
     let mut left = 16;
     if let Ok(small) = tree_within(text, &mut left) {

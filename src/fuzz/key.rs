@@ -6,12 +6,20 @@ use crate::key::Key;
 
 pub(super) fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let (whole, id, secret) = (planted(&input.text()), planted(&input.text()), planted(&input.text()));
+    let (whole, id, secret) = (
+        planted(&input.text()),
+        planted(&input.text()),
+        planted(&input.text()),
+    );
     let parsed = Key::parse(&whole);
     let shown = match &parsed {
         Ok((key, _)) => {
             let written = format!("{}:{}", key.id(), key.expose_secret());
-            assert_eq!(Key::parse(&written), Ok((key.clone(), Vec::new())), "it reads what it writes");
+            assert_eq!(
+                Key::parse(&written),
+                Ok((key.clone(), Vec::new())),
+                "it reads what it writes"
+            );
             assert_eq!(key.authorization().as_str(), format!("Key {written}"));
             assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
             format!("{key} {key:?} {}", key.printable_id())
@@ -35,11 +43,15 @@ pub(super) fn run(data: &[u8]) {
     ] {
         let report = resolve(&Options::new(), &Environment::from_variables(variables));
         assert!(report.credential().is_none() || key.is_some());
-        hides(&format!("{report} {report:?} {}", report.to_json()), key.as_ref());
+        hides(
+            &format!("{report} {report:?} {}", report.to_json()),
+            key.as_ref(),
+        );
     }
 }
 
-/// The planted secret is shown where it is the public half, which nothing can know, and nowhere else.
+/// The planted secret is shown where it is the public half, which nothing can know, and nowhere
+/// else.
 fn hides(shown: &str, key: Option<&Key>) {
     let public = key.is_some_and(|key| key.id().contains(PLANTED));
     assert!(public || !shown.contains(PLANTED), "{shown}");

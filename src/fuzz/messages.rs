@@ -13,11 +13,19 @@ pub(crate) fn run(data: &[u8]) {
         (0, Some(text)) => Message::text(text.clone()),
         _ => Message::binary(bytes.clone()),
     };
-    let language = if kind & 2 == 0 { Language::Realtime } else { Language::Raw };
+    let language = if kind & 2 == 0 {
+        Language::Realtime
+    } else {
+        Language::Raw
+    };
     let is_text = message.is_text();
     let (headers, secrets) = (HeaderMap::new(), Secrets::default());
     let (heard, spent) = peak(|| hear(language, message, (&headers, &secrets)));
-    assert!(spent <= 512 * bytes.len() + 16 * 1024, "{spent} bytes for {}", bytes.len());
+    assert!(
+        spent <= 512 * bytes.len() + 16 * 1024,
+        "{spent} bytes for {}",
+        bytes.len()
+    );
     match heard {
         Heard::Message(event) => {
             assert!(event.size() <= 13 * bytes.len() + 64);
@@ -26,7 +34,10 @@ pub(crate) fn run(data: &[u8]) {
             assert!(language == Language::Realtime || event.content().body() == &bytes);
         }
         Heard::Failed(error) | Heard::Refused(error) => {
-            assert!(language == Language::Realtime && error.message().len() <= crate::limits::MESSAGE + 4);
+            assert!(
+                language == Language::Realtime
+                    && error.message().len() <= crate::limits::MESSAGE + 4
+            );
         }
         Heard::Nothing | Heard::Timeout => assert!(language == Language::Realtime),
     }

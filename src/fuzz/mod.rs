@@ -1,7 +1,9 @@
-//! What machines feed with anything at all: one function a target, each of which asserts what has to hold whatever comes.
+//! What machines feed with anything at all: one function a target, each of which asserts what has
+//! to hold whatever comes.
 //!
-//! `make fuzz` runs them under libFuzzer (the crate in `fuzz/`); the test below replays what is kept there. Only for these two:
-//! neither this module nor what it opens is in a library that is shipped.
+//! `make fuzz` runs them under libFuzzer (the crate in `fuzz/`); the test below replays what is
+//! kept there. Only for these two: neither this module nor what it opens is in a library that is
+//! shipped.
 
 pub(crate) mod input;
 mod key;
@@ -43,7 +45,10 @@ mod replay {
     use super::*;
 
     fn files(folder: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path());
         let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
         files.sort();
         files
@@ -59,7 +64,10 @@ mod replay {
             let corpus = files(&root().join("corpus").join(name));
             assert!(!corpus.is_empty(), "{name} has no corpus");
             run(b"");
-            for path in corpus.iter().chain(&files(&root().join("crashes").join(name))) {
+            for path in corpus
+                .iter()
+                .chain(&files(&root().join("crashes").join(name)))
+            {
                 // The last one named is the one that fails.
                 println!("{}", path.display());
                 run(&fs::read(path).unwrap());
@@ -71,7 +79,10 @@ mod replay {
     #[test]
     fn every_target_has_a_program_and_every_program_a_target() {
         let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let mut programs: Vec<_> = files(&root().join("fuzz_targets")).iter().map(stem).collect();
+        let mut programs: Vec<_> = files(&root().join("fuzz_targets"))
+            .iter()
+            .map(stem)
+            .collect();
         programs.retain(|name| name != "api");
         let mut targets: Vec<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
         targets.sort();

@@ -21,16 +21,36 @@ pub(crate) fn run(data: &[u8]) {
     if let Some(name) = name::sanitized(&path) {
         harmless(&name);
     }
-    assert!(name::in_header(&path).bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
+    assert!(
+        name::in_header(&path)
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    );
     assert!(unescaped(&path).len() <= path.len());
 }
 
 fn harmless(name: &str) {
     let mut components = Path::new(name).components();
-    assert!(matches!((components.next(), components.next()), (Some(Component::Normal(whole)), None) if whole == name));
-    assert!(!name.contains(['/', '\\', ':', '\0', '"', '<', '>', '|', '?', '*']), "{name:?}");
-    assert!(!name.chars().any(char::is_control) && name.len() <= 255, "{name:?}");
-    assert!(!name.starts_with(['.', ' ']) && !name.ends_with(['.', ' ']), "{name:?}");
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    assert!(
+        matches!((components.next(), components.next()), (Some(Component::Normal(whole)), None) if whole == name)
+    );
+    assert!(
+        !name.contains(['/', '\\', ':', '\0', '"', '<', '>', '|', '?', '*']),
+        "{name:?}"
+    );
+    assert!(
+        !name.chars().any(char::is_control) && name.len() <= 255,
+        "{name:?}"
+    );
+    assert!(
+        !name.starts_with(['.', ' ']) && !name.ends_with(['.', ' ']),
+        "{name:?}"
+    );
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_ascii_uppercase();
     assert!(!DEVICES.contains(&stem.as_str()), "{name:?}");
 }

@@ -1,4 +1,5 @@
-//! MessagePack and JSON: no frame becomes much longer, and what was read once is read the same again.
+//! MessagePack and JSON: no frame becomes much longer, and what was read once is read the same
+//! again.
 
 #![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
 
@@ -15,11 +16,21 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 fn frame(frame: &[u8]) {
-    // A value of a byte has forty in memory, while a list of them grows twice as many, and its JSON.
+    // A value of a byte has forty in memory, while a list of them grows twice as many, and its
+    // JSON.
     let (json, spent) = peak(|| to_json(frame));
-    assert!(spent <= 256 * frame.len() + 4096, "{spent} bytes for {}", frame.len());
+    assert!(
+        spent <= 256 * frame.len() + 4096,
+        "{spent} bytes for {}",
+        frame.len()
+    );
     let Some(json) = json else { return };
-    assert!(json.len() <= 12 * frame.len() + 16, "{} bytes from {}", json.len(), frame.len());
+    assert!(
+        json.len() <= 12 * frame.len() + 16,
+        "{} bytes from {}",
+        json.len(),
+        frame.len()
+    );
     let value: Value = crate::codec::json::tree(&json).unwrap();
     // Bytes that only look like base64 have no frame.
     let Ok(again) = pack(&value) else { return };
@@ -28,15 +39,26 @@ fn frame(frame: &[u8]) {
     }
     for pointer in ["", "/0", "/a", "/0/a"] {
         if let Some(bytes) = bytes_at(frame, pointer) {
-            assert!(frame.windows(bytes.len().max(1)).any(|window| window.starts_with(bytes)));
+            assert!(
+                frame
+                    .windows(bytes.len().max(1))
+                    .any(|window| window.starts_with(bytes))
+            );
         }
     }
 }
 
 fn json(text: &[u8]) {
-    let Ok(value) = crate::codec::json::tree(text) else { return };
+    let Ok(value) = crate::codec::json::tree(text) else {
+        return;
+    };
     let Ok(frame) = pack(&value) else { return };
-    assert!(frame.len() <= 5 * text.len() + 16, "{} bytes from {}", frame.len(), text.len());
+    assert!(
+        frame.len() <= 5 * text.len() + 16,
+        "{} bytes from {}",
+        frame.len(),
+        text.len()
+    );
     // JSON may be a little deeper than MessagePack.
     if let Some(json) = to_json(&frame) {
         assert_eq!(crate::codec::json::tree(&json).unwrap(), value);

@@ -1,4 +1,5 @@
-//! Parameters of the Platform API: what is accepted leads to the operation that was named and to no other.
+//! Parameters of the Platform API: what is accepted leads to the operation that was named and to no
+//! other.
 
 #![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
 
@@ -13,16 +14,36 @@ pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let operations = operations();
     let place = usize::from(input.byte()) % operations.len().max(1);
-    let Some(operation) = operations.get(place) else { return };
-    let Ok(params) = crate::codec::json::tree(input.rest()) else { return };
-    let Ok(arguments) = Arguments::check(operation, &params) else { return };
-    let Ok(address) = arguments.address(operation) else { panic!("what fits has an address") };
+    let Some(operation) = operations.get(place) else {
+        return;
+    };
+    let Ok(params) = crate::codec::json::tree(input.rest()) else {
+        return;
+    };
+    let Ok(arguments) = Arguments::check(operation, &params) else {
+        return;
+    };
+    let Ok(address) = arguments.address(operation) else {
+        panic!("what fits has an address")
+    };
     assert!(address.starts_with("/v1/"), "{address}");
     let base = Url::parse("https://api.fal.ai/").and_then(|base| base.join(&address));
-    let Ok(url) = base else { panic!("{address:?} is no address") };
-    assert!(url.host_str() == Some("api.fal.ai") && url.fragment().is_none(), "{url}");
-    assert_eq!(url.path(), address.split('?').next().unwrap_or_default(), "nothing has to be resolved");
-    let known = super::Operation::at(operation.method(), url.path().strip_prefix("/v1").unwrap_or_default());
+    let Ok(url) = base else {
+        panic!("{address:?} is no address")
+    };
+    assert!(
+        url.host_str() == Some("api.fal.ai") && url.fragment().is_none(),
+        "{url}"
+    );
+    assert_eq!(
+        url.path(),
+        address.split('?').next().unwrap_or_default(),
+        "nothing has to be resolved"
+    );
+    let known = super::Operation::at(
+        operation.method(),
+        url.path().strip_prefix("/v1").unwrap_or_default(),
+    );
     assert_eq!(known.map(|known| known.name), Some(operation.name), "{url}");
     if let Some(body) = arguments.body(operation) {
         assert!(body.to_string().len() <= 6 * params.to_string().len() + 64);

@@ -1,4 +1,5 @@
-//! Fields of an input by name and by JSON Pointer, and what is read by one: nothing is deeper than anybody reads.
+//! Fields of an input by name and by JSON Pointer, and what is read by one: nothing is deeper than
+//! anybody reads.
 
 #![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
 
@@ -10,16 +11,24 @@ use crate::response::Response;
 
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let Ok(mut request) = Request::run("a/b") else { return };
+    let Ok(mut request) = Request::run("a/b") else {
+        return;
+    };
     let mut left = 8;
     while left > 0 {
         left -= 1;
         let (kind, name, text) = (input.byte(), input.text(), input.text());
         // Many parts from a few bytes.
-        let name = if kind & 1 == 1 { name.repeat(usize::from(kind)) } else { name };
+        let name = if kind & 1 == 1 {
+            name.repeat(usize::from(kind))
+        } else {
+            name
+        };
         let value = crate::codec::json::tree(text.as_bytes()).unwrap_or_else(|_| json!(text));
         let set = request.set_field(&name, value.clone()).is_ok();
-        let Body::Json(body) = &request.body else { panic!("it is JSON") };
+        let Body::Json(body) = &request.body else {
+            panic!("it is JSON")
+        };
         assert!(depth(body) <= 128);
         if set && name.starts_with('/') {
             assert_eq!(body.pointer(&name), Some(&value), "{name}");
@@ -27,18 +36,31 @@ pub(crate) fn run(data: &[u8]) {
             assert_eq!(body.get(&name), Some(&value), "{name}");
         }
     }
-    let Body::Json(body) = &request.body else { return };
+    let Body::Json(body) = &request.body else {
+        return;
+    };
     let response = Response::made(body);
     let pointer = input.text();
     if let (Ok(found), Ok(raw)) = (response.get(&pointer), response.get_raw(&pointer)) {
-        assert_eq!(crate::codec::json::tree(raw.as_bytes()).ok().as_ref(), Some(found));
+        assert_eq!(
+            crate::codec::json::tree(raw.as_bytes()).ok().as_ref(),
+            Some(found)
+        );
     }
 }
 
 fn depth(value: &Value) -> usize {
     match value {
-        Value::Array(entries) => entries.iter().map(|entry| 1 + depth(entry)).max().unwrap_or_default(),
-        Value::Object(members) => members.values().map(|member| 1 + depth(member)).max().unwrap_or_default(),
+        Value::Array(entries) => entries
+            .iter()
+            .map(|entry| 1 + depth(entry))
+            .max()
+            .unwrap_or_default(),
+        Value::Object(members) => members
+            .values()
+            .map(|member| 1 + depth(member))
+            .max()
+            .unwrap_or_default(),
         _ => 0,
     }
 }

@@ -20,7 +20,12 @@ fn took(bytes: usize) {
     let _ = NOW.try_with(|now| {
         now.set(now.get().wrapping_add(bytes));
         // What this thread frees of another's makes it less than nothing.
-        let _ = MOST.try_with(|most| most.set(most.get().max(now.get().cast_signed().max(0).cast_unsigned())));
+        let _ = MOST.try_with(|most| {
+            most.set(
+                most.get()
+                    .max(now.get().cast_signed().max(0).cast_unsigned()),
+            )
+        });
     });
 }
 

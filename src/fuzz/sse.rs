@@ -1,4 +1,5 @@
-//! A stream of events: however it is cut, it says the same, and nothing of it costs more than it is long.
+//! A stream of events: however it is cut, it says the same, and nothing of it costs more than it is
+//! long.
 
 use super::*;
 use crate::fuzz::input::Input;
@@ -12,7 +13,11 @@ pub(crate) fn run(data: &[u8]) {
     let stream = input.rest();
     let (whole, spent) = peak(|| read(stream, stream.len().max(1)));
     // An empty event is a line feed more than its field's name.
-    assert!(spent <= 32 * stream.len() + 4096, "{spent} bytes for {}", stream.len());
+    assert!(
+        spent <= 32 * stream.len() + 4096,
+        "{spent} bytes for {}",
+        stream.len()
+    );
     assert_eq!(read(stream, size), whole, "in pieces of {size}");
     // A byte that is no UTF-8 becomes three.
     assert!(whole.iter().map(Bytes::len).sum::<usize>() <= 3 * stream.len());

@@ -19,8 +19,12 @@ pub(crate) fn run(data: &[u8]) {
         let _ = std::time::Instant::now().checked_add(pause.saturating_add(Duration::from_secs(1)));
         assert!(pause.as_secs_f64().is_finite());
     }
-    let seconds = std::str::from_utf8(asked).ok().and_then(|text| text.trim_ascii().parse::<u64>().ok());
-    if let Some(seconds) = seconds.filter(|seconds| *seconds < 1 << 50 && headers.contains_key(RETRY_AFTER)) {
+    let seconds = std::str::from_utf8(asked)
+        .ok()
+        .and_then(|text| text.trim_ascii().parse::<u64>().ok());
+    if let Some(seconds) =
+        seconds.filter(|seconds| *seconds < 1 << 50 && headers.contains_key(RETRY_AFTER))
+    {
         assert_eq!(pause, Some(Duration::from_secs(seconds)));
     }
     let text = input.text();

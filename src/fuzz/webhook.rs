@@ -20,7 +20,11 @@ pub(crate) fn run(data: &[u8]) {
     let (signed, doubled) = (input.byte(), input.byte());
     let mut given: Vec<(usize, String)> = Vec::new();
     for (place, right) in SIGNED.iter().enumerate() {
-        let value = if signed >> place & 1 == 1 { (*right).to_owned() } else { input.text() };
+        let value = if signed >> place & 1 == 1 {
+            (*right).to_owned()
+        } else {
+            input.text()
+        };
         given.push((place, value));
         if doubled >> place & 1 == 1 {
             given.push((place, input.text()));
@@ -28,22 +32,36 @@ pub(crate) fn run(data: &[u8]) {
     }
     let body = input.rest();
     let mut webhook = Webhook::new(Bytes::copy_from_slice(body));
-    given.iter().for_each(|(place, value)| webhook.set_header(HEADERS[*place].as_str(), value));
+    given
+        .iter()
+        .for_each(|(place, value)| webhook.set_header(HEADERS[*place].as_str(), value));
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_300);
-    let Ok(keys) = KeySet::from_jwks(KEY.as_bytes()) else { panic!("the key is one") };
+    let Ok(keys) = KeySet::from_jwks(KEY.as_bytes()) else {
+        panic!("the key is one")
+    };
     match webhook.verify(&keys, now) {
         Ok(verified) => {
             let is = |(place, value): &(usize, String)| {
                 let value = value.trim_matches([' ', '\t']);
                 value == SIGNED[*place] || (*place == 3 && value.eq_ignore_ascii_case(SIGNED[3]))
             };
-            assert!(given.len() == 4 && given.iter().all(is) && body.is_empty(), "{given:?}");
+            assert!(
+                given.len() == 4 && given.iter().all(is) && body.is_empty(),
+                "{given:?}"
+            );
             assert_eq!(verified.body(), &body);
         }
-        Err(error) => assert!(error.code() == Code::WebhookInvalid && error.message().len() < 1000, "{error}"),
+        Err(error) => assert!(
+            error.code() == Code::WebhookInvalid && error.message().len() < 1000,
+            "{error}"
+        ),
     }
     let _ = KeySet::from_jwks(body);
-    if let Ok(delivery) = Delivery::of(&Response::new(200, HeaderMap::new(), Bytes::copy_from_slice(body))) {
+    if let Ok(delivery) = Delivery::of(&Response::new(
+        200,
+        HeaderMap::new(),
+        Bytes::copy_from_slice(body),
+    )) {
         assert!(delivery.request_id.len() <= body.len());
     }
 }

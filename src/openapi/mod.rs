@@ -127,8 +127,15 @@ pub(crate) struct Pages {
 pub(crate) enum Rule {
     One(Vec<&'static str>),
     Excludes(Vec<&'static str>),
-    Holds { list: &'static str, any: Vec<&'static str> },
-    Only { name: &'static str, other: &'static str, is: &'static str },
+    Holds {
+        list: &'static str,
+        any: Vec<&'static str>,
+    },
+    Only {
+        name: &'static str,
+        other: &'static str,
+        is: &'static str,
+    },
 }
 
 impl Operation {
@@ -172,9 +179,12 @@ impl Operation {
         &self.parameters
     }
 
-    /// Whether it takes an idempotency key: libfal makes and sends one, so that the call can be repeated without harm.
+    /// Whether it takes an idempotency key: libfal makes and sends one, so that the call can be
+    /// repeated without harm.
     pub fn is_idempotent(&self) -> bool {
-        self.parameters.iter().any(|parameter| parameter.place == Place::Header)
+        self.parameters
+            .iter()
+            .any(|parameter| parameter.place == Place::Header)
     }
 
     /// Whether its answer is a list, whose elements `platform_list` gives one by one.
@@ -199,13 +209,14 @@ impl Operation {
         }
     }
 
-    /// Its lines in the table, in the notation of docs/protocol.md §14: the kind of the line, and what it says.
+    /// Its lines in the table, in the notation of docs/protocol.md §14: the kind of the line, and
+    /// what it says.
     pub fn notation(&self) -> &[(&'static str, &'static str)] {
         &self.notation
     }
 
-    /// Whether a JSON answer has exactly the published shape; if not, what is wrong. For tests: calls take what comes, since fal
-    /// may add to it.
+    /// Whether a JSON answer has exactly the published shape; if not, what is wrong. For tests:
+    /// calls take what comes, since fal may add to it.
     pub fn check_answer(&self, answer: &Value) -> Result<(), String> {
         match &self.answer {
             Answer::Json(shape) => shape.check(answer, ""),
@@ -213,11 +224,16 @@ impl Operation {
         }
     }
 
-    /// The operation of this method whose template this path, below `/v1`, fits best: with the most words that are fixed.
+    /// The operation of this method whose template this path, below `/v1`, fits best: with the most
+    /// words that are fixed.
     pub(crate) fn at(method: &str, path: &str) -> Option<&'static Operation> {
-        let fitting = operations().iter().filter(|operation| operation.method() == method);
+        let fitting = operations()
+            .iter()
+            .filter(|operation| operation.method() == method);
         let fitting = fitting.filter_map(|operation| Some((operation.fit(path)?, operation)));
-        fitting.max_by_key(|(fixed, _)| *fixed).map(|(_, operation)| operation)
+        fitting
+            .max_by_key(|(fixed, _)| *fixed)
+            .map(|(_, operation)| operation)
     }
 
     /// How many segments of a path are fixed, if it fits the template.
@@ -226,7 +242,10 @@ impl Operation {
         let mut fixed = 0;
         for part in self.path.split('/') {
             let segment = segments.next()?;
-            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            match part
+                .strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+            {
                 Some(name) if !segment.is_empty() => {
                     if self.parameter(name).is_some_and(Parameter::is_path) {
                         return Some(fixed);
@@ -240,7 +259,9 @@ impl Operation {
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
-        self.parameters.iter().find(|parameter| parameter.name() == name)
+        self.parameters
+            .iter()
+            .find(|parameter| parameter.name() == name)
     }
 }
 
@@ -255,7 +276,8 @@ impl Parameter {
         self.place
     }
 
-    /// Whether it has to be given. (Of a body that may be left out, only with the rest of the body.)
+    /// Whether it has to be given. (Of a body that may be left out, only with the rest of the
+    /// body.)
     pub fn is_required(&self) -> bool {
         self.member.required
     }
@@ -267,7 +289,13 @@ impl Parameter {
 
     /// Whether slashes in it separate folders.
     pub(crate) fn is_path(&self) -> bool {
-        matches!(self.member.shape, Shape::Text(Text { format: Some(Format::Path), .. }))
+        matches!(
+            self.member.shape,
+            Shape::Text(Text {
+                format: Some(Format::Path),
+                ..
+            })
+        )
     }
 }
 
@@ -275,7 +303,11 @@ impl Parameter {
 pub(crate) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
     let mut named = Named::new();
     let mut operations: Vec<Operation> = Vec::new();
-    for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+    for (number, line) in table
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    {
         let outcome = match (line.strip_prefix("type "), line.strip_prefix("  ")) {
             (Some(definition), _) => define(definition, &mut named),
             (_, Some(detail)) => match operations.last_mut() {
@@ -290,14 +322,18 @@ pub(crate) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
 }
 
 fn define(definition: &str, named: &mut Named) -> Result<(), String> {
-    let (name, shape) = definition.split_once(" = ").ok_or("a type without a shape")?;
+    let (name, shape) = definition
+        .split_once(" = ")
+        .ok_or("a type without a shape")?;
     let shape = schema_parser::shape(shape, named)?;
     named.push((name.to_owned(), shape));
     Ok(())
 }
 
 fn begin(line: &'static str) -> Result<Operation, String> {
-    let (name, purpose) = line.split_once(": ").ok_or("an operation without a purpose")?;
+    let (name, purpose) = line
+        .split_once(": ")
+        .ok_or("an operation without a purpose")?;
     Ok(Operation {
         name,
         purpose,
@@ -330,8 +366,11 @@ impl Operation {
             }
             "scope" => {
                 let (scope, optional) = text.split_once(' ').unwrap_or((text, ""));
-                self.scope =
-                    if scope == "none" { None } else { Some(scope.parse::<Scope>().map_err(|e| e.to_string())?) };
+                self.scope = if scope == "none" {
+                    None
+                } else {
+                    Some(scope.parse::<Scope>().map_err(|e| e.to_string())?)
+                };
                 self.key_optional = optional == "optional";
             }
             "needs" => self.needs = Some(text),
@@ -340,7 +379,10 @@ impl Operation {
             "option" => self.take(Place::Option, schema_parser::members(text, named)?),
             "header" => {
                 let members = schema_parser::members(text, named)?.into_iter();
-                let snake = |member: Member| Member { name: member.name.to_lowercase().replace('-', "_"), ..member };
+                let snake = |member: Member| Member {
+                    name: member.name.to_lowercase().replace('-', "_"),
+                    ..member
+                };
                 self.take(Place::Header, members.map(snake).collect());
             }
             "array" => {
@@ -352,7 +394,10 @@ impl Operation {
                 self.take(Place::Body, shape.members().into_iter().cloned().collect());
                 self.body = match kind {
                     "form" => Body::Form,
-                    kind => Body::Json { shape, required: kind == "json" },
+                    kind => Body::Json {
+                        shape,
+                        required: kind == "json",
+                    },
                 };
             }
             "200" | "201" | "204" => {
@@ -367,8 +412,11 @@ impl Operation {
                 };
             }
             "errors" => {
-                let statuses =
-                    text.split(' ').map(|status| status.parse().map_err(|_| format!("{status:?} is no status")));
+                let statuses = text.split(' ').map(|status| {
+                    status
+                        .parse()
+                        .map_err(|_| format!("{status:?} is no status"))
+                });
                 self.errors = statuses.collect::<Result<_, _>>()?;
             }
             "pages" => self.pages = Some(pages(text)?),
@@ -380,7 +428,11 @@ impl Operation {
     }
 
     fn take(&mut self, place: Place, members: Vec<Member>) {
-        self.parameters.extend(members.into_iter().map(|member| Parameter { place, member }));
+        self.parameters.extend(
+            members
+                .into_iter()
+                .map(|member| Parameter { place, member }),
+        );
     }
 }
 
@@ -392,18 +444,28 @@ fn pages(text: &'static str) -> Result<Pages, String> {
         "whole" => Paging::Whole,
         _ => return Err(format!("{style:?} is no way of paging")),
     };
-    let members = if members == "." { Vec::new() } else { members.split(", ").collect() };
+    let members = if members == "." {
+        Vec::new()
+    } else {
+        members.split(", ").collect()
+    };
     Ok(Pages { paging, members })
 }
 
 fn rule(text: &'static str) -> Result<Rule, String> {
     let (kind, rest) = text.split_once(' ').ok_or("a rule about nothing")?;
     let names = |text: &'static str| text.split(" | ").collect::<Vec<_>>();
-    let halves = || rest.split_once(": ").ok_or_else(|| format!("{rest:?} has no colon"));
+    let halves = || {
+        rest.split_once(": ")
+            .ok_or_else(|| format!("{rest:?} has no colon"))
+    };
     match kind {
         "one" => Ok(Rule::One(names(rest))),
         "excludes" => Ok(Rule::Excludes(names(rest))),
-        "holds" => halves().map(|(list, values)| Rule::Holds { list, any: names(values) }),
+        "holds" => halves().map(|(list, values)| Rule::Holds {
+            list,
+            any: names(values),
+        }),
         "only" => {
             let (name, condition) = halves()?;
             let (other, is) = condition.split_once(" = ").ok_or("only where?")?;

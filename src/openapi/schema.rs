@@ -88,9 +88,15 @@ impl Shape {
         match (self, value) {
             (Shape::Any, _) | (Shape::Null, Value::Null) | (Shape::Bool, Value::Bool(_)) => Ok(()),
             (Shape::Int(bounds), Value::Number(number)) if number.is_i64() || number.is_u64() => {
-                if bounds.hold(number.as_f64()) { Ok(()) } else { wrong() }
+                if bounds.hold(number.as_f64()) {
+                    Ok(())
+                } else {
+                    wrong()
+                }
             }
-            (Shape::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => Ok(()),
+            (Shape::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => {
+                Ok(())
+            }
             (Shape::Text(text), Value::String(given)) if text.fits(given) => Ok(()),
             (Shape::Word(word), Value::String(given)) if word == given => Ok(()),
             (Shape::OneOrMany, Value::String(given)) if !given.is_empty() => {
@@ -101,7 +107,10 @@ impl Shape {
                 }
             }
             (Shape::OneOrMany, Value::Array(values)) if (1..=MANY).contains(&values.len()) => {
-                if values.iter().all(|value| value.as_str().is_some_and(|text| !text.is_empty())) {
+                if values
+                    .iter()
+                    .all(|value| value.as_str().is_some_and(|text| !text.is_empty()))
+                {
                     return Ok(());
                 }
                 wrong()
@@ -118,7 +127,8 @@ impl Shape {
         }
     }
 
-    /// The members that an object of this shape may have: of each alternative, if there are several.
+    /// The members that an object of this shape may have: of each alternative, if there are
+    /// several.
     pub(crate) fn members(&self) -> Vec<&Member> {
         match self {
             Shape::Object { members, .. } => members.iter().collect(),
@@ -145,8 +155,19 @@ impl Shape {
     }
 }
 
-fn check_members(members: &[Member], others: Option<&Shape>, value: &Value, at: &str) -> Result<(), String> {
-    let inner = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+fn check_members(
+    members: &[Member],
+    others: Option<&Shape>,
+    value: &Value,
+    at: &str,
+) -> Result<(), String> {
+    let inner = |name: &str| {
+        if at.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{at}.{name}")
+        }
+    };
     for member in members {
         match value.get(&member.name) {
             Some(value) => member.shape.check(value, &inner(&member.name))?,
@@ -155,7 +176,9 @@ fn check_members(members: &[Member], others: Option<&Shape>, value: &Value, at: 
         }
     }
     let given = value.as_object().into_iter().flatten();
-    for (name, value) in given.filter(|(name, _)| !members.iter().any(|member| member.name == **name)) {
+    for (name, value) in
+        given.filter(|(name, _)| !members.iter().any(|member| member.name == **name))
+    {
         match others {
             Some(shape) => shape.check(value, &inner(name))?,
             None => return Err(format!("{} is not known", inner(name))),
@@ -164,26 +187,54 @@ fn check_members(members: &[Member], others: Option<&Shape>, value: &Value, at: 
     Ok(())
 }
 
-/// One of several shapes. Where the value chose one by a word, it is held to that one; `None`: nothing better than "none fits".
+/// One of several shapes. Where the value chose one by a word, it is held to that one; `None`:
+/// nothing better than "none fits".
 fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String>> {
     if shapes.iter().any(|shape| shape.check(value, at).is_ok()) {
         return Some(Ok(()));
     }
-    let objects: Vec<&Shape> = shapes.iter().filter(|shape| matches!(shape, Shape::Object { .. })).collect();
+    let objects: Vec<&Shape> = shapes
+        .iter()
+        .filter(|shape| matches!(shape, Shape::Object { .. }))
+        .collect();
     if !value.is_object() || objects.is_empty() {
         return None;
     }
-    let [first, _, ..] = objects[..] else { return Some(objects[0].check(value, at)) };
+    let [first, _, ..] = objects[..] else {
+        return Some(objects[0].check(value, at));
+    };
     // The member that tells them apart.
-    let word = first.members().into_iter().find(|member| matches!(member.shape, Shape::Word(_)))?;
-    let words = |shape: &&Shape| shape.members().into_iter().find(|member| member.name == word.name).cloned();
-    let inner = if at.is_empty() { word.name.clone() } else { format!("{at}.{}", word.name) };
-    let Some(given) = value.get(&word.name) else { return Some(Err(format!("{inner} is missing"))) };
-    let fits = |shape: &&&Shape| words(shape).is_some_and(|member| member.shape.check(given, "").is_ok());
+    let word = first
+        .members()
+        .into_iter()
+        .find(|member| matches!(member.shape, Shape::Word(_)))?;
+    let words = |shape: &&Shape| {
+        shape
+            .members()
+            .into_iter()
+            .find(|member| member.name == word.name)
+            .cloned()
+    };
+    let inner = if at.is_empty() {
+        word.name.clone()
+    } else {
+        format!("{at}.{}", word.name)
+    };
+    let Some(given) = value.get(&word.name) else {
+        return Some(Err(format!("{inner} is missing")));
+    };
+    let fits =
+        |shape: &&&Shape| words(shape).is_some_and(|member| member.shape.check(given, "").is_ok());
     match objects.iter().find(fits) {
         Some(chosen) => Some(chosen.check(value, at)),
         None => {
-            let known = Shape::Either(objects.iter().filter_map(words).map(|member| member.shape).collect());
+            let known = Shape::Either(
+                objects
+                    .iter()
+                    .filter_map(words)
+                    .map(|member| member.shape)
+                    .collect(),
+            );
             Some(known.check(given, &inner))
         }
     }
@@ -191,7 +242,9 @@ fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String
 
 impl Bounds {
     fn hold(self, number: Option<f64>) -> bool {
-        number.is_some_and(|n| self.least.is_none_or(|least| n >= least) && self.most.is_none_or(|most| n <= most))
+        number.is_some_and(|n| {
+            self.least.is_none_or(|least| n >= least) && self.most.is_none_or(|most| n <= most)
+        })
     }
 }
 
@@ -203,7 +256,8 @@ impl Length {
 
 impl Text {
     fn fits(self, text: &str) -> bool {
-        self.length.holds(text.chars().count()) && self.format.is_none_or(|format| format.fits(text))
+        self.length.holds(text.chars().count())
+            && self.format.is_none_or(|format| format.fits(text))
     }
 }
 
@@ -217,7 +271,9 @@ impl Format {
             Format::DateOrDay => is_day(text) || is_date_time(text),
             Format::Month => drawn(text, "9999-99") && number(text, 5, 1..=12),
             Format::Name => {
-                text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') && !text.is_empty()
+                text.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+                    && !text.is_empty()
             }
             Format::Path => true,
         }
@@ -236,7 +292,9 @@ fn drawn(text: &str, pattern: &str) -> bool {
 
 /// Whether the two digits at this place of a drawn text are such a number.
 fn number(text: &str, at: usize, range: RangeInclusive<u8>) -> bool {
-    text.get(at..at + 2).and_then(|digits| digits.parse().ok()).is_some_and(|number| range.contains(&number))
+    text.get(at..at + 2)
+        .and_then(|digits| digits.parse().ok())
+        .is_some_and(|number| range.contains(&number))
 }
 
 fn is_day(text: &str) -> bool {
@@ -245,7 +303,9 @@ fn is_day(text: &str) -> bool {
 
 /// RFC 3339: date, time, perhaps a fraction, and `Z` or an offset.
 fn is_date_time(text: &str) -> bool {
-    let Some((start, rest)) = text.split_at_checked(19) else { return false };
+    let Some((start, rest)) = text.split_at_checked(19) else {
+        return false;
+    };
     let zone = match rest.strip_prefix('.') {
         Some(fraction) => {
             let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -257,8 +317,11 @@ fn is_date_time(text: &str) -> bool {
         None => rest,
     };
     let offset = drawn(zone, "+99:99") || drawn(zone, "-99:99");
-    let zoned = zone.eq_ignore_ascii_case("z") || offset && number(zone, 1, 0..=23) && number(zone, 4, 0..=59);
-    let Some((day, time)) = start.split_at_checked(10) else { return false };
+    let zoned = zone.eq_ignore_ascii_case("z")
+        || offset && number(zone, 1, 0..=23) && number(zone, 4, 0..=59);
+    let Some((day, time)) = start.split_at_checked(10) else {
+        return false;
+    };
     // A leap second has the number 60.
     let timed = number(time, 1, 0..=23) && number(time, 4, 0..=59) && number(time, 7, 0..=60);
     is_day(day) && drawn(time, "T99:99:99") && timed && zoned
@@ -299,10 +362,15 @@ impl fmt::Display for Shape {
             }
             Shape::Object { .. } => f.write_str("an object"),
             Shape::OneOrMany => write!(f, "a text, or an array of 1 to {MANY} texts"),
-            Shape::Either(shapes) => shapes.iter().enumerate().try_for_each(|(index, shape)| match index {
-                0 => write!(f, "{shape}"),
-                _ => write!(f, " or {shape}"),
-            }),
+            Shape::Either(shapes) => {
+                shapes
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(index, shape)| match index {
+                        0 => write!(f, "{shape}"),
+                        _ => write!(f, " or {shape}"),
+                    })
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Reads shapes as the table writes them, such as `{key_id: string, alias?: string (len 1..255)} | null`.
+//! Reads shapes as the table writes them, such as `{key_id: string, alias?: string (len 1..255)} |
+//! null`.
 
 use serde_json::Value;
 
@@ -15,16 +16,27 @@ pub(crate) fn shape(text: &str, named: &Named) -> Result<Shape, String> {
 /// Parameters, separated by `;`.
 pub(crate) fn members(text: &str, named: &Named) -> Result<Vec<Member>, String> {
     let member = |part: &str| {
-        let (name, shape) = part.split_once(':').ok_or_else(|| format!("{part:?} has no type"))?;
+        let (name, shape) = part
+            .split_once(':')
+            .ok_or_else(|| format!("{part:?} has no type"))?;
         let (name, required) = optional(name.trim());
         let (shape, default) = whole(shape, named)?;
-        Ok(Member { name: name.to_owned(), required, shape, default })
+        Ok(Member {
+            name: name.to_owned(),
+            required,
+            shape,
+            default,
+        })
     };
     text.split(';').map(member).collect()
 }
 
 fn whole(text: &str, named: &Named) -> Result<(Shape, Option<Value>), String> {
-    let mut reader = Reader { rest: text, named, default: None };
+    let mut reader = Reader {
+        rest: text,
+        named,
+        default: None,
+    };
     let shape = reader.shape()?;
     match reader.rest.trim() {
         "" => Ok((shape, reader.default)),
@@ -62,7 +74,10 @@ impl<'t> Reader<'t, '_> {
         let shape = if self.takes("[") {
             let of = Box::new(self.shape()?);
             self.expect("]")?;
-            Shape::List { of, items: Length::default() }
+            Shape::List {
+                of,
+                items: Length::default(),
+            }
         } else if self.takes("{") {
             self.object()?
         } else if self.takes("\"") {
@@ -87,7 +102,12 @@ impl<'t> Reader<'t, '_> {
             let default = self.default.take();
             match name {
                 "[key]" => others = Some(Box::new(shape)),
-                _ => members.push(Member { name: name.to_owned(), required, shape, default }),
+                _ => members.push(Member {
+                    name: name.to_owned(),
+                    required,
+                    shape,
+                    default,
+                }),
             }
             self.takes(",");
         }
@@ -96,7 +116,10 @@ impl<'t> Reader<'t, '_> {
 
     fn name(&mut self) -> Result<Shape, String> {
         self.rest = self.rest.trim_start();
-        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         Ok(match name {
@@ -107,10 +130,16 @@ impl<'t> Reader<'t, '_> {
             "number" => Shape::Number(Bounds::default()),
             "string" => Shape::Text(Text::default()),
             "OneOrMany" => Shape::OneOrMany,
-            "DateOrDay" => Shape::Text(Text { format: Some(Format::DateOrDay), ..Text::default() }),
+            "DateOrDay" => Shape::Text(Text {
+                format: Some(Format::DateOrDay),
+                ..Text::default()
+            }),
             name => {
                 let known = self.named.iter().find(|(known, _)| known == name);
-                known.ok_or_else(|| format!("no type is called {name:?}"))?.1.clone()
+                known
+                    .ok_or_else(|| format!("no type is called {name:?}"))?
+                    .1
+                    .clone()
             }
         })
     }
@@ -147,7 +176,10 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn until(&mut self, end: char) -> Result<&'t str, String> {
-        let at = self.rest.find(end).ok_or_else(|| format!("{end:?} is missing in {:?}", self.rest))?;
+        let at = self
+            .rest
+            .find(end)
+            .ok_or_else(|| format!("{end:?} is missing in {:?}", self.rest))?;
         let (text, rest) = self.rest.split_at(at);
         self.rest = rest;
         Ok(text)
@@ -160,7 +192,11 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.takes(token) { Ok(()) } else { Err(format!("{token:?} is missing before {:?}", self.rest)) }
+        if self.takes(token) {
+            Ok(())
+        } else {
+            Err(format!("{token:?} is missing before {:?}", self.rest))
+        }
     }
 }
 
@@ -171,32 +207,59 @@ fn bound(shape: Shape, bound: &str) -> Result<Shape, String> {
         (Shape::Int(bounds), _) => Shape::Int(limit(bounds, bound, number)?),
         (Shape::Number(bounds), _) => Shape::Number(limit(bounds, bound, number)?),
         (Shape::Text(text), _) => Shape::Text(match bound.strip_prefix("len ") {
-            Some(length) => Text { length: span(length)?, ..text },
-            None => Text { format: Some(format(bound)?), ..text },
+            Some(length) => Text {
+                length: span(length)?,
+                ..text
+            },
+            None => Text {
+                format: Some(format(bound)?),
+                ..text
+            },
         }),
         (Shape::List { of, .. }, _) => {
-            let items = bound.strip_prefix("items ").ok_or_else(|| format!("{bound:?} is no bound of an array"))?;
-            Shape::List { of, items: span(items)? }
+            let items = bound
+                .strip_prefix("items ")
+                .ok_or_else(|| format!("{bound:?} is no bound of an array"))?;
+            Shape::List {
+                of,
+                items: span(items)?,
+            }
         }
         (shape, _) => return Err(format!("{bound:?} is no bound of {shape}")),
     })
 }
 
-fn limit(bounds: Bounds, bound: &str, number: impl Fn(&str) -> Result<f64, String>) -> Result<Bounds, String> {
+fn limit(
+    bounds: Bounds,
+    bound: &str,
+    number: impl Fn(&str) -> Result<f64, String>,
+) -> Result<Bounds, String> {
     match (bound.strip_prefix('≥'), bound.strip_prefix('≤')) {
-        (Some(least), _) => Ok(Bounds { least: Some(number(least)?), ..bounds }),
-        (_, Some(most)) => Ok(Bounds { most: Some(number(most)?), ..bounds }),
+        (Some(least), _) => Ok(Bounds {
+            least: Some(number(least)?),
+            ..bounds
+        }),
+        (_, Some(most)) => Ok(Bounds {
+            most: Some(number(most)?),
+            ..bounds
+        }),
         _ => Err(format!("{bound:?} is no bound of a number")),
     }
 }
 
 /// `1..255`, where either end may be missing.
 fn span(text: &str) -> Result<Length, String> {
-    let (least, most) = text.split_once("..").ok_or_else(|| format!("{text:?} is no range"))?;
+    let (least, most) = text
+        .split_once("..")
+        .ok_or_else(|| format!("{text:?} is no range"))?;
     let number = |text: &str| text.parse::<usize>().map_err(|e| format!("{text:?}: {e}"));
     Ok(Length {
         least: if least.is_empty() { 0 } else { number(least)? },
-        most: if most.is_empty() { None } else { Some(number(most)?) },
+        most: if most.is_empty() {
+            None
+        } else {
+            Some(number(most)?)
+        },
     })
 }
 

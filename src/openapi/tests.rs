@@ -8,15 +8,43 @@ use super::*;
 #[test]
 fn the_table_is_well_formed_and_holds_every_operation() {
     read(include_str!("operations.txt")).unwrap();
-    let of = |scope| operations().iter().filter(|operation| operation.scope == scope).count();
-    assert_eq!((operations().len(), of(Some(Scope::Admin)), of(Some(Scope::Api)), of(None)), (82, 17, 64, 1));
-    let optional: Vec<_> = operations().iter().filter(|operation| operation.key_optional).map(|one| one.name).collect();
+    let of = |scope| {
+        operations()
+            .iter()
+            .filter(|operation| operation.scope == scope)
+            .count()
+    };
+    assert_eq!(
+        (
+            operations().len(),
+            of(Some(Scope::Admin)),
+            of(Some(Scope::Api)),
+            of(None)
+        ),
+        (82, 17, 64, 1)
+    );
+    let optional: Vec<_> = operations()
+        .iter()
+        .filter(|operation| operation.key_optional)
+        .map(|one| one.name)
+        .collect();
     assert_eq!(optional, ["models.list"]);
-    let idempotent = operations().iter().filter(|operation| operation.is_idempotent()).count();
+    let idempotent = operations()
+        .iter()
+        .filter(|operation| operation.is_idempotent())
+        .count();
     assert_eq!(idempotent, 26);
-    let paged =
-        |paging| operations().iter().filter(move |one| one.pages.as_ref().is_some_and(|pages| pages.paging == paging));
-    assert_eq!((paged(Paging::Cursor).count(), paged(Paging::Offset).count()), (19, 2));
+    let paged = |paging| {
+        operations().iter().filter(move |one| {
+            one.pages
+                .as_ref()
+                .is_some_and(|pages| pages.paging == paging)
+        })
+    };
+    assert_eq!(
+        (paged(Paging::Cursor).count(), paged(Paging::Offset).count()),
+        (19, 2)
+    );
 }
 
 #[test]
@@ -24,14 +52,23 @@ fn names_calls_and_parameters_are_unique() {
     for (index, one) in operations().iter().enumerate() {
         for other in &operations()[..index] {
             assert_ne!(one.name, other.name);
-            assert_ne!((&one.method, one.path), (&other.method, other.path), "{}", one.name);
+            assert_ne!(
+                (&one.method, one.path),
+                (&other.method, other.path),
+                "{}",
+                one.name
+            );
         }
         let mut names: Vec<_> = one.parameters.iter().map(Parameter::name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), one.parameters.len(), "{}", one.name);
         let good = |c: char| c.is_ascii_lowercase() || c == '_' || c == '.';
-        assert!(one.name.chars().all(good) && one.name.contains('.'), "{}", one.name);
+        assert!(
+            one.name.chars().all(good) && one.name.contains('.'),
+            "{}",
+            one.name
+        );
     }
 }
 
@@ -39,14 +76,39 @@ fn names_calls_and_parameters_are_unique() {
 fn every_row_holds_together() {
     for one in operations() {
         let at = one.name;
-        let in_path: Vec<_> = one.path.split('{').skip(1).filter_map(|part| part.split('}').next()).collect();
-        let declared = |place| one.parameters.iter().filter(move |p| p.place == place).map(Parameter::name);
+        let in_path: Vec<_> = one
+            .path
+            .split('{')
+            .skip(1)
+            .filter_map(|part| part.split('}').next())
+            .collect();
+        let declared = |place| {
+            one.parameters
+                .iter()
+                .filter(move |p| p.place == place)
+                .map(Parameter::name)
+        };
         assert_eq!(in_path, declared(Place::Path).collect::<Vec<_>>(), "{at}");
-        assert!(one.path.starts_with('/') && !one.purpose.is_empty() && !one.errors.is_empty(), "{at}");
-        assert_eq!(one.body == Body::None, declared(Place::Body).next().is_none(), "{at}");
+        assert!(
+            one.path.starts_with('/') && !one.purpose.is_empty() && !one.errors.is_empty(),
+            "{at}"
+        );
+        assert_eq!(
+            one.body == Body::None,
+            declared(Place::Body).next().is_none(),
+            "{at}"
+        );
         assert_eq!(one.status == 204, one.answer == Answer::None, "{at}");
-        assert!(one.parameters.iter().all(|p| p.place != Place::Path || p.member.required), "{at}");
-        assert!(!one.is_idempotent() || one.method != reqwest::Method::GET, "{at}");
+        assert!(
+            one.parameters
+                .iter()
+                .all(|p| p.place != Place::Path || p.member.required),
+            "{at}"
+        );
+        assert!(
+            !one.is_idempotent() || one.method != reqwest::Method::GET,
+            "{at}"
+        );
         for parameter in &one.parameters {
             if let Some(default) = &parameter.member.default {
                 assert!(
@@ -56,17 +118,35 @@ fn every_row_holds_together() {
             }
         }
         if let Some(pages) = &one.pages {
-            let Answer::Json(shape) = &one.answer else { panic!("{at}: pages of no JSON") };
-            assert_eq!(pages.members.is_empty(), matches!(shape, Shape::List { .. }), "{at}");
-            assert!(pages.members.iter().all(|name| shape.members().iter().any(|member| member.name == *name)), "{at}");
+            let Answer::Json(shape) = &one.answer else {
+                panic!("{at}: pages of no JSON")
+            };
+            assert_eq!(
+                pages.members.is_empty(),
+                matches!(shape, Shape::List { .. }),
+                "{at}"
+            );
+            assert!(
+                pages
+                    .members
+                    .iter()
+                    .all(|name| shape.members().iter().any(|member| member.name == *name)),
+                "{at}"
+            );
             let takes = |name| one.parameter(name).is_some();
             assert_eq!(pages.paging == Paging::Cursor, takes("cursor"), "{at}");
             assert_eq!(pages.paging == Paging::Offset, takes("offset"), "{at}");
-            let has_more = shape.members().iter().any(|member| member.name == "has_more");
+            let has_more = shape
+                .members()
+                .iter()
+                .any(|member| member.name == "has_more");
             assert!(has_more || pages.paging != Paging::Cursor, "{at}");
         }
         let needed = one.scope.filter(|_| !one.key_optional);
-        assert!(needed_scope(one.method(), &format!("/v1{}", one.path)) == needed, "{at}");
+        assert!(
+            needed_scope(one.method(), &format!("/v1{}", one.path)) == needed,
+            "{at}"
+        );
     }
 }
 
@@ -79,7 +159,11 @@ fn rules_name_parameters() {
                 Rule::Holds { list, .. } => vec![list],
                 Rule::Only { name, other, .. } => vec![name, other],
             };
-            assert!(names.iter().all(|name| one.parameter(name).is_some()), "{}: {rule:?}", one.name);
+            assert!(
+                names.iter().all(|name| one.parameter(name).is_some()),
+                "{}: {rule:?}",
+                one.name
+            );
         }
     }
 }
@@ -87,7 +171,10 @@ fn rules_name_parameters() {
 #[test]
 fn an_operation_is_found_by_method_and_path() {
     assert_eq!(needed_scope("GET", "/v1/keys"), Some(Scope::Admin));
-    assert_eq!(needed_scope("DELETE", "/v1/keys/fake-id"), Some(Scope::Admin));
+    assert_eq!(
+        needed_scope("DELETE", "/v1/keys/fake-id"),
+        Some(Scope::Admin)
+    );
     assert_eq!(needed_scope("GET", "/v1/models/"), None);
     assert_eq!(needed_scope("GET", "/v1/models/pricing/"), Some(Scope::Api));
     assert_eq!(needed_scope("GET", "/v1/meta"), None);
@@ -97,8 +184,14 @@ fn an_operation_is_found_by_method_and_path() {
     let name = |method, path| Operation::at(method, path).map(Operation::name);
     assert_eq!(name("GET", "/assets/tags"), Some("assets.tags.list"));
     assert_eq!(name("GET", "/assets/7"), Some("assets.get"));
-    assert_eq!(name("GET", "/serverless/files/list/a/b/c"), Some("serverless.files.list_dir"));
-    assert_eq!(name("GET", "/serverless/files/list"), Some("serverless.files.list"));
+    assert_eq!(
+        name("GET", "/serverless/files/list/a/b/c"),
+        Some("serverless.files.list_dir")
+    );
+    assert_eq!(
+        name("GET", "/serverless/files/list"),
+        Some("serverless.files.list")
+    );
     assert_eq!(name("GET", "/serverless/files/file/a/b"), None);
 }
 
@@ -132,7 +225,9 @@ fn a_line_that_is_wrong_is_pointed_out() {
         let error = read(table(line)).unwrap_err();
         assert!(error.starts_with("line 2: "), "{line}: {error}");
     }
-    assert!(read("  call GET /a\n").is_err() && read("type A\n").is_err() && read("a.b\n").is_err());
+    assert!(
+        read("  call GET /a\n").is_err() && read("type A\n").is_err() && read("a.b\n").is_err()
+    );
 }
 
 #[test]
@@ -146,34 +241,69 @@ fn values_are_held_to_their_shapes() {
         ("string (len 3..3)", json!("USD")),
         ("OneOrMany", json!("a,b")),
         ("OneOrMany", json!(["a", "b"])),
-        ("string (uuid)", json!("11111111-2222-4333-8444-55555555555F")),
+        (
+            "string (uuid)",
+            json!("11111111-2222-4333-8444-55555555555F"),
+        ),
         ("DateOrDay", json!("2026-01-31")),
         ("DateOrDay", json!("2026-01-31T23:59:59.123+02:00")),
         ("string (date-time)", json!("2026-01-31T23:59:59Z")),
         ("string (date-time)", json!("2016-12-31t23:59:60z")),
         (r"string (/^\d{4}-\d{2}$/)", json!("2026-01")),
-        ("string (uri)", json!("https://v3.fal.media/files/b/x/y.png?a=b")),
+        (
+            "string (uri)",
+            json!("https://v3.fal.media/files/b/x/y.png?a=b"),
+        ),
         ("{a: int, [key]: string}", json!({"a": 1, "b": "c"})),
         (r#"["image"|"video"] (default []) | null"#, json!(["video"])),
-        (r#"{t: "x", n: int} | {t: "y", n: string}"#, json!({"t": "y", "n": "1"})),
+        (
+            r#"{t: "x", n: int} | {t: "y", n: string}"#,
+            json!({"t": "y", "n": "1"}),
+        ),
         ("[{a?: any}] (items 1..2)", json!([{}, {"a": [1]}])),
     ];
     for (text, value) in good {
         assert_eq!(shape(text).check(&value, "x"), Ok(()), "{text}");
     }
     let not_a_day = |length| {
-        format!("x is a text of length {length}, but has to be a date (YYYY-MM-DD), or a date and time as in RFC 3339")
+        format!(
+            "x is a text of length {length}, but has to be a date (YYYY-MM-DD), or a date and time as in RFC 3339"
+        )
     };
     let many: Vec<_> = (0..51).map(|n| n.to_string()).collect();
     let bad = [
-        ("int (≥1, ≤100)", json!(0), "x is 0, but has to be an integer from 1 to 100"),
+        (
+            "int (≥1, ≤100)",
+            json!(0),
+            "x is 0, but has to be an integer from 1 to 100",
+        ),
         ("int", json!(1.5), "x is 1.5, but has to be an integer"),
-        ("int", json!("1"), "x is a text of length 1, but has to be an integer"),
+        (
+            "int",
+            json!("1"),
+            "x is a text of length 1, but has to be an integer",
+        ),
         ("bool", json!(1), "x is 1, but has to be true or false"),
-        ("string (len 1..3)", json!(""), "x is a text of length 0, but has to be a text of 1 to 3 characters"),
-        (r#""a"|"b""#, json!("c"), r#"x is a text of length 1, but has to be "a" or "b""#),
-        ("OneOrMany", json!([]), "x is an array of 0, but has to be a text, or an array of 1 to 50 texts"),
-        ("OneOrMany", json!(many), "x is an array of 51, but has to be a text, or an array of 1 to 50 texts"),
+        (
+            "string (len 1..3)",
+            json!(""),
+            "x is a text of length 0, but has to be a text of 1 to 3 characters",
+        ),
+        (
+            r#""a"|"b""#,
+            json!("c"),
+            r#"x is a text of length 1, but has to be "a" or "b""#,
+        ),
+        (
+            "OneOrMany",
+            json!([]),
+            "x is an array of 0, but has to be a text, or an array of 1 to 50 texts",
+        ),
+        (
+            "OneOrMany",
+            json!(many),
+            "x is an array of 51, but has to be a text, or an array of 1 to 50 texts",
+        ),
         (
             "OneOrMany",
             json!(many.join(",")),
@@ -191,21 +321,49 @@ fn values_are_held_to_their_shapes() {
         ("DateOrDay", json!("2026-01-31T24:00:00Z"), &not_a_day(20)),
         ("DateOrDay", json!("2026-01-31T23:60:00Z"), &not_a_day(20)),
         ("DateOrDay", json!("2026-01-31T23:59:61Z"), &not_a_day(20)),
-        ("DateOrDay", json!("2026-01-31T23:59:59+24:00"), &not_a_day(25)),
-        ("DateOrDay", json!("2026-01-3\u{e9}T23:59:59Z"), &not_a_day(20)),
-        (r"string (/^\d{4}-\d{2}$/)", json!("2026-13"), "x is a text of length 7, but has to be a month (YYYY-MM)"),
-        ("{a: {b: int}}", json!({"a": {"b": null}}), "x.a.b is null, but has to be an integer"),
+        (
+            "DateOrDay",
+            json!("2026-01-31T23:59:59+24:00"),
+            &not_a_day(25),
+        ),
+        (
+            "DateOrDay",
+            json!("2026-01-3\u{e9}T23:59:59Z"),
+            &not_a_day(20),
+        ),
+        (
+            r"string (/^\d{4}-\d{2}$/)",
+            json!("2026-13"),
+            "x is a text of length 7, but has to be a month (YYYY-MM)",
+        ),
+        (
+            "{a: {b: int}}",
+            json!({"a": {"b": null}}),
+            "x.a.b is null, but has to be an integer",
+        ),
         ("{a: int}", json!({}), "x.a is missing"),
         ("{a?: int}", json!({"b": 1}), "x.b is not known"),
-        ("[int]", json!([1, "2"]), "x[1] is a text of length 1, but has to be an integer"),
+        (
+            "[int]",
+            json!([1, "2"]),
+            "x[1] is a text of length 1, but has to be an integer",
+        ),
         (
             r#"{t: "x", n: int (≥1)} | {t: "y", n: string}"#,
             json!({"t": "x", "n": 0}),
             "x.n is 0, but has to be an integer of at least 1",
         ),
-        ("{a: int} | null", json!({"a": true}), "x.a is true, but has to be an integer"),
+        (
+            "{a: int} | null",
+            json!({"a": true}),
+            "x.a is true, but has to be an integer",
+        ),
     ];
     for (text, value, told) in bad {
-        assert_eq!(shape(text).check(&value, "x"), Err(told.to_owned()), "{text}");
+        assert_eq!(
+            shape(text).check(&value, "x"),
+            Err(told.to_owned()),
+            "{text}"
+        );
     }
 }

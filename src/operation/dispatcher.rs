@@ -42,7 +42,8 @@ impl Shared {
     }
 }
 
-/// A dispatcher that is told of an operation's events. It is not kept by that: nobody reads what a dispatcher that is gone would call.
+/// A dispatcher that is told of an operation's events. It is not kept by that: nobody reads what a
+/// dispatcher that is gone would call.
 struct Told<F> {
     dispatcher: Weak<Shared>,
     op: WeakOp,
@@ -53,7 +54,9 @@ impl<F: Fn(Op) + Send + Sync + 'static> Tell for Told<F> {
     fn tell(&self) {
         // The handle sees to it, when it is dropped, that without a reader nothing is kept.
         let Some(op) = self.op.op() else { return };
-        let Some(shared) = self.dispatcher.upgrade() else { return };
+        let Some(shared) = self.dispatcher.upgrade() else {
+            return;
+        };
         let callback = self.callback.clone();
         shared.outstanding.fetch_add(1, Ordering::AcqRel);
         Dispatcher { shared }.enqueue(move || {
@@ -76,8 +79,14 @@ impl Default for Dispatcher {
 impl Dispatcher {
     /// An empty dispatcher.
     pub fn new() -> Self {
-        let shared = Shared { pid: std::process::id(), queue: Mutex::default(), outstanding: AtomicUsize::new(0) };
-        Dispatcher { shared: Arc::new(shared) }
+        let shared = Shared {
+            pid: std::process::id(),
+            queue: Mutex::default(),
+            outstanding: AtomicUsize::new(0),
+        };
+        Dispatcher {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Has `callback` called once, by [`run`](Self::run), after `op` has ended in any way.
@@ -99,16 +108,22 @@ impl Dispatcher {
         accepted
     }
 
-    /// Has `callback` called, by [`run`](Self::run), when events of `op` begin to wait: once until it has been called, so it
-    /// should read all of them ([`Op::wait_event`] with zero). It replaces an earlier one. The end of `op` is no event.
+    /// Has `callback` called, by [`run`](Self::run), when events of `op` begin to wait: once until
+    /// it has been called, so it should read all of them ([`Op::wait_event`] with zero). It
+    /// replaces an earlier one. The end of `op` is no event.
     pub fn when_event(&self, op: &Op, callback: impl Fn(Op) + Send + Sync + 'static) -> Result<()> {
         self.check_process()?;
-        let told = Told { dispatcher: Arc::downgrade(&self.shared), op: op.weak(), callback: Arc::new(callback) };
+        let told = Told {
+            dispatcher: Arc::downgrade(&self.shared),
+            op: op.weak(),
+            callback: Arc::new(callback),
+        };
         op.on_event(Notice::new(told))
     }
 
-    /// Runs callbacks that are ready on this thread, at most `max` of them, starting none once `budget` is over (`None`: no limit).
-    /// At least one runs if one is ready. Returns how many ran.
+    /// Runs callbacks that are ready on this thread, at most `max` of them, starting none once
+    /// `budget` is over (`None`: no limit). At least one runs if one is ready. Returns how many
+    /// ran.
     ///
     /// Fails with [`Code::WouldDeadlock`] inside a callback.
     pub fn run(&self, max: usize, budget: Option<Duration>) -> Result<usize> {
@@ -117,8 +132,12 @@ impl Dispatcher {
         let started = Instant::now();
         let mut ran = 0;
         while ran < max && (ran == 0 || budget.is_none_or(|budget| started.elapsed() < budget)) {
-            let Some(callback) = self.lock().ready.pop_front() else { break };
-            let Some(callback) = callback.take() else { continue };
+            let Some(callback) = self.lock().ready.pop_front() else {
+                break;
+            };
+            let Some(callback) = callback.take() else {
+                continue;
+            };
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
             ran += 1;
             runtime::in_callback(|| catch_unwind(AssertUnwindSafe(callback)))
@@ -132,8 +151,9 @@ impl Dispatcher {
         self.shared.outstanding.load(Ordering::Acquire)
     }
 
-    /// Has `wake` called when callbacks become ready, so that an event loop can sleep: on a thread that is there for such functions, or
-    /// on the thread of the host's that made one ready. One call may be for several. `None` ends it.
+    /// Has `wake` called when callbacks become ready, so that an event loop can sleep: on a thread
+    /// that is there for such functions, or on the thread of the host's that made one ready. One
+    /// call may be for several. `None` ends it.
     ///
     /// It should only signal, or the next one comes late; waiting inside it is refused.
     pub fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
@@ -178,9 +198,10 @@ impl Dispatcher {
     fn check_process(&self) -> Result<()> {
         match self.shared.pid == std::process::id() {
             true => Ok(()),
-            false => {
-                Err(Error::new(Code::Forked, "the dispatcher belongs to the process that this one was forked from"))
-            }
+            false => Err(Error::new(
+                Code::Forked,
+                "the dispatcher belongs to the process that this one was forked from",
+            )),
         }
     }
 }
@@ -219,7 +240,9 @@ fn call(wake: &Kept<Wake>) {
 
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dispatcher").field("outstanding", &self.outstanding()).finish_non_exhaustive()
+        f.debug_struct("Dispatcher")
+            .field("outstanding", &self.outstanding())
+            .finish_non_exhaustive()
     }
 }
 
@@ -276,7 +299,9 @@ mod tests {
                 drop(dispatcher);
                 drop(op);
             }
-            within("the stream waits for a reader that is gone", || delivered.load(Ordering::Acquire));
+            within("the stream waits for a reader that is gone", || {
+                delivered.load(Ordering::Acquire)
+            });
         }
     }
 
@@ -288,7 +313,8 @@ mod tests {
         within("no event comes", || dispatcher.outstanding() > 0);
         drop(dispatcher);
         let next = || op.wait_event(Some(PATIENCE)).unwrap();
-        let items = std::iter::from_fn(|| matches!(next(), NextEvent::Event(_)).then_some(())).count();
+        let items =
+            std::iter::from_fn(|| matches!(next(), NextEvent::Event(_)).then_some(())).count();
         assert_eq!(items, ITEMS);
     }
 

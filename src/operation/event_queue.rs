@@ -1,4 +1,5 @@
-//! The events of an operation between the task that makes them and the host that reads them: never more than so many.
+//! The events of an operation between the task that makes them and the host that reads them: never
+//! more than so many.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,7 +46,9 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn has_room(&self) -> bool {
-        self.discarding || self.waiting.is_empty() || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
+        self.discarding
+            || self.waiting.is_empty()
+            || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
     }
 
     /// Whether the host has read everything, or wants nothing.
@@ -59,7 +62,9 @@ impl Inbox {
             return None;
         }
         // Only the last figure matters.
-        let newer = |last: &Event| last.kind() == EventKind::Progress && event.kind() == EventKind::Progress;
+        let newer = |last: &Event| {
+            last.kind() == EventKind::Progress && event.kind() == EventKind::Progress
+        };
         if self.waiting.back().is_some_and(newer) {
             self.bytes -= self.waiting.pop_back().map_or(0, |last| last.size());
         }
@@ -107,12 +112,18 @@ impl Inbox {
     pub(super) fn set_notice(&mut self, notice: Notice) -> Option<Notice> {
         self.notice = Some(notice);
         self.noticed = false;
-        if self.waiting.is_empty() { None } else { self.notify() }
+        if self.waiting.is_empty() {
+            None
+        } else {
+            self.notify()
+        }
     }
 
     /// Whether somebody is told of events, who then reads them.
     pub(super) fn has_notice(&self) -> bool {
-        self.notice.as_ref().is_some_and(|notice| notice.0.is_there())
+        self.notice
+            .as_ref()
+            .is_some_and(|notice| notice.0.is_there())
     }
 
     /// The host has been told, and will look.
@@ -187,7 +198,10 @@ mod tests {
     fn the_host_is_told_once_until_it_looks() {
         let mut inbox = Inbox::default();
         inbox.push(event(EventKind::Log, 0));
-        assert!(inbox.set_notice(Notice::new(Nobody)).is_some(), "one waits already");
+        assert!(
+            inbox.set_notice(Notice::new(Nobody)).is_some(),
+            "one waits already"
+        );
         assert!(inbox.push(event(EventKind::Log, 1)).is_none());
         inbox.looked();
         assert!(inbox.push(event(EventKind::Log, 2)).is_some());

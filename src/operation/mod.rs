@@ -35,22 +35,24 @@ const TAKEN: u8 = 2;
 
 /// A handle to an operation. Clones are handles to the same one.
 ///
-/// Dropping a handle neither cancels nor waits: the operation goes on. Every operation ends exactly once:
-/// with its answer, an error, [`Code::Cancelled`] or [`Code::ShutDown`].
+/// Dropping a handle neither cancels nor waits: the operation goes on. Every operation ends exactly
+/// once: with its answer, an error, [`Code::Cancelled`] or [`Code::ShutDown`].
 #[derive(Clone)]
 pub struct Op {
     shared: Arc<Shared>,
     _readers: Arc<Readers>,
 }
 
-/// The handles of an operation. Once they are gone nobody can read its events, so it need not wait for that.
+/// The handles of an operation. Once they are gone nobody can read its events, so it need not wait
+/// for that.
 struct Readers {
     shared: Arc<Shared>,
 }
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        // In a forked child a lock may be held by a thread that does not exist, here and wherever the rest is dropped.
+        // In a forked child a lock may be held by a thread that does not exist, here and wherever
+        // the rest is dropped.
         if self.shared.pid != std::process::id() {
             std::mem::forget(self.shared.clone());
             return;
@@ -112,7 +114,10 @@ pub(crate) struct Task {
 impl Task {
     /// The same operation, for what goes on beside its work and does not count as its progress.
     pub(crate) fn aside(&self) -> Self {
-        Task { progress: Arc::new(Progress::of(&self.shared.secrets)), shared: self.shared.clone() }
+        Task {
+            progress: Arc::new(Progress::of(&self.shared.secrets)),
+            shared: self.shared.clone(),
+        }
     }
 
     /// What the requests of the operation carried that must not show.
@@ -127,13 +132,19 @@ impl Task {
         self.shared.stir(notice);
     }
 
-    /// For many events at once, of which none gets lost if the host reads as fast as it can. It is waited for no longer than `most`.
+    /// For many events at once, of which none gets lost if the host reads as fast as it can. It is
+    /// waited for no longer than `most`.
     pub(crate) fn burst(&self, most: Duration) -> Burst<'_> {
-        Burst { task: self, began: Instant::now(), most, reads: true }
+        Burst {
+            task: self,
+            began: Instant::now(),
+            most,
+            reads: true,
+        }
     }
 
-    /// Tells the host something that must not get lost: waits until there is room for it. Where there always is, because nobody
-    /// reads, others still have their turn.
+    /// Tells the host something that must not get lost: waits until there is room for it. Where
+    /// there always is, because nobody reads, others still have their turn.
     pub(crate) async fn deliver(&self, event: Event) {
         tokio::task::consume_budget().await;
         let event = event.without_slowly(self.secrets()).await;
@@ -142,7 +153,8 @@ impl Task {
         self.shared.stir(notice);
     }
 
-    /// Tells the host the last thing that must not get lost, where nobody can wait for room any more.
+    /// Tells the host the last thing that must not get lost, where nobody can wait for room any
+    /// more.
     pub(crate) fn tell_last(&self, event: Event) {
         let event = event.without(self.secrets());
         let notice = self.shared.lock().inbox.push(event);
@@ -154,7 +166,8 @@ impl Task {
         !self.shared.lock().inbox.is_discarding()
     }
 
-    /// Waits until the host has read everything, or wants nothing: before more is asked for that it may not want.
+    /// Waits until the host has read everything, or wants nothing: before more is asked for that it
+    /// may not want.
     pub(crate) async fn drained(&self) {
         self.until(Inbox::is_read).await;
     }
@@ -184,7 +197,11 @@ impl Burst<'_> {
     /// Waits for room as long as the host reads; else the oldest event goes.
     pub(crate) async fn tell(&mut self, event: Event) {
         let left = self.most.saturating_sub(self.began.elapsed()).min(READING);
-        let room = async { tokio::time::timeout(left, self.task.until(Inbox::has_room)).await.is_ok() };
+        let room = async {
+            tokio::time::timeout(left, self.task.until(Inbox::has_room))
+                .await
+                .is_ok()
+        };
         self.reads = self.reads && !left.is_zero() && room.await;
         self.task.tell(event);
     }
@@ -211,9 +228,15 @@ impl Op {
             stirred: Notify::new(),
             room: Notify::new(),
         });
-        let unfinished = Unfinished { shared: shared.clone(), progress: progress.clone() };
+        let unfinished = Unfinished {
+            shared: shared.clone(),
+            progress: progress.clone(),
+        };
         let closing = instance.closing().clone();
-        let work = caught(work(Task { progress, shared: shared.clone() }));
+        let work = caught(work(Task {
+            progress,
+            shared: shared.clone(),
+        }));
         instance.spawn(async move {
             let outcome = tokio::select! {
                 biased;
@@ -233,15 +256,21 @@ impl Op {
 
     fn of(shared: Arc<Shared>) -> Self {
         shared.lock().readers += 1;
-        let readers = Arc::new(Readers { shared: shared.clone() });
-        Op { shared, _readers: readers }
+        let readers = Arc::new(Readers {
+            shared: shared.clone(),
+        });
+        Op {
+            shared,
+            _readers: readers,
+        }
     }
 
     /// Whether the operation has ended, or `None` in a child process, where it never will.
     ///
     /// Never blocks, takes no lock and allocates nothing.
     pub fn ended(&self) -> Option<bool> {
-        (self.shared.pid == std::process::id()).then(|| self.shared.state.load(Ordering::Acquire) != PENDING)
+        (self.shared.pid == std::process::id())
+            .then(|| self.shared.state.load(Ordering::Acquire) != PENDING)
     }
 
     /// Whether the operation has ended. Never blocks.
@@ -251,9 +280,11 @@ impl Op {
         self.ended().ok_or_else(forked)
     }
 
-    /// Waits until the operation has ended, at most `timeout` (`None`: for ever), and returns whether it has.
+    /// Waits until the operation has ended, at most `timeout` (`None`: for ever), and returns
+    /// whether it has.
     ///
-    /// Fails with [`Code::WouldDeadlock`] inside a callback and on a runtime thread, unless it has ended already.
+    /// Fails with [`Code::WouldDeadlock`] inside a callback and on a runtime thread, unless it has
+    /// ended already.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
         if self.poll()? || timeout == Some(Duration::ZERO) {
             return self.poll();
@@ -262,17 +293,20 @@ impl Op {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut course = self.shared.lock();
         while self.shared.state.load(Ordering::Acquire) == PENDING {
-            let Some(changed) = self.shared.wait(course, deadline) else { return Ok(false) };
+            let Some(changed) = self.shared.wait(course, deadline) else {
+                return Ok(false);
+            };
             course = changed;
         }
         Ok(true)
     }
 
-    /// The next event, waited for at most `timeout` (`None`: for ever; zero: not at all). Several threads may read; each
-    /// event goes to one of them.
+    /// The next event, waited for at most `timeout` (`None`: for ever; zero: not at all). Several
+    /// threads may read; each event goes to one of them.
     ///
-    /// An operation that streams pauses while too many events wait to be read, so whoever waits for its end should read them
-    /// or [discard](Self::discard_events) them. Of other events the oldest go, and are [counted](Self::dropped_events).
+    /// An operation that streams pauses while too many events wait to be read, so whoever waits for
+    /// its end should read them or [discard](Self::discard_events) them. Of other events the oldest
+    /// go, and are [counted](Self::dropped_events).
     ///
     /// Fails with [`Code::WouldDeadlock`] like [`wait`](Self::wait), if it would have to wait.
     pub fn wait_event(&self, timeout: Option<Duration>) -> Result<NextEvent> {
@@ -281,18 +315,22 @@ impl Op {
         let mut course = self.shared.lock();
         loop {
             match self.next(&mut course) {
-                NextEvent::Pending if timeout == Some(Duration::ZERO) => return Ok(NextEvent::Pending),
+                NextEvent::Pending if timeout == Some(Duration::ZERO) => {
+                    return Ok(NextEvent::Pending);
+                }
                 NextEvent::Pending => {}
                 found => return Ok(found),
             }
             runtime::may_wait()?;
-            let Some(changed) = self.shared.wait(course, deadline) else { return Ok(NextEvent::Pending) };
+            let Some(changed) = self.shared.wait(course, deadline) else {
+                return Ok(NextEvent::Pending);
+            };
             course = changed;
         }
     }
 
-    /// The next event, without blocking the thread, on any async runtime; `None` once the operation has ended and every
-    /// event was read.
+    /// The next event, without blocking the thread, on any async runtime; `None` once the operation
+    /// has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
         loop {
             let mut stirred = pin!(self.shared.stirred.notified());
@@ -317,7 +355,11 @@ impl Op {
 
     /// How many events were lost because nobody read them.
     pub fn dropped_events(&self) -> u64 {
-        if self.check_process().is_ok() { self.shared.lock().inbox.dropped() } else { 0 }
+        if self.check_process().is_ok() {
+            self.shared.lock().inbox.dropped()
+        } else {
+            0
+        }
     }
 
     fn next(&self, course: &mut Course) -> NextEvent {
@@ -346,7 +388,8 @@ impl Op {
         }
     }
 
-    /// Starts an operation, waits for its end and takes its outcome: the synchronous form of every call.
+    /// Starts an operation, waits for its end and takes its outcome: the synchronous form of every
+    /// call.
     ///
     /// Where waiting is refused nothing is started.
     pub fn finish(start: impl FnOnce() -> Result<Op>) -> Result<Response> {
@@ -354,17 +397,24 @@ impl Op {
         let op = start()?;
         op.discard_events();
         op.wait(None)?;
-        op.take().unwrap_or_else(|| Err(Error::new(Code::Panic, "an operation ended without an outcome")))
+        op.take().unwrap_or_else(|| {
+            Err(Error::new(
+                Code::Panic,
+                "an operation ended without an outcome",
+            ))
+        })
     }
 
-    /// Asks the operation to end with [`Code::Cancelled`]. Any thread, any number of times; does nothing once it has ended.
+    /// Asks the operation to end with [`Code::Cancelled`]. Any thread, any number of times; does
+    /// nothing once it has ended.
     pub fn cancel(&self) {
         if self.check_process().is_ok() {
             self.shared.cancel.cancel();
         }
     }
 
-    /// The outcome, once: `None` while the operation is pending, [`Code::Taken`] after the first time.
+    /// The outcome, once: `None` while the operation is pending, [`Code::Taken`] after the first
+    /// time.
     pub fn take(&self) -> Option<Result<Response>> {
         if let Err(forked) = self.check_process() {
             return Some(Err(forked));
@@ -374,19 +424,27 @@ impl Op {
         }
         let outcome = self.shared.lock().outcome.take();
         self.shared.state.store(TAKEN, Ordering::Release);
-        Some(outcome.unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was taken before"))))
+        Some(
+            outcome.unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was taken before"))),
+        )
     }
 
     /// Waits without blocking the thread, on any async runtime, and takes the outcome.
     ///
-    /// Events that were not read are discarded. If the future is dropped before it ends, the operation is cancelled, as Rust programs expect.
+    /// Events that were not read are discarded. If the future is dropped before it ends, the
+    /// operation is cancelled, as Rust programs expect.
     pub async fn outcome(self) -> Result<Response> {
         let cancel = self.shared.cancel.clone().drop_guard();
         self.check_process()?;
         self.discard_events();
         self.shared.done.cancelled().await;
         cancel.disarm();
-        self.take().unwrap_or_else(|| Err(Error::new(Code::Panic, "an operation ended without an outcome")))
+        self.take().unwrap_or_else(|| {
+            Err(Error::new(
+                Code::Panic,
+                "an operation ended without an outcome",
+            ))
+        })
     }
 
     /// Calls `hook` when the operation ends, on the thread that ends it; at once if it has ended.
@@ -403,7 +461,9 @@ impl Op {
     }
 
     pub(crate) fn weak(&self) -> WeakOp {
-        WeakOp { shared: Arc::downgrade(&self.shared) }
+        WeakOp {
+            shared: Arc::downgrade(&self.shared),
+        }
     }
 
     fn check_process(&self) -> Result<()> {
@@ -423,12 +483,17 @@ impl WeakOp {
 }
 
 fn forked() -> Error {
-    Error::new(Code::Forked, "the operation belongs to the process that this one was forked from")
+    Error::new(
+        Code::Forked,
+        "the operation belongs to the process that this one was forked from",
+    )
 }
 
 impl std::fmt::Debug for Op {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Op").field("done", &self.poll()).finish_non_exhaustive()
+        f.debug_struct("Op")
+            .field("done", &self.poll())
+            .finish_non_exhaustive()
     }
 }
 
@@ -438,15 +503,28 @@ impl Shared {
     }
 
     /// Waits for a change; `None` if the time is over.
-    fn wait<'a>(&'a self, course: MutexGuard<'a, Course>, deadline: Option<Instant>) -> Option<MutexGuard<'a, Course>> {
+    fn wait<'a>(
+        &'a self,
+        course: MutexGuard<'a, Course>,
+        deadline: Option<Instant>,
+    ) -> Option<MutexGuard<'a, Course>> {
         let Some(deadline) = deadline else {
-            return Some(self.changed.wait(course).unwrap_or_else(PoisonError::into_inner));
+            return Some(
+                self.changed
+                    .wait(course)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return None;
         }
-        Some(self.changed.wait_timeout(course, left).unwrap_or_else(PoisonError::into_inner).0)
+        Some(
+            self.changed
+                .wait_timeout(course, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0,
+        )
     }
 
     /// Something happened; called without the lock.
@@ -508,6 +586,12 @@ async fn caught(work: impl Future<Output = Result<Response>>) -> Result<Response
 
 /// The error of a caught panic.
 pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    Error::new(Code::Panic, format!("a panic was caught: {}", text.unwrap_or("no message")))
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    Error::new(
+        Code::Panic,
+        format!("a panic was caught: {}", text.unwrap_or("no message")),
+    )
 }

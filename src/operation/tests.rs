@@ -3,7 +3,11 @@ use crate::error::Repeat;
 
 #[test]
 fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
-    for (sent, unknown) in [(None, false), (Some(Repeat::Harmless), false), (Some(Repeat::Another), true)] {
+    for (sent, unknown) in [
+        (None, false),
+        (Some(Repeat::Harmless), false),
+        (Some(Repeat::Another), true),
+    ] {
         let op = Op::start(Arc::default(), |task| async move {
             task.progress.connecting();
             if let Some(repeat) = sent {
@@ -15,7 +19,11 @@ fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
         let op = op.unwrap();
         op.wait(None).unwrap();
         let error = op.take().unwrap().unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Panic, unknown), "{sent:?}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Panic, unknown),
+            "{sent:?}: {error}"
+        );
         assert!(error.message().contains("of nobody's making"), "{error}");
     }
 }

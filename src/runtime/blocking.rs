@@ -1,5 +1,6 @@
-//! Work that blocks, on the runtime's helper threads. They are few, and each kind of work has its share of them, so that none can keep
-//! the others from theirs. Functions of the host's have threads of their own (`host.rs`).
+//! Work that blocks, on the runtime's helper threads. They are few, and each kind of work has its
+//! share of them, so that none can keep the others from theirs. Functions of the host's have
+//! threads of their own (`host.rs`).
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use tokio::sync::Semaphore;
 use crate::error::Result;
 use crate::runtime;
 
-/// The most threads of each kind. They are made when they are needed, and end when they are not for a while.
+/// The most threads of each kind. They are made when they are needed, and end when they are not for
+/// a while.
 const EACH: [usize; KINDS] = [2, 2, 2, 2, 8, 2];
 
 /// What blocks.
@@ -18,7 +20,8 @@ pub(crate) enum Kind {
     Names,
     /// The credential chain.
     Credentials,
-    /// What may wait for a person or another program: one that prints a key, the keyring, the lock of a login.
+    /// What may wait for a person or another program: one that prints a key, the keyring, the lock
+    /// of a login.
     Providers,
     /// Local files.
     Files,
@@ -43,18 +46,28 @@ pub(crate) struct Helpers {
 
 impl Default for Helpers {
     fn default() -> Self {
-        Helpers { shares: EACH.map(|most| Arc::new(Semaphore::new(most))) }
+        Helpers {
+            shares: EACH.map(|most| Arc::new(Semaphore::new(most))),
+        }
     }
 }
 
-/// Does the work once there is a thread for it. Whoever stops waiting before that has it not done at all.
-pub(crate) async fn blocking<T: Send + 'static>(kind: Kind, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Does the work once there is a thread for it. Whoever stops waiting before that has it not done
+/// at all.
+pub(crate) async fn blocking<T: Send + 'static>(
+    kind: Kind,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     let share = runtime::living()?.helpers().shares[kind as usize].clone();
-    let place = share.acquire_owned().await.map_err(|_| runtime::shut_down())?;
+    let place = share
+        .acquire_owned()
+        .await
+        .map_err(|_| runtime::shut_down())?;
     let done = tokio::task::spawn_blocking(move || {
         // Given back when the work is over, whether or not anybody still waits for it.
         let _place = place;
         work()
     });
-    done.await.map_err(|end| runtime::undone("what may block", &end))
+    done.await
+        .map_err(|end| runtime::undone("what may block", &end))
 }

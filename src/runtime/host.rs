@@ -1,9 +1,11 @@
-//! Functions of the host's, on threads made for them: none runs on a thread that carries out calls, so that one which is slow, blocks or
-//! panics holds up no call, no limit, no cancellation and no fork.
+//! Functions of the host's, on threads made for them: none runs on a thread that carries out calls,
+//! so that one which is slow, blocks or panics holds up no call, no limit, no cancellation and no
+//! fork.
 //!
-//! The threads are made when there is something to do, a few for each kind, so that no kind waits for another. They block no signal that
-//! the host does not block itself: programs that it starts there would inherit that. They count as the runtime's: its hooks are called on
-//! them, and a shutdown ends them. A forked child has its own, and nothing of what waits here in its parent.
+//! The threads are made when there is something to do, a few for each kind, so that no kind waits
+//! for another. They block no signal that the host does not block itself: programs that it starts
+//! there would inherit that. They count as the runtime's: its hooks are called on them, and a
+//! shutdown ends them. A forked child has its own, and nothing of what waits here in its parent.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +36,8 @@ pub(crate) enum Kind {
 
 const KINDS: usize = 5;
 
-/// The most threads of each kind. A question may wait for a person, and others are not to wait for that.
+/// The most threads of each kind. A question may wait for a person, and others are not to wait for
+/// that.
 const MOST: [usize; KINDS] = [4, 32, 2, 4, 2];
 
 /// A thread that has nothing to do for so long ends.
@@ -74,19 +77,31 @@ struct State {
 impl Host {
     pub(crate) fn new(threads: Arc<Threads>, hooks: Hooks) -> Self {
         let pools = MOST.map(|most| Arc::new(Pool::new(most)));
-        Host { pools, threads, hooks, mask: Mask::of_this_thread(), given_up: AtomicBool::new(false) }
+        Host {
+            pools,
+            threads,
+            hooks,
+            mask: Mask::of_this_thread(),
+            given_up: AtomicBool::new(false),
+        }
     }
 
     fn pool(&self, kind: Kind) -> &Arc<Pool> {
         &self.pools[kind as usize]
     }
 
-    /// Has `job` done on a thread of this kind. Gives it back if there is none and none can be made.
-    pub(crate) fn post(&self, kind: Kind, job: impl FnOnce() + Send + 'static) -> std::result::Result<(), Job> {
+    /// Has `job` done on a thread of this kind. Gives it back if there is none and none can be
+    /// made.
+    pub(crate) fn post(
+        &self,
+        kind: Kind,
+        job: impl FnOnce() + Send + 'static,
+    ) -> std::result::Result<(), Job> {
         let pool = self.pool(kind);
         let mut state = pool.lock();
         let job: Job = Box::new(job);
-        let lacking = state.jobs.len() >= state.idle && state.threads < MOST[kind as usize] && !state.closed;
+        let lacking =
+            state.jobs.len() >= state.idle && state.threads < MOST[kind as usize] && !state.closed;
         if lacking && self.start(kind).is_ok() {
             state.threads += 1;
         }
@@ -115,11 +130,13 @@ impl Host {
 
     /// Waits until nothing of this kind waits or is being done; says whether that is so.
     pub(crate) fn rest(&self, kind: Kind, deadline: Option<Instant>) -> bool {
-        self.pool(kind).wait_until(deadline, |state| state.jobs.is_empty() && state.idle == state.threads)
+        self.pool(kind).wait_until(deadline, |state| {
+            state.jobs.is_empty() && state.idle == state.threads
+        })
     }
 
-    /// Ends the threads once they have done what waits. What has not been begun by the deadline is left to those that are late: dropping
-    /// it here would run the host's code.
+    /// Ends the threads once they have done what waits. What has not been begun by the deadline is
+    /// left to those that are late: dropping it here would run the host's code.
     pub(crate) fn end(&self, deadline: Option<Instant>) {
         for pool in &self.pools {
             pool.lock().closed = true;
@@ -140,7 +157,12 @@ impl Host {
 impl Pool {
     fn new(most: usize) -> Self {
         let (state, work, rested) = Default::default();
-        Pool { state, work, rested, share: Arc::new(Semaphore::new(most)) }
+        Pool {
+            state,
+            work,
+            rested,
+            share: Arc::new(Semaphore::new(most)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,7 +184,10 @@ impl Pool {
             }
             state.idle += 1;
             self.rested.notify_all();
-            let (after, timeout) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (after, timeout) = self
+                .work
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
             (state, waited) = (after, timeout.timed_out());
             state.idle -= 1;
         }
@@ -175,19 +200,37 @@ impl Pool {
             if is_so(&state) || left.is_zero() {
                 return is_so(&state);
             }
-            state = self.rested.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .rested
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
 
-/// Calls a function of the host's and waits for what it gives. Whoever stops waiting before it was called has it not called at all.
-pub(crate) async fn call<T: Send + 'static>(kind: Kind, function: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Calls a function of the host's and waits for what it gives. Whoever stops waiting before it was
+/// called has it not called at all.
+pub(crate) async fn call<T: Send + 'static>(
+    kind: Kind,
+    function: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     let instance = runtime::living()?;
     let uncalled = || match instance.closing().is_cancelled() {
         true => runtime::shut_down(),
-        false => Error::new(Code::Io, "no thread could be started for a function of the program"),
+        false => Error::new(
+            Code::Io,
+            "no thread could be started for a function of the program",
+        ),
     };
-    let place = instance.host().pool(kind).share.clone().acquire_owned().await.map_err(|_| uncalled())?;
+    let place = instance
+        .host()
+        .pool(kind)
+        .share
+        .clone()
+        .acquire_owned()
+        .await
+        .map_err(|_| uncalled())?;
     let (give, given) = oneshot::channel();
     let posted = instance.host().post(kind, move || {
         // Given back when the function is done, whether or not anybody still waits for it.
@@ -198,7 +241,9 @@ pub(crate) async fn call<T: Send + 'static>(kind: Kind, function: impl FnOnce() 
     });
     posted.map_err(|_| uncalled())?;
     // What a panic says may be a part of what was worked on.
-    given.await.map_err(|_| Error::new(Code::Panic, "a function of the program panicked"))
+    given
+        .await
+        .map_err(|_| Error::new(Code::Panic, "a function of the program panicked"))
 }
 
 /// A value of the host's, whose end may run the host's code.

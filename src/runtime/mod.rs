@@ -4,10 +4,12 @@
 //! parent's is touched: a lock that another thread held at the fork would never be released.
 //! What is kept for the whole process, and what a forked child does about it:
 //!
-//! - `CURRENT`: an atomic pointer; the parent's instance is seen to be the parent's, left alone and never freed.
+//! - `CURRENT`: an atomic pointer; the parent's instance is seen to be the parent's, left alone and
+//!   never freed.
 //! - `LIVES`, with the lock of starts and shutdowns: the child has its own.
 //! - `CONFIG`: an atomic pointer; the child inherits what was configured.
-//! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes twice in its line.
+//! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes
+//!   twice in its line.
 //! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
 
 pub(crate) mod blocking;
@@ -48,7 +50,8 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// A function that the host wants called on each of the runtime's threads.
 pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;
 
-/// How the runtime is made. It counts from the next start: the first use, or the first after [`shutdown`].
+/// How the runtime is made. It counts from the next start: the first use, or the first after
+/// [`shutdown`].
 #[derive(Clone, Default)]
 pub struct Config {
     worker_threads: Option<usize>,
@@ -57,18 +60,25 @@ pub struct Config {
 }
 
 impl Config {
-    /// Worker threads, 1 to 64. By default two, or one on a machine with one core: calls wait for the
-    /// network, not for the processor.
+    /// Worker threads, 1 to 64. By default two, or one on a machine with one core: calls wait for
+    /// the network, not for the processor.
     pub fn worker_threads(mut self, count: usize) -> Result<Self> {
         if !(1..=64).contains(&count) {
-            return Err(Error::invalid(format!("{count} worker threads: 1 to 64 are possible")));
+            return Err(Error::invalid(format!(
+                "{count} worker threads: 1 to 64 are possible"
+            )));
         }
         self.worker_threads = Some(count);
         Ok(self)
     }
 
-    /// Functions called on each runtime thread when it starts (to name it, pin it or register it with an engine) and before it ends.
-    pub fn thread_hooks(mut self, on_start: Option<ThreadHook>, on_stop: Option<ThreadHook>) -> Self {
+    /// Functions called on each runtime thread when it starts (to name it, pin it or register it
+    /// with an engine) and before it ends.
+    pub fn thread_hooks(
+        mut self,
+        on_start: Option<ThreadHook>,
+        on_stop: Option<ThreadHook>,
+    ) -> Self {
         self.on_thread_start = on_start;
         self.on_thread_stop = on_stop;
         self
@@ -124,13 +134,18 @@ enum Busy {
     No,
     RuntimeThread,
     Callback,
-    /// On a thread of ours on which the host may take its time: only the end of that thread cannot be waited for.
+    /// On a thread of ours on which the host may take its time: only the end of that thread cannot
+    /// be waited for.
     Question,
 }
 
 /// What a thread for functions of the host's may do.
 pub(crate) fn on_host_thread(kind: host::Kind) {
-    BUSY.set(if kind == host::Kind::Questions { Busy::Question } else { Busy::Callback });
+    BUSY.set(if kind == host::Kind::Questions {
+        Busy::Question
+    } else {
+        Busy::Callback
+    });
 }
 
 /// Whether this thread carries out calls, so that nothing of the host's may run on it.
@@ -169,13 +184,19 @@ pub(crate) fn is_guest() -> bool {
     GUEST.get() > 0 || BUSY.get() == Busy::RuntimeThread
 }
 
-/// Fails with [`Code::WouldDeadlock`] where waiting would stop the thread that has to make the progress: inside a
-/// callback and on a thread of the runtime.
+/// Fails with [`Code::WouldDeadlock`] where waiting would stop the thread that has to make the
+/// progress: inside a callback and on a thread of the runtime.
 pub fn may_wait() -> Result<()> {
     match BUSY.get() {
         Busy::No | Busy::Question => Ok(()),
-        Busy::RuntimeThread => Err(Error::new(Code::WouldDeadlock, "waiting on a thread of libfal's runtime")),
-        Busy::Callback => Err(Error::new(Code::WouldDeadlock, "waiting inside a callback of libfal")),
+        Busy::RuntimeThread => Err(Error::new(
+            Code::WouldDeadlock,
+            "waiting on a thread of libfal's runtime",
+        )),
+        Busy::Callback => Err(Error::new(
+            Code::WouldDeadlock,
+            "waiting inside a callback of libfal",
+        )),
     }
 }
 
@@ -184,7 +205,8 @@ pub fn may_wait() -> Result<()> {
 struct Lives {
     life: Mutex<Life>,
     ended: Condvar,
-    /// Those of each life, until a shutdown has seen them end: a life that was cut short leaves some.
+    /// Those of each life, until a shutdown has seen them end: a life that was cut short leaves
+    /// some.
     threads: Mutex<Vec<Arc<Threads>>>,
     /// From the first start on until a shutdown has ended all threads.
     module: Mutex<Option<Reference>>,
@@ -241,19 +263,34 @@ impl Lives {
         let mut life = self.lock();
         loop {
             match &*life {
-                Life::None => return Ok(Ending { instance: None, threads: self.threads().clone() }),
+                Life::None => {
+                    return Ok(Ending {
+                        instance: None,
+                        threads: self.threads().clone(),
+                    });
+                }
                 Life::Running(instance) => {
                     let instance = instance.clone();
                     *life = Life::Stopping(instance.clone());
-                    return Ok(Ending { instance: Some(instance), threads: self.threads().clone() });
+                    return Ok(Ending {
+                        instance: Some(instance),
+                        threads: self.threads().clone(),
+                    });
                 }
                 Life::Stopping(_) => {}
             }
             let left = left_until(deadline);
             if left.is_zero() {
-                return Err(Error::new(Code::Deadline, "another shutdown is still under way"));
+                return Err(Error::new(
+                    Code::Deadline,
+                    "another shutdown is still under way",
+                ));
             }
-            life = self.ended.wait_timeout(life, left).unwrap_or_else(PoisonError::into_inner).0;
+            life = self
+                .ended
+                .wait_timeout(life, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -271,20 +308,32 @@ impl Lives {
         };
         drop(life);
         self.ended.notify_all();
-        stopped.unwrap_or_else(|_| Err(Error::new(Code::Panic, "the runtime panicked while it stopped")))
+        stopped.unwrap_or_else(|_| {
+            Err(Error::new(
+                Code::Panic,
+                "the runtime panicked while it stopped",
+            ))
+        })
     }
 
     /// Waits until these have ended.
     fn wait(&self, ending: &[Arc<Threads>], deadline: Option<Instant>) -> Result<()> {
-        ending.iter().try_for_each(|threads| threads.wait(deadline))?;
-        self.threads().retain(|known| !ending.iter().any(|ended| Arc::ptr_eq(known, ended)));
+        ending
+            .iter()
+            .try_for_each(|threads| threads.wait(deadline))?;
+        self.threads()
+            .retain(|known| !ending.iter().any(|ended| Arc::ptr_eq(known, ended)));
         Ok(())
     }
 
     /// Lets the library be unloaded, unless another life has begun.
     fn let_go(&self) {
         let life = self.lock();
-        let _unused = if matches!(*life, Life::None) { self.module().take() } else { None };
+        let _unused = if matches!(*life, Life::None) {
+            self.module().take()
+        } else {
+            None
+        };
         // The system takes its own lock to end the reference.
         drop(life);
     }
@@ -309,9 +358,15 @@ pub(crate) fn living() -> Result<Arc<Instance>> {
     }
 }
 
-/// Carries work that was begun to its end, whether or not anybody still waits for it: a shutdown waits, within its limit.
-pub(crate) async fn finish<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    living()?.spawn(work).await.map_err(|end| undone("work that has to be finished", &end))
+/// Carries work that was begun to its end, whether or not anybody still waits for it: a shutdown
+/// waits, within its limit.
+pub(crate) async fn finish<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    living()?
+        .spawn(work)
+        .await
+        .map_err(|end| undone("work that has to be finished", &end))
 }
 
 /// Why what was given to the runtime did not come to its end.
@@ -323,20 +378,25 @@ pub(crate) fn undone(what: &str, end: &JoinError) -> Error {
     }
 }
 
-/// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins every thread. What has to be
-/// carried to its end once it was begun is waited for: the renewal of a login, the cancellation of a job.
+/// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins
+/// every thread. What has to be carried to its end once it was begun is waited for: the renewal of
+/// a login, the cancellation of a job.
 ///
-/// Afterwards the library can be used again. Fails with [`Code::Deadline`] if that, or a thread, would not end
-/// within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a callback or on a runtime thread.
-/// Without a running runtime it does nothing.
+/// Afterwards the library can be used again. Fails with [`Code::Deadline`] if that, or a thread,
+/// would not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a
+/// callback or on a runtime thread. Without a running runtime it does nothing.
 pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     if module::process_ends() {
         // No thread is left to be waited for, and what they locked stays so.
         return Ok(());
     }
-    let Some(lives) = LIVES.made() else { return Ok(()) };
+    let Some(lives) = LIVES.made() else {
+        return Ok(());
+    };
     may_shut_down()?;
-    let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = timeout
+        .into()
+        .and_then(|timeout| Instant::now().checked_add(timeout));
     let Ending { instance, threads } = lives.take_on(deadline)?;
     if let Some(instance) = instance {
         lives.stop(&instance, deadline)?;
@@ -348,24 +408,35 @@ pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
 
 fn may_shut_down() -> Result<()> {
     match BUSY.get() {
-        Busy::Question => Err(Error::new(Code::WouldDeadlock, "shutting down inside a callback of libfal")),
+        Busy::Question => Err(Error::new(
+            Code::WouldDeadlock,
+            "shutting down inside a callback of libfal",
+        )),
         _ => may_wait(),
     }
 }
 
-/// Waits until every line of the log that was written has been given to its function, at most `timeout` (`None`: no limit). Lines that
-/// are written meanwhile count too. [`shutdown`] does the same; a program that ends without one would lose its last lines.
+/// Waits until every line of the log that was written has been given to its function, at most
+/// `timeout` (`None`: no limit). Lines that are written meanwhile count too. [`shutdown`] does the
+/// same; a program that ends without one would lose its last lines.
 ///
-/// Fails with [`Code::Deadline`] if there are lines left then, and with [`Code::WouldDeadlock`] inside a callback. Without a running
-/// runtime it does nothing.
+/// Fails with [`Code::Deadline`] if there are lines left then, and with [`Code::WouldDeadlock`]
+/// inside a callback. Without a running runtime it does nothing.
 pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
-    let Some(instance) = CURRENT.load_full().filter(|instance| instance.is_ours()) else { return Ok(()) };
+    let Some(instance) = CURRENT.load_full().filter(|instance| instance.is_ours()) else {
+        return Ok(());
+    };
     may_wait()?;
-    let deadline = timeout.into().and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = timeout
+        .into()
+        .and_then(|timeout| Instant::now().checked_add(timeout));
     match instance.host.rest(host::Kind::Log, deadline) {
         true => Ok(()),
-        false => Err(Error::new(Code::Deadline, "lines of the log still wait for the function that takes them")
-            .with_remedy("Allow more time, or have the function take less.")),
+        false => Err(Error::new(
+            Code::Deadline,
+            "lines of the log still wait for the function that takes them",
+        )
+        .with_remedy("Allow more time, or have the function take less.")),
     }
 }
 
@@ -389,21 +460,31 @@ pub(crate) fn shut_down() -> Error {
     Error::new(Code::ShutDown, "libfal is shutting down")
 }
 
-/// A parent's instance is never dropped in the child: its threads do not exist here, and would be joined.
+/// A parent's instance is never dropped in the child: its threads do not exist here, and would be
+/// joined.
 fn leak(instance: Option<Arc<Instance>>) {
-    if instance.as_deref().is_some_and(|instance| !instance.is_ours()) {
+    if instance
+        .as_deref()
+        .is_some_and(|instance| !instance.is_ours())
+    {
         std::mem::forget(instance);
     }
 }
 
 fn thread_error(error: &std::io::Error) -> Error {
-    Error::new(Code::Io, format!("the runtime's threads could not be started: {error}"))
+    Error::new(
+        Code::Io,
+        format!("the runtime's threads could not be started: {error}"),
+    )
 }
 
 impl Instance {
     fn start(config: &Config, threads: &Arc<Threads>) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let hooks = Hooks { start: config.on_thread_start.clone(), stop: config.on_thread_stop.clone() };
+        let hooks = Hooks {
+            start: config.on_thread_start.clone(),
+            stop: config.on_thread_stop.clone(),
+        };
         let host = Host::new(threads.clone(), hooks.clone());
         let started = thread_started(threads.clone(), hooks.clone());
         let stopped = thread_stopped(threads.clone(), hooks);
@@ -455,11 +536,15 @@ impl Instance {
     }
 
     /// Runs a task. If the runtime has just stopped, the task is dropped without being run.
-    pub(crate) fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
         self.tasks.spawn_on(task, &self.handle)
     }
 
-    /// A place for what polls futures of the runtime on another of its threads than its workers, which it does not stop by itself.
+    /// A place for what polls futures of the runtime on another of its threads than its workers,
+    /// which it does not stop by itself.
     pub(crate) fn aside(&self) -> Aside {
         Aside(self.asides.clone())
     }
@@ -473,23 +558,32 @@ impl Instance {
         self.tasks.close();
         let finished = drained(&self.handle, &self.tasks, left_until(deadline));
         self.asides.close();
-        drained(&self.handle, &self.asides, left_until(deadline).max(JOINING));
+        drained(
+            &self.handle,
+            &self.asides,
+            left_until(deadline).max(JOINING),
+        );
         self.join(deadline)?;
-        // When nothing is left that could call the host: what it was to be told is told first. Who does not end is counted.
+        // When nothing is left that could call the host: what it was to be told is told first. Who
+        // does not end is counted.
         self.host.end(deadline);
         if finished { Ok(()) } else { Err(unfinished()) }
     }
 
     /// Stops the runtime and joins its threads.
     ///
-    /// A thread of its own waits for them, without a limit: those that tokio does not wait for it forgets, and they still run code of the
-    /// library while they begin and end. This one is known. Besides, tokio refuses to stop a runtime from inside another.
+    /// A thread of its own waits for them, without a limit: those that tokio does not wait for it
+    /// forgets, and they still run code of the library while they begin and end. This one is known.
+    /// Besides, tokio refuses to stop a runtime from inside another.
     fn join(&self, deadline: Option<Instant>) -> Result<()> {
         let runtime = self.runtime.clone();
         let (done, stopped) = mpsc::channel();
         let started = self.threads.start("fal-shutdown", move || {
             signals::block();
-            let taken = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let taken = runtime
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
             // What is dropped with it may be the host's.
             busy(Busy::RuntimeThread, || drop(taken));
             let _ = done.send(());
@@ -497,9 +591,10 @@ impl Instance {
         started.map_err(|e| thread_error(&e))?;
         match stopped.recv_timeout(left_until(deadline) + JOINING) {
             Ok(()) => Ok(()),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Err(Error::new(Code::Panic, "the runtime panicked while it stopped"))
-            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::new(
+                Code::Panic,
+                "the runtime panicked while it stopped",
+            )),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(self.threads.unended()),
         }
     }
@@ -521,7 +616,8 @@ fn drained(runtime: &Handle, tasks: &TaskTracker, limit: Duration) -> bool {
 pub(crate) struct Aside(TaskTracker);
 
 impl Aside {
-    /// Polls, unless the runtime stops: its clock panics once it has stopped, so it waits for what is being polled.
+    /// Polls, unless the runtime stops: its clock panics once it has stopped, so it waits for what
+    /// is being polled.
     pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {
         let _under_way = self.0.token();
         (!self.0.is_closed()).then(poll)

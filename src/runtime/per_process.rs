@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// A value of this process's own, made when it is first asked for. It is reached without a lock, and a forked child begins with
-/// a fresh one: a lock in the parent's may be held by a thread that does not exist in the child. The parent's is never freed there.
+/// A value of this process's own, made when it is first asked for. It is reached without a lock,
+/// and a forked child begins with a fresh one: a lock in the parent's may be held by a thread that
+/// does not exist in the child. The parent's is never freed there.
 pub(crate) struct PerProcess<T>(ArcSwapOption<Own<T>>);
 
 /// The value of one process.
@@ -58,7 +59,10 @@ impl<T: Default> PerProcess<T> {
             if let Some(own) = seen.as_ref().filter(|own| own.is_ours()) {
                 return own.clone();
             }
-            let fresh = Some(Arc::new(Own { pid: std::process::id(), value: T::default() }));
+            let fresh = Some(Arc::new(Own {
+                pid: std::process::id(),
+                value: T::default(),
+            }));
             std::mem::forget(seen.clone());
             self.0.compare_and_swap(&seen, fresh);
         }

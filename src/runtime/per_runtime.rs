@@ -8,7 +8,8 @@ use arc_swap::ArcSwapOption;
 use crate::error::Result;
 use crate::runtime;
 
-/// A place for a value that must not outlive its runtime or cross a fork. It is reached without a lock.
+/// A place for a value that must not outlive its runtime or cross a fork. It is reached without a
+/// lock.
 pub(crate) struct PerRuntime<T> {
     slot: ArcSwapOption<Life<T>>,
 }
@@ -30,7 +31,9 @@ impl<T> Deref for Life<T> {
 
 impl<T> Default for PerRuntime<T> {
     fn default() -> Self {
-        PerRuntime { slot: ArcSwapOption::empty() }
+        PerRuntime {
+            slot: ArcSwapOption::empty(),
+        }
     }
 }
 
@@ -42,7 +45,11 @@ impl<T> PerRuntime<T> {
         if let Some(life) = seen.as_ref().filter(|life| life.generation == generation) {
             return Ok(life.clone());
         }
-        let fresh = Arc::new(Life { pid: std::process::id(), generation, value: make()? });
+        let fresh = Arc::new(Life {
+            pid: std::process::id(),
+            generation,
+            value: make()?,
+        });
         keep_parents(&seen);
         let before = self.slot.compare_and_swap(&seen, Some(fresh.clone()));
         let raced = before.as_ref().filter(|life| life.generation == generation);
@@ -56,10 +63,13 @@ impl<T> Drop for PerRuntime<T> {
     }
 }
 
-/// What belongs to the parent of this process may have been locked by a thread that does not exist here, and wakes tasks of the
-/// parent's when it goes: it is never freed.
+/// What belongs to the parent of this process may have been locked by a thread that does not exist
+/// here, and wakes tasks of the parent's when it goes: it is never freed.
 fn keep_parents<T>(life: &Option<Arc<Life<T>>>) {
-    if life.as_ref().is_some_and(|life| life.pid != std::process::id()) {
+    if life
+        .as_ref()
+        .is_some_and(|life| life.pid != std::process::id())
+    {
         std::mem::forget(life.clone());
     }
 }

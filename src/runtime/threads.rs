@@ -1,4 +1,5 @@
-//! The threads of one life of the runtime: one that did not end with it still runs code of the library.
+//! The threads of one life of the runtime: one that did not end with it still runs code of the
+//! library.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,12 +40,18 @@ impl Threads {
     }
 
     /// Starts a thread that a shutdown joins.
-    pub(crate) fn start(self: &Arc<Self>, name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
         let counted = self.counted();
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let _counted = counted;
-            body();
-        })?;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let _counted = counted;
+                body();
+            })?;
         self.join_ended();
         self.own().push(thread);
         Ok(())
@@ -84,10 +91,15 @@ impl Threads {
     }
 }
 
-/// What is left until a deadline; of none, longer than any process lives and short enough for every clock.
+/// What is left until a deadline; of none, longer than any process lives and short enough for every
+/// clock.
 pub(crate) fn left_until(deadline: Option<Instant>) -> Duration {
     const FOR_EVER: Duration = Duration::from_secs(1 << 30);
-    deadline.map_or(FOR_EVER, |deadline| deadline.saturating_duration_since(Instant::now()).min(FOR_EVER))
+    deadline.map_or(FOR_EVER, |deadline| {
+        deadline
+            .saturating_duration_since(Instant::now())
+            .min(FOR_EVER)
+    })
 }
 
 fn unended(threads: usize) -> Error {

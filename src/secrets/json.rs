@@ -12,10 +12,12 @@ impl Secrets {
             Value::Array(values) => values.iter_mut().for_each(|value| self.hide_json(value)),
             Value::Object(members) => {
                 if members.keys().any(|name| self.are_in(name)) {
-                    let hidden = std::mem::take(members).into_iter().map(|(mut name, value)| {
-                        self.hide(&mut name);
-                        (name, value)
-                    });
+                    let hidden = std::mem::take(members)
+                        .into_iter()
+                        .map(|(mut name, value)| {
+                            self.hide(&mut name);
+                            (name, value)
+                        });
                     *members = hidden.collect();
                 }
                 members.values_mut().for_each(|value| self.hide_json(value));

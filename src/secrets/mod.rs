@@ -1,7 +1,8 @@
 //! The secrets that an operation carried, and their removal from all that is said about it.
 //!
-//! Whatever leaves an operation passes through here: an answer before an error is made of it, its error, its events and its lines of
-//! the log. What was asked for is not touched: the body and headers of a success, files, and the bytes among the events.
+//! Whatever leaves an operation passes through here: an answer before an error is made of it, its
+//! error, its events and its lines of the log. What was asked for is not touched: the body and
+//! headers of a success, files, and the bytes among the events.
 
 mod json;
 mod veil;
@@ -19,13 +20,14 @@ use crate::limits::QUOTED;
 
 /// In the place of a secret.
 const MASK: &str = "****";
-/// An operation that goes on for long renews its tokens; the oldest, which have expired, are forgotten.
+/// An operation that goes on for long renews its tokens; the oldest, which have expired, are
+/// forgotten.
 const MOST: usize = 16;
 /// So many bytes are looked through before others have their turn.
 const TURN: usize = 256 << 10;
 
-/// What hides the secrets of one client: made once for all operations that carry the same. Reached without a lock, which a fork could
-/// leave locked.
+/// What hides the secrets of one client: made once for all operations that carry the same. Reached
+/// without a lock, which a fork could leave locked.
 #[derive(Default)]
 pub(crate) struct Veils {
     known: ArcSwap<Vec<Weak<Veil>>>,
@@ -34,7 +36,11 @@ pub(crate) struct Veils {
 impl Veils {
     fn of(&self, secret: &str) -> Option<Arc<Veil>> {
         let known = self.known.load();
-        if let Some(veil) = known.iter().filter_map(Weak::upgrade).find(|veil| veil.is_of(secret)) {
+        if let Some(veil) = known
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|veil| veil.is_of(secret))
+        {
             return Some(veil);
         }
         let veil = Arc::new(Veil::of(secret)?);
@@ -56,7 +62,10 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn of(veils: &Arc<Veils>) -> Self {
-        Secrets { veils: veils.clone(), carried: Mutex::default() }
+        Secrets {
+            veils: veils.clone(),
+            carried: Mutex::default(),
+        }
     }
 
     /// Notes that a request is about to carry a secret.
@@ -65,7 +74,10 @@ impl Secrets {
         if carried.last().is_some_and(|veil| veil.is_of(secret)) {
             return;
         }
-        let known = carried.iter().position(|veil| veil.is_of(secret)).map(|place| carried.remove(place));
+        let known = carried
+            .iter()
+            .position(|veil| veil.is_of(secret))
+            .map(|place| carried.remove(place));
         let veil = known.or_else(|| self.veils.of(secret));
         add(&mut carried, veil);
     }
@@ -103,8 +115,8 @@ impl Secrets {
         }
     }
 
-    /// The beginning of a text of the service's, for a message: of what is cut first half a secret would be left, which nobody knows for
-    /// one.
+    /// The beginning of a text of the service's, for a message: of what is cut first half a secret
+    /// would be left, which nobody knows for one.
     pub(crate) fn quoted(&self, mut text: String) -> String {
         self.hide(&mut text);
         match text.char_indices().nth(QUOTED) {

@@ -33,31 +33,71 @@ fn forms(text: &str) -> Vec<String> {
         each(|byte| format!("%{byte:02X}")),
         each(|byte| format!("%25{byte:02X}")),
         each(|byte| format!("%2525{byte:02X}")),
-        each(|byte| if byte % 2 == 0 { format!("\\u{byte:04x}") } else { char::from(byte).to_string() }),
-        each(|byte| if byte % 3 == 0 { format!("%{byte:02x}") } else { char::from(byte).to_string() }),
+        each(|byte| {
+            if byte % 2 == 0 {
+                format!("\\u{byte:04x}")
+            } else {
+                char::from(byte).to_string()
+            }
+        }),
+        each(|byte| {
+            if byte % 3 == 0 {
+                format!("%{byte:02x}")
+            } else {
+                char::from(byte).to_string()
+            }
+        }),
         text.replace('/', "\\/"),
     ];
     for before in ["", "k", "Ke", "Key fake-id:"] {
         let whole = format!("{before}{text}");
-        forms.extend([STANDARD.encode(&whole), URL_SAFE.encode(&whole), URL_SAFE_NO_PAD.encode(&whole)]);
+        forms.extend([
+            STANDARD.encode(&whole),
+            URL_SAFE.encode(&whole),
+            URL_SAFE_NO_PAD.encode(&whole),
+        ]);
         forms.push(STANDARD.encode(format!("{whole} and more")));
-        forms.push(STANDARD.encode(&whole).replace('=', "%3D").replace('+', "%2B").replace('/', "\\/"));
+        forms.push(
+            STANDARD
+                .encode(&whole)
+                .replace('=', "%3D")
+                .replace('+', "%2B")
+                .replace('/', "\\/"),
+        );
     }
     forms
 }
 
 #[test]
 fn a_secret_is_found_in_each_form_and_among_anything() {
-    for secret in [SECRET, "a%b\\c/d+e~f?g>h=i", "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln/+==", "????~~~~>>>>"] {
+    for secret in [
+        SECRET,
+        "a%b\\c/d+e~f?g>h=i",
+        "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln/+==",
+        "????~~~~>>>>",
+    ] {
         for form in forms(secret) {
-            for (before, behind) in
-                [("", ""), ("not ", " it"), ("%", "%"), ("\\", "\\"), ("{\"a\":\"", "\"}"), ("é", "ü")]
-            {
+            for (before, behind) in [
+                ("", ""),
+                ("not ", " it"),
+                ("%", "%"),
+                ("\\", "\\"),
+                ("{\"a\":\"", "\"}"),
+                ("é", "ü"),
+            ] {
                 let hidden = hide(secret, &format!("{before}{form}{behind}"));
-                assert!(hidden.contains("****"), "{form} between {before:?} and {behind:?}: {hidden}");
-                assert!(!hidden.to_lowercase().contains(&secret.to_lowercase()), "{hidden}");
+                assert!(
+                    hidden.contains("****"),
+                    "{form} between {before:?} and {behind:?}: {hidden}"
+                );
+                assert!(
+                    !hidden.to_lowercase().contains(&secret.to_lowercase()),
+                    "{hidden}"
+                );
                 // At the most what is left of the base64 of its neighbours.
-                let left = hidden.len().saturating_sub(before.len() + behind.len() + "****".len());
+                let left = hidden
+                    .len()
+                    .saturating_sub(before.len() + behind.len() + "****".len());
                 assert!(left <= 40, "{form} left {left} in {hidden}");
             }
         }
@@ -66,7 +106,13 @@ fn a_secret_is_found_in_each_form_and_among_anything() {
 
 #[test]
 fn what_is_around_it_stays() {
-    assert_eq!(hide(SECRET, &format!("a {SECRET} b {SECRET}{SECRET}, 100 % \\o/")), "a **** b ****, 100 % \\o/");
+    assert_eq!(
+        hide(
+            SECRET,
+            &format!("a {SECRET} b {SECRET}{SECRET}, 100 % \\o/")
+        ),
+        "a **** b ****, 100 % \\o/"
+    );
     assert_eq!(hide("abab", "xababababx abab"), "x****x ****");
     let other = "fake-secret-0123456789abcdeF0 fake-secret-012345678 %66ake \\u0066ake é";
     assert_eq!(hide("fake-secret-0123456789xyz", other), other);
@@ -83,16 +129,28 @@ fn what_is_too_short_to_be_a_secret_is_none() {
 /// A text that was cut off ends within a secret, or within an escape of one of its characters.
 #[test]
 fn the_beginning_of_a_secret_at_an_end_goes_too() {
-    let escaped: String = SECRET.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let escaped: String = SECRET
+        .bytes()
+        .map(|byte| format!("\\u{byte:04x}"))
+        .collect();
     let percent: String = SECRET.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    for (form, unit) in [(SECRET, 1), (&STANDARD.encode(SECRET), 1), (&escaped, 6), (&percent, 3)] {
+    for (form, unit) in [
+        (SECRET, 1),
+        (&STANDARD.encode(SECRET), 1),
+        (&escaped, 6),
+        (&percent, 3),
+    ] {
         // The last character that base64 has of the secret depends on its neighbours.
         for cut in 5 * unit..form.len() - 4 {
             let hidden = hide(SECRET, &format!("not {}", &form[..cut]));
             assert_eq!(hidden, "not ****", "{}", &form[..cut]);
         }
     }
-    assert_eq!(hide(SECRET, "fake-secret-0 and fak"), "fake-secret-0 and fak", "not at the end, or too little");
+    assert_eq!(
+        hide(SECRET, "fake-secret-0 and fak"),
+        "fake-secret-0 and fak",
+        "not at the end, or too little"
+    );
 }
 
 #[test]
@@ -104,7 +162,11 @@ fn of_several_secrets_none_shows_and_the_newest_are_kept() {
         secrets.carry(&secret(number));
     });
     assert_eq!(secrets.carried().len(), MOST);
-    assert!(secrets.are_in(&secret(0)) && secrets.are_in(&secret(MOST * 3 - 1)) && !secrets.are_in(&secret(1)));
+    assert!(
+        secrets.are_in(&secret(0))
+            && secrets.are_in(&secret(MOST * 3 - 1))
+            && !secrets.are_in(&secret(1))
+    );
     let other = Secrets::of(&secrets.veils);
     other.carry(SECRET);
     other.share(&secrets);
@@ -112,7 +174,13 @@ fn of_several_secrets_none_shows_and_the_newest_are_kept() {
     assert!(other.are_in(SECRET) || other.carried().len() == MOST);
     let same = Secrets::of(&secrets.veils);
     same.carry(&secret(0));
-    assert!(secrets.carried().iter().any(|veil| Arc::ptr_eq(veil, &same.carried()[0])), "one for all who carry it");
+    assert!(
+        secrets
+            .carried()
+            .iter()
+            .any(|veil| Arc::ptr_eq(veil, &same.carried()[0])),
+        "one for all who carry it"
+    );
     drop((secrets, other, same));
 }
 
@@ -121,7 +189,10 @@ fn values_lose_it_in_texts_and_names() {
     let secrets = carrying(SECRET);
     let mut value = json!({"a": [SECRET, 1, null], SECRET: {"b": format!("x{SECRET}")}});
     secrets.hide_json(&mut value);
-    assert_eq!(value, json!({"a": ["****", 1, null], "****": {"b": "x****"}}));
+    assert_eq!(
+        value,
+        json!({"a": ["****", 1, null], "****": {"b": "x****"}})
+    );
 }
 
 #[tokio::test]
@@ -143,7 +214,10 @@ async fn large_texts_are_searched_across_the_turns() {
 fn nothing_costs_more_than_a_constant_times_its_length() {
     const LENGTH: usize = 1 << 20;
     let almost = &SECRET[..SECRET.len() - 1];
-    let percent: String = almost.bytes().map(|byte| format!("%25252525{byte:02x}")).collect();
+    let percent: String = almost
+        .bytes()
+        .map(|byte| format!("%25252525{byte:02x}"))
+        .collect();
     let token = "a".repeat(4000) + "b";
     for (secret, piece) in [
         (SECRET, almost),
@@ -163,8 +237,13 @@ fn nothing_costs_more_than_a_constant_times_its_length() {
             let mut search = veil.find(&text, escaped);
             search.advance(text.len());
             search.end();
-            // In a debug build on a busy machine; whatever grows with the length of the secret takes minutes.
-            assert!(started.elapsed().as_secs() < 30, "{piece:.20}: {:?}", started.elapsed());
+            // In a debug build on a busy machine; whatever grows with the length of the secret
+            // takes minutes.
+            assert!(
+                started.elapsed().as_secs() < 30,
+                "{piece:.20}: {:?}",
+                started.elapsed()
+            );
         }
     }
 }
@@ -175,18 +254,25 @@ fn random_secrets_in_random_texts() {
     let mut state: u64 = 1;
     // Knuth's generator: the same texts each time.
     let mut below = |most: usize| -> usize {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % most
     };
     let mut some = |most: usize, least: usize| -> String {
         let length = least + below(most - least + 1);
-        (0..length).map(|_| char::from(LETTERS[below(LETTERS.len())])).collect()
+        (0..length)
+            .map(|_| char::from(LETTERS[below(LETTERS.len())]))
+            .collect()
     };
     for _ in 0..5_000 {
         let secret = some(12, LEAST);
         let text = format!("{}{secret}{}", some(20, 0), some(20, 0));
         let hidden = hide(&secret, &text);
         // The mask itself cannot make one.
-        assert!(!hidden.to_lowercase().contains(&secret.to_lowercase()), "{secret} in {text}: {hidden}");
+        assert!(
+            !hidden.to_lowercase().contains(&secret.to_lowercase()),
+            "{secret} in {text}: {hidden}"
+        );
     }
 }

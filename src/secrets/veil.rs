@@ -1,9 +1,10 @@
 //! Finds one secret in a text, in whatever form somebody wrote it there.
 //!
-//! A text is read in units: a byte, or the escape of one. The forms of the secret that escapes do not make, itself and its base64 at
-//! each of the three places that it can have among other bytes, are in one automaton (Aho and Corasick's), so that a text is read
-//! once and costs no more than a constant times its length, whatever it holds. The automaton is overwritten when it is dropped, which
-//! those of libraries are not.
+//! A text is read in units: a byte, or the escape of one. The forms of the secret that escapes do
+//! not make, itself and its base64 at each of the three places that it can have among other bytes,
+//! are in one automaton (Aho and Corasick's), so that a text is read once and costs no more than a
+//! constant times its length, whatever it holds. The automaton is overwritten when it is dropped,
+//! which those of libraries are not.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
-/// A text shorter than this is no secret, and so many characters of one at the end of a text are none either.
+/// A text shorter than this is no secret, and so many characters of one at the end of a text are
+/// none either.
 pub(super) const LEAST: usize = 4;
 /// A shorter piece of base64 may be anything's.
 const LEAST_ENCODED: usize = 8;
@@ -59,14 +61,21 @@ impl Veil {
             return None;
         }
         let encoded = encoded(secret.as_bytes());
-        let longest = encoded.iter().map(|form| form.len()).fold(secret.len(), usize::max);
+        let longest = encoded
+            .iter()
+            .map(|form| form.len())
+            .fold(secret.len(), usize::max);
         let size = secret.len() + encoded.iter().map(|form| form.len()).sum::<usize>() + 1;
         // Of the final size at once: growing would leave copies behind.
         let mut states = Vec::with_capacity(size);
         states.push(State::default());
         let mut kinds = [0; 256];
         (kinds[usize::from(b'\\')], kinds[usize::from(b'%')]) = (ESCAPE, ESCAPE);
-        let mut veil = Veil { states, kinds, longest };
+        let mut veil = Veil {
+            states,
+            kinds,
+            longest,
+        };
         let end = veil.add(secret.as_bytes());
         veil.states[end].is_plain = true;
         for form in &encoded {
@@ -78,14 +87,25 @@ impl Veil {
 
     /// Whether it hides this secret.
     pub(super) fn is_of(&self, secret: &str) -> bool {
-        let end = secret.bytes().try_fold(0, |state, byte| self.child(state, byte.to_ascii_lowercase()));
+        let end = secret.bytes().try_fold(0, |state, byte| {
+            self.child(state, byte.to_ascii_lowercase())
+        });
         end.is_some_and(|end| self.states[end].is_plain)
     }
 
     /// Where the secret is in a text.
     pub(super) fn find<'a>(&'a self, text: &'a [u8], escaped: bool) -> Search<'a> {
         let recent = vec![0; self.longest.next_power_of_two()];
-        Search { veil: self, text, escaped, at: 0, state: 0, read: 0, recent, found: Vec::new() }
+        Search {
+            veil: self,
+            text,
+            escaped,
+            at: 0,
+            state: 0,
+            read: 0,
+            recent,
+            found: Vec::new(),
+        }
     }
 
     fn child(&self, state: usize, byte: u8) -> Option<usize> {
@@ -104,8 +124,17 @@ impl Veil {
         for byte in form.iter().map(u8::to_ascii_lowercase) {
             state = self.child(state, byte).unwrap_or_else(|| {
                 let new = self.states.len();
-                let State { child: sibling, depth, .. } = self.states[state];
-                self.states.push(State { byte, sibling, depth: depth + 1, ..State::default() });
+                let State {
+                    child: sibling,
+                    depth,
+                    ..
+                } = self.states[state];
+                self.states.push(State {
+                    byte,
+                    sibling,
+                    depth: depth + 1,
+                    ..State::default()
+                });
                 // Bounded by the longest token: a few times 16 KiB.
                 self.states[state].child = new as u32;
                 new
@@ -123,8 +152,17 @@ impl Veil {
             next += 1;
             let mut child = self.states[state].child as usize;
             while child != 0 {
-                let State { byte, sibling, found, .. } = self.states[child];
-                let fail = if state == 0 { 0 } else { self.step(self.states[state].fail as usize, byte) };
+                let State {
+                    byte,
+                    sibling,
+                    found,
+                    ..
+                } = self.states[child];
+                let fail = if state == 0 {
+                    0
+                } else {
+                    self.step(self.states[state].fail as usize, byte)
+                };
                 self.states[child].fail = fail as u32;
                 self.states[child].found = found.max(self.states[fail].found);
                 due.push(child);
@@ -186,12 +224,20 @@ impl Search<'_> {
         while self.at < to {
             if self.state == 0 {
                 let begins = |byte: &u8| self.veil.kinds[usize::from(*byte)] & kinds != 0;
-                let Some(next) = self.text[self.at..to].iter().position(begins) else { return self.at = to };
+                let Some(next) = self.text[self.at..to].iter().position(begins) else {
+                    return self.at = to;
+                };
                 self.at += next;
             }
-            let unit = if self.escaped { unit(self.text, self.at) } else { Some((self.text[self.at], self.at + 1)) };
+            let unit = if self.escaped {
+                unit(self.text, self.at)
+            } else {
+                Some((self.text[self.at], self.at + 1))
+            };
             // It is cut off, and so is whatever it belongs to.
-            let Some((byte, next)) = unit else { return self.at = self.text.len() };
+            let Some((byte, next)) = unit else {
+                return self.at = self.text.len();
+            };
             let place = self.read & (self.recent.len() - 1);
             self.recent[place] = self.at;
             self.read += 1;
@@ -229,8 +275,9 @@ pub(super) fn has_escapes(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'\\' | b'%'))
 }
 
-/// The unit that begins here, and where the next one does; none if the text ends within it. Those of JSON, however often they were
-/// escaped again, of addresses, in the same way, and of Rust's and Python's notations.
+/// The unit that begins here, and where the next one does; none if the text ends within it. Those
+/// of JSON, however often they were escaped again, of addresses, in the same way, and of Rust's and
+/// Python's notations.
 fn unit(text: &[u8], at: usize) -> Option<(u8, usize)> {
     match text[at] {
         b'%' => {
@@ -273,10 +320,17 @@ enum Number {
 /// What so many hexadecimal digits say.
 fn number(text: &[u8], at: usize, count: usize) -> Number {
     let digits = &text[at.min(text.len())..text.len().min(at + count)];
-    let value = digits.iter().try_fold(0, |value: u32, digit| Some(value << 4 | char::from(*digit).to_digit(16)?));
+    let value = digits.iter().try_fold(0, |value: u32, digit| {
+        Some(value << 4 | char::from(*digit).to_digit(16)?)
+    });
     match value {
         None => Number::None,
         Some(_) if digits.len() < count => Number::Cut,
-        Some(value) => Number::Byte(u8::try_from(value).ok().filter(u8::is_ascii).unwrap_or_default()),
+        Some(value) => Number::Byte(
+            u8::try_from(value)
+                .ok()
+                .filter(u8::is_ascii)
+                .unwrap_or_default(),
+        ),
     }
 }

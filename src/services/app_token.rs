@@ -14,18 +14,24 @@ use crate::response::Response;
 use crate::transport::SMALL;
 
 impl Client {
-    /// Starts making a token that opens these apps for so long, 1 second to 1 hour, and nothing else. It needs a key.
+    /// Starts making a token that opens these apps for so long, 1 second to 1 hour, and nothing
+    /// else. It needs a key.
     ///
-    /// The answer is JSON: `token`, and `expires_in` in seconds. A token is a secret, if a short-lived one.
+    /// The answer is JSON: `token`, and `expires_in` in seconds. A token is a secret, if a
+    /// short-lived one.
     pub fn mint_token_start(&self, apps: &[&str], lifetime: Duration) -> Result<Op> {
         let seconds = lifetime.as_secs();
         if !(1..=3600).contains(&seconds) {
-            return Err(Error::invalid(format!("a token of {seconds} s: 1 to 3600 are possible")));
+            return Err(Error::invalid(format!(
+                "a token of {seconds} s: 1 to 3600 are possible"
+            )));
         }
         if apps.is_empty() {
             return Err(Error::invalid("a token for no app opens nothing"));
         }
-        let aliases = apps.iter().map(|app| Ok(app.parse::<EndpointId>()?.alias().to_owned()));
+        let aliases = apps
+            .iter()
+            .map(|app| Ok(app.parse::<EndpointId>()?.alias().to_owned()));
         let aliases = aliases.collect::<Result<Vec<_>>>()?;
         self.start_steps(move |steps| async move {
             let url = steps.hosts().rest_url("/tokens/")?;
@@ -35,7 +41,9 @@ impl Client {
             call.most = SMALL;
             let answer = steps.send_call(&call).await?;
             let token = minted(answer.json()?)?;
-            Ok(Response::made(&json!({"token": token.expose_secret(), "expires_in": seconds})))
+            Ok(Response::made(
+                &json!({"token": token.expose_secret(), "expires_in": seconds}),
+            ))
         })
     }
 
@@ -48,7 +56,11 @@ impl Client {
 
 /// A JSON string, or an object with `token` or `detail` (§16.22).
 pub(crate) fn minted(answer: &Value) -> Result<Token> {
-    let text = answer.as_str().or_else(|| answer.get("token")?.as_str()).or_else(|| answer.get("detail")?.as_str());
+    let text = answer
+        .as_str()
+        .or_else(|| answer.get("token")?.as_str())
+        .or_else(|| answer.get("detail")?.as_str());
     let text = text.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token"))?;
-    Token::parse(text).map_err(|problem| Error::new(Code::Protocol, format!("the answer: {problem}")))
+    Token::parse(text)
+        .map_err(|problem| Error::new(Code::Protocol, format!("the answer: {problem}")))
 }

@@ -13,8 +13,8 @@ use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 
-/// No request has this id, so its status costs nothing and tells a good key (404) from a bad one (401)
-/// (docs/protocol.md §2.5).
+/// No request has this id, so its status costs nothing and tells a good key (404) from a bad one
+/// (401) (docs/protocol.md §2.5).
 const NOBODYS_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
 
 /// So often is a check begun before a key that does not stay is given up.
@@ -30,29 +30,44 @@ pub struct Check {
     pub scope: Option<Scope>,
     /// The account that the key or login belongs to, where fal tells: not every key may ask.
     pub account: Option<String>,
-    /// Why the account is locked, if it is. A locked account's key is accepted, and good for nothing.
+    /// Why the account is locked, if it is. A locked account's key is accepted, and good for
+    /// nothing.
     pub locked: Option<String>,
 }
 
 impl Check {
     fn refused() -> Self {
-        Check { accepted: false, scope: None, account: None, locked: None }
+        Check {
+            accepted: false,
+            scope: None,
+            account: None,
+            locked: None,
+        }
     }
 
     fn accepted(scope: Option<Scope>) -> Self {
-        Check { accepted: true, scope, account: None, locked: None }
+        Check {
+            accepted: true,
+            scope,
+            account: None,
+            locked: None,
+        }
     }
 
     fn locked(error: &Error) -> Self {
-        Check { locked: Some(error.message().to_owned()), ..Check::accepted(None) }
+        Check {
+            locked: Some(error.message().to_owned()),
+            ..Check::accepted(None)
+        }
     }
 }
 
 impl Client {
-    /// Starts a check of the credential: three requests at the most, none of which runs or costs anything. They are made again
-    /// if the key is renewed meanwhile.
+    /// Starts a check of the credential: three requests at the most, none of which runs or costs
+    /// anything. They are made again if the key is renewed meanwhile.
     ///
-    /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each but the first null if unknown.
+    /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each
+    /// but the first null if unknown.
     pub fn check_start(&self) -> Result<Op> {
         self.start_steps(|steps| async move {
             let (grant, check) = settled(&steps).await?;
@@ -84,7 +99,8 @@ impl Client {
     }
 }
 
-/// The check of a key that was in use from its first request to its last; begun anew where another took its place meanwhile.
+/// The check of a key that was in use from its first request to its last; begun anew where another
+/// took its place meanwhile.
 async fn settled(steps: &Steps) -> Result<(Arc<Grant>, Check)> {
     for _ in 0..ROUNDS {
         let before = steps.grant().await?;
@@ -109,21 +125,26 @@ async fn look(steps: &Steps) -> Result<Check> {
     match &steps.grant().await?.credential {
         Credential::Key(_) => key(steps).await,
         Credential::Bearer(_) => known(steps, None).await,
-        _ if steps.is_proxied() => {
-            Err(Error::invalid("there is no key to check: the server proxy holds it, and forwards no check")
-                .with_remedy("Check the key where the proxy runs."))
-        }
-        _ => Err(Error::invalid("there is no key to check: the client uses none, or a short-lived token")),
+        _ if steps.is_proxied() => Err(Error::invalid(
+            "there is no key to check: the server proxy holds it, and forwards no check",
+        )
+        .with_remedy("Check the key where the proxy runs.")),
+        _ => Err(Error::invalid(
+            "there is no key to check: the client uses none, or a short-lived token",
+        )),
     }
 }
 
 async fn key(steps: &Steps) -> Result<Check> {
     match steps.send(Request::new("GET", "/v1/keys?limit=1")?).await {
-        Ok(_) => Ok(Check { account: account(steps).await, ..Check::accepted(Some(Scope::Admin)) }),
+        Ok(_) => Ok(Check {
+            account: account(steps).await,
+            ..Check::accepted(Some(Scope::Admin))
+        }),
         Err(error) => match error.code() {
             Code::AccountLocked => Ok(Check::locked(&error)),
-            // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as some report, a good one of
-            // scope API (§16.42). The gateway knows.
+            // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as
+            // some report, a good one of scope API (§16.42). The gateway knows.
             Code::Forbidden | Code::Unauthenticated => known(steps, Some(Scope::Api)).await,
             _ => Err(error),
         },
@@ -147,16 +168,25 @@ async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
     }
 }
 
-/// What fal says of the account in use (docs/protocol.md §1.4), as the official CLI asks for keys and for logins. A key may lack the
-/// permission to ask and be good all the same, so that no other answer says anything.
+/// What fal says of the account in use (docs/protocol.md §1.4), as the official CLI asks for keys
+/// and for logins. A key may lack the permission to ask and be good all the same, so that no other
+/// answer says anything.
 async fn current(steps: &Steps, scope: Option<Scope>) -> Option<Check> {
     let url = steps.hosts().rest_url("/users/current").ok()?;
-    let answer = steps.send(Request::new("GET", url.as_str()).ok()?).await.ok()?;
+    let answer = steps
+        .send(Request::new("GET", url.as_str()).ok()?)
+        .await
+        .ok()?;
     let text = |pointer: &str| answer.get_str(pointer).ok().map(str::to_owned);
     let account = text("/nickname")?;
     let is_locked = answer.get("/is_locked").is_ok_and(|locked| locked == true);
-    let locked = is_locked.then(|| text("/lock_reason").unwrap_or_else(|| "the account is locked".to_owned()));
-    Some(Check { account: Some(account), locked, ..Check::accepted(scope) })
+    let locked = is_locked
+        .then(|| text("/lock_reason").unwrap_or_else(|| "the account is locked".to_owned()));
+    Some(Check {
+        account: Some(account),
+        locked,
+        ..Check::accepted(scope)
+    })
 }
 
 /// The name of an ADMIN key's account; not worth failing for.

@@ -12,8 +12,9 @@ impl Client {
     /// Starts a run: one POST to the endpoint, straight to a runner, without the queue.
     ///
     /// It is never sent a second time once it may have been executed; the error then says so
-    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)). A success that says itself that the output is not in it (202, 204, 205
-    /// or 206 to a POST or GET) is [`Code::Protocol`](crate::Code::Protocol).
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)). A success that says itself
+    /// that the output is not in it (202, 204, 205 or 206 to a POST or GET) is
+    /// [`Code::Protocol`](crate::Code::Protocol).
     pub fn run_start(&self, request: Request) -> Result<Op> {
         self.start_run(request)
     }

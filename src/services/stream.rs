@@ -18,24 +18,31 @@ use crate::services::workflow::{self, Failure, Said};
 use crate::transport::Opened;
 
 impl Client {
-    /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names another), straight to a runner.
+    /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names
+    /// another), straight to a runner.
     ///
-    /// Each event of the answer is an event [`Item`](crate::EventKind::Item), in order: JSON, or text where the app sent
-    /// something else. They wait to be read. The response is the last of them, by convention the result; it is empty if there was none. The
-    /// stream of a workflow is an error if a step failed and no output came after it ([`Event::workflow`]).
+    /// Each event of the answer is an event [`Item`](crate::EventKind::Item), in order: JSON, or
+    /// text where the app sent something else. They wait to be read. The response is the last of
+    /// them, by convention the result; it is empty if there was none. The stream of a workflow is
+    /// an error if a step failed and no output came after it ([`Event::workflow`]).
     ///
-    /// An answer that is no stream of events is told apart by its content type: JSON is one item, which is the response, too; of anything
-    /// else each piece is an item of [bytes](Event::is_bytes) as it arrives, and the response is empty.
+    /// An answer that is no stream of events is told apart by its content type: JSON is one item,
+    /// which is the response, too; of anything else each piece is an item of
+    /// [bytes](Event::is_bytes) as it arrives, and the response is empty.
     ///
     /// It is never sent a second time once it may have been executed. A stream that breaks is
-    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message says how many items had. So is one that
-    /// ends inside an event, unless what there is of it is whole JSON.
+    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message
+    /// says how many items had. So is one that ends inside an event, unless what there is of it is
+    /// whole JSON.
     pub fn stream_start(&self, mut request: Request) -> Result<Op> {
         let endpoint = request.endpoint()?.clone();
         let timeout = self.timeout_of(&request, RUN_TIMEOUT);
         let asks = request.asks_for_output();
         let url = request.address(self.hosts().run_url(&endpoint)?, "stream");
-        request.headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
+        request
+            .headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("text/event-stream"));
         let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
         self.start_steps_within(timeout, move |steps| async move {
             let opened = steps.open(request).await?;
@@ -46,7 +53,8 @@ impl Client {
         })
     }
 
-    /// Streams an answer and waits for its last event, on any async runtime. The others are discarded.
+    /// Streams an answer and waits for its last event, on any async runtime. The others are
+    /// discarded.
     pub async fn stream(&self, endpoint: &str, input: Value) -> Result<Response> {
         let mut request = Request::run(endpoint)?;
         request.set_json(input);
@@ -66,7 +74,13 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     pub(crate) fn new(steps: Steps, endpoint: EndpointId) -> Self {
-        Delivery { steps, endpoint, items: 0, last: None, failure: None }
+        Delivery {
+            steps,
+            endpoint,
+            items: 0,
+            last: None,
+            failure: None,
+        }
     }
 
     async fn read(&mut self, mut opened: Opened) -> Result<Response> {
@@ -79,7 +93,10 @@ impl Delivery {
             Kind::Bytes => {
                 while let Some(piece) = opened.body.piece().await? {
                     self.items += 1;
-                    self.steps.task.deliver(Event::bytes(EventKind::Item, piece)).await;
+                    self.steps
+                        .task
+                        .deliver(Event::bytes(EventKind::Item, piece))
+                        .await;
                 }
             }
         }
@@ -130,21 +147,51 @@ impl Delivery {
 
     /// A workflow in which a step failed, and which has no output, has failed (§3.5).
     fn failed_step(&self, failure: Failure, headers: &HeaderMap) -> Error {
-        let Failure { node_id, message, status, body } = failure;
-        let answer = Answer::new(self.steps.task.secrets(), status.unwrap_or(500), headers.clone(), body);
+        let Failure {
+            node_id,
+            message,
+            status,
+            body,
+        } = failure;
+        let answer = Answer::new(
+            self.steps.task.secrets(),
+            status.unwrap_or(500),
+            headers.clone(),
+            body,
+        );
         // The headers are not those of the step.
         let host = self.steps.hosts().run_host();
-        let asked = Asked { host, service: true, repeat: Repeat::Another, about_job: false, whose: Whose::Service };
+        let asked = Asked {
+            host,
+            service: true,
+            repeat: Repeat::Another,
+            about_job: false,
+            whose: Whose::Service,
+        };
         let error = verdict(answer, asked).error;
-        let [node_id, message] = [node_id, message].map(|text| self.steps.task.secrets().quoted(text));
-        let said = Some(clause(&message)).filter(|said| !said.is_empty()).map(|said| format!("{said}: "));
-        let told = format!("step {node_id} of the workflow failed: {}{}", said.unwrap_or_default(), error.message());
+        let [node_id, message] =
+            [node_id, message].map(|text| self.steps.task.secrets().quoted(text));
+        let said = Some(clause(&message))
+            .filter(|said| !said.is_empty())
+            .map(|said| format!("{said}: "));
+        let told = format!(
+            "step {node_id} of the workflow failed: {}{}",
+            said.unwrap_or_default(),
+            error.message()
+        );
         // The steps before it have run.
-        error.with_message(told).with_outcome_unknown(true).with_retryable(false)
+        error
+            .with_message(told)
+            .with_outcome_unknown(true)
+            .with_retryable(false)
     }
 
     pub(crate) fn explained(&self, error: Error) -> Error {
-        let told = format!("{}; {} items of the stream had arrived", error.message(), self.items);
+        let told = format!(
+            "{}; {} items of the stream had arrived",
+            error.message(),
+            self.items
+        );
         // The answer had begun, so the app had run.
         error.with_message(told).with_outcome_unknown(true)
     }
@@ -157,8 +204,18 @@ pub(crate) enum Kind {
 }
 
 pub(crate) fn kind(headers: &HeaderMap) -> Kind {
-    let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+    let declared = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    match declared
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "text/event-stream" => Kind::Events,
         "application/json" => Kind::Json,
         _ => Kind::Bytes,

@@ -77,14 +77,18 @@ pub(crate) struct Failure {
 impl Failure {
     /// None if it is another event.
     pub(crate) fn read(event: &[u8]) -> Option<Self> {
-        let [kind, node_id, message, error] = json::members(event, ["type", "node_id", "message", "error"])?;
+        let [kind, node_id, message, error] =
+            json::members(event, ["type", "node_id", "message", "error"])?;
         if json::text(kind?)? != "error" {
             return None;
         }
-        let parts = error.and_then(|error| json::members(error.get().as_bytes(), ["status", "body"]));
+        let parts =
+            error.and_then(|error| json::members(error.get().as_bytes(), ["status", "body"]));
         let [status, body] = parts.unwrap_or_default();
         Some(Failure {
-            node_id: node_id.and_then(json::text).unwrap_or_else(|| "?".to_owned()),
+            node_id: node_id
+                .and_then(json::text)
+                .unwrap_or_else(|| "?".to_owned()),
             message: message.and_then(json::text).unwrap_or_default(),
             status: status.and_then(|status| status.get().parse().ok()),
             body: Bytes::copy_from_slice(body.map_or("null", |body| body.get()).as_bytes()),
@@ -101,22 +105,33 @@ impl Event {
 
 impl<'a> WorkflowEvent<'a> {
     pub(crate) fn of(kind: EventKind, content: &'a Response) -> Option<Self> {
-        (kind == EventKind::Item).then(|| content.json().ok()).flatten().and_then(WorkflowEvent::read)
+        (kind == EventKind::Item)
+            .then(|| content.json().ok())
+            .flatten()
+            .and_then(WorkflowEvent::read)
     }
 
     pub(crate) fn read(event: &'a Value) -> Option<Self> {
         let text = |name: &str| event.get(name).and_then(Value::as_str);
         Some(match text("type")? {
             "submit" => {
-                let (node_id, app_id, request_id) = (text("node_id")?, text("app_id")?, text("request_id")?);
-                WorkflowEvent::Submit { node_id, app_id, request_id }
+                let (node_id, app_id, request_id) =
+                    (text("node_id")?, text("app_id")?, text("request_id")?);
+                WorkflowEvent::Submit {
+                    node_id,
+                    app_id,
+                    request_id,
+                }
             }
             "completion" => WorkflowEvent::Completion {
                 node_id: text("node_id")?,
                 app_id: text("app_id"),
                 output: event.get("output")?,
             },
-            "output" => WorkflowEvent::Output { node_id: text("node_id"), output: event.get("output")? },
+            "output" => WorkflowEvent::Output {
+                node_id: text("node_id"),
+                output: event.get("output")?,
+            },
             "error" => {
                 let status = event.pointer("/error/status").and_then(Value::as_u64);
                 WorkflowEvent::Error {

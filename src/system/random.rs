@@ -1,5 +1,6 @@
-//! Chance. Every bit comes from the operating system: a generator in this process would be inherited by a forked child, and
-//! the child and its siblings would then take the same number for theirs.
+//! Chance. Every bit comes from the operating system: a generator in this process would be
+//! inherited by a forked child, and the child and its siblings would then take the same number for
+//! theirs.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +13,9 @@ use crate::error::{Code, Error, Result};
 pub(crate) fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| io::Error::other("the operating system gives no random numbers"))
+    filled
+        .map(|()| bytes)
+        .map_err(|_| io::Error::other("the operating system gives no random numbers"))
 }
 
 /// The same as hexadecimal digits, for a name beside which nothing of the same name may be.
@@ -22,10 +25,18 @@ pub(crate) fn unique_name() -> io::Result<String> {
 
 /// A random UUID (version 4).
 pub(crate) fn uuid() -> Result<String> {
-    let random = u128::from_ne_bytes(unique().map_err(|e| Error::new(Code::Io, e.to_string()).with_source(e))?);
+    let random = u128::from_ne_bytes(
+        unique().map_err(|e| Error::new(Code::Io, e.to_string()).with_source(e))?,
+    );
     let marked = random & !(0xF << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{marked:032x}");
-    let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+    let (a, b, c, d, e) = (
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    );
     Ok(format!("{a}-{b}-{c}-{d}-{e}"))
 }
 
@@ -45,14 +56,21 @@ mod tests {
         let (one, other) = (uuid().unwrap(), uuid().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 36);
-        assert!(&one[14..15] == "4" && "89ab".contains(&one[19..20]), "{one}");
+        assert!(
+            &one[14..15] == "4" && "89ab".contains(&one[19..20]),
+            "{one}"
+        );
     }
 
     #[test]
     fn jitter_stays_within_its_bounds() {
         let second = Duration::from_secs(1);
         let times: Vec<_> = (0..200).map(|_| jittered(second, 0.5, 1.5)).collect();
-        assert!(times.iter().all(|time| (second / 2..=second * 3 / 2).contains(time)));
+        assert!(
+            times
+                .iter()
+                .all(|time| (second / 2..=second * 3 / 2).contains(time))
+        );
         assert!(times.iter().any(|time| *time < second) && times.iter().any(|time| *time > second));
     }
 }

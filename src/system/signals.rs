@@ -1,11 +1,13 @@
 //! Signals that our own writes raise stay away from the host.
 
-/// A vectored write to a socket that the peer has closed raises SIGPIPE, and one to a file beyond the limit of the process
-/// (RLIMIT_FSIZE) raises SIGXFSZ: each ends a host that does not ignore it. The signal goes to the writing thread, and only our own
-/// threads write; blocked there, the write fails.
+/// A vectored write to a socket that the peer has closed raises SIGPIPE, and one to a file beyond
+/// the limit of the process (RLIMIT_FSIZE) raises SIGXFSZ: each ends a host that does not ignore
+/// it. The signal goes to the writing thread, and only our own threads write; blocked there, the
+/// write fails.
 #[cfg(unix)]
 pub(crate) fn block() {
-    // SAFETY: `set` is a local that sigemptyset initializes before it is read, and a null old set is allowed.
+    // SAFETY: `set` is a local that sigemptyset initializes before it is read, and a null old set
+    // is allowed.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
@@ -32,11 +34,14 @@ const OURS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 #[cfg(unix)]
 impl Mask {
     pub(crate) fn of_this_thread() -> Self {
-        // SAFETY: with a null new set nothing is changed, and `set` is a local that is written before it is read.
+        // SAFETY: with a null new set nothing is changed, and `set` is a local that is written
+        // before it is read.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
-            Mask { blocked: OURS.map(|signal| libc::sigismember(&set, signal) == 1) }
+            Mask {
+                blocked: OURS.map(|signal| libc::sigismember(&set, signal) == 1),
+            }
         }
     }
 

@@ -15,39 +15,48 @@ use crate::secrets::Secrets;
 /// Tells a server proxy where to forward a request (docs/protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
-/// Where a request physically goes, and the headers that depend on it. A token may be in its address, so it has no `Debug`.
+/// Where a request physically goes, and the headers that depend on it. A token may be in its
+/// address, so it has no `Debug`.
 pub(crate) struct Route {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
 }
 
 impl Route {
-    /// The same request to another host: everything but the address is as it was made for the first.
+    /// The same request to another host: everything but the address is as it was made for the
+    /// first.
     pub(crate) fn at(&self, host: &str) -> Result<Route> {
         let mut url = self.url.clone();
-        url.set_host(Some(host)).map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))?;
-        Ok(Route { url, headers: self.headers.clone() })
+        url.set_host(Some(host))
+            .map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))?;
+        Ok(Route {
+            url,
+            headers: self.headers.clone(),
+        })
     }
 }
 
 /// What a request carries besides itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
-    /// The client's credential, to those of fal's services that take keys; an address outside fal is refused.
+    /// The client's credential, to those of fal's services that take keys; an address outside fal
+    /// is refused.
     Credential,
     /// A token of fal's file hosts (docs/protocol.md §9.2), to those and to nobody else.
     Files(Token),
-    /// A short-lived token for one app (docs/protocol.md §7.1), to the hosts that take those; past a server proxy, which
-    /// cannot forward what such a token is for.
+    /// A short-lived token for one app (docs/protocol.md §7.1), to the hosts that take those; past
+    /// a server proxy, which cannot forward what such a token is for.
     App(Token),
-    /// The refresh token that the body holds (docs/protocol.md §1.4), to the host of logins and to nobody else.
+    /// The refresh token that the body holds (docs/protocol.md §1.4), to the host of logins and to
+    /// nobody else.
     Renewal(Token),
-    /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer names.
+    /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer
+    /// names.
     Nothing,
 }
 
-/// Routes a request for the final address `url`. The key goes along if, and only if, the address belongs to a
-/// service of fal's that takes keys.
+/// Routes a request for the final address `url`. The key goes along if, and only if, the address
+/// belongs to a service of fal's that takes keys.
 ///
 /// What goes along is noted in `secrets` first: nothing that is said about the request may hold it.
 pub(crate) fn route(
@@ -60,8 +69,13 @@ pub(crate) fn route(
     let mut headers = HeaderMap::new();
     let mut target = url.clone();
     match pass {
-        Pass::Credential => credential.secret().into_iter().for_each(|secret| secrets.carry(secret)),
-        Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => secrets.carry(token.expose_secret()),
+        Pass::Credential => credential
+            .secret()
+            .into_iter()
+            .for_each(|secret| secrets.carry(secret)),
+        Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => {
+            secrets.carry(token.expose_secret())
+        }
         Pass::Nothing => {}
     }
     match (pass, hosts.origin(url)) {
@@ -75,25 +89,34 @@ pub(crate) fn route(
                 open_with_token(hosts, &mut target, token)?;
             }
             if let Some(proxy) = &hosts.proxy {
-                headers.insert(TARGET_URL, HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?);
+                headers.insert(
+                    TARGET_URL,
+                    HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?,
+                );
                 target = proxy.clone();
             }
         }
         (Pass::Nothing, _) => return Err(not_https(url)),
-        (Pass::Credential | Pass::Files(_) | Pass::App(_) | Pass::Renewal(_), _) => return Err(foreign(url)),
+        (Pass::Credential | Pass::Files(_) | Pass::App(_) | Pass::Renewal(_), _) => {
+            return Err(foreign(url));
+        }
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),
-        None if target.scheme() == "https" || hosts.proxy.as_ref() == Some(&target) => {
-            Ok(Route { url: target, headers })
-        }
+        None if target.scheme() == "https" || hosts.proxy.as_ref() == Some(&target) => Ok(Route {
+            url: target,
+            headers,
+        }),
         None => Err(not_https(url)),
     }
 }
 
 /// The emulator takes the place of every host, and tells them apart by the Host header.
 fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> Result<Route> {
-    headers.insert(HOST, HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?);
+    headers.insert(
+        HOST,
+        HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?,
+    );
     let moved = url.set_scheme("http").is_ok()
         && url.set_ip_host(emulator.ip()).is_ok()
         && url.set_port(Some(emulator.port())).is_ok();
@@ -114,8 +137,12 @@ fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
 
 fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
     // The header shares the text and overwrites it in the end; a copy of its own would stay behind.
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-        .map_err(|_| Error::new(Code::MalformedCredentials, "the credential cannot be put into a header"))?;
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
+        Error::new(
+            Code::MalformedCredentials,
+            "the credential cannot be put into a header",
+        )
+    })?;
     value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value);
     Ok(())
@@ -124,20 +151,34 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
 /// A short-lived token travels in the query, and opens the run host and its WebSockets only.
 fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
     if !hosts.takes_tokens(url) {
-        let message = format!("a short-lived token opens apps on {}, not {}", hosts.run, shown(url));
+        let message = format!(
+            "a short-lived token opens apps on {}, not {}",
+            hosts.run,
+            shown(url)
+        );
         let remedy = "Use a key for this, on a machine that may hold one.";
         return Err(Error::new(Code::Forbidden, message).with_remedy(remedy));
     }
-    url.query_pairs_mut().append_pair("fal_jwt_token", token.expose_secret());
+    url.query_pairs_mut()
+        .append_pair("fal_jwt_token", token.expose_secret());
     Ok(())
 }
 
 fn not_https(url: &Url) -> Error {
-    Error::new(Code::ForeignOrigin, format!("{} is not an https address; nothing was sent", shown(url)))
+    Error::new(
+        Code::ForeignOrigin,
+        format!("{} is not an https address; nothing was sent", shown(url)),
+    )
 }
 
 fn foreign(url: &Url) -> Error {
-    Error::new(Code::ForeignOrigin, format!("{} is not one of fal's services; nothing was sent", shown(url)))
+    Error::new(
+        Code::ForeignOrigin,
+        format!(
+            "{} is not one of fal's services; nothing was sent",
+            shown(url)
+        ),
+    )
 }
 
 /// An address for people: without user, query and fragment, which may hold secrets.

@@ -74,8 +74,8 @@ impl From<Bytes> for Payload {
 /// Bytes in memory are handed over in such pieces, so that one sees them leave.
 const PIECE: usize = 256 << 10;
 
-/// A body that notes when the HTTP stack first asks for it. It asks only on a connection that stands,
-/// so before that the request has provably not reached the service.
+/// A body that notes when the HTTP stack first asks for it. It asks only on a connection that
+/// stands, so before that the request has provably not reached the service.
 pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,
@@ -88,16 +88,33 @@ pub(crate) struct Watched {
 enum Rest {
     Bytes(Bytes),
     // The HTTP stack wants a body that may be shared between threads, which pieces may not.
-    Pieces { pieces: Mutex<Pieces>, left: Option<u64> },
+    Pieces {
+        pieces: Mutex<Pieces>,
+        left: Option<u64>,
+    },
 }
 
 impl Watched {
-    pub(crate) fn new(call: &Call, payload: &Payload, progress: Arc<Progress>, pulse: Arc<Pulse>) -> Result<Self> {
+    pub(crate) fn new(
+        call: &Call,
+        payload: &Payload,
+        progress: Arc<Progress>,
+        pulse: Arc<Pulse>,
+    ) -> Result<Self> {
         let rest = match payload {
             Payload::Bytes(bytes) => Rest::Bytes(bytes.clone()),
-            Payload::Source(source) => Rest::Pieces { left: source.length(), pieces: Mutex::new(source.open()?) },
+            Payload::Source(source) => Rest::Pieces {
+                left: source.length(),
+                pieces: Mutex::new(source.open()?),
+            },
         };
-        Ok(Watched { rest, progress, pulse, repeat: call.repeat, begin_by: Some(call.deadline) })
+        Ok(Watched {
+            rest,
+            progress,
+            pulse,
+            repeat: call.repeat,
+            begin_by: Some(call.deadline),
+        })
     }
 
     fn give(&self, bytes: Bytes, last: bool) -> Poll<Option<Result<Frame<Bytes>>>> {
@@ -105,7 +122,8 @@ impl Watched {
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
-    /// Ends the body early. The HTTP stack would only say that it ended; why, the transport finds in the progress.
+    /// Ends the body early. The HTTP stack would only say that it ended; why, the transport finds
+    /// in the progress.
     fn fail(&self, error: Error) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.progress.body_failed(error.clone());
         Poll::Ready(Some(Err(error)))
@@ -116,7 +134,10 @@ impl http_body::Body for Watched {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
         if let Some(deadline) = self.begin_by.take() {
             if deadline <= Instant::now() {
                 return self.fail(late(&self.progress));
@@ -135,7 +156,11 @@ impl http_body::Body for Watched {
             }
             Rest::Pieces { pieces, left } => (pieces, left),
         };
-        let polled = pieces.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_next(context);
+        let polled = pieces
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .poll_next(context);
         let Poll::Ready(piece) = polled else {
             self.pulse.waits_for_us();
             return Poll::Pending;
@@ -171,7 +196,9 @@ impl http_body::Body for Watched {
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
             Rest::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Rest::Pieces { left: Some(left), .. } => SizeHint::with_exact(*left),
+            Rest::Pieces {
+                left: Some(left), ..
+            } => SizeHint::with_exact(*left),
             Rest::Pieces { left: None, .. } => SizeHint::default(),
         }
     }
@@ -188,7 +215,10 @@ fn withdrawn() -> Error {
 }
 
 fn changed(than: &str) -> Error {
-    Error::new(Code::Io, format!("the body has {than} bytes than it had when the sending began"))
+    Error::new(
+        Code::Io,
+        format!("the body has {than} bytes than it had when the sending began"),
+    )
 }
 
 /// Why a body could not be read.
@@ -209,9 +239,13 @@ pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Resul
     // Asked before anything is read: afterwards it is what is left.
     let length = body.length().unwrap_or(0);
     check(length, most).map_err(Unread::TooLarge)?;
-    let Some(first) = body.piece().await? else { return Ok(Bytes::new()) };
+    let Some(first) = body.piece().await? else {
+        return Ok(Bytes::new());
+    };
     check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let Some(mut next) = body.piece().await.or_else(|cut| ends_itself(cut, &first))? else { return Ok(first) };
+    let Some(mut next) = body.piece().await.or_else(|cut| ends_itself(cut, &first))? else {
+        return Ok(first);
+    };
     let two = first.len() + next.len();
     check(two as u64, most).map_err(Unread::TooLarge)?;
     let mut whole = Vec::new();
@@ -251,7 +285,10 @@ pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
 
 pub(crate) fn check(length: u64, most: usize) -> Result<()> {
     match length > most as u64 {
-        true => Err(Error::new(Code::TooLarge, format!("the answer has more than the {most} bytes allowed"))),
+        true => Err(Error::new(
+            Code::TooLarge,
+            format!("the answer has more than the {most} bytes allowed"),
+        )),
         false => Ok(()),
     }
 }
@@ -282,21 +319,31 @@ mod tests {
             watch: Watch::Nothing,
         };
         progress.connecting();
-        Watched::new(&call, &call.body, progress.clone(), Arc::new(Pulse::new(true))).unwrap()
+        Watched::new(
+            &call,
+            &call.body,
+            progress.clone(),
+            Arc::new(Pulse::new(true)),
+        )
+        .unwrap()
     }
 
     fn poll(body: &mut Watched) -> Poll<Option<Result<Frame<Bytes>>>> {
         Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
     }
 
-    /// The connection lives in a task of its own, which may ask for the body until it hears that the call is over.
+    /// The connection lives in a task of its own, which may ask for the body until it hears that
+    /// the call is over.
     #[test]
     fn a_body_of_which_it_was_said_that_nothing_was_sent_is_not_sent() {
         let progress = Arc::new(Progress::default());
         let mut body = watched(&progress);
         let told = progress.cut_short(Code::Cancelled, "the call was cancelled");
         assert!(!told.may_have_executed(), "{told}");
-        assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))), "a byte of it would leave");
+        assert!(
+            matches!(poll(&mut body), Poll::Ready(Some(Err(_)))),
+            "a byte of it would leave"
+        );
         assert!(!progress.may_have_executed() && progress.take_body_failure().is_none());
         // Another attempt has a body of its own.
         let mut body = watched(&progress);

@@ -1,4 +1,5 @@
-//! How many requests of a client are on their way at once: each has a socket, and a process has only so many.
+//! How many requests of a client are on their way at once: each has a socket, and a process has
+//! only so many.
 
 use std::sync::Arc;
 
@@ -10,9 +11,11 @@ use crate::runtime::per_runtime::{Life, PerRuntime};
 /// The most requests at once in each lane.
 pub(super) const WIDTH: usize = 128;
 
-/// Runs have a lane of their own, because they may take an hour: nothing else waits behind them, above all no cancellation.
+/// Runs have a lane of their own, because they may take an hour: nothing else waits behind them,
+/// above all no cancellation.
 ///
-/// Streams and sockets are not counted: each belongs to an operation that the host started to have it.
+/// Streams and sockets are not counted: each belongs to an operation that the host started to have
+/// it.
 #[derive(Default)]
 pub(super) struct Lanes {
     lanes: PerRuntime<Pair>,
@@ -32,9 +35,16 @@ pub(super) struct Permit {
 impl Lanes {
     /// Waits, in the order of arrival, until there is room.
     pub(super) async fn enter(&self, run: bool) -> Result<Permit> {
-        let lane = self.lanes.get(|| Ok(Pair { runs: Semaphore::new(WIDTH), others: Semaphore::new(WIDTH) }))?;
+        let lane = self.lanes.get(|| {
+            Ok(Pair {
+                runs: Semaphore::new(WIDTH),
+                others: Semaphore::new(WIDTH),
+            })
+        })?;
         let place = lane.semaphore(run).acquire().await;
-        place.map(SemaphorePermit::forget).map_err(|_| Error::new(Code::ShutDown, "libfal is shutting down"))?;
+        place
+            .map(SemaphorePermit::forget)
+            .map_err(|_| Error::new(Code::ShutDown, "libfal is shutting down"))?;
         Ok(Permit { lane, run })
     }
 }

@@ -1,4 +1,5 @@
-//! Which of fal's backup hosts are asked first, because the host they stand in for could not be reached (docs/protocol.md §13.4).
+//! Which of fal's backup hosts are asked first, because the host they stand in for could not be
+//! reached (docs/protocol.md §13.4).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +17,10 @@ pub(crate) struct Backups {
 
 impl Default for Backups {
     fn default() -> Self {
-        Backups { epoch: Instant::now(), until: Default::default() }
+        Backups {
+            epoch: Instant::now(),
+            until: Default::default(),
+        }
     }
 }
 
@@ -27,7 +31,11 @@ impl Backups {
 
     /// Remembers which of the two could be reached.
     pub(crate) fn prefer(&self, backup: Backup, preferred: bool) {
-        let until = if preferred { self.now() + REMEMBERED.as_secs() } else { 0 };
+        let until = if preferred {
+            self.now() + REMEMBERED.as_secs()
+        } else {
+            0
+        };
         self.of(backup).store(until, Ordering::Relaxed);
     }
 

@@ -1,7 +1,7 @@
 //! The HTTP stack: one connection pool per client and life of the runtime.
 //!
-//! A pool never outlives its runtime and never crosses a fork: its connections are driven by tasks of
-//! that runtime, and a child that wrote to its parent's sockets would mix two conversations.
+//! A pool never outlives its runtime and never crosses a fork: its connections are driven by tasks
+//! of that runtime, and a child that wrote to its parent's sockets would mix two conversations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,9 @@ impl Http {
         };
         let plain = to.scheme() == "http";
         let pool = if plain { &pools.plain } else { &pools.secure };
-        Ok(reqwest::Client::clone(&*pool.get(|| build(network, plain, what))?))
+        Ok(reqwest::Client::clone(
+            &*pool.get(|| build(network, plain, what))?,
+        ))
     }
 }
 
@@ -95,17 +97,23 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
         true => builder.no_proxy().tls_backend_preconfigured(no_tls()?),
         false => network.apply(builder.https_only(true), what.protocols())?,
     };
-    builder.build().map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
+    builder
+        .build()
+        .map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
 }
 
 /// reqwest wants a TLS set-up even where none is used; this one trusts nobody.
 fn no_tls() -> Result<ClientConfig> {
-    Ok(versions()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Ok(versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }
 
 pub(super) fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let provider = Arc::new(ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(tls_error)
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(tls_error)
 }
 
 pub(super) fn tls_error(error: rustls::Error) -> Error {

@@ -15,7 +15,8 @@ use tokio_util::io::StreamReader;
 
 use super::stall::Stalled;
 
-/// Of coded bytes so many are looked at before others get their turn: each may stand for a thousand, or for a member of its own.
+/// Of coded bytes so many are looked at before others get their turn: each may stand for a
+/// thousand, or for a member of its own.
 const CODED: usize = 16 << 10;
 /// Of decoded bytes so many are handed over at once.
 const DECODED: usize = 64 << 10;
@@ -63,24 +64,49 @@ enum Way {
 }
 
 impl Incoming {
-    /// Takes an answer apart. Each piece of the body may take `limit`. The headers are those of what is handed over.
+    /// Takes an answer apart. Each piece of the body may take `limit`. The headers are those of
+    /// what is handed over.
     pub(super) fn of(response: reqwest::Response, limit: Option<Duration>) -> (HeaderMap, Self) {
         let framed = matches!(response.version(), Version::HTTP_2);
         let length = response.content_length();
-        // TLS says that the connection was ended by the other side, and hands over nothing without it.
-        let is_proof =
-            framed || length.is_some() || is_chunked(response.headers()) || response.url().scheme() == "https";
+        // TLS says that the connection was ended by the other side, and hands over nothing without
+        // it.
+        let is_proof = framed
+            || length.is_some()
+            || is_chunked(response.headers())
+            || response.url().scheme() == "https";
         let (parts, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
-        let (mut headers, wire) = (parts.headers, Wire { body, framed, limit });
+        let (mut headers, wire) = (
+            parts.headers,
+            Wire {
+                body,
+                framed,
+                limit,
+            },
+        );
         if !is_coded(&headers) || length == Some(0) {
-            return (headers, Incoming { way: Way::Plain(wire), length, is_proof });
+            return (
+                headers,
+                Incoming {
+                    way: Way::Plain(wire),
+                    length,
+                    is_proof,
+                },
+            );
         }
         headers.remove(CONTENT_ENCODING);
         headers.remove(CONTENT_LENGTH);
         let mut decoder = GzipDecoder::new(StreamReader::new(wire.into_stream()));
         // A file is a sequence of members, and nothing else (RFC 1952 §2.2).
         decoder.multiple_members(true);
-        (headers, Incoming { way: Way::Gzip(Box::new(decoder)), length: None, is_proof })
+        (
+            headers,
+            Incoming {
+                way: Way::Gzip(Box::new(decoder)),
+                length: None,
+                is_proof,
+            },
+        )
     }
 
     /// Whether what is handed over is not what came.
@@ -121,11 +147,16 @@ impl Incoming {
 }
 
 fn is_coded(headers: &HeaderMap) -> bool {
-    let coding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().trim_ascii());
-    coding.is_some_and(|coding| coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip"))
+    let coding = headers
+        .get(CONTENT_ENCODING)
+        .map(|value| value.as_bytes().trim_ascii());
+    coding.is_some_and(|coding| {
+        coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip")
+    })
 }
 
-/// Whether chunks frame the body: a coding of the transfer that is not the last one does not (RFC 9112 §6.3).
+/// Whether chunks frame the body: a coding of the transfer that is not the last one does not (RFC
+/// 9112 §6.3).
 fn is_chunked(headers: &HeaderMap) -> bool {
     let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
     let coding = last.and_then(|value| value.as_bytes().rsplit(|byte| *byte == b',').next());
@@ -146,21 +177,27 @@ struct Wire {
 
 impl Wire {
     async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
-        let Some(time) = self.limit else { return self.next().await };
+        let Some(time) = self.limit else {
+            return self.next().await;
+        };
         let stalled = |_| Cut::Stalled(Stalled { time, taken: None });
-        tokio::time::timeout(time, self.next()).await.map_err(stalled)?
+        tokio::time::timeout(time, self.next())
+            .await
+            .map_err(stalled)?
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
         loop {
-            let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
+            let frame =
+                std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
             match frame.transpose().map_err(Cut::Broken)? {
                 Some(frame) => {
                     if let Ok(piece) = frame.into_data() {
                         return Ok(Some(piece));
                     }
                 }
-                // The HTTP stack takes a polite reset for the end, which it is only of what the client sends.
+                // The HTTP stack takes a polite reset for the end, which it is only of what the
+                // client sends.
                 None if self.framed && !self.body.is_end_stream() => return Err(Cut::Unended),
                 None => return Ok(None),
             }

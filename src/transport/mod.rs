@@ -46,7 +46,9 @@ use self::stall::Pulse;
 use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::service::{Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output};
+use crate::error::service::{
+    Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output,
+};
 use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
 pub(crate) use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::{Level, Log};
@@ -99,9 +101,17 @@ pub(crate) struct Opened {
 impl Opened {
     /// Lets it pass if it may be an output; else an error with the beginning of what came.
     pub(crate) async fn output(mut self) -> Result<Self> {
-        let Some(instead) = lacking(self.status) else { return Ok(self) };
+        let Some(instead) = lacking(self.status) else {
+            return Ok(self);
+        };
         let body = self.body.rest(ERROR_BODY).await.unwrap_or_default();
-        let answer = Answer::of_large(self.body.progress.secrets(), self.status, self.headers, body).await;
+        let answer = Answer::of_large(
+            self.body.progress.secrets(),
+            self.status,
+            self.headers,
+            body,
+        )
+        .await;
         Err(without_output(answer, instead, self.body.repeat))
     }
 }
@@ -115,17 +125,23 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The next piece, decoded; none at the end. An error says whether the request may have been executed.
+    /// The next piece, decoded; none at the end. An error says whether the request may have been
+    /// executed.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        self.body.piece().await.map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)
+        self.body
+            .piece()
+            .await
+            .map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)
     }
 
     /// What is left to read, at most `most` bytes.
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
-        body::read(&mut self.body, most).await.map_err(|unread| match unread {
-            Unread::TooLarge(error) => error.with_outcome_unknown(self.repeat.leaves_doubt()),
-            Unread::Cut(why) => cut(why, &self.from, self.repeat, &self.progress).error,
-        })
+        body::read(&mut self.body, most)
+            .await
+            .map_err(|unread| match unread {
+                Unread::TooLarge(error) => error.with_outcome_unknown(self.repeat.leaves_doubt()),
+                Unread::Cut(why) => cut(why, &self.from, self.repeat, &self.progress).error,
+            })
     }
 
     /// Whether it comes compressed.
@@ -156,11 +172,29 @@ impl Transport {
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
-        let (veils, http, backups, lanes) = (Arc::default(), Http::default(), Backups::default(), Lanes::default());
-        Transport { hosts, log, attempts, stall, response_limit, user_agent, network, veils, http, backups, lanes }
+        let (veils, http, backups, lanes) = (
+            Arc::default(),
+            Http::default(),
+            Backups::default(),
+            Lanes::default(),
+        );
+        Transport {
+            hosts,
+            log,
+            attempts,
+            stall,
+            response_limit,
+            user_agent,
+            network,
+            veils,
+            http,
+            backups,
+            lanes,
+        }
     }
 
-    /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used up.
+    /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used
+    /// up.
     pub(crate) async fn send(
         &self,
         call: &Call,
@@ -172,7 +206,10 @@ impl Transport {
             let permit = self.lanes.enter(self.hosts.is_run(&call.url)).await?;
             // Those who wait in the lane, who may be many, need no room for it.
             let outcome = Box::pin(async {
-                match self.attempt(call, credential, progress, Use::Requests).await {
+                match self
+                    .attempt(call, credential, progress, Use::Requests)
+                    .await
+                {
                     Ok(response) => self.whole(response, call, progress).await,
                     Err(failure) => Err(failure),
                 }
@@ -186,19 +223,43 @@ impl Transport {
         }
     }
 
-    /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is repeated.
-    pub(crate) async fn open(&self, call: &Call, credential: &Credential, progress: &Arc<Progress>) -> Result<Opened> {
+    /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is
+    /// repeated.
+    pub(crate) async fn open(
+        &self,
+        call: &Call,
+        credential: &Credential,
+        progress: &Arc<Progress>,
+    ) -> Result<Opened> {
         let response = self.head(call, credential, progress, Use::Requests).await?;
         progress.reading(call.repeat);
         let status = response.status().as_u16();
         let (headers, body) = Incoming::of(response, call.watch.of_answer(self.stall));
-        if body.is_decoded() && call.headers.get(ACCEPT_ENCODING).is_some_and(|coding| coding == "identity") {
+        if body.is_decoded()
+            && call
+                .headers
+                .get(ACCEPT_ENCODING)
+                .is_some_and(|coding| coding == "identity")
+        {
             let (log, secrets) = (&self.log, progress.secrets());
-            log.write(Level::Warn, secrets, format_args!("the answer is gzip, which was not asked for; it is decoded"));
+            log.write(
+                Level::Warn,
+                secrets,
+                format_args!("the answer is gzip, which was not asked for; it is decoded"),
+            );
         }
         let from = self.asked(call).host.to_owned();
-        let body = Reader { body, progress: progress.clone(), repeat: call.repeat, from };
-        Ok(Opened { status, headers, body })
+        let body = Reader {
+            body,
+            progress: progress.clone(),
+            repeat: call.repeat,
+            from,
+        };
+        Ok(Opened {
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Asks for another protocol on the connection, and hands the connection over.
@@ -208,14 +269,20 @@ impl Transport {
         credential: &Credential,
         progress: &Arc<Progress>,
     ) -> Result<(HeaderMap, reqwest::Upgraded)> {
-        let mut response = self.head(call, credential, progress, Use::WebSocket).await?;
+        let mut response = self
+            .head(call, credential, progress, Use::WebSocket)
+            .await?;
         let headers = std::mem::take(response.headers_mut());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            let message = format!("fal answered {} where a WebSocket was asked for", response.status().as_u16());
+            let message = format!(
+                "fal answered {} where a WebSocket was asked for",
+                response.status().as_u16()
+            );
             return Err(Error::new(Code::Protocol, message));
         }
         let upgraded = response.upgrade().await;
-        let upgraded = upgraded.map_err(|error| broken(error, call.url.authority(), call.repeat, progress).error)?;
+        let upgraded = upgraded
+            .map_err(|error| broken(error, call.url.authority(), call.repeat, progress).error)?;
         Ok((headers, upgraded))
     }
 
@@ -237,17 +304,39 @@ impl Transport {
     }
 
     /// Pauses after attempt number `made` + 1, or fails if there is to be no other.
-    async fn pause(&self, made: &mut u32, failure: Failure, call: &Call, progress: &Progress) -> Result<()> {
+    async fn pause(
+        &self,
+        made: &mut u32,
+        failure: Failure,
+        call: &Call,
+        progress: &Progress,
+    ) -> Result<()> {
         *made += 1;
         let error = failure.error;
-        let asked = error.retry_after().map(|asked| asked.min(call.longest_pause));
-        let pause = if failure.again && !call.body.is_spent() { self.attempts.pause(*made, asked) } else { None };
-        let Some(pause) = pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now())) else {
-            self.log.write(Level::Error, progress.secrets(), format_args!("{}: {error}", error.code()));
+        let asked = error
+            .retry_after()
+            .map(|asked| asked.min(call.longest_pause));
+        let pause = if failure.again && !call.body.is_spent() {
+            self.attempts.pause(*made, asked)
+        } else {
+            None
+        };
+        let Some(pause) =
+            pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now()))
+        else {
+            self.log.write(
+                Level::Error,
+                progress.secrets(),
+                format_args!("{}: {error}", error.code()),
+            );
             return Err(error);
         };
         let (log, secrets) = (&self.log, progress.secrets());
-        log.write(Level::Warn, secrets, format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()));
+        log.write(
+            Level::Warn,
+            secrets,
+            format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()),
+        );
         match error.may_have_executed() {
             true => progress.doubting(),
             false => progress.pausing(),
@@ -264,34 +353,70 @@ impl Transport {
         progress: &Arc<Progress>,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let mut hop = Hop { method: call.method.clone(), url: call.url.clone(), body: call.body.clone() };
+        let mut hop = Hop {
+            method: call.method.clone(),
+            url: call.url.clone(),
+            body: call.body.clone(),
+        };
         let mut executed = false;
         let outcome = async {
             for _ in 0..=redirect::MOST {
-                let response = self.exchange(call, &hop, credential, progress, what).await?;
+                let response = self
+                    .exchange(call, &hop, credential, progress, what)
+                    .await?;
                 let (status, headers) = (response.status(), response.headers());
                 // Without fal's id it is the proxy's own redirect, from its own address.
-                let proxy = self.hosts.proxied(&hop.url).filter(|_| !headers.contains_key(REQUEST_ID));
+                let proxy = self
+                    .hosts
+                    .proxied(&hop.url)
+                    .filter(|_| !headers.contains_key(REQUEST_ID));
                 let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
                     return self.accepted(response, call, progress, what).await;
                 };
-                let carries = redirect::Carries { pass: &call.pass, content: !hop.body.is_empty() };
-                let Some(method) = redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to) else {
-                    let answer = self.answer(response, call, progress).await;
-                    return Err(Failure::last(redirected(answer, authorize::shown(&to), self.asked(call))));
+                let carries = redirect::Carries {
+                    pass: &call.pass,
+                    content: !hop.body.is_empty(),
                 };
-                let body = if method == hop.method { std::mem::take(&mut hop.body) } else { Payload::default() };
-                hop = Hop { method, url: to, body };
+                let Some(method) =
+                    redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to)
+                else {
+                    let answer = self.answer(response, call, progress).await;
+                    return Err(Failure::last(redirected(
+                        answer,
+                        authorize::shown(&to),
+                        self.asked(call),
+                    )));
+                };
+                let body = if method == hop.method {
+                    std::mem::take(&mut hop.body)
+                } else {
+                    Payload::default()
+                };
+                hop = Hop {
+                    method,
+                    url: to,
+                    body,
+                };
                 if call.repeat.leaves_doubt() {
                     executed = true;
                     progress.doubting();
                 }
             }
-            Err(Failure::last(Error::new(Code::Redirect, format!("more than {} redirects", redirect::MOST))))
+            Err(Failure::last(Error::new(
+                Code::Redirect,
+                format!("more than {} redirects", redirect::MOST),
+            )))
         };
         let outcome = outcome.await;
-        // The first request was answered. Whatever became of what its answer led to is no reason to send it again.
-        outcome.map_err(|failure| if executed { failure.after_execution() } else { failure })
+        // The first request was answered. Whatever became of what its answer led to is no reason to
+        // send it again.
+        outcome.map_err(|failure| {
+            if executed {
+                failure.after_execution()
+            } else {
+                failure
+            }
+        })
     }
 
     /// One request and the head of its answer, from the backup host if fal's own cannot be reached.
@@ -303,20 +428,38 @@ impl Transport {
         progress: &Arc<Progress>,
         what: Use,
     ) -> std::result::Result<reqwest::Response, Failure> {
-        let route = authorize::route(&self.hosts, &hop.url, credential, &call.pass, progress.secrets())
-            .map_err(Failure::last)?;
-        let backup =
-            self.hosts.backup(&hop.url).filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
-        let Some(backup) = backup else { return self.request(call, hop, route, progress, what).await };
+        let route = authorize::route(
+            &self.hosts,
+            &hop.url,
+            credential,
+            &call.pass,
+            progress.secrets(),
+        )
+        .map_err(Failure::last)?;
+        let backup = self
+            .hosts
+            .backup(&hop.url)
+            .filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
+        let Some(backup) = backup else {
+            return self.request(call, hop, route, progress, what).await;
+        };
         let away = route.at(backup.host()).map_err(Failure::last)?;
-        let (first, second) = if self.backups.is_preferred(backup) { (away, route) } else { (route, away) };
+        let (first, second) = if self.backups.is_preferred(backup) {
+            (away, route)
+        } else {
+            (route, away)
+        };
         let preferred = first.url.host_str() == Some(backup.host());
         let failure = match self.request(call, hop, first, progress, what).await {
             Err(failure) if failure.error.code() == Code::Connect => failure,
             outcome => return outcome,
         };
         let (log, secrets) = (&self.log, progress.secrets());
-        log.write(Level::Warn, secrets, format_args!("{}; trying {}", failure.error, second.url.authority()));
+        log.write(
+            Level::Warn,
+            secrets,
+            format_args!("{}; trying {}", failure.error, second.url.authority()),
+        );
         match self.request(call, hop, second, progress, what).await {
             // Neither can be reached: the first error says why (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
@@ -338,18 +481,34 @@ impl Transport {
         if call.deadline <= Instant::now() {
             return Err(Failure::last(late(progress)));
         }
-        let client = self.http.client(&self.network, &route.url, what).map_err(Failure::last)?;
+        let client = self
+            .http
+            .client(&self.network, &route.url, what)
+            .map_err(Failure::last)?;
         // Under the emulator every host is the emulator.
-        let reached = if self.hosts.emulator.is_some() { &hop.url } else { &route.url }.authority().to_owned();
+        let reached = if self.hosts.emulator.is_some() {
+            &hop.url
+        } else {
+            &route.url
+        }
+        .authority()
+        .to_owned();
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, */*;q=0.5"),
+        );
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
         let (log, secrets) = (&self.log, progress.secrets());
-        log.write(Level::Debug, secrets, format_args!("{} {}", hop.method, authorize::shown(&hop.url)));
+        log.write(
+            Level::Debug,
+            secrets,
+            format_args!("{} {}", hop.method, authorize::shown(&hop.url)),
+        );
         let pulse = Arc::new(Pulse::new(!hop.body.has_no_byte()));
         // The HTTP stack does not ask for a body of which nothing has to be taken.
         match hop.body.has_no_byte() {
@@ -357,7 +516,8 @@ impl Transport {
             false => progress.connecting(),
         }
         if !hop.body.is_empty() {
-            let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone()).map_err(Failure::last)?;
+            let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone())
+                .map_err(Failure::last)?;
             *request.body_mut() = Some(reqwest::Body::wrap(watched));
         }
         let started = Instant::now();
@@ -370,11 +530,20 @@ impl Transport {
         };
         let response = outcome.map_err(|error| broken(error, &reached, call.repeat, progress))?;
         let (status, elapsed) = (response.status(), started.elapsed());
-        log.write(Level::Debug, secrets, format_args!("{} after {} ms", status.as_u16(), elapsed.as_millis()));
-        // What an app answers is its answer, whatever it has read. Anybody else confirms what was sent, which has to be there first.
-        let untaken = pulse.untaken().filter(|_| !hop.body.has_no_byte() && !self.hosts.answers_by_app(&call.url));
+        log.write(
+            Level::Debug,
+            secrets,
+            format_args!("{} after {} ms", status.as_u16(), elapsed.as_millis()),
+        );
+        // What an app answers is its answer, whatever it has read. Anybody else confirms what was
+        // sent, which has to be there first.
+        let untaken = pulse
+            .untaken()
+            .filter(|_| !hop.body.has_no_byte() && !self.hosts.answers_by_app(&call.url));
         match untaken.filter(|_| status.is_success()) {
-            Some(taken) => Err(Failure::last(early(status, &reached, taken, call, progress))),
+            Some(taken) => Err(Failure::last(early(
+                status, &reached, taken, call, progress,
+            ))),
             None => Ok(response),
         }
     }
@@ -398,29 +567,68 @@ impl Transport {
         if !status.is_success() {
             let answer = self.answer(response, call, progress).await;
             let body = answer.body().clone();
-            let (host, Asked { service, repeat, about_job, whose, .. }) = (asked.host.to_owned(), asked);
-            let judge = move |_| verdict(answer, Asked { host: &host, service, repeat, about_job, whose });
-            let Verdict { error, again, rule } = json::look(body, judge).await.map_err(Failure::last)?;
+            let (
+                host,
+                Asked {
+                    service,
+                    repeat,
+                    about_job,
+                    whose,
+                    ..
+                },
+            ) = (asked.host.to_owned(), asked);
+            let judge = move |_| {
+                verdict(
+                    answer,
+                    Asked {
+                        host: &host,
+                        service,
+                        repeat,
+                        about_job,
+                        whose,
+                    },
+                )
+            };
+            let Verdict { error, again, rule } =
+                json::look(body, judge).await.map_err(Failure::last)?;
             let (log, secrets) = (&self.log, progress.secrets());
-            log.write(Level::Debug, secrets, format_args!("{} (fal-protocol.md {})", rule.why, rule.source));
-            // The queue keeps how a job failed, and answers the same each time (docs/protocol.md §5.5, §13.1).
+            log.write(
+                Level::Debug,
+                secrets,
+                format_args!("{} (fal-protocol.md {})", rule.why, rule.source),
+            );
+            // The queue keeps how a job failed, and answers the same each time (docs/protocol.md
+            // §5.5, §13.1).
             let kept = call.repeat == Repeat::Harmless
                 && !asked.about_job
                 && self.hosts.is_queue(&call.url)
                 && status.is_server_error()
                 && error.header("x-fal-request-id").is_some();
-            return Err(Failure { error, again: again && !kept });
+            return Err(Failure {
+                error,
+                again: again && !kept,
+            });
         }
-        let nobodys = self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
-        if is_html(response.headers()) && (nobodys || self.hosts.answers_json(&call.url, &call.method)) {
-            return Err(Failure::last(page_for_json(self.answer(response, call, progress).await, asked)));
+        let nobodys =
+            self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
+        if is_html(response.headers())
+            && (nobodys || self.hosts.answers_json(&call.url, &call.method))
+        {
+            return Err(Failure::last(page_for_json(
+                self.answer(response, call, progress).await,
+                asked,
+            )));
         }
         Ok(response)
     }
 
     /// Who is asked by a call.
     fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
-        let host = self.hosts.proxied(&call.url).unwrap_or(&call.url).authority();
+        let host = self
+            .hosts
+            .proxied(&call.url)
+            .unwrap_or(&call.url)
+            .authority();
         let about_job = call.repeat == Repeat::Harmless && self.hosts.is_about_job(&call.url);
         let whose = match self.hosts.answers_by_app(&call.url) {
             false => Whose::Service,
@@ -428,7 +636,13 @@ impl Transport {
             true if self.hosts.is_queue(&call.url) && self.hosts.proxy.is_none() => Whose::Queue,
             true => Whose::App,
         };
-        Asked { host, service: self.hosts.is_service(&call.url), repeat: call.repeat, about_job, whose }
+        Asked {
+            host,
+            service: self.hosts.is_service(&call.url),
+            repeat: call.repeat,
+            about_job,
+            whose,
+        }
     }
 
     /// Reads the body of a successful answer to its end.
@@ -446,15 +660,24 @@ impl Transport {
             Err(Unread::TooLarge(error)) => {
                 let error = error.with_outcome_unknown(call.repeat.leaves_doubt());
                 // Who has the room may ask for it elsewhere.
-                let id = headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
-                Err(Failure::last(id.into_iter().fold(error, Error::with_request_id)))
+                let id = headers
+                    .get("x-fal-request-id")
+                    .and_then(|id| id.to_str().ok());
+                Err(Failure::last(
+                    id.into_iter().fold(error, Error::with_request_id),
+                ))
             }
             Err(Unread::Cut(why)) => Err(cut(why, self.asked(call).host, call.repeat, progress)),
         }
     }
 
     /// An answer for an error. As much of the body as arrives is kept.
-    async fn answer(&self, response: reqwest::Response, call: &Call, progress: &Progress) -> Answer {
+    async fn answer(
+        &self,
+        response: reqwest::Response,
+        call: &Call,
+        progress: &Progress,
+    ) -> Answer {
         let status = response.status().as_u16();
         let most = call.most.min(self.response_limit).clamp(SMALL, ERROR_BODY);
         let (headers, mut body) = Incoming::of(response, self.stall);
@@ -463,17 +686,22 @@ impl Transport {
     }
 }
 
-/// The error of a success that came before the body was taken to its end: nobody can have what was not sent.
+/// The error of a success that came before the body was taken to its end: nobody can have what was
+/// not sent.
 fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Progress) -> Error {
     let error = progress.take_body_failure().unwrap_or_else(|| {
         let status = status.as_u16();
-        Error::new(Code::Protocol, format!("{host} answered {status} when it had taken only {taken} bytes of the body"))
+        Error::new(
+            Code::Protocol,
+            format!("{host} answered {status} when it had taken only {taken} bytes of the body"),
+        )
     });
     error.with_outcome_unknown(call.repeat.leaves_doubt())
 }
 
 /// The error of a connection that went over to another protocol where none was asked for.
 fn unasked(host: &str, repeat: Repeat) -> Error {
-    let message = format!("{host} answered 101 and went over to another protocol, which was not asked for");
+    let message =
+        format!("{host} answered 101 and went over to another protocol, which was not asked for");
     Error::new(Code::Protocol, message).with_outcome_unknown(repeat.leaves_doubt())
 }

@@ -17,7 +17,8 @@ use super::http::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
 
-/// The network between this machine and fal. It holds the password of a proxy, so `Debug` shows nothing of it.
+/// The network between this machine and fal. It holds the password of a proxy, so `Debug` shows
+/// nothing of it.
 #[derive(Clone, Default)]
 pub(crate) struct Network {
     way: Way,
@@ -40,23 +41,28 @@ enum Way {
 }
 
 impl Network {
-    /// Reads `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`, each in lower case too; every service of fal's speaks https.
+    /// Reads `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`, each in lower case too; every service
+    /// of fal's speaks https.
     pub(crate) fn read(&mut self, environment: &Environment) -> Result<()> {
         let read = |name: &str| {
-            [name.to_owned(), name.to_ascii_lowercase()].iter().find_map(|name| match environment.variable(name) {
-                Variable::Set(value) => Some(value),
-                _ => None,
-            })
+            [name.to_owned(), name.to_ascii_lowercase()]
+                .iter()
+                .find_map(|name| match environment.variable(name) {
+                    Variable::Set(value) => Some(value),
+                    _ => None,
+                })
         };
         self.direct = read("NO_PROXY").map(|list| list.to_string());
         if matches!(self.way, Way::System) {
             for name in ["HTTPS_PROXY", "ALL_PROXY"] {
                 let Some(value) = read(name) else { continue };
-                self.way = way(&value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
+                self.way =
+                    way(&value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
                 break;
             }
         }
-        // The HTTP library would read the variables of the process, which an embedder's environment replaces.
+        // The HTTP library would read the variables of the process, which an embedder's environment
+        // replaces.
         if matches!(self.way, Way::System) && !environment.has_system_settings() {
             self.way = Way::Direct;
         }
@@ -65,7 +71,11 @@ impl Network {
 
     /// Goes through this proxy, or, if it is empty, through none.
     pub(crate) fn set_proxy(&mut self, url: &str) -> Result<()> {
-        self.way = if url.trim().is_empty() { Way::Direct } else { way(url)? };
+        self.way = if url.trim().is_empty() {
+            Way::Direct
+        } else {
+            way(url)?
+        };
         Ok(())
     }
 
@@ -81,10 +91,19 @@ impl Network {
     }
 
     /// `protocols` are offered in this order (ALPN).
-    pub(super) fn apply(&self, builder: ClientBuilder, protocols: &[&str]) -> Result<ClientBuilder> {
+    pub(super) fn apply(
+        &self,
+        builder: ClientBuilder,
+        protocols: &[&str],
+    ) -> Result<ClientBuilder> {
         let mut tls = self.tls()?;
-        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let builder = builder.tls_backend_preconfigured(tls).connector_layer(Aside);
+        tls.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
+        let builder = builder
+            .tls_backend_preconfigured(tls)
+            .connector_layer(Aside);
         match &self.way {
             #[cfg(windows)]
             Way::System => by_the_settings(builder, self.direct.as_deref()),
@@ -95,7 +114,8 @@ impl Network {
         }
     }
 
-    /// rustls with the operating system's trust store. The provider is named, not installed for the whole process.
+    /// rustls with the operating system's trust store. The provider is named, not installed for the
+    /// whole process.
     fn tls(&self) -> Result<ClientConfig> {
         let provider = Arc::new(ring::default_provider());
         let verifier = match self.roots.is_empty() {
@@ -106,7 +126,9 @@ impl Network {
         #[cfg(test)]
         let verifier = self.verifier.clone().unwrap_or(verifier);
         // Not less safe than the default: it is the platform's own verifier.
-        let config = versions()?.dangerous().with_custom_certificate_verifier(verifier);
+        let config = versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         Ok(config.with_no_client_auth())
     }
 }
@@ -114,8 +136,12 @@ impl Network {
 /// The HTTP library itself knows one proxy for everything there, and no list of them.
 #[cfg(windows)]
 fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<ClientBuilder> {
-    let Some(found) = super::system_proxy::read() else { return Ok(builder.no_proxy()) };
-    match way(&found.address).map_err(|e| Error::invalid(format!("the settings of the system: {}", e.message())))? {
+    let Some(found) = super::system_proxy::read() else {
+        return Ok(builder.no_proxy());
+    };
+    match way(&found.address)
+        .map_err(|e| Error::invalid(format!("the settings of the system: {}", e.message())))?
+    {
         Way::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
         Way::System | Way::Direct => Ok(builder.no_proxy()),
     }
@@ -123,15 +149,25 @@ fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<Clien
 
 fn through(builder: ClientBuilder, address: &str, direct: Option<&str>) -> Result<ClientBuilder> {
     let proxy = Proxy::all(address).map_err(|_| malformed())?;
-    Ok(builder.no_proxy().proxy(proxy.no_proxy(direct.and_then(NoProxy::from_string))))
+    Ok(builder
+        .no_proxy()
+        .proxy(proxy.no_proxy(direct.and_then(NoProxy::from_string))))
 }
 
-/// `[scheme://][user:password@]host[:port]`. A proxy without a scheme is an HTTP proxy, as everywhere.
+/// `[scheme://][user:password@]host[:port]`. A proxy without a scheme is an HTTP proxy, as
+/// everywhere.
 fn way(text: &str) -> Result<Way> {
     let text = text.trim();
-    let whole = Zeroizing::new(if text.contains("://") { text.to_owned() } else { format!("http://{text}") });
+    let whole = Zeroizing::new(if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    });
     let url = Url::parse(&whole).map_err(|_| malformed())?;
-    let known = matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a");
+    let known = matches!(
+        url.scheme(),
+        "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a"
+    );
     match known && url.has_host() {
         true => Ok(Way::Proxy(Arc::new(whole))),
         false => Err(malformed()),
@@ -165,13 +201,32 @@ mod tests {
     #[test]
     fn the_proxy_comes_from_the_usual_variables() {
         assert_eq!(proxy(&read(&[]).unwrap()), None);
-        assert_eq!(proxy(&read(&[("HTTP_PROXY", "http://a:1")]).unwrap()), None, "fal speaks https only");
-        assert_eq!(proxy(&read(&[("https_proxy", "a:1")]).unwrap()), Some("http://a:1"));
-        assert_eq!(proxy(&read(&[("ALL_PROXY", "socks5h://a:1")]).unwrap()), Some("socks5h://a:1"));
-        let both = [("HTTPS_PROXY", "http://a:1"), ("ALL_PROXY", "http://b:1"), ("HTTP_PROXY", "http://c:1")];
+        assert_eq!(
+            proxy(&read(&[("HTTP_PROXY", "http://a:1")]).unwrap()),
+            None,
+            "fal speaks https only"
+        );
+        assert_eq!(
+            proxy(&read(&[("https_proxy", "a:1")]).unwrap()),
+            Some("http://a:1")
+        );
+        assert_eq!(
+            proxy(&read(&[("ALL_PROXY", "socks5h://a:1")]).unwrap()),
+            Some("socks5h://a:1")
+        );
+        let both = [
+            ("HTTPS_PROXY", "http://a:1"),
+            ("ALL_PROXY", "http://b:1"),
+            ("HTTP_PROXY", "http://c:1"),
+        ];
         assert_eq!(proxy(&read(&both).unwrap()), Some("http://a:1"));
-        let error = read(&[("HTTPS_PROXY", "ftp://user:fake-secret@a")]).err().unwrap();
-        assert!(error.message().contains("HTTPS_PROXY") && !error.message().contains("fake-secret"), "{error}");
+        let error = read(&[("HTTPS_PROXY", "ftp://user:fake-secret@a")])
+            .err()
+            .unwrap();
+        assert!(
+            error.message().contains("HTTPS_PROXY") && !error.message().contains("fake-secret"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -190,6 +245,10 @@ mod tests {
     fn only_certificates_are_trusted() {
         let mut network = Network::default();
         assert!(network.add_roots(b"").is_err());
-        assert!(network.add_roots(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").is_err());
+        assert!(
+            network
+                .add_roots(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
+                .is_err()
+        );
     }
 }

@@ -70,7 +70,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// The progress of requests whose secrets are noted here.
     pub(crate) fn of(secrets: &Arc<Secrets>) -> Self {
-        Progress { secrets: secrets.clone(), ..Progress::default() }
+        Progress {
+            secrets: secrets.clone(),
+            ..Progress::default()
+        }
     }
 
     /// What the requests carried that must not show.
@@ -84,25 +87,39 @@ impl Progress {
 
     /// The request is leaving, or, where there is no sign of that, may be about to.
     pub(crate) fn sending(&self, repeat: Repeat) {
-        self.set(if repeat.leaves_doubt() { Stage::Waiting } else { Stage::WaitingSafely });
+        self.set(if repeat.leaves_doubt() {
+            Stage::Waiting
+        } else {
+            Stage::WaitingSafely
+        });
     }
 
-    /// The same for a body of which a byte is about to leave. False if it must not, since its attempt is over.
+    /// The same for a body of which a byte is about to leave. False if it must not, since its
+    /// attempt is over.
     #[must_use]
     pub(crate) fn begins(&self, repeat: Repeat) -> bool {
-        let begun = if repeat.leaves_doubt() { Stage::Waiting } else { Stage::WaitingSafely };
+        let begun = if repeat.leaves_doubt() {
+            Stage::Waiting
+        } else {
+            Stage::WaitingSafely
+        };
         let over = [Stage::Unsent as u8, Stage::Pausing as u8];
         let begin = |stage| (!over.contains(&stage)).then_some(begun as u8);
-        self.stage.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok()
+        self.stage
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, begin)
+            .is_ok()
     }
 
-    /// Gives the request up unless it is leaving already. Whether nothing of it was sent, which stays so: its body may be in the
-    /// hands of the connection's task, and that asks before it sends.
+    /// Gives the request up unless it is leaving already. Whether nothing of it was sent, which
+    /// stays so: its body may be in the hands of the connection's task, and that asks before it
+    /// sends.
     #[must_use]
     pub(crate) fn withdraw(&self) -> bool {
         let (connecting, unsent) = (Stage::Connecting as u8, Stage::Unsent as u8);
         // Before that there is no body that anybody could send.
-        let _ = self.stage.compare_exchange(connecting, unsent, Ordering::AcqRel, Ordering::Acquire);
+        let _ =
+            self.stage
+                .compare_exchange(connecting, unsent, Ordering::AcqRel, Ordering::Acquire);
         matches!(self.stage(), Stage::Preparing | Stage::Unsent)
     }
 
@@ -112,11 +129,16 @@ impl Progress {
     }
 
     pub(crate) fn reading(&self, repeat: Repeat) {
-        self.set(if repeat.leaves_doubt() { Stage::Reading } else { Stage::ReadingSafely });
+        self.set(if repeat.leaves_doubt() {
+            Stage::Reading
+        } else {
+            Stage::ReadingSafely
+        });
     }
 
-    /// The last request is over and may have been executed; there is another because fal would know it from the first, or because the
-    /// first was redirected. Whatever becomes of that one, it says nothing of the first.
+    /// The last request is over and may have been executed; there is another because fal would know
+    /// it from the first, or because the first was redirected. Whatever becomes of that one, it
+    /// says nothing of the first.
     pub(crate) fn doubting(&self) {
         self.in_doubt.store(true, Ordering::Release);
         self.set(Stage::Pausing);
@@ -138,16 +160,25 @@ impl Progress {
 
     /// The body that is sent could not be made to its end.
     pub(crate) fn body_failed(&self, error: Error) {
-        *self.body_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self
+            .body_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     pub(crate) fn take_body_failure(&self) -> Option<Error> {
-        self.body_failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.body_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// The operation has, from now on, a job at fal.
     pub(crate) fn submitted(&self, id: &str) {
-        *self.job() = Some(Submitted { id: id.to_owned(), fate: Fate::GoesOn });
+        *self.job() = Some(Submitted {
+            id: id.to_owned(),
+            fate: Fate::GoesOn,
+        });
     }
 
     pub(crate) fn set_fate(&self, fate: Fate) {
@@ -170,8 +201,8 @@ impl Progress {
         self.endpoint.get_or_init(|| endpoint.clone());
     }
 
-    /// The error that an operation ends with. One of our own making, whatever it is, says nothing of a request that has left:
-    /// only an answer does.
+    /// The error that an operation ends with. One of our own making, whatever it is, says nothing
+    /// of a request that has left: only an answer does.
     pub(crate) fn judged(&self, error: Error) -> Error {
         let submitted = self.job().is_some();
         let error = match error.http_status() {
@@ -179,7 +210,11 @@ impl Progress {
             Some(_) if self.is_in_doubt() => error.with_outcome_unknown(true),
             _ => error,
         };
-        match self.endpoint.get().filter(|_| error.may_have_executed() && !submitted) {
+        match self
+            .endpoint
+            .get()
+            .filter(|_| error.may_have_executed() && !submitted)
+        {
             Some(endpoint) => {
                 let where_to_look = format!(
                     "Whether it ran is told by the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API."
@@ -196,22 +231,29 @@ impl Progress {
         self.is_in_doubt() || matches!(self.stage(), Stage::Waiting | Stage::Reading)
     }
 
-    /// The error of a call, or of an attempt, that ends here because somebody or something ended it. What had not left by now does not.
+    /// The error of a call, or of an attempt, that ends here because somebody or something ended
+    /// it. What had not left by now does not.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
         if let Some(job) = &*self.job() {
             return job.cut_short(code, what);
         }
         let unsent = self.withdraw();
         let stage = match self.stage() {
-            _ if unsent && self.is_in_doubt() => "between two attempts; whether one was executed is unknown",
+            _ if unsent && self.is_in_doubt() => {
+                "between two attempts; whether one was executed is unknown"
+            }
             Stage::Preparing => "before anything was sent",
             Stage::Connecting | Stage::Unsent => "while it was connecting; nothing was sent",
-            Stage::Waiting => "while it waited for the answer; whether the request was executed is unknown",
+            Stage::Waiting => {
+                "while it waited for the answer; whether the request was executed is unknown"
+            }
             Stage::WaitingSafely => "while it waited for the answer",
             Stage::Reading => "while it read the answer; the request was executed",
             Stage::ReadingSafely => "while it read the answer",
             Stage::Transferring => "while it sent or received a file",
-            Stage::Pausing if self.is_in_doubt() => "between two attempts; whether one was executed is unknown",
+            Stage::Pausing if self.is_in_doubt() => {
+                "between two attempts; whether one was executed is unknown"
+            }
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
         Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())
@@ -231,15 +273,24 @@ impl Submitted {
     fn cut_short(&self, code: Code, what: &str) -> Error {
         let id = &self.id;
         let (fate, remedy) = match self.fate {
-            Fate::GoesOn => ("goes on at fal", "attach to it by its id to wait for it again"),
-            Fate::ToldToStop => {
-                ("fal was told to cancel", "ask for its status by its id to see whether it ended before")
-            }
+            Fate::GoesOn => (
+                "goes on at fal",
+                "attach to it by its id to wait for it again",
+            ),
+            Fate::ToldToStop => (
+                "fal was told to cancel",
+                "ask for its status by its id to see whether it ended before",
+            ),
             Fate::Ended => ("has ended", "fetch its result by its id"),
         };
-        Error::new(code, format!("{what} while it waited for request {id}, which {fate}"))
-            .with_remedy(format!("Request {id} was submitted: {remedy}. Sending the input again may run it twice."))
-            .with_request_id(id)
-            .with_outcome_unknown(true)
+        Error::new(
+            code,
+            format!("{what} while it waited for request {id}, which {fate}"),
+        )
+        .with_remedy(format!(
+            "Request {id} was submitted: {remedy}. Sending the input again may run it twice."
+        ))
+        .with_request_id(id)
+        .with_outcome_unknown(true)
     }
 }

@@ -1,5 +1,5 @@
-//! Which redirects are followed: those that stay within one origin and lead from a GET, or from the run of an app, to a GET; and of an
-//! upload only those that say to send it there.
+//! Which redirects are followed: those that stay within one origin and lead from a GET, or from the
+//! run of an app, to a GET; and of an upload only those that say to send it there.
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -41,7 +41,8 @@ pub(super) fn method(
     from: &Url,
     to: &Url,
 ) -> Option<Method> {
-    // A proxy may have redirected to a page of its own, and what it forwards is not what an address of fal's says.
+    // A proxy may have redirected to a page of its own, and what it forwards is not what an address
+    // of fal's says.
     if hosts.proxied(from).is_some() {
         return None;
     }
@@ -54,11 +55,13 @@ pub(super) fn method(
     }
     match (method, status) {
         (&Method::GET | &Method::HEAD, _) => Some(method.clone()),
-        // What an app has made may be elsewhere. Nobody else redirects (docs/protocol.md §12.4), and a page that is there says nothing
-        // about a change that was asked for.
+        // What an app has made may be elsewhere. Nobody else redirects (docs/protocol.md §12.4),
+        // and a page that is there says nothing about a change that was asked for.
         (&Method::POST, StatusCode::SEE_OTHER) if hosts.is_run(from) => Some(Method::GET),
         // A PUT replaces what an earlier one left; a POST would make a second file.
-        (&Method::PUT, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) if carries.is_upload() => {
+        (&Method::PUT, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+            if carries.is_upload() =>
+        {
             (from.origin() == to.origin()).then_some(Method::PUT)
         }
         // The app answered, so it ran: anything but a GET would run it twice.

@@ -12,7 +12,8 @@ impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             // The port is the connector's business.
-            let found = blocking(Kind::Names, move || (name.as_str(), 0).to_socket_addrs()).await??;
+            let found =
+                blocking(Kind::Names, move || (name.as_str(), 0).to_socket_addrs()).await??;
             Ok(Box::new(found) as Addrs)
         })
     }

@@ -24,13 +24,15 @@ impl Default for Attempts {
 impl Attempts {
     /// The pause after attempt number `made` (from 1), or `None` if that was the last.
     ///
-    /// Full jitter, so that callers who failed together do not return together. What the service asks for
-    /// (`Retry-After`) is the least.
+    /// Full jitter, so that callers who failed together do not return together. What the service
+    /// asks for (`Retry-After`) is the least.
     pub(crate) fn pause(&self, made: u32, asked: Option<Duration>) -> Option<Duration> {
         if made >= self.most {
             return None;
         }
-        let ceiling = BASE.saturating_mul(1 << made.saturating_sub(1).min(16)).min(MOST);
+        let ceiling = BASE
+            .saturating_mul(1 << made.saturating_sub(1).min(16))
+            .min(MOST);
         let jittered = random::jittered(ceiling, 0.0, 1.0);
         Some(match asked {
             Some(asked) => asked.saturating_add(jittered.min(BASE)),

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// By default.
 pub(crate) const STALL: Duration = Duration::from_secs(60);
 
-/// What the connection has taken may wait in buffers of the operating system, where nobody sees it move: up to so many MiB
-/// (Linux's `tcp_wmem`), each of which is given the same time once more.
+/// What the connection has taken may wait in buffers of the operating system, where nobody sees it
+/// move: up to so many MiB (Linux's `tcp_wmem`), each of which is given the same time once more.
 const HIDDEN: u64 = 4;
 
 /// What of a call silence is a fault in.
@@ -43,7 +43,8 @@ impl Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Turn {
-    /// The connection is made, or our own side has to give the next piece: that is nobody's silence.
+    /// The connection is made, or our own side has to give the next piece: that is nobody's
+    /// silence.
     Ours,
     /// The other side's: the body has not left.
     Taking,
@@ -70,9 +71,14 @@ pub(super) struct Stalled {
 }
 
 impl Pulse {
-    /// A request without a body gives no sign of when it leaves, so that its time includes connecting.
+    /// A request without a body gives no sign of when it leaves, so that its time includes
+    /// connecting.
     pub(super) fn new(has_body: bool) -> Self {
-        let turn = if has_body { Turn::Ours } else { Turn::Answering };
+        let turn = if has_body {
+            Turn::Ours
+        } else {
+            Turn::Answering
+        };
         Pulse {
             begun: Instant::now(),
             turn: AtomicU8::new(turn as u8),
@@ -99,14 +105,18 @@ impl Pulse {
 
     /// Ends when nothing has moved for too long, which may be never.
     pub(super) async fn stalled(&self, watch: Watch, limit: Option<Duration>) -> Stalled {
-        let Some(usual) = watch.of_body(limit) else { return std::future::pending().await };
+        let Some(usual) = watch.of_body(limit) else {
+            return std::future::pending().await;
+        };
         loop {
             let (turn, hidden) = (self.turn(), self.taken.load(Ordering::Relaxed) >> 20);
             let allowed = match turn {
                 Turn::Ours | Turn::Taking => Some(usual),
                 Turn::Answering => watch.of_answer(limit),
             };
-            let Some(allowed) = allowed else { return std::future::pending().await };
+            let Some(allowed) = allowed else {
+                return std::future::pending().await;
+            };
             // At most five times as long.
             let allowed = allowed.saturating_mul(1 + hidden.min(HIDDEN) as u32);
             let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
@@ -115,8 +125,18 @@ impl Pulse {
                 // Looked at again then.
                 Turn::Ours => tokio::time::sleep(usual).await,
                 Turn::Taking | Turn::Answering if !left.is_zero() => tokio::time::sleep(left).await,
-                Turn::Taking => return Stalled { time: allowed, taken: Some(self.taken.load(Ordering::Relaxed)) },
-                Turn::Answering => return Stalled { time: allowed, taken: None },
+                Turn::Taking => {
+                    return Stalled {
+                        time: allowed,
+                        taken: Some(self.taken.load(Ordering::Relaxed)),
+                    };
+                }
+                Turn::Answering => {
+                    return Stalled {
+                        time: allowed,
+                        taken: None,
+                    };
+                }
             }
         }
     }
@@ -129,6 +149,9 @@ impl Pulse {
 
     fn turn(&self) -> Turn {
         let turn = self.turn.load(Ordering::Acquire);
-        [Turn::Taking, Turn::Answering].into_iter().find(|known| *known as u8 == turn).unwrap_or(Turn::Ours)
+        [Turn::Taking, Turn::Answering]
+            .into_iter()
+            .find(|known| *known as u8 == turn)
+            .unwrap_or(Turn::Ours)
     }
 }

@@ -1,4 +1,5 @@
-//! The proxy that Windows' settings name. A script that finds one (PAC, WPAD) is not run: it would be a program from the network.
+//! The proxy that Windows' settings name. A script that finds one (PAC, WPAD) is not run: it would
+//! be a program from the network.
 
 /// What the settings say.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,26 +11,50 @@ pub(super) struct SystemProxy {
 }
 
 impl SystemProxy {
-    /// Of the settings' two lists: one address for everything, or `scheme=address` for each; and hosts, names with `*` among them.
+    /// Of the settings' two lists: one address for everything, or `scheme=address` for each; and
+    /// hosts, names with `*` among them.
     fn of(servers: &str, bypass: &str) -> Option<Self> {
-        let entries = || servers.split([';', ' ', '\t']).map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = || {
+            servers
+                .split([';', ' ', '\t'])
+                .map(str::trim)
+                .filter(|entry| !entry.is_empty())
+        };
         let of_scheme = |scheme: &str| {
             let pairs = entries().filter_map(|entry| entry.split_once('='));
-            pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case(scheme)).map(|(_, address)| address.trim()).next()
+            pairs
+                .filter(|(name, _)| name.trim().eq_ignore_ascii_case(scheme))
+                .map(|(_, address)| address.trim())
+                .next()
         };
         let socks = || of_scheme("socks").map(|address| in_scheme("socks4", address));
         // fal speaks https. "=" is no part of an address.
-        let address = of_scheme("https").or_else(|| entries().find(|entry| !entry.contains('='))).map(str::to_owned);
-        let address = address.or_else(socks).filter(|address| !address.is_empty())?;
-        let hosts = bypass.split([';', ' ', '\t']).map(|host| host.trim().trim_start_matches("*."));
+        let address = of_scheme("https")
+            .or_else(|| entries().find(|entry| !entry.contains('=')))
+            .map(str::to_owned);
+        let address = address
+            .or_else(socks)
+            .filter(|address| !address.is_empty())?;
+        let hosts = bypass
+            .split([';', ' ', '\t'])
+            .map(|host| host.trim().trim_start_matches("*."));
         // "<local>" is names without a dot, of which fal has none.
-        let direct: Vec<_> = hosts.filter(|host| !host.is_empty() && !host.starts_with('<')).collect();
-        Some(SystemProxy { address, direct: direct.join(",") })
+        let direct: Vec<_> = hosts
+            .filter(|host| !host.is_empty() && !host.starts_with('<'))
+            .collect();
+        Some(SystemProxy {
+            address,
+            direct: direct.join(","),
+        })
     }
 }
 
 fn in_scheme(scheme: &str, address: &str) -> String {
-    if address.contains("://") { address.to_owned() } else { format!("{scheme}://{address}") }
+    if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("{scheme}://{address}")
+    }
 }
 
 /// Reads the settings of the user whose process this is.
@@ -44,7 +69,8 @@ pub(super) fn read() -> Option<SystemProxy> {
     };
     use windows_sys::core::w;
 
-    const SETTINGS: *const u16 = w!("Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings");
+    const SETTINGS: *const u16 =
+        w!("Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings");
     /// In bytes; a longer list is nobody's.
     const MOST: u32 = 16 << 10;
 
@@ -53,20 +79,36 @@ pub(super) fn read() -> Option<SystemProxy> {
         let mut size = u32::try_from(size_of_val(value)).unwrap_or(MOST);
         let place = value.as_mut_ptr().cast();
         // SAFETY: the names end with 0, and the place is valid for writes of `size` bytes.
-        let status =
-            unsafe { RegGetValueW(HKEY_CURRENT_USER, SETTINGS, name, kind, ptr::null_mut(), place, &raw mut size) };
+        let status = unsafe {
+            RegGetValueW(
+                HKEY_CURRENT_USER,
+                SETTINGS,
+                name,
+                kind,
+                ptr::null_mut(),
+                place,
+                &raw mut size,
+            )
+        };
         (status == ERROR_SUCCESS).then_some(size as usize)
     }
 
     fn text(name: *const u16) -> Option<String> {
         let mut units = vec![0; MOST as usize / 2];
         let size = get(name, RRF_RT_REG_SZ, &mut units)?;
-        Some(String::from_utf16_lossy(&units[..size / 2]).trim_end_matches('\0').to_owned())
+        Some(
+            String::from_utf16_lossy(&units[..size / 2])
+                .trim_end_matches('\0')
+                .to_owned(),
+        )
     }
 
     let mut enabled = [0; 2];
     get(w!("ProxyEnable"), RRF_RT_REG_DWORD, &mut enabled).filter(|_| enabled != [0; 2])?;
-    SystemProxy::of(&text(w!("ProxyServer"))?, &text(w!("ProxyOverride")).unwrap_or_default())
+    SystemProxy::of(
+        &text(w!("ProxyServer"))?,
+        &text(w!("ProxyOverride")).unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -77,7 +119,10 @@ mod tests {
     fn the_settings_name_one_for_everything_or_one_for_each_scheme() {
         for (servers, address) in [
             ("proxy.example:8080", Some("proxy.example:8080")),
-            ("http://proxy.example:8080", Some("http://proxy.example:8080")),
+            (
+                "http://proxy.example:8080",
+                Some("http://proxy.example:8080"),
+            ),
             ("http=a:1;https=b:2;ftp=c:3", Some("b:2")),
             ("HTTPS=http://b:2;socks=s:1", Some("http://b:2")),
             ("http=a:1 https=b:2", Some("b:2")),
@@ -96,7 +141,10 @@ mod tests {
     #[test]
     fn the_settings_name_hosts_that_are_reached_directly() {
         let direct = |bypass| SystemProxy::of("p:1", bypass).unwrap().direct;
-        assert_eq!(direct("*.example.com;10.0.0.1; intern.example <local>"), "example.com,10.0.0.1,intern.example");
+        assert_eq!(
+            direct("*.example.com;10.0.0.1; intern.example <local>"),
+            "example.com,10.0.0.1,intern.example"
+        );
         assert_eq!(direct(""), "");
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 }
 
 pub(crate) fn builder(emulator: &Emulator) -> ClientBuilder {
-    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
+    let variables = [
+        ("FAL_KEY", emulator.api_key().to_owned()),
+        ("FAL_EMULATOR_HOST", emulator.host()),
+    ];
     logged::builder().environment(Environment::from_variables(variables))
 }
 
@@ -37,7 +40,11 @@ pub(crate) fn exit_code(child: i32) -> i32 {
         // SAFETY: `child` is ours and `status` is writable.
         let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
         if ended == child {
-            return if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -status };
+            return if libc::WIFEXITED(status) {
+                libc::WEXITSTATUS(status)
+            } else {
+                -status
+            };
         }
         if began.elapsed() > PATIENCE {
             // SAFETY: `child` is ours and still there, since it was not waited for.

@@ -1,4 +1,5 @@
-//! `include/fal/fal.h` is what cbindgen makes of `src/ffi`. `FAL_UPDATE=1 cargo test --test header` writes it anew.
+//! `include/fal/fal.h` is what cbindgen makes of `src/ffi`. `FAL_UPDATE=1 cargo test --test header`
+//! writes it anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -102,11 +103,20 @@ fn source(section: &str) -> PathBuf {
 /// The `//!` comment of a section's file: its first line is the title.
 fn heading(section: &str) -> String {
     let source = std::fs::read_to_string(source(section)).unwrap();
-    let lines: Vec<_> = source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let lines: Vec<_> = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(str::trim)
+        .collect();
     let title = lines[0].trim_start_matches('#').trim();
     let mut heading = format!("/* ==== {title} {}\n", "=".repeat(112 - title.len()));
     for line in lines.iter().skip(1) {
-        writeln!(heading, " *{}{line}", if line.is_empty() { "" } else { " " }).unwrap();
+        writeln!(
+            heading,
+            " *{}{line}",
+            if line.is_empty() { "" } else { " " }
+        )
+        .unwrap();
     }
     heading.push_str(" */\n");
     heading
@@ -114,14 +124,22 @@ fn heading(section: &str) -> String {
 
 /// The items of a section, each with its comment, in the order of the source.
 fn items(name: &str) -> Vec<String> {
-    let mut config = cbindgen::Config { language: cbindgen::Language::C, no_includes: true, ..Default::default() };
+    let mut config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        no_includes: true,
+        ..Default::default()
+    };
     config.style = cbindgen::Style::Type;
     config.usize_is_size_t = true;
     config.documentation_style = cbindgen::DocumentationStyle::C99;
     config.documentation_length = cbindgen::DocumentationLength::Full;
     config.line_length = 110;
     config.function.prefix = Some("FAL_API".into());
-    let bindings = cbindgen::Builder::new().with_config(config).with_src(source(name)).generate().unwrap();
+    let bindings = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(source(name))
+        .generate()
+        .unwrap();
     let mut text = Vec::new();
     bindings.write(&mut text);
     let text = String::from_utf8(text).unwrap();
@@ -134,34 +152,51 @@ fn items(name: &str) -> Vec<String> {
 /// Where the item of a block stands in the source.
 fn position(item: &str, source: &str) -> usize {
     let code = code(item);
-    let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let words: Vec<_> = code
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
     let defined = |word: &&str| {
-        let definition =
-            ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "].map(|form| form.replace("NAME", word));
-        definition.iter().find_map(|definition| source.find(definition.as_str()))
+        let definition = ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "]
+            .map(|form| form.replace("NAME", word));
+        definition
+            .iter()
+            .find_map(|definition| source.find(definition.as_str()))
     };
-    words.iter().rev().filter(|word| word.len() > 3).find_map(defined).unwrap_or_else(|| panic!("no source for {item}"))
+    words
+        .iter()
+        .rev()
+        .filter(|word| word.len() > 3)
+        .find_map(defined)
+        .unwrap_or_else(|| panic!("no source for {item}"))
 }
 
 /// A block without its comment, up to the parameters.
 fn code(item: &str) -> String {
     let lines = item.lines().filter(|line| !line.starts_with("//"));
     let code = lines.collect::<Vec<_>>().join(" ");
-    let callback = code.strip_prefix("typedef ").and_then(|code| code.split_once("(*"));
+    let callback = code
+        .strip_prefix("typedef ")
+        .and_then(|code| code.split_once("(*"));
     match callback {
         Some((_, name)) => name.split(')').next().unwrap_or_default().to_owned(),
         None => code.split('(').next().unwrap_or_default().to_owned(),
     }
 }
 
-/// What cbindgen has no setting for: the prefix on a line of its own, and a negative number without brackets.
+/// What cbindgen has no setting for: the prefix on a line of its own, and a negative number without
+/// brackets.
 fn tidy(item: &str) -> String {
     let joined = item.replace("FAL_API\n", "FAL_API ");
     let moved = joined != item;
-    let lines = joined.lines().map(|line| match line.strip_prefix("#define ").and_then(|line| line.split_once(" -")) {
-        Some((name, number)) => format!("#define {name} (-{number})"),
-        None if moved && line.starts_with("    ") => format!("        {line}"),
-        None => line.to_owned(),
+    let lines = joined.lines().map(|line| {
+        match line
+            .strip_prefix("#define ")
+            .and_then(|line| line.split_once(" -"))
+        {
+            Some((name, number)) => format!("#define {name} (-{number})"),
+            None if moved && line.starts_with("    ") => format!("        {line}"),
+            None => line.to_owned(),
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -186,7 +221,10 @@ fn section(name: &str) -> String {
 
 /// Every object, declared before any function mentions it.
 fn objects() -> String {
-    let items = SECTIONS.iter().flat_map(|name| items(name)).filter(|item| is_object(item));
+    let items = SECTIONS
+        .iter()
+        .flat_map(|name| items(name))
+        .filter(|item| is_object(item));
     let rule = "=".repeat(112 - "Objects".len());
     let mut text = format!("/* ==== Objects {rule}\n *\n * All of them are opaque.\n */\n\n");
     items.for_each(|item| writeln!(text, "{item}\n").unwrap());
@@ -207,12 +245,17 @@ fn the_committed_header_is_the_generated_one() {
         std::fs::write(&path, &generated).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated, "include/fal/fal.h is not up to date: run `make header`");
+    assert!(
+        committed == generated,
+        "include/fal/fal.h is not up to date: run `make header`"
+    );
 }
 
 #[test]
 fn every_file_of_the_abi_is_a_section() {
-    let files = std::fs::read_dir(root().join("src/ffi")).unwrap().map(|entry| entry.unwrap().path());
+    let files = std::fs::read_dir(root().join("src/ffi"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut exporting: Vec<_> = files
         .filter(|path| std::fs::read_to_string(path).unwrap().contains("no_mangle"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())

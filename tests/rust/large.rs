@@ -1,7 +1,13 @@
-//! A gigabyte there and back: the memory stays small. One test, so that nobody else's memory is measured.
+//! A gigabyte there and back: the memory stays small. One test, so that nobody else's memory is
+//! measured.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "logged.rs"]
 mod logged;
@@ -22,7 +28,10 @@ const MOST: u64 = 96 << 20;
 /// The most memory that the process has had so far.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
@@ -33,24 +42,42 @@ fn zeros() -> impl Read + Send {
 #[test]
 fn a_gigabyte_does_not_fill_the_memory() {
     let emulator = Emulator::start().unwrap();
-    let variables = [("FAL_KEY", emulator.api_key().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    let client = logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let variables = [
+        ("FAL_KEY", emulator.api_key().to_owned()),
+        ("FAL_EMULATOR_HOST", emulator.host()),
+    ];
+    let client = logged::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse");
     File::create(&path).unwrap().set_len(SIZE).unwrap();
-    Op::finish(|| client.upload_start(Upload::bytes(vec![1; 11 << 20]).way(UploadWay::SignedParts))).unwrap();
+    Op::finish(|| {
+        client.upload_start(Upload::bytes(vec![1; 11 << 20]).way(UploadWay::SignedParts))
+    })
+    .unwrap();
     let start = peak();
     let mut last = start;
     let mut measured = |what: &str| {
         let now = peak();
-        println!("{what}: {} MiB more, {} MiB in all", (now - last) >> 20, (now - start) >> 20);
+        println!(
+            "{what}: {} MiB more, {} MiB in all",
+            (now - last) >> 20,
+            (now - start) >> 20
+        );
         assert!(now - start < MOST, "{what}: {} MiB", (now - start) >> 20);
         last = now;
     };
     let answer = Op::finish(|| client.upload_start(Upload::file(&path))).unwrap();
     assert_eq!(answer.get("/size").unwrap(), SIZE);
     measured("a file in parts");
-    File::options().write(true).open(&path).unwrap().set_len(LESS).unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(LESS)
+        .unwrap();
     Op::finish(|| client.upload_start(Upload::file(&path).way(UploadWay::Signed))).unwrap();
     measured("a file in one request");
     Op::finish(|| client.upload_start(Upload::reader(zeros(), None))).unwrap();

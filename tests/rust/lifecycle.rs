@@ -1,4 +1,5 @@
-//! The runtime in its host: started, stopped, forked, panicked into. One test at a time, because there is one runtime.
+//! The runtime in its host: started, stopped, forked, panicked into. One test at a time, because
+//! there is one runtime.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
@@ -31,8 +32,11 @@ fn call(client: &Client) -> fal::Result<Response> {
 /// The names of this process's threads that are libfal's.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.starts_with("fal-") && !name.starts_with("fal-emulator")).collect()
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+    names
+        .filter(|name| name.starts_with("fal-") && !name.starts_with("fal-emulator"))
+        .collect()
 }
 
 /// The kernel lists a thread that has been joined for a moment longer.
@@ -87,10 +91,17 @@ fn a_shutdown_ends_calls_under_way_once_and_closes_their_sockets() {
     assert!(waiter.join().unwrap().unwrap());
     for op in &ops {
         let error = op.take().unwrap().unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ShutDown, true), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ShutDown, true),
+            "{error}"
+        );
     }
-    let closed =
-        |arrivals: &[fal_emulator::Arrival]| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed);
+    let closed = |arrivals: &[fal_emulator::Arrival]| {
+        arrivals
+            .iter()
+            .all(|arrival| arrival.outcome == Outcome::ClientClosed)
+    };
     emulator.wait_until(PATIENCE, closed).unwrap();
     emulator.clear_faults();
     call(&client).unwrap();
@@ -111,16 +122,28 @@ fn a_shutdown_while_connections_are_made_panics_nowhere() {
         }
     }));
     for round in 0..100 {
-        let limit = if round % 2 == 0 { PATIENCE } else { Duration::ZERO };
-        let clients: Vec<_> = (0..40).map(|_| builder(&emulator).build().unwrap()).collect();
-        let ops: Vec<_> = clients.iter().map(|client| start(client).unwrap()).collect();
+        let limit = if round % 2 == 0 {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        let clients: Vec<_> = (0..40)
+            .map(|_| builder(&emulator).build().unwrap())
+            .collect();
+        let ops: Vec<_> = clients
+            .iter()
+            .map(|client| start(client).unwrap())
+            .collect();
         std::thread::sleep(Duration::from_micros(50 * (round % 40)));
         if runtime::shutdown(limit).is_err() {
             runtime::shutdown(PATIENCE).unwrap();
         }
         for op in ops {
             assert!(op.wait(Some(PATIENCE)).unwrap());
-            op.take().unwrap().map(drop).unwrap_or_else(|error| assert_eq!(error.code(), Code::ShutDown, "{error}"));
+            op.take()
+                .unwrap()
+                .map(drop)
+                .unwrap_or_else(|error| assert_eq!(error.code(), Code::ShutDown, "{error}"));
         }
     }
     std::panic::set_hook(before);
@@ -142,21 +165,30 @@ fn helper_threads_are_few_and_end_with_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     std::fs::write(&path, vec![1; 1 << 20]).unwrap();
-    let readers: Vec<_> = (0..20).map(|_| client.upload_start(Upload::reader(Slow, None)).unwrap()).collect();
-    let files: Vec<_> = (0..20).map(|_| client.upload_start(Upload::file(&path)).unwrap()).collect();
+    let readers: Vec<_> = (0..20)
+        .map(|_| client.upload_start(Upload::reader(Slow, None)).unwrap())
+        .collect();
+    let files: Vec<_> = (0..20)
+        .map(|_| client.upload_start(Upload::file(&path)).unwrap())
+        .collect();
     let mut most = 0;
     while !files.iter().all(|op| op.poll().unwrap()) {
         most = most.max(threads().len());
         std::thread::sleep(Duration::from_millis(1));
     }
-    // Two workers, two for readers, two for files, those that searched for the key, and one that is made while another becomes free.
+    // Two workers, two for readers, two for files, those that searched for the key, and one that is
+    // made while another becomes free.
     assert!((4..=12).contains(&most), "{most} threads");
     runtime::shutdown(PATIENCE).unwrap();
     assert_no_thread_left();
     for op in &readers {
         match op.take().unwrap() {
             Ok(_) => {}
-            Err(error) => assert_eq!((error.code(), error.may_have_executed()), (Code::ShutDown, false), "{error}"),
+            Err(error) => assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::ShutDown, false),
+                "{error}"
+            ),
         }
     }
 }
@@ -192,11 +224,26 @@ fn calls_race_with_shutdowns_and_each_ends_once() {
 /// A client with nothing but a login in this home, which has to be renewed.
 fn logged_in(emulator: &Emulator, home: &Path) -> Client {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    std::fs::DirBuilder::new().mode(0o700).create(home.join(".fal")).unwrap();
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(token_file(home)).unwrap();
-    file.write_all(emulator.create_login("acme", 3600).refresh_token.as_bytes()).unwrap();
-    let variables = [("HOME", home.to_str().unwrap().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
-    logged::builder().environment(Environment::from_variables(variables)).build().unwrap()
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(home.join(".fal"))
+        .unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(token_file(home))
+        .unwrap();
+    file.write_all(emulator.create_login("acme", 3600).refresh_token.as_bytes())
+        .unwrap();
+    let variables = [
+        ("HOME", home.to_str().unwrap().to_owned()),
+        ("FAL_EMULATOR_HOST", emulator.host()),
+    ];
+    logged::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap()
 }
 
 fn token_file(home: &Path) -> PathBuf {
@@ -219,7 +266,11 @@ fn a_shutdown_waits_until_a_renewal_that_was_sent_is_stored() {
     let after = std::fs::read_to_string(token_file(home.path())).unwrap();
     assert_ne!(before, after, "the successor of the refresh token is lost");
     call(&client).unwrap();
-    assert_eq!(std::fs::read_to_string(token_file(home.path())).unwrap(), after, "it is good");
+    assert_eq!(
+        std::fs::read_to_string(token_file(home.path())).unwrap(),
+        after,
+        "it is good"
+    );
 }
 
 #[test]
@@ -250,13 +301,23 @@ fn a_shutdown_does_not_wait_for_a_renewal_that_cannot_connect() {
     let client = logged_in(&emulator, home.path());
     drop(client);
     let address = format!("http://{}", silent.local_addr().unwrap());
-    let variables = [("HOME", home.path().to_str().unwrap().to_owned()), ("HTTPS_PROXY", address)];
-    let client = logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let variables = [
+        ("HOME", home.path().to_str().unwrap().to_owned()),
+        ("HTTPS_PROXY", address),
+    ];
+    let client = logged::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     let op = start(&client).unwrap();
     let _connection = silent.accept().unwrap();
     let began = Instant::now();
     runtime::shutdown(PATIENCE).unwrap();
-    assert!(began.elapsed() < PATIENCE / 2, "it waited {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < PATIENCE / 2,
+        "it waited {:?}",
+        began.elapsed()
+    );
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
 }
 
@@ -266,22 +327,35 @@ fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
         let _turn = turn();
         let emulator = Emulator::start().unwrap();
         let client = builder(&emulator).build().unwrap();
-        let delay = if patient { Fault::delay(Duration::from_millis(700)) } else { Fault::hang().always() };
+        let delay = if patient {
+            Fault::delay(Duration::from_millis(700))
+        } else {
+            Fault::hang().always()
+        };
         emulator.inject(delay.method("PUT"));
         let mut job = Request::run("emulator/job").unwrap();
         job.set_field("ms", 60_000.into()).unwrap();
         let op = client.subscribe_start(job).unwrap();
-        emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= 2).unwrap();
-        let stopped = runtime::shutdown(if patient { PATIENCE } else { Duration::from_millis(300) });
+        emulator
+            .wait_until(PATIENCE, |arrivals| arrivals.len() >= 2)
+            .unwrap();
+        let stopped = runtime::shutdown(if patient {
+            PATIENCE
+        } else {
+            Duration::from_millis(300)
+        });
         assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
         match stopped {
             Ok(()) => assert!(patient),
             Err(error) => assert!(!patient && error.message().contains("cut short"), "{error}"),
         }
         // What was cut short may not have left.
-        let cancelled =
-            |arrival: &fal_emulator::Arrival| arrival.method == "PUT" && arrival.outcome != Outcome::ClientClosed;
-        let told = emulator.wait_until(PATIENCE, |arrivals| !patient || arrivals.iter().any(cancelled));
+        let cancelled = |arrival: &fal_emulator::Arrival| {
+            arrival.method == "PUT" && arrival.outcome != Outcome::ClientClosed
+        };
+        let told = emulator.wait_until(PATIENCE, |arrivals| {
+            !patient || arrivals.iter().any(cancelled)
+        });
         assert!(told.is_ok(), "{:?}", emulator.arrivals());
     }
 }
@@ -291,14 +365,19 @@ fn a_shutdown_may_take_as_long_as_it_needs() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).build().unwrap();
-    for timeout in [Some(Duration::MAX), Some(Duration::from_secs(1 << 60)), None] {
+    for timeout in [
+        Some(Duration::MAX),
+        Some(Duration::from_secs(1 << 60)),
+        None,
+    ] {
         call(&client).unwrap();
         runtime::shutdown(timeout).unwrap();
         assert_no_thread_left();
     }
 }
 
-/// Whichever of several shutdowns returns, and whoever won the race for the first call: no thread is left.
+/// Whichever of several shutdowns returns, and whoever won the race for the first call: no thread
+/// is left.
 #[test]
 fn shutdowns_and_first_calls_race_and_leave_no_thread() {
     let _turn = turn();
@@ -327,7 +406,10 @@ fn a_shutdown_does_not_wait_for_a_life_that_begins_meanwhile() {
     let client = builder(&emulator).build().unwrap();
     // The threads of the log end late, so that there is time for another life.
     let slow: runtime::ThreadHook = Arc::new(|| std::thread::sleep(Duration::from_millis(100)));
-    runtime::Config::default().thread_hooks(None, Some(slow)).install().unwrap();
+    runtime::Config::default()
+        .thread_hooks(None, Some(slow))
+        .install()
+        .unwrap();
     let over = AtomicBool::new(false);
     let ended: Vec<_> = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -350,7 +432,8 @@ fn a_shutdown_does_not_wait_for_a_life_that_begins_meanwhile() {
     assert_no_thread_left();
 }
 
-/// A helper that a reader holds: the shutdown that came too early says so, and the next one waits for the same thread.
+/// A helper that a reader holds: the shutdown that came too early says so, and the next one waits
+/// for the same thread.
 #[test]
 fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
     struct Stuck(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>);
@@ -364,8 +447,11 @@ fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).build().unwrap();
-    let ((release, held), (reads, begun)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
-    let op = client.upload_start(Upload::reader(Stuck(held, reads), None)).unwrap();
+    let ((release, held), (reads, begun)) =
+        (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+    let op = client
+        .upload_start(Upload::reader(Stuck(held, reads), None))
+        .unwrap();
     begun.recv_timeout(PATIENCE).unwrap();
     for _ in 0..2 {
         let error = runtime::shutdown(Duration::from_millis(100)).unwrap_err();
@@ -374,7 +460,12 @@ fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
     op.take().unwrap().unwrap_err();
     // Another life may begin meanwhile.
     call(&client).unwrap();
-    assert_eq!(runtime::shutdown(Duration::from_millis(500)).unwrap_err().code(), Code::Deadline);
+    assert_eq!(
+        runtime::shutdown(Duration::from_millis(500))
+            .unwrap_err()
+            .code(),
+        Code::Deadline
+    );
     drop(release);
     runtime::shutdown(PATIENCE).unwrap();
     assert_no_thread_left();
@@ -390,18 +481,30 @@ fn the_workers_are_configured_between_lives() {
         let counter = counter.clone();
         let hook: runtime::ThreadHook = Arc::new(move || {
             counter.fetch_add(1, Ordering::SeqCst);
-            assert!(counter.load(Ordering::SeqCst) != 2, "a hook that panics harms nobody");
+            assert!(
+                counter.load(Ordering::SeqCst) != 2,
+                "a hook that panics harms nobody"
+            );
         });
         Some(hook)
     };
-    let config = runtime::Config::default().worker_threads(3).unwrap().thread_hooks(count(&started), count(&stopped));
+    let config = runtime::Config::default()
+        .worker_threads(3)
+        .unwrap()
+        .thread_hooks(count(&started), count(&stopped));
     config.install().unwrap();
     call(&client).unwrap();
-    assert_eq!(runtime::Config::default().install().unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(
+        runtime::Config::default().install().unwrap_err().code(),
+        Code::InvalidArgument
+    );
     assert!(runtime::Config::default().worker_threads(0).is_err());
     runtime::shutdown(PATIENCE).unwrap();
     assert!(started.load(Ordering::SeqCst) >= 3);
-    assert_eq!(started.load(Ordering::SeqCst), stopped.load(Ordering::SeqCst));
+    assert_eq!(
+        started.load(Ordering::SeqCst),
+        stopped.load(Ordering::SeqCst)
+    );
     runtime::Config::default().install().unwrap();
 }
 
@@ -440,11 +543,17 @@ fn a_forked_child_makes_its_own_call_while_the_parents_go_on() {
 /// 0 if all is as it should be. Nothing here may panic.
 fn child_of_fork(client: &Client, inherited: &Op) -> i32 {
     let forked = |code: Option<Code>| code == Some(Code::Forked);
-    if inherited.ended().is_some() || !forked(inherited.wait(None).err().map(|error| error.code())) {
+    if inherited.ended().is_some() || !forked(inherited.wait(None).err().map(|error| error.code()))
+    {
         return 1;
     }
     inherited.cancel();
-    if !forked(inherited.take().and_then(|outcome| outcome.err()).map(|error| error.code())) {
+    if !forked(
+        inherited
+            .take()
+            .and_then(|outcome| outcome.err())
+            .map(|error| error.code()),
+    ) {
         return 2;
     }
     for _ in 0..3 {
@@ -467,7 +576,11 @@ fn a_child_may_fork_before_any_call_and_shut_down_what_it_never_started() {
     // SAFETY: as above.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let code = if runtime::shutdown(PATIENCE).is_ok() && call(&client).is_ok() { 0 } else { 1 };
+        let code = if runtime::shutdown(PATIENCE).is_ok() && call(&client).is_ok() {
+            0
+        } else {
+            1
+        };
         // SAFETY: ends the child without running the parent's exit handlers.
         unsafe { libc::_exit(code) };
     }
@@ -480,16 +593,29 @@ fn a_future_works_on_any_executor_and_cancels_when_dropped() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).build().unwrap();
-    let foreign = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let echoed = foreign.block_on(client.run("emulator/echo", serde_json::json!({"a": 1}))).unwrap();
+    let foreign = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let echoed = foreign
+        .block_on(client.run("emulator/echo", serde_json::json!({"a": 1})))
+        .unwrap();
     assert_eq!(echoed.get("/body/a").unwrap(), 1);
     emulator.clear_arrivals();
     emulator.inject(Fault::hang());
     foreign.block_on(async {
         let call = client.run("emulator/echo", serde_json::json!({}));
-        assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(300), call)
+                .await
+                .is_err()
+        );
         emulator
-            .wait_until(PATIENCE, |arrivals| arrivals.iter().all(|arrival| arrival.outcome == Outcome::ClientClosed))
+            .wait_until(PATIENCE, |arrivals| {
+                arrivals
+                    .iter()
+                    .all(|arrival| arrival.outcome == Outcome::ClientClosed)
+            })
             .unwrap();
         // Inside another runtime tokio would refuse to stop one.
         runtime::shutdown(PATIENCE).unwrap();

@@ -1,5 +1,6 @@
-//! Clients that log at the most verbose level, so that `make test` can search what they say for secrets
-//! (tests/secrets/search). `TEST_LOGS` names the folder; without it the lines are made and thrown away.
+//! Clients that log at the most verbose level, so that `make test` can search what they say for
+//! secrets (tests/secrets/search). `TEST_LOGS` names the folder; without it the lines are made and
+//! thrown away.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,8 +29,15 @@ extern "C" fn flush() {
 
 /// One write a line: many processes append to the same file.
 pub(crate) fn write(level: Level, line: &str) {
-    let Some(folder) = std::env::var_os("TEST_LOGS") else { return };
+    let Some(folder) = std::env::var_os("TEST_LOGS") else {
+        return;
+    };
     let path = Path::new(&folder).join("rust.log");
-    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
-    file.write_all(format!("{level:?} {line}\n").as_bytes()).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
+    file.write_all(format!("{level:?} {line}\n").as_bytes())
+        .unwrap();
 }

@@ -1,4 +1,5 @@
-//! The tokens of `fal auth login`. Every token here contains `fake-secret`, and what is shown is searched for it.
+//! The tokens of `fal auth login`. Every token here contains `fake-secret`, and what is shown is
+//! searched for it.
 
 // clippy.toml allows these in test functions; their helpers are tests as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,11 +1,16 @@
-//! What is left of a key in the memory of a process that is done with it: a child of this program makes a call, drops
-//! everything, and searches itself.
+//! What is left of a key in the memory of a process that is done with it: a child of this program
+//! makes a call, drops everything, and searches itself.
 //!
 //! The key comes in masked, so that the child's own copy of it is not found.
 
 #![cfg(target_os = "linux")]
 // clippy.toml allows these in test functions; their helpers are tests as well.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod logged;
 
@@ -27,7 +32,8 @@ const WAY: &str = "FAL_TEST_WAY";
 const MASKED: &str = "FAL_TEST_MASKED";
 const MASK: u8 = 0x5a;
 
-/// Copies of a secret: `ours`, and in the heads of requests that the HTTP stack keeps, one for each connection.
+/// Copies of a secret: `ours`, and in the heads of requests that the HTTP stack keeps, one for each
+/// connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct Copies {
     ours: usize,
@@ -93,11 +99,20 @@ fn of_a_key_from_a_command_that_prints_json() {
 fn of_a_login() {
     let emulator = Emulator::start().unwrap();
     let login = emulator.create_login("acme", 3600);
-    assert_secret_forgotten(&emulator, &login.access_token, "environment", |home, token| {
-        fs::create_dir(home.join(".fal")).unwrap();
-        fs::write(home.join(".fal/auth0_token"), format!("{}\n{token}\n", login.refresh_token)).unwrap();
-        Vec::new()
-    });
+    assert_secret_forgotten(
+        &emulator,
+        &login.access_token,
+        "environment",
+        |home, token| {
+            fs::create_dir(home.join(".fal")).unwrap();
+            fs::write(
+                home.join(".fal/auth0_token"),
+                format!("{}\n{token}\n", login.refresh_token),
+            )
+            .unwrap();
+            Vec::new()
+        },
+    );
 }
 
 /// The secret of a key that was just made is known to the child only, which masks it itself.
@@ -105,8 +120,13 @@ fn of_a_login() {
 fn of_a_key_that_was_made() {
     let emulator = Emulator::start().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "maker", "--nocapture", "--test-threads=1"]).env_clear();
-    child.env("FAL_KEY", emulator.admin_key()).env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, "make");
+    child
+        .args(["--exact", "maker", "--nocapture", "--test-threads=1"])
+        .env_clear();
+    child
+        .env("FAL_KEY", emulator.admin_key())
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .env(WAY, "make");
     let found = found_by(child);
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
 }
@@ -121,12 +141,18 @@ fn maker() {
     assert!(making.op().wait(Some(Duration::from_secs(20))).unwrap());
     let response = making.op().take().unwrap().unwrap();
     let key = making.take_key().unwrap();
-    let search = Search::of(&key.expose_secret().bytes().map(|byte| byte ^ MASK).collect::<Vec<u8>>());
+    let search = Search::of(
+        &key.expose_secret()
+            .bytes()
+            .map(|byte| byte ^ MASK)
+            .collect::<Vec<u8>>(),
+    );
     let in_use = search.copies();
     drop((client, making, response, key));
     let dropped = search.copies();
     fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
-    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    let found =
+        [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
     println!("copies: {}", found.join(" "));
 }
 
@@ -136,12 +162,24 @@ fn of_a_key_that_is_stored_listed_and_removed() {
     let home = tempfile::tempdir().unwrap();
     // No part of it comes twice.
     let key = "fake-id:fake-secret-3f9a1c07be52d864f0e37b1958ca26d4017be98c53fa62d9";
-    let masked: String = key.bytes().map(|byte| format!("{:02x}", byte ^ MASK)).collect();
+    let masked: String = key
+        .bytes()
+        .map(|byte| format!("{:02x}", byte ^ MASK))
+        .collect();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "keeper", "--nocapture", "--test-threads=1"]).env_clear();
-    child.env("HOME", home.path()).env(WAY, "keep").env(MASKED, masked);
+    child
+        .args(["--exact", "keeper", "--nocapture", "--test-threads=1"])
+        .env_clear();
+    child
+        .env("HOME", home.path())
+        .env(WAY, "keep")
+        .env(MASKED, masked);
     let found = found_by(child);
-    assert_eq!((found.dropped.ours, found.shut_down.ours), (0, 0), "{found:?}");
+    assert_eq!(
+        (found.dropped.ours, found.shut_down.ours),
+        (0, 0),
+        "{found:?}"
+    );
     let left = fs::read_to_string(home.path().join(".fal/config.toml")).unwrap();
     assert!(!left.contains(key), "{left}");
 }
@@ -168,7 +206,8 @@ fn keeper() {
     store.remove_key("mine").unwrap();
     drop((key, resolution));
     let dropped = search.copies();
-    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    let found =
+        [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
     println!("copies: {}", found.join(" "));
 }
 
@@ -178,7 +217,8 @@ fn assert_forgotten(way: &str, prepare: impl FnOnce(&Path, &str) -> Vec<(&'stati
     assert_secret_forgotten(&emulator, &key, way, prepare);
 }
 
-/// Has a child use a secret that it gets this way, with what `prepare` puts into its home and variables.
+/// Has a child use a secret that it gets this way, with what `prepare` puts into its home and
+/// variables.
 fn assert_secret_forgotten(
     emulator: &Emulator,
     secret: &str,
@@ -187,51 +227,95 @@ fn assert_secret_forgotten(
 ) {
     let home = tempfile::tempdir().unwrap();
     let variables = prepare(home.path(), secret);
-    let masked: String = secret.bytes().map(|byte| format!("{:02x}", byte ^ MASK)).collect();
+    let masked: String = secret
+        .bytes()
+        .map(|byte| format!("{:02x}", byte ^ MASK))
+        .collect();
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env_clear();
-    child.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path()).envs(variables);
-    child.env("FAL_EMULATOR_HOST", emulator.host()).env(WAY, way).env(MASKED, masked);
+    child
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env_clear();
+    child
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", home.path())
+        .envs(variables);
+    child
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .env(WAY, way)
+        .env(MASKED, masked);
     let found = found_by(child);
-    assert!(found.in_use.sent > 0, "the search does not see what must be there: {found:?}");
+    assert!(
+        found.in_use.sent > 0,
+        "the search does not see what must be there: {found:?}"
+    );
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
     // Before the shutdown a task may still be about to end.
     assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
-    assert!(found.dropped.sent <= 1 && found.shut_down.sent <= 1, "one connection was made: {found:?}");
+    assert!(
+        found.dropped.sent <= 1 && found.shut_down.sent <= 1,
+        "one connection was made: {found:?}"
+    );
 }
 
 /// What a child found, who saw what must be there.
 fn found_by(mut child: Command) -> Found {
     let output = child.output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success(), "{text}");
     let found = read(&text);
     println!("{found:?}");
-    assert!(found.in_use.ours > 0, "the search does not see what must be there: {found:?}");
+    assert!(
+        found.in_use.ours > 0,
+        "the search does not see what must be there: {found:?}"
+    );
     found
 }
 
 fn read(text: &str) -> Found {
-    let line = text.lines().find_map(|line| line.split_once("copies:")).expect("the child says what it found").1;
-    let counts: Vec<usize> = line.split_whitespace().map(|count| count.parse().unwrap()).collect();
-    let copies = |at: usize| Copies { ours: counts[at], sent: counts[at + 1] };
-    Found { in_use: copies(0), dropped: copies(2), shut_down: copies(4) }
+    let line = text
+        .lines()
+        .find_map(|line| line.split_once("copies:"))
+        .expect("the child says what it found")
+        .1;
+    let counts: Vec<usize> = line
+        .split_whitespace()
+        .map(|count| count.parse().unwrap())
+        .collect();
+    let copies = |at: usize| Copies {
+        ours: counts[at],
+        sent: counts[at + 1],
+    };
+    Found {
+        in_use: copies(0),
+        dropped: copies(2),
+        shut_down: copies(4),
+    }
 }
 
 #[test]
 fn child() {
     let Ok(way) = std::env::var(WAY) else { return };
     let search = Search::new();
-    let client = logged::builder().credentials(options(&way)).build().unwrap();
+    let client = logged::builder()
+        .credentials(options(&way))
+        .build()
+        .unwrap();
     let request = Request::run("emulator/echo").unwrap();
     let response = Op::finish(|| client.run_start(request.clone())).unwrap();
-    let error = Op::finish(|| client.run_start(Request::run("emulator/fail/image_too_large").unwrap())).unwrap_err();
+    let error =
+        Op::finish(|| client.run_start(Request::run("emulator/fail/image_too_large").unwrap()))
+            .unwrap_err();
     let explanation = client.explain();
     let in_use = search.copies();
     drop((client, request, response, error, explanation));
     let dropped = search.copies();
     fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
-    let found = [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
+    let found =
+        [in_use, dropped, search.copies()].map(|copies| format!("{} {}", copies.ours, copies.sent));
     println!("copies: {}", found.join(" "));
 }
 
@@ -265,8 +349,9 @@ struct Search {
 }
 
 impl Search {
-    /// The allocator writes over the first 16 bytes of what is freed: they are not looked for. Pieces of 16 bytes, as vector
-    /// registers leave them on stacks wherever a text is copied, are no copies.
+    /// The allocator writes over the first 16 bytes of what is freed: they are not looked for.
+    /// Pieces of 16 bytes, as vector registers leave them on stacks wherever a text is copied, are
+    /// no copies.
     const LENGTH: usize = 28;
 
     fn new() -> Self {
@@ -276,8 +361,13 @@ impl Search {
 
     /// For a secret that comes masked.
     fn of(secret: &[u8]) -> Self {
-        assert!(secret.len() >= 16 + Self::LENGTH, "the search would miss freed copies");
-        Search { masked: secret[secret.len() - Self::LENGTH..].to_vec() }
+        assert!(
+            secret.len() >= 16 + Self::LENGTH,
+            "the search would miss freed copies"
+        );
+        Search {
+            masked: secret[secret.len() - Self::LENGTH..].to_vec(),
+        }
     }
 
     fn copies(&self) -> Copies {
@@ -296,7 +386,11 @@ impl Search {
                         self.count(&window[..size], &mut copies);
                     }
                     // What lies across the end of the window is found in the next one.
-                    at += if at + size == to { size } else { size - Self::LENGTH + 1 };
+                    at += if at + size == to {
+                        size
+                    } else {
+                        size - Self::LENGTH + 1
+                    };
                 }
             }
         }
@@ -305,9 +399,14 @@ impl Search {
 
     fn count(&self, bytes: &[u8], copies: &mut Copies) {
         let first = self.masked[0] ^ MASK;
-        let is_here =
-            |window: &[u8]| window[0] == first && window.iter().zip(&self.masked).all(|(a, b)| a ^ MASK == *b);
-        for (at, _) in bytes.windows(Self::LENGTH).enumerate().filter(|(_, window)| is_here(window)) {
+        let is_here = |window: &[u8]| {
+            window[0] == first && window.iter().zip(&self.masked).all(|(a, b)| a ^ MASK == *b)
+        };
+        for (at, _) in bytes
+            .windows(Self::LENGTH)
+            .enumerate()
+            .filter(|(_, window)| is_here(window))
+        {
             match is_header(&bytes[..at]) {
                 true => copies.sent += 1,
                 false => copies.ours += 1,
@@ -318,7 +417,10 @@ impl Search {
 
 /// Whether what comes next stands in the head of a request.
 fn is_header(before: &[u8]) -> bool {
-    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = before
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     line.starts_with(b"authorization: ")
 }
 
@@ -329,7 +431,8 @@ fn writable() -> Vec<(usize, usize)> {
         let (range, rest) = line.split_once(' ')?;
         let (from, to) = range.split_once('-')?;
         let address = |digits| usize::from_str_radix(digits, 16).ok();
-        rest.starts_with("rw").then_some((address(from)?, address(to)?))
+        rest.starts_with("rw")
+            .then_some((address(from)?, address(to)?))
     };
     maps.lines().filter_map(range).collect()
 }

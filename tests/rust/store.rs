@@ -1,5 +1,5 @@
-//! Storing keys in the configuration file. Every secret here contains `fake-secret`, and every message is searched
-//! for it.
+//! Storing keys in the configuration file. Every secret here contains `fake-secret`, and every
+//! message is searched for it.
 
 // clippy.toml allows these in test functions; their helpers are tests as well.
 #![allow(clippy::unwrap_used, clippy::panic)]

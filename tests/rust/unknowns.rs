@@ -1,4 +1,5 @@
-//! docs/unknowns.md names tests for what fal's sources leave open (docs/protocol.md §16); they exist.
+//! docs/unknowns.md names tests for what fal's sources leave open (docs/protocol.md §16); they
+//! exist.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -23,8 +24,11 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         for (at, line) in lines.iter().enumerate() {
             let name = |rest: &str| rest.split('(').next().unwrap_or_default().to_owned();
-            let marked =
-                lines[..at].iter().rev().take_while(|before| before.starts_with("#[")).any(|m| *m == "#[test]");
+            let marked = lines[..at]
+                .iter()
+                .rev()
+                .take_while(|before| before.starts_with("#["))
+                .any(|m| *m == "#[test]");
             match (line.strip_prefix("fn "), line.strip_prefix("def test_")) {
                 (Some(rest), _) if marked => _ = names.insert(name(rest)),
                 (_, Some(rest)) => _ = names.insert(format!("test_{}", name(rest))),
@@ -38,7 +42,9 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
 fn every_unknown_names_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = BTreeSet::new();
-    ["src", "tests"].iter().for_each(|folder| collect(&root.join(folder), &mut names));
+    ["src", "tests"]
+        .iter()
+        .for_each(|folder| collect(&root.join(folder), &mut names));
     let text = fs::read_to_string(root.join("docs/unknowns.md")).unwrap();
     let rows: Vec<Vec<&str>> = text
         .lines()
@@ -48,16 +54,31 @@ fn every_unknown_names_tests_that_exist() {
     let numbers: Vec<usize> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
     let protocol = fs::read_to_string(root.join("docs/protocol.md")).unwrap();
     let listed = protocol.split("\n## 16. ").nth(1).unwrap();
-    let listed: Vec<usize> =
-        listed.lines().filter_map(|line| line.split_once(". ")).filter_map(|(number, _)| number.parse().ok()).collect();
+    let listed: Vec<usize> = listed
+        .lines()
+        .filter_map(|line| line.split_once(". "))
+        .filter_map(|(number, _)| number.parse().ok())
+        .collect();
     assert!(listed.len() > 50, "{listed:?}");
     assert_eq!(numbers, listed, "each has one row");
     for row in rows {
-        let [number, versions, does, tests] = row[..] else { panic!("four cells: {row:?}") };
+        let [number, versions, does, tests] = row[..] else {
+            panic!("four cells: {row:?}")
+        };
         assert!(!versions.is_empty() && !does.is_empty(), "{number}");
         let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        assert_eq!(named.is_empty(), does.starts_with(NONE), "{number} has tests or says why it has none");
-        let missing: Vec<_> = named.iter().filter(|name| !names.contains(**name)).collect();
-        assert!(missing.is_empty(), "{number} names tests that do not exist: {missing:?}");
+        assert_eq!(
+            named.is_empty(),
+            does.starts_with(NONE),
+            "{number} has tests or says why it has none"
+        );
+        let missing: Vec<_> = named
+            .iter()
+            .filter(|name| !names.contains(**name))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "{number} names tests that do not exist: {missing:?}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The library in a process that ends, under the lock of Windows' loader, and as a DLL that is unloaded. Each in a process of its own:
-//! what is wrong here hangs or crashes.
+//! The library in a process that ends, under the lock of Windows' loader, and as a DLL that is
+//! unloaded. Each in a process of its own: what is wrong here hangs or crashes.
 
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -35,8 +35,13 @@ fn silence() -> TcpListener {
 fn exit_code(test: &str) -> Option<i32> {
     let service = silence();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture"]).env("FAL_KEY", "fake-id:fake-secret");
-    command.env("FAL_EMULATOR_HOST", service.local_addr().unwrap().to_string());
+    command
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env("FAL_KEY", "fake-id:fake-secret");
+    command.env(
+        "FAL_EMULATOR_HOST",
+        service.local_addr().unwrap().to_string(),
+    );
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
@@ -51,8 +56,13 @@ fn exit_code(test: &str) -> Option<i32> {
 
 /// A call that nobody answers.
 fn begun() -> (Client, Op) {
-    let client = logged::builder().environment(Environment::process()).build().unwrap();
-    let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    let client = logged::builder()
+        .environment(Environment::process())
+        .build()
+        .unwrap();
+    let op = client
+        .run_start(Request::run("emulator/echo").unwrap())
+        .unwrap();
     std::thread::sleep(Duration::from_millis(200));
     (client, op)
 }
@@ -69,13 +79,17 @@ unsafe extern "system" {
 #[ignore = "the child process of another test"]
 fn ending_child() {
     let _under_way = begun();
-    // As `ExitProcess` does, in whose middle the static destructors of DLLs run.
-    // SAFETY: without a process all threads but this one end; nothing is done afterwards that needs them.
+    // As `ExitProcess` does, in whose middle the static destructors of DLLs run. SAFETY: without a
+    // process all threads but this one end; nothing is done afterwards that needs them.
     unsafe {
         NtTerminateProcess(ptr::null_mut(), 0);
         LdrShutdownProcess();
     }
-    let code = if runtime::shutdown(None).is_ok() { WELL } else { 1 };
+    let code = if runtime::shutdown(None).is_ok() {
+        WELL
+    } else {
+        1
+    };
     // SAFETY: the pseudo handle is always valid.
     unsafe { TerminateProcess(GetCurrentProcess(), code) };
 }
@@ -91,14 +105,21 @@ fn locking_child() {
     let under_way = begun();
     let mut cookie = 0;
     // SAFETY: the place is valid for writes.
-    assert_eq!(unsafe { LdrLockLoaderLock(0, ptr::null_mut(), &raw mut cookie) }, 0);
+    assert_eq!(
+        unsafe { LdrLockLoaderLock(0, ptr::null_mut(), &raw mut cookie) },
+        0
+    );
     let start = Instant::now();
     let shutdown = runtime::shutdown(Duration::from_secs(1));
     let took = start.elapsed();
     // SAFETY: locked above, by this thread.
     assert_eq!(unsafe { LdrUnlockLoaderLock(0, cookie) }, 0);
     assert!(took < PATIENCE / 2, "{took:?}");
-    assert_eq!(shutdown.map_err(|error| error.code()), Err(fal::Code::Deadline), "no thread ends under that lock");
+    assert_eq!(
+        shutdown.map_err(|error| error.code()),
+        Err(fal::Code::Deadline),
+        "no thread ends under that lock"
+    );
     drop(under_way);
     runtime::shutdown(PATIENCE).unwrap();
 }
@@ -120,7 +141,12 @@ impl Dll {
         let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
         // SAFETY: the path ends with a NUL.
         let module = unsafe { LoadLibraryW(wide.as_ptr()) };
-        assert!(!module.is_null(), "{}: {}", path.display(), std::io::Error::last_os_error());
+        assert!(
+            !module.is_null(),
+            "{}: {}",
+            path.display(),
+            std::io::Error::last_os_error()
+        );
         Self(module)
     }
 
@@ -131,17 +157,37 @@ impl Dll {
 
     /// A call that nobody answers.
     fn begin(&self) {
-        let (none, mut client, mut request, mut op) =
-            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let (none, mut client, mut request, mut op) = (
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
         // SAFETY: the functions have these types in `fal.h`, and the places are valid for writes.
         unsafe {
             let made: Made<c_void> = std::mem::transmute(self.function(c"fal_client_new"));
             assert_eq!(made(ptr::null(), &raw mut client, none), 0);
-            let made: unsafe extern "C" fn(*const c_char, usize, *mut *mut c_void, *mut *mut c_void) -> i32 =
-                std::mem::transmute(self.function(c"fal_request_new"));
-            assert_eq!(made(c"emulator/echo".as_ptr(), usize::MAX, &raw mut request, none), 0);
-            let start: unsafe extern "C" fn(*const c_void, *const c_void, *mut *mut c_void, *mut *mut c_void) -> i32 =
-                std::mem::transmute(self.function(c"fal_client_run_start"));
+            let made: unsafe extern "C" fn(
+                *const c_char,
+                usize,
+                *mut *mut c_void,
+                *mut *mut c_void,
+            ) -> i32 = std::mem::transmute(self.function(c"fal_request_new"));
+            assert_eq!(
+                made(
+                    c"emulator/echo".as_ptr(),
+                    usize::MAX,
+                    &raw mut request,
+                    none
+                ),
+                0
+            );
+            let start: unsafe extern "C" fn(
+                *const c_void,
+                *const c_void,
+                *mut *mut c_void,
+                *mut *mut c_void,
+            ) -> i32 = std::mem::transmute(self.function(c"fal_client_run_start"));
             assert_eq!(start(client, request, &raw mut op, none), 0);
         }
     }

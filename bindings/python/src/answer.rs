@@ -21,8 +21,15 @@ pub(crate) struct Parts {
 
 impl From<&fal::Response> for Parts {
     fn from(response: &fal::Response) -> Self {
-        let headers = response.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Parts { status: response.status(), headers, body: response.body().clone() }
+        let headers = response
+            .headers()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Parts {
+            status: response.status(),
+            headers,
+            body: response.body().clone(),
+        }
     }
 }
 
@@ -34,7 +41,11 @@ impl Answer {
     #[new]
     #[pyo3(signature = (content, /))]
     fn new(content: PyBackedBytes) -> Self {
-        Answer(Arc::new(Parts { status: 0, headers: Vec::new(), body: Bytes::from_owner(content) }))
+        Answer(Arc::new(Parts {
+            status: 0,
+            headers: Vec::new(),
+            body: Bytes::from_owner(content),
+        }))
     }
 
     /// Status and headers, as JSON.

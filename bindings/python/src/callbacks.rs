@@ -1,5 +1,5 @@
-//! The program's functions: for log lines, and for the credential. They are kept in Python, where the collector sees them; here they
-//! are numbers. `libfal/_callbacks.py` has the other half.
+//! The program's functions: for log lines, and for the credential. They are kept in Python, where
+//! the collector sees them; here they are numbers. `libfal/_callbacks.py` has the other half.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +29,8 @@ static SILENT: AtomicBool = AtomicBool::new(false);
 /// The process, and how many log functions run in it. A child has none of its parent's.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
 
-/// Name the functions that find log functions, ask for credentials, and hear which functions are called no more. The first ones count.
+/// Name the functions that find log functions, ask for credentials, and hear which functions are
+/// called no more. The first ones count.
 #[pyfunction]
 pub(crate) fn call_back(py: Python<'_>, find: Py<PyAny>, ask: Py<PyAny>, release: Py<PyAny>) {
     let _ = HOOKS.set(py, Hooks { find, ask, release });
@@ -43,7 +44,11 @@ pub(crate) fn silence() -> u32 {
 }
 
 fn running(state: u64) -> u32 {
-    if (state >> 32) as u32 == std::process::id() { state as u32 } else { 0 }
+    if (state >> 32) as u32 == std::process::id() {
+        state as u32
+    } else {
+        0
+    }
 }
 
 fn add(change: i32) {
@@ -77,13 +82,19 @@ fn release(thread: &Attached, number: u64) -> Option<()> {
 }
 
 /// As in Python's `logging`, so that a name is also the name of a logger's method.
-const LEVELS: [(&str, Level); 4] =
-    [("error", Level::Error), ("warning", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
+const LEVELS: [(&str, Level); 4] = [
+    ("error", Level::Error),
+    ("warning", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+];
 
 pub(crate) fn level(name: &str) -> fal::Result<Level> {
     let known = LEVELS.iter().find(|(known, _)| *known == name);
     known.map(|(_, level)| *level).ok_or_else(|| {
-        crate::values::invalid(format!("log_level is {name:?}: one of error, warning, info, debug is needed"))
+        crate::values::invalid(format!(
+            "log_level is {name:?}: one of error, warning, info, debug is needed"
+        ))
     })
 }
 
@@ -91,7 +102,10 @@ pub(crate) fn level(name: &str) -> fal::Result<Level> {
 pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static {
     let function = Function(number);
     move |level: Level, line: &str| {
-        let name = LEVELS.iter().find(|(_, known)| *known == level).map_or("error", |(name, _)| name);
+        let name = LEVELS
+            .iter()
+            .find(|(_, known)| *known == level)
+            .map_or("error", |(name, _)| name);
         add(1);
         if !SILENT.load(Ordering::SeqCst) {
             attached(|thread| write(thread, function.number(), name, line).unwrap_or_default());
@@ -103,32 +117,50 @@ pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static 
 fn write(thread: &Attached, number: u64, level: &str, line: &str) -> Option<()> {
     let py = thread.python();
     let find = thread.object(HOOKS.get(py)?.find.clone_ref(py));
-    let function = thread.call(&find, &int(thread, number), None).filter(|found| !found.is_none())?;
+    let function = thread
+        .call(&find, &int(thread, number), None)
+        .filter(|found| !found.is_none())?;
     let text = |text| thread.object(PyString::new(py, text).into_any().unbind());
-    thread.call(&function, &text(level), Some(&text(line))).map(drop)
+    thread
+        .call(&function, &text(level), Some(&text(line)))
+        .map(drop)
 }
 
 fn int(thread: &Attached, number: u64) -> Object<'_> {
     thread.object(PyInt::new(thread.python(), number).into_any().unbind())
 }
 
-/// Has the function of this number asked for a credential, on a thread of its own: it may take as long as it likes, and neither another
-/// question nor a shutdown waits for it.
+/// Has the function of this number asked for a credential, on a thread of its own: it may take as
+/// long as it likes, and neither another question nor a shutdown waits for it.
 pub(crate) fn asking(number: u64) -> Callback {
     let function = Function(number);
     Callback::new(move |answer| {
         let number = function.number();
         let ask = move || attached(|thread| ask(thread, number, answer).unwrap_or_default());
         // A question that is dropped is answered too.
-        let _ = std::thread::Builder::new().name("fal-credential".into()).spawn(ask);
+        let _ = std::thread::Builder::new()
+            .name("fal-credential".into())
+            .spawn(ask);
     })
 }
 
 fn ask(thread: &Attached, number: u64, answer: Answer) -> Option<()> {
     let py = thread.python();
     let ask = thread.object(HOOKS.get(py)?.ask.clone_ref(py));
-    let question = Py::new(py, Question { answer: Mutex::new(Some(answer)) }).ok()?;
-    thread.call(&ask, &int(thread, number), Some(&thread.object(question.into_any()))).map(drop)
+    let question = Py::new(
+        py,
+        Question {
+            answer: Mutex::new(Some(answer)),
+        },
+    )
+    .ok()?;
+    thread
+        .call(
+            &ask,
+            &int(thread, number),
+            Some(&thread.object(question.into_any())),
+        )
+        .map(drop)
 }
 
 /// A question of the core for a credential. The first answer counts.
@@ -139,7 +171,10 @@ pub(crate) struct Question {
 
 impl Question {
     fn take(&self) -> Option<Answer> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.answer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn give(
@@ -148,7 +183,10 @@ impl Question {
         give: impl FnOnce(Answer, Option<std::time::Duration>) -> Result<(), String>,
     ) {
         let Some(answer) = self.take() else { return };
-        match expires_in.map(|time| seconds("expires_in", time)).transpose() {
+        match expires_in
+            .map(|time| seconds("expires_in", time))
+            .transpose()
+        {
             // What is wrong with the text is told to the calls that wait.
             Ok(expires_in) => drop(give(answer, expires_in)),
             Err(error) => answer.fail(error.message()),
@@ -161,13 +199,17 @@ impl Question {
     /// Answer with a key that is good for so many seconds.
     #[pyo3(signature = (text, expires_in, /))]
     fn key(&self, text: &str, expires_in: Option<f64>) {
-        self.give(expires_in, |answer, expires_in| answer.key(text, expires_in));
+        self.give(expires_in, |answer, expires_in| {
+            answer.key(text, expires_in)
+        });
     }
 
     /// Answer with a short-lived token.
     #[pyo3(signature = (text, expires_in, /))]
     fn app_token(&self, text: &str, expires_in: Option<f64>) {
-        self.give(expires_in, |answer, expires_in| answer.app_token(text, expires_in));
+        self.give(expires_in, |answer, expires_in| {
+            answer.app_token(text, expires_in)
+        });
     }
 
     /// Say that a notebook has no key, and why, so that the next source is tried.

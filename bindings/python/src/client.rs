@@ -23,7 +23,10 @@ pub(crate) struct Core {
 /// Make a client. log is the number of a log function.
 #[pyfunction]
 #[pyo3(signature = (wishes, timeout, max_attempts, max_response_bytes, user_agent, proxy, hosts, strict_scopes, log, log_level, /))]
-#[expect(clippy::too_many_arguments, reason = "one for each of Python's keywords")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one for each of Python's keywords"
+)]
 pub(crate) fn client<'py>(
     py: Python<'py>,
     wishes: &Wishes,
@@ -37,14 +40,25 @@ pub(crate) fn client<'py>(
     log: Option<u64>,
     log_level: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let limits = Limits { timeout, max_attempts, max_response_bytes, user_agent };
+    let limits = Limits {
+        timeout,
+        max_attempts,
+        max_response_bytes,
+        user_agent,
+    };
     told(py, || {
         let level = callbacks::level(log_level)?;
-        let builder = fal::Client::builder().credentials(wishes.options.clone()).strict_scopes(strict_scopes);
+        let builder = fal::Client::builder()
+            .credentials(wishes.options.clone())
+            .strict_scopes(strict_scopes);
         let builder = with_hosts(limits.set(builder)?, &parsed(hosts)?)?;
         let builder = proxy.into_iter().try_fold(builder, ClientBuilder::proxy)?;
-        let builder = log.into_iter().fold(builder, |builder, number| builder.log(level, callbacks::sink(number)));
-        Ok(Core { inner: builder.build()? })
+        let builder = log.into_iter().fold(builder, |builder, number| {
+            builder.log(level, callbacks::sink(number))
+        });
+        Ok(Core {
+            inner: builder.build()?,
+        })
     })
 }
 
@@ -71,7 +85,10 @@ impl Core {
 
     /// Start a request to an address; the headers are JSON.
     #[pyo3(signature = (method, url, body, content_type, headers, timeout, /))]
-    #[expect(clippy::too_many_arguments, reason = "one for each of Python's keywords")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each of Python's keywords"
+    )]
     fn send<'py>(
         &self,
         py: Python<'py>,
@@ -98,7 +115,9 @@ impl Core {
     /// Look for the key anew.
     fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.inner.clone();
-        told(py, || Task::start(move || Ok(Done::Text(explained(&client.explain()).to_string()))))
+        told(py, || {
+            Task::start(move || Ok(Done::Text(explained(&client.explain()).to_string())))
+        })
     }
 
     /// Use another credential from now on.
@@ -119,14 +138,32 @@ impl Core {
 
     /// Start a call of the Platform API; the parameters are JSON.
     #[pyo3(signature = (name, params, /))]
-    fn platform<'py>(&self, py: Python<'py>, name: &str, params: &str) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.inner.platform_start(name, parsed(params)?).map(Op::new))
+    fn platform<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        params: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        told(py, || {
+            self.inner
+                .platform_start(name, parsed(params)?)
+                .map(Op::new)
+        })
     }
 
     /// Begin to read a list.
     #[pyo3(signature = (name, params, /))]
-    fn platform_list<'py>(&self, py: Python<'py>, name: &str, params: &str) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.inner.platform_list_start(name, parsed(params)?).map(Op::list))
+    fn platform_list<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        params: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        told(py, || {
+            self.inner
+                .platform_list_start(name, parsed(params)?)
+                .map(Op::list)
+        })
     }
 
     /// Begin to make an API key.
@@ -137,16 +174,33 @@ impl Core {
 
     /// Begin to revoke an API key.
     #[pyo3(signature = (id, allow_own, /))]
-    fn revoke_key<'py>(&self, py: Python<'py>, id: &str, allow_own: bool) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.inner.revoke_key_start(id, allow_own).map(Op::new))
+    fn revoke_key<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        allow_own: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        told(py, || {
+            self.inner.revoke_key_start(id, allow_own).map(Op::new)
+        })
     }
 
     /// Begin to make a token; the apps are JSON.
     #[pyo3(signature = (apps, seconds, /))]
-    fn mint_token<'py>(&self, py: Python<'py>, apps: &str, seconds: i64) -> PyResult<Bound<'py, PyAny>> {
+    fn mint_token<'py>(
+        &self,
+        py: Python<'py>,
+        apps: &str,
+        seconds: i64,
+    ) -> PyResult<Bound<'py, PyAny>> {
         told(py, || {
             let apps = parsed(apps)?;
-            let apps: Vec<&str> = apps.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let apps: Vec<&str> = apps
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             let lifetime = Duration::from_secs(count("seconds", seconds)?);
             self.inner.mint_token_start(&apps, lifetime).map(Op::new)
         })

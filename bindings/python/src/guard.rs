@@ -1,12 +1,14 @@
 //! Python code that runs on a thread of ours, below frames of Rust.
 //!
-//! While it ends, CPython before 3.14 ends each thread that wants the GIL by `pthread_exit`. With glibc that unwinds the stack, and
-//! frames of Rust abort the process where that is not allowed, or clean up what the interpreter no longer protects. So each call into
-//! code that may give the GIL away is made in [`parked`]: the thread stops there for ever, as CPython 3.14 itself has it. PyO3 does
-//! the same where a thread attaches.
+//! While it ends, CPython before 3.14 ends each thread that wants the GIL by `pthread_exit`. With
+//! glibc that unwinds the stack, and frames of Rust abort the process where that is not allowed, or
+//! clean up what the interpreter no longer protects. So each call into code that may give the GIL
+//! away is made in [`parked`]: the thread stops there for ever, as CPython 3.14 itself has it. PyO3
+//! does the same where a thread attaches.
 //!
-//! Everywhere else the native half runs no Python code, makes no object that the collector tracks, and lets none go that may have a
-//! finalizer: a daemon thread that is ended has only frames of C and Python then.
+//! Everywhere else the native half runs no Python code, makes no object that the collector tracks,
+//! and lets none go that may have a finalizer: a daemon thread that is ended has only frames of C
+//! and Python then.
 #![expect(unsafe_code, reason = "PyO3's own calls allow no unwinding")]
 
 use std::marker::PhantomData;
@@ -108,7 +110,9 @@ impl Attached {
         let second = second.map_or(ptr::null_mut(), |object| object.0);
         let end = ptr::null_mut::<ffi::PyObject>();
         // SAFETY: the objects are alive, the thread holds the GIL, and NULL ends the arguments.
-        let result = parked(|| unsafe { unwinding::PyObject_CallFunctionObjArgs(callable, first, second, end) });
+        let result = parked(|| unsafe {
+            unwinding::PyObject_CallFunctionObjArgs(callable, first, second, end)
+        });
         if NonNull::new(result).is_none() {
             // SAFETY: an exception is set, since the call gave nothing.
             parked(|| unsafe { unwinding::PyErr_WriteUnraisable(callable) });
@@ -131,7 +135,8 @@ impl Object<'_> {
 impl Drop for Object<'_> {
     fn drop(&mut self) {
         let object = self.0;
-        // SAFETY: it is a reference of ours, and the thread holds the GIL as long as `Attached` lives.
+        // SAFETY: it is a reference of ours, and the thread holds the GIL as long as `Attached`
+        // lives.
         parked(|| unsafe { unwinding::Py_DecRef(object) });
     }
 }
@@ -143,12 +148,15 @@ pub(crate) fn is_main_interpreter(_: Python<'_>) -> bool {
     unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
 }
 
-/// The same; `python3.dll` of 3.9 lacks the function. Where the module is missing, CPython refuses by itself.
+/// The same; `python3.dll` of 3.9 lacks the function. Where the module is missing, CPython refuses
+/// by itself.
 #[cfg(windows)]
 pub(crate) fn is_main_interpreter(py: Python<'_>) -> bool {
     let ask = || {
         let interpreters = py.import("_xxsubinterpreters")?;
-        interpreters.call_method0("get_current")?.eq(interpreters.call_method0("get_main")?)
+        interpreters
+            .call_method0("get_current")?
+            .eq(interpreters.call_method0("get_main")?)
     };
     ask().unwrap_or(true)
 }

@@ -8,8 +8,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// What `json.loads` makes of the text. `None` where it has to look itself: at what is no JSON, and at the few things that it reads in
-/// its own way, such as integers of any size, `NaN`, and halves of surrogate pairs.
+/// What `json.loads` makes of the text. `None` where it has to look itself: at what is no JSON, and
+/// at the few things that it reads in its own way, such as integers of any size, `NaN`, and halves
+/// of surrogate pairs.
 pub(crate) fn decode<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyAny>> {
     // It has an exception for that.
     fal::fits(text).ok()?;
@@ -30,12 +31,20 @@ static COLLECTOR: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
 pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
     let gc = py.import("gc")?;
     let function = |name| gc.getattr(name).map(Bound::unbind);
-    let _ = COLLECTOR.set(py, [function("isenabled")?, function("disable")?, function("enable")?]);
+    let _ = COLLECTOR.set(
+        py,
+        [
+            function("isenabled")?,
+            function("disable")?,
+            function("enable")?,
+        ],
+    );
     Ok(())
 }
 
-/// Until it goes, no object is collected: before CPython 3.12 that happens while lists and dicts are made, and runs finalizers, which
-/// may do anything. The GIL is kept meanwhile, so that nobody sees it.
+/// Until it goes, no object is collected: before CPython 3.12 that happens while lists and dicts
+/// are made, and runs finalizers, which may do anything. The GIL is kept meanwhile, so that nobody
+/// sees it.
 struct Paused<'py>(bool, Python<'py>);
 
 impl<'py> Paused<'py> {
@@ -103,7 +112,9 @@ impl<'de, 'py> Visitor<'de> for Maker<'py> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
-        PyString::from_bytes(self.0, value.as_bytes()).map(Bound::into_any).map_err(E::custom)
+        PyString::from_bytes(self.0, value.as_bytes())
+            .map(Bound::into_any)
+            .map_err(E::custom)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
@@ -117,7 +128,8 @@ impl<'de, 'py> Visitor<'de> for Maker<'py> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let dict = PyDict::new(self.0);
         while let Some(name) = members.next_key_seed(self)? {
-            dict.set_item(name, members.next_value_seed(self)?).map_err(A::Error::custom)?;
+            dict.set_item(name, members.next_value_seed(self)?)
+                .map_err(A::Error::custom)?;
         }
         Ok(dict.into_any())
     }

@@ -54,8 +54,16 @@ impl NewKey {
 
     /// Put the key into the system keyring.
     #[pyo3(signature = (account, /))]
-    fn store_in_keyring<'py>(&self, py: Python<'py>, account: String) -> PyResult<Bound<'py, PyAny>> {
+    fn store_in_keyring<'py>(
+        &self,
+        py: Python<'py>,
+        account: String,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (key, environment) = (self.key.clone(), Environment::process());
-        told(py, || Task::start(move || store_in_keyring(&environment, &account, &key).map(|()| Done::Nothing)))
+        told(py, || {
+            Task::start(move || {
+                store_in_keyring(&environment, &account, &key).map(|()| Done::Nothing)
+            })
+        })
     }
 }

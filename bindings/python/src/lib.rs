@@ -1,5 +1,6 @@
-//! The native half of the Python package `libfal`: a thin translation of the Rust core, with no behaviour of its own. What Python's rules
-//! ask for (exceptions, JSON, waiting, functions of the program) is in `python/libfal/*.py`; `guard` says why.
+//! The native half of the Python package `libfal`: a thin translation of the Rust core, with no
+//! behaviour of its own. What Python's rules ask for (exceptions, JSON, waiting, functions of the
+//! program) is in `python/libfal/*.py`; `guard` says why.
 
 #![deny(unsafe_code)]
 
@@ -36,7 +37,9 @@ mod _libfal {
     #[pymodule_export]
     use crate::op::Op;
     #[pymodule_export]
-    use crate::store::{from_keyring, into_keyring, profiles, remove_key, set_active_profile, store_key};
+    use crate::store::{
+        from_keyring, into_keyring, profiles, remove_key, set_active_profile, store_key,
+    };
     #[pymodule_export]
     use crate::task::Task;
     #[pymodule_export]
@@ -52,7 +55,8 @@ mod _libfal {
     }
 }
 
-/// Whatever needs an import is imported here and never later: a child that is forked meanwhile would find it half-done for ever.
+/// Whatever needs an import is imported here and never later: a child that is forked meanwhile
+/// would find it half-done for ever.
 fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if !guard::is_main_interpreter(module.py()) {
         return Err(PyImportError::new_err(
@@ -66,17 +70,21 @@ fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", fal::VERSION)
 }
 
-/// What lives as long as this library, which is never loaded twice: the modules of the package. Programs that delete it from
-/// `sys.modules` and import it again find the same classes.
+/// What lives as long as this library, which is never loaded twice: the modules of the package.
+/// Programs that delete it from `sys.modules` and import it again find the same classes.
 fn kept(py: Python<'_>) -> Py<PyDict> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    MODULES.get_or_init(py, || PyDict::new(py).unbind()).clone_ref(py)
+    MODULES
+        .get_or_init(py, || PyDict::new(py).unbind())
+        .clone_ref(py)
 }
 
 /// None, or why this thread must not wait.
 #[pyfunction]
 fn may_wait(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    values::told(py, || fal::runtime::may_wait().map(|()| task::Done::Nothing))
+    values::told(py, || {
+        fal::runtime::may_wait().map(|()| task::Done::Nothing)
+    })
 }
 
 /// Stop every thread of the core.

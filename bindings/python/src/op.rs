@@ -15,7 +15,8 @@ use crate::values::{invalid, told};
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Op {
     op: fal::Op,
-    /// Taken at the first look. Nothing waits and no Python runs while it is, so that a fork finds it empty or whole.
+    /// Taken at the first look. Nothing waits and no Python runs while it is, so that a fork finds
+    /// it empty or whole.
     outcome: OnceLock<Result<Arc<Parts>, Error>>,
     creating: Option<CreatingKey>,
     _reading: Option<Reading>,
@@ -34,15 +35,28 @@ impl Op {
     /// Nothing reads its events, and what waits to be read would hold it up.
     pub(crate) fn new(op: fal::Op) -> Self {
         op.discard_events();
-        Op { op, outcome: OnceLock::new(), creating: None, _reading: None }
+        Op {
+            op,
+            outcome: OnceLock::new(),
+            creating: None,
+            _reading: None,
+        }
     }
 
     pub(crate) fn list(op: fal::Op) -> Self {
-        Op { _reading: Some(Reading(op.clone())), op, outcome: OnceLock::new(), creating: None }
+        Op {
+            _reading: Some(Reading(op.clone())),
+            op,
+            outcome: OnceLock::new(),
+            creating: None,
+        }
     }
 
     pub(crate) fn creating(creating: CreatingKey) -> Self {
-        Op { creating: Some(creating.clone()), ..Op::new(creating.op().clone()) }
+        Op {
+            creating: Some(creating.clone()),
+            ..Op::new(creating.op().clone())
+        }
     }
 }
 
@@ -80,7 +94,10 @@ impl Op {
         told(py, || {
             let take = || {
                 let unended = || Err(Error::new(Code::Panic, "the call has not ended"));
-                self.op.take().unwrap_or_else(unended).map(|response| Arc::new(Parts::from(&response)))
+                self.op
+                    .take()
+                    .unwrap_or_else(unended)
+                    .map(|response| Arc::new(Parts::from(&response)))
             };
             self.outcome.get_or_init(take).clone().map(Answer)
         })
@@ -104,7 +121,8 @@ impl Op {
     fn take_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         told(py, || {
             let key = self.creating.as_ref().and_then(CreatingKey::take_key);
-            key.map(NewKey::from).ok_or_else(|| invalid("no key was made"))
+            key.map(NewKey::from)
+                .ok_or_else(|| invalid("no key was made"))
         })
     }
 }

@@ -17,7 +17,9 @@ use crate::values::told;
 #[pyo3(signature = (config_path, /))]
 pub(crate) fn profiles(py: Python<'_>, config_path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
     let listed = |found: Vec<ProfileInfo>| Value::from_iter(found.into_iter().map(profile));
-    told(py, || in_store(config_path, move |store| store.profiles().map(listed)))
+    told(py, || {
+        in_store(config_path, move |store| store.profiles().map(listed))
+    })
 }
 
 /// Put a key into a profile of the configuration file.
@@ -30,19 +32,40 @@ pub(crate) fn store_key<'py>(
     activate: bool,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    told(py, || put(profile, Arc::new(parse(key)?), activate, config_path))
+    told(py, || {
+        put(profile, Arc::new(parse(key)?), activate, config_path)
+    })
 }
 
-pub(crate) fn put(profile: String, key: Arc<Key>, activate: bool, config_path: Option<PathBuf>) -> fal::Result<Task> {
-    let activate = if activate { Activate::Yes } else { Activate::No };
-    in_store(config_path, move |store| store.store_key(&profile, &key, activate).map(change))
+pub(crate) fn put(
+    profile: String,
+    key: Arc<Key>,
+    activate: bool,
+    config_path: Option<PathBuf>,
+) -> fal::Result<Task> {
+    let activate = if activate {
+        Activate::Yes
+    } else {
+        Activate::No
+    };
+    in_store(config_path, move |store| {
+        store.store_key(&profile, &key, activate).map(change)
+    })
 }
 
 /// Remove the key of a profile.
 #[pyfunction]
 #[pyo3(signature = (profile, config_path, /))]
-pub(crate) fn remove_key(py: Python<'_>, profile: String, config_path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
-    told(py, || in_store(config_path, move |store| store.remove_key(&profile).map(change)))
+pub(crate) fn remove_key(
+    py: Python<'_>,
+    profile: String,
+    config_path: Option<PathBuf>,
+) -> PyResult<Bound<'_, PyAny>> {
+    told(py, || {
+        in_store(config_path, move |store| {
+            store.remove_key(&profile).map(change)
+        })
+    })
 }
 
 /// Make a profile the active one, or none.
@@ -53,13 +76,21 @@ pub(crate) fn set_active_profile(
     profile: Option<String>,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    told(py, || in_store(config_path, move |store| store.set_active(profile.as_deref()).map(change)))
+    told(py, || {
+        in_store(config_path, move |store| {
+            store.set_active(profile.as_deref()).map(change)
+        })
+    })
 }
 
 /// Put a key into the system keyring.
 #[pyfunction(name = "store_in_keyring")]
 #[pyo3(signature = (account, key, /))]
-pub(crate) fn into_keyring<'py>(py: Python<'py>, account: String, key: &str) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn into_keyring<'py>(
+    py: Python<'py>,
+    account: String,
+    key: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     let environment = Environment::process();
     told(py, || {
         let key = parse(key)?;
@@ -72,7 +103,9 @@ pub(crate) fn into_keyring<'py>(py: Python<'py>, account: String, key: &str) -> 
 #[pyo3(signature = (account, /))]
 pub(crate) fn from_keyring(py: Python<'_>, account: String) -> PyResult<Bound<'_, PyAny>> {
     let environment = Environment::process();
-    told(py, || Task::start(move || remove_from_keyring(&environment, &account).map(Done::Whether)))
+    told(py, || {
+        Task::start(move || remove_from_keyring(&environment, &account).map(Done::Whether))
+    })
 }
 
 fn parse(key: &str) -> fal::Result<Key> {
@@ -80,12 +113,15 @@ fn parse(key: &str) -> fal::Result<Key> {
     parsed.map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()))
 }
 
-/// Another program's change may be waited for. The environment is that of the caller's thread, which may set it meanwhile.
+/// Another program's change may be waited for. The environment is that of the caller's thread,
+/// which may set it meanwhile.
 fn in_store(
     config_path: Option<PathBuf>,
     work: impl FnOnce(Store) -> Result<Value, StoreError> + Send + 'static,
 ) -> fal::Result<Task> {
-    let options = config_path.into_iter().fold(Options::new(), |options, path| options.config_path(path));
+    let options = config_path
+        .into_iter()
+        .fold(Options::new(), |options, path| options.config_path(path));
     let environment = Environment::process();
     Task::start(move || {
         let done = Store::open(&options, &environment).and_then(work)?;

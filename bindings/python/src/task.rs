@@ -53,7 +53,9 @@ impl Course {
 
 impl Task {
     /// Refused where waiting is.
-    pub(crate) fn start(work: impl FnOnce() -> fal::Result<Done> + Send + 'static) -> fal::Result<Task> {
+    pub(crate) fn start(
+        work: impl FnOnce() -> fal::Result<Done> + Send + 'static,
+    ) -> fal::Result<Task> {
         fal::runtime::may_wait()?;
         let course = Arc::new(Course::default());
         let begun = course.clone();
@@ -63,16 +65,24 @@ impl Task {
             *begun.lock() = Some(done);
             begun.ended.notify_all();
         };
-        let thread = std::thread::Builder::new().name("fal-python".into()).spawn(run);
+        let thread = std::thread::Builder::new()
+            .name("fal-python".into())
+            .spawn(run);
         thread.map_err(|e| Error::new(Code::Io, format!("no thread could be started: {e}")))?;
-        Ok(Task { process: std::process::id(), course })
+        Ok(Task {
+            process: std::process::id(),
+            course,
+        })
     }
 
     /// The thread exists in the process that started it only, and so do the locks that it lets go.
     fn check(&self) -> fal::Result<()> {
         match self.process == std::process::id() {
             true => Ok(()),
-            false => Err(Error::new(Code::Forked, "the call belongs to the process that this one was forked from")),
+            false => Err(Error::new(
+                Code::Forked,
+                "the call belongs to the process that this one was forked from",
+            )),
         }
     }
 }
@@ -84,8 +94,11 @@ impl Task {
     fn wait<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         let ended = self.check().map(|()| {
             py.detach(|| {
-                let wait =
-                    self.course.ended.wait_timeout_while(self.course.lock(), step(seconds), |done| done.is_none());
+                let wait = self.course.ended.wait_timeout_while(
+                    self.course.lock(),
+                    step(seconds),
+                    |done| done.is_none(),
+                );
                 wait.unwrap_or_else(PoisonError::into_inner).0.is_some()
             })
         });

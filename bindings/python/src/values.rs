@@ -1,5 +1,5 @@
-//! Values between the core and `libfal/*.py`. What has parts is JSON text, and what went wrong is a value too: lists and exceptions are
-//! made by Python's own code, never here (see `guard`).
+//! Values between the core and `libfal/*.py`. What has parts is JSON text, and what went wrong is a
+//! value too: lists and exceptions are made by Python's own code, never here (see `guard`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -50,14 +50,25 @@ impl Failure {
 #[pyfunction]
 #[pyo3(signature = (code, message, /))]
 pub(crate) fn failure(code: &str, message: &str) -> Failure {
-    let code = Code::ALL.iter().find(|known| known.name() == code).copied().unwrap_or(Code::Panic);
-    Failure { error: Error::new(code, message) }
+    let code = Code::ALL
+        .iter()
+        .find(|known| known.name() == code)
+        .copied()
+        .unwrap_or(Code::Panic);
+    Failure {
+        error: Error::new(code, message),
+    }
 }
 
 /// The name and the meaning of every code of the core, as JSON.
 #[pyfunction]
 pub(crate) fn codes() -> String {
-    Value::from_iter(Code::ALL.iter().map(|code| json!([code.name(), code.summary()]))).to_string()
+    Value::from_iter(
+        Code::ALL
+            .iter()
+            .map(|code| json!([code.name(), code.summary()])),
+    )
+    .to_string()
 }
 
 /// What the work gave, or the `Failure`. A panic is one.
@@ -65,7 +76,12 @@ pub(crate) fn told<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     work: impl FnOnce() -> fal::Result<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let panicked = |_| Err(Error::new(Code::Panic, "a panic was caught in the Python module"));
+    let panicked = |_| {
+        Err(Error::new(
+            Code::Panic,
+            "a panic was caught in the Python module",
+        ))
+    };
     match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked) {
         Ok(value) => value.into_bound_py_any(py),
         Err(error) => Ok(Bound::new(py, Failure { error })?.into_any()),
@@ -80,7 +96,8 @@ pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py,
     })
 }
 
-/// Where a credential comes from: the report for programs, and the same for people. It holds no secret.
+/// Where a credential comes from: the report for programs, and the same for people. It holds no
+/// secret.
 pub(crate) fn explained(resolution: &fal::credentials::Resolution) -> Value {
     json!([resolution.to_json().to_string(), resolution.to_string()])
 }
@@ -90,8 +107,11 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
 }
 
 pub(crate) fn seconds(name: &str, value: f64) -> fal::Result<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| invalid(format!("{name} is {value}: a number of seconds from 0 is needed")))
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        invalid(format!(
+            "{name} is {value}: a number of seconds from 0 is needed"
+        ))
+    })
 }
 
 pub(crate) fn count<T: TryFrom<i64>>(name: &str, value: i64) -> fal::Result<T> {

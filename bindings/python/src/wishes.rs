@@ -19,7 +19,10 @@ pub(crate) struct Wishes {
 impl Wishes {
     #[new]
     #[pyo3(signature = (key, profile, app_token, credential, anonymous, keyring, config_path, notebook, /))]
-    #[expect(clippy::too_many_arguments, reason = "one for each of Python's keywords")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each of Python's keywords"
+    )]
     fn new(
         key: Option<&str>,
         profile: Option<&str>,
@@ -61,6 +64,10 @@ impl Wishes {
 #[pyo3(signature = (wishes, /))]
 pub(crate) fn explain<'py>(py: Python<'py>, wishes: &Wishes) -> PyResult<Bound<'py, PyAny>> {
     let (options, environment) = (wishes.options.clone(), Environment::process());
-    let resolve = move || Ok(Done::Text(explained(&credentials::resolve(&options, &environment)).to_string()));
+    let resolve = move || {
+        Ok(Done::Text(
+            explained(&credentials::resolve(&options, &environment)).to_string(),
+        ))
+    };
     told(py, || Task::start(resolve))
 }

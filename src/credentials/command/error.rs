@@ -27,7 +27,9 @@ impl fmt::Display for InvocationProblem {
             Self::Empty => f.write_str("the command is empty"),
             Self::Nul => f.write_str("the command holds a NUL character"),
             Self::Words(problem) => problem.fmt(f),
-            Self::UnknownHome => f.write_str("the command starts with `~`, and the home directory is unknown"),
+            Self::UnknownHome => {
+                f.write_str("the command starts with `~`, and the home directory is unknown")
+            }
         }
     }
 }
@@ -64,14 +66,9 @@ pub(crate) enum CommandProblem {
     /// The caller gave up.
     Cancelled,
     /// It was stopped because it wanted to use the terminal.
-    WantsTerminal {
-        program: String,
-        stderr: String,
-    },
+    WantsTerminal { program: String, stderr: String },
     /// It printed more than 64 KiB.
-    TooMuchOutput {
-        program: String,
-    },
+    TooMuchOutput { program: String },
     /// What it printed is no credential.
     Output {
         program: String,
@@ -161,7 +158,11 @@ impl fmt::Display for CommandProblem {
 }
 
 fn said(f: &mut fmt::Formatter<'_>, stderr: &str) -> fmt::Result {
-    if stderr.is_empty() { Ok(()) } else { write!(f, "; it said: {stderr}") }
+    if stderr.is_empty() {
+        Ok(())
+    } else {
+        write!(f, "; it said: {stderr}")
+    }
 }
 
 impl std::error::Error for CommandProblem {}

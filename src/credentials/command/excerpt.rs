@@ -17,16 +17,20 @@ const MASK: &str = "****";
 
 /// The end of what a command wrote to stderr, on one line, without whatever looks like a secret.
 ///
-/// `whole` is false if stderr was cut off. A word of eight bytes or more that is also in `stdout` is masked: what the
-/// command gave as a secret is one, whatever it looks like.
+/// `whole` is false if stderr was cut off. A word of eight bytes or more that is also in `stdout`
+/// is masked: what the command gave as a secret is one, whatever it looks like.
 pub(super) fn of_stderr(stderr: &[u8], whole: bool, stdout: &[u8]) -> String {
     let text = Zeroizing::new(process::text_of(stderr));
-    let text = if whole { text.as_str() } else { without_last_word(&text) };
+    let text = if whole {
+        text.as_str()
+    } else {
+        without_last_word(&text)
+    };
     let printed = words_of(stdout);
     let masked = mask(text, |word| {
-        printed
-            .split_ascii_whitespace()
-            .any(|secret| word.contains(secret) || (word.len() >= MIN_SECRET && secret.contains(word)))
+        printed.split_ascii_whitespace().any(|secret| {
+            word.contains(secret) || (word.len() >= MIN_SECRET && secret.contains(word))
+        })
     });
     last_characters(&masked.split_whitespace().collect::<Vec<_>>().join(" "))
 }
@@ -38,14 +42,19 @@ pub(super) fn of_text(text: &str) -> String {
 
 /// What was cut off may be the rest of a secret, whose beginning does not look like one.
 fn without_last_word(text: &str) -> &str {
-    text.rfind(char::is_whitespace).and_then(|end| text.get(..end)).unwrap_or_default()
+    text.rfind(char::is_whitespace)
+        .and_then(|end| text.get(..end))
+        .unwrap_or_default()
 }
 
 /// The words of `stdout` that may be secrets, separated by spaces.
 fn words_of(stdout: &[u8]) -> Zeroizing<String> {
     let text = Zeroizing::new(String::from_utf8_lossy(stdout).into_owned());
     let mut words = Zeroizing::new(String::with_capacity(text.len() + 1));
-    for word in text.split(|c: char| !is_token(c)).filter(|word| word.len() >= MIN_SECRET) {
+    for word in text
+        .split(|c: char| !is_token(c))
+        .filter(|word| word.len() >= MIN_SECRET)
+    {
         words.push_str(word);
         words.push(' ');
     }
@@ -57,14 +66,19 @@ fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-_.+=~".contains(character)
 }
 
-/// `text` without control characters, and without the words that look like secrets or are `known` ones.
+/// `text` without control characters, and without the words that look like secrets or are `known`
+/// ones.
 fn mask(text: &str, known: impl Fn(&str) -> bool) -> String {
     let mut masked = String::new();
     let mut after_scheme = false;
     for word in text.split_inclusive(is_boundary) {
         let body = word.trim_end_matches(is_boundary);
         let end = word.get(body.len()..).unwrap_or_default();
-        if after_scheme && !body.is_empty() || has_key_shape(body) || has_token(body) || has_known(body, &known) {
+        if after_scheme && !body.is_empty()
+            || has_key_shape(body)
+            || has_token(body)
+            || has_known(body, &known)
+        {
             masked.push_str(MASK);
         } else {
             masked.extend(body.chars().map(printable));
@@ -101,13 +115,18 @@ fn has_token(word: &str) -> bool {
 }
 
 fn has_known(word: &str, known: &impl Fn(&str) -> bool) -> bool {
-    word.split(|c: char| !is_token(c)).filter(|part| !part.is_empty()).any(known)
+    word.split(|c: char| !is_token(c))
+        .filter(|part| !part.is_empty())
+        .any(known)
 }
 
 fn printable(character: char) -> char {
     match character {
         // What reorders or hides the text around it.
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => '\u{fffd}',
         _ if character.is_whitespace() => ' ',
         _ if character.is_control() => '\u{fffd}',
         _ => character,
@@ -121,5 +140,7 @@ fn last_characters(text: &str) -> String {
     if length <= MAX_SHOWN {
         return text.to_owned();
     }
-    std::iter::once('…').chain(text.chars().skip(length - MAX_SHOWN + 1)).collect()
+    std::iter::once('…')
+        .chain(text.chars().skip(length - MAX_SHOWN + 1))
+        .collect()
 }

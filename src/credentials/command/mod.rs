@@ -1,7 +1,8 @@
 //! A program that prints the key: a password manager's, or the user's own.
 //!
-//! It runs in a process group of its own, without a terminal, without a shell unless one is asked for, and not longer
-//! than it is given; what it prints is read into two buffers that are overwritten, and is never shown.
+//! It runs in a process group of its own, without a terminal, without a shell unless one is asked
+//! for, and not longer than it is given; what it prints is read into two buffers that are
+//! overwritten, and is never shown.
 
 mod error;
 mod excerpt;
@@ -24,10 +25,12 @@ pub(crate) use error::{CommandProblem, InvocationProblem, StartProblem};
 #[cfg(all(test, unix))]
 pub(crate) use output::OutputProblem;
 
-/// How long a command may take unless something else is said: a person may have to unlock a password manager.
+/// How long a command may take unless something else is said: a person may have to unlock a
+/// password manager.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest dropped.
+/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest
+/// dropped.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// Set for the command, so that one that uses libfal itself does not run itself again.
@@ -42,7 +45,10 @@ pub(crate) struct KeyCommand {
 #[derive(Clone)]
 enum Invocation {
     /// Run as it is.
-    Program { program: Zeroizing<String>, arguments: Vec<Zeroizing<String>> },
+    Program {
+        program: Zeroizing<String>,
+        arguments: Vec<Zeroizing<String>>,
+    },
     /// Given to the shell as one text.
     Shell(Zeroizing<String>),
 }
@@ -72,12 +78,17 @@ impl fmt::Debug for Secret {
 }
 
 impl KeyCommand {
-    /// A program and its arguments in one text, split as a shell would split it but not given to one.
+    /// A program and its arguments in one text, split as a shell would split it but not given to
+    /// one.
     ///
     /// # Errors
     ///
-    /// An [`InvocationProblem`], also if the text holds what only a shell gives a meaning. It holds no part of it.
-    pub(crate) fn from_text(text: &str, environment: &Environment) -> Result<Self, InvocationProblem> {
+    /// An [`InvocationProblem`], also if the text holds what only a shell gives a meaning. It holds
+    /// no part of it.
+    pub(crate) fn from_text(
+        text: &str,
+        environment: &Environment,
+    ) -> Result<Self, InvocationProblem> {
         check_nul(text)?;
         Self::from_words(words::split(text, environment.platform())?, environment)
     }
@@ -92,11 +103,19 @@ impl KeyCommand {
         environment: &Environment,
     ) -> Result<Self, InvocationProblem> {
         let mut words = words.into_iter();
-        let program = words.next().filter(|program| !program.trim().is_empty()).ok_or(InvocationProblem::Empty)?;
+        let program = words
+            .next()
+            .filter(|program| !program.trim().is_empty())
+            .ok_or(InvocationProblem::Empty)?;
         let arguments: Vec<_> = words.collect();
-        arguments.iter().chain([&program]).try_for_each(|word| check_nul(word))?;
+        arguments
+            .iter()
+            .chain([&program])
+            .try_for_each(|word| check_nul(word))?;
         let program = expand(program, environment)?;
-        Ok(Self { invocation: Invocation::Program { program, arguments } })
+        Ok(Self {
+            invocation: Invocation::Program { program, arguments },
+        })
     }
 
     /// A text that `sh -c` (on Windows `cmd /C`) runs.
@@ -110,7 +129,9 @@ impl KeyCommand {
         if text.is_empty() {
             return Err(InvocationProblem::Empty);
         }
-        Ok(Self { invocation: Invocation::Shell(Zeroizing::new(text.to_owned())) })
+        Ok(Self {
+            invocation: Invocation::Shell(Zeroizing::new(text.to_owned())),
+        })
     }
 
     /// The program as it may be shown, without its arguments.
@@ -123,20 +144,29 @@ impl KeyCommand {
 
     /// Runs the command and reads what it prints. Blocks for at most `timeout` and a second.
     ///
-    /// When the time is over, or soon after `cancelled` returns true, the whole process group is killed. No thread is
-    /// started, and neither a handler of SIGCHLD nor its absence in the host matters.
+    /// When the time is over, or soon after `cancelled` returns true, the whole process group is
+    /// killed. No thread is started, and neither a handler of SIGCHLD nor its absence in the host
+    /// matters.
     ///
     /// # Errors
     ///
     /// A [`CommandProblem`], which holds no secret.
-    #[allow(clippy::disallowed_methods, reason = "fal.h says that commands inherit the environment")]
-    pub(crate) fn run(&self, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<CommandOutput, CommandProblem> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "fal.h says that commands inherit the environment"
+    )]
+    pub(crate) fn run(
+        &self,
+        timeout: Duration,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<CommandOutput, CommandProblem> {
         // Of the process, because that is what the command inherits.
         if std::env::var_os(RUNNING_VARIABLE).is_some() {
             return Err(CommandProblem::Recursion);
         }
         let started = SystemTime::now();
-        let finished = process::run(self.prepared(), timeout, cancelled).map_err(|failure| self.system(failure))?;
+        let finished = process::run(self.prepared(), timeout, cancelled)
+            .map_err(|failure| self.system(failure))?;
         self.judge(&finished, started, timeout)
     }
 
@@ -157,32 +187,59 @@ impl KeyCommand {
     ) -> Result<CommandOutput, CommandProblem> {
         let program = self.program();
         let stdout = finished.stdout.bytes();
-        let stderr = || excerpt::of_stderr(finished.stderr.bytes(), !finished.stderr.overflowed(), stdout);
+        let stderr = || {
+            excerpt::of_stderr(
+                finished.stderr.bytes(),
+                !finished.stderr.overflowed(),
+                stdout,
+            )
+        };
         let exit = match finished.ending {
             Ending::Cancelled => return Err(CommandProblem::Cancelled),
-            Ending::TimedOut => return Err(CommandProblem::TimedOut { program, after: timeout, stderr: stderr() }),
-            Ending::WantsTerminal => return Err(CommandProblem::WantsTerminal { program, stderr: stderr() }),
+            Ending::TimedOut => {
+                return Err(CommandProblem::TimedOut {
+                    program,
+                    after: timeout,
+                    stderr: stderr(),
+                });
+            }
+            Ending::WantsTerminal => {
+                return Err(CommandProblem::WantsTerminal {
+                    program,
+                    stderr: stderr(),
+                });
+            }
             Ending::TooMuchOutput => return Err(CommandProblem::TooMuchOutput { program }),
             Ending::Exited(exit) => exit,
         };
         match exit {
-            Exit::Code(0) | Exit::Unknown => output::read(stdout, started).map_err(|problem| CommandProblem::Output {
+            Exit::Code(0) | Exit::Unknown => {
+                output::read(stdout, started).map_err(|problem| CommandProblem::Output {
+                    program,
+                    problem,
+                    exit,
+                    stderr: stderr(),
+                })
+            }
+            Exit::Code(_) | Exit::Signal(_) => Err(CommandProblem::Failed {
                 program,
-                problem,
                 exit,
                 stderr: stderr(),
             }),
-            Exit::Code(_) | Exit::Signal(_) => Err(CommandProblem::Failed { program, exit, stderr: stderr() }),
         }
     }
 
     fn system(&self, failure: process::Failure) -> CommandProblem {
         let program = self.program();
         match failure {
-            process::Failure::Start(error) => {
-                CommandProblem::NotStarted { program, cause: self.why_not_started(&error) }
-            }
-            process::Failure::Follow(error) => CommandProblem::System { program, kind: error.kind() },
+            process::Failure::Start(error) => CommandProblem::NotStarted {
+                program,
+                cause: self.why_not_started(&error),
+            },
+            process::Failure::Follow(error) => CommandProblem::System {
+                program,
+                kind: error.kind(),
+            },
         }
     }
 
@@ -210,21 +267,37 @@ impl fmt::Debug for KeyCommand {
             Invocation::Program { arguments, .. } => arguments.len(),
             Invocation::Shell(_) => 1,
         };
-        write!(f, "KeyCommand({} and {arguments} arguments)", self.program())
+        write!(
+            f,
+            "KeyCommand({} and {arguments} arguments)",
+            self.program()
+        )
     }
 }
 
 fn check_nul(text: &str) -> Result<(), InvocationProblem> {
-    if text.contains('\0') { Err(InvocationProblem::Nul) } else { Ok(()) }
+    if text.contains('\0') {
+        Err(InvocationProblem::Nul)
+    } else {
+        Ok(())
+    }
 }
 
-fn expand(program: Zeroizing<String>, environment: &Environment) -> Result<Zeroizing<String>, InvocationProblem> {
+fn expand(
+    program: Zeroizing<String>,
+    environment: &Environment,
+) -> Result<Zeroizing<String>, InvocationProblem> {
     if !program.starts_with('~') {
         return Ok(program);
     }
-    let path = environment.expand(&program).ok_or(InvocationProblem::UnknownHome)?;
+    let path = environment
+        .expand(&program)
+        .ok_or(InvocationProblem::UnknownHome)?;
     // A home directory that is no Unicode is not one that this text can name.
-    path.into_os_string().into_string().map(Zeroizing::new).map_err(|_| InvocationProblem::UnknownHome)
+    path.into_os_string()
+        .into_string()
+        .map(Zeroizing::new)
+        .map_err(|_| InvocationProblem::UnknownHome)
 }
 
 #[cfg(all(test, unix))]

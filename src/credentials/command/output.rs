@@ -41,14 +41,24 @@ impl fmt::Display for OutputProblem {
         match self {
             Self::Nothing => f.write_str("nothing was printed"),
             Self::NotUtf8 => f.write_str("not UTF-8 text"),
-            Self::Lines(count) => write!(f, "{count} lines where one is expected: print the key and nothing else"),
+            Self::Lines(count) => write!(
+                f,
+                "{count} lines where one is expected: print the key and nothing else"
+            ),
             Self::Key(problem) => problem.fmt(f),
             Self::Json => f.write_str("starts with `{` and is not valid JSON"),
             Self::NotOneSecret => f.write_str("the JSON object needs either `key` or `token`"),
             Self::Type(member) => write!(f, "`{member}` has the wrong type"),
-            Self::Token => write!(f, "`token` is not 1 to {MAX_TOKEN} printable ASCII characters without spaces"),
-            Self::TwoExpiries => f.write_str("the JSON object has both `expires_at` and `expires_in`"),
-            Self::NotRfc3339 => f.write_str("`expires_at` is not a moment like 2026-01-31T23:59:59Z (RFC 3339)"),
+            Self::Token => write!(
+                f,
+                "`token` is not 1 to {MAX_TOKEN} printable ASCII characters without spaces"
+            ),
+            Self::TwoExpiries => {
+                f.write_str("the JSON object has both `expires_at` and `expires_in`")
+            }
+            Self::NotRfc3339 => {
+                f.write_str("`expires_at` is not a moment like 2026-01-31T23:59:59Z (RFC 3339)")
+            }
             Self::NotSeconds => f.write_str("`expires_in` is not a number of seconds from now"),
             Self::Expired => f.write_str("what was printed has expired already"),
         }
@@ -59,7 +69,11 @@ impl fmt::Display for OutputProblem {
 pub(super) fn read(stdout: &[u8], started: SystemTime) -> Result<CommandOutput, OutputProblem> {
     let text = std::str::from_utf8(stdout).map_err(|_| OutputProblem::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
-    if text.starts_with('{') { read_json(text, started) } else { read_line(text) }
+    if text.starts_with('{') {
+        read_json(text, started)
+    } else {
+        read_line(text)
+    }
 }
 
 fn read_line(text: &str) -> Result<CommandOutput, OutputProblem> {
@@ -69,7 +83,11 @@ fn read_line(text: &str) -> Result<CommandOutput, OutputProblem> {
         count => return Err(OutputProblem::Lines(count)),
     }
     let (key, notes) = Key::parse(text).map_err(OutputProblem::Key)?;
-    Ok(CommandOutput { secret: Secret::Key(key), expires_at: None, notes })
+    Ok(CommandOutput {
+        secret: Secret::Key(key),
+        expires_at: None,
+        notes,
+    })
 }
 
 fn read_json(text: &str, started: SystemTime) -> Result<CommandOutput, OutputProblem> {
@@ -88,11 +106,18 @@ fn read_json(text: &str, started: SystemTime) -> Result<CommandOutput, OutputPro
         (None, Some(token)) => (Secret::Bearer(bearer(token)?), Vec::new()),
         _ => return Err(OutputProblem::NotOneSecret),
     };
-    Ok(CommandOutput { secret, expires_at, notes })
+    Ok(CommandOutput {
+        secret,
+        expires_at,
+        notes,
+    })
 }
 
 /// A member that may be missing or null.
-fn string<'m>(members: &'m Map<String, Value>, name: &'static str) -> Result<Option<&'m str>, OutputProblem> {
+fn string<'m>(
+    members: &'m Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'m str>, OutputProblem> {
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -102,23 +127,43 @@ fn string<'m>(members: &'m Map<String, Value>, name: &'static str) -> Result<Opt
 
 fn bearer(token: &str) -> Result<Zeroizing<String>, OutputProblem> {
     let token = token.trim();
-    let is_token = (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_token { Ok(Zeroizing::new(token.to_owned())) } else { Err(OutputProblem::Token) }
+    let is_token =
+        (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_token {
+        Ok(Zeroizing::new(token.to_owned()))
+    } else {
+        Err(OutputProblem::Token)
+    }
 }
 
-fn expiry(members: &Map<String, Value>, started: SystemTime) -> Result<Option<SystemTime>, OutputProblem> {
+fn expiry(
+    members: &Map<String, Value>,
+    started: SystemTime,
+) -> Result<Option<SystemTime>, OutputProblem> {
     let at = string(members, "expires_at")?;
-    let expires_at = match (at, members.get("expires_in").filter(|seconds| !seconds.is_null())) {
+    let expires_at = match (
+        at,
+        members
+            .get("expires_in")
+            .filter(|seconds| !seconds.is_null()),
+    ) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(OutputProblem::TwoExpiries),
         (Some(text), None) => rfc3339::parse(text.trim()).ok_or(OutputProblem::NotRfc3339)?,
         (None, Some(seconds)) => {
             let seconds = seconds.as_f64().ok_or(OutputProblem::Type("expires_in"))?;
-            let duration = Duration::try_from_secs_f64(seconds).map_err(|_| OutputProblem::NotSeconds)?;
-            started.checked_add(duration).ok_or(OutputProblem::NotSeconds)?
+            let duration =
+                Duration::try_from_secs_f64(seconds).map_err(|_| OutputProblem::NotSeconds)?;
+            started
+                .checked_add(duration)
+                .ok_or(OutputProblem::NotSeconds)?
         }
     };
-    if expires_at <= SystemTime::now() { Err(OutputProblem::Expired) } else { Ok(Some(expires_at)) }
+    if expires_at <= SystemTime::now() {
+        Err(OutputProblem::Expired)
+    } else {
+        Ok(Some(expires_at))
+    }
 }
 
 /// A value whose texts are overwritten when it is dropped.

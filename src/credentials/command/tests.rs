@@ -1,4 +1,5 @@
-//! Real scripts. Every secret here contains `fake-secret`, and every text that a run gives is searched for it.
+//! Real scripts. Every secret here contains `fake-secret`, and every text that a run gives is
+//! searched for it.
 
 // clippy.toml allows these in test functions; their helpers are tests as well.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -30,8 +31,13 @@ fn script(text: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let (draft, path) = (directory.path().join("draft"), directory.path().join("key"));
     fs::write(&draft, text).unwrap();
-    // Not written by this process: a file that a fork of it holds open for writing cannot be executed.
-    let installed = Command::new("install").args(["-m", "755"]).args([&draft, &path]).status().unwrap();
+    // Not written by this process: a file that a fork of it holds open for writing cannot be
+    // executed.
+    let installed = Command::new("install")
+        .args(["-m", "755"])
+        .args([&draft, &path])
+        .status()
+        .unwrap();
     assert!(installed.success());
     directory
 }
@@ -55,7 +61,9 @@ fn run_script(text: &str) -> Result<CommandOutput, CommandProblem> {
 }
 
 /// The same outcome, which shows no secret.
-fn checked(outcome: Result<CommandOutput, CommandProblem>) -> Result<CommandOutput, CommandProblem> {
+fn checked(
+    outcome: Result<CommandOutput, CommandProblem>,
+) -> Result<CommandOutput, CommandProblem> {
     let mut shown = format!("{outcome:?}");
     if let Err(problem) = &outcome {
         shown += &problem.to_string();
@@ -77,7 +85,11 @@ fn problem(text: &str) -> CommandProblem {
 
 fn output_problem(text: &str) -> OutputProblem {
     match problem(text) {
-        CommandProblem::Output { problem, exit: Exit::Code(0), .. } => problem,
+        CommandProblem::Output {
+            problem,
+            exit: Exit::Code(0),
+            ..
+        } => problem,
         other => panic!("{other:?}"),
     }
 }
@@ -85,10 +97,14 @@ fn output_problem(text: &str) -> OutputProblem {
 /// The ids of the processes, zombies aside, whose command line contains `text`.
 #[cfg(target_os = "linux")]
 fn processes(text: &str) -> Vec<u32> {
-    let ids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let ids = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let runs = |id: &u32| {
         let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).replace('\0', " ").contains(text)
+        String::from_utf8_lossy(&line)
+            .replace('\0', " ")
+            .contains(text)
     };
     ids.filter(runs).collect()
 }
@@ -98,7 +114,11 @@ fn processes(text: &str) -> Vec<u32> {
 fn wait_until_gone(text: &str) {
     let deadline = Instant::now() + Duration::from_secs(2);
     while !processes(text).is_empty() {
-        assert!(Instant::now() < deadline, "left behind: {:?}", processes(text));
+        assert!(
+            Instant::now() < deadline,
+            "left behind: {:?}",
+            processes(text)
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -109,15 +129,34 @@ fn a_key_is_read() {
     assert_eq!(secret(&plain), "fake-secret-1");
     // The line's end is no remark.
     assert_eq!((plain.expires_at, plain.notes), (None, vec![]));
-    assert_eq!(run_script("echo '\"fake-id:fake-secret-1\"'").unwrap().notes, [Note::Quotes]);
-    let json = run_script(r#"echo '{"key": "fake-id:fake-secret-2", "expires_in": 600, "other": [1]}'"#).unwrap();
+    assert_eq!(
+        run_script("echo '\"fake-id:fake-secret-1\"'")
+            .unwrap()
+            .notes,
+        [Note::Quotes]
+    );
+    let json =
+        run_script(r#"echo '{"key": "fake-id:fake-secret-2", "expires_in": 600, "other": [1]}'"#)
+            .unwrap();
     assert_eq!(secret(&json), "fake-secret-2");
-    let left = json.expires_at.unwrap().duration_since(SystemTime::now()).unwrap();
-    assert!(left > Duration::from_secs(590) && left <= Duration::from_secs(600), "{left:?}");
-    let bearer = run_script(r#"printf '{"token":\n"fake-secret-3","expires_at":"2999-01-01T00:00:00Z"}'"#).unwrap();
+    let left = json
+        .expires_at
+        .unwrap()
+        .duration_since(SystemTime::now())
+        .unwrap();
+    assert!(
+        left > Duration::from_secs(590) && left <= Duration::from_secs(600),
+        "{left:?}"
+    );
+    let bearer =
+        run_script(r#"printf '{"token":\n"fake-secret-3","expires_at":"2999-01-01T00:00:00Z"}'"#)
+            .unwrap();
     assert!(matches!(bearer.secret, Secret::Bearer(_)));
     assert_eq!(secret(&bearer), "fake-secret-3");
-    assert_eq!(bearer.expires_at, Some(UNIX_EPOCH + Duration::from_secs(32_472_144_000)));
+    assert_eq!(
+        bearer.expires_at,
+        Some(UNIX_EPOCH + Duration::from_secs(32_472_144_000))
+    );
 }
 
 #[test]
@@ -125,23 +164,59 @@ fn other_output_is_refused() {
     let outputs = [
         ("true", OutputProblem::Nothing),
         ("printf ' \\n\\n'", OutputProblem::Nothing),
-        ("printf 'fake-id:fake-secret-1\\nfake-id:fake-secret-2\\n'", OutputProblem::Lines(2)),
-        ("echo fake-secret-1", OutputProblem::Key(KeyProblem::NoColon)),
-        ("printf 'fake-secret\\377:fake-secret'", OutputProblem::NotUtf8),
+        (
+            "printf 'fake-id:fake-secret-1\\nfake-id:fake-secret-2\\n'",
+            OutputProblem::Lines(2),
+        ),
+        (
+            "echo fake-secret-1",
+            OutputProblem::Key(KeyProblem::NoColon),
+        ),
+        (
+            "printf 'fake-secret\\377:fake-secret'",
+            OutputProblem::NotUtf8,
+        ),
         ("echo '{fake-secret-1}'", OutputProblem::Json),
         (r#"echo '{"key": "fake-secret-1'"#, OutputProblem::Json),
         (r#"echo '{}'"#, OutputProblem::NotOneSecret),
-        (r#"echo '{"key": "fake-id:fake-secret-1", "token": "fake-secret-2"}'"#, OutputProblem::NotOneSecret),
-        (r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#, OutputProblem::Type("key")),
-        (r#"echo '{"key": "fake-secret-1"}'"#, OutputProblem::Key(KeyProblem::NoColon)),
+        (
+            r#"echo '{"key": "fake-id:fake-secret-1", "token": "fake-secret-2"}'"#,
+            OutputProblem::NotOneSecret,
+        ),
+        (
+            r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#,
+            OutputProblem::Type("key"),
+        ),
+        (
+            r#"echo '{"key": "fake-secret-1"}'"#,
+            OutputProblem::Key(KeyProblem::NoColon),
+        ),
         (r#"echo '{"token": "fake-secret 1"}'"#, OutputProblem::Token),
         (r#"echo '{"token": ""}'"#, OutputProblem::Token),
-        (r#"echo '{"token": "fake-secret", "expires_in": "600"}'"#, OutputProblem::Type("expires_in")),
-        (r#"echo '{"token": "fake-secret", "expires_in": -1}'"#, OutputProblem::NotSeconds),
-        (r#"echo '{"token": "fake-secret", "expires_in": 1e300}'"#, OutputProblem::NotSeconds),
-        (r#"echo '{"token": "fake-secret", "expires_in": 0}'"#, OutputProblem::Expired),
-        (r#"echo '{"token": "fake-secret", "expires_at": "2020-01-01T00:00:00Z"}'"#, OutputProblem::Expired),
-        (r#"echo '{"token": "fake-secret", "expires_at": "tomorrow"}'"#, OutputProblem::NotRfc3339),
+        (
+            r#"echo '{"token": "fake-secret", "expires_in": "600"}'"#,
+            OutputProblem::Type("expires_in"),
+        ),
+        (
+            r#"echo '{"token": "fake-secret", "expires_in": -1}'"#,
+            OutputProblem::NotSeconds,
+        ),
+        (
+            r#"echo '{"token": "fake-secret", "expires_in": 1e300}'"#,
+            OutputProblem::NotSeconds,
+        ),
+        (
+            r#"echo '{"token": "fake-secret", "expires_in": 0}'"#,
+            OutputProblem::Expired,
+        ),
+        (
+            r#"echo '{"token": "fake-secret", "expires_at": "2020-01-01T00:00:00Z"}'"#,
+            OutputProblem::Expired,
+        ),
+        (
+            r#"echo '{"token": "fake-secret", "expires_at": "tomorrow"}'"#,
+            OutputProblem::NotRfc3339,
+        ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "2999-01-01T00:00:00Z", "expires_in": 1}'"#,
             OutputProblem::TwoExpiries,
@@ -154,15 +229,40 @@ fn other_output_is_refused() {
 
 #[test]
 fn a_failure_carries_the_code_and_what_was_said() {
-    let failed = problem("echo fake-id:fake-secret-1\nprintf 'no such item:\\n\\033[31mwork\\n' >&2\nexit 3");
-    assert!(matches!(&failed, CommandProblem::Failed { exit: Exit::Code(3), .. }));
+    let failed = problem(
+        "echo fake-id:fake-secret-1\nprintf 'no such item:\\n\\033[31mwork\\n' >&2\nexit 3",
+    );
+    assert!(matches!(
+        &failed,
+        CommandProblem::Failed {
+            exit: Exit::Code(3),
+            ..
+        }
+    ));
     let text = failed.to_string();
-    assert!(text.ends_with("/key` failed: exit code 3; it said: no such item: \u{fffd}[31mwork"), "{text}");
+    assert!(
+        text.ends_with("/key` failed: exit code 3; it said: no such item: \u{fffd}[31mwork"),
+        "{text}"
+    );
     let killed = problem("kill -TERM $$");
-    assert!(matches!(&killed, CommandProblem::Failed { exit: Exit::Signal(15), .. }), "{killed:?}");
+    assert!(
+        matches!(
+            &killed,
+            CommandProblem::Failed {
+                exit: Exit::Signal(15),
+                ..
+            }
+        ),
+        "{killed:?}"
+    );
     assert!(killed.to_string().ends_with("ended by signal 15"));
     let output = problem("echo 'the vault is locked' >&2");
-    assert!(output.to_string().ends_with("nothing was printed; it said: the vault is locked"), "{output}");
+    assert!(
+        output
+            .to_string()
+            .ends_with("nothing was printed; it said: the vault is locked"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -170,34 +270,56 @@ fn what_was_said_shows_no_secret() {
     let said = [
         ("using fake-id:fake-secret-1 for it", "using **** for it"),
         ("+ KEY=fake-id:fake-secret-1", "+ KEY=****"),
-        (r#"got {"key": "fake-id:fake-secret-1"}"#, r#"got {"key": "****"}"#),
+        (
+            r#"got {"key": "fake-id:fake-secret-1"}"#,
+            r#"got {"key": "****"}"#,
+        ),
         ("https://user:fake-secret@host/", "****"),
-        ("Authorization: Bearer fake-secret-1 x", "Authorization: Bearer **** x"),
+        (
+            "Authorization: Bearer fake-secret-1 x",
+            "Authorization: Bearer **** x",
+        ),
         ("token fake-secret-0123456789-abcdefghijk", "token ****"),
         ("a fake-secret-half", "a ****"),
         (
             "see https://fal.ai/keys and /etc/op/config.toml:12: no",
             "see https://fal.ai/keys and /etc/op/config.toml:12: no",
         ),
-        ("error: std: at 12:34:56 not found", "error: std: at 12:34:56 not found"),
+        (
+            "error: std: at 12:34:56 not found",
+            "error: std: at 12:34:56 not found",
+        ),
     ];
     for (written, shown) in said {
         // The command also prints a word that it should not repeat.
         let text = format!("echo fake-secret-half\ncat >&2 <<'END'\n{written}\nEND\nexit 1");
-        let CommandProblem::Failed { stderr, .. } = problem(&text) else { panic!("{written}") };
+        let CommandProblem::Failed { stderr, .. } = problem(&text) else {
+            panic!("{written}")
+        };
         assert_eq!(stderr, shown);
     }
 }
 
 #[test]
 fn much_of_what_was_said_is_cut() {
-    let CommandProblem::Failed { stderr, .. } = problem("seq 1 9999 >&2\necho the end >&2\nexit 1") else { panic!() };
+    let CommandProblem::Failed { stderr, .. } = problem("seq 1 9999 >&2\necho the end >&2\nexit 1")
+    else {
+        panic!()
+    };
     assert_eq!(stderr.chars().count(), 1000);
-    assert!(stderr.starts_with('…') && stderr.ends_with("9999 the end"), "{stderr}");
+    assert!(
+        stderr.starts_with('…') && stderr.ends_with("9999 the end"),
+        "{stderr}"
+    );
     // The buffer ends within the secret: what is left of it has no shape to be known by.
-    let line = format!("{} fake-id:", "x".repeat(MAX_OUTPUT - "x fake-id:fake-s".len()));
+    let line = format!(
+        "{} fake-id:",
+        "x".repeat(MAX_OUTPUT - "x fake-id:fake-s".len())
+    );
     let cut = format!("printf '%s%s %s' {line:?} fake-secret more >&2\nexit 1");
-    let CommandProblem::Failed { stderr, .. } = problem(&cut) else { panic!() };
+    let CommandProblem::Failed { stderr, .. } = problem(&cut) else {
+        panic!()
+    };
     assert!(!stderr.contains("fake"), "{stderr}");
 }
 
@@ -211,9 +333,15 @@ fn a_command_that_hangs_is_killed_with_what_it_started() {
     let begun = Instant::now();
     let outcome = checked(words(&[&path_of(&directory)]).run(Duration::from_millis(400), &never));
     let taken = begun.elapsed();
-    assert!(taken >= Duration::from_millis(400) && taken < Duration::from_millis(900), "{taken:?}");
+    assert!(
+        taken >= Duration::from_millis(400) && taken < Duration::from_millis(900),
+        "{taken:?}"
+    );
     let text = outcome.unwrap_err().to_string();
-    assert!(text.ends_with("did not end within 0.4 s and was killed; it said: waiting for you"), "{text}");
+    assert!(
+        text.ends_with("did not end within 0.4 s and was killed; it said: waiting for you"),
+        "{text}"
+    );
     wait_until_gone(&marker);
     wait_until_gone(directory.path().to_str().unwrap());
 }
@@ -226,11 +354,21 @@ fn a_cancelled_command_is_killed() {
     // A program that has closed its pipes is followed as well.
     let command = KeyCommand::from_shell(&format!("exec >&- 2>&-; sleep {marker}; true")).unwrap();
     let outcome = command.run(PATIENCE, &|| begun.elapsed() > Duration::from_millis(200));
-    assert!(matches!(outcome, Err(CommandProblem::Cancelled)), "{outcome:?}");
-    assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
+    assert!(
+        matches!(outcome, Err(CommandProblem::Cancelled)),
+        "{outcome:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_millis(700),
+        "{:?}",
+        begun.elapsed()
+    );
     wait_until_gone(&marker);
     let outcome = command.run(PATIENCE, &|| true);
-    assert!(matches!(outcome, Err(CommandProblem::Cancelled)), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(CommandProblem::Cancelled)),
+        "{outcome:?}"
+    );
 }
 
 #[test]
@@ -240,7 +378,11 @@ fn what_a_command_leaves_running_is_neither_waited_for_nor_killed() {
     let begun = Instant::now();
     let output = run_script(&format!("echo fake-id:fake-secret-1\nsleep {marker} &")).unwrap();
     assert_eq!(secret(&output), "fake-secret-1");
-    assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(800),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(processes(&marker).len(), 1);
     wait_until_gone(&marker);
 }
@@ -251,13 +393,25 @@ fn endless_output_is_stopped() {
     let marker = format!("fake-secret-{}", std::process::id());
     let begun = Instant::now();
     let outcome = problem(&format!("yes {marker}"));
-    assert!(matches!(outcome, CommandProblem::TooMuchOutput { .. }), "{outcome:?}");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(
+        matches!(outcome, CommandProblem::TooMuchOutput { .. }),
+        "{outcome:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
     wait_until_gone(&marker);
     // Endless complaints end with the time.
     let marker = format!("complaint-{}", std::process::id());
-    let outcome = checked(words(&["sh", "-c", &format!("yes {marker} >&2")]).run(Duration::from_millis(300), &never));
-    assert!(matches!(outcome, Err(CommandProblem::TimedOut { .. })), "{outcome:?}");
+    let outcome = checked(
+        words(&["sh", "-c", &format!("yes {marker} >&2")]).run(Duration::from_millis(300), &never),
+    );
+    assert!(
+        matches!(outcome, Err(CommandProblem::TimedOut { .. })),
+        "{outcome:?}"
+    );
     wait_until_gone(&marker);
 }
 
@@ -265,8 +419,14 @@ fn endless_output_is_stopped() {
 fn the_whole_bound_may_be_used() {
     let key = "fake-id:fake-secret-1";
     let pad = |size: usize| format!("printf '%{}s' {key}", size);
-    assert_eq!(secret(&run_script(&pad(MAX_OUTPUT)).unwrap()), "fake-secret-1");
-    assert!(matches!(problem(&pad(MAX_OUTPUT + 1)), CommandProblem::TooMuchOutput { .. }));
+    assert_eq!(
+        secret(&run_script(&pad(MAX_OUTPUT)).unwrap()),
+        "fake-secret-1"
+    );
+    assert!(matches!(
+        problem(&pad(MAX_OUTPUT + 1)),
+        CommandProblem::TooMuchOutput { .. }
+    ));
 }
 
 #[test]
@@ -279,30 +439,63 @@ fn a_program_that_cannot_be_started_is_named() {
         path.to_str().unwrap().to_owned()
     };
     let causes = [
-        ("fal-no-such-program".to_owned(), StartProblem::NotFound { on_path: true }),
-        (format!("{}/missing", directory.path().display()), StartProblem::NotFound { on_path: false }),
+        (
+            "fal-no-such-program".to_owned(),
+            StartProblem::NotFound { on_path: true },
+        ),
+        (
+            format!("{}/missing", directory.path().display()),
+            StartProblem::NotFound { on_path: false },
+        ),
         (path_of(&directory), StartProblem::NoInterpreter),
-        (directory.path().display().to_string(), StartProblem::Directory),
-        (put("closed", b"#!/bin/sh\n", 0o600), StartProblem::PermissionDenied),
-        (put("text", b"fake-id:fake-secret-1\n", 0o700), StartProblem::NotAProgram),
+        (
+            directory.path().display().to_string(),
+            StartProblem::Directory,
+        ),
+        (
+            put("closed", b"#!/bin/sh\n", 0o600),
+            StartProblem::PermissionDenied,
+        ),
+        (
+            put("text", b"fake-id:fake-secret-1\n", 0o700),
+            StartProblem::NotAProgram,
+        ),
     ];
     for (program, expected) in causes {
         let outcome = run(&words(&[&program])).unwrap_err();
-        let CommandProblem::NotStarted { cause, .. } = &outcome else { panic!("{outcome:?}") };
+        let CommandProblem::NotStarted { cause, .. } = &outcome else {
+            panic!("{outcome:?}")
+        };
         assert_eq!(*cause, expected);
-        assert!(outcome.to_string().starts_with(&format!("the command `{program}`: ")), "{outcome}");
+        assert!(
+            outcome
+                .to_string()
+                .starts_with(&format!("the command `{program}`: ")),
+            "{outcome}"
+        );
     }
     // A key in the place of a command.
     let outcome = run(&words(&["fake-id:fake-secret-1"])).unwrap_err();
-    assert!(outcome.to_string().starts_with("the command `****`: not found"), "{outcome}");
+    assert!(
+        outcome
+            .to_string()
+            .starts_with("the command `****`: not found"),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn arguments_are_not_shown() {
     let command = words(&["vault", "--token", "fake-secret-1"]);
-    assert_eq!(format!("{command:?}"), "KeyCommand(`vault` and 2 arguments)");
+    assert_eq!(
+        format!("{command:?}"),
+        "KeyCommand(`vault` and 2 arguments)"
+    );
     let command = KeyCommand::from_shell("echo fake-secret-1").unwrap();
-    assert_eq!(format!("{command:?}"), "KeyCommand(`sh -c` and 1 arguments)");
+    assert_eq!(
+        format!("{command:?}"),
+        "KeyCommand(`sh -c` and 1 arguments)"
+    );
     checked(command.run(PATIENCE, &never)).unwrap_err();
 }
 
@@ -319,10 +512,22 @@ fn words_are_those_of_a_shell() {
         "a=b ~ -x=~/y {a,b} !",
     ];
     for text in texts {
-        let shell = Command::new("sh").args(["-c", &format!("HOME='~'; printf '%s\\0' {text}")]).output().unwrap();
-        let expected: Vec<_> = shell.stdout.strip_suffix(b"\0").unwrap().split(|byte| *byte == 0).collect();
+        let shell = Command::new("sh")
+            .args(["-c", &format!("HOME='~'; printf '%s\\0' {text}")])
+            .output()
+            .unwrap();
+        let expected: Vec<_> = shell
+            .stdout
+            .strip_suffix(b"\0")
+            .unwrap()
+            .split(|byte| *byte == 0)
+            .collect();
         let split = words::split(text, Platform::Unix).unwrap();
-        assert_eq!(split.iter().map(|word| word.as_bytes()).collect::<Vec<_>>(), expected, "{text}");
+        assert_eq!(
+            split.iter().map(|word| word.as_bytes()).collect::<Vec<_>>(),
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -345,26 +550,50 @@ fn shell_syntax_is_refused() {
     ];
     for (text, character) in texts {
         let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
-        assert_eq!(problem, InvocationProblem::Words(WordsProblem::ShellSyntax(character)), "{text}");
-        assert!(problem.to_string().contains("key_command_shell = true"), "{problem}");
+        assert_eq!(
+            problem,
+            InvocationProblem::Words(WordsProblem::ShellSyntax(character)),
+            "{text}"
+        );
+        assert!(
+            problem.to_string().contains("key_command_shell = true"),
+            "{problem}"
+        );
     }
     for (text, quote) in [("a 'b", '\''), ("a \"b", '"'), ("a \"b\\", '"')] {
         let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
-        assert_eq!(problem, InvocationProblem::Words(WordsProblem::OpenQuote(quote)), "{text}");
+        assert_eq!(
+            problem,
+            InvocationProblem::Words(WordsProblem::OpenQuote(quote)),
+            "{text}"
+        );
     }
     for text in ["", "  ", "''", "\"\" x"] {
         let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
         assert_eq!(problem, InvocationProblem::Empty, "{text}");
     }
-    assert_eq!(KeyCommand::from_shell(" \n").unwrap_err(), InvocationProblem::Empty);
-    assert_eq!(KeyCommand::from_shell("a\0b").unwrap_err(), InvocationProblem::Nul);
+    assert_eq!(
+        KeyCommand::from_shell(" \n").unwrap_err(),
+        InvocationProblem::Empty
+    );
+    assert_eq!(
+        KeyCommand::from_shell("a\0b").unwrap_err(),
+        InvocationProblem::Nul
+    );
 }
 
 #[test]
 fn windows_paths_are_words() {
-    let split = words::split(r#""C:\Program Files\op\op.exe" read C:\keys\a 'x y'"#, Platform::Windows).unwrap();
+    let split = words::split(
+        r#""C:\Program Files\op\op.exe" read C:\keys\a 'x y'"#,
+        Platform::Windows,
+    )
+    .unwrap();
     let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
-    assert_eq!(split, [r"C:\Program Files\op\op.exe", "read", r"C:\keys\a", "x y"]);
+    assert_eq!(
+        split,
+        [r"C:\Program Files\op\op.exe", "read", r"C:\keys\a", "x y"]
+    );
     let split = words::split(r#"C:\O'Brien\k.exe "C:\me$\a" b$ `c"#, Platform::Windows).unwrap();
     let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
     assert_eq!(split, [r"C:\O'Brien\k.exe", r"C:\me$\a", "b$", "`c"]);
@@ -379,7 +608,10 @@ fn a_tilde_is_the_home_directory() {
     let command = KeyCommand::from_text("~/key fake-id:fake-secret-~", &home).unwrap();
     assert_eq!(secret(&run(&command).unwrap()), "fake-secret-~");
     let homeless = Environment::from_variables([("X", "")]);
-    assert_eq!(KeyCommand::from_text("~/key", &homeless).unwrap_err(), InvocationProblem::UnknownHome);
+    assert_eq!(
+        KeyCommand::from_text("~/key", &homeless).unwrap_err(),
+        InvocationProblem::UnknownHome
+    );
 }
 
 #[test]
@@ -390,7 +622,9 @@ fn a_shell_is_used_if_asked() {
 
 #[test]
 fn a_command_has_no_input_and_no_part_in_our_group() {
-    let output = run_script("cat\nid=$(ps -o pgid= -p $$ | tr -d ' ')\n[ \"$id\" = $$ ] && echo fake-id:fake-secret-1");
+    let output = run_script(
+        "cat\nid=$(ps -o pgid= -p $$ | tr -d ' ')\n[ \"$id\" = $$ ] && echo fake-id:fake-secret-1",
+    );
     assert_eq!(secret(&output.unwrap()), "fake-secret-1");
 }
 
@@ -406,12 +640,22 @@ fn a_command_inside_a_command_is_refused() {
         assert_eq!(secret(&inner.unwrap()), "fake-secret-1");
         let exe = std::env::current_exe().unwrap();
         let arguments: Vec<_> = std::env::args().skip(1).collect();
-        let command: Vec<_> = [exe.to_str().unwrap()].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        let command: Vec<_> = [exe.to_str().unwrap()]
+            .into_iter()
+            .chain(arguments.iter().map(String::as_str))
+            .collect();
         let text = run(&words(&command)).unwrap_err().to_string();
-        assert!(text.contains("exit code 7; it said: this program was itself started by a key command"), "{text}");
+        assert!(
+            text.contains("exit code 7; it said: this program was itself started by a key command"),
+            "{text}"
+        );
         return;
     }
-    again(module_path!(), "a_command_inside_a_command_is_refused", plainly);
+    again(
+        module_path!(),
+        "a_command_inside_a_command_is_refused",
+        plainly,
+    );
 }
 
 #[test]
@@ -429,15 +673,30 @@ fn a_host_may_ignore_its_children() {
             let output = run(&words(&["awk", program, "/proc/self/status"])).unwrap();
             assert_eq!(secret(&output), "fake-secret-1");
         }
-        let output = run_script("sh -c 'exit 5'; [ $? = 5 ] && echo fake-id:fake-secret-1").unwrap();
+        let output =
+            run_script("sh -c 'exit 5'; [ $? = 5 ] && echo fake-id:fake-secret-1").unwrap();
         assert_eq!(secret(&output), "fake-secret-1");
-        let failed = run_script("echo locked >&2; exit 3").unwrap_err().to_string();
-        assert!(failed.contains("nothing was printed (its exit code is unknown"), "{failed}");
+        let failed = run_script("echo locked >&2; exit 3")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            failed.contains("nothing was printed (its exit code is unknown"),
+            "{failed}"
+        );
         assert!(failed.ends_with("it said: locked"), "{failed}");
         let begun = Instant::now();
-        let outcome = KeyCommand::from_shell("sleep 30; true").unwrap().run(Duration::from_millis(200), &never);
-        assert!(matches!(outcome, Err(CommandProblem::TimedOut { .. })), "{outcome:?}");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        let outcome = KeyCommand::from_shell("sleep 30; true")
+            .unwrap()
+            .run(Duration::from_millis(200), &never);
+        assert!(
+            matches!(outcome, Err(CommandProblem::TimedOut { .. })),
+            "{outcome:?}"
+        );
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
         return;
     }
     again(module_path!(), "a_host_may_ignore_its_children", plainly);
@@ -449,7 +708,12 @@ fn nothing_is_left_in_the_host() {
     if is_alone() {
         let count = |what: &str| fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
         let before = (count("task"), count("fd"));
-        for text in ["echo fake-id:fake-secret-1", "exit 1", "sleep 0.7 & sleep 30", "yes fake-secret"] {
+        for text in [
+            "echo fake-id:fake-secret-1",
+            "exit 1",
+            "sleep 0.7 & sleep 30",
+            "yes fake-secret",
+        ] {
             let command = KeyCommand::from_shell(text).unwrap();
             let _ = checked(command.run(Duration::from_millis(100), &never));
             assert_eq!((count("task"), count("fd")), before, "{text}");
@@ -458,7 +722,10 @@ fn nothing_is_left_in_the_host() {
         #[allow(unsafe_code)]
         // SAFETY: `status` is valid for writes.
         let left = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
-        assert_eq!((left, std::io::Error::last_os_error().raw_os_error()), (-1, Some(libc::ECHILD)));
+        assert_eq!(
+            (left, std::io::Error::last_os_error().raw_os_error()),
+            (-1, Some(libc::ECHILD))
+        );
         return;
     }
     again(module_path!(), "nothing_is_left_in_the_host", plainly);
@@ -469,17 +736,31 @@ fn a_command_that_wants_the_terminal_does_not_wait_for_it() {
     if is_alone() {
         let begun = Instant::now();
         let outcome = problem("echo password: >&2; read password < /dev/tty");
-        assert!(matches!(outcome, CommandProblem::WantsTerminal { .. }), "{outcome:?}");
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(
+            matches!(outcome, CommandProblem::WantsTerminal { .. }),
+            "{outcome:?}"
+        );
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
         return;
     }
     // `script` gives the test a terminal.
-    let output =
-        again(module_path!(), "a_command_that_wants_the_terminal_does_not_wait_for_it", |program, arguments| {
+    let output = again(
+        module_path!(),
+        "a_command_that_wants_the_terminal_does_not_wait_for_it",
+        |program, arguments| {
             let mut command = Command::new("script");
-            command.args(["-qec", &format!("{} {}", program.display(), arguments.join(" ")), "/dev/null"]);
+            command.args([
+                "-qec",
+                &format!("{} {}", program.display(), arguments.join(" ")),
+                "/dev/null",
+            ]);
             command.stdin(std::process::Stdio::null());
             command
-        });
+        },
+    );
     assert_eq!(output.status.signal(), None);
 }

@@ -1,13 +1,16 @@
 //! The user's default Keychain.
 //!
-//! Its functions block while the user is asked, and cannot be called off. They therefore run on a thread of their own,
-//! which is left behind when the time is over and ends with the answer to the question; a shutdown waits for it.
+//! Its functions block while the user is asked, and cannot be called off. They therefore run on a
+//! thread of their own, which is left behind when the time is over and ends with the answer to the
+//! question; a shutdown waits for it.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
 
 use security_framework::base::Error;
-use security_framework::passwords::{delete_generic_password, get_generic_password, set_generic_password};
+use security_framework::passwords::{
+    delete_generic_password, get_generic_password, set_generic_password,
+};
 use zeroize::Zeroizing;
 
 use super::{KeyringProblem, Limits, SERVICE, TICK};
@@ -29,7 +32,9 @@ pub(super) fn read(
     limits: Limits<'_>,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringProblem> {
     let account = account.to_owned();
-    let found = limited(limits, move || get_generic_password(SERVICE, &account).map(Zeroizing::new))?;
+    let found = limited(limits, move || {
+        get_generic_password(SERVICE, &account).map(Zeroizing::new)
+    })?;
     unless_missing(found)
 }
 
@@ -40,10 +45,17 @@ pub(super) fn write(
     limits: Limits<'_>,
 ) -> Result<(), KeyringProblem> {
     let account = account.to_owned();
-    limited(limits, move || set_generic_password(SERVICE, &account, secret.as_bytes()))?.map_err(problem)
+    limited(limits, move || {
+        set_generic_password(SERVICE, &account, secret.as_bytes())
+    })?
+    .map_err(problem)
 }
 
-pub(super) fn remove(_: &Environment, account: &str, limits: Limits<'_>) -> Result<bool, KeyringProblem> {
+pub(super) fn remove(
+    _: &Environment,
+    account: &str,
+    limits: Limits<'_>,
+) -> Result<bool, KeyringProblem> {
     let account = account.to_owned();
     let removed = limited(limits, move || delete_generic_password(SERVICE, &account))?;
     Ok(unless_missing(removed)?.is_some())
@@ -90,8 +102,12 @@ fn limited<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(KeyringProblem::Refused("its client panicked".to_owned()));
             }
-            Err(RecvTimeoutError::Timeout) if (limits.cancelled)() => return Err(KeyringProblem::Cancelled),
-            Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(KeyringProblem::TimedOut(limits.timeout)),
+            Err(RecvTimeoutError::Timeout) if (limits.cancelled)() => {
+                return Err(KeyringProblem::Cancelled);
+            }
+            Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                return Err(KeyringProblem::TimedOut(limits.timeout));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The Secret Service of freedesktop.org, over the session bus.
 //!
-//! A call runs on a runtime of its own on the calling thread, which ends with it: no thread and no connection outlives
-//! a call, and closing the connection also takes back a question to the user.
+//! A call runs on a runtime of its own on the calling thread, which ends with it: no thread and no
+//! connection outlives a call, and closing the connection also takes back a question to the user.
 
 use std::collections::HashMap;
 use std::os::unix::fs::FileTypeExt;
@@ -28,7 +28,11 @@ pub(super) fn read(
     limited(limits, async {
         let service = session.open().await?;
         match session.find(&service, account).await? {
-            Some(item) => item.get_secret().await.map(|secret| Some(Zeroizing::new(secret))).map_err(problem),
+            Some(item) => item
+                .get_secret()
+                .await
+                .map(|secret| Some(Zeroizing::new(secret)))
+                .map_err(problem),
             None => Ok(None),
         }
     })
@@ -44,7 +48,10 @@ pub(super) fn write(
     limited(limits, async {
         let service = session.open().await?;
         if let Some(item) = session.find(&service, account).await? {
-            return item.set_secret(secret.as_bytes(), CONTENT_TYPE).await.map_err(problem);
+            return item
+                .set_secret(secret.as_bytes(), CONTENT_TYPE)
+                .await
+                .map_err(problem);
         }
         let collection = service.get_default_collection().await.map_err(problem)?;
         if collection.is_locked().await.map_err(problem)? {
@@ -54,12 +61,19 @@ pub(super) fn write(
         let mut attributes = attributes(account);
         attributes.insert("application", "libfal");
         let label = format!("fal.ai key ({account})");
-        collection.create_item(&label, attributes, secret.as_bytes(), true, CONTENT_TYPE).await.map_err(problem)?;
+        collection
+            .create_item(&label, attributes, secret.as_bytes(), true, CONTENT_TYPE)
+            .await
+            .map_err(problem)?;
         Ok(())
     })
 }
 
-pub(super) fn remove(environment: &Environment, account: &str, limits: Limits<'_>) -> Result<bool, KeyringProblem> {
+pub(super) fn remove(
+    environment: &Environment,
+    account: &str,
+    limits: Limits<'_>,
+) -> Result<bool, KeyringProblem> {
     let session = Session::of(environment)?;
     limited(limits, async {
         let service = session.open().await?;
@@ -91,14 +105,21 @@ impl Session {
     fn of(environment: &Environment) -> Result<Self, KeyringProblem> {
         let is_set = |name| matches!(environment.variable(name), Variable::Set(_));
         let has_display = is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
-        Ok(Self { bus: bus(environment)?, has_display })
+        Ok(Self {
+            bus: bus(environment)?,
+            has_display,
+        })
     }
 
     async fn open(&self) -> Result<SecretService<'static>, KeyringProblem> {
-        let builder = zbus::connection::Builder::address(self.bus.clone()).map_err(|error| bus_problem(&error))?;
+        let builder = zbus::connection::Builder::address(self.bus.clone())
+            .map_err(|error| bus_problem(&error))?;
         let connection: Connection = builder.build().await.map_err(|error| bus_problem(&error))?;
-        // Encrypted, so that the secret is not in the buffers of the connection, here and in the bus.
-        SecretService::connect_with_existing(EncryptionType::Dh, connection).await.map_err(problem)
+        // Encrypted, so that the secret is not in the buffers of the connection, here and in the
+        // bus.
+        SecretService::connect_with_existing(EncryptionType::Dh, connection)
+            .await
+            .map_err(problem)
     }
 
     /// The unlocked entry of the account; the user is asked to unlock it if need be.
@@ -107,7 +128,10 @@ impl Session {
         service: &'s SecretService<'_>,
         account: &str,
     ) -> Result<Option<Item<'s>>, KeyringProblem> {
-        let found = service.search_items(attributes(account)).await.map_err(problem)?;
+        let found = service
+            .search_items(attributes(account))
+            .await
+            .map_err(problem)?;
         if let Some(item) = found.unlocked.into_iter().next() {
             return Ok(Some(item));
         }
@@ -120,19 +144,28 @@ impl Session {
     }
 
     fn may_ask(&self) -> Result<(), KeyringProblem> {
-        if self.has_display { Ok(()) } else { Err(KeyringProblem::Locked) }
+        if self.has_display {
+            Ok(())
+        } else {
+            Err(KeyringProblem::Locked)
+        }
     }
 }
 
-/// The address of the session bus: a Unix socket that exists. Others would start a program or use the network.
+/// The address of the session bus: a Unix socket that exists. Others would start a program or use
+/// the network.
 fn bus(environment: &Environment) -> Result<Address, KeyringProblem> {
     match environment.variable(ADDRESS_VARIABLE) {
         Variable::Set(text) => text
             .split(';')
             .filter_map(|address| Address::from_str(address.trim()).ok())
             .find(is_present)
-            .ok_or(KeyringProblem::NoSessionBus("DBUS_SESSION_BUS_ADDRESS names no socket that exists")),
-        Variable::NotUnicode => Err(KeyringProblem::NoSessionBus("DBUS_SESSION_BUS_ADDRESS is not valid Unicode")),
+            .ok_or(KeyringProblem::NoSessionBus(
+                "DBUS_SESSION_BUS_ADDRESS names no socket that exists",
+            )),
+        Variable::NotUnicode => Err(KeyringProblem::NoSessionBus(
+            "DBUS_SESSION_BUS_ADDRESS is not valid Unicode",
+        )),
         Variable::Unset | Variable::Blank => {
             let Variable::Set(directory) = environment.variable("XDG_RUNTIME_DIR") else {
                 return Err(KeyringProblem::NoSessionBus(
@@ -145,7 +178,9 @@ fn bus(environment: &Environment) -> Result<Address, KeyringProblem> {
                     "DBUS_SESSION_BUS_ADDRESS is not set, and XDG_RUNTIME_DIR has no socket `bus`",
                 ));
             }
-            Ok(Address::new(Transport::Unix(Unix::new(UnixSocket::File(path)))))
+            Ok(Address::new(Transport::Unix(Unix::new(UnixSocket::File(
+                path,
+            )))))
         }
     }
 }
@@ -166,7 +201,10 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Runs the call to its end, to its time, or until the caller gives up.
-fn limited<T>(limits: Limits<'_>, call: impl Future<Output = Result<T, KeyringProblem>>) -> Result<T, KeyringProblem> {
+fn limited<T>(
+    limits: Limits<'_>,
+    call: impl Future<Output = Result<T, KeyringProblem>>,
+) -> Result<T, KeyringProblem> {
     if (limits.cancelled)() {
         return Err(KeyringProblem::Cancelled);
     }
@@ -195,9 +233,9 @@ fn problem(error: secret_service::Error) -> KeyringProblem {
     match error {
         Error::Zbus(error) => service_problem(&error),
         Error::ZbusFdo(zbus::fdo::Error::ZBus(error)) => service_problem(&error),
-        Error::ZbusFdo(zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_)) => {
-            KeyringProblem::NoService
-        }
+        Error::ZbusFdo(
+            zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_),
+        ) => KeyringProblem::NoService,
         Error::Locked => KeyringProblem::Locked,
         Error::NoResult => KeyringProblem::NoCollection,
         Error::Prompt | Error::PromptDisconnected => KeyringProblem::Dismissed,
@@ -219,7 +257,9 @@ fn service_problem(error: &zbus::Error) -> KeyringProblem {
             name => KeyringProblem::Refused(name.to_owned()),
         },
         zbus::Error::FDO(error) => match &**error {
-            zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_) => KeyringProblem::NoService,
+            zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_) => {
+                KeyringProblem::NoService
+            }
             _ => KeyringProblem::Refused("an error of the bus".to_owned()),
         },
         _ => bus_problem(error),
@@ -228,7 +268,9 @@ fn service_problem(error: &zbus::Error) -> KeyringProblem {
 
 fn bus_problem(error: &zbus::Error) -> KeyringProblem {
     match error {
-        zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => KeyringProblem::Bus(error.kind()),
+        zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => {
+            KeyringProblem::Bus(error.kind())
+        }
         zbus::Error::Handshake(_) => KeyringProblem::Bus(std::io::ErrorKind::PermissionDenied),
         _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
     }

@@ -1,5 +1,5 @@
-//! Against sockets of our own, and against a real GNOME Keyring on a bus of its own, which Debian has in the packages
-//! `dbus-daemon` and `gnome-keyring`. Without them the tests fail and say so.
+//! Against sockets of our own, and against a real GNOME Keyring on a bus of its own, which Debian
+//! has in the packages `dbus-daemon` and `gnome-keyring`. Without them the tests fail and say so.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,10 +20,16 @@ use crate::credentials::process_tests::{again, is_alone, plainly};
 /// Longer than anything here takes.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;
 
-const NOW_AND_THEN: Limits<'_> = Limits { timeout: PATIENCE, cancelled: &|| false };
+const NOW_AND_THEN: Limits<'_> = Limits {
+    timeout: PATIENCE,
+    cancelled: &|| false,
+};
 
 fn within(timeout: Duration) -> Limits<'static> {
-    Limits { timeout, ..NOW_AND_THEN }
+    Limits {
+        timeout,
+        ..NOW_AND_THEN
+    }
 }
 
 fn bus_at(address: &str) -> Environment {
@@ -37,8 +43,13 @@ fn key(text: &str) -> Key {
 /// The secret that is stored; no outcome shows it.
 fn stored(environment: &Environment, account: &str) -> Option<String> {
     let outcome = read(environment, account, NOW_AND_THEN);
-    assert!(!format!("{outcome:?}").contains("fake-secret"), "{outcome:?}");
-    outcome.unwrap().map(|(key, _)| key.expose_secret().to_owned())
+    assert!(
+        !format!("{outcome:?}").contains("fake-secret"),
+        "{outcome:?}"
+    );
+    outcome
+        .unwrap()
+        .map(|(key, _)| key.expose_secret().to_owned())
 }
 
 fn problem(environment: &Environment) -> KeyringProblem {
@@ -64,11 +75,20 @@ impl Bus {
         );
         fs::write(&config, text).unwrap();
         let mut daemon = Command::new("dbus-daemon");
-        daemon.args(["--nofork", "--print-address=1", "--config-file"]).arg(&config).stdout(Stdio::piped());
+        daemon
+            .args(["--nofork", "--print-address=1", "--config-file"])
+            .arg(&config)
+            .stdout(Stdio::piped());
         let mut daemon = spawn(daemon.stderr(Stdio::null()));
         let mut address = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { address: address.trim().to_owned(), directory, processes: vec![daemon] }
+        BufReader::new(daemon.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self {
+            address: address.trim().to_owned(),
+            directory,
+            processes: vec![daemon],
+        }
     }
 
     /// A bus with an unlocked keyring.
@@ -77,13 +97,21 @@ impl Bus {
         let home = bus.directory.path();
         fs::set_permissions(home, fs::Permissions::from_mode(0o700)).unwrap();
         let mut daemon = Command::new("gnome-keyring-daemon");
-        daemon.args(["--unlock", "--foreground", "--components=secrets"]).env_clear().envs([
-            ("PATH", "/usr/bin:/bin"),
-            ("HOME", home.to_str().unwrap()),
-            ("XDG_RUNTIME_DIR", home.to_str().unwrap()),
-            ("DBUS_SESSION_BUS_ADDRESS", &bus.address),
-        ]);
-        let mut daemon = spawn(daemon.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()));
+        daemon
+            .args(["--unlock", "--foreground", "--components=secrets"])
+            .env_clear()
+            .envs([
+                ("PATH", "/usr/bin:/bin"),
+                ("HOME", home.to_str().unwrap()),
+                ("XDG_RUNTIME_DIR", home.to_str().unwrap()),
+                ("DBUS_SESSION_BUS_ADDRESS", &bus.address),
+            ]);
+        let mut daemon = spawn(
+            daemon
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        );
         // The password of the keyring is empty.
         daemon.stdin.take().unwrap().write_all(b"\n").unwrap();
         bus.processes.push(daemon);
@@ -101,10 +129,23 @@ impl Bus {
 
     /// What another program does with the keyring.
     fn with_service(&self, act: impl AsyncFnOnce(&SecretService<'_>)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let connection = zbus::connection::Builder::address(self.address.as_str()).unwrap().build().await.unwrap();
-            act(&SecretService::connect_with_existing(EncryptionType::Plain, connection).await.unwrap()).await;
-        });
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(async {
+                let connection = zbus::connection::Builder::address(self.address.as_str())
+                    .unwrap()
+                    .build()
+                    .await
+                    .unwrap();
+                act(
+                    &SecretService::connect_with_existing(EncryptionType::Plain, connection)
+                        .await
+                        .unwrap(),
+                )
+                .await;
+            });
     }
 }
 
@@ -119,7 +160,10 @@ impl Drop for Bus {
 
 fn spawn(command: &mut Command) -> Child {
     command.spawn().unwrap_or_else(|error| {
-        panic!("{:?}: {error}; apt-get install -y dbus-daemon gnome-keyring", command.get_program())
+        panic!(
+            "{:?}: {error}; apt-get install -y dbus-daemon gnome-keyring",
+            command.get_program()
+        )
     })
 }
 
@@ -134,56 +178,106 @@ fn without_a_session_bus_nothing_is_contacted() {
         Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]),
         bus_at("unix:path=/does/not/exist"),
         bus_at(&format!("unix:path={}", directory.path().display())),
-        bus_at(&format!("unixexec:path=/usr/bin/touch,argv1={}", marker.display())),
-        bus_at(&format!("tcp:host=127.0.0.1,port={}", listener.local_addr().unwrap().port())),
+        bus_at(&format!(
+            "unixexec:path=/usr/bin/touch,argv1={}",
+            marker.display()
+        )),
+        bus_at(&format!(
+            "tcp:host=127.0.0.1,port={}",
+            listener.local_addr().unwrap().port()
+        )),
         bus_at("autolaunch:"),
         bus_at("no address"),
     ];
     for environment in environments {
         let problem = problem(&environment);
-        assert!(matches!(problem, KeyringProblem::NoSessionBus(_)), "{problem:?}");
-        assert!(problem.to_string().starts_with("headless: no session bus ("), "{problem}");
+        assert!(
+            matches!(problem, KeyringProblem::NoSessionBus(_)),
+            "{problem:?}"
+        );
+        assert!(
+            problem
+                .to_string()
+                .starts_with("headless: no session bus ("),
+            "{problem}"
+        );
     }
     assert!(!marker.exists());
-    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(
+        listener.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
 }
 
 #[test]
 fn a_bus_that_does_not_answer_is_given_up() {
     // What a D-Bus address would have to escape.
-    let directory = tempfile::Builder::new().prefix("run;time, %").tempdir().unwrap();
+    let directory = tempfile::Builder::new()
+        .prefix("run;time, %")
+        .tempdir()
+        .unwrap();
     let path = directory.path().join("bus");
     let listener = UnixListener::bind(&path).unwrap();
     // The socket's usual place is looked at as well.
     let environment = Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]);
     let begun = Instant::now();
     let outcome = read(&environment, "default", within(Duration::from_millis(300)));
-    assert_eq!(outcome.unwrap_err(), KeyringProblem::TimedOut(Duration::from_millis(300)));
-    assert!(begun.elapsed() < Duration::from_millis(800), "{:?}", begun.elapsed());
+    assert_eq!(
+        outcome.unwrap_err(),
+        KeyringProblem::TimedOut(Duration::from_millis(300))
+    );
+    assert!(
+        begun.elapsed() < Duration::from_millis(800),
+        "{:?}",
+        begun.elapsed()
+    );
     // The connection has ended with the call.
     let mut heard = Vec::new();
-    listener.accept().unwrap().0.read_to_end(&mut heard).unwrap();
+    listener
+        .accept()
+        .unwrap()
+        .0
+        .read_to_end(&mut heard)
+        .unwrap();
     let begun = Instant::now();
     let cancelled = || begun.elapsed() > Duration::from_millis(100);
     let outcome = store(
         &environment,
         "default",
         &key("fake-id:fake-secret-1"),
-        Limits { timeout: PATIENCE, cancelled: &cancelled },
+        Limits {
+            timeout: PATIENCE,
+            cancelled: &cancelled,
+        },
     );
     assert_eq!(outcome, Err(KeyringProblem::Cancelled));
-    assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(600),
+        "{:?}",
+        begun.elapsed()
+    );
     drop(listener);
-    assert_eq!(problem(&environment), KeyringProblem::Bus(std::io::ErrorKind::ConnectionRefused));
+    assert_eq!(
+        problem(&environment),
+        KeyringProblem::Bus(std::io::ErrorKind::ConnectionRefused)
+    );
 }
 
 #[test]
 fn a_bus_without_a_keyring_is_told() {
     let bus = Bus::start();
     assert_eq!(problem(&bus.environment()), KeyringProblem::NoService);
-    let outcome = store(&bus.environment(), "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN);
+    let outcome = store(
+        &bus.environment(),
+        "default",
+        &key("fake-id:fake-secret-1"),
+        NOW_AND_THEN,
+    );
     assert_eq!(outcome, Err(KeyringProblem::NoService));
-    assert_eq!(remove(&bus.environment(), "default", NOW_AND_THEN), Err(KeyringProblem::NoService));
+    assert_eq!(
+        remove(&bus.environment(), "default", NOW_AND_THEN),
+        Err(KeyringProblem::NoService)
+    );
 }
 
 #[test]
@@ -191,15 +285,42 @@ fn a_key_is_stored_replaced_and_removed() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
     assert_eq!(stored(&environment, "default"), None);
-    store(&environment, "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
-    store(&environment, "team \u{fc}", &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
-    assert_eq!(stored(&environment, "default").as_deref(), Some("fake-secret-1"));
-    store(&environment, "default", &key("fake-id:fake-secret-3"), NOW_AND_THEN).unwrap();
-    assert_eq!(stored(&environment, "default").as_deref(), Some("fake-secret-3"));
+    store(
+        &environment,
+        "default",
+        &key("fake-id:fake-secret-1"),
+        NOW_AND_THEN,
+    )
+    .unwrap();
+    store(
+        &environment,
+        "team \u{fc}",
+        &key("fake-id:fake-secret-2"),
+        NOW_AND_THEN,
+    )
+    .unwrap();
+    assert_eq!(
+        stored(&environment, "default").as_deref(),
+        Some("fake-secret-1")
+    );
+    store(
+        &environment,
+        "default",
+        &key("fake-id:fake-secret-3"),
+        NOW_AND_THEN,
+    )
+    .unwrap();
+    assert_eq!(
+        stored(&environment, "default").as_deref(),
+        Some("fake-secret-3")
+    );
     assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(true));
     assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(false));
     assert_eq!(stored(&environment, "default"), None);
-    assert_eq!(stored(&environment, "team \u{fc}").as_deref(), Some("fake-secret-2"));
+    assert_eq!(
+        stored(&environment, "team \u{fc}").as_deref(),
+        Some("fake-secret-2")
+    );
 }
 
 #[test]
@@ -208,24 +329,48 @@ fn entries_of_other_programs_are_used() {
     let environment = bus.environment();
     let put = |secret: &'static [u8]| {
         bus.with_service(async |service| {
-            let attributes = [("service", "fal.ai"), ("username", "default"), ("application", "another")];
+            let attributes = [
+                ("service", "fal.ai"),
+                ("username", "default"),
+                ("application", "another"),
+            ];
             let collection = service.get_default_collection().await.unwrap();
-            collection.create_item("fal", attributes.into(), secret, true, "text/plain").await.unwrap();
+            collection
+                .create_item("fal", attributes.into(), secret, true, "text/plain")
+                .await
+                .unwrap();
         });
     };
     put(b"fake-id:fake-secret-1\n");
-    let (found, notes) = read(&environment, "default", NOW_AND_THEN).unwrap().unwrap();
+    let (found, notes) = read(&environment, "default", NOW_AND_THEN)
+        .unwrap()
+        .unwrap();
     assert_eq!((found.expose_secret(), notes), ("fake-secret-1", vec![]));
     put(b"fake-secret-1");
-    assert_eq!(problem(&environment), KeyringProblem::Key(KeyProblem::NoColon));
+    assert_eq!(
+        problem(&environment),
+        KeyringProblem::Key(KeyProblem::NoColon)
+    );
     put(b"fake-id:fake-secret\xff");
     assert_eq!(problem(&environment), KeyringProblem::NotUtf8);
     // The entry is written to, and not shadowed by a second one.
-    store(&environment, "default", &key("fake-id:fake-secret-2"), NOW_AND_THEN).unwrap();
+    store(
+        &environment,
+        "default",
+        &key("fake-id:fake-secret-2"),
+        NOW_AND_THEN,
+    )
+    .unwrap();
     bus.with_service(async |service| {
-        let found = service.search_items([("service", "fal.ai")].into()).await.unwrap();
+        let found = service
+            .search_items([("service", "fal.ai")].into())
+            .await
+            .unwrap();
         assert_eq!(found.unlocked.len(), 1);
-        assert_eq!(found.unlocked[0].get_secret().await.unwrap(), b"fake-id:fake-secret-2");
+        assert_eq!(
+            found.unlocked[0].get_secret().await.unwrap(),
+            b"fake-id:fake-secret-2"
+        );
     });
 }
 
@@ -233,34 +378,80 @@ fn entries_of_other_programs_are_used() {
 fn nobody_is_asked_to_unlock_it_without_a_display() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    store(&environment, "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
-    bus.with_service(async |service| service.get_default_collection().await.unwrap().lock().await.unwrap());
+    store(
+        &environment,
+        "default",
+        &key("fake-id:fake-secret-1"),
+        NOW_AND_THEN,
+    )
+    .unwrap();
+    bus.with_service(async |service| {
+        service
+            .get_default_collection()
+            .await
+            .unwrap()
+            .lock()
+            .await
+            .unwrap()
+    });
     assert_eq!(problem(&environment), KeyringProblem::Locked);
-    let outcome = store(&environment, "new", &key("fake-id:fake-secret-2"), NOW_AND_THEN);
+    let outcome = store(
+        &environment,
+        "new",
+        &key("fake-id:fake-secret-2"),
+        NOW_AND_THEN,
+    );
     assert_eq!(outcome, Err(KeyringProblem::Locked));
-    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Err(KeyringProblem::Locked));
+    assert_eq!(
+        remove(&environment, "default", NOW_AND_THEN),
+        Err(KeyringProblem::Locked)
+    );
     // With one, the question is asked, and here it cannot appear.
-    let variables = [("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()), ("DISPLAY", ":99")];
+    let variables = [
+        ("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()),
+        ("DISPLAY", ":99"),
+    ];
     let begun = Instant::now();
-    let outcome = read(&Environment::from_variables(variables), "default", within(Duration::from_secs(2)));
+    let outcome = read(
+        &Environment::from_variables(variables),
+        "default",
+        within(Duration::from_secs(2)),
+    );
     assert_eq!(outcome.unwrap_err(), KeyringProblem::Dismissed);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
 fn no_thread_outlives_a_call() {
     if is_alone() {
-        let count = |what: &str| fs::read_dir(Path::new("/proc/self").join(what)).unwrap().count();
+        let count = |what: &str| {
+            fs::read_dir(Path::new("/proc/self").join(what))
+                .unwrap()
+                .count()
+        };
         let bus = Bus::with_keyring();
         let before = (count("task"), count("fd"));
-        store(&bus.environment(), "default", &key("fake-id:fake-secret-1"), NOW_AND_THEN).unwrap();
+        store(
+            &bus.environment(),
+            "default",
+            &key("fake-id:fake-secret-1"),
+            NOW_AND_THEN,
+        )
+        .unwrap();
         assert_eq!((count("task"), count("fd")), before);
         let _ = read(&bus.environment(), "default", within(Duration::ZERO));
         assert_eq!((count("task"), count("fd")), before);
         // As the client calls it.
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let environment = bus.environment();
-        let secret = runtime.block_on(runtime.spawn_blocking(move || stored(&environment, "default")));
+        let secret =
+            runtime.block_on(runtime.spawn_blocking(move || stored(&environment, "default")));
         assert_eq!(secret.unwrap().as_deref(), Some("fake-secret-1"));
         return;
     }

@@ -1,10 +1,12 @@
-//! The user's Credential Manager. Its functions ask nobody and answer at once, so that no limit is put on them.
+//! The user's Credential Manager. Its functions ask nobody and answer at once, so that no limit is
+//! put on them.
 
 use std::ptr;
 
 use windows_sys::Win32::Foundation::{ERROR_NO_SUCH_LOGON_SESSION, ERROR_NOT_FOUND, GetLastError};
 use windows_sys::Win32::Security::Credentials::{
-    CRED_PERSIST_LOCAL_MACHINE, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW, CredFree, CredReadW, CredWriteW,
+    CRED_PERSIST_LOCAL_MACHINE, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW, CredFree, CredReadW,
+    CredWriteW,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -44,7 +46,11 @@ pub(super) fn write(
     }
 }
 
-pub(super) fn remove(_: &Environment, account: &str, _: Limits<'_>) -> Result<bool, KeyringProblem> {
+pub(super) fn remove(
+    _: &Environment,
+    account: &str,
+    _: Limits<'_>,
+) -> Result<bool, KeyringProblem> {
     let mut removed = false;
     for target in targets(account) {
         if Entry::read(&target)?.is_some_and(|entry| entry.is_of(account)) {
@@ -54,7 +60,8 @@ pub(super) fn remove(_: &Environment, account: &str, _: Limits<'_>) -> Result<bo
     Ok(removed)
 }
 
-/// The names that an account's entry may have, in the order of Python's `keyring`: the second is used if the first is taken.
+/// The names that an account's entry may have, in the order of Python's `keyring`: the second is
+/// used if the first is taken.
 fn targets(account: &str) -> [Vec<u16>; 2] {
     [wide(SERVICE), wide(&format!("{account}@{SERVICE}"))]
 }
@@ -73,23 +80,27 @@ impl Entry {
     }
 
     fn is_of(&self, account: &str) -> bool {
-        // SAFETY: the credential is valid until it is freed, and its user, if it has one, ends with a NUL.
+        // SAFETY: the credential is valid until it is freed, and its user, if it has one, ends with
+        // a NUL.
         let user = unsafe { (*self.0).UserName };
         if user.is_null() {
             return false;
         }
         wide(account).iter().enumerate().all(|(at, unit)| {
-            // SAFETY: as all units before were equal and none of them was the last, there is one more.
+            // SAFETY: as all units before were equal and none of them was the last, there is one
+            // more.
             unsafe { *user.add(at) == *unit }
         })
     }
 
     fn blob(&mut self) -> &mut [u8] {
-        // SAFETY: the credential is valid until it is freed. Its blob, unless it is empty, is of that size, and nothing else
-        // refers to it.
+        // SAFETY: the credential is valid until it is freed. Its blob, unless it is empty, is of
+        // that size, and nothing else refers to it.
         unsafe {
             match usize::try_from((*self.0).CredentialBlobSize) {
-                Ok(size) if size > 0 => std::slice::from_raw_parts_mut((*self.0).CredentialBlob, size),
+                Ok(size) if size > 0 => {
+                    std::slice::from_raw_parts_mut((*self.0).CredentialBlob, size)
+                }
                 _ => &mut [],
             }
         }
@@ -113,7 +124,8 @@ fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringP
     // As other programs do: they take an even number of bytes for UTF-16 in any case.
     let mut blob = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
     blob.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
-    let size = u32::try_from(blob.len()).map_err(|_| KeyringProblem::Refused("the key is too long".to_owned()))?;
+    let size = u32::try_from(blob.len())
+        .map_err(|_| KeyringProblem::Refused("the key is too long".to_owned()))?;
     let credential = CREDENTIALW {
         Type: CRED_TYPE_GENERIC,
         TargetName: target.as_mut_ptr(),
@@ -124,7 +136,11 @@ fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringP
         ..CREDENTIALW::default()
     };
     // SAFETY: the structure and all that it points to are valid, and the names end with a NUL.
-    if unsafe { CredWriteW(&raw const credential, 0) } == 0 { Err(last_problem()) } else { Ok(()) }
+    if unsafe { CredWriteW(&raw const credential, 0) } == 0 {
+        Err(last_problem())
+    } else {
+        Ok(())
+    }
 }
 
 fn delete(target: &[u16]) -> Result<bool, KeyringProblem> {
@@ -141,13 +157,22 @@ fn wide(text: &str) -> Vec<u16> {
 
 /// Other programs store UTF-16; every second byte of a key in it is zero.
 fn text_of(secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-    let is_wide = secret.len().is_multiple_of(2) && secret.iter().skip(1).step_by(2).all(|byte| *byte == 0);
-    if is_wide { Zeroizing::new(secret.iter().copied().step_by(2).collect()) } else { secret }
+    let is_wide =
+        secret.len().is_multiple_of(2) && secret.iter().skip(1).step_by(2).all(|byte| *byte == 0);
+    if is_wide {
+        Zeroizing::new(secret.iter().copied().step_by(2).collect())
+    } else {
+        secret
+    }
 }
 
 fn unless_missing() -> Result<(), KeyringProblem> {
     // SAFETY: has no requirements.
-    if unsafe { GetLastError() } == ERROR_NOT_FOUND { Ok(()) } else { Err(last_problem()) }
+    if unsafe { GetLastError() } == ERROR_NOT_FOUND {
+        Ok(())
+    } else {
+        Err(last_problem())
+    }
 }
 
 fn last_problem() -> KeyringProblem {
@@ -164,7 +189,10 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits<'_> = Limits { timeout: Duration::ZERO, cancelled: &|| false };
+    const LIMITS: Limits<'_> = Limits {
+        timeout: Duration::ZERO,
+        cancelled: &|| false,
+    };
 
     fn found(account: &str) -> Option<String> {
         let secret = read(&Environment::process(), account, LIMITS).unwrap()?;
@@ -172,7 +200,13 @@ mod tests {
     }
 
     fn store(account: &str, secret: &str) {
-        write(&Environment::process(), account, Zeroizing::new(secret.to_owned()), LIMITS).unwrap();
+        write(
+            &Environment::process(),
+            account,
+            Zeroizing::new(secret.to_owned()),
+            LIMITS,
+        )
+        .unwrap();
     }
 
     fn removed(account: &str) -> bool {
@@ -192,7 +226,10 @@ mod tests {
         assert_eq!(found("default"), None);
         // Its first entry has the short name, and belongs to one account.
         put(wide(SERVICE), "default", "fake-id:fake-secret-1").unwrap();
-        assert_eq!((found("default").as_deref(), found("team")), (Some("fake-id:fake-secret-1"), None));
+        assert_eq!(
+            (found("default").as_deref(), found("team")),
+            (Some("fake-id:fake-secret-1"), None)
+        );
         // A second one does not take it away.
         store("team", "fake-id:fake-secret-2");
         assert_eq!(targets_that_exist("team"), [true, true]);
@@ -200,9 +237,17 @@ mod tests {
         store("default", "fake-id:fake-secret-3");
         assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-3"));
         assert!(removed("default") && !removed("default"));
-        assert_eq!((found("default"), found("team").as_deref()), (None, Some("fake-id:fake-secret-2")));
+        assert_eq!(
+            (found("default"), found("team").as_deref()),
+            (None, Some("fake-id:fake-secret-2"))
+        );
         // It moves the one that was first to the long name.
-        put(wide(&format!("default@{SERVICE}")), "default", "fake-id:fake-secret-4").unwrap();
+        put(
+            wide(&format!("default@{SERVICE}")),
+            "default",
+            "fake-id:fake-secret-4",
+        )
+        .unwrap();
         put(wide(SERVICE), "other", "fake-id:fake-secret-5").unwrap();
         assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-4"));
         // Whose entry is under the short name is not read by another name, nor removed.
@@ -210,7 +255,12 @@ mod tests {
         assert!(removed("team") && removed("default") && !removed("default"));
         assert_eq!(found("other").as_deref(), Some("fake-id:fake-secret-5"));
         // Of the two names one is used.
-        put(wide(&format!("other@{SERVICE}")), "other", "fake-id:fake-secret-6").unwrap();
+        put(
+            wide(&format!("other@{SERVICE}")),
+            "other",
+            "fake-id:fake-secret-6",
+        )
+        .unwrap();
         store("other", "fake-id:fake-secret-7");
         assert_eq!(targets_that_exist("other"), [true, false]);
         assert!(removed("other"));

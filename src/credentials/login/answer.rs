@@ -21,38 +21,63 @@ pub(super) struct Tokens {
 
 /// Reads the body of an answer with status 200.
 pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError> {
-    let mut members = Members::parse(body).ok_or(LoginError::BadAnswer { reason: "it is not a JSON object" })?;
-    let access = members.text("access_token").ok_or(LoginError::BadAnswer { reason: "it has no access token" })?;
-    let access =
-        AccessToken::parse(&access).ok_or(LoginError::BadAnswer { reason: "its access token is not a token" })?;
-    let refresh_token = members.text("refresh_token").filter(|token| !token.is_empty());
+    let mut members = Members::parse(body).ok_or(LoginError::BadAnswer {
+        reason: "it is not a JSON object",
+    })?;
+    let access = members.text("access_token").ok_or(LoginError::BadAnswer {
+        reason: "it has no access token",
+    })?;
+    let access = AccessToken::parse(&access).ok_or(LoginError::BadAnswer {
+        reason: "its access token is not a token",
+    })?;
+    let refresh_token = members
+        .text("refresh_token")
+        .filter(|token| !token.is_empty());
     if refresh_token.as_ref().is_some_and(|token| !is_token(token)) {
-        return Err(LoginError::BadAnswer { reason: "its refresh token is not a token" });
+        return Err(LoginError::BadAnswer {
+            reason: "its refresh token is not a token",
+        });
     }
     let expires = members.0.get("expires_in").and_then(Value::as_u64);
     let expires = expires.and_then(|seconds| now.checked_add(Duration::from_secs(seconds)));
-    Ok(Tokens { access: access.or_expires(expires), refresh_token })
+    Ok(Tokens {
+        access: access.or_expires(expires),
+        refresh_token,
+    })
 }
 
-/// The error of an answer with another status. `sent` is the token that must not show, should fal repeat it.
+/// The error of an answer with another status. `sent` is the token that must not show, should fal
+/// repeat it.
 pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
     let mut members = Members::parse(body).unwrap_or_default();
-    let error = members.text("error").filter(|error| is_name(error) && **error != *sent);
-    let description = members.text("error_description").map(|text| Zeroizing::new(text.replace(sent, "****")));
+    let error = members
+        .text("error")
+        .filter(|error| is_name(error) && **error != *sent);
+    let description = members
+        .text("error_description")
+        .map(|text| Zeroizing::new(text.replace(sent, "****")));
     LoginError::Refused {
         status,
         error: error.map(|error| error.to_string()),
-        description: description.map(|text| clause(&printable(&text)).to_owned()).filter(|text| !text.is_empty()),
+        description: description
+            .map(|text| clause(&printable(&text)).to_owned())
+            .filter(|text| !text.is_empty()),
     }
 }
 
 /// Whether a text looks like the names of RFC 6749, and not like anything secret.
 fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_DESCRIPTION).collect()
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_DESCRIPTION)
+        .collect()
 }
 
 /// A JSON object whose texts are wiped when it is dropped.
@@ -94,7 +119,8 @@ mod tests {
 
     #[test]
     fn an_error_names_what_fal_said() {
-        let body = r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
+        let body =
+            r#"{"error":"invalid_grant","error_description":"Unknown or invalid refresh token."}"#;
         let error = refusal(403, body.as_bytes(), "fake-secret-refresh");
         assert!(error.needs_login() && error.remedy().contains("fal auth login"));
         let text = "fal did not renew the login (HTTP 403: invalid_grant: Unknown or invalid refresh token)";
@@ -104,11 +130,24 @@ mod tests {
     #[test]
     fn an_error_holds_no_token_and_harms_no_terminal() {
         let body = r#"{"error":"fake-secret-refresh","error_description":"no \u001b[31m fake-secret-refresh"}"#;
-        assert_eq!(refused(body), "fal did not renew the login (HTTP 403: no [31m ****)");
+        assert_eq!(
+            refused(body),
+            "fal did not renew the login (HTTP 403: no [31m ****)"
+        );
         let long = format!(r#"{{"error_description":"{}"}}"#, "a".repeat(5000));
         assert!(refused(&long).len() < 300);
-        for body in ["", "<html>", "[]", "null", r#"{"error":5,"error_description":{}}"#] {
-            assert_eq!(refused(body), "fal did not renew the login (HTTP 403)", "{body}");
+        for body in [
+            "",
+            "<html>",
+            "[]",
+            "null",
+            r#"{"error":5,"error_description":{}}"#,
+        ] {
+            assert_eq!(
+                refused(body),
+                "fal did not renew the login (HTTP 403)",
+                "{body}"
+            );
         }
     }
 
@@ -126,8 +165,14 @@ mod tests {
             ("[]", "it is not a JSON object"),
             ("{}", "it has no access token"),
             (r#"{"access_token":7}"#, "it has no access token"),
-            (r#"{"access_token":"a\nb"}"#, "its access token is not a token"),
-            (r#"{"access_token":"fake","refresh_token":"a\nb"}"#, "its refresh token is not a token"),
+            (
+                r#"{"access_token":"a\nb"}"#,
+                "its access token is not a token",
+            ),
+            (
+                r#"{"access_token":"fake","refresh_token":"a\nb"}"#,
+                "its refresh token is not a token",
+            ),
         ] {
             let error = tokens(body.as_bytes(), UNIX_EPOCH).err();
             assert_eq!(error, Some(LoginError::BadAnswer { reason }), "{body}");
@@ -136,8 +181,13 @@ mod tests {
 
     #[test]
     fn an_opaque_token_expires_when_the_server_says() {
-        let tokens = tokens(br#"{"access_token":"fake","expires_in":60}"#, UNIX_EPOCH).ok().unwrap();
-        assert_eq!(tokens.access.expires(), Some(UNIX_EPOCH + Duration::from_secs(60)));
+        let tokens = tokens(br#"{"access_token":"fake","expires_in":60}"#, UNIX_EPOCH)
+            .ok()
+            .unwrap();
+        assert_eq!(
+            tokens.access.expires(),
+            Some(UNIX_EPOCH + Duration::from_secs(60))
+        );
         assert!(tokens.refresh_token.is_none());
     }
 }

@@ -1,9 +1,10 @@
 //! The locks around a renewal.
 //!
-//! `.portalock` is the official clients': an exclusive `flock` (`LockFileEx` on Windows), polled. Their library has
-//! two habits: it removes the file on release, and portalocker 2, which the CLI requires, removes it again when the
-//! interpreter exits, even while somebody else holds it. So a lock counts only if the path still names the locked
-//! file, and a second lock that nobody removes keeps the processes of this library apart in any case.
+//! `.portalock` is the official clients': an exclusive `flock` (`LockFileEx` on Windows), polled.
+//! Their library has two habits: it removes the file on release, and portalocker 2, which the CLI
+//! requires, removes it again when the interpreter exits, even while somebody else holds it. So a
+//! lock counts only if the path still names the locked file, and a second lock that nobody removes
+//! keeps the processes of this library apart in any case.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -45,13 +46,16 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// Locks the login in `folder`. Where the file system knows no locks, that is no obstacle, as the official
-    /// clients also go on without one.
+    /// Locks the login in `folder`. Where the file system knows no locks, that is no obstacle, as
+    /// the official clients also go on without one.
     pub(super) fn acquire(folder: &Path, wait: Wait<'_>) -> Result<Self, LoginError> {
         let mut waiting = Waiting::new(wait);
         let own = acquire(&folder.join(OWN), &mut waiting)?;
         let official = acquire(&folder.join(OFFICIAL), &mut waiting)?;
-        Ok(Self { official, _own: own })
+        Ok(Self {
+            official,
+            _own: own,
+        })
     }
 
     /// Lets the official clients go on, while the processes of this library wait.
@@ -72,7 +76,10 @@ impl Drop for Lock {
 
 /// `None` where the file system knows no locks.
 fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, LoginError> {
-    let failed = |error: io::Error| LoginError::NoLock { path: shown(path), kind: error.kind() };
+    let failed = |error: io::Error| LoginError::NoLock {
+        path: shown(path),
+        kind: error.kind(),
+    };
     loop {
         let file = match open(path) {
             Err(error) if replace::is_held(&error) => {
@@ -107,7 +114,12 @@ fn open(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     careful(&mut options);
     match options.open(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
             let mut options = OpenOptions::new();
             careful(options.read(true));
             options.open(path).map_err(|_| error)
@@ -120,7 +132,9 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn careful(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    options
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
 }
 
 #[cfg(not(unix))]
@@ -128,7 +142,8 @@ fn careful(_: &mut OpenOptions) {}
 
 #[cfg(unix)]
 fn knows_no_locks(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS))
+    error.kind() == ErrorKind::Unsupported
+        || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS))
 }
 
 #[cfg(not(unix))]
@@ -144,7 +159,11 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn new(wait: Wait<'a>) -> Self {
-        Self { wait, started: Instant::now(), next_pause: SHORTEST_PAUSE }
+        Self {
+            wait,
+            started: Instant::now(),
+            next_pause: SHORTEST_PAUSE,
+        }
     }
 
     fn check(&self, path: &Path) -> Result<Duration, LoginError> {
@@ -153,7 +172,10 @@ impl<'a> Waiting<'a> {
         }
         match self.wait.limit.checked_sub(self.started.elapsed()) {
             Some(left) if !left.is_zero() => Ok(left),
-            _ => Err(LoginError::Locked { path: shown(path), waited: self.wait.limit }),
+            _ => Err(LoginError::Locked {
+                path: shown(path),
+                waited: self.wait.limit,
+            }),
         }
     }
 
@@ -190,7 +212,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(OFFICIAL);
         let (inside, done) = (AtomicBool::new(false), AtomicBool::new(false));
-        let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &AtomicBool::new(false) };
+        let wait = Wait {
+            limit: Wait::OFFICIAL_LIMIT,
+            cancelled: &AtomicBool::new(false),
+        };
         std::thread::scope(|scope| {
             let official = scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
@@ -219,8 +244,15 @@ mod tests {
     fn a_file_that_another_program_holds_for_a_moment_is_locked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(OFFICIAL);
-        let wait = Wait { limit: Wait::OFFICIAL_LIMIT, cancelled: &AtomicBool::new(false) };
+        let wait = Wait {
+            limit: Wait::OFFICIAL_LIMIT,
+            cancelled: &AtomicBool::new(false),
+        };
         let acquire = || acquire(&path, &mut Waiting::new(wait));
-        assert!(replace::tests::held_for_a_moment(&path, acquire).unwrap().is_some());
+        assert!(
+            replace::tests::held_for_a_moment(&path, acquire)
+                .unwrap()
+                .is_some()
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! The tokens that `fal auth login` leaves behind (docs/protocol.md §1.4).
 //!
-//! The file belongs to the official CLI and is shared with it and with the official Python client: line 1 is the
-//! refresh token, an optional line 2 the access token. Nothing here does HTTP. A renewal has two halves around the
-//! request that the caller makes:
+//! The file belongs to the official CLI and is shared with it and with the official Python client:
+//! line 1 is the refresh token, an optional line 2 the access token. Nothing here does HTTP. A
+//! renewal has two halves around the request that the caller makes:
 //!
 //! ```text
 //! LoginFile::begin ─┬─ Begun::Fresh     another thread or process was faster: no request
@@ -10,9 +10,10 @@
 //!                        holds the locks                                       └─ Refresh::failed
 //! ```
 //!
-//! A refresh token works once: whoever sends it must store its successor. Hence nothing is sent before the file was
-//! found to be replaceable, and a request that was sent should be waited for, even if nobody needs the token any more.
-//! All functions block on files, and those that take a [`Wait`] also on other processes.
+//! A refresh token works once: whoever sends it must store its successor. Hence nothing is sent
+//! before the file was found to be replaceable, and a request that was sent should be waited for,
+//! even if nobody needs the token any more. All functions block on files, and those that take a
+//! [`Wait`] also on other processes.
 
 mod answer;
 mod error;
@@ -42,7 +43,8 @@ use replacement::Replacement;
 /// The host that renews tokens.
 pub const AUTH_HOST: &str = "auth.fal.ai";
 
-/// The path there; the method is POST, the body [`Refresh::form`], of type `application/x-www-form-urlencoded`.
+/// The path there; the method is POST, the body [`Refresh::form`], of type
+/// `application/x-www-form-urlencoded`.
 pub const TOKEN_PATH: &str = "/oauth/token";
 
 /// How long the official clients wait for the answer.
@@ -71,9 +73,14 @@ impl LoginFile {
     /// [`LoginError::NoFolder`] if the folder cannot be told.
     pub fn locate(environment: &Environment) -> Result<Self, LoginError> {
         match environment.variable(FOLDER_VARIABLE) {
-            Variable::NotUnicode => Err(LoginError::NoFolder { reason: not_unicode(FOLDER_VARIABLE) }),
+            Variable::NotUnicode => Err(LoginError::NoFolder {
+                reason: not_unicode(FOLDER_VARIABLE),
+            }),
             Variable::Set(text) => NamedFile::from_variable(environment, FOLDER_VARIABLE, &text)
-                .map(|NamedFile { path, notes }| Self { folder: path, notes })
+                .map(|NamedFile { path, notes }| Self {
+                    folder: path,
+                    notes,
+                })
                 .map_err(|reason| LoginError::NoFolder { reason }),
             Variable::Blank => Self::locate_default(environment, vec![blank(FOLDER_VARIABLE)]),
             Variable::Unset => Self::locate_default(environment, Vec::new()),
@@ -81,14 +88,22 @@ impl LoginFile {
     }
 
     fn locate_default(environment: &Environment, notes: Vec<String>) -> Result<Self, LoginError> {
-        let unknown = || LoginError::NoFolder { reason: "the home directory is unknown".to_owned() };
+        let unknown = || LoginError::NoFolder {
+            reason: "the home directory is unknown".to_owned(),
+        };
         let home = environment.home().ok_or_else(unknown)?;
-        Ok(Self { folder: home.join(".fal"), notes })
+        Ok(Self {
+            folder: home.join(".fal"),
+            notes,
+        })
     }
 
     /// The file of this folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), notes: Vec::new() }
+        Self {
+            folder: folder.into(),
+            notes: Vec::new(),
+        }
     }
 
     /// The path of the file.
@@ -127,21 +142,31 @@ impl LoginFile {
         match file::read(&path) {
             Ok(file) => parse(&file.text, &path, file.exposed),
             Err(FileProblem::Missing) => Ok(Content::Missing),
-            Err(problem) => Err(LoginError::Unreadable { path: file::shown(&path), reason: problem.to_string() }),
+            Err(problem) => Err(LoginError::Unreadable {
+                path: file::shown(&path),
+                reason: problem.to_string(),
+            }),
         }
     }
 
     /// Starts a renewal, or finds that none is needed.
     ///
-    /// Takes the lock of the official clients, then looks at the file again: of all threads and processes that find
-    /// an expired token at once, one renews it and the others get [`Begun::Fresh`]. `rejected` is an access token
-    /// that fal refused: as long as the file holds it, it is not fresh.
+    /// Takes the lock of the official clients, then looks at the file again: of all threads and
+    /// processes that find an expired token at once, one renews it and the others get
+    /// [`Begun::Fresh`]. `rejected` is an access token that fal refused: as long as the file holds
+    /// it, it is not fresh.
     ///
     /// # Errors
-    /// [`LoginError::LoggedOut`] without a login; those of [`LoginFile::read`]; [`LoginError::Locked`] after the wait;
-    /// [`LoginError::Cancelled`]; [`LoginError::NotWritable`] if the next refresh token could not be stored, in which
-    /// case this one must not be used up.
-    pub fn begin(&self, now: SystemTime, rejected: Option<&str>, wait: Wait<'_>) -> Result<Begun, LoginError> {
+    /// [`LoginError::LoggedOut`] without a login; those of [`LoginFile::read`];
+    /// [`LoginError::Locked`] after the wait; [`LoginError::Cancelled`];
+    /// [`LoginError::NotWritable`] if the next refresh token could not be stored, in which case
+    /// this one must not be used up.
+    pub fn begin(
+        &self,
+        now: SystemTime,
+        rejected: Option<&str>,
+        wait: Wait<'_>,
+    ) -> Result<Begun, LoginError> {
         let started = Instant::now();
         // Without a login nothing is locked, so that nothing is created.
         self.read()?.ok_or(LoginError::LoggedOut)?;
@@ -149,13 +174,24 @@ impl LoginFile {
         // Others may have renewed it or logged out meanwhile.
         let login = self.read()?.ok_or(LoginError::LoggedOut)?;
         let now = now + started.elapsed();
-        if let Some(access) = login.access.filter(|access| access.is_fresh(now) && rejected != Some(access.expose())) {
+        if let Some(access) = login
+            .access
+            .filter(|access| access.is_fresh(now) && rejected != Some(access.expose()))
+        {
             return Ok(Begun::Fresh(access));
         }
         let locks = locks?;
-        let replacement = Replacement::prepare(&self.path())
-            .map_err(|error| LoginError::NotWritable { path: self.location(), kind: error.kind() })?;
-        Ok(Begun::Refresh(Box::new(Refresh::new(self.clone(), login.refresh_token, replacement, locks))))
+        let replacement =
+            Replacement::prepare(&self.path()).map_err(|error| LoginError::NotWritable {
+                path: self.location(),
+                kind: error.kind(),
+            })?;
+        Ok(Begun::Refresh(Box::new(Refresh::new(
+            self.clone(),
+            login.refresh_token,
+            replacement,
+            locks,
+        ))))
     }
 }
 
@@ -167,7 +203,8 @@ pub struct Login {
 }
 
 impl Login {
-    /// The stored access token, unless it has expired or will within 300 s. Its signature is not checked.
+    /// The stored access token, unless it has expired or will within 300 s. Its signature is not
+    /// checked.
     pub fn access_token(&self, now: SystemTime) -> Option<&AccessToken> {
         self.access.as_ref().filter(|access| access.is_fresh(now))
     }
@@ -180,7 +217,10 @@ impl Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("access", &self.access).field("notes", &self.notes).finish_non_exhaustive()
+        f.debug_struct("Login")
+            .field("access", &self.access)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -199,16 +239,22 @@ impl Content {
     }
 }
 
-/// As the Python client does: lines are trimmed, empty ones skipped, those after the second ignored. The CLI takes
-/// lines as they are, and would send the white space.
+/// As the Python client does: lines are trimmed, empty ones skipped, those after the second
+/// ignored. The CLI takes lines as they are, and would send the white space.
 fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, LoginError> {
-    let mut lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = text
+        .split(['\n', '\r'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
     let Some(refresh_token) = lines.next() else {
         return Ok(Content::Empty);
     };
     if !token::is_token(refresh_token) {
         let reason = "line 1 is no token: log in again with `fal auth login`";
-        return Err(LoginError::Malformed { path: file::shown(path), reason });
+        return Err(LoginError::Malformed {
+            path: file::shown(path),
+            reason,
+        });
     }
     let mut notes: Vec<_> = exposed.into_iter().collect();
     let access = lines.next().and_then(|line| {
@@ -218,5 +264,9 @@ fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, Lo
         }
         access
     });
-    Ok(Content::Login(Login { refresh_token: Zeroizing::new(refresh_token.to_owned()), access, notes }))
+    Ok(Content::Login(Login {
+        refresh_token: Zeroizing::new(refresh_token.to_owned()),
+        access,
+        notes,
+    }))
 }

@@ -11,8 +11,8 @@ use super::replacement::Replacement;
 use super::{AccessToken, CLIENT_ID, LoginError, LoginFile, answer};
 use crate::credentials::Token;
 
-/// The official Python client renews without the lock, and takes it to store the result. If fal refuses a token
-/// because that client was faster, the result is in the file a moment later.
+/// The official Python client renews without the lock, and takes it to store the result. If fal
+/// refuses a token because that client was faster, the result is in the file a moment later.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -39,7 +39,8 @@ pub struct Refresh {
 pub struct Renewed {
     /// The new access token.
     pub access: AccessToken,
-    /// Why the new tokens are not in the file, should they not be. This process can go on with the access token.
+    /// Why the new tokens are not in the file, should they not be. This process can go on with the
+    /// access token.
     pub not_stored: Option<LoginError>,
 }
 
@@ -50,7 +51,12 @@ impl Refresh {
         replacement: Replacement,
         locks: Locks,
     ) -> Self {
-        Self { login, refresh_token, replacement, locks }
+        Self {
+            login,
+            refresh_token,
+            replacement,
+            locks,
+        }
     }
 
     /// The token that the body holds, so that it can be hidden where it comes back.
@@ -69,15 +75,23 @@ impl Refresh {
         Zeroizing::new(form.finish())
     }
 
-    /// Stores the tokens of an answer with status 200. The old refresh token stays if the answer has none.
+    /// Stores the tokens of an answer with status 200. The old refresh token stays if the answer
+    /// has none.
     ///
     /// # Errors
     /// [`LoginError::BadAnswer`]; the file is as it was.
     pub fn complete(self, body: &[u8], now: SystemTime) -> Result<Renewed, LoginError> {
         let tokens = answer::tokens(body, now)?;
-        let next = tokens.refresh_token.as_ref().unwrap_or(&self.refresh_token).clone();
+        let next = tokens
+            .refresh_token
+            .as_ref()
+            .unwrap_or(&self.refresh_token)
+            .clone();
         let not_stored = self.store(&next, &tokens.access).err();
-        Ok(Renewed { access: tokens.access, not_stored })
+        Ok(Renewed {
+            access: tokens.access,
+            not_stored,
+        })
     }
 
     fn store(self, refresh_token: &str, access: &AccessToken) -> Result<(), LoginError> {
@@ -88,33 +102,58 @@ impl Refresh {
             return Err(LoginError::ChangedMeanwhile { path });
         }
         let access = access.expose();
-        let mut text = Zeroizing::new(String::with_capacity(refresh_token.len() + 1 + access.len()));
+        let mut text = Zeroizing::new(String::with_capacity(
+            refresh_token.len() + 1 + access.len(),
+        ));
         for part in [refresh_token, "\n", access] {
             text.push_str(part);
         }
-        self.replacement.commit(&text).map_err(|error| LoginError::NotStored { path, kind: error.kind() })
+        self.replacement
+            .commit(&text)
+            .map_err(|error| LoginError::NotStored {
+                path,
+                kind: error.kind(),
+            })
     }
 
     /// Reads an answer with another status than 200.
     ///
-    /// The file is kept, unlike the official CLI's habit of deleting it: a bad moment of the network or of the
-    /// service is no logout. If fal no longer knows the refresh token, another program may have used it meanwhile:
-    /// then its access token is returned, for which up to 3 s are waited while the official clients may write.
+    /// The file is kept, unlike the official CLI's habit of deleting it: a bad moment of the
+    /// network or of the service is no logout. If fal no longer knows the refresh token, another
+    /// program may have used it meanwhile: then its access token is returned, for which up to 3 s
+    /// are waited while the official clients may write.
     ///
     /// # Errors
-    /// [`LoginError::Refused`] otherwise; [`LoginError::needs_login`] says whether trying again is pointless.
-    pub fn failed(self, status: u16, body: &[u8], now: SystemTime, wait: Wait<'_>) -> Result<AccessToken, LoginError> {
+    /// [`LoginError::Refused`] otherwise; [`LoginError::needs_login`] says whether trying again is
+    /// pointless.
+    pub fn failed(
+        self,
+        status: u16,
+        body: &[u8],
+        now: SystemTime,
+        wait: Wait<'_>,
+    ) -> Result<AccessToken, LoginError> {
         let error = answer::refusal(status, body, &self.refresh_token);
         if !error.needs_login() {
             return Err(error);
         }
-        let Self { login, refresh_token, mut locks, .. } = self;
+        let Self {
+            login,
+            refresh_token,
+            mut locks,
+            ..
+        } = self;
         locks.release_official();
         let started = Instant::now();
         loop {
             // A file that cannot be read is no better news than the refusal.
-            let stored = login.read().ok().flatten().filter(|stored| stored.refresh_token != refresh_token);
-            let fresh = stored.and_then(|stored| stored.access_token(now + started.elapsed()).cloned());
+            let stored = login
+                .read()
+                .ok()
+                .flatten()
+                .filter(|stored| stored.refresh_token != refresh_token);
+            let fresh =
+                stored.and_then(|stored| stored.access_token(now + started.elapsed()).cloned());
             if let Some(access) = fresh {
                 return Ok(access);
             }
@@ -129,6 +168,8 @@ impl Refresh {
 
 impl fmt::Debug for Refresh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refresh").field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("Refresh")
+            .field("login", &self.login)
+            .finish_non_exhaustive()
     }
 }

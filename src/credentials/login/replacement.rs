@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use crate::system::random;
 use crate::system::replace::{self, Access, Successor};
 
-/// Written beforehand, so that a full disk shows before the old token is used up. In bytes; tokens take less.
+/// Written beforehand, so that a full disk shows before the old token is used up. In bytes; tokens
+/// take less.
 const RESERVED: [u8; 16 << 10] = [b'\n'; 16 << 10];
 
 /// A temporary file that is older was left behind by a killed process.
@@ -45,7 +46,8 @@ impl Replacement {
 
     /// Puts the text in place. Once this returns, it has reached the disk.
     ///
-    /// What the file holds is used up. So if it cannot be replaced, as while another program holds it, it is written over.
+    /// What the file holds is used up. So if it cannot be replaced, as while another program holds
+    /// it, it is written over.
     pub(super) fn commit(self, text: &str) -> io::Result<()> {
         let Self { target, successor } = self;
         let mut file = &**successor.file();
@@ -53,7 +55,9 @@ impl Replacement {
         file.write_all(text.as_bytes())?;
         file.set_len(text.len() as u64)?;
         let replaced = successor.replace(&target);
-        replaced.or_else(|refused| replace::write_over(&target, text.as_bytes()).map_err(|_| refused.error))
+        replaced.or_else(|refused| {
+            replace::write_over(&target, text.as_bytes()).map_err(|_| refused.error)
+        })
     }
 }
 
@@ -90,6 +94,9 @@ fn remove_stale(target: &Path) {
 }
 
 fn is_stale(metadata: &Metadata) -> bool {
-    let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|modified| SystemTime::now().duration_since(modified).ok());
     metadata.is_file() && age.is_some_and(|age| age > STALE)
 }

@@ -29,7 +29,10 @@ pub struct AccessToken {
 impl AccessToken {
     /// `None` if the text cannot be a token. One whose expiry is unreadable counts as expired.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        is_token(text).then(|| Self { text: Zeroizing::new(text.to_owned()), expires: expiry(text) })
+        is_token(text).then(|| Self {
+            text: Zeroizing::new(text.to_owned()),
+            expires: expiry(text),
+        })
     }
 
     /// The expiry that the server names beside the token, if the token itself names none.
@@ -59,13 +62,16 @@ impl AccessToken {
 
     /// Whether it can be used for another 300 s.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
-        self.expires.is_some_and(|expires| now.checked_add(LEEWAY).is_some_and(|then| then < expires))
+        self.expires
+            .is_some_and(|expires| now.checked_add(LEEWAY).is_some_and(|then| then < expires))
     }
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken").field("expires", &self.expires).finish_non_exhaustive()
+        f.debug_struct("AccessToken")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,26 +101,54 @@ mod tests {
     }
 
     fn seconds(token: &str) -> Option<u64> {
-        Some(AccessToken::parse(token)?.expires()?.duration_since(UNIX_EPOCH).unwrap().as_secs())
+        Some(
+            AccessToken::parse(token)?
+                .expires()?
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs(),
+        )
     }
 
     #[test]
     fn the_expiry_is_read_without_the_signature() {
         assert_eq!(seconds(&jwt(r#"{"exp":1700000000}"#)), Some(1_700_000_000));
-        assert_eq!(seconds(&jwt(r#"{"exp":1700000000.9}"#)), Some(1_700_000_000));
-        assert_eq!(seconds(&jwt(r#"{"exp":"1700000000"}"#)), Some(1_700_000_000));
-        assert_eq!(seconds(&jwt(r#"{"exp":1700000000}"#).replace('=', "")), Some(1_700_000_000));
+        assert_eq!(
+            seconds(&jwt(r#"{"exp":1700000000.9}"#)),
+            Some(1_700_000_000)
+        );
+        assert_eq!(
+            seconds(&jwt(r#"{"exp":"1700000000"}"#)),
+            Some(1_700_000_000)
+        );
+        assert_eq!(
+            seconds(&jwt(r#"{"exp":1700000000}"#).replace('=', "")),
+            Some(1_700_000_000)
+        );
         // Two parts are enough for the official client as well.
-        assert_eq!(seconds(jwt(r#"{"exp":5}"#).rsplit_once('.').unwrap().0), Some(5));
+        assert_eq!(
+            seconds(jwt(r#"{"exp":5}"#).rsplit_once('.').unwrap().0),
+            Some(5)
+        );
     }
 
     #[test]
     fn an_unreadable_expiry_counts_as_expired() {
         let bad = ["fake", "fake..fake", "fake.%%%.fake", "fake.bnVsbA.fake"].map(str::to_owned);
-        let payloads = ["{}", "[]", r#"{"exp":null}"#, r#"{"exp":-1}"#, r#"{"exp":1e300}"#, r#"{"exp":"soon"}"#];
+        let payloads = [
+            "{}",
+            "[]",
+            r#"{"exp":null}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e300}"#,
+            r#"{"exp":"soon"}"#,
+        ];
         for token in bad.into_iter().chain(payloads.into_iter().map(jwt)) {
             assert_eq!(seconds(&token), None, "{token}");
-            assert!(!AccessToken::parse(&token).unwrap().is_fresh(UNIX_EPOCH), "{token}");
+            assert!(
+                !AccessToken::parse(&token).unwrap().is_fresh(UNIX_EPOCH),
+                "{token}"
+            );
         }
     }
 

@@ -3,11 +3,16 @@
 use super::{Context, Finding, Source};
 use crate::credentials::Provider;
 
-pub(crate) const SOURCE: Source = Source { name: "explicit callback", skippable: false, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "explicit callback",
+    skippable: false,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.callback_function() {
         None => Finding::absent(),
-        Some(callback) => Finding::found(Provider::Callback(callback.clone())).notes(["asked when a key is needed"]),
+        Some(callback) => Finding::found(Provider::Callback(callback.clone()))
+            .notes(["asked when a key is needed"]),
     }
 }

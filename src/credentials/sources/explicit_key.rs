@@ -3,7 +3,11 @@
 use super::{Context, Finding, Source};
 use crate::key::Key;
 
-pub(crate) const SOURCE: Source = Source { name: "explicit key", skippable: false, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "explicit key",
+    skippable: false,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.key_text() {

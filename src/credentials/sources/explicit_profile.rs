@@ -3,7 +3,11 @@
 use super::profile;
 use super::{Context, Finding, Source};
 
-pub(crate) const SOURCE: Source = Source { name: "explicit profile", skippable: false, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "explicit profile",
+    skippable: false,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.profile_name() {

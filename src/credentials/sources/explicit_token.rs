@@ -3,7 +3,11 @@
 use super::{Context, Finding, Source};
 use crate::credentials::{Credential, Provider, Token};
 
-pub(crate) const SOURCE: Source = Source { name: "explicit token", skippable: false, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "explicit token",
+    skippable: false,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     match context.options.token_text().map(Token::parse) {

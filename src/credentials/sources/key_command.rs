@@ -8,7 +8,11 @@ use crate::credentials::{Environment, Provider};
 const NAME: &str = "FAL_KEY_COMMAND";
 const SHELL: &str = "FAL_KEY_COMMAND_SHELL";
 
-pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: NAME,
+    skippable: true,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     let environment = context.environment;
@@ -16,12 +20,18 @@ fn read(context: &Context<'_>) -> Finding {
         Variable::Unset => Finding::absent(),
         Variable::Blank => Finding::absent().at(NAME).notes([blank(NAME)]),
         Variable::NotUnicode => Finding::malformed(not_unicode(NAME)).at(NAME),
-        Variable::Set(text) => found(of_text(&text, wants_shell(environment), environment)).at(NAME),
+        Variable::Set(text) => {
+            found(of_text(&text, wants_shell(environment), environment)).at(NAME)
+        }
     }
 }
 
 /// A command given as one text.
-pub(crate) fn of_text(text: &str, shell: bool, environment: &Environment) -> Result<KeyCommand, InvocationProblem> {
+pub(crate) fn of_text(
+    text: &str,
+    shell: bool,
+    environment: &Environment,
+) -> Result<KeyCommand, InvocationProblem> {
     match shell {
         true => KeyCommand::from_shell(text),
         false => KeyCommand::from_text(text, environment),

@@ -1,7 +1,7 @@
 //! `FAL_KEY_ID` and `FAL_KEY_SECRET` (docs/protocol.md §1.2).
 //!
-//! The official clients treat one without the other as absent and go on to weaker sources. Here it is an
-//! error: whoever set one half meant to use this key, and a profile found after it may bill
+//! The official clients treat one without the other as absent and go on to weaker sources. Here it
+//! is an error: whoever set one half meant to use this key, and a profile found after it may bill
 //! another account.
 
 use super::{Context, Finding, Source, blank, not_unicode};
@@ -12,11 +12,18 @@ const ID: &str = "FAL_KEY_ID";
 const SECRET: &str = "FAL_KEY_SECRET";
 const NAME: &str = "FAL_KEY_ID + FAL_KEY_SECRET";
 
-pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: NAME,
+    skippable: true,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     use Variable::{Blank, NotUnicode, Set, Unset};
-    let halves = (context.environment.variable(ID), context.environment.variable(SECRET));
+    let halves = (
+        context.environment.variable(ID),
+        context.environment.variable(SECRET),
+    );
     match halves {
         (NotUnicode, _) => Finding::malformed(not_unicode(ID)).at(ID),
         (_, NotUnicode) => Finding::malformed(not_unicode(SECRET)).at(SECRET),
@@ -25,8 +32,12 @@ fn read(context: &Context<'_>) -> Finding {
         (missing, Set(_)) => half(ID, &missing).at(SECRET),
         (Unset, Unset) => Finding::absent(),
         (id, secret) => {
-            let blanks = [(ID, id), (SECRET, secret)].into_iter().filter(|(_, variable)| matches!(variable, Blank));
-            Finding::absent().at(NAME).notes(blanks.map(|(name, _)| blank(name)))
+            let blanks = [(ID, id), (SECRET, secret)]
+                .into_iter()
+                .filter(|(_, variable)| matches!(variable, Blank));
+            Finding::absent()
+                .at(NAME)
+                .notes(blanks.map(|(name, _)| blank(name)))
         }
     }
 }
@@ -34,7 +45,9 @@ fn read(context: &Context<'_>) -> Finding {
 fn join(id: &str, secret: &str) -> Finding {
     match Key::from_halves(id, secret) {
         Ok((key, notes)) => {
-            let notes = notes.iter().map(|(half, note)| format!("{}: {note}", name_of(*half)));
+            let notes = notes
+                .iter()
+                .map(|(half, note)| format!("{}: {note}", name_of(*half)));
             Finding::key(Ok((key, Vec::new()))).at(NAME).notes(notes)
         }
         Err((half, problem)) => {
@@ -45,7 +58,11 @@ fn join(id: &str, secret: &str) -> Finding {
 }
 
 fn half(name: &str, missing: &Variable) -> Finding {
-    let state = if matches!(missing, Variable::Blank) { "empty" } else { "not set" };
+    let state = if matches!(missing, Variable::Blank) {
+        "empty"
+    } else {
+        "not set"
+    };
     Finding::malformed(format!("half a key: {name} is {state}"))
 }
 

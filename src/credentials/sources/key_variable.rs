@@ -6,21 +6,36 @@ use crate::key::Key;
 
 const NAME: &str = "FAL_KEY";
 
-/// What other libraries and guides call it. Reading them would use a key that no other client of fal's uses.
+/// What other libraries and guides call it. Reading them would use a key that no other client of
+/// fal's uses.
 const MISNAMED: [&str; 3] = ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"];
 
-pub(crate) const SOURCE: Source = Source { name: NAME, skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: NAME,
+    skippable: true,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     match variable(context.environment, NAME) {
         Ok(text) => Finding::key(Key::parse(&text)).at(NAME),
-        Err(finding) if matches!(finding.outcome, Outcome::Absent) => finding.notes(misnamed(context.environment)),
+        Err(finding) if matches!(finding.outcome, Outcome::Absent) => {
+            finding.notes(misnamed(context.environment))
+        }
         Err(finding) => finding,
     }
 }
 
 /// What to say of other names that are set.
 pub(crate) fn misnamed(environment: &Environment) -> impl Iterator<Item = String> {
-    let is_set = |name: &&str| matches!(environment.variable(name), Variable::Set(_) | Variable::NotUnicode);
-    MISNAMED.into_iter().filter(is_set).map(|name| format!("{name} is set, and is not read: fal's variable is {NAME}"))
+    let is_set = |name: &&str| {
+        matches!(
+            environment.variable(name),
+            Variable::Set(_) | Variable::NotUnicode
+        )
+    };
+    MISNAMED
+        .into_iter()
+        .filter(is_set)
+        .map(|name| format!("{name} is set, and is not read: fal's variable is {NAME}"))
 }

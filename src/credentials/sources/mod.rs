@@ -39,12 +39,17 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(options: &'a Options, environment: &'a Environment) -> Self {
-        Self { options, environment, config: OnceCell::new() }
+        Self {
+            options,
+            environment,
+            config: OnceCell::new(),
+        }
     }
 
     /// The configuration file, read at the first call.
     pub(crate) fn config(&self) -> &Config {
-        self.config.get_or_init(|| Config::load(self.options, self.environment))
+        self.config
+            .get_or_init(|| Config::load(self.options, self.environment))
     }
 }
 
@@ -64,7 +69,11 @@ pub(crate) enum Outcome {
 
 impl Finding {
     fn new(outcome: Outcome) -> Self {
-        Self { outcome, location: None, notes: Vec::new() }
+        Self {
+            outcome,
+            location: None,
+            notes: Vec::new(),
+        }
     }
 
     pub(crate) fn absent() -> Self {
@@ -81,9 +90,8 @@ impl Finding {
 
     pub(crate) fn key(parsed: Result<(Key, Vec<Note>), KeyProblem>) -> Self {
         match parsed {
-            Ok((key, notes)) => {
-                Self::found(Provider::Ready(Credential::Key(key))).notes(notes.iter().map(Note::to_string))
-            }
+            Ok((key, notes)) => Self::found(Provider::Ready(Credential::Key(key)))
+                .notes(notes.iter().map(Note::to_string)),
             Err(problem) => Self::malformed(problem.to_string()),
         }
     }
@@ -106,7 +114,10 @@ impl Finding {
 }
 
 /// The text of a variable, unless what it holds already answers for the source.
-pub(crate) fn variable(environment: &Environment, name: &'static str) -> Result<zeroize::Zeroizing<String>, Finding> {
+pub(crate) fn variable(
+    environment: &Environment,
+    name: &'static str,
+) -> Result<zeroize::Zeroizing<String>, Finding> {
     match environment.variable(name) {
         Variable::Unset => Err(Finding::absent()),
         Variable::Blank => Err(Finding::absent().at(name).notes([blank(name)])),
@@ -131,9 +142,16 @@ pub(crate) struct NamedFile {
 
 impl NamedFile {
     /// Expands a leading `~`. The error is the reason why that failed.
-    pub(crate) fn from_variable(environment: &Environment, name: &'static str, text: &str) -> Result<Self, String> {
+    pub(crate) fn from_variable(
+        environment: &Environment,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Self, String> {
         let (text, mut notes) = trimmed(name, text);
-        let text = match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        let text = match text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+        {
             // No name there has one; `set` of its command line keeps those around the value.
             Some(inner) if environment.platform() == Platform::Windows => {
                 notes.push(format!("{name}: {}", Note::Quotes));
@@ -143,7 +161,9 @@ impl NamedFile {
         };
         match environment.expand(text) {
             Some(path) => Ok(Self { path, notes }),
-            None => Err(format!("{name} starts with `~`, and the home directory is unknown")),
+            None => Err(format!(
+                "{name} starts with `~`, and the home directory is unknown"
+            )),
         }
     }
 }
@@ -164,7 +184,10 @@ pub(crate) fn looks_like_secret(text: &str) -> bool {
 /// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
 pub(crate) fn printable_name(name: &str) -> &str {
     const LONGEST: usize = 64;
-    let printable = name.chars().all(|c| c.is_alphanumeric() || " -_.@/+".contains(c)) && !looks_like_secret(name);
+    let printable = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || " -_.@/+".contains(c))
+        && !looks_like_secret(name);
     if name.is_empty() {
         "(empty name)"
     } else if printable && name.chars().count() <= LONGEST {

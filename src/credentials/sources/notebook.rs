@@ -1,9 +1,14 @@
-//! The secret of a notebook in Google Colab (docs/protocol.md §1.2). Only the Python package can ask for it.
+//! The secret of a notebook in Google Colab (docs/protocol.md §1.2). Only the Python package can
+//! ask for it.
 
 use super::{Context, Finding, Source};
 use crate::credentials::{Callback, Provider};
 
-pub(crate) const SOURCE: Source = Source { name: "Colab", skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "Colab",
+    skippable: true,
+    read,
+};
 
 /// The secret store of a notebook.
 #[derive(Clone, Debug)]
@@ -19,9 +24,8 @@ fn read(context: &Context<'_>) -> Finding {
     let finding = match context.options.notebook_secrets() {
         None => return Finding::absent(),
         Some(Notebook::Empty(reason)) => Finding::absent().notes([reason]),
-        Some(Notebook::Ask(callback)) => {
-            Finding::found(Provider::Callback(callback.clone())).notes(["asked when a key is needed"])
-        }
+        Some(Notebook::Ask(callback)) => Finding::found(Provider::Callback(callback.clone()))
+            .notes(["asked when a key is needed"]),
     };
     finding.at("secret FAL_KEY")
 }

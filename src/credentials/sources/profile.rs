@@ -1,9 +1,10 @@
 //! The profile that `FAL_PROFILE` or the configuration file chooses, as the official CLI does
 //! (docs/protocol.md §1.3).
 //!
-//! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here that is an
-//! error if the user or the caller asked for the profile by name: another credential may bill another account. Where the
-//! system keyring is asked for, it may hold the key of that name instead.
+//! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here
+//! that is an error if the user or the caller asked for the profile by name: another credential may
+//! bill another account. Where the system keyring is asked for, it may hold the key of that name
+//! instead.
 
 use super::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
 use super::{key_command, system_keyring};
@@ -18,7 +19,11 @@ const NAME_VARIABLE: &str = "FAL_PROFILE";
 /// How many names an error lists.
 const LISTED: usize = 8;
 
-pub(crate) const SOURCE: Source = Source { name: "profile", skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "profile",
+    skippable: true,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     let config = context.config();
@@ -37,7 +42,8 @@ fn read(context: &Context<'_>) -> Finding {
     }
 }
 
-/// The profile that the caller named; unlike another one, it must hold a key, or the keyring if that is asked for.
+/// The profile that the caller named; unlike another one, it must hold a key, or the keyring if
+/// that is asked for.
 pub(crate) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
     let lacking = |reason| match system_keyring::may_hold(context) {
         true => system_keyring::entry(name.to_owned()).notes([reason]),
@@ -59,10 +65,13 @@ fn named(context: &Context<'_>, name: &str, keyless: Lacking<'_>, missing: Lacki
     let finding = match &config.content {
         Content::File(file) => match file.profile(name) {
             Some(profile) => key_of(file, profile, keyless, context.environment),
-            None => missing(format!("{}; {}", no_such(name), names(file))).at_least(Some(&file.path)),
+            None => {
+                missing(format!("{}; {}", no_such(name), names(file))).at_least(Some(&file.path))
+            }
         },
         Content::Missing(path) => {
-            missing(format!("{}; there is no configuration file", no_such(name))).at_least(path.as_deref())
+            missing(format!("{}; there is no configuration file", no_such(name)))
+                .at_least(path.as_deref())
         }
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
@@ -76,24 +85,36 @@ fn active(config: &Config, environment: &Environment) -> Finding {
             Some(name) if name.is_empty() => Finding::absent().at(&file.path),
             Some(name) => match file.profile(name) {
                 Some(profile) => key_of(file, profile, &absent, environment),
-                None => Finding::absent()
-                    .at(&file.path)
-                    .notes([format!("[__internal__] chooses a profile that does not exist: {}", no_such(name))]),
+                None => Finding::absent().at(&file.path).notes([format!(
+                    "[__internal__] chooses a profile that does not exist: {}",
+                    no_such(name)
+                )]),
             },
-            None => Finding::absent().at(&file.path).notes(["no profile is chosen"]),
+            None => Finding::absent()
+                .at(&file.path)
+                .notes(["no profile is chosen"]),
         },
-        Content::Missing(path) => Finding::absent().at_least(path.as_deref()).notes(["there is no configuration file"]),
+        Content::Missing(path) => Finding::absent()
+            .at_least(path.as_deref())
+            .notes(["there is no configuration file"]),
         Content::Bad { location, reason } => Finding::malformed(reason).at(location),
     };
     finding.notes(&config.notes)
 }
 
-fn key_of(file: &ConfigFile, profile: &Profile, keyless: Lacking<'_>, environment: &Environment) -> Finding {
+fn key_of(
+    file: &ConfigFile,
+    profile: &Profile,
+    keyless: Lacking<'_>,
+    environment: &Environment,
+) -> Finding {
     let at = |line: usize| format!("{}:{line} [{}]", file.path, printable_name(&profile.name));
     let Some(key) = &profile.key else {
         return match &profile.key_command {
             None => keyless("the profile has no key".to_owned()).at_least(Some(&at(profile.line))),
-            Some(command) => command_of(command, environment).at(at(command.line)).notes(&file.exposed),
+            Some(command) => command_of(command, environment)
+                .at(at(command.line))
+                .notes(&file.exposed),
         };
     };
     let finding = match key.text.as_deref() {
@@ -108,10 +129,18 @@ fn key_of(file: &ConfigFile, profile: &Profile, keyless: Lacking<'_>, environmen
 
 fn command_of(entry: &CommandEntry, environment: &Environment) -> Finding {
     match &entry.words {
-        Words::Text(text) => key_command::found(key_command::of_text(text, entry.shell, environment)),
-        Words::List(_) if entry.shell => Finding::malformed("key_command_shell goes with a key_command of one text"),
-        Words::List(words) => key_command::found(KeyCommand::from_words(words.iter().cloned(), environment)),
-        Words::Other => Finding::malformed("the key_command of the profile is neither a text nor a list of texts"),
+        Words::Text(text) => {
+            key_command::found(key_command::of_text(text, entry.shell, environment))
+        }
+        Words::List(_) if entry.shell => {
+            Finding::malformed("key_command_shell goes with a key_command of one text")
+        }
+        Words::List(words) => {
+            key_command::found(KeyCommand::from_words(words.iter().cloned(), environment))
+        }
+        Words::Other => Finding::malformed(
+            "the key_command of the profile is neither a text nor a list of texts",
+        ),
     }
 }
 
@@ -120,7 +149,12 @@ fn no_such(name: &str) -> String {
 }
 
 fn names(file: &ConfigFile) -> String {
-    let names: Vec<_> = file.profiles.iter().take(LISTED).map(|profile| printable_name(&profile.name)).collect();
+    let names: Vec<_> = file
+        .profiles
+        .iter()
+        .take(LISTED)
+        .map(|profile| printable_name(&profile.name))
+        .collect();
     match file.profiles.len().saturating_sub(LISTED) {
         _ if names.is_empty() => "the file has none".to_owned(),
         0 => format!("the file has: {}", names.join(", ")),

@@ -1,4 +1,5 @@
-//! The system keyring, for those who ask for it. It is read when a key is needed, not to explain: it may ask the user.
+//! The system keyring, for those who ask for it. It is read when a key is needed, not to explain:
+//! it may ask the user.
 //!
 //! In a build without the feature `keyring` everything here fails and says so.
 
@@ -15,20 +16,32 @@ const SWITCH: &str = "FAL_KEYRING";
 /// The account of a key that belongs to no profile.
 const DEFAULT_ACCOUNT: &str = "default";
 
-pub(crate) const SOURCE: Source = Source { name: "keyring", skippable: true, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "keyring",
+    skippable: true,
+    read,
+};
 
 /// Whether this build can read a keyring at all.
-const BUILT: bool = cfg!(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))));
+const BUILT: bool = cfg!(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+));
 
-const NOT_BUILT: &str = "this build of libfal cannot use the system keyring (cargo feature `keyring`)";
+const NOT_BUILT: &str =
+    "this build of libfal cannot use the system keyring (cargo feature `keyring`)";
 
 fn read(context: &Context<'_>) -> Finding {
     let account = account(context);
     match context.options.keyring_use() {
         KeyringUse::Off => Finding::absent(),
-        KeyringUse::IfAsked if !by_variable(context) => Finding::absent().notes(["read only with FAL_KEYRING=1"]),
+        KeyringUse::IfAsked if !by_variable(context) => {
+            Finding::absent().notes(["read only with FAL_KEYRING=1"])
+        }
         _ if !BUILT => Finding::malformed(NOT_BUILT),
-        KeyringUse::Empty => Finding::absent().at(place(&account)).notes(["the keyring holds no key there"]),
+        KeyringUse::Empty => Finding::absent()
+            .at(place(&account))
+            .notes(["the keyring holds no key there"]),
         _ => entry(account),
     }
 }
@@ -45,7 +58,9 @@ pub(crate) fn may_hold(context: &Context<'_>) -> bool {
 /// The entry of an account.
 pub(crate) fn entry(account: String) -> Finding {
     let place = place(&account);
-    Finding::found(Provider::Keyring(account)).at(place).notes(["read when a key is needed"])
+    Finding::found(Provider::Keyring(account))
+        .at(place)
+        .notes(["read when a key is needed"])
 }
 
 fn by_variable(context: &Context<'_>) -> bool {
@@ -64,10 +79,11 @@ fn account(context: &Context<'_>) -> String {
     }
 }
 
-/// Stores a key in the system keyring, in the place of the one that is there: under a profile's name, or under `default`,
-/// which is what is read without a profile. With the keyring asked for, a profile that is named by
-/// [`Options::profile`](crate::credentials::Options::profile) or `FAL_PROFILE` and that the configuration file does not have,
-/// or has without a key, is looked for there. It may ask the user to unlock the keyring, and takes a minute at the most.
+/// Stores a key in the system keyring, in the place of the one that is there: under a profile's
+/// name, or under `default`, which is what is read without a profile. With the keyring asked for, a
+/// profile that is named by [`Options::profile`](crate::credentials::Options::profile) or
+/// `FAL_PROFILE` and that the configuration file does not have, or has without a key, is looked for
+/// there. It may ask the user to unlock the keyring, and takes a minute at the most.
 ///
 /// # Errors
 ///
@@ -88,12 +104,18 @@ pub fn remove_from_keyring(environment: &Environment, account: &str) -> Result<b
     backend::remove(environment, account)
 }
 
-#[cfg(all(feature = "keyring", not(any(target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+))]
 mod backend {
     use super::*;
     use crate::credentials::keyring::{self, DEFAULT_TIMEOUT, KeyringProblem, Limits};
 
-    const LIMITS: Limits<'_> = Limits { timeout: DEFAULT_TIMEOUT, cancelled: &|| false };
+    const LIMITS: Limits<'_> = Limits {
+        timeout: DEFAULT_TIMEOUT,
+        cancelled: &|| false,
+    };
 
     pub(crate) fn store(environment: &Environment, account: &str, key: &Key) -> Result<()> {
         keyring::store(environment, account, key, LIMITS).map_err(failed)
@@ -108,7 +130,10 @@ mod backend {
     }
 }
 
-#[cfg(not(all(feature = "keyring", not(any(target_os = "ios", target_os = "android")))))]
+#[cfg(not(all(
+    feature = "keyring",
+    not(any(target_os = "ios", target_os = "android"))
+)))]
 mod backend {
     use super::*;
 

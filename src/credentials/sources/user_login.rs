@@ -1,10 +1,15 @@
-//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed when they are first used, not to explain.
+//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed when they are first
+//! used, not to explain.
 
 use super::{Context, Finding, Source};
 use crate::credentials::Provider;
 use crate::credentials::login::LoginFile;
 
-pub(crate) const SOURCE: Source = Source { name: "login", skippable: false, read };
+pub(crate) const SOURCE: Source = Source {
+    name: "login",
+    skippable: false,
+    read,
+};
 
 fn read(context: &Context<'_>) -> Finding {
     let file = match LoginFile::locate(context.environment) {

@@ -1,4 +1,5 @@
-//! Replacing a file that may hold secrets: whole or not at all, by one program at a time, and for its owner only.
+//! Replacing a file that may hold secrets: whole or not at all, by one program at a time, and for
+//! its owner only.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -22,8 +23,8 @@ const MARK: &str = "\u{feff}";
 
 /// The right to replace a file. It ends when this is dropped.
 ///
-/// The lock is advisory and on a file of its own, `<name>.lock`, which stays: the file itself is replaced, and a lock
-/// on it would be one on its predecessor.
+/// The lock is advisory and on a file of its own, `<name>.lock`, which stays: the file itself is
+/// replaced, and a lock on it would be one on its predecessor.
 pub(super) struct Locked {
     target: PathBuf,
     _lock: Lock,
@@ -77,19 +78,32 @@ struct Stamp {
 }
 
 impl Locked {
-    /// Waits for the right to replace the file at `path`, or at the end of the link there. `None` if its folder does
-    /// not exist and was not to be made.
-    pub(super) fn acquire(path: &Path, make_folder: bool, wait: Duration) -> Result<Option<Self>, StoreError> {
+    /// Waits for the right to replace the file at `path`, or at the end of the link there. `None`
+    /// if its folder does not exist and was not to be made.
+    pub(super) fn acquire(
+        path: &Path,
+        make_folder: bool,
+        wait: Duration,
+    ) -> Result<Option<Self>, StoreError> {
         let Some(target) = target(path, make_folder)? else {
             return Ok(None);
         };
         let lock_path = sibling(&target, ".lock");
         let start = Instant::now();
         loop {
-            match Lock::take(&lock_path).map_err(|error| StoreError::io("lock", &lock_path, &error))? {
-                Some(lock) => return Ok(Some(Self { target, _lock: lock })),
+            match Lock::take(&lock_path)
+                .map_err(|error| StoreError::io("lock", &lock_path, &error))?
+            {
+                Some(lock) => {
+                    return Ok(Some(Self {
+                        target,
+                        _lock: lock,
+                    }));
+                }
                 None if start.elapsed() >= wait => {
-                    return Err(StoreError::Locked { path: file::shown(&lock_path) });
+                    return Err(StoreError::Locked {
+                        path: file::shown(&lock_path),
+                    });
                 }
                 None => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
             }
@@ -98,7 +112,8 @@ impl Locked {
 
     pub(super) fn read(&self) -> Result<Snapshot, StoreError> {
         let snapshot = self.read_once()?;
-        // The CLI empties the file before it writes it anew: what is empty may be full a moment later.
+        // The CLI empties the file before it writes it anew: what is empty may be full a moment
+        // later.
         if snapshot.old.is_some() && snapshot.file.text.is_empty() {
             thread::sleep(SETTLE);
             return self.read_once();
@@ -116,16 +131,21 @@ impl Locked {
         }
     }
 
-    /// Puts a file of this text in the place of the one that was read. `false`, and nothing is done, if another
-    /// program has changed that one since.
+    /// Puts a file of this text in the place of the one that was read. `false`, and nothing is
+    /// done, if another program has changed that one since.
     pub(super) fn replace(&self, snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> {
         let mark = if snapshot.file.has_mark { MARK } else { "" };
         if mark.len() + text.len() > file::MAX_SIZE {
             return Err(StoreError::unreadable(&self.target, &FileProblem::TooLarge));
         }
-        // Renaming needs no permission on the file itself, and yet its owner said no; the CLI could not write it either.
+        // Renaming needs no permission on the file itself, and yet its owner said no; the CLI could
+        // not write it either.
         if snapshot.old.as_ref().is_some_and(Stamp::is_read_only) {
-            return Err(StoreError::io("write", &self.target, &ErrorKind::PermissionDenied.into()));
+            return Err(StoreError::io(
+                "write",
+                &self.target,
+                &ErrorKind::PermissionDenied.into(),
+            ));
         }
         let successor = successor(&self.target)?;
         fill(&successor, &[mark, text], &self.target)?;
@@ -133,7 +153,9 @@ impl Locked {
             return Ok(false);
         }
         let replaced = successor.replace(&self.target);
-        replaced.map(|()| true).map_err(|refused| StoreError::io("replace", &self.target, &refused.error))
+        replaced
+            .map(|()| true)
+            .map_err(|refused| StoreError::io("replace", &self.target, &refused.error))
     }
 
     fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
@@ -148,13 +170,24 @@ impl Locked {
 impl Snapshot {
     /// What is read where there is no file.
     pub(super) fn empty() -> Self {
-        Self { file: SecretFile { text: Zeroizing::default(), has_mark: false, exposed: None }, old: None }
+        Self {
+            file: SecretFile {
+                text: Zeroizing::default(),
+                has_mark: false,
+                exposed: None,
+            },
+            old: None,
+        }
     }
 
     /// The permission bits of the file, if others than its owner have any.
     pub(super) fn loose_mode(&self) -> Option<u32> {
         #[cfg(unix)]
-        return self.old.as_ref().map(|old| old.mode & 0o777).filter(|mode| mode & 0o077 != 0);
+        return self
+            .old
+            .as_ref()
+            .map(|old| old.mode & 0o777)
+            .filter(|mode| mode & 0o077 != 0);
         #[cfg(not(unix))]
         None
     }
@@ -185,7 +218,11 @@ impl Stamp {
 
     #[cfg(not(unix))]
     fn of(metadata: &Metadata) -> Self {
-        Self { len: metadata.len(), modified: metadata.modified().ok(), read_only: metadata.permissions().readonly() }
+        Self {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            read_only: metadata.permissions().readonly(),
+        }
     }
 }
 
@@ -202,13 +239,22 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
         };
     }
     let Some(name) = path.file_name() else {
-        return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a directory")));
+        return Err(StoreError::unreadable(
+            path,
+            &FileProblem::NotRegular("a directory"),
+        ));
     };
     // In the long form of a path it would be a file, which nobody finds again.
     if file::is_device(path) {
-        return Err(StoreError::unreadable(path, &FileProblem::NotRegular("a device")));
+        return Err(StoreError::unreadable(
+            path,
+            &FileProblem::NotRegular("a device"),
+        ));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let found = match replace::real(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound && make_folder => {
             make_private(folder).map_err(|error| StoreError::io("create", folder, &error))?;
@@ -242,7 +288,11 @@ fn open_lock(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
     let file = options.open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(ErrorKind::InvalidInput.into())
+    }
 }
 
 /// For its owner only, never through a link, and without waiting for a FIFO's other end.
@@ -250,7 +300,9 @@ fn private(options: &mut OpenOptions) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
+        options
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
     }
     #[cfg(not(unix))]
     let _ = options;
@@ -258,15 +310,19 @@ fn private(options: &mut OpenOptions) {
 
 /// A file for its owner only beside the target.
 ///
-/// Its name is always the same: one that a killed program left behind, with keys in it, goes away with the next change.
+/// Its name is always the same: one that a killed program left behind, with keys in it, goes away
+/// with the next change.
 fn successor(target: &Path) -> Result<Successor, StoreError> {
     let path = sibling(target, ".tmp");
-    Successor::create_anew(path.clone(), Access::Secret).map_err(|error| StoreError::io("create", &path, &error))
+    Successor::create_anew(path.clone(), Access::Secret)
+        .map_err(|error| StoreError::io("create", &path, &error))
 }
 
 fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> Result<(), StoreError> {
     let written = successor.follow(target).and_then(|()| {
-        pieces.iter().try_for_each(|piece| (&**successor.file()).write_all(piece.as_bytes()))?;
+        pieces
+            .iter()
+            .try_for_each(|piece| (&**successor.file()).write_all(piece.as_bytes()))?;
         successor.file().sync_all()
     });
     written.map_err(|error| StoreError::io("write", successor.path(), &error))
@@ -285,7 +341,9 @@ mod tests {
             if let Some(old) = old {
                 fs::write(&path, old).unwrap();
             }
-            let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+            let locked = Locked::acquire(&path, false, Duration::ZERO)
+                .unwrap()
+                .unwrap();
             let snapshot = locked.read().unwrap();
             fs::write(&path, "theirs = 1\n").unwrap();
             assert!(!locked.replace(&snapshot, "ours = 1\n").unwrap());
@@ -301,8 +359,13 @@ mod tests {
     fn a_device_is_no_file() {
         let folder = tempfile::TempDir::new().unwrap();
         for name in ["NUL", "nul.toml", "CONIN$", "COM1 .toml"] {
-            let problem = Locked::acquire(&folder.path().join(name), true, Duration::ZERO).err().unwrap();
-            assert!(matches!(problem, StoreError::Unusable { .. }), "{name}: {problem}");
+            let problem = Locked::acquire(&folder.path().join(name), true, Duration::ZERO)
+                .err()
+                .unwrap();
+            assert!(
+                matches!(problem, StoreError::Unusable { .. }),
+                "{name}: {problem}"
+            );
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -314,7 +377,9 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("config.toml");
         let acquire = || Locked::acquire(&path, false, Duration::from_secs(20));
-        let locked = held_for_a_moment(&sibling(&path, ".lock"), acquire).unwrap().unwrap();
+        let locked = held_for_a_moment(&sibling(&path, ".lock"), acquire)
+            .unwrap()
+            .unwrap();
         let snapshot = locked.read().unwrap();
         let replace = || locked.replace(&snapshot, "ours = 1\n");
         assert!(held_for_a_moment(&sibling(&path, ".tmp"), replace).unwrap());
@@ -326,7 +391,9 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, "").unwrap();
-        let locked = Locked::acquire(&path, false, Duration::ZERO).unwrap().unwrap();
+        let locked = Locked::acquire(&path, false, Duration::ZERO)
+            .unwrap()
+            .unwrap();
         let text = thread::scope(|scope| {
             let read = scope.spawn(|| locked.read().unwrap().file.text.to_string());
             thread::sleep(SETTLE / 10);

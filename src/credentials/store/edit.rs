@@ -1,5 +1,5 @@
-//! Changing one member of a TOML text. Every byte outside of the change stays; the result is read again and has to
-//! be the old content with that change and nothing else, or it is not used.
+//! Changing one member of a TOML text. Every byte outside of the change stays; the result is read
+//! again and has to be the old content with that change and nothing else, or it is not used.
 
 use std::ops::Range;
 
@@ -11,7 +11,11 @@ use super::toml_index::{Header, Kind, Outline, Place, Value};
 /// A change of a top-level table.
 pub(super) enum Edit<'a> {
     /// Sets a member to a string. The table is made if it is missing.
-    Set { table: &'a str, member: &'a str, value: &'a str },
+    Set {
+        table: &'a str,
+        member: &'a str,
+        value: &'a str,
+    },
     /// Removes a member, if it is there.
     Unset { table: &'a str, member: &'a str },
     /// Removes a table, if it has nothing in it, not even a comment, and a header of its own.
@@ -32,7 +36,9 @@ pub(super) enum Refusal {
 impl<'a> Edit<'a> {
     pub(super) fn table(&self) -> &'a str {
         match self {
-            Edit::Set { table, .. } | Edit::Unset { table, .. } | Edit::DropEmpty { table } => table,
+            Edit::Set { table, .. } | Edit::Unset { table, .. } | Edit::DropEmpty { table } => {
+                table
+            }
         }
     }
 
@@ -40,7 +46,11 @@ impl<'a> Edit<'a> {
     pub(super) fn apply(&self, text: &str) -> Result<Option<Zeroizing<String>>, Refusal> {
         let outline = Outline::of(text).ok_or(Refusal::Unclear)?;
         let splices = match self {
-            Edit::Set { table, member, value } => set(text, &outline, table, member, value)?,
+            Edit::Set {
+                table,
+                member,
+                value,
+            } => set(text, &outline, table, member, value)?,
             Edit::Unset { table, member } => unset(&outline, table, member)?,
             Edit::DropEmpty { table } => drop_empty(text, &outline, table),
         };
@@ -48,7 +58,11 @@ impl<'a> Edit<'a> {
             return Ok(None);
         }
         let changed = spliced(text, &splices).ok_or(Refusal::Unclear)?;
-        if same::differ_only_by(text, &changed, self) { Ok(Some(changed)) } else { Err(Refusal::Unclear) }
+        if same::differ_only_by(text, &changed, self) {
+            Ok(Some(changed))
+        } else {
+            Err(Refusal::Unclear)
+        }
     }
 }
 
@@ -60,11 +74,17 @@ struct Splice {
 
 impl Splice {
     fn remove(part: Range<usize>) -> Self {
-        Splice { part, new: Zeroizing::default() }
+        Splice {
+            part,
+            new: Zeroizing::default(),
+        }
     }
 
     fn replace(part: Range<usize>, pieces: &[&str]) -> Self {
-        Splice { part, new: concat(pieces) }
+        Splice {
+            part,
+            new: concat(pieces),
+        }
     }
 
     fn insert(at: usize, pieces: &[&str]) -> Self {
@@ -74,7 +94,9 @@ impl Splice {
 
 /// Joined in a buffer of the final size: growing would leave copies of a secret behind.
 pub(super) fn concat(pieces: &[&str]) -> Zeroizing<String> {
-    let mut whole = Zeroizing::new(String::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
+    let mut whole = Zeroizing::new(String::with_capacity(
+        pieces.iter().map(|piece| piece.len()).sum(),
+    ));
     pieces.iter().for_each(|piece| whole.push_str(piece));
     whole
 }
@@ -89,15 +111,28 @@ fn spliced(text: &str, splices: &[Splice]) -> Option<Zeroizing<String>> {
     Some(concat(&pieces))
 }
 
-fn set(text: &str, outline: &Outline<'_>, table: &str, member: &str, value: &str) -> Result<Vec<Splice>, Refusal> {
+fn set(
+    text: &str,
+    outline: &Outline<'_>,
+    table: &str,
+    member: &str,
+    value: &str,
+) -> Result<Vec<Splice>, Refusal> {
     check_shape(outline, table, member)?;
     let new = quoted(value);
     let splice = if let Some(old) = find(outline, &[table, member]) {
         Splice::replace(old.span.clone(), &[&new])
     } else if let Some(header) = header(outline, table) {
         let end = outline.line_end(header.span.end);
-        let start = if ends_line(text, end) { "" } else { line_end(text) };
-        Splice::insert(end, &[start, &bare_or_quoted(member), " = ", &new, line_end(text)])
+        let start = if ends_line(text, end) {
+            ""
+        } else {
+            line_end(text)
+        };
+        Splice::insert(
+            end,
+            &[start, &bare_or_quoted(member), " = ", &new, line_end(text)],
+        )
     } else if let Some(inline) = find(outline, &[table]) {
         into_inline(text, inline, member, &new)
     } else if let Some(sibling) = dotted_sibling(outline, table) {
@@ -114,8 +149,21 @@ fn into_inline(text: &str, table: &Value, member: &str, new: &str) -> Splice {
     let at = table.span.start + 1;
     let rest = text.get(at..).unwrap_or_default();
     let is_empty = rest.trim_start().starts_with('}');
-    let gap = if is_empty && rest.starts_with('}') { " " } else { "" };
-    Splice::insert(at, &[" ", &bare_or_quoted(member), " = ", new, if is_empty { gap } else { "," }])
+    let gap = if is_empty && rest.starts_with('}') {
+        " "
+    } else {
+        ""
+    };
+    Splice::insert(
+        at,
+        &[
+            " ",
+            &bare_or_quoted(member),
+            " = ",
+            new,
+            if is_empty { gap } else { "," },
+        ],
+    )
 }
 
 fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
@@ -123,7 +171,12 @@ fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
     let last_line = if ends_line(text, text.len()) { "" } else { end };
     let gap = if text.is_empty() { "" } else { end };
     let (table, member) = (bare_or_quoted(table), bare_or_quoted(member));
-    Splice::insert(text.len(), &[last_line, gap, "[", &table, "]", end, &member, " = ", new, end])
+    Splice::insert(
+        text.len(),
+        &[
+            last_line, gap, "[", &table, "]", end, &member, " = ", new, end,
+        ],
+    )
 }
 
 fn unset(outline: &Outline<'_>, table: &str, member: &str) -> Result<Vec<Splice>, Refusal> {
@@ -135,7 +188,11 @@ fn unset(outline: &Outline<'_>, table: &str, member: &str) -> Result<Vec<Splice>
         Place::Inline => outline.inline_member(old),
         Place::Root | Place::Section => (None, outline.lines(old.key_start, old.span.end)),
     };
-    Ok(comma.into_iter().chain([rest]).map(Splice::remove).collect())
+    Ok(comma
+        .into_iter()
+        .chain([rest])
+        .map(Splice::remove)
+        .collect())
 }
 
 fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
@@ -143,20 +200,32 @@ fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
         return Vec::new();
     };
     let inside = |path: &[String]| path.first().is_some_and(|first| first == table);
-    let next = outline.headers.iter().map(|header| header.span.start).find(|start| *start > header.span.start);
+    let next = outline
+        .headers
+        .iter()
+        .map(|header| header.span.start)
+        .find(|start| *start > header.span.start);
     let section = header.span.start..next.unwrap_or(text.len());
     let holds_something = outline.values.iter().any(|value| inside(&value.path))
-        || outline.headers.iter().any(|header| header.path.len() > 1 && inside(&header.path))
+        || outline
+            .headers
+            .iter()
+            .any(|header| header.path.len() > 1 && inside(&header.path))
         || outline.has_comment(&section);
     if holds_something {
         return Vec::new();
     }
     let mut lines = outline.lines(header.span.start, header.span.end);
-    // The empty line that a new table gets goes with it: the one above or, at the top, the one that was below.
+    // The empty line that a new table gets goes with it: the one above or, at the top, the one that
+    // was below.
     let (above, below) = text.split_at_checked(lines.end).unwrap_or_default();
     let above = above.get(..lines.start).unwrap_or_default();
-    let blank_above = ["\r\n", "\n"].into_iter().find(|end| above.strip_suffix(end).is_some_and(|a| a.ends_with('\n')));
-    let blank_below = ["\r\n", "\n"].into_iter().find(|end| above.is_empty() && below.starts_with(end));
+    let blank_above = ["\r\n", "\n"]
+        .into_iter()
+        .find(|end| above.strip_suffix(end).is_some_and(|a| a.ends_with('\n')));
+    let blank_below = ["\r\n", "\n"]
+        .into_iter()
+        .find(|end| above.is_empty() && below.starts_with(end));
     lines.start -= blank_above.map_or(0, str::len);
     lines.end += blank_below.map_or(0, str::len);
     vec![Splice::remove(lines)]
@@ -164,16 +233,28 @@ fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
 
 /// The table, if it is there, has to be one, and the member must not be one.
 fn check_shape(outline: &Outline<'_>, table: &str, member: &str) -> Result<(), Refusal> {
-    let is_array = |header: &Header| header.is_array && header.path.first().is_some_and(|first| first == table);
+    let is_array = |header: &Header| {
+        header.is_array && header.path.first().is_some_and(|first| first == table)
+    };
     let is_value = find(outline, &[table]).is_some_and(|value| value.kind != Kind::InlineTable);
-    if is_value || outline.headers.iter().any(|header| header.path.len() == 1 && is_array(header)) {
+    if is_value
+        || outline
+            .headers
+            .iter()
+            .any(|header| header.path.len() == 1 && is_array(header))
+    {
         return Err(Refusal::NotATable);
     }
-    let within = |path: &[String]| matches!(path, [first, second, ..] if first == table && second == member);
+    let within =
+        |path: &[String]| matches!(path, [first, second, ..] if first == table && second == member);
     let is_table = find(outline, &[table, member]).is_none()
         && (outline.headers.iter().any(|header| within(&header.path))
             || outline.values.iter().any(|value| within(&value.path)));
-    if is_table { Err(Refusal::MemberIsTable) } else { Ok(()) }
+    if is_table {
+        Err(Refusal::MemberIsTable)
+    } else {
+        Ok(())
+    }
 }
 
 fn find<'o>(outline: &'o Outline<'_>, path: &[&str]) -> Option<&'o Value> {
@@ -181,18 +262,24 @@ fn find<'o>(outline: &'o Outline<'_>, path: &[&str]) -> Option<&'o Value> {
 }
 
 fn header<'o>(outline: &'o Outline<'_>, table: &str) -> Option<&'o Header> {
-    outline.headers.iter().find(|header| header.path == [table] && !header.is_array)
+    outline
+        .headers
+        .iter()
+        .find(|header| header.path == [table] && !header.is_array)
 }
 
 /// A line `table.other = …` before the first header.
 fn dotted_sibling<'o>(outline: &'o Outline<'_>, table: &str) -> Option<&'o Value> {
     outline.values.iter().find(|value| {
-        value.place == Place::Root && value.path.len() > 1 && value.path.first().is_some_and(|first| first == table)
+        value.place == Place::Root
+            && value.path.len() > 1
+            && value.path.first().is_some_and(|first| first == table)
     })
 }
 
 fn ends_line(text: &str, at: usize) -> bool {
-    text.get(..at).is_none_or(|before| before.is_empty() || before.ends_with('\n'))
+    text.get(..at)
+        .is_none_or(|before| before.is_empty() || before.ends_with('\n'))
 }
 
 /// What ends a line in this text.
@@ -218,6 +305,13 @@ fn quoted(text: &str) -> Zeroizing<String> {
 }
 
 fn bare_or_quoted(name: &str) -> Zeroizing<String> {
-    let is_bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-    if is_bare { concat(&[name]) } else { quoted(name) }
+    let is_bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if is_bare {
+        concat(&[name])
+    } else {
+        quoted(name)
+    }
 }

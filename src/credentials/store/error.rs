@@ -64,21 +64,36 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn io(action: &'static str, path: &Path, error: &io::Error) -> Self {
-        Self::Io { action, path: file::shown(path), kind: error.kind(), os_error: error.raw_os_error() }
+        Self::Io {
+            action,
+            path: file::shown(path),
+            kind: error.kind(),
+            os_error: error.raw_os_error(),
+        }
     }
 
     pub(super) fn no_such(profile: &str) -> Self {
-        Self::NoSuchProfile { profile: printable_name(profile).to_owned() }
+        Self::NoSuchProfile {
+            profile: printable_name(profile).to_owned(),
+        }
     }
 
     pub(super) fn unusable(location: String, reason: impl Into<String>) -> Self {
-        Self::Unusable { location, reason: reason.into() }
+        Self::Unusable {
+            location,
+            reason: reason.into(),
+        }
     }
 
     pub(super) fn unreadable(path: &Path, problem: &FileProblem) -> Self {
         let location = file::shown(path);
         match problem {
-            FileProblem::Io(kind) => Self::Io { action: "read", path: location, kind: *kind, os_error: None },
+            FileProblem::Io(kind) => Self::Io {
+                action: "read",
+                path: location,
+                kind: *kind,
+                os_error: None,
+            },
             other => Self::unusable(location, other.to_string()),
         }
     }
@@ -86,11 +101,17 @@ impl StoreError {
     pub(super) fn refused(refusal: Refusal, table: &str, path: String) -> Self {
         let profile = printable_name(table);
         match refusal {
-            Refusal::NotATable => Self::NotAProfile { profile: profile.to_owned() },
-            Refusal::MemberIsTable => Self::unusable(path, format!("[{profile}] has a table where a text belongs")),
-            Refusal::Unclear => {
-                Self::unusable(path, format!("[{profile}] is written in a way that cannot be changed safely"))
-            }
+            Refusal::NotATable => Self::NotAProfile {
+                profile: profile.to_owned(),
+            },
+            Refusal::MemberIsTable => Self::unusable(
+                path,
+                format!("[{profile}] has a table where a text belongs"),
+            ),
+            Refusal::Unclear => Self::unusable(
+                path,
+                format!("[{profile}] is written in a way that cannot be changed safely"),
+            ),
         }
     }
 }
@@ -112,15 +133,37 @@ impl fmt::Display for StoreError {
             Self::Name(problem) => write!(f, "not a name for a profile: {problem}"),
             Self::NoSuchProfile { profile } => write!(f, "no profile named {profile}"),
             Self::NotAProfile { profile } => {
-                write!(f, "{profile} is a global setting in the configuration file, not a profile")
+                write!(
+                    f,
+                    "{profile} is a global setting in the configuration file, not a profile"
+                )
             }
             Self::NoFile { reason } => write!(f, "no configuration file: {reason}"),
-            Self::Unusable { location, reason } => write!(f, "{location}: {reason}; nothing was changed"),
+            Self::Unusable { location, reason } => {
+                write!(f, "{location}: {reason}; nothing was changed")
+            }
             Self::Locked { path } => write!(f, "{path} is locked by another program"),
-            Self::Contended { path } => write!(f, "{path} is being changed by another program; nothing was changed"),
-            Self::Io { action, path, kind, os_error: None } => write!(f, "cannot {action} {path}: {}", said(*kind)),
-            Self::Io { action, path, os_error: Some(number), .. } => {
-                write!(f, "cannot {action} {path}: {}", io::Error::from_raw_os_error(*number))
+            Self::Contended { path } => write!(
+                f,
+                "{path} is being changed by another program; nothing was changed"
+            ),
+            Self::Io {
+                action,
+                path,
+                kind,
+                os_error: None,
+            } => write!(f, "cannot {action} {path}: {}", said(*kind)),
+            Self::Io {
+                action,
+                path,
+                os_error: Some(number),
+                ..
+            } => {
+                write!(
+                    f,
+                    "cannot {action} {path}: {}",
+                    io::Error::from_raw_os_error(*number)
+                )
             }
         }
     }
@@ -131,16 +174,28 @@ impl std::error::Error for StoreError {}
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let (code, remedy) = match &error {
-            StoreError::Name(_) | StoreError::NotAProfile { .. } => {
-                (Code::InvalidArgument, "Choose another name for the profile.")
+            StoreError::Name(_) | StoreError::NotAProfile { .. } => (
+                Code::InvalidArgument,
+                "Choose another name for the profile.",
+            ),
+            StoreError::NoSuchProfile { .. } => {
+                (Code::InvalidArgument, "Store a key in the profile first.")
             }
-            StoreError::NoSuchProfile { .. } => (Code::InvalidArgument, "Store a key in the profile first."),
-            StoreError::NoFile { .. } => (Code::InvalidArgument, "Name the file by the option or by FAL_CONFIG_PATH."),
-            StoreError::Unusable { .. } => (Code::MalformedCredentials, "Correct the file, or move it away."),
+            StoreError::NoFile { .. } => (
+                Code::InvalidArgument,
+                "Name the file by the option or by FAL_CONFIG_PATH.",
+            ),
+            StoreError::Unusable { .. } => (
+                Code::MalformedCredentials,
+                "Correct the file, or move it away.",
+            ),
             _ if error.is_in_use() => (Code::Io, "Try again when the other program has ended."),
             _ => (Code::Io, Code::Io.remedy()),
         };
         let retryable = error.is_in_use();
-        Error::new(code, error.to_string()).with_remedy(remedy).with_retryable(retryable).with_source(error)
+        Error::new(code, error.to_string())
+            .with_remedy(remedy)
+            .with_retryable(retryable)
+            .with_source(error)
     }
 }

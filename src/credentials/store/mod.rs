@@ -1,15 +1,18 @@
 //! Storing keys in the configuration file of the official CLI, for every program on the machine.
 //!
-//! The file is the one that the credential chain reads. A change touches the lines that it has to and leaves every
-//! other byte alone: comments, order, unknown members, line ends, a byte order mark. The new file takes the place of
-//! the old one as a whole, is for its owner only (mode 0600; on Windows the access control list of the old one stays, and
-//! a new one that others could read is for the user and the system only), and programs that use this library wait for each other. The official CLI does not (docs/protocol.md §1.3): if it changes
-//! the file in the very same moment, that is noticed up to the last microseconds, and the change is made again on top.
-//! A file that is read-only stays as it is, and on Windows one that another program has open for longer than some seconds.
-//! Hard links to the file, and on a Unix its access control lists and extended attributes, are not carried over.
+//! The file is the one that the credential chain reads. A change touches the lines that it has to
+//! and leaves every other byte alone: comments, order, unknown members, line ends, a byte order
+//! mark. The new file takes the place of the old one as a whole, is for its owner only (mode 0600;
+//! on Windows the access control list of the old one stays, and a new one that others could read is
+//! for the user and the system only), and programs that use this library wait for each other. The
+//! official CLI does not (docs/protocol.md §1.3): if it changes the file in the very same moment,
+//! that is noticed up to the last microseconds, and the change is made again on top. A file that is
+//! read-only stays as it is, and on Windows one that another program has open for longer than some
+//! seconds. Hard links to the file, and on a Unix its access control lists and extended attributes,
+//! are not carried over.
 //!
-//! What is read and written is overwritten in memory afterwards, but for names, for the lengths and places of the
-//! parts, and for values that the TOML parser had to copy because they hold escapes.
+//! What is read and written is overwritten in memory afterwards, but for names, for the lengths and
+//! places of the parts, and for values that the TOML parser had to copy because they hold escapes.
 
 mod disk;
 mod edit;
@@ -44,7 +47,8 @@ const ATTEMPTS: usize = 8;
 const KEY: &str = "key";
 const ACTIVE: &str = "profile";
 
-/// Whether a profile becomes the active one: the one that programs use whose user chose none by `FAL_PROFILE`.
+/// Whether a profile becomes the active one: the one that programs use whose user chose none by
+/// `FAL_PROFILE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activate {
     /// It does.
@@ -57,9 +61,11 @@ pub enum Activate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileInfo {
-    /// Its name; `(name not shown)` for one that cannot be stored to, since it may be a key in the wrong place.
+    /// Its name; `(name not shown)` for one that cannot be stored to, since it may be a key in the
+    /// wrong place.
     pub name: String,
-    /// The public half of its key, in printable form; `None` if it has no key or there is a problem.
+    /// The public half of its key, in printable form; `None` if it has no key or there is a
+    /// problem.
     pub key_id: Option<String>,
     /// Why its key cannot be used.
     pub problem: Option<String>,
@@ -101,7 +107,8 @@ pub struct Change {
     pub tightened_from: Option<u32>,
 }
 
-/// The configuration file, to be changed. Every function blocks on the disk, and up to 20 seconds on other programs.
+/// The configuration file, to be changed. Every function blocks on the disk, and up to 20 seconds
+/// on other programs.
 #[derive(Clone, Debug)]
 pub struct Store {
     path: PathBuf,
@@ -109,15 +116,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// The file that [`resolve`](super::resolve) would read: the option `config_path`, else `FAL_CONFIG_PATH`, else
-    /// `~/.fal/config.toml`. Reads nothing yet; it need not exist.
+    /// The file that [`resolve`](super::resolve) would read: the option `config_path`, else
+    /// `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. Reads nothing yet; it need not exist.
     ///
     /// # Errors
     ///
     /// [`StoreError::NoFile`] if a variable is malformed or the home directory is unknown.
     pub fn open(options: &Options, environment: &Environment) -> Result<Self, StoreError> {
         match config::locate(options, environment) {
-            Ok(Located { path, .. }) => Ok(Self { path, lock_wait: LOCK_WAIT }),
+            Ok(Located { path, .. }) => Ok(Self {
+                path,
+                lock_wait: LOCK_WAIT,
+            }),
             Err(unknown) => {
                 let reason = match unknown.content {
                     Content::Bad { reason, .. } => reason,
@@ -145,48 +155,73 @@ impl Store {
     /// [`StoreError::Unusable`] if the file cannot be read or is not TOML.
     pub fn profiles(&self) -> Result<Vec<ProfileInfo>, StoreError> {
         match config::read(&self.path) {
-            Content::File(config) => Ok(config.profiles.iter().map(|profile| info(&config, profile)).collect()),
+            Content::File(config) => Ok(config
+                .profiles
+                .iter()
+                .map(|profile| info(&config, profile))
+                .collect()),
             Content::Missing(_) => Ok(Vec::new()),
             Content::Bad { location, reason } => Err(StoreError::Unusable { location, reason }),
         }
     }
 
-    /// Puts a key into a profile, in the place of one that is there. Makes the profile, the file and its folder
-    /// (mode 0700) if they are missing. Other members of the profile stay.
+    /// Puts a key into a profile, in the place of one that is there. Makes the profile, the file
+    /// and its folder (mode 0700) if they are missing. Other members of the profile stay.
     ///
     /// # Errors
     ///
     /// A [`StoreError`]; the file is then as it was.
-    pub fn store_key(&self, profile: &str, key: &Key, activate: Activate) -> Result<Change, StoreError> {
+    pub fn store_key(
+        &self,
+        profile: &str,
+        key: &Key,
+        activate: Activate,
+    ) -> Result<Change, StoreError> {
         name::check(profile).map_err(StoreError::Name)?;
         let text = edit::concat(&[key.id(), ":", key.expose_secret()]);
         self.change(profile, Folder::Make, |config, draft| {
             if key_text(config, profile) != Some(text.as_str()) {
-                draft.apply(&Edit::Set { table: profile, member: KEY, value: &text })?;
+                draft.apply(&Edit::Set {
+                    table: profile,
+                    member: KEY,
+                    value: &text,
+                })?;
             }
             if activate == Activate::Yes && config.active.as_deref() != Some(profile) {
-                draft.apply(&Edit::Set { table: INTERNAL, member: ACTIVE, value: profile })?;
+                draft.apply(&Edit::Set {
+                    table: INTERNAL,
+                    member: ACTIVE,
+                    value: profile,
+                })?;
             }
             Ok(())
         })
     }
 
-    /// Removes the key of a profile and nothing else of it. If the profile then has nothing in it, not even a comment,
-    /// it goes too, and no profile is active if it was the active one.
+    /// Removes the key of a profile and nothing else of it. If the profile then has nothing in it,
+    /// not even a comment, it goes too, and no profile is active if it was the active one.
     ///
     /// # Errors
     ///
     /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then as it was.
     pub fn remove_key(&self, profile: &str) -> Result<Change, StoreError> {
         self.change(profile, Folder::Leave, |config, draft| {
-            let Some(before) = config.profile(profile) else { return Err(StoreError::no_such(profile)) };
+            let Some(before) = config.profile(profile) else {
+                return Err(StoreError::no_such(profile));
+            };
             if before.key.is_none() {
                 return Ok(());
             }
-            draft.apply(&Edit::Unset { table: profile, member: KEY })?;
+            draft.apply(&Edit::Unset {
+                table: profile,
+                member: KEY,
+            })?;
             let is_gone = draft.apply(&Edit::DropEmpty { table: profile })?;
             if is_gone && config.active.as_deref() == Some(profile) {
-                draft.apply(&Edit::Unset { table: INTERNAL, member: ACTIVE })?;
+                draft.apply(&Edit::Unset {
+                    table: INTERNAL,
+                    member: ACTIVE,
+                })?;
             }
             Ok(())
         })
@@ -201,36 +236,64 @@ impl Store {
         if let Some(profile) = profile {
             name::check(profile).map_err(StoreError::Name)?;
         }
-        self.change(profile.unwrap_or(INTERNAL), Folder::Leave, |config, draft| {
-            match profile {
-                Some(profile) if config.profile(profile).is_none() => return Err(StoreError::no_such(profile)),
-                Some(profile) if config.active.as_deref() == Some(profile) => {}
-                Some(profile) => {
-                    draft.apply(&Edit::Set { table: INTERNAL, member: ACTIVE, value: profile }).map(drop)?
+        self.change(
+            profile.unwrap_or(INTERNAL),
+            Folder::Leave,
+            |config, draft| {
+                match profile {
+                    Some(profile) if config.profile(profile).is_none() => {
+                        return Err(StoreError::no_such(profile));
+                    }
+                    Some(profile) if config.active.as_deref() == Some(profile) => {}
+                    Some(profile) => draft
+                        .apply(&Edit::Set {
+                            table: INTERNAL,
+                            member: ACTIVE,
+                            value: profile,
+                        })
+                        .map(drop)?,
+                    None => draft
+                        .apply(&Edit::Unset {
+                            table: INTERNAL,
+                            member: ACTIVE,
+                        })
+                        .map(drop)?,
                 }
-                None => draft.apply(&Edit::Unset { table: INTERNAL, member: ACTIVE }).map(drop)?,
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 
-    /// Reads the file, changes it, and puts the result in its place, with no other program in between.
+    /// Reads the file, changes it, and puts the result in its place, with no other program in
+    /// between.
     fn change(
         &self,
         profile: &str,
         folder: Folder,
         edit: impl Fn(&ConfigFile, &mut Draft<'_>) -> Result<(), StoreError>,
     ) -> Result<Change, StoreError> {
-        let Some(locked) = Locked::acquire(&self.path, folder == Folder::Make, self.lock_wait)? else {
+        let Some(locked) = Locked::acquire(&self.path, folder == Folder::Make, self.lock_wait)?
+        else {
             let nothing = self.parse("")?;
-            edit(&nothing, &mut Draft { store: self, old: "", new: None })?;
+            edit(
+                &nothing,
+                &mut Draft {
+                    store: self,
+                    old: "",
+                    new: None,
+                },
+            )?;
             return Ok(self.outcome(profile, &nothing, &nothing));
         };
         for _ in 0..ATTEMPTS {
             let snapshot = locked.read()?;
             let old = &snapshot.file.text;
             let before = self.parse(old)?;
-            let mut draft = Draft { store: self, old, new: None };
+            let mut draft = Draft {
+                store: self,
+                old,
+                new: None,
+            };
             edit(&before, &mut draft)?;
             let tightened_from = snapshot.loose_mode();
             if draft.new.is_none() && tightened_from.is_none() {
@@ -239,7 +302,11 @@ impl Store {
             let new = draft.text();
             if locked.replace(&snapshot, new)? {
                 let after = self.parse(new)?;
-                return Ok(Change { written: true, tightened_from, ..self.outcome(profile, &before, &after) });
+                return Ok(Change {
+                    written: true,
+                    tightened_from,
+                    ..self.outcome(profile, &before, &after)
+                });
             }
         }
         Err(StoreError::Contended { path: self.path() })
@@ -249,7 +316,9 @@ impl Store {
         match config::parse(text, self.path(), None) {
             Content::File(config) => Ok(config),
             Content::Bad { location, reason } => Err(StoreError::Unusable { location, reason }),
-            Content::Missing(_) => Err(StoreError::NoFile { reason: self.path() }),
+            Content::Missing(_) => Err(StoreError::NoFile {
+                reason: self.path(),
+            }),
         }
     }
 
@@ -288,7 +357,8 @@ impl Draft<'_> {
     /// Whether the edit changed anything.
     fn apply(&mut self, edit: &Edit<'_>) -> Result<bool, StoreError> {
         let edited = edit.apply(self.text());
-        let edited = edited.map_err(|refusal| StoreError::refused(refusal, edit.table(), self.store.path()))?;
+        let edited = edited
+            .map_err(|refusal| StoreError::refused(refusal, edit.table(), self.store.path()))?;
         let changed = edited.is_some();
         self.new = edited.or(self.new.take());
         Ok(changed)
@@ -302,17 +372,28 @@ enum Folder {
 }
 
 fn key_text<'c>(config: &'c ConfigFile, profile: &str) -> Option<&'c str> {
-    config.profile(profile)?.key.as_ref()?.text.as_ref().map(|text| text.as_str())
+    config
+        .profile(profile)?
+        .key
+        .as_ref()?
+        .text
+        .as_ref()
+        .map(|text| text.as_str())
 }
 
 fn info(config: &ConfigFile, profile: &Profile) -> ProfileInfo {
     let (key_id, problem) = match &profile.key {
         None => (None, None),
         Some(entry) => match entry.text.as_deref() {
-            None => (None, Some("the key of the profile is not a string".to_owned())),
+            None => (
+                None,
+                Some("the key of the profile is not a string".to_owned()),
+            ),
             Some(text) => match Key::parse(text) {
                 Ok((key, _)) => (Some(key.printable_id()), None),
-                Err(KeyProblem::Empty) => (None, Some("the key of the profile is empty".to_owned())),
+                Err(KeyProblem::Empty) => {
+                    (None, Some("the key of the profile is empty".to_owned()))
+                }
                 Err(problem) => (None, Some(problem.to_string())),
             },
         },
@@ -329,14 +410,25 @@ fn info(config: &ConfigFile, profile: &Profile) -> ProfileInfo {
 
 /// The name of a profile, unless it may be something else in the wrong place.
 fn printable(name: &str) -> String {
-    if name::check(name).is_ok() { name.to_owned() } else { "(name not shown)".to_owned() }
+    if name::check(name).is_ok() {
+        name.to_owned()
+    } else {
+        "(name not shown)".to_owned()
+    }
 }
 
 /// The host, unless it may be something else in the wrong place.
 fn printable_host(host: &str) -> String {
     let (name, port) = host.split_once(':').unwrap_or((host, "0"));
     let is_name = name.contains('.') || name == "localhost";
-    let is_plain = name.len() <= 253 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
-    let shown = if is_name && is_plain && port.parse::<u16>().is_ok() { host } else { "(host not shown)" };
+    let is_plain = name.len() <= 253
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+    let shown = if is_name && is_plain && port.parse::<u16>().is_ok() {
+        host
+    } else {
+        "(host not shown)"
+    };
     shown.to_owned()
 }

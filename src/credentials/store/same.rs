@@ -19,11 +19,18 @@ pub(super) fn differ_only_by(old: &str, new: &str, change: &Edit<'_>) -> bool {
 
 fn make<'t>(root: &mut DeTable<'t>, change: &Edit<'t>) {
     match *change {
-        Edit::Set { table, member, value } => {
+        Edit::Set {
+            table,
+            member,
+            value,
+        } => {
             let entry = root.entry(unplaced(Cow::Borrowed(table)));
             let table = entry.or_insert_with(|| unplaced(DeValue::Table(DeTable::new())));
             if let DeValue::Table(members) = table.get_mut() {
-                members.insert(unplaced(Cow::Borrowed(member)), unplaced(DeValue::String(Cow::Borrowed(value))));
+                members.insert(
+                    unplaced(Cow::Borrowed(member)),
+                    unplaced(DeValue::String(Cow::Borrowed(value))),
+                );
             }
         }
         Edit::Unset { table, member } => {
@@ -32,7 +39,8 @@ fn make<'t>(root: &mut DeTable<'t>, change: &Edit<'t>) {
             }
         }
         Edit::DropEmpty { table } => {
-            if matches!(root.get(table).map(Spanned::get_ref), Some(DeValue::Table(members)) if members.is_empty()) {
+            if matches!(root.get(table).map(Spanned::get_ref), Some(DeValue::Table(members)) if members.is_empty())
+            {
                 root.remove(table);
             }
         }
@@ -46,19 +54,25 @@ fn unplaced<T>(value: T) -> Spanned<T> {
 fn same_table(a: &DeTable<'_>, b: &DeTable<'_>) -> bool {
     a.len() == b.len()
         && a.iter().all(|(name, value)| {
-            b.get(name.get_ref().as_ref()).is_some_and(|other| same_value(value.get_ref(), other.get_ref()))
+            b.get(name.get_ref().as_ref())
+                .is_some_and(|other| same_value(value.get_ref(), other.get_ref()))
         })
 }
 
 fn same_value(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
     match (a, b) {
         (DeValue::String(a), DeValue::String(b)) => a == b,
-        (DeValue::Integer(a), DeValue::Integer(b)) => a.as_str() == b.as_str() && a.radix() == b.radix(),
+        (DeValue::Integer(a), DeValue::Integer(b)) => {
+            a.as_str() == b.as_str() && a.radix() == b.radix()
+        }
         (DeValue::Float(a), DeValue::Float(b)) => a.as_str() == b.as_str(),
         (DeValue::Boolean(a), DeValue::Boolean(b)) => a == b,
         (DeValue::Datetime(a), DeValue::Datetime(b)) => a == b,
         (DeValue::Array(a), DeValue::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a.get_ref(), b.get_ref()))
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b.iter())
+                    .all(|(a, b)| same_value(a.get_ref(), b.get_ref()))
         }
         (DeValue::Table(a), DeValue::Table(b)) => same_table(a, b),
         _ => false,

@@ -66,8 +66,20 @@ impl<'t> Outline<'t> {
         if errors > 0 {
             return None;
         }
-        let outline = Outline { text, events, headers: Vec::new(), values: Vec::new() };
-        Reader { source, outline, next: 0, section: Vec::new(), in_root: true }.read()
+        let outline = Outline {
+            text,
+            events,
+            headers: Vec::new(),
+            values: Vec::new(),
+        };
+        Reader {
+            source,
+            outline,
+            next: 0,
+            section: Vec::new(),
+            in_root: true,
+        }
+        .read()
     }
 
     /// The line, or lines, of an assignment, with the last one's end.
@@ -76,41 +88,65 @@ impl<'t> Outline<'t> {
     }
 
     pub(super) fn line_start(&self, at: usize) -> usize {
-        before(self.text, at).rfind('\n').map_or(0, |newline| newline + 1)
+        before(self.text, at)
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1)
     }
 
     /// The start of the next line, or the end of the text.
     pub(super) fn line_end(&self, at: usize) -> usize {
-        after(self.text, at).find('\n').map_or(self.text.len(), |newline| at + newline + 1)
+        after(self.text, at)
+            .find('\n')
+            .map_or(self.text.len(), |newline| at + newline + 1)
     }
 
-    /// What has to go if a member of an inline table goes: the comma before it, if that is the one, and the member
-    /// with the comma after it, if there is one.
+    /// What has to go if a member of an inline table goes: the comma before it, if that is the one,
+    /// and the member with the comma after it, if there is one.
     pub(super) fn inline_member(&self, value: &Value) -> (Option<Range<usize>>, Range<usize>) {
         let (start, end) = (value.key_start, value.span.end);
-        let mut later = self.events.get(value.events.end..).unwrap_or_default().iter();
-        if let Some(comma) = later.find(|event| !is_blank(event)).filter(|event| is_comma(event)) {
+        let mut later = self
+            .events
+            .get(value.events.end..)
+            .unwrap_or_default()
+            .iter();
+        if let Some(comma) = later
+            .find(|event| !is_blank(event))
+            .filter(|event| is_comma(event))
+        {
             let rest = after(self.text, comma.span().end());
             let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
             return (None, start..comma.span().end() + blank);
         }
-        let mut earlier = self.events.get(..value.events.start).unwrap_or_default().iter().rev();
-        let comma = earlier.find(|event| !is_blank(event)).filter(|event| is_comma(event)).map(|comma| {
-            let between = self.text.get(comma.span().end()..start).unwrap_or_default();
-            let is_space = between.trim().is_empty();
-            comma.span().start()..if is_space { start } else { comma.span().end() }
-        });
+        let mut earlier = self
+            .events
+            .get(..value.events.start)
+            .unwrap_or_default()
+            .iter()
+            .rev();
+        let comma = earlier
+            .find(|event| !is_blank(event))
+            .filter(|event| is_comma(event))
+            .map(|comma| {
+                let between = self.text.get(comma.span().end()..start).unwrap_or_default();
+                let is_space = between.trim().is_empty();
+                comma.span().start()..if is_space { start } else { comma.span().end() }
+            });
         (comma, start..end)
     }
 
     /// Whether a comment starts in this part of the text.
     pub(super) fn has_comment(&self, part: &Range<usize>) -> bool {
-        self.events.iter().any(|event| event.kind() == EventKind::Comment && part.contains(&event.span().start()))
+        self.events
+            .iter()
+            .any(|event| event.kind() == EventKind::Comment && part.contains(&event.span().start()))
     }
 }
 
 fn is_blank(event: &Event) -> bool {
-    matches!(event.kind(), EventKind::Whitespace | EventKind::Newline | EventKind::Comment)
+    matches!(
+        event.kind(),
+        EventKind::Whitespace | EventKind::Newline | EventKind::Comment
+    )
 }
 
 fn is_comma(event: &Event) -> bool {
@@ -140,7 +176,11 @@ impl<'t> Reader<'t> {
             match event.kind() {
                 EventKind::StdTableOpen | EventKind::ArrayTableOpen => self.header(&event)?,
                 EventKind::SimpleKey => {
-                    let place = if self.in_root { Place::Root } else { Place::Section };
+                    let place = if self.in_root {
+                        Place::Root
+                    } else {
+                        Place::Section
+                    };
                     let section = self.section.clone();
                     self.assignment(&section, place, true)?;
                 }
@@ -162,7 +202,10 @@ impl<'t> Reader<'t> {
 
     fn header(&mut self, open: &Event) -> Option<()> {
         let (mut path, mut close) = (Vec::new(), self.take()?);
-        while !matches!(close.kind(), EventKind::StdTableClose | EventKind::ArrayTableClose) {
+        while !matches!(
+            close.kind(),
+            EventKind::StdTableClose | EventKind::ArrayTableClose
+        ) {
             if close.kind() == EventKind::SimpleKey {
                 path.push(self.decode(&close)?);
             }
@@ -172,7 +215,11 @@ impl<'t> Reader<'t> {
         let span = open.span().start()..close.span().end();
         self.in_root = false;
         self.section.clone_from(&path);
-        self.outline.headers.push(Header { path, is_array, span });
+        self.outline.headers.push(Header {
+            path,
+            is_array,
+            span,
+        });
         Some(())
     }
 
@@ -196,7 +243,14 @@ impl<'t> Reader<'t> {
         let end = self.outline.events.get(self.next - 1)?.span().end();
         if addressable {
             let events = first..self.next;
-            self.outline.values.push(Value { path, place, kind, key_start, span: start..end, events });
+            self.outline.values.push(Value {
+                path,
+                place,
+                kind,
+                key_start,
+                span: start..end,
+                events,
+            });
         }
         Some(())
     }
@@ -204,7 +258,9 @@ impl<'t> Reader<'t> {
     /// Reads a value from its first event to its last.
     fn value(&mut self, path: &[String], addressable: bool) -> Option<Kind> {
         match self.take()?.kind() {
-            EventKind::InlineTableOpen => self.inline_table(path, addressable).map(|()| Kind::InlineTable),
+            EventKind::InlineTableOpen => self
+                .inline_table(path, addressable)
+                .map(|()| Kind::InlineTable),
             EventKind::ArrayOpen => self.array(path).map(|()| Kind::Array),
             EventKind::Scalar => Some(Kind::Scalar),
             _ => None,
@@ -235,7 +291,9 @@ impl<'t> Reader<'t> {
 
     fn decode(&self, key: &Event) -> Option<String> {
         let (mut name, mut errors) = (String::new(), 0_usize);
-        self.source.get(key)?.decode_key(&mut name, &mut |_| errors += 1);
+        self.source
+            .get(key)?
+            .decode_key(&mut name, &mut |_| errors += 1);
         (errors == 0).then_some(name)
     }
 }

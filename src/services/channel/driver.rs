@@ -55,15 +55,23 @@ struct State {
 
 impl Line {
     fn new() -> Self {
-        let state = State { open: VecDeque::new(), read: Instant::now(), delivering: false };
-        Line { state: Mutex::new(state), ended: Notify::new() }
+        let state = State {
+            open: VecDeque::new(),
+            read: Instant::now(),
+            delivering: false,
+        };
+        Line {
+            state: Mutex::new(state),
+            ended: Notify::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a piece over, however long its reader takes. A request that was given up has nobody to read its answer.
+    /// Hands a piece over, however long its reader takes. A request that was given up has nobody to
+    /// read its answer.
     async fn deliver(&self, answer: &mpsc::Sender<Piece>, piece: Piece) {
         self.state().delivering = true;
         let _ = answer.send(piece).await;
@@ -82,7 +90,12 @@ impl Line {
         loop {
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            let wanted = self.state().open.iter().find(|answer| !answer.is_closed()).cloned();
+            let wanted = self
+                .state()
+                .open
+                .iter()
+                .find(|answer| !answer.is_closed())
+                .cloned();
             let Some(answer) = wanted else { return };
             tokio::select! {
                 () = answer.closed() => {}
@@ -145,7 +158,10 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
         loop {
             let message = match stream.next().await {
                 Some(Ok(Message::Close(_))) | None => {
-                    return Error::new(Code::ConnectionLost, "the other side closed the connection");
+                    return Error::new(
+                        Code::ConnectionLost,
+                        "the other side closed the connection",
+                    );
                 }
                 Some(Ok(message)) => message,
                 Some(Err(error)) => return broken(error),
@@ -159,7 +175,10 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
     };
     let watching = async {
         let silence = socket.pulse.lost(ping, || line.free()).await;
-        Error::new(Code::ConnectionLost, format!("nothing was heard for {} s", silence.as_secs()))
+        Error::new(
+            Code::ConnectionLost,
+            format!("nothing was heard for {} s", silence.as_secs()),
+        )
     };
     let error = tokio::select! {
         error = receiving => error,
@@ -183,11 +202,24 @@ async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()
         Message::Binary(_) => None,
         _ => return Ok(()),
     };
-    let unexpected = || Error::new(Code::Protocol, "the answers over the WebSocket are not in order");
+    let unexpected = || {
+        Error::new(
+            Code::Protocol,
+            "the answers over the WebSocket are not in order",
+        )
+    };
     match (control, current.as_ref()) {
-        (Some(Control::Start { id, status, headers }), None) => {
+        (
+            Some(Control::Start {
+                id,
+                status,
+                headers,
+            }),
+            None,
+        ) => {
             let answer = line.state().open.front().cloned().ok_or_else(unexpected)?;
-            line.deliver(&answer, Piece::Start { status, headers }).await;
+            line.deliver(&answer, Piece::Start { status, headers })
+                .await;
             *current = Some((answer, id));
         }
         (Some(Control::End { id }), Some((answer, expected))) if id == *expected => {
@@ -204,8 +236,14 @@ async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()
 }
 
 pub(super) enum Control {
-    Start { id: String, status: u16, headers: HeaderMap },
-    End { id: String },
+    Start {
+        id: String,
+        status: u16,
+        headers: HeaderMap,
+    },
+    End {
+        id: String,
+    },
 }
 
 /// A frame of control is JSON with `type` and `request_id`; everything else belongs to a body.
@@ -220,7 +258,11 @@ pub(super) fn control(text: &str) -> Option<Control> {
             if let Ok(id) = HeaderValue::from_str(&id) {
                 headers.entry("x-fal-request-id").or_insert(id);
             }
-            Some(Control::Start { id, status, headers })
+            Some(Control::Start {
+                id,
+                status,
+                headers,
+            })
         }
         "end" => Some(Control::End { id }),
         _ => None,
@@ -231,9 +273,16 @@ pub(super) fn control(text: &str) -> Option<Control> {
 fn given(headers: &RawValue) -> HeaderMap {
     let mut left = HEADERS;
     let headers = json::tree_within(headers.get().as_bytes(), &mut left);
-    let given = headers.as_ref().ok().and_then(Value::as_object).into_iter().flatten();
+    let given = headers
+        .as_ref()
+        .ok()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     let header = |(name, value): (&String, &Value)| {
-        let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok())?;
+        let value = value
+            .as_str()
+            .and_then(|value| HeaderValue::from_str(value).ok())?;
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     };
     given.filter_map(header).collect()

@@ -35,11 +35,13 @@ const PING: Duration = Duration::from_secs(30);
 /// The most bytes of a request: fal documents no limit, and frames are made in the memory.
 const MOST: usize = 256 << 20;
 
-/// The requests of one endpoint over one WebSocket: a connection is made once for all of them, and answers come in the order of the
-/// requests. Clones share the connection; any number of threads may use it at once.
+/// The requests of one endpoint over one WebSocket: a connection is made once for all of them, and
+/// answers come in the order of the requests. Clones share the connection; any number of threads
+/// may use it at once.
 ///
-/// It connects with the first request, and again with the next one if the connection has ended meanwhile. Once the last clone is
-/// dropped and every answer has come, the connection is closed. An answer whose items are not read holds up those behind it.
+/// It connects with the first request, and again with the next one if the connection has ended
+/// meanwhile. Once the last clone is dropped and every answer has come, the connection is closed.
+/// An answer whose items are not read holds up those behind it.
 #[derive(Clone)]
 pub struct Channel {
     inner: Arc<Inner>,
@@ -63,56 +65,76 @@ struct Inner {
 }
 
 impl Client {
-    /// A channel to the endpoint of a request, whose [path](Request::set_path) and headers hold for all requests of the channel. Nothing
-    /// is sent yet.
+    /// A channel to the endpoint of a request, whose [path](Request::set_path) and headers hold for
+    /// all requests of the channel. Nothing is sent yet.
     pub fn channel(&self, request: &Request) -> Result<Channel> {
         let endpoint = request.endpoint()?.clone();
         if self.hosts().proxy.is_some() {
-            return Err(
-                Error::invalid("a server proxy forwards no WebSocket").with_remedy("Run the requests one by one.")
-            );
+            return Err(Error::invalid("a server proxy forwards no WebSocket")
+                .with_remedy("Run the requests one by one."));
         }
         let url = request.address(self.hosts().ws_url(&endpoint)?, "");
         let headers = request.headers.clone();
         let ping = AtomicU64::new(millis(PING));
-        let inner = Inner { client: self.clone(), endpoint, url, headers, ping, line: PerRuntime::default() };
-        Ok(Channel { inner: Arc::new(inner) })
+        let inner = Inner {
+            client: self.clone(),
+            endpoint,
+            url,
+            headers,
+            ping,
+            line: PerRuntime::default(),
+        };
+        Ok(Channel {
+            inner: Arc::new(inner),
+        })
     }
 }
 
 impl Channel {
-    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other side has moved nothing for four times as
-    /// long, the connection counts as lost: requests under way on it are not sent again, and their outcome is unknown. While the host does
-    /// not read an answer, silence does not count. It holds for all clones, from the next connection on.
+    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other
+    /// side has moved nothing for four times as long, the connection counts as lost: requests under
+    /// way on it are not sent again, and their outcome is unknown. While the host does not read an
+    /// answer, silence does not count. It holds for all clones, from the next connection on.
     pub fn set_ping(&self, idle: Option<Duration>) {
         // What is shorter than a millisecond is one.
-        let idle = idle.filter(|idle| !idle.is_zero()).map_or(0, |idle| millis(idle).max(1));
+        let idle = idle
+            .filter(|idle| !idle.is_zero())
+            .map_or(0, |idle| millis(idle).max(1));
         self.inner.ping.store(idle, Ordering::Relaxed);
     }
 
-    /// Starts a run over the channel with the input and the time limit of a request to its endpoint; its other parts are not used.
+    /// Starts a run over the channel with the input and the time limit of a request to its
+    /// endpoint; its other parts are not used.
     ///
     /// The outcome is that of [`Client::run_start`]; if the endpoint streams events, it is that of
-    /// [`Client::stream_start`], with the same events. Cancelling leaves the connection, and the others on it, alone. A request is not
-    /// sent again once it may have been executed.
+    /// [`Client::stream_start`], with the same events. Cancelling leaves the connection, and the
+    /// others on it, alone. A request is not sent again once it may have been executed.
     pub fn run_start(&self, request: Request) -> Result<Op> {
         if request.endpoint()? != &self.inner.endpoint {
             let ours = &self.inner.endpoint;
-            return Err(Error::invalid(format!("the channel is one to {ours}, the request to another endpoint")));
+            return Err(Error::invalid(format!(
+                "the channel is one to {ours}, the request to another endpoint"
+            )));
         }
         if !matches!(request.body, Body::Json(_)) {
             return Err(Error::invalid("a channel sends JSON"));
         }
         let timeout = self.inner.client.timeout_of(&request, RUN_TIMEOUT);
         let inner = self.inner.clone();
-        self.inner.client.start_steps_within(timeout, move |steps| async move { inner.run(steps, request).await })
+        self.inner
+            .client
+            .start_steps_within(timeout, move |steps| async move {
+                inner.run(steps, request).await
+            })
     }
 }
 
 impl Inner {
     async fn run(&self, steps: Steps, request: Request) -> Result<Response> {
         let request = steps.resolve_files(request).await?;
-        let Body::Json(input) = &request.body else { return Err(Error::invalid("a channel sends JSON")) };
+        let Body::Json(input) = &request.body else {
+            return Err(Error::invalid("a channel sends JSON"));
+        };
         let text = input.to_string();
         if text.len() > MOST {
             return Err(Error::invalid(format!(
@@ -127,7 +149,8 @@ impl Inner {
             };
             made += 1;
             let pause = steps.attempts().pause(made, failure.error.retry_after());
-            let Some(pause) = pause.filter(|pause| failure.again && steps.has_time_for(*pause)) else {
+            let Some(pause) = pause.filter(|pause| failure.again && steps.has_time_for(*pause))
+            else {
                 return Err(steps.explained(failure.error, &self.endpoint).await);
             };
             steps.task.progress.pausing();
@@ -139,9 +162,16 @@ impl Inner {
         let line = self.line(steps).await?;
         steps.task.progress.connecting();
         let (answer, mut pieces) = mpsc::channel(WAITING);
-        let job = Job { text: text.to_owned(), progress: steps.task.progress.clone(), answer };
+        let job = Job {
+            text: text.to_owned(),
+            progress: steps.task.progress.clone(),
+            answer,
+        };
         let unsent = || Failure {
-            error: Error::new(Code::Connect, "the connection ended before the request was sent"),
+            error: Error::new(
+                Code::Connect,
+                "the connection ended before the request was sent",
+            ),
             again: true,
         };
         line.send(job).await.map_err(|_| unsent())?;
@@ -182,7 +212,11 @@ impl Inner {
             return Err(without_output(answer, instead, Repeat::Another).into());
         }
         if !matches!(kind(&headers), Kind::Events) {
-            return Ok(Response::new(status, headers, rest(pieces, steps.response_limit()).await?));
+            return Ok(Response::new(
+                status,
+                headers,
+                rest(pieces, steps.response_limit()).await?,
+            ));
         }
         let mut delivery = Delivery::new(steps.clone(), self.endpoint.clone());
         let outcome = events(&mut delivery, pieces, steps.response_limit()).await;
@@ -199,18 +233,32 @@ impl Inner {
             return Ok(line.jobs.clone());
         }
         let most = steps.response_limit();
-        let socket = open(steps, &self.url, &self.endpoint, &self.headers, Pass::Credential, most, MOST).await?;
+        let socket = open(
+            steps,
+            &self.url,
+            &self.endpoint,
+            &self.headers,
+            Pass::Credential,
+            most,
+            MOST,
+        )
+        .await?;
         let (sender, jobs) = mpsc::channel(WAITING);
         let instance = runtime::current()?;
         let closing = instance.closing().clone();
-        let ping = Some(self.ping.load(Ordering::Relaxed)).filter(|ping| *ping > 0).map(Duration::from_millis);
+        let ping = Some(self.ping.load(Ordering::Relaxed))
+            .filter(|ping| *ping > 0)
+            .map(Duration::from_millis);
         instance.spawn(async move {
             tokio::select! {
                 () = drive(socket, jobs, ping) => {}
                 () = closing.cancelled() => {}
             }
         });
-        *line = Some(Line { jobs: sender.clone(), secrets: steps.task.secrets().clone() });
+        *line = Some(Line {
+            jobs: sender.clone(),
+            secrets: steps.task.secrets().clone(),
+        });
         Ok(sender)
     }
 }
@@ -226,12 +274,15 @@ struct Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure { error, again: false }
+        Failure {
+            error,
+            again: false,
+        }
     }
 }
 
-/// The error of an answer over a channel. A start frame has the status of the endpoint, which had the request by then (§8): what says
-/// anywhere else that no app ran proves nothing here.
+/// The error of an answer over a channel. A start frame has the status of the endpoint, which had
+/// the request by then (§8): what says anywhere else that no app ran proves nothing here.
 fn of_the_endpoint(verdict: Verdict) -> Error {
     let Verdict { error, rule, .. } = verdict;
     let denies = rule.post || matches!(error.http_status(), Some(401 | 504));
@@ -243,7 +294,11 @@ fn of_the_endpoint(verdict: Verdict) -> Error {
 }
 
 fn lost() -> Error {
-    Error::new(Code::ConnectionLost, "the connection ended before the whole answer arrived").with_outcome_unknown(true)
+    Error::new(
+        Code::ConnectionLost,
+        "the connection ended before the whole answer arrived",
+    )
+    .with_outcome_unknown(true)
 }
 
 /// The next piece of a body; none at its end.
@@ -268,7 +323,11 @@ async fn rest(pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<Bytes> 
     Ok(body.into())
 }
 
-async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<()> {
+async fn events(
+    delivery: &mut Delivery,
+    pieces: &mut mpsc::Receiver<Piece>,
+    most: usize,
+) -> Result<()> {
     let mut parser = Parser::new(most);
     while let Some(mut piece) = next(pieces).await? {
         while let Some(data) = parser.next(&mut piece).await? {
@@ -283,7 +342,9 @@ async fn events(delivery: &mut Delivery, pieces: &mut mpsc::Receiver<Piece>, mos
 
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Channel").field("endpoint", &self.inner.endpoint).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("endpoint", &self.inner.endpoint)
+            .finish_non_exhaustive()
     }
 }
 

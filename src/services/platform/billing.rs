@@ -1,4 +1,5 @@
-//! What calls cost, will cost and have cost (docs/protocol.md §14.5, §14.12), and the queue of an own app (§14.9).
+//! What calls cost, will cost and have cost (docs/protocol.md §14.5, §14.12), and the queue of an
+//! own app (§14.9).
 
 use serde_json::{Map, Value, json};
 
@@ -86,8 +87,14 @@ impl Client {
     /// The prices of 1 to 50 endpoints.
     pub async fn prices(&self, endpoint_ids: &[&str]) -> Result<Vec<Price>> {
         let name = "models.pricing";
-        let answer = self.platform(name, json!({ "endpoint_id": endpoint_ids })).await?;
-        Fields::read(answer.body(), name)?.objects("prices")?.iter().map(price).collect()
+        let answer = self
+            .platform(name, json!({ "endpoint_id": endpoint_ids }))
+            .await?;
+        Fields::read(answer.body(), name)?
+            .objects("prices")?
+            .iter()
+            .map(price)
+            .collect()
     }
 
     /// What planned calls would cost. Nothing is run.
@@ -97,13 +104,21 @@ impl Client {
             Planned::Calls(calls) => ("historical_api_price", of_each(calls, "call_quantity")),
             Planned::Units(units) => ("unit_price", of_each(units, "unit_quantity")),
         };
-        let answer = self.platform(name, json!({ "estimate_type": kind, "endpoints": endpoints })).await?;
+        let answer = self
+            .platform(
+                name,
+                json!({ "estimate_type": kind, "endpoints": endpoints }),
+            )
+            .await?;
         let fields = Fields::read(answer.body(), name)?;
-        Ok(Cost { total: fields.decimal("total_cost")?, currency: fields.text("currency")? })
+        Ok(Cost {
+            total: fields.decimal("total_cost")?,
+            currency: fields.text("currency")?,
+        })
     }
 
-    /// What was billed, for each bucket of time, or all together with `expand` `summary`. The parameters are those of
-    /// `models.usage`. It needs a key of scope ADMIN.
+    /// What was billed, for each bucket of time, or all together with `expand` `summary`. The
+    /// parameters are those of `models.usage`. It needs a key of scope ADMIN.
     pub fn usage(&self, params: Value) -> Result<List<Usage>> {
         List::start(self, "models.usage", params, usage)
     }
@@ -116,8 +131,14 @@ impl Client {
         let credits = fields.maybe_object("credits")?;
         Ok(Billing {
             username: fields.text("username")?,
-            balance: credits.as_ref().map(|credits| credits.decimal("current_balance")).transpose()?,
-            currency: credits.as_ref().map(|credits| credits.text("currency")).transpose()?,
+            balance: credits
+                .as_ref()
+                .map(|credits| credits.decimal("current_balance"))
+                .transpose()?,
+            currency: credits
+                .as_ref()
+                .map(|credits| credits.text("currency"))
+                .transpose()?,
         })
     }
 
@@ -130,12 +151,22 @@ impl Client {
 
     /// Cancels every request that waits for an app of one's own. What runs goes on.
     pub async fn flush_app_queue(&self, app: &str) -> Result<()> {
-        self.platform("serverless.apps.queue.flush", of_app(app)?).await.map(drop)
+        self.platform("serverless.apps.queue.flush", of_app(app)?)
+            .await
+            .map(drop)
     }
 }
 
 fn of_each<T: Copy + Into<Value>>(planned: &[(&str, T)], quantity: &str) -> Map<String, Value> {
-    planned.iter().map(|(endpoint, number)| ((*endpoint).to_owned(), json!({ quantity: (*number).into() }))).collect()
+    planned
+        .iter()
+        .map(|(endpoint, number)| {
+            (
+                (*endpoint).to_owned(),
+                json!({ quantity: (*number).into() }),
+            )
+        })
+        .collect()
 }
 
 fn of_app(app: &str) -> Result<Value> {
@@ -156,7 +187,11 @@ fn price(fields: &Fields<'_>) -> Result<Price> {
 fn usage(fields: &Fields<'_>) -> Result<Usage> {
     let bucket = fields.maybe_text("bucket")?;
     let rows = match &bucket {
-        Some(_) => fields.objects("results")?.iter().map(row).collect::<Result<_>>()?,
+        Some(_) => fields
+            .objects("results")?
+            .iter()
+            .map(row)
+            .collect::<Result<_>>()?,
         None => vec![row(fields)?],
     };
     Ok(Usage { bucket, rows })

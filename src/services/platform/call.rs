@@ -22,21 +22,26 @@ use crate::system::random;
 
 /// Live logs go on until the caller has enough.
 const STREAM_TIME: Duration = Duration::from_secs(24 * 3600);
-/// So long does fal know an idempotency key (docs/protocol.md §14.1); behind that a repeat would be a second call.
+/// So long does fal know an idempotency key (docs/protocol.md §14.1); behind that a repeat would be
+/// a second call.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 impl Client {
-    /// Starts an operation of the Platform API (docs/protocol.md §14) by its [name](super::operations), such as `models.pricing`.
+    /// Starts an operation of the Platform API (docs/protocol.md §14) by its
+    /// [name](super::operations), such as `models.pricing`.
     ///
-    /// `params` is a JSON object of its parameters, wherever they go: path, query, header or body; null for none. They are
-    /// checked first: what is missing, unknown, of a wrong type or out of bounds is [`Code::InvalidArgument`](crate::Code), and
-    /// nothing is sent. The answer is what fal sent: JSON, nothing, a file, CSV or text. `serverless.logs.stream` gives each
-    /// line as an event [`Item`](EventKind::Item), until it is cancelled.
+    /// `params` is a JSON object of its parameters, wherever they go: path, query, header or body;
+    /// null for none. They are checked first: what is missing, unknown, of a wrong type or out of
+    /// bounds is [`Code::InvalidArgument`](crate::Code), and nothing is sent. The answer is what
+    /// fal sent: JSON, nothing, a file, CSV or text. `serverless.logs.stream` gives each line as an
+    /// event [`Item`](EventKind::Item), until it is cancelled.
     ///
-    /// GET is repeated freely, and so is an operation that takes an idempotency key, of which a random one is sent unless
-    /// `idempotency_key` gives another. No other is sent twice once it may have been executed.
+    /// GET is repeated freely, and so is an operation that takes an idempotency key, of which a
+    /// random one is sent unless `idempotency_key` gives another. No other is sent twice once it
+    /// may have been executed.
     ///
-    /// The answer of `keys.create` holds a secret, so it is refused here: see [`Client::create_key`].
+    /// The answer of `keys.create` holds a secret, so it is refused here: see
+    /// [`Client::create_key`].
     pub fn platform_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = find(name)?;
         if operation.name == keys::CREATE {
@@ -44,7 +49,9 @@ impl Client {
                 operation,
                 "the answer holds a secret, which a response is not made for; nothing was sent",
             )
-            .with_remedy("Use create_key (in C: fal_client_create_key), whose result keeps the secret safe."));
+            .with_remedy(
+                "Use create_key (in C: fal_client_create_key), whose result keeps the secret safe.",
+            ));
         }
         let arguments = Arguments::check(operation, &params)?;
         self.start_operation(operation, arguments)
@@ -55,8 +62,16 @@ impl Client {
         self.platform_start(name, params)?.outcome().await
     }
 
-    pub(super) fn start_operation(&self, operation: &'static Operation, arguments: Arguments) -> Result<Op> {
-        let usual = if operation.answer == Answer::Events { STREAM_TIME } else { TIMEOUT };
+    pub(super) fn start_operation(
+        &self,
+        operation: &'static Operation,
+        arguments: Arguments,
+    ) -> Result<Op> {
+        let usual = if operation.answer == Answer::Events {
+            STREAM_TIME
+        } else {
+            TIMEOUT
+        };
         let timeout = self.timeout_or(usual);
         let request = request(operation, &arguments, timeout)?;
         let form = match operation.body {
@@ -76,14 +91,19 @@ impl Client {
 
 /// The operation of this name.
 pub(super) fn find(name: &str) -> Result<&'static Operation> {
-    operations().iter().find(|operation| operation.name == name).ok_or_else(|| unknown(name))
+    operations()
+        .iter()
+        .find(|operation| operation.name == name)
+        .ok_or_else(|| unknown(name))
 }
 
 fn unknown(name: &str) -> Error {
     let name: String = name.chars().take(60).collect();
     let group = name.split('.').next().unwrap_or_default();
     let near = operations().iter().map(|operation| operation.name);
-    let near: Vec<_> = near.filter(|known| known.split('.').next() == Some(group)).collect();
+    let near: Vec<_> = near
+        .filter(|known| known.split('.').next() == Some(group))
+        .collect();
     let told = format!("the Platform API has no operation {name:?}");
     Error::invalid(told).with_remedy(match near.is_empty() {
         true => "See docs/platform.md for the names.".to_owned(),
@@ -92,19 +112,31 @@ fn unknown(name: &str) -> Error {
 }
 
 /// The request of a call that may take so long.
-pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Duration) -> Result<Request> {
+pub(super) fn request(
+    operation: &Operation,
+    arguments: &Arguments,
+    timeout: Duration,
+) -> Result<Request> {
     let mut request = Request::new(operation.method(), &arguments.address(operation)?)?;
     if let Some(body) = arguments.body(operation) {
         request.set_json(body);
     }
     match operation.answer {
-        Answer::Events => request.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream")),
-        Answer::Csv => request.headers.insert(ACCEPT, HeaderValue::from_static("text/csv")),
-        Answer::Text => request.headers.insert(ACCEPT, HeaderValue::from_static("text/plain")),
+        Answer::Events => request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("text/event-stream")),
+        Answer::Csv => request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("text/csv")),
+        Answer::Text => request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("text/plain")),
         _ => None,
     };
     if operation.is_idempotent() {
-        let key = arguments.str(IDEMPOTENCY_KEY).map_or_else(random::uuid, |key| Ok(key.to_owned()))?;
+        let key = arguments
+            .str(IDEMPOTENCY_KEY)
+            .map_or_else(random::uuid, |key| Ok(key.to_owned()))?;
         request.set_header("idempotency-key", &key)?;
         request.recognized = timeout <= REMEMBERED;
     }
@@ -118,8 +150,16 @@ pub(super) fn request(operation: &Operation, arguments: &Arguments, timeout: Dur
 /// Gives each event of a stream to the host as it arrives.
 async fn events(steps: Steps, request: Request) -> Result<Response> {
     let mut opened = steps.open(request).await?.output().await?;
-    let kind = opened.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
+    let kind = opened
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    if !kind
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/event-stream")
+    {
         let told = format!("fal answered {kind:?} where a stream of events was expected");
         return Err(Error::new(crate::Code::Protocol, told));
     }

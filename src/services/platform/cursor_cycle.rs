@@ -8,8 +8,9 @@ const KNOWN: usize = 1 << 16;
 
 /// The cursors that came so far.
 ///
-/// What comes back to one of the first is noticed at once. A circle further on is noticed when it comes round to the mark, which
-/// moves on after 1, 2, 4, … cursors, so that it lies on any circle in the end and stays there for a whole round (Brent's way).
+/// What comes back to one of the first is noticed at once. A circle further on is noticed when it
+/// comes round to the mark, which moves on after 1, 2, 4, … cursors, so that it lies on any circle
+/// in the end and stays there for a whole round (Brent's way).
 pub(super) struct Circle {
     random: RandomState,
     first: HashSet<u64>,
@@ -26,15 +27,29 @@ impl Default for Circle {
 }
 
 impl Circle {
-    #[allow(clippy::disallowed_methods, reason = "only here is it known which cursors it tells apart")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "only here is it known which cursors it tells apart"
+    )]
     fn of(known: usize) -> Self {
-        Circle { random: RandomState::new(), first: HashSet::new(), known, mark: None, since: 0, moves: 1 }
+        Circle {
+            random: RandomState::new(),
+            first: HashSet::new(),
+            known,
+            mark: None,
+            since: 0,
+            moves: 1,
+        }
     }
 
     /// Whether this cursor was here before.
     pub(super) fn closes(&mut self, cursor: &str) -> bool {
         let hash = self.random.hash_one(cursor);
-        let seen = if self.first.len() < self.known { !self.first.insert(hash) } else { self.first.contains(&hash) };
+        let seen = if self.first.len() < self.known {
+            !self.first.insert(hash)
+        } else {
+            self.first.contains(&hash)
+        };
         if seen || self.mark.as_deref() == Some(cursor) {
             return true;
         }
@@ -52,17 +67,30 @@ impl Circle {
 mod tests {
     use super::Circle;
 
-    /// After how many cursors a way is found to go round: it has so many before the circle, and so many in it.
+    /// After how many cursors a way is found to go round: it has so many before the circle, and so
+    /// many in it.
     fn noticed(known: usize, before: u64, round: u64) -> u64 {
         let mut circle = Circle::of(known);
-        let cursor = |step: u64| if step < before { step } else { before + (step - before) % round };
-        (0..).find(|step| circle.closes(&cursor(*step).to_string())).unwrap()
+        let cursor = |step: u64| {
+            if step < before {
+                step
+            } else {
+                before + (step - before) % round
+            }
+        };
+        (0..)
+            .find(|step| circle.closes(&cursor(*step).to_string()))
+            .unwrap()
     }
 
     #[test]
     fn what_comes_back_to_one_of_the_first_is_noticed_at_once() {
         for (before, round) in [(0, 1), (0, 2), (7, 1), (3, 90), (0, 100)] {
-            assert_eq!(noticed(100, before, round), before + round, "{before} {round}");
+            assert_eq!(
+                noticed(100, before, round),
+                before + round,
+                "{before} {round}"
+            );
         }
     }
 
@@ -70,7 +98,10 @@ mod tests {
     fn any_other_circle_is_noticed_within_a_few_rounds() {
         for (before, round) in [(0, 11), (11, 1), (100, 7), (1000, 1000), (12_345, 6_789)] {
             let steps = noticed(10, before, round);
-            assert!((before + round..=3 * (before + round)).contains(&steps), "{before} {round}: {steps}");
+            assert!(
+                (before + round..=3 * (before + round)).contains(&steps),
+                "{before} {round}: {steps}"
+            );
         }
     }
 

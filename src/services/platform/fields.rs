@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
 
-/// A number as fal wrote it, to the last digit. Money is not rounded to what a computer's fractions can express.
+/// A number as fal wrote it, to the last digit. Money is not rounded to what a computer's fractions
+/// can express.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal(String);
 
@@ -44,7 +45,10 @@ impl<'a> Fields<'a> {
 
     /// The value of a member; `None` if it is absent or null.
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.members.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
+        self.members
+            .get(name)
+            .map(|raw| raw.get())
+            .filter(|text| *text != "null")
     }
 
     fn required<T>(&self, name: &str, value: Option<T>) -> Result<T> {
@@ -68,13 +72,19 @@ impl<'a> Fields<'a> {
 
     pub(super) fn maybe_decimal(&self, name: &str) -> Result<Option<Decimal>> {
         let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        let read =
-            |text: &str| if begins(text) { Ok(Decimal(text.to_owned())) } else { Err(self.not(name, "a number")) };
+        let read = |text: &str| {
+            if begins(text) {
+                Ok(Decimal(text.to_owned()))
+            } else {
+                Err(self.not(name, "a number"))
+            }
+        };
         self.get(name).map(read).transpose()
     }
 
     pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<u64>> {
-        let read = |text: &str| serde_json::from_str(text).map_err(|_| self.not(name, "an integer"));
+        let read =
+            |text: &str| serde_json::from_str(text).map_err(|_| self.not(name, "an integer"));
         self.get(name).map(read).transpose()
     }
 
@@ -84,8 +94,13 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>> {
-        let read = |text: &str| serde_json::from_str(text).map_err(|_| self.not(name, "an array of texts"));
-        self.get(name).map(read).transpose().map(Option::unwrap_or_default)
+        let read = |text: &str| {
+            serde_json::from_str(text).map_err(|_| self.not(name, "an array of texts"))
+        };
+        self.get(name)
+            .map(read)
+            .transpose()
+            .map(Option::unwrap_or_default)
     }
 
     /// A member as JSON text.
@@ -94,13 +109,20 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn maybe_object(&self, name: &str) -> Result<Option<Fields<'a>>> {
-        self.get(name).map(|text| Fields::read(text.as_bytes(), self.of)).transpose()
+        self.get(name)
+            .map(|text| Fields::read(text.as_bytes(), self.of))
+            .transpose()
     }
 
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Fields<'a>>> {
-        let Some(text) = self.get(name) else { return Ok(Vec::new()) };
-        let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| self.not(name, "an array"))?;
-        list.iter().map(|element| Fields::read(element.get().as_bytes(), self.of)).collect()
+        let Some(text) = self.get(name) else {
+            return Ok(Vec::new());
+        };
+        let list: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|_| self.not(name, "an array"))?;
+        list.iter()
+            .map(|element| Fields::read(element.get().as_bytes(), self.of))
+            .collect()
     }
 
     fn not(&self, name: &str, expected: &str) -> Error {
@@ -110,9 +132,16 @@ impl<'a> Fields<'a> {
 
 /// Where the text stops being JSON, without what it says there.
 fn position(error: &serde_json::Error) -> String {
-    format!("no JSON object from line {}, column {}", error.line(), error.column())
+    format!(
+        "no JSON object from line {}, column {}",
+        error.line(),
+        error.column()
+    )
 }
 
 pub(super) fn wrong(of: &str, problem: &dyn fmt::Display) -> Error {
-    Error::new(Code::Protocol, format!("the answer of {of} is not what it should be: {problem}"))
+    Error::new(
+        Code::Protocol,
+        format!("the answer of {of} is not what it should be: {problem}"),
+    )
 }

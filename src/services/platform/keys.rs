@@ -1,4 +1,5 @@
-//! Making, listing and revoking keys (docs/protocol.md §2.3, §14.11). All of it needs a key of scope ADMIN.
+//! Making, listing and revoking keys (docs/protocol.md §2.3, §14.11). All of it needs a key of
+//! scope ADMIN.
 
 use std::sync::Arc;
 
@@ -70,11 +71,13 @@ impl CreatingKey {
 impl Client {
     /// Starts making a key of scope API with this name of 1 to 255 characters. It works at once.
     ///
-    /// The secret comes only this time, in the [`Key`] and nowhere else: neither the response nor an error nor the log has it, and it
-    /// is overwritten when the key is dropped. Keep it with [`Store::store_key`](crate::credentials::store::Store::store_key) or
+    /// The secret comes only this time, in the [`Key`] and nowhere else: neither the response nor
+    /// an error nor the log has it, and it is overwritten when the key is dropped. Keep it with
+    /// [`Store::store_key`](crate::credentials::store::Store::store_key) or
     /// [`store_in_keyring`](crate::credentials::store_in_keyring).
     ///
-    /// fal takes no idempotency key here (docs/protocol.md §16.21), so it is never repeated once it may have been executed.
+    /// fal takes no idempotency key here (docs/protocol.md §16.21), so it is never repeated once it
+    /// may have been executed.
     pub fn create_key_start(&self, alias: &str) -> Result<CreatingKey> {
         let operation = call::find(CREATE)?;
         let alias = alias.to_owned();
@@ -83,7 +86,10 @@ impl Client {
         let key = Slot::default();
         let slot = key.clone();
         let op = self.start_steps(|steps| async move {
-            let response = steps.send(request).await.map_err(|error| maybe_made(error, &alias))?;
+            let response = steps
+                .send(request)
+                .await
+                .map_err(|error| maybe_made(error, &alias))?;
             let made = read(response.into_body()).map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
             slot.store(Some(Arc::new(made)));
@@ -104,7 +110,8 @@ impl Client {
         List::start(self, "keys.list", json!({ "expand": "creator_info" }), info)
     }
 
-    /// Starts revoking a key of scope API. It stops at once; that there is none of this id is no error.
+    /// Starts revoking a key of scope API. It stops at once; that there is none of this id is no
+    /// error.
     ///
     /// The key that the client itself uses is revoked only if `allow_own`.
     pub fn revoke_key_start(&self, id: &str, allow_own: bool) -> Result<Op> {
@@ -113,7 +120,10 @@ impl Client {
 
     /// Revokes a key and waits, on any async runtime.
     pub async fn revoke_key(&self, id: &str, allow_own: bool) -> Result<()> {
-        self.revoke_key_start(id, allow_own)?.outcome().await.map(drop)
+        self.revoke_key_start(id, allow_own)?
+            .outcome()
+            .await
+            .map(drop)
     }
 }
 
@@ -122,13 +132,20 @@ fn owned(key: Arc<Key>) -> Key {
 }
 
 /// Refuses to revoke the key in use, unless that is what the caller wants.
-pub(super) async fn confirm(operation: &Operation, arguments: &Arguments, steps: &Steps) -> Result<()> {
+pub(super) async fn confirm(
+    operation: &Operation,
+    arguments: &Arguments,
+    steps: &Steps,
+) -> Result<()> {
     if operation.name != REVOKE || arguments.flag("allow_own") {
         return Ok(());
     }
     match &steps.grant().await?.credential {
         Credential::Key(key) if Some(key.id()) == arguments.str("key_id") => {
-            let told = format!("{} is the key that this client uses; nothing was sent", key.printable_id());
+            let told = format!(
+                "{} is the key that this client uses; nothing was sent",
+                key.printable_id()
+            );
             Err(wrong(operation, &told).with_remedy("If you mean it, set the option allow_own."))
         }
         _ => Ok(()),
@@ -138,8 +155,13 @@ pub(super) async fn confirm(operation: &Operation, arguments: &Arguments, steps:
 /// The key in the answer, of which no copy of ours stays behind.
 fn read(body: Bytes) -> Result<Key> {
     let made = Fields::read(&body, CREATE).and_then(|fields| {
-        let (id, secret) = (fields.text("key_id")?, Zeroizing::new(fields.text("key_secret")?));
-        Key::from_halves(&id, &secret).map(|(key, _)| key).map_err(|(_, problem)| fields::wrong(CREATE, &problem))
+        let (id, secret) = (
+            fields.text("key_id")?,
+            Zeroizing::new(fields.text("key_secret")?),
+        );
+        Key::from_halves(&id, &secret)
+            .map(|(key, _)| key)
+            .map_err(|(_, problem)| fields::wrong(CREATE, &problem))
     });
     // The HTTP stack may hold the piece in which it came; what is ours alone is overwritten.
     if let Ok(mut body) = body.try_into_mut() {

@@ -12,9 +12,11 @@ use crate::operation::{NextEvent, Op};
 
 type Read<T> = fn(&Fields<'_>) -> Result<T>;
 
-/// A list that is read one element at a time: asynchronously with [`next_item`](List::next_item), or as an iterator, which blocks.
+/// A list that is read one element at a time: asynchronously with [`next_item`](List::next_item),
+/// or as an iterator, which blocks.
 ///
-/// The next page is asked for when the last element before it was read. Dropping it ends the reading.
+/// The next page is asked for when the last element before it was read. Dropping it ends the
+/// reading.
 #[derive(Debug)]
 pub struct List<T> {
     op: Op,
@@ -24,9 +26,19 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    pub(super) fn start(client: &Client, name: &'static str, params: Value, read: Read<T>) -> Result<Self> {
+    pub(super) fn start(
+        client: &Client,
+        name: &'static str,
+        params: Value,
+        read: Read<T>,
+    ) -> Result<Self> {
         let (op, operation) = (client.platform_list_start(name, params)?, call::find(name)?);
-        Ok(List { op, operation, read, ended: false })
+        Ok(List {
+            op,
+            operation,
+            read,
+            ended: false,
+        })
     }
 
     /// The next element, or why there is none; `None` at the end.
@@ -48,7 +60,10 @@ impl<T> List<T> {
             return self.op.take().and_then(|outcome| outcome.err()).map(Err);
         };
         let element = (event.kind() == EventKind::Item).then(|| event.into_content())?;
-        Some(Fields::read(element.body(), self.operation.name).and_then(|fields| (self.read)(&fields)))
+        Some(
+            Fields::read(element.body(), self.operation.name)
+                .and_then(|fields| (self.read)(&fields)),
+        )
     }
 }
 

@@ -13,7 +13,8 @@ use crate::error::{Code, Error, Result};
 pub struct Model {
     /// What to call it by.
     pub endpoint_id: String,
-    /// What people call it. This and what follows is unknown of an endpoint that is not in the registry.
+    /// What people call it. This and what follows is unknown of an endpoint that is not in the
+    /// registry.
     pub display_name: Option<String>,
     /// Such as `text-to-image`.
     pub category: Option<String>,
@@ -56,25 +57,35 @@ pub struct PastRequest {
 }
 
 impl Client {
-    /// Models: all of them, those that `q`, `category` or `status` find, or those of `endpoint_id`. The parameters are those of
-    /// `models.list`. It needs no key.
+    /// Models: all of them, those that `q`, `category` or `status` find, or those of `endpoint_id`.
+    /// The parameters are those of `models.list`. It needs no key.
     pub fn models(&self, params: Value) -> Result<List<Model>> {
         List::start(self, "models.list", params, model)
     }
 
     /// One model, by its endpoint id. [`Code::NotFound`] if there is none.
     pub async fn model(&self, endpoint_id: &str) -> Result<Model> {
-        let found = self.models(json!({ "endpoint_id": [endpoint_id] }))?.next_item().await;
-        found.unwrap_or_else(|| Err(Error::new(Code::NotFound, format!("fal lists no model {endpoint_id:?}"))))
+        let found = self
+            .models(json!({ "endpoint_id": [endpoint_id] }))?
+            .next_item()
+            .await;
+        found.unwrap_or_else(|| {
+            Err(Error::new(
+                Code::NotFound,
+                format!("fal lists no model {endpoint_id:?}"),
+            ))
+        })
     }
 
-    /// The requests that were made of these endpoints, the last first. The other parameters are those of
-    /// `models.requests.by_endpoint`.
+    /// The requests that were made of these endpoints, the last first. The other parameters are
+    /// those of `models.requests.by_endpoint`.
     pub fn requests(&self, endpoint_ids: &[&str], mut params: Value) -> Result<List<PastRequest>> {
         if params.is_null() {
             params = json!({});
         }
-        let given = params.as_object_mut().ok_or_else(|| Error::invalid("the parameters are not a JSON object"))?;
+        let given = params
+            .as_object_mut()
+            .ok_or_else(|| Error::invalid("the parameters are not a JSON object"))?;
         given.insert("endpoint_id".into(), json!(endpoint_ids));
         List::start(self, "models.requests.by_endpoint", params, request)
     }
@@ -82,14 +93,20 @@ impl Client {
 
 fn model(fields: &Fields<'_>) -> Result<Model> {
     let metadata = fields.maybe_object("metadata")?;
-    let text = |name: &str| metadata.as_ref().map_or(Ok(None), |metadata| metadata.maybe_text(name));
+    let text = |name: &str| {
+        metadata
+            .as_ref()
+            .map_or(Ok(None), |metadata| metadata.maybe_text(name))
+    };
     Ok(Model {
         endpoint_id: fields.text("endpoint_id")?,
         display_name: text("display_name")?,
         category: text("category")?,
         description: text("description")?,
         status: text("status")?,
-        tags: metadata.as_ref().map_or(Ok(Vec::new()), |metadata| metadata.texts("tags"))?,
+        tags: metadata
+            .as_ref()
+            .map_or(Ok(Vec::new()), |metadata| metadata.texts("tags"))?,
         updated_at: text("updated_at")?,
         metadata: fields.json("metadata"),
         openapi: fields.json("openapi"),

@@ -33,21 +33,29 @@ enum Content {
 }
 
 impl Form {
-    /// Reads the parameter of the form: `{"path": "a/file"}` for a local file, or `{"base64": "…", "file_name": "a.bin"}`.
+    /// Reads the parameter of the form: `{"path": "a/file"}` for a local file, or `{"base64": "…",
+    /// "file_name": "a.bin"}`.
     pub(super) fn read(operation: &Operation, arguments: &Arguments) -> Result<Self> {
-        let fields = operation.parameters().iter().filter(|parameter| parameter.place == Place::Body);
-        let given = fields.filter_map(|field| Some((field.name(), arguments.get(field.name())?))).next();
+        let fields = operation
+            .parameters()
+            .iter()
+            .filter(|parameter| parameter.place == Place::Body);
+        let given = fields
+            .filter_map(|field| Some((field.name(), arguments.get(field.name())?)))
+            .next();
         let refused = |problem: &str| {
             wrong(operation, problem).with_remedy(
                 "Give a file as {\"path\": \"a/local/file\"}, or as {\"base64\": \"…\", \"file_name\": \"a.bin\"}.",
             )
         };
-        let Some((field, value)) = given else { return Err(refused("file_upload is missing")) };
+        let Some((field, value)) = given else {
+            return Err(refused("file_upload is missing"));
+        };
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let known = value.as_object().is_some_and(|given| {
-            given
-                .iter()
-                .all(|(name, value)| ["path", "base64", "file_name"].contains(&name.as_str()) && value.is_string())
+            given.iter().all(|(name, value)| {
+                ["path", "base64", "file_name"].contains(&name.as_str()) && value.is_string()
+            })
         });
         let content = match (text("path"), text("base64")) {
             (Some(path), None) if known => Content::File(path.into()),
@@ -58,11 +66,20 @@ impl Form {
             _ => return Err(refused(&format!("{field} is not a file"))),
         };
         let own = match &content {
-            Content::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Content::File(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
             Content::Bytes(_) => None,
         };
-        let file_name = text("file_name").map(str::to_owned).or(own).unwrap_or_else(|| "file".to_owned());
-        Ok(Form { field: field.to_owned(), file_name, content })
+        let file_name = text("file_name")
+            .map(str::to_owned)
+            .or(own)
+            .unwrap_or_else(|| "file".to_owned());
+        Ok(Form {
+            field: field.to_owned(),
+            file_name,
+            content,
+        })
     }
 
     /// Sends it. A file is read while it is sent.
@@ -81,10 +98,20 @@ impl Form {
             }
             Content::Bytes(bytes) => (Payload::Bytes(bytes), None),
         };
-        let framed = Framed { head: head.into(), file, tail: format!("\r\n--{boundary}--\r\n").into() };
-        let mut call = Call { body: Payload::Source(Arc::new(framed)), ..steps.call(request)? };
+        let framed = Framed {
+            head: head.into(),
+            file,
+            tail: format!("\r\n--{boundary}--\r\n").into(),
+        };
+        let mut call = Call {
+            body: Payload::Source(Arc::new(framed)),
+            ..steps.call(request)?
+        };
         let kind = HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"));
-        call.headers.insert(CONTENT_TYPE, kind.map_err(|_| Error::invalid("the boundary is malformed"))?);
+        call.headers.insert(
+            CONTENT_TYPE,
+            kind.map_err(|_| Error::invalid("the boundary is malformed"))?,
+        );
         let answer = confirmed(steps.send_call(&call).await?, steps, call.repeat)?;
         if let Some(local) = local {
             local.unchanged().await.map_err(|error| {
@@ -98,7 +125,9 @@ impl Form {
 
 /// A name between quotes in a header, escaped as the HTML standard says.
 fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// A body between two others.

@@ -27,26 +27,32 @@ const FEW: usize = 1024;
 const EMPTY: u32 = 1000;
 
 impl Client {
-    /// Starts reading a list of the Platform API, such as `keys.list`: each element is an event [`Item`](EventKind::Item), as fal
-    /// sent it, in order.
+    /// Starts reading a list of the Platform API, such as `keys.list`: each element is an event
+    /// [`Item`](EventKind::Item), as fal sent it, in order.
     ///
-    /// The next page is asked for when the last element before it was read, so a list may be longer than the memory. Cancel the
-    /// operation to stop early. The client's time holds for each page. The parameters are those of
-    /// [`platform_start`](Client::platform_start); `limit` is the size of a page, not of the list. The response tells the
-    /// number of `pages` and `items`.
+    /// The next page is asked for when the last element before it was read, so a list may be longer
+    /// than the memory. Cancel the operation to stop early. The client's time holds for each page.
+    /// The parameters are those of [`platform_start`](Client::platform_start); `limit` is the size
+    /// of a page, not of the list. The response tells the number of `pages` and `items`.
     ///
-    /// A list is whole or an error, [`Code::Protocol`]: a page that says there are more and not where, a total that is not reached,
-    /// a cursor that comes again, since the list would never end, 1000 pages in a row without an element. Of the totals of several pages
-    /// the least counts, since a list may change while it is read; none of a list that is read from a cursor of the caller's, or of a
-    /// search that did not look at everything (`scope_truncated`). The memory that this takes is bounded, however long the list is.
+    /// A list is whole or an error, [`Code::Protocol`]: a page that says there are more and not
+    /// where, a total that is not reached, a cursor that comes again, since the list would never
+    /// end, 1000 pages in a row without an element. Of the totals of several pages the least
+    /// counts, since a list may change while it is read; none of a list that is read from a cursor
+    /// of the caller's, or of a search that did not look at everything (`scope_truncated`). The
+    /// memory that this takes is bounded, however long the list is.
     ///
-    /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it is cancelled.
+    /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it
+    /// is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = call::find(name)?;
         if operation.answer == Answer::Events {
             return self.platform_start(name, params);
         }
-        let pages = operation.pages.as_ref().ok_or_else(|| wrong(operation, "its answer is no list"))?;
+        let pages = operation
+            .pages
+            .as_ref()
+            .ok_or_else(|| wrong(operation, "its answer is no list"))?;
         let mut arguments = Arguments::check(operation, &params)?;
         if pages.paging == Paging::Offset && arguments.get("limit").is_none() {
             arguments.set("limit", PAGE.into());
@@ -114,24 +120,29 @@ impl Walk {
             self.least = self.least.into_iter().chain(page.total).min();
             if !self.turn(page, count)? {
                 self.check_total()?;
-                return Ok(Response::made(&json!({ "pages": number, "items": self.items })));
+                return Ok(Response::made(
+                    &json!({ "pages": number, "items": self.items }),
+                ));
             }
             if self.empty == EMPTY {
-                return Err(
-                    self.endless(&format!("{EMPTY} pages of {} in a row without an element", self.operation.name))
-                );
+                return Err(self.endless(&format!(
+                    "{EMPTY} pages of {} in a row without an element",
+                    self.operation.name
+                )));
             }
             self.steps.task.drained().await;
         }
         Err(self.endless("more pages than can be counted"))
     }
 
-    /// Hands over the elements of a page, as they were sent; how many they are. A list of tiny ones would take many times their memory.
+    /// Hands over the elements of a page, as they were sent; how many they are. A list of tiny ones
+    /// would take many times their memory.
     async fn deliver(&mut self, lists: &[Bytes], last: Option<&[Bytes]>) -> Result<u64> {
         let begun = self.items;
         for list in lists {
             let entries = Entries::of(list.clone());
-            let mut entries = entries.ok_or_else(|| broken(self.operation, "its list is no array"))?;
+            let mut entries =
+                entries.ok_or_else(|| broken(self.operation, "its list is no array"))?;
             loop {
                 let (left, few) = json::look(entries.rest(), move |_| {
                     let few = entries.next(FEW);
@@ -147,7 +158,10 @@ impl Walk {
                 }
                 for element in few {
                     self.items += 1;
-                    self.steps.task.deliver(Event::typed(EventKind::Item, element, "application/json")).await;
+                    self.steps
+                        .task
+                        .deliver(Event::typed(EventKind::Item, element, "application/json"))
+                        .await;
                 }
             }
         }
@@ -164,7 +178,8 @@ impl Walk {
         })
     }
 
-    /// Turns to the next page; false if the list has been read to its end, for which the page has to speak.
+    /// Turns to the next page; false if the list has been read to its end, for which the page has
+    /// to speak.
     fn turn(&mut self, page: Page, count: u64) -> Result<bool> {
         match self.pages.paging {
             Paging::Whole if page.more == Some(true) || page.next.is_some() => {
@@ -176,10 +191,15 @@ impl Walk {
         }
     }
 
-    /// That a list has ended, its cursors say (§14.1). One that ends before as many as were always told is not whole all the same.
+    /// That a list has ended, its cursors say (§14.1). One that ends before as many as were always
+    /// told is not whole all the same.
     fn check_total(&self) -> Result<()> {
         match self.least {
-            Some(total) if self.is_from_start && self.pages.paging != Paging::Offset && self.items < total => {
+            Some(total)
+                if self.is_from_start
+                    && self.pages.paging != Paging::Offset
+                    && self.items < total =>
+            {
                 Err(self.cut(&format!("an end after {} of {total}", self.items)))
             }
             _ => Ok(()),
@@ -205,16 +225,25 @@ impl Walk {
         }
     }
 
-    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says how much there is, and not that there
-    /// is more.
+    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says
+    /// how much there is, and not that there is more.
     fn turn_to_offset(&mut self, page: Page, count: u64) -> Result<bool> {
-        let offset = self.arguments.get("offset").and_then(Value::as_u64).unwrap_or(0).saturating_add(count);
+        let offset = self
+            .arguments
+            .get("offset")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+            .saturating_add(count);
         self.arguments.set("offset", offset.into());
         let more = page.more == Some(true) || page.next.is_some();
         match page.total {
-            _ if more && count == 0 => Err(self.cut("has_more or a next_cursor, without an element")),
+            _ if more && count == 0 => {
+                Err(self.cut("has_more or a next_cursor, without an element"))
+            }
             Some(total) if offset >= total => Ok(more),
-            Some(total) if count == 0 => Err(self.cut(&format!("an empty page after {offset} of {total}"))),
+            Some(total) if count == 0 => {
+                Err(self.cut(&format!("an empty page after {offset} of {total}")))
+            }
             _ => Ok(count > 0),
         }
     }
@@ -224,42 +253,84 @@ impl Walk {
     }
 
     fn cut(&self, what: &str) -> Error {
-        let told = format!("a page of {} has {what}, so the list may not be whole", self.operation.name);
-        Error::new(Code::Protocol, told)
-            .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
+        let told = format!(
+            "a page of {} has {what}, so the list may not be whole",
+            self.operation.name
+        );
+        Error::new(Code::Protocol, told).with_remedy(
+            "What came before is good. Ask again later; this is a mistake of the service.",
+        )
     }
 
     fn endless(&self, what: &str) -> Error {
-        Error::new(Code::Protocol, format!("fal gave {what}, so the list would never end"))
-            .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
+        Error::new(
+            Code::Protocol,
+            format!("fal gave {what}, so the list would never end"),
+        )
+        .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
     }
 }
 
 fn read(operation: &Operation, pages: &Pages, body: &Bytes) -> Result<Page> {
     let list = |list: &RawValue| body.slice_ref(list.get().as_bytes());
     if pages.members.is_empty() {
-        let whole: &RawValue = serde_json::from_slice(body).map_err(|e| broken(operation, &e.to_string()))?;
-        return Ok(Page { lists: vec![list(whole)], next: None, more: None, total: None });
+        let whole: &RawValue =
+            serde_json::from_slice(body).map_err(|e| broken(operation, &e.to_string()))?;
+        return Ok(Page {
+            lists: vec![list(whole)],
+            next: None,
+            more: None,
+            total: None,
+        });
     }
-    let names = ["next_cursor", "has_more", "total", "total_count", "scope_truncated"];
-    let members = json::members(body, names).ok_or_else(|| broken(operation, "it is no JSON object"))?;
+    let names = [
+        "next_cursor",
+        "has_more",
+        "total",
+        "total_count",
+        "scope_truncated",
+    ];
+    let members =
+        json::members(body, names).ok_or_else(|| broken(operation, "it is no JSON object"))?;
     let [next, more, total, total_count, truncated] = members;
     let named = |name: &&str| json::members(body, [*name]).and_then(|[found]| found);
     let lists: Vec<_> = pages.members.iter().filter_map(named).map(list).collect();
     if lists.is_empty() {
-        let told = format!("a page of {} has no {}", operation.name, pages.members.join(" and no "));
+        let told = format!(
+            "a page of {} has no {}",
+            operation.name,
+            pages.members.join(" and no ")
+        );
         return Err(Error::new(Code::Protocol, told));
     }
     let next = next.filter(|cursor| !json::is_null(cursor));
-    let next = next.map(|cursor| json::text(cursor).ok_or_else(|| broken(operation, "its next_cursor is no text")));
+    let next = next.map(|cursor| {
+        json::text(cursor).ok_or_else(|| broken(operation, "its next_cursor is no text"))
+    });
     let next = next.transpose()?.filter(|cursor| !cursor.is_empty());
-    let more = more.filter(|more| !json::is_null(more)).map(|more| more.get() != "false");
-    let total = [total, total_count].into_iter().flatten().find_map(|total| total.get().parse().ok());
+    let more = more
+        .filter(|more| !json::is_null(more))
+        .map(|more| more.get() != "false");
+    let total = [total, total_count]
+        .into_iter()
+        .flatten()
+        .find_map(|total| total.get().parse().ok());
     // What else is counted than the elements of the one list, nobody says.
     let counts = pages.members.len() == 1 && truncated.is_none_or(|cut| cut.get() != "true");
-    Ok(Page { lists, next, more, total: total.filter(|_| counts) })
+    Ok(Page {
+        lists,
+        next,
+        more,
+        total: total.filter(|_| counts),
+    })
 }
 
 fn broken(operation: &Operation, what: &str) -> Error {
-    Error::new(Code::Protocol, format!("a page of {} is not what it should be: {what}", operation.name))
+    Error::new(
+        Code::Protocol,
+        format!(
+            "a page of {} is not what it should be: {what}",
+            operation.name
+        ),
+    )
 }

@@ -16,8 +16,8 @@ use crate::transport::Fate;
 /// How long the cancellation may take, in the background.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Held while an operation waits for a job. If it is dropped before the job is known to have ended, the operation was cancelled,
-/// its time is over or the library shuts down.
+/// Held while an operation waits for a job. If it is dropped before the job is known to have ended,
+/// the operation was cancelled, its time is over or the library shuts down.
 pub(super) struct Guard {
     steps: Steps,
     job: Job,
@@ -32,7 +32,13 @@ impl Guard {
     pub(super) fn new(steps: &Steps, job: &Job, told: bool) -> Result<Self> {
         steps.task.progress.submitted(&job.id);
         let armed = !job.wishes.keep_running;
-        Ok(Guard { steps: steps.clone(), job: job.clone(), runtime: runtime::living()?, armed, told })
+        Ok(Guard {
+            steps: steps.clone(),
+            job: job.clone(),
+            runtime: runtime::living()?,
+            armed,
+            told,
+        })
     }
 
     /// The job has ended.
@@ -49,7 +55,9 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Ok(steps) = self.steps.aside(TIME) else { return };
+        let Ok(steps) = self.steps.aside(TIME) else {
+            return;
+        };
         if !self.armed {
             return;
         }
@@ -59,8 +67,13 @@ impl Drop for Guard {
             let cancelled = tokio::time::timeout(TIME, cancel(&steps, &mut job, told)).await;
             match cancelled {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => steps.log(Level::Warn, format_args!("cancelling {}: {error}", job.id)),
-                Err(_) => steps.log(Level::Warn, format_args!("cancelling {}: no answer in time", job.id)),
+                Ok(Err(error)) => {
+                    steps.log(Level::Warn, format_args!("cancelling {}: {error}", job.id))
+                }
+                Err(_) => steps.log(
+                    Level::Warn,
+                    format_args!("cancelling {}: no answer in time", job.id),
+                ),
             }
         });
     }
@@ -71,7 +84,8 @@ async fn cancel(steps: &Steps, job: &mut Job, told: bool) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
         match ask(steps, job, Ask::Cancel).await {
-            Err(error) if told && error.http_status() == Some(404) && patience.pause(steps).await => {}
+            Err(error)
+                if told && error.http_status() == Some(404) && patience.pause(steps).await => {}
             outcome => return outcome,
         }
     }

@@ -11,7 +11,8 @@ use crate::error::{About, Answer, Code, Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
 
-const FETCH: &str = "Fetch the result again later, by the request id. Sending the input again runs it twice.";
+const FETCH: &str =
+    "Fetch the result again later, by the request id. Sending the input again runs it twice.";
 
 /// The error of asking for the result of a job that has ended (docs/protocol.md §5.5).
 pub(super) fn of_result(error: Error, job: &Job) -> Error {
@@ -26,16 +27,25 @@ pub(super) fn may_pass(error: &Error) -> bool {
     error.is_retryable() || error.code() == Code::Protocol
 }
 
-/// The error of a job whose status says that it failed or why, where fal answers this instead of a result.
-pub(super) fn told(job: &Job, status: &Status, http_status: u16, secrets: &Secrets) -> Option<Error> {
-    let named = || (status.phase == Phase::Failed).then(|| (format!("its state is {}", status.state()), None));
+/// The error of a job whose status says that it failed or why, where fal answers this instead of a
+/// result.
+pub(super) fn told(
+    job: &Job,
+    status: &Status,
+    http_status: u16,
+    secrets: &Secrets,
+) -> Option<Error> {
+    let named = || {
+        (status.phase == Phase::Failed).then(|| (format!("its state is {}", status.state()), None))
+    };
     let (text, kind) = status.failure().or_else(named)?;
-    let answer = Answer::new(secrets, http_status, Default::default(), status.body()).with_error_type(kind);
+    let answer =
+        Answer::new(secrets, http_status, Default::default(), status.body()).with_error_type(kind);
     Some(service::told(&text, kind, answer).with_request_id(&job.id))
 }
 
-/// The error of a job that has ended, as its status says, while the question for its result was answered like this, for so long if it may
-/// have succeeded.
+/// The error of a job that has ended, as its status says, while the question for its result was
+/// answered like this, for so long if it may have succeeded.
 pub(super) fn of_contradiction(
     answer: Result<Response>,
     job: &Job,
@@ -59,8 +69,9 @@ pub(super) fn of_contradiction(
         waited.as_secs_f64().round()
     );
     let error = match error {
-        // What an app itself says of its input looks the same as what fal may say of a result that it does not hand out. A caller who
-        // reads of a refusal corrects the input; one who is told that nothing ran might send the same again, and pay twice.
+        // What an app itself says of its input looks the same as what fal may say of a result that
+        // it does not hand out. A caller who reads of a refusal corrects the input; one who is told
+        // that nothing ran might send the same again, and pay twice.
         Some(error) if !early && http_status != 404 => {
             return of_result(error, job).with_outcome_unknown(status.phase != Phase::Failed);
         }
@@ -70,19 +81,27 @@ pub(super) fn of_contradiction(
         }
         None => no_result(http_status, job, &format!("{has_run}: ")),
     };
-    let error = if early { error.with_code(Code::ServiceUnavailable).with_remedy(FETCH) } else { error };
+    let error = if early {
+        error.with_code(Code::ServiceUnavailable).with_remedy(FETCH)
+    } else {
+        error
+    };
     error.with_outcome_unknown(true)
 }
 
 /// The error of a success that holds no result.
 pub(super) fn no_result(http_status: u16, job: &Job, told: &str) -> Error {
-    Error::new(Code::ServiceUnavailable, format!("{told}fal answered {http_status}, which is no result"))
-        .with_request_id(&job.id)
-        .with_retryable(true)
-        .with_outcome_unknown(true)
+    Error::new(
+        Code::ServiceUnavailable,
+        format!("{told}fal answered {http_status}, which is no result"),
+    )
+    .with_request_id(&job.id)
+    .with_retryable(true)
+    .with_outcome_unknown(true)
 }
 
-/// Whether the answer is the app's or the platform's about the job, and not about our asking for it.
+/// Whether the answer is the app's or the platform's about the job, and not about our asking for
+/// it.
 fn is_the_jobs(error: &Error) -> bool {
     match error.http_status() {
         // A page of somebody on the way.
@@ -98,8 +117,12 @@ pub(super) fn of_asking(error: Error, job: &Job, what: Ask) -> Error {
                            one for minutes.";
     const LATE: &str = "If the request has ended, nothing is left to cancel: fetch its result.";
     let remedy = match error.code() {
-        Code::NotFound if error.about() != Some(About::Path) => format!("{UNKNOWN} {}", error.remedy()),
-        _ if what == Ask::Cancel && (error.http_status() == Some(400) || error.code() == Code::InvalidInput) => {
+        Code::NotFound if error.about() != Some(About::Path) => {
+            format!("{UNKNOWN} {}", error.remedy())
+        }
+        _ if what == Ask::Cancel
+            && (error.http_status() == Some(400) || error.code() == Code::InvalidInput) =>
+        {
             LATE.to_owned()
         }
         _ => return error.with_request_id(&job.id),
@@ -117,10 +140,14 @@ pub(super) fn in_between(error: Error, job: &Job) -> Error {
         "Request {id} was submitted and may go on: attach to it by its id. Sending the input again may run it twice. {}",
         error.remedy()
     );
-    error.with_remedy(remedy).with_request_id(id).with_outcome_unknown(true)
+    error
+        .with_remedy(remedy)
+        .with_request_id(id)
+        .with_outcome_unknown(true)
 }
 
-/// What an answer to a cancellation says: a 2xx alone is no proof that it was accepted (§5.6, §16.8).
+/// What an answer to a cancellation says: a 2xx alone is no proof that it was accepted (§5.6,
+/// §16.8).
 pub(super) fn cancelled(answer: Response, secrets: &Secrets) -> Result<Response> {
     let [state, success] = json::members(answer.body(), ["status", "success"]).unwrap_or_default();
     let state = state.and_then(json::text).unwrap_or_default();
@@ -131,14 +158,25 @@ pub(super) fn cancelled(answer: Response, secrets: &Secrets) -> Result<Response>
         _ if refused => (Code::InvalidInput, "success is false"),
         _ => return Ok(answer),
     };
-    let message = format!("fal answered {} and did not cancel the request: {text}", answer.status());
-    let answer = Answer::new(secrets, answer.status(), Default::default(), answer.body().clone());
+    let message = format!(
+        "fal answered {} and did not cancel the request: {text}",
+        answer.status()
+    );
+    let answer = Answer::new(
+        secrets,
+        answer.status(),
+        Default::default(),
+        answer.body().clone(),
+    );
     Err(Error::new(code, message).with_answer(answer))
 }
 
 /// The error of asking too early for a result.
 pub(super) fn not_ready(job: &Job) -> Error {
-    Error::new(Code::NotReady, format!("request {} has not finished yet", job.id))
-        .with_request_id(&job.id)
-        .with_retryable(true)
+    Error::new(
+        Code::NotReady,
+        format!("request {} has not finished yet", job.id),
+    )
+    .with_request_id(&job.id)
+    .with_retryable(true)
 }

@@ -1,4 +1,5 @@
-//! Which lines of a log are new. Each status holds a window of the log that may repeat lines and may lack the oldest (docs/protocol.md §5.3).
+//! Which lines of a log are new. Each status holds a window of the log that may repeat lines and
+//! may lack the oldest (docs/protocol.md §5.3).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -8,20 +9,23 @@ use serde_json::value::RawValue;
 use crate::codec::json;
 use crate::limits::LINES;
 
-/// The newest lines of a window: of an array, or of an object that is one (the OpenAPI documents say so; §16.9).
+/// The newest lines of a window: of an array, or of an object that is one (the OpenAPI documents
+/// say so; §16.9).
 pub(super) fn lines(window: &str) -> VecDeque<&str> {
     let line = || {
         let [message] = json::members(window.as_bytes(), ["message"])?;
         message.map(|_| VecDeque::from([window]))
     };
-    let newest = json::last_entries(window, LINES).map(|lines| lines.into_iter().map(RawValue::get).collect());
+    let newest = json::last_entries(window, LINES)
+        .map(|lines| lines.into_iter().map(RawValue::get).collect());
     newest.or_else(line).unwrap_or_default()
 }
 
-/// The lines that were seen. So many different ones are remembered; of a longer log the oldest are forgotten.
+/// The lines that were seen. So many different ones are remembered; of a longer log the oldest are
+/// forgotten.
 ///
-/// A line is known by its content. The same line twice in one window is two lines; twice in two windows it is one, since
-/// a window that goes on cannot be told from one that repeats.
+/// A line is known by its content. The same line twice in one window is two lines; twice in two
+/// windows it is one, since a window that goes on cannot be told from one that repeats.
 #[derive(Default)]
 pub(super) struct Seen {
     hasher: RandomState,
@@ -46,7 +50,10 @@ impl Window<'_> {
 
 impl Seen {
     pub(super) fn window(&mut self) -> Window<'_> {
-        Window { seen: self, here: HashMap::new() }
+        Window {
+            seen: self,
+            here: HashMap::new(),
+        }
     }
 
     /// Notes that a line was seen so many times in one window; whether that is more than ever.
@@ -73,27 +80,56 @@ mod tests {
     use serde_json::{Value, json};
 
     fn window(lines: &[u32]) -> Value {
-        lines.iter().map(|n| json!({"message": format!("line {n}"), "timestamp": n})).collect()
+        lines
+            .iter()
+            .map(|n| json!({"message": format!("line {n}"), "timestamp": n}))
+            .collect()
     }
 
     fn new_lines(seen: &mut Seen, logs: &Value) -> Vec<String> {
         let (logs, mut window) = (logs.to_string(), seen.window());
-        lines(&logs).into_iter().filter(|line| window.is_new(line)).map(str::to_owned).collect()
+        lines(&logs)
+            .into_iter()
+            .filter(|line| window.is_new(line))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// All that is new in these windows, in order.
     fn news(windows: &[&[u32]]) -> Vec<u64> {
         let mut seen = Seen::default();
         let windows: Vec<Value> = windows.iter().map(|lines| window(lines)).collect();
-        let lines: Vec<_> = windows.iter().flat_map(|window| new_lines(&mut seen, window)).collect();
-        lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["timestamp"].as_u64().unwrap()).collect()
+        let lines: Vec<_> = windows
+            .iter()
+            .flat_map(|window| new_lines(&mut seen, window))
+            .collect();
+        lines
+            .iter()
+            .map(|line| {
+                serde_json::from_str::<Value>(line).unwrap()["timestamp"]
+                    .as_u64()
+                    .unwrap()
+            })
+            .collect()
     }
 
     #[test]
     fn every_kind_of_window_gives_each_line_once() {
-        assert_eq!(news(&[&[1], &[1, 2], &[1, 2, 3], &[1, 2, 3]]), [1, 2, 3], "the whole log");
-        assert_eq!(news(&[&[1], &[2, 3], &[], &[4]]), [1, 2, 3, 4], "new lines only");
-        assert_eq!(news(&[&[1, 2, 3], &[2, 3, 4], &[4, 5, 6]]), [1, 2, 3, 4, 5, 6], "the last lines");
+        assert_eq!(
+            news(&[&[1], &[1, 2], &[1, 2, 3], &[1, 2, 3]]),
+            [1, 2, 3],
+            "the whole log"
+        );
+        assert_eq!(
+            news(&[&[1], &[2, 3], &[], &[4]]),
+            [1, 2, 3, 4],
+            "new lines only"
+        );
+        assert_eq!(
+            news(&[&[1, 2, 3], &[2, 3, 4], &[4, 5, 6]]),
+            [1, 2, 3, 4, 5, 6],
+            "the last lines"
+        );
         assert_eq!(news(&[&[2, 3], &[1, 2, 3, 4]]), [2, 3, 1, 4], "a late line");
         assert_eq!(news(&[&[1, 1], &[1, 1, 1]]), [1, 1, 1], "equal lines");
     }
@@ -106,7 +142,10 @@ mod tests {
         }
         let line = json!({"message": "one"});
         assert_eq!(new_lines(&mut seen, &line), [line.to_string()]);
-        assert_eq!(new_lines(&mut seen, &json!([{"message": "one"}, "text", 3])).len(), 2);
+        assert_eq!(
+            new_lines(&mut seen, &json!([{"message": "one"}, "text", 3])).len(),
+            2
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The queue (docs/protocol.md §5): submitting a request, and asking, waiting for and cancelling what was submitted.
+//! The queue (docs/protocol.md §5): submitting a request, and asking, waiting for and cancelling
+//! what was submitted.
 
 mod cancel_on_drop;
 mod failure;
@@ -38,14 +39,17 @@ use crate::response::Response;
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Client {
-    /// Starts a submission: one POST to the endpoint's queue. The answer is fal's, with `request_id` (§5.2); the job goes on
-    /// by itself. [`Job::of_answer`] makes of it what the other calls need.
+    /// Starts a submission: one POST to the endpoint's queue. The answer is fal's, with
+    /// `request_id` (§5.2); the job goes on by itself. [`Job::of_answer`] makes of it what the
+    /// other calls need.
     ///
     /// It is never sent a second time once the request may have been taken.
     pub fn submit_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, TIMEOUT);
-        self.start_steps_within(timeout, |steps| async move { Ok(submit(&steps, submission).await?.1) })
+        self.start_steps_within(timeout, |steps| async move {
+            Ok(submit(&steps, submission).await?.1)
+        })
     }
 
     /// Submits an input and waits until fal has taken it, on any async runtime.
@@ -56,14 +60,17 @@ impl Client {
         Job::of_answer(endpoint, &answer)
     }
 
-    /// Starts a submission that waits for the job's result, which is the answer. Meanwhile the operation tells of the job's
-    /// [status](crate::EventKind::Status), the first time with its request id at once, and of its [log](crate::EventKind::Log).
+    /// Starts a submission that waits for the job's result, which is the answer. Meanwhile the
+    /// operation tells of the job's [status](crate::EventKind::Status), the first time with its
+    /// request id at once, and of its [log](crate::EventKind::Log).
     ///
-    /// By default it waits for up to 24 hours. If it is cancelled, its time is over or the library is shut down, the job is
-    /// cancelled at fal in the background (see [`Request::set_keep_running`]); dropping the handle does nothing.
-    /// An error that comes after the submission carries the request id, so that one can [attach](Self::attach_start) to the job.
-    /// One that comes while the answer to the submission is on its way cannot: the request may have been taken
-    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), and nobody knows its id to cancel it.
+    /// By default it waits for up to 24 hours. If it is cancelled, its time is over or the library
+    /// is shut down, the job is cancelled at fal in the background (see
+    /// [`Request::set_keep_running`]); dropping the handle does nothing. An error that comes after
+    /// the submission carries the request id, so that one can [attach](Self::attach_start) to the
+    /// job. One that comes while the answer to the submission is on its way cannot: the request may
+    /// have been taken ([`Error::may_have_executed`](crate::Error::may_have_executed)), and nobody
+    /// knows its id to cancel it.
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);
@@ -74,7 +81,8 @@ impl Client {
         })
     }
 
-    /// Submits an input and waits for the result, on any async runtime. If the future is dropped, the job is cancelled.
+    /// Submits an input and waits for the result, on any async runtime. If the future is dropped,
+    /// the job is cancelled.
     pub async fn subscribe(&self, endpoint: &str, input: Value) -> Result<Response> {
         let mut request = Request::run(endpoint)?;
         request.set_json(input);
@@ -85,15 +93,20 @@ impl Client {
     /// [`subscribe_start`](Self::subscribe_start) after its submission.
     pub fn attach_start(&self, job: &Job) -> Result<Op> {
         let (job, timeout) = (job.clone(), self.timeout_of_job(job, WAIT));
-        self.start_steps_within(timeout, |steps| async move { wait(&steps, job, None).await })
+        self.start_steps_within(
+            timeout,
+            |steps| async move { wait(&steps, job, None).await },
+        )
     }
 
-    /// Waits for a job's result, on any async runtime. If the future is dropped, the job is cancelled.
+    /// Waits for a job's result, on any async runtime. If the future is dropped, the job is
+    /// cancelled.
     pub async fn attach(&self, job: &Job) -> Result<Response> {
         self.attach_start(job)?.outcome().await
     }
 
-    /// Starts asking for a job's status (§5.3): `status`, `queue_position` while it waits, `logs` if they are asked for.
+    /// Starts asking for a job's status (§5.3): `status`, `queue_position` while it waits, `logs`
+    /// if they are asked for.
     pub fn status_start(&self, job: &Job) -> Result<Op> {
         self.start_asking(job, Ask::Status)
     }
@@ -105,11 +118,14 @@ impl Client {
 
     /// Starts fetching a job's result: the output, or the error that the job failed with.
     ///
-    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished. If its status says that it has and no result is handed
-    /// out, it is asked for again for some seconds; the error then says that the job has run.
+    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished. If its status says
+    /// that it has and no result is handed out, it is asked for again for some seconds; the error
+    /// then says that the job has run.
     pub fn result_start(&self, job: &Job) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
-        self.start_steps_within(timeout, |steps| async move { result::now(&steps, &mut job).await })
+        self.start_steps_within(timeout, |steps| async move {
+            result::now(&steps, &mut job).await
+        })
     }
 
     /// Fetches a job's result, on any async runtime.
@@ -117,7 +133,8 @@ impl Client {
         self.result_start(job)?.outcome().await
     }
 
-    /// Starts cancelling a job (§5.6): one that waits never runs, one that runs is told to stop and may still finish.
+    /// Starts cancelling a job (§5.6): one that waits never runs, one that runs is told to stop and
+    /// may still finish.
     ///
     /// Fails with [`Code::InvalidInput`](crate::Code::InvalidInput) if the job has ended.
     pub fn cancel_start(&self, job: &Job) -> Result<Op> {
@@ -150,12 +167,18 @@ async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
     let endpoint = submission.endpoint()?.clone();
     let answer = steps.send(submission).await?;
     // Whatever it says, it was taken.
-    let job = json::look(answer.body().clone(), move |text| Job::submitted(endpoint, &text)).await;
-    let job = job.flatten().map_err(|error| error.with_outcome_unknown(true))?;
+    let job = json::look(answer.body().clone(), move |text| {
+        Job::submitted(endpoint, &text)
+    })
+    .await;
+    let job = job
+        .flatten()
+        .map_err(|error| error.with_outcome_unknown(true))?;
     Ok((job, answer))
 }
 
-/// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from here.
+/// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from
+/// here.
 async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<Response> {
     let steps = &steps.with_pauses_up_to(watch::LONGEST_PAUSE);
     let mut guard = Guard::new(steps, &job, answer.is_some())?;
@@ -183,20 +206,35 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
 
 /// The status that the answer to a submission is. It may lack the state (§16.3).
 async fn first(answer: &Response) -> Result<Status> {
-    json::look(answer.body().clone(), |text| Status::parse_or(text, Some("IN_QUEUE"))).await?
+    json::look(answer.body().clone(), |text| {
+        Status::parse_or(text, Some("IN_QUEUE"))
+    })
+    .await?
 }
 
 /// Asks one thing of a job. All of it can be sent twice without harm.
 async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
-    let (address, built) = (job.address(what, steps.hosts())?, job.built(what, steps.hosts())?);
-    let method = if what == Ask::Cancel { Method::PUT } else { Method::GET };
+    let (address, built) = (
+        job.address(what, steps.hosts())?,
+        job.built(what, steps.hosts())?,
+    );
+    let method = if what == Ask::Cancel {
+        Method::PUT
+    } else {
+        Method::GET
+    };
     let other = address != built;
     let mut call = steps.call(Request::about(job.endpoint.clone(), method, address))?;
     call.repeat = Repeat::Harmless;
     // A result is the app's, of any size; all else is the queue's own.
-    call.most = if what == Ask::Result { usize::MAX } else { STATUS };
+    call.most = if what == Ask::Result {
+        usize::MAX
+    } else {
+        STATUS
+    };
     let answer = match steps.send_call(&call).await {
-        // Some endpoints refuse addresses with the full id, although fal's answers name them (§16.2).
+        // Some endpoints refuse addresses with the full id, although fal's answers name them
+        // (§16.2).
         Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
             job.forget_addresses();
             call.url = built;
@@ -206,7 +244,10 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
     };
     if what == Ask::Cancel {
         let (answer, secrets) = (answer?, steps.task.secrets().clone());
-        json::look(answer.body().clone(), move |_| failure::cancelled(answer, &secrets)).await?
+        json::look(answer.body().clone(), move |_| {
+            failure::cancelled(answer, &secrets)
+        })
+        .await?
     } else {
         answer
     }

@@ -29,8 +29,10 @@ const STORE_IO: HeaderName = HeaderName::from_static("x-fal-store-io");
 const NO_RETRY: HeaderName = HeaderName::from_static("x-fal-no-retry");
 const RETRY_CONFIG: HeaderName = HeaderName::from_static("x-fal-retry-config");
 /// Two of fal's pages name it differently (§16.15).
-const NO_FALLBACK: [HeaderName; 2] =
-    [HeaderName::from_static("x-app-fal-disable-fallback"), HeaderName::from_static("x-fal-disable-fallbacks")];
+const NO_FALLBACK: [HeaderName; 2] = [
+    HeaderName::from_static("x-app-fal-disable-fallback"),
+    HeaderName::from_static("x-fal-disable-fallbacks"),
+];
 const TAGS: HeaderName = HeaderName::from_static("x-fal-tags");
 
 /// A request's place in the line of its endpoint.
@@ -71,19 +73,23 @@ impl Request {
             Priority::Normal => "normal",
             Priority::Low => "low",
         };
-        self.headers.insert(PRIORITY, HeaderValue::from_static(name));
+        self.headers
+            .insert(PRIORITY, HeaderValue::from_static(name));
     }
 
-    /// The time from the submission within which the work has to start, above one second. If it does not, the request fails with
-    /// 504 and is not repeated; once the work has started there is no limit. On a run: the time to find a runner.
-    /// `None` sets no limit.
+    /// The time from the submission within which the work has to start, above one second. If it
+    /// does not, the request fails with 504 and is not repeated; once the work has started there is
+    /// no limit. On a run: the time to find a runner. `None` sets no limit.
     pub fn set_start_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let Some(timeout) = timeout.into() else {
             self.headers.remove(START_TIMEOUT);
             return Ok(());
         };
         if timeout <= LEAST_START {
-            return Err(Error::invalid(format!("{} ms to start: more than 1000 are needed", timeout.as_millis())));
+            return Err(Error::invalid(format!(
+                "{} ms to start: more than 1000 are needed",
+                timeout.as_millis()
+            )));
         }
         self.insert(START_TIMEOUT, &timeout.as_secs_f64().to_string())
     }
@@ -93,31 +99,39 @@ impl Request {
         self.insert(RUNNER_HINT, hint)
     }
 
-    /// The address that fal posts the result to when the job has ended: https, or http on this machine for the emulator.
+    /// The address that fal posts the result to when the job has ended: https, or http on this
+    /// machine for the emulator.
     pub fn set_webhook(&mut self, url: &str) -> Result<()> {
         let parsed = endpoint::https_or_local(url).ok_or_else(|| {
-            Error::invalid("the address of the webhook is not an https URL")
-                .with_remedy("Give an address that fal can reach, such as https://app.example/fal/webhook.")
+            Error::invalid("the address of the webhook is not an https URL").with_remedy(
+                "Give an address that fal can reach, such as https://app.example/fal/webhook.",
+            )
         })?;
         self.queue.webhook = Some(parsed);
         Ok(())
     }
 
-    /// Refuses the request ([`Code::RateLimited`](crate::Code::RateLimited)) if more than so many wait at the endpoint, all callers
-    /// counted. It was not taken then, so it is tried again as often as any request that was not taken
-    /// ([`ClientBuilder::max_attempts`](crate::ClientBuilder::max_attempts)) before that is the error.
+    /// Refuses the request ([`Code::RateLimited`](crate::Code::RateLimited)) if more than so many
+    /// wait at the endpoint, all callers counted. It was not taken then, so it is tried again as
+    /// often as any request that was not taken
+    /// ([`ClientBuilder::max_attempts`](crate::ClientBuilder::max_attempts)) before that is the
+    /// error.
     pub fn set_max_queue_length(&mut self, most: u32) {
         self.queue.longest_line = Some(most);
     }
 
-    /// How long the files that the request makes live, and who may see them (§9.6): an object with `expiration_duration_seconds`
-    /// (a positive number, or null for ever), `initial_acl` (an object), or both. On a run too.
+    /// How long the files that the request makes live, and who may see them (§9.6): an object with
+    /// `expiration_duration_seconds` (a positive number, or null for ever), `initial_acl` (an
+    /// object), or both. On a run too.
     pub fn set_object_lifecycle(&mut self, preference: &Value) -> Result<()> {
         let members = preference.as_object().filter(|members| !members.is_empty());
-        let members = members.ok_or_else(|| Error::invalid("the lifecycle is not an object with members"))?;
+        let members =
+            members.ok_or_else(|| Error::invalid("the lifecycle is not an object with members"))?;
         for (name, value) in members {
             let fits = match name.as_str() {
-                "expiration_duration_seconds" => value.is_null() || value.as_f64().is_some_and(|seconds| seconds > 0.0),
+                "expiration_duration_seconds" => {
+                    value.is_null() || value.as_f64().is_some_and(|seconds| seconds > 0.0)
+                }
                 "initial_acl" => value.is_object(),
                 _ => return Err(Error::invalid(format!("a lifecycle has no {name:?}"))),
             };
@@ -128,9 +142,13 @@ impl Request {
         self.insert(LIFECYCLE, &preference.to_string())
     }
 
-    /// Whether fal keeps the input and the output for 30 days, as it does by default. Files are another matter. On a run too.
+    /// Whether fal keeps the input and the output for 30 days, as it does by default. Files are
+    /// another matter. On a run too.
     pub fn set_store_io(&mut self, store: bool) {
-        self.headers.insert(STORE_IO, HeaderValue::from_static(if store { "1" } else { "0" }));
+        self.headers.insert(
+            STORE_IO,
+            HeaderValue::from_static(if store { "1" } else { "0" }),
+        );
     }
 
     /// Whether the platform may repeat failed attempts, as it does by default.
@@ -138,7 +156,8 @@ impl Request {
         self.switch(NO_RETRY, no_retry);
     }
 
-    /// How often the platform repeats failed attempts, 0 to 9 times each. It listens to this for the caller's own apps only.
+    /// How often the platform repeats failed attempts, 0 to 9 times each. It listens to this for
+    /// the caller's own apps only.
     pub fn set_retries(&mut self, retries: Retries) -> Result<()> {
         let named = [
             ("server_error", retries.server_error),
@@ -146,9 +165,14 @@ impl Request {
             ("connection_error", retries.connection_error),
         ];
         let mut config = Map::new();
-        for (name, count) in named.into_iter().filter_map(|(name, count)| Some((name, count?))) {
+        for (name, count) in named
+            .into_iter()
+            .filter_map(|(name, count)| Some((name, count?)))
+        {
             if count > MOST_RETRIES {
-                return Err(Error::invalid(format!("{count} retries after {name}: 0 to {MOST_RETRIES} are possible")));
+                return Err(Error::invalid(format!(
+                    "{count} retries after {name}: 0 to {MOST_RETRIES} are possible"
+                )));
             }
             config.insert(name.to_owned(), json!({ "retries": count }));
         }
@@ -159,18 +183,25 @@ impl Request {
         self.insert(RETRY_CONFIG, &Value::Object(config).to_string())
     }
 
-    /// Whether the platform must not send the request to an equivalent endpoint when this one fails. On a run too.
+    /// Whether the platform must not send the request to an equivalent endpoint when this one
+    /// fails. On a run too.
     pub fn set_no_fallback(&mut self, no_fallback: bool) {
-        NO_FALLBACK.into_iter().for_each(|name| self.switch(name, no_fallback));
+        NO_FALLBACK
+            .into_iter()
+            .for_each(|name| self.switch(name, no_fallback));
     }
 
-    /// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of `a-z 0-9 . _ -` and does not begin
-    /// with `fal.`; a value has up to 256 printable ASCII characters but no comma. On a run too.
+    /// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64
+    /// of `a-z 0-9 . _ -` and does not begin with `fal.`; a value has up to 256 printable ASCII
+    /// characters but no comma. On a run too.
     pub fn set_tag(&mut self, name: &str, value: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
         let named = (1..=LONGEST_TAG_NAME).contains(&name.len()) && name.bytes().all(plain);
         if !named || name.starts_with("fal.") {
-            return Err(Error::invalid(format!("{:?} is not a tag's name", endpoint::abbreviate(name))));
+            return Err(Error::invalid(format!(
+                "{:?} is not a tag's name",
+                endpoint::abbreviate(name)
+            )));
         }
         let printable = |b: u8| (b' '..=b'~').contains(&b) && b != b',';
         if value.len() > LONGEST_TAG_VALUE || !value.bytes().all(printable) {
@@ -179,10 +210,20 @@ impl Request {
                                                ASCII, or more than {LONGEST_TAG_VALUE}"
             )));
         }
-        let before = self.headers.get(TAGS).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
-        let is_other = |tag: &&str| !tag.is_empty() && tag.split_once('=').is_none_or(|(other, _)| other != name);
+        let before = self
+            .headers
+            .get(TAGS)
+            .and_then(|tags| tags.to_str().ok())
+            .unwrap_or_default();
+        let is_other = |tag: &&str| {
+            !tag.is_empty() && tag.split_once('=').is_none_or(|(other, _)| other != name)
+        };
         let tag = format!("{name}={value}");
-        let tags: Vec<&str> = before.split(',').filter(is_other).chain([tag.as_str()]).collect();
+        let tags: Vec<&str> = before
+            .split(',')
+            .filter(is_other)
+            .chain([tag.as_str()])
+            .collect();
         let text = tags.join(",");
         if tags.len() > MOST_TAGS || text.len() > LONGEST_TAGS {
             return Err(Error::invalid(format!(
@@ -197,8 +238,8 @@ impl Request {
         self.queue.wishes.logs = logs;
     }
 
-    /// Whether the job goes on at fal when a [`subscribe`](crate::Client::subscribe_start) is cancelled, its time is over or the library
-    /// is shut down. By default it is cancelled then.
+    /// Whether the job goes on at fal when a [`subscribe`](crate::Client::subscribe_start) is
+    /// cancelled, its time is over or the library is shut down. By default it is cancelled then.
     pub fn set_keep_running(&mut self, keep: bool) {
         self.queue.wishes.keep_running = keep;
     }
@@ -207,14 +248,19 @@ impl Request {
     pub(super) fn submission(&self, hosts: &Hosts) -> Result<Request> {
         let endpoint = self.endpoint()?.clone();
         if self.method != Method::POST {
-            return Err(Error::invalid(format!("the queue takes POST, not {}", self.method)));
+            return Err(Error::invalid(format!(
+                "the queue takes POST, not {}",
+                self.method
+            )));
         }
         let mut url = self.address(hosts.queue_url(endpoint.as_str())?, "");
         if let Some(webhook) = &self.queue.webhook {
-            url.query_pairs_mut().append_pair("fal_webhook", webhook.as_str());
+            url.query_pairs_mut()
+                .append_pair("fal_webhook", webhook.as_str());
         }
         if let Some(most) = self.queue.longest_line {
-            url.query_pairs_mut().append_pair("fal_max_queue_length", &most.to_string());
+            url.query_pairs_mut()
+                .append_pair("fal_max_queue_length", &most.to_string());
         }
         Ok(self.for_endpoint(endpoint, Method::POST, url))
     }
@@ -248,30 +294,61 @@ mod tests {
     #[test]
     fn the_start_timeout_is_in_seconds_above_one() {
         let mut request = request();
-        for (ms, text) in [(1001, "1.001"), (1500, "1.5"), (30_000, "30"), (3_600_000, "3600")] {
-            request.set_start_timeout(Duration::from_millis(ms)).unwrap();
-            assert_eq!(header(&request, "X-Fal-Request-Timeout").as_deref(), Some(text));
+        for (ms, text) in [
+            (1001, "1.001"),
+            (1500, "1.5"),
+            (30_000, "30"),
+            (3_600_000, "3600"),
+        ] {
+            request
+                .set_start_timeout(Duration::from_millis(ms))
+                .unwrap();
+            assert_eq!(
+                header(&request, "X-Fal-Request-Timeout").as_deref(),
+                Some(text)
+            );
         }
         for ms in [0, 100, 1000] {
-            assert!(request.set_start_timeout(Duration::from_millis(ms)).is_err(), "{ms}");
+            assert!(
+                request
+                    .set_start_timeout(Duration::from_millis(ms))
+                    .is_err(),
+                "{ms}"
+            );
         }
     }
 
     #[test]
     fn webhooks_are_https_or_here() {
         let mut request = request();
-        for good in
-            ["https://app.example/hook?a=1&b=2", "http://127.0.0.1:80/x", "http://localhost:9/", "http://[::1]:1/"]
-        {
+        for good in [
+            "https://app.example/hook?a=1&b=2",
+            "http://127.0.0.1:80/x",
+            "http://localhost:9/",
+            "http://[::1]:1/",
+        ] {
             request.set_webhook(good).unwrap();
         }
-        for bad in ["http://app.example/", "ftp://a/", "app.example", "", "https://u:p@app.example/", "https://a/#b"] {
+        for bad in [
+            "http://app.example/",
+            "ftp://a/",
+            "app.example",
+            "",
+            "https://u:p@app.example/",
+            "https://a/#b",
+        ] {
             assert!(request.set_webhook(bad).is_err(), "{bad}");
         }
-        request.set_webhook("https://app.example/hook?a=1&b=2").unwrap();
+        request
+            .set_webhook("https://app.example/hook?a=1&b=2")
+            .unwrap();
         request.set_max_queue_length(7);
-        let Ok(submission) = request.submission(&Hosts::default()) else { panic!("no submission") };
-        let crate::request::Target::Of(_, url) = submission.target else { panic!("no address") };
+        let Ok(submission) = request.submission(&Hosts::default()) else {
+            panic!("no submission")
+        };
+        let crate::request::Target::Of(_, url) = submission.target else {
+            panic!("no address")
+        };
         assert_eq!(
             url.as_str(),
             "https://queue.fal.run/a/b/c?fal_webhook=https%3A%2F%2Fapp.example%2Fhook%3Fa%3D1%26b%3D2&fal_max_queue_length=7"
@@ -290,11 +367,14 @@ mod tests {
     #[test]
     fn lifecycles_have_two_members() {
         let mut request = request();
-        let lifecycle = json!({"expiration_duration_seconds": 3600, "initial_acl": {"default": "forbid"}});
+        let lifecycle =
+            json!({"expiration_duration_seconds": 3600, "initial_acl": {"default": "forbid"}});
         request.set_object_lifecycle(&lifecycle).unwrap();
         let sent = header(&request, "x-fal-object-lifecycle-preference").unwrap();
         assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), lifecycle);
-        request.set_object_lifecycle(&json!({"expiration_duration_seconds": null})).unwrap();
+        request
+            .set_object_lifecycle(&json!({"expiration_duration_seconds": null}))
+            .unwrap();
         for bad in [
             json!(null),
             json!({}),
@@ -313,11 +393,27 @@ mod tests {
     #[test]
     fn retries_are_named_and_bounded() {
         let mut request = request();
-        request.set_retries(Retries { server_error: Some(2), timeout: Some(0), connection_error: None }).unwrap();
+        request
+            .set_retries(Retries {
+                server_error: Some(2),
+                timeout: Some(0),
+                connection_error: None,
+            })
+            .unwrap();
         let sent = header(&request, "x-fal-retry-config").unwrap();
         let sent: Value = serde_json::from_str(&sent).unwrap();
-        assert_eq!(sent, json!({"server_error": {"retries": 2}, "timeout": {"retries": 0}}));
-        assert!(request.set_retries(Retries { timeout: Some(10), ..Retries::default() }).is_err());
+        assert_eq!(
+            sent,
+            json!({"server_error": {"retries": 2}, "timeout": {"retries": 0}})
+        );
+        assert!(
+            request
+                .set_retries(Retries {
+                    timeout: Some(10),
+                    ..Retries::default()
+                })
+                .is_err()
+        );
         request.set_retries(Retries::default()).unwrap();
         assert_eq!(header(&request, "x-fal-retry-config"), None);
     }
@@ -328,13 +424,25 @@ mod tests {
         request.set_tag("team", "art").unwrap();
         request.set_tag("env", "a=b c").unwrap();
         request.set_tag("team", "code").unwrap();
-        assert_eq!(header(&request, "x-fal-tags").as_deref(), Some("env=a=b c,team=code"));
-        for (name, value) in
-            [("", "x"), ("Team", "x"), ("fal.x", "x"), ("a b", "x"), ("a", "x,y"), ("a", "ü"), ("a", "x\n")]
-        {
+        assert_eq!(
+            header(&request, "x-fal-tags").as_deref(),
+            Some("env=a=b c,team=code")
+        );
+        for (name, value) in [
+            ("", "x"),
+            ("Team", "x"),
+            ("fal.x", "x"),
+            ("a b", "x"),
+            ("a", "x,y"),
+            ("a", "ü"),
+            ("a", "x\n"),
+        ] {
             assert!(request.set_tag(name, value).is_err(), "{name:?} {value:?}");
         }
-        assert!(request.set_tag(&"x".repeat(65), "").is_err() && request.set_tag("x", &"x".repeat(257)).is_err());
+        assert!(
+            request.set_tag(&"x".repeat(65), "").is_err()
+                && request.set_tag("x", &"x".repeat(257)).is_err()
+        );
         (0..8).for_each(|n| request.set_tag(&format!("n{n}"), "").unwrap());
         assert!(request.set_tag("eleventh", "").is_err());
         request.set_tag("n0", "changed").unwrap();
@@ -358,11 +466,19 @@ mod tests {
         assert_eq!(sent("x-fal-store-io").as_deref(), Some("0"));
         assert_eq!(sent("x-fal-no-retry").as_deref(), Some("1"));
         let no_fallback = ["x-app-fal-disable-fallback", "x-fal-disable-fallbacks"];
-        assert!(no_fallback.iter().all(|name| sent(name).as_deref() == Some("1")));
+        assert!(
+            no_fallback
+                .iter()
+                .all(|name| sent(name).as_deref() == Some("1"))
+        );
         assert_eq!(sent("x-fal-runner-hint").as_deref(), Some("h-1"));
         request.set_no_retry(false);
         request.set_no_fallback(false);
         assert_eq!(header(&request, "x-fal-no-retry"), None);
-        assert!(no_fallback.iter().all(|name| header(&request, name).is_none()));
+        assert!(
+            no_fallback
+                .iter()
+                .all(|name| header(&request, name).is_none())
+        );
     }
 }

@@ -10,25 +10,29 @@ use crate::system::random;
 const LEAST: Duration = Duration::from_millis(250);
 /// … and the longest of a client with few jobs.
 const MOST: Duration = Duration::from_secs(5);
-/// One client asks for the status of its jobs not more often than so many times a second, once they have waited for a while.
+/// One client asks for the status of its jobs not more often than so many times a second, once they
+/// have waited for a while.
 const RATE: f64 = 200.0;
 /// From this place on a job will not start within moments.
 const FAR: u64 = 10;
 
-/// The most status streams of a client at once: each has a socket of its own. The others are asked for from time to time.
+/// The most status streams of a client at once: each has a socket of its own. The others are asked
+/// for from time to time.
 pub(super) const STREAMS: usize = 64;
 /// For so long no stream is tried where none was to be had.
 const WITHOUT: Duration = Duration::from_secs(300);
 
-/// The pauses between two looks at one job. They grow with the time that it takes, so that a short job is seen to end at once
-/// and a long one costs little.
+/// The pauses between two looks at one job. They grow with the time that it takes, so that a short
+/// job is seen to end at once and a long one costs little.
 pub(super) struct Pace {
     began: Instant,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Pace { began: Instant::now() }
+        Pace {
+            began: Instant::now(),
+        }
     }
 
     /// The next pause for a job in this place of its line, of a client that waits for so many jobs.
@@ -38,7 +42,11 @@ impl Pace {
 }
 
 fn pause(waited: Duration, place: Option<u64>, jobs: usize) -> Duration {
-    let far = if place.is_some_and(|place| place >= FAR) { 2 } else { 1 };
+    let far = if place.is_some_and(|place| place >= FAR) {
+        2
+    } else {
+        1
+    };
     let usual = (waited / 8).clamp(LEAST, MOST) * far;
     let share = Duration::from_secs_f64(jobs as f64 / RATE);
     // Never longer than it has waited already, so that no job takes more than twice its time.
@@ -87,11 +95,15 @@ impl Waits {
 
     /// Streams are not to be had here at the moment.
     pub(super) fn give_up_streams(&self) {
-        *self.without.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(WITHOUT);
+        *self.without.lock().unwrap_or_else(PoisonError::into_inner) =
+            Instant::now().checked_add(WITHOUT);
     }
 
     fn is_without(&self, now: Instant) -> bool {
-        self.without.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+        self.without
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|until| now < until)
     }
 }
 
@@ -101,13 +113,18 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_the_time_the_place_and_the_number_of_jobs() {
-        let of = |seconds, place, jobs| pause(Duration::from_secs(seconds), place, jobs).as_millis();
+        let of =
+            |seconds, place, jobs| pause(Duration::from_secs(seconds), place, jobs).as_millis();
         assert_eq!(of(0, None, 1), 250);
         assert_eq!(of(8, Some(3), 1), 1000);
         assert_eq!(of(8, Some(10), 1), 2000);
         assert_eq!(of(3600, None, 1), 5000);
         assert_eq!(of(3600, Some(500), 1), 10_000);
-        assert_eq!(of(0, None, 10_000), 250, "the first looks find the short jobs");
+        assert_eq!(
+            of(0, None, 10_000),
+            250,
+            "the first looks find the short jobs"
+        );
         assert_eq!(of(8, None, 10_000), 8000);
         assert_eq!(of(100, None, 10_000), 50_000);
     }

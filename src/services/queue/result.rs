@@ -1,7 +1,7 @@
 //! The result of a job, and what is proof that it is one (docs/protocol.md §5.5).
 //!
-//! That a job has ended, and its result, come from different parts of fal at different times. What contradicts the status is asked for
-//! again before it is judged.
+//! That a job has ended, and its result, come from different parts of fal at different times. What
+//! contradicts the status is asked for again before it is judged.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,10 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Patience { began: Instant::now(), pause: PAUSE }
+        Patience {
+            began: Instant::now(),
+            pause: PAUSE,
+        }
     }
 
     /// Pauses before the next look; false if there is none.
@@ -55,8 +58,12 @@ pub(super) async fn now(steps: &Steps, job: &mut Job) -> Result<Response> {
         let unasked = match status {
             Ok(status) => match status.phase {
                 Phase::Waiting(_) | Phase::Running => return Err(failure::not_ready(job)),
-                Phase::Completed | Phase::Failed if is_doubtful(&answer) => return of_ended(steps, job, &status).await,
-                Phase::Completed | Phase::Failed => return finished(steps, answer, job, Some(&status)),
+                Phase::Completed | Phase::Failed if is_doubtful(&answer) => {
+                    return of_ended(steps, job, &status).await;
+                }
+                Phase::Completed | Phase::Failed => {
+                    return finished(steps, answer, job, Some(&status));
+                }
                 Phase::Unknown => None,
             },
             Err(error) if failure::may_pass(&error) => Some(error),
@@ -88,7 +95,13 @@ pub(super) async fn of_ended(steps: &Steps, job: &mut Job, status: &Status) -> R
         // Where the state itself is a failure nothing contradicts it.
         if status.phase == Phase::Failed || !patience.pause(steps).await {
             let waited = patience.began.elapsed();
-            return Err(failure::of_contradiction(answer, job, status, waited, steps.task.secrets()));
+            return Err(failure::of_contradiction(
+                answer,
+                job,
+                status,
+                waited,
+                steps.task.secrets(),
+            ));
         }
     }
 }
@@ -113,7 +126,12 @@ pub(super) fn finished(
         Ok(answer) => {
             let instead = lacking(answer.status());
             let told = |status| failure::told(job, status, answer.status(), steps.task.secrets());
-            match (status.filter(|_| instead.is_some() || is_empty(&answer)).and_then(told), instead) {
+            match (
+                status
+                    .filter(|_| instead.is_some() || is_empty(&answer))
+                    .and_then(told),
+                instead,
+            ) {
                 (Some(failed), _) => Err(failed),
                 (None, Some(_)) => Err(failure::no_result(answer.status(), job, "")),
                 (None, None) => Ok(answer.with_request_id(&job.id)),
@@ -123,8 +141,8 @@ pub(super) fn finished(
     }
 }
 
-/// Whether an answer may mean that there is no result yet: a success that holds none always (§16.4), a 400 or 404 unless it is visibly
-/// the job's own end.
+/// Whether an answer may mean that there is no result yet: a success that holds none always
+/// (§16.4), a 400 or 404 unless it is visibly the job's own end.
 pub(super) fn is_doubtful(answer: &Result<Response>) -> bool {
     match answer {
         Ok(answer) => lacking(answer.status()).is_some(),
@@ -136,18 +154,30 @@ pub(super) fn is_doubtful(answer: &Result<Response>) -> bool {
 pub(super) fn is_early(answer: &Result<Response>) -> bool {
     match answer {
         Ok(answer) => answer.status() == 202,
-        Err(error) => error.http_status() == Some(400) && !is_the_jobs_own(error) && speaks_of_progress(error),
+        Err(error) => {
+            error.http_status() == Some(400) && !is_the_jobs_own(error) && speaks_of_progress(error)
+        }
     }
 }
 
 /// fal's text for it is known from third parties only: "Request is still in progress".
 fn speaks_of_progress(error: &Error) -> bool {
-    let text = String::from_utf8_lossy(&error.body()[..error.body().len().min(1000)]).to_ascii_lowercase();
+    let text =
+        String::from_utf8_lossy(&error.body()[..error.body().len().min(1000)]).to_ascii_lowercase();
     text.trim().is_empty()
-        || ["progress", "in queue", "not ready", "not finished", "not completed"].iter().any(|word| text.contains(word))
+        || [
+            "progress",
+            "in queue",
+            "not ready",
+            "not finished",
+            "not completed",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
-/// What only an app or the platform says of a run: which field is wrong, one of fal's names of an error, which path there is not.
+/// What only an app or the platform says of a run: which field is wrong, one of fal's names of an
+/// error, which path there is not.
 fn is_the_jobs_own(error: &Error) -> bool {
     let named = error.error_type().is_some_and(service::is_known);
     !error.fields().is_empty() || named || error.about() == Some(About::Path)

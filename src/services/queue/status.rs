@@ -13,13 +13,23 @@ use crate::operation::Task;
 use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
-/// What is read of a status. The host is told the first of them: no addresses, which are the library's business, and no log, whose lines
-/// are events of their own.
-const READ: [&str; 9] =
-    ["error", "error_type", "metrics", "queue_position", "request_id", "status", "logs", "detail", "message"];
+/// What is read of a status. The host is told the first of them: no addresses, which are the
+/// library's business, and no log, whose lines are events of their own.
+const READ: [&str; 9] = [
+    "error",
+    "error_type",
+    "metrics",
+    "queue_position",
+    "request_id",
+    "status",
+    "logs",
+    "detail",
+    "message",
+];
 const TOLD: usize = 6;
 
-/// A host that reads slowly holds up the job's end for so long, for each status with many new lines; then the oldest go.
+/// A host that reads slowly holds up the job's end for so long, for each status with many new
+/// lines; then the oldest go.
 const BURST: Duration = Duration::from_secs(2);
 
 /// How far a job is.
@@ -29,15 +39,26 @@ pub(super) enum Phase {
     Waiting(Option<u64>),
     Running,
     Completed,
-    /// A state that the protocol does not know and whose name says that it is an end, and no success.
+    /// A state that the protocol does not know and whose name says that it is an end, and no
+    /// success.
     Failed,
     /// Something that the protocol does not know: only the result can tell.
     Unknown,
 }
 
 /// Names of such states, as other queues have them. fal documents none (docs/protocol.md §16.4).
-const FAILED: [&str; 10] =
-    ["FAILED", "FAILURE", "ERROR", "ERRORED", "CANCELLED", "CANCELED", "TIMED_OUT", "TIMEOUT", "EXPIRED", "ABORTED"];
+const FAILED: [&str; 10] = [
+    "FAILED",
+    "FAILURE",
+    "ERROR",
+    "ERRORED",
+    "CANCELLED",
+    "CANCELED",
+    "TIMED_OUT",
+    "TIMEOUT",
+    "EXPIRED",
+    "ABORTED",
+];
 
 /// A status.
 #[derive(Clone, Debug)]
@@ -69,14 +90,33 @@ impl Status {
     /// The same where the state may be missing, and then is this.
     pub(super) fn parse_or(text: Bytes, usual: Option<&str>) -> Result<Self> {
         let members = json::members(&text, READ);
-        let members = members.ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
-        let [error, error_type, _, position, _, state, logs, detail, message] = members;
+        let members =
+            members.ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
+        let [
+            error,
+            error_type,
+            _,
+            position,
+            _,
+            state,
+            logs,
+            detail,
+            message,
+        ] = members;
         let state = state.map_or_else(|| usual.map(str::to_owned), json::text);
         let phase = match state.as_deref() {
-            Some("IN_QUEUE") => Phase::Waiting(position.and_then(|position| position.get().parse().ok())),
+            Some("IN_QUEUE") => {
+                Phase::Waiting(position.and_then(|position| position.get().parse().ok()))
+            }
             Some("IN_PROGRESS") => Phase::Running,
             Some("COMPLETED") => Phase::Completed,
-            Some(state) if FAILED.iter().any(|failed| failed.eq_ignore_ascii_case(state)) => Phase::Failed,
+            Some(state)
+                if FAILED
+                    .iter()
+                    .any(|failed| failed.eq_ignore_ascii_case(state)) =>
+            {
+                Phase::Failed
+            }
             _ => Phase::Unknown,
         };
         let error = error.filter(|error| !json::is_null(error));
@@ -89,13 +129,28 @@ impl Status {
                 .or_else(|| Some(format!("{:?}", usual.filter(|_| *name == "status")?)));
             if let Some(value) = value {
                 // Writing into a text cannot fail.
-                let _ = write!(told, "{}\"{name}\":{value}", if told.is_empty() { '{' } else { ',' });
+                let _ = write!(
+                    told,
+                    "{}\"{name}\":{value}",
+                    if told.is_empty() { '{' } else { ',' }
+                );
             }
         }
         told.push_str(if told.is_empty() { "{}" } else { "}" });
         let logs = logs.map(|logs| text.slice_ref(logs.get().as_bytes()));
-        let detail = detail.and_then(json::text).or_else(|| message.and_then(json::text));
-        Ok(Status { phase, state, text, logs, told, error, error_type, detail })
+        let detail = detail
+            .and_then(json::text)
+            .or_else(|| message.and_then(json::text));
+        Ok(Status {
+            phase,
+            state,
+            text,
+            logs,
+            told,
+            error,
+            error_type,
+            detail,
+        })
     }
 
     /// Why the job failed, if the status says so: a text and fal's name for it (§12.3).
@@ -105,9 +160,12 @@ impl Status {
         Some((text?.to_owned(), kind))
     }
 
-    /// What a state that is a failure says besides its name, as the other shapes of errors have it (§12.1).
+    /// What a state that is a failure says besides its name, as the other shapes of errors have it
+    /// (§12.1).
     fn detail(&self) -> Option<&str> {
-        self.detail.as_deref().filter(|_| self.phase == Phase::Failed)
+        self.detail
+            .as_deref()
+            .filter(|_| self.phase == Phase::Failed)
     }
 
     /// The name of the state.
@@ -121,15 +179,23 @@ impl Status {
     }
 }
 
-/// JSON in one way of writing it, whoever wrote it, so that the same is known to be the same. What is very long stays as it is.
+/// JSON in one way of writing it, whoever wrote it, so that the same is known to be the same. What
+/// is very long stays as it is.
 fn tidy(text: &str) -> String {
-    let tree = if text.len() <= TIDIED { json::tree(text.as_bytes()).ok() } else { None };
+    let tree = if text.len() <= TIDIED {
+        json::tree(text.as_bytes()).ok()
+    } else {
+        None
+    };
     tree.map_or_else(|| text.to_owned(), |tree| tree.to_string())
 }
 
 /// An answer that is a status, whatever state it names.
 pub(super) async fn whole(answer: Response) -> Result<Response> {
-    match json::look(answer.body().clone(), Status::parse).await??.state {
+    match json::look(answer.body().clone(), Status::parse)
+        .await??
+        .state
+    {
         Some(_) => Ok(answer),
         None => Err(Error::new(Code::Protocol, "the status names no state")),
     }
@@ -144,30 +210,49 @@ pub(super) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     pub(super) fn new(task: &'a Task) -> Self {
-        Teller { task, last: None, seen: Seen::default() }
+        Teller {
+            task,
+            last: None,
+            seen: Seen::default(),
+        }
     }
 
-    /// The lines come first, so that the end of a job comes after the last of them. There may be many, so others have their turn in
-    /// between. Whether there was anything new.
+    /// The lines come first, so that the end of a job comes after the last of them. There may be
+    /// many, so others have their turn in between. Whether there was anything new.
     pub(super) async fn tell(&mut self, status: &Status) -> bool {
         let mut window = self.seen.window();
         let (mut burst, mut is_news) = (self.task.burst(BURST), false);
         let newest = |logs: Bytes| -> Vec<Bytes> {
             let text = std::str::from_utf8(&logs).unwrap_or_default();
-            lines(text).into_iter().map(|line| logs.slice_ref(line.as_bytes())).collect()
+            lines(text)
+                .into_iter()
+                .map(|line| logs.slice_ref(line.as_bytes()))
+                .collect()
         };
         // Without a runtime there is nobody to tell.
-        let newest = json::look(status.logs.clone().unwrap_or_default(), newest).await.unwrap_or_default();
+        let newest = json::look(status.logs.clone().unwrap_or_default(), newest)
+            .await
+            .unwrap_or_default();
         for line in newest {
             tokio::task::consume_budget().await;
             let line = tidy(std::str::from_utf8(&line).unwrap_or_default());
             if window.is_new(&line) {
-                burst.tell(Event::typed(EventKind::Log, line.into(), "application/json")).await;
+                burst
+                    .tell(Event::typed(
+                        EventKind::Log,
+                        line.into(),
+                        "application/json",
+                    ))
+                    .await;
                 is_news = true;
             }
         }
         if self.last.as_ref() != Some(&status.told) {
-            self.task.tell(Event::typed(EventKind::Status, status.told.clone().into(), "application/json"));
+            self.task.tell(Event::typed(
+                EventKind::Status,
+                status.told.clone().into(),
+                "application/json",
+            ));
             self.last = Some(status.told.clone());
             is_news = true;
         }
@@ -195,17 +280,27 @@ mod tests {
             told("{ \"metrics\": {\"a\": 2, \"b\": 1}, \"status\": \"\\u0058\"}")
         );
         assert_eq!(told("{}"), "{}");
-        let first = Status::parse_or(Bytes::from_static(b"{\"request_id\":\"r\"}"), Some("IN_QUEUE")).unwrap();
+        let first = Status::parse_or(
+            Bytes::from_static(b"{\"request_id\":\"r\"}"),
+            Some("IN_QUEUE"),
+        )
+        .unwrap();
         assert_eq!(
             (first.told.as_str(), first.phase),
-            (r#"{"request_id":"r","status":"IN_QUEUE"}"#, Phase::Waiting(None))
+            (
+                r#"{"request_id":"r","status":"IN_QUEUE"}"#,
+                Phase::Waiting(None)
+            )
         );
     }
 
     #[test]
     fn the_field_decides_and_nothing_else_is_needed() {
         for (text, phase) in [
-            (r#"{"status":"IN_QUEUE","queue_position":3}"#, Phase::Waiting(Some(3))),
+            (
+                r#"{"status":"IN_QUEUE","queue_position":3}"#,
+                Phase::Waiting(Some(3)),
+            ),
             (r#"{"status":"IN_QUEUE"}"#, Phase::Waiting(None)),
             (r#"{"status":"IN_PROGRESS","logs":null}"#, Phase::Running),
             (r#"{"status":"COMPLETED","logs":{}}"#, Phase::Completed),
@@ -226,18 +321,38 @@ mod tests {
     fn a_failure_has_a_text_or_a_type() {
         let failure = |text: &str| {
             let status = parse(text).unwrap();
-            status.failure().map(|(text, kind)| (text, kind.map(str::to_owned)))
+            status
+                .failure()
+                .map(|(text, kind)| (text, kind.map(str::to_owned)))
         };
         assert_eq!(failure(r#"{"status":"COMPLETED"}"#), None);
         assert_eq!(failure(r#"{"error":null}"#), None);
         assert_eq!(failure(r#"{"error":"gone"}"#), Some(("gone".into(), None)));
         let timed_out = Some(("Timed out".into(), Some("request_timeout".into())));
-        assert_eq!(failure(r#"{"error":"Timed out","error_type":"request_timeout"}"#), timed_out);
-        assert_eq!(failure(r#"{"error_type":"x"}"#), Some(("x".into(), Some("x".into()))));
-        assert_eq!(failure(r#"{"error":{"a":1}}"#), Some((r#"{"a":1}"#.into(), None)));
-        assert_eq!(failure(r#"{"status":"FAILED","error":"gone"}"#), Some(("gone".into(), None)));
+        assert_eq!(
+            failure(r#"{"error":"Timed out","error_type":"request_timeout"}"#),
+            timed_out
+        );
+        assert_eq!(
+            failure(r#"{"error_type":"x"}"#),
+            Some(("x".into(), Some("x".into())))
+        );
+        assert_eq!(
+            failure(r#"{"error":{"a":1}}"#),
+            Some((r#"{"a":1}"#.into(), None))
+        );
+        assert_eq!(
+            failure(r#"{"status":"FAILED","error":"gone"}"#),
+            Some(("gone".into(), None))
+        );
         assert_eq!(failure(r#"{"status":"FAILED"}"#), None);
-        assert_eq!(failure(r#"{"status":"ERROR","detail":"no memory"}"#), Some(("no memory".into(), None)));
-        assert_eq!(failure(r#"{"status":"COMPLETED","detail":"of the run"}"#), None);
+        assert_eq!(
+            failure(r#"{"status":"ERROR","detail":"no memory"}"#),
+            Some(("no memory".into(), None))
+        );
+        assert_eq!(
+            failure(r#"{"status":"COMPLETED","detail":"of the run"}"#),
+            None
+        );
     }
 }

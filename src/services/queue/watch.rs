@@ -1,4 +1,5 @@
-//! Waiting for a job: by its status stream where there is one, else by asking now and then (docs/protocol.md §5.3, §5.4).
+//! Waiting for a job: by its status stream where there is one, else by asking now and then
+//! (docs/protocol.md §5.3, §5.4).
 
 use std::mem::{Discriminant, discriminant};
 use std::ops::ControlFlow;
@@ -23,10 +24,11 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Opened, Reader};
 
-/// A stream tells the status at once. One that does not is held up on its way, by a server proxy for example.
+/// A stream tells the status at once. One that does not is held up on its way, by a server proxy
+/// for example.
 const FIRST: Duration = Duration::from_secs(8);
-/// A stream may tell nothing new while nothing happens, but not for ever: it may have died unnoticed, or live and know no better. Then the
-/// status is asked for.
+/// A stream may tell nothing new while nothing happens, but not for ever: it may have died
+/// unnoticed, or live and know no better. Then the status is asked for.
 const IDLE: Duration = Duration::from_secs(30);
 /// After the last event a stream is read on for so long, so that its connection can be used again.
 const LAST: Duration = Duration::from_millis(100);
@@ -174,7 +176,10 @@ impl<'a> Watch<'a> {
     }
 
     fn is_patient(&mut self) -> bool {
-        self.contradicting.get_or_insert_with(Instant::now).elapsed() < PATIENCE
+        self.contradicting
+            .get_or_insert_with(Instant::now)
+            .elapsed()
+            < PATIENCE
     }
 
     /// A state that we do not know: if there is a result, it was an end (§16.4).
@@ -182,9 +187,13 @@ impl<'a> Watch<'a> {
         let answer = ask(self.steps, self.job, Ask::Result).await;
         let is_early = match &answer {
             Ok(answer) if answer.status() == 202 => true,
-            Ok(_) => (result::is_doubtful(&answer) || result::is_nothing(&answer)) && self.is_patient(),
+            Ok(_) => {
+                (result::is_doubtful(&answer) || result::is_nothing(&answer)) && self.is_patient()
+            }
             Err(error) if error.http_status() == Some(400) => result::is_doubtful(&answer),
-            Err(error) if error.http_status() == Some(404) => result::is_doubtful(&answer) && self.is_patient(),
+            Err(error) if error.http_status() == Some(404) => {
+                result::is_doubtful(&answer) && self.is_patient()
+            }
             Err(error) => self.bears(error),
         };
         match is_early {
@@ -194,18 +203,27 @@ impl<'a> Watch<'a> {
     }
 
     async fn stream(&mut self) -> Streamed {
-        let Ok(opened) = tokio::time::timeout(FIRST, self.open()).await else { return Streamed::Nowhere };
+        let Ok(opened) = tokio::time::timeout(FIRST, self.open()).await else {
+            return Streamed::Nowhere;
+        };
         let mut body = match opened {
             Ok(opened) if is_stream(&opened) => opened.body,
             Ok(_) => return Streamed::Nowhere,
             Err(error) if error.code() == Code::Protocol => return Streamed::Nowhere,
-            Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => return Streamed::Nowhere,
+            Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => {
+                return Streamed::Nowhere;
+            }
             Err(_) => return Streamed::Cut,
         };
         let mut parser = Parser::new(STATUS);
-        let mut life = Life { spoke: false, moved: false, since: Instant::now() };
+        let mut life = Life {
+            spoke: false,
+            moved: false,
+            since: Instant::now(),
+        };
         loop {
-            // Silence is counted from the last news: comments, and a status that is told again, are none.
+            // Silence is counted from the last news: comments, and a status that is told again, are
+            // none.
             let limit = if life.spoke { IDLE } else { FIRST };
             let left = limit.saturating_sub(life.since.max(self.news).elapsed());
             if left.is_zero() {
@@ -217,7 +235,11 @@ impl<'a> Watch<'a> {
                 if let Some(streamed) = self.ask_beside().await {
                     return streamed;
                 }
-                life = Life { spoke: true, moved: false, since: Instant::now() };
+                life = Life {
+                    spoke: true,
+                    moved: false,
+                    since: Instant::now(),
+                };
                 continue;
             }
             let mut piece = match tokio::time::timeout(left, body.piece()).await {
@@ -237,7 +259,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Asks for the status beside a stream that lives and tells nothing new. `None` if the stream was right so far.
+    /// Asks for the status beside a stream that lives and tells nothing new. `None` if the stream
+    /// was right so far.
     async fn ask_beside(&mut self) -> Option<Streamed> {
         let before = self.state;
         match self.ask().await {
@@ -249,27 +272,41 @@ impl<'a> Watch<'a> {
 
     async fn open(&mut self) -> Result<Opened> {
         let hosts = self.steps.hosts();
-        let (address, built) = (self.job.address(Ask::StatusStream, hosts)?, self.job.built(Ask::StatusStream, hosts)?);
+        let (address, built) = (
+            self.job.address(Ask::StatusStream, hosts)?,
+            self.job.built(Ask::StatusStream, hosts)?,
+        );
         let mut request = Request::about(self.job.endpoint.clone(), Method::GET, address.clone());
-        request.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let opened = self.steps.open(request.clone()).await;
         match opened {
             Err(error) if address != built && matches!(error.http_status(), Some(404 | 405)) => {
-                self.steps.open(request.for_endpoint(self.job.endpoint.clone(), Method::GET, built)).await
+                self.steps
+                    .open(request.for_endpoint(self.job.endpoint.clone(), Method::GET, built))
+                    .await
             }
             opened => opened,
         }
     }
 
     /// Reads the events of a piece, up to one that ends the stream.
-    async fn events(&mut self, parser: &mut Parser, piece: &mut Bytes, life: &mut Life) -> Option<Streamed> {
+    async fn events(
+        &mut self,
+        parser: &mut Parser,
+        piece: &mut Bytes,
+        life: &mut Life,
+    ) -> Option<Streamed> {
         loop {
             let data = match parser.next(piece).await {
                 Ok(Some(data)) => data,
                 Ok(None) => return None,
                 Err(_) => return Some(Streamed::Cut),
             };
-            let Ok(Ok(status)) = json::look(data, Status::parse).await else { return Some(Streamed::Cut) };
+            let Ok(Ok(status)) = json::look(data, Status::parse).await else {
+                return Some(Streamed::Cut);
+            };
             self.notice(&status).await;
             life.spoke = true;
             match status.phase {
@@ -292,8 +329,15 @@ struct Life {
 }
 
 fn is_stream(opened: &Opened) -> bool {
-    let declared = opened.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    declared.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+    let declared = opened
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    declared
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 async fn to_the_end(body: &mut Reader) {

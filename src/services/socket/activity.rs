@@ -1,4 +1,5 @@
-//! A connection that notes when the other side moved its last byte, so that a slow one is told from a dead one.
+//! A connection that notes when the other side moved its last byte, so that a slow one is told from
+//! a dead one.
 
 use std::io;
 use std::pin::Pin;
@@ -11,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Nothing moves for so many intervals between pings, and the other side counts as gone.
 const SILENT_INTERVALS: u32 = 4;
-/// What was written may wait in buffers of the operating system, where nobody sees it move: up to so many MiB (Linux's
-/// `tcp_wmem`), each of which is given the same time once more.
+/// What was written may wait in buffers of the operating system, where nobody sees it move: up to
+/// so many MiB (Linux's `tcp_wmem`), each of which is given the same time once more.
 const HIDDEN: u32 = 4;
 /// In the place of no pings, and of pauses that no clock can count.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -28,7 +29,11 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     fn new() -> Self {
-        Pulse { begun: Instant::now(), moved: AtomicU64::new(0), unanswered: AtomicU64::new(0) }
+        Pulse {
+            begun: Instant::now(),
+            moved: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+        }
     }
 
     fn moves(&self) {
@@ -36,17 +41,24 @@ impl Pulse {
         self.moved.store(now, Ordering::Relaxed);
     }
 
-    /// How long nothing has moved, if that is too long for a connection with this time between pings. `free` is since when the host
-    /// has let us read: before, silence was ours.
+    /// How long nothing has moved, if that is too long for a connection with this time between
+    /// pings. `free` is since when the host has let us read: before, silence was ours.
     fn silence(&self, ping: Duration, free: Instant) -> Option<Duration> {
         let moved = self.begun + Duration::from_millis(self.moved.load(Ordering::Relaxed));
-        let hidden = u32::try_from(self.unanswered.load(Ordering::Relaxed) >> 20).unwrap_or(HIDDEN).min(HIDDEN);
+        let hidden = u32::try_from(self.unanswered.load(Ordering::Relaxed) >> 20)
+            .unwrap_or(HIDDEN)
+            .min(HIDDEN);
         let silence = moved.max(free).elapsed();
         (silence > ping.saturating_mul(SILENT_INTERVALS * (1 + hidden))).then_some(silence)
     }
 
-    /// Waits until the other side counts as gone, and says for how long nothing has moved. `free` is none while the host takes its time.
-    pub(crate) async fn lost(&self, ping: Option<Duration>, free: impl Fn() -> Option<Instant>) -> Duration {
+    /// Waits until the other side counts as gone, and says for how long nothing has moved. `free`
+    /// is none while the host takes its time.
+    pub(crate) async fn lost(
+        &self,
+        ping: Option<Duration>,
+        free: impl Fn() -> Option<Instant>,
+    ) -> Duration {
         let ping = pause(ping);
         loop {
             tokio::time::sleep(ping).await;
@@ -72,7 +84,11 @@ pub(crate) struct Wire<S> {
 
 impl<S> Wire<S> {
     pub(super) fn new(inner: S) -> Self {
-        Wire { inner, pulse: Arc::new(Pulse::new()), full: false }
+        Wire {
+            inner,
+            pulse: Arc::new(Pulse::new()),
+            full: false,
+        }
     }
 
     pub(super) fn pulse(&self) -> Arc<Pulse> {
@@ -81,7 +97,11 @@ impl<S> Wire<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if buffer.filled().len() > before {
@@ -93,11 +113,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
         match polled {
             Poll::Ready(Ok(written)) => {
-                self.pulse.unanswered.fetch_add(written as u64, Ordering::Relaxed);
+                self.pulse
+                    .unanswered
+                    .fetch_add(written as u64, Ordering::Relaxed);
                 if std::mem::take(&mut self.full) {
                     self.pulse.moves();
                 }

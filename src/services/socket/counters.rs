@@ -35,8 +35,19 @@ struct Counts {
 impl Tally {
     pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
         progress.reading(Repeat::Harmless);
-        let counts = Counts { sent: 0, received: 0, since: 0, read: Instant::now(), delivering: false, closing: false };
-        Tally { language, progress, counts: Mutex::new(counts) }
+        let counts = Counts {
+            sent: 0,
+            received: 0,
+            since: 0,
+            read: Instant::now(),
+            delivering: false,
+            closing: false,
+        };
+        Tally {
+            language,
+            progress,
+            counts: Mutex::new(counts),
+        }
     }
 
     /// An input is about to leave; from here on it may be executed.
@@ -72,7 +83,8 @@ impl Tally {
         self.counts().closing
     }
 
-    /// Lets the other side say what it has to say, and the host read it. Where nobody reads, it need not be heard out.
+    /// Lets the other side say what it has to say, and the host read it. Where nobody reads, it
+    /// need not be heard out.
     pub(super) async fn grace(&self, task: &Task) {
         loop {
             tokio::time::sleep(GRACE).await;
@@ -93,11 +105,15 @@ impl Tally {
         (!counts.delivering).then_some(counts.read)
     }
 
-    /// How many inputs may be without an answer. Nothing says which message answers which input (docs/protocol.md §7.3): where one
-    /// brings one, it is their difference; in any case those after which nothing came.
+    /// How many inputs may be without an answer. Nothing says which message answers which input
+    /// (docs/protocol.md §7.3): where one brings one, it is their difference; in any case those
+    /// after which nothing came.
     fn open(&self, counts: &Counts) -> u64 {
         match self.language {
-            Language::Realtime => counts.sent.saturating_sub(counts.received).max(counts.since),
+            Language::Realtime => counts
+                .sent
+                .saturating_sub(counts.received)
+                .max(counts.since),
             Language::Raw => counts.since,
         }
     }

@@ -26,7 +26,10 @@ impl Drop for Closing {
 
 impl Handle {
     pub(crate) fn new(op: Op, inputs: Arc<Inputs>) -> Self {
-        Handle { op, inputs: Arc::new(Closing(inputs)) }
+        Handle {
+            op,
+            inputs: Arc::new(Closing(inputs)),
+        }
     }
 
     pub(crate) fn push(&self, message: Message) -> Result<()> {

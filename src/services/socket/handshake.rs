@@ -1,8 +1,9 @@
-//! The opening handshake (RFC 6455), through the transport, so that keys, proxies, TLS and the emulator are its business.
+//! The opening handshake (RFC 6455), through the transport, so that keys, proxies, TLS and the
+//! emulator are its business.
 
 use reqwest::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use reqwest::{Method, Upgraded};
 use std::sync::Arc;
@@ -35,10 +36,12 @@ pub(crate) struct Socket {
     pub(crate) grant: Option<Arc<Grant>>,
 }
 
-/// What may wait to leave beside a message: answers to pings, which a hostile server sends and does not take.
+/// What may wait to leave beside a message: answers to pings, which a hostile server sends and does
+/// not take.
 const BESIDE: usize = 1 << 20;
 
-/// Opens a WebSocket that takes messages of at most `most` bytes, and sends some of at most `most_out`.
+/// Opens a WebSocket that takes messages of at most `most` bytes, and sends some of at most
+/// `most_out`.
 pub(crate) async fn open(
     steps: &Steps,
     url: &Url,
@@ -50,7 +53,11 @@ pub(crate) async fn open(
 ) -> Result<Socket> {
     let key = generate_key();
     let mut headers = headers.clone();
-    for (name, value) in [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")] {
+    for (name, value) in [
+        (CONNECTION, "Upgrade"),
+        (UPGRADE, "websocket"),
+        (SEC_WEBSOCKET_VERSION, "13"),
+    ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.insert(SEC_WEBSOCKET_KEY, value(&key)?);
@@ -70,30 +77,48 @@ pub(crate) async fn open(
     };
     let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
     let (headers, upgraded, grant) = upgraded.map_err(|_| slow())??;
-    check(&headers, &SEC_WEBSOCKET_ACCEPT, Some(&derive_accept_key(key.as_bytes())))?;
+    check(
+        &headers,
+        &SEC_WEBSOCKET_ACCEPT,
+        Some(&derive_accept_key(key.as_bytes())),
+    )?;
     check(&headers, &SEC_WEBSOCKET_EXTENSIONS, None)?;
-    let mut config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
+    let mut config = WebSocketConfig::default()
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
     // The frame's head is a part of what waits.
     config.max_write_buffer_size = most_out.saturating_add(BESIDE);
     let wire = Wire::new(upgraded);
     let pulse = wire.pulse();
     let stream = WebSocketStream::from_raw_socket(wire, Role::Client, Some(config)).await;
-    Ok(Socket { stream, headers, pulse, grant })
+    Ok(Socket {
+        stream,
+        headers,
+        pulse,
+        grant,
+    })
 }
 
 fn value(key: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(key).map_err(|_| Error::new(Code::Protocol, "the handshake's key is malformed"))
+    HeaderValue::from_str(key)
+        .map_err(|_| Error::new(Code::Protocol, "the handshake's key is malformed"))
 }
 
 fn slow() -> Error {
-    let message = format!("the WebSocket's handshake took more than {} s", PATIENCE.as_secs());
+    let message = format!(
+        "the WebSocket's handshake took more than {} s",
+        PATIENCE.as_secs()
+    );
     Error::new(Code::Deadline, message).with_retryable(true)
 }
 
 fn check(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> Result<()> {
     match headers.get(name).map(HeaderValue::as_bytes) == expected.map(str::as_bytes) {
         true => Ok(()),
-        false => Err(Error::new(Code::Protocol, format!("the WebSocket's handshake has a wrong {name}"))),
+        false => Err(Error::new(
+            Code::Protocol,
+            format!("the WebSocket's handshake has a wrong {name}"),
+        )),
     }
 }
 
@@ -101,13 +126,27 @@ fn check(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> Resu
 pub(crate) fn broken(error: tungstenite::Error) -> Error {
     use tungstenite::Error as Broken;
     let (code, message) = match &error {
-        Broken::Capacity(_) => (Code::TooLarge, "a message is larger than allowed".to_owned()),
-        Broken::WriteBufferFull(_) => (Code::ConnectionLost, "the other side takes nothing any more".to_owned()),
-        Broken::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing)
+        Broken::Capacity(_) => (
+            Code::TooLarge,
+            "a message is larger than allowed".to_owned(),
+        ),
+        Broken::WriteBufferFull(_) => (
+            Code::ConnectionLost,
+            "the other side takes nothing any more".to_owned(),
+        ),
+        Broken::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing,
+        )
         | Broken::ConnectionClosed
         | Broken::AlreadyClosed
-        | Broken::Io(_) => (Code::ConnectionLost, format!("the connection broke: {error}")),
-        _ => (Code::Protocol, format!("the answer is not WebSocket: {error}")),
+        | Broken::Io(_) => (
+            Code::ConnectionLost,
+            format!("the connection broke: {error}"),
+        ),
+        _ => (
+            Code::Protocol,
+            format!("the answer is not WebSocket: {error}"),
+        ),
     };
     Error::new(code, message).with_source(error)
 }

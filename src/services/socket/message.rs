@@ -22,20 +22,30 @@ pub(super) enum Heard {
     Failed(Error),
 }
 
-/// `shaken` is what the answer of an error has besides the message: the headers of the handshake, and what was carried.
+/// `shaken` is what the answer of an error has besides the message: the headers of the handshake,
+/// and what was carried.
 pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &Secrets)) -> Heard {
     match (language, message) {
-        (Language::Raw, Message::Text(text)) => Heard::Message(Event::text(EventKind::Message, text.into())),
-        (Language::Raw, Message::Binary(bytes)) => Heard::Message(Event::bytes(EventKind::Message, bytes)),
+        (Language::Raw, Message::Text(text)) => {
+            Heard::Message(Event::text(EventKind::Message, text.into()))
+        }
+        (Language::Raw, Message::Binary(bytes)) => {
+            Heard::Message(Event::bytes(EventKind::Message, bytes))
+        }
         (Language::Realtime, Message::Text(text)) => json(text.into(), shaken),
         (Language::Realtime, Message::Binary(frame)) => packed(frame, shaken),
-        (_, Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => Heard::Nothing,
+        (_, Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {
+            Heard::Nothing
+        }
     }
 }
 
 fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
-    // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over as it is.
-    let Some(json) = msgpack::to_json(&frame) else { return Heard::Message(Event::bytes(EventKind::Message, frame)) };
+    // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over
+    // as it is.
+    let Some(json) = msgpack::to_json(&frame) else {
+        return Heard::Message(Event::bytes(EventKind::Message, frame));
+    };
     control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json.into(), frame)))
 }
 
@@ -44,7 +54,8 @@ fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
     control(&text, shaken).unwrap_or_else(|| {
         // What there is no memory to look at is a text.
         Heard::Message(
-            Event::read(EventKind::Message, text.clone()).unwrap_or_else(|_| Event::text(EventKind::Message, text)),
+            Event::read(EventKind::Message, text.clone())
+                .unwrap_or_else(|_| Event::text(EventKind::Message, text)),
         )
     })
 }
@@ -57,21 +68,34 @@ fn control(message: &[u8], shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
         (Some("x-fal-message"), _) => Some(Heard::Nothing),
         (Some("x-fal-error"), Some("TIMEOUT")) => Some(Heard::Timeout),
         (Some("x-fal-error"), kind) => {
-            let reason = reason.as_deref().map(clause).filter(|reason| !reason.is_empty());
+            let reason = reason
+                .as_deref()
+                .map(clause)
+                .filter(|reason| !reason.is_empty());
             let reason = reason.unwrap_or("no reason was given");
-            let told = format!("the app ended the connection: {reason} ({})", kind.unwrap_or("x-fal-error"));
-            Some(Heard::Failed(Error::new(Code::ServiceFailed, told).with_answer(answer(kind, message, shaken))))
+            let told = format!(
+                "the app ended the connection: {reason} ({})",
+                kind.unwrap_or("x-fal-error")
+            );
+            Some(Heard::Failed(
+                Error::new(Code::ServiceFailed, told).with_answer(answer(kind, message, shaken)),
+            ))
         }
         (None, Some("Unauthorized")) if status.as_deref() == Some("error") => {
-            let error =
-                Error::new(Code::Unauthenticated, "fal refused the connection after it was opened: Unauthorized");
-            Some(Heard::Refused(error.with_answer(answer(None, message, shaken))))
+            let error = Error::new(
+                Code::Unauthenticated,
+                "fal refused the connection after it was opened: Unauthorized",
+            );
+            Some(Heard::Refused(
+                error.with_answer(answer(None, message, shaken)),
+            ))
         }
         _ => None,
     }
 }
 
-/// What an error that came as a message was made from: the answer of the handshake, and the message as the body.
+/// What an error that came as a message was made from: the answer of the handshake, and the message
+/// as the body.
 fn answer(kind: Option<&str>, body: &[u8], (headers, secrets): (&HeaderMap, &Secrets)) -> Answer {
     Answer::new(secrets, 101, headers.clone(), Bytes::copy_from_slice(body)).with_error_type(kind)
 }

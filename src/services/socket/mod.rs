@@ -1,4 +1,5 @@
-//! WebSockets: the handshake, one session over any number of connections, and what waits to be sent.
+//! WebSockets: the handshake, one session over any number of connections, and what waits to be
+//! sent.
 
 mod activity;
 mod counters;

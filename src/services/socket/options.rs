@@ -42,10 +42,13 @@ impl SocketOptions {
         Self::default()
     }
 
-    /// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the app decides (§7.2).
+    /// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default
+    /// the app decides (§7.2).
     pub fn max_buffering(mut self, most: u32) -> Result<Self> {
         if !(1..=60).contains(&most) {
-            return Err(Error::invalid(format!("max_buffering {most}: 1 to 60 are possible")));
+            return Err(Error::invalid(format!(
+                "max_buffering {most}: 1 to 60 are possible"
+            )));
         }
         self.max_buffering = Some(most);
         Ok(self)
@@ -53,16 +56,23 @@ impl SocketOptions {
 
     /// Opens the connection with the `Authorization` header in place of a short-lived token (§7.2).
     pub fn use_header(mut self, header: bool) -> Self {
-        self.access = if header { Access::Header } else { Access::Token };
+        self.access = if header {
+            Access::Header
+        } else {
+            Access::Token
+        };
         self
     }
 
-    /// How long the tokens live that open the connections, 1 second to 1 hour, by default 120 seconds (§7.1). They are renewed
-    /// at 90 % of their life, so that a new connection need not wait for one.
+    /// How long the tokens live that open the connections, 1 second to 1 hour, by default 120
+    /// seconds (§7.1). They are renewed at 90 % of their life, so that a new connection need not
+    /// wait for one.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Result<Self> {
         let seconds = lifetime.as_secs();
         if !(1..=3600).contains(&seconds) {
-            return Err(Error::invalid(format!("a token of {seconds} s: 1 to 3600 are possible")));
+            return Err(Error::invalid(format!(
+                "a token of {seconds} s: 1 to 3600 are possible"
+            )));
         }
         self.token_lifetime = Duration::from_secs(seconds);
         Ok(self)
@@ -71,21 +81,24 @@ impl SocketOptions {
     /// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more.
     pub fn queue(mut self, most: usize, when_full: WhenFull) -> Result<Self> {
         if !(1..=65536).contains(&most) {
-            return Err(Error::invalid(format!("a queue of {most} inputs: 1 to 65536 are possible")));
+            return Err(Error::invalid(format!(
+                "a queue of {most} inputs: 1 to 65536 are possible"
+            )));
         }
         (self.most_inputs, self.when_full) = (most, when_full);
         Ok(self)
     }
 
-    /// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if that is less.
+    /// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers
+    /// if that is less.
     pub fn max_message_bytes(mut self, most: usize) -> Self {
         self.most_bytes = Some(most);
         self
     }
 
-    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other side has moved nothing for four times as
-    /// long, the connection counts as lost; a message that comes or goes slowly moves. While the host does not read its events,
-    /// silence does not count.
+    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other
+    /// side has moved nothing for four times as long, the connection counts as lost; a message that
+    /// comes or goes slowly moves. While the host does not read its events, silence does not count.
     pub fn ping(mut self, idle: Option<Duration>) -> Self {
         self.ping = idle.filter(|idle| !idle.is_zero());
         self

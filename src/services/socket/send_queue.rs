@@ -37,7 +37,9 @@ pub(crate) struct Inputs {
 /// What a host sends may be private, or be what opens its app: `Debug` tells how many wait.
 impl std::fmt::Debug for Inputs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("unsent", &self.unsent()).finish_non_exhaustive()
+        f.debug_struct("Inputs")
+            .field("unsent", &self.unsent())
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,7 +76,11 @@ impl Queue {
 impl Inputs {
     /// At most `most` messages of at most `most_bytes` each.
     pub(crate) fn new(most: usize, most_bytes: usize, when_full: WhenFull) -> Self {
-        let most = if when_full == WhenFull::KeepNewest { 1 } else { most };
+        let most = if when_full == WhenFull::KeepNewest {
+            1
+        } else {
+            most
+        };
         Inputs {
             pid: std::process::id(),
             most,
@@ -91,10 +97,16 @@ impl Inputs {
         self.check_size(&message)?;
         let mut queue = self.lock();
         if queue.closing || queue.ended {
-            return Err(Error::new(Code::Closed, "the connection is closed, or closing"));
+            return Err(Error::new(
+                Code::Closed,
+                "the connection is closed, or closing",
+            ));
         }
         if queue.waiting.len() >= self.most && self.when_full == WhenFull::Refuse {
-            return Err(Error::new(Code::QueueFull, format!("{} inputs wait to be sent already", self.most)));
+            return Err(Error::new(
+                Code::QueueFull,
+                format!("{} inputs wait to be sent already", self.most),
+            ));
         }
         while queue.waiting.len() >= self.most {
             queue.waiting.pop_front();
@@ -125,7 +137,10 @@ impl Inputs {
 
     fn check_size(&self, message: &Message) -> Result<()> {
         match message.len() > self.most_bytes {
-            true => Err(Error::invalid(format!("the message has more than the {} bytes allowed", self.most_bytes))),
+            true => Err(Error::invalid(format!(
+                "the message has more than the {} bytes allowed",
+                self.most_bytes
+            ))),
             false => Ok(()),
         }
     }
@@ -183,7 +198,8 @@ impl Inputs {
         }
     }
 
-    /// Waits until inputs are lost of which the host is to be [told](Self::told). One task at a time.
+    /// Waits until inputs are lost of which the host is to be [told](Self::told). One task at a
+    /// time.
     pub(crate) async fn gone(&self) -> u64 {
         loop {
             let mut went = pin!(self.went.notified());
@@ -218,9 +234,10 @@ impl Inputs {
     fn check_process(&self) -> Result<()> {
         match self.pid == std::process::id() {
             true => Ok(()),
-            false => {
-                Err(Error::new(Code::Forked, "the connection belongs to the process that this one was forked from"))
-            }
+            false => Err(Error::new(
+                Code::Forked,
+                "the connection belongs to the process that this one was forked from",
+            )),
         }
     }
 
@@ -250,10 +267,16 @@ mod tests {
             (WhenFull::KeepNewest, &["3"][..]),
         ] {
             let inputs = Inputs::new(2, 9, when_full);
-            let pushed: Vec<_> = (0..4).map(|n| inputs.push(Message::text(n.to_string()))).collect();
+            let pushed: Vec<_> = (0..4)
+                .map(|n| inputs.push(Message::text(n.to_string())))
+                .collect();
             let refused = pushed.iter().filter(|pushed| pushed.is_err()).count();
             assert_eq!(refused, if when_full == WhenFull::Refuse { 2 } else { 0 });
-            assert_eq!(inputs.untold() as usize, 4 - refused - expected.len(), "{when_full:?}");
+            assert_eq!(
+                inputs.untold() as usize,
+                4 - refused - expected.len(),
+                "{when_full:?}"
+            );
             assert_eq!(sent(&inputs), expected, "{when_full:?}");
         }
     }
@@ -263,17 +286,26 @@ mod tests {
         let inputs = Inputs::new(2, 9, WhenFull::Refuse);
         inputs.push(Message::text("a")).unwrap();
         inputs.close();
-        assert_eq!(inputs.push(Message::text("b")).unwrap_err().code(), Code::Closed);
+        assert_eq!(
+            inputs.push(Message::text("b")).unwrap_err().code(),
+            Code::Closed
+        );
         assert!(!inputs.are_done());
         assert!(matches!(inputs.pop(), Some(Input::Send(_))));
         assert!(inputs.are_done() && matches!(inputs.pop(), Some(Input::Close)));
         let inputs = Inputs::new(2, 9, WhenFull::Refuse);
         inputs.push(Message::text("a")).unwrap();
         assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
-        assert_eq!((inputs.end(), inputs.end(), inputs.unsent(), inputs.untold()), (1, 1, 1, 1));
+        assert_eq!(
+            (inputs.end(), inputs.end(), inputs.unsent(), inputs.untold()),
+            (1, 1, 1, 1)
+        );
         inputs.told(1);
         assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
-        assert_eq!(inputs.push(Message::text("b")).unwrap_err().code(), Code::Closed);
+        assert_eq!(
+            inputs.push(Message::text("b")).unwrap_err().code(),
+            Code::Closed
+        );
     }
 
     #[test]
@@ -282,11 +314,18 @@ mod tests {
         inputs.owe_first();
         inputs.push(Message::text("b")).unwrap();
         assert_eq!(inputs.unsent(), 2);
-        assert!(inputs.push_first(Message::text("more than allowed")).is_err());
+        assert!(
+            inputs
+                .push_first(Message::text("more than allowed"))
+                .is_err()
+        );
         inputs.push_first(Message::text("a")).unwrap();
         assert_eq!(inputs.unsent(), 2);
         inputs.push(Message::text("c")).unwrap();
-        assert_eq!((inputs.unsent(), inputs.untold(), sent(&inputs)), (3, 2, vec!["c".to_owned()]));
+        assert_eq!(
+            (inputs.unsent(), inputs.untold(), sent(&inputs)),
+            (3, 2, vec!["c".to_owned()])
+        );
         inputs.owe_first();
         assert_eq!(inputs.end(), 3);
     }

@@ -1,7 +1,8 @@
 //! One session with an app over a WebSocket, and over the next one if the connection breaks.
 //!
-//! Sending, receiving and renewing the token go on side by side, so that an app that waits for us to read does not keep us
-//! from sending. An input is sent once: what was under way when a connection broke is reported and not repeated.
+//! Sending, receiving and renewing the token go on side by side, so that an app that waits for us
+//! to read does not keep us from sending. An input is sent once: what was under way when a
+//! connection broke is reported and not repeated.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,20 +67,36 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Re
         inputs.push_first(Message::binary(steps.resolve_files(first).await?.packed()?))?;
     }
     // What is sent in the background says nothing about how far the session has come.
-    let tokens = Tokens::new(steps.beside(), plan.endpoint.clone(), plan.options.access, plan.options.token_lifetime);
-    let mut session = Session { steps, plan, inputs, totals: Totals::default(), tokens, headers: HeaderMap::new() };
+    let tokens = Tokens::new(
+        steps.beside(),
+        plan.endpoint.clone(),
+        plan.options.access,
+        plan.options.token_lifetime,
+    );
+    let mut session = Session {
+        steps,
+        plan,
+        inputs,
+        totals: Totals::default(),
+        tokens,
+        headers: HeaderMap::new(),
+    };
     let outcome = session.converse().await;
     let unsent = session.inputs.end();
     let totals = &session.totals;
     let unknown = totals.unanswered > 0;
     match outcome {
-        Ok(ended) => Ok(Response::new(200, session.headers, totals.told(ended, unsent).to_string().into())),
+        Ok(ended) => Ok(Response::new(
+            200,
+            session.headers,
+            totals.told(ended, unsent).to_string().into(),
+        )),
         Err(error) => Err(error.with_outcome_unknown(unknown)),
     }
 }
 
-/// The inputs of a session. However it ends, or if it is never begun, they are refused from then on, and the host is told how many
-/// of them will never be sent.
+/// The inputs of a session. However it ends, or if it is never begun, they are refused from then
+/// on, and the host is told how many of them will never be sent.
 pub(crate) struct Taken {
     inputs: Arc<Inputs>,
     task: Task,
@@ -134,8 +151,12 @@ impl Session {
                 Err(error) => return Err(error),
             };
             let grant = socket.grant.clone();
-            let request_id = socket.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
-            self.report(json!({"state": "connected", "request_id": request_id})).await;
+            let request_id = socket
+                .headers
+                .get("x-fal-request-id")
+                .and_then(|id| id.to_str().ok());
+            self.report(json!({"state": "connected", "request_id": request_id}))
+                .await;
             let tally = Tally::new(self.plan.language, self.steps.task.progress.clone());
             let begun = Instant::now();
             let end = self.talk(socket, &tally).await;
@@ -143,7 +164,8 @@ impl Session {
             if tally.received() > 0 {
                 refused = false;
             }
-            // One message says nothing: an app that sends one and closes would be joined for ever, each time with a token made for it.
+            // One message says nothing: an app that sends one and closes would be joined for ever,
+            // each time with a token made for it.
             if begun.elapsed() > LASTING {
                 (losses, renewals, refused) = (0, 0, false);
             }
@@ -154,7 +176,8 @@ impl Session {
                     self.report_lost(&error, unanswered).await;
                     let carried = grant.is_some();
                     renewals += 1;
-                    // Once at once; one that is refused each time is not asked for without a pause, nor for ever.
+                    // Once at once; one that is refused each time is not asked for without a pause,
+                    // nor for ever.
                     let pause = match renewals {
                         1 => Some(Duration::ZERO),
                         _ => self.steps.attempts().pause(renewals, None),
@@ -168,15 +191,24 @@ impl Session {
                         continue;
                     }
                     // What made a token of ours was not what was refused.
-                    return Err(if carried { self.steps.explained(error, &self.plan.endpoint).await } else { error });
+                    return Err(if carried {
+                        self.steps.explained(error, &self.plan.endpoint).await
+                    } else {
+                        error
+                    });
                 }
                 End::Lost(_) if self.inputs.are_done() => return Ok("closed"),
                 End::Lost(error) => {
                     self.report_lost(&error, unanswered).await;
                     losses += 1;
-                    let pause =
-                        self.steps.attempts().pause(losses, None).filter(|_| self.plan.language == Language::Realtime);
-                    let Some(pause) = pause else { return Err(error) };
+                    let pause = self
+                        .steps
+                        .attempts()
+                        .pause(losses, None)
+                        .filter(|_| self.plan.language == Language::Realtime);
+                    let Some(pause) = pause else {
+                        return Err(error);
+                    };
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = inputs.done() => return Ok("closed"),
@@ -189,8 +221,16 @@ impl Session {
     async fn connect(&mut self) -> Result<Socket> {
         let pass = self.tokens.pass().await?;
         let plan = &self.plan;
-        let socket =
-            open(&self.steps, &plan.url, &plan.endpoint, &plan.headers, pass, plan.most_bytes, plan.most_bytes).await?;
+        let socket = open(
+            &self.steps,
+            &plan.url,
+            &plan.endpoint,
+            &plan.headers,
+            pass,
+            plan.most_bytes,
+            plan.most_bytes,
+        )
+        .await?;
         self.headers = socket.headers.clone();
         Ok(socket)
     }
@@ -203,9 +243,12 @@ impl Session {
                 let frame = match stream.next().await {
                     Some(Ok(frame)) => frame,
                     Some(Err(error)) => break failed(broken(error)),
-                    None => break End::Lost(Error::new(Code::ConnectionLost, "the connection ended")),
+                    None => {
+                        break End::Lost(Error::new(Code::ConnectionLost, "the connection ended"));
+                    }
                 };
-                // Frames that are no news, however many, do not keep the deadline and the host from being heard.
+                // Frames that are no news, however many, do not keep the deadline and the host from
+                // being heard.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
                     break closed(frame, (&socket.headers, task.secrets()));
@@ -264,7 +307,10 @@ impl Session {
                 }
             }
             tally.close();
-            let farewell = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+            let farewell = CloseFrame {
+                code: CloseCode::Normal,
+                reason: "".into(),
+            };
             let _ = sink.send(Message::Close(Some(farewell))).await;
             tally.grace(task).await;
             End::Closed("closed")
@@ -293,16 +339,23 @@ impl Session {
     }
 
     async fn report(&self, content: Value) {
-        self.steps.task.deliver(Event::json(EventKind::Connection, &content)).await;
+        self.steps
+            .task
+            .deliver(Event::json(EventKind::Connection, &content))
+            .await;
     }
 
     async fn report_lost(&self, error: &Error, unanswered: u64) {
-        self.report(json!({"state": "lost", "reason": error.message(), "unanswered": unanswered})).await;
+        self.report(json!({"state": "lost", "reason": error.message(), "unanswered": unanswered}))
+            .await;
     }
 }
 
 fn dropped(count: u64) -> Event {
-    Event::json(EventKind::Connection, &json!({"state": "dropped", "count": count}))
+    Event::json(
+        EventKind::Connection,
+        &json!({"state": "dropped", "count": count}),
+    )
 }
 
 fn failed(error: Error) -> End {
@@ -312,16 +365,24 @@ fn failed(error: Error) -> End {
     }
 }
 
-/// Codes 1000 and 1001 are a normal end, and so is none (docs/protocol.md §7.5); 1012 and 1013 invite to come again. What
-/// fal's gateway means by others is not documented (§16.23), so they are failures.
+/// Codes 1000 and 1001 are a normal end, and so is none (docs/protocol.md §7.5); 1012 and 1013
+/// invite to come again. What fal's gateway means by others is not documented (§16.23), so they are
+/// failures.
 fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
-    let Some(frame) = frame else { return End::Closed("server") };
+    let Some(frame) = frame else {
+        return End::Closed("server");
+    };
     let code = u16::from(frame.code);
     // It has room for half a secret, whose end is known only while it is the end of the text.
     let mut told = frame.reason.to_string();
     secrets.hide(&mut told);
-    let reason = Some(clause(&told)).filter(|reason| !reason.is_empty()).map(|reason| format!(": {reason}"));
-    let message = format!("the other side closed the connection with code {code}{}", reason.unwrap_or_default());
+    let reason = Some(clause(&told))
+        .filter(|reason| !reason.is_empty())
+        .map(|reason| format!(": {reason}"));
+    let message = format!(
+        "the other side closed the connection with code {code}{}",
+        reason.unwrap_or_default()
+    );
     match code {
         1000 | 1001 | 1005 => End::Closed("server"),
         1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),

@@ -1,4 +1,5 @@
-//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the header (docs/protocol.md §7.1).
+//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the
+//! header (docs/protocol.md §7.1).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,8 +44,20 @@ struct Kept {
 }
 
 impl Tokens {
-    pub(super) fn new(steps: Steps, endpoint: EndpointId, access: Access, lifetime: Duration) -> Self {
-        Tokens { steps, endpoint, access, lifetime, kept: None, lent: None }
+    pub(super) fn new(
+        steps: Steps,
+        endpoint: EndpointId,
+        access: Access,
+        lifetime: Duration,
+    ) -> Self {
+        Tokens {
+            steps,
+            endpoint,
+            access,
+            lifetime,
+            kept: None,
+            lent: None,
+        }
     }
 
     /// What the next handshake carries.
@@ -54,8 +67,10 @@ impl Tokens {
         if self.access == Access::Header {
             return match proxied {
                 false => Ok(Pass::Credential),
-                true => Err(Error::invalid("a server proxy forwards no WebSocket, so its key cannot open one")
-                    .with_remedy("Open it with a token: leave the option for the header off.")),
+                true => Err(Error::invalid(
+                    "a server proxy forwards no WebSocket, so its key cannot open one",
+                )
+                .with_remedy("Open it with a token: leave the option for the header off.")),
             };
         }
         let grant = self.steps.grant().await?;
@@ -72,15 +87,19 @@ impl Tokens {
             }
             _ => {}
         }
-        let fresh = self.kept.as_ref().filter(|kept| kept.made.elapsed() < self.lifetime);
+        let fresh = self
+            .kept
+            .as_ref()
+            .filter(|kept| kept.made.elapsed() < self.lifetime);
         match fresh {
             Some(kept) => Ok(Pass::App(kept.token.clone())),
             None => Ok(Pass::App(self.renew().await?)),
         }
     }
 
-    /// Gives up what opened, or should have opened, a connection and was refused: the token, or the client's credential (`carried`) if
-    /// its source may have another. Whether there is something else to try.
+    /// Gives up what opened, or should have opened, a connection and was refused: the token, or the
+    /// client's credential (`carried`) if its source may have another. Whether there is something
+    /// else to try.
     pub(super) async fn replace(&mut self, carried: Option<Arc<Grant>>) -> Result<bool> {
         match carried.or_else(|| self.lent.take()) {
             Some(grant) => self.steps.replace(&grant).await,
@@ -88,9 +107,12 @@ impl Tokens {
         }
     }
 
-    /// Renews the token for as long as it is polled, at 90 % of its life and, after a failure, every further 5 %.
+    /// Renews the token for as long as it is polled, at 90 % of its life and, after a failure,
+    /// every further 5 %.
     pub(super) async fn keep_fresh(&mut self) {
-        let Some(kept) = &self.kept else { return std::future::pending().await };
+        let Some(kept) = &self.kept else {
+            return std::future::pending().await;
+        };
         let mut due = kept.made + self.lifetime.mul_f64(0.9);
         loop {
             tokio::time::sleep_until(due.into()).await;
@@ -105,23 +127,41 @@ impl Tokens {
         let url = self.steps.hosts().rest_url("/tokens/")?;
         let mut request = Request::new("POST", url.as_str())?;
         let seconds = self.lifetime.as_secs();
-        request.set_json(json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}));
+        request.set_json(
+            json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}),
+        );
         let mut call = self.steps.call(request)?;
         // A token more does no harm.
         (call.repeat, call.most) = (Repeat::Harmless, SMALL);
         let made = Instant::now();
-        let answer = self.steps.send_call(&call).await.map_err(|error| self.explained(error))?;
+        let answer = self
+            .steps
+            .send_call(&call)
+            .await
+            .map_err(|error| self.explained(error))?;
         let token = minted(answer.json()?)?;
-        self.kept = Some(Kept { token: token.clone(), made });
+        self.kept = Some(Kept {
+            token: token.clone(),
+            made,
+        });
         Ok(token)
     }
 
     fn explained(&self, error: Error) -> Error {
-        let Some(proxy) = self.steps.hosts().proxy.as_ref().filter(|_| error.http_status().is_some()) else {
+        let Some(proxy) = self
+            .steps
+            .hosts()
+            .proxy
+            .as_ref()
+            .filter(|_| error.http_status().is_some())
+        else {
             return error;
         };
         let place = proxy.host_str().unwrap_or_default();
-        let message = format!("no token could be made through the proxy at {place}: {}", error.message());
+        let message = format!(
+            "no token could be made through the proxy at {place}: {}",
+            error.message()
+        );
         match error.code() {
             Code::InvalidInput | Code::Forbidden | Code::NotFound => error.with_message(message).with_remedy(
                 "By default a server proxy does not let tokens be made: allow rest.fal.ai/tokens/ in its configuration \

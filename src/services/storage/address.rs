@@ -9,20 +9,39 @@ use crate::response::Response;
 
 /// The https address in the field of this name.
 pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
-    let text = answer.json().ok().and_then(|json| json.get(field)).and_then(Value::as_str);
-    let text = text.ok_or_else(|| Error::new(Code::Protocol, format!("the answer has no address in {field:?}")))?;
+    let text = answer
+        .json()
+        .ok()
+        .and_then(|json| json.get(field))
+        .and_then(Value::as_str);
+    let text = text.ok_or_else(|| {
+        Error::new(
+            Code::Protocol,
+            format!("the answer has no address in {field:?}"),
+        )
+    })?;
     let url = Url::parse(text).ok().filter(is_plain);
-    url.ok_or_else(|| Error::new(Code::Protocol, format!("the answer's {field:?} is not a plain https address")))
+    url.ok_or_else(|| {
+        Error::new(
+            Code::Protocol,
+            format!("the answer's {field:?} is not a plain https address"),
+        )
+    })
 }
 
 /// The same of one of fal's file hosts, because a token goes there.
 pub(super) fn file_host(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
-    only(answer, field, "a file host of fal's", |url| hosts.origin(url) == Origin::Files)
+    only(answer, field, "a file host of fal's", |url| {
+        hosts.origin(url) == Origin::Files
+    })
 }
 
-/// The same of the service that was asked, because the key goes there. No other of fal's services has a part in it.
+/// The same of the service that was asked, because the key goes there. No other of fal's services
+/// has a part in it.
 pub(super) fn rest(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
-    only(answer, field, "the service for files", |url| hosts.is_rest(url))
+    only(answer, field, "the service for files", |url| {
+        hosts.is_rest(url)
+    })
 }
 
 fn only(answer: &Response, field: &str, whose: &str, is_so: impl Fn(&Url) -> bool) -> Result<Url> {
@@ -31,7 +50,9 @@ fn only(answer: &Response, field: &str, whose: &str, is_so: impl Fn(&Url) -> boo
         return Ok(url);
     }
     let host = url.host_str().unwrap_or_default();
-    let message = format!("the answer's {field:?} names {host:?}, which is not {whose}; nothing was sent there");
+    let message = format!(
+        "the answer's {field:?} names {host:?}, which is not {whose}; nothing was sent there"
+    );
     Err(Error::new(Code::ForeignOrigin, message))
 }
 
@@ -42,13 +63,21 @@ pub(super) fn below(url: &Url, segments: &[&str]) -> Result<Url> {
     let dotted = |segment: &&&str| matches!(**segment, "" | "." | "..");
     match (segments.iter().find(dotted), url.path_segments_mut()) {
         (None, Ok(mut path)) => path.pop_if_empty().extend(segments),
-        _ => return Err(Error::new(Code::Protocol, "the answer names an upload that cannot be part of an address")),
+        _ => {
+            return Err(Error::new(
+                Code::Protocol,
+                "the answer names an upload that cannot be part of an address",
+            ));
+        }
     };
     Ok(url)
 }
 
 fn is_plain(url: &Url) -> bool {
-    url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
+    url.scheme() == "https"
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 #[cfg(test)]
@@ -80,7 +109,9 @@ mod tests {
     fn segments_are_escaped_and_never_swallowed() {
         let url = Url::parse("https://v3.fal.media/a/b?s=1").unwrap();
         assert_eq!(
-            below(&url, &["multipart", "x/../y?z", "1"]).unwrap().as_str(),
+            below(&url, &["multipart", "x/../y?z", "1"])
+                .unwrap()
+                .as_str(),
             "https://v3.fal.media/a/b/multipart/x%2F..%2Fy%3Fz/1?s=1"
         );
         for bad in ["", ".", ".."] {

@@ -48,7 +48,12 @@ impl Data {
 
     /// The bytes `from..to`. `share` is told what was handed to the connection.
     pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Payload {
-        Payload::Source(Arc::new(Part { data: self.clone(), from, to, share }))
+        Payload::Source(Arc::new(Part {
+            data: self.clone(),
+            from,
+            to,
+            share,
+        }))
     }
 
     /// Fails if the content is not what it was.
@@ -61,7 +66,12 @@ impl Data {
 
     /// All of it, as a body.
     pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
-        Arc::new(Part { data: self.clone(), from: 0, to: self.length(), share: Some(share) })
+        Arc::new(Part {
+            data: self.clone(),
+            from: 0,
+            to: self.length(),
+            share: Some(share),
+        })
     }
 
     /// All of it, at once.
@@ -69,7 +79,11 @@ impl Data {
         match self {
             Data::File(file) if file.stamp().length > 0 => {
                 let length = usize::try_from(file.stamp().length);
-                file.read(0, length.map_err(|_| Error::invalid("the file does not fit into the memory"))?).await
+                file.read(
+                    0,
+                    length.map_err(|_| Error::invalid("the file does not fit into the memory"))?,
+                )
+                .await
             }
             Data::File(_) => Ok(Bytes::new()),
             Data::Bytes(bytes) => Ok(bytes.clone()),
@@ -143,7 +157,9 @@ impl Source for Once {
         // Taken when the connection asks, so that an attempt that never connected costs nothing.
         let (waiting, share) = (self.waiting.clone(), self.share.clone());
         let pull = stream::once(async move { waiting.begin() });
-        let pieces = pull.map_ok(move |pull| pulled(pull, share.clone())).try_flatten();
+        let pieces = pull
+            .map_ok(move |pull| pulled(pull, share.clone()))
+            .try_flatten();
         Ok(pieces.boxed())
     }
 }
@@ -155,7 +171,11 @@ fn pulled(pull: Pull, share: Arc<Share>) -> impl futures_util::Stream<Item = Res
             share.reach(at);
             let piece = pull.next(PIECE).await?;
             let next = at + piece.len() as u64;
-            Ok::<_, Error>(if piece.is_empty() { None } else { Some((piece, (pull, next))) })
+            Ok::<_, Error>(if piece.is_empty() {
+                None
+            } else {
+                Some((piece, (pull, next)))
+            })
         }
     })
 }

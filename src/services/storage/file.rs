@@ -29,13 +29,21 @@ pub(super) struct Stamp {
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Stamp { length: metadata.len(), modified: metadata.modified().ok(), inode: Inode::of(metadata) }
+        Stamp {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: Inode::of(metadata),
+        }
     }
 
-    /// Whether the same file has this stamp `now` and nobody has written to it. `named` is the stamp of what has its name now.
+    /// Whether the same file has this stamp `now` and nobody has written to it. `named` is the
+    /// stamp of what has its name now.
     fn is_still(&self, now: &Stamp, named: Option<&Stamp>) -> bool {
         let times = self.length == now.length && self.modified == now.modified;
-        times && self.inode.is_still(&now.inode, named.map(|named| &named.inode))
+        times
+            && self
+                .inode
+                .is_still(&now.inode, named.map(|named| &named.inode))
     }
 }
 
@@ -58,12 +66,17 @@ impl Inode {
         Inode {
             id: (metadata.dev(), metadata.ino()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-            other: (metadata.uid(), metadata.gid(), metadata.mode(), metadata.nlink()),
+            other: (
+                metadata.uid(),
+                metadata.gid(),
+                metadata.mode(),
+                metadata.nlink(),
+            ),
         }
     }
 
-    /// A time that moved means that somebody wrote and put the other one back, unless it is explained: by what changed besides, or by
-    /// another name.
+    /// A time that moved means that somebody wrote and put the other one back, unless it is
+    /// explained: by what changed besides, or by another name.
     fn is_still(&self, now: &Inode, named: Option<&Inode>) -> bool {
         let is_renamed = named.is_none_or(|named| named.id != self.id);
         self.id == now.id && (self.changed == now.changed || self.other != now.other || is_renamed)
@@ -94,7 +107,10 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) async fn of(path: PathBuf) -> Result<Self> {
         let file = LocalFile::open(path).await?;
-        Ok(Seen { path: file.path.clone(), stamp: file.stamp })
+        Ok(Seen {
+            path: file.path.clone(),
+            stamp: file.stamp,
+        })
     }
 
     pub(super) fn stamp(&self) -> Stamp {
@@ -108,7 +124,11 @@ impl Seen {
     /// Opens it, if it is what was seen.
     pub(super) async fn open(&self) -> Result<Arc<LocalFile>> {
         let file = LocalFile::open(self.path.clone()).await?;
-        if self.stamp.is_still(&file.stamp, Some(&file.stamp)) { Ok(file) } else { Err(file.changed()) }
+        if self.stamp.is_still(&file.stamp, Some(&file.stamp)) {
+            Ok(file)
+        } else {
+            Err(file.changed())
+        }
     }
 }
 
@@ -121,7 +141,10 @@ impl LocalFile {
         // A pipe would be waited for, so it is not even opened.
         let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
         if !metadata.is_file() {
-            return Err(Error::invalid(format!("{} is not a regular file", path.display())));
+            return Err(Error::invalid(format!(
+                "{} is not a regular file",
+                path.display()
+            )));
         }
         let file = replace::patiently(|| File::open(&path)).map_err(|e| unreadable(&path, &e))?;
         let stamp = Stamp::of(&file.metadata().map_err(|e| unreadable(&path, &e))?);
@@ -134,7 +157,8 @@ impl LocalFile {
         self.stamp
     }
 
-    /// The bytes from `at`, at most `most` of them but never none. What ends the file also finds out whether it changed.
+    /// The bytes from `at`, at most `most` of them but never none. What ends the file also finds
+    /// out whether it changed.
     pub(super) async fn read(self: &Arc<Self>, at: u64, most: usize) -> Result<Bytes> {
         let file = self.clone();
         blocking(move || {
@@ -158,10 +182,23 @@ impl LocalFile {
     }
 
     fn check(&self) -> Result<()> {
-        let now = Stamp::of(&self.file.metadata().map_err(|e| unreadable(&self.path, &e))?);
-        let named = || std::fs::metadata(&self.path).ok().map(|named| Stamp::of(&named));
+        let now = Stamp::of(
+            &self
+                .file
+                .metadata()
+                .map_err(|e| unreadable(&self.path, &e))?,
+        );
+        let named = || {
+            std::fs::metadata(&self.path)
+                .ok()
+                .map(|named| Stamp::of(&named))
+        };
         let is_still = now == self.stamp || self.stamp.is_still(&now, named().as_ref());
-        if is_still { self.check_end() } else { Err(self.changed()) }
+        if is_still {
+            self.check_end()
+        } else {
+            Err(self.changed())
+        }
     }
 
     /// Fails if there is more than the file system says: some say of every file that it is empty.
@@ -192,8 +229,11 @@ impl LocalFile {
     }
 
     fn changed(&self) -> Error {
-        Error::new(Code::Io, format!("{} changed before all of it was sent", self.path.display()))
-            .with_remedy("Send a file that nobody writes to; nothing of this one was announced.")
+        Error::new(
+            Code::Io,
+            format!("{} changed before all of it was sent", self.path.display()),
+        )
+        .with_remedy("Send a file that nobody writes to; nothing of this one was announced.")
     }
 }
 
@@ -202,7 +242,11 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::ResourceBusy if cfg!(windows) => replace::SET_FREE,
         _ => "Check the path, and that this program may read the file.",
     };
-    Error::new(Code::Io, format!("{} cannot be read: {error}", path.display())).with_remedy(remedy)
+    Error::new(
+        Code::Io,
+        format!("{} cannot be read: {error}", path.display()),
+    )
+    .with_remedy(remedy)
 }
 
 #[cfg(unix)]
@@ -228,9 +272,18 @@ mod tests {
         let path = folder.path().join("a");
         let file = held_for_a_moment(&path, || LocalFile::open_now(path.clone())).unwrap();
         drop(file);
-        let _holder = std::fs::OpenOptions::new().read(true).share_mode(0).open(&path).unwrap();
+        let _holder = std::fs::OpenOptions::new()
+            .read(true)
+            .share_mode(0)
+            .open(&path)
+            .unwrap();
         let error = LocalFile::open_now(path).err().unwrap();
-        assert!(error.message().ends_with("cannot be read: in use by another program"), "{error}");
+        assert!(
+            error
+                .message()
+                .ends_with("cannot be read: in use by another program"),
+            "{error}"
+        );
         assert!(error.remedy().starts_with("Close the program"), "{error}");
     }
 }

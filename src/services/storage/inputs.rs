@@ -1,4 +1,5 @@
-//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses (docs/protocol.md §3.4).
+//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses
+//! (docs/protocol.md §3.4).
 
 use std::sync::Arc;
 
@@ -64,7 +65,10 @@ impl There {
     fn is_same(&self, other: &There) -> bool {
         match (self, other) {
             (There::File(a), There::File(b)) => a.is_same(b),
-            (There::Other(Opened::Data(Data::Bytes(a))), There::Other(Opened::Data(Data::Bytes(b)))) => a == b,
+            (
+                There::Other(Opened::Data(Data::Bytes(a))),
+                There::Other(Opened::Data(Data::Bytes(b))),
+            ) => a == b,
             (There::Other(Opened::Reader(a)), There::Other(Opened::Reader(b))) => a.is_same(b),
             _ => false,
         }
@@ -93,7 +97,8 @@ struct Found {
     places: Vec<Vec<String>>,
 }
 
-/// Uploads what is named, and opens a body that is a file. Nothing of the request itself is sent before.
+/// Uploads what is named, and opens a body that is a file. Nothing of the request itself is sent
+/// before.
 pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
     if let Body::Content(content) = &request.body {
         let source = body(steps, content).await?;
@@ -104,18 +109,32 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
         return Ok(request);
     }
     if request.repeat() == Repeat::Harmless {
-        return Err(Error::invalid(format!("{} takes no input, so no file either", request.method)));
+        return Err(Error::invalid(format!(
+            "{} takes no input, so no file either",
+            request.method
+        )));
     }
-    let Body::Json(input) = &mut request.body else { return Err(Error::invalid("the input has no fields")) };
+    let Body::Json(input) = &mut request.body else {
+        return Err(Error::invalid("the input has no fields"));
+    };
     let found = find(inputs.files).await?;
     // What becomes part of the input is not transferred by itself.
-    let counted = |found: &Found| found.there.size().map(|size| if size > inputs.inline { size } else { 0 });
+    let counted = |found: &Found| {
+        found
+            .there
+            .size()
+            .map(|size| if size > inputs.inline { size } else { 0 })
+    };
     let meter = &Meter::new(&steps.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
         let address = address(steps, &found, inputs.inline, meter).await;
         // Whatever became of the file, the request was not sent.
         let told = |error: Error| {
-            let message = format!("the file of {:?}: {}", found.places[0].join("/"), error.message());
+            let message = format!(
+                "the file of {:?}: {}",
+                found.places[0].join("/"),
+                error.message()
+            );
             error.with_message(message).with_outcome_unknown(false)
         };
         Ok::<_, Error>((address.map_err(told)?, found.places))
@@ -124,7 +143,8 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
     let root = Arc::make_mut(input);
     for (address, places) in addresses {
         for place in places {
-            *slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))? = address.clone().into();
+            *slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))? =
+                address.clone().into();
         }
     }
     Ok(request)
@@ -140,7 +160,12 @@ async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
         };
         match all.iter_mut().find(same) {
             Some(found) => found.places.push(place),
-            None => all.push(Found { upload, there, about, places: vec![place] }),
+            None => all.push(Found {
+                upload,
+                there,
+                about,
+                places: vec![place],
+            }),
         }
     }
     Ok(all)
@@ -151,10 +176,17 @@ async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) 
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
             // Exactly the form of the official helpers.
-            Ok(format!("data:{};base64,{}", found.about.content_type, STANDARD.encode(&bytes)))
+            Ok(format!(
+                "data:{};base64,{}",
+                found.about.content_type,
+                STANDARD.encode(&bytes)
+            ))
         }
         // The operation is about the request, which is not sent before.
-        opened => Ok(send(steps, &steps.beside(), &found.upload, opened, meter).await?.url.into()),
+        opened => Ok(send(steps, &steps.beside(), &found.upload, opened, meter)
+            .await?
+            .url
+            .into()),
     }
 }
 

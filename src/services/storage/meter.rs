@@ -21,17 +21,26 @@ struct State {
 
 impl Meter {
     pub(super) fn new(task: &Task, total: Option<u64>) -> Arc<Self> {
-        Arc::new(Meter { task: task.clone(), state: Mutex::new(State { done: 0, total }) })
+        Arc::new(Meter {
+            task: task.clone(),
+            state: Mutex::new(State { done: 0, total }),
+        })
     }
 
     /// What one transfer adds.
     pub(super) fn share(self: &Arc<Self>) -> Arc<Share> {
-        Arc::new(Share { meter: self.clone(), reached: Mutex::new(0) })
+        Arc::new(Share {
+            meter: self.clone(),
+            reached: Mutex::new(0),
+        })
     }
 
     /// How many bytes there are was found out on the way.
     pub(super) fn set_total(&self, total: u64) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).total = Some(total);
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .total = Some(total);
     }
 
     fn add(&self, bytes: u64) {

@@ -1,4 +1,5 @@
-//! Files: uploaded so that a model can read them, uploaded for the fields of an input, downloaded (docs/protocol.md §9).
+//! Files: uploaded so that a model can read them, uploaded for the fields of an input, downloaded
+//! (docs/protocol.md §9).
 
 mod address;
 mod blocking;
@@ -33,8 +34,8 @@ pub(crate) use token::TokenCache;
 pub(crate) use upload::confirmed;
 pub use upload::{Upload, UploadWay};
 
-/// A service that asks to be left alone for longer while a file comes or goes is asked again then: the hours that a transfer may take are
-/// for its bytes.
+/// A service that asks to be left alone for longer while a file comes or goes is asked again then:
+/// the hours that a transfer may take are for its bytes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Bytes that are read from a disk at once.

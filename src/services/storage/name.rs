@@ -10,12 +10,18 @@ const MOST: usize = 150;
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// A name without folders, control characters and what file systems do not take; `None` if nothing is left.
+/// A name without folders, control characters and what file systems do not take; `None` if nothing
+/// is left.
 pub(super) fn sanitized(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let kept: String = base.chars().map(|c| if is_odd(c) { '_' } else { c }).collect();
+    let kept: String = base
+        .chars()
+        .map(|c| if is_odd(c) { '_' } else { c })
+        .collect();
     // Leading dots hide a file, trailing dots and blanks get lost on Windows.
-    let kept = kept.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']);
+    let kept = kept
+        .trim_start_matches(['.', ' '])
+        .trim_end_matches(['.', ' ']);
     let kept = shortened(kept);
     let device = names_device(&kept);
     match (kept.is_empty(), device) {
@@ -27,7 +33,8 @@ pub(super) fn sanitized(name: &str) -> Option<String> {
 
 fn is_odd(c: char) -> bool {
     // Marks that turn the order of letters around make "gpj.exe" look like a picture.
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns || "<>:\"|?*".contains(c)
 }
 
@@ -36,9 +43,17 @@ fn shortened(name: &str) -> String {
     if name.len() <= MOST {
         return name.to_owned();
     }
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| extension.len() <= 16);
-    let tail = extension.map(|extension| format!(".{extension}")).unwrap_or_default();
-    let end = (0..=MOST - tail.len()).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension)
+        .filter(|extension| extension.len() <= 16);
+    let tail = extension
+        .map(|extension| format!(".{extension}"))
+        .unwrap_or_default();
+    let end = (0..=MOST - tail.len())
+        .rev()
+        .find(|end| name.is_char_boundary(*end))
+        .unwrap_or_default();
     let cut = format!("{}{tail}", &name[..end]);
     // What was within it may now be its end.
     cut.trim_end_matches(['.', ' ']).to_owned()
@@ -46,8 +61,19 @@ fn shortened(name: &str) -> String {
 
 /// A name for what has none: `upload.png` (docs/protocol.md §9.1).
 pub(super) fn made_up(stem: &str, content_type: &str) -> String {
-    let subtype = content_type.split('/').nth(1).unwrap_or_default().split(['-', ';']).next().unwrap_or_default();
-    let plain: String = subtype.trim().chars().filter(|c| c.is_ascii_alphanumeric()).take(16).collect();
+    let subtype = content_type
+        .split('/')
+        .nth(1)
+        .unwrap_or_default()
+        .split(['-', ';'])
+        .next()
+        .unwrap_or_default();
+    let plain: String = subtype
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .take(16)
+        .collect();
     match plain.as_str() {
         "" | "octet" => format!("{stem}.bin"),
         plain => format!("{stem}.{plain}"),
@@ -56,19 +82,37 @@ pub(super) fn made_up(stem: &str, content_type: &str) -> String {
 
 /// A header holds ASCII only.
 pub(super) fn in_header(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '_' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_graphic() || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 /// The type that the extension stands for.
 pub(super) fn guessed_type(name: &str) -> &'static str {
-    mime_guess::from_path(name).first_raw().unwrap_or(UNKNOWN_TYPE)
+    mime_guess::from_path(name)
+        .first_raw()
+        .unwrap_or(UNKNOWN_TYPE)
 }
 
 /// A content type as it can be sent.
 pub(super) fn checked_type(text: &str) -> Result<()> {
     let plain = HeaderValue::from_str(text).is_ok()
-        && text.split_once('/').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
-    if plain { Ok(()) } else { Err(Error::invalid("the content type is not of the form type/subtype")) }
+        && text
+            .split_once('/')
+            .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+    if plain {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "the content type is not of the form type/subtype",
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +147,10 @@ mod tests {
         ] {
             assert_eq!(sanitized(name).as_deref(), kept, "{name:?}");
         }
-        assert_eq!(sanitized(&format!("{} x", "a".repeat(MOST - 1))).unwrap(), "a".repeat(MOST - 1));
+        assert_eq!(
+            sanitized(&format!("{} x", "a".repeat(MOST - 1))).unwrap(),
+            "a".repeat(MOST - 1)
+        );
         let long = sanitized(&format!("{}.png", "ä".repeat(400))).unwrap();
         assert!(long.len() <= MOST && long.ends_with("ä.png"), "{long}");
     }
@@ -124,6 +171,10 @@ mod tests {
         assert_eq!(guessed_type("a.PNG"), "image/png");
         assert_eq!(guessed_type("a"), UNKNOWN_TYPE);
         assert!(checked_type("image/png").is_ok());
-        assert!(checked_type("png").is_err() && checked_type("a/b\r\nc: d").is_err() && checked_type("/").is_err());
+        assert!(
+            checked_type("png").is_err()
+                && checked_type("a/b\r\nc: d").is_err()
+                && checked_type("/").is_err()
+        );
     }
 }

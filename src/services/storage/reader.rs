@@ -26,8 +26,14 @@ struct Reader {
 
 impl Waiting {
     pub(super) fn new(reader: Box<dyn Read + Send>, size: Option<u64>) -> Self {
-        let reader = Reader { spent: AtomicBool::new(false), boxed: Mutex::new(Some(Kept::new(reader))) };
-        Waiting { reader: Arc::new(reader), size }
+        let reader = Reader {
+            spent: AtomicBool::new(false),
+            boxed: Mutex::new(Some(Kept::new(reader))),
+        };
+        Waiting {
+            reader: Arc::new(reader),
+            size,
+        }
     }
 
     pub(super) fn size(&self) -> Option<u64> {
@@ -46,9 +52,23 @@ impl Waiting {
     /// Takes the reader, which works once.
     pub(super) fn begin(&self) -> Result<Pull> {
         let first = !self.reader.spent.swap(true, Ordering::AcqRel);
-        let reader = first.then(|| self.reader.boxed.lock().unwrap_or_else(PoisonError::into_inner).take()).flatten();
-        let reader = reader.ok_or_else(|| Error::invalid("the reader was used before: it can be read once"))?;
-        Ok(Pull { reader: Some(reader), size: self.size, got: 0, buffers: Buffers::default() })
+        let reader = first
+            .then(|| {
+                self.reader
+                    .boxed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take()
+            })
+            .flatten();
+        let reader = reader
+            .ok_or_else(|| Error::invalid("the reader was used before: it can be read once"))?;
+        Ok(Pull {
+            reader: Some(reader),
+            size: self.size,
+            got: 0,
+            buffers: Buffers::default(),
+        })
     }
 }
 
@@ -61,7 +81,8 @@ pub(super) struct Pull {
     buffers: Buffers,
 }
 
-/// Buffers that were sent, to be filled again: an allocator keeps much of what one thread allocates and another frees.
+/// Buffers that were sent, to be filled again: an allocator keeps much of what one thread allocates
+/// and another frees.
 #[derive(Clone, Default)]
 struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -73,7 +94,12 @@ struct Filled {
 
 impl Buffers {
     fn take(&self, most: usize) -> Vec<u8> {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut buffer = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default();
         buffer.clear();
         // Room for all of it: what grows is, for a moment, there twice.
         buffer.reserve_exact(most);
@@ -90,12 +116,17 @@ impl AsRef<[u8]> for Filled {
 impl Drop for Filled {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        self.home
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(bytes);
     }
 }
 
 impl Pull {
-    /// The next `most` bytes; fewer only at the end, none behind it. An end that comes too early or too late is an error.
+    /// The next `most` bytes; fewer only at the end, none behind it. An end that comes too early or
+    /// too late is an error.
     pub(super) async fn next(&mut self, most: usize) -> Result<Bytes> {
         let lost = || Error::new(Code::Io, "the reader failed before");
         let reader = self.reader.take().ok_or_else(lost)?;
@@ -103,7 +134,9 @@ impl Pull {
         let home = self.buffers.clone();
         let (reader, bytes) = host::call(host::Kind::Readers, move || {
             // A byte behind the promised end is asked for: nobody else would.
-            let most = left.filter(|left| *left <= most as u64).map_or(most, |left| left as usize + 1);
+            let most = left
+                .filter(|left| *left <= most as u64)
+                .map_or(most, |left| left as usize + 1);
             let mut bytes = home.take(most);
             let mut source = reader.take().ok_or_else(lost)?;
             let read = source.by_ref().take(most as u64).read_to_end(&mut bytes);
@@ -118,7 +151,10 @@ impl Pull {
         match self.size {
             Some(size) if self.got > size || (ended && self.got < size) => {
                 let than = if self.got > size { "more" } else { "fewer" };
-                Err(Error::new(Code::Io, format!("the reader gave {than} than the {size} bytes that were promised")))
+                Err(Error::new(
+                    Code::Io,
+                    format!("the reader gave {than} than the {size} bytes that were promised"),
+                ))
             }
             _ => Ok(bytes),
         }

@@ -1,4 +1,5 @@
-//! The token of fal's file hosts (docs/protocol.md §9.2): fetched once for all who wait, and kept until it expires.
+//! The token of fal's file hosts (docs/protocol.md §9.2): fetched once for all who wait, and kept
+//! until it expires.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,8 @@ use crate::request::Request;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{SMALL, Watch};
 
-/// A token that expires within this time counts as expired: what is sent with it has to arrive before it does.
+/// A token that expires within this time counts as expired: what is sent with it has to arrive
+/// before it does.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// A token, and the host that its answer named.
@@ -38,12 +40,18 @@ pub(crate) struct TokenCache {
 
 impl TokenCache {
     /// The token, fetched unless a good one is kept. One that a file host refused is `bad`.
-    pub(super) async fn token(&self, steps: &Steps, bad: Option<&Arc<FileToken>>) -> Result<Arc<FileToken>> {
+    pub(super) async fn token(
+        &self,
+        steps: &Steps,
+        bad: Option<&Arc<FileToken>>,
+    ) -> Result<Arc<FileToken>> {
         let grant = steps.grant().await?;
         let kept = self.kept.get(|| Ok(Mutex::default()))?;
         // Held while it is fetched, so that the others find it.
         let mut kept = kept.lock().await;
-        let good = |kept: &&Arc<FileToken>| kept.serves(&grant) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept));
+        let good = |kept: &&Arc<FileToken>| {
+            kept.serves(&grant) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept))
+        };
         if let Some(good) = kept.as_ref().filter(good) {
             return Ok(good.clone());
         }
@@ -56,8 +64,11 @@ impl TokenCache {
 
 impl FileToken {
     fn serves(&self, grant: &Arc<Grant>) -> bool {
-        let fresh = self.expires.is_some_and(|expires| SystemTime::now() + MARGIN < expires);
-        // The allocation of a weak pointer is not used again, so equal addresses are the same grant.
+        let fresh = self
+            .expires
+            .is_some_and(|expires| SystemTime::now() + MARGIN < expires);
+        // The allocation of a weak pointer is not used again, so equal addresses are the same
+        // grant.
         fresh && std::ptr::eq(self.grant.as_ptr(), Arc::as_ptr(grant))
     }
 }
@@ -71,11 +82,21 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
     // A second token does no harm.
     (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
     let answer = steps.send_call(&call).await?;
-    let text = |name: &str| answer.json().ok().and_then(|json| json.get(name)).and_then(Value::as_str);
+    let text = |name: &str| {
+        answer
+            .json()
+            .ok()
+            .and_then(|json| json.get(name))
+            .and_then(Value::as_str)
+    };
     let token = text("token").and_then(|text| Token::parse(text).ok());
-    let token = token.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token for files"))?;
+    let token =
+        token.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token for files"))?;
     if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(Error::new(Code::Protocol, "the token for files is of an unknown type"));
+        return Err(Error::new(
+            Code::Protocol,
+            "the token for files is of an unknown type",
+        ));
     }
     let base = match text("base_url") {
         Some(_) => address::file_host(hosts, &answer, "base_url")?,
@@ -83,5 +104,10 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
     };
     // Without a time that can be read it is used once.
     let expires = text("expires_at").and_then(rfc3339::parse);
-    Ok(FileToken { token, base, expires, grant: Arc::downgrade(grant) })
+    Ok(FileToken {
+        token,
+        base,
+        expires,
+        grant: Arc::downgrade(grant),
+    })
 }

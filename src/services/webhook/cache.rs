@@ -19,13 +19,14 @@ use crate::transport::{Call, Pass, SMALL};
 const MOST: Duration = Duration::from_secs(24 * 3600);
 /// A forged signature must not become a request of ours each time.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Nor must any delivery while there are no keys at all: that they could not be fetched stands for so long.
+/// Nor must any delivery while there are no keys at all: that they could not be fetched stands for
+/// so long.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// A fetch is over after so long, however long those who wait for it may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The place of the keys. They are read without a lock, so that a delivery that they verify never waits for a fetch that
-/// another one gave rise to.
+/// The place of the keys. They are read without a lock, so that a delivery that they verify never
+/// waits for a fetch that another one gave rise to.
 pub(crate) struct Cache {
     known: Arc<ArcSwapOption<Known>>,
     /// It belongs to one life of the runtime, because a fetch and those who wait for it do.
@@ -63,11 +64,16 @@ impl Default for Cache {
 
 impl Cache {
     pub(super) fn with_times(interval: Duration, limit: Duration) -> Self {
-        Cache { known: Arc::default(), asking: PerRuntime::default(), interval, limit }
+        Cache {
+            known: Arc::default(),
+            asking: PerRuntime::default(),
+            interval,
+            limit,
+        }
     }
 
-    /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its outcome, and of one that failed
-    /// a moment ago whoever asks.
+    /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its
+    /// outcome, and of one that failed a moment ago whoever asks.
     pub(super) async fn keys(&self, steps: &Steps) -> Result<Arc<KeySet>> {
         match self.fresh(Instant::now()) {
             Some(keys) => Ok(keys),
@@ -75,8 +81,13 @@ impl Cache {
         }
     }
 
-    /// Newer keys than those that did not do, if there are any; fetched unless they were asked for a moment ago.
-    pub(super) async fn newer(&self, steps: &Steps, than: &Arc<KeySet>) -> Result<Option<Arc<KeySet>>> {
+    /// Newer keys than those that did not do, if there are any; fetched unless they were asked for
+    /// a moment ago.
+    pub(super) async fn newer(
+        &self,
+        steps: &Steps,
+        than: &Arc<KeySet>,
+    ) -> Result<Option<Arc<KeySet>>> {
         match self.next(steps, than)? {
             Some(flight) => flight.await.map(Some).map_err(|failure| failure.error),
             None => Ok(None),
@@ -92,10 +103,14 @@ impl Cache {
     fn first(&self, steps: &Steps) -> Result<Flight> {
         self.asking(|asking| {
             let now = Instant::now();
-            // They may have landed since the caller looked; they are kept before a fetch counts as landed.
+            // They may have landed since the caller looked; they are kept before a fetch counts as
+            // landed.
             match self.fresh(now) {
                 Some(keys) => Ok(landed(keys)),
-                None => asking.under_way().or_else(|| asking.failed(now)).map_or_else(|| self.fetch(asking, steps), Ok),
+                None => asking
+                    .under_way()
+                    .or_else(|| asking.failed(now))
+                    .map_or_else(|| self.fetch(asking, steps), Ok),
             }
         })
     }
@@ -103,7 +118,10 @@ impl Cache {
     fn next(&self, steps: &Steps, than: &Arc<KeySet>) -> Result<Option<Flight>> {
         self.asking(|asking| {
             let now = Instant::now();
-            let newer = self.fresh(now).filter(|keys| !Arc::ptr_eq(keys, than)).map(landed);
+            let newer = self
+                .fresh(now)
+                .filter(|keys| !Arc::ptr_eq(keys, than))
+                .map(landed);
             match newer.or_else(|| asking.under_way()) {
                 Some(flight) => Ok(Some(flight)),
                 None if asking.may_begin(now, self.interval) => self.fetch(asking, steps).map(Some),
@@ -122,13 +140,24 @@ impl Cache {
         let (steps, known, limit) = (steps.aside(self.limit)?, self.known.clone(), self.limit);
         let fetch = tokio::spawn(async move {
             let late = |_| Err(unavailable(limit));
-            let keys = Arc::new(tokio::time::timeout(limit, ask(&steps)).await.unwrap_or_else(late)?);
-            known.store(Some(Arc::new(Known { keys: keys.clone(), since: Instant::now() })));
+            let keys = Arc::new(
+                tokio::time::timeout(limit, ask(&steps))
+                    .await
+                    .unwrap_or_else(late)?,
+            );
+            known.store(Some(Arc::new(Known {
+                keys: keys.clone(),
+                since: Instant::now(),
+            })));
             Ok(keys)
         });
         let flight = fetch.map(|end| {
-            let end = end.unwrap_or_else(|end| Err(runtime::undone("the fetch of fal's keys", &end)));
-            end.map_err(|error| Failure { error, at: Instant::now() })
+            let end =
+                end.unwrap_or_else(|end| Err(runtime::undone("the fetch of fal's keys", &end)));
+            end.map_err(|error| Failure {
+                error,
+                at: Instant::now(),
+            })
         });
         let flight = flight.boxed().shared();
         asking.last = Some(Instant::now());
@@ -138,7 +167,10 @@ impl Cache {
 
     #[cfg(test)]
     pub(super) fn know(&self, keys: KeySet) {
-        self.known.store(Some(Arc::new(Known { keys: Arc::new(keys), since: Instant::now() })));
+        self.known.store(Some(Arc::new(Known {
+            keys: Arc::new(keys),
+            since: Instant::now(),
+        })));
     }
 }
 
@@ -157,7 +189,8 @@ impl Asking {
     }
 
     fn may_begin(&self, now: Instant, interval: Duration) -> bool {
-        self.last.is_none_or(|last| now.saturating_duration_since(last) >= interval)
+        self.last
+            .is_none_or(|last| now.saturating_duration_since(last) >= interval)
     }
 }
 
@@ -166,16 +199,27 @@ fn landed(keys: Arc<KeySet>) -> Flight {
 }
 
 fn unavailable(limit: Duration) -> Error {
-    let message = format!("fal's keys for webhooks did not come within {} s", limit.as_secs_f64());
+    let message = format!(
+        "fal's keys for webhooks did not come within {} s",
+        limit.as_secs_f64()
+    );
     Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 
 async fn ask(steps: &Steps) -> Result<KeySet> {
     let url = steps.hosts().rest_url(crate::endpoint::JWKS)?;
-    let call = Call { pass: Pass::Nothing, most: SMALL, ..steps.call(Request::new("GET", url.as_str())?)? };
+    let call = Call {
+        pass: Pass::Nothing,
+        most: SMALL,
+        ..steps.call(Request::new("GET", url.as_str())?)?
+    };
     let answer = steps.send_call(&call).await?;
-    KeySet::from_jwks(answer.body())
-        .map_err(|error| Error::new(Code::Protocol, format!("fal's keys for webhooks: {}", error.message())))
+    KeySet::from_jwks(answer.body()).map_err(|error| {
+        Error::new(
+            Code::Protocol,
+            format!("fal's keys for webhooks: {}", error.message()),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -187,12 +231,17 @@ mod tests {
         let cache = Cache::default();
         let then = Instant::now();
         let keys = Arc::new(KeySet::from_public_keys([]));
-        cache.known.store(Some(Arc::new(Known { keys, since: then })));
+        cache
+            .known
+            .store(Some(Arc::new(Known { keys, since: then })));
         let day = Duration::from_secs(86_400);
         let second = Duration::from_secs(1);
         assert!(cache.fresh(then).is_some() && cache.fresh(then + day - second).is_some());
         assert!(cache.fresh(then + day).is_none());
-        let asking = Asking { last: Some(then), flight: None };
+        let asking = Asking {
+            last: Some(then),
+            flight: None,
+        };
         assert!(!asking.may_begin(then + Duration::from_secs(59), INTERVAL));
         assert!(asking.may_begin(then + Duration::from_secs(60), INTERVAL));
         assert!(Asking::default().may_begin(then, INTERVAL));
@@ -201,10 +250,16 @@ mod tests {
     #[test]
     fn a_failure_stands_for_a_second() {
         let then = Instant::now();
-        let failure = Failure { error: Error::invalid("x"), at: then };
+        let failure = Failure {
+            error: Error::invalid("x"),
+            at: then,
+        };
         let flight: Flight = std::future::ready(Err(failure)).boxed().shared();
         assert!(flight.clone().now_or_never().is_some());
-        let asking = Asking { last: Some(then), flight: Some(flight) };
+        let asking = Asking {
+            last: Some(then),
+            flight: Some(flight),
+        };
         assert!(asking.failed(then).is_some() && asking.failed(then + PAUSE).is_none());
     }
 }

@@ -20,7 +20,8 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// The id that the queue gave. A delivery may arrive more than once; this is what it is recognised by.
+    /// The id that the queue gave. A delivery may arrive more than once; this is what it is
+    /// recognised by.
     pub request_id: String,
     /// The id of the last attempt.
     pub gateway_request_id: Option<String>,
@@ -32,8 +33,8 @@ pub struct Delivery {
     pub error: Option<String>,
     /// The HTTP status that the app answered with, where `error` tells.
     pub http_status: Option<u16>,
-    /// Why there is no payload although there is a result, which the queue still has. fal's sources know it with either
-    /// status (docs/protocol.md §16.35).
+    /// Why there is no payload although there is a result, which the queue still has. fal's sources
+    /// know it with either status (docs/protocol.md §16.35).
     pub payload_error: Option<String>,
 }
 
@@ -63,14 +64,18 @@ impl Delivery {
 }
 
 impl Delivery {
-    /// The error that the request failed with, the same as who fetches its result gets: a code to branch on, the fields that were
-    /// refused, and what to do. `None` if it did not fail.
+    /// The error that the request failed with, the same as who fetches its result gets: a code to
+    /// branch on, the fields that were refused, and what to do. `None` if it did not fail.
     pub fn failure(&self) -> Option<Error> {
         if self.status == Status::Ok {
             return None;
         }
         let text = self.error.as_deref().unwrap_or("fal gives no reason");
-        let body = if self.payload.is_null() { String::new() } else { self.payload.to_string() };
+        let body = if self.payload.is_null() {
+            String::new()
+        } else {
+            self.payload.to_string()
+        };
         let error = match self.http_status {
             Some(status) => service::delivered(status, text, body.into()),
             None => Error::new(Code::ServiceFailed, format!("the job failed: {text}")),
@@ -82,9 +87,15 @@ impl Delivery {
 /// `Invalid status code: 422`, the one form that is known.
 fn status_in(error: &str) -> Option<u16> {
     let digits = error.strip_prefix("Invalid status code:")?.trim();
-    digits.parse().ok().filter(|status| (300..=599).contains(status))
+    digits
+        .parse()
+        .ok()
+        .filter(|status| (300..=599).contains(status))
 }
 
 fn malformed(what: &str) -> Error {
-    Error::new(Code::Protocol, format!("the webhook's body is not as fal documents it: {what}"))
+    Error::new(
+        Code::Protocol,
+        format!("the webhook's body is not as fal documents it: {what}"),
+    )
 }

@@ -26,9 +26,11 @@ impl KeySet {
     /// Reads a JSON Web Key Set (RFC 7517, 8037). Keys of another kind are passed over.
     ///
     /// # Errors
-    /// [`crate::Code::InvalidArgument`] if the text is none, has no Ed25519 key, or has more than 100: each is tried for each delivery.
+    /// [`crate::Code::InvalidArgument`] if the text is none, has no Ed25519 key, or has more than
+    /// 100: each is tried for each delivery.
     pub fn from_jwks(text: &[u8]) -> Result<Self> {
-        let set = json::tree(text).map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
+        let set = json::tree(text)
+            .map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
         let Some(entries) = set.get("keys").and_then(Value::as_array) else {
             return Err(Error::invalid("the key set has no member \"keys\""));
         };
@@ -36,19 +38,25 @@ impl KeySet {
         match keys.len() {
             0 => Err(Error::invalid("the key set has no Ed25519 key")),
             1..=WEBHOOK_KEYS => Ok(KeySet { keys }),
-            _ => Err(Error::invalid(format!("the key set has more than {WEBHOOK_KEYS} keys"))),
+            _ => Err(Error::invalid(format!(
+                "the key set has more than {WEBHOOK_KEYS} keys"
+            ))),
         }
     }
 
     /// A set of these keys, 32 bytes each.
     pub fn from_public_keys(keys: impl IntoIterator<Item = [u8; 32]>) -> Self {
-        KeySet { keys: keys.into_iter().collect() }
+        KeySet {
+            keys: keys.into_iter().collect(),
+        }
     }
 
-    /// Whether one of the keys made the signature. There is no key id, so each is tried (docs/protocol.md §10.3). All of it is
-    /// public, so it does not matter how long that takes.
+    /// Whether one of the keys made the signature. There is no key id, so each is tried
+    /// (docs/protocol.md §10.3). All of it is public, so it does not matter how long that takes.
     pub(super) fn signed(&self, signed: &Signed) -> bool {
-        let made_by = |key: &[u8; 32]| UnparsedPublicKey::new(&ED25519, key).verify(&signed.message, &signed.signature);
+        let made_by = |key: &[u8; 32]| {
+            UnparsedPublicKey::new(&ED25519, key).verify(&signed.message, &signed.signature)
+        };
         self.keys.iter().any(|key| made_by(key).is_ok())
     }
 }

@@ -37,7 +37,8 @@ use crate::error::{Code, Error, Result};
 use crate::operation::Op;
 use crate::response::Response;
 
-/// How far the clock of the sender and ours may be apart, and so how long a delivery can be replayed (§10.3).
+/// How far the clock of the sender and ours may be apart, and so how long a delivery can be
+/// replayed (§10.3).
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-fal-webhook-request-id");
@@ -47,7 +48,8 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-fal-webhook-signature")
 /// All four are needed, in the order in which they are signed.
 const HEADERS: [HeaderName; 4] = [REQUEST_ID, USER_ID, TIMESTAMP, SIGNATURE];
 
-/// A delivery as it arrived: the raw body, and those of its headers that matter. Nothing of it is to be believed yet.
+/// A delivery as it arrived: the raw body, and those of its headers that matter. Nothing of it is
+/// to be believed yet.
 #[derive(Clone)]
 pub struct Webhook {
     body: Bytes,
@@ -64,18 +66,25 @@ struct Signed {
 impl Webhook {
     /// A delivery with this body, exactly as it arrived: not parsed and written anew.
     pub fn new(body: Bytes) -> Self {
-        Webhook { body, values: Default::default() }
+        Webhook {
+            body,
+            values: Default::default(),
+        }
     }
 
-    /// Takes note of a header of the delivery. The name's case does not matter; headers that play no part are ignored, so
-    /// all of them can be given.
+    /// Takes note of a header of the delivery. The name's case does not matter; headers that play
+    /// no part are ignored, so all of them can be given.
     pub fn set_header(&mut self, name: &str, value: &str) {
-        if let Some(place) = HEADERS.iter().position(|header| header.as_str().eq_ignore_ascii_case(name)) {
+        if let Some(place) = HEADERS
+            .iter()
+            .position(|header| header.as_str().eq_ignore_ascii_case(name))
+        {
             self.values[place].push(value.trim_matches([' ', '\t']).to_owned());
         }
     }
 
-    /// Whether one of `keys` signed this delivery, not more than [`TOLERANCE`] before or after `now`. Uses no network.
+    /// Whether one of `keys` signed this delivery, not more than [`TOLERANCE`] before or after
+    /// `now`. Uses no network.
     ///
     /// The response holds what was delivered and the headers that were signed with it.
     ///
@@ -90,13 +99,25 @@ impl Webhook {
 
     /// Checks all that can be checked without a key.
     fn signed(&self, now: SystemTime) -> Result<Signed> {
-        let [request_id, user_id, timestamp, signature] =
-            [self.header(0)?, self.header(1)?, self.header(2)?, self.header(3)?];
-        let signature = signature_of(signature)
-            .ok_or_else(|| invalid(format!("{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits")))?;
+        let [request_id, user_id, timestamp, signature] = [
+            self.header(0)?,
+            self.header(1)?,
+            self.header(2)?,
+            self.header(3)?,
+        ];
+        let signature = signature_of(signature).ok_or_else(|| {
+            invalid(format!(
+                "{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits"
+            ))
+        })?;
         time::check(timestamp, now)?;
         let body = hex(digest(&SHA256, &self.body).as_ref());
-        Ok(Signed { message: [request_id, user_id, timestamp, &body].join("\n").into_bytes(), signature })
+        Ok(Signed {
+            message: [request_id, user_id, timestamp, &body]
+                .join("\n")
+                .into_bytes(),
+            signature,
+        })
     }
 
     fn header(&self, place: usize) -> Result<&str> {
@@ -104,11 +125,17 @@ impl Webhook {
         let value = match self.values[place].as_slice() {
             [value] if !value.is_empty() => value,
             [] | [_] => return Err(invalid(format!("the header {name} is missing"))),
-            _ => return Err(invalid(format!("the header {name} is there more than once"))),
+            _ => {
+                return Err(invalid(format!(
+                    "the header {name} is there more than once"
+                )));
+            }
         };
         // A line break would let one signature stand for two ways to read the headers.
         match value.chars().any(char::is_control) {
-            true => Err(invalid(format!("the header {name} has a control character"))),
+            true => Err(invalid(format!(
+                "the header {name} has a control character"
+            ))),
             false => Ok(value),
         }
     }
@@ -125,14 +152,18 @@ impl Webhook {
 }
 
 impl Client {
-    /// Starts to verify a delivery with fal's own keys. They are fetched from `rest.fal.ai` without a credential and kept for
-    /// 24 hours at the most; a signature that none of them made has them fetched anew, at most once a minute and for 10 seconds at
-    /// the most. Deliveries that known keys verify do not wait for that. If they cannot be fetched anew, the delivery is invalid,
+    /// Starts to verify a delivery with fal's own keys. They are fetched from `rest.fal.ai` without
+    /// a credential and kept for 24 hours at the most; a signature that none of them made has them
+    /// fetched anew, at most once a minute and for 10 seconds at the most. Deliveries that known
+    /// keys verify do not wait for that. If they cannot be fetched anew, the delivery is invalid,
     /// and the reason is the error's [source](std::error::Error::source).
     ///
-    /// What can be refused without a key is refused without a request. The response is that of [`Webhook::verify`].
+    /// What can be refused without a key is refused without a request. The response is that of
+    /// [`Webhook::verify`].
     pub fn verify_webhook_start(&self, webhook: Webhook) -> Result<Op> {
-        self.start_steps(|steps| async move { with_fals_keys(&steps, steps.webhook_keys(), &webhook).await })
+        self.start_steps(|steps| async move {
+            with_fals_keys(&steps, steps.webhook_keys(), &webhook).await
+        })
     }
 
     /// Verifies a delivery, on any async runtime.
@@ -152,7 +183,10 @@ async fn with_fals_keys(steps: &Steps, cache: &Cache, webhook: &Webhook) -> Resu
         Ok(_) => Err(nobodys()),
         // What anybody may have sent must not look like a failure of ours.
         Err(error) => {
-            let unasked = format!("{}. Whether fal has newer keys could not be asked: {error}", nobodys().message());
+            let unasked = format!(
+                "{}. Whether fal has newer keys could not be asked: {error}",
+                nobodys().message()
+            );
             Err(nobodys().with_message(unasked).with_source(error))
         }
     }
@@ -165,7 +199,11 @@ fn signature_of(text: &str) -> Option<[u8; 64]> {
         return None;
     }
     for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(signature)
@@ -175,7 +213,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A signature that may well be fal's, but not of this. Who forges one does not read what it says; who verifies the wrong bytes does.
+/// A signature that may well be fal's, but not of this. Who forges one does not read what it says;
+/// who verifies the wrong bytes does.
 fn nobodys() -> Error {
     let message = "the signature is well-formed and fresh, but no key of fal's made it for these headers and bytes: the webhook is \
                    forged, or its body differs from what fal signed";
@@ -192,7 +231,10 @@ fn invalid(message: String) -> Error {
 /// Outputs may be private: a body shows its size only.
 impl std::fmt::Debug for Webhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Webhook").field("request_id", &self.values[0]).field("body_len", &self.body.len()).finish()
+        f.debug_struct("Webhook")
+            .field("request_id", &self.values[0])
+            .field("body_len", &self.body.len())
+            .finish()
     }
 }
 

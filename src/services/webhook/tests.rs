@@ -35,13 +35,20 @@ const VECTORS: [Vector; 2] = [
 
 fn webhook(headers: [&str; 4], body: &[u8]) -> Webhook {
     let mut webhook = Webhook::new(Bytes::copy_from_slice(body));
-    HEADERS.iter().zip(headers).for_each(|(name, value)| webhook.set_header(name.as_str(), value));
+    HEADERS
+        .iter()
+        .zip(headers)
+        .for_each(|(name, value)| webhook.set_header(name.as_str(), value));
     webhook
 }
 
 fn keys() -> KeySet {
     let jwks = |x: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
-    let text = format!(r#"{{"keys":[{},{}]}}"#, jwks(VECTORS[0].jwk), jwks(VECTORS[1].jwk));
+    let text = format!(
+        r#"{{"keys":[{},{}]}}"#,
+        jwks(VECTORS[0].jwk),
+        jwks(VECTORS[1].jwk)
+    );
     KeySet::from_jwks(text.as_bytes()).unwrap()
 }
 
@@ -59,13 +66,23 @@ fn refusal(headers: [&str; 4], body: &[u8], now: SystemTime) -> String {
 #[test]
 fn both_vectors_are_valid() {
     for vector in &VECTORS {
-        let verified = webhook(vector.headers, vector.body.as_bytes()).verify(&keys(), at(1_700_000_100)).unwrap();
+        let verified = webhook(vector.headers, vector.body.as_bytes())
+            .verify(&keys(), at(1_700_000_100))
+            .unwrap();
         assert_eq!(verified.body(), vector.body.as_bytes());
-        assert_eq!(verified.header("X-Fal-Webhook-Request-Id"), Some(vector.headers[0]));
+        assert_eq!(
+            verified.header("X-Fal-Webhook-Request-Id"),
+            Some(vector.headers[0])
+        );
     }
-    let delivery = webhook(VECTORS[0].headers, VECTORS[0].body.as_bytes()).verify(&keys(), at(1_700_000_000)).unwrap();
+    let delivery = webhook(VECTORS[0].headers, VECTORS[0].body.as_bytes())
+        .verify(&keys(), at(1_700_000_000))
+        .unwrap();
     let delivery = Delivery::of(&delivery).unwrap();
-    assert_eq!((delivery.request_id.as_str(), delivery.status), (VECTORS[0].headers[0], Status::Ok));
+    assert_eq!(
+        (delivery.request_id.as_str(), delivery.status),
+        (VECTORS[0].headers[0], Status::Ok)
+    );
     assert_eq!(delivery.payload["ok"], true);
 }
 
@@ -84,7 +101,8 @@ fn a_change_of_any_byte_is_refused() {
         for (header, value) in vector.headers.iter().enumerate() {
             for place in 0..value.len() {
                 let mut changed = value.as_bytes().to_vec();
-                // A change of the last digits of the time keeps it within the window: the signature has to notice.
+                // A change of the last digits of the time keeps it within the window: the signature
+                // has to notice.
                 changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
                 let changed = String::from_utf8(changed).unwrap();
                 let mut headers = vector.headers;
@@ -109,13 +127,27 @@ fn a_body_that_was_written_anew_is_said_to_differ() {
         format!("\u{feff}{}", vector.body),
     ];
     for body in anew {
-        let error = webhook(vector.headers, body.as_bytes()).verify(&keys(), at(1_700_000_000)).unwrap_err();
-        assert!(error.message().contains("its body differs from what fal signed"), "{error}");
-        assert!(error.remedy().contains("raw body, byte for byte"), "{}", error.remedy());
+        let error = webhook(vector.headers, body.as_bytes())
+            .verify(&keys(), at(1_700_000_000))
+            .unwrap_err();
+        assert!(
+            error
+                .message()
+                .contains("its body differs from what fal signed"),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains("raw body, byte for byte"),
+            "{}",
+            error.remedy()
+        );
     }
     // What is not fresh, or no signature, is not about the body.
     let [id, user, time, signature] = vector.headers;
-    for (headers, now) in [([id, user, time, signature], 1_800_000_000), ([id, user, time, "00"], 1_700_000_000)] {
+    for (headers, now) in [
+        ([id, user, time, signature], 1_800_000_000),
+        ([id, user, time, "00"], 1_700_000_000),
+    ] {
         assert!(!refusal(headers, b"{}", at(now)).contains("body"));
     }
 }
@@ -130,7 +162,11 @@ fn every_bit_of_the_signature_counts() {
             digits[digit] = char::from_digit(value, 16).unwrap() as u8;
             let changed = String::from_utf8(digits).unwrap();
             let [id, user, time, _] = vector.headers;
-            refusal([id, user, time, &changed], vector.body.as_bytes(), at(1_700_000_000));
+            refusal(
+                [id, user, time, &changed],
+                vector.body.as_bytes(),
+                at(1_700_000_000),
+            );
         }
     }
 }
@@ -145,13 +181,19 @@ fn a_replay_outside_the_window_is_refused() {
     for (outside, why) in [
         (at(1_700_000_301), "301 seconds old"),
         (at(1_699_999_699), "301 seconds ahead"),
-        (at(1_700_000_300) + Duration::from_millis(1), "300 seconds old"),
+        (
+            at(1_700_000_300) + Duration::from_millis(1),
+            "300 seconds old",
+        ),
         (at(0), "ahead"),
         (at(4_000_000_000), "old"),
     ] {
         let error = try_at(outside).unwrap_err();
         assert_eq!(error.code(), Code::WebhookInvalid);
-        assert!(error.message().contains(why) && error.remedy().contains("clock"), "{error}");
+        assert!(
+            error.message().contains(why) && error.remedy().contains("clock"),
+            "{error}"
+        );
     }
     // Before 1970 there is no Unix time to compare with.
     try_at(SystemTime::UNIX_EPOCH - Duration::from_secs(1)).unwrap_err();
@@ -169,9 +211,21 @@ fn the_refusal_says_which_check_failed() {
         assert!(refusal(headers, body, now).contains(&format!("{name} has a control character")));
         let mut doubled = webhook(vector.headers, body);
         doubled.set_header(name.as_str(), vector.headers[place]);
-        assert!(doubled.verify(&keys(), now).unwrap_err().message().contains("more than once"));
+        assert!(
+            doubled
+                .verify(&keys(), now)
+                .unwrap_err()
+                .message()
+                .contains("more than once")
+        );
     }
-    assert_eq!(Webhook::new(Bytes::new()).verify(&keys(), now).unwrap_err().code(), Code::WebhookInvalid);
+    assert_eq!(
+        Webhook::new(Bytes::new())
+            .verify(&keys(), now)
+            .unwrap_err()
+            .code(),
+        Code::WebhookInvalid
+    );
     let [id, user, time, signature] = vector.headers;
     for time in [
         "",
@@ -186,13 +240,25 @@ fn the_refusal_says_which_check_failed() {
     ] {
         refusal([id, user, time, signature], body, now);
     }
-    for bad in [&signature[1..], &format!("{signature}0"), &format!("{signature}00"), &"g".repeat(128), &"é".repeat(64)]
-    {
+    for bad in [
+        &signature[1..],
+        &format!("{signature}0"),
+        &format!("{signature}00"),
+        &"g".repeat(128),
+        &"é".repeat(64),
+    ] {
         assert!(refusal([id, user, time, bad], body, now).contains("is not a signature"));
     }
-    let other = webhook(vector.headers, body).verify(&KeySet::from_public_keys([[1; 32]]), now).unwrap_err();
-    assert!(other.message().contains("no key of fal's") && other.remedy().contains("raw body"), "{other}");
-    webhook(vector.headers, body).verify(&KeySet::from_public_keys([]), now).unwrap_err();
+    let other = webhook(vector.headers, body)
+        .verify(&KeySet::from_public_keys([[1; 32]]), now)
+        .unwrap_err();
+    assert!(
+        other.message().contains("no key of fal's") && other.remedy().contains("raw body"),
+        "{other}"
+    );
+    webhook(vector.headers, body)
+        .verify(&KeySet::from_public_keys([]), now)
+        .unwrap_err();
 }
 
 #[test]
@@ -201,7 +267,11 @@ fn names_digits_and_blanks_have_no_one_form() {
     let mut webhook = Webhook::new(vector.body.into());
     webhook.set_header("Content-Type", "application/json");
     for (name, value) in HEADERS.iter().zip(vector.headers) {
-        let value = if *name == SIGNATURE { value.to_ascii_uppercase() } else { value.to_owned() };
+        let value = if *name == SIGNATURE {
+            value.to_ascii_uppercase()
+        } else {
+            value.to_owned()
+        };
         webhook.set_header(&name.as_str().to_ascii_uppercase(), &format!(" {value}\t"));
     }
     webhook.verify(&keys(), at(1_700_000_000)).unwrap();
@@ -219,31 +289,61 @@ fn a_key_set_may_be_padded_or_not_and_hold_other_keys() {
            {{"kty":"OKP","crv":"Ed25519","x":"{bare}","use":"sig","kid":"a","alg":"EdDSA"}}"#
     );
     assert_eq!(read(&others).unwrap(), padded);
-    for bad in
-        ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, r#"{"keys":[{"kty":"OKP","crv":"Ed25519"}]}"#, "\u{0}"]
-    {
-        assert_eq!(KeySet::from_jwks(bad.as_bytes()).unwrap_err().code(), Code::InvalidArgument, "{bad}");
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        r#"{"keys":{}}"#,
+        r#"{"keys":[]}"#,
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519"}]}"#,
+        "\u{0}",
+    ] {
+        assert_eq!(
+            KeySet::from_jwks(bad.as_bytes()).unwrap_err().code(),
+            Code::InvalidArgument,
+            "{bad}"
+        );
     }
 }
 
 #[test]
 fn a_delivery_is_read_in_every_documented_form() {
-    let read = |body: &str| Delivery::of(&Response::new(200, HeaderMap::new(), body.to_owned().into()));
+    let read = |body: &str| {
+        Delivery::of(&Response::new(
+            200,
+            HeaderMap::new(),
+            body.to_owned().into(),
+        ))
+    };
     let failed = read(
         r#"{"request_id":"r","gateway_request_id":"g","status":"ERROR","error":"Invalid status code: 422",
             "payload":{"detail":[{"loc":["body","prompt"],"msg":"field required","type":"value_error.missing"}]}}"#,
     )
     .unwrap();
-    assert_eq!((failed.status, failed.error.as_deref()), (Status::Error, Some("Invalid status code: 422")));
+    assert_eq!(
+        (failed.status, failed.error.as_deref()),
+        (Status::Error, Some("Invalid status code: 422"))
+    );
     assert_eq!(failed.gateway_request_id.as_deref(), Some("g"));
     // A payload that is no JSON is known with either status (§16.35).
     for (status, expected) in [("OK", Status::Ok), ("ERROR", Status::Error)] {
-        let text = format!(r#"{{"request_id":"r","status":"{status}","payload":null,"payload_error":"not JSON"}}"#);
+        let text = format!(
+            r#"{{"request_id":"r","status":"{status}","payload":null,"payload_error":"not JSON"}}"#
+        );
         let delivery = read(&text).unwrap();
-        assert_eq!((delivery.status, delivery.payload_error.as_deref()), (expected, Some("not JSON")));
+        assert_eq!(
+            (delivery.status, delivery.payload_error.as_deref()),
+            (expected, Some("not JSON"))
+        );
         assert!(delivery.payload.is_null());
     }
-    for bad in ["", "[]", "{}", r#"{"request_id":"r","status":"DONE"}"#, r#"{"status":"OK"}"#] {
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        r#"{"request_id":"r","status":"DONE"}"#,
+        r#"{"status":"OK"}"#,
+    ] {
         assert_eq!(read(bad).unwrap_err().code(), Code::Protocol, "{bad}");
     }
 }
@@ -251,8 +351,14 @@ fn a_delivery_is_read_in_every_documented_form() {
 /// An endpoint whose path is wrong, as fal is known to tell of it; and other failures.
 #[test]
 fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
-    let read =
-        |body: serde_json::Value| Delivery::of(&Response::new(200, HeaderMap::new(), body.to_string().into())).unwrap();
+    let read = |body: serde_json::Value| {
+        Delivery::of(&Response::new(
+            200,
+            HeaderMap::new(),
+            body.to_string().into(),
+        ))
+        .unwrap()
+    };
     let failed = read(serde_json::json!({
         "request_id": "r", "gateway_request_id": "g", "status": "ERROR", "error": "Invalid status code: 404", "payload": null,
         "payload_error": "Response payload is not JSON serializable. Either return a JSON serializable object or use the queue \
@@ -268,26 +374,64 @@ fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
         (Code::NotFound, Some(404), Some("r")),
         "{error}"
     );
-    assert!(error.message().contains("Invalid status code: 404") && error.body().is_empty(), "{error}");
-    assert!(error.remedy().contains("Check the endpoint id and the path"), "{}", error.remedy());
+    assert!(
+        error.message().contains("Invalid status code: 404") && error.body().is_empty(),
+        "{error}"
+    );
+    assert!(
+        error
+            .remedy()
+            .contains("Check the endpoint id and the path"),
+        "{}",
+        error.remedy()
+    );
     assert!(!error.may_have_executed() && !error.is_retryable());
 
     let failed = |error: &str, payload: serde_json::Value| {
-        read(serde_json::json!({"request_id": "r", "status": "ERROR", "error": error, "payload": payload}))
+        read(
+            serde_json::json!({"request_id": "r", "status": "ERROR", "error": error, "payload": payload}),
+        )
     };
     let detail = serde_json::json!({"detail": [{"loc": ["body", "prompt"], "msg": "field required", "type": "value_error.missing"}]});
-    let error = failed("Invalid status code: 422", detail.clone()).failure().unwrap();
-    assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
-    assert_eq!((error.error_type(), error.fields()[0].path()), (Some("value_error.missing"), "body.prompt"), "{error}");
-    assert_eq!(serde_json::from_slice::<serde_json::Value>(error.body()).unwrap(), detail);
-    let error =
-        failed("Invalid status code: 404", serde_json::json!({"detail": "Path /x not found"})).failure().unwrap();
-    assert!(error.message().contains("Path /x not found") && error.remedy().contains("not this path of it"), "{error}");
-    let error = failed("Invalid status code: 500", serde_json::json!({"detail": "broke"})).failure().unwrap();
+    let error = failed("Invalid status code: 422", detail.clone())
+        .failure()
+        .unwrap();
+    assert_eq!(
+        (error.code(), error.http_status()),
+        (Code::InvalidInput, Some(422)),
+        "{error}"
+    );
+    assert_eq!(
+        (error.error_type(), error.fields()[0].path()),
+        (Some("value_error.missing"), "body.prompt"),
+        "{error}"
+    );
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(error.body()).unwrap(),
+        detail
+    );
+    let error = failed(
+        "Invalid status code: 404",
+        serde_json::json!({"detail": "Path /x not found"}),
+    )
+    .failure()
+    .unwrap();
+    assert!(
+        error.message().contains("Path /x not found")
+            && error.remedy().contains("not this path of it"),
+        "{error}"
+    );
+    let error = failed(
+        "Invalid status code: 500",
+        serde_json::json!({"detail": "broke"}),
+    )
+    .failure()
+    .unwrap();
     assert_eq!(error.message(), "fal answered 500: broke");
-    for (text, payload) in
-        [("Runner lost", serde_json::json!(null)), ("Runner lost", serde_json::json!({"detail": "x"}))]
-    {
+    for (text, payload) in [
+        ("Runner lost", serde_json::json!(null)),
+        ("Runner lost", serde_json::json!({"detail": "x"})),
+    ] {
         let delivery = failed(text, payload);
         let error = delivery.failure().unwrap();
         assert_eq!(
@@ -295,15 +439,28 @@ fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
             (None, Code::ServiceFailed, None),
             "{error}"
         );
-        assert!(error.message().contains("the job failed: Runner lost"), "{error}");
+        assert!(
+            error.message().contains("the job failed: Runner lost"),
+            "{error}"
+        );
     }
-    for odd in
-        ["Invalid status code: ", "Invalid status code: 99999", "Invalid status code: 200", "Invalid status code: -1"]
-    {
-        assert_eq!(failed(odd, serde_json::json!(null)).http_status, None, "{odd}");
+    for odd in [
+        "Invalid status code: ",
+        "Invalid status code: 99999",
+        "Invalid status code: 200",
+        "Invalid status code: -1",
+    ] {
+        assert_eq!(
+            failed(odd, serde_json::json!(null)).http_status,
+            None,
+            "{odd}"
+        );
     }
     let kept = serde_json::json!({"request_id": "r", "status": "OK", "payload": null, "payload_error": "not JSON"});
-    assert!(read(kept).failure().is_none(), "the queue still has the result");
+    assert!(
+        read(kept).failure().is_none(),
+        "the queue still has the result"
+    );
 }
 
 /// A client of an emulator that publishes keys, and a sender whose deliveries one of them verifies.
@@ -330,20 +487,31 @@ mod fetched {
         fn new(cache: Cache, timeout: Duration) -> Self {
             let emulator = Emulator::start().unwrap();
             let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
-            let client = Client::builder().environment(environment).timeout(timeout).build().unwrap();
-            Scene { emulator, client, cache: Arc::new(cache) }
+            let client = Client::builder()
+                .environment(environment)
+                .timeout(timeout)
+                .build()
+                .unwrap();
+            Scene {
+                emulator,
+                client,
+                cache: Arc::new(cache),
+            }
         }
 
         fn publish(&self, fault: impl FnOnce(Fault) -> Fault) {
             self.emulator.clear_faults();
-            let x = base64::engine::general_purpose::URL_SAFE.encode(sender().public_key().as_ref());
+            let x =
+                base64::engine::general_purpose::URL_SAFE.encode(sender().public_key().as_ref());
             self.publish_key(&x, fault);
         }
 
         fn publish_key(&self, x: &str, fault: impl FnOnce(Fault) -> Fault) {
             self.emulator.clear_faults();
             let keys = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]});
-            self.emulator.inject(fault(Fault::status(200).path("/.well-known/jwks.json").body(keys)).always());
+            self.emulator.inject(
+                fault(Fault::status(200).path("/.well-known/jwks.json").body(keys)).always(),
+            );
         }
 
         fn hang(&self) {
@@ -368,14 +536,30 @@ mod fetched {
     }
 
     fn delivery() -> Webhook {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            .to_string();
         let message = format!("r\nu\n{now}\n{}", hex(digest(&SHA256, b"{}").as_ref()));
-        webhook(["r", "u", &now, &hex(sender().sign(message.as_bytes()).as_ref())], b"{}")
+        webhook(
+            [
+                "r",
+                "u",
+                &now,
+                &hex(sender().sign(message.as_bytes()).as_ref()),
+            ],
+            b"{}",
+        )
     }
 
     /// Well-formed and fresh, and signed by nobody.
     fn forged() -> Webhook {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            .to_string();
         webhook(["r", "u", &now, &"0".repeat(128)], b"{}")
     }
 
@@ -385,7 +569,10 @@ mod fetched {
         for (interval, found, requests) in [(Duration::ZERO, true, 3), (HOUR, false, 1)] {
             let scene = Scene::new(Cache::with_times(interval, PATIENCE), PATIENCE);
             scene.publish_key(VECTORS[0].jwk, |fault| fault);
-            assert_eq!(scene.verify(delivery()).unwrap_err().code(), Code::WebhookInvalid);
+            assert_eq!(
+                scene.verify(delivery()).unwrap_err().code(),
+                Code::WebhookInvalid
+            );
             scene.publish(|fault| fault);
             assert_eq!(scene.verify(delivery()).is_ok(), found, "{interval:?}");
             assert_eq!(scene.emulator.arrivals().len(), requests);
@@ -407,13 +594,20 @@ mod fetched {
                 waiting
             })
             .collect();
-        assert_eq!(scene.emulator.arrivals().len(), 2, "each forged delivery had the keys fetched");
+        assert_eq!(
+            scene.emulator.arrivals().len(),
+            2,
+            "each forged delivery had the keys fetched"
+        );
         waiting.iter().for_each(Op::cancel);
     }
 
     #[test]
     fn a_fetch_that_nobody_waited_for_counts_like_any_other() {
-        let scene = Scene::new(Cache::with_times(HOUR, PATIENCE), Duration::from_millis(300));
+        let scene = Scene::new(
+            Cache::with_times(HOUR, PATIENCE),
+            Duration::from_millis(300),
+        );
         scene.publish(|fault| fault);
         scene.cache.know(KeySet::from_public_keys([[1; 32]]));
         scene.hang();
@@ -426,7 +620,10 @@ mod fetched {
     #[test]
     fn keys_that_cannot_be_fetched_anew_make_no_delivery_valid_and_none_a_failure_of_the_network() {
         for hangs in [true, false] {
-            let scene = Scene::new(Cache::with_times(HOUR, Duration::from_millis(300)), PATIENCE);
+            let scene = Scene::new(
+                Cache::with_times(HOUR, Duration::from_millis(300)),
+                PATIENCE,
+            );
             scene.cache.know(KeySet::from_public_keys([[1; 32]]));
             match hangs {
                 true => scene.hang(),
@@ -434,21 +631,36 @@ mod fetched {
             }
             let error = scene.verify(forged()).unwrap_err();
             assert_eq!(error.code(), Code::WebhookInvalid, "{error}");
-            let cause = std::error::Error::source(&error).unwrap().downcast_ref::<Error>().unwrap();
-            assert!(matches!(cause.code(), Code::ServiceUnavailable | Code::ConnectionLost), "{cause}");
+            let cause = std::error::Error::source(&error)
+                .unwrap()
+                .downcast_ref::<Error>()
+                .unwrap();
+            assert!(
+                matches!(
+                    cause.code(),
+                    Code::ServiceUnavailable | Code::ConnectionLost
+                ),
+                "{cause}"
+            );
             let asked = scene.emulator.arrivals().len();
             for _ in 0..3 {
                 let error = scene.verify(forged()).unwrap_err();
                 assert_eq!(error.code(), Code::WebhookInvalid, "{error}");
             }
-            assert_eq!(scene.emulator.arrivals().len(), asked, "it was asked again within the interval");
+            assert_eq!(
+                scene.emulator.arrivals().len(),
+                asked,
+                "it was asked again within the interval"
+            );
         }
     }
 
     #[test]
     fn without_any_keys_a_failure_stands_for_a_moment() {
         let scene = Scene::new(Cache::default(), PATIENCE);
-        scene.emulator.inject(Fault::status(404).path("/.well-known/jwks.json").always());
+        scene
+            .emulator
+            .inject(Fault::status(404).path("/.well-known/jwks.json").always());
         for _ in 0..5 {
             assert_eq!(scene.verify(forged()).unwrap_err().code(), Code::NotFound);
         }

@@ -7,9 +7,13 @@ use crate::error::Result;
 
 /// Checks that a timestamp is less than [`TOLERANCE`] from now.
 pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let Some(sent) = Sent::read(timestamp) else {
-        return Err(invalid(format!("{TIMESTAMP} is not a time in Unix seconds")));
+        return Err(invalid(format!(
+            "{TIMESTAMP} is not a time in Unix seconds"
+        )));
     };
     match sent {
         Sent::Whole(seconds) if now.abs_diff(Duration::from_secs(seconds)) <= TOLERANCE => Ok(()),
@@ -23,40 +27,75 @@ pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
 enum Sent {
     /// Seconds, as fal has them.
     Whole(u64),
-    /// A number that fal's timestamps never are: before 1970, with a fraction, or with more seconds than can be counted.
-    Odd { before_1970: bool, seconds: Option<u64> },
+    /// A number that fal's timestamps never are: before 1970, with a fraction, or with more seconds
+    /// than can be counted.
+    Odd {
+        before_1970: bool,
+        seconds: Option<u64>,
+    },
 }
 
 impl Sent {
     fn read(timestamp: &str) -> Option<Self> {
-        let (before_1970, number) = timestamp.strip_prefix('-').map_or((false, timestamp), |number| (true, number));
-        let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, rest)| (whole, Some(rest)));
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (before_1970, number) = timestamp
+            .strip_prefix('-')
+            .map_or((false, timestamp), |number| (true, number));
+        let (whole, fraction) = number
+            .split_once('.')
+            .map_or((number, None), |(whole, rest)| (whole, Some(rest)));
+        let is_number =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(whole) || !fraction.is_none_or(is_number) {
             return None;
         }
         Some(match (whole.parse().ok(), before_1970, fraction) {
             (Some(seconds), false, None) => Sent::Whole(seconds),
-            (seconds, before_1970, _) => Sent::Odd { before_1970, seconds },
+            (seconds, before_1970, _) => Sent::Odd {
+                before_1970,
+                seconds,
+            },
         })
     }
 
     /// Why it is refused, with its age in words.
     fn refusal(&self, now: Duration) -> String {
-        let allowed = format!("{} seconds are allowed, so that none can be replayed", TOLERANCE.as_secs());
+        let allowed = format!(
+            "{} seconds are allowed, so that none can be replayed",
+            TOLERANCE.as_secs()
+        );
         match *self {
             Sent::Whole(seconds) => {
-                let unit = unit(seconds, now).map(|unit| format!("; it looks like {unit}, and fal sends seconds"));
-                format!("the webhook is {}{}; {allowed}", apart(seconds, now), unit.unwrap_or_default())
+                let unit = unit(seconds, now)
+                    .map(|unit| format!("; it looks like {unit}, and fal sends seconds"));
+                format!(
+                    "the webhook is {}{}; {allowed}",
+                    apart(seconds, now),
+                    unit.unwrap_or_default()
+                )
             }
-            Sent::Odd { seconds: None, before_1970 } => {
+            Sent::Odd {
+                seconds: None,
+                before_1970,
+            } => {
                 let side = if before_1970 { "old" } else { AHEAD };
-                format!("the webhook is more than {} {side}; {allowed}", words(u64::MAX))
+                format!(
+                    "the webhook is more than {} {side}; {allowed}",
+                    words(u64::MAX)
+                )
             }
-            Sent::Odd { seconds: Some(seconds), before_1970: true } => {
-                format!("the webhook is {} old; {allowed}", words(now.as_secs().saturating_add(seconds)))
+            Sent::Odd {
+                seconds: Some(seconds),
+                before_1970: true,
+            } => {
+                format!(
+                    "the webhook is {} old; {allowed}",
+                    words(now.as_secs().saturating_add(seconds))
+                )
             }
-            Sent::Odd { seconds: Some(seconds), before_1970: false } => {
+            Sent::Odd {
+                seconds: Some(seconds),
+                before_1970: false,
+            } => {
                 format!(
                     "{TIMESTAMP} has a fraction, and fal sends whole seconds; by it, the webhook is {}",
                     apart(seconds, now)
@@ -78,20 +117,34 @@ fn apart(sent: u64, now: Duration) -> String {
 /// What the number would be a time near to now in, if not in seconds.
 fn unit(number: u64, now: Duration) -> Option<&'static str> {
     const NEAR: u64 = 2 * DAY;
-    let units = [("milliseconds", 1_000), ("microseconds", 1_000_000), ("nanoseconds", 1_000_000_000)];
-    units.into_iter().find(|(_, parts)| now.as_secs().abs_diff(number / parts) < NEAR).map(|(unit, _)| unit)
+    let units = [
+        ("milliseconds", 1_000),
+        ("microseconds", 1_000_000),
+        ("nanoseconds", 1_000_000_000),
+    ];
+    units
+        .into_iter()
+        .find(|(_, parts)| now.as_secs().abs_diff(number / parts) < NEAR)
+        .map(|(unit, _)| unit)
 }
 
 const DAY: u64 = 86_400;
 
 /// A time for people: its largest unit of which there are some.
 fn words(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 5] =
-        [(1_000_000 * YEAR, "million years"), (YEAR, "years"), (DAY, "days"), (3600, "hours"), (60, "minutes")];
+    const UNITS: [(u64, &str); 5] = [
+        (1_000_000 * YEAR, "million years"),
+        (YEAR, "years"),
+        (DAY, "days"),
+        (3600, "hours"),
+        (60, "minutes"),
+    ];
     const YEAR: u64 = 31_556_952;
     // 301 seconds say more than 5 minutes where 300 are allowed.
     const FEW: u64 = 600;
-    let unit = UNITS.into_iter().find(|(length, _)| seconds >= FEW && seconds >= 2 * length);
+    let unit = UNITS
+        .into_iter()
+        .find(|(length, _)| seconds >= FEW && seconds >= 2 * length);
     let (length, name) = unit.unwrap_or((1, "seconds"));
     format!("{} {name}", seconds / length)
 }
@@ -103,7 +156,10 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1_800_000_000);
 
     fn refusal(timestamp: &str) -> String {
-        check(timestamp, SystemTime::UNIX_EPOCH + NOW).unwrap_err().message().to_owned()
+        check(timestamp, SystemTime::UNIX_EPOCH + NOW)
+            .unwrap_err()
+            .message()
+            .to_owned()
     }
 
     #[test]
@@ -115,15 +171,30 @@ mod tests {
             ("1799990000", "is 2 hours old"),
             ("1799740800", "is 3 days old"),
             ("0", "is 57 years old"),
-            ("1800000000123", "ahead of this machine's clock; it looks like milliseconds, and fal sends seconds"),
+            (
+                "1800000000123",
+                "ahead of this machine's clock; it looks like milliseconds, and fal sends seconds",
+            ),
             ("1800000000123", "is 56982 years ahead"),
-            ("1800000000123456", "57 million years ahead of this machine's clock; it looks like microseconds"),
+            (
+                "1800000000123456",
+                "57 million years ahead of this machine's clock; it looks like microseconds",
+            ),
             ("1800000000123456789", "it looks like nanoseconds"),
             ("-1800000000", "is 114 years old"),
             ("-0", "is 57 years old"),
-            ("-99999999999999999999999", "more than 584554 million years old"),
-            ("18446744073709551616", "more than 584554 million years ahead"),
-            ("1800000000.5", "has a fraction, and fal sends whole seconds; by it, the webhook is 0 seconds old"),
+            (
+                "-99999999999999999999999",
+                "more than 584554 million years old",
+            ),
+            (
+                "18446744073709551616",
+                "more than 584554 million years ahead",
+            ),
+            (
+                "1800000000.5",
+                "has a fraction, and fal sends whole seconds; by it, the webhook is 0 seconds old",
+            ),
             ("1800000600.5", "by it, the webhook is 10 minutes ahead"),
             ("-1.5", "is 57 years old"),
         ] {
@@ -134,10 +205,22 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_no_time() {
-        for text in
-            ["+1800000000", "1.8e9", "0x6b49d200", "１", "1800000000.", ".5", "--1", "-", "1 800", "1800000000Z"]
-        {
-            assert!(refusal(text).ends_with("is not a time in Unix seconds"), "{text}");
+        for text in [
+            "+1800000000",
+            "1.8e9",
+            "0x6b49d200",
+            "１",
+            "1800000000.",
+            ".5",
+            "--1",
+            "-",
+            "1 800",
+            "1800000000Z",
+        ] {
+            assert!(
+                refusal(text).ends_with("is not a time in Unix seconds"),
+                "{text}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Files that another program holds open in a way that keeps others out, as only Windows knows them.
+//! Files that another program holds open in a way that keeps others out, as only Windows knows
+//! them.
 
 use std::io::{self, ErrorKind};
 use std::thread;
@@ -6,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::system::random;
 
-/// How long a file that is to be replaced may be held. Scanners and indexers hold it for a fraction of a second.
+/// How long a file that is to be replaced may be held. Scanners and indexers hold it for a fraction
+/// of a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The same for one that is to be opened or read.
@@ -21,13 +23,23 @@ const HELD: [i32; 2] = [32, 33];
 
 /// Whether another program keeps others out of the file.
 pub(crate) fn is_held(error: &io::Error) -> bool {
-    cfg!(windows) && error.raw_os_error().is_some_and(|code| HELD.contains(&code))
+    cfg!(windows)
+        && error
+            .raw_os_error()
+            .is_some_and(|code| HELD.contains(&code))
 }
 
 /// Tries again while another program holds the file that is to be replaced.
-pub(super) fn while_held<T>(patience: Duration, attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn while_held<T>(
+    patience: Duration,
+    attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     let is_denied = |error: &io::Error| cfg!(windows) && error.raw_os_error() == Some(DENIED);
-    tried(patience, |error| is_denied(error) || is_held(error), attempt)
+    tried(
+        patience,
+        |error| is_denied(error) || is_held(error),
+        attempt,
+    )
 }
 
 /// Opens or reads a file of which another program may keep others out: tries again for a moment.
@@ -56,7 +68,11 @@ fn tried<T>(
 
 /// The error by its kind; the standard library has none for it.
 pub(super) fn told(error: io::Error) -> io::Error {
-    if is_held(&error) { io::Error::new(ErrorKind::ResourceBusy, IN_USE) } else { error }
+    if is_held(&error) {
+        io::Error::new(ErrorKind::ResourceBusy, IN_USE)
+    } else {
+        error
+    }
 }
 
 pub(crate) const IN_USE: &str = "in use by another program";
@@ -66,5 +82,9 @@ pub(crate) const SET_FREE: &str = "Close the program that has the file open, and
 
 /// A kind in words.
 pub(crate) fn said(kind: ErrorKind) -> String {
-    if cfg!(windows) && kind == ErrorKind::ResourceBusy { IN_USE.to_owned() } else { kind.to_string() }
+    if cfg!(windows) && kind == ErrorKind::ResourceBusy {
+        IN_USE.to_owned()
+    } else {
+        kind.to_string()
+    }
 }

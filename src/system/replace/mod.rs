@@ -1,13 +1,14 @@
 //! A file takes the place of another: at once or not at all.
 //!
-//! The successor is written beside the target under another name, and reaches the disk before the target changes. On a
-//! Unix it is renamed, and the folder is written too. On Windows no other program can open it meanwhile, and what it is
-//! to replace may be open in another program, such as a virus scanner: then it is tried for [`PATIENCE`]. Whenever the
-//! process ends, the target is the old file or the new one. Every file that others may hold is opened and read
-//! [`patiently`].
+//! The successor is written beside the target under another name, and reaches the disk before the
+//! target changes. On a Unix it is renamed, and the folder is written too. On Windows no other
+//! program can open it meanwhile, and what it is to replace may be open in another program, such as
+//! a virus scanner: then it is tried for [`PATIENCE`]. Whenever the process ends, the target is the
+//! old file or the new one. Every file that others may hold is opened and read [`patiently`].
 //!
-//! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode; on Windows the access
-//! control list and the attributes. A Unix's access control lists and extended attributes are not carried over.
+//! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode;
+//! on Windows the access control list and the attributes. A Unix's access control lists and
+//! extended attributes are not carried over.
 
 mod device;
 mod held;
@@ -56,7 +57,12 @@ impl Successor {
         // Read, because what cannot get to its place may be wanted all the same.
         options.read(true).write(true).create_new(true);
         let file = Arc::new(system::create(&mut options, &path, access)?);
-        Ok(Self { path, access, file, stays: false })
+        Ok(Self {
+            path,
+            access,
+            file,
+            stays: false,
+        })
     }
 
     /// The same in the place of what a program that was killed may have left under this name.
@@ -72,11 +78,13 @@ impl Successor {
         }
     }
 
-    /// Takes over what `old` allows, if there is such a file, before anything is written. Nobody else may read the new content
-    /// than the old.
+    /// Takes over what `old` allows, if there is such a file, before anything is written. Nobody
+    /// else may read the new content than the old.
     pub(crate) fn follow(&self, old: &Path) -> io::Result<()> {
         match old.symlink_metadata() {
-            Ok(metadata) if metadata.is_file() => system::follow(&self.file, old, &metadata, self.access),
+            Ok(metadata) if metadata.is_file() => {
+                system::follow(&self.file, old, &metadata, self.access)
+            }
             _ => Ok(()),
         }
     }
@@ -89,10 +97,12 @@ impl Successor {
         &self.file
     }
 
-    /// Takes the place of what is at `target`, be it a link; nothing need be there. Has reached the disk once this returns.
+    /// Takes the place of what is at `target`, be it a link; nothing need be there. Has reached the
+    /// disk once this returns.
     ///
     /// # Errors
-    /// The system's; `ResourceBusy` on Windows if another program had the target open all the time. The target is as it was.
+    /// The system's; `ResourceBusy` on Windows if another program had the target open all the time.
+    /// The target is as it was.
     pub(crate) fn replace(self, target: &Path) -> Result<(), Refused> {
         self.go(|path| system::replace(path, target), target)
     }
@@ -105,9 +115,16 @@ impl Successor {
         self.go(|path| system::join(path, target), target)
     }
 
-    fn go(mut self, rename: impl FnOnce(&Path) -> io::Result<()>, target: &Path) -> Result<(), Refused> {
+    fn go(
+        mut self,
+        rename: impl FnOnce(&Path) -> io::Result<()>,
+        target: &Path,
+    ) -> Result<(), Refused> {
         if let Err(error) = self.file.sync_all().and_then(|()| rename(&self.path)) {
-            return Err(Refused { error, successor: self });
+            return Err(Refused {
+                error,
+                successor: self,
+            });
         }
         self.stays = true;
         // Closed, so that others may open it.
@@ -137,7 +154,8 @@ impl Drop for Successor {
     }
 }
 
-/// Writes over a file that cannot be replaced, for what is worse lost than cut. Keeps everything but the content.
+/// Writes over a file that cannot be replaced, for what is worse lost than cut. Keeps everything
+/// but the content.
 ///
 /// # Errors
 /// The system's; `ResourceBusy` as above. The file may then hold anything.
@@ -165,14 +183,19 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
 /// Where a path leads in the end, all links followed.
 ///
 /// # Errors
-/// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows' cannot.
+/// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows'
+/// cannot.
 pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path).or_else(|error| as_named(path, error))
 }
 
 fn as_named(path: &Path, error: io::Error) -> io::Result<PathBuf> {
     let is_there = error.kind() != io::ErrorKind::NotFound && path.exists();
-    if cfg!(windows) && is_there { std::path::absolute(path) } else { Err(error) }
+    if cfg!(windows) && is_there {
+        std::path::absolute(path)
+    } else {
+        Err(error)
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ fn written(folder: &Path, name: &str, content: &[u8], access: Access) -> Success
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -22,15 +24,32 @@ fn names(folder: &Path) -> Vec<String> {
 fn the_place_is_taken_or_nothing_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a");
-    written(folder.path(), "new", b"first", Access::Plain).replace(&target).unwrap();
-    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"first".to_vec(), vec!["a".to_owned()]));
-    written(folder.path(), "new", b"second", Access::Plain).replace(&target).unwrap();
-    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"second".to_vec(), vec!["a".to_owned()]));
+    written(folder.path(), "new", b"first", Access::Plain)
+        .replace(&target)
+        .unwrap();
+    assert_eq!(
+        (fs::read(&target).unwrap(), names(folder.path())),
+        (b"first".to_vec(), vec!["a".to_owned()])
+    );
+    written(folder.path(), "new", b"second", Access::Plain)
+        .replace(&target)
+        .unwrap();
+    assert_eq!(
+        (fs::read(&target).unwrap(), names(folder.path())),
+        (b"second".to_vec(), vec!["a".to_owned()])
+    );
     drop(written(folder.path(), "new", b"third", Access::Plain));
-    assert_eq!((fs::read(&target).unwrap(), names(folder.path())), (b"second".to_vec(), vec!["a".to_owned()]));
+    assert_eq!(
+        (fs::read(&target).unwrap(), names(folder.path())),
+        (b"second".to_vec(), vec!["a".to_owned()])
+    );
     // A folder is no file.
     fs::create_dir(folder.path().join("dir")).unwrap();
-    assert!(written(folder.path(), "new", b"x", Access::Plain).replace(&folder.path().join("dir")).is_err());
+    assert!(
+        written(folder.path(), "new", b"x", Access::Plain)
+            .replace(&folder.path().join("dir"))
+            .is_err()
+    );
     assert_eq!(names(folder.path()), ["a", "dir"]);
 }
 
@@ -44,7 +63,13 @@ fn where_something_is_nothing_joins() {
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&target).unwrap(), b"old");
     successor.join(&folder.path().join("b")).unwrap();
-    assert_eq!((fs::read(folder.path().join("b")).unwrap(), names(folder.path()).len()), (b"new".to_vec(), 2));
+    assert_eq!(
+        (
+            fs::read(folder.path().join("b")).unwrap(),
+            names(folder.path()).len()
+        ),
+        (b"new".to_vec(), 2)
+    );
 }
 
 /// What the disk holds when the process is killed between two steps.
@@ -62,7 +87,10 @@ fn ends_between_the_steps_leave_the_old_or_the_new() {
     for last in 0..=steps.len() {
         let path = folder.path().join("new");
         let mut successor = Successor::create(path.clone(), Access::Secret).unwrap();
-        steps.iter().take(last).for_each(|step| step(&successor, &target));
+        steps
+            .iter()
+            .take(last)
+            .for_each(|step| step(&successor, &target));
         if last == steps.len() {
             successor.replace(&target).unwrap();
         } else {
@@ -100,7 +128,9 @@ fn readers_see_the_one_or_the_other() {
                 scope.spawn(move || {
                     for round in 0..30 {
                         let name = format!("new-{writer}");
-                        written(folder.path(), &name, &contents[round % 2], Access::Plain).replace(target).unwrap();
+                        written(folder.path(), &name, &contents[round % 2], Access::Plain)
+                            .replace(target)
+                            .unwrap();
                     }
                 })
             })
@@ -137,14 +167,22 @@ fn what_is_there_and_leads_nowhere_is_where_it_is() {
         assert!(found.is_err());
     }
     assert!(as_named(&folder.path().join("none"), unknown()).is_err());
-    assert_eq!(as_named(folder.path(), ErrorKind::NotFound.into()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        as_named(folder.path(), ErrorKind::NotFound.into())
+            .unwrap_err()
+            .kind(),
+        ErrorKind::NotFound
+    );
 }
 
 #[test]
 fn what_cannot_be_replaced_is_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a");
-    assert_eq!(write_over(&target, b"new").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        write_over(&target, b"new").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     fs::write(&target, b"longer than before").unwrap();
     write_over(&target, b"new").unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"new");
@@ -189,17 +227,30 @@ mod modes {
         let successor = written(folder.path(), "new", b"new", Access::Plain);
         successor.follow(&link).unwrap();
         successor.replace(&link).unwrap();
-        assert_eq!((fs::read(&far).unwrap(), fs::read(&link).unwrap()), (b"far".to_vec(), b"new".to_vec()));
-        assert_eq!(real(&link).unwrap(), fs::canonicalize(folder.path()).unwrap().join("link"));
+        assert_eq!(
+            (fs::read(&far).unwrap(), fs::read(&link).unwrap()),
+            (b"far".to_vec(), b"new".to_vec())
+        );
+        assert_eq!(
+            real(&link).unwrap(),
+            fs::canonicalize(folder.path()).unwrap().join("link")
+        );
     }
 }
 
-/// Keeps everybody else out of the file until a moment of the work has passed. It is created if need be.
+/// Keeps everybody else out of the file until a moment of the work has passed. It is created if
+/// need be.
 #[cfg(windows)]
 pub(crate) fn held_for_a_moment<T>(path: &Path, work: impl FnOnce() -> T) -> T {
     use std::os::windows::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
-    let holder = options.write(true).create(true).truncate(false).share_mode(0).open(path).unwrap();
+    let holder = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .share_mode(0)
+        .open(path)
+        .unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(std::time::Duration::from_millis(300));
@@ -214,13 +265,19 @@ mod held_files {
     use std::os::windows::fs::OpenOptionsExt;
     use std::time::{Duration, Instant};
 
-    use windows_sys::Win32::Storage::FileSystem::{FILE_ATTRIBUTE_HIDDEN, FILE_SHARE_READ, FILE_SHARE_WRITE};
+    use windows_sys::Win32::Storage::FileSystem::{
+        FILE_ATTRIBUTE_HIDDEN, FILE_SHARE_READ, FILE_SHARE_WRITE,
+    };
 
     use super::*;
 
     /// As scanners and most programs open a file.
     fn hold(path: &Path) -> File {
-        OpenOptions::new().read(true).share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE).open(path).unwrap()
+        OpenOptions::new()
+            .read(true)
+            .share_mode(FILE_SHARE_READ | FILE_SHARE_WRITE)
+            .open(path)
+            .unwrap()
     }
 
     #[test]
@@ -234,9 +291,14 @@ mod held_files {
                 std::thread::sleep(Duration::from_millis(300));
                 drop(holder);
             });
-            written(folder.path(), "new", b"new", Access::Plain).replace(&target).unwrap();
+            written(folder.path(), "new", b"new", Access::Plain)
+                .replace(&target)
+                .unwrap();
         });
-        assert_eq!((fs::read(&target).unwrap(), names(folder.path()).len()), (b"new".to_vec(), 1));
+        assert_eq!(
+            (fs::read(&target).unwrap(), names(folder.path()).len()),
+            (b"new".to_vec(), 1)
+        );
     }
 
     #[test]
@@ -246,10 +308,19 @@ mod held_files {
         fs::write(&target, b"old").unwrap();
         let holder = hold(&target);
         let started = Instant::now();
-        let error = written(folder.path(), "new", b"new", Access::Plain).replace(&target).unwrap_err().error;
+        let error = written(folder.path(), "new", b"new", Access::Plain)
+            .replace(&target)
+            .unwrap_err()
+            .error;
         assert!(started.elapsed() >= PATIENCE);
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::ResourceBusy, "in use by another program"));
-        assert_eq!((fs::read(&target).unwrap(), names(folder.path()).len()), (b"old".to_vec(), 1));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::ResourceBusy, "in use by another program")
+        );
+        assert_eq!(
+            (fs::read(&target).unwrap(), names(folder.path()).len()),
+            (b"old".to_vec(), 1)
+        );
         // The content can be replaced all the same.
         write_over(&target, b"new").unwrap();
         drop(holder);
@@ -260,7 +331,10 @@ mod held_files {
     fn nobody_holds_what_is_to_be_renamed() {
         let folder = tempfile::tempdir().unwrap();
         let successor = written(folder.path(), "new", b"new", Access::Secret);
-        let error = OpenOptions::new().read(true).open(successor.path()).unwrap_err();
+        let error = OpenOptions::new()
+            .read(true)
+            .open(successor.path())
+            .unwrap_err();
         assert_eq!(error.raw_os_error(), Some(32));
     }
 
@@ -268,18 +342,30 @@ mod held_files {
     fn a_new_secret_is_private_and_attributes_stay() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a");
-        written(folder.path(), "new", b"one", Access::Secret).replace(&target).unwrap();
+        written(folder.path(), "new", b"one", Access::Secret)
+            .replace(&target)
+            .unwrap();
         assert_eq!(who_else_reads(&target), None);
         let successor = written(folder.path(), "new", b"two", Access::Plain);
         successor.follow(&target).unwrap();
         successor.replace(&target).unwrap();
         assert_eq!(who_else_reads(&target), None);
         let hidden = folder.path().join("b");
-        drop(OpenOptions::new().write(true).create_new(true).attributes(FILE_ATTRIBUTE_HIDDEN).open(&hidden).unwrap());
+        drop(
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .attributes(FILE_ATTRIBUTE_HIDDEN)
+                .open(&hidden)
+                .unwrap(),
+        );
         let successor = written(folder.path(), "new", b"two", Access::Plain);
         successor.follow(&hidden).unwrap();
         successor.replace(&hidden).unwrap();
         use std::os::windows::fs::MetadataExt;
-        assert_ne!(fs::metadata(&hidden).unwrap().file_attributes() & FILE_ATTRIBUTE_HIDDEN, 0);
+        assert_ne!(
+            fs::metadata(&hidden).unwrap().file_attributes() & FILE_ATTRIBUTE_HIDDEN,
+            0
+        );
     }
 }

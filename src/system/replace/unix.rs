@@ -1,4 +1,5 @@
-//! Names are links to files here, and a rename puts one in the place of another whoever has it open.
+//! Names are links to files here, and a rename puts one in the place of another whoever has it
+//! open.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -12,19 +13,23 @@ pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> 
         options.mode(0o600);
     }
     // Never through a link, and without waiting for a FIFO's other end.
-    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+    options
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 pub(super) fn follow(file: &File, _: &Path, old: &Metadata, access: Access) -> io::Result<()> {
     let new = file.metadata()?;
     let same_owner = new.uid() == old.uid();
     match access {
-        // A program run as root must not take the file away from its owner; and a secret must not go to one who may not have it.
+        // A program run as root must not take the file away from its owner; and a secret must not
+        // go to one who may not have it.
         Access::Secret if same_owner => Ok(()),
         Access::Secret => fchown(file, Some(old.uid()), Some(old.gid())),
         Access::Plain => {
             let owner = (!same_owner).then(|| old.uid());
-            let is_kept = (same_owner && new.gid() == old.gid()) || fchown(file, owner, Some(old.gid())).is_ok();
+            let is_kept = (same_owner && new.gid() == old.gid())
+                || fchown(file, owner, Some(old.gid())).is_ok();
             file.set_permissions(Permissions::from_mode(mode(old.mode(), is_kept)))
         }
     }
@@ -32,7 +37,11 @@ pub(super) fn follow(file: &File, _: &Path, old: &Metadata, access: Access) -> i
 
 /// A group that is another may do no more than all others.
 fn mode(old: u32, same_group: bool) -> u32 {
-    if same_group { old & 0o777 } else { old & 0o707 | (old & 0o007) << 3 & old }
+    if same_group {
+        old & 0o777
+    } else {
+        old & 0o707 | (old & 0o007) << 3 & old
+    }
 }
 
 pub(super) fn identity_at(path: &Path) -> io::Result<(u64, u64)> {
@@ -47,7 +56,8 @@ pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     fs::rename(path, target)
 }
 
-/// A link is never made over a file. Where there are no links, a moment is left in which somebody else may create one.
+/// A link is never made over a file. Where there are no links, a moment is left in which somebody
+/// else may create one.
 pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(path, target) {
         Ok(()) => fs::remove_file(path),
@@ -59,7 +69,10 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
 
 /// Makes the new name last. Some file systems cannot; the file is complete all the same.
 pub(super) fn settle(target: &Path) {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = target
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 

@@ -1,5 +1,6 @@
-//! Connections are made on helper threads: who checks a certificate may ask the network, and take long, and cannot be interrupted. The
-//! thread is needed for a step at a time, so that a connection that waits for its other side keeps none.
+//! Connections are made on helper threads: who checks a certificate may ask the network, and take
+//! long, and cannot be interrupted. The thread is needed for a step at a time, so that a connection
+//! that waits for its other side keeps none.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,7 +51,8 @@ where
     }
 }
 
-/// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once, whatever a step takes.
+/// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once,
+/// whatever a step takes.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
     let news = Arc::new(News::default());
     let aside = runtime::living()?.aside();
@@ -60,7 +62,10 @@ async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
             let polled = aside.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
             Some((work, polled))
         };
-        match blocking(Kind::Handshakes, step).await?.ok_or_else(runtime::shut_down)? {
+        match blocking(Kind::Handshakes, step)
+            .await?
+            .ok_or_else(runtime::shut_down)?
+        {
             (_, Poll::Ready(end)) => return Ok(end),
             (rest, Poll::Pending) => work = rest,
         }

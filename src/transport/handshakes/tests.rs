@@ -66,7 +66,9 @@ impl ServerCertVerifier for Slow {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ring::default_provider().signature_verification_algorithms.supported_schemes()
+        ring::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -87,7 +89,8 @@ fn server() -> u16 {
         for connection in listener.incoming().flatten() {
             let config = config.clone();
             std::thread::spawn(move || {
-                let mut connection = StreamOwned::new(ServerConnection::new(config).unwrap(), connection);
+                let mut connection =
+                    StreamOwned::new(ServerConnection::new(config).unwrap(), connection);
                 while connection.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
                     let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
                     let _ = connection.flush();
@@ -99,8 +102,12 @@ fn server() -> u16 {
 }
 
 fn builder(host: &str, port: u16, verifier: &Arc<Slow>) -> ClientBuilder {
-    let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-handshakes")]);
-    let builder = Client::builder().environment(environment).host(HostRole::Run, &format!("{host}:{port}")).unwrap();
+    let environment =
+        Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-handshakes")]);
+    let builder = Client::builder()
+        .environment(environment)
+        .host(HostRole::Run, &format!("{host}:{port}"))
+        .unwrap();
     builder.verifier(verifier.clone())
 }
 
@@ -111,16 +118,25 @@ fn alone(test: &str) -> bool {
     }
     let name = format!("transport::handshakes::tests::{test}");
     let mut own = std::process::Command::new(std::env::current_exe().unwrap());
-    let output = own.args([&name, "--exact", "--nocapture"]).env(ALONE, "1").output().unwrap();
+    let output = own
+        .args([&name, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
     let printed = [output.stdout, output.stderr].concat();
     let printed = String::from_utf8_lossy(&printed);
     // A panic that is caught has been printed.
-    assert!(output.status.success() && !printed.contains("panicked"), "{printed}");
+    assert!(
+        output.status.success() && !printed.contains("panicked"),
+        "{printed}"
+    );
     false
 }
 
 fn start(client: &Client) -> Op {
-    client.run_start(Request::run("emulator/echo").unwrap()).unwrap()
+    client
+        .run_start(Request::run("emulator/echo").unwrap())
+        .unwrap()
 }
 
 #[test]
@@ -130,7 +146,10 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     }
     let (port, verifier) = (server(), Arc::<Slow>::default());
     let slow = builder("localhost", port, &verifier).build().unwrap();
-    let limited = builder("localhost", port, &verifier).timeout(Duration::from_millis(300)).build().unwrap();
+    let limited = builder("localhost", port, &verifier)
+        .timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
     let other = builder("127.0.0.1", port, &verifier).build().unwrap();
     // More than there are threads that carry out calls.
     let ops: Vec<_> = (0..3).map(|_| start(&slow)).collect();
@@ -149,7 +168,11 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     ops[0].cancel();
     assert!(ops[0].wait(Some(PATIENCE)).unwrap());
     assert_eq!(ops[0].take().unwrap().unwrap_err().code(), Code::Cancelled);
-    assert!(began.elapsed() < MEANWHILE, "others take {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < MEANWHILE,
+        "others take {:?}",
+        began.elapsed()
+    );
     // Those that are patient get their answer.
     ops[1].wait(Some(PATIENCE)).unwrap();
     ops[1].take().unwrap().unwrap();
@@ -163,12 +186,17 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     let began = Instant::now();
     let error = runtime::shutdown(Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.code(), Code::Deadline, "{error}");
-    assert!(began.elapsed() < MEANWHILE, "the shutdown takes {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < MEANWHILE,
+        "the shutdown takes {:?}",
+        began.elapsed()
+    );
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// The runtime's clock panics once the runtime has stopped, and a step is not on a thread that stops with it.
+/// The runtime's clock panics once the runtime has stopped, and a step is not on a thread that
+/// stops with it.
 #[test]
 fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
     if !alone("a_shutdown_waits_for_a_step_that_looks_at_the_clock") {

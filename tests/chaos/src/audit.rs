@@ -85,14 +85,21 @@ pub(crate) fn audit(books: &Books, findings: &mut Findings) {
     let seen = seen(books.arrivals);
     findings.requests = books.arrivals.len() as u64;
     findings.executions = seen.values().map(|seen| seen.executed + seen.made).sum();
-    for (mark, seen) in seen.iter().filter(|(mark, _)| !books.round.acts().any(|act| act.mark == **mark)) {
+    for (mark, seen) in seen
+        .iter()
+        .filter(|(mark, _)| !books.round.acts().any(|act| act.mark == **mark))
+    {
         if seen.executed > 1 || seen.made > 1 {
             findings.wrong(format!("{mark}: executed {} times", seen.executed));
         }
     }
     let entries = std::mem::take(&mut findings.entries);
     let nothing = Seen::default();
-    let mut early = books.arrivals.iter().filter(|arrival| is_early(arrival)).count();
+    let mut early = books
+        .arrivals
+        .iter()
+        .filter(|arrival| is_early(arrival))
+        .count();
     for act in books.round.acts() {
         let name = format!("{} {:?} {:?} {:?}", act.mark, act.what, act.way, act.end);
         let seen = seen.get(&act.mark).unwrap_or(&nothing);
@@ -104,7 +111,9 @@ pub(crate) fn audit(books: &Books, findings: &mut Findings) {
                 continue;
             }
         };
-        let end = said["code"].as_str().unwrap_or_else(|| said["end"].as_str().unwrap_or("?"));
+        let end = said["code"]
+            .as_str()
+            .unwrap_or_else(|| said["end"].as_str().unwrap_or("?"));
         *findings.ends.entry(end.to_owned()).or_default() += 1;
         for what in balance(act, said, seen, books) {
             if what == NOT_THERE && early > 0 {
@@ -122,7 +131,9 @@ pub(crate) fn audit(books: &Books, findings: &mut Findings) {
 /// What is wrong with one operation.
 fn balance(act: &Act, said: &Value, seen: &Seen, books: &Books) -> Vec<&'static str> {
     let mut wrong = Vec::new();
-    let Some(times) = act.what.times(seen) else { return files(act, said, books) };
+    let Some(times) = act.what.times(seen) else {
+        return files(act, said, books);
+    };
     // The service repeats no answer that it has forgotten.
     let forgot = act.what.is_idempotent() && !books.round.is_calm();
     if times > 1 && !forgot {
@@ -141,12 +152,26 @@ fn balance(act: &Act, said: &Value, seen: &Seen, books: &Books) -> Vec<&'static 
 
 /// Whether the error is the answer of what was executed: then its outcome is known.
 fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
-    let Some(status) = said["status"].as_u64() else { return false };
+    let Some(status) = said["status"].as_u64() else {
+        return false;
+    };
     if act.what != What::Subscribe {
-        return seen.cut || seen.answers.iter().any(|answer| u64::from(*answer) == status);
+        return seen.cut
+            || seen
+                .answers
+                .iter()
+                .any(|answer| u64::from(*answer) == status);
     }
-    let of_job = |arrival: &&Arrival| seen.request_ids.iter().any(|id| arrival.path.contains(id.as_str()));
-    let answers = books.arrivals.iter().filter(of_job).map(|arrival| arrival.outcome);
+    let of_job = |arrival: &&Arrival| {
+        seen.request_ids
+            .iter()
+            .any(|id| arrival.path.contains(id.as_str()))
+    };
+    let answers = books
+        .arrivals
+        .iter()
+        .filter(of_job)
+        .map(|arrival| arrival.outcome);
     answers.into_iter().any(|outcome| match outcome {
         Outcome::Status(answer) => u64::from(answer) == status,
         // It was cut: its status may have come.
@@ -157,18 +182,27 @@ fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
 
 const NOT_THERE: &str = "its file is not there";
 
-/// Whether a store confirmed what it had not read. What fits into the connection's buffers cannot be told from what was read, so each
-/// of these excuses one file.
+/// Whether a store confirmed what it had not read. What fits into the connection's buffers cannot
+/// be told from what was read, so each of these excuses one file.
 fn is_early(arrival: &Arrival) -> bool {
-    let announced = arrival.headers.get("content-length").is_some_and(|length| length != "0");
+    let announced = arrival
+        .headers
+        .get("content-length")
+        .is_some_and(|length| length != "0");
     announced && arrival.body_length == 0 && arrival.outcome == Outcome::Status(200)
 }
 
 /// An uploaded file is there, once, with its content.
 fn files(act: &Act, said: &Value, books: &Books) -> Vec<&'static str> {
-    let Some(sha) = said["sha"].as_str() else { return Vec::new() };
+    let Some(sha) = said["sha"].as_str() else {
+        return Vec::new();
+    };
     let mut wrong = Vec::new();
-    let of_content: Vec<_> = books.files.iter().filter(|file| file.sha256 == sha).collect();
+    let of_content: Vec<_> = books
+        .files
+        .iter()
+        .filter(|file| file.sha256 == sha)
+        .collect();
     if of_content.len() > 1 {
         wrong.push("its file is there more than once");
     }
@@ -188,15 +222,22 @@ fn name(url: &str) -> &str {
 impl What {
     /// Whether it is sent with an idempotency key.
     fn is_idempotent(self) -> bool {
-        matches!(self, What::CreateCollection | What::CreateCharacter | What::CreateTag | What::CreateInstance)
+        matches!(
+            self,
+            What::CreateCollection | What::CreateCharacter | What::CreateTag | What::CreateInstance
+        )
     }
 
-    /// How often the emulator did what this operation asks for; `None` where a second time does no harm.
+    /// How often the emulator did what this operation asks for; `None` where a second time does no
+    /// harm.
     fn times(self, seen: &Seen) -> Option<u64> {
         match self {
-            What::Run | What::Picture | What::Failing | What::Post | What::Stream | What::Channel => {
-                Some(seen.executed)
-            }
+            What::Run
+            | What::Picture
+            | What::Failing
+            | What::Post
+            | What::Stream
+            | What::Channel => Some(seen.executed),
             What::RunWithFile(_) | What::DownloadOfAnswer => Some(seen.executed),
             What::Submit | What::Subscribe | What::Token | What::CreateKey => Some(seen.made),
             creation if creation.is_idempotent() => Some(seen.made),
@@ -229,12 +270,17 @@ fn mark(arrival: &Arrival) -> Option<String> {
         ArrivedBody::Json(value) => value.to_string(),
         ArrivedBody::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
     };
-    in_text(&body).or_else(|| in_text(&arrival.path)).map(str::to_owned)
+    in_text(&body)
+        .or_else(|| in_text(&arrival.path))
+        .map(str::to_owned)
 }
 
 fn in_text(text: &str) -> Option<&str> {
     text.match_indices("mk").find_map(|(at, _)| {
         let mark = text.get(at..at + 18)?;
-        mark[2..].bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(mark)
+        mark[2..]
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then_some(mark)
     })
 }

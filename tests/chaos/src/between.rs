@@ -1,4 +1,5 @@
-//! What lies between the processes and the emulator: connections that are cut, held up and torn, at any byte.
+//! What lies between the processes and the emulator: connections that are cut, held up and torn, at
+//! any byte.
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,7 +47,10 @@ impl Between {
         let counter = connections.clone();
         let (ready, is_ready) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 ready.send(()).unwrap();
@@ -57,7 +61,12 @@ impl Between {
             });
         });
         is_ready.recv().map_err(io::Error::other)?;
-        Ok(Between { address, stop: Some(stop), thread: Some(thread), connections })
+        Ok(Between {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+            connections,
+        })
     }
 
     pub(crate) fn connections(&self) -> u64 {
@@ -72,7 +81,13 @@ impl Drop for Between {
     }
 }
 
-async fn accept(listener: TcpListener, to: SocketAddr, seed: u64, round: u64, counter: Arc<AtomicU64>) {
+async fn accept(
+    listener: TcpListener,
+    to: SocketAddr,
+    seed: u64,
+    round: u64,
+    counter: Arc<AtomicU64>,
+) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // Out of descriptors; some will be closed.
@@ -102,10 +117,15 @@ fn fate(dice: &mut Dice) -> Fate {
 }
 
 async fn join(client: TcpStream, to: SocketAddr, up: Fate, down: Fate) {
-    let Ok(server) = TcpStream::connect(to).await else { return };
+    let Ok(server) = TcpStream::connect(to).await else {
+        return;
+    };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let mut first = [0; 8];
-    let tls = client.peek(&mut first).await.is_ok_and(|read| first[..read].starts_with(b"CONNECT"));
+    let tls = client
+        .peek(&mut first)
+        .await
+        .is_ok_and(|read| first[..read].starts_with(b"CONNECT"));
     let [up, down] = [up, down].map(|fate| match fate {
         Fate::Garbage(_) if !tls => Fate::Clean,
         Fate::Garbage(bytes) => Fate::Garbage(bytes + 1024),
@@ -122,7 +142,11 @@ async fn join(client: TcpStream, to: SocketAddr, up: Fate, down: Fate) {
         done = &mut downwards => (done, false),
     };
     if reset.is_ok() {
-        let _ = if other { downwards.await } else { upwards.await };
+        let _ = if other {
+            downwards.await
+        } else {
+            upwards.await
+        };
     }
 }
 
@@ -138,14 +162,19 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: Fate) ->
             Fate::Pieces(bytes) => bytes.min(buffer.len() as u64),
             _ => left.clamp(1, buffer.len() as u64),
         };
-        let read = from.read(&mut buffer[..room as usize]).await.inspect_err(|_| reset(&to))?;
+        let read = from
+            .read(&mut buffer[..room as usize])
+            .await
+            .inspect_err(|_| reset(&to))?;
         if read == 0 {
             return to.shutdown().await;
         }
         if left == 0 {
             break;
         }
-        to.write_all(&buffer[..read]).await.inspect_err(|_| reset_of(&from))?;
+        to.write_all(&buffer[..read])
+            .await
+            .inspect_err(|_| reset_of(&from))?;
         left -= read as u64;
         if matches!(fate, Fate::Pieces(_)) {
             tokio::time::sleep(Duration::from_millis(1)).await;

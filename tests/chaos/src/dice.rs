@@ -2,13 +2,18 @@
 
 use std::ops::Range;
 
-/// Decisions in an order. Those of one place in the plan do not depend on how many were made in another.
+/// Decisions in an order. Those of one place in the plan do not depend on how many were made in
+/// another.
 pub(crate) struct Dice(fastrand::Rng);
 
 impl Dice {
     /// The decisions of this place.
     pub(crate) fn of(seed: u64, place: &[u64]) -> Self {
-        Self(fastrand::Rng::with_seed(place.iter().fold(mixed(seed), |seed, step| mixed(seed ^ mixed(*step)))))
+        Self(fastrand::Rng::with_seed(
+            place
+                .iter()
+                .fold(mixed(seed), |seed, step| mixed(seed ^ mixed(*step))),
+        ))
     }
 
     pub(crate) fn within(&mut self, range: Range<u64>) -> u64 {

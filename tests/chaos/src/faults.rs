@@ -14,7 +14,11 @@ const REQUESTS: u64 = 150;
 
 /// A service as it may be.
 pub(crate) fn settings(dice: &mut Dice) -> Settings {
-    let beats = if dice.percent(10) { json!(50) } else { Value::Null };
+    let beats = if dice.percent(10) {
+        json!(50)
+    } else {
+        Value::Null
+    };
     let running: Value = dice.pick(&[Value::Null, Value::Null, json!(8)]);
     let settings = json!({
         "queue": {
@@ -57,19 +61,29 @@ const FILES: [&str; 3] = ["v3.fal.media", "v3b.fal.media", "storage.googleapis.c
 
 /// The faults of a round, each of which strikes some request of its kind.
 pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
-    let mut faults: Vec<_> = (0..dice.within(MOST / 3..MOST)).map(|_| fault(dice)).collect();
+    let mut faults: Vec<_> = (0..dice.within(MOST / 3..MOST))
+        .map(|_| fault(dice))
+        .collect();
     faults.extend(parts(dice));
     faults
 }
 
-/// Downloads that are cut, and what comes when they go on: a part is asked for of what was cut before.
+/// Downloads that are cut, and what comes when they go on: a part is asked for of what was cut
+/// before.
 fn parts(dice: &mut Dice) -> Vec<Fault> {
-    let of_file = |fault: Fault, host: &str| fault.method("GET").path("/files/*").host(host).times(2);
+    let of_file =
+        |fault: Fault, host: &str| fault.method("GET").path("/files/*").host(host).times(2);
     let pair = |host| {
-        let (cut, odd) = (Fault::truncate(1 + dice.scaled(10)), Fault::odd_part(odd(dice)));
+        let (cut, odd) = (
+            Fault::truncate(1 + dice.scaled(10)),
+            Fault::odd_part(odd(dice)),
+        );
         [of_file(cut, host), of_file(odd, host)]
     };
-    ["v3.fal.media", "v3b.fal.media"].into_iter().flat_map(pair).collect()
+    ["v3.fal.media", "v3b.fal.media"]
+        .into_iter()
+        .flat_map(pair)
+        .collect()
 }
 
 fn fault(dice: &mut Dice) -> Fault {
@@ -86,17 +100,36 @@ fn fault(dice: &mut Dice) -> Fault {
     ]);
     let fault = match harm(dice) {
         // Elsewhere it is the answer of an app, which may answer before it has read.
-        Fault { action: Action::EarlySuccess, .. } if !FILES.contains(&host) => Fault::reset_before_body(),
+        Fault {
+            action: Action::EarlySuccess,
+            ..
+        } if !FILES.contains(&host) => Fault::reset_before_body(),
         // Of a file that is read it would be another content, which nobody can know.
-        early @ Fault { action: Action::EarlySuccess, .. } => early.method("PUT"),
+        early @ Fault {
+            action: Action::EarlySuccess,
+            ..
+        } => early.method("PUT"),
         // A server proxy passes on what repeats its own key, which no client of it knows.
-        Fault { action: Action::Echo { .. }, .. } if PROXIED.contains(&host) => Fault::close(),
+        Fault {
+            action: Action::Echo { .. },
+            ..
+        } if PROXIED.contains(&host) => Fault::close(),
         // A renewal that is lost can not be told from this.
-        Fault { action: Action::MalformedJson, .. } if host == "auth.fal.ai" => Fault::reset_after_body(),
+        Fault {
+            action: Action::MalformedJson,
+            ..
+        } if host == "auth.fal.ai" => Fault::reset_after_body(),
         harm => harm,
     };
-    let fault = fault.host(host).skip(dice.within(0..REQUESTS)).times(1 + dice.scaled(2));
-    let fault = if dice.percent(20) { fault.delayed(Duration::from_millis(dice.scaled(8))) } else { fault };
+    let fault = fault
+        .host(host)
+        .skip(dice.within(0..REQUESTS))
+        .times(1 + dice.scaled(2));
+    let fault = if dice.percent(20) {
+        fault.delayed(Duration::from_millis(dice.scaled(8)))
+    } else {
+        fault
+    };
     if dice.percent(5) { tunnel(dice) } else { fault }
 }
 
@@ -108,18 +141,28 @@ fn harm(dice: &mut Dice) -> Fault {
         5 => Fault::truncate(dice.scaled(8)),
         6 => Fault::malformed_http(),
         7 => Fault::malformed_json(),
-        8 => Fault::slow(1 + dice.scaled(8), Duration::from_millis(dice.within(1..10))),
+        8 => Fault::slow(
+            1 + dice.scaled(8),
+            Duration::from_millis(dice.within(1..10)),
+        ),
         9 => Fault::hang(),
-        10 => Fault::redirect(dice.pick(&["https://evil.example/x", "/elsewhere"]), dice.pick(&[301, 302, 303, 307])),
+        10 => Fault::redirect(
+            dice.pick(&["https://evil.example/x", "/elsewhere"]),
+            dice.pick(&[301, 302, 303, 307]),
+        ),
         11 => too_many(dice),
-        12 => Fault::status(401).body(json!({"detail": "Cannot access application: invalid key credentials"})),
+        12 => Fault::status(401)
+            .body(json!({"detail": "Cannot access application: invalid key credentials"})),
         13 => ingress(dice),
         14 => gateway(dice),
         15 => Fault::gzip_members(dice.within(1..5)),
         16 => Fault::unframed(),
         17 => Fault::unframed_and_cut(dice.scaled(8)),
         18 => Fault::early_success(),
-        19 | 20 => Fault::echo(place(dice), dice.pick(&[400, 401, 403, 404, 422, 429, 500, 503])),
+        19 | 20 => Fault::echo(
+            place(dice),
+            dice.pick(&[400, 401, 403, 404, 422, 429, 500, 503]),
+        ),
         _ => Fault::delay(Duration::from_millis(dice.scaled(9))),
     }
 }
@@ -150,13 +193,19 @@ fn odd(dice: &mut Dice) -> OddPart {
 fn too_many(dice: &mut Dice) -> Fault {
     let fault = Fault::status(429).body(json!({"detail": "Too many requests"}));
     let form = dice.pick(&[RetryAfterForm::Seconds, RetryAfterForm::HttpDate]);
-    if dice.percent(50) { fault.retry_after(dice.within(0..2), form) } else { fault }
+    if dice.percent(50) {
+        fault.retry_after(dice.within(0..2), form)
+    } else {
+        fault
+    }
 }
 
 /// Without fal's headers: nobody knows what became of the request.
 fn ingress(dice: &mut Dice) -> Fault {
     let status = dice.pick(&[502, 503, 504]);
-    Fault::status(status).body("<html><body>nginx</body></html>").without_request_id()
+    Fault::status(status)
+        .body("<html><body>nginx</body></html>")
+        .without_request_id()
 }
 
 /// fal's gateway, which says that no runner was reached, or something else.
@@ -172,7 +221,11 @@ fn gateway(dice: &mut Dice) -> Fault {
     ]);
     let fault = Fault::status(status).body(json!({"detail": "chaos", "error_type": kind}));
     let fault = fault.header("X-Fal-Error-Type", kind);
-    if dice.percent(30) { fault.header("X-Fal-Needs-Retry", dice.pick(&["0", "1"])) } else { fault }
+    if dice.percent(30) {
+        fault.header("X-Fal-Needs-Retry", dice.pick(&["0", "1"]))
+    } else {
+        fault
+    }
 }
 
 /// What becomes of a tunnel.

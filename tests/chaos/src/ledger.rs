@@ -1,5 +1,5 @@
-//! What a process writes down: one line at a time into a file that it shares with its children, without a lock, which a fork
-//! could leave locked.
+//! What a process writes down: one line at a time into a file that it shares with its children,
+//! without a lock, which a fork could leave locked.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -12,12 +12,19 @@ static FILE: OnceLock<std::fs::File> = OnceLock::new();
 
 /// Begins to write to this file.
 pub(crate) fn open(path: &Path) {
-    let file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
     FILE.set(file).ok().unwrap();
 }
 
 fn write(kind: &str, text: &str) {
-    let line = format!("{kind} {}\n", text.replace('\\', "\\\\").replace('\n', "\\n"));
+    let line = format!(
+        "{kind} {}\n",
+        text.replace('\\', "\\\\").replace('\n', "\\n")
+    );
     if let Some(mut file) = FILE.get() {
         file.write_all(line.as_bytes()).unwrap();
     }
@@ -56,7 +63,11 @@ fn unescaped(text: &str) -> String {
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            '\\' => plain.push(if letters.next() == Some('n') { '\n' } else { '\\' }),
+            '\\' => plain.push(if letters.next() == Some('n') {
+                '\n'
+            } else {
+                '\\'
+            }),
             _ => plain.push(letter),
         }
     }

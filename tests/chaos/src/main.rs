@@ -1,7 +1,14 @@
-//! Everything that libfal does, from several threads and processes at once, under faults of the service and of the network, with
-//! shutdowns and forks in between. Then the books have to balance: see README.md.
+//! Everything that libfal does, from several threads and processes at once, under faults of the
+//! service and of the network, with shutdowns and forks in between. Then the books have to balance:
+//! see README.md.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 #![cfg(target_os = "linux")]
 
 mod audit;
@@ -23,7 +30,8 @@ use std::time::{Instant, SystemTime};
 use crate::plan::{Round, Size};
 use crate::secrets::Secrets;
 
-const USAGE: &str = "fal-chaos [--requests N] [--seed S] [--at-once N] [--round R] [--keep] [--sabotage WHAT|all]
+const USAGE: &str =
+    "fal-chaos [--requests N] [--seed S] [--at-once N] [--round R] [--keep] [--sabotage WHAT|all]
 
   --requests  so many operations at least; 1000
   --seed      where the decisions come from; by default a new one
@@ -59,7 +67,10 @@ fn main() -> ExitCode {
         None => run(&options),
         Some("all") => {
             // Without any, the same round finds nothing.
-            let all = worker::sabotage::ALL.into_iter().map(|what| (what, true)).chain([("nothing", false)]);
+            let all = worker::sabotage::ALL
+                .into_iter()
+                .map(|what| (what, true))
+                .chain([("nothing", false)]);
             std::thread::scope(|scope| {
                 let look = |(what, expected)| {
                     scope.spawn({
@@ -73,12 +84,23 @@ fn main() -> ExitCode {
         }
         Some(what) => is_seen(&options, what),
     };
-    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn options(words: &[String]) -> Option<Options> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let mut options = Options { requests: 1000, seed: now.as_millis() as u64, at_once: 4, ..Options::default() };
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let mut options = Options {
+        requests: 1000,
+        seed: now.as_millis() as u64,
+        at_once: 4,
+        ..Options::default()
+    };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -98,10 +120,18 @@ fn options(words: &[String]) -> Option<Options> {
 fn prove() {
     let secrets = Secrets::new(&[("a key", "5d0c7b1e9a")]);
     for (line, what) in secrets.planted() {
-        assert!(secrets.in_text(&line).is_some(), "the search does not see {what}");
+        assert!(
+            secrets.in_text(&line).is_some(),
+            "the search does not see {what}"
+        );
     }
     let token = "INFO eyJhbGciOiJub25lIn0.eyJhcHBzIjpbXX0.x";
-    assert!(secrets.in_text(token).is_some() && secrets.in_text("POST https://fal.run/emulator/echo").is_none());
+    assert!(
+        secrets.in_text(token).is_some()
+            && secrets
+                .in_text("POST https://fal.run/emulator/echo")
+                .is_none()
+    );
 }
 
 /// What all rounds came to.
@@ -123,8 +153,14 @@ impl Sum {
         self.executions += came.findings.executions;
         self.lines += came.findings.lines;
         self.connections += came.connections;
-        came.findings.ends.iter().for_each(|(end, times)| *self.ends.entry(end.clone()).or_default() += times);
-        came.findings.struck.iter().for_each(|(kind, times)| *self.struck.entry(kind.clone()).or_default() += times);
+        came.findings
+            .ends
+            .iter()
+            .for_each(|(end, times)| *self.ends.entry(end.clone()).or_default() += times);
+        came.findings
+            .struck
+            .iter()
+            .for_each(|(kind, times)| *self.struck.entry(kind.clone()).or_default() += times);
         for what in &came.findings.wrong {
             println!("chaos: seed {} round {}: {what}", round.seed, round.number);
         }
@@ -159,7 +195,16 @@ fn run(options: &Options) -> bool {
         };
         (0..options.at_once).for_each(|_| drop(scope.spawn(one_after_another)));
     });
-    let Sum { operations, requests, executions, lines, connections, ends, struck, failed } = sum.into_inner().unwrap();
+    let Sum {
+        operations,
+        requests,
+        executions,
+        lines,
+        connections,
+        ends,
+        struck,
+        failed,
+    } = sum.into_inner().unwrap();
     let seconds = began.elapsed().as_secs();
     println!(
         "chaos: {operations} operations, {requests} requests over {connections} connections, {executions} done, \
@@ -168,16 +213,26 @@ fn run(options: &Options) -> bool {
     println!("chaos: {ends:?}");
     println!("chaos: faults that struck: {struck:?}");
     for round in &failed {
-        println!("chaos: failed; again by: fal-chaos --seed {} --round {round} --keep", options.seed);
+        println!(
+            "chaos: failed; again by: fal-chaos --seed {} --round {round} --keep",
+            options.seed
+        );
     }
     failed.is_empty()
 }
 
 fn play(round: &Round, sabotage: Option<&str>, keep: bool) -> round::Came {
-    let folder = tempfile::Builder::new().prefix("fal-chaos-").tempdir().unwrap();
+    let folder = tempfile::Builder::new()
+        .prefix("fal-chaos-")
+        .tempdir()
+        .unwrap();
     let came = round::play(round, folder.path(), sabotage).unwrap();
     if keep && !came.findings.wrong.is_empty() {
-        println!("chaos: the files of round {}: {}", round.number, folder.keep().display());
+        println!(
+            "chaos: the files of round {}: {}",
+            round.number,
+            folder.keep().display()
+        );
     }
     came
 }

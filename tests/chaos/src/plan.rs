@@ -1,4 +1,5 @@
-//! What a round does, as data: it follows from the seed and the number of the round. When what happens, the machine decides.
+//! What a round does, as data: it follows from the seed and the number of the round. When what
+//! happens, the machine decides.
 
 use fal::UploadWay;
 use fal_emulator::{Fault, Settings};
@@ -40,7 +41,8 @@ pub(crate) struct Round {
     pub(crate) size: Size,
     pub(crate) settings: Settings,
     pub(crate) faults: Vec<Fault>,
-    /// Bits of the milliseconds that time jumps by. What jumps far is beyond the ten minutes for which fal remembers idempotency keys.
+    /// Bits of the milliseconds that time jumps by. What jumps far is beyond the ten minutes for
+    /// which fal remembers idempotency keys.
     pub(crate) jump_bits: u64,
     pub(crate) workers: Vec<Vec<Life>>,
 }
@@ -123,8 +125,16 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 8] =
-        [Way::Key, Way::Admin, Way::Callback, Way::Command, Way::Login, Way::Tls, Way::Proxy, Way::Nowhere];
+    pub(crate) const ALL: [Way; 8] = [
+        Way::Key,
+        Way::Admin,
+        Way::Callback,
+        Way::Command,
+        Way::Login,
+        Way::Tls,
+        Way::Proxy,
+        Way::Nowhere,
+    ];
 }
 
 /// How the host comes by the end of the operation.
@@ -148,10 +158,24 @@ impl Round {
     pub(crate) fn of(seed: u64, number: u64, size: Size) -> Self {
         let mut dice = Dice::of(seed, &[number, 1]);
         let settings = faults::settings(&mut dice);
-        let faults = if size == Size::Whole { faults::draw(&mut dice) } else { Vec::new() };
+        let faults = if size == Size::Whole {
+            faults::draw(&mut dice)
+        } else {
+            Vec::new()
+        };
         let jump_bits = dice.pick(&[0, CALM_BITS, CALM_BITS, 22]);
-        let workers = (0..WORKERS).map(|worker| lives(seed, number, worker, size)).collect();
-        Round { seed, number, size, settings, faults, jump_bits, workers }
+        let workers = (0..WORKERS)
+            .map(|worker| lives(seed, number, worker, size))
+            .collect();
+        Round {
+            seed,
+            number,
+            size,
+            settings,
+            faults,
+            jump_bits,
+            workers,
+        }
     }
 
     /// Whether no operation can outlast what fal remembers.
@@ -162,23 +186,37 @@ impl Round {
     /// All operations, those of forked children too.
     pub(crate) fn acts(&self) -> impl Iterator<Item = &Act> {
         let lives = self.workers.iter().flatten();
-        lives.flat_map(|life| life.threads.iter().chain(life.forks.iter().map(|(_, acts)| acts)).flatten())
+        lives.flat_map(|life| {
+            life.threads
+                .iter()
+                .chain(life.forks.iter().map(|(_, acts)| acts))
+                .flatten()
+        })
     }
 }
 
 /// What one process of a round does.
 pub(crate) fn lives(seed: u64, number: u64, worker: u64, size: Size) -> Vec<Life> {
-    (0..size.lives()).map(|life| Life::of(seed, &[number, 2, worker, life], size)).collect()
+    (0..size.lives())
+        .map(|life| Life::of(seed, &[number, 2, worker, life], size))
+        .collect()
 }
 
 impl Life {
     fn of(seed: u64, place: &[u64], size: Size) -> Self {
         let mut dice = Dice::of(seed, place);
         let shutdowns = (0..dice.within(0..3)).map(|_| dice.scaled(10)).collect();
-        let forks = (0..dice.within(0..3)).map(|fork| (dice.scaled(9), acts(seed, place, 100 + fork, 4, false)));
+        let forks = (0..dice.within(0..3))
+            .map(|fork| (dice.scaled(9), acts(seed, place, 100 + fork, 4, false)));
         let forks = forks.collect();
-        let threads = (0..THREADS).map(|thread| acts(seed, place, thread, size.acts(), true)).collect();
-        Life { threads, shutdowns, forks }
+        let threads = (0..THREADS)
+            .map(|thread| acts(seed, place, thread, size.acts(), true))
+            .collect();
+        Life {
+            threads,
+            shutdowns,
+            forks,
+        }
     }
 }
 
@@ -199,8 +237,19 @@ impl Act {
             }
         };
         let way = what.way(dice);
-        let timeout_ms = if dice.percent(10) { dice.scaled(10) + 1 } else { dice.within(2500..8000) };
-        Act { mark, what, way, end: end(dice), timeout_ms, seed: dice.within(0..u64::MAX) }
+        let timeout_ms = if dice.percent(10) {
+            dice.scaled(10) + 1
+        } else {
+            dice.within(2500..8000)
+        };
+        Act {
+            mark,
+            what,
+            way,
+            end: end(dice),
+            timeout_ms,
+            seed: dice.within(0..u64::MAX),
+        }
     }
 }
 
@@ -244,9 +293,13 @@ fn whats(way: UploadWay) -> Vec<(u64, What)> {
 impl What {
     fn way(self, dice: &mut Dice) -> Way {
         match self {
-            What::CreateInstance | What::CreateKey | What::List => dice.pick(&[Way::Admin, Way::Admin, Way::Nowhere]),
+            What::CreateInstance | What::CreateKey | What::List => {
+                dice.pick(&[Way::Admin, Way::Admin, Way::Nowhere])
+            }
             // A proxy forwards no WebSocket.
-            What::Channel | What::Realtime | What::WebSocket => dice.pick(&[Way::Key, Way::Tls, Way::Callback]),
+            What::Channel | What::Realtime | What::WebSocket => {
+                dice.pick(&[Way::Key, Way::Tls, Way::Callback])
+            }
             _ => dice.weighed(&[
                 (30, Way::Key),
                 (8, Way::Admin),

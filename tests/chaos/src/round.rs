@@ -28,11 +28,20 @@ pub(crate) struct Came {
 
 /// Plays a round, whose files are in this folder.
 pub(crate) fn play(round: &Round, folder: &Path, sabotage: Option<&str>) -> io::Result<Came> {
-    let emulator = Emulator::builder().settings(round.settings.clone()).start()?;
-    round.faults.iter().for_each(|fault| emulator.inject(fault.clone()));
+    let emulator = Emulator::builder()
+        .settings(round.settings.clone())
+        .start()?;
+    round
+        .faults
+        .iter()
+        .for_each(|fault| emulator.inject(fault.clone()));
     let between = Between::start(emulator.addr(), round.seed, round.number)?;
     let login = emulator.create_login("acme", 60);
-    write(folder, "auth0_token", &format!("{}\n{}", login.refresh_token, login.access_token))?;
+    write(
+        folder,
+        "auth0_token",
+        &format!("{}\n{}", login.refresh_token, login.access_token),
+    )?;
     write(folder, "key", emulator.api_key())?;
     write(folder, "ca.pem", emulator.ca_pem())?;
     let world = json!({
@@ -40,33 +49,57 @@ pub(crate) fn play(round: &Round, folder: &Path, sabotage: Option<&str>) -> io::
         "api_key": emulator.api_key(), "admin_key": emulator.admin_key(),
     });
     write(folder, "world.json", &world.to_string())?;
-    let workers =
-        (0..WORKERS).map(|worker| worker_of(folder, &worker.to_string(), sabotage)).collect::<io::Result<_>>()?;
+    let workers = (0..WORKERS)
+        .map(|worker| worker_of(folder, &worker.to_string(), sabotage))
+        .collect::<io::Result<_>>()?;
     let mut findings = Findings::default();
     watch(Some((round, &emulator)), workers, &mut findings);
     let connections = between.connections();
     drop(between);
     findings.struck = emulator.struck();
     emulator.clear_faults();
-    let is_lost = |arrival: &Arrival| matches!(arrival.outcome, Outcome::Reset | Outcome::ClosedByFault);
-    let struck = emulator.arrivals().iter().any(|arrival| arrival.host == "auth.fal.ai" && is_lost(arrival));
-    let witness = if struck { None } else { Some(worker_of(folder, WITNESS, None)?) };
+    let is_lost =
+        |arrival: &Arrival| matches!(arrival.outcome, Outcome::Reset | Outcome::ClosedByFault);
+    let struck = emulator
+        .arrivals()
+        .iter()
+        .any(|arrival| arrival.host == "auth.fal.ai" && is_lost(arrival));
+    let witness = if struck {
+        None
+    } else {
+        Some(worker_of(folder, WITNESS, None)?)
+    };
     // Of a token that expires between its renewal and its use nothing could be said.
     watch(None, witness.into_iter().collect(), &mut findings);
     let arrivals = settled(&emulator, &mut findings);
     let files = emulator.files();
-    let books = Books { round, arrivals: &arrivals, files: &files };
-    let secrets =
-        Secrets::new(&[("the API key", half(emulator.api_key())), ("the ADMIN key", half(emulator.admin_key()))]);
+    let books = Books {
+        round,
+        arrivals: &arrivals,
+        files: &files,
+    };
+    let secrets = Secrets::new(&[
+        ("the API key", half(emulator.api_key())),
+        ("the ADMIN key", half(emulator.admin_key())),
+    ]);
     let witness = (!struck).then(|| WITNESS.to_owned());
     for worker in (0..WORKERS).map(|worker| worker.to_string()).chain(witness) {
-        findings.read(&std::fs::read_to_string(folder.join(format!("ledger-{worker}")))?, &secrets);
+        findings.read(
+            &std::fs::read_to_string(folder.join(format!("ledger-{worker}")))?,
+            &secrets,
+        );
         for output in ["stdout", "stderr"] {
-            findings.silent(&std::fs::read_to_string(folder.join(format!("{output}-{worker}")))?, &secrets);
+            findings.silent(
+                &std::fs::read_to_string(folder.join(format!("{output}-{worker}")))?,
+                &secrets,
+            );
         }
     }
     audit(&books, &mut findings);
-    Ok(Came { findings, connections })
+    Ok(Came {
+        findings,
+        connections,
+    })
 }
 
 fn half(key: &str) -> &str {
@@ -87,17 +120,29 @@ fn write(folder: &Path, name: &str, content: &str) -> io::Result<()> {
 fn worker_of(folder: &Path, worker: &str, sabotage: Option<&str>) -> io::Result<Child> {
     let output = |name: &str| std::fs::File::create(folder.join(format!("{name}-{worker}")));
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--worker").arg(worker).arg(folder).stdin(Stdio::null());
+    command
+        .arg("--worker")
+        .arg(worker)
+        .arg(folder)
+        .stdin(Stdio::null());
     command.stdout(output("stdout")?).stderr(output("stderr")?);
     // Nothing of the outer world reaches a client.
-    command.env_clear().env("TMPDIR", folder).envs(sabotage.map(|what| (sabotage::VARIABLE, what)));
+    command
+        .env_clear()
+        .env("TMPDIR", folder)
+        .envs(sabotage.map(|what| (sabotage::VARIABLE, what)));
     command.spawn()
 }
 
 /// Waits until the processes have ended, and lets the time of an emulator jump meanwhile.
 fn watch(jumps: Option<(&Round, &Emulator)>, mut workers: Vec<Child>, findings: &mut Findings) {
-    let mut jumps =
-        jumps.map(|(round, emulator)| (Dice::of(round.seed, &[round.number, 4]), round.jump_bits, emulator));
+    let mut jumps = jumps.map(|(round, emulator)| {
+        (
+            Dice::of(round.seed, &[round.number, 4]),
+            round.jump_bits,
+            emulator,
+        )
+    });
     let began = Instant::now();
     let mut jump = Instant::now();
     while !workers.is_empty() {
@@ -137,7 +182,10 @@ fn settled(emulator: &Emulator, findings: &mut Findings) -> Vec<Arrival> {
         std::thread::sleep(Duration::from_millis(100));
         let arrivals = emulator.arrivals();
         let executions = emulator.executions();
-        let pending = arrivals.iter().filter(|arrival| arrival.outcome == Outcome::Pending).count();
+        let pending = arrivals
+            .iter()
+            .filter(|arrival| arrival.outcome == Outcome::Pending)
+            .count();
         if pending == 0 && executions == before {
             return arrivals;
         }

@@ -7,8 +7,9 @@ pub(crate) struct Secrets {
     forms: Vec<(String, String)>,
 }
 
-/// Every secret of the emulator contains one of these, plain or encoded: keys and refresh tokens the first, short-lived tokens and
-/// signed addresses the second, tokens of the file host the third.
+/// Every secret of the emulator contains one of these, plain or encoded: keys and refresh tokens
+/// the first, short-lived tokens and signed addresses the second, tokens of the file host the
+/// third.
 const MARKERS: [&str; 3] = ["fake-secret", "fake-signature-", "fake-cdn-token"];
 
 impl Secrets {
@@ -20,7 +21,9 @@ impl Secrets {
             forms.push((secret.to_owned(), format!("{what}, plain")));
             forms.push((percent(secret), format!("{what}, percent-encoded")));
             forms.push((hexadecimal(secret), format!("{what}, hexadecimal")));
-            let escaped = secret.bytes().fold(String::new(), |text, byte| format!("{text}\\u{byte:04x}"));
+            let escaped = secret
+                .bytes()
+                .fold(String::new(), |text, byte| format!("{text}\\u{byte:04x}"));
             forms.push((escaped, format!("{what}, escaped")));
             for before in 0..3 {
                 forms.push((base64(secret, before), format!("{what}, base64")));
@@ -31,18 +34,27 @@ impl Secrets {
 
     /// What this text gives away, if anything.
     pub(crate) fn in_text(&self, text: &str) -> Option<&str> {
-        let found = self.forms.iter().find(|(form, _)| text.contains(form.as_str()));
-        found.map(|(_, what)| what.as_str()).or_else(|| web_token(text).then_some("a JSON web token"))
+        let found = self
+            .forms
+            .iter()
+            .find(|(form, _)| text.contains(form.as_str()));
+        found
+            .map(|(_, what)| what.as_str())
+            .or_else(|| web_token(text).then_some("a JSON web token"))
     }
 
     /// The text without them.
     pub(crate) fn masked(&self, text: &str) -> String {
-        self.forms.iter().fold(text.to_owned(), |text, (form, _)| text.replace(form.as_str(), "****"))
+        self.forms.iter().fold(text.to_owned(), |text, (form, _)| {
+            text.replace(form.as_str(), "****")
+        })
     }
 
     /// A line with each of them, as careless code would print it.
     pub(crate) fn planted(&self) -> impl Iterator<Item = (String, &str)> {
-        self.forms.iter().map(|(form, what)| (format!("INFO it is {form}."), what.as_str()))
+        self.forms
+            .iter()
+            .map(|(form, what)| (format!("INFO it is {form}."), what.as_str()))
     }
 }
 
@@ -64,12 +76,18 @@ fn hexadecimal(secret: &str) -> String {
 /// The part of the text's base64 that does not depend on its neighbours.
 fn base64(secret: &str, before: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.bytes()).collect();
+    let bytes: Vec<u8> = std::iter::repeat_n(0, before)
+        .chain(secret.bytes())
+        .collect();
     let whole = bytes.chunks_exact(3).flat_map(|three| {
-        let number = three.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+        let number = three
+            .iter()
+            .fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
         [18, 12, 6, 0].map(|shift| char::from(LETTERS[number >> shift & 63]))
     });
-    whole.skip(if before == 0 { 0 } else { before + 1 }).collect()
+    whole
+        .skip(if before == 0 { 0 } else { before + 1 })
+        .collect()
 }
 
 /// Header and claims of one, as every JSON object begins in base64.
@@ -77,7 +95,10 @@ fn web_token(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     text.match_indices("eyJ").any(|(at, _)| {
         let rest = &text[at..];
-        let end = rest.bytes().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        let end = rest
+            .bytes()
+            .position(|byte| !is_part(byte))
+            .unwrap_or(rest.len());
         end > 10 && rest[end..].starts_with(".eyJ")
     })
 }

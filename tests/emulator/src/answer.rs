@@ -27,7 +27,14 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
         let (headers, payload) = (Box::default(), Payload::default());
-        Self { status, headers, payload, from_ingress: false, session: None, reason: None }
+        Self {
+            status,
+            headers,
+            payload,
+            from_ingress: false,
+            session: None,
+            reason: None,
+        }
     }
 
     pub(crate) fn payload(status: StatusCode, content_type: HeaderValue, payload: Payload) -> Self {
@@ -39,10 +46,15 @@ impl Answer {
 
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
         let content_type = HeaderValue::from_static("application/json");
-        Self::payload(status, content_type, Payload::Bytes(body.to_string().into()))
+        Self::payload(
+            status,
+            content_type,
+            Payload::Bytes(body.to_string().into()),
+        )
     }
 
-    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host (docs/protocol.md §12.1).
+    /// `{"detail": …}`, the shape of the gateway, the app framework and the REST host
+    /// (docs/protocol.md §12.1).
     pub(crate) fn detail(status: StatusCode, detail: impl Into<Value>) -> Self {
         Self::json(status, &json!({ "detail": detail.into() }))
     }
@@ -71,11 +83,20 @@ impl Answer {
             }
             self.payload = Payload::Bytes(bytes::Bytes::new());
         }
-        let body = TrackedBody::new(self.payload, self.status, entry, pace, method == Method::HEAD);
+        let body = TrackedBody::new(
+            self.payload,
+            self.status,
+            entry,
+            pace,
+            method == Method::HEAD,
+        );
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = *self.headers;
-        if let Some(reason) = self.reason.and_then(|reason| ReasonPhrase::try_from(reason.into_bytes()).ok()) {
+        if let Some(reason) = self
+            .reason
+            .and_then(|reason| ReasonPhrase::try_from(reason.into_bytes()).ok())
+        {
             response.extensions_mut().insert(reason);
         }
         response

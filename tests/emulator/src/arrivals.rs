@@ -17,7 +17,8 @@ use crate::tokens;
 /// Bytes of a body that an arrival keeps.
 pub const KEPT_BODY: usize = 64 * 1024;
 
-/// Arrivals that are kept; beyond them the oldest tenth is forgotten, so that a server may run for days.
+/// Arrivals that are kept; beyond them the oldest tenth is forgotten, so that a server may run for
+/// days.
 pub const KEPT_ARRIVALS: usize = 100_000;
 
 /// An `Authorization` header without its secret.
@@ -38,7 +39,10 @@ impl Authorization {
             .then(|| credential.trim().split_once(':'))
             .flatten()
             .map(|(id, _)| id.to_owned());
-        Self { scheme: scheme.to_owned(), key_id }
+        Self {
+            scheme: scheme.to_owned(),
+            key_id,
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -148,8 +152,8 @@ pub struct Arrival {
     pub outcome: Outcome,
     /// Whether a model ran (or started to).
     pub executed: bool,
-    /// Whether it made or changed something: a job in the queue, a token, or by the Platform API. A repeat that got the
-    /// first answer again did not.
+    /// Whether it made or changed something: a job in the queue, a token, or by the Platform API. A
+    /// repeat that got the first answer again did not.
     pub made: bool,
     /// The `x-fal-request-id` that the gateway gave it.
     pub request_id: Option<String>,
@@ -158,13 +162,18 @@ pub struct Arrival {
 impl Arrival {
     /// Whether a key came with it.
     pub fn had_key(&self) -> bool {
-        self.authorization.as_ref().is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
+        self.authorization
+            .as_ref()
+            .is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
     }
 
     /// The form of the control API.
     pub fn to_json(&self) -> Value {
-        let mut headers: Map<String, Value> =
-            self.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let mut headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value)))
+            .collect();
         if let Some(authorization) = &self.authorization {
             headers.insert("authorization".into(), authorization.to_json());
         }
@@ -233,7 +242,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { records: Mutex::default(), changed: Condvar::new(), version: watch::Sender::new(0) }
+        Self {
+            records: Mutex::default(),
+            changed: Condvar::new(),
+            version: watch::Sender::new(0),
+        }
     }
 
     fn records(&self) -> MutexGuard<'_, Records> {
@@ -242,7 +255,8 @@ impl Log {
 
     fn notify(&self) {
         self.changed.notify_all();
-        self.version.send_modify(|version| *version = version.wrapping_add(1));
+        self.version
+            .send_modify(|version| *version = version.wrapping_add(1));
     }
 
     /// Records a request whose head was read.
@@ -276,12 +290,19 @@ impl Log {
         });
         drop(records);
         self.notify();
-        Entry { log: Arc::clone(self), ordinal, settled: false }
+        Entry {
+            log: Arc::clone(self),
+            ordinal,
+            settled: false,
+        }
     }
 
     fn update(&self, ordinal: u64, change: impl FnOnce(&mut Arrival)) {
         let mut records = self.records();
-        if let Ok(index) = records.arrivals.binary_search_by_key(&ordinal, |arrival| arrival.ordinal) {
+        if let Ok(index) = records
+            .arrivals
+            .binary_search_by_key(&ordinal, |arrival| arrival.ordinal)
+        {
             change(&mut records.arrivals[index]);
         }
         drop(records);
@@ -311,13 +332,21 @@ impl Log {
                 let message = format!("{} arrivals in {timeout:?}", records.arrivals.len());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
-            records = self.changed.wait_timeout(records, left).unwrap_or_else(PoisonError::into_inner).0;
+            records = self
+                .changed
+                .wait_timeout(records, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         Ok(records.arrivals.clone())
     }
 
     /// As [`Log::wait_until`], without blocking the thread; false when the time is over.
-    pub(crate) async fn settled_when(&self, timeout: Duration, mut enough: impl FnMut(&[Arrival]) -> bool) -> bool {
+    pub(crate) async fn settled_when(
+        &self,
+        timeout: Duration,
+        mut enough: impl FnMut(&[Arrival]) -> bool,
+    ) -> bool {
         let mut version = self.version.subscribe();
         let waiting = async {
             while !enough(&self.records().arrivals) {
@@ -330,7 +359,8 @@ impl Log {
     }
 }
 
-/// The request at hand. Dropped unsettled, its client is gone: hyper drops our work when the socket ends.
+/// The request at hand. Dropped unsettled, its client is gone: hyper drops our work when the socket
+/// ends.
 pub(crate) struct Entry {
     log: Arc<Log>,
     ordinal: u64,
@@ -347,14 +377,20 @@ impl Entry {
         });
     }
 
-    /// For a model that runs when the request has been answered: it notes that, and not the request's end.
+    /// For a model that runs when the request has been answered: it notes that, and not the
+    /// request's end.
     pub(crate) fn for_later(&self) -> Self {
-        Self { log: Arc::clone(&self.log), ordinal: self.ordinal, settled: true }
+        Self {
+            log: Arc::clone(&self.log),
+            ordinal: self.ordinal,
+            settled: true,
+        }
     }
 
     /// A model starts to run for it.
     pub(crate) fn executed(&self) {
-        self.log.update(self.ordinal, |arrival| arrival.executed = true);
+        self.log
+            .update(self.ordinal, |arrival| arrival.executed = true);
     }
 
     /// Something was made or changed for it.
@@ -374,7 +410,8 @@ impl Entry {
 
     fn record(&mut self, outcome: Outcome) {
         self.settled = true;
-        self.log.update(self.ordinal, |arrival| arrival.outcome = outcome);
+        self.log
+            .update(self.ordinal, |arrival| arrival.outcome = outcome);
     }
 }
 

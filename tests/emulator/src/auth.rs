@@ -14,8 +14,14 @@ pub(crate) fn handle(state: &State, request: &Request) -> Answer {
     match (request.method.as_str(), request.path.as_str()) {
         ("POST", "/oauth/token") => token(state, request).unwrap_or_else(|refusal| refusal),
         (_, "/oauth/token") => {
-            let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Method Not Allowed");
-            answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            let mut answer = error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid_request",
+                "Method Not Allowed",
+            );
+            answer
+                .headers
+                .insert(ALLOW, HeaderValue::from_static("POST"));
             answer
         }
         _ => error(StatusCode::NOT_FOUND, "not_found", "Not Found"),
@@ -38,7 +44,9 @@ fn token(state: &State, request: &Request) -> Result<Answer, Answer> {
         return Err(bad("The body is not application/x-www-form-urlencoded"));
     }
     let field = |name: &str| {
-        let mut values = form_urlencoded::parse(&request.body).filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut values = form_urlencoded::parse(&request.body)
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value);
         let value = values.next().filter(|value| !value.is_empty());
         match (value, values.next()) {
             (Some(value), None) => Ok(value),
@@ -47,14 +55,27 @@ fn token(state: &State, request: &Request) -> Result<Answer, Answer> {
         }
     };
     if field("grant_type")? != "refresh_token" {
-        return Err(error(StatusCode::FORBIDDEN, "unsupported_grant_type", "Only refresh_token is emulated"));
+        return Err(error(
+            StatusCode::FORBIDDEN,
+            "unsupported_grant_type",
+            "Only refresh_token is emulated",
+        ));
     }
     if field("client_id")? != CLIENT_ID {
-        return Err(error(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client"));
+        return Err(error(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "Unknown client",
+        ));
     }
     let settings = state.settings();
     let (seconds, reuse_ends) = (settings.access_token_seconds, settings.reuse_ends_login);
-    let renewed = state.logins.renew(&field("refresh_token")?, seconds, reuse_ends, state.clock.now());
+    let renewed = state.logins.renew(
+        &field("refresh_token")?,
+        seconds,
+        reuse_ends,
+        state.clock.now(),
+    );
     let login = renewed.map_err(|refused| {
         let description = match refused {
             Refused::Unknown => "Unknown or invalid refresh token.",
@@ -71,16 +92,25 @@ fn token(state: &State, request: &Request) -> Result<Answer, Answer> {
         "scope": "openid profile email offline_access",
     });
     let mut answer = Answer::json(StatusCode::OK, &body);
-    answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+        .headers
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
 
 fn is_form(request: &Request) -> bool {
-    let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = request
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn error(status: StatusCode, error: &str, description: &str) -> Answer {
-    Answer::json(status, &json!({ "error": error, "error_description": description }))
+    Answer::json(
+        status,
+        &json!({ "error": error, "error_description": description }),
+    )
 }

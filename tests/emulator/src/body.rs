@@ -29,9 +29,11 @@ pub(crate) enum Payload {
         from: u64,
         to: u64,
     },
-    /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails once the client left.
+    /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails
+    /// once the client left.
     Stream(mpsc::Receiver<Bytes>),
-    /// As a stream, but where it ends, the answer breaks off: without its last chunk, or with RST_STREAM.
+    /// As a stream, but where it ends, the answer breaks off: without its last chunk, or with
+    /// RST_STREAM.
     Broken(mpsc::Receiver<Bytes>),
 }
 
@@ -68,7 +70,15 @@ impl Payload {
     pub(crate) fn part(self, from: u64, to: u64) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(from as usize..to as usize)),
-            Self::Stored { stored, from: begin, .. } => Self::Stored { stored, from: begin + from, to: begin + to },
+            Self::Stored {
+                stored,
+                from: begin,
+                ..
+            } => Self::Stored {
+                stored,
+                from: begin + from,
+                to: begin + to,
+            },
             whole => whole,
         }
     }
@@ -99,13 +109,20 @@ impl Payload {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
             Self::Pattern(size) => Self::Pattern(*size),
-            Self::Stored { stored, from, to } => Self::Stored { stored: stored.clone(), from: *from, to: *to },
+            Self::Stored { stored, from, to } => Self::Stored {
+                stored: stored.clone(),
+                from: *from,
+                to: *to,
+            },
             Self::Stream(_) | Self::Broken(_) => Self::default(),
         }
     }
 }
 
-fn passed_on(mut receiver: mpsc::Receiver<Bytes>, guard: impl Send + 'static) -> mpsc::Receiver<Bytes> {
+fn passed_on(
+    mut receiver: mpsc::Receiver<Bytes>,
+    guard: impl Send + 'static,
+) -> mpsc::Receiver<Bytes> {
     let (sender, passed_on) = mpsc::channel(1);
     tokio::spawn(async move {
         loop {
@@ -138,12 +155,18 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn new(payload: Payload) -> Self {
-        Self { payload, position: 0, pending: Bytes::new() }
+        Self {
+            payload,
+            position: 0,
+            pending: Bytes::new(),
+        }
     }
 
     /// Bytes that are left, if that is known.
     fn left(&self) -> Option<u64> {
-        self.payload.size().map(|size| size.saturating_sub(self.position))
+        self.payload
+            .size()
+            .map(|size| size.saturating_sub(self.position))
     }
 
     /// At least one byte and at most so many, or `None` at the end.
@@ -159,7 +182,11 @@ impl Source {
             Payload::Bytes(bytes) => bytes.slice(from as usize..to as usize),
             Payload::Pattern(_) => (from..to).map(|at| (at % 251) as u8).collect(),
             // An end short of Content-Length: hyper breaks off the connection.
-            Payload::Stored { stored, from: begin, .. } => match stored.read(*begin + from, *begin + to) {
+            Payload::Stored {
+                stored,
+                from: begin,
+                ..
+            } => match stored.read(*begin + from, *begin + to) {
                 Ok(bytes) => bytes,
                 Err(_) => return Poll::Ready(None),
             },
@@ -170,7 +197,8 @@ impl Source {
                         None => return Poll::Ready(None),
                     }
                 }
-                self.pending.split_to(most.min(self.pending.len() as u64) as usize)
+                self.pending
+                    .split_to(most.min(self.pending.len() as u64) as usize)
             }
         };
         self.position = from.saturating_add(bytes.len() as u64);
@@ -188,11 +216,17 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(chunk: u64, pause: Duration) -> Self {
-        Self { chunk: chunk.max(1), pause, sleep: None }
+        Self {
+            chunk: chunk.max(1),
+            pause,
+            sleep: None,
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(self.pause)));
         sleep.as_mut().poll(cx)
     }
 }
@@ -216,7 +250,13 @@ impl TrackedBody {
         pace: Option<Pace>,
         bodiless: bool,
     ) -> Self {
-        let mut body = Self { source: Source::new(payload), status, entry, pace, flushed: false };
+        let mut body = Self {
+            source: Source::new(payload),
+            status,
+            entry,
+            pace,
+            flushed: false,
+        };
         if bodiless || body.is_end_stream() {
             body.settle();
         }
@@ -234,7 +274,10 @@ impl Body for TrackedBody {
     type Data = Bytes;
     type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }
@@ -262,7 +305,8 @@ impl Body for TrackedBody {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         if next.is_none() || this.is_end_stream() {
-            // Before the last bytes leave, or the mark that ends a stream: who has read the answer finds it recorded.
+            // Before the last bytes leave, or the mark that ends a stream: who has read the answer
+            // finds it recorded.
             this.settle();
         }
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
@@ -273,7 +317,9 @@ impl Body for TrackedBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.source.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.source
+            .left()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -290,9 +336,25 @@ mod tests {
 
     fn streamed(log: &Arc<Log>, pace: Option<Pace>) -> (mpsc::Sender<Bytes>, TrackedBody) {
         let headers = &HeaderMap::new();
-        let entry = log.open(&Head { connection: 1, method: "GET", host: "fal.run", path: "/", query: None, headers });
+        let entry = log.open(&Head {
+            connection: 1,
+            method: "GET",
+            host: "fal.run",
+            path: "/",
+            query: None,
+            headers,
+        });
         let (sender, receiver) = mpsc::channel(4);
-        (sender, TrackedBody::new(Payload::Stream(receiver), StatusCode::OK, Some(entry), pace, false))
+        (
+            sender,
+            TrackedBody::new(
+                Payload::Stream(receiver),
+                StatusCode::OK,
+                Some(entry),
+                pace,
+                false,
+            ),
+        )
     }
 
     #[tokio::test]
@@ -303,7 +365,10 @@ mod tests {
         sender.send(Bytes::from_static(b"one")).await.unwrap();
         sender.send(Bytes::from_static(b"two")).await.unwrap();
         for expected in ["one", "two"] {
-            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), expected);
+            assert_eq!(
+                body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                expected
+            );
         }
         assert_eq!(log.all()[0].outcome, Outcome::Pending);
         drop(sender);
@@ -327,7 +392,10 @@ mod tests {
         sender.send(Bytes::from_static(b"three")).await.unwrap();
         drop(sender);
         for expected in ["th", "re", "e"] {
-            assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), expected);
+            assert_eq!(
+                body.frame().await.unwrap().unwrap().into_data().unwrap(),
+                expected
+            );
         }
         assert!(body.frame().await.is_none());
     }

@@ -13,13 +13,20 @@ pub(crate) struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { began: Instant::now(), began_at: SystemTime::now(), added: watch::Sender::new(Duration::ZERO) }
+        Self {
+            began: Instant::now(),
+            began_at: SystemTime::now(),
+            added: watch::Sender::new(Duration::ZERO),
+        }
     }
 }
 
 impl Clock {
     pub(crate) fn now(&self) -> SystemTime {
-        later(self.began_at, self.began.elapsed().saturating_add(self.added()))
+        later(
+            self.began_at,
+            self.began.elapsed().saturating_add(self.added()),
+        )
     }
 
     /// When the emulator started.
@@ -34,7 +41,8 @@ impl Clock {
 
     /// Lets this much time pass at once. Whoever sleeps until a time before the new one wakes.
     pub(crate) fn advance(&self, by: Duration) {
-        self.added.send_modify(|added| *added = added.saturating_add(by));
+        self.added
+            .send_modify(|added| *added = added.saturating_add(by));
     }
 
     /// Waits for this time, however it comes.
@@ -42,7 +50,10 @@ impl Clock {
         let mut added = self.added.subscribe();
         loop {
             added.mark_unchanged();
-            let Ok(left) = time.duration_since(self.now()).map(|left| left.max(Duration::from_nanos(1))) else {
+            let Ok(left) = time
+                .duration_since(self.now())
+                .map(|left| left.max(Duration::from_nanos(1)))
+            else {
                 return;
             };
             tokio::select! {
@@ -57,12 +68,15 @@ impl Clock {
 pub(crate) fn later(time: SystemTime, duration: Duration) -> SystemTime {
     // 9999-12-31 is the last date that HTTP can write.
     let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    time.checked_add(duration).map_or(last, |later| later.min(last))
+    time.checked_add(duration)
+        .map_or(last, |later| later.min(last))
 }
 
 /// Seconds since 1970.
 pub(crate) fn unix(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 /// `seconds` after `time`, or the last time that HTTP can write.
@@ -77,7 +91,10 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
 
 /// RFC 3339 in UTC, with milliseconds.
 pub(crate) fn rfc3339_millis(time: SystemTime) -> String {
-    let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    let millis = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .subsec_millis();
     format!("{}.{millis:03}Z", date_and_time(time))
 }
 
@@ -94,11 +111,16 @@ fn civil_date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     (year, month, day)
 }
@@ -118,7 +140,10 @@ mod tests {
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
-        assert_eq!(rfc3339_millis(UNIX_EPOCH + Duration::from_millis(1007)), "1970-01-01T00:00:01.007Z");
+        assert_eq!(
+            rfc3339_millis(UNIX_EPOCH + Duration::from_millis(1007)),
+            "1970-01-01T00:00:01.007Z"
+        );
     }
 
     #[tokio::test]
@@ -132,7 +157,9 @@ mod tests {
         assert!(tokio::time::timeout(early, &mut sleep).await.is_err());
         clock.advance(Duration::from_secs(1800));
         sleep.await;
-        clock.sleep_until(clock.now() - Duration::from_secs(1)).await;
+        clock
+            .sleep_until(clock.now() - Duration::from_secs(1))
+            .await;
         clock.advance(Duration::MAX);
         assert_eq!(rfc3339(clock.now()), "9999-12-31T23:59:59Z");
     }
@@ -141,7 +168,9 @@ mod tests {
     async fn real_time_flows_too() {
         let clock = Clock::default();
         let before = clock.now();
-        clock.sleep_until(later(before, Duration::from_millis(30))).await;
+        clock
+            .sleep_until(later(before, Duration::from_millis(30)))
+            .await;
         assert!(clock.now() >= before + Duration::from_millis(30));
     }
 }

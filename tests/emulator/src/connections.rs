@@ -24,12 +24,19 @@ impl Connections {
         open.last_id += 1;
         let id = open.last_id;
         open.sockets.insert(id, false);
-        Connection { connections: self.clone(), id }
+        Connection {
+            connections: self.clone(),
+            id,
+        }
     }
 
     /// How many are open, apart from those that talk to the control API.
     pub(crate) fn count(&self) -> usize {
-        self.open().sockets.values().filter(|control| !**control).count()
+        self.open()
+            .sockets
+            .values()
+            .filter(|control| !**control)
+            .count()
     }
 }
 

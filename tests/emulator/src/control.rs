@@ -23,7 +23,9 @@ use crate::storage;
 use crate::webhooks::WebhookDelivery;
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
-    route(state, request).await.unwrap_or_else(|refusal| refusal)
+    route(state, request)
+        .await
+        .unwrap_or_else(|refusal| refusal)
 }
 
 async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
@@ -84,7 +86,10 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "webhooks/keys", _) => Err(wrong_method("POST")),
         (_, "clock", _) => Err(wrong_method("GET, POST")),
         (_, _, Some(_)) => Err(wrong_method("DELETE")),
-        _ => Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
+        _ => Err(Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path {} not found", request.path),
+        )),
     }
 }
 
@@ -102,7 +107,9 @@ fn bad(detail: impl std::fmt::Display) -> Answer {
 
 fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
@@ -120,7 +127,12 @@ fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
 }
 
 fn webhooks(state: &State) -> Value {
-    let deliveries: Vec<Value> = state.webhooks.all().iter().map(WebhookDelivery::to_json).collect();
+    let deliveries: Vec<Value> = state
+        .webhooks
+        .all()
+        .iter()
+        .map(WebhookDelivery::to_json)
+        .collect();
     json!({ "deliveries": deliveries })
 }
 
@@ -156,7 +168,9 @@ struct AdvanceRequest {
 
 fn advance(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: AdvanceRequest = body(request)?;
-    state.clock.advance(Duration::from_millis(wanted.advance_ms));
+    state
+        .clock
+        .advance(Duration::from_millis(wanted.advance_ms));
     Ok(ok(&clock(state)))
 }
 
@@ -181,7 +195,12 @@ fn default_account() -> String {
 
 fn create_key(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: KeyRequest = body(request)?;
-    let key = state.keys.create(wanted.scope, &wanted.account, &wanted.alias, state.clock.now());
+    let key = state.keys.create(
+        wanted.scope,
+        &wanted.account,
+        &wanted.alias,
+        state.clock.now(),
+    );
     let body = json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }
@@ -201,13 +220,21 @@ fn a_day() -> u64 {
 
 fn create_login(state: &State, request: &Request) -> Result<Answer, Answer> {
     let wanted: LoginRequest = body(request)?;
-    let login = state.logins.create(&wanted.account, wanted.access_token_seconds, state.clock.now());
+    let login = state.logins.create(
+        &wanted.account,
+        wanted.access_token_seconds,
+        state.clock.now(),
+    );
     let body = json!({ "refresh_token": login.refresh_token, "access_token": login.access_token });
     Ok(Answer::json(StatusCode::CREATED, &body))
 }
 
 fn revoke_key(state: &State, id: &str) -> Answer {
-    if state.keys.revoke(id) { done() } else { Answer::detail(StatusCode::NOT_FOUND, "No such key") }
+    if state.keys.revoke(id) {
+        done()
+    } else {
+        Answer::detail(StatusCode::NOT_FOUND, "No such key")
+    }
 }
 
 /// Which arrivals to show, and for how many to wait.
@@ -222,7 +249,10 @@ struct Query {
 
 impl Query {
     fn read(request: &Request) -> Result<Self, Answer> {
-        let mut query = Self { timeout: Duration::from_secs(5), ..Self::default() };
+        let mut query = Self {
+            timeout: Duration::from_secs(5),
+            ..Self::default()
+        };
         for (name, value) in request.query_pairs() {
             match &*name {
                 "method" => query.method = Some(value.into_owned()),
@@ -240,20 +270,31 @@ impl Query {
 
     async fn answer(&self, state: &State) -> Result<Answer, Answer> {
         let enough = |arrivals: &[Arrival]| {
-            self.wait_for == 0 || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
+            self.wait_for == 0
+                || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
         };
         state.arrivals.settled_when(self.timeout, enough).await;
-        let shown: Vec<Value> =
-            state.arrivals.all().iter().filter(|arrival| self.shows(arrival)).map(Arrival::to_json).collect();
+        let shown: Vec<Value> = state
+            .arrivals
+            .all()
+            .iter()
+            .filter(|arrival| self.shows(arrival))
+            .map(Arrival::to_json)
+            .collect();
         Ok(ok(&json!({ "count": shown.len(), "requests": shown })))
     }
 
     fn shows(&self, arrival: &Arrival) -> bool {
         let is = |wanted: &Option<String>, value: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
         };
         is(&self.method, &arrival.method)
             && is(&self.host, &arrival.host)
-            && self.path.as_ref().is_none_or(|pattern| faults::matches(pattern, &arrival.path))
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|pattern| faults::matches(pattern, &arrival.path))
     }
 }

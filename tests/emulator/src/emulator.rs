@@ -55,7 +55,10 @@ impl Builder {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(self.settings, address)?);
-        let admin_key = state.keys.create(Scope::Admin, DEFAULT_ACCOUNT, "default", state.clock.now());
+        let admin_key =
+            state
+                .keys
+                .create(Scope::Admin, DEFAULT_ACCOUNT, "default", state.clock.now());
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
         let served = Arc::clone(&state);
@@ -85,12 +88,15 @@ fn run(
     stopped: oneshot::Receiver<()>,
     report: &mpsc::Sender<io::Result<()>>,
 ) {
-    let started = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let guard = runtime.enter();
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        drop(guard);
-        Ok((runtime, listener))
-    });
+    let started = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| {
+            let guard = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            drop(guard);
+            Ok((runtime, listener))
+        });
     let (runtime, listener) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -154,7 +160,10 @@ impl Emulator {
 
     /// Makes another key and returns `id:secret`.
     pub fn create_key(&self, scope: Scope, account: &str) -> String {
-        self.state.keys.create(scope, account, "test", self.state.clock.now()).full()
+        self.state
+            .keys
+            .create(scope, account, "test", self.state.clock.now())
+            .full()
     }
 
     /// Makes much at once: keys, billed requests, machines.
@@ -167,10 +176,12 @@ impl Emulator {
         self.state.keys.revoke(id)
     }
 
-    /// A user of this account logs in: tokens as `fal auth login` gets them. The access token expires after so many
-    /// seconds, as do those of renewals, unless the settings say otherwise.
+    /// A user of this account logs in: tokens as `fal auth login` gets them. The access token
+    /// expires after so many seconds, as do those of renewals, unless the settings say otherwise.
     pub fn create_login(&self, account: &str, access_token_seconds: u64) -> Login {
-        self.state.logins.create(account, access_token_seconds, self.state.clock.now())
+        self.state
+            .logins
+            .create(account, access_token_seconds, self.state.clock.now())
     }
 
     /// Switches a fault on. Of several that match, the one injected first strikes.
@@ -188,7 +199,8 @@ impl Emulator {
         self.state.faults.clear();
     }
 
-    /// Every request so far (the last [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS)), but for the control API's, in order.
+    /// Every request so far (the last [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS)), but for the control
+    /// API's, in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.state.arrivals.all()
     }
@@ -210,7 +222,11 @@ impl Emulator {
     ///
     /// # Errors
     /// `TimedOut`.
-    pub fn wait_until(&self, timeout: Duration, enough: impl FnMut(&[Arrival]) -> bool) -> io::Result<Vec<Arrival>> {
+    pub fn wait_until(
+        &self,
+        timeout: Duration,
+        enough: impl FnMut(&[Arrival]) -> bool,
+    ) -> io::Result<Vec<Arrival>> {
         self.state.arrivals.wait_until(timeout, enough)
     }
 
@@ -234,8 +250,8 @@ impl Emulator {
         self.state.sockets.messages()
     }
 
-    /// The certificate, as PEM, that makes fal's names on this emulator trustworthy. Its authority is of this emulator,
-    /// signs names of fal only, and its key never leaves memory.
+    /// The certificate, as PEM, that makes fal's names on this emulator trustworthy. Its authority
+    /// is of this emulator, signs names of fal only, and its key never leaves memory.
     pub fn ca_pem(&self) -> &str {
         self.state.authority.pem()
     }
@@ -255,8 +271,9 @@ impl Emulator {
         self.state.executions.all()
     }
 
-    /// Lets time pass at once for everything that the emulator keeps time of: jobs, deadlines, tokens, stored results,
-    /// pauses between webhooks. Not for the pauses of faults. Otherwise its time is real time.
+    /// Lets time pass at once for everything that the emulator keeps time of: jobs, deadlines,
+    /// tokens, stored results, pauses between webhooks. Not for the pauses of faults. Otherwise its
+    /// time is real time.
     pub fn advance(&self, by: Duration) {
         self.state.clock.advance(by);
     }
@@ -271,7 +288,8 @@ impl Emulator {
         storage::file_records(&self.state)
     }
 
-    /// Uploads in the order in which they began, finished ones too; direct ones (one POST with a CDN token) are no part.
+    /// Uploads in the order in which they began, finished ones too; direct ones (one POST with a
+    /// CDN token) are no part.
     pub fn uploads(&self) -> Vec<UploadRecord> {
         storage::upload_records(&self.state)
     }
@@ -333,7 +351,9 @@ mod tests {
         )
         .unwrap();
         emulator
-            .wait_until(Duration::from_secs(5), |arrivals| arrivals.iter().any(|arrival| arrival.executed))
+            .wait_until(Duration::from_secs(5), |arrivals| {
+                arrivals.iter().any(|arrival| arrival.executed)
+            })
             .unwrap();
         let state = Arc::downgrade(&emulator.state);
         assert!(state.strong_count() > 1);

@@ -54,7 +54,10 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) async fn run(self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
+    pub(crate) async fn run(
+        self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
         if request.method() == Method::CONNECT && self.tunnel.is_none() {
             return self.connect(request).await;
         }
@@ -64,16 +67,26 @@ impl Exchange {
             _ => Service::of(&host, request.uri().path()),
         };
         self.connection.serves_control(service == Service::Control);
-        if service == Service::Control { self.control(request).await } else { self.fal(service, &host, request).await }
+        if service == Service::Control {
+            self.control(request).await
+        } else {
+            self.fal(service, &host, request).await
+        }
     }
 
-    /// Opens a tunnel to one of fal's names. It is counted, but no arrival: what comes through it is.
-    async fn connect(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
+    /// Opens a tunnel to one of fal's names. It is counted, but no arrival: what comes through it
+    /// is.
+    async fn connect(
+        &self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
         let fault = self.state.faults.take("CONNECT", &host_of(&request), "");
         if let Some(answer) = self.unconnected(fault).await? {
             return Ok(answer.into_response(None, &Method::CONNECT, None));
         }
-        Ok(self.open_tunnel(request).into_response(None, &Method::CONNECT, None))
+        Ok(self
+            .open_tunnel(request)
+            .into_response(None, &Method::CONNECT, None))
     }
 
     fn open_tunnel(&self, mut request: hyper::Request<Incoming>) -> Answer {
@@ -100,8 +113,11 @@ impl Exchange {
             Action::Reset { .. } => wire.reset(),
             Action::Close => wire.close().await,
             Action::MalformedHttp => {
-                // A tunnel in which nobody speaks TLS. The client may have left by now; nobody asks any more.
-                let _ = wire.write_raw(b"HTTP/1.1 200 OK\r\n\r\nthis is not TLS\r\n").await;
+                // A tunnel in which nobody speaks TLS. The client may have left by now; nobody asks
+                // any more.
+                let _ = wire
+                    .write_raw(b"HTTP/1.1 200 OK\r\n\r\nthis is not TLS\r\n")
+                    .await;
                 wire.close().await;
             }
             _ => {
@@ -115,7 +131,10 @@ impl Exchange {
         Err(Ended)
     }
 
-    async fn control(&self, request: hyper::Request<Incoming>) -> Result<Response<TrackedBody>, Ended> {
+    async fn control(
+        &self,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response<TrackedBody>, Ended> {
         let (head, body) = request.into_parts();
         let method = head.method.clone();
         let answer = match Received::read(body, None).await?.request(head) {
@@ -148,7 +167,9 @@ impl Exchange {
         let in_members = matches!(fault.action, Action::GzipMembers { .. });
         let gzip = self.state.settings().gzip && !in_members && gzip::is_accepted(&head.headers);
         let coded = |answer| if gzip { gzip::coded(answer) } else { answer };
-        let reset_at_once = Action::Reset { when: ResetPoint::BeforeBody };
+        let reset_at_once = Action::Reset {
+            when: ResetPoint::BeforeBody,
+        };
         if fault.action == reset_at_once {
             pause(fault.delay_ms).await;
             return self.reset(entry);
@@ -183,7 +204,8 @@ impl Exchange {
             let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
             sockets::spawn(upgrade, session, state, connection);
         }
-        self.spoil(fault.action, coded(answer), entry, &method, version).await
+        self.spoil(fault.action, coded(answer), entry, &method, version)
+            .await
     }
 
     /// The answer of a fault that keeps the request from being executed.
@@ -220,20 +242,39 @@ impl Exchange {
             }
             // A stream that is shorter lacks the mark of its end.
             Action::Truncate { bytes } => {
-                let framing = if answer.payload.size().is_none() { Framing::Chunks } else { Framing::Length };
+                let framing = if answer.payload.size().is_none() {
+                    Framing::Chunks
+                } else {
+                    Framing::Length
+                };
                 self.raw(entry, answer, framing, bytes).await
             }
-            Action::Unframed { bytes } if version != Version::HTTP_2 && has_body(method, &answer) => {
-                self.raw(entry, answer, Framing::None, bytes.unwrap_or(u64::MAX)).await
+            Action::Unframed { bytes }
+                if version != Version::HTTP_2 && has_body(method, &answer) =>
+            {
+                self.raw(entry, answer, Framing::None, bytes.unwrap_or(u64::MAX))
+                    .await
             }
-            Action::OddPart { form } => Ok(form.of(answer).await.into_response(Some(entry), method, None)),
+            Action::OddPart { form } => {
+                Ok(form
+                    .of(answer)
+                    .await
+                    .into_response(Some(entry), method, None))
+            }
             Action::MalformedHttp => {
-                self.close(entry, Outcome::ClosedByFault, b"\x16\x03\x01 this is not HTTP\r\n\r\n").await
+                self.close(
+                    entry,
+                    Outcome::ClosedByFault,
+                    b"\x16\x03\x01 this is not HTTP\r\n\r\n",
+                )
+                .await
             }
-            Action::MalformedJson => Ok(faults::malformed_json(answer).into_response(Some(entry), method, None)),
-            Action::GzipMembers { members } => {
-                Ok(gzip::in_members(answer, members).await.into_response(Some(entry), method, None))
+            Action::MalformedJson => {
+                Ok(faults::malformed_json(answer).into_response(Some(entry), method, None))
             }
+            Action::GzipMembers { members } => Ok(gzip::in_members(answer, members)
+                .await
+                .into_response(Some(entry), method, None)),
             Action::Slow { bytes, pause_ms } => {
                 let pace = Pace::new(bytes, Duration::from_millis(pause_ms));
                 Ok(answer.into_response(Some(entry), method, Some(pace)))
@@ -285,11 +326,25 @@ impl Exchange {
             left -= piece.len() as u64;
             unsent = framed(&piece, framing);
         }
-        self.close(entry, if is_whole { whole } else { Outcome::ClosedByFault }, &unsent).await
+        self.close(
+            entry,
+            if is_whole {
+                whole
+            } else {
+                Outcome::ClosedByFault
+            },
+            &unsent,
+        )
+        .await
     }
 
     /// Ends the connection with FIN, after bytes that did not pass through hyper.
-    async fn close(&self, entry: Entry, outcome: Outcome, bytes: &[u8]) -> Result<Response<TrackedBody>, Ended> {
+    async fn close(
+        &self,
+        entry: Entry,
+        outcome: Outcome,
+        bytes: &[u8],
+    ) -> Result<Response<TrackedBody>, Ended> {
         // Before the last byte leaves: who has read everything finds it recorded.
         let (most, last) = bytes.split_at(bytes.len().saturating_sub(1));
         let Some(wire) = self.wire.upgrade() else {
@@ -328,7 +383,10 @@ enum Framing {
 }
 
 fn has_body(method: &Method, answer: &Answer) -> bool {
-    let bodiless = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let bodiless = matches!(
+        answer.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
     method != Method::HEAD && !bodiless && !answer.status.is_informational()
 }
 
@@ -368,11 +426,15 @@ struct Received {
 }
 
 impl Received {
-    /// Reads everything: a refusal that is sent while the client still writes would be lost in a reset. What goes to
-    /// a `disk` is not kept in memory.
+    /// Reads everything: a refusal that is sent while the client still writes would be lost in a
+    /// reset. What goes to a `disk` is not kept in memory.
     async fn read(mut body: Incoming, disk: Option<&Disk>) -> Result<Self, Ended> {
         let mut upload = disk.map(Disk::spool);
-        let expected = if upload.is_some() { 0 } else { body.size_hint().lower().min(LARGEST_BODY) };
+        let expected = if upload.is_some() {
+            0
+        } else {
+            body.size_hint().lower().min(LARGEST_BODY)
+        };
         let mut kept = BytesMut::with_capacity(expected as usize);
         let mut length = 0;
         while let Some(frame) = body.frame().await {
@@ -391,11 +453,19 @@ impl Received {
             }
         }
         let kept = kept.freeze();
-        Ok(Self { kept, length, upload })
+        Ok(Self {
+            kept,
+            length,
+            upload,
+        })
     }
 
     fn request(self, head: hyper::http::request::Parts) -> Result<Request, Answer> {
-        let largest = if self.upload.is_some() { LARGEST_UPLOAD } else { LARGEST_BODY };
+        let largest = if self.upload.is_some() {
+            LARGEST_UPLOAD
+        } else {
+            LARGEST_BODY
+        };
         if self.length > largest {
             return Err(too_large());
         }

@@ -25,7 +25,14 @@ const fn model(
     message: &'static str,
     ctx: Option<&'static str>,
 ) -> ModelError {
-    ModelError { kind, status, retryable, field, message, ctx }
+    ModelError {
+        kind,
+        status,
+        retryable,
+        field,
+        message,
+        ctx,
+    }
 }
 
 #[rustfmt::skip]
@@ -72,33 +79,89 @@ struct PlatformError {
     ran: bool,
 }
 
-const fn platform(kind: &'static str, status: u16, detail: &'static str, ran: bool) -> PlatformError {
-    PlatformError { kind, status, detail, ran }
+const fn platform(
+    kind: &'static str,
+    status: u16,
+    detail: &'static str,
+    ran: bool,
+) -> PlatformError {
+    PlatformError {
+        kind,
+        status,
+        detail,
+        ran,
+    }
 }
 
 /// §12.3, and the refusal of the concurrency limit (§15), whose body nobody published (§16.16).
 static PLATFORM_ERRORS: &[PlatformError] = &[
     platform("request_timeout", 504, "Request timed out", true),
-    platform("startup_timeout", 504, "Runner did not start in time", false),
-    platform("runner_scheduling_failure", 503, "No runner could be scheduled", false),
-    platform("runner_connection_timeout", 503, "Connecting to the runner timed out", false),
+    platform(
+        "startup_timeout",
+        504,
+        "Runner did not start in time",
+        false,
+    ),
+    platform(
+        "runner_scheduling_failure",
+        503,
+        "No runner could be scheduled",
+        false,
+    ),
+    platform(
+        "runner_connection_timeout",
+        503,
+        "Connecting to the runner timed out",
+        false,
+    ),
     platform("runner_disconnected", 503, "Runner disconnected", true),
-    platform("runner_connection_refused", 503, "Runner refused the connection", false),
-    platform("runner_connection_error", 503, "Connecting to the runner failed", false),
-    platform("runner_incomplete_response", 502, "Runner sent an incomplete response", true),
+    platform(
+        "runner_connection_refused",
+        503,
+        "Runner refused the connection",
+        false,
+    ),
+    platform(
+        "runner_connection_error",
+        503,
+        "Connecting to the runner failed",
+        false,
+    ),
+    platform(
+        "runner_incomplete_response",
+        502,
+        "Runner sent an incomplete response",
+        true,
+    ),
     platform("runner_server_error", 500, "Runner failed", true),
     platform("client_disconnected", 499, "Client disconnected", true),
-    platform("client_cancelled", 499, "Request cancelled by the client.", true),
+    platform(
+        "client_cancelled",
+        499,
+        "Request cancelled by the client.",
+        true,
+    ),
     platform("bad_request", 400, "Bad request", false),
     platform("internal_error", 500, "Internal error", false),
-    platform("concurrent_requests_limit", 429, "Concurrent requests limit reached", false),
+    platform(
+        "concurrent_requests_limit",
+        429,
+        "Concurrent requests limit reached",
+        false,
+    ),
 ];
 
-/// §12.5 where the app ran, and a missed start deadline (§5.8); the other cases of §12.5 are produced by real inputs.
+/// §12.5 where the app ran, and a missed start deadline (§5.8); the other cases of §12.5 are
+/// produced by real inputs.
 static APP_ERRORS: &[PlatformError] = &[
     platform("app_error", 400, "The app refused the request", true),
     platform("field_error", 422, "This prompt is not supported", true),
-    platform("gpu_failure", 503, "CUDA error: device-side assert triggered", true),
+    platform(
+        "gpu_failure",
+        503,
+        "CUDA error: device-side assert triggered",
+        true,
+    ),
     platform("uncaught_exception", 500, "Internal Server Error", true),
     platform("start_deadline", 504, "Request timed out", false),
 ];
@@ -154,7 +217,10 @@ pub(crate) fn platform_error(kind: &str) -> Option<Failure> {
     if row.status == 429 {
         answer = answer.header("x-fal-needs-retry", HeaderValue::from_static("1"));
     }
-    Some(Failure { answer, ran: row.ran })
+    Some(Failure {
+        answer,
+        ran: row.ran,
+    })
 }
 
 /// An error raised in the app (§12.5), or the caller's missed start deadline.
@@ -162,13 +228,18 @@ pub(crate) fn app_error(kind: &str) -> Option<Failure> {
     let row = APP_ERRORS.iter().find(|row| row.kind == kind)?;
     let status = StatusCode::from_u16(row.status).ok()?;
     let answer = match kind {
-        "field_error" => {
-            Answer::detail(status, vec![json!({"loc": ["body", "prompt"], "msg": row.detail, "type": "value_error"})])
-        }
-        "start_deadline" => {
-            Answer::detail(status, row.detail).header("x-fal-request-timeout-type", HeaderValue::from_static("user"))
-        }
+        "field_error" => Answer::detail(
+            status,
+            vec![json!({"loc": ["body", "prompt"], "msg": row.detail, "type": "value_error"})],
+        ),
+        "start_deadline" => Answer::detail(status, row.detail).header(
+            "x-fal-request-timeout-type",
+            HeaderValue::from_static("user"),
+        ),
         _ => Answer::detail(status, row.detail),
     };
-    Some(Failure { answer, ran: row.ran })
+    Some(Failure {
+        answer,
+        ran: row.ran,
+    })
 }

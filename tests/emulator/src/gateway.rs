@@ -22,7 +22,9 @@ use crate::{clock, failures};
 
 /// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
-    let answer = route(state, request, entry).await.unwrap_or_else(|refusal| refusal);
+    let answer = route(state, request, entry)
+        .await
+        .unwrap_or_else(|refusal| refusal);
     if answer.from_ingress {
         return answer;
     }
@@ -31,7 +33,10 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
 
 /// The answer with its request id, a new one if it has none, and that.
 pub(crate) fn with_request_id(answer: Answer, entry: &Entry) -> (Answer, String) {
-    let given = answer.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+    let given = answer
+        .headers
+        .get("x-fal-request-id")
+        .and_then(|id| id.to_str().ok());
     let id = given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     entry.request_id(&id);
     let answer = match HeaderValue::from_str(&id) {
@@ -42,9 +47,12 @@ pub(crate) fn with_request_id(answer: Answer, entry: &Entry) -> (Answer, String)
 }
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
-    let by_message = state.settings().realtime_refusal == RealtimeRefusal::Message && sockets::is_handshake(request);
+    let by_message = state.settings().realtime_refusal == RealtimeRefusal::Message
+        && sockets::is_handshake(request);
     let admitted = match authorize(state, request) {
-        Err(refusal) if by_message && refusal.status == StatusCode::UNAUTHORIZED && has_token(request) => {
+        Err(refusal)
+            if by_message && refusal.status == StatusCode::UNAUTHORIZED && has_token(request) =>
+        {
             return Ok(sockets::unauthorized(request));
         }
         admitted => admitted?,
@@ -63,10 +71,17 @@ pub(crate) struct Admitted {
 pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, Answer> {
     let settings = state.settings();
     let caller = caller(state, request, &settings)?;
-    let grant = if caller.is_some() { None } else { grant(state, request)? };
+    let grant = if caller.is_some() {
+        None
+    } else {
+        grant(state, request)?
+    };
     let (name, _) = split(&request.path);
     let app = find_app(state, name, &request.path)?;
-    if grant.as_ref().is_some_and(|grant| !grant.allows(app.alias, &request.path)) {
+    if grant
+        .as_ref()
+        .is_some_and(|grant| !grant.allows(app.alias, &request.path))
+    {
         return Err(no_access(app, StatusCode::FORBIDDEN));
     }
     let caller = caller.or(grant.map(|grant| grant.caller));
@@ -89,12 +104,22 @@ pub(crate) async fn run(
     let (Admitted { app, caller }, settings) = (admitted, state.settings());
     let (_, path) = split(&request.path);
     let controls = Controls::read(&request.headers)?;
-    let limit = settings.queue.concurrent_requests.filter(|_| settings.queue.refuse_runs);
-    let slot = state.queue.slots.take(caller.as_ref(), app, limit).ok_or_else(over_the_limit)?;
+    let limit = settings
+        .queue
+        .concurrent_requests
+        .filter(|_| settings.queue.refuse_runs);
+    let slot = state
+        .queue
+        .slots
+        .take(caller.as_ref(), app, limit)
+        .ok_or_else(over_the_limit)?;
     let startup = queue::startup(app, request, &settings.queue);
     let (now, within) = (state.clock.now(), controls.start_within.unwrap_or(startup));
     if !startup.is_zero() {
-        state.clock.sleep_until(clock::later(now, startup.min(within))).await;
+        state
+            .clock
+            .sleep_until(clock::later(now, startup.min(within)))
+            .await;
     }
     if startup > within {
         return Err(queue::missed_start(settings.queue.missed_start));
@@ -114,7 +139,16 @@ pub(crate) async fn run(
             startup,
         },
     );
-    let call = Call { state, request, request_id: &id, app, path, caller, entry, job: None };
+    let call = Call {
+        state,
+        request,
+        request_id: &id,
+        app,
+        path,
+        caller,
+        entry,
+        job: None,
+    };
     let mut answer = visible(call.run().await);
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
         running.forget();
@@ -131,7 +165,10 @@ pub(crate) async fn run(
 
 fn over_the_limit() -> Answer {
     let refusal = failures::platform_error("concurrent_requests_limit");
-    refusal.map_or_else(|| Answer::empty(StatusCode::TOO_MANY_REQUESTS), |failure| failure.answer)
+    refusal.map_or_else(
+        || Answer::empty(StatusCode::TOO_MANY_REQUESTS),
+        |failure| failure.answer,
+    )
 }
 
 /// What a caller sees of an app's answer (§5.8).
@@ -144,25 +181,38 @@ pub(crate) fn visible(mut answer: Answer) -> Answer {
 }
 
 /// The caller named by the `Authorization` header; `None` without one.
-pub(crate) fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Option<Caller>, Answer> {
+pub(crate) fn caller(
+    state: &State,
+    request: &Request,
+    settings: &Settings,
+) -> Result<Option<Caller>, Answer> {
     let logins = Some(Scope::Admin);
-    state.authenticate(&request.headers, logins).map_err(|refusal| bad_credential(refusal, settings))
+    state
+        .authenticate(&request.headers, logins)
+        .map_err(|refusal| bad_credential(refusal, settings))
 }
 
 /// What the token in the query allows; `None` without one.
 fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
-    let Some((_, token)) = request.query_pairs().find(|(name, _)| name == tokens::PARAMETER) else {
+    let Some((_, token)) = request
+        .query_pairs()
+        .find(|(name, _)| name == tokens::PARAMETER)
+    else {
         return Ok(None);
     };
     let refused = || Answer::detail(StatusCode::UNAUTHORIZED, "bearer: invalid or expired token");
-    state.tokens.find(&token, state.clock.now()).ok_or_else(refused).map(Some)
+    state
+        .tokens
+        .find(&token, state.clock.now())
+        .ok_or_else(refused)
+        .map(Some)
 }
 
 /// The app `owner/alias`, named by `path`.
 pub(crate) fn find_app(state: &State, name: &str, path: &str) -> Result<&'static App, Answer> {
-    let app = name
-        .rsplit_once('/')
-        .and_then(|(owner, alias)| App::find(owner, alias).or_else(|| platform::find_app(state, owner, alias)));
+    let app = name.rsplit_once('/').and_then(|(owner, alias)| {
+        App::find(owner, alias).or_else(|| platform::find_app(state, owner, alias))
+    });
     app.ok_or_else(|| unknown_app(name, path))
 }
 
@@ -173,7 +223,11 @@ const NAMESPACES: [&str; 2] = ["workflows/", "comfy/"];
 pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
-    let slashes = 1 + usize::from(NAMESPACES.iter().any(|namespace| path.starts_with(namespace)));
+    let slashes = 1 + usize::from(
+        NAMESPACES
+            .iter()
+            .any(|namespace| path.starts_with(namespace)),
+    );
     match path.match_indices('/').nth(slashes) {
         Some((at, _)) => (&path[..at], &path[at + 1..]),
         None => (path, ""),
@@ -181,8 +235,11 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 }
 
 fn unknown_app(name: &str, path: &str) -> Answer {
-    let detail =
-        if name.is_empty() { format!("Path {path} not found") } else { format!("Application \"{name}\" not found") };
+    let detail = if name.is_empty() {
+        format!("Path {path} not found")
+    } else {
+        format!("Application \"{name}\" not found")
+    };
     Answer::detail(StatusCode::NOT_FOUND, detail)
 }
 
@@ -190,7 +247,9 @@ fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {
     let detail = match (refusal, settings.bad_key_text) {
         (Refusal::Unknown, BadKeyText::Current) => "invalid key credentials",
         (Refusal::Unknown, BadKeyText::Older) => "No user found for Key ID and Secret",
-        (Refusal::NoColon, _) => "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.",
+        (Refusal::NoColon, _) => {
+            "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'."
+        }
         (Refusal::NotAToken, _) => "bearer: unable to decode issuer",
     };
     Answer::detail(StatusCode::UNAUTHORIZED, detail)
@@ -209,24 +268,36 @@ pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> 
         Access::Public | Access::Shared => true,
         Access::Own => app.owner.rsplit('/').next() == Some(caller.account.as_str()),
         Access::Private => {
-            caller.account == app.owner && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps)
+            caller.account == app.owner
+                && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps)
         }
     };
-    if allowed { Ok(()) } else { Err(no_access(app, settings.private_refusal_status.status())) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(no_access(app, settings.private_refusal_status.status()))
+    }
 }
 
 /// Whether the setting `blocked_models` leaves an endpoint to be called.
 pub(crate) fn not_blocked(app: &App, path: &str, settings: &Settings) -> Result<(), Answer> {
     let id = app.endpoint_id(split(path).1);
     let blocked = settings.platform.blocked_models.contains(&id);
-    if blocked { Err(no_access(app, StatusCode::FORBIDDEN)) } else { Ok(()) }
+    if blocked {
+        Err(no_access(app, StatusCode::FORBIDDEN))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the account of `caller` may use the service at all (§2.5).
 pub(crate) fn not_locked(caller: &Caller, settings: &Settings) -> Result<(), Answer> {
     match settings.locked_accounts.get(&caller.account) {
         None => Ok(()),
-        Some(reason) => Err(Answer::detail(StatusCode::FORBIDDEN, format!("User is locked. Reason: {reason}"))),
+        Some(reason) => Err(Answer::detail(
+            StatusCode::FORBIDDEN,
+            format!("User is locked. Reason: {reason}"),
+        )),
     }
 }
 
@@ -248,7 +319,11 @@ mod tests {
             ("/fal-ai/flux/dev/", "fal-ai/flux", "dev"),
             ("/emulator/echo/a/b", "emulator/echo", "a/b"),
             ("/workflows/emulator/demo", "workflows/emulator/demo", ""),
-            ("/workflows/emulator/demo/stream", "workflows/emulator/demo", "stream"),
+            (
+                "/workflows/emulator/demo/stream",
+                "workflows/emulator/demo",
+                "stream",
+            ),
             ("/comfy/owner/name/a/b", "comfy/owner/name", "a/b"),
             ("/alone", "alone", ""),
             ("/", "", ""),

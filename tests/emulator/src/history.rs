@@ -1,4 +1,5 @@
-//! Every request that reached an app: what the Platform API tells of it (docs/protocol.md §14.5, §14.9).
+//! Every request that reached an app: what the Platform API tells of it (docs/protocol.md §14.5,
+//! §14.9).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,12 +87,20 @@ pub(crate) struct Line {
 impl Record {
     /// Seconds of execution, once it ended.
     pub(crate) fn duration(&self) -> Option<f64> {
-        self.ended.map(|ended| ended.duration_since(self.started).unwrap_or_default().as_secs_f64())
+        self.ended.map(|ended| {
+            ended
+                .duration_since(self.started)
+                .unwrap_or_default()
+                .as_secs_f64()
+        })
     }
 
     /// Seconds of waiting.
     pub(crate) fn prepare(&self) -> f64 {
-        self.started.duration_since(self.sent).unwrap_or_default().as_secs_f64()
+        self.started
+            .duration_since(self.sent)
+            .unwrap_or_default()
+            .as_secs_f64()
     }
 
     /// Whether its caller owns the app: then its time is billed, not the request.
@@ -101,7 +110,9 @@ impl Record {
 
     /// Whether the access token of a login came with it, and not a key.
     pub(crate) fn is_login(&self) -> bool {
-        self.key_id.as_deref().is_some_and(|id| id.starts_with("fake|"))
+        self.key_id
+            .as_deref()
+            .is_some_and(|id| id.starts_with("fake|"))
     }
 
     /// `success`, `user_error`, `error`, or nothing while it runs.
@@ -123,7 +134,9 @@ impl Record {
 }
 
 fn parsed(bytes: Option<&Bytes>) -> Value {
-    bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+    bytes
+        .and_then(|bytes| serde_json::from_slice(bytes).ok())
+        .unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -138,7 +151,8 @@ impl Table {
     fn find(&mut self, request_id: &str) -> Option<&mut Arc<Record>> {
         let ordinal = *self.by_id.get(request_id)?;
         let first = self.records.front()?.ordinal;
-        self.records.get_mut(usize::try_from(ordinal.checked_sub(first)?).ok()?)
+        self.records
+            .get_mut(usize::try_from(ordinal.checked_sub(first)?).ok()?)
     }
 
     fn push(&mut self, mut record: Record) {
@@ -156,7 +170,12 @@ impl Table {
     fn log(&mut self, request_id: &str, line: (SystemTime, &str, String)) {
         self.last_line += 1;
         let (time, level, message) = line;
-        let line = Line { ordinal: self.last_line, time, level: level.to_owned(), message };
+        let line = Line {
+            ordinal: self.last_line,
+            time,
+            level: level.to_owned(),
+            message,
+        };
         if let Some(record) = self.find(request_id) {
             Arc::make_mut(record).lines.push(line);
         }
@@ -171,7 +190,10 @@ pub(crate) struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self { table: Mutex::default(), changed: watch::Sender::new(()) }
+        Self {
+            table: Mutex::default(),
+            changed: watch::Sender::new(()),
+        }
     }
 }
 
@@ -191,7 +213,9 @@ impl History {
     }
 
     pub(crate) fn find(&self, request_id: &str) -> Option<Arc<Record>> {
-        self.table().find(request_id).map(|record| Arc::clone(record))
+        self.table()
+            .find(request_id)
+            .map(|record| Arc::clone(record))
     }
 
     /// A record that no request made.
@@ -215,7 +239,8 @@ impl History {
 
     /// A line of the app's log.
     pub(crate) fn log(&self, request_id: &str, message: &str, level: &str, now: SystemTime) {
-        self.table().log(request_id, (now, level, message.to_owned()));
+        self.table()
+            .log(request_id, (now, level, message.to_owned()));
         self.changed.send_replace(());
     }
 
@@ -254,14 +279,26 @@ impl History {
             // A further attempt takes the place of the one that failed.
             if let Some(known) = table.find(&request_id) {
                 let (ordinal, lines) = (known.ordinal, known.lines.clone());
-                *known = Arc::new(Record { ordinal, lines, ..record });
+                *known = Arc::new(Record {
+                    ordinal,
+                    lines,
+                    ..record
+                });
             } else {
                 table.push(record);
             }
-            table.log(&request_id, (now, "INFO", format!("Request {request_id} started")));
+            table.log(
+                &request_id,
+                (now, "INFO", format!("Request {request_id} started")),
+            );
         }
         state.history.changed.send_replace(());
-        Running { state: Arc::clone(state), request_id, end: None, forgotten: false }
+        Running {
+            state: Arc::clone(state),
+            request_id,
+            end: None,
+            forgotten: false,
+        }
     }
 
     fn end(&self, request_id: &str, end: End, now: SystemTime) -> Option<Arc<Record>> {
@@ -274,7 +311,10 @@ impl History {
         record.output = end.output.filter(|_| record.store);
         let seconds = record.duration().unwrap_or_default();
         let level = if end.status >= 500 { "ERROR" } else { "INFO" };
-        let message = format!("Request {request_id} ended with {} after {seconds:.3} s", end.status);
+        let message = format!(
+            "Request {request_id} ended with {} after {seconds:.3} s",
+            end.status
+        );
         table.log(request_id, (now, level, message));
         let record = table.find(request_id).map(|record| Arc::clone(record));
         drop(table);
@@ -287,7 +327,8 @@ impl History {
         if let Some(record) = table.find(request_id) {
             // Its place stays, so that the others keep theirs.
             let record = Arc::make_mut(record);
-            (record.account, record.key_id, record.owner, record.app) = (None, None, String::new(), String::new());
+            (record.account, record.key_id, record.owner, record.app) =
+                (None, None, String::new(), String::new());
         }
     }
 }
@@ -303,7 +344,8 @@ struct End {
     output: Option<Bytes>,
 }
 
-/// A request that an app works on. Dropped, it has ended; without an answer, because its client left.
+/// A request that an app works on. Dropped, it has ended; without an answer, because its client
+/// left.
 pub(crate) struct Running {
     state: Arc<State>,
     request_id: String,
@@ -314,16 +356,32 @@ pub(crate) struct Running {
 impl Running {
     /// The app has answered; of a stream only its beginning.
     pub(crate) fn answered(&mut self, answer: &Answer) {
-        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
-        let units = header("x-fal-billable-units").and_then(|units| units.parse().ok()).unwrap_or_default();
+        let header = |name: &str| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let units = header("x-fal-billable-units")
+            .and_then(|units| units.parse().ok())
+            .unwrap_or_default();
         let output = match &answer.payload {
             Payload::Bytes(bytes) => kept(bytes),
             _ => None,
         };
         // What fails on fal's side costs nothing (§15).
-        let units = if answer.status.is_server_error() { 0.0 } else { units };
+        let units = if answer.status.is_server_error() {
+            0.0
+        } else {
+            units
+        };
         let error_type = header("x-fal-error-type").map(str::to_owned);
-        self.end = Some(End { status: answer.status.as_u16(), error_type, units, output });
+        self.end = Some(End {
+            status: answer.status.as_u16(),
+            error_type,
+            units,
+            output,
+        });
     }
 
     /// It was no request but a connection.
@@ -338,9 +396,18 @@ impl Drop for Running {
             self.state.history.forget(&self.request_id);
             return;
         }
-        let left = || End { status: 499, error_type: Some("client_disconnected".into()), units: 0.0, output: None };
+        let left = || End {
+            status: 499,
+            error_type: Some("client_disconnected".into()),
+            units: 0.0,
+            output: None,
+        };
         let end = self.end.take().unwrap_or_else(left);
-        if let Some(record) = self.state.history.end(&self.request_id, end, self.state.clock.now()) {
+        if let Some(record) = self
+            .state
+            .history
+            .end(&self.request_id, end, self.state.clock.now())
+        {
             platform::remember(&self.state, &record);
         }
     }

@@ -1,4 +1,5 @@
-//! Model input, checked as the app framework checks it: pydantic entries in a 422 (docs/protocol.md §12.5).
+//! Model input, checked as the app framework checks it: pydantic entries in a 422 (docs/protocol.md
+//! §12.5).
 
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
@@ -20,7 +21,9 @@ pub(crate) fn object(request: &Request) -> Result<Map<String, Value>, Answer> {
         })]));
     }
     if !is_json(request) {
-        return Err(not_an_object(&json!(String::from_utf8_lossy(&request.body))));
+        return Err(not_an_object(&json!(String::from_utf8_lossy(
+            &request.body
+        ))));
     }
     match serde_json::from_slice(&request.body) {
         Ok(Value::Object(object)) => Ok(object),
@@ -42,7 +45,8 @@ fn is_json(request: &Request) -> bool {
     };
     let essence = content_type.to_str().unwrap_or_default();
     let essence = essence.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+    essence.eq_ignore_ascii_case("application/json")
+        || essence.to_ascii_lowercase().ends_with("+json")
 }
 
 fn not_an_object(input: &Value) -> Answer {
@@ -63,7 +67,11 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
-        Self { object, at: vec![json!("body")], errors: Vec::new() }
+        Self {
+            object,
+            at: vec![json!("body")],
+            errors: Vec::new(),
+        }
     }
 
     /// Checks an object within this one.
@@ -73,7 +81,11 @@ impl<'a> Fields<'a> {
         object: &Map<String, Value>,
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> T {
-        let mut fields = Fields { object, at: self.loc(name), errors: Vec::new() };
+        let mut fields = Fields {
+            object,
+            at: self.loc(name),
+            errors: Vec::new(),
+        };
         let value = read(&mut fields);
         self.errors.append(&mut fields.errors);
         value
@@ -136,13 +148,22 @@ impl<'a> Fields<'a> {
             let ctx = json!({ "field_type": "List", "min_length": 1, "actual_length": 0 });
             self.error(name, "too_short", message, Some(ctx));
         }
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_string()) {
+        for (index, item) in items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| !item.is_string())
+        {
             let mut loc = self.loc(name);
             loc.push(json!(index));
             let message = "Input should be a valid string";
-            self.errors.push(json!({ "loc": loc, "msg": message, "type": "string_type", "input": item }));
+            self.errors
+                .push(json!({ "loc": loc, "msg": message, "type": "string_type", "input": item }));
         }
-        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        items
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A string that may be absent but not null.
@@ -159,18 +180,25 @@ impl<'a> Fields<'a> {
     /// An integer that JSON holds, from `i64::MIN` to `u64::MAX`; `Some` only when it is valid.
     pub(crate) fn integer(&mut self, name: &str) -> Option<i128> {
         let value = self.get(name)?;
-        let parsed =
-            match value {
-                Value::Number(number) => number
-                    .as_i128()
-                    .or_else(|| number.as_f64().and_then(whole))
-                    .ok_or(("int_from_float", "Input should be a valid integer, got a number with a fractional part")),
-                Value::String(text) => text.trim().parse().map(i64::into).map_err(|_| {
-                    ("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
-                }),
-                _ => Err(("int_type", "Input should be a valid integer")),
-            };
-        parsed.map_err(|(kind, message)| self.error(name, kind, message, None)).ok()
+        let parsed = match value {
+            Value::Number(number) => number
+                .as_i128()
+                .or_else(|| number.as_f64().and_then(whole))
+                .ok_or((
+                    "int_from_float",
+                    "Input should be a valid integer, got a number with a fractional part",
+                )),
+            Value::String(text) => text.trim().parse().map(i64::into).map_err(|_| {
+                (
+                    "int_parsing",
+                    "Input should be a valid integer, unable to parse string as an integer",
+                )
+            }),
+            _ => Err(("int_type", "Input should be a valid integer")),
+        };
+        parsed
+            .map_err(|(kind, message)| self.error(name, kind, message, None))
+            .ok()
     }
 
     /// An integer within `low..=high`, `default` when it is absent or wrong.
@@ -180,14 +208,24 @@ impl<'a> Fields<'a> {
         };
         if value < i128::from(low) {
             let message = format!("Input should be greater than or equal to {low}");
-            self.error(name, "greater_than_equal", &message, Some(json!({ "ge": low })));
+            self.error(
+                name,
+                "greater_than_equal",
+                &message,
+                Some(json!({ "ge": low })),
+            );
             return default;
         }
         match u64::try_from(value) {
             Ok(value) if value <= high => value,
             _ => {
                 let message = format!("Input should be less than or equal to {high}");
-                self.error(name, "less_than_equal", &message, Some(json!({ "le": high })));
+                self.error(
+                    name,
+                    "less_than_equal",
+                    &message,
+                    Some(json!({ "le": high })),
+                );
                 default
             }
         }
@@ -207,7 +245,11 @@ impl<'a> Fields<'a> {
 
     /// 422 when anything was wrong.
     pub(crate) fn finish(self) -> Result<(), Answer> {
-        if self.errors.is_empty() { Ok(()) } else { Err(invalid(self.errors)) }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(invalid(self.errors))
+        }
     }
 }
 

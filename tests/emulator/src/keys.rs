@@ -93,7 +93,13 @@ impl Keys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn create(&self, scope: Scope, account: &str, alias: &str, now: SystemTime) -> NewKey {
+    pub(crate) fn create(
+        &self,
+        scope: Scope,
+        account: &str,
+        alias: &str,
+        now: SystemTime,
+    ) -> NewKey {
         let kind = match scope {
             Scope::Api => "api",
             Scope::Admin => "admin",
@@ -154,11 +160,15 @@ impl Keys {
     }
 
     pub(crate) fn find(&self, id: &str, secret: &str) -> Option<Caller> {
-        self.ring().keys.iter().find(|key| key.id == id && key.secret == secret).map(|key| Caller {
-            key_id: key.id.clone(),
-            scope: key.scope,
-            account: key.account.clone(),
-        })
+        self.ring()
+            .keys
+            .iter()
+            .find(|key| key.id == id && key.secret == secret)
+            .map(|key| Caller {
+                key_id: key.id.clone(),
+                scope: key.scope,
+                account: key.account.clone(),
+            })
     }
 }
 

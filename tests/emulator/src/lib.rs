@@ -6,8 +6,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It serves HTTP on 127.0.0.1 and tells fal's hosts apart by the Host header; through `CONNECT` it serves TLS under their
-//! names. What it is told over HTTP by tests in other languages is described in its README.
+//! It serves HTTP on 127.0.0.1 and tells fal's hosts apart by the Host header; through `CONNECT` it
+//! serves TLS under their names. What it is told over HTTP by tests in other languages is described
+//! in its README.
 
 mod answer;
 mod apps;
@@ -50,17 +51,23 @@ pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, EchoPlace, Fault, OddPart, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;
 pub use logins::Login;
-pub use platform::{Balance, OddPages, Operation, Organization, PlatformSettings, Seed, UnknownParameters, operations};
+pub use platform::{
+    Balance, OddPages, Operation, Organization, PlatformSettings, Seed, UnknownParameters,
+    operations,
+};
 pub use prices::Discount;
 pub use proxy::{Adapter, ProxySettings};
-pub use queue::{CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+pub use queue::{
+    CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs,
+};
 pub use settings::{
-    AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, RealtimeRefusal, Settings,
-    SignedUrlSeconds,
+    AdminRefusal, BadKeyText, CdnBaseUrl, GoneStatus, LoginScope, PrivateRefusal, RealtimeRefusal,
+    Settings, SignedUrlSeconds,
 };
 pub use sockets::MessageCounts;
 pub use storage::{
-    Acl, Decision, FileUrlForm, FileValidator, PartAnswer, PartRecord, Rule, StoredFile, UploadKind, UploadRecord,
+    Acl, Decision, FileUrlForm, FileValidator, PartAnswer, PartRecord, Rule, StoredFile,
+    UploadKind, UploadRecord,
 };
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};

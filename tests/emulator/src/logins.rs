@@ -1,4 +1,5 @@
-//! Logins of users, held in memory and obviously fake: what `auth.fal.ai` issues (docs/protocol.md §1.4).
+//! Logins of users, held in memory and obviously fake: what `auth.fal.ai` issues (docs/protocol.md
+//! §1.4).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,7 +90,10 @@ impl Logins {
         now: SystemTime,
     ) -> Result<Login, Refused> {
         let mut book = self.book();
-        let index = *book.refresh_tokens.get(refresh_token).ok_or(Refused::Unknown)?;
+        let index = *book
+            .refresh_tokens
+            .get(refresh_token)
+            .ok_or(Refused::Unknown)?;
         let grant = &mut book.grants[index];
         if grant.revoked {
             return Err(Refused::Unknown);
@@ -104,15 +108,29 @@ impl Logins {
 
     /// Whether a user of this account has logged in.
     pub(crate) fn knows(&self, account: &str) -> bool {
-        self.book().grants.iter().any(|grant| grant.account == account)
+        self.book()
+            .grants
+            .iter()
+            .any(|grant| grant.account == account)
     }
 
-    /// Who calls with this access token, unless it is unknown, has expired, or its login was revoked.
+    /// Who calls with this access token, unless it is unknown, has expired, or its login was
+    /// revoked.
     pub(crate) fn find(&self, access_token: &str, scope: Scope, now: SystemTime) -> Option<Caller> {
         let book = self.book();
-        let access = book.access_tokens.get(access_token).filter(|access| now < access.expires)?;
-        let grant = book.grants.get(access.grant).filter(|grant| !grant.revoked)?;
-        Some(Caller { key_id: subject(&grant.account), scope, account: grant.account.clone() })
+        let access = book
+            .access_tokens
+            .get(access_token)
+            .filter(|access| now < access.expires)?;
+        let grant = book
+            .grants
+            .get(access.grant)
+            .filter(|grant| !grant.revoked)?;
+        Some(Caller {
+            key_id: subject(&grant.account),
+            scope,
+            account: grant.account.clone(),
+        })
     }
 }
 
@@ -129,7 +147,13 @@ impl Book {
         };
         grant.refresh_token.clone_from(&refresh_token);
         self.refresh_tokens.insert(refresh_token, index);
-        self.access_tokens.insert(login.access_token.clone(), Access { grant: index, expires });
+        self.access_tokens.insert(
+            login.access_token.clone(),
+            Access {
+                grant: index,
+                expires,
+            },
+        );
         login
     }
 }
@@ -172,7 +196,10 @@ fn id_token(account: &str, now: SystemTime, expires: SystemTime) -> String {
 fn jwt(claims: &Value) -> String {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "fake-key" });
     let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("fake-secret-signature"))
+    format!(
+        "{header}.{claims}.{}",
+        URL_SAFE_NO_PAD.encode("fake-secret-signature")
+    )
 }
 
 /// Whether a text has the shape of a JWT with an issuer.
@@ -181,7 +208,10 @@ pub(crate) fn is_jwt(token: &str) -> bool {
     let [_, claims, _] = parts[..] else {
         return false;
     };
-    let claims = URL_SAFE_NO_PAD.decode(claims).ok().and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    let claims = URL_SAFE_NO_PAD
+        .decode(claims)
+        .ok()
+        .and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
     claims.is_some_and(|claims| claims["iss"].is_string())
 }
 

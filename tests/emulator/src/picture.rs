@@ -1,6 +1,7 @@
 //! A picture for a prompt: hills under a sky, the same for the same prompt, seed and size.
 //!
-//! It needs no sine or the like, whose last bit differs between platforms, so that all draw the same.
+//! It needs no sine or the like, whose last bit differs between platforms, so that all draw the
+//! same.
 
 use bytes::Bytes;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
@@ -64,7 +65,13 @@ impl Scene {
                 ridge(random, width, h, base, 0.2 - 0.09 * near)
             })
             .collect();
-        Self { width, height, sun, radius, ridges }
+        Self {
+            width,
+            height,
+            sun,
+            radius,
+            ridges,
+        }
     }
 
     /// Palette indices, row by row.
@@ -110,7 +117,10 @@ fn ridge(random: &mut Random, width: usize, height: f64, base: f64, relief: f64)
     (0..width)
         .map(|x| {
             let at = x as f64 / width as f64;
-            let relative: f64 = octaves.iter().map(|(knots, share)| share * smooth(knots, at)).sum();
+            let relative: f64 = octaves
+                .iter()
+                .map(|(knots, share)| share * smooth(knots, at))
+                .sum();
             ((base + relief * relative).clamp(0.0, 1.0) * height) as usize
         })
         .collect()
@@ -135,11 +145,20 @@ fn palette(random: &mut Random) -> Vec<u8> {
     let mut colors = Vec::with_capacity(SKY_SHADES + 1 + HILLS);
     colors.extend((0..SKY_SHADES).map(|shade| {
         // Full daylight is reached where the hills begin.
-        mix(top, horizon, (shade as f64 / SKY_SHADES as f64 * 1.6).min(1.0))
+        mix(
+            top,
+            horizon,
+            (shade as f64 / SKY_SHADES as f64 * 1.6).min(1.0),
+        )
     }));
     colors.push(rgb(warm, 0.95, 0.95));
-    colors.extend((0..HILLS).map(|hill| mix(horizon, ground, (hill as f64 + 1.2) / (HILLS as f64 + 0.2))));
-    colors.into_iter().flat_map(|color| color.map(|channel| (channel * 255.0) as u8)).collect()
+    colors.extend(
+        (0..HILLS).map(|hill| mix(horizon, ground, (hill as f64 + 1.2) / (HILLS as f64 + 0.2))),
+    );
+    colors
+        .into_iter()
+        .flat_map(|color| color.map(|channel| (channel * 255.0) as u8))
+        .collect()
 }
 
 fn mix(from: [f64; 3], to: [f64; 3], part: f64) -> [f64; 3] {

@@ -1,4 +1,5 @@
-//! The one price list: what a unit of each endpoint costs, and what an account pays of it (docs/protocol.md §14.5).
+//! The one price list: what a unit of each endpoint costs, and what an account pays of it
+//! (docs/protocol.md §14.5).
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,10 @@ static MACHINES: &[(&str, Nano)] = &[
 
 /// What a second of a machine costs.
 pub(crate) fn machine(kind: &str) -> Nano {
-    MACHINES.iter().find(|(name, _)| *name == kind).map_or(100_000, |(_, price)| *price)
+    MACHINES
+        .iter()
+        .find(|(name, _)| *name == kind)
+        .map_or(100_000, |(_, price)| *price)
 }
 
 /// The price list.
@@ -56,7 +60,10 @@ pub(crate) struct Prices;
 
 impl Prices {
     pub(crate) fn of(&self, endpoint_id: &str) -> Price {
-        PRICES.iter().find(|(id, _)| *id == endpoint_id).map_or(USUAL, |(_, price)| *price)
+        PRICES
+            .iter()
+            .find(|(id, _)| *id == endpoint_id)
+            .map_or(USUAL, |(_, price)| *price)
     }
 }
 
@@ -69,7 +76,11 @@ impl TryFrom<f64> for Discount {
     type Error = &'static str;
 
     fn try_from(percent: f64) -> Result<Self, Self::Error> {
-        if (0.0..=100.0).contains(&percent) { Ok(Self(percent)) } else { Err("a discount is 0 to 100 percent") }
+        if (0.0..=100.0).contains(&percent) {
+            Ok(Self(percent))
+        } else {
+            Err("a discount is 0 to 100 percent")
+        }
     }
 }
 
@@ -89,7 +100,10 @@ pub(crate) struct Cost {
 impl Cost {
     pub(crate) fn of(units: f64, unit_price: Nano, percent: Option<f64>) -> Self {
         let subtotal = (units * unit_price as f64).round();
-        Self { subtotal, discount: (subtotal * percent.unwrap_or_default() / 100.0).round() }
+        Self {
+            subtotal,
+            discount: (subtotal * percent.unwrap_or_default() / 100.0).round(),
+        }
     }
 
     pub(crate) fn total(self) -> f64 {

@@ -1,5 +1,5 @@
-//! `rest.fal.ai`: short-lived tokens (docs/protocol.md §7.1), the caller's account (§1.4), the keys of webhooks, and what `storage`
-//! answers.
+//! `rest.fal.ai`: short-lived tokens (docs/protocol.md §7.1), the caller's account (§1.4), the keys
+//! of webhooks, and what `storage` answers.
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -47,7 +47,12 @@ fn route(state: &State, request: &Request, entry: &Entry) -> Result<Answer, Answ
         "/tokens" => ("token_expiration", settings.token_answer),
         "/tokens/realtime" => ("duration", TokenAnswer::Token),
         "/users/current" => return current(state, request, &settings),
-        _ => return Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path))),
+        _ => {
+            return Err(Answer::detail(
+                StatusCode::NOT_FOUND,
+                format!("Path {} not found", request.path),
+            ));
+        }
     };
     only(&Method::POST, "POST", request)?;
     let caller = caller(state, request, &settings)?;
@@ -55,7 +60,10 @@ fn route(state: &State, request: &Request, entry: &Entry) -> Result<Answer, Answ
     let (apps, seconds) = wanted(request, life).map_err(unbilled)?;
     entry.made();
     let token = state.tokens.issue(caller, apps, seconds, state.clock.now());
-    Ok(Answer::json(settings.token_status.status(), &json!(form.wrap(token))))
+    Ok(Answer::json(
+        settings.token_status.status(),
+        &json!(form.wrap(token)),
+    ))
 }
 
 fn only(method: &Method, name: &'static str, request: &Request) -> Result<(), Answer> {

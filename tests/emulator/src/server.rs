@@ -89,12 +89,21 @@ impl Service {
         match host {
             _ if proxy::serves(host, path) => Self::Proxy,
             "127.0.0.1" | "localhost" => Self::Control,
-            _ => HOSTS.iter().find(|(known, _)| *known == host).map_or(Self::Unknown, |(_, service)| *service),
+            _ => HOSTS
+                .iter()
+                .find(|(known, _)| *known == host)
+                .map_or(Self::Unknown, |(_, service)| *service),
         }
     }
 
     /// Answers for one of fal's hosts.
-    pub(crate) async fn answer(self, state: &Arc<State>, host: &str, request: &Request, entry: &Entry) -> Answer {
+    pub(crate) async fn answer(
+        self,
+        state: &Arc<State>,
+        host: &str,
+        request: &Request,
+        entry: &Entry,
+    ) -> Answer {
         match self {
             Self::Run => gateway::handle(state, request, entry).await,
             Self::Platform => platform::handle(state, request, entry).await,
@@ -104,7 +113,9 @@ impl Service {
             Self::Queue => queue::handle(state, request, entry),
             Self::Rest => rest::handle(state, request, entry).await,
             Self::GoogleStorage => storage::google(state, request).await,
-            Self::OldCdn => Answer::detail(state.settings().old_cdn_status.status(), "File not found"),
+            Self::OldCdn => {
+                Answer::detail(state.settings().old_cdn_status.status(), "File not found")
+            }
             Self::Proxy => proxy::handle(state, request).await,
             // A handshake needs the connection, which the server proxy has not.
             Self::Control | Self::Sockets | Self::Unknown => {
@@ -124,7 +135,11 @@ fn web(state: &State, request: &Request) -> Answer {
 pub(crate) fn host_of<B>(request: &hyper::Request<B>) -> String {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str(),
-        None => request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default(),
+        None => request
+            .headers()
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
     };
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -163,12 +178,20 @@ pub(crate) async fn serve_wire(
     let wire = Arc::new(wire);
     let io = TokioIo::new(SharedStream(Arc::clone(&wire)));
     // Weak: a request that is still worked on must not keep the socket of an ended connection open.
-    let exchange = Exchange { state, wire: Arc::downgrade(&wire), connection, tunnel };
-    let service = service_fn(move |request: hyper::Request<Incoming>| exchange.clone().run(request));
+    let exchange = Exchange {
+        state,
+        wire: Arc::downgrade(&wire),
+        connection,
+        tunnel,
+    };
+    let service =
+        service_fn(move |request: hyper::Request<Incoming>| exchange.clone().run(request));
     // However it ends, the arrivals tell.
     match tunnel {
         None => {
-            let serving = http1::Builder::new().serve_connection(io, service).with_upgrades();
+            let serving = http1::Builder::new()
+                .serve_connection(io, service)
+                .with_upgrades();
             tokio::select! {
                 _ = serving => {}
                 () = wire.ended() => {}

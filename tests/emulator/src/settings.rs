@@ -85,7 +85,8 @@ pub enum RealtimeRefusal {
     Message,
 }
 
-/// How the emulator behaves where the sources differ. `Default` is what we believe of the service today.
+/// How the emulator behaves where the sources differ. `Default` is what we believe of the service
+/// today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -107,15 +108,18 @@ pub struct Settings {
     pub credit_balances: BTreeMap<String, Balance>,
     /// The status of an API key on an ADMIN operation: 401 or 403.
     pub admin_refusal_status: AdminRefusal,
-    /// The status of a key that may not call a private app: 401, 403 or 404. No key at all is always 401.
+    /// The status of a key that may not call a private app: 401, 403 or 404. No key at all is
+    /// always 401.
     pub private_refusal_status: PrivateRefusal,
     /// Whether API keys call the private apps of their own account (§16.51).
     pub api_key_may_call_private_apps: bool,
     /// Locked accounts and the reason that follows `User is locked. Reason: ` (§2.5).
     pub locked_accounts: BTreeMap<String, String>,
-    /// What a login may do at the Platform API. On models it is as good as an ADMIN key of its account.
+    /// What a login may do at the Platform API. On models it is as good as an ADMIN key of its
+    /// account.
     pub platform_login_scope: LoginScope,
-    /// How long the access tokens of renewals live, in seconds; by default as long as the login's first one.
+    /// How long the access tokens of renewals live, in seconds; by default as long as the login's
+    /// first one.
     pub access_token_seconds: Option<u64>,
     /// The form of the URLs of files; by default v3b, and v3 for uploads with a CDN token (§16.31).
     pub file_url_form: Option<FileUrlForm>,
@@ -133,7 +137,8 @@ pub struct Settings {
     pub expired_file_status: GoneStatus,
     /// The status of everything at `fal.media`: 404 or 410.
     pub old_cdn_status: GoneStatus,
-    /// Whether the second use of a refresh token ends its login, the tokens of the first use included.
+    /// Whether the second use of a refresh token ends its login, the tokens of the first use
+    /// included.
     pub reuse_ends_login: bool,
     /// What `CONNECT` asks for: 407 without; by default nothing.
     pub proxy_credentials: Option<ProxyCredentials>,

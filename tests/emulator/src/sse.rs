@@ -26,7 +26,13 @@ pub(crate) struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { line_end: "\n", event: None, ids: false, retry: None, comments: false }
+        Self {
+            line_end: "\n",
+            event: None,
+            ids: false,
+            retry: None,
+            comments: false,
+        }
     }
 }
 
@@ -48,7 +54,11 @@ impl Style {
         }
         lines.extend(data.split('\n').map(|line| format!("data: {line}")));
         lines.push(String::new());
-        lines.iter().flat_map(|line| [line.as_str(), self.line_end]).collect::<String>().into()
+        lines
+            .iter()
+            .flat_map(|line| [line.as_str(), self.line_end])
+            .collect::<String>()
+            .into()
     }
 }
 
@@ -74,7 +84,11 @@ impl Script {
                 }
             }
         });
-        let payload = if self.cut { Payload::Broken(receiver) } else { Payload::Stream(receiver) };
+        let payload = if self.cut {
+            Payload::Broken(receiver)
+        } else {
+            Payload::Stream(receiver)
+        };
         Answer::payload(StatusCode::OK, content_type, payload).billable_units(1)
     }
 }

@@ -83,23 +83,39 @@ impl State {
     /// The caller named by the `Authorization` header, a key or a login; `None` without one.
     ///
     /// `logins` are of this scope, and refused without one.
-    pub(crate) fn authenticate(&self, headers: &HeaderMap, logins: Option<Scope>) -> Result<Option<Caller>, Refusal> {
+    pub(crate) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        logins: Option<Scope>,
+    ) -> Result<Option<Caller>, Refusal> {
         match keys::credential(headers)? {
             None => Ok(None),
-            Some(Credential::Key { id, secret }) => self.keys.find(id, secret).ok_or(Refusal::Unknown).map(Some),
+            Some(Credential::Key { id, secret }) => {
+                self.keys.find(id, secret).ok_or(Refusal::Unknown).map(Some)
+            }
             Some(Credential::Token(token)) => logins
                 .and_then(|scope| self.logins.find(token, scope, self.clock.now()))
-                .ok_or(if is_jwt(token) { Refusal::Unknown } else { Refusal::NotAToken })
+                .ok_or(if is_jwt(token) {
+                    Refusal::Unknown
+                } else {
+                    Refusal::NotAToken
+                })
                 .map(Some),
         }
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn set(&self, settings: Settings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
         // More may run now.
         self.queue.wake();
     }
@@ -116,6 +132,9 @@ impl Executions {
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -33,7 +33,11 @@ impl Wire {
     }
 
     fn new(socket: Arc<TcpStream>, tls: Option<Mutex<Tls>>) -> Self {
-        Self { socket, tls, ended: Notify::new() }
+        Self {
+            socket,
+            tls,
+            ended: Notify::new(),
+        }
     }
 
     pub(crate) fn socket(&self) -> Arc<TcpStream> {
@@ -41,10 +45,13 @@ impl Wire {
     }
 
     fn locked(&self) -> Option<MutexGuard<'_, Tls>> {
-        self.tls.as_ref().map(|tls| tls.lock().unwrap_or_else(PoisonError::into_inner))
+        self.tls
+            .as_ref()
+            .map(|tls| tls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the end of the connection, which follows, a reset. TLS does not announce it: nobody shuts it down.
+    /// Makes the end of the connection, which follows, a reset. TLS does not announce it: nobody
+    /// shuts it down.
     pub(crate) fn reset(&self) {
         // Without it the socket would end with FIN; it cannot fail on an open socket.
         let _ = self.socket.set_zero_linger();
@@ -122,13 +129,21 @@ impl Wire {
 pub(crate) struct SharedStream(pub(crate) Arc<Wire>);
 
 impl AsyncRead for SharedStream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.0.poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for SharedStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.0.poll_write(cx, bytes)
     }
 

@@ -32,7 +32,9 @@ impl Grant {
     /// Whether it covers the app `alias`, called at `path`.
     pub(crate) fn allows(&self, alias: &str, path: &str) -> bool {
         let path = path.trim_matches('/');
-        self.apps.iter().any(|app| app == alias || app.trim_matches('/') == path)
+        self.apps
+            .iter()
+            .any(|app| app == alias || app.trim_matches('/') == path)
     }
 }
 
@@ -42,7 +44,13 @@ pub(crate) struct Tokens(Mutex<HashMap<String, Grant>>);
 
 impl Tokens {
     /// Makes a token that expires `seconds` after `now`.
-    pub(crate) fn issue(&self, caller: Caller, apps: Vec<String>, seconds: u64, now: SystemTime) -> String {
+    pub(crate) fn issue(
+        &self,
+        caller: Caller,
+        apps: Vec<String>,
+        seconds: u64,
+        now: SystemTime,
+    ) -> String {
         let expires = clock::after(now, seconds);
         let claims = json!({
             "iss": "fal-emulator",
@@ -54,14 +62,24 @@ impl Tokens {
         let token = jwt(&claims);
         let mut grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         grants.retain(|_, grant| grant.expires > now);
-        grants.insert(token.clone(), Grant { caller, apps, expires });
+        grants.insert(
+            token.clone(),
+            Grant {
+                caller,
+                apps,
+                expires,
+            },
+        );
         token
     }
 
     /// What `token` allows at the time `now`; `None` if it is none of ours or has expired.
     pub(crate) fn find(&self, token: &str, now: SystemTime) -> Option<Grant> {
         let grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        grants.get(token).filter(|grant| grant.expires > now).cloned()
+        grants
+            .get(token)
+            .filter(|grant| grant.expires > now)
+            .cloned()
     }
 }
 
@@ -75,7 +93,9 @@ impl fmt::Debug for Tokens {
 fn jwt(claims: &Value) -> String {
     let header = json!({ "alg": "none", "typ": "JWT" });
     let signature = format!("fake-signature-{}", Uuid::new_v4().simple());
-    [header.to_string(), claims.to_string(), signature].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
+    [header.to_string(), claims.to_string(), signature]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".")
 }
 
 /// Whether a query carries a token.
@@ -94,7 +114,9 @@ pub(crate) fn masked(text: &str) -> String {
 fn masked_piece(piece: &str) -> String {
     let text = piece.trim_end_matches(DELIMITERS);
     let plain = unescaped(text);
-    let mut secrets = [PARAMETER, storage::IDENTITY].into_iter().chain(storage::SIGNATURES);
+    let mut secrets = [PARAMETER, storage::IDENTITY]
+        .into_iter()
+        .chain(storage::SIGNATURES);
     if !secrets.any(|name| plain.contains(&format!("{name}="))) {
         return piece.to_owned();
     }
@@ -107,7 +129,9 @@ fn masked_piece(piece: &str) -> String {
 
 fn unescaped(text: &str) -> String {
     let equals = if text.contains('=') { "=" } else { "" };
-    form_urlencoded::parse(text.as_bytes()).map(|(name, value)| format!("{name}{equals}{value}")).collect()
+    form_urlencoded::parse(text.as_bytes())
+        .map(|(name, value)| format!("{name}{equals}{value}"))
+        .collect()
 }
 
 /// The form of a token in the answer of `POST /tokens/`; the official clients take all three.
@@ -179,19 +203,44 @@ mod tests {
     use crate::keys::Scope;
 
     fn issue(tokens: &Tokens, apps: &[&str], now: SystemTime) -> String {
-        let caller = Caller { key_id: "fake-id".into(), scope: Scope::Api, account: "acme".into() };
-        tokens.issue(caller, apps.iter().map(|app| (*app).to_owned()).collect(), 120, now)
+        let caller = Caller {
+            key_id: "fake-id".into(),
+            scope: Scope::Api,
+            account: "acme".into(),
+        };
+        tokens.issue(
+            caller,
+            apps.iter().map(|app| (*app).to_owned()).collect(),
+            120,
+            now,
+        )
     }
 
     #[test]
     fn a_token_ends_at_its_time() {
-        let (tokens, now) = (Tokens::default(), UNIX_EPOCH + Duration::from_secs(1_767_225_600));
+        let (tokens, now) = (
+            Tokens::default(),
+            UNIX_EPOCH + Duration::from_secs(1_767_225_600),
+        );
         let token = issue(&tokens, &["flux"], now);
-        assert!(tokens.find(&token, now + Duration::from_millis(119_999)).is_some());
-        assert!(tokens.find(&token, now + Duration::from_secs(120)).is_none());
-        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        assert!(
+            tokens
+                .find(&token, now + Duration::from_millis(119_999))
+                .is_some()
+        );
+        assert!(
+            tokens
+                .find(&token, now + Duration::from_secs(120))
+                .is_none()
+        );
+        let claims = URL_SAFE_NO_PAD
+            .decode(token.split('.').nth(1).unwrap())
+            .unwrap();
         let claims: Value = serde_json::from_slice(&claims).unwrap();
-        assert_eq!((&claims["exp"], &claims["apps"]), (&json!(1_767_225_720), &json!(["flux"])));
+        assert_eq!(
+            (&claims["exp"], &claims["apps"]),
+            (&json!(1_767_225_720), &json!(["flux"]))
+        );
         issue(&tokens, &["flux"], now + Duration::from_secs(120));
         assert_eq!(tokens.0.lock().unwrap().len(), 1);
     }
@@ -221,10 +270,19 @@ mod tests {
             ("a=1&fal_jwt_token=a.b.c&b=2", "a=1&fal_jwt_token=****&b=2"),
             ("fal%5Fjwt_token=a.b.c", "****"),
             ("x=1&fal%5Fjwt_token=a.b.c&y=2", "x=1&****&y=2"),
-            ("https://a/https%3A%2F%2Ffal.run%3Ffal_jwt_token%3Da.b.c", "****"),
+            (
+                "https://a/https%3A%2F%2Ffal.run%3Ffal_jwt_token%3Da.b.c",
+                "****",
+            ),
             ("the fal_jwt_token parameter", "the fal_jwt_token parameter"),
-            ("https://fal.run/x?fal_jwt_token=a.b.c#f", "https://fal.run/x?fal_jwt_token=****#f"),
-            ("u=https%3A%2F%2Ffal.run%2Fx%3Ffal_jwt_token%3Da.b.c", "u=****"),
+            (
+                "https://fal.run/x?fal_jwt_token=a.b.c#f",
+                "https://fal.run/x?fal_jwt_token=****#f",
+            ),
+            (
+                "u=https%3A%2F%2Ffal.run%2Fx%3Ffal_jwt_token%3Da.b.c",
+                "u=****",
+            ),
             ("fal_jwt_token=a=b", "fal_jwt_token=****"),
             ("q=fal&max_buffering=2", "q=fal&max_buffering=2"),
             ("text/html; q=0.9, */*", "text/html; q=0.9, */*"),

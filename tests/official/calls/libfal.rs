@@ -6,7 +6,8 @@ use std::error::Error;
 use std::path::Path;
 
 use fal::{
-    Client, Event, EventKind, Job, NextEvent, Op, Priority, Request, Response, SocketOptions, Upload, UploadWay,
+    Client, Event, EventKind, Job, NextEvent, Op, Priority, Request, Response, SocketOptions,
+    Upload, UploadWay,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +15,10 @@ type Outcome = Result<Value, Box<dyn Error>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (name, folder) = (arguments.next().ok_or("NAME")?, arguments.next().ok_or("FOLDER")?);
+    let (name, folder) = (
+        arguments.next().ok_or("NAME")?,
+        arguments.next().ok_or("FOLDER")?,
+    );
     let outcome = call(&name, Path::new(&folder))?;
     println!("{}", json!({ "outcome": outcome }));
     Ok(())
@@ -23,16 +27,22 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn call(name: &str, folder: &Path) -> Outcome {
     let client = Client::builder().build()?;
     let inputs: Value = serde_json::from_str(include_str!("inputs.json"))?;
-    // `upload_by_cdn`, `upload_5_mb_by_cdn`, …: with a token of the CDN, as the Python client does it.
+    // `upload_by_cdn`, `upload_5_mb_by_cdn`, …: with a token of the CDN, as the Python client does
+    // it.
     let (name, way) = match name.strip_suffix("_by_cdn") {
         Some("upload_120_mb") => ("upload_120_mb", Some(UploadWay::DirectParts)),
         Some(name) => (name, Some(UploadWay::Direct)),
         None => (name, None),
     };
     match name {
-        "run" => Ok(finish(|| client.run_start(input("emulator/echo", &inputs["echo"])?))?.get("/body")?.clone()),
+        "run" => Ok(
+            finish(|| client.run_start(input("emulator/echo", &inputs["echo"])?))?
+                .get("/body")?
+                .clone(),
+        ),
         "run_refused" => {
-            let refused = finish(|| client.run_start(Request::run("emulator/fail/image_too_large")?));
+            let refused =
+                finish(|| client.run_start(Request::run("emulator/fail/image_too_large")?));
             Ok(json!(refused.err().and_then(|error| error.http_status())))
         }
         "submit" => {
@@ -60,21 +70,28 @@ fn call(name: &str, folder: &Path) -> Outcome {
             let mut request = input("emulator/job", &inputs["job"])?;
             request.set_logs(true);
             let op = client.subscribe_start(request)?;
-            let logs = told(&op, EventKind::Log, |event| Ok(event.get("/message")?.clone()))?;
+            let logs = told(&op, EventKind::Log, |event| {
+                Ok(event.get("/message")?.clone())
+            })?;
             Ok(json!({"result": taken(&op)?.json()?, "logs": logs}))
         }
         "cancel" => {
-            let answer = finish(|| client.submit_start(input("emulator/job", &inputs["long_job"])?))?;
+            let answer =
+                finish(|| client.submit_start(input("emulator/job", &inputs["long_job"])?))?;
             let job = Job::of_answer("emulator/job", &answer)?;
             finish(|| client.cancel_start(&job))?;
             Ok(json!("cancelled"))
         }
         "stream" => {
-            let op = client.stream_start(input("emulator/stream", &json!({"events": inputs["events"]}))?)?;
+            let op = client.stream_start(input(
+                "emulator/stream",
+                &json!({"events": inputs["events"]}),
+            )?)?;
             Ok(told(&op, EventKind::Item, |event| Ok(event.get("")?.clone()))?.into())
         }
         "realtime" => {
-            let session = client.realtime_start(Request::run("emulator/realtime")?, SocketOptions::new())?;
+            let session =
+                client.realtime_start(Request::run("emulator/realtime")?, SocketOptions::new())?;
             session.send(&json!({"n": 1}))?;
             let answer = first(session.op(), EventKind::Message)?.get("/n")?.clone();
             session.close();
@@ -82,16 +99,28 @@ fn call(name: &str, folder: &Path) -> Outcome {
             Ok(answer)
         }
         "websocket" => {
-            let socket = client.websocket_start(Request::run("emulator/ws")?, SocketOptions::new())?;
+            let socket =
+                client.websocket_start(Request::run("emulator/ws")?, SocketOptions::new())?;
             socket.send_text("hello")?;
-            let answer = first(socket.op(), EventKind::Message)?.content().text()?.to_owned();
+            let answer = first(socket.op(), EventKind::Message)?
+                .content()
+                .text()?
+                .to_owned();
             socket.close();
             taken(socket.op())?;
             Ok(answer.into())
         }
         "upload" => {
             let bytes = inputs["small"].as_str().ok_or("small")?.as_bytes().to_vec();
-            fetched(&client, by(way, Upload::bytes(bytes).content_type("text/plain")?.file_name("small.txt")))
+            fetched(
+                &client,
+                by(
+                    way,
+                    Upload::bytes(bytes)
+                        .content_type("text/plain")?
+                        .file_name("small.txt"),
+                ),
+            )
         }
         "upload_5_mb" => fetched(&client, by(way, Upload::file(folder.join("5mb.bin")))),
         "upload_120_mb" => fetched(&client, by(way, Upload::file(folder.join("120mb.bin")))),
@@ -116,7 +145,11 @@ fn taken(op: &Op) -> Result<Response, Box<dyn Error>> {
 }
 
 /// What the events of one kind tell, until the operation ends.
-fn told(op: &Op, kind: EventKind, read: impl Fn(&Event) -> Outcome) -> Result<Vec<Value>, Box<dyn Error>> {
+fn told(
+    op: &Op,
+    kind: EventKind,
+    read: impl Fn(&Event) -> Outcome,
+) -> Result<Vec<Value>, Box<dyn Error>> {
     let mut told = Vec::new();
     while let NextEvent::Event(event) = op.wait_event(None)? {
         if event.kind() == kind {
@@ -148,5 +181,10 @@ fn fetched(client: &Client, upload: Upload) -> Outcome {
     let stored = finish(|| client.upload_start(upload))?;
     let file = finish(|| client.send_start(Request::new("GET", stored.get_str("/url")?)?))?;
     let hash = ring::digest::digest(&ring::digest::SHA256, file.body());
-    Ok(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    Ok(hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into())
 }

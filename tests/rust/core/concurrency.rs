@@ -38,19 +38,29 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
     let dispatcher = Dispatcher::new();
     let woken = Arc::new(AtomicUsize::new(0));
     let counter = woken.clone();
-    dispatcher.set_wake(Some(Arc::new(move || count(&counter)))).unwrap();
+    dispatcher
+        .set_wake(Some(Arc::new(move || count(&counter))))
+        .unwrap();
     let calls = Arc::new(Mutex::new(Vec::new()));
     emulator.inject(Fault::status(500).skip(1));
     // The second request never reaches this one.
     emulator.inject(Fault::hang().skip(1));
     let here = thread::current().id();
     for name in ["answered", "failed", "cancelled"] {
-        let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        let op = client
+            .run_start(Request::run("emulator/echo").unwrap())
+            .unwrap();
         let calls = calls.clone();
         let done = move |op: Op| {
             assert_eq!(thread::current().id(), here);
-            assert!(op.wait(None).unwrap(), "it has ended, so there is nothing to wait for");
-            calls.lock().unwrap().push((name, op.take().unwrap().is_ok()));
+            assert!(
+                op.wait(None).unwrap(),
+                "it has ended, so there is nothing to wait for"
+            );
+            calls
+                .lock()
+                .unwrap()
+                .push((name, op.take().unwrap().is_ok()));
         };
         dispatcher.when_done(&op, done).unwrap();
         if name == "cancelled" {
@@ -59,10 +69,14 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
         }
         op.wait(None).unwrap();
     }
-    assert!(calls.lock().unwrap().is_empty(), "nothing runs outside run()");
+    assert!(
+        calls.lock().unwrap().is_empty(),
+        "nothing runs outside run()"
+    );
     assert_eq!(dispatcher.outstanding(), 3);
     assert_eq!(dispatcher.run(1, None).unwrap(), 1);
-    // Who runs when woken misses nothing, although one call may be for several. An operation ends a moment before its callback is queued.
+    // Who runs when woken misses nothing, although one call may be for several. An operation ends a
+    // moment before its callback is queued.
     let (mut heard, deadline) = (0, Instant::now() + PATIENCE);
     while dispatcher.outstanding() > 0 {
         let woken = woken.load(Ordering::SeqCst);
@@ -76,14 +90,19 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
     assert_eq!(dispatcher.run(usize::MAX, None).unwrap(), 0);
     let mut calls = calls.lock().unwrap().clone();
     calls.sort();
-    assert_eq!(calls, [("answered", true), ("cancelled", false), ("failed", false)]);
+    assert_eq!(
+        calls,
+        [("answered", true), ("cancelled", false), ("failed", false)]
+    );
     assert!((1..=3).contains(&woken.load(Ordering::SeqCst)));
 }
 
 #[test]
 fn a_callback_after_the_end_waits_for_the_next_run() {
     let emulator = Emulator::start().unwrap();
-    let op = client(&emulator).run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    let op = client(&emulator)
+        .run_start(Request::run("emulator/echo").unwrap())
+        .unwrap();
     op.wait(None).unwrap();
     let dispatcher = Dispatcher::new();
     let called = Arc::new(AtomicUsize::new(0));
@@ -99,12 +118,16 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let dispatcher = Dispatcher::new();
-    let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+    let op = client
+        .run_start(Request::run("emulator/echo").unwrap())
+        .unwrap();
     let codes = Arc::new(Mutex::new(Vec::new()));
     let (inside, inner, results) = (client.clone(), dispatcher.clone(), codes.clone());
     emulator.inject(Fault::hang().skip(1).always());
     let done = move |_: Op| {
-        let pending = inside.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        let pending = inside
+            .run_start(Request::run("emulator/echo").unwrap())
+            .unwrap();
         let mut codes = results.lock().unwrap();
         codes.push(pending.wait(None).unwrap_err().code());
         codes.push(echo(&inside).unwrap_err().code());
@@ -120,7 +143,10 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
         dispatcher.run(1, None).unwrap();
     }
     assert_eq!(*codes.lock().unwrap(), [fal::Code::WouldDeadlock; 5]);
-    assert!(emulator.arrivals().len() <= 2, "the refused call sent something");
+    assert!(
+        emulator.arrivals().len() <= 2,
+        "the refused call sent something"
+    );
     // A log sink gets lines of what it would wait for.
     let refused = Arc::new(Mutex::new(None));
     let (slot, cell) = (refused.clone(), Arc::new(Mutex::new(None::<Client>)));

@@ -1,4 +1,5 @@
-//! A server that sends little and means it to cost much: memory and time stay in proportion, and nobody else has to wait.
+//! A server that sends little and means it to cost much: memory and time stay in proportion, and
+//! nobody else has to wait.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::hostile_sockets::socket_server;
@@ -22,14 +23,21 @@ pub(super) fn zipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     for (part, times) in parts {
         let many = part.repeat((1 << 16) / part.len() + 1);
-        let (rounds, rest) = (times / (many.len() / part.len()), times % (many.len() / part.len()));
+        let (rounds, rest) = (
+            times / (many.len() / part.len()),
+            times % (many.len() / part.len()),
+        );
         (0..rounds).for_each(|_| encoder.write_all(&many).unwrap());
         encoder.write_all(&part.repeat(rest)).unwrap();
     }
     encoder.finish().unwrap()
 }
 
-pub(super) fn zipped_answer(connection: &mut TcpStream, kind: &str, body: &[u8]) -> std::io::Result<()> {
+pub(super) fn zipped_answer(
+    connection: &mut TcpStream,
+    kind: &str,
+    body: &[u8],
+) -> std::io::Result<()> {
     write!(
         connection,
         "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: gzip\r\nx-fal-request-id: r-1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -38,7 +46,8 @@ pub(super) fn zipped_answer(connection: &mut TcpStream, kind: &str, body: &[u8])
     connection.write_all(body)
 }
 
-/// Starts `many` of what `start` starts, and meanwhile runs another app. Both end in time: what is too much when its limit is over.
+/// Starts `many` of what `start` starts, and meanwhile runs another app. Both end in time: what is
+/// too much when its limit is over.
 fn beside(client: &Client, many: usize, start: impl Fn() -> Op) -> Vec<Result<Response, Error>> {
     let begun = Instant::now();
     let ops: Vec<_> = (0..many).map(|_| start()).collect();
@@ -47,13 +56,21 @@ fn beside(client: &Client, many: usize, start: impl Fn() -> Op) -> Vec<Result<Re
     std::thread::sleep(Duration::from_millis(500));
     let asked = Instant::now();
     run(client, "emulator/other", json!({})).unwrap();
-    assert!(asked.elapsed() < SOON, "a run beside took {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < SOON,
+        "a run beside took {:?}",
+        asked.elapsed()
+    );
     let outcomes = ops.iter().map(|op| {
         assert!(op.wait(Some(PATIENCE)).unwrap(), "it hangs");
         op.take().unwrap()
     });
     let outcomes = outcomes.collect();
-    assert!(begun.elapsed() < LIMIT + 2 * SOON, "they took {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < LIMIT + 2 * SOON,
+        "they took {:?}",
+        begun.elapsed()
+    );
     outcomes
 }
 
@@ -98,8 +115,17 @@ fn events_without_number_keep_nobody_waiting() {
 /// As many as there are threads, and each event as dear as the last.
 #[test]
 fn streams_that_cost_much_are_cancelled_at_once() {
-    let client = streaming(zipped(&[(b"id: ", 1), (b"i", 32 << 20), (b"\n", 1), (b"data:\n\n", 10 << 20)]));
-    let ops = [(); 2].map(|()| client.stream_start(Request::run("emulator/hostile").unwrap()).unwrap());
+    let client = streaming(zipped(&[
+        (b"id: ", 1),
+        (b"i", 32 << 20),
+        (b"\n", 1),
+        (b"data:\n\n", 10 << 20),
+    ]));
+    let ops = [(); 2].map(|()| {
+        client
+            .stream_start(Request::run("emulator/hostile").unwrap())
+            .unwrap()
+    });
     ops.iter().for_each(Op::discard_events);
     // By then the id has come.
     std::thread::sleep(Duration::from_secs(4));
@@ -112,11 +138,15 @@ fn streams_that_cost_much_are_cancelled_at_once() {
     assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
 }
 
-/// The most memory that this process had, in MiB. Each test has a process of its own, or else a neighbour's is counted too.
+/// The most memory that this process had, in MiB. Each test has a process of its own, or else a
+/// neighbour's is counted too.
 #[cfg(target_os = "linux")]
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }
 
@@ -153,11 +183,17 @@ fn what_does_not_fit_into_memory_does_not_end_the_host() {
         // What it takes depends on the allocator: whatever there is, it is an answer or an error.
         for room in (20..=200).step_by(10) {
             let limit = format!("--as={}:unlimited", there + (room << 20));
-            let limited = std::process::Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+            let limited = std::process::Command::new("prlimit")
+                .args(["--pid", &pid, &limit])
+                .status();
             assert!(limited.unwrap().success());
-            let outcome = Op::finish(|| client.stream_start(Request::run("emulator/hostile").unwrap()));
+            let outcome =
+                Op::finish(|| client.stream_start(Request::run("emulator/hostile").unwrap()));
             let Err(error) = outcome else { continue };
-            assert!(error.code() == Code::Io && error.message().contains("no memory"), "{error}");
+            assert!(
+                error.code() == Code::Io && error.message().contains("no memory"),
+                "{error}"
+            );
             refused += 1;
         }
         assert!(refused > 0, "there was memory for all");
@@ -171,22 +207,38 @@ fn what_does_not_fit_into_memory_does_not_end_the_host() {
     });
     let logs = tempfile::tempdir().unwrap();
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args([name, "--exact"]).env(CHILD, host).env("MALLOC_ARENA_MAX", "1").env("TEST_LOGS", logs.path());
+    child
+        .args([name, "--exact"])
+        .env(CHILD, host)
+        .env("MALLOC_ARENA_MAX", "1")
+        .env("TEST_LOGS", logs.path());
     let output = child.output().unwrap();
-    assert!(output.status.success(), "{:?}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{:?}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// 10 MiB of it: with a place for each of them more than 240.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_page_is_no_list_of_its_elements() {
-    let body = zipped(&[(b"{\"keys\":[", 1), (b"0,", 5 << 20), (b"0],\"has_more\":false}", 1)]);
-    let host = hostile_to(move |_, connection| zipped_answer(connection, "application/json", &body));
+    let body = zipped(&[
+        (b"{\"keys\":[", 1),
+        (b"0,", 5 << 20),
+        (b"0],\"has_more\":false}", 1),
+    ]);
+    let host =
+        hostile_to(move |_, connection| zipped_answer(connection, "application/json", &body));
     let client = client_of(&host).build().unwrap();
     let before = peak();
     let op = client.platform_list_start("keys.list", json!({})).unwrap();
     // The first one is handed over when the page was taken apart.
-    let NextEvent::Event(first) = op.wait_event(Some(PATIENCE)).unwrap() else { panic!("no element") };
+    let NextEvent::Event(first) = op.wait_event(Some(PATIENCE)).unwrap() else {
+        panic!("no element")
+    };
     assert_eq!(first.content().text().unwrap(), "0");
     op.cancel();
     assert!(peak() - before < 80, "{} MiB", peak() - before);
@@ -197,15 +249,30 @@ fn with_status(status: &'static [(&'static [u8], usize)]) -> Client {
     let host = hostile_to(move |head, connection| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
-            path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", "", "{}"),
-            path if path.ends_with("/status") && path.contains("job") && head.contains("logs=0") => {
+            path if path.ends_with("/status/stream") => {
+                answered(connection, "404 Not Found", "", "{}")
+            }
+            path if path.ends_with("/status")
+                && path.contains("job")
+                && head.contains("logs=0") =>
+            {
                 answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#)
             }
-            path if path.ends_with("/status") => zipped_answer(connection, "application/json", &status),
-            path if path.ends_with("/requests/r-1") => {
-                answered(connection, "200 OK", "x-fal-request-id: r-1\r\n", r#"{"x": 1}"#)
+            path if path.ends_with("/status") => {
+                zipped_answer(connection, "application/json", &status)
             }
-            _ => answered(connection, "200 OK", "x-fal-request-id: r-2\r\n", r#"{"request_id": "r-1"}"#),
+            path if path.ends_with("/requests/r-1") => answered(
+                connection,
+                "200 OK",
+                "x-fal-request-id: r-1\r\n",
+                r#"{"x": 1}"#,
+            ),
+            _ => answered(
+                connection,
+                "200 OK",
+                "x-fal-request-id: r-2\r\n",
+                r#"{"request_id": "r-1"}"#,
+            ),
         }
     });
     client_of(&host).build().unwrap()
@@ -219,8 +286,11 @@ fn job(client: &Client, time: Duration) -> Op {
 
 #[test]
 fn lines_without_number_keep_nobody_waiting() {
-    let client =
-        with_status(&[(b"{\"status\":\"IN_PROGRESS\",\"logs\":[", 1), (b"{\"message\":\"x\"},", 300_000), (b"0]}", 1)]);
+    let client = with_status(&[
+        (b"{\"status\":\"IN_PROGRESS\",\"logs\":[", 1),
+        (b"{\"message\":\"x\"},", 300_000),
+        (b"0]}", 1),
+    ]);
     for outcome in beside(&client, 2, || job(&client, LIMIT)) {
         assert_eq!(outcome.unwrap_err().code(), Code::Deadline);
     }
@@ -229,12 +299,17 @@ fn lines_without_number_keep_nobody_waiting() {
 /// A job is worth more than its log.
 #[test]
 fn a_status_that_is_too_large_is_asked_for_without_its_log() {
-    let client = with_status(&[(b"{\"status\":\"IN_PROGRESS\",\"logs\":[", 1), (b"0,", 9 << 20), (b"0]}", 1)]);
+    let client = with_status(&[
+        (b"{\"status\":\"IN_PROGRESS\",\"logs\":[", 1),
+        (b"0,", 9 << 20),
+        (b"0]}", 1),
+    ]);
     let op = job(&client, PATIENCE);
     op.discard_events();
     assert!(op.wait(Some(PATIENCE)).unwrap());
     assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1);
-    let error = Op::finish(|| client.status_start(&fal::Job::new("emulator/job", "r-1").unwrap())).unwrap_err();
+    let error = Op::finish(|| client.status_start(&fal::Job::new("emulator/job", "r-1").unwrap()))
+        .unwrap_err();
     assert_eq!(error.code(), Code::TooLarge);
 }
 
@@ -242,17 +317,32 @@ fn a_status_that_is_too_large_is_asked_for_without_its_log() {
 fn a_refused_input_is_told_in_a_bounded_message() {
     let long = "x".repeat(300 << 10);
     for (status, body) in [
-        (422, json!({"detail": [{"loc": ["body", long], "msg": long, "type": long, "input": long}]})),
+        (
+            422,
+            json!({"detail": [{"loc": ["body", long], "msg": long, "type": long, "input": long}]}),
+        ),
         (500, json!({"detail": long, "error_type": long})),
-        (400, json!({"error": {"message": long, "type": long, "request_id": long}})),
+        (
+            400,
+            json!({"error": {"message": long, "type": long, "request_id": long}}),
+        ),
     ] {
         let text = body.to_string();
         let host = hostile_to(move |_, connection| {
-            answered(connection, &format!("{status} No"), "x-fal-request-id: r\r\n", &text)
+            answered(
+                connection,
+                &format!("{status} No"),
+                "x-fal-request-id: r\r\n",
+                &text,
+            )
         });
         let client = client_of(&host).build().unwrap();
         let error = run(&client, "emulator/echo", json!({})).unwrap_err();
-        assert!(error.message().len() <= 4200 && error.remedy().len() <= 4200, "{}", error.message().len());
+        assert!(
+            error.message().len() <= 4200 && error.remedy().len() <= 4200,
+            "{}",
+            error.message().len()
+        );
         assert_eq!(error.body(), body.to_string().as_bytes());
     }
 }
@@ -261,12 +351,20 @@ fn a_refused_input_is_told_in_a_bounded_message() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_is_no_tree() {
-    let text = format!("{{\"detail\":[{{\"msg\":\"no\",\"input\":[{}0]}}]}}", r#"{"":0},"#.repeat(1 << 19));
-    let host = hostile_to(move |_, connection| answered(connection, "422 No", "x-fal-request-id: r\r\n", &text));
+    let text = format!(
+        "{{\"detail\":[{{\"msg\":\"no\",\"input\":[{}0]}}]}}",
+        r#"{"":0},"#.repeat(1 << 19)
+    );
+    let host = hostile_to(move |_, connection| {
+        answered(connection, "422 No", "x-fal-request-id: r\r\n", &text)
+    });
     let client = client_of(&host).build().unwrap();
     let before = peak();
     let error = run(&client, "emulator/echo", json!({})).unwrap_err();
-    assert_eq!((error.code(), error.fields().len()), (Code::InvalidInput, 1));
+    assert_eq!(
+        (error.code(), error.fields().len()),
+        (Code::InvalidInput, 1)
+    );
     assert!(error.fields()[0].input().is_none() && error.fields()[0].message() == "no");
     assert!(peak() - before < 120, "{} MiB", peak() - before);
 }
@@ -292,22 +390,37 @@ fn direct() -> SocketOptions {
 fn keys_within_keys_are_bytes() {
     // 2 to the 50th bytes, if each were quoted in the one around it.
     let frame = [vec![0x81; 50], vec![1; 51]].concat();
-    let session = start_with(&client_of(&sending(2, vec![frame.clone(), vec![0x81, 1, 2]])).build().unwrap(), direct());
+    let session = start_with(
+        &client_of(&sending(2, vec![frame.clone(), vec![0x81, 1, 2]]))
+            .build()
+            .unwrap(),
+        direct(),
+    );
     assert_eq!(state(session.op()).0, "connected");
     let event = message(session.op());
     assert!(event.is_bytes());
     assert_eq!(event.get_bytes("").unwrap(), frame);
-    assert_eq!(message(session.op()).content().text().unwrap(), r#"{"1":2}"#);
+    assert_eq!(
+        message(session.op()).content().text().unwrap(),
+        r#"{"1":2}"#
+    );
 }
 
 #[test]
 fn json_stays_as_the_app_wrote_it() {
-    let text = r#"{"n": 123456789012345678901234567890, "d": 0.10000000000000000000001, "a": 1, "a": 2}"#;
-    let session = start_with(&client_of(&sending(1, vec![text.into()])).build().unwrap(), direct());
+    let text =
+        r#"{"n": 123456789012345678901234567890, "d": 0.10000000000000000000001, "a": 1, "a": 2}"#;
+    let session = start_with(
+        &client_of(&sending(1, vec![text.into()])).build().unwrap(),
+        direct(),
+    );
     assert_eq!(state(session.op()).0, "connected");
     let event = message(session.op());
     assert_eq!(event.content().text().unwrap(), text);
-    assert_eq!(event.content().get_raw("/n").unwrap(), "123456789012345678901234567890");
+    assert_eq!(
+        event.content().get_raw("/n").unwrap(),
+        "123456789012345678901234567890"
+    );
     assert_eq!(event.get("/a").unwrap(), 2);
 }
 
@@ -316,10 +429,22 @@ fn json_stays_as_the_app_wrote_it() {
 fn no_name_in_an_answer_makes_it_deeper_than_it_looks() {
     let mut text = "1".to_owned();
     for _ in 0..10 {
-        text = format!("{}{{\"$serde_json::private::RawValue\":{}}}{}", "[".repeat(120), json!(text), "]".repeat(120));
+        text = format!(
+            "{}{{\"$serde_json::private::RawValue\":{}}}{}",
+            "[".repeat(120),
+            json!(text),
+            "]".repeat(120)
+        );
     }
-    let host = hostile_to(move |_, connection| answered(connection, "200 OK", "x-fal-request-id: r\r\n", &text));
-    let response = run(&client_of(&host).build().unwrap(), "emulator/echo", json!({})).unwrap();
+    let host = hostile_to(move |_, connection| {
+        answered(connection, "200 OK", "x-fal-request-id: r\r\n", &text)
+    });
+    let response = run(
+        &client_of(&host).build().unwrap(),
+        "emulator/echo",
+        json!({}),
+    )
+    .unwrap();
     let pointer = format!("{}/$serde_json::private::RawValue", "/0".repeat(120));
     assert!(response.get(&pointer).unwrap().is_string());
 }
@@ -335,8 +460,14 @@ fn an_app_that_always_closes_is_not_joined_for_ever() {
     let client = client_of(&host).max_attempts(3).unwrap().build().unwrap();
     let session = start_with(&client, direct());
     session.op().discard_events();
-    assert!(session.op().wait(Some(PATIENCE)).unwrap(), "{joined:?} times");
-    assert_eq!(session.op().take().unwrap().unwrap_err().code(), Code::ConnectionLost);
+    assert!(
+        session.op().wait(Some(PATIENCE)).unwrap(),
+        "{joined:?} times"
+    );
+    assert_eq!(
+        session.op().take().unwrap().unwrap_err().code(),
+        Code::ConnectionLost
+    );
     assert_eq!(joined.load(Ordering::Relaxed), 3);
 }
 
@@ -347,7 +478,11 @@ fn a_download_that_always_begins_anew_ends() {
     let counter = asked.clone();
     let host = hostile_to(move |_, connection| {
         let number = counter.fetch_add(1, Ordering::Relaxed);
-        write!(connection, "HTTP/1.1 200 OK\r\netag: \"{number}\"\r\ncontent-length: {}\r\n\r\n", 256 << 20)?;
+        write!(
+            connection,
+            "HTTP/1.1 200 OK\r\netag: \"{number}\"\r\ncontent-length: {}\r\n\r\n",
+            256 << 20
+        )?;
         connection.write_all(&vec![0; (number as usize + 1) * (2 << 20)])
     });
     let client = client_of(&host).max_attempts(3).unwrap().build().unwrap();

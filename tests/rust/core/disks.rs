@@ -1,4 +1,5 @@
-//! Disks that take no more, or nothing: a download fails with a clear error, the host lives, and no half file is left.
+//! Disks that take no more, or nothing: a download fails with a clear error, the host lives, and no
+//! half file is left.
 
 #![cfg(target_os = "linux")]
 
@@ -21,14 +22,26 @@ fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &
     let (old, new) = (folder.join("old"), folder.join("new"));
     std::fs::write(&old, OLD).unwrap();
     for to in [&old, &new] {
-        let error = download(client, Download::new(url).unwrap().to(to).overwrite(true)).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
+        let error =
+            download(client, Download::new(url).unwrap().to(to).overwrite(true)).unwrap_err();
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Io, false),
+            "{error}"
+        );
         let place = format!("cannot write {}: ", to.display());
-        assert!(error.message().starts_with(&place) && error.message().contains(what), "{error}");
+        assert!(
+            error.message().starts_with(&place) && error.message().contains(what),
+            "{error}"
+        );
         assert!(error.remedy().contains(remedy), "{}", error.remedy());
     }
     assert_eq!(std::fs::read(&old).unwrap(), OLD);
-    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1, "half a file is left");
+    assert_eq!(
+        std::fs::read_dir(folder).unwrap().count(),
+        1,
+        "half a file is left"
+    );
     // Of what fits there is room again.
     let small = Download::new("data:,small").unwrap();
     download(client, small.to(&new)).unwrap();
@@ -39,10 +52,21 @@ fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &
 fn assert_kept(client: &Client, folder: &Path, what: &str) {
     let before = std::fs::read_dir(folder).unwrap().count();
     let error = save_run(client, &folder.join("run")).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Io, true), "{error}");
-    assert!(error.message().contains(what) && error.message().contains("body of this error"), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Io, true),
+        "{error}"
+    );
+    assert!(
+        error.message().contains(what) && error.message().contains("body of this error"),
+        "{error}"
+    );
     assert!(error.request_id().is_some(), "{error}");
-    assert!(error.body() == made(), "{} bytes are kept", error.body().len());
+    assert!(
+        error.body() == made(),
+        "{} bytes are kept",
+        error.body().len()
+    );
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), before);
 }
 
@@ -69,16 +93,32 @@ const URL: &str = "FAL_TEST_DISK_URL";
 fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
     if let Ok(folder) = std::env::var(CHILD) {
         let client = crate::logged::builder().build().unwrap();
-        assert_fails(&client, &std::env::var(URL).unwrap(), folder.as_ref(), "File too large", "so large");
+        assert_fails(
+            &client,
+            &std::env::var(URL).unwrap(),
+            folder.as_ref(),
+            "File too large",
+            "so large",
+        );
         assert_kept(&client, folder.as_ref(), "File too large");
         // What is larger than an answer may be in memory stays where it is, as far as it came.
-        let small = crate::logged::builder().max_response_bytes(MIB).build().unwrap();
+        let small = crate::logged::builder()
+            .max_response_bytes(MIB)
+            .build()
+            .unwrap();
         let kept = Path::new(&folder).join("run-1");
         let error = save_run(&small, &Path::new(&folder).join("run")).unwrap_err();
         assert!(error.message().contains(kept.to_str().unwrap()), "{error}");
-        assert!(error.request_id().is_some() && error.remedy().contains("models.requests.by_endpoint"), "{error}");
+        assert!(
+            error.request_id().is_some() && error.remedy().contains("models.requests.by_endpoint"),
+            "{error}"
+        );
         let kept = std::fs::read(kept).unwrap();
-        assert!(kept.len() >= MIB && made().starts_with(&kept), "{} bytes", kept.len());
+        assert!(
+            kept.len() >= MIB && made().starts_with(&kept),
+            "{} bytes",
+            kept.len()
+        );
         return;
     }
     let emulator = Emulator::start().unwrap();
@@ -87,13 +127,28 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
     // The signal that a write beyond the limit raises is as it is in any program: it ends it.
     let mut child = Command::new("sh");
     let test = "disks::a_file_beyond_the_limit_of_the_process_does_not_end_the_host";
-    child.args(["-c", "ulimit -f 4096 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
-    child.args([test, "--exact"]).env(CHILD, folder.path()).env(URL, answer.get_str("/url").unwrap());
-    child.env("FAL_KEY", emulator.api_key()).env("FAL_EMULATOR_HOST", emulator.host()).env("TEST_LOGS", logs.path());
+    child
+        .args(["-c", "ulimit -f 4096 && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap());
+    child
+        .args([test, "--exact"])
+        .env(CHILD, folder.path())
+        .env(URL, answer.get_str("/url").unwrap());
+    child
+        .env("FAL_KEY", emulator.api_key())
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .env("TEST_LOGS", logs.path());
     let output = child.output().unwrap();
     let lines = std::fs::read_to_string(logs.path().join("rust.log")).unwrap();
-    lines.lines().for_each(|line| crate::logged::write(fal::Level::Debug, line));
-    assert!(output.status.success(), "{:?}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
+    lines
+        .lines()
+        .for_each(|line| crate::logged::write(fal::Level::Debug, line));
+    assert!(
+        output.status.success(),
+        "{:?}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// A disk in memory, where one may be mounted.
@@ -101,8 +156,14 @@ struct Disk(PathBuf);
 
 impl Disk {
     fn mount(at: &Path, options: &str) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(at).output();
-        mounted.ok().filter(|output| output.status.success()).map(|_| Disk(at.to_owned()))
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(at)
+            .output();
+        mounted
+            .ok()
+            .filter(|output| output.status.success())
+            .map(|_| Disk(at.to_owned()))
     }
 }
 
@@ -122,7 +183,13 @@ fn a_full_disk_is_told_and_left_as_it_was() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let answer = upload(&client, Upload::bytes(content(8 * MIB))).unwrap();
-    assert_fails(&client, answer.get_str("/url").unwrap(), folder.path(), "No space left", "Make room");
+    assert_fails(
+        &client,
+        answer.get_str("/url").unwrap(),
+        folder.path(),
+        "No space left",
+        "Make room",
+    );
     assert_kept(&client, folder.path(), "No space left");
 }
 
@@ -138,7 +205,11 @@ fn wait_for_file(folder: &Path) {
 fn a_folder_that_takes_no_file_is_told() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    let url = upload(&client, Upload::bytes(content(8 * MIB))).unwrap().get_str("/url").unwrap().to_owned();
+    let url = upload(&client, Upload::bytes(content(8 * MIB)))
+        .unwrap()
+        .get_str("/url")
+        .unwrap()
+        .to_owned();
     // Not even root may create files there.
     let mut places = vec![(PathBuf::from("/sys"), "Permission denied")];
     let folder = tempfile::tempdir().unwrap();
@@ -147,10 +218,22 @@ fn a_folder_that_takes_no_file_is_told() {
         places.push((folder.path().to_owned(), "Read-only"));
     }
     for (place, what) in places {
-        let error = download(&client, Download::new(&url).unwrap().to(place.join("a"))).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
-        assert!(error.message().contains("cannot create") && error.message().contains(what), "{error}");
-        assert!(error.remedy().contains("may create files"), "{}", error.remedy());
+        let error =
+            download(&client, Download::new(&url).unwrap().to(place.join("a"))).unwrap_err();
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Io, false),
+            "{error}"
+        );
+        assert!(
+            error.message().contains("cannot create") && error.message().contains(what),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains("may create files"),
+            "{}",
+            error.remedy()
+        );
     }
     drop(disk);
     // One that vanishes meanwhile.
@@ -158,24 +241,41 @@ fn a_folder_that_takes_no_file_is_told() {
     std::fs::create_dir(&inner).unwrap();
     emulator.clear_arrivals();
     emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
-    let op = client.download_start(Download::new(&url).unwrap().to(inner.join("a"))).unwrap();
+    let op = client
+        .download_start(Download::new(&url).unwrap().to(inner.join("a")))
+        .unwrap();
     wait_for_file(&inner);
     std::fs::remove_dir_all(&inner).unwrap();
     op.wait(Some(PATIENCE)).unwrap();
     let error = op.take().unwrap().unwrap_err();
-    assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
+    assert!(
+        error.code() == Code::Io && error.message().contains("cannot create"),
+        "{error}"
+    );
     assert!(!inner.exists());
     // What a run made does not vanish with it.
     std::fs::create_dir(&inner).unwrap();
     emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
-    let op = client.download_start(Download::of_request(run_of(8 * MIB)).to(inner.join("a"))).unwrap();
+    let op = client
+        .download_start(Download::of_request(run_of(8 * MIB)).to(inner.join("a")))
+        .unwrap();
     wait_for_file(&inner);
     std::fs::remove_dir_all(&inner).unwrap();
     op.wait(Some(PATIENCE)).unwrap();
     let error = op.take().unwrap().unwrap_err();
-    assert!(error.code() == Code::Io && error.message().contains("cannot create"), "{error}");
-    assert!(error.may_have_executed() && error.request_id().is_some(), "{error}");
-    assert!(error.body() == made(), "{} bytes are kept", error.body().len());
+    assert!(
+        error.code() == Code::Io && error.message().contains("cannot create"),
+        "{error}"
+    );
+    assert!(
+        error.may_have_executed() && error.request_id().is_some(),
+        "{error}"
+    );
+    assert!(
+        error.body() == made(),
+        "{} bytes are kept",
+        error.body().len()
+    );
 }
 
 /// What the system says of such a file is no measure of it: an empty upload would be a silent loss.
@@ -186,9 +286,22 @@ fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let assert_refused = |error: Error| {
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false), "{error}");
-        assert!(error.message().contains("/proc/self/status has more than the 0 bytes"), "{error}");
-        assert!(error.remedy().contains("send the bytes"), "{}", error.remedy());
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Io, false),
+            "{error}"
+        );
+        assert!(
+            error
+                .message()
+                .contains("/proc/self/status has more than the 0 bytes"),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains("send the bytes"),
+            "{}",
+            error.remedy()
+        );
     };
     for way in fal::UploadWay::ALL {
         assert_refused(upload(&client, Upload::file(path).way(*way)).unwrap_err());
@@ -197,11 +310,26 @@ fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
     let mut input = Request::run("emulator/echo").unwrap();
     input.set_file("image_url", path).unwrap();
     assert_refused(Op::finish(|| client.run_start(input)).unwrap_err());
-    assert!(emulator.files().is_empty() && emulator.arrivals().is_empty(), "something was sent");
+    assert!(
+        emulator.files().is_empty() && emulator.arrivals().is_empty(),
+        "something was sent"
+    );
     // As it is when its reader has read it.
     let bytes = std::fs::read(path).unwrap();
     assert!(!bytes.is_empty());
-    assert_eq!(upload(&client, Upload::bytes(bytes.clone())).unwrap().get("/size").unwrap(), bytes.len());
+    assert_eq!(
+        upload(&client, Upload::bytes(bytes.clone()))
+            .unwrap()
+            .get("/size")
+            .unwrap(),
+        bytes.len()
+    );
     let empty = tempfile::NamedTempFile::new().unwrap();
-    assert_eq!(upload(&client, Upload::file(empty.path())).unwrap().get("/size").unwrap(), 0);
+    assert_eq!(
+        upload(&client, Upload::file(empty.path()))
+            .unwrap()
+            .get("/size")
+            .unwrap(),
+        0
+    );
 }

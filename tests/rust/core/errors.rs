@@ -1,4 +1,5 @@
-//! Every row of fal's tables of errors (docs/protocol.md §2.5, §12, §14.2), copied here from there, against the emulator.
+//! Every row of fal's tables of errors (docs/protocol.md §2.5, §12, §14.2), copied here from there,
+//! against the emulator.
 
 use super::*;
 use fal::credentials::Options;
@@ -50,7 +51,8 @@ const MODEL: [(&str, u16, Retry, &[&str]); 31] = [
     ("unsupported_video_format", 422, Retry::No, &["supported_formats"]),
 ];
 
-/// §12.3: type, status, whether a retry makes sense, whether an app may have run (our reading of the names).
+/// §12.3: type, status, whether a retry makes sense, whether an app may have run (our reading of
+/// the names).
 #[rustfmt::skip]
 const PLATFORM: [(&str, u16, Retry, bool); 13] = [
     ("request_timeout", 504, Retry::Yes, true),
@@ -105,27 +107,53 @@ fn every_model_error() {
     for (kind, status, retry, context) in MODEL {
         let input = json!({"image_url": "https://x", "prompt": "p"});
         let error = run(&client, &format!("emulator/fail/{kind}"), input).unwrap_err();
-        let facts = (error.http_status(), error.error_type(), error.may_have_executed());
+        let facts = (
+            error.http_status(),
+            error.error_type(),
+            error.may_have_executed(),
+        );
         assert_eq!(facts, (Some(status), Some(kind), false), "{error}");
-        let code = if kind == "downstream_service_error" { Code::ServiceFailed } else { code_of(status) };
+        let code = if kind == "downstream_service_error" {
+            Code::ServiceFailed
+        } else {
+            code_of(status)
+        };
         assert_eq!(error.code(), code, "{error}");
         let header = error.header("x-fal-retryable") == Some("true");
-        assert_eq!((error.is_retryable(), header), (header, retry == Retry::Says), "{error}");
-        let [field] = error.fields() else { panic!("{kind}: {:?}", error.fields()) };
+        assert_eq!(
+            (error.is_retryable(), header),
+            (header, retry == Retry::Says),
+            "{error}"
+        );
+        let [field] = error.fields() else {
+            panic!("{kind}: {:?}", error.fields())
+        };
         assert_eq!(field.error_type(), Some(kind));
-        assert_eq!(field.url(), Some(format!("https://docs.fal.ai/errors/#{kind}").as_str()));
+        assert_eq!(
+            field.url(),
+            Some(format!("https://docs.fal.ai/errors/#{kind}").as_str())
+        );
         assert!(field.path().starts_with("body") && field.location()[0] == "body");
         assert!(error.message().contains(&field.to_string()), "{error}");
-        let members =
-            field.context().and_then(Value::as_object).map(|context| context.keys().cloned().collect::<Vec<_>>());
+        let members = field
+            .context()
+            .and_then(Value::as_object)
+            .map(|context| context.keys().cloned().collect::<Vec<_>>());
         assert_eq!(members.unwrap_or_default(), context, "{kind}");
         for member in context {
             let limit = format!("{member} {}", field.context().unwrap()[member]);
-            assert!(error.remedy().contains(&limit), "{kind}: {}", error.remedy());
+            assert!(
+                error.remedy().contains(&limit),
+                "{kind}: {}",
+                error.remedy()
+            );
         }
         remedies.insert(error.remedy().split(" (").next().unwrap().to_owned());
     }
-    assert!(remedies.len() > 15 && !remedies.contains(Code::InvalidInput.remedy()), "{remedies:#?}");
+    assert!(
+        remedies.len() > 15 && !remedies.contains(Code::InvalidInput.remedy()),
+        "{remedies:#?}"
+    );
 }
 
 /// Validators repeat the input that they refuse, which may be a picture.
@@ -134,13 +162,25 @@ fn an_error_that_repeats_a_large_input_says_what_is_wrong() {
     let emulator = Emulator::start().unwrap();
     let client = once(&emulator);
     let picture = format!("data:image/png;base64,{}", "A".repeat(3 << 20));
-    let entry =
-        json!({"loc": ["body", "image_url"], "msg": "Image too large", "type": "image_too_large", "input": picture});
-    let error = run(&client, "emulator/fail", json!({"status": 422, "body": {"detail": [entry]}})).unwrap_err();
-    let [field] = error.fields() else { panic!("{error}") };
-    assert_eq!((field.path(), field.input().and_then(Value::as_str)), ("body.image_url", Some(picture.as_str())));
+    let entry = json!({"loc": ["body", "image_url"], "msg": "Image too large", "type": "image_too_large", "input": picture});
+    let error = run(
+        &client,
+        "emulator/fail",
+        json!({"status": 422, "body": {"detail": [entry]}}),
+    )
+    .unwrap_err();
+    let [field] = error.fields() else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (field.path(), field.input().and_then(Value::as_str)),
+        ("body.image_url", Some(picture.as_str()))
+    );
     assert_eq!(error.error_type(), Some("image_too_large"));
-    assert!(error.message().len() < 1000 && error.message().contains("Image too large"), "{error}");
+    assert!(
+        error.message().len() < 1000 && error.message().contains("Image too large"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -148,17 +188,33 @@ fn every_platform_failure_by_body_and_by_header() {
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).max_attempts(2).unwrap().build().unwrap();
     for (kind, status, retry, ran) in PLATFORM {
-        let by_header = Fault::status(status).body(json!({"detail": "x"})).header("x-fal-error-type", kind);
+        let by_header = Fault::status(status)
+            .body(json!({"detail": "x"}))
+            .header("x-fal-error-type", kind);
         for fault in [None, Some(by_header)] {
             emulator.clear_faults();
             emulator.clear_arrivals();
-            fault.into_iter().for_each(|fault| emulator.inject(fault.always()));
+            fault
+                .into_iter()
+                .for_each(|fault| emulator.inject(fault.always()));
             let error = run(&client, &format!("emulator/fail/{kind}"), json!({})).unwrap_err();
             let facts = (error.code(), error.http_status(), error.error_type());
-            assert_eq!(facts, (code_of(status), Some(status), Some(kind)), "{error}");
-            assert_eq!((error.is_retryable(), error.may_have_executed()), (retry == Retry::Yes, ran), "{error}");
+            assert_eq!(
+                facts,
+                (code_of(status), Some(status), Some(kind)),
+                "{error}"
+            );
+            assert_eq!(
+                (error.is_retryable(), error.may_have_executed()),
+                (retry == Retry::Yes, ran),
+                "{error}"
+            );
             let sent_again = retry == Retry::Yes && !ran;
-            assert_eq!(emulator.arrivals().len(), if sent_again { 2 } else { 1 }, "{kind}");
+            assert_eq!(
+                emulator.arrivals().len(),
+                if sent_again { 2 } else { 1 },
+                "{kind}"
+            );
             assert!(!error.remedy().is_empty() && error.fields().is_empty());
         }
     }
@@ -169,17 +225,42 @@ fn every_status_with_and_without_fals_request_id() {
     let emulator = Emulator::start().unwrap();
     let client = once(&emulator);
     for status in (400..=451).chain([499]).chain(500..=511).chain([520, 599]) {
-        let with = faulty(&emulator, &client, Fault::status(status).body(json!({"detail": "x"})));
-        assert_eq!((with.code(), with.http_status()), (code_of(status), Some(status)), "{with}");
-        assert_eq!(with.is_retryable(), matches!(status, 408 | 429 | 502..=504 | 520..=524), "{with}");
-        assert_eq!(with.may_have_executed(), matches!(status, 401 | 408 | 499 | 502 | 504 | 520..=524), "{with}");
-        let without =
-            faulty(&emulator, &client, Fault::status(status).body(json!({"detail": "x"})).without_request_id());
+        let with = faulty(
+            &emulator,
+            &client,
+            Fault::status(status).body(json!({"detail": "x"})),
+        );
+        assert_eq!(
+            (with.code(), with.http_status()),
+            (code_of(status), Some(status)),
+            "{with}"
+        );
+        assert_eq!(
+            with.is_retryable(),
+            matches!(status, 408 | 429 | 502..=504 | 520..=524),
+            "{with}"
+        );
+        assert_eq!(
+            with.may_have_executed(),
+            matches!(status, 401 | 408 | 499 | 502 | 504 | 520..=524),
+            "{with}"
+        );
+        let without = faulty(
+            &emulator,
+            &client,
+            Fault::status(status)
+                .body(json!({"detail": "x"}))
+                .without_request_id(),
+        );
         assert_eq!(without.code(), code_of(status), "{without}");
         // Of these nobody knows who says them.
         let unknown = matches!(status, 401 | 408 | 429 | 499) || (status >= 500 && status != 511);
         assert_eq!(without.may_have_executed(), unknown, "{without}");
-        assert_eq!(without.message().contains("in front of fal's gateway"), status >= 500, "{without}");
+        assert_eq!(
+            without.message().contains("in front of fal's gateway"),
+            status >= 500,
+            "{without}"
+        );
     }
 }
 
@@ -195,10 +276,17 @@ fn a_refusal_keeps_its_code_whatever_its_type() {
             json!({"error": {"type": "not_found", "message": "x"}}),
         ] {
             let error = faulty(&emulator, &client, Fault::status(status).body(body.clone()));
-            assert_eq!((error.code(), error.http_status()), (code_of(status), Some(status)), "{body}: {error}");
+            assert_eq!(
+                (error.code(), error.http_status()),
+                (code_of(status), Some(status)),
+                "{body}: {error}"
+            );
             assert!(error.error_type().is_some(), "{body}: {error}");
             // The name of another failure contradicts them.
-            assert!(status == 403 || error.may_have_executed(), "{body}: {error}");
+            assert!(
+                status == 403 || error.may_have_executed(),
+                "{body}: {error}"
+            );
         }
     }
 }
@@ -214,18 +302,54 @@ fn every_error_of_the_framework() {
         ("uncaught_exception", 500, "its author did not foresee"),
     ] {
         let error = run(&client, "emulator/fail", json!({"framework": kind})).unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (code_of(status), Some(status)), "{error}");
-        assert!(error.remedy().contains(remedy), "{kind}: {}", error.remedy());
-        assert_eq!(error.remedy().contains("lists each field"), !error.fields().is_empty(), "{kind}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (code_of(status), Some(status)),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains(remedy),
+            "{kind}: {}",
+            error.remedy()
+        );
+        assert_eq!(
+            error.remedy().contains("lists each field"),
+            !error.fields().is_empty(),
+            "{kind}"
+        );
         assert!(!error.may_have_executed(), "{error}");
     }
-    let field = run(&client, "emulator/fail", json!({"framework": "field_error"})).unwrap_err();
-    assert_eq!((field.fields()[0].path(), field.fields()[0].error_type()), ("body.prompt", Some("value_error")));
-    let input = run(&client, "fal-ai/flux/schnell", json!({"image_size": "huge"})).unwrap_err();
-    assert!(input.fields().iter().any(|field| field.path() == "body.prompt"), "{:?}", input.fields());
+    let field = run(
+        &client,
+        "emulator/fail",
+        json!({"framework": "field_error"}),
+    )
+    .unwrap_err();
+    assert_eq!(
+        (field.fields()[0].path(), field.fields()[0].error_type()),
+        ("body.prompt", Some("value_error"))
+    );
+    let input = run(
+        &client,
+        "fal-ai/flux/schnell",
+        json!({"image_size": "huge"}),
+    )
+    .unwrap_err();
+    assert!(
+        input
+            .fields()
+            .iter()
+            .any(|field| field.path() == "body.prompt"),
+        "{:?}",
+        input.fields()
+    );
     let path = run(&client, "emulator/slow/nowhere", json!({})).unwrap_err();
     assert_eq!(path.code(), Code::NotFound);
-    assert!(path.remedy().contains("not this path") && !path.remedy().contains("private"), "{}", path.remedy());
+    assert!(
+        path.remedy().contains("not this path") && !path.remedy().contains("private"),
+        "{}",
+        path.remedy()
+    );
 }
 
 /// A text of the service ends as it likes, and our sentence goes on behind it.
@@ -233,19 +357,41 @@ fn every_error_of_the_framework() {
 fn a_sentence_that_goes_on_is_well_punctuated() {
     let emulator = Emulator::start().unwrap();
     let client = once(&emulator);
-    for text in ["It broke", "It broke.", "It broke:", "It broke;", "It broke. ", "It broke .\n", ".", ":", ""] {
+    for text in [
+        "It broke",
+        "It broke.",
+        "It broke:",
+        "It broke;",
+        "It broke. ",
+        "It broke .\n",
+        ".",
+        ":",
+        "",
+    ] {
         let entry = json!({"loc": ["body", "prompt"], "msg": text, "type": "value_error"});
-        let faults = [401, 403, 404].map(|status| Fault::status(status).body(json!({"detail": text})));
+        let faults =
+            [401, 403, 404].map(|status| Fault::status(status).body(json!({"detail": text})));
         let fields = Fault::status(422).body(json!({"detail": [entry.clone(), entry]}));
         let typed = Fault::status(401).body(json!({"detail": text, "error_type": "unauthorized"}));
         let plain = Fault::status(401).body(text);
         for fault in faults.into_iter().chain([fields, typed, plain]) {
             let error = faulty(&emulator, &client, fault);
             let message = error.message();
-            let wrong = [".;", ":;", ";;", " ;", ":.", ". (", ": (", "; (", " .", ": ;", ", ;"];
-            assert!(!wrong.iter().any(|wrong| message.contains(wrong)), "{text:?}: {message}");
-            assert!(!message.ends_with([':', ';', ',', ' ', '.']), "{text:?}: {message}");
-            assert!(error.http_status() == Some(422) || message.contains("; the request carried key "), "{message}");
+            let wrong = [
+                ".;", ":;", ";;", " ;", ":.", ". (", ": (", "; (", " .", ": ;", ", ;",
+            ];
+            assert!(
+                !wrong.iter().any(|wrong| message.contains(wrong)),
+                "{text:?}: {message}"
+            );
+            assert!(
+                !message.ends_with([':', ';', ',', ' ', '.']),
+                "{text:?}: {message}"
+            );
+            assert!(
+                error.http_status() == Some(422) || message.contains("; the request carried key "),
+                "{message}"
+            );
         }
     }
 }
@@ -255,33 +401,79 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
     let emulator = Emulator::start().unwrap();
     let client = once(&emulator);
     for (text, remedy) in [
-        ("invalid key credentials", "Check at https://fal.ai/dashboard/keys that the key exists"),
-        ("No user found for Key ID and Secret", "Check at https://fal.ai/dashboard/keys that the key exists"),
-        ("No user found for Key ID and Secret", "may not have linked it to the account yet"),
-        ("No user found for Key ID and Secret", "support@fal.ai with the request id"),
-        ("Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.", "has the form id:secret"),
+        (
+            "invalid key credentials",
+            "Check at https://fal.ai/dashboard/keys that the key exists",
+        ),
+        (
+            "No user found for Key ID and Secret",
+            "Check at https://fal.ai/dashboard/keys that the key exists",
+        ),
+        (
+            "No user found for Key ID and Secret",
+            "may not have linked it to the account yet",
+        ),
+        (
+            "No user found for Key ID and Secret",
+            "support@fal.ai with the request id",
+        ),
+        (
+            "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.",
+            "has the form id:secret",
+        ),
         ("bearer: unable to decode issuer", "Give a key as a key"),
-        ("Cannot access application \"emulator/echo\" and whatever follows", "private app"),
+        (
+            "Cannot access application \"emulator/echo\" and whatever follows",
+            "private app",
+        ),
         ("Authorization header is required", "private app"),
     ] {
-        let error = faulty(&emulator, &client, Fault::status(401).body(json!({"detail": text})));
+        let error = faulty(
+            &emulator,
+            &client,
+            Fault::status(401).body(json!({"detail": text})),
+        );
         assert_eq!(error.code(), Code::Unauthenticated, "{error}");
         let told = text.trim_end_matches('.');
-        assert!(error.message().contains(told) && error.message().contains("from FAL_KEY"), "{error}");
-        assert!(error.remedy().contains(remedy), "{text}: {}", error.remedy());
+        assert!(
+            error.message().contains(told) && error.message().contains("from FAL_KEY"),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains(remedy),
+            "{text}: {}",
+            error.remedy()
+        );
     }
     for text in [BadKeyText::Current, BadKeyText::Older] {
-        emulator.set(Settings { bad_key_text: text, ..Settings::default() });
-        let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong").build().unwrap();
+        emulator.set(Settings {
+            bad_key_text: text,
+            ..Settings::default()
+        });
+        let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong")
+            .build()
+            .unwrap();
         assert_eq!(echo(&wrong).unwrap_err().code(), Code::Unauthenticated);
     }
     let host = emulator.host();
-    let keyless = crate::logged::builder().environment(Environment::from_variables([("FAL_EMULATOR_HOST", &host)]));
-    let keyless = keyless.credentials(Options::new().anonymous(true)).build().unwrap();
+    let keyless = crate::logged::builder()
+        .environment(Environment::from_variables([("FAL_EMULATOR_HOST", &host)]));
+    let keyless = keyless
+        .credentials(Options::new().anonymous(true))
+        .build()
+        .unwrap();
     for url in ["https://rest.fal.ai/tokens/", "/v1/keys"] {
-        let error = send(&keyless, if url.starts_with('/') { "GET" } else { "POST" }, url).unwrap_err();
+        let error = send(
+            &keyless,
+            if url.starts_with('/') { "GET" } else { "POST" },
+            url,
+        )
+        .unwrap_err();
         assert_eq!(error.code(), Code::Unauthenticated, "{error}");
-        assert!(error.message().contains("carried no key") && error.remedy().contains("set FAL_KEY"), "{error}");
+        assert!(
+            error.message().contains("carried no key") && error.remedy().contains("set FAL_KEY"),
+            "{error}"
+        );
     }
     let error = echo(&keyless).unwrap_err();
     assert!(error.remedy().contains("set FAL_KEY"), "{}", error.remedy());
@@ -290,7 +482,10 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
     // Unlike an answer of fal's, a key without a colon never leaves.
     emulator.clear_arrivals();
     let malformed = builder_with(&emulator, "fake-no-colon").build().unwrap();
-    assert_eq!(echo(&malformed).unwrap_err().code(), Code::MalformedCredentials);
+    assert_eq!(
+        echo(&malformed).unwrap_err().code(),
+        Code::MalformedCredentials
+    );
     assert!(emulator.arrivals().is_empty());
 }
 
@@ -304,29 +499,65 @@ fn every_reason_of_a_locked_account() {
             LockReason::Balance,
             "dashboard/billing",
         ),
-        ("Please add a payment method at fal.ai/dashboard/billing", LockReason::PaymentMethod, "dashboard/billing"),
-        ("User budget is exceeded. Adjust it at fal.ai/dashboard/billing", LockReason::Budget, "dashboard/billing"),
+        (
+            "Please add a payment method at fal.ai/dashboard/billing",
+            LockReason::PaymentMethod,
+            "dashboard/billing",
+        ),
+        (
+            "User budget is exceeded. Adjust it at fal.ai/dashboard/billing",
+            LockReason::Budget,
+            "dashboard/billing",
+        ),
         ("TOP_UP.", LockReason::Balance, "Top up the balance"),
         (
             "Exhausted balance. Top up.",
             LockReason::Balance,
             "If the balance is positive, the lock was not lifted: write to support@fal.ai",
         ),
-        ("Admin lock. Please contact hello@fal.ai.", LockReason::Admin, "support@fal.ai"),
-        ("This account has been archived. Please contact hello@fal.ai.", LockReason::Archived, "support@fal.ai"),
-        ("This account has been archived. Please contact support@fal.ai.", LockReason::Archived, "support@fal.ai"),
-        ("Unknown. Please contact hello@fal.ai.", LockReason::Unknown, "dashboard/billing"),
+        (
+            "Admin lock. Please contact hello@fal.ai.",
+            LockReason::Admin,
+            "support@fal.ai",
+        ),
+        (
+            "This account has been archived. Please contact hello@fal.ai.",
+            LockReason::Archived,
+            "support@fal.ai",
+        ),
+        (
+            "This account has been archived. Please contact support@fal.ai.",
+            LockReason::Archived,
+            "support@fal.ai",
+        ),
+        (
+            "Unknown. Please contact hello@fal.ai.",
+            LockReason::Unknown,
+            "dashboard/billing",
+        ),
     ] {
         let locked_accounts = [("acme".to_owned(), text.to_owned())].into();
-        emulator.set(Settings { locked_accounts, ..Settings::default() });
+        emulator.set(Settings {
+            locked_accounts,
+            ..Settings::default()
+        });
         let error = echo(&client).unwrap_err();
-        assert_eq!((error.code(), error.lock_reason()), (Code::AccountLocked, Some(reason)), "{error}");
-        assert!(error.message().contains(text.trim_end_matches('.')), "{error}");
+        assert_eq!(
+            (error.code(), error.lock_reason()),
+            (Code::AccountLocked, Some(reason)),
+            "{error}"
+        );
+        assert!(
+            error.message().contains(text.trim_end_matches('.')),
+            "{error}"
+        );
         assert!(error.remedy().contains(remedy), "{}", error.remedy());
         assert!(!error.is_retryable() && !error.may_have_executed());
     }
     emulator.set(Settings::default());
-    let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong").build().unwrap();
+    let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong")
+        .build()
+        .unwrap();
     assert_eq!(echo(&wrong).unwrap_err().lock_reason(), None);
 }
 
@@ -339,7 +570,11 @@ fn every_error_of_the_platform_api() {
         (409, "validation_error", "Invalid request parameters"),
         (422, "validation_error", "Invalid request parameters"),
         (401, "authorization_error", "Authentication required"),
-        (401, "authorization_error", "API key authentication required"),
+        (
+            401,
+            "authorization_error",
+            "API key authentication required",
+        ),
         (403, "authorization_error", "Access denied"),
         (404, "not_found", "Resource not found"),
         (429, "rate_limited", "Rate limit exceeded"),
@@ -350,20 +585,45 @@ fn every_error_of_the_platform_api() {
     ] {
         let body = json!({"error": {"type": kind, "message": message, "request_id": "r-9"}});
         emulator.clear_faults();
-        emulator.inject(Fault::status(status).body(body).without_request_id().always());
+        emulator.inject(
+            Fault::status(status)
+                .body(body)
+                .without_request_id()
+                .always(),
+        );
         let error = send(&client, "GET", "/v1/models").unwrap_err();
-        let code = if kind == "not_implemented" { Code::ServiceFailed } else { code_of(status) };
-        assert_eq!((error.code(), error.error_type()), (code, Some(kind)), "{error}");
-        assert_eq!((error.http_status(), error.request_id()), (Some(status), Some("r-9")));
-        assert!(error.message().contains(message) && !error.remedy().is_empty(), "{error}");
+        let code = if kind == "not_implemented" {
+            Code::ServiceFailed
+        } else {
+            code_of(status)
+        };
+        assert_eq!(
+            (error.code(), error.error_type()),
+            (code, Some(kind)),
+            "{error}"
+        );
+        assert_eq!(
+            (error.http_status(), error.request_id()),
+            (Some(status), Some("r-9"))
+        );
+        assert!(
+            error.message().contains(message) && !error.remedy().is_empty(),
+            "{error}"
+        );
         assert_eq!(error.is_retryable(), matches!(status, 429 | 502), "{error}");
         assert!(!error.may_have_executed(), "a GET does no harm");
     }
     for status in [AdminRefusal::Forbidden, AdminRefusal::Unauthorized] {
         emulator.clear_faults();
-        emulator.set(Settings { admin_refusal_status: status, ..Settings::default() });
+        emulator.set(Settings {
+            admin_refusal_status: status,
+            ..Settings::default()
+        });
         let error = send(&client, "GET", "/v1/keys").unwrap_err();
-        assert!(error.needed_scope().is_some() && error.remedy().contains("ADMIN"), "{error}");
+        assert!(
+            error.needed_scope().is_some() && error.remedy().contains("ADMIN"),
+            "{error}"
+        );
     }
 }
 
@@ -377,14 +637,36 @@ fn a_locked_account_is_no_wrong_key_and_no_wrong_input() {
     let operations: [Start<'_>; 7] = [
         ("run", Box::new(|| echo(&client))),
         ("submit", Box::new(|| Op::finish(job))),
-        ("stream", Box::new(|| Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())))),
-        ("token", Box::new(|| Op::finish(|| client.mint_token_start(&["emulator/echo"], Duration::from_secs(60))))),
-        ("platform", Box::new(|| Op::finish(|| client.platform_start("models.list", json!({}))))),
-        ("upload", Box::new(|| Op::finish(|| client.upload_start(fal::Upload::bytes(&b"x"[..]))))),
-        ("send", Box::new(|| send(&client, "POST", "https://rest.fal.ai/tokens/"))),
+        (
+            "stream",
+            Box::new(|| {
+                Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap()))
+            }),
+        ),
+        (
+            "token",
+            Box::new(|| {
+                Op::finish(|| client.mint_token_start(&["emulator/echo"], Duration::from_secs(60)))
+            }),
+        ),
+        (
+            "platform",
+            Box::new(|| Op::finish(|| client.platform_start("models.list", json!({})))),
+        ),
+        (
+            "upload",
+            Box::new(|| Op::finish(|| client.upload_start(fal::Upload::bytes(&b"x"[..])))),
+        ),
+        (
+            "send",
+            Box::new(|| send(&client, "POST", "https://rest.fal.ai/tokens/")),
+        ),
     ];
     for (status, text) in [
-        (403, "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing"),
+        (
+            403,
+            "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing",
+        ),
         (403, "User is locked. Reason: TOP_UP."),
         (402, "Payment required"),
         (402, ""),
@@ -393,11 +675,26 @@ fn a_locked_account_is_no_wrong_key_and_no_wrong_input() {
             emulator.clear_faults();
             emulator.inject(Fault::status(status).body(json!({"detail": text})).always());
             let error = operation().unwrap_err();
-            let facts = (error.code(), error.lock_reason(), error.may_have_executed(), error.is_retryable());
-            assert_eq!(facts, (Code::AccountLocked, Some(LockReason::Balance), false, false), "{name}: {error}");
+            let facts = (
+                error.code(),
+                error.lock_reason(),
+                error.may_have_executed(),
+                error.is_retryable(),
+            );
+            assert_eq!(
+                facts,
+                (Code::AccountLocked, Some(LockReason::Balance), false, false),
+                "{name}: {error}"
+            );
             let remedy = error.remedy();
-            assert!(remedy.contains("Top up") && remedy.contains("key is good"), "{name}: {remedy}");
-            assert!(!remedy.contains("hello@fal.ai") && error.request_id().is_some(), "{name}: {remedy}");
+            assert!(
+                remedy.contains("Top up") && remedy.contains("key is good"),
+                "{name}: {remedy}"
+            );
+            assert!(
+                !remedy.contains("hello@fal.ai") && error.request_id().is_some(),
+                "{name}: {remedy}"
+            );
         }
     }
 }
@@ -409,23 +706,51 @@ fn a_refusal_in_front_of_fal_does_not_blame_the_key() {
     let client = once(&emulator);
     let cloudflare = "<!DOCTYPE html><html><head><title>Access denied | fal.run used Cloudflare to restrict access</title></head></html>";
     for status in [403, 451] {
-        for body in [cloudflare, "<html><title>403 Forbidden</title><hr>nginx</html>", "error code: 1009", ""] {
+        for body in [
+            cloudflare,
+            "<html><title>403 Forbidden</title><hr>nginx</html>",
+            "error code: 1009",
+            "",
+        ] {
             emulator.clear_faults();
-            let fault = Fault::status(status).body(json!(body)).without_request_id().header("server", "cloudflare");
+            let fault = Fault::status(status)
+                .body(json!(body))
+                .without_request_id()
+                .header("server", "cloudflare");
             emulator.inject(fault.always());
-            for error in [echo(&client).unwrap_err(), send(&client, "GET", "/v1/models").unwrap_err()] {
-                assert!(matches!(error.code(), Code::Forbidden | Code::Protocol), "{error}");
+            for error in [
+                echo(&client).unwrap_err(),
+                send(&client, "GET", "/v1/models").unwrap_err(),
+            ] {
+                assert!(
+                    matches!(error.code(), Code::Forbidden | Code::Protocol),
+                    "{error}"
+                );
                 let remedy = error.remedy();
                 assert!(
                     remedy.starts_with("Something in front of fal refused this machine"),
                     "{status} {body}: {remedy}"
                 );
-                assert!(!remedy.contains("dashboard") && remedy.contains("The key comes second"), "{remedy}");
-                assert!(!error.may_have_executed() && !error.is_retryable(), "{error}");
+                assert!(
+                    !remedy.contains("dashboard") && remedy.contains("The key comes second"),
+                    "{remedy}"
+                );
+                assert!(
+                    !error.may_have_executed() && !error.is_retryable(),
+                    "{error}"
+                );
             }
         }
         // With fal's id it is fal's word.
-        let error = faulty(&emulator, &client, Fault::status(status).body(json!("error code: 1009")));
-        assert!(error.remedy().contains("dashboard/keys"), "{}", error.remedy());
+        let error = faulty(
+            &emulator,
+            &client,
+            Fault::status(status).body(json!("error code: 1009")),
+        );
+        assert!(
+            error.remedy().contains("dashboard/keys"),
+            "{}",
+            error.remedy()
+        );
     }
 }

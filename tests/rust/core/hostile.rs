@@ -12,7 +12,9 @@ use std::thread;
 use std::time::Instant;
 
 /// A server that reads a request's head and answers with whatever `answer` writes.
-fn hostile(answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+fn hostile(
+    answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     hostile_to(move |_, connection| answer(connection))
 }
 
@@ -51,13 +53,25 @@ pub(super) fn head_of(connection: &mut TcpStream) -> String {
 }
 
 /// A whole answer, after which the connection ends.
-pub(super) fn answered(connection: &mut TcpStream, status: &str, headers: &str, body: &str) -> std::io::Result<()> {
+pub(super) fn answered(
+    connection: &mut TcpStream,
+    status: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<()> {
     let length = body.len();
-    write!(connection, "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    write!(
+        connection,
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
 }
 
 /// Pieces for ever, and how many bytes of them the other side took: no more can be in its memory.
-pub(super) fn endless(connection: &mut TcpStream, piece: &[u8], taken: &AtomicU64) -> std::io::Result<()> {
+pub(super) fn endless(
+    connection: &mut TcpStream,
+    piece: &[u8],
+    taken: &AtomicU64,
+) -> std::io::Result<()> {
     loop {
         connection.write_all(piece)?;
         taken.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -65,7 +79,10 @@ pub(super) fn endless(connection: &mut TcpStream, piece: &[u8], taken: &AtomicU6
 }
 
 pub(super) fn client_of(host: &str) -> ClientBuilder {
-    let variables = [("FAL_KEY", "fake-id:fake-secret-for-nobody"), ("FAL_EMULATOR_HOST", host)];
+    let variables = [
+        ("FAL_KEY", "fake-id:fake-secret-for-nobody"),
+        ("FAL_EMULATOR_HOST", host),
+    ];
     crate::logged::builder()
         .environment(Environment::from_variables(variables))
         .timeout(PATIENCE)
@@ -125,17 +142,28 @@ fn an_endless_body_of_an_error() {
         }
     });
     let error = get(&host, 1 << 20);
-    assert_eq!((error.code(), error.body().len()), (Code::ServiceFailed, 1 << 20), "{}", error.body().len());
+    assert_eq!(
+        (error.code(), error.body().len()),
+        (Code::ServiceFailed, 1 << 20),
+        "{}",
+        error.body().len()
+    );
     assert!(error.message().len() < 1000, "{error}");
 }
 
 #[test]
 fn a_cut_body_of_an_error_tells_what_arrived() {
     let host = hostile(|connection| {
-        connection.write_all(b"HTTP/1.1 422 No\r\ncontent-length: 1000\r\n\r\n{\"detail\": \"the prompt is")
+        connection.write_all(
+            b"HTTP/1.1 422 No\r\ncontent-length: 1000\r\n\r\n{\"detail\": \"the prompt is",
+        )
     });
     let error = get(&host, 1 << 20);
-    assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
+    assert_eq!(
+        (error.code(), error.http_status()),
+        (Code::InvalidInput, Some(422)),
+        "{error}"
+    );
     assert!(error.message().contains("the prompt is"), "{error}");
 }
 
@@ -143,13 +171,23 @@ fn a_cut_body_of_an_error_tells_what_arrived() {
 fn an_error_that_repeats_the_key_and_breaks_off_within_it() {
     let host = hostile_to(|head, connection| {
         let mut headers = head.lines().filter_map(|line| line.split_once(": "));
-        let (_, sent) = headers.find(|(name, _)| name.eq_ignore_ascii_case("authorization")).unwrap();
-        write!(connection, "HTTP/1.1 401 No\r\ncontent-length: 1000\r\n\r\nnot {}", &sent[..sent.len() - 3])
+        let (_, sent) = headers
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .unwrap();
+        write!(
+            connection,
+            "HTTP/1.1 401 No\r\ncontent-length: 1000\r\n\r\nnot {}",
+            &sent[..sent.len() - 3]
+        )
     });
     let error = get(&host, 1 << 20);
     assert_eq!(error.code(), Code::Unauthenticated, "{error}");
     let body = String::from_utf8_lossy(error.body());
-    assert!(body.starts_with("not ") && !body.contains("fake-secret") && !error.message().contains("fake-secret"));
+    assert!(
+        body.starts_with("not ")
+            && !body.contains("fake-secret")
+            && !error.message().contains("fake-secret")
+    );
 }
 
 #[test]
@@ -161,7 +199,10 @@ fn a_body_that_never_comes_to_its_end() {
             thread::sleep(Duration::from_millis(100));
         }
     });
-    let client = client_of(&host).timeout(Duration::from_millis(500)).build().unwrap();
+    let client = client_of(&host)
+        .timeout(Duration::from_millis(500))
+        .build()
+        .unwrap();
     let started = Instant::now();
     let error = send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err();
     assert_eq!(error.code(), Code::Deadline, "{error}");
@@ -170,9 +211,17 @@ fn a_body_that_never_comes_to_its_end() {
 
 #[test]
 fn a_length_that_is_a_lie() {
-    for (length, code) in [("100", Code::ConnectionLost), ("99999999999999", Code::TooLarge), ("-1", Code::Protocol)] {
-        let host =
-            hostile(move |connection| write!(connection, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nshort"));
+    for (length, code) in [
+        ("100", Code::ConnectionLost),
+        ("99999999999999", Code::TooLarge),
+        ("-1", Code::Protocol),
+    ] {
+        let host = hostile(move |connection| {
+            write!(
+                connection,
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nshort"
+            )
+        });
         let error = get(&host, 1 << 20);
         assert_eq!(error.code(), code, "{length}: {error}");
     }
@@ -182,12 +231,19 @@ fn a_length_that_is_a_lie() {
 fn a_bomb_is_measured_when_it_is_unpacked() {
     const UNPACKED: usize = 300 << 20;
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    std::io::copy(&mut std::io::repeat(b' ').take(UNPACKED as u64), &mut packed).unwrap();
+    std::io::copy(
+        &mut std::io::repeat(b' ').take(UNPACKED as u64),
+        &mut packed,
+    )
+    .unwrap();
     let packed = packed.finish().unwrap();
     assert!(packed.len() < 400 << 10, "{}", packed.len());
     let host = hostile(move |connection| {
         let length = packed.len();
-        write!(connection, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n")?;
+        write!(
+            connection,
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n"
+        )?;
         connection.write_all(&packed)
     });
     // The default limit too refuses it.
@@ -204,20 +260,33 @@ fn what_is_packed_arrives_unpacked() {
     let packed = packed.finish().unwrap();
     let host = hostile(move |connection| {
         let length = packed.len();
-        write!(connection, "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n")?;
+        write!(
+            connection,
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n"
+        )?;
         connection.write_all(&packed)
     });
-    let answer = send(&client_of(&host).build().unwrap(), "GET", "https://fal.run/emulator/echo").unwrap();
+    let answer = send(
+        &client_of(&host).build().unwrap(),
+        "GET",
+        "https://fal.run/emulator/echo",
+    )
+    .unwrap();
     assert_eq!(answer.get_str("/word").unwrap(), "hello");
 }
 
 #[test]
 fn garbage_where_gzip_was_announced() {
     let host = hostile(|connection| {
-        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\nnot gzip!")
+        connection.write_all(
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 9\r\n\r\nnot gzip!",
+        )
     });
     let error = get(&host, 1 << 20);
-    assert!(matches!(error.code(), Code::Protocol | Code::ConnectionLost), "{error}");
+    assert!(
+        matches!(error.code(), Code::Protocol | Code::ConnectionLost),
+        "{error}"
+    );
 }
 
 #[test]
@@ -239,7 +308,13 @@ fn nothing_but_silence_and_interim_answers() {
             thread::sleep(Duration::from_millis(10));
         }
     });
-    let client = client_of(&host).timeout(Duration::from_millis(500)).build().unwrap();
+    let client = client_of(&host)
+        .timeout(Duration::from_millis(500))
+        .build()
+        .unwrap();
     let error = send(&client, "GET", "https://fal.run/emulator/echo").unwrap_err();
-    assert!(matches!(error.code(), Code::Deadline | Code::Protocol), "{error}");
+    assert!(
+        matches!(error.code(), Code::Deadline | Code::Protocol),
+        "{error}"
+    );
 }

@@ -1,5 +1,5 @@
-//! A server that means harm with addresses, files and what it says about them: nobody else is asked, no key leaves, and
-//! what is read is bounded.
+//! A server that means harm with addresses, files and what it says about them: nobody else is
+//! asked, no key leaves, and what is read is bounded.
 
 use super::hostile::{answered, client_of, endless, hostile_to};
 use super::*;
@@ -14,7 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What is asked for on the library's own behalf has at most a MiB; the rest is in sockets.
 const SOCKETS: u64 = 32 << 20;
 
-/// Addresses that are not fal's, or not as fal's are: another host, scheme and port, user information.
+/// Addresses that are not fal's, or not as fal's are: another host, scheme and port, user
+/// information.
 fn elsewhere(trap: &Trap) -> Vec<String> {
     let port = trap.0.local_addr().unwrap().port();
     let mut addresses: Vec<String> = [
@@ -40,7 +41,12 @@ fn elsewhere(trap: &Trap) -> Vec<String> {
 
 fn no_key_but_at(emulator: &Emulator, hosts: &[&str]) {
     let strange = |arrival: &Arrival| arrival.had_key() && !hosts.contains(&arrival.host.as_str());
-    let strangers: Vec<_> = emulator.arrivals().into_iter().filter(strange).map(|one| one.host).collect();
+    let strangers: Vec<_> = emulator
+        .arrivals()
+        .into_iter()
+        .filter(strange)
+        .map(|one| one.host)
+        .collect();
     assert!(strangers.is_empty(), "{strangers:?}");
 }
 
@@ -58,9 +64,16 @@ fn addresses_of_a_job_that_lead_away() {
             "response_url": address, "status_url": address, "cancel_url": address,
         });
         emulator.inject(Fault::status(200).method("POST").body(hostile));
-        let answer = Op::finish(|| client.subscribe_start(request)).unwrap_or_else(|e| panic!("{address}: {e}"));
+        let answer = Op::finish(|| client.subscribe_start(request))
+            .unwrap_or_else(|e| panic!("{address}: {e}"));
         assert_eq!(answer.get("/x").unwrap(), 1, "{address}");
-        assert!(emulator.arrivals().iter().all(|arrival| arrival.host == "queue.fal.run"), "{address}");
+        assert!(
+            emulator
+                .arrivals()
+                .iter()
+                .all(|arrival| arrival.host == "queue.fal.run"),
+            "{address}"
+        );
     }
     trap.assert_untouched();
 }
@@ -76,30 +89,58 @@ fn addresses_of_an_upload_that_lead_away() {
                 let hostile = json!({
                     "upload_url": address, "file_url": address, "access_url": address, "uploadId": "u", "url": address,
                 });
-                emulator.inject(Fault::status(200).path(path).method("POST").body(hostile).always());
+                emulator.inject(
+                    Fault::status(200)
+                        .path(path)
+                        .method("POST")
+                        .body(hostile)
+                        .always(),
+                );
             }
-            // A pre-signed address may be any of https; what does not answer as it should is an error.
+            // A pre-signed address may be any of https; what does not answer as it should is an
+            // error.
             let _ = Op::finish(|| client.upload_start(Upload::bytes(&b"bytes"[..]).way(*way)));
             no_key_but_at(&emulator, &["rest.fal.ai", "v3.fal.media", "v3b.fal.media"]);
-            let foreign = |arrival: &Arrival| arrival.authorization.is_some() && !arrival.host.contains("fal.");
-            assert!(!emulator.arrivals().iter().any(foreign), "{way:?} {address}");
+            let foreign = |arrival: &Arrival| {
+                arrival.authorization.is_some() && !arrival.host.contains("fal.")
+            };
+            assert!(
+                !emulator.arrivals().iter().any(foreign),
+                "{way:?} {address}"
+            );
         }
     }
     trap.assert_untouched();
 }
 
-/// The key goes to the service that was asked, and to none of fal's others, whose answers would be those of an app.
+/// The key goes to the service that was asked, and to none of fal's others, whose answers would be
+/// those of an app.
 #[test]
 fn parts_that_are_to_be_announced_to_another_service_of_fals() {
-    for host in ["queue.fal.run", "fal.run", "ws.fal.run", "api.fal.ai", "v3.fal.media", "auth.fal.ai", "evil.example"]
-    {
+    for host in [
+        "queue.fal.run",
+        "fal.run",
+        "ws.fal.run",
+        "api.fal.ai",
+        "v3.fal.media",
+        "auth.fal.ai",
+        "evil.example",
+    ] {
         let emulator = Emulator::start().unwrap();
         let named = json!({"upload_url": format!("https://{host}/x/y"), "file_url": "https://v3.fal.media/files/x"});
         emulator.inject(Fault::status(200).path("*/initiate-multipart").body(named));
         let what = Upload::bytes(&b"bytes"[..]).way(UploadWay::GoogleParts);
         let error = Op::finish(|| client(&emulator).upload_start(what)).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ForeignOrigin, false), "{host}: {error}");
-        let hosts: Vec<_> = emulator.arrivals().into_iter().map(|arrival| arrival.host).collect();
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ForeignOrigin, false),
+            "{host}: {error}"
+        );
+        let hosts: Vec<_> = emulator
+            .arrivals()
+            .into_iter()
+            .map(|arrival| arrival.host)
+            .collect();
         assert_eq!(hosts, ["rest.fal.ai"], "{host}");
     }
 }
@@ -110,14 +151,30 @@ fn a_token_for_files_that_names_another_host() {
     for address in elsewhere(&trap) {
         let emulator = Emulator::start().unwrap();
         let client = builder(&emulator).max_attempts(1).unwrap().build().unwrap();
-        let token = json!({"token": "fake-file-token", "token_type": "Bearer", "base_url": address});
-        emulator.inject(Fault::status(200).path("/storage/auth/token").body(token).always());
+        let token =
+            json!({"token": "fake-file-token", "token_type": "Bearer", "base_url": address});
+        emulator.inject(
+            Fault::status(200)
+                .path("/storage/auth/token")
+                .body(token)
+                .always(),
+        );
         for way in [UploadWay::Direct, UploadWay::DirectParts] {
-            let error = Op::finish(|| client.upload_start(Upload::bytes(&b"bytes"[..]).way(way))).unwrap_err();
-            assert!(matches!(error.code(), Code::Protocol | Code::ForeignOrigin), "{address}: {error}");
+            let error = Op::finish(|| client.upload_start(Upload::bytes(&b"bytes"[..]).way(way)))
+                .unwrap_err();
+            assert!(
+                matches!(error.code(), Code::Protocol | Code::ForeignOrigin),
+                "{address}: {error}"
+            );
             assert!(!format!("{error:?}{error}").contains("fake-file-token"));
         }
-        assert!(emulator.arrivals().iter().all(|arrival| arrival.host == "rest.fal.ai"), "{address}");
+        assert!(
+            emulator
+                .arrivals()
+                .iter()
+                .all(|arrival| arrival.host == "rest.fal.ai"),
+            "{address}"
+        );
     }
     trap.assert_untouched();
 }
@@ -127,13 +184,27 @@ fn redirects_of_a_download_without_end() {
     let asked = Arc::new(AtomicU64::new(0));
     let count = asked.clone();
     let host = hostile_to(move |head, connection| {
-        assert!(!head.to_ascii_lowercase().contains("authorization"), "the key goes along");
+        assert!(
+            !head.to_ascii_lowercase().contains("authorization"),
+            "the key goes along"
+        );
         let n = count.fetch_add(1, Ordering::Relaxed);
-        answered(connection, "302 Found", &format!("location: https://cdn-{n}.example/x\r\n"), "")
+        answered(
+            connection,
+            "302 Found",
+            &format!("location: https://cdn-{n}.example/x\r\n"),
+            "",
+        )
     });
     let client = client_of(&host).build().unwrap();
-    let error = Op::finish(|| client.download_start(Download::new("https://v3.fal.media/x").unwrap())).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Redirect, false), "{error}");
+    let error =
+        Op::finish(|| client.download_start(Download::new("https://v3.fal.media/x").unwrap()))
+            .unwrap_err();
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Redirect, false),
+        "{error}"
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 11);
 }
 
@@ -148,35 +219,67 @@ fn a_part_of_a_file_that_lies_about_its_place() {
         "",
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let host = hostile_to(move |head, connection| match head.to_ascii_lowercase().contains("range: bytes=5-") {
-            true => answered(connection, "206 Partial Content", &format!("etag: \"a\"\r\n{range}"), "99999"),
-            false => write!(connection, "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234"),
+        let host = hostile_to(move |head, connection| {
+            match head.to_ascii_lowercase().contains("range: bytes=5-") {
+                true => answered(
+                    connection,
+                    "206 Partial Content",
+                    &format!("etag: \"a\"\r\n{range}"),
+                    "99999",
+                ),
+                false => write!(
+                    connection,
+                    "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234"
+                ),
+            }
         });
         let client = client_of(&host).max_attempts(4).unwrap().build().unwrap();
-        let what = Download::new("https://v3.fal.media/x").unwrap().to(folder.path().join("a"));
+        let what = Download::new("https://v3.fal.media/x")
+            .unwrap()
+            .to(folder.path().join("a"));
         let error = Op::finish(|| client.download_start(what)).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, false), "{range}: {error}");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "half a file is left");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ConnectionLost, false),
+            "{range}: {error}"
+        );
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "half a file is left"
+        );
     }
     // It sends more than it says: no more of it is read than that.
-    let host = hostile_to(|head, connection| match head.to_ascii_lowercase().contains("range: bytes=5-") {
-        true => {
-            write!(
-                connection,
-                "HTTP/1.1 206 Partial Content\r\netag: \"a\"\r\ncontent-range: bytes 5-9/10\r\n\
+    let host = hostile_to(|head, connection| {
+        match head.to_ascii_lowercase().contains("range: bytes=5-") {
+            true => {
+                write!(
+                    connection,
+                    "HTTP/1.1 206 Partial Content\r\netag: \"a\"\r\ncontent-range: bytes 5-9/10\r\n\
                  transfer-encoding: chunked\r\n\r\n"
-            )?;
-            endless(connection, b"10\r\n0123456789abcdef\r\n", &AtomicU64::new(0))
+                )?;
+                endless(
+                    connection,
+                    b"10\r\n0123456789abcdef\r\n",
+                    &AtomicU64::new(0),
+                )
+            }
+            false => write!(
+                connection,
+                "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234"
+            ),
         }
-        false => write!(connection, "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234"),
     });
     let client = client_of(&host).max_attempts(4).unwrap().build().unwrap();
-    let what = Download::new("https://v3.fal.media/x").unwrap().max_bytes(1000);
+    let what = Download::new("https://v3.fal.media/x")
+        .unwrap()
+        .max_bytes(1000);
     let error = Op::finish(|| client.download_start(what)).unwrap_err();
     assert_eq!(error.code(), Code::ConnectionLost, "{error}");
 }
 
-/// A server may send less of a file than it was asked for (RFC 9110 §15.3.7): what is there then is not the file.
+/// A server may send less of a file than it was asked for (RFC 9110 §15.3.7): what is there then is
+/// not the file.
 #[test]
 fn a_part_that_ends_before_the_file_does() {
     for framing in ["content-length", "chunked"] {
@@ -185,14 +288,22 @@ fn a_part_that_ends_before_the_file_does() {
         let host = hostile_to(move |head, connection| {
             count.fetch_add(1, Ordering::Relaxed);
             let head = head.to_ascii_lowercase();
-            let range = head.lines().find_map(|line| line.strip_prefix("range: bytes=")).map(str::to_owned);
+            let range = head
+                .lines()
+                .find_map(|line| line.strip_prefix("range: bytes="))
+                .map(str::to_owned);
             let Some(range) = range else {
-                return write!(connection, "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234");
+                return write!(
+                    connection,
+                    "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 10\r\n\r\n01234"
+                );
             };
             let from: usize = range.trim_end_matches('-').parse().unwrap();
             let to = (from + 1).min(9);
             let bytes = &"0123456789"[from..=to];
-            let headers = format!("etag: \"a\"\r\ncontent-range: bytes {from}-{to}/10\r\nconnection: close\r\n");
+            let headers = format!(
+                "etag: \"a\"\r\ncontent-range: bytes {from}-{to}/10\r\nconnection: close\r\n"
+            );
             match framing {
                 "chunked" => write!(
                     connection,
@@ -204,9 +315,15 @@ fn a_part_that_ends_before_the_file_does() {
         });
         let client = client_of(&host).max_attempts(5).unwrap().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let what = Download::new("https://v3.fal.media/x").unwrap().to(folder.path().join("a"));
+        let what = Download::new("https://v3.fal.media/x")
+            .unwrap()
+            .to(folder.path().join("a"));
         match Op::finish(|| client.download_start(what)) {
-            Ok(_) => assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"0123456789", "{framing}"),
+            Ok(_) => assert_eq!(
+                std::fs::read(folder.path().join("a")).unwrap(),
+                b"0123456789",
+                "{framing}"
+            ),
             Err(error) => panic!("{framing}: {error}"),
         }
         assert!(asked.load(Ordering::Relaxed) >= 4, "{framing}");
@@ -217,7 +334,10 @@ fn a_part_that_ends_before_the_file_does() {
 fn flooded(taken: &Arc<AtomicU64>) -> Client {
     let counter = taken.clone();
     let host = hostile_to(move |_, connection| {
-        let begun = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{{\"token\": \"{:>9}", "x");
+        let begun = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{{\"token\": \"{:>9}",
+            "x"
+        );
         connection.write_all(begun.as_bytes())?;
         (0..100).try_for_each(|_| {
             connection.write_all(&vec![b'x'; 1 << 20])?;
@@ -233,26 +353,41 @@ fn flooded(taken: &Arc<AtomicU64>) -> Client {
 fn keys_and_tokens_of_a_hundred_megabytes() {
     let taken = Arc::new(AtomicU64::new(0));
     let client = flooded(&taken);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        .to_string();
     let mut webhook = Webhook::new(bytes(b"{}"));
-    for (name, value) in [("request-id", "r"), ("user-id", "u"), ("timestamp", &*now), ("signature", &*"00".repeat(64))]
-    {
+    for (name, value) in [
+        ("request-id", "r"),
+        ("user-id", "u"),
+        ("timestamp", &*now),
+        ("signature", &*"00".repeat(64)),
+    ] {
         webhook.set_header(&format!("x-fal-webhook-{name}"), value);
     }
     // It is closed with its last handle.
     let session = std::cell::OnceCell::new();
     let realtime = || {
-        let begun = client.realtime_start(Request::run("emulator/realtime")?, SocketOptions::new())?;
+        let begun =
+            client.realtime_start(Request::run("emulator/realtime")?, SocketOptions::new())?;
         Ok(session.get_or_init(|| begun).op().clone())
     };
     let upload = |way| client.upload_start(Upload::bytes(&b"bytes"[..]).way(way));
     let cases: [(&str, Start<'_>); 6] = [
-        ("the keys for webhooks", &|| client.verify_webhook_start(webhook.clone())),
-        ("a token", &|| client.mint_token_start(&["emulator/echo"], Duration::from_secs(60))),
+        ("the keys for webhooks", &|| {
+            client.verify_webhook_start(webhook.clone())
+        }),
+        ("a token", &|| {
+            client.mint_token_start(&["emulator/echo"], Duration::from_secs(60))
+        }),
         ("a session's token", &realtime),
         ("a token for files", &|| upload(UploadWay::Direct)),
         ("where to upload to", &|| upload(UploadWay::Signed)),
-        ("where to upload parts to", &|| upload(UploadWay::SignedParts)),
+        ("where to upload parts to", &|| {
+            upload(UploadWay::SignedParts)
+        }),
     ];
     for (what, start) in cases {
         taken.store(0, Ordering::Relaxed);

@@ -15,11 +15,14 @@ const LIMIT: usize = 1 << 20;
 const SOCKETS: u64 = 32 << 20;
 
 /// A server that accepts every handshake and then does as `after` says.
-pub(super) fn socket_server(after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+pub(super) fn socket_server(
+    after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     hostile_to(move |head, connection| {
         let key = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
+            name.eq_ignore_ascii_case("sec-websocket-key")
+                .then(|| value.trim().to_owned())
         });
         let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
         write!(
@@ -33,21 +36,38 @@ pub(super) fn socket_server(after: impl Fn(&mut TcpStream) -> std::io::Result<()
 
 /// A realtime session, a raw WebSocket and a channel, with how each of them ended.
 fn all_ends(host: &str, time: Duration) -> Vec<(&'static str, Error)> {
-    let client = client_of(host).timeout(time).max_response_bytes(LIMIT).build().unwrap();
-    let options = || SocketOptions::new().use_header(true).max_message_bytes(LIMIT);
+    let client = client_of(host)
+        .timeout(time)
+        .max_response_bytes(LIMIT)
+        .build()
+        .unwrap();
+    let options = || {
+        SocketOptions::new()
+            .use_header(true)
+            .max_message_bytes(LIMIT)
+    };
     let request = |endpoint| {
         let mut request = Request::run(endpoint).unwrap();
         request.set_timeout(time);
         request.set_json(json!({"n": 1}));
         request
     };
-    let realtime = client.realtime_start(request("emulator/realtime"), options()).unwrap();
-    let raw = client.websocket_start(request("emulator/ws"), options()).unwrap();
-    let channel = client.channel(&Request::run("emulator/echo").unwrap()).unwrap();
+    let realtime = client
+        .realtime_start(request("emulator/realtime"), options())
+        .unwrap();
+    let raw = client
+        .websocket_start(request("emulator/ws"), options())
+        .unwrap();
+    let channel = client
+        .channel(&Request::run("emulator/echo").unwrap())
+        .unwrap();
     let ops = [
         ("realtime", realtime.op().clone()),
         ("raw", raw.op().clone()),
-        ("channel", channel.run_start(request("emulator/echo")).unwrap()),
+        (
+            "channel",
+            channel.run_start(request("emulator/echo")).unwrap(),
+        ),
     ];
     let end = |(name, op): (&'static str, Op)| {
         op.discard_events();
@@ -56,12 +76,19 @@ fn all_ends(host: &str, time: Duration) -> Vec<(&'static str, Error)> {
     };
     let ends = ops.map(end).into_iter();
     // What comes before a channel has sent its request ends the connection, and not the request.
-    ends.filter(|(name, error)| *name != "channel" || error.code() != Code::Connect).collect()
+    ends.filter(|(name, error)| *name != "channel" || error.code() != Code::Connect)
+        .collect()
 }
 
 #[test]
 fn a_frame_that_announces_more_than_there_can_be() {
-    for length in [1_u64 << 63, (1 << 63) - 1, u64::MAX, 1 << 40, LIMIT as u64 + 1] {
+    for length in [
+        1_u64 << 63,
+        (1 << 63) - 1,
+        u64::MAX,
+        1 << 40,
+        LIMIT as u64 + 1,
+    ] {
         let taken = Arc::new(AtomicU64::new(0));
         let counter = taken.clone();
         let host = socket_server(move |connection| {
@@ -70,7 +97,10 @@ fn a_frame_that_announces_more_than_there_can_be() {
             endless(connection, &[0; 4096], &counter)
         });
         for (name, error) in all_ends(&host, PATIENCE) {
-            assert!(matches!(error.code(), Code::TooLarge | Code::Protocol), "{name}, {length}: {error}");
+            assert!(
+                matches!(error.code(), Code::TooLarge | Code::Protocol),
+                "{name}, {length}: {error}"
+            );
         }
         assert!(taken.load(Ordering::Relaxed) < SOCKETS, "{length}");
     }
@@ -98,7 +128,10 @@ fn pings_without_end_last_until_the_deadline() {
         let host = socket_server(move |connection| endless(connection, ping, &AtomicU64::new(0)));
         for (name, error) in all_ends(&host, Duration::from_secs(2)) {
             // Answers that nobody reads fill the connection, so it may break before.
-            assert!(matches!(error.code(), Code::Deadline | Code::ConnectionLost), "{name}: {error}");
+            assert!(
+                matches!(error.code(), Code::Deadline | Code::ConnectionLost),
+                "{name}: {error}"
+            );
         }
     }
 }
@@ -127,7 +160,11 @@ fn frames_that_are_against_the_rules() {
 
 #[test]
 fn a_handshake_that_is_answered_wrongly() {
-    for accept in ["", "sec-websocket-accept: d3Jvbmc=\r\n", "sec-websocket-accept: \r\n"] {
+    for accept in [
+        "",
+        "sec-websocket-accept: d3Jvbmc=\r\n",
+        "sec-websocket-accept: \r\n",
+    ] {
         let host = hostile_to(move |_, connection| {
             write!(
                 connection,
@@ -135,7 +172,11 @@ fn a_handshake_that_is_answered_wrongly() {
             )
         });
         for (name, error) in all_ends(&host, PATIENCE) {
-            assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{name}: {error}");
+            assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::Protocol, false),
+                "{name}: {error}"
+            );
         }
     }
 }
@@ -146,8 +187,8 @@ fn resident() -> usize {
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
-/// The handles of an operation are gone, but the other side goes on and on: nobody can read that, so it is waited for no longer than
-/// for any goodbye, and nothing of it is kept.
+/// The handles of an operation are gone, but the other side goes on and on: nobody can read that,
+/// so it is waited for no longer than for any goodbye, and nothing of it is kept.
 #[test]
 fn a_peer_that_goes_on_after_everybody_left_is_left() {
     // Messages that fill all that waits for a reader.
@@ -166,11 +207,24 @@ fn a_peer_that_goes_on_after_everybody_left_is_left() {
         });
         let held = Arc::new(());
         let alive = held.clone();
-        let client = client_of(&host).log(fal::Level::Error, move |_, _| drop(alive.clone())).build().unwrap();
-        let options = SocketOptions::new().use_header(true).max_message_bytes(2 * LIMIT);
+        let client = client_of(&host)
+            .log(fal::Level::Error, move |_, _| drop(alive.clone()))
+            .build()
+            .unwrap();
+        let options = SocketOptions::new()
+            .use_header(true)
+            .max_message_bytes(2 * LIMIT);
         let handles: Box<dyn std::any::Any> = match raw {
-            true => Box::new(client.websocket_start(Request::run("emulator/ws").unwrap(), options).unwrap()),
-            false => Box::new(client.realtime_start(Request::run("emulator/realtime").unwrap(), options).unwrap()),
+            true => Box::new(
+                client
+                    .websocket_start(Request::run("emulator/ws").unwrap(), options)
+                    .unwrap(),
+            ),
+            false => Box::new(
+                client
+                    .realtime_start(Request::run("emulator/realtime").unwrap(), options)
+                    .unwrap(),
+            ),
         };
         // More than an operation keeps for its reader, so that it waits.
         let end = Instant::now() + PATIENCE;
@@ -182,11 +236,17 @@ fn a_peer_that_goes_on_after_everybody_left_is_left() {
         drop((handles, client));
         let end = Instant::now() + PATIENCE;
         while Arc::strong_count(&held) > 1 || over.load(Ordering::Relaxed) == 0 {
-            assert!(Instant::now() < end, "raw: {raw}: the operation, or its connection, goes on");
+            assert!(
+                Instant::now() < end,
+                "raw: {raw}: the operation, or its connection, goes on"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         let grown = resident().saturating_sub(before);
-        assert!(grown < SOCKETS as usize, "raw: {raw}: {grown} bytes are kept");
+        assert!(
+            grown < SOCKETS as usize,
+            "raw: {raw}: {grown} bytes are kept"
+        );
     }
 }
 
@@ -201,9 +261,17 @@ fn a_peer_that_only_pings_after_the_goodbye_is_left() {
     });
     let client = client_of(&host).build().unwrap();
     let options = SocketOptions::new().use_header(true);
-    let session = client.realtime_start(Request::run("emulator/realtime").unwrap(), options).unwrap();
+    let session = client
+        .realtime_start(Request::run("emulator/realtime").unwrap(), options)
+        .unwrap();
     session.send(&json!({"n": 1})).unwrap();
     session.close();
-    assert!(session.op().wait(Some(PATIENCE)).unwrap(), "it is waited for");
-    assert_eq!(session.op().take().unwrap().unwrap().get("/ended").unwrap(), "closed");
+    assert!(
+        session.op().wait(Some(PATIENCE)).unwrap(),
+        "it is waited for"
+    );
+    assert_eq!(
+        session.op().take().unwrap().unwrap().get("/ended").unwrap(),
+        "closed"
+    );
 }

@@ -1,4 +1,5 @@
-//! A server that means harm with its streams: every one ends, in a bounded error or with the result.
+//! A server that means harm with its streams: every one ends, in a bounded error or with the
+//! result.
 
 use super::hostile::{answered, client_of, endless, hostile_to};
 use super::*;
@@ -13,7 +14,9 @@ const EVENTS: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r
 const SOCKETS: u64 = 32 << 20;
 
 /// A server that has a job, whose status stream is `stream`.
-fn queue_with(stream: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+fn queue_with(
+    stream: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> String {
     hostile_to(move |head, connection| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
@@ -21,15 +24,22 @@ fn queue_with(stream: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sy
                 connection.write_all(EVENTS)?;
                 stream(connection)
             }
-            path if path.ends_with("/status") => answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#),
-            path if path.ends_with("/requests/r-1") => answered(connection, "200 OK", "", r#"{"x": 1}"#),
+            path if path.ends_with("/status") => {
+                answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#)
+            }
+            path if path.ends_with("/requests/r-1") => {
+                answered(connection, "200 OK", "", r#"{"x": 1}"#)
+            }
             _ => answered(connection, "200 OK", "", r#"{"request_id": "r-1"}"#),
         }
     })
 }
 
 fn subscribe(host: &str) -> Response {
-    let client = client_of(host).timeout(Duration::from_secs(60)).build().unwrap();
+    let client = client_of(host)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap();
     Op::finish(|| client.subscribe_start(Request::run("emulator/job").unwrap())).unwrap()
 }
 
@@ -43,9 +53,17 @@ fn a_line_of_a_stream_without_end() {
             connection.write_all(start.as_bytes())?;
             endless(connection, &[b'x'; 4096], &counter)
         });
-        let client = client_of(&host).max_response_bytes(1 << 20).build().unwrap();
-        let error = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::TooLarge, true), "{start}: {error}");
+        let client = client_of(&host)
+            .max_response_bytes(1 << 20)
+            .build()
+            .unwrap();
+        let error = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap()))
+            .unwrap_err();
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::TooLarge, true),
+            "{start}: {error}"
+        );
         assert!(taken.load(Ordering::Relaxed) < SOCKETS, "{start}");
     }
 }
@@ -56,8 +74,12 @@ fn an_event_of_lines_without_end() {
         connection.write_all(EVENTS)?;
         endless(connection, b"data: and more\n", &AtomicU64::new(0))
     });
-    let client = client_of(&host).max_response_bytes(1 << 20).build().unwrap();
-    let error = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap_err();
+    let client = client_of(&host)
+        .max_response_bytes(1 << 20)
+        .build()
+        .unwrap();
+    let error =
+        Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap_err();
     assert_eq!(error.code(), Code::TooLarge, "{error}");
 }
 
@@ -67,9 +89,17 @@ fn comments_without_end_last_until_the_deadline() {
         connection.write_all(EVENTS)?;
         endless(connection, b": and more\n\n", &AtomicU64::new(0))
     });
-    let client = client_of(&host).timeout(Duration::from_secs(1)).build().unwrap();
-    let error = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true), "{error}");
+    let client = client_of(&host)
+        .timeout(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let error =
+        Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap_err();
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Deadline, true),
+        "{error}"
+    );
 }
 
 #[test]
@@ -89,7 +119,13 @@ fn a_status_stream_of_nothing_but_comments_is_not_waited_for() {
 
 #[test]
 fn a_status_stream_of_nonsense_is_not_waited_for() {
-    for events in ["data: \n\n", "data: {}\n\n", "data: [1]\n\n", "data: {\"status\": 7}\n\n", "\0\0\n\n"] {
+    for events in [
+        "data: \n\n",
+        "data: {}\n\n",
+        "data: [1]\n\n",
+        "data: {\"status\": 7}\n\n",
+        "\0\0\n\n",
+    ] {
         let host = queue_with(move |connection| connection.write_all(events.as_bytes()));
         assert_eq!(subscribe(&host).get("/x").unwrap(), 1, "{events}");
     }
@@ -109,16 +145,27 @@ fn a_stream_is_opened_again_when_it_asked_for() {
                 connection.write_all(EVENTS)?;
                 connection.write_all(b"retry: 1500\ndata: {\"status\": \"IN_PROGRESS\"}\n\n")
             }
-            path if path.ends_with("/status") && streams < 2 => {
-                answered(connection, "202 Accepted", "", r#"{"status": "IN_PROGRESS"}"#)
+            path if path.ends_with("/status") && streams < 2 => answered(
+                connection,
+                "202 Accepted",
+                "",
+                r#"{"status": "IN_PROGRESS"}"#,
+            ),
+            path if path.ends_with("/status") => {
+                answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#)
             }
-            path if path.ends_with("/status") => answered(connection, "200 OK", "", r#"{"status": "COMPLETED"}"#),
-            path if path.ends_with("/requests/r-1") => answered(connection, "200 OK", "", r#"{"x": 1}"#),
+            path if path.ends_with("/requests/r-1") => {
+                answered(connection, "200 OK", "", r#"{"x": 1}"#)
+            }
             _ => answered(connection, "200 OK", "", r#"{"request_id": "r-1"}"#),
         }
     });
     assert_eq!(subscribe(&host).get("/x").unwrap(), 1);
     let opened = opened.lock().unwrap();
     assert_eq!(opened.len(), 2);
-    assert!(opened[1] - opened[0] >= Duration::from_millis(1400), "{:?}", opened[1] - opened[0]);
+    assert!(
+        opened[1] - opened[0] >= Duration::from_millis(1400),
+        "{:?}",
+        opened[1] - opened[0]
+    );
 }

@@ -1,4 +1,5 @@
-//! What HTTP/2 proves not to have been processed is sent again, and nothing else (RFC 9113 §6.8, §8.7): a server of bare frames.
+//! What HTTP/2 proves not to have been processed is sent again, and nothing else (RFC 9113 §6.8,
+//! §8.7): a server of bare frames.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -45,7 +46,12 @@ impl Peer {
         self.0.read_exact(&mut head)?;
         let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
         self.0.read_exact(&mut payload)?;
-        Ok((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload))
+        Ok((
+            head[3],
+            head[4],
+            u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+            payload,
+        ))
     }
 
     fn greet(&mut self) -> io::Result<()> {
@@ -77,12 +83,29 @@ impl Peer {
     }
 
     /// An answer of this status and these headers, and of nothing else if it is the end.
-    fn say(&mut self, stream: u32, status: &str, headers: &[(&str, &str)], is_end: bool) -> io::Result<()> {
+    fn say(
+        &mut self,
+        stream: u32,
+        status: &str,
+        headers: &[(&str, &str)],
+        is_end: bool,
+    ) -> io::Result<()> {
         // The name ":status" of the static table, and literals.
         let text = |text: &str| [&[text.len() as u8][..], text.as_bytes()].concat();
-        let fields = headers.iter().flat_map(|(name, value)| [&[0][..], &text(name), &text(value)].concat());
-        let block: Vec<_> = [&[8][..], &text(status)].concat().into_iter().chain(fields).collect();
-        self.write(HEADERS, END_HEADERS | if is_end { END_STREAM } else { 0 }, stream, &block)
+        let fields = headers
+            .iter()
+            .flat_map(|(name, value)| [&[0][..], &text(name), &text(value)].concat());
+        let block: Vec<_> = [&[8][..], &text(status)]
+            .concat()
+            .into_iter()
+            .chain(fields)
+            .collect();
+        self.write(
+            HEADERS,
+            END_HEADERS | if is_end { END_STREAM } else { 0 },
+            stream,
+            &block,
+        )
     }
 
     /// 200, with the header that fal's gateway adds, and `{}`.
@@ -119,16 +142,26 @@ struct Server {
 }
 
 impl Server {
-    /// `talk` gets the number of the connection, and a function that notes that a stream's request is executed.
-    fn start(talk: impl Fn(usize, &mut Peer, &dyn Fn(u32)) -> io::Result<()> + Send + Sync + 'static) -> Server {
+    /// `talk` gets the number of the connection, and a function that notes that a stream's request
+    /// is executed.
+    fn start(
+        talk: impl Fn(usize, &mut Peer, &dyn Fn(u32)) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Server {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+        let certificate = CertificateParams::new(vec!["localhost".to_owned()])
             .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .self_signed(&key)
             .unwrap();
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![certificate.der().clone()],
+                    PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+                )
+                .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let (config, talk) = (Arc::new(config), Arc::new(talk));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -139,14 +172,21 @@ impl Server {
             for (number, connection) in listener.incoming().enumerate() {
                 let (config, talk, log) = (config.clone(), talk.clone(), log.clone());
                 std::thread::spawn(move || {
-                    let mut peer = Peer(StreamOwned::new(ServerConnection::new(config).unwrap(), connection.unwrap()));
+                    let mut peer = Peer(StreamOwned::new(
+                        ServerConnection::new(config).unwrap(),
+                        connection.unwrap(),
+                    ));
                     let note = |stream| log.lock().unwrap().push((number, stream));
                     // The client leaves when it has had enough.
                     let _ = peer.greet().and_then(|()| talk(number, &mut peer, &note));
                 });
             }
         });
-        Server { host, authority: certificate.pem(), executed }
+        Server {
+            host,
+            authority: certificate.pem(),
+            executed,
+        }
     }
 
     fn client(&self) -> Client {
@@ -154,9 +194,14 @@ impl Server {
     }
 
     fn builder(&self) -> ClientBuilder {
-        let environment = Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-for-nobody")]);
-        let builder = crate::logged::builder().environment(environment).timeout(PATIENCE);
-        let builder = builder.add_root_certificates(self.authority.as_bytes()).unwrap();
+        let environment =
+            Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-for-nobody")]);
+        let builder = crate::logged::builder()
+            .environment(environment)
+            .timeout(PATIENCE);
+        let builder = builder
+            .add_root_certificates(self.authority.as_bytes())
+            .unwrap();
         builder.host(HostRole::Run, &self.host).unwrap()
     }
 
@@ -176,7 +221,10 @@ fn serve(peer: &mut Peer, note: &dyn Fn(u32)) -> io::Result<()> {
 fn failed(client: &Client) -> Error {
     let error = echo(client).unwrap_err();
     assert!(
-        !error.message().contains("before processing any application logic") || !error.may_have_executed(),
+        !error
+            .message()
+            .contains("before processing any application logic")
+            || !error.may_have_executed(),
         "{error}"
     );
     error
@@ -194,7 +242,9 @@ fn streams_above_the_last_of_a_goaway_are_sent_again_on_a_new_connection() {
             let first = peer.request()?;
             note(first);
             peer.answer(first)?;
-            let mut streams = (0..RUNS).map(|_| peer.request()).collect::<io::Result<Vec<_>>>()?;
+            let mut streams = (0..RUNS)
+                .map(|_| peer.request())
+                .collect::<io::Result<Vec<_>>>()?;
             streams.sort_unstable();
             let taken = &streams[..RUNS / 2];
             peer.go_away(taken[RUNS / 2 - 1], reason)?;
@@ -206,15 +256,26 @@ fn streams_above_the_last_of_a_goaway_are_sent_again_on_a_new_connection() {
         });
         let client = server.client();
         echo(&client).unwrap();
-        let ops: Vec<_> =
-            (0..RUNS).map(|_| client.run_start(Request::run("emulator/echo").unwrap()).unwrap()).collect();
+        let ops: Vec<_> = (0..RUNS)
+            .map(|_| {
+                client
+                    .run_start(Request::run("emulator/echo").unwrap())
+                    .unwrap()
+            })
+            .collect();
         for op in ops {
             assert!(op.wait(Some(PATIENCE)).unwrap());
-            op.take().unwrap().unwrap_or_else(|error| panic!("{reason}: {error}"));
+            op.take()
+                .unwrap()
+                .unwrap_or_else(|error| panic!("{reason}: {error}"));
         }
         let executed = server.executed();
         assert_eq!(executed.len(), 1 + RUNS, "{reason}: {executed:?}");
-        assert_eq!(executed.iter().filter(|(number, _)| *number == 0).count(), 1 + RUNS / 2, "{reason}");
+        assert_eq!(
+            executed.iter().filter(|(number, _)| *number == 0).count(),
+            1 + RUNS / 2,
+            "{reason}"
+        );
     }
 }
 
@@ -244,14 +305,27 @@ fn a_stream_that_is_always_refused_is_an_error_that_says_so() {
         }
     });
     let error = failed(&server.client());
-    assert_eq!((error.code(), error.may_have_executed(), error.is_retryable()), (Code::ConnectionLost, false, true));
+    assert_eq!(
+        (
+            error.code(),
+            error.may_have_executed(),
+            error.is_retryable()
+        ),
+        (Code::ConnectionLost, false, true)
+    );
     assert!(error.message().contains("not processed"), "{error}");
     // A body that can be read only once: not sent again, and the caller may.
     let mut request = Request::run("emulator/echo").unwrap();
     let reader = std::io::Cursor::new(b"{}".to_vec());
-    request.set_body_of(Upload::reader(reader, None), "application/json").unwrap();
+    request
+        .set_body_of(Upload::reader(reader, None), "application/json")
+        .unwrap();
     let error = Op::finish(|| server.client().run_start(request)).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, false), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ConnectionLost, false),
+        "{error}"
+    );
 }
 
 /// What is reset for another reason, and what was let in by a GOAWAY, may have been executed.
@@ -259,18 +333,28 @@ fn a_stream_that_is_always_refused_is_an_error_that_says_so() {
 fn what_http_2_does_not_prove_is_an_unknown_outcome() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;
     let cases: [(&str, Talk); 6] = [
-        ("INTERNAL_ERROR", |peer, stream| peer.reset(stream, INTERNAL_ERROR)),
-        ("GOAWAY that lets it in, and the end", |peer, stream| peer.go_away(stream, 0)),
-        ("GOAWAY that lets it in, with an error, and the end", |peer, stream| peer.go_away(stream, INTERNAL_ERROR)),
+        ("INTERNAL_ERROR", |peer, stream| {
+            peer.reset(stream, INTERNAL_ERROR)
+        }),
+        ("GOAWAY that lets it in, and the end", |peer, stream| {
+            peer.go_away(stream, 0)
+        }),
+        (
+            "GOAWAY that lets it in, with an error, and the end",
+            |peer, stream| peer.go_away(stream, INTERNAL_ERROR),
+        ),
         ("the end", |_, _| Ok(())),
         ("an answer that began and was refused", |peer, stream| {
             peer.head(stream)?;
             peer.reset(stream, REFUSED_STREAM)
         }),
-        ("an answer that began and a GOAWAY below it", |peer, stream| {
-            peer.head(stream)?;
-            peer.go_away(0, INTERNAL_ERROR)
-        }),
+        (
+            "an answer that began and a GOAWAY below it",
+            |peer, stream| {
+                peer.head(stream)?;
+                peer.go_away(0, INTERNAL_ERROR)
+            },
+        ),
     ];
     for (what, talk) in cases {
         let server = Server::start(move |number, peer, note| {
@@ -284,18 +368,25 @@ fn what_http_2_does_not_prove_is_an_unknown_outcome() {
             peer.0.flush()
         });
         let error = failed(&server.client());
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{what}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ConnectionLost, true),
+            "{what}: {error}"
+        );
         assert!(error.message().contains("executed"), "{what}: {error}");
         assert_eq!(server.executed().len(), 1, "{what}");
     }
 }
 
-/// A body has come to its end with END_STREAM, and with nothing else: a polite reset ends what the client sends (RFC 9113 §8.1).
+/// A body has come to its end with END_STREAM, and with nothing else: a polite reset ends what the
+/// client sends (RFC 9113 §8.1).
 #[test]
 fn a_body_that_a_reset_cuts_is_not_whole() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;
     let cases: [(&str, Talk); 6] = [
-        ("nothing and NO_ERROR", |peer, stream| peer.reset(stream, NO_ERROR)),
+        ("nothing and NO_ERROR", |peer, stream| {
+            peer.reset(stream, NO_ERROR)
+        }),
         ("a part and NO_ERROR", |peer, stream| {
             peer.write(DATA, 0, stream, b"{}")?;
             peer.reset(stream, NO_ERROR)
@@ -312,7 +403,9 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
             peer.write(DATA, 0, stream, b"{}")?;
             peer.go_away(0, NO_ERROR)
         }),
-        ("a part and the end", |peer, stream| peer.write(DATA, 0, stream, b"{}")),
+        ("a part and the end", |peer, stream| {
+            peer.write(DATA, 0, stream, b"{}")
+        }),
     ];
     for (what, talk) in cases {
         let server = Server::start(move |_, peer, note| {
@@ -324,7 +417,11 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
             peer.0.flush()
         });
         let error = echo(&server.client()).expect_err(what);
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{what}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ConnectionLost, true),
+            "{what}: {error}"
+        );
         assert_eq!(server.executed().len(), 1, "{what}");
     }
     // A reset behind the end changes nothing: the client shall stop sending.
@@ -340,30 +437,64 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
     }
 }
 
-/// An app answers 303 when it has run. What HTTP/2 proves not to have been processed is the GET that follows, and not the run.
+/// An app answers 303 when it has run. What HTTP/2 proves not to have been processed is the GET
+/// that follows, and not the run.
 #[test]
 fn a_post_that_was_redirected_is_not_sent_again_whatever_becomes_of_the_get() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;
     const ID: (&str, &str) = ("x-fal-request-id", "r-1");
     const NEXT: [(&str, &str); 2] = [ID, ("location", "/emulator/next")];
     let cases: [(&str, Talk); 13] = [
-        ("too many", |peer, stream| peer.say(stream, "429", &[ID], true)),
-        ("too many, and again", |peer, stream| peer.say(stream, "429", &[ID, ("x-fal-needs-retry", "1")], true)),
+        ("too many", |peer, stream| {
+            peer.say(stream, "429", &[ID], true)
+        }),
+        ("too many, and again", |peer, stream| {
+            peer.say(stream, "429", &[ID, ("x-fal-needs-retry", "1")], true)
+        }),
         ("no runner", |peer, stream| {
-            peer.say(stream, "503", &[ID, ("x-fal-error-type", "runner_scheduling_failure")], false)?;
-            peer.write(DATA, END_STREAM, stream, br#"{"detail": "x", "error_type": "runner_scheduling_failure"}"#)
+            peer.say(
+                stream,
+                "503",
+                &[ID, ("x-fal-error-type", "runner_scheduling_failure")],
+                false,
+            )?;
+            peer.write(
+                DATA,
+                END_STREAM,
+                stream,
+                br#"{"detail": "x", "error_type": "runner_scheduling_failure"}"#,
+            )
         }),
-        ("the credential", |peer, stream| peer.say(stream, "401", &[ID], true)),
-        ("nothing there", |peer, stream| peer.say(stream, "404", &[ID], true)),
-        ("another redirect", |peer, stream| peer.say(stream, "302", &NEXT, true)),
+        ("the credential", |peer, stream| {
+            peer.say(stream, "401", &[ID], true)
+        }),
+        ("nothing there", |peer, stream| {
+            peer.say(stream, "404", &[ID], true)
+        }),
+        ("another redirect", |peer, stream| {
+            peer.say(stream, "302", &NEXT, true)
+        }),
         ("a redirect elsewhere", |peer, stream| {
-            peer.say(stream, "302", &[ID, ("location", "https://app.example/")], true)
+            peer.say(
+                stream,
+                "302",
+                &[ID, ("location", "https://app.example/")],
+                true,
+            )
         }),
-        ("a stream that is refused", |peer, stream| peer.reset(stream, REFUSED_STREAM)),
+        ("a stream that is refused", |peer, stream| {
+            peer.reset(stream, REFUSED_STREAM)
+        }),
         ("a reset", |peer, stream| peer.reset(stream, CANCEL)),
-        ("a polite reset", |peer, stream| peer.reset(stream, NO_ERROR)),
-        ("a GOAWAY below it", |peer, stream| peer.go_away(stream - 2, NO_ERROR)),
-        ("a GOAWAY below it, and an error", |peer, stream| peer.go_away(stream - 2, INTERNAL_ERROR)),
+        ("a polite reset", |peer, stream| {
+            peer.reset(stream, NO_ERROR)
+        }),
+        ("a GOAWAY below it", |peer, stream| {
+            peer.go_away(stream - 2, NO_ERROR)
+        }),
+        ("a GOAWAY below it, and an error", |peer, stream| {
+            peer.go_away(stream - 2, INTERNAL_ERROR)
+        }),
         ("a part and a reset", |peer, stream| {
             peer.head(stream)?;
             peer.write(DATA, 0, stream, b"{")?;
@@ -385,7 +516,11 @@ fn a_post_that_was_redirected_is_not_sent_again_whatever_becomes_of_the_get() {
             });
             let client = with_keys(server.builder().max_attempts(3).unwrap());
             let error = ended(start(&client, &server.host));
-            let got = (server.executed().len(), error.may_have_executed(), error.is_retryable());
+            let got = (
+                server.executed().len(),
+                error.may_have_executed(),
+                error.is_retryable(),
+            );
             assert_eq!(got, (1, true, false), "{operation}, {what}: {error}");
         }
     }

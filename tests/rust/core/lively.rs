@@ -1,4 +1,5 @@
-//! A connection that is slow, or one-sided, is not a dead one; and what comes after the goodbye is still heard.
+//! A connection that is slow, or one-sided, is not a dead one; and what comes after the goodbye is
+//! still heard.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,9 +31,15 @@ fn inputs_without_results_keep_no_connection_from_being_tested() {
         std::thread::sleep(PING / 10);
     }
     session.send(&json!({"n": 2})).unwrap();
-    assert_eq!(message(session.op()).get("/n").unwrap(), 2, "the connection was lost");
+    assert_eq!(
+        message(session.op()).get("/n").unwrap(),
+        2,
+        "the connection was lost"
+    );
     // The same over a channel: requests whose answers take their time.
-    let channel = client(&emulator).channel(&Request::run("emulator/slow").unwrap()).unwrap();
+    let channel = client(&emulator)
+        .channel(&Request::run("emulator/slow").unwrap())
+        .unwrap();
     channel.set_ping(Some(PING));
     let mut ops = Vec::new();
     for ms in std::iter::once(3000).chain([0; 30]) {
@@ -63,7 +70,10 @@ fn a_slow_message_is_no_silence() {
     });
     let session = start_with(&client_of(&host).build().unwrap(), impatient());
     assert_eq!(state(session.op()).0, "connected");
-    assert_eq!(message(session.op()).get_bytes("").unwrap().len(), size as usize);
+    assert_eq!(
+        message(session.op()).get_bytes("").unwrap().len(),
+        size as usize
+    );
 }
 
 #[test]
@@ -84,17 +94,26 @@ fn a_message_that_is_taken_slowly_is_no_silence() {
     let begun = Instant::now();
     session.send(&json!({"pad": "x".repeat(24 << 20)})).unwrap();
     assert_eq!(message(session.op()).content().text().unwrap(), "ok");
-    assert!(begun.elapsed() > 4 * PING, "it shows nothing: {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() > 4 * PING,
+        "it shows nothing: {:?}",
+        begun.elapsed()
+    );
 }
 
 /// The host has said goodbye; that its last input failed is no less an error.
 #[test]
 fn an_error_after_the_goodbye_is_the_sessions() {
-    let fault = |kind: &str| format!(r#"{{"type":"x-fal-error","error":"{kind}","reason":"boom"}}"#);
+    let fault =
+        |kind: &str| format!(r#"{{"type":"x-fal-error","error":"{kind}","reason":"boom"}}"#);
     for (last, close, code) in [
         (fault("INTERNAL_ERROR"), 1000_u16, Some(Code::ServiceFailed)),
         ("ok".to_owned(), 4003, Some(Code::ServiceFailed)),
-        (r#"{"status":"error","error":"Unauthorized"}"#.to_owned(), 1000, Some(Code::Unauthenticated)),
+        (
+            r#"{"status":"error","error":"Unauthorized"}"#.to_owned(),
+            1000,
+            Some(Code::Unauthenticated),
+        ),
         (fault("TIMEOUT"), 1000, None),
         ("ok".to_owned(), 1001, None),
     ] {
@@ -107,7 +126,10 @@ fn an_error_after_the_goodbye_is_the_sessions() {
             connection.write_all(&[0x88, 2])?;
             connection.write_all(&close.to_be_bytes())
         });
-        let session = start_with(&client_of(&host).build().unwrap(), SocketOptions::new().use_header(true));
+        let session = start_with(
+            &client_of(&host).build().unwrap(),
+            SocketOptions::new().use_header(true),
+        );
         session.send(&json!({"n": 1})).unwrap();
         session.close();
         let (events, outcome) = drain(session.op());
@@ -120,7 +142,8 @@ fn an_error_after_the_goodbye_is_the_sessions() {
     }
 }
 
-/// One message and then a refusal, at every connection: that is no reason to ask for credentials without pause or end.
+/// One message and then a refusal, at every connection: that is no reason to ask for credentials
+/// without pause or end.
 #[test]
 fn a_credential_that_is_refused_again_and_again_is_given_up() {
     let opened = Arc::new(AtomicUsize::new(0));
@@ -138,26 +161,47 @@ fn a_credential_that_is_refused_again_and_again_is_given_up() {
         *count.lock().unwrap() += 1;
         answer.key("fake-id:fake-secret-for-nobody", None).unwrap();
     });
-    let client = client_of(&host).credentials(Options::new().callback(callback)).max_attempts(3).unwrap();
-    let session = start_with(&client.build().unwrap(), SocketOptions::new().use_header(true));
+    let client = client_of(&host)
+        .credentials(Options::new().callback(callback))
+        .max_attempts(3)
+        .unwrap();
+    let session = start_with(
+        &client.build().unwrap(),
+        SocketOptions::new().use_header(true),
+    );
     session.op().discard_events();
-    assert!(session.op().wait(Some(PATIENCE)).unwrap(), "it goes on and on");
+    assert!(
+        session.op().wait(Some(PATIENCE)).unwrap(),
+        "it goes on and on"
+    );
     let error = session.op().take().unwrap().unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated, "{error}");
-    assert_eq!((opened.load(Ordering::SeqCst), *asked.lock().unwrap()), (3, 3));
+    assert_eq!(
+        (opened.load(Ordering::SeqCst), *asked.lock().unwrap()),
+        (3, 3)
+    );
 }
 
-/// What waits for the host is full to the brim, and it has dropped inputs: the news of that waits, too, but holds up neither the next
-/// input nor the pings.
+/// What waits for the host is full to the brim, and it has dropped inputs: the news of that waits,
+/// too, but holds up neither the next input nor the pings.
 #[test]
 fn a_host_that_reads_nothing_can_send_and_stays_connected() {
     const INPUTS: u64 = 200;
     let emulator = Emulator::start().unwrap();
-    let options = SocketOptions::new().queue(1, WhenFull::KeepNewest).unwrap().ping(Some(PING));
+    let options = SocketOptions::new()
+        .queue(1, WhenFull::KeepNewest)
+        .unwrap()
+        .ping(Some(PING));
     let session = start_with(&client(&emulator), options);
     // With the news of the connection they are as many as wait.
     session.send(&input(0, json!({"outputs": 1023}))).unwrap();
-    let seen = || emulator.websocket_messages().get(REALTIME).copied().unwrap_or_default();
+    let seen = || {
+        emulator
+            .websocket_messages()
+            .get(REALTIME)
+            .copied()
+            .unwrap_or_default()
+    };
     let reach = |what: &str, is_so: &dyn Fn() -> bool| {
         let end = Instant::now() + PATIENCE;
         while !is_so() {
@@ -177,7 +221,12 @@ fn a_host_that_reads_nothing_can_send_and_stays_connected() {
     session.close();
     let (events, outcome) = drain(session.op());
     let outcome = outcome.unwrap();
-    assert_eq!(outcome.get("/connections").unwrap(), 1, "{:?}", outcome.text());
+    assert_eq!(
+        outcome.get("/connections").unwrap(),
+        1,
+        "{:?}",
+        outcome.text()
+    );
     assert_eq!(outcome.get("/unsent").unwrap(), session.unsent());
     assert_eq!(super::unsent::told(&events), session.unsent());
 }

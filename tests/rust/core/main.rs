@@ -81,7 +81,10 @@ fn builder(emulator: &Emulator) -> ClientBuilder {
 
 fn builder_with(emulator: &Emulator, key: &str) -> ClientBuilder {
     let host = emulator.host();
-    logged::builder().environment(Environment::from_variables([("FAL_KEY", key), ("FAL_EMULATOR_HOST", &host)]))
+    logged::builder().environment(Environment::from_variables([
+        ("FAL_KEY", key),
+        ("FAL_EMULATOR_HOST", &host),
+    ]))
 }
 
 fn client(emulator: &Emulator) -> Client {

@@ -1,7 +1,9 @@
-//! Whatever goes wrong at the service and on the way: an operation that ends well has the bytes that the emulator meant to send.
+//! Whatever goes wrong at the service and on the way: an operation that ends well has the bytes
+//! that the emulator meant to send.
 //!
-//! Each case follows from its seed: settings, an operation that answers bytes, and faults. `MEANT_SEED` and `MEANT_CASES` ask for others
-//! than the usual ones; a failure names the seed of its case, which `MEANT_CASE` plays alone.
+//! Each case follows from its seed: settings, an operation that answers bytes, and faults.
+//! `MEANT_SEED` and `MEANT_CASES` ask for others than the usual ones; a failure names the seed of
+//! its case, which `MEANT_CASE` plays alone.
 
 use super::*;
 use fal::{Download, EventKind, Job, NextEvent, Upload, UploadWay};
@@ -100,7 +102,9 @@ fn faults(dice: &mut Dice, kind: Kind) -> Vec<Fault> {
         };
         return vec![cut, then, fault(dice)];
     }
-    (0..dice.below(4)).map(|_| fault(dice).times(1 + dice.pick(&[0, 0, 1, 8]))).collect()
+    (0..dice.below(4))
+        .map(|_| fault(dice).times(1 + dice.pick(&[0, 0, 1, 8])))
+        .collect()
 }
 
 fn odd(dice: &mut Dice) -> Fault {
@@ -111,8 +115,12 @@ fn fault(dice: &mut Dice) -> Fault {
     let size = dice.size();
     let fault = match dice.below(19) {
         0 => Fault::delay(Duration::from_millis(size % 50)),
-        1 => Fault::from(fal_emulator::Action::Reset { when: ResetPoint::BeforeBody }),
-        2 => Fault::from(fal_emulator::Action::Reset { when: ResetPoint::AfterBody }),
+        1 => Fault::from(fal_emulator::Action::Reset {
+            when: ResetPoint::BeforeBody,
+        }),
+        2 => Fault::from(fal_emulator::Action::Reset {
+            when: ResetPoint::AfterBody,
+        }),
         3 => Fault::close(),
         4 => Fault::truncate(size),
         5 => Fault::slow(1 + size, Duration::from_millis(1)),
@@ -122,13 +130,23 @@ fn fault(dice: &mut Dice) -> Fault {
         10 => Fault::unframed(),
         11 | 12 => Fault::unframed_and_cut(size),
         13 => odd(dice),
-        14 => Fault::status(dice.pick(&[300, 304, 400, 401, 404, 408, 416, 422, 429, 500, 502, 503, 504])),
+        14 => Fault::status(dice.pick(&[
+            300, 304, 400, 401, 404, 408, 416, 422, 429, 500, 502, 503, 504,
+        ])),
         // Nothing that anybody meant for an answer.
         15 => Fault::status(dice.pick(&[202, 204, 205, 206])),
         16 => Fault::redirect("/elsewhere", dice.pick(&[301, 302, 303, 307, 308])),
         17 => {
-            let is_success = |place| matches!(place, EchoPlace::Item | EchoPlace::LongItem | EchoPlace::Success);
-            let places: Vec<_> = EchoPlace::ALL.into_iter().filter(|place| !is_success(*place)).collect();
+            let is_success = |place| {
+                matches!(
+                    place,
+                    EchoPlace::Item | EchoPlace::LongItem | EchoPlace::Success
+                )
+            };
+            let places: Vec<_> = EchoPlace::ALL
+                .into_iter()
+                .filter(|place| !is_success(*place))
+                .collect();
             Fault::echo(dice.pick(&places), dice.pick(&[400, 403, 429, 500, 503]))
         }
         _ if dice.below(8) == 0 => Fault::hang(),
@@ -144,14 +162,16 @@ enum Came {
     Wrong(String),
 }
 
-/// An answer that is not the one that was asked for may still be one that was sent: what a fault makes of any.
+/// An answer that is not the one that was asked for may still be one that was sent: what a fault
+/// makes of any.
 fn judged(outcome: Result<Response, Error>, is_meant: impl FnOnce(&Response) -> bool) -> Came {
     match outcome {
         Err(_) => Came::Failed,
         Ok(answer) if answer.body()[..] == *MALFORMED => Came::Whole,
         Ok(answer) if is_meant(&answer) => Came::Whole,
         Ok(answer) => {
-            let begins = String::from_utf8_lossy(&answer.body()[..answer.body().len().min(100)]).into_owned();
+            let begins = String::from_utf8_lossy(&answer.body()[..answer.body().len().min(100)])
+                .into_owned();
             Came::Wrong(format!("{answer:?}: {begins}"))
         }
     }
@@ -168,16 +188,34 @@ impl Case {
     fn of(seed: u64) -> (Self, Kind) {
         let mut dice = Dice(seed);
         let kind = dice.pick(&KINDS);
-        let emulator = Emulator::builder().settings(settings(&mut dice)).start().unwrap();
+        let emulator = Emulator::builder()
+            .settings(settings(&mut dice))
+            .start()
+            .unwrap();
         let client = builder_with(&emulator, emulator.admin_key());
-        let client = client.timeout(Duration::from_secs(4)).max_attempts(3).unwrap().build().unwrap();
+        let client = client
+            .timeout(Duration::from_secs(4))
+            .max_attempts(3)
+            .unwrap()
+            .build()
+            .unwrap();
         let faults = faults(&mut dice, kind);
-        (Case { dice, emulator, client, faults }, kind)
+        (
+            Case {
+                dice,
+                emulator,
+                client,
+                faults,
+            },
+            kind,
+        )
     }
 
     /// From now on things go wrong.
     fn begin(&self) {
-        self.faults.iter().for_each(|fault| self.emulator.inject(fault.clone()));
+        self.faults
+            .iter()
+            .for_each(|fault| self.emulator.inject(fault.clone()));
     }
 
     fn play(&mut self, kind: Kind) -> Came {
@@ -186,19 +224,24 @@ impl Case {
                 let word = "x".repeat(self.dice.size() as usize);
                 self.begin();
                 let outcome = run(&self.client, "emulator/echo", json!({"word": word}));
-                judged(outcome, |answer| answer.get_str("/body/word").is_ok_and(|said| said == word))
+                judged(outcome, |answer| {
+                    answer.get_str("/body/word").is_ok_and(|said| said == word)
+                })
             }
             Kind::RunOfBytes => {
                 let (input, meant) = self.bytes();
                 self.begin();
-                judged(run(&self.client, "emulator/bytes", input), |answer| answer.body()[..] == meant)
+                judged(run(&self.client, "emulator/bytes", input), |answer| {
+                    answer.body()[..] == meant
+                })
             }
             Kind::DownloadOfRun => {
                 let (input, meant) = self.bytes();
                 let mut request = Request::new("POST", "https://fal.run/emulator/bytes").unwrap();
                 request.set_json(input);
                 self.begin();
-                let outcome = Op::finish(|| self.client.download_start(Download::of_request(request)));
+                let outcome =
+                    Op::finish(|| self.client.download_start(Download::of_request(request)));
                 judged(outcome, |answer| answer.body()[..] == meant)
             }
             Kind::Result | Kind::Subscribe => self.job(kind),
@@ -216,7 +259,11 @@ impl Case {
                 let names: BTreeSet<_> = (0..5).map(|n| format!("collection {n}")).collect();
                 for name in &names {
                     let params = json!({"name": name});
-                    Op::finish(|| self.client.platform_start("assets.collections.create", params)).unwrap();
+                    Op::finish(|| {
+                        self.client
+                            .platform_start("assets.collections.create", params)
+                    })
+                    .unwrap();
                 }
                 self.listed("assets.collections.list", "name", names)
             }
@@ -226,7 +273,10 @@ impl Case {
     fn bytes(&mut self) -> (Value, Vec<u8>) {
         let size = self.dice.size();
         let chunked = self.dice.below(2) == 0;
-        (json!({"size": size, "chunked": chunked}), (0..size).map(|at| (at % 251) as u8).collect())
+        (
+            json!({"size": size, "chunked": chunked}),
+            (0..size).map(|at| (at % 251) as u8).collect(),
+        )
     }
 
     fn job(&mut self, kind: Kind) -> Came {
@@ -245,25 +295,41 @@ impl Case {
         };
         match &outcome {
             Ok(answer) if answer.status() == 202 => Came::Wrong("a 202 is no result".into()),
-            _ => judged(outcome, |answer| answer.get_str("/mark").is_ok_and(|said| said == mark)),
+            _ => judged(outcome, |answer| {
+                answer.get_str("/mark").is_ok_and(|said| said == mark)
+            }),
         }
     }
 
     fn stream(&mut self) -> Came {
-        let events: Vec<_> = (0..1 + self.dice.below(9)).map(|n| json!({"n": n})).collect();
+        let events: Vec<_> = (0..1 + self.dice.below(9))
+            .map(|n| json!({"n": n}))
+            .collect();
         let mut request = Request::run("emulator/stream").unwrap();
         request.set_json(json!({"events": events}));
         self.begin();
         let (outcome, items) = items(&self.client.stream_start(request).unwrap());
-        judged(outcome, |answer| items == events && answer.json().ok() == events.last())
+        judged(outcome, |answer| {
+            items == events && answer.json().ok() == events.last()
+        })
     }
 
     fn listed(&self, name: &str, member: &str, meant: BTreeSet<String>) -> Came {
         self.begin();
-        let (outcome, items) = items(&self.client.platform_list_start(name, json!({"limit": 2})).unwrap());
-        let mut got: Vec<_> = items.iter().filter_map(|item| item[member].as_str()).collect();
+        let (outcome, items) = items(
+            &self
+                .client
+                .platform_list_start(name, json!({"limit": 2}))
+                .unwrap(),
+        );
+        let mut got: Vec<_> = items
+            .iter()
+            .filter_map(|item| item[member].as_str())
+            .collect();
         got.sort_unstable();
-        judged(outcome, |_| got.len() == items.len() && got.into_iter().eq(&meant))
+        judged(outcome, |_| {
+            got.len() == items.len() && got.into_iter().eq(&meant)
+        })
     }
 
     fn download(&mut self, kind: Kind) -> Came {
@@ -272,15 +338,25 @@ impl Case {
         let upload = Upload::bytes(meant.clone()).way(UploadWay::Signed);
         let stored = Op::finish(|| self.client.upload_start(upload)).unwrap();
         // A date names a version if the file was at rest.
-        self.emulator.advance(Duration::from_secs(self.dice.pick(&[0, 100])));
+        self.emulator
+            .advance(Duration::from_secs(self.dice.pick(&[0, 100])));
         let what = Download::new(stored.get_str("/url").unwrap()).unwrap();
         self.begin();
         if kind == Kind::Download {
-            return judged(Op::finish(|| self.client.download_start(what)), |answer| answer.body()[..] == meant);
+            return judged(Op::finish(|| self.client.download_start(what)), |answer| {
+                answer.body()[..] == meant
+            });
         }
         let folder = tempfile::tempdir().unwrap();
-        let outcome = Op::finish(|| self.client.download_start(what.to(folder.path().join("file"))));
-        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().map(|one| one.path()).collect();
+        let outcome = Op::finish(|| {
+            self.client
+                .download_start(what.to(folder.path().join("file")))
+        });
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .flatten()
+            .map(|one| one.path())
+            .collect();
         match outcome {
             Err(error) if !left.is_empty() => Came::Wrong(format!("{error}, and {left:?} is left")),
             outcome => judged(outcome, |_| {
@@ -309,10 +385,15 @@ fn asked(name: &str) -> Option<u64> {
 
 #[test]
 fn what_ends_well_is_what_was_meant() {
-    let (seed, cases) = (asked("MEANT_SEED").unwrap_or(SEED), asked("MEANT_CASES").unwrap_or(CASES));
+    let (seed, cases) = (
+        asked("MEANT_SEED").unwrap_or(SEED),
+        asked("MEANT_CASES").unwrap_or(CASES),
+    );
     let seeds: Vec<_> = match asked("MEANT_CASE") {
         Some(one) => vec![one],
-        None => (0..cases).scan(Dice(seed), |dice, _| Some(dice.next())).collect(),
+        None => (0..cases)
+            .scan(Dice(seed), |dice, _| Some(dice.next()))
+            .collect(),
     };
     let (next, whole) = (AtomicU64::new(0), AtomicU64::new(0));
     let hand = || {
@@ -323,7 +404,10 @@ fn what_ends_well_is_what_was_meant() {
                 Came::Whole => drop(whole.fetch_add(1, Ordering::Relaxed)),
                 Came::Failed => {}
                 Came::Wrong(what) => {
-                    wrong.push(format!("MEANT_CASE={seed}: {kind:?} with {:?}: {what}", case.faults));
+                    wrong.push(format!(
+                        "MEANT_CASE={seed}: {kind:?} with {:?}: {what}",
+                        case.faults
+                    ));
                 }
             }
         }
@@ -331,10 +415,16 @@ fn what_ends_well_is_what_was_meant() {
     };
     let wrong: Vec<_> = std::thread::scope(|scope| {
         let hands: Vec<_> = (0..HANDS).map(|_| scope.spawn(hand)).collect();
-        hands.into_iter().flat_map(|hand| hand.join().unwrap()).collect()
+        hands
+            .into_iter()
+            .flat_map(|hand| hand.join().unwrap())
+            .collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let whole = whole.into_inner();
     println!("{} cases, {whole} of which ended well", seeds.len());
-    assert!(seeds.len() == 1 || whole * 4 > cases, "only {whole} of {cases} ended well");
+    assert!(
+        seeds.len() == 1 || whole * 4 > cases,
+        "only {whole} of {cases} ended well"
+    );
 }

@@ -1,4 +1,5 @@
-//! The way to fal: proxies, certificates, HTTP/2 and the backup hosts. All of it over TLS and under fal's real names.
+//! The way to fal: proxies, certificates, HTTP/2 and the backup hosts. All of it over TLS and under
+//! fal's real names.
 
 use super::*;
 use fal::Code;
@@ -24,7 +25,10 @@ struct Gate {
 }
 
 impl Gate {
-    fn http(emulator: &Emulator, verdict: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> Self {
+    fn http(
+        emulator: &Emulator,
+        verdict: impl Fn(&str) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
         Gate::open(emulator, move |client, target, seen| {
             let head = read_head(client)?;
             let host = head.split(' ').nth(1)?.to_owned();
@@ -36,7 +40,9 @@ impl Gate {
                     Some(upstream)
                 }
                 Verdict::Refuse => {
-                    client.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n").ok()?;
+                    client
+                        .write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+                        .ok()?;
                     None
                 }
             }
@@ -69,7 +75,8 @@ impl Gate {
         })
     }
 
-    /// `greet` tells who wants to go where before it answers, and gives the connection that leads there.
+    /// `greet` tells who wants to go where before it answers, and gives the connection that leads
+    /// there.
     fn open(
         emulator: &Emulator,
         greet: impl Fn(&mut TcpStream, &str, &dyn Fn(&str)) -> Option<TcpStream> + Send + Sync + 'static,
@@ -80,11 +87,13 @@ impl Gate {
         let (target, log, greet) = (emulator.host(), seen.clone(), Arc::new(greet));
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (mut client, target, log, greet) = (client.unwrap(), target.clone(), log.clone(), greet.clone());
+                let (mut client, target, log, greet) =
+                    (client.unwrap(), target.clone(), log.clone(), greet.clone());
                 thread::spawn(move || {
                     let seen = |host: &str| log.lock().unwrap().push(host.to_owned());
                     let mut upstream = greet(&mut client, &target, &seen)?;
-                    let (mut back, mut forth) = (client.try_clone().ok()?, upstream.try_clone().ok()?);
+                    let (mut back, mut forth) =
+                        (client.try_clone().ok()?, upstream.try_clone().ok()?);
                     thread::spawn(move || std::io::copy(&mut forth, &mut back));
                     std::io::copy(&mut client, &mut upstream).ok()
                 });
@@ -115,7 +124,10 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
 /// A client that knows nothing of the emulator but its certificate.
 pub(crate) fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> ClientBuilder {
     let key = [("FAL_KEY", emulator.api_key())];
-    let variables = variables.iter().chain(&key).map(|(name, value)| (*name, *value));
+    let variables = variables
+        .iter()
+        .chain(&key)
+        .map(|(name, value)| (*name, *value));
     crate::logged::builder()
         .environment(Environment::from_variables(variables))
         .add_root_certificates(emulator.ca_pem().as_bytes())
@@ -126,10 +138,18 @@ pub(crate) fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> Client
 fn an_http_proxy_leads_to_fal() {
     let emulator = Emulator::start().unwrap();
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let client = outside(&emulator, &[(variable, &emulator.host())]).build().unwrap();
-        assert_eq!(echo(&client).unwrap().get("/body/word").unwrap(), "hello", "{variable}");
+        let client = outside(&emulator, &[(variable, &emulator.host())])
+            .build()
+            .unwrap();
+        assert_eq!(
+            echo(&client).unwrap().get("/body/word").unwrap(),
+            "hello",
+            "{variable}"
+        );
     }
-    let client = outside(&emulator, &[("HTTPS_PROXY", "127.0.0.1:1")]).http_proxy(&emulator.host()).unwrap();
+    let client = outside(&emulator, &[("HTTPS_PROXY", "127.0.0.1:1")])
+        .http_proxy(&emulator.host())
+        .unwrap();
     echo(&client.build().unwrap()).unwrap();
     assert_eq!(emulator.connects().get("fal.run"), Some(&5));
 }
@@ -143,16 +163,31 @@ fn a_password_of_the_proxy_reaches_the_proxy_and_no_error() {
     let emulator = Emulator::builder().settings(settings).start().unwrap();
     let address = emulator.host();
     let open = format!("http://user:{PASSWORD}@{address}");
-    echo(&outside(&emulator, &[("HTTPS_PROXY", &open)]).build().unwrap()).unwrap();
+    echo(
+        &outside(&emulator, &[("HTTPS_PROXY", &open)])
+            .build()
+            .unwrap(),
+    )
+    .unwrap();
     let wrong = format!("http://user:{PASSWORD}-wrong@{address}");
     for proxy in [wrong.as_str(), address.as_str()] {
-        let client = outside(&emulator, &[("HTTPS_PROXY", proxy)]).max_attempts(1).unwrap().build().unwrap();
+        let client = outside(&emulator, &[("HTTPS_PROXY", proxy)])
+            .max_attempts(1)
+            .unwrap()
+            .build()
+            .unwrap();
         let error = echo(&client).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Connect, false),
+            "{error}"
+        );
         assert!(error.message().contains("proxy"), "{error}");
         assert!(!format!("{error} {error:?} {}", error.remedy()).contains(PASSWORD));
     }
-    assert!(!format!("{:?}", outside(&emulator, &[]).http_proxy(&open).unwrap()).contains(PASSWORD));
+    assert!(
+        !format!("{:?}", outside(&emulator, &[]).http_proxy(&open).unwrap()).contains(PASSWORD)
+    );
 }
 
 #[test]
@@ -160,21 +195,42 @@ fn a_socks_proxy_leads_to_fal() {
     let emulator = Emulator::start().unwrap();
     let gate = Gate::socks(&emulator);
     let proxy = format!("socks5h://user:{PASSWORD}@{}", gate.address);
-    echo(&outside(&emulator, &[("ALL_PROXY", &proxy)]).build().unwrap()).unwrap();
+    echo(
+        &outside(&emulator, &[("ALL_PROXY", &proxy)])
+            .build()
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(gate.seen(), ["fal.run:443"]);
 }
 
 #[test]
 fn no_proxy_is_heeded() {
     let emulator = Emulator::start().unwrap();
-    let client = outside(&emulator, &[("HTTPS_PROXY", &emulator.host()), ("NO_PROXY", "127.0.0.1,localhost")]);
+    let client = outside(
+        &emulator,
+        &[
+            ("HTTPS_PROXY", &emulator.host()),
+            ("NO_PROXY", "127.0.0.1,localhost"),
+        ],
+    );
     let here = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = here.local_addr().unwrap().to_string();
-    let client = client.host(fal::HostRole::Rest, &host).unwrap().max_attempts(1).unwrap().build().unwrap();
+    let client = client
+        .host(fal::HostRole::Rest, &host)
+        .unwrap()
+        .max_attempts(1)
+        .unwrap()
+        .build()
+        .unwrap();
     let knocked = thread::spawn(move || read(&mut here.accept().unwrap().0, 1));
     let error = send(&client, "GET", &format!("https://{host}/x")).unwrap_err();
     assert_eq!(error.code(), Code::Connect, "{error}");
-    assert_eq!(knocked.join().unwrap(), Some(vec![22]), "a TLS handshake, without a proxy");
+    assert_eq!(
+        knocked.join().unwrap(),
+        Some(vec![22]),
+        "a TLS handshake, without a proxy"
+    );
     echo(&client).unwrap();
     assert_eq!(emulator.connects().keys().collect::<Vec<_>>(), ["fal.run"]);
 }
@@ -182,10 +238,22 @@ fn no_proxy_is_heeded() {
 #[test]
 fn only_certificates_that_are_trusted_are_taken() {
     let emulator = Emulator::start().unwrap();
-    let environment = Environment::from_variables([("FAL_KEY", emulator.api_key()), ("HTTPS_PROXY", &emulator.host())]);
-    let client = crate::logged::builder().environment(environment).max_attempts(1).unwrap().build().unwrap();
+    let environment = Environment::from_variables([
+        ("FAL_KEY", emulator.api_key()),
+        ("HTTPS_PROXY", &emulator.host()),
+    ]);
+    let client = crate::logged::builder()
+        .environment(environment)
+        .max_attempts(1)
+        .unwrap()
+        .build()
+        .unwrap();
     let error = echo(&client).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Connect, false),
+        "{error}"
+    );
     assert!(error.message().contains("certificate"), "{error}");
     assert!(emulator.arrivals().is_empty());
 }
@@ -193,7 +261,9 @@ fn only_certificates_that_are_trusted_are_taken() {
 #[test]
 fn calls_share_a_connection_where_the_server_speaks_http_2() {
     let emulator = Emulator::start().unwrap();
-    let client = outside(&emulator, &[("HTTPS_PROXY", &emulator.host())]).build().unwrap();
+    let client = outside(&emulator, &[("HTTPS_PROXY", &emulator.host())])
+        .build()
+        .unwrap();
     echo(&client).unwrap();
     let started = |_| {
         let mut request = Request::run("emulator/slow").unwrap();
@@ -205,30 +275,55 @@ fn calls_share_a_connection_where_the_server_speaks_http_2() {
         op.wait(None).unwrap();
         op.take().unwrap().unwrap();
     }
-    let connections: std::collections::BTreeSet<_> = emulator.arrivals().iter().map(|a| a.connection).collect();
+    let connections: std::collections::BTreeSet<_> =
+        emulator.arrivals().iter().map(|a| a.connection).collect();
     assert_eq!(connections.len(), 1, "{connections:?}");
 }
 
 #[test]
 fn the_backup_host_is_asked_when_fals_own_cannot_be_reached_and_remembered() {
     let emulator = Emulator::start().unwrap();
-    let gate = Gate::http(&emulator, |host| if host == "fal.run" { Verdict::Refuse } else { Verdict::Forward });
-    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)]).build().unwrap();
+    let gate = Gate::http(&emulator, |host| {
+        if host == "fal.run" {
+            Verdict::Refuse
+        } else {
+            Verdict::Forward
+        }
+    });
+    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)])
+        .build()
+        .unwrap();
     for _ in 0..2 {
         assert_eq!(echo(&client).unwrap().get("/body/word").unwrap(), "hello");
     }
     // One try at fal.run; the second call goes where the first one came through.
     assert_eq!(gate.seen(), ["fal.run:443", "falrun.com:443"]);
     let arrivals = emulator.arrivals();
-    assert_eq!(arrivals.iter().filter(|arrival| arrival.executed && arrival.had_key()).count(), 2);
-    assert!(arrivals.iter().all(|arrival| arrival.host == "falrun.com"), "{arrivals:?}");
+    assert_eq!(
+        arrivals
+            .iter()
+            .filter(|arrival| arrival.executed && arrival.had_key())
+            .count(),
+        2
+    );
+    assert!(
+        arrivals.iter().all(|arrival| arrival.host == "falrun.com"),
+        "{arrivals:?}"
+    );
 }
 
 #[test]
 fn nothing_but_a_failed_connection_leads_to_the_backup_host() {
     let emulator = Emulator::start().unwrap();
-    let client = outside(&emulator, &[("HTTPS_PROXY", &emulator.host())]).max_attempts(1).unwrap().build().unwrap();
-    for fault in [fal_emulator::Fault::status(503), fal_emulator::Fault::reset_after_body()] {
+    let client = outside(&emulator, &[("HTTPS_PROXY", &emulator.host())])
+        .max_attempts(1)
+        .unwrap()
+        .build()
+        .unwrap();
+    for fault in [
+        fal_emulator::Fault::status(503),
+        fal_emulator::Fault::reset_after_body(),
+    ] {
         emulator.inject(fault);
         echo(&client).unwrap_err();
     }
@@ -240,10 +335,21 @@ fn nothing_but_a_failed_connection_leads_to_the_backup_host() {
 fn where_neither_can_be_reached_the_first_error_is_told() {
     let emulator = Emulator::start().unwrap();
     let gate = Gate::http(&emulator, |_| Verdict::Refuse);
-    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)]).max_attempts(1).unwrap().build().unwrap();
+    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)])
+        .max_attempts(1)
+        .unwrap()
+        .build()
+        .unwrap();
     let error = echo(&client).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
-    assert!(error.message().contains("fal.run") && !error.message().contains("falrun.com"), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Connect, false),
+        "{error}"
+    );
+    assert!(
+        error.message().contains("fal.run") && !error.message().contains("falrun.com"),
+        "{error}"
+    );
     assert_eq!(gate.seen(), ["fal.run:443", "falrun.com:443"]);
 }
 
@@ -251,8 +357,14 @@ fn where_neither_can_be_reached_the_first_error_is_told() {
 fn hosts_without_a_backup_have_none() {
     let emulator = Emulator::start().unwrap();
     let gate = Gate::http(&emulator, |_| Verdict::Refuse);
-    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)]).max_attempts(1).unwrap();
-    let client = client.host(fal::HostRole::Run, "gateway.example").unwrap().build().unwrap();
+    let client = outside(&emulator, &[("HTTPS_PROXY", &gate.address)])
+        .max_attempts(1)
+        .unwrap();
+    let client = client
+        .host(fal::HostRole::Run, "gateway.example")
+        .unwrap()
+        .build()
+        .unwrap();
     echo(&client).unwrap_err();
     send(&client, "GET", "/v1/models").unwrap_err();
     assert_eq!(gate.seen(), ["gateway.example:443", "api.fal.ai:443"]);

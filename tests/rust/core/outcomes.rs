@@ -18,7 +18,9 @@ fn to(endpoint: &str) -> Request {
 
 fn bearing(upload: Upload) -> Request {
     let mut request = Request::run("emulator/echo").unwrap();
-    request.set_body_of(upload, "application/octet-stream").unwrap();
+    request
+        .set_body_of(upload, "application/octet-stream")
+        .unwrap();
     request
 }
 
@@ -37,20 +39,45 @@ fn post(client: &Client, url: &str, body: Value) -> Result<Op, Error> {
 
 type Start<'a> = Box<dyn Fn(&Client) -> Error + 'a>;
 
-/// Every operation that sends a POST which may be executed: its name, the path of that POST, and the operation.
+/// Every operation that sends a POST which may be executed: its name, the path of that POST, and
+/// the operation.
 fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
     vec![
-        ("run", "/emulator/echo", Box::new(|c| failed(c.run_start(to("emulator/echo"))))),
-        ("submit", "/emulator/job", Box::new(|c| failed(c.submit_start(to("emulator/job"))))),
-        ("subscribe", "/emulator/job", Box::new(|c| failed(c.subscribe_start(to("emulator/job"))))),
-        ("stream", "/emulator/stream/*", Box::new(|c| failed(c.stream_start(to("emulator/stream"))))),
-        ("send to an app", "/emulator/echo", Box::new(|c| failed(post(c, "https://fal.run/emulator/echo", json!({}))))),
+        (
+            "run",
+            "/emulator/echo",
+            Box::new(|c| failed(c.run_start(to("emulator/echo")))),
+        ),
+        (
+            "submit",
+            "/emulator/job",
+            Box::new(|c| failed(c.submit_start(to("emulator/job")))),
+        ),
+        (
+            "subscribe",
+            "/emulator/job",
+            Box::new(|c| failed(c.subscribe_start(to("emulator/job")))),
+        ),
+        (
+            "stream",
+            "/emulator/stream/*",
+            Box::new(|c| failed(c.stream_start(to("emulator/stream")))),
+        ),
+        (
+            "send to an app",
+            "/emulator/echo",
+            Box::new(|c| failed(post(c, "https://fal.run/emulator/echo", json!({})))),
+        ),
         (
             "send to the queue",
             "/emulator/job",
             Box::new(|c| failed(post(c, "https://queue.fal.run/emulator/job", json!({})))),
         ),
-        ("token", "/tokens/", Box::new(|c| failed(c.mint_token_start(&["emulator/echo"], Duration::from_secs(60))))),
+        (
+            "token",
+            "/tokens/",
+            Box::new(|c| failed(c.mint_token_start(&["emulator/echo"], Duration::from_secs(60)))),
+        ),
         (
             "a key",
             "/v1/keys",
@@ -71,7 +98,11 @@ fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
             "/files/upload",
             Box::new(|c| upload(c, Upload::bytes(&b""[..]).way(UploadWay::Direct)).unwrap_err()),
         ),
-        ("nothing of bytes", "/emulator/echo", Box::new(|c| failed(c.run_start(bearing(Upload::bytes(&b""[..])))))),
+        (
+            "nothing of bytes",
+            "/emulator/echo",
+            Box::new(|c| failed(c.run_start(bearing(Upload::bytes(&b""[..]))))),
+        ),
         (
             "nothing of a reader",
             "/emulator/echo",
@@ -80,12 +111,16 @@ fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
         (
             "the end of parts",
             "*/complete",
-            Box::new(|c| upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::SignedParts)).unwrap_err()),
+            Box::new(|c| {
+                upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::SignedParts)).unwrap_err()
+            }),
         ),
         (
             "the end of parts with a token",
             "*/complete",
-            Box::new(|c| upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::DirectParts)).unwrap_err()),
+            Box::new(|c| {
+                upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::DirectParts)).unwrap_err()
+            }),
         ),
     ]
 }
@@ -99,7 +134,11 @@ fn posts(emulator: &Emulator, path: &str) -> Vec<Arrival> {
 #[test]
 fn a_post_that_was_executed_and_whose_answer_is_lost_arrives_once() {
     let emulator = Emulator::start().unwrap();
-    let client = builder_with(&emulator, emulator.admin_key()).max_attempts(3).unwrap().build().unwrap();
+    let client = builder_with(&emulator, emulator.admin_key())
+        .max_attempts(3)
+        .unwrap()
+        .build()
+        .unwrap();
     let lost = [
         Fault::close(),
         Fault::reset_after_body(),
@@ -121,10 +160,15 @@ fn a_post_that_was_executed_and_whose_answer_is_lost_arrives_once() {
             let arrived = posts(&emulator, path).len();
             let of_endpoint = ["run", "submit", "subscribe", "stream"].contains(&name);
             if of_endpoint && !error.remedy().contains("recent requests of emulator/") {
-                wrong.push(format!("{name}: {fault:?}: where to look is not told: {}", error.remedy()));
+                wrong.push(format!(
+                    "{name}: {fault:?}: where to look is not told: {}",
+                    error.remedy()
+                ));
             }
             if arrived != 1 || !error.may_have_executed() {
-                wrong.push(format!("{name}: {fault:?}: arrived {arrived} times: {error:?}"));
+                wrong.push(format!(
+                    "{name}: {fault:?}: arrived {arrived} times: {error:?}"
+                ));
             }
         }
     }
@@ -135,14 +179,22 @@ fn a_post_that_was_executed_and_whose_answer_is_lost_arrives_once() {
 #[test]
 fn a_post_whose_success_cannot_be_read_may_have_been_executed() {
     let emulator = Emulator::start().unwrap();
-    let client = builder_with(&emulator, emulator.admin_key()).build().unwrap();
+    let client = builder_with(&emulator, emulator.admin_key())
+        .build()
+        .unwrap();
     for (name, path, operation) in operations() {
         if !["submit", "subscribe", "token", "a key", "upload by POST"].contains(&name) {
             continue;
         }
         for body in [json!({}), json!("x")] {
             emulator.clear_faults();
-            emulator.inject(Fault::status(200).body(body.clone()).method("POST").path(path).always());
+            emulator.inject(
+                Fault::status(200)
+                    .body(body.clone())
+                    .method("POST")
+                    .path(path)
+                    .always(),
+            );
             // A text is a token.
             if name != "token" || body == json!({}) {
                 let error = operation(&client);
@@ -179,18 +231,29 @@ fn an_answer_over_the_limit_is_too_large_however_it_arrives() {
         b"\r\n0\r\n",
         b"\r\n",
     ];
-    static TO_THE_END: [&[u8]; 3] = [b"HTTP/1.1 200 OK\r\nx-fal-request-id: r\r\n\r\n", PIECE, PIECE];
+    static TO_THE_END: [&[u8]; 3] = [
+        b"HTTP/1.1 200 OK\r\nx-fal-request-id: r\r\n\r\n",
+        PIECE,
+        PIECE,
+    ];
     for (answer, is_whole) in [(&CHUNKS[..], true), (&TO_THE_END[..], false)] {
         for limit in [0, 1, 899, 900, 901, 1000, 1799] {
             let (host, count) = raw(answer);
             let client = client_of(&host).max_response_bytes(limit).build().unwrap();
             let error = echo(&client).unwrap_err();
-            assert_eq!((error.code(), error.may_have_executed()), (Code::TooLarge, true), "{limit}: {error}");
+            assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::TooLarge, true),
+                "{limit}: {error}"
+            );
             assert_eq!(count.load(Ordering::SeqCst), 1);
         }
         let (host, _) = raw(answer);
         let answer = echo(&client_of(&host).max_response_bytes(1800).build().unwrap());
-        assert_eq!(answer.is_ok_and(|answer| answer.body().len() == 1800), is_whole);
+        assert_eq!(
+            answer.is_ok_and(|answer| answer.body().len() == 1800),
+            is_whole
+        );
     }
 }
 
@@ -203,7 +266,11 @@ fn another_protocol_where_none_was_asked_for_is_no_success() {
         let (host, count) = raw(&SWITCHED);
         let client = client_of(&host).max_attempts(3).unwrap().build().unwrap();
         let error = send(&client, method, "https://fal.run/emulator/echo").unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, method == "POST"), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Protocol, method == "POST"),
+            "{error}"
+        );
         assert_eq!(count.load(Ordering::SeqCst), 1);
     }
     let (host, _) = raw(&SWITCHED);
@@ -213,7 +280,11 @@ fn another_protocol_where_none_was_asked_for_is_no_success() {
         failed(client.stream_start(to("emulator/stream"))),
         failed(client.submit_start(to("emulator/job"))),
     ] {
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Protocol, true),
+            "{error}"
+        );
     }
 }
 
@@ -235,7 +306,11 @@ fn a_time_that_is_over_before_the_sending_sends_nothing() {
             failed(warm.submit_start(timed("emulator/job"))),
             failed(warm.subscribe_start(timed("emulator/job"))),
             failed(warm.stream_start(timed("emulator/stream"))),
-            failed(warm.channel(&to("emulator/echo")).unwrap().run_start(timed("emulator/echo"))),
+            failed(
+                warm.channel(&to("emulator/echo"))
+                    .unwrap()
+                    .run_start(timed("emulator/echo")),
+            ),
             failed(Ok(warm
                 .realtime_start(timed("emulator/realtime"), fal::SocketOptions::new())
                 .unwrap()
@@ -252,9 +327,20 @@ fn a_time_that_is_over_before_the_sending_sends_nothing() {
             send(&short, "POST", "https://fal.run/emulator/echo").unwrap_err(),
         ];
         for error in errors.iter().chain(&others) {
-            assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, false), "{time:?}: {error}");
-            assert!(error.message().contains("before anything was sent"), "{error}");
+            assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::Deadline, false),
+                "{time:?}: {error}"
+            );
+            assert!(
+                error.message().contains("before anything was sent"),
+                "{error}"
+            );
         }
-        assert!(emulator.arrivals().is_empty(), "{time:?}: {:?}", emulator.arrivals());
+        assert!(
+            emulator.arrivals().is_empty(),
+            "{time:?}: {:?}",
+            emulator.arrivals()
+        );
     }
 }

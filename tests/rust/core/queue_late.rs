@@ -1,4 +1,5 @@
-//! A job's end, its result and its logs come from different parts of fal at different times: what contradicts is asked for again.
+//! A job's end, its result and its logs come from different parts of fal at different times: what
+//! contradicts is asked for again.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::queue::{JOB, events, job_of, lines, paths, queue, submit, subscribe};
@@ -15,13 +16,18 @@ const RUNNING: &str = r#"{"status": "IN_PROGRESS", "request_id": "r-1"}"#;
 /// A status line and a body.
 type Said = (&'static str, &'static str);
 
-/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time; and how often it was asked for.
-fn ended(status: &'static str, answer: impl Fn(usize) -> Said + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time; and
+/// how often it was asked for.
+fn ended(
+    status: &'static str,
+    answer: impl Fn(usize) -> Said + Send + Sync + 'static,
+) -> (String, Arc<AtomicUsize>) {
     let (host, _, asked) = telling(move |_| ("200 OK", status), answer);
     (host, asked)
 }
 
-/// A queue in which the n-th status is `status(n)`, and the n-th result `answer(n)`; and how often each was asked for.
+/// A queue in which the n-th status is `status(n)`, and the n-th result `answer(n)`; and how often
+/// each was asked for.
 fn telling(
     status: impl Fn(usize) -> Said + Send + Sync + 'static,
     answer: impl Fn(usize) -> Said + Send + Sync + 'static,
@@ -33,7 +39,9 @@ fn telling(
         const ID: &str = "x-fal-request-id: r-1\r\n";
         match path.split('?').next().unwrap_or_default() {
             _ if head.starts_with("PUT") => answered(connection, "202 Accepted", ID, "{}"),
-            path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", ID, "{}"),
+            path if path.ends_with("/status/stream") => {
+                answered(connection, "404 Not Found", ID, "{}")
+            }
             path if path.ends_with("/status") => {
                 let (line, body) = status(look.fetch_add(1, Ordering::Relaxed));
                 answered(connection, line, ID, body)
@@ -49,16 +57,21 @@ fn telling(
 }
 
 const COMPLETED: &str = r#"{"status": "COMPLETED", "request_id": "r-1"}"#;
-const FAILED: &str =
-    r#"{"status": "COMPLETED", "request_id": "r-1", "error": "It broke", "error_type": "internal_error"}"#;
+const FAILED: &str = r#"{"status": "COMPLETED", "request_id": "r-1", "error": "It broke", "error_type": "internal_error"}"#;
 
 /// The result as it is asked for by itself, after a submission and by its id.
 fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
-    let client = client_of(host).timeout(Duration::from_secs(60)).build().unwrap();
+    let client = client_of(host)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap();
     let job = Job::new(JOB, "r-1").unwrap();
     let ways = [
         ("result", client.result_start(&job).unwrap()),
-        ("subscribe", client.subscribe_start(job_of(json!({}))).unwrap()),
+        (
+            "subscribe",
+            client.subscribe_start(job_of(json!({}))).unwrap(),
+        ),
         ("attach", client.attach_start(&job).unwrap()),
     ];
     let ended = |op: Op| op.wait(None).map(|_| op.take().unwrap()).unwrap();
@@ -67,13 +80,26 @@ fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
 
 #[test]
 fn a_result_that_comes_late_is_waited_for() {
-    for late in
-        [("202 Accepted", RUNNING), ("400 Bad Request", EARLY), ("400 Bad Request", ""), ("404 Not Found", NOT_FOUND)]
-    {
-        let (host, _) = ended(COMPLETED, move |asked| if asked % 4 < 3 { late } else { ("200 OK", r#"{"x": 1}"#) });
+    for late in [
+        ("202 Accepted", RUNNING),
+        ("400 Bad Request", EARLY),
+        ("400 Bad Request", ""),
+        ("404 Not Found", NOT_FOUND),
+    ] {
+        let (host, _) = ended(COMPLETED, move |asked| {
+            if asked % 4 < 3 {
+                late
+            } else {
+                ("200 OK", r#"{"x": 1}"#)
+            }
+        });
         for (way, outcome) in every_way(&host) {
             let answer = outcome.unwrap_or_else(|error| panic!("{late:?} {way}: {error}"));
-            assert_eq!((answer.status(), answer.get("/x").unwrap()), (200, &json!(1)), "{late:?} {way}");
+            assert_eq!(
+                (answer.status(), answer.get("/x").unwrap()),
+                (200, &json!(1)),
+                "{late:?} {way}"
+            );
         }
     }
 }
@@ -88,10 +114,20 @@ fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
         let (host, asked) = ended(COMPLETED, move |_| late);
         for (way, outcome) in every_way(&host) {
             let error = outcome.unwrap_err();
-            assert_eq!((error.code(), error.request_id()), (code, Some("r-1")), "{late:?} {way}: {error}");
-            assert!(error.may_have_executed() && error.message().contains("has run"), "{late:?} {way}: {error}");
+            assert_eq!(
+                (error.code(), error.request_id()),
+                (code, Some("r-1")),
+                "{late:?} {way}: {error}"
+            );
+            assert!(
+                error.may_have_executed() && error.message().contains("has run"),
+                "{late:?} {way}: {error}"
+            );
         }
-        assert!((9..90).contains(&asked.load(Ordering::Relaxed)), "{late:?}: {asked:?}");
+        assert!(
+            (9..90).contains(&asked.load(Ordering::Relaxed)),
+            "{late:?}: {asked:?}"
+        );
     }
 }
 
@@ -99,34 +135,56 @@ fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
 #[test]
 fn what_the_app_says_of_its_input_is_no_contradiction() {
     for own in [
-        ("400 Bad Request", r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#),
-        ("400 Bad Request", r#"{"detail": "Bad header", "error_type": "bad_request"}"#),
+        (
+            "400 Bad Request",
+            r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#,
+        ),
+        (
+            "400 Bad Request",
+            r#"{"detail": "Bad header", "error_type": "bad_request"}"#,
+        ),
         ("404 Not Found", r#"{"detail": "Path /x not found"}"#),
         ("422 Unprocessable Entity", r#"{"detail": "no"}"#),
     ] {
         let (host, asked) = ended(COMPLETED, move |_| own);
         for (way, outcome) in every_way(&host) {
             let error = outcome.unwrap_err();
-            assert!(!error.may_have_executed() && !error.message().contains("has run"), "{own:?} {way}: {error}");
+            assert!(
+                !error.may_have_executed() && !error.message().contains("has run"),
+                "{own:?} {way}: {error}"
+            );
         }
         assert_eq!(asked.load(Ordering::Relaxed), 3, "{own:?}");
     }
 }
 
-/// An app may refuse an input in words of its own, and so may fal the result of a job that has run: nobody knows which of the two.
+/// An app may refuse an input in words of its own, and so may fal the result of a job that has run:
+/// nobody knows which of the two.
 #[test]
 fn a_400_in_other_words_lasts_and_leaves_the_outcome_open() {
-    let (host, _) = ended(COMPLETED, |_| ("400 Bad Request", r#"{"detail": "Prompt refused"}"#));
+    let (host, _) = ended(COMPLETED, |_| {
+        ("400 Bad Request", r#"{"detail": "Prompt refused"}"#)
+    });
     for (way, outcome) in every_way(&host) {
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, true), "{way}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::InvalidInput, true),
+            "{way}: {error}"
+        );
         assert!(error.message().contains("Prompt refused"), "{way}: {error}");
     }
     // Where the state itself is a failure nothing is open.
-    let (host, _) = ended(r#"{"status": "FAILED"}"#, |_| ("400 Bad Request", r#"{"detail": "Prompt refused"}"#));
+    let (host, _) = ended(r#"{"status": "FAILED"}"#, |_| {
+        ("400 Bad Request", r#"{"detail": "Prompt refused"}"#)
+    });
     for (way, outcome) in every_way(&host) {
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::InvalidInput, false),
+            "{way}: {error}"
+        );
     }
 }
 
@@ -134,7 +192,10 @@ const UNKNOWN_ID: Said = ("404 Not Found", r#"{"status": "NOT_FOUND"}"#);
 const FINALIZING: &str = r#"{"status": "FINALIZING", "request_id": "r-1"}"#;
 
 fn subscribe_to(host: &str) -> Result<Response, Error> {
-    let client = client_of(host).timeout(Duration::from_secs(60)).build().unwrap();
+    let client = client_of(host)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap();
     Op::finish(|| client.subscribe_start(job_of(json!({}))))
 }
 
@@ -153,13 +214,24 @@ fn a_status_that_comes_late_is_waited_for() {
     // Not for ever.
     let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
     let error = subscribe_to(&host).unwrap_err();
-    assert_eq!((error.code(), error.request_id()), (Code::NotFound, Some("r-1")), "{error}");
-    assert!(error.may_have_executed() && looks.load(Ordering::Relaxed) > 3, "{error} {looks:?}");
+    assert_eq!(
+        (error.code(), error.request_id()),
+        (Code::NotFound, Some("r-1")),
+        "{error}"
+    );
+    assert!(
+        error.may_have_executed() && looks.load(Ordering::Relaxed) > 3,
+        "{error} {looks:?}"
+    );
     // Of a job that the queue has told nothing of, it is the answer.
     let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
     let client = client_of(&host).build().unwrap();
     let error = Op::finish(|| client.attach_start(&Job::new(JOB, "r-1").unwrap())).unwrap_err();
-    assert_eq!((error.code(), looks.load(Ordering::Relaxed)), (Code::NotFound, 1), "{error}");
+    assert_eq!(
+        (error.code(), looks.load(Ordering::Relaxed)),
+        (Code::NotFound, 1),
+        "{error}"
+    );
 }
 
 /// A job that is not cancelled goes on and costs.
@@ -180,7 +252,11 @@ fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
         };
         answered(connection, line, "", body)
     });
-    let op = client_of(&host).build().unwrap().subscribe_start(job_of(json!({}))).unwrap();
+    let op = client_of(&host)
+        .build()
+        .unwrap()
+        .subscribe_start(job_of(json!({})))
+        .unwrap();
     op.wait_event(Some(PATIENCE)).unwrap();
     op.cancel();
     let begun = std::time::Instant::now();
@@ -193,66 +269,137 @@ fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
 /// A state that we do not know may be one before the end.
 #[test]
 fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
-    let late: [Said; 4] =
-        [("404 Not Found", NOT_FOUND), ("200 OK", "null"), ("204 No Content", ""), ("400 Bad Request", EARLY)];
+    let late: [Said; 4] = [
+        ("404 Not Found", NOT_FOUND),
+        ("200 OK", "null"),
+        ("204 No Content", ""),
+        ("400 Bad Request", EARLY),
+    ];
     for late in late {
         let (host, ..) = telling(
             |n| ("200 OK", if n < 2 { FINALIZING } else { COMPLETED }),
-            move |n| if n < 2 { late } else { ("200 OK", r#"{"x": 1}"#) },
+            move |n| {
+                if n < 2 {
+                    late
+                } else {
+                    ("200 OK", r#"{"x": 1}"#)
+                }
+            },
         );
-        assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1, "{late:?}");
-        let (host, ..) =
-            telling(|_| ("200 OK", FINALIZING), move |n| if n < 2 { late } else { ("200 OK", r#"{"x": 1}"#) });
-        assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1, "{late:?}");
+        assert_eq!(
+            subscribe_to(&host).unwrap().get("/x").unwrap(),
+            1,
+            "{late:?}"
+        );
+        let (host, ..) = telling(
+            |_| ("200 OK", FINALIZING),
+            move |n| {
+                if n < 2 {
+                    late
+                } else {
+                    ("200 OK", r#"{"x": 1}"#)
+                }
+            },
+        );
+        assert_eq!(
+            subscribe_to(&host).unwrap().get("/x").unwrap(),
+            1,
+            "{late:?}"
+        );
         let client = client_of(&host).build().unwrap();
         let job = Job::new(JOB, "r-1").unwrap();
-        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 1, "{late:?}");
+        assert_eq!(
+            Op::finish(|| client.result_start(&job))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            1,
+            "{late:?}"
+        );
     }
     // What lasts is believed: no output may be the output.
     for lasting in ["null", ""] {
         let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("200 OK", lasting));
         assert_eq!(subscribe_to(&host).unwrap().body(), lasting.as_bytes());
     }
-    for lasting in [("404 Not Found", NOT_FOUND), ("400 Bad Request", r#"{"detail": "no"}"#)] {
+    for lasting in [
+        ("404 Not Found", NOT_FOUND),
+        ("400 Bad Request", r#"{"detail": "no"}"#),
+    ] {
         let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| lasting);
-        for (way, outcome) in
-            every_way(&host).into_iter().filter(|(way, _)| *way == "result" || lasting.0 == "404 Not Found")
+        for (way, outcome) in every_way(&host)
+            .into_iter()
+            .filter(|(way, _)| *way == "result" || lasting.0 == "404 Not Found")
         {
             let error = outcome.unwrap_err();
-            assert!(error.may_have_executed() && error.http_status().is_some(), "{way} {lasting:?}: {error}");
+            assert!(
+                error.may_have_executed() && error.http_status().is_some(),
+                "{way} {lasting:?}: {error}"
+            );
         }
     }
     // An app's own refusal is an end in any state.
     let own = r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#;
-    let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("400 Bad Request", own));
+    let (host, ..) = telling(
+        |_| ("200 OK", FINALIZING),
+        move |_| ("400 Bad Request", own),
+    );
     for (way, outcome) in every_way(&host) {
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{way}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::InvalidInput, false),
+            "{way}: {error}"
+        );
     }
 }
 
-/// A 400 or 404 says that there is no such result, or that there is none yet. Only the status tells which.
+/// A 400 or 404 says that there is no such result, or that there is none yet. Only the status tells
+/// which.
 #[test]
 fn what_may_be_early_is_not_judged_without_the_status() {
-    let down: [Said; 3] = [("503 Service Unavailable", "{}"), ("429 Too Many Requests", "{}"), ("200 OK", "{")];
-    let early: [Said; 3] =
-        [("404 Not Found", NOT_FOUND), ("400 Bad Request", r#"{"detail": "no"}"#), ("200 OK", "null")];
+    let down: [Said; 3] = [
+        ("503 Service Unavailable", "{}"),
+        ("429 Too Many Requests", "{}"),
+        ("200 OK", "{"),
+    ];
+    let early: [Said; 3] = [
+        ("404 Not Found", NOT_FOUND),
+        ("400 Bad Request", r#"{"detail": "no"}"#),
+        ("200 OK", "null"),
+    ];
     let job = Job::new(JOB, "r-1").unwrap();
     for down in down {
         for early in early {
             let (host, ..) = telling(move |_| down, move |_| early);
             let client = client_of(&host).build().unwrap();
             let error = Op::finish(|| client.result_start(&job)).unwrap_err();
-            assert!(!matches!(error.code(), Code::NotFound | Code::InvalidInput), "{down:?} {early:?}: {error}");
+            assert!(
+                !matches!(error.code(), Code::NotFound | Code::InvalidInput),
+                "{down:?} {early:?}: {error}"
+            );
             assert!(error.may_have_executed(), "{down:?} {early:?}: {error}");
             assert_eq!(error.request_id(), Some("r-1"), "{down:?} {early:?}");
         }
         let (host, ..) = telling(
             move |n| if n < 2 { down } else { ("200 OK", COMPLETED) },
-            |n| if n < 2 { ("404 Not Found", NOT_FOUND) } else { ("200 OK", r#"{"x": 1}"#) },
+            |n| {
+                if n < 2 {
+                    ("404 Not Found", NOT_FOUND)
+                } else {
+                    ("200 OK", r#"{"x": 1}"#)
+                }
+            },
         );
         let client = client_of(&host).build().unwrap();
-        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 1, "{down:?}");
+        assert_eq!(
+            Op::finish(|| client.result_start(&job))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            1,
+            "{down:?}"
+        );
     }
 }
 
@@ -271,10 +418,15 @@ fn no_output_and_an_error_in_the_status_is_the_error() {
         }
         let (host, _) = ended(RUNNING, move |_| ("200 OK", nothing));
         let job = Job::new(JOB, "r-1").unwrap();
-        let error = Op::finish(|| client_of(&host).build().unwrap().result_start(&job)).unwrap_err();
+        let error =
+            Op::finish(|| client_of(&host).build().unwrap().result_start(&job)).unwrap_err();
         assert_eq!(error.code(), Code::NotReady, "{error}");
     }
-    for late in [("202 Accepted", RUNNING), ("400 Bad Request", EARLY), ("404 Not Found", NOT_FOUND)] {
+    for late in [
+        ("202 Accepted", RUNNING),
+        ("400 Bad Request", EARLY),
+        ("404 Not Found", NOT_FOUND),
+    ] {
         let (host, _) = ended(FAILED, move |_| late);
         let error = every_way(&host).remove(1).1.unwrap_err();
         assert!(error.message().contains("It broke"), "{late:?}: {error}");
@@ -286,19 +438,31 @@ fn no_output_and_an_error_in_the_status_is_the_error() {
 fn a_pause_that_does_not_fit_is_not_begun() {
     let (host, _) = ended(COMPLETED, |_| ("404 Not Found", NOT_FOUND));
     // After 1.55 s the next pause is one of a second.
-    let client = client_of(&host).timeout(Duration::from_millis(2500)).build().unwrap();
+    let client = client_of(&host)
+        .timeout(Duration::from_millis(2500))
+        .build()
+        .unwrap();
     let job = Job::new(JOB, "r-1").unwrap();
     let ended = || Op::finish(|| client.result_start(&job)).unwrap_err().code();
     // A busy machine may take all of the time for a question.
-    let ends: Vec<_> = (0..5).map(|_| ended()).take_while(|code| *code == Code::Deadline).collect();
+    let ends: Vec<_> = (0..5)
+        .map(|_| ended())
+        .take_while(|code| *code == Code::Deadline)
+        .collect();
     assert!(ends.len() < 5, "the pause was begun");
 }
 
 /// `FAL_JOBS` sets how many; each is asked for without a pause from its submission to its end.
 #[test]
 fn results_that_are_asked_for_without_a_pause_are_right() {
-    let jobs: usize = std::env::var("FAL_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(200);
-    let emulator = queue(QueueSettings { concurrent_requests: None, ..QueueSettings::default() });
+    let jobs: usize = std::env::var("FAL_JOBS")
+        .ok()
+        .and_then(|jobs| jobs.parse().ok())
+        .unwrap_or(200);
+    let emulator = queue(QueueSettings {
+        concurrent_requests: None,
+        ..QueueSettings::default()
+    });
     let client = client(&emulator);
     let left = Arc::new(AtomicUsize::new(jobs));
     let workers: Vec<_> = (0..8)
@@ -307,15 +471,24 @@ fn results_that_are_asked_for_without_a_pause_are_right() {
             std::thread::spawn(move || {
                 let (mut right, mut early) = (0, 0);
                 while let Ok(number) =
-                    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+                    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
+                        left.checked_sub(1)
+                    })
                 {
-                    let job = submit(&client, json!({"ms": 5 + number % 20, "output": {"n": number}}));
+                    let job = submit(
+                        &client,
+                        json!({"ms": 5 + number % 20, "output": {"n": number}}),
+                    );
                     loop {
                         match Op::finish(|| client.result_start(&job)) {
                             Err(error) if error.code() == Code::NotReady => early += 1,
                             outcome => {
-                                let answer = outcome.unwrap_or_else(|error| panic!("{number}: {error}"));
-                                assert_eq!((answer.status(), answer.get("/n").unwrap()), (200, &json!(number)));
+                                let answer =
+                                    outcome.unwrap_or_else(|error| panic!("{number}: {error}"));
+                                assert_eq!(
+                                    (answer.status(), answer.get("/n").unwrap()),
+                                    (200, &json!(number))
+                                );
                                 break;
                             }
                         }
@@ -327,38 +500,82 @@ fn results_that_are_asked_for_without_a_pause_are_right() {
         })
         .collect();
     let counts = workers.into_iter().map(|worker| worker.join().unwrap());
-    let (right, early) = counts.fold((0, 0), |(right, early), (one, other)| (right + one, early + other));
+    let (right, early) = counts.fold((0, 0), |(right, early), (one, other)| {
+        (right + one, early + other)
+    });
     println!("{right} of {jobs} right, {early} asked for too early");
     assert!(right == jobs && early > 0, "{right} {early}");
 }
 
 #[test]
 fn results_may_be_late_at_the_emulator_too() {
-    for late_result in [LateResult::Accepted, LateResult::BadRequest, LateResult::NotFound] {
-        let emulator = queue(QueueSettings { late_result_ms: 400, late_result, ..QueueSettings::default() });
+    for late_result in [
+        LateResult::Accepted,
+        LateResult::BadRequest,
+        LateResult::NotFound,
+    ] {
+        let emulator = queue(QueueSettings {
+            late_result_ms: 400,
+            late_result,
+            ..QueueSettings::default()
+        });
         let client = client(&emulator);
-        assert_eq!(subscribe(&client, json!({"output": {"x": 1}})).unwrap().get("/x").unwrap(), 1, "{late_result:?}");
-        let asked = paths(&emulator).into_iter().filter(|path| path == "GET /emulator/job/requests/ID");
+        assert_eq!(
+            subscribe(&client, json!({"output": {"x": 1}}))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            1,
+            "{late_result:?}"
+        );
+        let asked = paths(&emulator)
+            .into_iter()
+            .filter(|path| path == "GET /emulator/job/requests/ID");
         assert!(asked.count() > 1, "{late_result:?}: it was not late");
         let job = submit(&client, json!({"output": {"x": 2}}));
         Op::finish(|| client.attach_start(&job)).unwrap();
-        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap().get("/x").unwrap(), 2, "{late_result:?}");
+        assert_eq!(
+            Op::finish(|| client.result_start(&job))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            2,
+            "{late_result:?}"
+        );
     }
 }
 
 #[test]
 fn a_cancellation_is_accepted_if_it_says_so() {
     for (line, body, outcome) in [
-        ("202 Accepted", r#"{"status": "CANCELLATION_REQUESTED"}"#, None),
+        (
+            "202 Accepted",
+            r#"{"status": "CANCELLATION_REQUESTED"}"#,
+            None,
+        ),
         ("200 OK", r#"{"success": true}"#, None),
         ("200 OK", "", None),
         ("200 OK", r#"{"success": false}"#, Some(Code::InvalidInput)),
-        ("200 OK", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
-        ("202 Accepted", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
-        ("400 Bad Request", r#"{"status": "ALREADY_COMPLETED"}"#, Some(Code::InvalidInput)),
+        (
+            "200 OK",
+            r#"{"status": "ALREADY_COMPLETED"}"#,
+            Some(Code::InvalidInput),
+        ),
+        (
+            "202 Accepted",
+            r#"{"status": "ALREADY_COMPLETED"}"#,
+            Some(Code::InvalidInput),
+        ),
+        (
+            "400 Bad Request",
+            r#"{"status": "ALREADY_COMPLETED"}"#,
+            Some(Code::InvalidInput),
+        ),
         ("200 OK", r#"{"status": "NOT_FOUND"}"#, Some(Code::NotFound)),
     ] {
-        let host = hostile_to(move |_, connection| answered(connection, line, "x-fal-request-id: r-1\r\n", body));
+        let host = hostile_to(move |_, connection| {
+            answered(connection, line, "x-fal-request-id: r-1\r\n", body)
+        });
         let job = Job::new(JOB, "r-1").unwrap();
         let error = Op::finish(|| client_of(&host).build().unwrap().cancel_start(&job)).err();
         assert_eq!(error.as_ref().map(Error::code), outcome, "{line} {body}");
@@ -375,11 +592,25 @@ fn a_cancellation_is_accepted_if_it_says_so() {
 
 #[test]
 fn an_answer_without_a_state_is_no_status() {
-    for body in ["", "{}", "[]", "null", r#"{"status": 7}"#, r#"{"status": "COMPL"#] {
-        let host = hostile_to(move |_, connection| answered(connection, "200 OK", "x-fal-request-id: r-1\r\n", body));
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        r#"{"status": 7}"#,
+        r#"{"status": "COMPL"#,
+    ] {
+        let host = hostile_to(move |_, connection| {
+            answered(connection, "200 OK", "x-fal-request-id: r-1\r\n", body)
+        });
         let job = Job::new(JOB, "r-1").unwrap();
-        let error = Op::finish(|| client_of(&host).build().unwrap().status_start(&job)).unwrap_err();
-        assert_eq!((error.code(), error.request_id()), (Code::Protocol, Some("r-1")), "{body}: {error}");
+        let error =
+            Op::finish(|| client_of(&host).build().unwrap().status_start(&job)).unwrap_err();
+        assert_eq!(
+            (error.code(), error.request_id()),
+            (Code::Protocol, Some("r-1")),
+            "{body}: {error}"
+        );
     }
 }
 
@@ -389,13 +620,17 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
     // More than are remembered, and than a window is read for.
     const LINES: usize = 70_000;
     const NEWEST: usize = 65_536;
-    let log: Vec<_> = (0..LINES).map(|n| json!({"message": format!("line {n}"), "timestamp": n})).collect();
+    let log: Vec<_> = (0..LINES)
+        .map(|n| json!({"message": format!("line {n}"), "timestamp": n}))
+        .collect();
     let running = json!({"status": "IN_PROGRESS", "logs": log}).to_string();
     let looks = AtomicUsize::new(0);
     let host = hostile_to(move |head, connection| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
-            path if path.ends_with("/status/stream") => answered(connection, "404 Not Found", "", "{}"),
+            path if path.ends_with("/status/stream") => {
+                answered(connection, "404 Not Found", "", "{}")
+            }
             path if path.ends_with("/status") => match looks.fetch_add(1, Ordering::Relaxed) {
                 0..3 => answered(connection, "202 Accepted", "", &running),
                 _ => answered(connection, "200 OK", "", COMPLETED),
@@ -404,13 +639,20 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
             _ => answered(connection, "200 OK", "", r#"{"request_id": "r-1"}"#),
         }
     });
-    let client = client_of(&host).timeout(Duration::from_secs(300)).build().unwrap();
+    let client = client_of(&host)
+        .timeout(Duration::from_secs(300))
+        .build()
+        .unwrap();
     let op = client.subscribe_start(job_of(json!({}))).unwrap();
     let told = lines(&events(&op));
     op.take().unwrap().unwrap();
     assert_eq!(op.dropped_events(), 0);
     assert_eq!(told.len(), NEWEST, "three windows with the same lines");
-    assert!((LINES - NEWEST..LINES).zip(&told).all(|(n, told)| *told == format!("line {n}")));
+    assert!(
+        (LINES - NEWEST..LINES)
+            .zip(&told)
+            .all(|(n, told)| *told == format!("line {n}"))
+    );
 
     // Whoever does not read is not waited for.
     let op = client.subscribe_start(job_of(json!({}))).unwrap();
@@ -424,12 +666,23 @@ fn a_long_retry_after_does_not_stop_the_waiting() {
     for forever in ["86000", "Fri, 01 Jan 2100 00:00:00 GMT"] {
         let emulator = queue(QueueSettings::default());
         emulator.inject(Fault::status(404).path("*/status/stream").always());
-        emulator.inject(Fault::status(503).path("*/status").header("retry-after", forever));
+        emulator.inject(
+            Fault::status(503)
+                .path("*/status")
+                .header("retry-after", forever),
+        );
         let mut request = job_of(json!({"output": {"x": 1}}));
         request.set_timeout(Duration::from_secs(86_400));
         let op = client(&emulator).subscribe_start(request).unwrap();
-        assert!(op.wait(Some(Duration::from_secs(120))).unwrap(), "{forever}: it sleeps");
-        assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{forever}");
+        assert!(
+            op.wait(Some(Duration::from_secs(120))).unwrap(),
+            "{forever}: it sleeps"
+        );
+        assert_eq!(
+            op.take().unwrap().unwrap().get("/x").unwrap(),
+            1,
+            "{forever}"
+        );
     }
 }
 
@@ -437,8 +690,16 @@ fn a_long_retry_after_does_not_stop_the_waiting() {
 #[test]
 fn a_retry_after_that_does_not_fit_ends_the_call_with_its_error() {
     let emulator = queue(QueueSettings::default());
-    let busy = |path: &str, status| Fault::status(status).path(path).header("retry-after", "100000").always();
-    let client = builder(&emulator).timeout(Duration::from_secs(30)).build().unwrap();
+    let busy = |path: &str, status| {
+        Fault::status(status)
+            .path(path)
+            .header("retry-after", "100000")
+            .always()
+    };
+    let client = builder(&emulator)
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap();
     let job = submit(&client, json!({}));
     emulator.inject(busy("*/requests/*", 503));
     for outcome in [
@@ -447,12 +708,25 @@ fn a_retry_after_that_does_not_fit_ends_the_call_with_its_error() {
         Op::finish(|| client.cancel_start(&job)),
     ] {
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (Code::ServiceUnavailable, Some(503)), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::ServiceUnavailable, Some(503)),
+            "{error}"
+        );
     }
     emulator.inject(busy("/emulator/echo", 429));
     assert_eq!(echo(&client).unwrap_err().code(), Code::RateLimited);
     let upload = fal::Upload::bytes(vec![7_u8; 6 << 20]).way(fal::UploadWay::DirectParts);
-    emulator.inject(Fault::status(500).method("PUT").header("retry-after", "100000").always());
+    emulator.inject(
+        Fault::status(500)
+            .method("PUT")
+            .header("retry-after", "100000")
+            .always(),
+    );
     let error = Op::finish(|| client.upload_start(upload)).unwrap_err();
-    assert_eq!((error.code(), error.http_status()), (Code::ServiceFailed, Some(500)), "{error}");
+    assert_eq!(
+        (error.code(), error.http_status()),
+        (Code::ServiceFailed, Some(500)),
+        "{error}"
+    );
 }

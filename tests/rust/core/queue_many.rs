@@ -10,11 +10,13 @@ use std::time::Instant;
 const JOBS: usize = 10_000;
 /// Two workers and two that look up names and read files.
 const THREADS: usize = 4;
-/// 128 requests under way, as many connections that are being made while another came free, 64 streams, 64 unused ones.
+/// 128 requests under way, as many connections that are being made while another came free, 64
+/// streams, 64 unused ones.
 const SOCKETS: usize = 2 * 128 + 64 + 64;
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// An emulator in a process of its own, so that this one's memory, threads and sockets are the client's.
+/// An emulator in a process of its own, so that this one's memory, threads and sockets are the
+/// client's.
 struct Elsewhere {
     child: Child,
     /// Kept open, because the other process says how its test went.
@@ -26,17 +28,29 @@ struct Elsewhere {
 impl Elsewhere {
     fn start() -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "queue_many::serves_another_process", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "queue_many::serves_another_process",
+                "--ignored",
+                "--nocapture",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
         let lines = output.by_ref().map(Result::unwrap);
-        let told: Vec<String> =
-            lines.filter_map(|line| Some(line.split_once("emulator: ")?.1.to_owned())).take(2).collect();
+        let told: Vec<String> = lines
+            .filter_map(|line| Some(line.split_once("emulator: ")?.1.to_owned()))
+            .take(2)
+            .collect();
         let [host, key] = told.try_into().unwrap();
-        Elsewhere { child, _output: output, host, key }
+        Elsewhere {
+            child,
+            _output: output,
+            host,
+            key,
+        }
     }
 }
 
@@ -51,7 +65,10 @@ impl Drop for Elsewhere {
 #[ignore = "the other process of the test below"]
 #[allow(clippy::print_stdout)]
 fn serves_another_process() {
-    let emulator = super::queue::queue(QueueSettings { concurrent_requests: None, ..QueueSettings::default() });
+    let emulator = super::queue::queue(QueueSettings {
+        concurrent_requests: None,
+        ..QueueSettings::default()
+    });
     println!("emulator: {}", emulator.host());
     println!("emulator: {}", emulator.api_key());
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -73,7 +90,10 @@ fn threads() -> usize {
 fn sockets() -> usize {
     let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     files
-        .filter(|file| std::fs::read_link(file.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")))
+        .filter(|file| {
+            std::fs::read_link(file.path())
+                .is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+        })
         .count()
 }
 
@@ -81,8 +101,14 @@ fn sockets() -> usize {
 #[allow(clippy::print_stderr)]
 fn ten_thousand_jobs_at_once() {
     let emulator = Elsewhere::start();
-    let variables = [("FAL_KEY", emulator.key.as_str()), ("FAL_EMULATOR_HOST", emulator.host.as_str())];
-    let client = Client::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let variables = [
+        ("FAL_KEY", emulator.key.as_str()),
+        ("FAL_EMULATOR_HOST", emulator.host.as_str()),
+    ];
+    let client = Client::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     Op::finish(|| client.subscribe_start(job_of(json!({})))).unwrap();
     let (before, began) = (memory("VmRSS"), Instant::now());
     let (mut most_threads, mut most_sockets) = (0, 0);
@@ -92,7 +118,9 @@ fn ten_thousand_jobs_at_once() {
     };
     let ops: Vec<Op> = (0..JOBS)
         .map(|n| {
-            let op = client.subscribe_start(job_of(json!({"ms": 500, "output": {"n": n}}))).unwrap();
+            let op = client
+                .subscribe_start(job_of(json!({"ms": 500, "output": {"n": n}})))
+                .unwrap();
             op.discard_events();
             op
         })
@@ -102,7 +130,10 @@ fn ten_thousand_jobs_at_once() {
             look();
             assert!(began.elapsed() < LONGEST, "job {n} has not ended");
         }
-        let output = op.take().unwrap().unwrap_or_else(|error| panic!("job {n}: {error}"));
+        let output = op
+            .take()
+            .unwrap()
+            .unwrap_or_else(|error| panic!("job {n}: {error}"));
         assert_eq!(output.get("/n").unwrap(), n);
     }
     look();
@@ -111,7 +142,10 @@ fn ten_thousand_jobs_at_once() {
         "{JOBS} jobs in {:.1} s: at most {most_threads} threads of libfal, {most_sockets} sockets, {each:.1} KiB a job",
         began.elapsed().as_secs_f64()
     );
-    assert!((1..=THREADS).contains(&most_threads), "{most_threads} threads");
+    assert!(
+        (1..=THREADS).contains(&most_threads),
+        "{most_threads} threads"
+    );
     assert!(most_sockets <= SOCKETS, "{most_sockets} sockets");
     assert!(each < 64.0, "{each:.1} KiB a job");
 }

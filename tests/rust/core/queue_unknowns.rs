@@ -14,11 +14,42 @@ fn settings() -> Vec<(&'static str, QueueSettings)> {
     let usual = QueueSettings::default;
     vec![
         ("202, then 200", usual()),
-        ("always 200", QueueSettings { status_always_200: true, ..usual() }),
-        ("full ids", QueueSettings { full_id_urls: true, ..usual() }),
-        ("/response", QueueSettings { response_suffix: true, ..usual() }),
-        ("full ids and /response", QueueSettings { full_id_urls: true, response_suffix: true, ..usual() }),
-        ("no status", QueueSettings { submit_omits: omitting(&["status", "gateway_request_id"]), ..usual() }),
+        (
+            "always 200",
+            QueueSettings {
+                status_always_200: true,
+                ..usual()
+            },
+        ),
+        (
+            "full ids",
+            QueueSettings {
+                full_id_urls: true,
+                ..usual()
+            },
+        ),
+        (
+            "/response",
+            QueueSettings {
+                response_suffix: true,
+                ..usual()
+            },
+        ),
+        (
+            "full ids and /response",
+            QueueSettings {
+                full_id_urls: true,
+                response_suffix: true,
+                ..usual()
+            },
+        ),
+        (
+            "no status",
+            QueueSettings {
+                submit_omits: omitting(&["status", "gateway_request_id"]),
+                ..usual()
+            },
+        ),
         (
             "an id only",
             QueueSettings {
@@ -36,14 +67,45 @@ fn settings() -> Vec<(&'static str, QueueSettings)> {
         (
             "a bare status",
             QueueSettings {
-                status_omits: omitting(&["queue_position", "metrics", "response_url", "status_url", "cancel_url"]),
+                status_omits: omitting(&[
+                    "queue_position",
+                    "metrics",
+                    "response_url",
+                    "status_url",
+                    "cancel_url",
+                ]),
                 ..usual()
             },
         ),
-        ("whole windows", QueueSettings { stream_logs: LogWindow::Whole, ..usual() }),
-        ("last lines", QueueSettings { stream_logs: LogWindow::Last(3), status_logs: LogWindow::Last(3), ..usual() }),
-        ("no logs", QueueSettings { unasked_logs: UnaskedLogs::Absent, ..usual() }),
-        ("empty logs", QueueSettings { unasked_logs: UnaskedLogs::Empty, ..usual() }),
+        (
+            "whole windows",
+            QueueSettings {
+                stream_logs: LogWindow::Whole,
+                ..usual()
+            },
+        ),
+        (
+            "last lines",
+            QueueSettings {
+                stream_logs: LogWindow::Last(3),
+                status_logs: LogWindow::Last(3),
+                ..usual()
+            },
+        ),
+        (
+            "no logs",
+            QueueSettings {
+                unasked_logs: UnaskedLogs::Absent,
+                ..usual()
+            },
+        ),
+        (
+            "empty logs",
+            QueueSettings {
+                unasked_logs: UnaskedLogs::Empty,
+                ..usual()
+            },
+        ),
     ]
 }
 
@@ -62,8 +124,15 @@ fn a_job_succeeds_in_every_version() {
             assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{name}");
             assert_eq!(lines(&told), ["a", "b", "c"], "{name}, stream: {stream}");
             let states = states(&told);
-            let ends = (states.first().map(String::as_str), states.last().map(String::as_str));
-            assert_eq!(ends, (Some("IN_QUEUE"), Some("COMPLETED")), "{name}, stream: {stream}");
+            let ends = (
+                states.first().map(String::as_str),
+                states.last().map(String::as_str),
+            );
+            assert_eq!(
+                ends,
+                (Some("IN_QUEUE"), Some("COMPLETED")),
+                "{name}, stream: {stream}"
+            );
             let mut quiet = job_of(input);
             quiet.set_logs(false);
             let op = client.subscribe_start(quiet).unwrap();
@@ -76,23 +145,43 @@ fn a_job_succeeds_in_every_version() {
 #[test]
 fn an_early_result_is_not_ready_in_both_versions() {
     for unfinished_result_202 in [false, true] {
-        let emulator = queue(QueueSettings { unfinished_result_202, ..QueueSettings::default() });
+        let emulator = queue(QueueSettings {
+            unfinished_result_202,
+            ..QueueSettings::default()
+        });
         let client = client(&emulator);
         let job = submit(&client, json!({"ms": 3_600_000}));
-        assert_eq!(Op::finish(|| client.result_start(&job)).unwrap_err().code(), Code::NotReady);
+        assert_eq!(
+            Op::finish(|| client.result_start(&job)).unwrap_err().code(),
+            Code::NotReady
+        );
         // An app's own 400 and 202 are its answers.
-        let refused = submit(&client, json!({"fail": {"status": 400, "body": {"detail": "no"}}}));
+        let refused = submit(
+            &client,
+            json!({"fail": {"status": 400, "body": {"detail": "no"}}}),
+        );
         let error = Op::finish(|| client.attach_start(&refused)).unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(400)), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::InvalidInput, Some(400)),
+            "{error}"
+        );
         let error = Op::finish(|| client.result_start(&refused)).unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(400)), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::InvalidInput, Some(400)),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn cancelling_succeeds_in_both_versions() {
     for cancel_answer in [CancelAnswer::Status, CancelAnswer::Success] {
-        let emulator = queue(QueueSettings { cancel_answer, ..QueueSettings::default() });
+        let emulator = queue(QueueSettings {
+            cancel_answer,
+            ..QueueSettings::default()
+        });
         let client = client(&emulator);
         let job = submit(&client, json!({"ms": 3_600_000}));
         Op::finish(|| client.cancel_start(&job)).unwrap();
@@ -101,22 +190,45 @@ fn cancelling_succeeds_in_both_versions() {
     }
 }
 
-/// 7: nobody says what state a cancelled request is in, nor what its result is. However it is told, who waits for it is let go with an
-/// error, and is never told that it succeeded or may be sent again as if nothing had been.
+/// 7: nobody says what state a cancelled request is in, nor what its result is. However it is told,
+/// who waits for it is let go with an error, and is never told that it succeeded or may be sent
+/// again as if nothing had been.
 #[test]
 fn a_cancelled_request_is_an_error_however_it_is_told() {
     let gone = || json!({"detail": "Request not found"});
-    let cancelled = || json!({"detail": "Request cancelled by the client.", "error_type": "client_cancelled"});
+    let cancelled =
+        || json!({"detail": "Request cancelled by the client.", "error_type": "client_cancelled"});
     let ended = |more: Value| {
         let mut status = json!({"status": "COMPLETED"});
-        status.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        status
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         (200, status)
     };
     let told = json!({"error": "Request cancelled", "error_type": "client_cancelled"});
     for (name, status, result, code, kind) in [
-        ("as assumed", ended(told.clone()), (499, cancelled()), Code::ServiceFailed, Some("client_cancelled")),
-        ("untold", ended(json!({})), (499, json!({"detail": "x"})), Code::ServiceFailed, None),
-        ("no result", ended(told.clone()), (404, gone()), Code::ServiceFailed, Some("client_cancelled")),
+        (
+            "as assumed",
+            ended(told.clone()),
+            (499, cancelled()),
+            Code::ServiceFailed,
+            Some("client_cancelled"),
+        ),
+        (
+            "untold",
+            ended(json!({})),
+            (499, json!({"detail": "x"})),
+            Code::ServiceFailed,
+            None,
+        ),
+        (
+            "no result",
+            ended(told.clone()),
+            (404, gone()),
+            Code::ServiceFailed,
+            Some("client_cancelled"),
+        ),
         (
             "told by error_type only",
             ended(json!({"error_type": "client_cancelled"})),
@@ -138,10 +250,19 @@ fn a_cancelled_request_is_an_error_however_it_is_told() {
             Code::ServiceFailed,
             None,
         ),
-        ("forgotten", (404, json!({"status": "NOT_FOUND"})), (404, gone()), Code::NotFound, None),
+        (
+            "forgotten",
+            (404, json!({"status": "NOT_FOUND"})),
+            (404, gone()),
+            Code::NotFound,
+            None,
+        ),
     ] {
         for streamed in [true, false] {
-            let emulator = queue(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+            let emulator = queue(QueueSettings {
+                concurrent_requests: Some(0),
+                ..QueueSettings::default()
+            });
             let client = client(&emulator);
             let job = submit(&client, json!({}));
             let path = format!("/emulator/job/requests/{}", job.request_id());
@@ -152,14 +273,31 @@ fn a_cancelled_request_is_an_error_however_it_is_told() {
                 false => Fault::status(404),
             };
             emulator.inject(stream.path(format!("{path}/status/stream")).always());
-            emulator.inject(Fault::status(status.0).path(format!("{path}/status")).body(status.1.clone()).always());
-            emulator.inject(Fault::status(result.0).path(path).body(result.1.clone()).always());
+            emulator.inject(
+                Fault::status(status.0)
+                    .path(format!("{path}/status"))
+                    .body(status.1.clone())
+                    .always(),
+            );
+            emulator.inject(
+                Fault::status(result.0)
+                    .path(path)
+                    .body(result.1.clone())
+                    .always(),
+            );
             let waited = Op::finish(|| client.attach_start(&job)).unwrap_err();
-            assert_eq!((waited.code(), waited.error_type()), (code, kind), "{name}: {waited}");
+            assert_eq!(
+                (waited.code(), waited.error_type()),
+                (code, kind),
+                "{name}: {waited}"
+            );
             let fetched = Op::finish(|| client.result_start(&job)).unwrap_err();
             assert_eq!(fetched.http_status(), Some(result.0), "{name}: {fetched}");
             for error in [waited, fetched] {
-                assert!(!error.is_retryable() && error.request_id() == Some(job.request_id()), "{name}: {error}");
+                assert!(
+                    !error.is_retryable() && error.request_id() == Some(job.request_id()),
+                    "{name}: {error}"
+                );
             }
             assert_eq!(emulator.executions().get(JOB), None);
         }
@@ -168,8 +306,16 @@ fn a_cancelled_request_is_an_error_however_it_is_told() {
 
 #[test]
 fn a_missed_start_is_told_in_every_version() {
-    for missed_start in [MissedStart::RequestTimeout, MissedStart::StartupTimeout, MissedStart::Absent] {
-        let settings = QueueSettings { concurrent_requests: Some(0), missed_start, ..QueueSettings::default() };
+    for missed_start in [
+        MissedStart::RequestTimeout,
+        MissedStart::StartupTimeout,
+        MissedStart::Absent,
+    ] {
+        let settings = QueueSettings {
+            concurrent_requests: Some(0),
+            missed_start,
+            ..QueueSettings::default()
+        };
         let emulator = queue(settings);
         let client = client(&emulator);
         let mut request = job_of(json!({}));
@@ -179,12 +325,25 @@ fn a_missed_start_is_told_in_every_version() {
         emulator.advance(Duration::from_secs(601));
         assert!(op.wait(Some(PATIENCE)).unwrap());
         let error = op.take().unwrap().unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (Code::ServiceUnavailable, Some(504)), "{error}");
-        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::ServiceUnavailable, Some(504)),
+            "{error}"
+        );
+        assert!(
+            !error.is_retryable() && !error.may_have_executed(),
+            "{error}"
+        );
         assert_eq!(error.header("x-fal-request-timeout-type"), Some("user"));
-        assert!(error.remedy().contains("more time to start"), "{}", error.remedy());
+        assert!(
+            error.remedy().contains("more time to start"),
+            "{}",
+            error.remedy()
+        );
         assert_eq!(emulator.executions().get(JOB), None);
-        let results = paths(&emulator).into_iter().filter(|path| path == "GET /emulator/job/requests/ID");
+        let results = paths(&emulator)
+            .into_iter()
+            .filter(|path| path == "GET /emulator/job/requests/ID");
         assert_eq!(results.count(), 1, "the kept answer was asked for again");
     }
 }
@@ -194,7 +353,10 @@ fn addresses_that_the_endpoint_refuses_are_built_instead() {
     let emulator = queue(QueueSettings::default());
     let client = client(&emulator);
     let job = submit(&client, json!({"output": {"x": 1}}));
-    let base = format!("https://queue.fal.run/emulator/job/sub/requests/{}", job.request_id());
+    let base = format!(
+        "https://queue.fal.run/emulator/job/sub/requests/{}",
+        job.request_id()
+    );
     let full = json!({
         "request_id": job.request_id(),
         "response_url": base,
@@ -205,14 +367,21 @@ fn addresses_that_the_endpoint_refuses_are_built_instead() {
     emulator.inject(Fault::status(200).method("POST").body(full));
     let output = subscribe(&client, json!({})).unwrap();
     assert_eq!(output.get("/x").unwrap(), 1);
-    assert!(emulator.arrivals().iter().any(|arrival| arrival.path.contains("/job/sub/requests/")));
+    assert!(
+        emulator
+            .arrivals()
+            .iter()
+            .any(|arrival| arrival.path.contains("/job/sub/requests/"))
+    );
 }
 
 #[test]
 fn addresses_elsewhere_are_never_gone_to() {
-    for base in
-        ["https://evil.example/emulator/job", "http://queue.fal.run/emulator/job", "https://fal.run/emulator/job"]
-    {
+    for base in [
+        "https://evil.example/emulator/job",
+        "http://queue.fal.run/emulator/job",
+        "https://fal.run/emulator/job",
+    ] {
         let emulator = queue(QueueSettings::default());
         let client = client(&emulator);
         let job = submit(&client, json!({"ms": 200, "output": {"x": 1}}));
@@ -226,20 +395,47 @@ fn addresses_elsewhere_are_never_gone_to() {
         let answer = Op::finish(|| client.submit_start(job_of(json!({})))).unwrap();
         let misled = Job::of_answer(JOB, &answer).unwrap();
         Op::finish(|| client.status_start(&misled)).unwrap();
-        assert_eq!(Op::finish(|| client.attach_start(&misled)).unwrap().get("/x").unwrap(), 1);
-        assert_eq!(Op::finish(|| client.cancel_start(&misled)).unwrap_err().code(), Code::InvalidInput);
-        let hosts: Vec<_> = emulator.arrivals().iter().map(|arrival| arrival.host.clone()).collect();
-        assert!(hosts.iter().all(|host| host == "queue.fal.run"), "{base}: {hosts:?}");
+        assert_eq!(
+            Op::finish(|| client.attach_start(&misled))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            1
+        );
+        assert_eq!(
+            Op::finish(|| client.cancel_start(&misled))
+                .unwrap_err()
+                .code(),
+            Code::InvalidInput
+        );
+        let hosts: Vec<_> = emulator
+            .arrivals()
+            .iter()
+            .map(|arrival| arrival.host.clone())
+            .collect();
+        assert!(
+            hosts.iter().all(|host| host == "queue.fal.run"),
+            "{base}: {hosts:?}"
+        );
     }
 }
 
 #[test]
 fn an_answer_without_an_id_says_that_the_request_was_taken() {
-    for body in [json!({}), json!({"request_id": ".."}), json!({"request_id": null}), json!("x")] {
+    for body in [
+        json!({}),
+        json!({"request_id": ".."}),
+        json!({"request_id": null}),
+        json!("x"),
+    ] {
         let emulator = queue(QueueSettings::default());
         emulator.inject(Fault::status(200).method("POST").body(body));
         let error = subscribe(&client(&emulator), json!({})).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, true), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Protocol, true),
+            "{error}"
+        );
         assert_eq!(emulator.arrivals().len(), 1);
     }
 }
@@ -248,25 +444,46 @@ fn an_answer_without_an_id_says_that_the_request_was_taken() {
 fn a_state_that_nobody_knows_is_an_end_if_there_is_a_result() {
     for unfinished_result_202 in [false, true] {
         for streamed in [true, false] {
-            let emulator = queue(QueueSettings { unfinished_result_202, ..QueueSettings::default() });
+            let emulator = queue(QueueSettings {
+                unfinished_result_202,
+                ..QueueSettings::default()
+            });
             let client = client(&emulator);
             let events = Fault::status(200)
                 .header("content-type", "text/event-stream")
                 .body("data: {\"status\": \"ARCHIVED\"}\n\n");
-            emulator.inject(if streamed { events } else { Fault::status(404) }.path("*/status/stream").always());
-            emulator.inject(Fault::status(200).path("*/status").body(json!({"status": "ARCHIVED"})).always());
+            emulator.inject(
+                if streamed { events } else { Fault::status(404) }
+                    .path("*/status/stream")
+                    .always(),
+            );
+            emulator.inject(
+                Fault::status(200)
+                    .path("*/status")
+                    .body(json!({"status": "ARCHIVED"}))
+                    .always(),
+            );
             let mut job = submit(&client, json!({"ms": 700, "output": {"x": 1}}));
             job.set_timeout(PATIENCE);
             let output = Op::finish(|| client.attach_start(&job)).unwrap();
-            assert_eq!(output.get("/x").unwrap(), 1, "{unfinished_result_202} {streamed}");
+            assert_eq!(
+                output.get("/x").unwrap(),
+                1,
+                "{unfinished_result_202} {streamed}"
+            );
             let path = format!("/emulator/job/requests/{}", job.request_id());
-            let asked = emulator.arrivals().iter().filter(|arrival| arrival.path == path).count();
+            let asked = emulator
+                .arrivals()
+                .iter()
+                .filter(|arrival| arrival.path == path)
+                .count();
             assert!(asked > 1, "it was asked for before it was there");
         }
     }
 }
 
-/// 9: an array in the guide, an object in the OpenAPI documents, nothing where no logs were asked for.
+/// 9: an array in the guide, an object in the OpenAPI documents, nothing where no logs were asked
+/// for.
 #[test]
 fn logs_may_be_an_object_a_list_or_nothing() {
     let line = json!({"message": "only", "level": "INFO", "timestamp": "2026-01-01T00:00:00Z"});
@@ -282,7 +499,9 @@ fn logs_may_be_an_object_a_list_or_nothing() {
         emulator.inject(Fault::status(404).path("*/status/stream").always());
         let status = json!({"status": "IN_PROGRESS", "logs": logs});
         emulator.inject(Fault::status(202).path("*/status").body(status).times(1));
-        let op = client(&emulator).subscribe_start(job_of(json!({"ms": 200, "output": {"x": 1}}))).unwrap();
+        let op = client(&emulator)
+            .subscribe_start(job_of(json!({"ms": 200, "output": {"x": 1}})))
+            .unwrap();
         assert_eq!(lines(&events(&op)), expected, "{logs}");
         assert_eq!(op.take().unwrap().unwrap().get("/x").unwrap(), 1, "{logs}");
     }
@@ -292,11 +511,21 @@ fn logs_may_be_an_object_a_list_or_nothing() {
 #[test]
 fn an_expired_result_is_an_error_in_both_versions() {
     for (expired_is_gone, status) in [(false, 404), (true, 410)] {
-        let settings = QueueSettings { all_results_expire: true, expired_is_gone, ..QueueSettings::default() };
+        let settings = QueueSettings {
+            all_results_expire: true,
+            expired_is_gone,
+            ..QueueSettings::default()
+        };
         let emulator = queue(settings);
         let client = client(&emulator);
         let job = submit(&client, json!({"output": {"x": 1}}));
-        assert_eq!(Op::finish(|| client.attach_start(&job)).unwrap().get("/x").unwrap(), 1);
+        assert_eq!(
+            Op::finish(|| client.attach_start(&job))
+                .unwrap()
+                .get("/x")
+                .unwrap(),
+            1
+        );
         emulator.advance(Duration::from_secs(7 * 24 * 3600));
         let end = std::time::Instant::now() + PATIENCE;
         let error = loop {
@@ -305,12 +534,24 @@ fn an_expired_result_is_an_error_in_both_versions() {
                 Ok(_) => assert!(std::time::Instant::now() < end, "it does not expire"),
             }
         };
-        assert_eq!((error.code(), error.http_status()), (Code::NotFound, Some(status)), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::NotFound, Some(status)),
+            "{error}"
+        );
         assert!(!error.is_retryable(), "{error}");
-        // Who comes back to the job is told the same, although its status says that it has succeeded.
+        // Who comes back to the job is told the same, although its status says that it has
+        // succeeded.
         let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
-        assert_eq!((error.code(), error.http_status()), (Code::NotFound, Some(status)), "{error}");
-        assert!(error.message().contains(job.request_id()) || error.request_id().is_some(), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::NotFound, Some(status)),
+            "{error}"
+        );
+        assert!(
+            error.message().contains(job.request_id()) || error.request_id().is_some(),
+            "{error}"
+        );
     }
 }
 
@@ -319,15 +560,26 @@ fn an_expired_result_is_an_error_in_both_versions() {
 fn an_apps_error_is_the_same_whether_the_status_tells_of_it_or_not() {
     for app_errors_in_status in [false, true] {
         for stream in [true, false] {
-            let emulator = queue(QueueSettings { app_errors_in_status, ..QueueSettings::default() });
+            let emulator = queue(QueueSettings {
+                app_errors_in_status,
+                ..QueueSettings::default()
+            });
             if !stream {
                 emulator.inject(Fault::status(404).path("*/status/stream").always());
             }
             let detail = json!([{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]);
             let fail = json!({"fail": {"status": 422, "body": {"detail": detail}}});
             let error = subscribe(&client(&emulator), fail).unwrap_err();
-            assert_eq!((error.code(), error.http_status()), (Code::InvalidInput, Some(422)), "{error}");
-            assert_eq!(error.error_type(), Some("value_error"), "{app_errors_in_status}: {error}");
+            assert_eq!(
+                (error.code(), error.http_status()),
+                (Code::InvalidInput, Some(422)),
+                "{error}"
+            );
+            assert_eq!(
+                error.error_type(),
+                Some("value_error"),
+                "{app_errors_in_status}: {error}"
+            );
         }
     }
 }

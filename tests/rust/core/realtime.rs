@@ -12,7 +12,9 @@ use super::*;
 pub(super) const REALTIME: &str = "emulator/realtime";
 
 pub(super) fn start_with(client: &Client, options: SocketOptions) -> Realtime {
-    client.realtime_start(Request::run(REALTIME).unwrap(), options).unwrap()
+    client
+        .realtime_start(Request::run(REALTIME).unwrap(), options)
+        .unwrap()
 }
 
 pub(super) fn start(client: &Client) -> Realtime {
@@ -33,14 +35,27 @@ pub(super) fn next(op: &Op) -> Event {
 
 pub(super) fn message(op: &Op) -> Event {
     let event = next(op);
-    assert_eq!(event.kind(), EventKind::Message, "{:?}", event.content().text());
+    assert_eq!(
+        event.kind(),
+        EventKind::Message,
+        "{:?}",
+        event.content().text()
+    );
     event
 }
 
 pub(super) fn state(op: &Op) -> (String, Value) {
     let event = next(op);
-    assert_eq!(event.kind(), EventKind::Connection, "{:?}", event.content().text());
-    (event.get("/state").unwrap().as_str().unwrap().to_owned(), event.get("").unwrap().clone())
+    assert_eq!(
+        event.kind(),
+        EventKind::Connection,
+        "{:?}",
+        event.content().text()
+    );
+    (
+        event.get("/state").unwrap().as_str().unwrap().to_owned(),
+        event.get("").unwrap().clone(),
+    )
 }
 
 pub(super) fn connected(op: &Op) {
@@ -75,11 +90,19 @@ pub(super) fn no_socket_is_left(emulator: &Emulator) {
 }
 
 pub(super) fn tokens_made(emulator: &Emulator) -> usize {
-    emulator.arrivals().iter().filter(|one| one.path.starts_with("/tokens")).count()
+    emulator
+        .arrivals()
+        .iter()
+        .filter(|one| one.path.starts_with("/tokens"))
+        .count()
 }
 
 pub(super) fn handshakes(emulator: &Emulator) -> Vec<Arrival> {
-    emulator.arrivals().into_iter().filter(|one| one.path.starts_with("/emulator/realtime")).collect()
+    emulator
+        .arrivals()
+        .into_iter()
+        .filter(|one| one.path.starts_with("/emulator/realtime"))
+        .collect()
 }
 
 #[test]
@@ -97,7 +120,10 @@ fn inputs_go_in_and_results_come_out() {
     assert_eq!(result.get("").unwrap(), &sent);
     assert_eq!(result.get_bytes("/image").unwrap(), [0, 255, 1]);
     assert_eq!(result.get_bytes("/nested/ext").unwrap(), [1, 2]);
-    assert_eq!(result.get_bytes("/text").unwrap_err().code(), Code::WrongType);
+    assert_eq!(
+        result.get_bytes("/text").unwrap_err().code(),
+        Code::WrongType
+    );
     session.close();
     let outcome = ended(op).unwrap();
     assert_eq!(outcome.get("/ended").unwrap(), "closed");
@@ -126,7 +152,9 @@ fn ten_thousand_messages_come_in_order() {
     std::thread::sleep(Duration::from_millis(300));
     session.close();
     let (events, outcome) = drain(session.op());
-    let indices = events.iter().map(|event| event.get("/index").unwrap().as_u64().unwrap());
+    let indices = events
+        .iter()
+        .map(|event| event.get("/index").unwrap().as_u64().unwrap());
     assert!(indices.eq(0..5_000), "{}", events.len());
     assert_eq!(outcome.unwrap().get("/received").unwrap(), 15_000);
 }
@@ -137,12 +165,24 @@ fn json_in_text_frames_and_frames_of_other_codecs_are_messages() {
     let session = start(&client(&emulator));
     let op = session.op();
     connected(op);
-    session.send(&input(1, json!({"outputs": 0, "text": "{\"a\": [1]}"}))).unwrap();
+    session
+        .send(&input(1, json!({"outputs": 0, "text": "{\"a\": [1]}"})))
+        .unwrap();
     assert_eq!(message(op).get("/a/0").unwrap(), 1);
-    session.send(&input(2, json!({"outputs": 0, "text": "not json"}))).unwrap();
+    session
+        .send(&input(2, json!({"outputs": 0, "text": "not json"})))
+        .unwrap();
     let text = message(op);
-    assert_eq!((text.content().text().unwrap(), text.is_bytes()), ("not json", false));
-    session.send(&input(3, json!({"outputs": 0, "raw": bytes_value(&[0xC1, 7])}))).unwrap();
+    assert_eq!(
+        (text.content().text().unwrap(), text.is_bytes()),
+        ("not json", false)
+    );
+    session
+        .send(&input(
+            3,
+            json!({"outputs": 0, "raw": bytes_value(&[0xC1, 7])}),
+        ))
+        .unwrap();
     let raw = message(op);
     assert!(raw.is_bytes());
     assert_eq!(raw.get_bytes("").unwrap(), [0xC1, 7]);
@@ -157,28 +197,53 @@ fn json_in_text_frames_and_frames_of_other_codecs_are_messages() {
 fn control_messages_end_the_session() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    for script in [json!({"error": "TIMEOUT"}), json!({"close": 1000}), json!({"close": 1001})] {
+    for script in [
+        json!({"error": "TIMEOUT"}),
+        json!({"close": 1000}),
+        json!({"close": 1001}),
+    ] {
         let session = start(&client);
         session.send(&input(1, script.clone())).unwrap();
         let (events, outcome) = drain(session.op());
         assert_eq!(events.len(), 2, "{script}");
-        let expected = if script["error"] == "TIMEOUT" { "timeout" } else { "server" };
+        let expected = if script["error"] == "TIMEOUT" {
+            "timeout"
+        } else {
+            "server"
+        };
         assert_eq!(outcome.unwrap().get("/ended").unwrap(), expected);
     }
     for (script, kind, text) in [
-        (json!({"error": "INTERNAL_ERROR", "reason": "boom"}), Some("INTERNAL_ERROR"), "boom"),
+        (
+            json!({"error": "INTERNAL_ERROR", "reason": "boom"}),
+            Some("INTERNAL_ERROR"),
+            "boom",
+        ),
         (json!({"error": "OTHER"}), Some("OTHER"), "asked for it"),
-        (json!({"close": 4003, "reason": "too much"}), None, "4003: too much"),
+        (
+            json!({"close": 4003, "reason": "too much"}),
+            None,
+            "4003: too much",
+        ),
     ] {
         let session = start(&client);
         session.send(&input(1, script)).unwrap();
         let error = drain(session.op()).1.unwrap_err();
-        assert_eq!((error.code(), error.error_type()), (Code::ServiceFailed, kind), "{error}");
-        assert!(error.message().contains(text) && error.request_id().is_some(), "{error}");
+        assert_eq!(
+            (error.code(), error.error_type()),
+            (Code::ServiceFailed, kind),
+            "{error}"
+        );
+        assert!(
+            error.message().contains(text) && error.request_id().is_some(),
+            "{error}"
+        );
         assert!(!error.may_have_executed(), "its result had come");
     }
     let session = start(&client);
-    session.send(&input(1, json!({"outputs": 0, "error": "INTERNAL_ERROR"}))).unwrap();
+    session
+        .send(&input(1, json!({"outputs": 0, "error": "INTERNAL_ERROR"})))
+        .unwrap();
     assert!(drain(session.op()).1.unwrap_err().may_have_executed());
     assert_eq!(handshakes(&emulator).len(), 7, "nothing is connected anew");
     no_socket_is_left(&emulator);
@@ -193,7 +258,11 @@ fn a_broken_connection_is_made_anew_and_open_inputs_are_reported() {
     connected(op);
     message(op);
     let (was, told) = state(op);
-    assert_eq!((was.as_str(), &told["unanswered"]), ("lost", &json!(0)), "{told}");
+    assert_eq!(
+        (was.as_str(), &told["unanswered"]),
+        ("lost", &json!(0)),
+        "{told}"
+    );
     connected(op);
     // This one is under way when the connection breaks.
     session.send(&input(2, json!({"ms": 60_000}))).unwrap();
@@ -204,15 +273,27 @@ fn a_broken_connection_is_made_anew_and_open_inputs_are_reported() {
     }
     emulator.cut_websockets();
     let (was, told) = state(op);
-    assert_eq!((was.as_str(), &told["unanswered"]), ("lost", &json!(1)), "{told}");
+    assert_eq!(
+        (was.as_str(), &told["unanswered"]),
+        ("lost", &json!(1)),
+        "{told}"
+    );
     session.send(&input(3, json!({}))).unwrap();
     connected(op);
-    assert_eq!(message(op).get("/n").unwrap(), 3, "the second is not sent again");
+    assert_eq!(
+        message(op).get("/n").unwrap(),
+        3,
+        "the second is not sent again"
+    );
     session.close();
     let outcome = ended(op).unwrap();
     assert_eq!(outcome.get("/connections").unwrap(), 3);
     assert_eq!(outcome.get("/unanswered").unwrap(), 1);
-    assert_eq!(tokens_made(&emulator), 1, "a token opens more than one connection");
+    assert_eq!(
+        tokens_made(&emulator),
+        1,
+        "a token opens more than one connection"
+    );
 }
 
 #[test]
@@ -223,13 +304,19 @@ fn a_server_that_comes_back_is_found_again() {
     let asked = key.clone();
     let callback = Callback::new(move |answer| answer.key(&asked.lock().unwrap(), None).unwrap());
     let client = crate::logged::builder()
-        .environment(Environment::from_variables([("FAL_EMULATOR_HOST", &*first.host())]))
+        .environment(Environment::from_variables([(
+            "FAL_EMULATOR_HOST",
+            &*first.host(),
+        )]))
         .credentials(Options::new().callback(callback))
         .max_attempts(100)
         .unwrap()
         .build()
         .unwrap();
-    let session = start_with(&client, SocketOptions::new().queue(2, WhenFull::DropOldest).unwrap());
+    let session = start_with(
+        &client,
+        SocketOptions::new().queue(2, WhenFull::DropOldest).unwrap(),
+    );
     let op = session.op();
     connected(op);
     session.send(&json!({"n": 1})).unwrap();
@@ -253,30 +340,54 @@ fn a_connection_that_always_breaks_is_given_up() {
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).max_attempts(2).unwrap().build().unwrap();
     let session = start(&client);
-    session.send(&input(1, json!({"outputs": 0, "drop": true}))).unwrap();
+    session
+        .send(&input(1, json!({"outputs": 0, "drop": true})))
+        .unwrap();
     connected(session.op());
     assert_eq!(state(session.op()).0, "lost");
     connected(session.op());
-    session.send(&input(2, json!({"outputs": 0, "drop": true}))).unwrap();
+    session
+        .send(&input(2, json!({"outputs": 0, "drop": true})))
+        .unwrap();
     let (_, outcome) = drain(session.op());
     let error = outcome.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
-    emulator.inject(Fault::status(503).body(json!({"detail": "later"})).path("/emulator/realtime/*").times(9));
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ConnectionLost, true),
+        "{error}"
+    );
+    emulator.inject(
+        Fault::status(503)
+            .body(json!({"detail": "later"}))
+            .path("/emulator/realtime/*")
+            .times(9),
+    );
     let error = drain(start(&client).op()).1.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ServiceUnavailable, false), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ServiceUnavailable, false),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_full_queue_refuses_or_drops_as_told() {
     let emulator = Emulator::start().unwrap();
-    emulator.inject(Fault::delay(Duration::from_millis(700)).path("/tokens/").times(9));
+    emulator.inject(
+        Fault::delay(Duration::from_millis(700))
+            .path("/tokens/")
+            .times(9),
+    );
     let client = client(&emulator);
     let full = |when| start_with(&client, SocketOptions::new().queue(2, when).unwrap());
     let refusing = full(WhenFull::Refuse);
     refusing.send(&json!({"n": 1})).unwrap();
     refusing.send(&json!({"n": 2})).unwrap();
     let error = refusing.send(&json!({"n": 3})).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::QueueFull, false));
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::QueueFull, false)
+    );
     refusing.close();
     assert_eq!(drain(refusing.op()).1.unwrap().get("/sent").unwrap(), 2);
     let newest = full(WhenFull::KeepNewest);
@@ -285,7 +396,11 @@ fn a_full_queue_refuses_or_drops_as_told() {
     assert_eq!(state(newest.op()).1["count"], 2);
     assert_eq!(message(newest.op()).get("/n").unwrap(), 3);
     for malformed in [0, 65537] {
-        assert!(SocketOptions::new().queue(malformed, WhenFull::Refuse).is_err());
+        assert!(
+            SocketOptions::new()
+                .queue(malformed, WhenFull::Refuse)
+                .is_err()
+        );
     }
 }
 
@@ -293,12 +408,26 @@ fn a_full_queue_refuses_or_drops_as_told() {
 fn tokens_are_renewed_in_time_and_replaced_when_they_are_refused() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    let session = start_with(&client, SocketOptions::new().token_lifetime(Duration::from_secs(2)).unwrap());
+    let session = start_with(
+        &client,
+        SocketOptions::new()
+            .token_lifetime(Duration::from_secs(2))
+            .unwrap(),
+    );
     connected(session.op());
     emulator
-        .wait_until(PATIENCE, |seen| seen.iter().filter(|one| one.path.starts_with("/tokens")).count() >= 3)
+        .wait_until(PATIENCE, |seen| {
+            seen.iter()
+                .filter(|one| one.path.starts_with("/tokens"))
+                .count()
+                >= 3
+        })
         .unwrap();
-    assert_eq!(handshakes(&emulator).len(), 1, "the connection outlives its token");
+    assert_eq!(
+        handshakes(&emulator).len(),
+        1,
+        "the connection outlives its token"
+    );
     let before = tokens_made(&emulator);
     emulator.cut_websockets();
     assert_eq!(state(session.op()).0, "lost");
@@ -308,10 +437,16 @@ fn tokens_are_renewed_in_time_and_replaced_when_they_are_refused() {
     // For the service the token has expired, which we cannot know: it is replaced once.
     for (refusal, states) in [
         (RealtimeRefusal::Http, &["lost", "connected"][..]),
-        (RealtimeRefusal::Message, &["lost", "connected", "lost", "connected"]),
+        (
+            RealtimeRefusal::Message,
+            &["lost", "connected", "lost", "connected"],
+        ),
     ] {
-        let patient =
-            Settings { realtime_refusal: refusal, realtime_session_seconds: Some(3600), ..Settings::default() };
+        let patient = Settings {
+            realtime_refusal: refusal,
+            realtime_session_seconds: Some(3600),
+            ..Settings::default()
+        };
         emulator.set(patient);
         let session = start(&client);
         connected(session.op());
@@ -332,17 +467,25 @@ fn tokens_are_renewed_in_time_and_replaced_when_they_are_refused() {
 #[test]
 fn a_token_that_is_always_refused_is_an_error() {
     let emulator = Emulator::start().unwrap();
-    let client = builder_with(&emulator, "fake-id:fake-secret-unknown").build().unwrap();
+    let client = builder_with(&emulator, "fake-id:fake-secret-unknown")
+        .build()
+        .unwrap();
     let error = drain(start(&client).op()).1.unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated, "{error}");
     let session = start(&super::client(&emulator));
     for _ in 0..2 {
         connected(session.op());
-        session.send(&input(1, json!({"outputs": 0, "unauthorized": true}))).unwrap();
+        session
+            .send(&input(1, json!({"outputs": 0, "unauthorized": true})))
+            .unwrap();
         assert_eq!(state(session.op()).0, "lost");
     }
     let error = drain(session.op()).1.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Unauthenticated, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Unauthenticated, true),
+        "{error}"
+    );
 }
 
 #[test]
@@ -362,7 +505,9 @@ fn every_credential_opens_a_session_in_its_way() {
     let powerless = crate::logged::builder()
         .environment(Environment::from_variables([("FAL_EMULATOR_HOST", &*host)]))
         .credentials(Options::new().app_token(&token))
-        .log(fal::Level::Debug, move |_, line| sink.lock().unwrap().push_str(line))
+        .log(fal::Level::Debug, move |_, line| {
+            sink.lock().unwrap().push_str(line)
+        })
         .build()
         .unwrap();
     let before = tokens_made(&emulator);
@@ -370,11 +515,18 @@ fn every_credential_opens_a_session_in_its_way() {
     session.send(&json!({"n": 1})).unwrap();
     connected(session.op());
     message(session.op());
-    assert_eq!(tokens_made(&emulator), before, "it cannot make tokens and need not");
+    assert_eq!(
+        tokens_made(&emulator),
+        before,
+        "it cannot make tokens and need not"
+    );
     assert!(!handshakes(&emulator)[1].had_key());
     fal::runtime::flush_log(PATIENCE).unwrap();
     let logged = logged.lock().unwrap();
-    assert!(logged.contains("/emulator/realtime/realtime") && !logged.contains(&token), "{logged}");
+    assert!(
+        logged.contains("/emulator/realtime/realtime") && !logged.contains(&token),
+        "{logged}"
+    );
 }
 
 #[test]
@@ -383,32 +535,72 @@ fn paths_buffers_and_first_inputs_are_as_asked() {
     let client = client(&emulator);
     let mut request = Request::run("emulator/realtime/realtime").unwrap();
     request.set_json(json!({"n": 7}));
-    let session = client.realtime_start(request, SocketOptions::new().max_buffering(60).unwrap()).unwrap();
+    let session = client
+        .realtime_start(request, SocketOptions::new().max_buffering(60).unwrap())
+        .unwrap();
     connected(session.op());
     assert_eq!(message(session.op()).get("/n").unwrap(), 7);
     assert_eq!(handshakes(&emulator)[0].path, "/emulator/realtime/realtime");
-    assert!(handshakes(&emulator)[0].to_json()["query"].to_string().contains("max_buffering"));
+    assert!(
+        handshakes(&emulator)[0].to_json()["query"]
+            .to_string()
+            .contains("max_buffering")
+    );
     let mut request = Request::run(REALTIME).unwrap();
     request.set_path("nowhere").unwrap();
-    let error = drain(client.realtime_start(request, SocketOptions::new()).unwrap().op()).1.unwrap_err();
+    let error = drain(
+        client
+            .realtime_start(request, SocketOptions::new())
+            .unwrap()
+            .op(),
+    )
+    .1
+    .unwrap_err();
     assert_eq!(error.code(), Code::NotFound, "{error}");
     for most in [0, 61] {
         assert!(SocketOptions::new().max_buffering(most).is_err());
     }
-    assert!(client.realtime_start(Request::new("GET", "/v1/keys").unwrap(), SocketOptions::new()).is_err());
+    assert!(
+        client
+            .realtime_start(
+                Request::new("GET", "/v1/keys").unwrap(),
+                SocketOptions::new()
+            )
+            .is_err()
+    );
 }
 
 #[test]
 fn a_frame_above_the_limit_is_refused() {
     let emulator = Emulator::start().unwrap();
-    let session = start_with(&client(&emulator), SocketOptions::new().max_message_bytes(1 << 20));
-    assert_eq!(session.send(&bytes_value(&vec![0; 2 << 20])).unwrap_err().code(), Code::InvalidArgument);
-    session.send(&input(1, json!({"outputs": 0, "bytes": 500_000}))).unwrap();
+    let session = start_with(
+        &client(&emulator),
+        SocketOptions::new().max_message_bytes(1 << 20),
+    );
+    assert_eq!(
+        session
+            .send(&bytes_value(&vec![0; 2 << 20]))
+            .unwrap_err()
+            .code(),
+        Code::InvalidArgument
+    );
+    session
+        .send(&input(1, json!({"outputs": 0, "bytes": 500_000})))
+        .unwrap();
     connected(session.op());
-    assert_eq!(message(session.op()).get_bytes("/data").unwrap().len(), 500_000);
-    session.send(&input(1, json!({"outputs": 0, "bytes": 64 << 20}))).unwrap();
+    assert_eq!(
+        message(session.op()).get_bytes("/data").unwrap().len(),
+        500_000
+    );
+    session
+        .send(&input(1, json!({"outputs": 0, "bytes": 64 << 20})))
+        .unwrap();
     let error = drain(session.op()).1.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::TooLarge, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::TooLarge, true),
+        "{error}"
+    );
     no_socket_is_left(&emulator);
 }
 
@@ -417,7 +609,11 @@ fn a_session_can_be_ended_at_any_stage() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let connecting = || {
-        emulator.inject(Fault::delay(Duration::from_secs(30)).path("/emulator/realtime/*").times(1));
+        emulator.inject(
+            Fault::delay(Duration::from_secs(30))
+                .path("/emulator/realtime/*")
+                .times(1),
+        );
         start(&client)
     };
     let talking = || {
@@ -445,9 +641,15 @@ fn a_session_can_be_ended_at_any_stage() {
     let mut request = Request::run(REALTIME).unwrap();
     request.set_timeout(Duration::from_millis(800));
     request.set_json(input(1, json!({"ms": 60_000})));
-    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
+    let session = client
+        .realtime_start(request, SocketOptions::new())
+        .unwrap();
     let error = drain(session.op()).1.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Deadline, true),
+        "{error}"
+    );
     no_socket_is_left(&emulator);
 }
 
@@ -458,7 +660,12 @@ fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
     let proxy = format!("http://{host}/api/fal/proxy");
     let build = || {
         let environment = Environment::from_variables([("FAL_EMULATOR_HOST", &*host)]);
-        crate::logged::builder().environment(environment).proxy(&proxy).unwrap().build().unwrap()
+        crate::logged::builder()
+            .environment(environment)
+            .proxy(&proxy)
+            .unwrap()
+            .build()
+            .unwrap()
     };
     let error = drain(start(&build()).op()).1.unwrap_err();
     assert!(
@@ -466,24 +673,36 @@ fn a_server_proxy_lets_no_tokens_be_made_unless_it_is_told_to() {
         "{error} {}",
         error.remedy()
     );
-    let error = drain(start_with(&build(), SocketOptions::new().use_header(true)).op()).1.unwrap_err();
+    let error = drain(start_with(&build(), SocketOptions::new().use_header(true)).op())
+        .1
+        .unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
 }
 
 #[test]
 fn sessions_go_through_tls_and_a_proxy() {
     let emulator = Emulator::start().unwrap();
-    let client = crate::network::outside(&emulator, &[("HTTPS_PROXY", &emulator.host())]).build().unwrap();
+    let client = crate::network::outside(&emulator, &[("HTTPS_PROXY", &emulator.host())])
+        .build()
+        .unwrap();
     let session = start(&client);
-    session.send(&input(1, json!({"bytes": 3_000_000}))).unwrap();
+    session
+        .send(&input(1, json!({"bytes": 3_000_000})))
+        .unwrap();
     connected(session.op());
     assert_eq!(message(session.op()).get("/n").unwrap(), 1);
-    assert_eq!(message(session.op()).get_bytes("/data").unwrap().len(), 3_000_000);
+    assert_eq!(
+        message(session.op()).get_bytes("/data").unwrap().len(),
+        3_000_000
+    );
     assert_eq!(emulator.connects()["fal.run"], 1);
-    let channel = client.channel(&Request::run("emulator/echo").unwrap()).unwrap();
+    let channel = client
+        .channel(&Request::run("emulator/echo").unwrap())
+        .unwrap();
     Op::finish(|| channel.run_start(Request::run("emulator/echo").unwrap())).unwrap();
     assert_eq!(emulator.connects()["ws.fal.run"], 1);
-    let last = Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap();
+    let last =
+        Op::finish(|| client.stream_start(Request::run("emulator/stream").unwrap())).unwrap();
     assert_eq!(last.get("/output").unwrap(), "Done");
 }
 
@@ -493,15 +712,28 @@ fn every_form_of_a_tokens_answer_is_read() {
     let client = client(&emulator);
     for token_answer in [TokenAnswer::String, TokenAnswer::Token, TokenAnswer::Detail] {
         for token_status in [TokenStatus::Ok, TokenStatus::Created] {
-            emulator.set(Settings { token_answer, token_status, ..Settings::default() });
+            emulator.set(Settings {
+                token_answer,
+                token_status,
+                ..Settings::default()
+            });
             let session = start(&client);
             connected(session.op());
             session.op().cancel();
         }
     }
-    emulator.inject(Fault::status(200).body(json!({"nothing": 1})).path("/tokens/").times(1));
+    emulator.inject(
+        Fault::status(200)
+            .body(json!({"nothing": 1}))
+            .path("/tokens/")
+            .times(1),
+    );
     let error = drain(start(&client).op()).1.unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Protocol, false),
+        "{error}"
+    );
 }
 
 #[test]
@@ -510,19 +742,35 @@ fn no_key_is_in_an_address_and_no_token_in_an_error() {
     let key = emulator.api_key().to_owned();
     let logged = Arc::new(Mutex::new(String::new()));
     let sink = logged.clone();
-    let client =
-        builder(&emulator).log(fal::Level::Debug, move |_, line| sink.lock().unwrap().push_str(line)).build().unwrap();
+    let client = builder(&emulator)
+        .log(fal::Level::Debug, move |_, line| {
+            sink.lock().unwrap().push_str(line)
+        })
+        .build()
+        .unwrap();
     let session = start(&client);
     connected(session.op());
-    session.send(&input(1, json!({"error": "INTERNAL_ERROR"}))).unwrap();
+    session
+        .send(&input(1, json!({"error": "INTERNAL_ERROR"})))
+        .unwrap();
     let (events, outcome) = drain(session.op());
     let error = outcome.unwrap_err();
     // A handshake that is refused had the token in its address.
     let mut request = Request::run(REALTIME).unwrap();
     request.set_path("nowhere").unwrap();
-    let refused = drain(client.realtime_start(request, SocketOptions::new()).unwrap().op()).1.unwrap_err();
+    let refused = drain(
+        client
+            .realtime_start(request, SocketOptions::new())
+            .unwrap()
+            .op(),
+    )
+    .1
+    .unwrap_err();
     fal::runtime::flush_log(PATIENCE).unwrap();
-    let shown = format!("{error:?}{error}{refused:?}{refused}{events:?}{session:?}{}", logged.lock().unwrap());
+    let shown = format!(
+        "{error:?}{error}{refused:?}{refused}{events:?}{session:?}{}",
+        logged.lock().unwrap()
+    );
     for secret in [secret(&key), "fal_jwt_token"] {
         assert!(!shown.contains(secret), "a secret shows");
     }

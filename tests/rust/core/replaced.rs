@@ -1,5 +1,5 @@
-//! A client that gets another key while its operations are under way: they keep theirs, with each of their requests. And a
-//! key that changes where it was found.
+//! A client that gets another key while its operations are under way: they keep theirs, with each
+//! of their requests. And a key that changes where it was found.
 
 use super::queue::{job_of, queue};
 use super::*;
@@ -20,7 +20,10 @@ fn keys(emulator: &Emulator) -> Vec<String> {
 /// An emulator, a client with a key of one account, and the key of another.
 fn two_accounts() -> (Emulator, Client, String, String) {
     let emulator = queue(QueueSettings::default());
-    let (ours, theirs) = (emulator.create_key(Scope::Api, "acme"), emulator.create_key(Scope::Api, "globex"));
+    let (ours, theirs) = (
+        emulator.create_key(Scope::Api, "acme"),
+        emulator.create_key(Scope::Api, "globex"),
+    );
     let client = builder_with(&emulator, &ours).build().unwrap();
     (emulator, client, ours, theirs)
 }
@@ -34,21 +37,34 @@ fn a_job_is_waited_for_with_the_key_that_submitted_it() {
     op.wait(None).unwrap();
     op.take().unwrap().unwrap();
     let used = keys(&emulator);
-    assert!(used.len() >= 3 && used.iter().all(|key| *key == id(&ours)), "{used:?}");
-    assert_eq!(echo(&client).unwrap().get_str("/key_id").unwrap(), id(&theirs));
+    assert!(
+        used.len() >= 3 && used.iter().all(|key| *key == id(&ours)),
+        "{used:?}"
+    );
+    assert_eq!(
+        echo(&client).unwrap().get_str("/key_id").unwrap(),
+        id(&theirs)
+    );
 }
 
 #[test]
 fn a_job_is_cancelled_with_the_key_that_submitted_it() {
     let (emulator, client, ours, theirs) = two_accounts();
-    let op = client.subscribe_start(job_of(json!({"ms": 3_600_000}))).unwrap();
+    let op = client
+        .subscribe_start(job_of(json!({"ms": 3_600_000})))
+        .unwrap();
     emulator.wait_for_arrivals(2, PATIENCE).unwrap();
     client.set_credentials(Options::new().key(theirs.as_str()));
     op.cancel();
     op.wait(None).unwrap();
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
     let began = std::time::Instant::now();
-    let cancellation = || emulator.arrivals().into_iter().find(|arrival| arrival.path.ends_with("/cancel"));
+    let cancellation = || {
+        emulator
+            .arrivals()
+            .into_iter()
+            .find(|arrival| arrival.path.ends_with("/cancel"))
+    };
     while cancellation().is_none_or(|arrival| arrival.outcome == fal_emulator::Outcome::Pending) {
         assert!(began.elapsed() < PATIENCE, "the job goes on");
         std::thread::sleep(Duration::from_millis(5));
@@ -62,10 +78,15 @@ fn an_operation_keeps_the_key_that_the_client_had_when_it_started() {
     // The operation has not come to its first request yet.
     for _ in 0..20 {
         client.set_credentials(Options::new().key(ours.as_str()));
-        let op = client.run_start(Request::run("emulator/echo").unwrap()).unwrap();
+        let op = client
+            .run_start(Request::run("emulator/echo").unwrap())
+            .unwrap();
         client.set_credentials(Options::new().key(theirs.as_str()));
         op.wait(None).unwrap();
-        assert_eq!(op.take().unwrap().unwrap().get_str("/key_id").unwrap(), id(&ours));
+        assert_eq!(
+            op.take().unwrap().unwrap().get_str("/key_id").unwrap(),
+            id(&ours)
+        );
     }
 }
 
@@ -76,14 +97,19 @@ fn the_pages_of_a_list_are_all_of_one_account() {
     let (ours, theirs) = (admin("acme"), admin("globex"));
     (0..5).for_each(|_| drop(emulator.create_key(Scope::Api, "acme")));
     let client = builder_with(&emulator, &ours).build().unwrap();
-    let op = client.platform_list_start("keys.list", json!({"limit": 2})).unwrap();
+    let op = client
+        .platform_list_start("keys.list", json!({"limit": 2}))
+        .unwrap();
     emulator.wait_for_arrivals(1, PATIENCE).unwrap();
     client.set_credentials(Options::new().key(theirs.as_str()));
     op.discard_events();
     op.wait(None).unwrap();
     op.take().unwrap().unwrap();
     let used = keys(&emulator);
-    assert!(used.len() >= 3 && used.iter().all(|key| *key == id(&ours)), "{used:?}");
+    assert!(
+        used.len() >= 3 && used.iter().all(|key| *key == id(&ours)),
+        "{used:?}"
+    );
 }
 
 /// A client whose key comes from a file, with what writes another one into it.
@@ -95,7 +121,10 @@ fn with_key_file(emulator: &Emulator) -> (tempfile::TempDir, Client, impl Fn(&st
         ("HOME", home.path().to_str().unwrap().to_owned()),
         ("FAL_KEY_FILE", path.to_str().unwrap().to_owned()),
     ];
-    let client = crate::logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let client = crate::logged::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     (home, client, move |key| std::fs::write(&path, key).unwrap())
 }
 
@@ -103,7 +132,10 @@ fn with_key_file(emulator: &Emulator) -> (tempfile::TempDir, Client, impl Fn(&st
 #[test]
 fn a_key_that_fal_refuses_is_looked_for_again_where_it_was() {
     let emulator = Emulator::start().unwrap();
-    let (first, second) = (emulator.create_key(Scope::Api, "acme"), emulator.create_key(Scope::Api, "acme"));
+    let (first, second) = (
+        emulator.create_key(Scope::Api, "acme"),
+        emulator.create_key(Scope::Api, "acme"),
+    );
     let (_home, client, write) = with_key_file(&emulator);
     write(&first);
     echo(&client).unwrap();
@@ -130,22 +162,44 @@ fn a_key_that_fal_refuses_is_looked_for_again_where_it_was() {
 #[test]
 fn an_explanation_says_if_calls_go_on_with_a_key_found_before() {
     let emulator = Emulator::start().unwrap();
-    let (first, second) = (emulator.create_key(Scope::Api, "acme"), emulator.create_key(Scope::Api, "acme"));
+    let (first, second) = (
+        emulator.create_key(Scope::Api, "acme"),
+        emulator.create_key(Scope::Api, "acme"),
+    );
     let (_home, client, write) = with_key_file(&emulator);
-    let note = format!("calls go on with key {}, which was found before", id(&first));
-    let says_so = || client.explain().used().is_some_and(|used| used.notes.contains(&note));
+    let note = format!(
+        "calls go on with key {}, which was found before",
+        id(&first)
+    );
+    let says_so = || {
+        client
+            .explain()
+            .used()
+            .is_some_and(|used| used.notes.contains(&note))
+    };
     write(&first);
     echo(&client).unwrap();
     assert!(!says_so(), "{}", client.explain());
     write(&second);
     assert_eq!(client.explain().used().unwrap().key_id, Some(id(&second)));
     assert!(says_so(), "{}", client.explain());
-    assert_eq!(echo(&client).unwrap().get_str("/key_id").unwrap(), id(&first));
+    assert_eq!(
+        echo(&client).unwrap().get_str("/key_id").unwrap(),
+        id(&first)
+    );
     client.set_credentials(Options::new());
     assert!(!says_so(), "{}", client.explain());
-    assert_eq!(echo(&client).unwrap().get_str("/key_id").unwrap(), id(&second));
+    assert_eq!(
+        echo(&client).unwrap().get_str("/key_id").unwrap(),
+        id(&second)
+    );
     // Without anything left there is nothing used that could say so.
     write("");
     let explained = client.explain();
-    assert!(explained.to_string().contains(&format!("calls go on with key {}", id(&second))), "{explained}");
+    assert!(
+        explained
+            .to_string()
+            .contains(&format!("calls go on with key {}", id(&second))),
+        "{explained}"
+    );
 }

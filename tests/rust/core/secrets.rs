@@ -12,7 +12,9 @@ fn no_log_line_and_no_debug_holds_the_secret() {
     let sink = lines.clone();
     let options = fal::credentials::Options::new().key(emulator.api_key());
     let builder = builder_with(&emulator, emulator.admin_key()).credentials(options.clone());
-    let builder = builder.log(Level::Debug, move |level, line| sink.lock().unwrap().push(format!("{level:?} {line}")));
+    let builder = builder.log(Level::Debug, move |level, line| {
+        sink.lock().unwrap().push(format!("{level:?} {line}"))
+    });
     let mut shown = vec![format!("{builder:?}{options:?}")];
     let client = builder.max_attempts(2).unwrap().build().unwrap();
     let request = Request::run("emulator/echo").unwrap();
@@ -20,41 +22,86 @@ fn no_log_line_and_no_debug_holds_the_secret() {
     op.wait(None).unwrap();
     let response = op.take().unwrap().unwrap();
     let explanation = client.explain();
-    shown.push(format!("{client:?}{request:?}{op:?}{response:?}{:?}", Dispatcher::new()));
-    shown.push(format!("{explanation:?}{explanation}{}", explanation.to_json()));
-    shown.push(format!("{:?}", fal::Key::parse(emulator.api_key()).unwrap()));
-    shown.push(format!("{:?}{:?}", client.hosts(), explanation.credential()));
-    for fault in [Fault::status(401), Fault::status(429), Fault::close(), Fault::redirect("https://evil.example/", 302)]
-    {
+    shown.push(format!(
+        "{client:?}{request:?}{op:?}{response:?}{:?}",
+        Dispatcher::new()
+    ));
+    shown.push(format!(
+        "{explanation:?}{explanation}{}",
+        explanation.to_json()
+    ));
+    shown.push(format!(
+        "{:?}",
+        fal::Key::parse(emulator.api_key()).unwrap()
+    ));
+    shown.push(format!(
+        "{:?}{:?}",
+        client.hosts(),
+        explanation.credential()
+    ));
+    for fault in [
+        Fault::status(401),
+        Fault::status(429),
+        Fault::close(),
+        Fault::redirect("https://evil.example/", 302),
+    ] {
         emulator.inject(fault.times(2));
         let error = echo(&client).unwrap_err();
-        shown.push(format!("{error:?}{error}{}{:?}", error.remedy(), std::error::Error::source(&error)));
+        shown.push(format!(
+            "{error:?}{error}{}{:?}",
+            error.remedy(),
+            std::error::Error::source(&error)
+        ));
         emulator.clear_faults();
     }
     fal::runtime::flush_log(PATIENCE).unwrap();
     let log = std::mem::take(&mut *lines.lock().unwrap());
-    assert!(log.len() > 8, "the log says too little to be searched: {log:?}");
-    assert!(log.iter().any(|line| line.contains("from explicit key")), "{log:?}");
+    assert!(
+        log.len() > 8,
+        "the log says too little to be searched: {log:?}"
+    );
+    assert!(
+        log.iter().any(|line| line.contains("from explicit key")),
+        "{log:?}"
+    );
     shown.extend(log);
     for key in [emulator.api_key(), emulator.admin_key()] {
-        let leaks: Vec<_> = shown.iter().filter(|text| text.contains(secret(key))).collect();
+        let leaks: Vec<_> = shown
+            .iter()
+            .filter(|text| text.contains(secret(key)))
+            .collect();
         assert!(leaks.is_empty(), "{leaks:?}");
     }
-    assert!(shown.iter().any(|text| text.contains(emulator.api_key().split(':').next().unwrap())), "the id is public");
+    assert!(
+        shown
+            .iter()
+            .any(|text| text.contains(emulator.api_key().split(':').next().unwrap())),
+        "the id is public"
+    );
 }
 
 #[test]
 fn a_service_that_repeats_the_key_does_not_put_it_into_the_error() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.api_key();
-    let fault = Fault::status(400).body(format!("bad header: Key {key}")).header("x-seen", format!("Key {key}"));
+    let fault = Fault::status(400)
+        .body(format!("bad header: Key {key}"))
+        .header("x-seen", format!("Key {key}"));
     emulator.inject(fault);
     let error = echo(&client(&emulator)).unwrap_err();
     let body = String::from_utf8_lossy(error.body()).into_owned();
     let masked = format!("Key {}:****", key.split_once(':').unwrap().0);
     assert_eq!(error.header("x-seen"), Some(masked.as_str()));
-    assert!(error.headers().any(|seen| seen == ("x-seen", masked.as_str())));
-    assert!(error.headers().all(|(_, value)| !value.contains(secret(key))));
+    assert!(
+        error
+            .headers()
+            .any(|seen| seen == ("x-seen", masked.as_str()))
+    );
+    assert!(
+        error
+            .headers()
+            .all(|(_, value)| !value.contains(secret(key)))
+    );
     assert!(body.contains("****"), "{body}");
     assert!(!format!("{error}{error:?}{body}").contains(secret(key)));
 }
@@ -65,7 +112,12 @@ fn no_debug_shows_what_was_said_or_where_to_go() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let said = json!({"text": "a private word"});
-    let session = client.realtime_start(Request::run("emulator/realtime").unwrap(), fal::SocketOptions::new()).unwrap();
+    let session = client
+        .realtime_start(
+            Request::run("emulator/realtime").unwrap(),
+            fal::SocketOptions::new(),
+        )
+        .unwrap();
     session.send(&said).unwrap();
     let shown = format!("{session:?} {:#?}", session);
     assert!(!shown.contains("private"), "{shown}");
@@ -78,13 +130,17 @@ fn no_debug_shows_what_was_said_or_where_to_go() {
     };
     assert_eq!(heard.get("").unwrap(), &said);
     assert!(!format!("{heard:?}").contains("private"), "{heard:?}");
-    let answer = json!({"request_id": "r-1", "status_url": "https://queue.fal.run/fake-secret-in-a-path"});
+    let answer =
+        json!({"request_id": "r-1", "status_url": "https://queue.fal.run/fake-secret-in-a-path"});
     emulator.inject(Fault::status(200).host("queue.fal.run").body(answer));
     let mut request = Request::run("emulator/job").unwrap();
     request.set_json(json!({}));
     let answer = Op::finish(|| client.submit_start(request)).unwrap();
     let job = fal::Job::of_answer("emulator/job", &answer).unwrap();
-    assert!(format!("{job:?}").contains("r-1") && !format!("{job:?}").contains("secret"), "{job:?}");
+    assert!(
+        format!("{job:?}").contains("r-1") && !format!("{job:?}").contains("secret"),
+        "{job:?}"
+    );
 }
 
 #[test]
@@ -103,7 +159,10 @@ fn a_malformed_key_is_refused_before_anything_is_sent() {
         let error = echo(&builder_with(&emulator, key).build().unwrap()).unwrap_err();
         assert_eq!(error.code(), Code::MalformedCredentials, "{key:?}: {error}");
         let text = format!("{error} {} {}", error.remedy(), error.resolution().unwrap());
-        assert!(error.message().contains("FAL_KEY") && error.message().contains(part), "{part:?} is not in: {error}");
+        assert!(
+            error.message().contains("FAL_KEY") && error.message().contains(part),
+            "{part:?} is not in: {error}"
+        );
         assert!(!text.contains("secret-abc"), "{text}");
     }
     assert!(emulator.arrivals().is_empty());
@@ -119,10 +178,19 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
         ("HOME", folder.path().to_str().unwrap().to_owned()),
         ("FAL_CONFIG_PATH", file.to_str().unwrap().to_owned()),
     ];
-    let client = crate::logged::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let client = crate::logged::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     let error = echo(&client).unwrap_err();
     assert_eq!(error.code(), Code::NoCredentials);
-    let sources: Vec<_> = error.resolution().unwrap().sources().iter().map(|source| source.source).collect();
+    let sources: Vec<_> = error
+        .resolution()
+        .unwrap()
+        .sources()
+        .iter()
+        .map(|source| source.source)
+        .collect();
     let expected = [
         "explicit key",
         "explicit token",
@@ -138,6 +206,13 @@ fn without_a_key_the_error_lists_every_source_and_a_later_call_looks_again() {
     ];
     assert_eq!(sources, expected);
     assert!(error.remedy().contains("https://fal.ai/dashboard/keys"));
-    std::fs::write(&file, format!("[__internal__]\nprofile = \"p\"\n[p]\nkey = \"{}\"\n", emulator.api_key())).unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "[__internal__]\nprofile = \"p\"\n[p]\nkey = \"{}\"\n",
+            emulator.api_key()
+        ),
+    )
+    .unwrap();
     echo(&client).unwrap();
 }

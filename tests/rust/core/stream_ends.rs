@@ -8,10 +8,19 @@ use std::io::Write;
 /// A stream of these bytes, which ends in order as far as HTTP knows.
 fn stream_of(body: &'static str, endpoint: &str) -> (Vec<Value>, Result<Response, Error>) {
     let host = hostile_to(move |_, connection| {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-fal-request-id: r-1\r\n";
-        write!(connection, "{head}content-length: {}\r\n\r\n{body}", body.len())
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-fal-request-id: r-1\r\n";
+        write!(
+            connection,
+            "{head}content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
     });
-    let op = client_of(&host).build().unwrap().stream_start(Request::run(endpoint).unwrap()).unwrap();
+    let op = client_of(&host)
+        .build()
+        .unwrap()
+        .stream_start(Request::run(endpoint).unwrap())
+        .unwrap();
     let mut items = Vec::new();
     while let NextEvent::Event(event) = op.wait_event(Some(PATIENCE)).unwrap() {
         assert_eq!(event.kind(), EventKind::Item);
@@ -32,7 +41,11 @@ fn what_the_end_leaves_is_an_item_if_it_is_whole() {
         ("data: {\"n\": 2}\n\nevent: end\n\n", 1),
     ] {
         let (told, outcome) = stream_of(body, "emulator/stream");
-        assert_eq!((told.len(), outcome.unwrap().get("/n").unwrap()), (items, &json!(2)), "{body}");
+        assert_eq!(
+            (told.len(), outcome.unwrap().get("/n").unwrap()),
+            (items, &json!(2)),
+            "{body}"
+        );
     }
 }
 
@@ -58,12 +71,14 @@ fn a_stream_that_ends_inside_an_event_was_cut() {
             (items, Code::ConnectionLost, true),
             "{body}: {error}"
         );
-        assert!(error.message().contains(&format!("{items} items")), "{body}: {error}");
+        assert!(
+            error.message().contains(&format!("{items} items")),
+            "{body}: {error}"
+        );
     }
 }
 
-const FAILED: &str =
-    r#"data: {"type":"error","node_id":"n1","message":"it broke","error":{"status":422,"body":{"detail":"no"}}}"#;
+const FAILED: &str = r#"data: {"type":"error","node_id":"n1","message":"it broke","error":{"status":422,"body":{"detail":"no"}}}"#;
 const OTHER: &str = r#"data: {"type":"completion","node_id":"n2","output":{"ok":1}}"#;
 const OUTPUT: &str = r#"data: {"type":"output","output":{"ok":2}}"#;
 
@@ -78,12 +93,27 @@ fn a_workflow_in_which_a_step_failed_needs_an_output() {
         let body: &'static str = Box::leak((order.join("\n\n") + "\n\n").into_boxed_str());
         let (told, outcome) = stream_of(body, "workflows/me/flow");
         let error = outcome.unwrap_err();
-        assert_eq!((told.len(), error.may_have_executed()), (order.len(), true), "{order:?}: {error}");
-        assert!(error.message().contains("of the workflow failed"), "{order:?}: {error}");
+        assert_eq!(
+            (told.len(), error.may_have_executed()),
+            (order.len(), true),
+            "{order:?}: {error}"
+        );
+        assert!(
+            error.message().contains("of the workflow failed"),
+            "{order:?}: {error}"
+        );
     }
     for order in [vec![FAILED, OTHER, OUTPUT], vec![OTHER, OUTPUT]] {
         let body: &'static str = Box::leak((order.join("\n\n") + "\n\n").into_boxed_str());
-        assert_eq!(stream_of(body, "workflows/me/flow").1.unwrap().get("/output/ok").unwrap(), 2, "{order:?}");
+        assert_eq!(
+            stream_of(body, "workflows/me/flow")
+                .1
+                .unwrap()
+                .get("/output/ok")
+                .unwrap(),
+            2,
+            "{order:?}"
+        );
     }
     // Elsewhere such items are the app's own.
     let body: &'static str = Box::leak(format!("{FAILED}\n\n{OTHER}\n\n").into_boxed_str());

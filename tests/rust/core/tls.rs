@@ -1,4 +1,5 @@
-//! Without an emulator everything goes over TLS, and nothing is sent before the other side has proved who it is.
+//! Without an emulator everything goes over TLS, and nothing is sent before the other side has
+//! proved who it is.
 
 use super::*;
 use fal::{Code, HostRole};
@@ -28,7 +29,11 @@ fn a_server_that_cannot_prove_itself_sees_no_key() {
         }
     });
     let error = call(&host).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Connect, false),
+        "{error}"
+    );
     server.join().unwrap();
     for bytes in seen.iter().take(2) {
         assert_eq!(bytes[0], 22, "a TLS handshake record comes first");
@@ -42,34 +47,56 @@ fn a_server_that_the_system_trusts_is_asked_with_the_key() {
         assert_eq!(call(&host).unwrap().get("/ok").unwrap(), true);
         return;
     }
-    let (ran, request) = call_from_child("localhost", "tls::a_server_that_the_system_trusts_is_asked_with_the_key");
+    let (ran, request) = call_from_child(
+        "localhost",
+        "tls::a_server_that_the_system_trusts_is_asked_with_the_key",
+    );
     assert!(ran, "the child failed");
     let request = request.unwrap();
-    assert!(request.starts_with("POST /emulator/echo HTTP/1.1\r\n"), "{request}");
-    assert!(request.to_ascii_lowercase().contains(&format!("authorization: key {KEY}")), "{request}");
+    assert!(
+        request.starts_with("POST /emulator/echo HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request
+            .to_ascii_lowercase()
+            .contains(&format!("authorization: key {KEY}")),
+        "{request}"
+    );
 }
 
 #[test]
 fn a_certificate_for_another_name_is_refused() {
     if let Ok(host) = std::env::var(CHILD) {
         let error = call(&host).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Connect, false), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Connect, false),
+            "{error}"
+        );
         assert!(error.message().contains("certificate"), "{error}");
         return;
     }
-    let (ran, request) = call_from_child("other.example", "tls::a_certificate_for_another_name_is_refused");
+    let (ran, request) = call_from_child(
+        "other.example",
+        "tls::a_certificate_for_another_name_is_refused",
+    );
     assert!(ran, "the child failed");
     assert_eq!(request, None);
 }
 
 fn call(host: &str) -> Result<Response, Error> {
     let environment = Environment::from_variables([("FAL_KEY", KEY)]);
-    let client = crate::logged::builder().environment(environment).host(HostRole::Run, host)?.max_attempts(2)?;
+    let client = crate::logged::builder()
+        .environment(environment)
+        .host(HostRole::Run, host)?
+        .max_attempts(2)?;
     echo(&client.build()?)
 }
 
-/// Runs this test once more in a process that trusts one authority only, against a server with a certificate of that
-/// authority for `name`. Returns whether the child succeeded and the head of the request that the server read.
+/// Runs this test once more in a process that trusts one authority only, against a server with a
+/// certificate of that authority for `name`. Returns whether the child succeeded and the head of
+/// the request that the server read.
 fn call_from_child(name: &str, test: &str) -> (bool, Option<String>) {
     let (config, authority) = certificate_for(name);
     let folder = tempfile::tempdir().unwrap();
@@ -80,18 +107,35 @@ fn call_from_child(name: &str, test: &str) -> (bool, Option<String>) {
     let (send_seen, seen) = mpsc::channel();
     thread::spawn(move || {
         for connection in listener.incoming() {
-            let connection = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), connection.unwrap());
+            let connection = StreamOwned::new(
+                ServerConnection::new(config.clone()).unwrap(),
+                connection.unwrap(),
+            );
             if let Some(request) = answer(connection) {
                 send_seen.send(request).unwrap();
             }
         }
     });
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([test, "--exact"]).env(CHILD, host).env("SSL_CERT_FILE", &file).env_remove("SSL_CERT_DIR");
-    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+    child
+        .args([test, "--exact"])
+        .env(CHILD, host)
+        .env("SSL_CERT_FILE", &file)
+        .env_remove("SSL_CERT_DIR");
+    for variable in [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ] {
         child.env_remove(variable);
     }
-    (child.output().unwrap().status.success(), seen.try_recv().ok())
+    (
+        child.output().unwrap().status.success(),
+        seen.try_recv().ok(),
+    )
 }
 
 /// Reads one request and answers it, unless the handshake fails.
@@ -104,7 +148,9 @@ fn answer(mut connection: StreamOwned<ServerConnection, std::net::TcpStream>) ->
             _ => return None,
         }
     }
-    connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}").ok()?;
+    connection
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}")
+        .ok()?;
     connection.flush().ok()?;
     Some(String::from_utf8_lossy(&request).into_owned())
 }
@@ -115,12 +161,19 @@ pub(super) fn certificate_for(name: &str) -> (Arc<ServerConfig>, String) {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
+    let certificate = CertificateParams::new(vec![name.to_owned()])
         .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .signed_by(&key, &authority)
         .unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .unwrap();
     (Arc::new(config), authority.pem())
 }

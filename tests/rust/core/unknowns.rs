@@ -26,8 +26,17 @@ fn every_spelling_of_the_retry_signal_is_read() {
     ];
     for body in errors {
         for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry", "X-Fal-needs-retry"] {
-            for (value, expected) in [("true", true), ("1", true), ("false", false), ("0", false), ("", false)] {
-                let error = answered(&emulator, Fault::status(500).body(body.clone()).header(name, value));
+            for (value, expected) in [
+                ("true", true),
+                ("1", true),
+                ("false", false),
+                ("0", false),
+                ("", false),
+            ] {
+                let error = answered(
+                    &emulator,
+                    Fault::status(500).body(body.clone()).header(name, value),
+                );
                 assert_eq!(error.is_retryable(), expected, "{name}: {value}");
                 assert_eq!(emulator.arrivals().len(), 1);
             }
@@ -36,9 +45,14 @@ fn every_spelling_of_the_retry_signal_is_read() {
     // It forbids what would make sense, too.
     for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry"] {
         let body = json!({"detail": "x", "error_type": "runner_scheduling_failure"});
-        let fault = Fault::status(503).body(body).header("x-fal-error-type", "runner_scheduling_failure");
+        let fault = Fault::status(503)
+            .body(body)
+            .header("x-fal-error-type", "runner_scheduling_failure");
         let error = answered(&emulator, fault.header(name, "0"));
-        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
+        assert!(
+            !error.is_retryable() && !error.may_have_executed(),
+            "{error}"
+        );
     }
 }
 
@@ -47,14 +61,22 @@ fn every_spelling_of_the_retry_signal_is_read() {
 fn a_missed_start_deadline_may_have_either_type() {
     let emulator = Emulator::start().unwrap();
     for kind in [Some("request_timeout"), Some("startup_timeout"), None] {
-        let fault = Fault::status(504).body(json!({"detail": "Request timed out", "error_type": kind}));
+        let fault =
+            Fault::status(504).body(json!({"detail": "Request timed out", "error_type": kind}));
         emulator.clear_faults();
         emulator.clear_arrivals();
         emulator.inject(fault.header("x-fal-request-timeout-type", "user").always());
         let error = echo(&client(&emulator)).unwrap_err();
         assert_eq!(error.code(), Code::ServiceUnavailable, "{error}");
-        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
-        assert!(error.remedy().contains("more time to start"), "{}", error.remedy());
+        assert!(
+            !error.is_retryable() && !error.may_have_executed(),
+            "{error}"
+        );
+        assert!(
+            error.remedy().contains("more time to start"),
+            "{}",
+            error.remedy()
+        );
         assert_eq!(emulator.arrivals().len(), 1);
     }
 }
@@ -66,7 +88,11 @@ fn a_failing_downstream_service_is_no_fault_of_the_input() {
     for status in [400, 500] {
         let body = json!({"detail": [{"loc": ["body"], "msg": "down", "type": "downstream_service_error"}]});
         let error = answered(&emulator, Fault::status(status).body(body));
-        assert_eq!((error.code(), error.http_status()), (Code::ServiceFailed, Some(status)), "{error}");
+        assert_eq!(
+            (error.code(), error.http_status()),
+            (Code::ServiceFailed, Some(status)),
+            "{error}"
+        );
     }
 }
 
@@ -82,7 +108,12 @@ fn a_full_queue_is_known_by_its_status() {
         json!({"detail": "x"}),
         json!(""),
     ] {
-        let error = answered(&emulator, Fault::status(429).body(body.clone()).header("X-Fal-needs-retry", "1"));
+        let error = answered(
+            &emulator,
+            Fault::status(429)
+                .body(body.clone())
+                .header("X-Fal-needs-retry", "1"),
+        );
         assert_eq!(error.code(), Code::RateLimited, "{body}");
         assert!(error.is_retryable() && !error.may_have_executed(), "{body}");
         // Without the header it is the same, and with a second attempt it is over.
@@ -100,29 +131,45 @@ fn an_unknown_type_is_no_reason_for_a_retry() {
     for status in [422, 503] {
         let error = answered(&emulator, Fault::status(status).body(body.clone()));
         assert_eq!(error.error_type(), Some("brand_new_error"));
-        assert!(!error.is_retryable() && !error.may_have_executed(), "{error}");
-        let told = answered(&emulator, Fault::status(status).body(body.clone()).header("x-fal-retryable", "true"));
+        assert!(
+            !error.is_retryable() && !error.may_have_executed(),
+            "{error}"
+        );
+        let told = answered(
+            &emulator,
+            Fault::status(status)
+                .body(body.clone())
+                .header("x-fal-retryable", "true"),
+        );
         assert!(told.is_retryable(), "{told}");
     }
 }
 
-/// 23: nobody says which codes fal's gateway closes with. Those that invite to come again are followed, those of a normal end
-/// end the session, and all others are failures.
+/// 23: nobody says which codes fal's gateway closes with. Those that invite to come again are
+/// followed, those of a normal end end the session, and all others are failures.
 #[test]
 fn every_close_code_is_an_end_a_failure_or_an_invitation() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    let script = |code: u16| json!({"n": 1, "emulator": {"outputs": 1, "close": code, "reason": "because"}});
+    let script =
+        |code: u16| json!({"n": 1, "emulator": {"outputs": 1, "close": code, "reason": "because"}});
     let start = |code: u16| {
-        let session =
-            client.realtime_start(Request::run("emulator/realtime").unwrap(), fal::SocketOptions::new()).unwrap();
+        let session = client
+            .realtime_start(
+                Request::run("emulator/realtime").unwrap(),
+                fal::SocketOptions::new(),
+            )
+            .unwrap();
         session.send(&script(code)).unwrap();
         session
     };
     for code in [1000, 1001] {
         let outcome = Op::finish(|| Ok(start_kept(start(code)))).unwrap();
         assert_eq!(
-            (outcome.get("/ended").unwrap(), outcome.get("/connections").unwrap()),
+            (
+                outcome.get("/ended").unwrap(),
+                outcome.get("/connections").unwrap()
+            ),
             (&json!("server"), &json!(1))
         );
     }
@@ -141,12 +188,19 @@ fn every_close_code_is_an_end_a_failure_or_an_invitation() {
         assert_eq!(states, ["connected", "lost", "connected"], "{code}");
         session.close();
         assert!(session.op().wait(Some(PATIENCE)).unwrap());
-        assert_eq!(session.op().take().unwrap().unwrap().get("/sent").unwrap(), 1, "{code}: sent again");
+        assert_eq!(
+            session.op().take().unwrap().unwrap().get("/sent").unwrap(),
+            1,
+            "{code}: sent again"
+        );
     }
     for code in [1002, 1003, 1008, 1009, 1011, 3000, 4000, 4401, 4999] {
         let error = Op::finish(|| Ok(start_kept(start(code)))).unwrap_err();
         assert_eq!(error.code(), Code::ServiceFailed, "{code}: {error}");
-        assert!(error.message().contains(&format!("{code}: because")), "{error}");
+        assert!(
+            error.message().contains(&format!("{code}: because")),
+            "{error}"
+        );
     }
 }
 

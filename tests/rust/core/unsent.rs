@@ -15,15 +15,25 @@ const MIB: usize = 1 << 20;
 
 /// How many inputs the events say were dropped.
 pub(super) fn told(events: &[Event]) -> u64 {
-    let connections = events.iter().filter(|event| event.kind() == EventKind::Connection);
+    let connections = events
+        .iter()
+        .filter(|event| event.kind() == EventKind::Connection);
     let dropped = connections.filter(|event| event.get("/state").unwrap() == "dropped");
-    dropped.map(|event| event.get("/count").unwrap().as_u64().unwrap()).sum()
+    dropped
+        .map(|event| event.get("/count").unwrap().as_u64().unwrap())
+        .sum()
 }
 
 /// A session whose handshake is not answered, with three inputs.
 fn connecting(emulator: &Emulator, client: &Client, request: Request) -> Realtime {
-    emulator.inject(Fault::delay(Duration::from_secs(60)).path("/emulator/realtime/*").times(1));
-    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
+    emulator.inject(
+        Fault::delay(Duration::from_secs(60))
+            .path("/emulator/realtime/*")
+            .times(1),
+    );
+    let session = client
+        .realtime_start(request, SocketOptions::new())
+        .unwrap();
     (1..=3).for_each(|n| session.send(&json!({"n": n})).unwrap());
     assert_eq!(session.unsent(), 3);
     session
@@ -35,14 +45,22 @@ fn inputs_that_wait_for_a_connection_are_counted_at_a_cancellation_and_a_deadlin
     let client = client(&emulator);
     for code in [Code::Cancelled, Code::Deadline] {
         let mut request = Request::run(REALTIME).unwrap();
-        request.set_timeout(if code == Code::Deadline { Duration::from_millis(700) } else { PATIENCE });
+        request.set_timeout(if code == Code::Deadline {
+            Duration::from_millis(700)
+        } else {
+            PATIENCE
+        });
         let session = connecting(&emulator, &client, request);
         if code == Code::Cancelled {
             session.op().cancel();
         }
         let (events, outcome) = drain(session.op());
         let error = outcome.unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (code, false), "{error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (code, false),
+            "{error}"
+        );
         assert_eq!((session.unsent(), told(&events)), (3, 3), "{code}");
         assert_eq!(session.send(&json!({})).unwrap_err().code(), Code::Closed);
         assert_eq!(session.unsent(), 3, "what was refused does not count");
@@ -53,7 +71,12 @@ fn inputs_that_wait_for_a_connection_are_counted_at_a_cancellation_and_a_deadlin
 fn inputs_of_a_session_that_fails_or_is_ended_by_the_app_are_counted() {
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).max_attempts(1).unwrap().build().unwrap();
-    emulator.inject(Fault::status(503).delayed(Duration::from_millis(700)).path("/emulator/realtime/*").times(1));
+    emulator.inject(
+        Fault::status(503)
+            .delayed(Duration::from_millis(700))
+            .path("/emulator/realtime/*")
+            .times(1),
+    );
     let session = start(&client);
     (1..=2).for_each(|n| session.send(&json!({"n": n})).unwrap());
     let (events, outcome) = drain(session.op());
@@ -61,9 +84,18 @@ fn inputs_of_a_session_that_fails_or_is_ended_by_the_app_are_counted() {
     assert_eq!((session.unsent(), told(&events)), (2, 2));
     // All that was sent and nothing else: nothing is left.
     let session = start(&client);
-    session.send(&input(1, json!({"error": "TIMEOUT"}))).unwrap();
+    session
+        .send(&input(1, json!({"error": "TIMEOUT"})))
+        .unwrap();
     let (events, outcome) = drain(session.op());
-    assert_eq!((outcome.unwrap().get("/unsent").unwrap(), session.unsent(), told(&events)), (&json!(0), 0, 0));
+    assert_eq!(
+        (
+            outcome.unwrap().get("/unsent").unwrap(),
+            session.unsent(),
+            told(&events)
+        ),
+        (&json!(0), 0, 0)
+    );
 }
 
 /// The complete messages of a client's frames.
@@ -71,16 +103,28 @@ fn frames(bytes: &[u8]) -> u64 {
     let (mut at, mut count) = (0, 0);
     while let Some(head) = bytes.get(at..at + 2) {
         let short = usize::from(head[1] & 0x7F);
-        let wide = [(126, 2), (127, 8)].into_iter().find(|(mark, _)| *mark == short).map_or(0, |(_, wide)| wide);
-        let Some(length) = bytes.get(at + 2..at + 2 + wide) else { break };
-        let length = if wide == 0 { short } else { length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) };
+        let wide = [(126, 2), (127, 8)]
+            .into_iter()
+            .find(|(mark, _)| *mark == short)
+            .map_or(0, |(_, wide)| wide);
+        let Some(length) = bytes.get(at + 2..at + 2 + wide) else {
+            break;
+        };
+        let length = if wide == 0 {
+            short
+        } else {
+            length
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+        };
         at += 2 + wide + 4 + length;
         count += u64::from(at <= bytes.len() && matches!(head[0] & 0x0F, 1 | 2));
     }
     count
 }
 
-/// Inputs that wait behind one that the other side does not take: what arrived, what may have left and what did not is all there is.
+/// Inputs that wait behind one that the other side does not take: what arrived, what may have left
+/// and what did not is all there is.
 #[test]
 fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
     const INPUTS: u64 = 60;
@@ -122,16 +166,27 @@ fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
         go.send(()).unwrap();
         let (events, outcome) = drain(session.op());
         let unsent = session.unsent();
-        assert!(unsent > 0 && told(&events) == unsent, "{unsent} and {}", told(&events));
+        assert!(
+            unsent > 0 && told(&events) == unsent,
+            "{unsent} and {}",
+            told(&events)
+        );
         match outcome {
             Ok(response) => {
                 assert_eq!(
-                    (response.get("/ended").unwrap(), response.get("/unsent").unwrap()),
+                    (
+                        response.get("/ended").unwrap(),
+                        response.get("/unsent").unwrap()
+                    ),
                     (&json!("server"), &json!(unsent))
                 );
                 assert_eq!(response.get("/sent").unwrap(), INPUTS - unsent);
             }
-            Err(error) => assert_eq!((error.code(), error.may_have_executed()), (Code::Cancelled, true), "{error}"),
+            Err(error) => assert_eq!(
+                (error.code(), error.may_have_executed()),
+                (Code::Cancelled, true),
+                "{error}"
+            ),
         }
         let arrived = arrivals.recv_timeout(PATIENCE).unwrap();
         // One may be cut off in its middle.
@@ -142,11 +197,15 @@ fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
     }
 }
 
-/// A host that reads nothing keeps the news of a dropped input waiting: it must not get lost with the session.
+/// A host that reads nothing keeps the news of a dropped input waiting: it must not get lost with
+/// the session.
 #[test]
 fn what_was_dropped_while_nobody_read_is_told_at_the_end() {
     let emulator = Emulator::start().unwrap();
-    let session = start_with(&client(&emulator), SocketOptions::new().queue(1, WhenFull::KeepNewest).unwrap());
+    let session = start_with(
+        &client(&emulator),
+        SocketOptions::new().queue(1, WhenFull::KeepNewest).unwrap(),
+    );
     session.send(&input(0, json!({"outputs": 3000}))).unwrap();
     connected(session.op());
     message(session.op());
@@ -164,11 +223,19 @@ fn what_was_dropped_while_nobody_read_is_told_at_the_end() {
 #[test]
 fn an_input_whose_files_are_not_there_yet_counts() {
     let emulator = Emulator::start().unwrap();
-    emulator.inject(Fault::delay(Duration::from_secs(60)).path("/storage/*").times(9));
+    emulator.inject(
+        Fault::delay(Duration::from_secs(60))
+            .path("/storage/*")
+            .times(9),
+    );
     let client = client(&emulator);
     let mut request = Request::run(REALTIME).unwrap();
-    request.set_file_bytes("image_url", &b"bytes"[..], "image/webp").unwrap();
-    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
+    request
+        .set_file_bytes("image_url", &b"bytes"[..], "image/webp")
+        .unwrap();
+    let session = client
+        .realtime_start(request, SocketOptions::new())
+        .unwrap();
     session.send(&json!({"n": 2})).unwrap();
     assert_eq!(session.unsent(), 2);
     emulator.wait_for_arrivals(1, PATIENCE).unwrap();
@@ -180,7 +247,9 @@ fn an_input_whose_files_are_not_there_yet_counts() {
     emulator.clear_faults();
     let mut request = Request::run(REALTIME).unwrap();
     request.set_file("image_url", "/missing").unwrap();
-    let session = client.realtime_start(request, SocketOptions::new()).unwrap();
+    let session = client
+        .realtime_start(request, SocketOptions::new())
+        .unwrap();
     let (events, outcome) = drain(session.op());
     assert!(outcome.is_err());
     assert_eq!((session.unsent(), told(&events)), (1, 1));
@@ -189,8 +258,14 @@ fn an_input_whose_files_are_not_there_yet_counts() {
 #[test]
 fn a_websocket_counts_them_too() {
     let emulator = Emulator::start().unwrap();
-    emulator.inject(Fault::delay(Duration::from_secs(60)).path("/emulator/ws").times(1));
-    let socket = client(&emulator).websocket_start(Request::run("emulator/ws").unwrap(), SocketOptions::new()).unwrap();
+    emulator.inject(
+        Fault::delay(Duration::from_secs(60))
+            .path("/emulator/ws")
+            .times(1),
+    );
+    let socket = client(&emulator)
+        .websocket_start(Request::run("emulator/ws").unwrap(), SocketOptions::new())
+        .unwrap();
     socket.send_text("a").unwrap();
     socket.send_bytes((&b"b"[..]).into()).unwrap();
     assert_eq!(socket.unsent(), 2);

@@ -1,4 +1,5 @@
-//! Uploads that are confirmed before they were sent, or by somebody who did not take them: no success.
+//! Uploads that are confirmed before they were sent, or by somebody who did not take them: no
+//! success.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::upload::{content, file_of, upload};
@@ -17,26 +18,51 @@ fn a_confirmation_that_came_before_the_body_was_sent_confirms_nothing() {
         for host in ["v3.fal.media", "v3b.fal.media", "storage.googleapis.com"] {
             for method in ["PUT", "POST"] {
                 // What begins an upload in parts has no body.
-                let path = if method == "PUT" { "*" } else { "/files/upload" };
-                emulator.inject(Fault::early_success().host(host).method(method).path(path).always());
+                let path = if method == "PUT" {
+                    "*"
+                } else {
+                    "/files/upload"
+                };
+                emulator.inject(
+                    Fault::early_success()
+                        .host(host)
+                        .method(method)
+                        .path(path)
+                        .always(),
+                );
             }
         }
-        let error = upload(&client, Upload::bytes(bytes.clone()).way(*way)).expect_err(&format!("{way:?}"));
+        let error =
+            upload(&client, Upload::bytes(bytes.clone()).way(*way)).expect_err(&format!("{way:?}"));
         // The connection may break before the answer is read.
-        assert!(matches!(error.code(), Code::Protocol | Code::ConnectionLost), "{way:?}: {error}");
-        assert_eq!(error.may_have_executed(), *way == UploadWay::Direct, "{way:?}: {error}");
+        assert!(
+            matches!(error.code(), Code::Protocol | Code::ConnectionLost),
+            "{way:?}: {error}"
+        );
+        assert_eq!(
+            error.may_have_executed(),
+            *way == UploadWay::Direct,
+            "{way:?}: {error}"
+        );
         assert!(emulator.files().is_empty(), "{way:?}");
     }
 }
 
 /// A service for files, whose store answers `answer`.
-fn store(answer: impl Fn(&str, &mut std::net::TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Client {
+fn store(
+    answer: impl Fn(&str, &mut std::net::TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Client {
     let host = hostile_to(move |head, connection| {
         if !head.contains("initiate") {
             return answer(head, connection);
         }
         let urls = json!({"upload_url": "https://store.example/u?sig=1", "file_url": "https://v3.fal.media/f"});
-        answered(connection, "200 OK", "content-type: application/json\r\n", &urls.to_string())
+        answered(
+            connection,
+            "200 OK",
+            "content-type: application/json\r\n",
+            &urls.to_string(),
+        )
     });
     client_of(&host).build().unwrap()
 }
@@ -50,8 +76,13 @@ fn what_is_confirmed_at_once_was_not_taken() {
         Ok(())
     });
     for way in [UploadWay::Signed, UploadWay::SignedParts] {
-        let error = upload(&client, Upload::bytes(content(50 * MIB)).way(way)).expect_err(&format!("{way:?}"));
-        assert_eq!((error.code(), error.may_have_executed()), (Code::Protocol, false), "{way:?}: {error}");
+        let error = upload(&client, Upload::bytes(content(50 * MIB)).way(way))
+            .expect_err(&format!("{way:?}"));
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::Protocol, false),
+            "{way:?}: {error}"
+        );
         assert!(error.message().contains("bytes of the body"), "{error}");
     }
 }
@@ -66,15 +97,35 @@ fn a_page_elsewhere_confirms_no_upload() {
     ] {
         let client = store(move |head, connection| match head.starts_with("PUT") {
             true => answered(connection, status, &format!("location: {location}\r\n"), ""),
-            false => answered(connection, "200 OK", "content-type: text/html\r\n", "<html>log in</html>"),
+            false => answered(
+                connection,
+                "200 OK",
+                "content-type: text/html\r\n",
+                "<html>log in</html>",
+            ),
         });
-        let error = upload(&client, Upload::bytes(content(1000)).way(UploadWay::Signed)).expect_err(status);
+        let error =
+            upload(&client, Upload::bytes(content(1000)).way(UploadWay::Signed)).expect_err(status);
         assert_eq!(error.code(), Code::Redirect, "{status} {location}: {error}");
     }
     // What says to send it there is no page.
     let client = store(|head, connection| match head.starts_with("PUT /u?") {
-        true => answered(connection, "307 Temporary Redirect", "location: /elsewhere\r\n", ""),
-        false => answered(connection, if head.starts_with("PUT /elsewhere ") { "200 OK" } else { "400 No" }, "", ""),
+        true => answered(
+            connection,
+            "307 Temporary Redirect",
+            "location: /elsewhere\r\n",
+            "",
+        ),
+        false => answered(
+            connection,
+            if head.starts_with("PUT /elsewhere ") {
+                "200 OK"
+            } else {
+                "400 No"
+            },
+            "",
+            "",
+        ),
     });
     upload(&client, Upload::bytes(content(1000)).way(UploadWay::Signed)).unwrap();
 }
@@ -84,7 +135,8 @@ fn take_body(head: &str, connection: &mut std::net::TcpStream) -> std::io::Resul
     let (fields, begun) = head.split_once("\r\n\r\n").unwrap();
     let length = fields.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().unwrap())
     });
     std::io::Read::read_exact(connection, &mut vec![0; length.unwrap() - begun.len()])
 }
@@ -97,17 +149,28 @@ fn a_file_that_changed_behind_its_end_is_not_what_was_sent() {
     let answer = move |head: &str, connection: &mut std::net::TcpStream| {
         take_body(head, connection)?;
         std::fs::write(&changed, b"x")?;
-        answered(connection, "200 OK", "content-type: application/json\r\n", "true")
+        answered(
+            connection,
+            "200 OK",
+            "content-type: application/json\r\n",
+            "true",
+        )
     };
     let client = store(answer.clone());
     let error = upload(&client, Upload::file(&path).way(UploadWay::Signed)).unwrap_err();
-    assert!(error.code() == Code::Io && error.message().contains("changed"), "{error}");
+    assert!(
+        error.code() == Code::Io && error.message().contains("changed"),
+        "{error}"
+    );
     assert!(!error.may_have_executed(), "{error}");
     // A form that has the file in it.
     std::fs::write(&path, [b'a'; 1000]).unwrap();
     let client = client_of(&hostile_to(answer)).build().unwrap();
     let error = store_file(&client, &path).unwrap_err();
-    assert!(error.code() == Code::Io && error.message().contains("changed"), "{error}");
+    assert!(
+        error.code() == Code::Io && error.message().contains("changed"),
+        "{error}"
+    );
     assert!(error.may_have_executed(), "{error}");
 }
 
@@ -123,9 +186,18 @@ fn a_form_is_not_confirmed_by_an_error() {
     for body in [r#"{"error": "no room"}"#, r#"{"success": false}"#] {
         let host = hostile_to(move |head, connection| {
             take_body(head, connection)?;
-            answered(connection, "200 OK", "content-type: application/json\r\n", body)
+            answered(
+                connection,
+                "200 OK",
+                "content-type: application/json\r\n",
+                body,
+            )
         });
         let error = store_file(&client_of(&host).build().unwrap(), &path).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (Code::ServiceFailed, true), "{body}: {error}");
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (Code::ServiceFailed, true),
+            "{body}: {error}"
+        );
     }
 }

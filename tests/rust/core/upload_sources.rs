@@ -13,7 +13,8 @@ fn a_reader_is_read_once() {
     let emulator = Emulator::start().unwrap();
     emulator.inject(Fault::close().method("PUT"));
     let bytes = content(3 * MIB);
-    let what = Upload::reader(std::io::Cursor::new(bytes), Some(3 * MIB as u64)).way(UploadWay::Signed);
+    let what =
+        Upload::reader(std::io::Cursor::new(bytes), Some(3 * MIB as u64)).way(UploadWay::Signed);
     let error = upload(&client(&emulator), what.clone()).unwrap_err();
     assert_eq!(error.code(), Code::ConnectionLost, "{error}");
     assert_eq!(puts(&emulator).len(), 1);
@@ -28,23 +29,44 @@ fn a_reader_that_breaks_its_promise_or_fails_announces_nothing() {
         fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
             let got = piece.len().min(self.0);
             self.0 -= got;
-            if got == 0 { Err(std::io::Error::other("the tape tore")) } else { Ok(got) }
+            if got == 0 {
+                Err(std::io::Error::other("the tape tore"))
+            } else {
+                Ok(got)
+            }
         }
     }
-    for way in [UploadWay::Automatic, UploadWay::Signed, UploadWay::Direct, UploadWay::DirectParts] {
-        for (given, promised) in
-            [(25 * MIB, 25 * MIB - 1), (25 * MIB, 25 * MIB + 1), (3, 2), (3, 4), (MIB, MIB / 4), (20 * MIB, 10 * MIB)]
-        {
+    for way in [
+        UploadWay::Automatic,
+        UploadWay::Signed,
+        UploadWay::Direct,
+        UploadWay::DirectParts,
+    ] {
+        for (given, promised) in [
+            (25 * MIB, 25 * MIB - 1),
+            (25 * MIB, 25 * MIB + 1),
+            (3, 2),
+            (3, 4),
+            (MIB, MIB / 4),
+            (20 * MIB, 10 * MIB),
+        ] {
             let emulator = Emulator::start().unwrap();
-            let what = Upload::reader(std::io::Cursor::new(content(given)), Some(promised as u64)).way(way);
+            let what = Upload::reader(std::io::Cursor::new(content(given)), Some(promised as u64))
+                .way(way);
             let error = upload(&client(&emulator), what).unwrap_err();
             assert_eq!(error.code(), Code::Io, "{way:?}: {error}");
             assert!(emulator.files().is_empty() && !completed(&emulator));
         }
         let emulator = Emulator::start().unwrap();
-        let error =
-            upload(&client(&emulator), Upload::reader(Failing(12 * MIB), Some(25 * MIB as u64)).way(way)).unwrap_err();
-        assert!(error.code() == Code::Io && error.message().contains("the tape tore"), "{way:?}: {error}");
+        let error = upload(
+            &client(&emulator),
+            Upload::reader(Failing(12 * MIB), Some(25 * MIB as u64)).way(way),
+        )
+        .unwrap_err();
+        assert!(
+            error.code() == Code::Io && error.message().contains("the tape tore"),
+            "{way:?}: {error}"
+        );
         assert!(emulator.files().is_empty() && !completed(&emulator));
     }
 }
@@ -61,21 +83,33 @@ fn a_file_that_changes_meanwhile_is_not_announced() {
         ("shrinks", |file| file.set_len(5 * MIB as u64).unwrap()),
         ("changes", |file| file.write_all(b"other").unwrap()),
     ];
-    for way in [UploadWay::Signed, UploadWay::Direct, UploadWay::DirectParts, UploadWay::SignedParts] {
+    for way in [
+        UploadWay::Signed,
+        UploadWay::Direct,
+        UploadWay::DirectParts,
+        UploadWay::SignedParts,
+    ] {
         for (name, change) in changes {
             let emulator = Emulator::start().unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = file_of(&folder, "input.bin", &content(25 * MIB));
-            let op = client(&emulator).upload_start(Upload::file(&path).way(way)).unwrap();
+            let op = client(&emulator)
+                .upload_start(Upload::file(&path).way(way))
+                .unwrap();
             // While a part, or the whole, is under way.
-            emulator.wait_until(PATIENCE, |arrivals| arrivals.len() >= 2).unwrap();
+            emulator
+                .wait_until(PATIENCE, |arrivals| arrivals.len() >= 2)
+                .unwrap();
             change(&mut std::fs::OpenOptions::new().write(true).open(&path).unwrap());
             op.wait(Some(PATIENCE)).unwrap();
             match op.take().unwrap() {
                 Err(error) => {
                     assert_eq!(error.code(), Code::Io, "{way:?}, {name}: {error}");
                     assert!(error.message().contains("changed"), "{error}");
-                    assert!(!completed(&emulator) && emulator.files().is_empty(), "{way:?}, {name}");
+                    assert!(
+                        !completed(&emulator) && emulator.files().is_empty(),
+                        "{way:?}, {name}"
+                    );
                 }
                 // The change came after the last byte was read: then it is the file as it was.
                 Ok(answer) => stored(&emulator, &answer, &content(25 * MIB)),
@@ -84,7 +118,8 @@ fn a_file_that_changes_meanwhile_is_not_announced() {
     }
 }
 
-/// What writes to a file and puts its time back, as a program that copies does, is noticed; who moves or replaces it has not written to it.
+/// What writes to a file and puts its time back, as a program that copies does, is noticed; who
+/// moves or replaces it has not written to it.
 #[cfg(unix)]
 #[test]
 fn a_file_whose_time_was_put_back_has_changed() {
@@ -96,7 +131,9 @@ fn a_file_whose_time_was_put_back_has_changed() {
             (&file).write_all(b"other").unwrap();
             file.set_modified(time).unwrap();
         }),
-        ("is moved", false, |path| std::fs::rename(path, path.with_extension("moved")).unwrap()),
+        ("is moved", false, |path| {
+            std::fs::rename(path, path.with_extension("moved")).unwrap()
+        }),
         ("is replaced", false, |path| {
             let other = path.with_extension("other");
             std::fs::write(&other, b"other").unwrap();
@@ -112,8 +149,14 @@ fn a_file_whose_time_was_put_back_has_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = file_of(&folder, "input.bin", &content(1000));
         emulator.inject(Fault::delay(Duration::from_millis(300)).method("PUT"));
-        let op = client(&emulator).upload_start(Upload::file(&path).way(UploadWay::SignedParts)).unwrap();
-        emulator.wait_until(PATIENCE, |arrivals| arrivals.iter().any(|one| one.method == "PUT")).unwrap();
+        let op = client(&emulator)
+            .upload_start(Upload::file(&path).way(UploadWay::SignedParts))
+            .unwrap();
+        emulator
+            .wait_until(PATIENCE, |arrivals| {
+                arrivals.iter().any(|one| one.method == "PUT")
+            })
+            .unwrap();
         change(&path);
         op.wait(Some(PATIENCE)).unwrap();
         match op.take().unwrap() {
@@ -164,19 +207,28 @@ fn readers_that_block_keep_nobody_waiting_but_readers() {
     let (blocked, ops): (Vec<_>, Vec<_>) = (0..20)
         .map(|_| {
             let (release, blocked) = std::sync::mpsc::channel();
-            (release, readers.upload_start(Upload::reader(Blocked(blocked), None)).unwrap())
+            (
+                release,
+                readers
+                    .upload_start(Upload::reader(Blocked(blocked), None))
+                    .unwrap(),
+            )
         })
         .unzip();
     // A key in a file, a program that prints one, a name to look up, files to read and to write.
     let folder = tempfile::tempdir().unwrap();
     let key = file_of(&folder, "key", emulator.api_key().as_bytes());
     let proxy = format!("localhost:{}", emulator.host().rsplit(':').next().unwrap());
-    for (name, value) in
-        [("FAL_KEY_FILE", key.display().to_string()), ("FAL_KEY_COMMAND", format!("cat {}", key.display()))]
-    {
+    for (name, value) in [
+        ("FAL_KEY_FILE", key.display().to_string()),
+        ("FAL_KEY_COMMAND", format!("cat {}", key.display())),
+    ] {
         let variables = [(name, &*value), ("HTTPS_PROXY", &*proxy)];
         let client = crate::logged::builder().environment(Environment::from_variables(variables));
-        let client = client.add_root_certificates(emulator.ca_pem().as_bytes()).unwrap().timeout(PATIENCE);
+        let client = client
+            .add_root_certificates(emulator.ca_pem().as_bytes())
+            .unwrap()
+            .timeout(PATIENCE);
         let client = client.build().unwrap();
         echo(&client).unwrap_or_else(|e| panic!("{name}: {e}"));
         let bytes = content(3 * MIB);
@@ -187,7 +239,10 @@ fn readers_that_block_keep_nobody_waiting_but_readers() {
         Op::finish(|| client.download_start(what.to(&to))).unwrap();
         assert!(std::fs::read(&to).unwrap() == bytes);
     }
-    assert!(ops.iter().all(|op| !op.poll().unwrap()), "a reader did not block");
+    assert!(
+        ops.iter().all(|op| !op.poll().unwrap()),
+        "a reader did not block"
+    );
     drop(blocked);
     for op in ops {
         op.wait(Some(PATIENCE)).unwrap();

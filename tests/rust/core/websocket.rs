@@ -11,7 +11,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::*;
 
 fn open(client: &Client, options: SocketOptions) -> WebSocket {
-    client.websocket_start(Request::run("emulator/ws").unwrap(), options).unwrap()
+    client
+        .websocket_start(Request::run("emulator/ws").unwrap(), options)
+        .unwrap()
 }
 
 fn next(op: &Op) -> Event {
@@ -23,7 +25,10 @@ fn next(op: &Op) -> Event {
 
 fn connected(op: &Op) {
     let event = next(op);
-    assert_eq!((event.kind(), event.get("/state").unwrap().as_str()), (EventKind::Connection, Some("connected")));
+    assert_eq!(
+        (event.kind(), event.get("/state").unwrap().as_str()),
+        (EventKind::Connection, Some("connected"))
+    );
 }
 
 fn end(op: &Op) -> Result<Response, Error> {
@@ -50,7 +55,10 @@ fn messages_go_as_they_are() {
         for text in ["some text", "", json] {
             socket.send_text(text).unwrap();
             let message = next(socket.op());
-            assert_eq!((message.kind(), message.content().text().unwrap()), (EventKind::Message, text));
+            assert_eq!(
+                (message.kind(), message.content().text().unwrap()),
+                (EventKind::Message, text)
+            );
             assert!(!message.is_bytes());
         }
         let bytes = vec![7; 2_000_000];
@@ -62,7 +70,11 @@ fn messages_go_as_they_are() {
         no_socket_is_left(&emulator);
     }
     let arrivals = emulator.arrivals();
-    let handshakes: Vec<_> = arrivals.iter().filter(|one| one.path == "/emulator/ws").map(Arrival::had_key).collect();
+    let handshakes: Vec<_> = arrivals
+        .iter()
+        .filter(|one| one.path == "/emulator/ws")
+        .map(Arrival::had_key)
+        .collect();
     assert_eq!(handshakes, [false, true]);
 }
 
@@ -75,10 +87,19 @@ fn a_connection_that_breaks_is_an_error_and_not_made_anew() {
     let error = end(socket.op()).unwrap_err();
     assert_eq!(error.code(), Code::ConnectionLost, "{error}");
     assert_eq!(socket.send_text("x").unwrap_err().code(), Code::Closed);
-    assert_eq!(emulator.arrivals().iter().filter(|one| one.path == "/emulator/ws").count(), 1);
+    assert_eq!(
+        emulator
+            .arrivals()
+            .iter()
+            .filter(|one| one.path == "/emulator/ws")
+            .count(),
+        1
+    );
     let mut request = Request::run("emulator/ws").unwrap();
     request.set_path("nowhere").unwrap();
-    let socket = client(&emulator).websocket_start(request, SocketOptions::new()).unwrap();
+    let socket = client(&emulator)
+        .websocket_start(request, SocketOptions::new())
+        .unwrap();
     assert_eq!(end(socket.op()).unwrap_err().code(), Code::NotFound);
     let socket = open(&client(&emulator), SocketOptions::new());
     connected(socket.op());
@@ -89,7 +110,9 @@ fn a_connection_that_breaks_is_an_error_and_not_made_anew() {
 }
 
 /// A server that answers handshakes in one way.
-fn server(answer: impl Fn(&str) -> String + Send + 'static) -> (String, thread::JoinHandle<String>) {
+fn server(
+    answer: impl Fn(&str) -> String + Send + 'static,
+) -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let serving = thread::spawn(move || {
@@ -116,9 +139,15 @@ fn head(connection: &mut TcpStream) -> String {
 /// The answer to a handshake, whose Sec-WebSocket-Accept is `right`.
 fn switching(request: &str, right: bool) -> String {
     let key = request.lines().find_map(|line| {
-        line.to_ascii_lowercase().starts_with("sec-websocket-key:").then(|| line[18..].trim().to_owned())
+        line.to_ascii_lowercase()
+            .starts_with("sec-websocket-key:")
+            .then(|| line[18..].trim().to_owned())
     });
-    let accept = if right { derive_accept_key(key.unwrap().as_bytes()) } else { "d3Jvbmc=".into() };
+    let accept = if right {
+        derive_accept_key(key.unwrap().as_bytes())
+    } else {
+        "d3Jvbmc=".into()
+    };
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
     )
@@ -126,12 +155,20 @@ fn switching(request: &str, right: bool) -> String {
 
 fn open_at(host: &str) -> WebSocket {
     let client = crate::logged::builder()
-        .environment(Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-a-socket")]))
+        .environment(Environment::from_variables([(
+            "FAL_KEY",
+            "fake-id:fake-secret-of-a-socket",
+        )]))
         .host(HostRole::Emulator, host)
         .unwrap()
         .build()
         .unwrap();
-    open(&client, SocketOptions::new().use_header(true).ping(Some(Duration::from_millis(200))))
+    open(
+        &client,
+        SocketOptions::new()
+            .use_header(true)
+            .ping(Some(Duration::from_millis(200))),
+    )
 }
 
 #[test]
@@ -149,9 +186,13 @@ fn a_handshake_is_checked() {
     ] {
         assert!(request.contains(line), "{line} is missing");
     }
-    assert!(!request.lines().next().unwrap().contains("secret"), "the key is in the address");
-    let extended =
-        |request: &str| switching(request, true).replace("upgrade: w", "sec-websocket-extensions: x\r\nupgrade: w");
+    assert!(
+        !request.lines().next().unwrap().contains("secret"),
+        "the key is in the address"
+    );
+    let extended = |request: &str| {
+        switching(request, true).replace("upgrade: w", "sec-websocket-extensions: x\r\nupgrade: w")
+    };
     let (host, serving) = server(extended);
     assert_eq!(end(open_at(&host).op()).unwrap_err().code(), Code::Protocol);
     serving.join().unwrap();
@@ -171,7 +212,10 @@ fn a_side_that_falls_silent_counts_as_gone() {
     serving.join().unwrap();
     // One that answers pings lasts.
     let emulator = Emulator::start().unwrap();
-    let socket = open(&client(&emulator), SocketOptions::new().ping(Some(Duration::from_millis(100))));
+    let socket = open(
+        &client(&emulator),
+        SocketOptions::new().ping(Some(Duration::from_millis(100))),
+    );
     connected(socket.op());
     thread::sleep(Duration::from_millis(1500));
     socket.send_text("still there").unwrap();
@@ -189,7 +233,11 @@ fn start_on(channel: &Channel, endpoint: &str, input: Value) -> Op {
 }
 
 fn over_sockets(emulator: &Emulator) -> Vec<Arrival> {
-    emulator.arrivals().into_iter().filter(|one| one.host == "ws.fal.run").collect()
+    emulator
+        .arrivals()
+        .into_iter()
+        .filter(|one| one.host == "ws.fal.run")
+        .collect()
 }
 
 #[test]
@@ -197,14 +245,25 @@ fn requests_share_a_connection_and_answers_keep_their_order() {
     let emulator = Emulator::start().unwrap();
     let channel = channel(&client(&emulator), "emulator/echo");
     assert!(emulator.arrivals().is_empty(), "nothing is sent yet");
-    let ops: Vec<_> = (0..50).map(|n| start_on(&channel, "emulator/echo", json!({"n": n}))).collect();
+    let ops: Vec<_> = (0..50)
+        .map(|n| start_on(&channel, "emulator/echo", json!({"n": n})))
+        .collect();
     for (n, op) in ops.iter().enumerate() {
         let response = end(op).unwrap();
         assert_eq!(response.get("/body/n").unwrap(), n);
         assert!(response.request_id().is_some() && response.status() == 200);
     }
-    assert_eq!((emulator.open_websockets(), emulator.executions()["emulator/echo"]), (1, 50));
-    let handshakes = over_sockets(&emulator).into_iter().filter(|one| one.method == "GET").count();
+    assert_eq!(
+        (
+            emulator.open_websockets(),
+            emulator.executions()["emulator/echo"]
+        ),
+        (1, 50)
+    );
+    let handshakes = over_sockets(&emulator)
+        .into_iter()
+        .filter(|one| one.method == "GET")
+        .count();
     assert_eq!(handshakes, 1);
     assert!(over_sockets(&emulator).iter().all(Arrival::had_key));
     drop(channel);
@@ -219,50 +278,124 @@ fn errors_over_a_channel_are_as_anywhere_else() {
     let input = json!({"type": "image_too_large", "image_url": "https://x"});
     let error = end(&start_on(&failing, "emulator/fail", input.clone())).unwrap_err();
     let plain = run(&client, "emulator/fail", input).unwrap_err();
-    assert_eq!((error.code(), error.error_type()), (plain.code(), plain.error_type()));
-    assert_eq!((error.http_status(), error.body()), (plain.http_status(), plain.body()));
+    assert_eq!(
+        (error.code(), error.error_type()),
+        (plain.code(), plain.error_type())
+    );
+    assert_eq!(
+        (error.http_status(), error.body()),
+        (plain.http_status(), plain.body())
+    );
     assert!(error.request_id().is_some());
     assert!(
-        end(&start_on(&failing, "emulator/fail", json!({"type": "image_too_large", "image_url": "https://x"})))
-            .is_err()
+        end(&start_on(
+            &failing,
+            "emulator/fail",
+            json!({"type": "image_too_large", "image_url": "https://x"})
+        ))
+        .is_err()
     );
-    assert_eq!(emulator.open_websockets(), 1, "an error is an answer: the connection stays");
-    let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong").build().unwrap();
-    let error = end(&start_on(&channel(&wrong, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
+    assert_eq!(
+        emulator.open_websockets(),
+        1,
+        "an error is an answer: the connection stays"
+    );
+    let wrong = builder_with(&emulator, "fake-id:fake-secret-wrong")
+        .build()
+        .unwrap();
+    let error = end(&start_on(
+        &channel(&wrong, "emulator/echo"),
+        "emulator/echo",
+        json!({}),
+    ))
+    .unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated);
-    assert!(failing.run_start(Request::run("emulator/echo").unwrap()).is_err(), "another endpoint");
+    assert!(
+        failing
+            .run_start(Request::run("emulator/echo").unwrap())
+            .is_err(),
+        "another endpoint"
+    );
 }
 
-/// A start frame has the status of the endpoint, which had the request by then (docs/protocol.md §8): whatever it says, an app may have
-/// run.
+/// A start frame has the status of the endpoint, which had the request by then (docs/protocol.md
+/// §8): whatever it says, an app may have run.
 #[test]
 fn what_was_sent_over_a_channel_is_not_sent_again() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
     let named = |status, kind: &str| {
         let body = json!({"detail": "x", "error_type": kind});
-        Fault::status(status).body(body).header("x-fal-error-type", kind)
+        Fault::status(status)
+            .body(body)
+            .header("x-fal-error-type", kind)
     };
     for (fault, code) in [
-        (Fault::status(429).body(json!({"detail": "later"})), Code::RateLimited),
-        (Fault::status(429).header("x-fal-needs-retry", "0"), Code::RateLimited),
-        (named(503, "runner_scheduling_failure"), Code::ServiceUnavailable),
-        (named(504, "startup_timeout").header("x-fal-request-timeout-type", "user"), Code::ServiceUnavailable),
-        (Fault::status(401).body(json!({"detail": "Authentication required"})), Code::Unauthenticated),
+        (
+            Fault::status(429).body(json!({"detail": "later"})),
+            Code::RateLimited,
+        ),
+        (
+            Fault::status(429).header("x-fal-needs-retry", "0"),
+            Code::RateLimited,
+        ),
+        (
+            named(503, "runner_scheduling_failure"),
+            Code::ServiceUnavailable,
+        ),
+        (
+            named(504, "startup_timeout").header("x-fal-request-timeout-type", "user"),
+            Code::ServiceUnavailable,
+        ),
+        (
+            Fault::status(401).body(json!({"detail": "Authentication required"})),
+            Code::Unauthenticated,
+        ),
     ] {
         let told = format!("{fault:?}");
         emulator.clear_arrivals();
         emulator.inject(fault.host("ws.fal.run").method("POST").times(1));
-        let error = end(&start_on(&channel(&client, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
-        assert_eq!((error.code(), error.may_have_executed()), (code, true), "{told}: {error}");
-        assert!(error.remedy().contains("before you send"), "{told}: {}", error.remedy());
-        let sent = over_sockets(&emulator).into_iter().filter(|one| one.method == "POST").count();
+        let error = end(&start_on(
+            &channel(&client, "emulator/echo"),
+            "emulator/echo",
+            json!({}),
+        ))
+        .unwrap_err();
+        assert_eq!(
+            (error.code(), error.may_have_executed()),
+            (code, true),
+            "{told}: {error}"
+        );
+        assert!(
+            error.remedy().contains("before you send"),
+            "{told}: {}",
+            error.remedy()
+        );
+        let sent = over_sockets(&emulator)
+            .into_iter()
+            .filter(|one| one.method == "POST")
+            .count();
         assert_eq!(sent, 1, "{told}");
     }
     // What an app says of the input is its answer.
-    emulator.inject(Fault::status(422).body(json!({"detail": "no"})).host("ws.fal.run").method("POST").times(1));
-    let error = end(&start_on(&channel(&client, "emulator/echo"), "emulator/echo", json!({}))).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::InvalidInput, false), "{error}");
+    emulator.inject(
+        Fault::status(422)
+            .body(json!({"detail": "no"}))
+            .host("ws.fal.run")
+            .method("POST")
+            .times(1),
+    );
+    let error = end(&start_on(
+        &channel(&client, "emulator/echo"),
+        "emulator/echo",
+        json!({}),
+    ))
+    .unwrap_err();
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::InvalidInput, false),
+        "{error}"
+    );
 }
 
 /// What says that there is no output is none over a channel either.
@@ -271,7 +404,12 @@ fn a_success_without_an_output_is_none_over_a_channel() {
     let emulator = Emulator::start().unwrap();
     let channel = channel(&client(&emulator), "emulator/echo");
     for status in [202, 204, 205, 206] {
-        emulator.inject(Fault::status(status).host("ws.fal.run").method("POST").times(1));
+        emulator.inject(
+            Fault::status(status)
+                .host("ws.fal.run")
+                .method("POST")
+                .times(1),
+        );
         let error = end(&start_on(&channel, "emulator/echo", json!({}))).unwrap_err();
         let got = (error.code(), error.http_status(), error.may_have_executed());
         assert_eq!(got, (Code::Protocol, Some(status), true), "{error}");
@@ -287,7 +425,11 @@ fn streams_work_over_a_channel() {
     request.set_path("stream").unwrap();
     let channel = client.channel(&request).unwrap();
     for _ in 0..2 {
-        let op = start_on(&channel, "emulator/stream", json!({"crlf": true, "comments": true}));
+        let op = start_on(
+            &channel,
+            "emulator/stream",
+            json!({"crlf": true, "comments": true}),
+        );
         let items: Vec<_> = std::iter::from_fn(|| match op.wait_event(Some(PATIENCE)).unwrap() {
             NextEvent::Event(event) => Some(event.get("").unwrap().clone()),
             _ => None,
@@ -297,9 +439,16 @@ fn streams_work_over_a_channel() {
         assert_eq!(op.take().unwrap().unwrap().get("").unwrap(), &items[2]);
     }
     let error = end(&start_on(&channel, "emulator/stream", json!({"cut": true}))).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ConnectionLost, true),
+        "{error}"
+    );
     assert!(error.message().contains("3 items"), "{error}");
-    assert!(end(&start_on(&channel, "emulator/stream", json!({}))).is_ok(), "the next one connects anew");
+    assert!(
+        end(&start_on(&channel, "emulator/stream", json!({}))).is_ok(),
+        "the next one connects anew"
+    );
 }
 
 #[test]
@@ -308,30 +457,53 @@ fn a_channel_survives_cancelled_requests_and_cut_connections() {
     let client = client(&emulator);
     let slow = channel(&client, "emulator/slow");
     let given_up = start_on(&slow, "emulator/slow", json!({"ms": 300}));
-    emulator.wait_until(PATIENCE, |seen| seen.iter().any(|one| one.method == "POST")).unwrap();
+    emulator
+        .wait_until(PATIENCE, |seen| seen.iter().any(|one| one.method == "POST"))
+        .unwrap();
     given_up.cancel();
     let error = end(&given_up).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Cancelled, true));
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Cancelled, true)
+    );
     assert!(end(&start_on(&slow, "emulator/slow", json!({"ms": 0}))).is_ok());
     let cut = start_on(&slow, "emulator/slow", json!({"ms": 60_000}));
-    emulator.wait_until(PATIENCE, |seen| seen.iter().filter(|one| one.method == "POST").count() == 3).unwrap();
+    emulator
+        .wait_until(PATIENCE, |seen| {
+            seen.iter().filter(|one| one.method == "POST").count() == 3
+        })
+        .unwrap();
     emulator.cut_websockets();
     let error = end(&cut).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ConnectionLost, true),
+        "{error}"
+    );
     assert!(end(&start_on(&slow, "emulator/slow", json!({"ms": 0}))).is_ok());
     let mut request = Request::run("emulator/slow").unwrap();
     request.set_json(json!({"ms": 30_000}));
     request.set_timeout(Duration::from_millis(500));
     let error = end(&slow.run_start(request).unwrap()).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::Deadline, true));
-    assert_eq!(emulator.executions()["emulator/slow"], 5, "nothing ran twice");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::Deadline, true)
+    );
+    assert_eq!(
+        emulator.executions()["emulator/slow"],
+        5,
+        "nothing ran twice"
+    );
 }
 
 #[test]
 fn a_channel_whose_other_side_falls_silent_is_lost() {
     let (host, serving) = server(|request| switching(request, true));
     let client = crate::logged::builder()
-        .environment(Environment::from_variables([("FAL_KEY", "fake-id:fake-secret-of-a-socket")]))
+        .environment(Environment::from_variables([(
+            "FAL_KEY",
+            "fake-id:fake-secret-of-a-socket",
+        )]))
         .host(HostRole::Emulator, &host)
         .unwrap()
         .build()
@@ -339,7 +511,11 @@ fn a_channel_whose_other_side_falls_silent_is_lost() {
     let silent = channel(&client, "emulator/echo");
     silent.set_ping(Some(Duration::from_millis(200)));
     let error = end(&start_on(&silent, "emulator/echo", json!({}))).unwrap_err();
-    assert_eq!((error.code(), error.may_have_executed()), (Code::ConnectionLost, true), "{error}");
+    assert_eq!(
+        (error.code(), error.may_have_executed()),
+        (Code::ConnectionLost, true),
+        "{error}"
+    );
     assert!(error.message().contains("nothing was heard"), "{error}");
     serving.join().unwrap();
     // A slow app answers pings, and its answer is waited for after the channel was dropped, too.
@@ -360,6 +536,9 @@ fn a_channel_without_requests_stays_open_and_notices_a_dead_peer() {
     end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();
     thread::sleep(Duration::from_millis(1000));
     end(&start_on(&idle, "emulator/echo", json!({}))).unwrap();
-    let handshakes = over_sockets(&emulator).into_iter().filter(|one| one.method == "GET").count();
+    let handshakes = over_sockets(&emulator)
+        .into_iter()
+        .filter(|one| one.method == "GET")
+        .count();
     assert_eq!(handshakes, 1, "pings are answered, so the connection lasts");
 }

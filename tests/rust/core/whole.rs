@@ -1,5 +1,6 @@
-//! What is proof that an operation has succeeded. Each operation runs against a server that withholds one piece of the evidence and is
-//! otherwise in order; DESIGN.md has the table that this prints.
+//! What is proof that an operation has succeeded. Each operation runs against a server that
+//! withholds one piece of the evidence and is otherwise in order; DESIGN.md has the table that this
+//! prints.
 
 use super::hostile::{client_of, hostile_to};
 use super::queue::JOB;
@@ -27,8 +28,13 @@ enum Evidence {
     Agreement,
 }
 
-const EVIDENCE: [Evidence; 5] =
-    [Evidence::End, Evidence::Coding, Evidence::Status, Evidence::Form, Evidence::Agreement];
+const EVIDENCE: [Evidence; 5] = [
+    Evidence::End,
+    Evidence::Coding,
+    Evidence::Status,
+    Evidence::Form,
+    Evidence::Agreement,
+];
 
 /// An answer before something of it is withheld.
 struct Answer {
@@ -43,7 +49,13 @@ struct Answer {
 
 impl Answer {
     fn of(line: &'static str, kind: &'static str, body: &str) -> Self {
-        Answer { line, kind, body: body.to_owned(), is_cut: false, is_cut_in_packing: false }
+        Answer {
+            line,
+            kind,
+            body: body.to_owned(),
+            is_cut: false,
+            is_cut_in_packing: false,
+        }
     }
 
     fn write(&self, connection: &mut TcpStream) -> std::io::Result<()> {
@@ -59,8 +71,14 @@ impl Answer {
         }
         let length = body.len() + if self.is_cut { 7 } else { 0 };
         let (line, kind) = (self.line, self.kind);
-        write!(connection, "HTTP/1.1 {line}\r\ncontent-type: {kind}\r\nx-fal-request-id: r-1\r\n{coding}")?;
-        write!(connection, "content-length: {length}\r\nconnection: close\r\n\r\n")?;
+        write!(
+            connection,
+            "HTTP/1.1 {line}\r\ncontent-type: {kind}\r\nx-fal-request-id: r-1\r\n{coding}"
+        )?;
+        write!(
+            connection,
+            "content-length: {length}\r\nconnection: close\r\n\r\n"
+        )?;
         connection.write_all(&body)
     }
 }
@@ -73,15 +91,23 @@ fn good(request: &str) -> Answer {
     let ok = |body| Answer::of("200 OK", JSON, body);
     match request {
         "POST queue.fal.run/emulator/job" => ok(r#"{"request_id": "r-1"}"#),
-        "GET queue.fal.run/emulator/job/requests/r-1/status/stream" => Answer::of("404 Not Found", JSON, "{}"),
+        "GET queue.fal.run/emulator/job/requests/r-1/status/stream" => {
+            Answer::of("404 Not Found", JSON, "{}")
+        }
         "GET queue.fal.run/emulator/job/requests/r-1/status" => ok(r#"{"status": "COMPLETED"}"#),
         "GET queue.fal.run/emulator/job/requests/r-1" => ok(r#"{"x": 1}"#),
-        "PUT queue.fal.run/emulator/job/requests/r-1/cancel" => ok(r#"{"status": "CANCELLATION_REQUESTED"}"#),
-        "POST fal.run/emulator/echo" => ok(r#"{"x": 1}"#),
-        "POST fal.run/emulator/stream/stream" | LOGS => Answer::of("200 OK", EVENTS, "data: {\"x\": 1}\n\n"),
-        "POST fal.run/workflows/me/flow/stream" => {
-            Answer::of("200 OK", EVENTS, "data: {\"type\": \"output\", \"output\": {\"x\": 1}}\n\n")
+        "PUT queue.fal.run/emulator/job/requests/r-1/cancel" => {
+            ok(r#"{"status": "CANCELLATION_REQUESTED"}"#)
         }
+        "POST fal.run/emulator/echo" => ok(r#"{"x": 1}"#),
+        "POST fal.run/emulator/stream/stream" | LOGS => {
+            Answer::of("200 OK", EVENTS, "data: {\"x\": 1}\n\n")
+        }
+        "POST fal.run/workflows/me/flow/stream" => Answer::of(
+            "200 OK",
+            EVENTS,
+            "data: {\"type\": \"output\", \"output\": {\"x\": 1}}\n\n",
+        ),
         "GET api.fal.ai/v1/keys" => ok(r#"{"keys": [1], "next_cursor": null, "has_more": false}"#),
         "GET api.fal.ai/v1/assets/collections" => ok(r#"{"collections": []}"#),
         "GET api.fal.ai/v1/assets/tags" => ok(r#"{"tags": [1]}"#),
@@ -93,8 +119,16 @@ fn good(request: &str) -> Answer {
 fn request_of(head: &str) -> String {
     let mut words = head.split(' ');
     let (method, path) = (words.next().unwrap(), words.next().unwrap_or_default());
-    let host = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("host: ").map(str::to_owned));
-    format!("{method} {}{}", host.unwrap_or_default().trim(), path.split('?').next().unwrap())
+    let host = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("host: ")
+            .map(str::to_owned)
+    });
+    format!(
+        "{method} {}{}",
+        host.unwrap_or_default().trim(),
+        path.split('?').next().unwrap()
+    )
 }
 
 type Withhold = fn(&mut Answer);
@@ -120,24 +154,43 @@ struct Row {
 
 /// The two pieces that every exchange needs: without them nothing that came is believed.
 fn exchange(request: &'static str, may_have_executed: bool) -> Vec<Cell> {
-    let cell = |evidence, withhold, code| Cell { evidence, told: "", request, withhold, code, may_have_executed };
+    let cell = |evidence, withhold, code| Cell {
+        evidence,
+        told: "",
+        request,
+        withhold,
+        code,
+        may_have_executed,
+    };
     vec![
-        cell(Evidence::End, |answer| answer.is_cut = true, Code::ConnectionLost),
-        cell(Evidence::Coding, |answer| answer.is_cut_in_packing = true, Code::Protocol),
+        cell(
+            Evidence::End,
+            |answer| answer.is_cut = true,
+            Code::ConnectionLost,
+        ),
+        cell(
+            Evidence::Coding,
+            |answer| answer.is_cut_in_packing = true,
+            Code::Protocol,
+        ),
     ]
 }
 
 const STATUS: &str = "GET queue.fal.run/emulator/job/requests/r-1/status";
 const RESULT: &str = "GET queue.fal.run/emulator/job/requests/r-1";
 const LOGS: &str = "POST api.fal.ai/v1/serverless/logs/stream";
-const FAILED: &str = r#"data: {"type": "error", "node_id": "n", "error": {"status": 500, "body": {}}}"#;
+const FAILED: &str =
+    r#"data: {"type": "error", "node_id": "n", "error": {"status": 500, "body": {}}}"#;
 
 fn job() -> Job {
     Job::new(JOB, "r-1").unwrap()
 }
 
 fn rows() -> Vec<Row> {
-    let with = |mut cells: Vec<Cell>, request, unknown, more: &[(Evidence, &'static str, Withhold, Code)]| {
+    let with = |mut cells: Vec<Cell>,
+                request,
+                unknown,
+                more: &[(Evidence, &'static str, Withhold, Code)]| {
         cells.extend(more.iter().map(|(evidence, told, withhold, code)| Cell {
             evidence: *evidence,
             told,
@@ -148,11 +201,14 @@ fn rows() -> Vec<Row> {
         }));
         cells
     };
-    let row = |operation, start, request, unknown, more: &[(Evidence, &'static str, Withhold, Code)]| Row {
-        operation,
-        start,
-        cells: with(exchange(request, unknown), request, unknown, more),
-    };
+    let row =
+        |operation, start, request, unknown, more: &[(Evidence, &'static str, Withhold, Code)]| {
+            Row {
+                operation,
+                start,
+                cells: with(exchange(request, unknown), request, unknown, more),
+            }
+        };
     let without_output = |code| {
         const TOLD: &str = "a 202, 204, 205 or 206";
         let withheld: [Withhold; 4] = [
@@ -164,8 +220,12 @@ fn rows() -> Vec<Row> {
         withheld.map(|withhold| (Evidence::Status, TOLD, withhold, code))
     };
     let no_output = without_output(Code::Protocol);
-    let gone: (Evidence, &'static str, Withhold, Code) =
-        (Evidence::Agreement, "404 of a job that has ended", |answer| answer.line = "404 Not Found", Code::NotFound);
+    let gone: (Evidence, &'static str, Withhold, Code) = (
+        Evidence::Agreement,
+        "404 of a job that has ended",
+        |answer| answer.line = "404 Not Found",
+        Code::NotFound,
+    );
     let result = &[&without_output(Code::ServiceUnavailable)[..], &[gone]].concat();
     let empty: (Evidence, &'static str, Withhold, Code) = (
         Evidence::Status,
@@ -186,24 +246,64 @@ fn rows() -> Vec<Row> {
         Code::ServiceFailed,
     );
     vec![
-        row("run", |client| start_run(client, "emulator/echo"), "POST fal.run/emulator/echo", true, &no_output),
+        row(
+            "run",
+            |client| start_run(client, "emulator/echo"),
+            "POST fal.run/emulator/echo",
+            true,
+            &no_output,
+        ),
         row(
             "submit",
             |client| client.submit_start(Request::run(JOB).unwrap()).unwrap(),
             "POST queue.fal.run/emulator/job",
             true,
-            &[empty, (Evidence::Form, "no request id", |answer| answer.body = "{}".into(), Code::Protocol)],
+            &[
+                empty,
+                (
+                    Evidence::Form,
+                    "no request id",
+                    |answer| answer.body = "{}".into(),
+                    Code::Protocol,
+                ),
+            ],
         ),
         row(
             "status",
             |client| client.status_start(&job()).unwrap(),
             STATUS,
             false,
-            &[empty, (Evidence::Form, "no state", |answer| answer.body = "{}".into(), Code::Protocol)],
+            &[
+                empty,
+                (
+                    Evidence::Form,
+                    "no state",
+                    |answer| answer.body = "{}".into(),
+                    Code::Protocol,
+                ),
+            ],
         ),
-        row("result", |client| client.result_start(&job()).unwrap(), RESULT, true, result),
-        row("subscribe", |client| client.subscribe_start(Request::run(JOB).unwrap()).unwrap(), RESULT, true, result),
-        row("attach", |client| client.attach_start(&job()).unwrap(), RESULT, true, result),
+        row(
+            "result",
+            |client| client.result_start(&job()).unwrap(),
+            RESULT,
+            true,
+            result,
+        ),
+        row(
+            "subscribe",
+            |client| client.subscribe_start(Request::run(JOB).unwrap()).unwrap(),
+            RESULT,
+            true,
+            result,
+        ),
+        row(
+            "attach",
+            |client| client.attach_start(&job()).unwrap(),
+            RESULT,
+            true,
+            result,
+        ),
         row(
             "cancel",
             |client| client.cancel_start(&job()).unwrap(),
@@ -237,7 +337,12 @@ fn rows() -> Vec<Row> {
             false,
             &[
                 empty,
-                (Evidence::Form, "no list", |answer| answer.body = "{}".into(), Code::Protocol),
+                (
+                    Evidence::Form,
+                    "no list",
+                    |answer| answer.body = "{}".into(),
+                    Code::Protocol,
+                ),
                 (
                     Evidence::Agreement,
                     "more and no cursor",
@@ -253,7 +358,12 @@ fn rows() -> Vec<Row> {
             false,
             &[
                 empty,
-                (Evidence::Form, "no list", |answer| answer.body = "{}".into(), Code::Protocol),
+                (
+                    Evidence::Form,
+                    "no list",
+                    |answer| answer.body = "{}".into(),
+                    Code::Protocol,
+                ),
                 (
                     Evidence::Agreement,
                     "an end before the total",
@@ -269,7 +379,12 @@ fn rows() -> Vec<Row> {
             false,
             &[
                 empty,
-                (Evidence::Form, "no list", |answer| answer.body = "{}".into(), Code::Protocol),
+                (
+                    Evidence::Form,
+                    "no list",
+                    |answer| answer.body = "{}".into(),
+                    Code::Protocol,
+                ),
                 (
                     Evidence::Agreement,
                     "more",
@@ -293,7 +408,9 @@ fn start_run(client: &Client, endpoint: &str) -> Op {
 }
 
 fn start_stream(client: &Client, endpoint: &str) -> Op {
-    client.stream_start(Request::run(endpoint).unwrap()).unwrap()
+    client
+        .stream_start(Request::run(endpoint).unwrap())
+        .unwrap()
 }
 
 fn start_list(client: &Client, name: &str) -> Op {
@@ -310,7 +427,12 @@ fn outcome(start: fn(&Client) -> Op, cell: Option<Cell>) -> Result<Response, Err
         }
         answer.write(connection)
     });
-    let op = start(&client_of(&host).timeout(Duration::from_secs(120)).build().unwrap());
+    let op = start(
+        &client_of(&host)
+            .timeout(Duration::from_secs(120))
+            .build()
+            .unwrap(),
+    );
     op.discard_events();
     op.wait(None).unwrap();
     op.take().unwrap()
@@ -327,7 +449,11 @@ fn without_a_piece_of_evidence_nothing_has_succeeded() {
         .map(|row| {
             std::thread::spawn(move || {
                 let whole = outcome(row.start, None);
-                assert!(whole.is_ok(), "{}, nothing withheld: {whole:?}", row.operation);
+                assert!(
+                    whole.is_ok(),
+                    "{}, nothing withheld: {whole:?}",
+                    row.operation
+                );
                 let start = row.start;
                 let cells = row.cells.iter().map(|cell| {
                     (
@@ -340,7 +466,10 @@ fn without_a_piece_of_evidence_nothing_has_succeeded() {
                 });
                 // All of them begin before one is waited for: some are asked for again for seconds.
                 let cells: Vec<_> = cells.collect();
-                let cells: Vec<_> = cells.into_iter().map(|(cell, hand)| (cell, hand.join().unwrap())).collect();
+                let cells: Vec<_> = cells
+                    .into_iter()
+                    .map(|(cell, hand)| (cell, hand.join().unwrap()))
+                    .collect();
                 (row.operation, cells)
             })
         })
@@ -349,15 +478,34 @@ fn without_a_piece_of_evidence_nothing_has_succeeded() {
         let (operation, cells) = row.join().unwrap();
         let mut line = format!("| {operation} |");
         for evidence in EVIDENCE {
-            let mut said = cells.iter().filter(|(cell, _)| cell.evidence == evidence).map(|(cell, outcome)| {
-                let error = outcome.as_ref().err().unwrap_or_else(|| panic!("{operation}, {evidence:?}: a success"));
-                let got = (error.code(), error.may_have_executed());
-                assert_eq!(got, (cell.code, cell.may_have_executed), "{operation}, {evidence:?}: {error}");
-                let told = if cell.told.is_empty() { String::new() } else { format!("{}: ", cell.told) };
-                format!("{told}{}{}", error.code(), if got.1 { "*" } else { "" })
-            });
+            let mut said = cells
+                .iter()
+                .filter(|(cell, _)| cell.evidence == evidence)
+                .map(|(cell, outcome)| {
+                    let error = outcome
+                        .as_ref()
+                        .err()
+                        .unwrap_or_else(|| panic!("{operation}, {evidence:?}: a success"));
+                    let got = (error.code(), error.may_have_executed());
+                    assert_eq!(
+                        got,
+                        (cell.code, cell.may_have_executed),
+                        "{operation}, {evidence:?}: {error}"
+                    );
+                    let told = if cell.told.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{}: ", cell.told)
+                    };
+                    format!("{told}{}{}", error.code(), if got.1 { "*" } else { "" })
+                });
             let first = said.next().unwrap_or_else(|| "–".into());
-            said.for_each(|other| assert_eq!(other, first, "{operation}: what the table says once is the same"));
+            said.for_each(|other| {
+                assert_eq!(
+                    other, first,
+                    "{operation}: what the table says once is the same"
+                )
+            });
             line.push_str(&format!(" {first} |"));
         }
         table.push(line);

@@ -16,16 +16,31 @@ fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
         (":fake-secret", KeyProblem::EmptyId),
         ("fake-id:", KeyProblem::EmptySecret),
         ("fake-id:fake-id:fake-secret", KeyProblem::RepeatedId),
-        ("0123456789abcdef:01234567-89ab-cdef-0123-456789abcdef", KeyProblem::Swapped),
+        (
+            "0123456789abcdef:01234567-89ab-cdef-0123-456789abcdef",
+            KeyProblem::Swapped,
+        ),
         ("fake-id:fake-secret\0", at(Character::Control, 20)),
         ("fake-id:\x1b[31mfake-secret", at(Character::Escape, 9)),
-        ("fake-id:fake-secret\nfake-secret", at(Character::LineBreak, 20)),
+        (
+            "fake-id:fake-secret\nfake-secret",
+            at(Character::LineBreak, 20),
+        ),
         ("  fake-id: fake-secret", at(Character::WhiteSpace, 9)),
         ("fake-id\t:fake-secret", at(Character::WhiteSpace, 8)),
         ("fake-id:\u{a0}fake-secret", at(Character::WhiteSpace, 9)),
-        ("fake-id:fake\u{200b}-secret", at(Character::Invisible('\u{200b}'), 13)),
-        ("fake-id\u{feff}:fake-secret", at(Character::Invisible('\u{feff}'), 8)),
-        ("fa\u{ad}ke-id:fake-secret", at(Character::Invisible('\u{ad}'), 3)),
+        (
+            "fake-id:fake\u{200b}-secret",
+            at(Character::Invisible('\u{200b}'), 13),
+        ),
+        (
+            "fake-id\u{feff}:fake-secret",
+            at(Character::Invisible('\u{feff}'), 8),
+        ),
+        (
+            "fa\u{ad}ke-id:fake-secret",
+            at(Character::Invisible('\u{ad}'), 3),
+        ),
         ("fake-id:fake“-secret", at(Character::Quote, 13)),
         ("\x1bfake-id:fake-secret", at(Character::Escape, 1)),
         ("\u{feff}\u{200b}", KeyProblem::Empty),
@@ -35,18 +50,38 @@ fn what_is_no_key_is_refused_with_its_place_and_without_its_text() {
         ("“fake-id:fake-secret", at(Character::Quote, 1)),
         ("fake-id:fake-secret’", at(Character::Quote, 20)),
         ("“fake-id:fake-secret\"", at(Character::Quote, 1)),
-        ("Key fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Key " }),
-        ("bearer fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Bearer " }),
-        ("FAL_KEY=fake-id:fake-secret", KeyProblem::Prefixed { prefix: "FAL_KEY=" }),
-        ("export FAL_KEY=fake-id:fake-secret", KeyProblem::Prefixed { prefix: "export " }),
-        ("Authorization: Key fake-id:fake-secret", KeyProblem::Prefixed { prefix: "Authorization:" }),
+        (
+            "Key fake-id:fake-secret",
+            KeyProblem::Prefixed { prefix: "Key " },
+        ),
+        (
+            "bearer fake-id:fake-secret",
+            KeyProblem::Prefixed { prefix: "Bearer " },
+        ),
+        (
+            "FAL_KEY=fake-id:fake-secret",
+            KeyProblem::Prefixed { prefix: "FAL_KEY=" },
+        ),
+        (
+            "export FAL_KEY=fake-id:fake-secret",
+            KeyProblem::Prefixed { prefix: "export " },
+        ),
+        (
+            "Authorization: Key fake-id:fake-secret",
+            KeyProblem::Prefixed {
+                prefix: "Authorization:",
+            },
+        ),
         (&long, KeyProblem::TooLong { length: 4808 }),
     ];
     for (text, problem) in cases {
         assert_eq!(Key::parse(text).unwrap_err(), *problem, "{text:?}");
         assert_no_secret(&format!("{problem} {problem:?}"));
         let resolution = World::new().options(|options| options.key(*text)).resolve();
-        assert_eq!(source(&resolution, "explicit key").notes, [problem.to_string()]);
+        assert_eq!(
+            source(&resolution, "explicit key").notes,
+            [problem.to_string()]
+        );
     }
 }
 
@@ -106,26 +141,46 @@ fn what_surrounds_a_key_is_dropped_and_noted() {
         (" \tfake-id:fake-secret-1\r\n", &[Note::WhiteSpace]),
         ("'fake-id:fake-secret-1'", &[Note::Quotes]),
         ("\"fake-id:fake-secret-1\"", &[Note::Quotes]),
-        ("\" fake-id:fake-secret-1\"", &[Note::WhiteSpace, Note::Quotes]),
-        (" 'fake-id:fake-secret-1' ", &[Note::WhiteSpace, Note::Quotes]),
+        (
+            "\" fake-id:fake-secret-1\"",
+            &[Note::WhiteSpace, Note::Quotes],
+        ),
+        (
+            " 'fake-id:fake-secret-1' ",
+            &[Note::WhiteSpace, Note::Quotes],
+        ),
         ("\u{a0}fake-id:fake-secret-1\u{2003}", &[Note::WhiteSpace]),
         ("\u{feff}fake-id:fake-secret-1", &[Note::Invisible]),
         ("fake-id:fake-secret-1\u{200b}", &[Note::Invisible]),
         ("\u{ad}fake-id:fake-secret-1\u{2060}", &[Note::Invisible]),
-        ("\u{202a}fake-id:fake-secret-1\u{202c}\u{200e}", &[Note::Invisible]),
-        ("\u{200b}\n\u{feff}fake-id:fake-secret-1", &[Note::WhiteSpace, Note::Invisible]),
+        (
+            "\u{202a}fake-id:fake-secret-1\u{202c}\u{200e}",
+            &[Note::Invisible],
+        ),
+        (
+            "\u{200b}\n\u{feff}fake-id:fake-secret-1",
+            &[Note::WhiteSpace, Note::Invisible],
+        ),
         ("“fake-id:fake-secret-1”", &[Note::Quotes]),
         ("‘fake-id:fake-secret-1’", &[Note::Quotes]),
         ("„fake-id:fake-secret-1“", &[Note::Quotes]),
-        ("\u{feff}”\u{200b}fake-id:fake-secret-1 ” ", &[Note::WhiteSpace, Note::Invisible, Note::Quotes]),
+        (
+            "\u{feff}”\u{200b}fake-id:fake-secret-1 ” ",
+            &[Note::WhiteSpace, Note::Invisible, Note::Quotes],
+        ),
     ];
     for (text, notes) in cases {
-        assert_eq!(Key::parse(text).unwrap(), (Key::parse(GOOD).unwrap().0, notes.to_vec()));
+        assert_eq!(
+            Key::parse(text).unwrap(),
+            (Key::parse(GOOD).unwrap().0, notes.to_vec())
+        );
         let resolution = World::new().set("FAL_KEY", text).resolve();
         let said: Vec<_> = notes.iter().map(Note::to_string).collect();
         assert_eq!(source(&resolution, "FAL_KEY").notes, said);
     }
-    let world = World::new().set("FAL_KEY_ID", "fake-id").set("FAL_KEY_SECRET", "'fake-secret-1'\n");
+    let world = World::new()
+        .set("FAL_KEY_ID", "fake-id")
+        .set("FAL_KEY_SECRET", "'fake-secret-1'\n");
     let resolution = world.resolve();
     assert_eq!(key(&resolution).expose_secret(), "fake-secret-1");
     assert_eq!(
@@ -142,14 +197,32 @@ fn what_nobody_sees_around_a_key_is_dropped_in_every_source() {
         for invisible in ["\u{feff}", "\u{200b}", "\u{ad}", "\u{a0}"] {
             let world = put(World::new(), &format!("{invisible}{GOOD}{invisible}"));
             let resolution = world.resolve();
-            assert_eq!(key(&resolution), &Key::parse(GOOD).unwrap().0, "{name}: {resolution}");
-            let dropped = if invisible == "\u{a0}" { "white space was" } else { "invisible characters were" };
+            assert_eq!(
+                key(&resolution),
+                &Key::parse(GOOD).unwrap().0,
+                "{name}: {resolution}"
+            );
+            let dropped = if invisible == "\u{a0}" {
+                "white space was"
+            } else {
+                "invisible characters were"
+            };
             let notes = source(&resolution, name).notes.join("; ");
             // Lines of files have no white space around them.
             let unsaid = name == "FAL_KEY_FILE" && invisible == "\u{a0}";
-            assert!(unsaid || notes.contains(&format!("surrounding {dropped} dropped")), "{name}: {notes}");
+            assert!(
+                unsaid || notes.contains(&format!("surrounding {dropped} dropped")),
+                "{name}: {notes}"
+            );
             let inside = put(World::new(), &format!("fake-id:fake{invisible}-secret")).resolve();
-            assert!(inside.problem().unwrap().to_string().contains(" at character "), "{name}: {inside}");
+            assert!(
+                inside
+                    .problem()
+                    .unwrap()
+                    .to_string()
+                    .contains(" at character "),
+                "{name}: {inside}"
+            );
         }
     }
 }
@@ -176,5 +249,8 @@ fn admin_may_do_what_api_may() {
     }
     assert_eq!("admin".parse(), Ok(Scope::Admin));
     assert_eq!("Api".parse(), Ok(Scope::Api));
-    assert_eq!("root".parse::<Scope>().unwrap_err().to_string(), "a scope is API or ADMIN");
+    assert_eq!(
+        "root".parse::<Scope>().unwrap_err().to_string(),
+        "a scope is API or ADMIN"
+    );
 }

@@ -1,7 +1,7 @@
 //! The order of all sources, those included that deliver only when a key is needed.
 //!
-//! `order.txt` holds what is said of every source alone, of every two, and of every malformed one before and after the
-//! others; FAL_UPDATE=1 writes it anew, from a build that has a keyring.
+//! `order.txt` holds what is said of every source alone, of every two, and of every malformed one
+//! before and after the others; FAL_UPDATE=1 writes it anew, from a build that has a keyring.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,11 @@ const LATE: [Row; 5] = [
     },
     Row {
         name: "explicit callback",
-        good: |world| world.options(|options| options.callback(Callback::new(|answer| answer.fail("not asked here")))),
+        good: |world| {
+            world.options(|options| {
+                options.callback(Callback::new(|answer| answer.fail("not asked here")))
+            })
+        },
         malformed: None,
     },
     Row {
@@ -35,7 +39,11 @@ const LATE: [Row; 5] = [
         good: |world| world.set("FAL_KEY_COMMAND", "fake-helper --key"),
         malformed: Some(|world| world.set("FAL_KEY_COMMAND", "fake-helper | head")),
     },
-    Row { name: "keyring", good: |world| world.set("FAL_KEYRING", "1"), malformed: None },
+    Row {
+        name: "keyring",
+        good: |world| world.set("FAL_KEYRING", "1"),
+        malformed: None,
+    },
     Row {
         name: "login",
         good: |world| world.file(".fal/auth0_token", "fake-secret-refresh-token"),
@@ -66,7 +74,10 @@ fn put_key(world: World, name: &str, key: &str) -> World {
     match LATE.iter().find(|row| row.name == name) {
         Some(row) => (row.good)(world),
         None => {
-            let (_, put) = SOURCES.into_iter().find(|(source, _)| *source == name).unwrap();
+            let (_, put) = SOURCES
+                .into_iter()
+                .find(|(source, _)| *source == name)
+                .unwrap();
             put(world, key)
         }
     }
@@ -74,7 +85,12 @@ fn put_key(world: World, name: &str, key: &str) -> World {
 
 /// What became of each source, in order, in full.
 fn states(world: &World) -> Vec<(&'static str, State)> {
-    world.resolve().sources().iter().map(|report| (report.source, report.state)).collect()
+    world
+        .resolve()
+        .sources()
+        .iter()
+        .map(|report| (report.source, report.state))
+        .collect()
 }
 
 /// The states where the source at `decider` is in this state, and those of `others` hold something.
@@ -84,10 +100,15 @@ fn expected(decider: usize, state: State, others: &[usize]) -> Vec<(&'static str
         index if others.contains(&index) => State::Shadowed,
         _ => State::Absent,
     };
-    ORDER.iter().enumerate().map(|(index, name)| (*name, of(index))).collect()
+    ORDER
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (*name, of(index)))
+        .collect()
 }
 
-/// What becomes of a source that holds something good, and decides: a build without a keyring cannot read one.
+/// What becomes of a source that holds something good, and decides: a build without a keyring
+/// cannot read one.
 fn deciding(name: &str) -> State {
     match name == "keyring" && cfg!(not(feature = "keyring")) {
         true => State::Malformed,
@@ -98,10 +119,17 @@ fn deciding(name: &str) -> State {
 #[test]
 fn of_any_two_sources_the_earlier_one_is_used() {
     for (first, name) in ORDER.iter().enumerate() {
-        assert_eq!(states(&put(World::new(), name)), expected(first, deciding(name), &[]));
+        assert_eq!(
+            states(&put(World::new(), name)),
+            expected(first, deciding(name), &[])
+        );
         for (second, other) in ORDER.iter().enumerate().skip(first + 1) {
             let world = put(put(World::new(), name), other);
-            assert_eq!(states(&world), expected(first, deciding(name), &[second]), "{name}, {other}");
+            assert_eq!(
+                states(&world),
+                expected(first, deciding(name), &[second]),
+                "{name}, {other}"
+            );
         }
     }
 }
@@ -109,16 +137,34 @@ fn of_any_two_sources_the_earlier_one_is_used() {
 #[test]
 fn a_malformed_source_stops_the_chain_wherever_it_stands() {
     for row in LATE {
-        let Some(malformed) = row.malformed else { continue };
+        let Some(malformed) = row.malformed else {
+            continue;
+        };
         let place = ORDER.iter().position(|name| *name == row.name).unwrap();
         let later: Vec<_> = (place + 1..ORDER.len()).collect();
-        let world = later.iter().fold(malformed(World::new()), |world, index| put(world, ORDER[*index]));
-        assert_eq!(states(&world), expected(place, State::Malformed, &later), "{}", row.name);
+        let world = later.iter().fold(malformed(World::new()), |world, index| {
+            put(world, ORDER[*index])
+        });
+        assert_eq!(
+            states(&world),
+            expected(place, State::Malformed, &later),
+            "{}",
+            row.name
+        );
         let earlier: Vec<_> = (0..place).collect();
         if let Some(first) = earlier.first() {
-            let world = earlier.iter().fold(malformed(World::new()), |world, index| put(world, ORDER[*index]));
+            let world = earlier
+                .iter()
+                .fold(malformed(World::new()), |world, index| {
+                    put(world, ORDER[*index])
+                });
             let others: Vec<_> = (1..=place).collect();
-            assert_eq!(states(&world), expected(*first, State::Used, &others), "{}", row.name);
+            assert_eq!(
+                states(&world),
+                expected(*first, State::Used, &others),
+                "{}",
+                row.name
+            );
         }
     }
 }
@@ -136,10 +182,18 @@ fn rows(world: &World) -> Vec<String> {
     let resolution = world.resolve();
     let rows = resolution.sources().iter().map(|report| {
         let id = report.key_id.as_deref().unwrap_or("-");
-        format!("    {}: {id}, {}\n", report.source, world.row(&resolution, report.source))
+        format!(
+            "    {}: {id}, {}\n",
+            report.source,
+            world.row(&resolution, report.source)
+        )
     });
     let text = resolution.to_string();
-    rows.chain([format!("    {}\n", world.without_home(text.lines().last().unwrap()))]).collect()
+    rows.chain([format!(
+        "    {}\n",
+        world.without_home(text.lines().last().unwrap())
+    )])
+    .collect()
 }
 
 /// What is said of these, without the rows that are as in an empty home.
@@ -156,25 +210,41 @@ fn every_explanation_is_the_one_that_is_written_down() {
     for (index, name) in ORDER.iter().enumerate() {
         all.push(said(name, &put(World::new(), name)));
         for other in &ORDER[index + 1..] {
-            all.push(said(&format!("{name} | {other}"), &put_key(put(World::new(), name), other, OTHER)));
+            all.push(said(
+                &format!("{name} | {other}"),
+                &put_key(put(World::new(), name), other, OTHER),
+            ));
         }
-        all.extend(spoil(World::new(), name).map(|world| said(&format!("malformed {name}"), &world)));
+        all.extend(
+            spoil(World::new(), name).map(|world| said(&format!("malformed {name}"), &world)),
+        );
         for other in ORDER.iter().filter(|other| *other != name) {
             if let Some(world) = spoil(World::new(), name) {
-                all.push(said(&format!("malformed {name} | {other}"), &put(world, other)));
+                all.push(said(
+                    &format!("malformed {name} | {other}"),
+                    &put(world, other),
+                ));
             }
         }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rust/credentials/order.txt");
     // What a build without a keyring says of one is another thing.
-    let built = |text: &str| cfg!(feature = "keyring") || !text.lines().next().unwrap().contains("keyring");
+    let built =
+        |text: &str| cfg!(feature = "keyring") || !text.lines().next().unwrap().contains("keyring");
     if std::env::var_os("FAL_UPDATE").is_some() && cfg!(feature = "keyring") {
         fs::write(&path, all.join("\n")).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap();
-    let shell = if cfg!(windows) { r#"["cmd", "/C""# } else { r#"["sh", "-c""# };
+    let shell = if cfg!(windows) {
+        r#"["cmd", "/C""#
+    } else {
+        r#"["sh", "-c""#
+    };
     let written = written.replace(r#"["sh", "-c""#, shell);
-    let written: Vec<_> = written.split_inclusive("\n\n").map(|text| format!("{}\n", text.trim_end())).collect();
+    let written: Vec<_> = written
+        .split_inclusive("\n\n")
+        .map(|text| format!("{}\n", text.trim_end()))
+        .collect();
     assert_eq!(written.len(), all.len());
     for (said, written) in all.iter().zip(&written).filter(|(said, _)| built(said)) {
         assert_eq!(said, written);
@@ -183,11 +253,19 @@ fn every_explanation_is_the_one_that_is_written_down() {
 
 #[test]
 fn a_forced_login_passes_over_every_key_that_the_caller_does_not_point_to() {
-    let all = ORDER[4..].iter().fold(World::new(), |world, name| put(world, name));
+    let all = ORDER[4..]
+        .iter()
+        .fold(World::new(), |world, name| put(world, name));
     let resolution = all.set("FAL_FORCE_AUTH_BY_USER", "1").resolve();
     assert_eq!(resolution.used().unwrap().source, "login");
-    let skipped = resolution.sources().iter().filter(|report| report.state == State::Skipped);
-    assert_eq!(skipped.map(|report| report.source).collect::<Vec<_>>(), ORDER[4..10]);
+    let skipped = resolution
+        .sources()
+        .iter()
+        .filter(|report| report.state == State::Skipped);
+    assert_eq!(
+        skipped.map(|report| report.source).collect::<Vec<_>>(),
+        ORDER[4..10]
+    );
 }
 
 /// Its key may have been stored under the profile's name.
@@ -207,14 +285,26 @@ fn of_a_profile_that_the_file_lacks_the_keyring_is_asked_if_the_user_wants_it() 
         return;
     }
     let used = "used fal.ai, team; read when a key is needed".to_owned();
-    assert_eq!(rows(named(World::new()), "profile"), [format!("absent ~/.fal/config.toml; {REASON}"), used.clone()]);
+    assert_eq!(
+        rows(named(World::new()), "profile"),
+        [format!("absent ~/.fal/config.toml; {REASON}"), used.clone()]
+    );
     // What is passed comes before every variable.
-    let found = rows(passed(World::new().set("FAL_KEY", GOOD)), "explicit profile");
+    let found = rows(
+        passed(World::new().set("FAL_KEY", GOOD)),
+        "explicit profile",
+    );
     assert_eq!(found[0], format!("{used}; {REASON}"));
     let keyless = || World::new().config("[team]\nhost = 'h.example'\n");
     assert_eq!(rows(named(keyless()), "profile")[1], used);
-    assert_eq!(rows(passed(keyless()), "explicit profile")[0], format!("{used}; the profile has no key"));
+    assert_eq!(
+        rows(passed(keyless()), "explicit profile")[0],
+        format!("{used}; the profile has no key")
+    );
     // A file that cannot be read may hold it.
     let broken = rows(named(World::new().config("[team\n")), "profile");
-    assert!(broken[0].starts_with("malformed ~/.fal/config.toml:1:6"), "{broken:?}");
+    assert!(
+        broken[0].starts_with("malformed ~/.fal/config.toml:1:6"),
+        "{broken:?}"
+    );
 }

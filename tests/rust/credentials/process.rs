@@ -13,13 +13,19 @@ use super::world::{GOOD, SECRET, World};
 #[test]
 #[ignore = "the child process of the other tests"]
 fn child() {
-    println!("{}", resolve(&Options::new(), &Environment::process()).to_json());
+    println!(
+        "{}",
+        resolve(&Options::new(), &Environment::process()).to_json()
+    );
 }
 
 /// The report that a child process with nothing but these variables makes.
 fn report_of(command: &mut Command, variables: &[(&str, &str)]) -> Value {
     let command = command.env_clear().envs(variables.iter().copied());
-    let output = command.args(["--exact", "process::child", "--ignored", "--nocapture"]).output().unwrap();
+    let output = command
+        .args(["--exact", "process::child", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert!(!text.contains(SECRET), "a secret shows: {text}");
@@ -37,7 +43,12 @@ fn the_environment_of_the_process() {
     let world = World::new().config("[a]\nkey = 'fake-a:fake-secret'\n");
     let home = world.path("");
     let home = home.to_str().unwrap();
-    let variables = [("FAL_KEY", GOOD), ("HOME", home), ("USERPROFILE", home), ("FAL_PROFILE", "a")];
+    let variables = [
+        ("FAL_KEY", GOOD),
+        ("HOME", home),
+        ("USERPROFILE", home),
+        ("FAL_PROFILE", "a"),
+    ];
     let report = report_of(&mut this_program(), &variables);
     assert_eq!(report["used"]["source"], "FAL_KEY");
     assert_eq!(report["used"]["key_id"], "fake-id");
@@ -47,20 +58,38 @@ fn the_environment_of_the_process() {
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_read() {
-    let world = World::new().file("key.txt", GOOD).config("[a]\nkey = 'fake-a:fake-secret'\n");
-    for (name, mode) in [("", 0o755), (".fal", 0o755), ("key.txt", 0o000), (".fal/config.toml", 0o000)] {
+    let world = World::new()
+        .file("key.txt", GOOD)
+        .config("[a]\nkey = 'fake-a:fake-secret'\n");
+    for (name, mode) in [
+        ("", 0o755),
+        (".fal", 0o755),
+        ("key.txt", 0o000),
+        (".fal/config.toml", 0o000),
+    ] {
         super::world::set_mode(&world.path(name), mode);
     }
     let program = world.path("program");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let path = world.path("key.txt");
-    let report = report_of(&mut powerless(&program), &[("FAL_KEY_FILE", path.to_str().unwrap())]);
-    assert_eq!(report["problem"]["message"], format!("FAL_KEY_FILE ({}): permission denied", path.display()));
+    let report = report_of(
+        &mut powerless(&program),
+        &[("FAL_KEY_FILE", path.to_str().unwrap())],
+    );
+    assert_eq!(
+        report["problem"]["message"],
+        format!("FAL_KEY_FILE ({}): permission denied", path.display())
+    );
     let path = world.path(".fal/config.toml");
     let variables = [("HOME", world.path("")), ("FAL_PROFILE", "a".into())];
-    let variables = variables.each_ref().map(|(name, value)| (*name, value.to_str().unwrap()));
+    let variables = variables
+        .each_ref()
+        .map(|(name, value)| (*name, value.to_str().unwrap()));
     let report = report_of(&mut powerless(&program), &variables);
-    assert_eq!(report["problem"]["message"], format!("profile ({}): permission denied", path.display()));
+    assert_eq!(
+        report["problem"]["message"],
+        format!("profile ({}): permission denied", path.display())
+    );
 }
 
 /// Root may read everything: it hands the program to a user that may not.

@@ -4,7 +4,9 @@ use super::world::{GOOD, World};
 
 #[test]
 fn the_report_for_programs() {
-    let world = World::new().set("FAL_KEY", GOOD).set("FAL_KEY_ID", "fake-id");
+    let world = World::new()
+        .set("FAL_KEY", GOOD)
+        .set("FAL_KEY_ID", "fake-id");
     let mut json = world.resolve().to_json();
     for (index, path) in [(8, "~/.fal/config.toml"), (10, "~/.fal/auth0_token")] {
         let place = json["sources"][index]["location"].take();
@@ -32,7 +34,11 @@ fn the_report_for_programs() {
         "problem": null,
     });
     assert_eq!(json, expected);
-    let problem = World::new().set("FAL_KEY", "fake-secret").resolve().to_json()["problem"].take();
+    let problem = World::new()
+        .set("FAL_KEY", "fake-secret")
+        .resolve()
+        .to_json()["problem"]
+        .take();
     let expected = serde_json::json!({
         "kind": "malformed", "source": "FAL_KEY", "location": "FAL_KEY",
         "message": "FAL_KEY: half a key: no `:` in it, a key is `<key id>:<key secret>`",
@@ -46,7 +52,9 @@ fn the_report_for_programs() {
 
 #[test]
 fn the_report_for_people() {
-    let world = World::new().set("FAL_KEY", "fake-a:fake-secret-a\n").set("FAL_KEY_FILE", "~/key.txt");
+    let world = World::new()
+        .set("FAL_KEY", "fake-a:fake-secret-a\n")
+        .set("FAL_KEY_FILE", "~/key.txt");
     let world = world.file("key.txt", "fake-longer-id:fake-secret");
     let expected = "\
 SOURCE                       STATE     KEY ID          LOCATION

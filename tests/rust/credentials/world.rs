@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fal::credentials::{Credential, Environment, Options, Resolution, SourceReport, State, resolve};
+use fal::credentials::{
+    Credential, Environment, Options, Resolution, SourceReport, State, resolve,
+};
 use fal::key::Key;
 use tempfile::TempDir;
 
@@ -24,9 +26,16 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let home = TempDir::new().unwrap();
-        let variables =
-            ["HOME", "USERPROFILE"].map(|name| (name.to_owned(), home.path().as_os_str().to_owned())).into();
-        Self { home, variables, options: Options::new(), config: String::new(), in_home: false }
+        let variables = ["HOME", "USERPROFILE"]
+            .map(|name| (name.to_owned(), home.path().as_os_str().to_owned()))
+            .into();
+        Self {
+            home,
+            variables,
+            options: Options::new(),
+            config: String::new(),
+            in_home: false,
+        }
     }
 
     pub(crate) fn set(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -41,7 +50,10 @@ impl World {
 
     /// The home directory is the working directory too.
     pub(crate) fn in_home(self) -> Self {
-        Self { in_home: true, ..self }
+        Self {
+            in_home: true,
+            ..self
+        }
     }
 
     /// Appends to `~/.fal/config.toml`.
@@ -74,7 +86,11 @@ impl World {
         assert_no_secret(&format!("{resolution:?} {resolution:#?} {resolution}"));
         assert_no_secret(&resolution.to_json().to_string());
         let deciding = [State::Used, State::Malformed];
-        let deciders = resolution.sources().iter().filter(|s| deciding.contains(&s.state)).count();
+        let deciders = resolution
+            .sources()
+            .iter()
+            .filter(|s| deciding.contains(&s.state))
+            .count();
         assert!(deciders <= 1, "{resolution}");
         resolution
     }
@@ -82,14 +98,22 @@ impl World {
     /// The home directory's path is replaced by `~`.
     pub(crate) fn without_home(&self, text: &str) -> String {
         let text = text.replace(self.home.path().to_str().unwrap(), "~");
-        if cfg!(windows) { text.replace('\\', "/") } else { text }
+        if cfg!(windows) {
+            text.replace('\\', "/")
+        } else {
+            text
+        }
     }
 
     /// The state, the location and the notes of one source.
     pub(crate) fn row(&self, resolution: &Resolution, name: &str) -> String {
         let report = source(resolution, name);
         let location = report.location.as_deref().unwrap_or("-");
-        let notes: String = report.notes.iter().map(|note| format!("; {note}")).collect();
+        let notes: String = report
+            .notes
+            .iter()
+            .map(|note| format!("; {note}"))
+            .collect();
         self.without_home(&format!("{} {location}{notes}", report.state))
     }
 }
@@ -99,7 +123,11 @@ pub(crate) fn assert_no_secret(text: &str) {
 }
 
 pub(crate) fn source<'r>(resolution: &'r Resolution, name: &str) -> &'r SourceReport {
-    resolution.sources().iter().find(|report| report.source == name).unwrap()
+    resolution
+        .sources()
+        .iter()
+        .find(|report| report.source == name)
+        .unwrap()
 }
 
 pub(crate) fn key(resolution: &Resolution) -> &Key {
@@ -123,9 +151,13 @@ pub(crate) type Put = fn(World, &str) -> World;
 
 /// Every source in its order.
 pub(crate) const SOURCES: [(&str, Put); 6] = [
-    ("explicit key", |world, key| world.options(|options| options.key(key))),
+    ("explicit key", |world, key| {
+        world.options(|options| options.key(key))
+    }),
     ("explicit profile", |world, key| {
-        world.options(|o| o.profile("asked")).config(&format!("[asked]\nkey = {}\n", quoted(key)))
+        world
+            .options(|o| o.profile("asked"))
+            .config(&format!("[asked]\nkey = {}\n", quoted(key)))
     }),
     ("FAL_KEY", |world, key| world.set("FAL_KEY", key)),
     ("FAL_KEY_ID + FAL_KEY_SECRET", |world, key| {
@@ -136,7 +168,11 @@ pub(crate) const SOURCES: [(&str, Put); 6] = [
         let path = world.path("key.txt");
         world.file("key.txt", key).set("FAL_KEY_FILE", path)
     }),
-    ("profile", |world, key| world.set("FAL_PROFILE", "team").config(&format!("[team]\nkey = {}\n", quoted(key)))),
+    ("profile", |world, key| {
+        world
+            .set("FAL_PROFILE", "team")
+            .config(&format!("[team]\nkey = {}\n", quoted(key)))
+    }),
 ];
 
 /// A TOML string.

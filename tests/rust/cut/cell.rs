@@ -52,21 +52,32 @@ pub(crate) fn cells(row: &Arc<Row>) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (hold, step) in row.steps.iter().enumerate() {
         let stages = Stage::ALL.into_iter().filter(|stage| step.has(*stage));
-        cells.extend(stages.map(|stage| Cell { row: row.clone(), hold, stage }));
+        cells.extend(stages.map(|stage| Cell {
+            row: row.clone(),
+            hold,
+            stage,
+        }));
     }
     cells
 }
 
 /// A client that knows nothing but this address, and holds `alive`.
 pub(crate) fn client(address: SocketAddr, timeout: Option<Duration>, alive: &Arc<()>) -> Client {
-    let variables = [("FAL_KEY", "fake-id:fake-secret-0".to_owned()), ("FAL_EMULATOR_HOST", address.to_string())];
+    let variables = [
+        ("FAL_KEY", "fake-id:fake-secret-0".to_owned()),
+        ("FAL_EMULATOR_HOST", address.to_string()),
+    ];
     let held = alive.clone();
     let builder = Client::builder().environment(Environment::from_variables(variables));
     let builder = builder.log(fal::Level::Debug, move |level, line| {
         let _held = &held;
         logged::write(level, line);
     });
-    timeout.into_iter().fold(builder, fal::ClientBuilder::timeout).build().unwrap()
+    timeout
+        .into_iter()
+        .fold(builder, fal::ClientBuilder::timeout)
+        .build()
+        .unwrap()
 }
 
 impl Run {
@@ -75,11 +86,19 @@ impl Run {
         let script = row.steps.iter().map(|step| step.reply.clone()).collect();
         let job = row.steps.iter().any(|step| step.effect == Effect::Job);
         let server = Server::start(script, cell.hold, cell.stage, job);
-        let timeout = if let Cut::Deadline(time) = cut { Some(time) } else { None };
+        let timeout = if let Cut::Deadline(time) = cut {
+            Some(time)
+        } else {
+            None
+        };
         let alive = Arc::new(());
         let client = client(server.address(), timeout, &alive);
         let folder = tempfile::tempdir().unwrap();
-        let plan = Plan { large: cell.stage == Stage::Sending, folder: folder.path(), timeout };
+        let plan = Plan {
+            large: cell.stage == Stage::Sending,
+            folder: folder.path(),
+            timeout,
+        };
         let started = (row.start)(&client, &plan).unwrap();
         let calls = Arc::new(AtomicUsize::new(0));
         started.op.discard_events();
@@ -92,11 +111,30 @@ impl Run {
                 })
                 .unwrap();
         }
-        let name = format!("{}, request {}, {:?}, {cut:?}", row.name, cell.hold + 1, cell.stage);
+        let name = format!(
+            "{}, request {}, {:?}, {cut:?}",
+            row.name,
+            cell.hold + 1,
+            cell.stage
+        );
         let (stage, session, hold) = (cell.stage, row.session, cell.hold);
         let channel = matches!(step.reply, Reply::Messages(_)) && !session;
         let (client, started) = (Some(client), Some(started));
-        Run { name, step, stage, session, channel, hold, server, client, started, alive, folder, calls, reached: false }
+        Run {
+            name,
+            step,
+            stage,
+            session,
+            channel,
+            hold,
+            server,
+            client,
+            started,
+            alive,
+            folder,
+            calls,
+            reached: false,
+        }
     }
 
     pub(crate) fn cancel(&self) {
@@ -115,7 +153,9 @@ impl Run {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.started.as_ref().is_none_or(|started| started.op.poll().unwrap())
+        self.started
+            .as_ref()
+            .is_none_or(|started| started.op.poll().unwrap())
     }
 
     pub(crate) fn drop_handles(&mut self) {
@@ -132,11 +172,26 @@ impl Run {
             dispatcher.run(usize::MAX, None).unwrap();
             self.calls.load(SeqCst) > 0
         });
-        let error = op.take().expect("ended").err().unwrap_or_else(|| panic!("{name}: it ended well"));
+        let error = op
+            .take()
+            .expect("ended")
+            .err()
+            .unwrap_or_else(|| panic!("{name}: it ended well"));
         assert_eq!(error.code(), code, "{name}: {error}");
-        assert_eq!(error.may_have_executed(), self.step.may_have_executed(self.stage), "{name}: {error}");
-        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Taken, "{name}");
-        assert!(op.poll().unwrap() && op.wait(Some(Duration::ZERO)).unwrap(), "{name}");
+        assert_eq!(
+            error.may_have_executed(),
+            self.step.may_have_executed(self.stage),
+            "{name}: {error}"
+        );
+        assert_eq!(
+            op.take().unwrap().unwrap_err().code(),
+            Code::Taken,
+            "{name}"
+        );
+        assert!(
+            op.poll().unwrap() && op.wait(Some(Duration::ZERO)).unwrap(),
+            "{name}"
+        );
         // Where nothing could be sent, it can from now on.
         if self.stage == Stage::Connecting {
             self.server.release();
@@ -150,7 +205,11 @@ impl Run {
     /// The operation goes on although nobody holds it.
     pub(crate) fn assert_untouched(&self) {
         let by_itself = self.session && self.stage != Stage::Connecting;
-        assert!(by_itself || !self.server.is_closed(), "{}: its connection was closed", self.name);
+        assert!(
+            by_itself || !self.server.is_closed(),
+            "{}: its connection was closed",
+            self.name
+        );
     }
 
     /// Nothing is left of it; `cut` is whether it was ended, and did not end by itself.
@@ -158,30 +217,51 @@ impl Run {
         self.drop_handles();
         let name = &self.name;
         if self.stage == Stage::Sending {
-            // Of a request's body the HTTP stack still offers what it has taken over; a session has nothing like that.
+            // Of a request's body the HTTP stack still offers what it has taken over; a session has
+            // nothing like that.
             if cut && self.session {
-                wait(&format!("{name}: its connection is kept"), || self.server.is_left());
+                wait(&format!("{name}: its connection is kept"), || {
+                    self.server.is_left()
+                });
             }
             // What the system holds for the server has to be read before it is told of the end.
             self.server.release();
         }
-        // Where much was being sent, the server sees the end behind what was under way: below, with the other connections.
+        // Where much was being sent, the server sees the end behind what was under way: below, with
+        // the other connections.
         if cut && matches!(self.stage, Stage::Waiting | Stage::Reading) {
-            wait(&format!("{name}: its connection stays open"), || self.server.is_closed());
+            wait(&format!("{name}: its connection stays open"), || {
+                self.server.is_closed()
+            });
         }
         let told = usize::from(cut && self.step.effect == Effect::Job);
-        wait(&format!("{name}: fal is not told"), || self.server.cancels() == told);
-        wait(&format!("{name}: it still runs"), || Arc::strong_count(&self.alive) == 1);
-        wait(&format!("{name}: connections stay open"), || self.server.open() == 0);
+        wait(&format!("{name}: fal is not told"), || {
+            self.server.cancels() == told
+        });
+        wait(&format!("{name}: it still runs"), || {
+            Arc::strong_count(&self.alive) == 1
+        });
+        wait(&format!("{name}: connections stay open"), || {
+            self.server.open() == 0
+        });
         // A channel sends what it has begun to send, for the others on it.
         if cut && self.stage == Stage::Sending && !self.channel {
-            assert_eq!(self.server.arrived(), self.hold, "{name}: what was cut arrived whole");
+            assert_eq!(
+                self.server.arrived(),
+                self.hold,
+                "{name}: what was cut arrived whole"
+            );
         }
         if !cut {
-            assert!(self.server.is_finished(), "{name}: it did not go on to its end");
+            assert!(
+                self.server.is_finished(),
+                "{name}: it did not go on to its end"
+            );
         }
         assert_eq!(self.server.cancels(), told, "{name}");
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|file| file.unwrap().file_name());
+        let files = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name());
         let partial = files.filter(|name| name.to_string_lossy().ends_with(".part"));
         assert_eq!(partial.count(), 0, "{name}: a file is left");
     }
@@ -192,9 +272,17 @@ pub(crate) fn wait_until_reached(runs: &mut [Run]) {
     let end = Instant::now() + PATIENCE;
     loop {
         let ports = connecting();
-        runs.iter_mut().filter(|run| !run.reached).for_each(|run| run.reached = run.server.is_reached(&ports));
-        let Some(left) = runs.iter().find(|run| !run.reached && !run.has_ended()) else { return };
-        assert!(Instant::now() < end, "{}: the stage is not reached", left.name);
+        runs.iter_mut()
+            .filter(|run| !run.reached)
+            .for_each(|run| run.reached = run.server.is_reached(&ports));
+        let Some(left) = runs.iter().find(|run| !run.reached && !run.has_ended()) else {
+            return;
+        };
+        assert!(
+            Instant::now() < end,
+            "{}: the stage is not reached",
+            left.name
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,9 +1,16 @@
-//! Every operation, cut short at every stage of each of its requests by a cancellation, a deadline, a shutdown or the loss of its
-//! handle: it has exactly one end, says truly what may have been done, and leaves nothing behind.
+//! Every operation, cut short at every stage of each of its requests by a cancellation, a deadline,
+//! a shutdown or the loss of its handle: it has exactly one end, says truly what may have been
+//! done, and leaves nothing behind.
 //!
-//! `table.rs` lists the operations, `server.rs` holds them where they are to be cut, `cell.rs` looks at one of them.
+//! `table.rs` lists the operations, `server.rs` holds them where they are to be cut, `cell.rs`
+//! looks at one of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 #![cfg(target_os = "linux")]
 
 mod cell;
@@ -44,35 +51,68 @@ fn counted() -> (usize, usize) {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
     let files = std::fs::read_dir("/proc/self/fd").unwrap();
     let links = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
-    (threads, links.filter(|link| link.to_string_lossy().starts_with("socket:")).count())
+    (
+        threads,
+        links
+            .filter(|link| link.to_string_lossy().starts_with("socket:"))
+            .count(),
+    )
 }
 
 /// Does `cut` to every cell, some at a time, and looks at what is left of all of them.
 fn each(cut: impl Fn(&[Cell], &Dispatcher)) {
     let _turn = turn();
     let before = counted();
-    let all: Vec<_> = rows().into_iter().map(Arc::new).flat_map(|row| cells(&row)).collect();
+    let all: Vec<_> = rows()
+        .into_iter()
+        .map(Arc::new)
+        .flat_map(|row| cells(&row))
+        .collect();
     let dispatcher = Dispatcher::new();
-    all.chunks(TOGETHER).for_each(|cells| cut(cells, &dispatcher));
-    assert_eq!((dispatcher.run(usize::MAX, None).unwrap(), dispatcher.outstanding()), (0, 0), "callbacks");
+    all.chunks(TOGETHER)
+        .for_each(|cells| cut(cells, &dispatcher));
+    assert_eq!(
+        (
+            dispatcher.run(usize::MAX, None).unwrap(),
+            dispatcher.outstanding()
+        ),
+        (0, 0),
+        "callbacks"
+    );
     runtime::shutdown(PATIENCE).unwrap();
-    cell::wait(&format!("threads and sockets were {before:?} and are {:?}", counted()), || counted() == before);
+    cell::wait(
+        &format!(
+            "threads and sockets were {before:?} and are {:?}",
+            counted()
+        ),
+        || counted() == before,
+    );
 }
 
-fn start<'a>(cells: impl IntoIterator<Item = &'a Cell>, cut: Cut, dispatcher: &Dispatcher) -> Vec<Run> {
-    cells.into_iter().map(|cell| Run::start(cell, cut, dispatcher)).collect()
+fn start<'a>(
+    cells: impl IntoIterator<Item = &'a Cell>,
+    cut: Cut,
+    dispatcher: &Dispatcher,
+) -> Vec<Run> {
+    cells
+        .into_iter()
+        .map(|cell| Run::start(cell, cut, dispatcher))
+        .collect()
 }
 
 fn held(cells: &[Cell], cut: Cut, dispatcher: &Dispatcher) -> Vec<Run> {
     let mut runs = start(cells, cut, dispatcher);
     wait_until_reached(&mut runs);
-    runs.iter().for_each(|run| assert!(run.is_reached(), "{}: it ended too early", run.name));
+    runs.iter()
+        .for_each(|run| assert!(run.is_reached(), "{}: it ended too early", run.name));
     runs
 }
 
 fn finish(runs: &mut [Run], code: Code, dispatcher: &Dispatcher) {
-    runs.iter_mut().for_each(|run| run.assert_ended_once(code, dispatcher));
-    runs.iter_mut().for_each(|run| run.assert_nothing_is_left(true));
+    runs.iter_mut()
+        .for_each(|run| run.assert_ended_once(code, dispatcher));
+    runs.iter_mut()
+        .for_each(|run| run.assert_nothing_is_left(true));
     runs.iter().for_each(Run::assert_one_callback);
 }
 
@@ -92,10 +132,16 @@ fn out_of_time() {
         while !left.is_empty() {
             let mut runs = start(left.iter().copied(), Cut::Deadline(time), dispatcher);
             wait_until_reached(&mut runs);
-            left = left.into_iter().zip(&runs).filter(|(_, run)| !run.is_reached()).map(|(cell, _)| cell).collect();
+            left = left
+                .into_iter()
+                .zip(&runs)
+                .filter(|(_, run)| !run.is_reached())
+                .map(|(cell, _)| cell)
+                .collect();
             runs.retain(Run::is_reached);
             finish(&mut runs, Code::Deadline, dispatcher);
-            // A machine that is too busy for all to be where they should be by then gets more of it.
+            // A machine that is too busy for all to be where they should be by then gets more of
+            // it.
             time *= 2;
             assert!(time < PATIENCE, "{} are never reached", left.len());
         }
@@ -121,7 +167,8 @@ fn dropped() {
         std::thread::sleep(Duration::from_millis(100));
         runs.iter().for_each(Run::assert_untouched);
         runs.iter().for_each(|run| run.server.release());
-        runs.iter_mut().for_each(|run| run.assert_nothing_is_left(false));
+        runs.iter_mut()
+            .for_each(|run| run.assert_nothing_is_left(false));
     });
 }
 
@@ -135,8 +182,11 @@ fn dropped_and_shut_down() {
         let shutdown = std::thread::spawn(|| runtime::shutdown(PATIENCE));
         finish(&mut other, Code::ShutDown, dispatcher);
         // Where nothing could be sent, fal can be told from now on.
-        runs.iter().filter(|run| run.is_connecting()).for_each(|run| run.server.release());
-        runs.iter_mut().for_each(|run| run.assert_nothing_is_left(true));
+        runs.iter()
+            .filter(|run| run.is_connecting())
+            .for_each(|run| run.server.release());
+        runs.iter_mut()
+            .for_each(|run| run.assert_nothing_is_left(true));
         shutdown.join().unwrap().unwrap();
     });
 }
@@ -145,15 +195,22 @@ fn dropped_and_shut_down() {
 #[test]
 fn no_operation_is_missing() {
     fn look(folder: &std::path::Path, found: &mut Vec<String>, root: &std::path::Path) {
-        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
             if entry.is_dir() {
                 look(&entry, found, root);
                 continue;
             }
             let file = entry.strip_prefix(root).unwrap().display().to_string();
             let text = std::fs::read_to_string(&entry).unwrap();
-            let functions =
-                text.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split(['(', '<']).next());
+            let functions = text.lines().filter_map(|line| {
+                line.trim()
+                    .strip_prefix("pub fn ")?
+                    .split(['(', '<'])
+                    .next()
+            });
             let starts = functions.filter(|name| name.ends_with("_start"));
             found.extend(starts.map(|name| format!("{file} {name}")));
         }
@@ -167,5 +224,8 @@ fn no_operation_is_missing() {
     listed.sort();
     listed.dedup();
     assert!(found.len() >= 20, "{found:?}");
-    assert_eq!(found, listed, "the operations in the sources, and those in the table");
+    assert_eq!(
+        found, listed,
+        "the operations in the sources, and those in the table"
+    );
 }

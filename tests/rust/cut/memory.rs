@@ -52,12 +52,21 @@ impl Hanging {
         let job = row.steps.iter().any(|step| step.effect == Effect::Job);
         let server = Server::start(vec![row.steps[0].reply.clone()], 0, Stage::Waiting, job);
         let client = client(server.address(), None, &Arc::new(()));
-        Hanging { row, server, client, folder: tempfile::tempdir().unwrap() }
+        Hanging {
+            row,
+            server,
+            client,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn start(&self) -> Started {
         self.server.again();
-        let plan = Plan { large: false, folder: self.folder.path(), timeout: None };
+        let plan = Plan {
+            large: false,
+            folder: self.folder.path(),
+            timeout: None,
+        };
         (self.row.start)(&self.client, &plan).unwrap()
     }
 
@@ -65,7 +74,10 @@ impl Hanging {
         wait(self.row.name.as_str(), || self.server.is_reached(&[]));
         started.op.cancel();
         assert!(started.op.wait(Some(PATIENCE)).unwrap());
-        assert_eq!(started.op.take().unwrap().unwrap_err().code(), Code::Cancelled);
+        assert_eq!(
+            started.op.take().unwrap().unwrap_err().code(),
+            Code::Cancelled
+        );
         drop(started);
         wait(self.row.name.as_str(), || self.server.is_closed());
     }
@@ -74,19 +86,30 @@ impl Hanging {
 #[test]
 fn memory_does_not_grow() {
     let _turn = turn();
-    // The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it goes on.
+    // The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it
+    // goes on.
     let lasting = |row: &Row| row.name == "verify_webhook";
-    let all: Vec<_> = rows().into_iter().filter(|row| !lasting(row)).map(Hanging::new).collect();
+    let all: Vec<_> = rows()
+        .into_iter()
+        .filter(|row| !lasting(row))
+        .map(Hanging::new)
+        .collect();
     let round = || {
         let started: Vec<_> = all.iter().map(Hanging::start).collect();
-        all.iter().zip(started).for_each(|(one, started)| one.cut(started));
+        all.iter()
+            .zip(started)
+            .for_each(|(one, started)| one.cut(started));
     };
     (0..ROUNDS.0).for_each(|_| round());
     let before = IN_USE.load(SeqCst);
     (0..ROUNDS.1).for_each(|_| round());
     let most = before + ROUNDS.1 * all.len() * EACH;
     let grown = || IN_USE.load(SeqCst).saturating_sub(before);
-    println!("{} bytes more after {} operations", grown(), ROUNDS.1 * all.len());
+    println!(
+        "{} bytes more after {} operations",
+        grown(),
+        ROUNDS.1 * all.len()
+    );
     wait("the memory grows", || IN_USE.load(SeqCst) < most);
     fal::runtime::shutdown(PATIENCE).unwrap();
 }

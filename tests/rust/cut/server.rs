@@ -1,4 +1,5 @@
-//! A server that answers the requests of one operation by a script, and at one stage of one of them stops.
+//! A server that answers the requests of one operation by a script, and at one stage of one of them
+//! stops.
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -30,7 +31,12 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    pub(crate) const ALL: [Stage; 4] = [Stage::Connecting, Stage::Sending, Stage::Waiting, Stage::Reading];
+    pub(crate) const ALL: [Stage; 4] = [
+        Stage::Connecting,
+        Stage::Sending,
+        Stage::Waiting,
+        Stage::Reading,
+    ];
 }
 
 /// What a request, or a message over a WebSocket, is answered with.
@@ -74,7 +80,12 @@ struct Shared {
 /// The servers' runtime: one thread for all of them, that is there before anything is counted.
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(1).thread_name("hostile").enable_all().build().unwrap()
+    builder
+        .worker_threads(1)
+        .thread_name("hostile")
+        .enable_all()
+        .build()
+        .unwrap()
 });
 
 pub(crate) fn prepare() {
@@ -87,7 +98,8 @@ impl Server {
     pub(crate) fn start(script: Vec<Reply>, hold: usize, stage: Stage, job: bool) -> Self {
         let listener = RUNTIME.block_on(async {
             let socket = TcpSocket::new_v4().unwrap();
-            // Else the system may take tens of megabytes in the place of a server that reads nothing.
+            // Else the system may take tens of megabytes in the place of a server that reads
+            // nothing.
             socket.set_recv_buffer_size(64 << 10).unwrap();
             socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
             socket.listen(64).unwrap()
@@ -123,10 +135,13 @@ impl Server {
         self.0.address
     }
 
-    /// Whether the request is at its stage; `connecting` are the ports to which connections are being made.
+    /// Whether the request is at its stage; `connecting` are the ports to which connections are
+    /// being made.
     pub(crate) fn is_reached(&self, connecting: &[u16]) -> bool {
         match self.0.stage {
-            Stage::Connecting => self.0.full.is_cancelled() && connecting.contains(&self.0.address.port()),
+            Stage::Connecting => {
+                self.0.full.is_cancelled() && connecting.contains(&self.0.address.port())
+            }
             _ => self.0.held.load(SeqCst),
         }
     }
@@ -135,7 +150,8 @@ impl Server {
         self.0.closed.load(SeqCst)
     }
 
-    /// Whether the client gave up that connection, which the server cannot see as long as it reads nothing of what was sent before.
+    /// Whether the client gave up that connection, which the server cannot see as long as it reads
+    /// nothing of what was sent before.
     pub(crate) fn is_left(&self) -> bool {
         const ESTABLISHED: &str = "01";
         let ports = (self.0.peer.load(SeqCst), self.0.address.port());
@@ -184,19 +200,30 @@ impl Drop for Server {
 /// The ports on this machine to which connections are being made.
 pub(crate) fn connecting() -> Vec<u16> {
     const SYN_SENT: &str = "02";
-    connections(SYN_SENT).into_iter().map(|(_, to)| to).collect()
+    connections(SYN_SENT)
+        .into_iter()
+        .map(|(_, to)| to)
+        .collect()
 }
 
 /// The ports, from and to, of this machine's sockets in a state.
 fn connections(state: &str) -> Vec<(u16, u16)> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
-    lines.filter(|fields| fields[3] == state).map(|fields| (port(fields[1]), port(fields[2]))).collect()
+    let lines = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let port =
+        |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
+    lines
+        .filter(|fields| fields[3] == state)
+        .map(|fields| (port(fields[1]), port(fields[2])))
+        .collect()
 }
 
 fn listen(listener: &TcpListener, backlog: i32) {
-    // SAFETY: the descriptor is the listener's own; listening again only changes the length of the queue.
+    // SAFETY: the descriptor is the listener's own; listening again only changes the length of the
+    // queue.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), backlog) }, 0);
 }
 
@@ -206,7 +233,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             biased;
             () = shared.stop.cancelled() => return,
             () = shared.pause.cancelled(), if !shared.released.is_cancelled() => {
-                // A queue of no length takes one connection, and every further handshake stays without an answer.
+                // A queue of no length takes one connection, and every further handshake stays
+                // without an answer.
                 listen(&listener, 0);
                 let filler = TcpStream::connect(shared.address).await.unwrap();
                 shared.full.cancel();
@@ -257,7 +285,11 @@ impl Shared {
         self.peer.store(stream.peer_addr()?.port(), SeqCst);
         self.held.store(true, SeqCst);
         let gone = async {
-            while !stream.ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
+            while !stream
+                .ready(Interest::READABLE)
+                .await
+                .is_ok_and(|ready| ready.is_read_closed())
+            {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
@@ -287,7 +319,13 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
         let head = read?;
         if shared.job && head.starts_with("PUT ") && head.contains("/cancel HTTP") {
             shared.cancels.fetch_add(1, SeqCst);
-            answer(&mut stream, 202, "", "{\"status\":\"CANCELLATION_REQUESTED\"}").await?;
+            answer(
+                &mut stream,
+                202,
+                "",
+                "{\"status\":\"CANCELLATION_REQUESTED\"}",
+            )
+            .await?;
             continue;
         }
         let place = shared.arrive();
@@ -300,7 +338,11 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
             shared.full.cancelled().await;
         }
         let text = match shared.script.get(place) {
-            Some(Reply::Http { status, headers, body }) => {
+            Some(Reply::Http {
+                status,
+                headers,
+                body,
+            }) => {
                 let close = if last { "connection: close\r\n" } else { "" };
                 whole(*status, &format!("{headers}{close}"), body)
             }
@@ -311,7 +353,9 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
         if shared.holds(place, Stage::Reading) {
             // Of a handshake half of the head.
             let half = text.find("\r\n\r\n").filter(|head| head + 5 < text.len());
-            let half = half.map_or(text.len() / 2, |head| head + 4 + (text.len() - head - 4) / 2);
+            let half = half.map_or(text.len() / 2, |head| {
+                head + 4 + (text.len() - head - 4) / 2
+            });
             stream.write_all(&text.as_bytes()[..half]).await?;
             shared.hold(&stream).await?;
             stream.write_all(&text.as_bytes()[half..]).await?;
@@ -327,19 +371,34 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
     }
 }
 
-async fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &str) -> Result<(), Gone> {
-    stream.write_all(whole(status, headers, body).as_bytes()).await?;
+async fn answer(
+    stream: &mut TcpStream,
+    status: u16,
+    headers: &str,
+    body: &str,
+) -> Result<(), Gone> {
+    stream
+        .write_all(whole(status, headers, body).as_bytes())
+        .await?;
     Ok(())
 }
 
 fn whole(status: u16, headers: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn upgraded(head: &str) -> String {
-    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap().trim();
+    let key = head
+        .lines()
+        .find_map(|line| line.strip_prefix("sec-websocket-key: "))
+        .unwrap()
+        .trim();
     let accept = derive_accept_key(key.as_bytes());
-    let headers = format!("connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}");
+    let headers =
+        format!("connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}");
     format!("HTTP/1.1 101 x\r\n{headers}\r\n\r\n")
 }
 
@@ -353,7 +412,10 @@ async fn request(stream: &mut TcpStream) -> Result<String, Gone> {
             break (String::from_utf8(bytes).unwrap(), rest);
         }
     };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(|n| n.parse().unwrap());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map(|n| n.parse().unwrap());
     match length {
         Some(length) => {
             let mut got: usize = rest.len();
@@ -377,11 +439,17 @@ async fn request(stream: &mut TcpStream) -> Result<String, Gone> {
 
 async fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<(), Gone> {
     bytes.reserve(256 << 10);
-    if stream.read_buf(bytes).await? == 0 { Err(Gone) } else { Ok(()) }
+    if stream.read_buf(bytes).await? == 0 {
+        Err(Gone)
+    } else {
+        Ok(())
+    }
 }
 
 fn socket_of(stream: TcpStream) -> impl Future<Output = WebSocketStream<TcpStream>> {
-    let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
+    let config = WebSocketConfig::default()
+        .max_message_size(None)
+        .max_frame_size(None);
     WebSocketStream::from_raw_socket(stream, Role::Server, Some(config))
 }
 

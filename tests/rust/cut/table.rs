@@ -18,7 +18,8 @@ pub(crate) enum Effect {
     None,
     /// What was asked for, once the request may have left.
     Done,
-    /// The same; without a body there is no sign of when that is, so it counts as sent from the beginning.
+    /// The same; without a body there is no sign of when that is, so it counts as sent from the
+    /// beginning.
     DoneUnseen,
     /// The job goes on unless fal is told …
     Job,
@@ -86,7 +87,10 @@ pub(crate) struct Started {
 
 impl From<Op> for Started {
     fn from(op: Op) -> Self {
-        Started { op, _held: Box::new(()) }
+        Started {
+            op,
+            _held: Box::new(()),
+        }
     }
 }
 
@@ -109,7 +113,13 @@ pub(crate) fn row(
     start: impl Fn(&Client, &Plan) -> Result<Op> + Send + Sync + 'static,
 ) -> Row {
     let start: Start = Box::new(move |client, plan| start(client, plan).map(Started::from));
-    Row { name: name.to_owned(), of, steps, session: false, start }
+    Row {
+        name: name.to_owned(),
+        of,
+        steps,
+        session: false,
+        start,
+    }
 }
 
 fn session(
@@ -118,31 +128,63 @@ fn session(
     steps: Vec<Step>,
     start: impl Fn(&Client, &Plan) -> Result<Started> + Send + Sync + 'static,
 ) -> Row {
-    Row { name: name.to_owned(), of, steps, session: true, start: Box::new(start) }
+    Row {
+        name: name.to_owned(),
+        of,
+        steps,
+        session: true,
+        start: Box::new(start),
+    }
 }
 
 fn http(effect: Effect, status: u16, headers: &str, body: String) -> Step {
-    let reply = Reply::Http { status, headers: headers.to_owned(), body };
-    Step { reply, effect, large: false }
+    let reply = Reply::Http {
+        status,
+        headers: headers.to_owned(),
+        body,
+    };
+    Step {
+        reply,
+        effect,
+        large: false,
+    }
 }
 
 /// A request that is answered with JSON.
 pub(crate) fn ask(effect: Effect, body: Value) -> Step {
-    http(effect, 200, "content-type: application/json\r\n", body.to_string())
+    http(
+        effect,
+        200,
+        "content-type: application/json\r\n",
+        body.to_string(),
+    )
 }
 
 /// The same, whose body can be large.
 pub(crate) fn send(effect: Effect, body: Value) -> Step {
-    Step { large: true, ..ask(effect, body) }
+    Step {
+        large: true,
+        ..ask(effect, body)
+    }
 }
 
 fn refuse(effect: Effect, status: u16) -> Step {
     let body = json!({"detail": "no"}).to_string();
-    http(effect, status, "content-type: application/json\r\nx-fal-request-id: r-1\r\n", body)
+    http(
+        effect,
+        status,
+        "content-type: application/json\r\nx-fal-request-id: r-1\r\n",
+        body,
+    )
 }
 
 fn events(effect: Effect, data: &Value) -> Step {
-    http(effect, 200, "content-type: text/event-stream\r\n", format!("data: {data}\n\n"))
+    http(
+        effect,
+        200,
+        "content-type: text/event-stream\r\n",
+        format!("data: {data}\n\n"),
+    )
 }
 
 fn token() -> Step {
@@ -150,11 +192,19 @@ fn token() -> Step {
 }
 
 fn upgrade() -> Step {
-    Step { reply: Reply::Upgrade, effect: Effect::None, large: false }
+    Step {
+        reply: Reply::Upgrade,
+        effect: Effect::None,
+        large: false,
+    }
 }
 
 fn message(replies: Vec<Message>) -> Step {
-    Step { reply: Reply::Messages(replies), effect: Effect::Done, large: true }
+    Step {
+        reply: Reply::Messages(replies),
+        effect: Effect::Done,
+        large: true,
+    }
 }
 
 const APP: &str = "emulator/echo";
@@ -187,47 +237,81 @@ fn runs() -> Vec<Row> {
     use Effect::{Done, None};
     let url = "https://fal.run/emulator/echo";
     let mut rows = vec![
-        row("run", "run.rs run_start", vec![send(Done, json!({}))], |client, plan| client.run_start(input(plan))),
-        row("send GET", "client.rs send_start", vec![ask(None, json!({}))], move |client, _| {
-            client.send_start(Request::new("GET", url)?)
-        }),
-        row("send POST", "client.rs send_start", vec![send(Done, json!({}))], move |client, plan| {
-            let mut request = Request::new("POST", url)?;
-            request.set_bytes(plan.text().into(), "text/plain")?;
-            client.send_start(request)
-        }),
+        row(
+            "run",
+            "run.rs run_start",
+            vec![send(Done, json!({}))],
+            |client, plan| client.run_start(input(plan)),
+        ),
+        row(
+            "send GET",
+            "client.rs send_start",
+            vec![ask(None, json!({}))],
+            move |client, _| client.send_start(Request::new("GET", url)?),
+        ),
+        row(
+            "send POST",
+            "client.rs send_start",
+            vec![send(Done, json!({}))],
+            move |client, plan| {
+                let mut request = Request::new("POST", url)?;
+                request.set_bytes(plan.text().into(), "text/plain")?;
+                client.send_start(request)
+            },
+        ),
         row(
             "stream",
             "stream.rs stream_start",
-            vec![Step { large: true, ..events(Done, &json!({})) }],
+            vec![Step {
+                large: true,
+                ..events(Done, &json!({}))
+            }],
             |client, plan| client.stream_start(input(plan)),
         ),
     ];
     for (source, of) in uploads::SOURCES {
-        rows.push(row(&format!("run with a body of {source}"), "run.rs run_start", vec![send(Done, json!({}))], {
-            move |client, plan| {
-                let mut request = Request::run(APP)?;
-                request.set_body_of(of(plan), "application/octet-stream")?;
-                client.run_start(request)
-            }
-        }));
+        rows.push(row(
+            &format!("run with a body of {source}"),
+            "run.rs run_start",
+            vec![send(Done, json!({}))],
+            {
+                move |client, plan| {
+                    let mut request = Request::run(APP)?;
+                    request.set_body_of(of(plan), "application/octet-stream")?;
+                    client.run_start(request)
+                }
+            },
+        ));
         let mut steps = uploads::signed();
         steps.push(ask(Done, json!({})));
-        rows.push(row(&format!("run with a file of {source}"), "run.rs run_start", steps, move |client, plan| {
-            let mut request = Request::run(APP)?;
-            request.set_upload("file", of(plan))?;
-            client.run_start(request)
-        }));
+        rows.push(row(
+            &format!("run with a file of {source}"),
+            "run.rs run_start",
+            steps,
+            move |client, plan| {
+                let mut request = Request::run(APP)?;
+                request.set_upload("file", of(plan))?;
+                client.run_start(request)
+            },
+        ));
     }
     let mut steps = uploads::direct();
     // A file that nothing refers to is not what was asked for.
     steps.iter_mut().for_each(|step| step.effect = None);
     steps.push(ask(Done, json!({})));
-    rows.push(row("run with a file sent directly", "run.rs run_start", steps, |client, plan| {
-        let mut request = Request::run(APP)?;
-        request.set_upload("file", Upload::bytes(plan.text()).way(fal::UploadWay::Direct))?;
-        client.run_start(request)
-    }));
+    rows.push(row(
+        "run with a file sent directly",
+        "run.rs run_start",
+        steps,
+        |client, plan| {
+            let mut request = Request::run(APP)?;
+            request.set_upload(
+                "file",
+                Upload::bytes(plan.text()).way(fal::UploadWay::Direct),
+            )?;
+            client.run_start(request)
+        },
+    ));
     rows
 }
 
@@ -238,30 +322,59 @@ fn jobs() -> Vec<Row> {
     let streamed = || events(Job, &completed);
     let result = || ask(EndedJob, json!({"x": 1}));
     vec![
-        row("submit", "queue/mod.rs submit_start", vec![submit()], |client, plan| client.submit_start(input(plan))),
-        row("status", "queue/mod.rs status_start", vec![ask(None, completed.clone())], |client, _| {
-            client.status_start(&job())
-        }),
-        row("result", "queue/mod.rs result_start", vec![ask(None, json!({"x": 1}))], |client, _| {
-            client.result_start(&job())
-        }),
+        row(
+            "submit",
+            "queue/mod.rs submit_start",
+            vec![submit()],
+            |client, plan| client.submit_start(input(plan)),
+        ),
+        row(
+            "status",
+            "queue/mod.rs status_start",
+            vec![ask(None, completed.clone())],
+            |client, _| client.status_start(&job()),
+        ),
+        row(
+            "result",
+            "queue/mod.rs result_start",
+            vec![ask(None, json!({"x": 1}))],
+            |client, _| client.result_start(&job()),
+        ),
         row(
             "result that may be early",
             "queue/mod.rs result_start",
             vec![refuse(None, 400), ask(None, completed.clone())],
             |client, _| client.result_start(&job()),
         ),
-        row("cancel", "queue/mod.rs cancel_start", vec![ask(None, json!({}))], |client, _| client.cancel_start(&job())),
-        row("subscribe", "queue/mod.rs subscribe_start", vec![submit(), streamed(), result()], |client, plan| {
-            client.subscribe_start(input(plan))
-        }),
+        row(
+            "cancel",
+            "queue/mod.rs cancel_start",
+            vec![ask(None, json!({}))],
+            |client, _| client.cancel_start(&job()),
+        ),
+        row(
+            "subscribe",
+            "queue/mod.rs subscribe_start",
+            vec![submit(), streamed(), result()],
+            |client, plan| client.subscribe_start(input(plan)),
+        ),
         row(
             "subscribe without a stream",
             "queue/mod.rs subscribe_start",
-            vec![submit(), refuse(Job, 404), ask(Job, completed.clone()), result()],
+            vec![
+                submit(),
+                refuse(Job, 404),
+                ask(Job, completed.clone()),
+                result(),
+            ],
             |client, plan| client.subscribe_start(input(plan)),
         ),
-        row("attach", "queue/mod.rs attach_start", vec![streamed(), result()], |client, _| client.attach_start(&job())),
+        row(
+            "attach",
+            "queue/mod.rs attach_start",
+            vec![streamed(), result()],
+            |client, _| client.attach_start(&job()),
+        ),
     ]
 }
 
@@ -270,24 +383,51 @@ fn sessions() -> Vec<Row> {
     let raw = || message(vec![Message::text("word")]);
     let start = json!({"type": "start", "request_id": "r-1", "status": 200, "headers": {}});
     let end = json!({"type": "end", "request_id": "r-1"});
-    let answered =
-        message(vec![Message::text(start.to_string()), Message::binary("body"), Message::text(end.to_string())]);
+    let answered = message(vec![
+        Message::text(start.to_string()),
+        Message::binary("body"),
+        Message::text(end.to_string()),
+    ]);
     vec![
-        session("realtime", "realtime.rs realtime_start", vec![token(), upgrade(), packed()], |client, plan| {
-            let session = client.realtime_start(input(plan), SocketOptions::new())?;
-            Ok(Started { op: session.op().clone(), _held: Box::new(session) })
-        }),
-        session("websocket", "websocket.rs websocket_start", vec![token(), upgrade(), raw()], |client, plan| {
-            let socket = client.websocket_start(input(plan), SocketOptions::new())?;
-            socket.send_text(&plan.text())?;
-            Ok(Started { op: socket.op().clone(), _held: Box::new(socket) })
-        }),
+        session(
+            "realtime",
+            "realtime.rs realtime_start",
+            vec![token(), upgrade(), packed()],
+            |client, plan| {
+                let session = client.realtime_start(input(plan), SocketOptions::new())?;
+                Ok(Started {
+                    op: session.op().clone(),
+                    _held: Box::new(session),
+                })
+            },
+        ),
+        session(
+            "websocket",
+            "websocket.rs websocket_start",
+            vec![token(), upgrade(), raw()],
+            |client, plan| {
+                let socket = client.websocket_start(input(plan), SocketOptions::new())?;
+                socket.send_text(&plan.text())?;
+                Ok(Started {
+                    op: socket.op().clone(),
+                    _held: Box::new(socket),
+                })
+            },
+        ),
         Row {
             session: false,
-            ..session("channel", "channel/mod.rs run_start", vec![upgrade(), answered], |client, plan| {
-                let channel = client.channel(&input(plan))?;
-                Ok(Started { op: channel.run_start(input(plan))?, _held: Box::new(channel) })
-            })
+            ..session(
+                "channel",
+                "channel/mod.rs run_start",
+                vec![upgrade(), answered],
+                |client, plan| {
+                    let channel = client.channel(&input(plan))?;
+                    Ok(Started {
+                        op: channel.run_start(input(plan))?,
+                        _held: Box::new(channel),
+                    })
+                },
+            )
         },
     ]
 }
@@ -296,20 +436,44 @@ fn downloads() -> Vec<Row> {
     use Effect::{Done, None};
     let of = "storage/download/mod.rs download_start";
     let url = "https://v3.fal.media/files/a/b.bin";
-    let file = || http(None, 200, "content-type: application/octet-stream\r\n", "x".repeat(3 << 20));
+    let file = || {
+        http(
+            None,
+            200,
+            "content-type: application/octet-stream\r\n",
+            "x".repeat(3 << 20),
+        )
+    };
     vec![
-        row("download to memory", of, vec![file()], move |client, _| client.download_start(Download::new(url)?)),
-        row("download to a file", of, vec![file()], move |client, plan| {
-            client.download_start(Download::new(url)?.to(plan.folder.join("file")))
+        row("download to memory", of, vec![file()], move |client, _| {
+            client.download_start(Download::new(url)?)
         }),
-        row("download of a restricted file", of, vec![uploads::token(), file()], move |client, plan| {
-            client.download_start(Download::new(url)?.with_file_token(true).to(plan.folder))
-        }),
-        row("download of an answer", of, vec![send(Done, json!({}))], |client, plan| {
-            let mut request = Request::new("POST", "https://fal.run/emulator/echo")?;
-            request.set_bytes(plan.text().into(), "text/plain")?;
-            client.download_start(Download::of_request(request).to(plan.folder.join("file")))
-        }),
+        row(
+            "download to a file",
+            of,
+            vec![file()],
+            move |client, plan| {
+                client.download_start(Download::new(url)?.to(plan.folder.join("file")))
+            },
+        ),
+        row(
+            "download of a restricted file",
+            of,
+            vec![uploads::token(), file()],
+            move |client, plan| {
+                client.download_start(Download::new(url)?.with_file_token(true).to(plan.folder))
+            },
+        ),
+        row(
+            "download of an answer",
+            of,
+            vec![send(Done, json!({}))],
+            |client, plan| {
+                let mut request = Request::new("POST", "https://fal.run/emulator/echo")?;
+                request.set_bytes(plan.text().into(), "text/plain")?;
+                client.download_start(Download::of_request(request).to(plan.folder.join("file")))
+            },
+        ),
     ]
 }
 
@@ -317,11 +481,15 @@ fn accounts() -> Vec<Row> {
     use Effect::{Done, DoneUnseen, None};
     let page = |next: Value, more: bool| {
         let key = json!({"key_id": "a", "alias": "b", "scope": "API", "created_at": "2026-01-01T00:00:00Z"});
-        ask(None, json!({"next_cursor": next, "has_more": more, "keys": [key]}))
+        ask(
+            None,
+            json!({"next_cursor": next, "has_more": more, "keys": [key]}),
+        )
     };
     let list = "platform/pages.rs platform_list_start";
     let call = "platform/call.rs platform_start";
-    let made = json!({"key_id": "fake-id", "key_secret": "fake-secret-1", "key": "fake-id:fake-secret-1"});
+    let made =
+        json!({"key_id": "fake-id", "key_secret": "fake-secret-1", "key": "fake-id:fake-secret-1"});
     vec![
         row(
             "check of an ADMIN key",
@@ -329,44 +497,86 @@ fn accounts() -> Vec<Row> {
             vec![ask(None, json!({})), ask(None, json!({}))],
             |client, _| client.check_start(),
         ),
-        row("check of an API key", "check.rs check_start", vec![refuse(None, 403), refuse(None, 404)], |client, _| {
-            client.check_start()
-        }),
-        row("mint_token", "token.rs mint_token_start", vec![ask(Done, json!("fake-token"))], |client, _| {
-            client.mint_token_start(&[APP], Duration::from_secs(60))
-        }),
-        row("verify_webhook", "webhook/mod.rs verify_webhook_start", vec![ask(None, webhook::keys())], |client, _| {
-            client.verify_webhook_start(webhook::delivery())
-        }),
-        row("platform GET", call, vec![ask(None, json!({}))], |client, _| {
-            client.platform_start("keys.list", json!({}))
-        }),
-        row("platform POST", call, vec![ask(Done, json!({}))], |client, _| {
-            let endpoints = json!({APP: {"unit_quantity": 1}});
-            client.platform_start(
-                "models.pricing.estimate",
-                json!({"estimate_type": "unit_price", "endpoints": endpoints}),
-            )
-        }),
-        row("platform form", call, vec![send(Done, json!(true))], |client, plan| {
-            let path = uploads::file(plan);
-            client.platform_start("serverless.files.upload", json!({"target_path": "a", "file_upload": {"path": path}}))
-        }),
-        row("platform events", call, vec![events(DoneUnseen, &json!({}))], |client, _| {
-            client.platform_start("serverless.logs.stream", json!({}))
-        }),
-        row("platform_list", list, vec![page(json!("c"), true), page(Value::Null, false)], |client, _| {
-            client.platform_list_start("keys.list", json!({}))
-        }),
-        row("revoke_key", "platform/keys.rs revoke_key_start", vec![ask(DoneUnseen, json!({}))], |client, _| {
-            client.revoke_key_start("a", false)
-        }),
+        row(
+            "check of an API key",
+            "check.rs check_start",
+            vec![refuse(None, 403), refuse(None, 404)],
+            |client, _| client.check_start(),
+        ),
+        row(
+            "mint_token",
+            "token.rs mint_token_start",
+            vec![ask(Done, json!("fake-token"))],
+            |client, _| client.mint_token_start(&[APP], Duration::from_secs(60)),
+        ),
+        row(
+            "verify_webhook",
+            "webhook/mod.rs verify_webhook_start",
+            vec![ask(None, webhook::keys())],
+            |client, _| client.verify_webhook_start(webhook::delivery()),
+        ),
+        row(
+            "platform GET",
+            call,
+            vec![ask(None, json!({}))],
+            |client, _| client.platform_start("keys.list", json!({})),
+        ),
+        row(
+            "platform POST",
+            call,
+            vec![ask(Done, json!({}))],
+            |client, _| {
+                let endpoints = json!({APP: {"unit_quantity": 1}});
+                client.platform_start(
+                    "models.pricing.estimate",
+                    json!({"estimate_type": "unit_price", "endpoints": endpoints}),
+                )
+            },
+        ),
+        row(
+            "platform form",
+            call,
+            vec![send(Done, json!(true))],
+            |client, plan| {
+                let path = uploads::file(plan);
+                client.platform_start(
+                    "serverless.files.upload",
+                    json!({"target_path": "a", "file_upload": {"path": path}}),
+                )
+            },
+        ),
+        row(
+            "platform events",
+            call,
+            vec![events(DoneUnseen, &json!({}))],
+            |client, _| client.platform_start("serverless.logs.stream", json!({})),
+        ),
+        row(
+            "platform_list",
+            list,
+            vec![page(json!("c"), true), page(Value::Null, false)],
+            |client, _| client.platform_list_start("keys.list", json!({})),
+        ),
+        row(
+            "revoke_key",
+            "platform/keys.rs revoke_key_start",
+            vec![ask(DoneUnseen, json!({}))],
+            |client, _| client.revoke_key_start("a", false),
+        ),
         Row {
             session: false,
-            ..session("create_key", "platform/keys.rs create_key_start", vec![ask(Done, made)], |client, _| {
-                let creating = client.create_key_start("a")?;
-                Ok(Started { op: creating.op().clone(), _held: Box::new(creating) })
-            })
+            ..session(
+                "create_key",
+                "platform/keys.rs create_key_start",
+                vec![ask(Done, made)],
+                |client, _| {
+                    let creating = client.create_key_start("a")?;
+                    Ok(Started {
+                        op: creating.op().clone(),
+                        _held: Box::new(creating),
+                    })
+                },
+            )
         },
     ]
 }

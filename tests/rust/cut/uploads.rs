@@ -9,7 +9,8 @@ use super::table::{Effect, Plan, Row, Step, ask, row, send};
 
 type Source = fn(&Plan) -> Upload;
 
-pub(crate) const SOURCES: [(&str, Source); 3] = [("bytes", bytes), ("a file", of_file), ("a reader", reader)];
+pub(crate) const SOURCES: [(&str, Source); 3] =
+    [("bytes", bytes), ("a file", of_file), ("a reader", reader)];
 
 fn bytes(plan: &Plan) -> Upload {
     Upload::bytes(vec![0; plan.size()])
@@ -27,7 +28,10 @@ fn reader(plan: &Plan) -> Upload {
 /// A file of the plan's size.
 pub(crate) fn file(plan: &Plan) -> PathBuf {
     let path = plan.folder.join("sent");
-    std::fs::File::create(&path).unwrap().set_len(plan.size() as u64).unwrap();
+    std::fs::File::create(&path)
+        .unwrap()
+        .set_len(plan.size() as u64)
+        .unwrap();
     path
 }
 
@@ -71,10 +75,17 @@ fn steps(way: UploadWay) -> Vec<Step> {
             let begun: Value = json!({"access_url": FILE, "uploadId": "u"});
             vec![token(), ask(Effect::None, begun), put(), complete()]
         }
-        UploadWay::SignedParts => vec![announce("https://signed.example/x?signature=y"), put(), complete()],
+        UploadWay::SignedParts => vec![
+            announce("https://signed.example/x?signature=y"),
+            put(),
+            complete(),
+        ],
         UploadWay::GoogleParts => vec![
             announce("https://rest.fal.ai/storage/upload/multipart/u"),
-            ask(Effect::None, json!({"upload_url": "https://storage.googleapis.com/x"})),
+            ask(
+                Effect::None,
+                json!({"upload_url": "https://storage.googleapis.com/x"}),
+            ),
             put(),
             complete(),
         ],
@@ -83,7 +94,9 @@ fn steps(way: UploadWay) -> Vec<Step> {
 }
 
 pub(crate) fn rows() -> Vec<Row> {
-    let all = UploadWay::ALL.iter().flat_map(|way| SOURCES.map(|(source, of)| (*way, source, of)));
+    let all = UploadWay::ALL
+        .iter()
+        .flat_map(|way| SOURCES.map(|(source, of)| (*way, source, of)));
     let rows = all.map(|(way, source, of)| {
         let mut steps = steps(way);
         // Of what a reader gives a whole part is read first, which is all there is.

@@ -22,12 +22,19 @@ pub(crate) fn keys() -> Value {
 }
 
 pub(crate) fn delivery() -> Webhook {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        .to_string();
     let signed = format!("r-1\nu-1\n{now}\n{}", hex(digest(&SHA256, b"{}").as_ref()));
     let mut webhook = Webhook::new("{}".into());
     webhook.set_header("X-Fal-Webhook-Request-Id", "r-1");
     webhook.set_header("X-Fal-Webhook-User-Id", "u-1");
     webhook.set_header("X-Fal-Webhook-Timestamp", &now);
-    webhook.set_header("X-Fal-Webhook-Signature", &hex(pair().sign(signed.as_bytes()).as_ref()));
+    webhook.set_header(
+        "X-Fal-Webhook-Signature",
+        &hex(pair().sign(signed.as_bytes()).as_ref()),
+    );
     webhook
 }

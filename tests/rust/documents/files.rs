@@ -4,7 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What builds leave behind.
-const BUILT: [&str; 5] = ["target", "build", "node_modules", "__pycache__", ".pytest_cache"];
+const BUILT: [&str; 5] = [
+    "target",
+    "build",
+    "node_modules",
+    "__pycache__",
+    ".pytest_cache",
+];
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -14,7 +20,8 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below `folder`, relative to the root, in order. What builds leave behind is not among them.
+/// Every file below `folder`, relative to the root, in order. What builds leave behind is not among
+/// them.
 pub(crate) fn below(folder: &str) -> Vec<String> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -29,7 +36,13 @@ pub(crate) fn below(folder: &str) -> Vec<String> {
     }
     let mut found = Vec::new();
     collect(&root().join(folder), &mut found);
-    let relative = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
+    let relative = |path: &PathBuf| {
+        path.strip_prefix(root())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .replace('\\', "/")
+    };
     let mut found: Vec<String> = found.iter().map(relative).collect();
     found.sort();
     found
@@ -37,6 +50,8 @@ pub(crate) fn below(folder: &str) -> Vec<String> {
 
 /// The files at the root whose names end in `.md`.
 pub(crate) fn pages_at_the_root() -> Vec<String> {
-    let names = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.ends_with(".md")).collect()
 }

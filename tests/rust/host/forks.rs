@@ -1,4 +1,5 @@
-//! A process that forks while the host's functions run: what they hold in the parent is held for ever in the child.
+//! A process that forks while the host's functions run: what they hold in the parent is held for
+//! ever in the child.
 
 use super::*;
 use crate::alone::exit_code;
@@ -49,12 +50,16 @@ fn a_child_calls_while_a_line_is_written() {
             inherited += code;
         }
         done.store(1, Ordering::SeqCst);
-        assert!(inherited > 0, "no child had the lock, so this shows nothing");
+        assert!(
+            inherited > 0,
+            "no child had the lock, so this shows nothing"
+        );
     });
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// What waits in the parent is told in the parent, and only there; and the child's own lines are told in the child.
+/// What waits in the parent is told in the parent, and only there; and the child's own lines are
+/// told in the child.
 #[test]
 fn lines_stay_in_the_process_in_which_they_arose() {
     let _turn = turn();
@@ -68,8 +73,13 @@ fn lines_stay_in_the_process_in_which_they_arose() {
         if std::process::id() == parent {
             held.pass();
         }
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&file).unwrap();
-        file.write_all(format!("{} {line}\n", std::process::id() == parent).as_bytes()).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&file)
+            .unwrap();
+        file.write_all(format!("{} {line}\n", std::process::id() == parent).as_bytes())
+            .unwrap();
     });
     let client = client.build().unwrap();
     call(&client).unwrap();
@@ -88,7 +98,12 @@ fn lines_stay_in_the_process_in_which_they_arose() {
     gate.open();
     runtime::shutdown(PATIENCE).unwrap();
     let lines = std::fs::read_to_string(path).unwrap();
-    let of = |process: &str| lines.lines().filter(|line| line.starts_with(process)).count();
+    let of = |process: &str| {
+        lines
+            .lines()
+            .filter(|line| line.starts_with(process))
+            .count()
+    };
     // The child has the key that was found before.
     assert_eq!((of("true"), of("false")), (3, 2), "{lines}");
 }

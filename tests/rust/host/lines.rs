@@ -33,9 +33,18 @@ fn a_shutdown_and_a_flush_deliver_every_line_in_order() {
             false => runtime::shutdown(PATIENCE).unwrap(),
         }
         let lines = lines.lock().unwrap();
-        let posts: Vec<_> = lines.iter().filter(|line| line.starts_with("POST")).collect();
+        let posts: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with("POST"))
+            .collect();
         assert_eq!(posts.len(), 50);
-        assert!(posts.iter().enumerate().all(|(n, line)| line.ends_with(&format!("/echo/{n}"))), "{posts:?}");
+        assert!(
+            posts
+                .iter()
+                .enumerate()
+                .all(|(n, line)| line.ends_with(&format!("/echo/{n}"))),
+            "{posts:?}"
+        );
         assert_eq!(lines.len(), 50 * 2 + 1);
     }
 }
@@ -55,11 +64,19 @@ fn what_a_slow_function_cannot_take_is_counted_and_told_once() {
     for _ in 0..600 {
         call(&client).unwrap();
     }
-    assert_eq!(runtime::flush_log(Duration::from_millis(50)).unwrap_err().code(), Code::Deadline);
+    assert_eq!(
+        runtime::flush_log(Duration::from_millis(50))
+            .unwrap_err()
+            .code(),
+        Code::Deadline
+    );
     gate.open();
     runtime::shutdown(PATIENCE).unwrap();
     let lines = lines.lock().unwrap();
-    let told: Vec<_> = lines.iter().filter(|line| line.contains("were dropped")).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("were dropped"))
+        .collect();
     let [told] = told[..] else { panic!("{told:?}") };
     let dropped: usize = told.split(' ').next().unwrap().parse().unwrap();
     assert_eq!(lines.len() - 1 + dropped, 600 * 2 + 1);
@@ -81,13 +98,21 @@ fn waiting_for_libfal_in_it_is_refused_and_starting_is_not() {
             runtime::shutdown(PATIENCE),
             runtime::flush_log(PATIENCE),
         ];
-        told.lock().unwrap().extend(waits.map(|outcome| outcome.map_err(|error| error.code())));
+        told.lock()
+            .unwrap()
+            .extend(waits.map(|outcome| outcome.map_err(|error| error.code())));
     });
     call(&client.build().unwrap()).unwrap();
     emulator.wait_for_arrivals(2, PATIENCE).unwrap();
     runtime::shutdown(PATIENCE).unwrap();
     let codes = codes.lock().unwrap();
-    assert!(codes.len() == 4 && codes.iter().all(|outcome| *outcome == Err(Code::WouldDeadlock)), "{codes:?}");
+    assert!(
+        codes.len() == 4
+            && codes
+                .iter()
+                .all(|outcome| *outcome == Err(Code::WouldDeadlock)),
+        "{codes:?}"
+    );
 }
 
 #[test]

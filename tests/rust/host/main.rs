@@ -1,5 +1,5 @@
-//! Functions of the host's that are slow, block or panic: they run on threads of their own, and harm no call, no limit, no cancellation,
-//! no shutdown and no forked child.
+//! Functions of the host's that are slow, block or panic: they run on threads of their own, and
+//! harm no call, no limit, no cancellation, no shutdown and no forked child.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
@@ -83,7 +83,13 @@ enum Function {
     Release,
 }
 
-const ALL: [Function; 5] = [Function::Log, Function::Question, Function::Reader, Function::Wake, Function::Release];
+const ALL: [Function; 5] = [
+    Function::Log,
+    Function::Question,
+    Function::Reader,
+    Function::Wake,
+    Function::Release,
+];
 
 /// A reader that does something when it is read.
 struct Reading<F>(F);
@@ -119,7 +125,10 @@ impl Function {
         let plain = || builder(emulator).build().unwrap();
         match self {
             Function::Log => {
-                let client = builder(emulator).log(Level::Debug, move |_, _| act()).build().unwrap();
+                let client = builder(emulator)
+                    .log(Level::Debug, move |_, _| act())
+                    .build()
+                    .unwrap();
                 (start(&client, "emulator/echo"), Box::new(client))
             }
             Function::Question => {
@@ -130,10 +139,18 @@ impl Function {
                 });
                 let variables = [("FAL_EMULATOR_HOST", emulator.host())];
                 let builder = logged::builder().environment(Environment::from_variables(variables));
-                let client = builder.credentials(Options::new().callback(callback)).build().unwrap();
+                let client = builder
+                    .credentials(Options::new().callback(callback))
+                    .build()
+                    .unwrap();
                 (start(&client, "emulator/echo"), Box::new(client))
             }
-            Function::Reader => (plain().upload_start(Upload::reader(Reading(act), None)).unwrap(), Box::new(())),
+            Function::Reader => (
+                plain()
+                    .upload_start(Upload::reader(Reading(act), None))
+                    .unwrap(),
+                Box::new(()),
+            ),
             Function::Wake => {
                 let dispatcher = Dispatcher::new();
                 dispatcher.set_wake(Some(Arc::new(act))).unwrap();
@@ -144,7 +161,10 @@ impl Function {
             // The operation has the last handle.
             Function::Release => {
                 let bytes = bytes::Bytes::from_owner(Lent(act));
-                (plain().upload_start(Upload::bytes(bytes)).unwrap(), Box::new(()))
+                (
+                    plain().upload_start(Upload::bytes(bytes)).unwrap(),
+                    Box::new(()),
+                )
             }
         }
     }

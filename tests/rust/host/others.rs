@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// Each of the host's functions, as often as it needs to be to have stopped every thread that carries out calls, blocks; the calls of
-/// others, their limits and cancellations are as ever, and a shutdown ends within its limit.
+/// Each of the host's functions, as often as it needs to be to have stopped every thread that
+/// carries out calls, blocks; the calls of others, their limits and cancellations are as ever, and
+/// a shutdown ends within its limit.
 #[test]
 fn one_that_blocks_holds_up_nothing() {
     for function in ALL {
@@ -20,30 +21,53 @@ fn one_that_blocks_holds_up_nothing() {
         within(&format!("{function:?} is not called"), || gate.come() >= 2);
 
         let other = builder(&emulator).build().unwrap();
-        let limited = builder(&emulator).timeout(Duration::from_secs(1)).build().unwrap();
+        let limited = builder(&emulator)
+            .timeout(Duration::from_secs(1))
+            .build()
+            .unwrap();
         for _ in 0..5 {
             call(&other).unwrap();
         }
         emulator.inject(Fault::hang().path("/emulator/echo/hang").always());
         let began = Instant::now();
         let hanging = start(&limited, "emulator/echo/hang");
-        assert!(hanging.wait(Some(PATIENCE)).unwrap(), "{function:?} holds a limit up");
+        assert!(
+            hanging.wait(Some(PATIENCE)).unwrap(),
+            "{function:?} holds a limit up"
+        );
         assert_eq!(hanging.take().unwrap().unwrap_err().code(), Code::Deadline);
         let cancelled = start(&other, "emulator/echo/hang");
         cancelled.cancel();
-        assert!(cancelled.wait(Some(PATIENCE)).unwrap(), "{function:?} holds a cancellation up");
-        assert_eq!(cancelled.take().unwrap().unwrap_err().code(), Code::Cancelled);
+        assert!(
+            cancelled.wait(Some(PATIENCE)).unwrap(),
+            "{function:?} holds a cancellation up"
+        );
+        assert_eq!(
+            cancelled.take().unwrap().unwrap_err().code(),
+            Code::Cancelled
+        );
         // Those to which the functions belong can be cancelled too.
         held.iter().for_each(|(op, _)| op.cancel());
         for (op, _) in &held {
-            assert!(op.wait(Some(PATIENCE)).unwrap(), "{function:?} holds its own call up");
+            assert!(
+                op.wait(Some(PATIENCE)).unwrap(),
+                "{function:?} holds its own call up"
+            );
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{function:?}: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{function:?}: {:?}",
+            began.elapsed()
+        );
 
         let began = Instant::now();
         let error = runtime::shutdown(Duration::from_millis(500)).unwrap_err();
         assert_eq!(error.code(), Code::Deadline, "{function:?}: {error}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{function:?}: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{function:?}: {:?}",
+            began.elapsed()
+        );
         // Another life begins meanwhile.
         call(&other).unwrap();
         gate.open();
@@ -58,12 +82,15 @@ fn one_that_panics_harms_nobody() {
     for function in ALL {
         let _turn = turn();
         let emulator = Emulator::start().unwrap();
-        let (op, held) =
-            function.provoke(&emulator, || std::panic::resume_unwind(Box::new("of the host's own making")));
+        let (op, held) = function.provoke(&emulator, || {
+            std::panic::resume_unwind(Box::new("of the host's own making"))
+        });
         assert!(op.wait(Some(PATIENCE)).unwrap());
         let outcome = op.take().unwrap().map_err(|error| error.code());
         match function {
-            Function::Log | Function::Wake | Function::Release => assert!(outcome.is_ok(), "{function:?}: {outcome:?}"),
+            Function::Log | Function::Wake | Function::Release => {
+                assert!(outcome.is_ok(), "{function:?}: {outcome:?}")
+            }
             Function::Question => assert_eq!(outcome.unwrap_err(), Code::CredentialsFailed),
             Function::Reader => assert_eq!(outcome.unwrap_err(), Code::Panic),
         }
@@ -74,7 +101,8 @@ fn one_that_panics_harms_nobody() {
     }
 }
 
-/// What ends with an operation, on its thread: a log function and the callbacks of a dispatcher that nobody runs any more.
+/// What ends with an operation, on its thread: a log function and the callbacks of a dispatcher
+/// that nobody runs any more.
 #[test]
 fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     let _turn = turn();
@@ -82,7 +110,10 @@ fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     let gate = Gate::default();
     for _ in 0..2 {
         let (logged, called) = (Ends(gate.clone()), Ends(gate.clone()));
-        let client = builder(&emulator).log(Level::Debug, move |_, _| assert_eq!(logged.0.come(), 0)).build().unwrap();
+        let client = builder(&emulator)
+            .log(Level::Debug, move |_, _| assert_eq!(logged.0.come(), 0))
+            .build()
+            .unwrap();
         let op = start(&client, "emulator/slow");
         drop(client);
         let dispatcher = Dispatcher::new();
@@ -90,7 +121,12 @@ fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     }
     within("nothing ends", || gate.come() >= 2);
     call(&builder(&emulator).build().unwrap()).unwrap();
-    assert_eq!(runtime::shutdown(Duration::from_millis(300)).unwrap_err().code(), Code::Deadline);
+    assert_eq!(
+        runtime::shutdown(Duration::from_millis(300))
+            .unwrap_err()
+            .code(),
+        Code::Deadline
+    );
     gate.open();
     runtime::shutdown(PATIENCE).unwrap();
 }
@@ -129,5 +165,8 @@ fn a_question_may_use_another_client_and_not_shut_down() {
     });
     assert!(op.wait(Some(PATIENCE)).unwrap());
     op.take().unwrap().unwrap();
-    assert_eq!(*outcomes.lock().unwrap(), [Ok(()), Err(Code::WouldDeadlock)]);
+    assert_eq!(
+        *outcomes.lock().unwrap(),
+        [Ok(()), Err(Code::WouldDeadlock)]
+    );
 }

@@ -5,8 +5,11 @@ use super::*;
 /// The names of this process's threads that are libfal's.
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("fal-") && !name.starts_with("fal-emulator")).collect()
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names
+        .filter(|name| name.starts_with("fal-") && !name.starts_with("fal-emulator"))
+        .collect()
 }
 
 /// The kernel lists a thread that has been joined for a moment longer.
@@ -42,13 +45,22 @@ fn none_runs_where_calls_are_carried_out_and_signals_are_as_the_host_has_them() 
     for function in ALL {
         for own in [false, true] {
             let _turn = turn();
-            block(&[libc::SIGPIPE], if own { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK });
+            block(
+                &[libc::SIGPIPE],
+                if own {
+                    libc::SIG_BLOCK
+                } else {
+                    libc::SIG_UNBLOCK
+                },
+            );
             let emulator = Emulator::start().unwrap();
             let seen = Arc::new(Mutex::new(Vec::new()));
             let told = seen.clone();
             let (op, held) = function.provoke(&emulator, move || {
                 let name = std::thread::current().name().unwrap_or_default().to_owned();
-                told.lock().unwrap().push((name, blocked(libc::SIGPIPE), blocked(libc::SIGXFSZ)));
+                told.lock()
+                    .unwrap()
+                    .push((name, blocked(libc::SIGPIPE), blocked(libc::SIGXFSZ)));
             });
             assert!(op.wait(Some(PATIENCE)).unwrap());
             drop(op);
@@ -58,7 +70,11 @@ fn none_runs_where_calls_are_carried_out_and_signals_are_as_the_host_has_them() 
             let seen = seen.lock().unwrap();
             assert!(!seen.is_empty(), "{function:?}");
             for (name, pipe, xfsz) in &*seen {
-                assert_eq!((name.as_str(), *pipe, *xfsz), ("fal-host", own, false), "{function:?}");
+                assert_eq!(
+                    (name.as_str(), *pipe, *xfsz),
+                    ("fal-host", own, false),
+                    "{function:?}"
+                );
             }
         }
     }
@@ -69,7 +85,12 @@ fn none_runs_where_calls_are_carried_out_and_signals_are_as_the_host_has_them() 
 fn they_are_made_when_they_are_needed_and_are_few() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
-    let host = || names().iter().filter(|name| name.starts_with("fal-host")).count();
+    let host = || {
+        names()
+            .iter()
+            .filter(|name| name.starts_with("fal-host"))
+            .count()
+    };
     let silent = builder(&emulator).without_log().build().unwrap();
     call(&silent).unwrap();
     assert_eq!(host(), 0);
@@ -110,7 +131,10 @@ fn the_hooks_are_called_on_them_too() {
     let stop: runtime::ThreadHook = Arc::new(move || {
         stops.fetch_add(1, Ordering::SeqCst);
     });
-    runtime::Config::default().thread_hooks(Some(start), Some(stop)).install().unwrap();
+    runtime::Config::default()
+        .thread_hooks(Some(start), Some(stop))
+        .install()
+        .unwrap();
     let unhooked = Arc::new(AtomicUsize::new(0));
     for function in ALL {
         let counted = unhooked.clone();
@@ -122,5 +146,8 @@ fn the_hooks_are_called_on_them_too() {
     runtime::shutdown(PATIENCE).unwrap();
     runtime::Config::default().install().unwrap();
     assert_eq!(unhooked.load(Ordering::SeqCst), 0);
-    assert_eq!(started.load(Ordering::SeqCst), stopped.load(Ordering::SeqCst));
+    assert_eq!(
+        started.load(Ordering::SeqCst),
+        stopped.load(Ordering::SeqCst)
+    );
 }

@@ -21,12 +21,21 @@ fn the_folder_is_the_one_of_the_official_clients() {
     let profile = ("USERPROFILE", "/home/fake");
     let default = PathBuf::from("/home/fake/.fal/auth0_token");
     assert_eq!(path(&[home, profile]).unwrap(), default);
-    assert_eq!(path(&[home, profile, ("FAL_HOME_DIR", " ")]).unwrap(), default);
-    assert_eq!(path(&[("FAL_HOME_DIR", "/elsewhere")]).unwrap(), PathBuf::from("/elsewhere/auth0_token"));
+    assert_eq!(
+        path(&[home, profile, ("FAL_HOME_DIR", " ")]).unwrap(),
+        default
+    );
+    assert_eq!(
+        path(&[("FAL_HOME_DIR", "/elsewhere")]).unwrap(),
+        PathBuf::from("/elsewhere/auth0_token")
+    );
     let expanded = path(&[home, profile, ("FAL_HOME_DIR", "~/x")]).unwrap();
     assert_eq!(expanded, PathBuf::from("/home/fake/x/auth0_token"));
     assert!(matches!(path(&[]), Err(LoginError::NoFolder { .. })));
-    assert!(matches!(path(&[("FAL_HOME_DIR", "~/x")]), Err(LoginError::NoFolder { .. })));
+    assert!(matches!(
+        path(&[("FAL_HOME_DIR", "~/x")]),
+        Err(LoginError::NoFolder { .. })
+    ));
 }
 
 #[test]
@@ -42,7 +51,11 @@ fn both_official_readings_of_the_file_are_understood() {
         let home = Home::with(&text);
         let login = home.login().read().unwrap().unwrap();
         assert_no_secret(&login);
-        assert_eq!(login.access_token(SystemTime::now()).unwrap().expose(), access, "{text:?}");
+        assert_eq!(
+            login.access_token(SystemTime::now()).unwrap().expose(),
+            access,
+            "{text:?}"
+        );
         assert_eq!(home.fresh().expose(), access);
         assert!(login.notes().is_empty());
     }
@@ -50,13 +63,25 @@ fn both_official_readings_of_the_file_are_understood() {
 
 #[test]
 fn a_login_without_a_good_access_token_is_renewed() {
-    for access in ["", "\n", "\nfake-secret", "\nfake-secret with spaces", &format!("\n{}", access_token(299))] {
+    for access in [
+        "",
+        "\n",
+        "\nfake-secret",
+        "\nfake-secret with spaces",
+        &format!("\n{}", access_token(299)),
+    ] {
         let home = Home::with(format!("{REFRESH}{access}"));
         let login = home.login().read().unwrap().unwrap();
         assert_no_secret(&login);
-        assert!(login.access_token(SystemTime::now()).is_none(), "{access:?}");
+        assert!(
+            login.access_token(SystemTime::now()).is_none(),
+            "{access:?}"
+        );
         let form = home.refresh().form();
-        assert!(form.ends_with(&format!("&refresh_token={REFRESH}")), "{access:?}");
+        assert!(
+            form.ends_with(&format!("&refresh_token={REFRESH}")),
+            "{access:?}"
+        );
     }
 }
 
@@ -94,23 +119,37 @@ fn what_is_no_login_is_refused_with_its_reason() {
         assert_no_secret(&error);
         assert_eq!(home.begin().unwrap_err(), error);
         assert!(!error.remedy().is_empty());
-        error.to_string().replace(&home.path().display().to_string(), "auth0_token")
+        error
+            .to_string()
+            .replace(&home.path().display().to_string(), "auth0_token")
     };
     let malformed = "the fal login cannot be used: auth0_token: line 1 is no token: log in again with `fal auth login`";
     assert_eq!(refused(b"fake-secret with spaces"), malformed);
     assert_eq!(refused("fake-secret-\u{1b}[31m".as_bytes()), malformed);
     let unreadable = |reason| format!("the fal login cannot be read: auth0_token: {reason}");
-    assert_eq!(refused(b"fake-secret\xff"), unreadable("not UTF-8 text at byte 12"));
-    assert_eq!(refused(b"\xff\xfef\0a\0k\0e\0"), unreadable("UTF-16 text: save it as UTF-8"));
+    assert_eq!(
+        refused(b"fake-secret\xff"),
+        unreadable("not UTF-8 text at byte 12")
+    );
+    assert_eq!(
+        refused(b"\xff\xfef\0a\0k\0e\0"),
+        unreadable("UTF-16 text: save it as UTF-8")
+    );
 }
 
 #[test]
 fn a_huge_file_is_refused_at_once() {
     let home = Home::new();
-    File::create(home.path()).unwrap().set_len(100 << 20).unwrap();
+    File::create(home.path())
+        .unwrap()
+        .set_len(100 << 20)
+        .unwrap();
     let started = Instant::now();
     let error = home.login().read().unwrap_err();
-    assert!(error.to_string().ends_with("larger than 1048576 bytes"), "{error}");
+    assert!(
+        error.to_string().ends_with("larger than 1048576 bytes"),
+        "{error}"
+    );
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
@@ -119,7 +158,12 @@ fn a_folder_in_its_place_is_refused() {
     let home = Home::new();
     fs::create_dir(home.path()).unwrap();
     let error = home.login().read().unwrap_err();
-    assert!(error.to_string().ends_with("a directory, not a regular file"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("a directory, not a regular file"),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]
@@ -128,7 +172,12 @@ fn a_dangling_link_is_refused() {
     let home = Home::new();
     std::os::unix::fs::symlink("absent", home.path()).unwrap();
     let error = home.login().read().unwrap_err();
-    assert!(error.to_string().ends_with("a symbolic link to a file that does not exist"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("a symbolic link to a file that does not exist"),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]
@@ -137,6 +186,11 @@ fn a_file_that_others_can_read_is_pointed_out() {
     let home = Home::with(REFRESH);
     set_mode(&home.path(), 0o644);
     let login = home.login().read().unwrap().unwrap();
-    let [note] = login.notes() else { panic!("{login:?}") };
-    assert!(note.starts_with("readable by others (mode 0644): chmod 600 /"), "{note}");
+    let [note] = login.notes() else {
+        panic!("{login:?}")
+    };
+    assert!(
+        note.starts_with("readable by others (mode 0644): chmod 600 /"),
+        "{note}"
+    );
 }

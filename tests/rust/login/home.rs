@@ -18,7 +18,10 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// A wait that nobody cancels.
 pub(crate) fn up_to(limit: Duration) -> Wait<'static> {
-    Wait { limit, cancelled: &NEVER }
+    Wait {
+        limit,
+        cancelled: &NEVER,
+    }
 }
 
 pub(crate) fn patient() -> Wait<'static> {
@@ -68,7 +71,9 @@ impl Home {
     pub(crate) fn files(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| ![".portalock", ".libfal.lock"].contains(&name.as_str())).collect();
+        let mut names: Vec<_> = names
+            .filter(|name| ![".portalock", ".libfal.lock"].contains(&name.as_str()))
+            .collect();
         names.sort();
         names
     }
@@ -96,7 +101,10 @@ impl Home {
 
 /// A token that expires so many seconds from now.
 pub(crate) fn access_token(seconds: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let claims = format!(r#"{{"exp":{}}}"#, now.checked_add_signed(seconds).unwrap());
     format!("fake-secret.{}.fake", URL_SAFE_NO_PAD.encode(claims))
 }

@@ -16,10 +16,16 @@ fn a_held_lock_is_waited_for_no_longer_than_allowed() {
     let held = home.refresh();
     let limit = Duration::from_millis(400);
     let started = Instant::now();
-    let error = home.login().begin(SystemTime::now(), None, up_to(limit)).unwrap_err();
+    let error = home
+        .login()
+        .begin(SystemTime::now(), None, up_to(limit))
+        .unwrap_err();
     let waited = started.elapsed();
     assert!(matches!(error, LoginError::Locked { .. }), "{error:?}");
-    assert!(waited >= limit && waited < limit + Duration::from_millis(400), "{waited:?}");
+    assert!(
+        waited >= limit && waited < limit + Duration::from_millis(400),
+        "{waited:?}"
+    );
     drop(held);
     drop(home.refresh());
 }
@@ -29,7 +35,9 @@ fn whoever_waits_for_the_lock_gets_the_token_of_its_holder() {
     let home = Home::with(REFRESH);
     let held = home.refresh();
     let login = home.login();
-    let waiting = std::thread::spawn(move || login.begin(SystemTime::now(), None, up_to(Duration::from_secs(10))));
+    let waiting = std::thread::spawn(move || {
+        login.begin(SystemTime::now(), None, up_to(Duration::from_secs(10)))
+    });
     std::thread::sleep(Duration::from_millis(200));
     assert!(!waiting.is_finished());
     let access = access_token(3600);
@@ -46,7 +54,10 @@ fn a_fresh_token_needs_no_lock() {
     let home = Home::with(REFRESH);
     let _held = home.refresh();
     home.write(format!("{REFRESH}\n{}", access_token(3600)));
-    let begun = home.login().begin(SystemTime::now(), None, up_to(Duration::from_millis(50))).unwrap();
+    let begun = home
+        .login()
+        .begin(SystemTime::now(), None, up_to(Duration::from_millis(50)))
+        .unwrap();
     assert!(matches!(begun, fal::credentials::login::Begun::Fresh(_)));
 }
 
@@ -56,14 +67,21 @@ fn waiting_can_be_cancelled() {
     let _held = home.refresh();
     let cancelled = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let wait = Wait { limit: Duration::from_secs(20), cancelled: &cancelled };
+        let wait = Wait {
+            limit: Duration::from_secs(20),
+            cancelled: &cancelled,
+        };
         let login = home.login();
         let waiting = scope.spawn(move || login.begin(SystemTime::now(), None, wait).unwrap_err());
         std::thread::sleep(Duration::from_millis(150));
         let started = Instant::now();
         cancelled.store(true, Ordering::Relaxed);
         assert_eq!(waiting.join().unwrap(), LoginError::Cancelled);
-        assert!(started.elapsed() < Duration::from_millis(300), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_millis(300),
+            "{:?}",
+            started.elapsed()
+        );
     });
 }
 
@@ -73,7 +91,9 @@ fn waiting_does_not_burn_the_processor() {
     let _held = home.refresh();
     let before = processor_time();
     let limit = Duration::from_secs(1);
-    home.login().begin(SystemTime::now(), None, up_to(limit)).unwrap_err();
+    home.login()
+        .begin(SystemTime::now(), None, up_to(limit))
+        .unwrap_err();
     if let (Some(before), Some(after)) = (before, processor_time()) {
         assert!(after - before <= 10, "{} of 100 ticks", after - before);
     }
@@ -86,7 +106,12 @@ fn processor_time() -> Option<u64> {
     }
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
-    let times: Vec<u64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    let times: Vec<u64> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
     Some(times.iter().sum())
 }
 
@@ -98,7 +123,10 @@ fn removing_the_official_lock_file_does_not_break_our_lock() {
     let _held = home.refresh();
     fs::remove_file(home.folder().join(".portalock")).unwrap();
     let limit = Duration::from_millis(200);
-    let error = home.login().begin(SystemTime::now(), None, up_to(limit)).unwrap_err();
+    let error = home
+        .login()
+        .begin(SystemTime::now(), None, up_to(limit))
+        .unwrap_err();
     assert!(matches!(error, LoginError::Locked { .. }), "{error:?}");
 }
 
@@ -119,7 +147,10 @@ fn the_lock_of_whoever_removes_the_file_ends() {
         let refresh = waiting.join().unwrap();
         assert!(started.elapsed() >= Duration::from_millis(200));
         let held = File::open(&path).unwrap().try_lock();
-        assert!(matches!(held, Err(fs::TryLockError::WouldBlock)), "the lock is on the file that is there now");
+        assert!(
+            matches!(held, Err(fs::TryLockError::WouldBlock)),
+            "the lock is on the file that is there now"
+        );
         drop(refresh);
     });
 }
@@ -141,5 +172,8 @@ fn a_lock_file_that_may_only_be_read_is_locked_all_the_same() {
     File::create(&path).unwrap();
     super::home::set_mode(&path, 0o444);
     let _refresh = home.refresh();
-    assert!(matches!(File::open(&path).unwrap().try_lock(), Err(fs::TryLockError::WouldBlock)));
+    assert!(matches!(
+        File::open(&path).unwrap().try_lock(),
+        Err(fs::TryLockError::WouldBlock)
+    ));
 }

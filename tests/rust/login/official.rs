@@ -1,6 +1,7 @@
 //! The login shared with the official clients, whose own code runs here in processes of its own.
 //!
-//! They need the packages of tests/official/requirements.txt, in build/venv-official or where `FAL_OFFICIAL_PYTHON` says:
+//! They need the packages of tests/official/requirements.txt, in build/venv-official or where
+//! `FAL_OFFICIAL_PYTHON` says:
 //!
 //! ```text
 //! python3 -m venv build/venv-official
@@ -25,13 +26,24 @@ struct Official {
 
 impl Official {
     fn start(action: &str, home: &Home, more: &[&str]) -> Self {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/build/venv-official/bin/python");
+        let default = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/build/venv-official/bin/python"
+        );
         let python = std::env::var("FAL_OFFICIAL_PYTHON").unwrap_or_else(|_| default.to_owned());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/official/login.py");
         let mut command = Command::new(python);
-        command.args([script, action]).arg(home.folder()).args(more).env_clear().env("HOME", home.folder());
-        let mut process =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("see the head of this file");
+        command
+            .args([script, action])
+            .arg(home.folder())
+            .args(more)
+            .env_clear()
+            .env("HOME", home.folder());
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("see the head of this file");
         let output = BufReader::new(process.stdout.take().unwrap());
         Self { process, output }
     }
@@ -43,7 +55,12 @@ impl Official {
     }
 
     fn ends(mut self, input: &str) -> bool {
-        self.process.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        self.process
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
         self.process.wait().unwrap().success()
     }
 }
@@ -54,7 +71,9 @@ fn they_read_what_we_write() {
     let home = Home::with(REFRESH);
     let access = access_token(3600);
     let body = format!(r#"{{"access_token":"{access}","refresh_token":"fake-secret-2"}}"#);
-    home.refresh().complete(body.as_bytes(), SystemTime::now()).unwrap();
+    home.refresh()
+        .complete(body.as_bytes(), SystemTime::now())
+        .unwrap();
     assert!(Official::start("read", &home, &[]).ends(&format!("fake-secret-2\n{access}\n")));
     assert!(!Official::start("read", &home, &[]).ends("fake-secret-3\nfake-secret-4\n"));
 }
@@ -67,10 +86,17 @@ fn we_wait_for_their_lock() {
     assert_eq!(holder.says(), "held");
     let limit = Duration::from_millis(500);
     let started = Instant::now();
-    let error = home.login().begin(SystemTime::now(), None, up_to(limit)).unwrap_err();
-    assert!(matches!(error, LoginError::Locked { .. }) && started.elapsed() >= limit, "{error:?}");
+    let error = home
+        .login()
+        .begin(SystemTime::now(), None, up_to(limit))
+        .unwrap_err();
+    assert!(
+        matches!(error, LoginError::Locked { .. }) && started.elapsed() >= limit,
+        "{error:?}"
+    );
     let login = home.login();
-    let waiting = std::thread::spawn(move || login.begin(SystemTime::now(), None, patient()).map(drop));
+    let waiting =
+        std::thread::spawn(move || login.begin(SystemTime::now(), None, patient()).map(drop));
     std::thread::sleep(Duration::from_millis(200));
     assert!(!waiting.is_finished());
     assert!(holder.ends(""));
@@ -97,7 +123,10 @@ fn they_wait_for_our_lock() {
 #[ignore = "needs the official packages"]
 fn the_cli_and_we_make_one_request() {
     for lead in [Lead::None, Lead::Lock, Lead::Request] {
-        let settings = Settings { reuse_ends_login: true, ..Settings::default() };
+        let settings = Settings {
+            reuse_ends_login: true,
+            ..Settings::default()
+        };
         let (emulator, home) = expired_login(settings);
         let (said, tokens) = beside("cli", &home, &emulator, lead);
         assert_eq!(emulator.arrivals().len(), 1);
@@ -118,10 +147,17 @@ fn the_python_client_cannot_rob_us_of_the_login() {
 }
 
 fn expired_login(settings: Settings) -> (Emulator, Home) {
-    let settings = Settings { access_token_seconds: Some(7200), ..settings };
+    let settings = Settings {
+        access_token_seconds: Some(7200),
+        ..settings
+    };
     let emulator = Emulator::builder().settings(settings).start().unwrap();
     // Long enough for the other side to do its worst.
-    emulator.inject(Fault::delay(Duration::from_millis(500)).path("/oauth/token").always());
+    emulator.inject(
+        Fault::delay(Duration::from_millis(500))
+            .path("/oauth/token")
+            .always(),
+    );
     let home = Home::of(&emulator.create_login("acme", 0));
     (emulator, home)
 }
@@ -135,7 +171,12 @@ enum Lead {
 }
 
 /// What an official client says, and what ten threads of ours get while it renews as well.
-fn beside(client: &str, home: &Home, emulator: &Emulator, lead: Lead) -> (Vec<String>, Vec<String>) {
+fn beside(
+    client: &str,
+    home: &Home,
+    emulator: &Emulator,
+    lead: Lead,
+) -> (Vec<String>, Vec<String>) {
     let host = emulator.host();
     let login = home.login();
     let official = Official::start(client, home, &[&host]);
@@ -143,11 +184,21 @@ fn beside(client: &str, home: &Home, emulator: &Emulator, lead: Lead) -> (Vec<St
         std::thread::sleep(Duration::from_micros(200));
     }
     if lead == Lead::Request {
-        emulator.wait_for_arrivals(1, Duration::from_secs(10)).unwrap();
+        emulator
+            .wait_for_arrivals(1, Duration::from_secs(10))
+            .unwrap();
     }
     let tokens = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..10).map(|_| scope.spawn(|| token(&login, &host))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..10)
+            .map(|_| scope.spawn(|| token(&login, &host)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
-    (official.output.lines().map(Result::unwrap).collect(), tokens)
+    (
+        official.output.lines().map(Result::unwrap).collect(),
+        tokens,
+    )
 }

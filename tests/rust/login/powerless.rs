@@ -32,7 +32,9 @@ fn begun(home: &Home) -> String {
     let program = place.folder().join("program");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let mut command = Command::new(&program);
-    command.args(["--exact", "powerless::child", "--ignored", "--nocapture"]).env("TEST_FAL_HOME", home.folder());
+    command
+        .args(["--exact", "powerless::child", "--ignored", "--nocapture"])
+        .env("TEST_FAL_HOME", home.folder());
     if program.metadata().unwrap().uid() == 0 {
         command.uid(NOBODY).gid(NOBODY);
     } else {
@@ -42,21 +44,31 @@ fn begun(home: &Home) -> String {
     set_mode(home.folder(), 0o755);
     assert!(!output.contains("fake-secret"), "a secret shows: {output}");
     let (_, begun) = output.split_once("begun: ").unwrap();
-    begun.lines().next().unwrap().replace(&home.folder().display().to_string(), "~")
+    begun
+        .lines()
+        .next()
+        .unwrap()
+        .replace(&home.folder().display().to_string(), "~")
 }
 
 #[test]
 fn a_file_that_may_not_be_read() {
     let home = Home::with(REFRESH);
     set_mode(&home.path(), 0o000);
-    assert_eq!(begun(&home), "the fal login cannot be read: ~/auth0_token: permission denied");
+    assert_eq!(
+        begun(&home),
+        "the fal login cannot be read: ~/auth0_token: permission denied"
+    );
 }
 
 #[test]
 fn a_folder_that_may_not_be_written() {
     let home = Home::with(REFRESH);
     set_mode(&home.path(), 0o444);
-    assert_eq!(begun(&home), "the fal login cannot be locked: ~/.libfal.lock: permission denied");
+    assert_eq!(
+        begun(&home),
+        "the fal login cannot be locked: ~/.libfal.lock: permission denied"
+    );
     // A token that is fresh needs neither lock nor writing.
     set_mode(&home.path(), 0o600);
     home.write(format!("{REFRESH}\n{}", access_token(3600)));
@@ -87,10 +99,16 @@ fn a_file_that_root_renews_stays_its_owners() {
     let is_root = std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).is_ok();
     let before = fs::metadata(home.path()).unwrap();
     let body = format!(r#"{{"access_token":"{}"}}"#, access_token(3600));
-    let renewed = home.refresh().complete(body.as_bytes(), SystemTime::now()).unwrap();
+    let renewed = home
+        .refresh()
+        .complete(body.as_bytes(), SystemTime::now())
+        .unwrap();
     assert_eq!(renewed.not_stored, None);
     let after = fs::metadata(home.path()).unwrap();
     assert_ne!(after.ino(), before.ino());
-    assert_eq!((after.uid(), after.gid(), after.mode() & 0o777), (before.uid(), before.gid(), 0o600));
+    assert_eq!(
+        (after.uid(), after.gid(), after.mode() & 0o777),
+        (before.uid(), before.gid(), 0o600)
+    );
     assert!(!is_root || after.uid() == NOBODY);
 }

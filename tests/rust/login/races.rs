@@ -18,8 +18,16 @@ const THREADS: &str = "TEST_THREADS";
 /// This program again, to run an ignored test of this file. Its standard output is piped.
 fn child(test: &str, home: &Home) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("races::{test}"), "--ignored", "--nocapture"]);
-    command.env(FOLDER, home.folder()).stdout(Stdio::piped()).stdin(Stdio::piped());
+    command.args([
+        "--exact",
+        &format!("races::{test}"),
+        "--ignored",
+        "--nocapture",
+    ]);
+    command
+        .env(FOLDER, home.folder())
+        .stdout(Stdio::piped())
+        .stdin(Stdio::piped());
     command
 }
 
@@ -38,7 +46,11 @@ pub(crate) fn token(login: &LoginFile, emulator: &str) -> String {
                 assert_eq!(renewed.not_stored, None);
                 renewed.access.expose().to_owned()
             } else {
-                refresh.failed(status, &body, SystemTime::now(), patient()).unwrap().expose().to_owned()
+                refresh
+                    .failed(status, &body, SystemTime::now(), patient())
+                    .unwrap()
+                    .expose()
+                    .to_owned()
             }
         }
     }
@@ -55,8 +67,15 @@ fn post(emulator: &str, form: &str) -> (u16, Vec<u8>) {
     .unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    let status = std::str::from_utf8(&answer[9..12])
+        .unwrap()
+        .parse()
+        .unwrap();
     (status, answer[end..].to_vec())
 }
 
@@ -80,7 +99,11 @@ fn renewing_child() {
 #[test]
 fn threads_and_processes_at_once_make_one_request() {
     // A second use of the refresh token would be fatal.
-    let settings = Settings { reuse_ends_login: true, access_token_seconds: Some(3600), ..Settings::default() };
+    let settings = Settings {
+        reuse_ends_login: true,
+        access_token_seconds: Some(3600),
+        ..Settings::default()
+    };
     let emulator = Emulator::builder().settings(settings).start().unwrap();
     let login = emulator.create_login("acme", 0);
     let home = Home::of(&login);
@@ -88,12 +111,22 @@ fn threads_and_processes_at_once_make_one_request() {
     let mut children: Vec<Child> = crowd
         .map(|threads: usize| {
             let mut command = child("renewing_child", &home);
-            command.env(EMULATOR, emulator.host()).env(THREADS, threads.to_string()).spawn().unwrap()
+            command
+                .env(EMULATOR, emulator.host())
+                .env(THREADS, threads.to_string())
+                .spawn()
+                .unwrap()
         })
         .collect();
-    let mut outputs: Vec<_> = children.iter_mut().map(|child| BufReader::new(child.stdout.take().unwrap())).collect();
+    let mut outputs: Vec<_> = children
+        .iter_mut()
+        .map(|child| BufReader::new(child.stdout.take().unwrap()))
+        .collect();
     for output in &mut outputs {
-        let ready = output.lines().map_while(Result::ok).any(|line| line.ends_with("ready"));
+        let ready = output
+            .lines()
+            .map_while(Result::ok)
+            .any(|line| line.ends_with("ready"));
         assert!(ready);
     }
     for child in &mut children {
@@ -102,14 +135,20 @@ fn threads_and_processes_at_once_make_one_request() {
     let mut tokens = Vec::new();
     for output in outputs {
         let lines = output.lines().map_while(Result::ok);
-        tokens.extend(lines.filter_map(|line| line.split_once("token ").map(|(_, token)| token.to_owned())));
+        tokens.extend(
+            lines.filter_map(|line| line.split_once("token ").map(|(_, token)| token.to_owned())),
+        );
     }
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
     let requests = emulator.arrivals();
     assert_eq!((requests.len(), tokens.len()), (1, 200));
-    let (_, stored) = home.content().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (_, stored) = home
+        .content()
+        .split_once('\n')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
     assert!(tokens.iter().all(|token| *token == stored));
     assert_eq!(home.files(), ["auth0_token"]);
 }
@@ -120,13 +159,18 @@ fn writing_child() {
     let login = LoginFile::in_folder(folder());
     println!("ready");
     for round in 0.. {
-        let Begun::Refresh(refresh) = login.begin(SystemTime::now(), None, patient()).unwrap() else {
+        let Begun::Refresh(refresh) = login.begin(SystemTime::now(), None, patient()).unwrap()
+        else {
             panic!("its tokens are never fresh");
         };
         let access = access_token(-1);
         let padding = "a".repeat(round % 8000);
-        let body = format!(r#"{{"access_token":"{access}{padding}","refresh_token":"{REFRESH}-{padding}-end"}}"#);
-        refresh.complete(body.as_bytes(), SystemTime::now()).unwrap();
+        let body = format!(
+            r#"{{"access_token":"{access}{padding}","refresh_token":"{REFRESH}-{padding}-end"}}"#
+        );
+        refresh
+            .complete(body.as_bytes(), SystemTime::now())
+            .unwrap();
     }
 }
 
@@ -136,13 +180,22 @@ fn a_process_killed_while_it_writes_leaves_a_whole_file() {
     for round in 0..40 {
         let mut writer = child("writing_child", &home).spawn().unwrap();
         let mut output = BufReader::new(writer.stdout.take().unwrap());
-        assert!(output.by_ref().lines().map_while(Result::ok).any(|line| line.ends_with("ready")));
+        assert!(
+            output
+                .by_ref()
+                .lines()
+                .map_while(Result::ok)
+                .any(|line| line.ends_with("ready"))
+        );
         std::thread::sleep(Duration::from_micros(1000 + 737 * round));
         writer.kill().unwrap();
         writer.wait().unwrap();
         let content = home.content();
         let refresh_token = content.lines().next().unwrap();
-        assert!(refresh_token.starts_with(REFRESH) && refresh_token.ends_with("-end"), "{content:?}");
+        assert!(
+            refresh_token.starts_with(REFRESH) && refresh_token.ends_with("-end"),
+            "{content:?}"
+        );
         // The lock died with its holder.
         let started = Instant::now();
         drop(home.refresh());
@@ -151,6 +204,10 @@ fn a_process_killed_while_it_writes_leaves_a_whole_file() {
     let left = home.files().len() - 1;
     assert!(left > 0, "no process was hit while it wrote");
     // Nothing but files of ours, which a later renewal removes.
-    assert!(home.files().iter().all(|name| name == "auth0_token" || name.ends_with(".libfal")));
+    assert!(
+        home.files()
+            .iter()
+            .all(|name| name == "auth0_token" || name.ends_with(".libfal"))
+    );
     assert!(fs::metadata(home.path()).unwrap().is_file());
 }

@@ -19,8 +19,9 @@ fn answer(tokens: &Value) -> Vec<u8> {
 /// Renews, and returns the new access token as well.
 fn renew(home: &Home) -> (Renewed, String) {
     let access = access_token(3600);
-    let body =
-        answer(&json!({ "access_token": access, "refresh_token": NEXT, "id_token": "fake", "expires_in": 3600 }));
+    let body = answer(
+        &json!({ "access_token": access, "refresh_token": NEXT, "id_token": "fake", "expires_in": 3600 }),
+    );
     let renewed = home.refresh().complete(&body, SystemTime::now()).unwrap();
     assert_no_secret(&renewed);
     (renewed, access)
@@ -30,7 +31,10 @@ fn renew(home: &Home) -> (Renewed, String) {
 fn the_next_tokens_take_the_place_of_the_old_ones() {
     let home = Home::with(format!("{REFRESH}\n{}\n\nmore\n", access_token(-5)));
     let (renewed, access) = renew(&home);
-    assert_eq!((renewed.access.expose(), &renewed.not_stored), (access.as_str(), &None));
+    assert_eq!(
+        (renewed.access.expose(), &renewed.not_stored),
+        (access.as_str(), &None)
+    );
     assert_eq!(home.content(), format!("{NEXT}\n{access}"));
     assert_eq!(home.files(), ["auth0_token"]);
     assert_eq!(home.fresh().expose(), access);
@@ -49,10 +53,16 @@ fn without_a_next_refresh_token_the_old_one_stays() {
 fn a_token_that_fal_refused_is_not_fresh() {
     let rejected = access_token(3600);
     let home = Home::with(format!("{REFRESH}\n{rejected}"));
-    let begun = home.login().begin(SystemTime::now(), Some(&rejected), patient()).unwrap();
+    let begun = home
+        .login()
+        .begin(SystemTime::now(), Some(&rejected), patient())
+        .unwrap();
     assert!(matches!(begun, Begun::Refresh(_)));
     drop(begun);
-    let begun = home.login().begin(SystemTime::now(), Some("another"), patient()).unwrap();
+    let begun = home
+        .login()
+        .begin(SystemTime::now(), Some("another"), patient())
+        .unwrap();
     assert!(matches!(begun, Begun::Fresh(_)));
 }
 
@@ -61,11 +71,17 @@ fn a_renewal_that_fails_or_is_dropped_changes_nothing() {
     let text = format!("{REFRESH}\n{}\n", access_token(-5));
     let home = Home::with(&text);
     drop(home.refresh());
-    let bad = home.refresh().complete(b"<html>", SystemTime::now()).unwrap_err();
+    let bad = home
+        .refresh()
+        .complete(b"<html>", SystemTime::now())
+        .unwrap_err();
     assert!(matches!(bad, LoginError::BadAnswer { .. }));
     let body = answer(&json!({ "error": "temporarily_unavailable" }));
     let started = Instant::now();
-    let failed = home.refresh().failed(503, &body, SystemTime::now(), patient()).unwrap_err();
+    let failed = home
+        .refresh()
+        .failed(503, &body, SystemTime::now(), patient())
+        .unwrap_err();
     assert!(!failed.needs_login() && started.elapsed() < Duration::from_secs(2));
     assert_eq!(home.content(), text);
     assert_eq!(home.files(), ["auth0_token"]);
@@ -74,12 +90,23 @@ fn a_renewal_that_fails_or_is_dropped_changes_nothing() {
 #[test]
 fn an_unknown_refresh_token_asks_for_a_login_and_stays() {
     let home = Home::with(REFRESH);
-    let body = answer(&json!({ "error": "invalid_grant", "error_description": format!("unknown: {REFRESH}") }));
+    let body = answer(
+        &json!({ "error": "invalid_grant", "error_description": format!("unknown: {REFRESH}") }),
+    );
     let limit = Duration::from_millis(200);
-    let error = home.refresh().failed(403, &body, SystemTime::now(), up_to(limit)).unwrap_err();
+    let error = home
+        .refresh()
+        .failed(403, &body, SystemTime::now(), up_to(limit))
+        .unwrap_err();
     assert_no_secret(&error);
-    assert!(error.needs_login() && error.remedy().contains("`fal auth login`"), "{error}");
-    assert_eq!(error.to_string(), "fal did not renew the login (HTTP 403: invalid_grant: unknown: ****)");
+    assert!(
+        error.needs_login() && error.remedy().contains("`fal auth login`"),
+        "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "fal did not renew the login (HTTP 403: invalid_grant: unknown: ****)"
+    );
     assert_eq!(home.content(), REFRESH);
 }
 
@@ -94,7 +121,9 @@ fn a_renewal_that_another_program_won_gives_its_token() {
         fs::write(path, text).unwrap();
     });
     let body = answer(&json!({ "error": "invalid_grant" }));
-    let token = refresh.failed(403, &body, SystemTime::now(), patient()).unwrap();
+    let token = refresh
+        .failed(403, &body, SystemTime::now(), patient())
+        .unwrap();
     winner.join().unwrap();
     assert_eq!(token.expose(), access);
 }
@@ -110,7 +139,10 @@ fn a_logout_or_another_login_meanwhile_is_not_undone() {
             None => fs::remove_file(home.path()).unwrap(),
         }
         let renewed = refresh.complete(&body, SystemTime::now()).unwrap();
-        assert!(matches!(renewed.not_stored, Some(LoginError::ChangedMeanwhile { .. })));
+        assert!(matches!(
+            renewed.not_stored,
+            Some(LoginError::ChangedMeanwhile { .. })
+        ));
         assert_eq!(fs::read_to_string(home.path()).ok().as_deref(), other);
     }
 }
@@ -140,7 +172,13 @@ fn a_link_is_written_through() {
     let (_, access) = renew(&home);
     assert!(fs::symlink_metadata(home.path()).unwrap().is_symlink());
     assert_eq!(elsewhere.content(), format!("{NEXT}\n{access}"));
-    assert_eq!((home.files(), elsewhere.files()), (vec!["auth0_token".to_owned()], vec!["auth0_token".to_owned()]));
+    assert_eq!(
+        (home.files(), elsewhere.files()),
+        (
+            vec!["auth0_token".to_owned()],
+            vec!["auth0_token".to_owned()]
+        )
+    );
 }
 
 #[cfg(unix)]
@@ -161,13 +199,22 @@ fn a_refresh_token_whose_successor_cannot_be_stored_is_not_used() {
 #[test]
 fn what_a_killed_process_left_behind_is_removed() {
     let home = Home::with(REFRESH);
-    let [old, young, foreign] = [".auth0_token.0123.libfal", ".auth0_token.4567.libfal", ".auth0_token.0123.other"];
+    let [old, young, foreign] = [
+        ".auth0_token.0123.libfal",
+        ".auth0_token.4567.libfal",
+        ".auth0_token.0123.other",
+    ];
     for name in [old, young, foreign] {
         fs::write(home.folder().join(name), "fake-secret").unwrap();
     }
     for name in [old, foreign] {
         let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options().write(true).open(home.folder().join(name)).unwrap().set_modified(hour_ago).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(home.folder().join(name))
+            .unwrap()
+            .set_modified(hour_ago)
+            .unwrap();
     }
     renew(&home);
     assert_eq!(home.files(), [foreign, young, "auth0_token"]);

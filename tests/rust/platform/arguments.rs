@@ -6,26 +6,51 @@ use super::*;
 /// What a call that must not be sent says.
 fn refused(name: &str, params: Value) -> String {
     let server = Server::json(|_, _| "{}".to_owned());
-    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let client = builder(&server.host, "fake-id:fake-secret")
+        .build()
+        .unwrap();
     let error = call(&client, name, params).unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
-    assert!(!error.may_have_executed() && server.arrived().is_empty(), "{error}");
+    assert!(
+        !error.may_have_executed() && server.arrived().is_empty(),
+        "{error}"
+    );
     error.message().to_owned()
 }
 
 #[test]
 fn a_wrong_parameter_is_named_with_what_is_allowed() {
     let cases = [
-        ("keys.list", json!({"limit": 0}), "keys.list: limit is 0, but has to be an integer of at least 1"),
+        (
+            "keys.list",
+            json!({"limit": 0}),
+            "keys.list: limit is 0, but has to be an integer of at least 1",
+        ),
         (
             "keys.list",
             json!({"limit": "5"}),
             "keys.list: limit is a text of length 1, but has to be an integer of at least 1",
         ),
-        ("keys.list", json!({"size": 5}), "keys.list: there is no parameter \"size\"; it takes limit, cursor, expand"),
-        ("keys.revoke", json!({}), "keys.revoke: key_id is missing: a text of at least 1 characters"),
-        ("keys.revoke", json!({"key_id": ".."}), "keys.revoke: key_id may not be, or pass through, \"..\""),
-        ("keys.revoke", json!({"key_id": ""}), "keys.revoke: key_id is a text of length 0"),
+        (
+            "keys.list",
+            json!({"size": 5}),
+            "keys.list: there is no parameter \"size\"; it takes limit, cursor, expand",
+        ),
+        (
+            "keys.revoke",
+            json!({}),
+            "keys.revoke: key_id is missing: a text of at least 1 characters",
+        ),
+        (
+            "keys.revoke",
+            json!({"key_id": ".."}),
+            "keys.revoke: key_id may not be, or pass through, \"..\"",
+        ),
+        (
+            "keys.revoke",
+            json!({"key_id": ""}),
+            "keys.revoke: key_id is a text of length 0",
+        ),
         (
             "keys.revoke",
             json!({"key_id": "fake-id:fake-secret-whole"}),
@@ -36,13 +61,41 @@ fn a_wrong_parameter_is_named_with_what_is_allowed() {
             json!({"api_key_id": ["fake-id", "fake-id:fake-secret-whole"]}),
             "models.usage: api_key_id is only what is before the colon of a key",
         ),
-        ("serverless.apps.queue.get", json!({"owner": "", "name": "a"}), "serverless.apps.queue.get: owner may not be"),
-        ("serverless.files.list_dir", json!({"dir": "a/../b"}), "serverless.files.list_dir: dir may not be, or pass"),
-        ("serverless.files.list_dir", json!({"dir": "/a"}), "serverless.files.list_dir: dir may not be, or pass"),
-        ("serverless.files.list_dir", json!({"dir": "a//b"}), "serverless.files.list_dir: dir may not be, or pass"),
-        ("serverless.files.list_dir", json!({"dir": "."}), "serverless.files.list_dir: dir may not be, or pass"),
-        ("meta.get", json!({"x": 1}), "meta.get: there is no parameter \"x\"; it takes none"),
-        ("meta.get", json!([]), "meta.get: the parameters are not a JSON object"),
+        (
+            "serverless.apps.queue.get",
+            json!({"owner": "", "name": "a"}),
+            "serverless.apps.queue.get: owner may not be",
+        ),
+        (
+            "serverless.files.list_dir",
+            json!({"dir": "a/../b"}),
+            "serverless.files.list_dir: dir may not be, or pass",
+        ),
+        (
+            "serverless.files.list_dir",
+            json!({"dir": "/a"}),
+            "serverless.files.list_dir: dir may not be, or pass",
+        ),
+        (
+            "serverless.files.list_dir",
+            json!({"dir": "a//b"}),
+            "serverless.files.list_dir: dir may not be, or pass",
+        ),
+        (
+            "serverless.files.list_dir",
+            json!({"dir": "."}),
+            "serverless.files.list_dir: dir may not be, or pass",
+        ),
+        (
+            "meta.get",
+            json!({"x": 1}),
+            "meta.get: there is no parameter \"x\"; it takes none",
+        ),
+        (
+            "meta.get",
+            json!([]),
+            "meta.get: the parameters are not a JSON object",
+        ),
         (
             "models.list",
             json!({"status": "old"}),
@@ -93,7 +146,11 @@ fn a_wrong_parameter_is_named_with_what_is_allowed() {
             json!({"estimate_type": "unit_price", "endpoints": {"a/b": {"unit_quantity": 0}}}),
             "models.pricing.estimate: endpoints.a/b.unit_quantity is 0, but has to be a number of at least 0.000001",
         ),
-        ("models.pricing.estimate", json!({"endpoints": {}}), "models.pricing.estimate: estimate_type is missing"),
+        (
+            "models.pricing.estimate",
+            json!({"endpoints": {}}),
+            "models.pricing.estimate: estimate_type is missing",
+        ),
         (
             "storage.files.acl.replace",
             json!({"url": "https://v3b.fal.media/files/b/x/y"}),
@@ -109,7 +166,11 @@ fn a_wrong_parameter_is_named_with_what_is_allowed() {
             json!({"filters": [{"key": "a"}]}),
             "serverless.logs.history: filters[0].value is missing",
         ),
-        ("serverless.files.upload", json!({"target_path": "a"}), "serverless.files.upload: file_upload is missing"),
+        (
+            "serverless.files.upload",
+            json!({"target_path": "a"}),
+            "serverless.files.upload: file_upload is missing",
+        ),
         (
             "serverless.files.upload",
             json!({"target_path": "a", "file_upload": {"base64": "!"}}),
@@ -132,15 +193,26 @@ fn an_unknown_operation_is_told_with_its_neighbours() {
     let emulator = Emulator::start().unwrap();
     let error = call(&admin(&emulator), "keys.delete", json!({})).unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument);
-    assert!(error.message().contains("no operation \"keys.delete\""), "{error}");
-    assert!(error.remedy().contains("keys.list, keys.create, keys.revoke"), "{}", error.remedy());
+    assert!(
+        error.message().contains("no operation \"keys.delete\""),
+        "{error}"
+    );
+    assert!(
+        error
+            .remedy()
+            .contains("keys.list, keys.create, keys.revoke"),
+        "{}",
+        error.remedy()
+    );
     assert!(emulator.arrivals().is_empty());
 }
 
 #[test]
 fn each_parameter_arrives_in_its_place() {
     let server = Server::json(|_, _| "{}".to_owned());
-    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let client = builder(&server.host, "fake-id:fake-secret")
+        .build()
+        .unwrap();
     let cases = [
         (
             "keys.list",
@@ -154,10 +226,30 @@ fn each_parameter_arrives_in_its_place() {
             "GET /v1/models/pricing?endpoint_id=a%2Fb&endpoint_id=c%2Fd+e",
             "",
         ),
-        ("models.usage", json!({"bound_to_timeframe": false}), "GET /v1/models/usage?bound_to_timeframe=false", ""),
-        ("keys.revoke", json!({"key_id": "a/../b?c#d e%"}), "DELETE /v1/keys/a%2F..%2Fb%3Fc%23d%20e%25", ""),
-        ("serverless.files.list_dir", json!({"dir": "a b/c"}), "GET /v1/serverless/files/list/a%20b/c", ""),
-        ("serverless.files.download", json!({"file": "a/b"}), "GET /v1/serverless/files/file/a%2Fb", ""),
+        (
+            "models.usage",
+            json!({"bound_to_timeframe": false}),
+            "GET /v1/models/usage?bound_to_timeframe=false",
+            "",
+        ),
+        (
+            "keys.revoke",
+            json!({"key_id": "a/../b?c#d e%"}),
+            "DELETE /v1/keys/a%2F..%2Fb%3Fc%23d%20e%25",
+            "",
+        ),
+        (
+            "serverless.files.list_dir",
+            json!({"dir": "a b/c"}),
+            "GET /v1/serverless/files/list/a%20b/c",
+            "",
+        ),
+        (
+            "serverless.files.download",
+            json!({"file": "a/b"}),
+            "GET /v1/serverless/files/file/a%2Fb",
+            "",
+        ),
         (
             "assets.collections.move",
             json!({"collection_id": "c", "parent_collection_id": null}),
@@ -182,17 +274,29 @@ fn each_parameter_arrives_in_its_place() {
             "POST /v1/serverless/logs/history?limit=1",
             r#"[{"key":"a","value":["b"]}]"#,
         ),
-        ("serverless.logs.history", json!(null), "POST /v1/serverless/logs/history", ""),
+        (
+            "serverless.logs.history",
+            json!(null),
+            "POST /v1/serverless/logs/history",
+            "",
+        ),
     ];
     for (name, params, line, body) in cases {
         call(&client, name, params).unwrap();
         let arrived = server.arrived().pop().unwrap();
         assert_eq!(
-            (arrived.line.as_str(), String::from_utf8(arrived.body.clone()).unwrap().as_str()),
+            (
+                arrived.line.as_str(),
+                String::from_utf8(arrived.body.clone()).unwrap().as_str()
+            ),
             (line, body),
             "{name}"
         );
-        assert_eq!(arrived.header("authorization"), Some("Key fake-id:fake-secret"), "{name}");
+        assert_eq!(
+            arrived.header("authorization"),
+            Some("Key fake-id:fake-secret"),
+            "{name}"
+        );
     }
 }
 
@@ -200,7 +304,9 @@ fn each_parameter_arrives_in_its_place() {
 #[test]
 fn a_path_parameter_never_becomes_another_path() {
     let server = Server::json(|_, _| "{}".to_owned());
-    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let client = builder(&server.host, "fake-id:fake-secret")
+        .build()
+        .unwrap();
     let cases = [
         ("a\r\nHost: evil", "a%0D%0AHost%3A%20evil"),
         ("a b", "a%20b"),
@@ -221,28 +327,63 @@ fn a_path_parameter_never_becomes_another_path() {
     ];
     for (given, sent) in cases {
         call(&client, "assets.get", json!({"asset_id": given})).unwrap();
-        call(&client, "serverless.apps.events", json!({"owner": given, "name": "{owner}"})).unwrap();
-        let lines: Vec<_> = server.arrived().iter().rev().take(2).map(|one| one.line.clone()).collect();
+        call(
+            &client,
+            "serverless.apps.events",
+            json!({"owner": given, "name": "{owner}"}),
+        )
+        .unwrap();
+        let lines: Vec<_> = server
+            .arrived()
+            .iter()
+            .rev()
+            .take(2)
+            .map(|one| one.line.clone())
+            .collect();
         let events = format!("GET /v1/serverless/apps/{sent}/%7Bowner%7D/events");
-        assert_eq!(lines, [events, format!("GET /v1/assets/{sent}")], "{given:?}");
+        assert_eq!(
+            lines,
+            [events, format!("GET /v1/assets/{sent}")],
+            "{given:?}"
+        );
     }
-    call(&client, "serverless.files.list_dir", json!({"dir": "ä/%2e%2e/b\n"})).unwrap();
-    assert_eq!(server.arrived().pop().unwrap().line, "GET /v1/serverless/files/list/%C3%A4/%252e%252e/b%0A");
+    call(
+        &client,
+        "serverless.files.list_dir",
+        json!({"dir": "ä/%2e%2e/b\n"}),
+    )
+    .unwrap();
+    assert_eq!(
+        server.arrived().pop().unwrap().line,
+        "GET /v1/serverless/files/list/%C3%A4/%252e%252e/b%0A"
+    );
 }
 
 #[test]
 fn an_idempotency_key_is_made_or_the_callers_own() {
     let server = Server::json(|_, _| "{}".to_owned());
-    let client = builder(&server.host, "fake-id:fake-secret").build().unwrap();
+    let client = builder(&server.host, "fake-id:fake-secret")
+        .build()
+        .unwrap();
     let tags = |params: Value| call(&client, "assets.tags.create", params).unwrap();
     tags(json!({"name": "a"}));
     tags(json!({"name": "a"}));
     tags(json!({"name": "a", "idempotency_key": "mine"}));
     call(&client, "workflows.list", json!({})).unwrap();
-    let sent: Vec<_> = server.arrived().iter().map(|one| one.header("idempotency-key").map(str::to_owned)).collect();
+    let sent: Vec<_> = server
+        .arrived()
+        .iter()
+        .map(|one| one.header("idempotency-key").map(str::to_owned))
+        .collect();
     assert_eq!((sent[2].as_deref(), &sent[3]), (Some("mine"), &None));
-    let made: Vec<_> = sent[..2].iter().map(|key| key.as_deref().unwrap()).collect();
-    assert!(made[0] != made[1] && made.iter().all(|key| key.len() == 36), "{made:?}");
+    let made: Vec<_> = sent[..2]
+        .iter()
+        .map(|key| key.as_deref().unwrap())
+        .collect();
+    assert!(
+        made[0] != made[1] && made.iter().all(|key| key.len() == 36),
+        "{made:?}"
+    );
     let bodies: Vec<_> = server.arrived().into_iter().map(|one| one.body).collect();
     assert_eq!(bodies[2], br#"{"name":"a"}"#);
 }

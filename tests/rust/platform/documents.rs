@@ -1,5 +1,5 @@
-//! What is written out of the table: `docs/platform.md`, and the names for Python's type checkers. `FAL_UPDATE=1 cargo test --test
-//! platform` writes them anew.
+//! What is written out of the table: `docs/platform.md`, and the names for Python's type checkers.
+//! `FAL_UPDATE=1 cargo test --test platform` writes them anew.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -55,7 +55,14 @@ fn page() -> String {
     page.push_str("## All of them\n\n| Name | Scope | What it does |\n|---|---|---|\n");
     for one in operations() {
         let anchor = one.name().replace('.', "");
-        writeln!(page, "| [`{}`](#{anchor}) | {} | {} |", one.name(), scope(one), one.purpose()).unwrap();
+        writeln!(
+            page,
+            "| [`{}`](#{anchor}) | {} | {} |",
+            one.name(),
+            scope(one),
+            one.purpose()
+        )
+        .unwrap();
     }
     page.push_str("\n## Types\n\n```text\n");
     let table = include_str!("../../../src/openapi/operations.txt");
@@ -79,7 +86,10 @@ fn page() -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + chars.as_str())
+        .unwrap_or_default()
 }
 
 fn names() -> String {
@@ -96,19 +106,34 @@ from typing import Literal
     let all = operations().iter();
     let mut literal = |name: &str, names: Vec<&str>| {
         writeln!(text, "{name} = Literal[").unwrap();
-        names.iter().for_each(|name| writeln!(text, "    \"{name}\",").unwrap());
+        names
+            .iter()
+            .for_each(|name| writeln!(text, "    \"{name}\",").unwrap());
         text.push_str("]\n");
     };
     // keys.create is create_key().
-    literal("_Name", all.clone().map(Operation::name).filter(|name| *name != "keys.create").collect());
-    literal("_ListName", all.filter(|one| one.is_list() || one.answer() == "events").map(Operation::name).collect());
+    literal(
+        "_Name",
+        all.clone()
+            .map(Operation::name)
+            .filter(|name| *name != "keys.create")
+            .collect(),
+    );
+    literal(
+        "_ListName",
+        all.filter(|one| one.is_list() || one.answer() == "events")
+            .map(Operation::name)
+            .collect(),
+    );
     text
 }
 
 #[test]
 fn the_committed_documents_are_the_generated_ones() {
-    for (path, generated) in [("docs/platform.md", page()), ("bindings/python/python/libfal/_operations.pyi", names())]
-    {
+    for (path, generated) in [
+        ("docs/platform.md", page()),
+        ("bindings/python/python/libfal/_operations.pyi", names()),
+    ] {
         let path = root().join(path);
         if std::env::var_os("FAL_UPDATE").is_some() {
             std::fs::write(&path, &generated).unwrap();
@@ -122,13 +147,24 @@ fn the_committed_documents_are_the_generated_ones() {
     }
 }
 
-/// The rows of the README's table that name operations, or groups of them: the name, and what stands below "API key" and "ADMIN key".
+/// The rows of the README's table that name operations, or groups of them: the name, and what
+/// stands below "API key" and "ADMIN key".
 fn opened() -> Vec<(String, String, [String; 3])> {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let section = readme.split("## Which key do I need?").nth(1).unwrap().split("\n## ").next().unwrap();
+    let section = readme
+        .split("## Which key do I need?")
+        .nth(1)
+        .unwrap()
+        .split("\n## ")
+        .next()
+        .unwrap();
     let mut rows = Vec::new();
     for row in section.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<_> = row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        let cells: Vec<_> = row
+            .trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect();
         let columns: [String; 3] = cells[1..].to_vec().try_into().unwrap();
         let names = cells[0].split('`').skip(1).step_by(2);
         rows.extend(names.map(|name| (name.to_owned(), cells[0].clone(), columns.clone())));
@@ -139,13 +175,21 @@ fn opened() -> Vec<(String, String, [String; 3])> {
 #[test]
 fn the_readme_says_which_key_opens_what() {
     let rows = opened();
-    let covers = |name: &str, one: &Operation| one.name() == name || one.name().starts_with(&format!("{name}."));
+    let covers = |name: &str, one: &Operation| {
+        one.name() == name || one.name().starts_with(&format!("{name}."))
+    };
     for (name, ..) in &rows {
-        assert!(operations().iter().any(|one| covers(name, one)), "{name} is no operation");
+        assert!(
+            operations().iter().any(|one| covers(name, one)),
+            "{name} is no operation"
+        );
     }
     for one in operations() {
         // The longest name counts: `serverless.usage` is not like the rest of `serverless`.
-        let row = rows.iter().filter(|(name, ..)| covers(name, one)).max_by_key(|(name, ..)| name.len());
+        let row = rows
+            .iter()
+            .filter(|(name, ..)| covers(name, one))
+            .max_by_key(|(name, ..)| name.len());
         let (_, row, columns) = row.unwrap_or_else(|| panic!("{} is in no row", one.name()));
         let needed = one.scope().filter(|_| !one.is_key_optional());
         let opens = [needed.is_none(), needed != Some(fal::Scope::Admin), true];
@@ -153,6 +197,11 @@ fn the_readme_says_which_key_opens_what() {
             assert_eq!(column.starts_with("yes"), opens, "{}: {row}", one.name());
         }
         let condition = columns[2].contains("if ");
-        assert_eq!(one.needs().is_some(), condition, "{}: what the account needs, in {row}", one.name());
+        assert_eq!(
+            one.needs().is_some(),
+            condition,
+            "{}: what the account needs, in {row}",
+            one.name()
+        );
     }
 }

@@ -9,9 +9,19 @@ const IN_CHILD: &str = "LIBFAL_TEST_FORKS";
 fn a_fork_while_another_thread_reads_the_table_leaves_the_child_one_of_its_own() {
     for _ in 0..10 {
         let mut program = Command::new(std::env::current_exe().unwrap());
-        program.args(["--exact", "forked::forks_in_a_fresh_process", "--test-threads=1"]).env(IN_CHILD, "1");
+        program
+            .args([
+                "--exact",
+                "forked::forks_in_a_fresh_process",
+                "--test-threads=1",
+            ])
+            .env(IN_CHILD, "1");
         let output = program.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }
 

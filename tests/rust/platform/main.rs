@@ -1,5 +1,5 @@
-//! The Platform API over real sockets (docs/protocol.md §14): against the emulator, and against a server of the tests' own where
-//! fal would have to make a mistake.
+//! The Platform API over real sockets (docs/protocol.md §14): against the emulator, and against a
+//! server of the tests' own where fal would have to make a mistake.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +28,10 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn builder(host: &str, key: &str) -> ClientBuilder {
-    logged::builder().environment(Environment::from_variables([("FAL_KEY", key), ("FAL_EMULATOR_HOST", host)]))
+    logged::builder().environment(Environment::from_variables([
+        ("FAL_KEY", key),
+        ("FAL_EMULATOR_HOST", host),
+    ]))
 }
 
 fn client(emulator: &Emulator, key: &str) -> Client {
@@ -45,7 +48,10 @@ fn call(client: &Client, name: &str, params: Value) -> Result<Response, Error> {
 
 /// A future's end, waited for on a runtime of the test's own.
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// The next event, waited for.

@@ -16,7 +16,10 @@ pub(crate) struct Arrived {
 
 impl Arrived {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -26,7 +29,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `answer` gets the number of the request, from 0, and the request; it writes the whole answer.
+    /// `answer` gets the number of the request, from 0, and the request; it writes the whole
+    /// answer.
     pub(crate) fn start(answer: impl Fn(usize, &Arrived, &mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -35,7 +39,9 @@ impl Server {
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let mut connection = connection.unwrap();
-                let Some(request) = read(&connection) else { continue };
+                let Some(request) = read(&connection) else {
+                    continue;
+                };
                 let number = {
                     let mut kept = kept.lock().unwrap();
                     kept.push(request.clone());
@@ -50,7 +56,12 @@ impl Server {
     /// A server of JSON.
     pub(crate) fn json(answer: impl Fn(usize, &Arrived) -> String + Send + 'static) -> Self {
         Server::start(move |number, request, connection| {
-            respond(connection, "200 OK", "application/json", answer(number, request).as_bytes());
+            respond(
+                connection,
+                "200 OK",
+                "application/json",
+                answer(number, request).as_bytes(),
+            );
         })
     }
 
@@ -65,24 +76,37 @@ pub(crate) fn respond(connection: &mut TcpStream, status: &str, kind: &str, body
         body.len()
     );
     // The client may have left.
-    let _ = connection.write_all(head.as_bytes()).and_then(|()| connection.write_all(body));
+    let _ = connection
+        .write_all(head.as_bytes())
+        .and_then(|()| connection.write_all(body));
 }
 
 fn read(connection: &TcpStream) -> Option<Arrived> {
     let mut reader = BufReader::new(connection);
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    reader
+        .read_line(&mut line)
+        .ok()
+        .filter(|length| *length > 0)?;
     let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
     let mut headers = Vec::new();
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
         headers.push((name.to_lowercase(), value.to_owned()));
     }
-    let length =
-        headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .map_or(0, |(_, value)| value.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Arrived { line, headers, body })
+    Some(Arrived {
+        line,
+        headers,
+        body,
+    })
 }

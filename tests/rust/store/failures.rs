@@ -13,7 +13,9 @@ use super::place::{NEW, Place, key, set_mode};
 /// Runs one test of this program once more, in a process of its own.
 fn again(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env("FAL_TEST_CHILD", "1");
+    command
+        .args(["--exact", test, "--nocapture"])
+        .env("FAL_TEST_CHILD", "1");
     command
 }
 
@@ -23,8 +25,15 @@ fn is_child() -> bool {
 
 fn run(mut command: Command) {
     let output = command.output().unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -33,8 +42,13 @@ fn a_full_disk_loses_nothing() {
         // A file may not grow beyond 0 blocks; without the trap the kernel would end the process.
         let mut shell = Command::new("sh");
         let inner = again("failures::a_full_disk_loses_nothing");
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(inner.get_program());
-        shell.args(inner.get_args()).env("FAL_TEST_CHILD", "1").env("FAL_TEST_PLACE", "");
+        shell
+            .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""])
+            .arg(inner.get_program());
+        shell
+            .args(inner.get_args())
+            .env("FAL_TEST_CHILD", "1")
+            .env("FAL_TEST_PLACE", "");
         let place = Place::with("[a]\nkey = 'fake-id:fake-secret-1'\n");
         run_in(shell, &place);
         assert_eq!(place.text(), "[a]\nkey = 'fake-id:fake-secret-1'\n");
@@ -42,8 +56,23 @@ fn a_full_disk_loses_nothing() {
         return;
     }
     let error = child_put().unwrap_err();
-    assert!(matches!(&error, StoreError::Io { action: "write", os_error: Some(27), .. }), "{error}");
-    assert!(error.to_string().ends_with(".tmp: File too large (os error 27)"), "{error}");
+    assert!(
+        matches!(
+            &error,
+            StoreError::Io {
+                action: "write",
+                os_error: Some(27),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .ends_with(".tmp: File too large (os error 27)"),
+        "{error}"
+    );
 }
 
 fn run_in(mut command: Command, place: &Place) {
@@ -68,7 +97,11 @@ fn a_read_only_folder_loses_nothing() {
             let program = place.folder().join("program");
             fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
             let mut copy = Command::new(program);
-            copy.args(child.get_args()).env("FAL_TEST_CHILD", "1").uid(65534).gid(65534).current_dir("/");
+            copy.args(child.get_args())
+                .env("FAL_TEST_CHILD", "1")
+                .uid(65534)
+                .gid(65534)
+                .current_dir("/");
             child = copy;
             set_mode(place.folder().parent().unwrap(), 0o755);
         }
@@ -76,11 +109,26 @@ fn a_read_only_folder_loses_nothing() {
         run_in(child, &place);
         set_mode(place.folder(), 0o755);
         assert_eq!(place.text(), "[a]\nkey = 'fake-id:fake-secret-1'\n");
-        assert!(!place.names().iter().any(|name| name.contains(".tmp") || name.contains(".lock")));
+        assert!(
+            !place
+                .names()
+                .iter()
+                .any(|name| name.contains(".tmp") || name.contains(".lock"))
+        );
         return;
     }
     let error = child_put().unwrap_err();
-    assert!(matches!(&error, StoreError::Io { action: "lock", os_error: Some(13), .. }), "{error}");
+    assert!(
+        matches!(
+            &error,
+            StoreError::Io {
+                action: "lock",
+                os_error: Some(13),
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -95,15 +143,25 @@ fn what_is_no_file_stays() {
     fs::remove_dir(&place.file).unwrap();
     std::os::unix::fs::symlink("nowhere", &place.file).unwrap();
     let error = place.put("team").unwrap_err();
-    let message = "~/.fal/config.toml: a symbolic link to a file that does not exist; nothing was changed";
+    let message =
+        "~/.fal/config.toml: a symbolic link to a file that does not exist; nothing was changed";
     assert_eq!(place.without_home(error), message);
     assert!(fs::symlink_metadata(&place.file).unwrap().is_symlink());
 
     fs::remove_file(&place.file).unwrap();
-    assert!(Command::new("mkfifo").arg(&place.file).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&place.file)
+            .status()
+            .unwrap()
+            .success()
+    );
     let start = Instant::now();
     let error = place.put("team").unwrap_err();
-    assert_eq!(place.without_home(error), "~/.fal/config.toml: a FIFO, not a regular file; nothing was changed");
+    assert_eq!(
+        place.without_home(error),
+        "~/.fal/config.toml: a FIFO, not a regular file; nothing was changed"
+    );
     assert!(start.elapsed() < Duration::from_secs(2));
     assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
 }
@@ -119,7 +177,10 @@ fn a_text_that_is_no_text_stays() {
     ] {
         let place = Place::with(bytes);
         let error = place.put("team").unwrap_err();
-        assert_eq!(place.without_home(error), format!("~/.fal/config.toml: {reason}; nothing was changed"));
+        assert_eq!(
+            place.without_home(error),
+            format!("~/.fal/config.toml: {reason}; nothing was changed")
+        );
         assert_eq!(fs::read(&place.file).unwrap(), bytes);
         assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
     }
@@ -131,9 +192,16 @@ fn a_lock_that_is_held_is_not_waited_for_without_end() {
     let lock = fs::File::create(place.folder().join("config.toml.lock")).unwrap();
     lock.lock().unwrap();
     let (start, wait) = (Instant::now(), Duration::from_millis(200));
-    let error = place.store().with_lock_wait(wait).remove_key("a").unwrap_err();
+    let error = place
+        .store()
+        .with_lock_wait(wait)
+        .remove_key("a")
+        .unwrap_err();
     assert!((wait..wait * 10).contains(&start.elapsed()));
-    assert_eq!(place.without_home(&error), "~/.fal/config.toml.lock is locked by another program");
+    assert_eq!(
+        place.without_home(&error),
+        "~/.fal/config.toml.lock is locked by another program"
+    );
     assert!(fal::Error::from(error).is_retryable());
     lock.unlock().unwrap();
     assert!(place.put("a").unwrap().written);
@@ -144,10 +212,22 @@ fn a_lock_that_is_a_trap_is_refused() {
     let place = Place::with("[a]\n");
     let lock = place.folder().join("config.toml.lock");
     std::os::unix::fs::symlink("victim", &lock).unwrap();
-    assert!(matches!(place.put("team"), Err(StoreError::Io { action: "lock", .. })));
+    assert!(matches!(
+        place.put("team"),
+        Err(StoreError::Io { action: "lock", .. })
+    ));
     fs::remove_file(&lock).unwrap();
-    assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
-    assert!(matches!(place.put("team"), Err(StoreError::Io { action: "lock", .. })));
+    assert!(
+        Command::new("mkfifo")
+            .arg(&lock)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(matches!(
+        place.put("team"),
+        Err(StoreError::Io { action: "lock", .. })
+    ));
     assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
     assert_eq!(place.text(), "[a]\n");
 }

@@ -42,7 +42,11 @@ fn links_are_followed_and_stay() {
     place.put("team").unwrap();
     assert!(fs::symlink_metadata(&place.file).unwrap().is_symlink());
     assert!(fs::symlink_metadata(&real).unwrap().is_file());
-    assert!(fs::read_to_string(&real).unwrap().starts_with("[a]\n\n[team]\n"));
+    assert!(
+        fs::read_to_string(&real)
+            .unwrap()
+            .starts_with("[a]\n\n[team]\n")
+    );
     assert_eq!(place.names(), ["config.toml", "dotfiles"]);
 }
 
@@ -76,7 +80,10 @@ fn root_leaves_the_file_to_its_owner() {
     }
     place.put("team").unwrap();
     let metadata = fs::metadata(&place.file).unwrap();
-    assert_eq!((metadata.uid(), metadata.gid(), mode(&place.file)), (65534, 65534, 0o600));
+    assert_eq!(
+        (metadata.uid(), metadata.gid(), mode(&place.file)),
+        (65534, 65534, 0o600)
+    );
 }
 
 /// As in a folder of dotfiles that something else manages.
@@ -87,8 +94,20 @@ fn a_file_that_nobody_may_write_stays() {
     for mode_before in [0o400, 0o444] {
         set_mode(&place.file, mode_before);
         let error = place.put("team").unwrap_err();
-        assert!(matches!(&error, StoreError::Io { action: "write", .. }), "{error:?}");
-        assert_eq!(place.without_home(&error), "cannot write ~/.fal/config.toml: permission denied");
+        assert!(
+            matches!(
+                &error,
+                StoreError::Io {
+                    action: "write",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert_eq!(
+            place.without_home(&error),
+            "cannot write ~/.fal/config.toml: permission denied"
+        );
         assert!(matches!(place.remove("team"), Err(StoreError::Io { .. })));
         assert_eq!(
             (place.text().as_str(), mode(&place.file)),

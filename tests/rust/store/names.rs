@@ -17,14 +17,25 @@ fn names_that_no_profile_may_have() {
         ("\u{85}", NameProblem::ControlCharacter),
         (long.as_str(), NameProblem::TooLong),
         ("fake-id:fake-secret-1", NameProblem::LooksLikeKey),
-        ("0123456789abcdef0123456789abcdef", NameProblem::LooksLikeKey),
+        (
+            "0123456789abcdef0123456789abcdef",
+            NameProblem::LooksLikeKey,
+        ),
     ];
     for (name, problem) in cases {
         assert_eq!(place.put(name), Err(StoreError::Name(problem)), "{name:?}");
-        assert_eq!(place.store().set_active(Some(name)), Err(StoreError::Name(problem)), "{name:?}");
+        assert_eq!(
+            place.store().set_active(Some(name)),
+            Err(StoreError::Name(problem)),
+            "{name:?}"
+        );
     }
     assert!(!place.folder().exists());
-    for name in ["team:b", &"é".repeat(128), "01234567-89ab-cdef-0123-456789abcdef"] {
+    for name in [
+        "team:b",
+        &"é".repeat(128),
+        "01234567-89ab-cdef-0123-456789abcdef",
+    ] {
         assert!(place.put(name).unwrap().written, "{name:?}");
     }
 }
@@ -40,8 +51,15 @@ fn profiles_are_listed_without_secrets() {
     assert_no_secret(&format!("{listed:?}"));
     let rows = listed.iter().map(|profile| {
         let text = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
-        let (key, problem, host) = (text(&profile.key_id), text(&profile.problem), text(&profile.host));
-        format!("{} {} {key} | {problem} | {host} | {}", profile.line, profile.name, profile.active)
+        let (key, problem, host) = (
+            text(&profile.key_id),
+            text(&profile.problem),
+            text(&profile.host),
+        );
+        format!(
+            "{} {} {key} | {problem} | {host} | {}",
+            profile.line, profile.name, profile.active
+        )
     });
     let expected = [
         "2 good fake-id | - | api.alpha.fal.ai:443 | false",
@@ -57,7 +75,9 @@ fn profiles_are_listed_without_secrets() {
 fn without_a_file_there_are_no_profiles() {
     let place = Place::empty();
     assert_eq!(place.store().profiles(), Ok(Vec::new()));
-    let none = Err(StoreError::NoSuchProfile { profile: "team".to_owned() });
+    let none = Err(StoreError::NoSuchProfile {
+        profile: "team".to_owned(),
+    });
     assert_eq!(place.remove("team"), none);
     assert_eq!(place.store().set_active(Some("team")), none);
     assert!(!place.store().set_active(None).unwrap().written);
@@ -72,16 +92,39 @@ fn the_file_is_the_one_that_the_chain_reads() {
     let path = |options: Options, variables: &[(&str, &str)]| {
         let environment = Environment::from_variables(variables.iter().copied());
         let path = Store::open(&options, &environment).map(|store| store.path());
-        path.map(|path| if cfg!(windows) { path.replace('\\', "/") } else { path })
+        path.map(|path| {
+            if cfg!(windows) {
+                path.replace('\\', "/")
+            } else {
+                path
+            }
+        })
     };
     let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     let variables = [(home, "/home/u"), ("FAL_CONFIG_PATH", " ~/other.toml ")];
-    assert_eq!(path(Options::new().config_path("/mine.toml"), &variables).unwrap(), "/mine.toml");
-    assert_eq!(path(Options::new(), &variables).unwrap(), "/home/u/other.toml");
-    assert_eq!(path(Options::new(), &variables[..1]).unwrap(), "/home/u/.fal/config.toml");
+    assert_eq!(
+        path(Options::new().config_path("/mine.toml"), &variables).unwrap(),
+        "/mine.toml"
+    );
+    assert_eq!(
+        path(Options::new(), &variables).unwrap(),
+        "/home/u/other.toml"
+    );
+    assert_eq!(
+        path(Options::new(), &variables[..1]).unwrap(),
+        "/home/u/.fal/config.toml"
+    );
     let unknown = path(Options::new(), &[]).unwrap_err().to_string();
-    assert_eq!(unknown, "no configuration file: the home directory is unknown");
-    let unknown = path(Options::new(), &variables[1..]).unwrap_err().to_string();
-    assert_eq!(unknown, "no configuration file: FAL_CONFIG_PATH starts with `~`, and the home directory is unknown");
+    assert_eq!(
+        unknown,
+        "no configuration file: the home directory is unknown"
+    );
+    let unknown = path(Options::new(), &variables[1..])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        unknown,
+        "no configuration file: FAL_CONFIG_PATH starts with `~`, and the home directory is unknown"
+    );
     drop(place);
 }

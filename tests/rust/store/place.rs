@@ -39,7 +39,10 @@ impl Place {
     }
 
     pub(crate) fn environment(&self) -> Environment {
-        Environment::from_variables([("HOME", self.home.path()), ("USERPROFILE", self.home.path())])
+        Environment::from_variables([
+            ("HOME", self.home.path()),
+            ("USERPROFILE", self.home.path()),
+        ])
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -66,15 +69,23 @@ impl Place {
     /// The names in the folder, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
 
     /// The home directory's path is replaced by `~`.
     pub(crate) fn without_home(&self, text: impl ToString) -> String {
-        let text = text.to_string().replace(self.home.path().to_str().unwrap(), "~");
-        if cfg!(windows) { text.replace('\\', "/") } else { text }
+        let text = text
+            .to_string()
+            .replace(self.home.path().to_str().unwrap(), "~");
+        if cfg!(windows) {
+            text.replace('\\', "/")
+        } else {
+            text
+        }
     }
 }
 

@@ -26,8 +26,12 @@ fn put(store: &Store, name: &str) {
 fn nothing_that_200_store_at_once_is_lost() {
     if let Some(index) = std::env::var_os("FAL_TEST_CHILD") {
         let path = std::env::var_os("FAL_TEST_PLACE").unwrap();
-        let store = Store::open(&Options::new().config_path(path), &Environment::process()).unwrap();
-        return put(&store, &name("process", index.to_str().unwrap().parse().unwrap()));
+        let store =
+            Store::open(&Options::new().config_path(path), &Environment::process()).unwrap();
+        return put(
+            &store,
+            &name("process", index.to_str().unwrap().parse().unwrap()),
+        );
     }
     let place = Place::with("# first\n");
     let children: Vec<Child> = (0..PROCESSES).map(|index| spawn(index, &place)).collect();
@@ -43,12 +47,22 @@ fn nothing_that_200_store_at_once_is_lost() {
     });
     for child in children {
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
     let kinds = [("thread", THREADS), ("process", PROCESSES)];
-    for name in kinds.iter().flat_map(|(kind, count)| (0..*count).map(|index| name(kind, index))) {
+    for name in kinds
+        .iter()
+        .flat_map(|(kind, count)| (0..*count).map(|index| name(kind, index)))
+    {
         let expected = key(&format!("{name}:fake-secret-{name}"));
-        assert_eq!(place.resolve(&name).credential(), Some(&Credential::Key(expected)));
+        assert_eq!(
+            place.resolve(&name).credential(),
+            Some(&Credential::Key(expected))
+        );
     }
     assert_eq!(place.store().profiles().unwrap().len(), THREADS + PROCESSES);
     assert!(place.text().starts_with("# first\n"));
@@ -57,7 +71,11 @@ fn nothing_that_200_store_at_once_is_lost() {
 
 fn spawn(index: usize, place: &Place) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "together::nothing_that_200_store_at_once_is_lost", "--nocapture"])
+        .args([
+            "--exact",
+            "together::nothing_that_200_store_at_once_is_lost",
+            "--nocapture",
+        ])
         .env("FAL_TEST_CHILD", index.to_string())
         .env("FAL_TEST_PLACE", &place.file)
         .stdout(Stdio::piped())

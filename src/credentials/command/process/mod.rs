@@ -1,4 +1,5 @@
-//! Runs a program to its end or its deadline, with what it started, and reads what it prints into bounded buffers.
+//! Runs a program to its end or its deadline, with what it started, and reads what it prints into
+//! bounded buffers.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -22,11 +23,12 @@ pub(super) use system::{Prepared, SHELL, is_not_a_program, program, shell, text_
 /// How often `cancelled` is asked.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long pipes may stay open after the program has exited: then something that it left running holds them, and
-/// what it may still say is not waited for.
+/// How long pipes may stay open after the program has exited: then something that it left running
+/// holds them, and what it may still say is not waited for.
 const AFTERMATH: Duration = Duration::from_millis(200);
 
-/// How long a killed program may take to disappear; one that hangs in the kernel is left to the system.
+/// How long a killed program may take to disappear; one that hangs in the kernel is left to the
+/// system.
 const REAPING: Duration = Duration::from_millis(500);
 
 /// How a program that came to an end did so.
@@ -44,7 +46,9 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-            Self::Unknown => f.write_str("its exit code is unknown, because the host ignores or collects its children"),
+            Self::Unknown => f.write_str(
+                "its exit code is unknown, because the host ignores or collects its children",
+            ),
         }
     }
 }
@@ -73,16 +77,30 @@ pub(super) enum Failure {
 }
 
 /// Runs the command. Blocks for at most `timeout` and [`REAPING`].
-pub(super) fn run(prepared: Prepared, timeout: Duration, cancelled: &dyn Fn() -> bool) -> Result<Finished, Failure> {
+pub(super) fn run(
+    prepared: Prepared,
+    timeout: Duration,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Finished, Failure> {
     if cancelled() {
-        return Ok(Finished { ending: Ending::Cancelled, stdout: Captured::new(), stderr: Captured::new() });
+        return Ok(Finished {
+            ending: Ending::Cancelled,
+            stdout: Captured::new(),
+            stderr: Captured::new(),
+        });
     }
     let deadline = Instant::now().checked_add(timeout);
     let (child, group) = system::spawn(prepared, RUNNING_VARIABLE).map_err(Failure::Start)?;
     let mut running = Running::new(child, group).map_err(Failure::Follow)?;
-    let ending = running.follow(deadline, cancelled).map_err(Failure::Follow)?;
+    let ending = running
+        .follow(deadline, cancelled)
+        .map_err(Failure::Follow)?;
     let (stdout, stderr) = running.end();
-    Ok(Finished { ending, stdout, stderr })
+    Ok(Finished {
+        ending,
+        stdout,
+        stderr,
+    })
 }
 
 /// A program that runs. Dropping it kills it and its group, and collects it.
@@ -97,18 +115,32 @@ struct Running {
 
 impl Running {
     fn new(mut child: Child, group: Group) -> io::Result<Self> {
-        let (stdout, stderr) = (Pipe::new(child.stdout.take()), Pipe::new(child.stderr.take()));
-        let running = Self { child, group, stdout, stderr, ended: false };
+        let (stdout, stderr) = (
+            Pipe::new(child.stdout.take()),
+            Pipe::new(child.stderr.take()),
+        );
+        let running = Self {
+            child,
+            group,
+            stdout,
+            stderr,
+            ended: false,
+        };
         running.stdout.prepare()?;
         running.stderr.prepare()?;
         Ok(running)
     }
 
-    fn follow(&mut self, deadline: Option<Instant>, cancelled: &dyn Fn() -> bool) -> io::Result<Ending> {
+    fn follow(
+        &mut self,
+        deadline: Option<Instant>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> io::Result<Ending> {
         let mut pause = Duration::from_millis(1);
         let mut exited_at = None;
         loop {
-            // Observed before the pipes are emptied: what an exited program has written is all there.
+            // Observed before the pipes are emptied: what an exited program has written is all
+            // there.
             let state = self.group.state(&mut self.child)?;
             self.stdout.drain()?;
             self.stderr.drain()?;
@@ -132,7 +164,11 @@ impl Running {
             if left.is_zero() {
                 return Ok(Ending::TimedOut);
             }
-            system::wait_readable(self.stdout.source.as_ref(), self.stderr.source.as_ref(), pause.min(left));
+            system::wait_readable(
+                self.stdout.source.as_ref(),
+                self.stderr.source.as_ref(),
+                pause.min(left),
+            );
             pause = (pause * 2).min(TICK);
         }
     }
@@ -151,7 +187,10 @@ impl Running {
     fn end(mut self) -> (Captured, Captured) {
         self.kill();
         let take = |captured: &mut Captured| std::mem::replace(captured, Captured::empty());
-        (take(&mut self.stdout.captured), take(&mut self.stderr.captured))
+        (
+            take(&mut self.stdout.captured),
+            take(&mut self.stderr.captured),
+        )
     }
 
     fn kill(&mut self) {
@@ -183,7 +222,10 @@ struct Pipe<S> {
 
 impl<S: system::Source> Pipe<S> {
     fn new(source: Option<S>) -> Self {
-        Self { source, captured: Captured::new() }
+        Self {
+            source,
+            captured: Captured::new(),
+        }
     }
 
     fn prepare(&self) -> io::Result<()> {
@@ -194,7 +236,8 @@ impl<S: system::Source> Pipe<S> {
         self.source.is_none()
     }
 
-    /// Reads what is there, at most about [`MAX_OUTPUT`] bytes, so that an endless writer does not keep us here.
+    /// Reads what is there, at most about [`MAX_OUTPUT`] bytes, so that an endless writer does not
+    /// keep us here.
     fn drain(&mut self) -> io::Result<()> {
         let mut left = MAX_OUTPUT;
         while let Some(source) = &mut self.source {
@@ -223,11 +266,18 @@ pub(super) struct Captured {
 
 impl Captured {
     fn new() -> Self {
-        Self { buffer: Zeroizing::new(vec![0; MAX_OUTPUT]), ..Self::empty() }
+        Self {
+            buffer: Zeroizing::new(vec![0; MAX_OUTPUT]),
+            ..Self::empty()
+        }
     }
 
     fn empty() -> Self {
-        Self { buffer: Zeroizing::new(Vec::new()), length: 0, overflowed: false }
+        Self {
+            buffer: Zeroizing::new(Vec::new()),
+            length: 0,
+            overflowed: false,
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -241,7 +291,11 @@ impl Captured {
 
     /// Reads once; what is beyond the buffer is dropped.
     fn read_from(&mut self, source: &mut impl system::Source) -> io::Result<usize> {
-        match self.buffer.get_mut(self.length..).filter(|room| !room.is_empty()) {
+        match self
+            .buffer
+            .get_mut(self.length..)
+            .filter(|room| !room.is_empty())
+        {
             Some(room) => {
                 let count = system::read(source, room)?;
                 self.length += count;

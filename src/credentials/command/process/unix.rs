@@ -25,7 +25,10 @@ pub(super) type Stdout = ChildStdout;
 pub(super) type Stderr = ChildStderr;
 
 /// A program by its path, or by a name that is looked for in PATH.
-pub(in super::super) fn program<'a>(program: &str, arguments: impl Iterator<Item = &'a str>) -> Prepared {
+pub(in super::super) fn program<'a>(
+    program: &str,
+    arguments: impl Iterator<Item = &'a str>,
+) -> Prepared {
     let mut command = Command::new(program);
     command.args(arguments);
     command
@@ -50,11 +53,15 @@ impl<S: Read + AsRawFd> Source for S {}
 /// Starts it in a group of its own, with `marker` in its environment.
 pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, Group)> {
     command.env(marker, "1").process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     if ignores_children() {
-        // An ignored signal stays ignored in the program, which then could not wait for its own children. (Only then:
-        // with such a hook the standard library forks the whole host instead of using posix_spawn.)
-        // SAFETY: signal() is async-signal-safe, and nothing else is called between fork and exec.
+        // An ignored signal stays ignored in the program, which then could not wait for its own
+        // children. (Only then: with such a hook the standard library forks the whole host instead
+        // of using posix_spawn.) SAFETY: signal() is async-signal-safe, and nothing else is called
+        // between fork and exec.
         unsafe {
             command.pre_exec(|| {
                 libc::signal(libc::SIGCHLD, libc::SIG_DFL);
@@ -69,7 +76,8 @@ pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, G
 
 fn ignores_children() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action is allowed; `action` is valid for writes, and all zeros is a valid value of it.
+    // SAFETY: a null new action is allowed; `action` is valid for writes, and all zeros is a valid
+    // value of it.
     unsafe {
         libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -78,12 +86,21 @@ fn ignores_children() -> bool {
 
 pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
     let descriptor = source.as_raw_fd();
-    // SAFETY: the descriptor is open as long as `source` is borrowed, and these commands touch no memory.
+    // SAFETY: the descriptor is open as long as `source` is borrowed, and these commands touch no
+    // memory.
     let result = unsafe {
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
-        if flags < 0 { flags } else { libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK) }
+        if flags < 0 {
+            flags
+        } else {
+            libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)
+        }
     };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads what is there; `WouldBlock` if there is nothing yet, 0 if there will be nothing more.
@@ -92,13 +109,27 @@ pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<us
 }
 
 /// Waits until one of the pipes has something to read or is closed, but no longer than `limit`.
-pub(super) fn wait_readable(first: Option<&impl Source>, second: Option<&impl Source>, limit: Duration) {
+pub(super) fn wait_readable(
+    first: Option<&impl Source>,
+    second: Option<&impl Source>,
+    limit: Duration,
+) {
     // poll() leaves negative descriptors out.
-    let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut entries = [entry(first.map_or(-1, AsRawFd::as_raw_fd)), entry(second.map_or(-1, AsRawFd::as_raw_fd))];
+    let entry = |fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut entries = [
+        entry(first.map_or(-1, AsRawFd::as_raw_fd)),
+        entry(second.map_or(-1, AsRawFd::as_raw_fd)),
+    ];
     // At least 1 ms: a rest below that would not let us wait at all.
-    let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX).max(1);
-    // SAFETY: the array is valid for its two entries. A failure or a signal only ends the wait early.
+    let limit = libc::c_int::try_from(limit.as_millis())
+        .unwrap_or(libc::c_int::MAX)
+        .max(1);
+    // SAFETY: the array is valid for its two entries. A failure or a signal only ends the wait
+    // early.
     unsafe { libc::poll(entries.as_mut_ptr(), 2, limit) };
 }
 
@@ -124,13 +155,19 @@ impl Group {
         }
     }
 
-    /// What has become of the program. It is not collected, so that its number stays its own until [`Self::kill`].
+    /// What has become of the program. It is not collected, so that its number stays its own until
+    /// [`Self::kill`].
     pub(super) fn state(&mut self, _: &mut Child) -> io::Result<State> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
         // SAFETY: `info` is valid for writes, and all zeros is a valid value of it.
         let (result, info) = unsafe {
-            let result = libc::waitid(libc::P_PID, self.id.cast_unsigned(), info.as_mut_ptr(), options);
+            let result = libc::waitid(
+                libc::P_PID,
+                self.id.cast_unsigned(),
+                info.as_mut_ptr(),
+                options,
+            );
             (result, info.assume_init())
         };
         if result != 0 {
@@ -145,10 +182,11 @@ impl Group {
                 _ => Err(error),
             };
         }
+        // SAFETY: a report of waitid() about a child has a status.
+        let status = unsafe { info.si_status() };
         Ok(match info.si_code {
             libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED => State::Exited,
-            // SAFETY: a report of waitid() about a child has a status.
-            libc::CLD_STOPPED if [libc::SIGTTIN, libc::SIGTTOU].contains(&unsafe { info.si_status() }) => {
+            libc::CLD_STOPPED if [libc::SIGTTIN, libc::SIGTTOU].contains(&status) => {
                 State::WantsTerminal
             }
             _ => State::Running,
@@ -160,7 +198,8 @@ impl Group {
 
     pub(super) fn kill(&self, _: &mut Child) {
         if !self.lost {
-            // SAFETY: touches no memory. The program is not collected, so that the group is still its own.
+            // SAFETY: touches no memory. The program is not collected, so that the group is still
+            // its own.
             unsafe { libc::kill(-self.id, libc::SIGKILL) };
         }
     }

@@ -24,10 +24,16 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub(super) fn is_data(url: &str) -> bool {
-    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+    url.get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
 }
 
-pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter>) -> Result<Response> {
+pub(super) async fn save(
+    url: &str,
+    target: Target,
+    most: u64,
+    meter: &Arc<Meter>,
+) -> Result<Response> {
     let (content_type, bytes) = decoded(url)?;
     let size = bytes.len() as u64;
     if size > most {
@@ -35,7 +41,9 @@ pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter
     }
     let kind = HeaderValue::from_str(&content_type).map_err(|_| malformed())?;
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-    let mut sink = target.open(200, headers, "", &Secrets::default(), None).await?;
+    let mut sink = target
+        .open(200, headers, "", &Secrets::default(), None)
+        .await?;
     sink.write(bytes).await?;
     meter.set_total(size);
     meter.share().reach(size);
@@ -45,7 +53,9 @@ pub(super) async fn save(url: &str, target: Target, most: u64, meter: &Arc<Meter
 fn decoded(url: &str) -> Result<(String, Bytes)> {
     let (head, content) = url[5..].split_once(',').ok_or_else(malformed)?;
     let (kind, base64) = match head.len().checked_sub(";base64".len()) {
-        Some(at) if head.is_char_boundary(at) && head[at..].eq_ignore_ascii_case(";base64") => (&head[..at], true),
+        Some(at) if head.is_char_boundary(at) && head[at..].eq_ignore_ascii_case(";base64") => {
+            (&head[..at], true)
+        }
         _ => (head, false),
     };
     let kind = match kind {
@@ -54,7 +64,11 @@ fn decoded(url: &str) -> Result<(String, Bytes)> {
         kind => kind.to_owned(),
     };
     let bytes = unescaped(content);
-    let bytes = if base64 { LENIENT.decode(&bytes).map_err(|_| malformed())? } else { bytes };
+    let bytes = if base64 {
+        LENIENT.decode(&bytes).map_err(|_| malformed())?
+    } else {
+        bytes
+    };
     Ok((kind, bytes.into()))
 }
 
@@ -94,14 +108,23 @@ mod tests {
             ("data:image/png;base64,MTIzNA==", "image/png", &b"1234"[..]),
             ("DATA:image/png;BASE64,MTIzNA", "image/png", b"1234"),
             ("data:,a%20b%", "text/plain;charset=US-ASCII", b"a b%"),
-            ("data:;charset=utf-8,%C3%A4", "text/plain;charset=utf-8", "ä".as_bytes()),
+            (
+                "data:;charset=utf-8,%C3%A4",
+                "text/plain;charset=utf-8",
+                "ä".as_bytes(),
+            ),
             ("data:text/html;base64,PGI%2B", "text/html", b"<b>"),
             ("data:a/b;base64,", "a/b", b""),
         ] {
             let (got, content) = decoded(url).unwrap();
             assert_eq!((got.as_str(), &content[..]), (kind, bytes), "{url}");
         }
-        for bad in ["data:", "data:image/png;base64", "data:a/b;base64,!", "data:ä"] {
+        for bad in [
+            "data:",
+            "data:image/png;base64",
+            "data:a/b;base64,!",
+            "data:ä",
+        ] {
             assert!(decoded(bad).is_err(), "{bad}");
         }
     }

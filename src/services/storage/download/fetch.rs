@@ -17,8 +17,11 @@ use crate::transport::{Call, Opened};
 const GAIN: u64 = 1 << 20;
 
 pub(super) fn too_large(most: u64) -> Error {
-    Error::new(Code::TooLarge, format!("the file has more than the {most} bytes allowed"))
-        .with_remedy("Raise the download's limit if a file of this size is expected.")
+    Error::new(
+        Code::TooLarge,
+        format!("the file has more than the {most} bytes allowed"),
+    )
+    .with_remedy("Raise the download's limit if a file of this size is expected.")
 }
 
 pub(super) struct Fetch<'a> {
@@ -32,12 +35,19 @@ pub(super) struct Fetch<'a> {
     have: u64,
     total: Option<u64>,
     validator: Option<HeaderValue>,
-    /// How often it was begun anew. What came before was for nothing, so it is no reason to try more often.
+    /// How often it was begun anew. What came before was for nothing, so it is no reason to try
+    /// more often.
     restarts: u32,
 }
 
 impl<'a> Fetch<'a> {
-    pub(super) fn new(steps: &'a Steps, call: Call, target: Target, most: u64, meter: &Arc<Meter>) -> Self {
+    pub(super) fn new(
+        steps: &'a Steps,
+        call: Call,
+        target: Target,
+        most: u64,
+        meter: &Arc<Meter>,
+    ) -> Self {
         let (meter, share) = (meter.clone(), meter.share());
         Fetch {
             steps,
@@ -57,27 +67,48 @@ impl<'a> Fetch<'a> {
         let opened = self.steps.open_call(&self.call).await?;
         // What a run answers is lost with its file, but it was executed.
         let executed = self.call.repeat.leaves_doubt();
-        let id = opened.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let id = opened
+            .headers
+            .get("x-fal-request-id")
+            .and_then(|id| id.to_str().ok())
+            .map(str::to_owned);
         let saved = self.save(opened).await;
         saved.map_err(|error| {
             let error = match id {
                 Some(id) if error.request_id().is_none() => error.with_request_id(id),
                 _ => error,
             };
-            if executed { error.with_outcome_unknown(true) } else { error }
+            if executed {
+                error.with_outcome_unknown(true)
+            } else {
+                error
+            }
         })
     }
 
     async fn save(mut self, mut opened: Opened) -> Result<Response> {
         if opened.status == 206 {
-            return Err(Error::new(Code::Protocol, "a part of a file came where all of it was asked for"));
+            return Err(Error::new(
+                Code::Protocol,
+                "a part of a file came where all of it was asked for",
+            ));
         }
         self.notice(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
         let keep = self.call.repeat.leaves_doubt().then(|| self.steps.clone());
-        let target = self.target.take().ok_or_else(|| Error::invalid("the download has no target"))?;
-        let mut sink =
-            target.open(opened.status, headers, self.call.url.path(), self.steps.task.secrets(), keep).await?;
+        let target = self
+            .target
+            .take()
+            .ok_or_else(|| Error::invalid("the download has no target"))?;
+        let mut sink = target
+            .open(
+                opened.status,
+                headers,
+                self.call.url.path(),
+                self.steps.task.secrets(),
+                keep,
+            )
+            .await?;
         let (mut tries, mut before) = (0, 0);
         loop {
             let Some(error) = self.read(opened, &mut sink).await? else {
@@ -91,13 +122,16 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Asks for what is missing. `error` is why, and is what the download fails with if it was tried often enough.
+    /// Asks for what is missing. `error` is why, and is what the download fails with if it was
+    /// tried often enough.
     async fn again(&mut self, tries: &mut u32, error: Error, sink: &mut Sink) -> Result<Opened> {
         let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
         loop {
             *tries += 1;
             let pause = self.steps.attempts().pause(*tries, None);
-            let Some(pause) = pause.filter(|pause| may && self.steps.has_time_for(*pause)) else { return Err(error) };
+            let Some(pause) = pause.filter(|pause| may && self.steps.has_time_for(*pause)) else {
+                return Err(error);
+            };
             tokio::time::sleep(pause).await;
             let resumes = self.ask_for_rest();
             let opened = match self.steps.open_call(&self.call).await {
@@ -135,7 +169,9 @@ impl<'a> Fetch<'a> {
         let headers = &mut self.call.headers;
         headers.remove(RANGE);
         headers.remove(IF_RANGE);
-        let from = HeaderValue::from_str(&format!("bytes={}-", self.have)).ok().filter(|_| self.have > 0);
+        let from = HeaderValue::from_str(&format!("bytes={}-", self.have))
+            .ok()
+            .filter(|_| self.have > 0);
         match (from, self.validator.clone()) {
             (Some(from), Some(validator)) => {
                 headers.insert(RANGE, from);
@@ -146,32 +182,45 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Whether a part continues what is there: of the same version, from here on, as long as it says.
+    /// Whether a part continues what is there: of the same version, from here on, as long as it
+    /// says.
     fn goes_on(&self, opened: &Opened) -> bool {
-        let (Some(part), Some(validator)) = (range::part(&opened.headers), &self.validator) else { return false };
+        let (Some(part), Some(validator)) = (range::part(&opened.headers), &self.validator) else {
+            return false;
+        };
         let sized = part.total.is_none() || self.total.is_none() || part.total == self.total;
         let length = part.end - part.first;
-        let whole = !opened.body.is_decoded() && opened.body.length().is_none_or(|told| told == length);
+        let whole =
+            !opened.body.is_decoded() && opened.body.length().is_none_or(|told| told == length);
         part.first == self.have && sized && whole && range::is_of(&opened.headers, validator)
     }
 
     /// What the head of an answer says about the file, of which a part is there.
     fn notice(&mut self, opened: &Opened) -> Result<()> {
         if let Some(lacks) = lacking(opened.status).filter(|_| opened.status != 206) {
-            let message =
-                format!("{} came, which says that there is {lacks}, where a file was asked for", opened.status);
+            let message = format!(
+                "{} came, which says that there is {lacks}, where a file was asked for",
+                opened.status
+            );
             return Err(Error::new(Code::Protocol, message));
         }
-        let length = opened.body.length().map(|length| self.have.saturating_add(length));
+        let length = opened
+            .body
+            .length()
+            .map(|length| self.have.saturating_add(length));
         self.total = match opened.status {
             // It may hold less than was asked for.
-            206 => range::part(&opened.headers).and_then(|part| part.total).or(self.total).or(length),
+            206 => range::part(&opened.headers)
+                .and_then(|part| part.total)
+                .or(self.total)
+                .or(length),
             _ => length,
         };
         if self.total.is_some_and(|total| total > self.most) {
             return Err(too_large(self.most));
         }
-        // Compressed, its length is another, and a part of it cannot be asked for. A part is of the version that was asked for.
+        // Compressed, its length is another, and a part of it cannot be asked for. A part is of the
+        // version that was asked for.
         if opened.status != 206 {
             self.validator = range::validator(&opened.headers).filter(|_| self.total.is_some());
         }
@@ -215,7 +264,11 @@ impl<'a> Fetch<'a> {
     /// A part that is not what it says: nothing is joined to it any more, all is fetched anew.
     fn distrusted(&mut self, part: Part, than: &str) -> Error {
         self.validator = None;
-        let message = format!("{than} bytes came than the part from {} to {} has", part.first, part.end - 1);
+        let message = format!(
+            "{than} bytes came than the part from {} to {} has",
+            part.first,
+            part.end - 1
+        );
         Error::new(Code::ConnectionLost, message).with_retryable(true)
     }
 }

@@ -1,4 +1,5 @@
-//! Downloads: the files that results name, into memory or onto a disk, never with a key (docs/protocol.md §9.6).
+//! Downloads: the files that results name, into memory or onto a disk, never with a key
+//! (docs/protocol.md §9.6).
 
 mod data;
 mod fetch;
@@ -67,7 +68,8 @@ impl Download {
         if data::is_data(url) {
             return Ok(Download::of(From::Data(url.to_owned())));
         }
-        let mut url = Url::parse(url).map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
+        let mut url = Url::parse(url)
+            .map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::invalid("the address of a file has a user in it"));
         }
@@ -75,27 +77,36 @@ impl Download {
         Ok(Download::of(From::Url(url)))
     }
 
-    /// The answer to a request as [`Client::send_start`] sends it, with the key where the service takes one.
+    /// The answer to a request as [`Client::send_start`] sends it, with the key where the service
+    /// takes one.
     pub fn of_request(request: Request) -> Self {
         Download::of(From::Request(Box::new(request)))
     }
 
     fn of(from: From) -> Self {
-        Download { from, path: None, overwrite: false, most: None, token: false, timeout: None }
+        Download {
+            from,
+            path: None,
+            overwrite: false,
+            most: None,
+            token: false,
+            timeout: None,
+        }
     }
 
-    /// Writes to a file at this path; into a folder under the name that the server gives, made harmless. Without it the bytes
-    /// are the answer, in memory.
+    /// Writes to a file at this path; into a folder under the name that the server gives, made
+    /// harmless. Without it the bytes are the answer, in memory.
     pub fn to(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Replaces a file that is there already, and keeps its mode; otherwise it stays, and the download fails. A name that the server
-    /// gives and that is taken in the folder becomes another, as in `out-1.png`.
+    /// Replaces a file that is there already, and keeps its mode; otherwise it stays, and the
+    /// download fails. A name that the server gives and that is taken in the folder becomes
+    /// another, as in `out-1.png`.
     ///
-    /// A file that is made while a run is under way does not cost its answer: the error says where that is kept. What is wrong with a
-    /// place is told before anything is sent.
+    /// A file that is made while a run is under way does not cost its answer: the error says where
+    /// that is kept. What is wrong with a place is told before anything is sent.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
@@ -108,7 +119,8 @@ impl Download {
         self
     }
 
-    /// Reads a restricted file of this account: the token of fal's file hosts goes along, to those and to nobody else (§9.6).
+    /// Reads a restricted file of this account: the token of fal's file hosts goes along, to those
+    /// and to nobody else (§9.6).
     pub fn with_file_token(mut self, token: bool) -> Self {
         self.token = token;
         self
@@ -122,19 +134,21 @@ impl Download {
 }
 
 impl Client {
-    /// Starts a download. Into memory, the answer has the server's headers and the bytes; to a file, it is JSON: `path`,
-    /// `file_name`, `content_type`, `size` in bytes and the `http_status`. [`Progress`](crate::EventKind::Progress) events
-    /// tell how much has come.
+    /// Starts a download. Into memory, the answer has the server's headers and the bytes; to a
+    /// file, it is JSON: `path`, `file_name`, `content_type`, `size` in bytes and the
+    /// `http_status`. [`Progress`](crate::EventKind::Progress) events tell how much has come.
     ///
-    /// No key goes along, whatever the address, and only https is taken. After a connection that breaks, or
-    /// [stalls](crate::ClientBuilder::stall_timeout), a GET is continued where it ended if the server can tell that the file is still
-    /// the same, else begun anew; as often in a row as a call is tried, counted anew after each MiB.
+    /// No key goes along, whatever the address, and only https is taken. After a connection that
+    /// breaks, or [stalls](crate::ClientBuilder::stall_timeout), a GET is continued where it ended
+    /// if the server can tell that the file is still the same, else begun anew; as often in a row
+    /// as a call is tried, counted anew after each MiB.
     ///
-    /// A file is written beside its place under another name and put there once it is whole and on the disk, so that there is
-    /// never half a file.
+    /// A file is written beside its place under another name and put there once it is whole and on
+    /// the disk, so that there is never half a file.
     ///
-    /// The output of a run that the disk does not take is the [body](Error::body) of the error, up to the most that an answer may have in
-    /// memory; of a larger one the error says where its first bytes are.
+    /// The output of a run that the disk does not take is the [body](Error::body) of the error, up
+    /// to the most that an answer may have in memory; of a larger one the error says where its
+    /// first bytes are.
     pub fn download_start(&self, download: Download) -> Result<Op> {
         let own = match &download.from {
             From::Request(request) => download.timeout.or(request.timeout),
@@ -142,7 +156,9 @@ impl Client {
         };
         let timeout = own.unwrap_or_else(|| self.timeout_or(TIMEOUT));
         let limit = self.response_limit() as u64;
-        self.start_steps_within(timeout, move |steps| async move { run(steps, download, limit).await })
+        self.start_steps_within(timeout, move |steps| async move {
+            run(steps, download, limit).await
+        })
     }
 
     /// Downloads, on any async runtime.
@@ -152,7 +168,11 @@ impl Client {
 }
 
 async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
-    let most = download.most.unwrap_or(if download.path.is_some() { u64::MAX } else { limit });
+    let most = download.most.unwrap_or(if download.path.is_some() {
+        u64::MAX
+    } else {
+        limit
+    });
     // What is wrong with the place is said before anything is sent.
     let target = Target::of(download.path, download.overwrite).await?;
     let meter = Meter::new(&steps.task, None);
@@ -175,7 +195,8 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
         }
     };
     // Only of what is not compressed one knows where it broke off.
-    call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    call.headers
+        .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Fetch::new(&steps, call, target, most, &meter).run().await
 }
 

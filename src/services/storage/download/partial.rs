@@ -44,14 +44,20 @@ impl Partial {
         let unique = random::unique_name().map_err(|e| failed("create", &place, &e))?;
         let path = folder.join(format!(".{start}.{unique}.part"));
         let shown = if named { &path } else { &place };
-        let successor = Successor::create(path.clone(), Access::Plain).map_err(|e| failed("create", shown, &e))?;
-        let partial = Partial { place, named, overwrite, successor };
+        let successor = Successor::create(path.clone(), Access::Plain)
+            .map_err(|e| failed("create", shown, &e))?;
+        let partial = Partial {
+            place,
+            named,
+            overwrite,
+            successor,
+        };
         partial.follow()?;
         Ok(partial)
     }
 
-    /// What the file in the folder is called, if it has no name yet. What cannot be had again (`keep`) gets another name where it may not
-    /// replace that file.
+    /// What the file in the folder is called, if it has no name yet. What cannot be had again
+    /// (`keep`) gets another name where it may not replace that file.
     pub(super) fn called(&mut self, name: impl FnOnce() -> String, keep: bool) -> Result<()> {
         if self.named {
             self.place.push(name());
@@ -72,12 +78,19 @@ impl Partial {
         if !self.replaces() {
             return Ok(());
         }
-        self.successor.follow(&self.place).map_err(|e| failed("create", &self.place, &e))
+        self.successor
+            .follow(&self.place)
+            .map_err(|e| failed("create", &self.place, &e))
     }
 
     pub(super) async fn append(&self, block: Bytes) -> Result<()> {
         let (file, place) = (self.successor.file().clone(), self.place.clone());
-        blocking(move || (&*file).write_all(&block).map_err(|e| failed("write", &place, &e))).await
+        blocking(move || {
+            (&*file)
+                .write_all(&block)
+                .map_err(|e| failed("write", &place, &e))
+        })
+        .await
     }
 
     pub(super) async fn empty(&self) -> Result<()> {
@@ -89,31 +102,69 @@ impl Partial {
         .await
     }
 
-    /// Where it is in the end. What cannot be had again (`keep`) is kept beside its place, and the error says where; or it comes back.
+    /// Where it is in the end. What cannot be had again (`keep`) is kept beside its place, and the
+    /// error says where; or it comes back.
     pub(super) fn put_in_place(self, keep: bool) -> std::result::Result<PathBuf, Unplaced> {
         if let Err(why) = self.successor.file().sync_all() {
-            return Err(Unplaced { error: failed("write", &self.place, &why), partial: Some(self) });
+            return Err(Unplaced {
+                error: failed("write", &self.place, &why),
+                partial: Some(self),
+            });
         }
         let replaces = self.replaces();
-        let Self { place, named, successor, overwrite } = self;
-        let moved = if replaces { successor.replace(&place) } else { successor.join(&place) };
-        let Err(Refused { error: why, successor }) = moved else {
+        let Self {
+            place,
+            named,
+            successor,
+            overwrite,
+        } = self;
+        let moved = if replaces {
+            successor.replace(&place)
+        } else {
+            successor.join(&place)
+        };
+        let Err(Refused {
+            error: why,
+            successor,
+        }) = moved
+        else {
             return Ok(place);
         };
         let taken = why.kind() == ErrorKind::AlreadyExists;
-        let error = if taken { exists(&place) } else { failed("create", &place, &why) };
+        let error = if taken {
+            exists(&place)
+        } else {
+            failed("create", &place, &why)
+        };
         if !(keep || named && taken) {
-            return Err(Unplaced { error, partial: None });
+            return Err(Unplaced {
+                error,
+                partial: None,
+            });
         }
         match join_beside(successor, &place) {
             Ok(other) if named && taken => Ok(other),
-            Ok(other) => Err(Unplaced { error: kept(&error, "what came is", &other), partial: None }),
+            Ok(other) => Err(Unplaced {
+                error: kept(&error, "what came is", &other),
+                partial: None,
+            }),
             // All of it is on the disk: there it is safest, if it has a name yet.
             Err(mut successor) if keep && is_there(&successor) => {
                 successor.keep();
-                Err(Unplaced { error: kept(&error, "what came is", successor.path()), partial: None })
+                Err(Unplaced {
+                    error: kept(&error, "what came is", successor.path()),
+                    partial: None,
+                })
             }
-            Err(successor) => Err(Unplaced { error, partial: Some(Self { place, named, successor, overwrite }) }),
+            Err(successor) => Err(Unplaced {
+                error,
+                partial: Some(Self {
+                    place,
+                    named,
+                    successor,
+                    overwrite,
+                }),
+            }),
         }
     }
 
@@ -121,7 +172,12 @@ impl Partial {
     pub(super) fn content(&self, length: u64, rest: &[u8]) -> Result<Vec<u8>> {
         let lost = |e: io::Error| failed("read", self.successor.path(), &e);
         let mut content = Vec::new();
-        memory::reserve(&mut content, usize::try_from(length).unwrap_or(usize::MAX).saturating_add(rest.len()))?;
+        memory::reserve(
+            &mut content,
+            usize::try_from(length)
+                .unwrap_or(usize::MAX)
+                .saturating_add(rest.len()),
+        )?;
         let mut file = &**self.successor.file();
         file.rewind().map_err(lost)?;
         if file.take(length).read_to_end(&mut content).map_err(lost)? as u64 != length {
@@ -162,7 +218,9 @@ fn join_beside(mut successor: Successor, place: &Path) -> std::result::Result<Pa
         let other = other_name(place, number);
         match successor.join(&other) {
             Ok(()) => return Ok(other),
-            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => successor = refused.successor,
+            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => {
+                successor = refused.successor
+            }
             Err(refused) => return Err(refused.successor),
         }
     }
@@ -186,7 +244,9 @@ fn kept(error: &Error, what: &str, at: &Path) -> Error {
 }
 
 pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 pub(super) fn exists(path: &Path) -> Error {
@@ -195,7 +255,10 @@ pub(super) fn exists(path: &Path) -> Error {
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    let failed = Error::new(Code::Io, format!("cannot {what} {}: {error}", path.display()));
+    let failed = Error::new(
+        Code::Io,
+        format!("cannot {what} {}: {error}", path.display()),
+    );
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             failed.with_remedy("Make room on that disk, or choose a path on another.")
@@ -203,7 +266,9 @@ pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
         ErrorKind::ResourceBusy if cfg!(windows) => {
             failed.with_remedy("Close the program that has the file open, or choose another path.")
         }
-        ErrorKind::FileTooLarge => failed.with_remedy("Files there, or of this process, may not be so large."),
+        ErrorKind::FileTooLarge => {
+            failed.with_remedy("Files there, or of this process, may not be so large.")
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             failed.with_remedy("Choose a folder in which this program may create files.")
         }

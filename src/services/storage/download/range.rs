@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 
-/// A time of the last change names one version if the file was this long at rest: a clock of seconds shows no second change in it
-/// (RFC 9110 §8.8.2.2).
+/// A time of the last change names one version if the file was this long at rest: a clock of
+/// seconds shows no second change in it (RFC 9110 §8.8.2.2).
 const AT_REST: Duration = Duration::from_secs(60);
 
-/// What names one version of a file, for `If-Range`: a strong etag, or without any the time of the last change if that is as good
-/// (RFC 9110 §13.1.5).
+/// What names one version of a file, for `If-Range`: a strong etag, or without any the time of the
+/// last change if that is as good (RFC 9110 §13.1.5).
 pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     match headers.get(ETAG) {
         Some(etag) => Some(etag).filter(|etag| is_strong(etag)).cloned(),
-        None => headers.get(LAST_MODIFIED).filter(|changed| is_settled(headers, changed)).cloned(),
+        None => headers
+            .get(LAST_MODIFIED)
+            .filter(|changed| is_settled(headers, changed))
+            .cloned(),
     }
 }
 
@@ -31,7 +34,11 @@ fn is_strong(etag: &HeaderValue) -> bool {
 
 fn is_settled(headers: &HeaderMap, changed: &HeaderValue) -> bool {
     let time = |value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok();
-    let rest = headers.get(DATE).and_then(time).zip(time(changed)).map(|(now, changed)| now.duration_since(changed));
+    let rest = headers
+        .get(DATE)
+        .and_then(time)
+        .zip(time(changed))
+        .map(|(now, changed)| now.duration_since(changed));
     rest.is_some_and(|rest| rest.is_ok_and(|rest| rest >= AT_REST))
 }
 
@@ -50,7 +57,11 @@ pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     let (range, total) = value.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    let total = if total == "*" { None } else { Some(total.parse().ok()?) };
+    let total = if total == "*" {
+        None
+    } else {
+        Some(total.parse().ok()?)
+    };
     let end = last.checked_add(1)?;
     (first <= last && total.is_none_or(|total| last < total)).then_some(Part { first, end, total })
 }
@@ -62,10 +73,37 @@ mod tests {
 
     #[test]
     fn ranges_are_believed_if_they_make_sense() {
-        let of = |text: &'static str| part(&HeaderMap::from_iter([(CONTENT_RANGE, HeaderValue::from_static(text))]));
-        assert_eq!(of("bytes 5-9/10"), Some(Part { first: 5, end: 10, total: Some(10) }));
-        assert_eq!(of("bytes 5-9/*"), Some(Part { first: 5, end: 10, total: None }));
-        for bad in ["bytes 5-10/10", "bytes 9-5/10", "items 5-9/10", "bytes */10", "bytes 5-9", "bytes -5-9/10", ""] {
+        let of = |text: &'static str| {
+            part(&HeaderMap::from_iter([(
+                CONTENT_RANGE,
+                HeaderValue::from_static(text),
+            )]))
+        };
+        assert_eq!(
+            of("bytes 5-9/10"),
+            Some(Part {
+                first: 5,
+                end: 10,
+                total: Some(10)
+            })
+        );
+        assert_eq!(
+            of("bytes 5-9/*"),
+            Some(Part {
+                first: 5,
+                end: 10,
+                total: None
+            })
+        );
+        for bad in [
+            "bytes 5-10/10",
+            "bytes 9-5/10",
+            "items 5-9/10",
+            "bytes */10",
+            "bytes 5-9",
+            "bytes -5-9/10",
+            "",
+        ] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }
@@ -73,12 +111,22 @@ mod tests {
     #[test]
     fn only_what_names_one_version_is_a_validator() {
         let etag = |text: &'static str| (ETAG, HeaderValue::from_static(text));
-        let changed = (LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let changed = (
+            LAST_MODIFIED,
+            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
         let date = |text: &'static str| (DATE, HeaderValue::from_static(text));
-        let (same, later) = (date("Sun, 06 Nov 1994 08:49:37 GMT"), date("Sun, 06 Nov 1994 08:50:37 GMT"));
-        let of = |headers: &[(HeaderName, HeaderValue)]| validator(&headers.iter().cloned().collect());
+        let (same, later) = (
+            date("Sun, 06 Nov 1994 08:49:37 GMT"),
+            date("Sun, 06 Nov 1994 08:50:37 GMT"),
+        );
+        let of =
+            |headers: &[(HeaderName, HeaderValue)]| validator(&headers.iter().cloned().collect());
         assert_eq!(of(&[etag("\"a\"")]).unwrap(), "\"a\"");
-        assert_eq!(of(&[changed.clone(), later.clone()]), Some(changed.1.clone()));
+        assert_eq!(
+            of(&[changed.clone(), later.clone()]),
+            Some(changed.1.clone())
+        );
         for bad in [
             vec![etag("W/\"a\"")],
             vec![etag("W/\"a\""), changed.clone(), later.clone()],
@@ -90,11 +138,22 @@ mod tests {
             assert_eq!(of(&bad), None, "{bad:?}");
         }
         let is = |headers: &[(HeaderName, HeaderValue)], name: &'static str| {
-            is_of(&headers.iter().cloned().collect(), &HeaderValue::from_static(name))
+            is_of(
+                &headers.iter().cloned().collect(),
+                &HeaderValue::from_static(name),
+            )
         };
         assert!(is(&[etag("\"a\""), changed.clone()], "\"a\""));
-        assert!(is(std::slice::from_ref(&changed), "Sun, 06 Nov 1994 08:49:37 GMT"));
-        assert!(!is(&[], "\"a\"") && !is(&[etag("W/\"a\"")], "\"a\"") && !is(&[etag("\"b\"")], "\"a\""));
-        assert!(!is(&[etag("\"b\""), changed], "Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(is(
+            std::slice::from_ref(&changed),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        ));
+        assert!(
+            !is(&[], "\"a\"") && !is(&[etag("W/\"a\"")], "\"a\"") && !is(&[etag("\"b\"")], "\"a\"")
+        );
+        assert!(!is(
+            &[etag("\"b\""), changed],
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        ));
     }
 }

@@ -1,4 +1,5 @@
-//! What a store says with its success: one may answer 200 before it is done, and in the body what went wrong then.
+//! What a store says with its success: one may answer 200 before it is done, and in the body what
+//! went wrong then.
 
 use serde_json::value::RawValue;
 
@@ -9,11 +10,24 @@ use crate::response::Response;
 
 /// Lets a success pass that does not say that it is none.
 pub(crate) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
-    let Some(said) = failure(answer.body()) else { return Ok(answer) };
+    let Some(said) = failure(answer.body()) else {
+        return Ok(answer);
+    };
     let secrets = steps.task.secrets();
-    let message = format!("the store answered {} and an error: {}", answer.status(), secrets.quoted(said));
-    let answer = Answer::new(secrets, answer.status(), Default::default(), answer.body().clone());
-    Err(Error::new(Code::ServiceFailed, message).with_answer(answer).with_outcome_unknown(repeat.leaves_doubt()))
+    let message = format!(
+        "the store answered {} and an error: {}",
+        answer.status(),
+        secrets.quoted(said)
+    );
+    let answer = Answer::new(
+        secrets,
+        answer.status(),
+        Default::default(),
+        answer.body().clone(),
+    );
+    Err(Error::new(Code::ServiceFailed, message)
+        .with_answer(answer)
+        .with_outcome_unknown(repeat.leaves_doubt()))
 }
 
 /// What went wrong, if the body says that something did.
@@ -26,7 +40,9 @@ fn failure(body: &[u8]) -> Option<String> {
     let [error, detail, success] = json::members(body, ["error", "detail", "success"])?;
     let named = error.or(detail).filter(|said| !json::is_null(said));
     let failed = success.is_some_and(|success| success.get() == "false");
-    named.map(words).or_else(|| failed.then(|| text.into_owned()))
+    named
+        .map(words)
+        .or_else(|| failed.then(|| text.into_owned()))
 }
 
 fn words(said: &RawValue) -> String {
@@ -43,11 +59,22 @@ mod tests {
             (r#"{"detail": "no"}"#, "no"),
             (r#"{"error": {"message": "no"}}"#, r#"{"message": "no"}"#),
             (r#"{"success": false}"#, r#"{"success": false}"#),
-            ("\n<Error><Code>X</Code></Error>", "\n<Error><Code>X</Code></Error>"),
+            (
+                "\n<Error><Code>X</Code></Error>",
+                "\n<Error><Code>X</Code></Error>",
+            ),
         ] {
             assert_eq!(failure(body.as_bytes()).as_deref(), Some(said));
         }
-        for fine in ["", "[]", "done", "{}", r#"{"error": null, "etag": "x"}"#, "<Result/>", r#"{"success": true}"#] {
+        for fine in [
+            "",
+            "[]",
+            "done",
+            "{}",
+            r#"{"error": null, "etag": "x"}"#,
+            "<Result/>",
+            r#"{"success": true}"#,
+        ] {
             assert_eq!(failure(fine.as_bytes()), None, "{fine}");
         }
     }

@@ -1,4 +1,5 @@
-//! Uploads: in one request or in parts, by any of the ways that fal has (docs/protocol.md §9.1 to §9.5).
+//! Uploads: in one request or in parts, by any of the ways that fal has (docs/protocol.md §9.1 to
+//! §9.5).
 
 mod confirmed;
 mod options;
@@ -40,15 +41,19 @@ const PART: u64 = 10 << 20;
 const FILE_NAME: HeaderName = HeaderName::from_static("x-fal-file-name");
 
 impl Client {
-    /// Starts an upload. The answer is JSON: `url`, which a model can read, `file_name`, `content_type` and `size` in bytes.
+    /// Starts an upload. The answer is JSON: `url`, which a model can read, `file_name`,
+    /// `content_type` and `size` in bytes.
     ///
-    /// [`Progress`](crate::EventKind::Progress) events tell how much was sent: of parts those that fal has confirmed, of a single request
-    /// what the connection has taken. They never go back. The time for all of it is the upload's own, else the client's, else six hours.
+    /// [`Progress`](crate::EventKind::Progress) events tell how much was sent: of parts those that
+    /// fal has confirmed, of a single request what the connection has taken. They never go back.
+    /// The time for all of it is the upload's own, else the client's, else six hours.
     ///
-    /// A connection that breaks, or [stalls](crate::ClientBuilder::stall_timeout), costs what is not confirmed: a single PUT begins
-    /// again, of parts the missing ones are sent. A file that changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is
-    /// announced. What is compared are its length and times: on Windows a change whose time was put back is not seen, on Unix one that came
-    /// with another name, owner or mode. A cancelled upload in parts is not completed; fal documents no way to take the parts back.
+    /// A connection that breaks, or [stalls](crate::ClientBuilder::stall_timeout), costs what is
+    /// not confirmed: a single PUT begins again, of parts the missing ones are sent. A file that
+    /// changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is announced. What is
+    /// compared are its length and times: on Windows a change whose time was put back is not seen,
+    /// on Unix one that came with another name, owner or mode. A cancelled upload in parts is not
+    /// completed; fal documents no way to take the parts back.
     pub fn upload_start(&self, upload: Upload) -> Result<Op> {
         upload.check()?;
         let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
@@ -106,20 +111,31 @@ pub(super) struct About {
 impl About {
     pub(super) fn of(upload: &Upload) -> Result<Self> {
         let of_path = match &upload.content {
-            Content::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            Content::File(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
             Content::Bytes(_) | Content::Reader(_) => None,
         };
-        let given = upload.file_name.clone().or(of_path).and_then(|name| name::sanitized(&name));
+        let given = upload
+            .file_name
+            .clone()
+            .or(of_path)
+            .and_then(|name| name::sanitized(&name));
         let guess = || name::guessed_type(given.as_deref().unwrap_or_default()).to_owned();
         let content_type = upload.content_type.clone().unwrap_or_else(guess);
         let file_name = given.unwrap_or_else(|| name::made_up("upload", &content_type));
         let mut headers = HeaderMap::new();
         upload.lifecycle.write(&mut headers)?;
-        Ok(About { file_name, content_type, headers })
+        Ok(About {
+            file_name,
+            content_type,
+            headers,
+        })
     }
 
     fn type_header(&self) -> Result<HeaderValue> {
-        HeaderValue::from_str(&self.content_type).map_err(|_| Error::invalid("the content type is malformed"))
+        HeaderValue::from_str(&self.content_type)
+            .map_err(|_| Error::invalid("the content type is malformed"))
     }
 
     /// The headers of an upload with a CDN token (§9.3, §9.4).
@@ -127,7 +143,10 @@ impl About {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, self.type_header()?);
         let name = HeaderValue::from_str(&name::in_header(&self.file_name));
-        headers.insert(FILE_NAME, name.map_err(|_| Error::invalid("the file name is malformed"))?);
+        headers.insert(
+            FILE_NAME,
+            name.map_err(|_| Error::invalid("the file name is malformed"))?,
+        );
         Ok(headers)
     }
 
@@ -153,8 +172,8 @@ pub(super) struct Sent {
 
 /// Sends the content the way that was asked for, or the one that suits it.
 ///
-/// `making` is told of the one request that makes the file, if there is one: the operation's own steps where the file is what
-/// the operation is about.
+/// `making` is told of the one request that makes the file, if there is one: the operation's own
+/// steps where the file is what the operation is about.
 pub(super) async fn send(
     steps: &Steps,
     making: &Steps,
@@ -167,20 +186,26 @@ pub(super) async fn send(
     let steps = &steps.beside().with_pauses_up_to(LONGEST_PAUSE);
     let about = About::of(upload)?;
     let (opened, pull) = match (upload.way, opened) {
-        (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => supply::begin(&waiting).await?,
+        (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => {
+            supply::begin(&waiting).await?
+        }
         (_, opened) => (opened, None),
     };
     let way = match upload.way {
         // A server proxy lets nothing else pass by default (§11.2).
         UploadWay::Automatic if steps.is_proxied() => UploadWay::Signed,
-        UploadWay::Automatic if pull.is_some() || opened.size().is_some_and(|size| size > SINGLE) => {
+        UploadWay::Automatic
+            if pull.is_some() || opened.size().is_some_and(|size| size > SINGLE) =>
+        {
             UploadWay::SignedParts
         }
         UploadWay::Automatic => UploadWay::Signed,
         way => way,
     };
     let (url, size) = match way {
-        UploadWay::Automatic | UploadWay::Signed => single::signed(steps, &about, opened, meter, "fal-cdn-v3").await?,
+        UploadWay::Automatic | UploadWay::Signed => {
+            single::signed(steps, &about, opened, meter, "fal-cdn-v3").await?
+        }
         UploadWay::SignedGoogle => single::signed(steps, &about, opened, meter, "gcs").await?,
         UploadWay::Direct => single::direct(making, &about, opened, meter).await?,
         UploadWay::SignedParts | UploadWay::DirectParts | UploadWay::GoogleParts => {
@@ -192,7 +217,14 @@ pub(super) async fn send(
 }
 
 /// A call to an address that an answer named.
-fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Payload, pass: Pass) -> Call {
+fn call_to(
+    steps: &Steps,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Payload,
+    pass: Pass,
+) -> Call {
     let (deadline, watch) = (steps.deadline, Watch::Transfer);
     let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
     Call {
@@ -210,13 +242,21 @@ fn call_to(steps: &Steps, method: Method, url: Url, headers: HeaderMap, body: Pa
     }
 }
 
-/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because nothing was done with it.
-async fn send_with_token(steps: &Steps, make: impl Fn(&FileToken) -> Result<Call> + Send) -> Result<Response> {
+/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because
+/// nothing was done with it.
+async fn send_with_token(
+    steps: &Steps,
+    make: impl Fn(&FileToken) -> Result<Call> + Send,
+) -> Result<Response> {
     let cache = steps.file_token();
     let token = cache.token(steps, None).await?;
     let call = make(&token)?;
     match steps.send_call(&call).await {
-        Err(error) if error.refuses_credential() && !error.may_have_executed() && !call.body.is_spent() => {
+        Err(error)
+            if error.refuses_credential()
+                && !error.may_have_executed()
+                && !call.body.is_spent() =>
+        {
             let token = cache.token(steps, Some(&token)).await?;
             let call = make(&token)?;
             steps.send_call(&call).await

@@ -13,20 +13,22 @@ use crate::services::storage::lifecycle::Lifecycle;
 use crate::services::storage::name;
 use crate::services::storage::reader::Waiting;
 
-/// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and never change.
+/// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
+/// never change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum UploadWay {
-    /// [`Signed`](Self::Signed) up to 90 MiB and through a server proxy, else [`SignedParts`](Self::SignedParts). What a reader
-    /// gives is sent in parts above 10 MiB.
+    /// [`Signed`](Self::Signed) up to 90 MiB and through a server proxy, else
+    /// [`SignedParts`](Self::SignedParts). What a reader gives is sent in parts above 10 MiB.
     #[default]
     Automatic = 0,
     /// Way A: announced, then one PUT to a signed address.
     Signed = 1,
     /// Way B: the same at Google's storage.
     SignedGoogle = 2,
-    /// Way C: one POST to fal's file host with a token. It is not repeated when the connection breaks.
+    /// Way C: one POST to fal's file host with a token. It is not repeated when the connection
+    /// breaks.
     Direct = 3,
     /// Way D1: parts to fal's file host with a token.
     DirectParts = 4,
@@ -49,7 +51,8 @@ impl UploadWay {
     ];
 }
 
-/// An upload: what is sent, and how. At most 40 MiB of it are in memory, whatever its size; bytes that are given in memory are not copied.
+/// An upload: what is sent, and how. At most 40 MiB of it are in memory, whatever its size; bytes
+/// that are given in memory are not copied.
 #[derive(Clone, Debug)]
 pub struct Upload {
     pub(in crate::services::storage) content: Content,
@@ -61,7 +64,8 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// The file at a path, opened when the upload begins. It must be a regular file that nobody changes meanwhile.
+    /// The file at a path, opened when the upload begins. It must be a regular file that nobody
+    /// changes meanwhile.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Upload::of(Content::File(path.into()))
     }
@@ -72,10 +76,12 @@ impl Upload {
         Upload::of(Content::Bytes(Bytes::from_owner(Kept::new(bytes.into()))))
     }
 
-    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a thread that it may
-    /// block: two are for readers alone, so that one that blocks keeps other readers waiting and nothing else.
+    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a
+    /// thread that it may block: two are for readers alone, so that one that blocks keeps other
+    /// readers waiting and nothing else.
     ///
-    /// In one request without a known size nothing can be sent, except by [`UploadWay::Automatic`] up to 10 MiB.
+    /// In one request without a known size nothing can be sent, except by [`UploadWay::Automatic`]
+    /// up to 10 MiB.
     pub fn reader(reader: impl Read + Send + 'static, size: Option<u64>) -> Self {
         Upload::of(Content::Reader(Waiting::new(Box::new(reader), size)))
     }
@@ -107,7 +113,8 @@ impl Upload {
         Ok(self)
     }
 
-    /// The name that fal is told, without folders and odd characters; without one the file's own, or `upload.png` and the like.
+    /// The name that fal is told, without folders and odd characters; without one the file's own,
+    /// or `upload.png` and the like.
     pub fn file_name(mut self, name: &str) -> Self {
         self.file_name = Some(name.to_owned());
         self

@@ -71,18 +71,30 @@ impl Session {
     async fn begin(steps: &Steps, about: &About, way: UploadWay) -> Result<Self> {
         let content_type = about.type_header()?;
         let kind = match way {
-            UploadWay::DirectParts => return Session::begin_direct(steps, about, content_type).await,
+            UploadWay::DirectParts => {
+                return Session::begin_direct(steps, about, content_type).await;
+            }
             UploadWay::GoogleParts => "gcs",
             _ => "fal-cdn-v3",
         };
-        let answer = about.announce(steps, &format!("/storage/upload/initiate-multipart?storage_type={kind}")).await?;
+        let answer = about
+            .announce(
+                steps,
+                &format!("/storage/upload/initiate-multipart?storage_type={kind}"),
+            )
+            .await?;
         let to = match way {
             // The key goes there.
             UploadWay::GoogleParts => address::rest(steps.hosts(), &answer, "upload_url")?,
             _ => address::named(&answer, "upload_url")?,
         };
         let url = address::named(&answer, "file_url")?;
-        Ok(Session { way, to, url, content_type })
+        Ok(Session {
+            way,
+            to,
+            url,
+            content_type,
+        })
     }
 
     async fn begin_direct(steps: &Steps, about: &About, content_type: HeaderValue) -> Result<Self> {
@@ -90,20 +102,37 @@ impl Session {
         let answer = send_with_token(steps, |token| {
             let url = address::below(&token.base, &["files", "upload", "multipart"])?;
             let pass = Pass::Files(token.token.clone());
-            let mut call = call_to(steps, Method::POST, url, headers.clone(), Bytes::new().into(), pass);
+            let mut call = call_to(
+                steps,
+                Method::POST,
+                url,
+                headers.clone(),
+                Bytes::new().into(),
+                pass,
+            );
             // A second one is one that nothing is sent to.
             call.repeat = Repeat::Harmless;
             Ok(call)
         });
         let answer = answer.await?;
         let url = address::file_host(steps.hosts(), &answer, "access_url")?;
-        let id = answer.json().ok().and_then(|json| json.get("uploadId")).and_then(Value::as_str);
+        let id = answer
+            .json()
+            .ok()
+            .and_then(|json| json.get("uploadId"))
+            .and_then(Value::as_str);
         let id = id.ok_or_else(|| Error::new(Code::Protocol, "the answer names no upload"))?;
         let to = address::below(&url, &["multipart", id])?;
-        Ok(Session { way: UploadWay::DirectParts, to, url, content_type })
+        Ok(Session {
+            way: UploadWay::DirectParts,
+            to,
+            url,
+            content_type,
+        })
     }
 
-    /// Sends a part, and again if it fails: it replaces what an earlier try left. Its etag comes back.
+    /// Sends a part, and again if it fails: it replaces what an earlier try left. Its etag comes
+    /// back.
     async fn part(&self, steps: &Steps, part: &Part) -> Result<String> {
         // Its stages are its own: other parts are under way beside it.
         let steps = &steps.beside();
@@ -116,13 +145,19 @@ impl Session {
             made += 1;
             // What the transport has not repeated already, because of other requests it may not.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
-            let pause = steps.attempts().pause(made, error.retry_after().map(|asked| asked.min(LONGEST_PAUSE)));
+            let pause = steps.attempts().pause(
+                made,
+                error.retry_after().map(|asked| asked.min(LONGEST_PAUSE)),
+            );
             let Some(pause) = pause.filter(|pause| again && steps.has_time_for(*pause)) else {
                 let message = format!("part {}: {}", part.number, error.message());
                 return Err(error.with_message(message));
             };
             let (number, after) = (part.number, pause.as_millis());
-            steps.log(Level::Warn, format_args!("part {number}, attempt {made}: {error}; again in {after} ms"));
+            steps.log(
+                Level::Warn,
+                format_args!("part {number}, attempt {made}: {error}; again in {after} ms"),
+            );
             tokio::time::sleep(pause).await;
         }
     }
@@ -133,13 +168,23 @@ impl Session {
         let put = |url: Url, pass: Pass| {
             let body = part.data.part(part.from, part.to, None);
             let call = call_to(steps, Method::PUT, url, headers.clone(), body, pass);
-            Call { repeat: Repeat::Harmless, ..call }
+            Call {
+                repeat: Repeat::Harmless,
+                ..call
+            }
         };
         let answer = match self.way {
             UploadWay::DirectParts => {
-                send_with_token(steps, |token| Ok(put(url.clone(), Pass::Files(token.token.clone())))).await?
+                send_with_token(steps, |token| {
+                    Ok(put(url.clone(), Pass::Files(token.token.clone())))
+                })
+                .await?
             }
-            UploadWay::GoogleParts => steps.send_call(&put(self.place(steps, url).await?, Pass::Nothing)).await?,
+            UploadWay::GoogleParts => {
+                steps
+                    .send_call(&put(self.place(steps, url).await?, Pass::Nothing))
+                    .await?
+            }
             _ => steps.send_call(&put(url, Pass::Nothing)).await?,
         };
         etag(&confirmed(answer, steps, Repeat::Harmless)?)
@@ -147,12 +192,25 @@ impl Session {
 
     /// Asks where a part goes (D3).
     async fn place(&self, steps: &Steps, url: Url) -> Result<Url> {
-        let call = call_to(steps, Method::POST, url, HeaderMap::new(), Bytes::new().into(), Pass::Credential);
-        let answer = steps.send_call(&Call { repeat: Repeat::Harmless, ..call }).await?;
+        let call = call_to(
+            steps,
+            Method::POST,
+            url,
+            HeaderMap::new(),
+            Bytes::new().into(),
+            Pass::Credential,
+        );
+        let answer = steps
+            .send_call(&Call {
+                repeat: Repeat::Harmless,
+                ..call
+            })
+            .await?;
         address::named(&answer, "upload_url")
     }
 
-    /// Says which parts there are, in order. It is sent once: whether a second time would do harm is not known.
+    /// Says which parts there are, in order. It is sent once: whether a second time would do harm
+    /// is not known.
     async fn complete(&self, steps: &Steps, parts: &[(u32, String)]) -> Result<()> {
         let google = self.way == UploadWay::GoogleParts;
         let entry = |(number, etag): &(u32, String)| match google {
@@ -161,14 +219,27 @@ impl Session {
         };
         let list = json!({"parts": parts.iter().map(entry).collect::<Vec<_>>()}).to_string();
         let url = address::below(&self.to, &["complete"])?;
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let post = |pass: Pass| {
             let body = Bytes::from(list.clone()).into();
-            let call = call_to(steps, Method::POST, url.clone(), headers.clone(), body, pass);
-            Call { watch: Watch::Assembly, ..call }
+            let call = call_to(
+                steps,
+                Method::POST,
+                url.clone(),
+                headers.clone(),
+                body,
+                pass,
+            );
+            Call {
+                watch: Watch::Assembly,
+                ..call
+            }
         };
         let answer = match self.way {
-            UploadWay::DirectParts => send_with_token(steps, |token| Ok(post(Pass::Files(token.token.clone())))).await,
+            UploadWay::DirectParts => {
+                send_with_token(steps, |token| Ok(post(Pass::Files(token.token.clone())))).await
+            }
             UploadWay::GoogleParts => steps.send_call(&post(Pass::Credential)).await,
             _ => steps.send_call(&post(Pass::Nothing)).await,
         };
@@ -179,7 +250,15 @@ impl Session {
 /// In the header as it is, or in the body (docs/protocol.md §16.28).
 fn etag(answer: &Response) -> Result<String> {
     let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
-    let body = || answer.json().ok().and_then(|json| json.get("etag")).and_then(Value::as_str);
-    let etag = header.or_else(body).ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))?;
+    let body = || {
+        answer
+            .json()
+            .ok()
+            .and_then(|json| json.get("etag"))
+            .and_then(Value::as_str)
+    };
+    let etag = header
+        .or_else(body)
+        .ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))?;
     Ok(etag.to_owned())
 }

@@ -23,9 +23,21 @@ pub(super) async fn signed(
     meter: &Arc<Meter>,
     kind: &str,
 ) -> Result<(Url, u64)> {
-    let Body { payload, size, share } = body(&opened, meter)?;
-    let answer = about.announce(steps, &format!("/storage/upload/initiate?storage_type={kind}")).await?;
-    let (to, url) = (address::named(&answer, "upload_url")?, address::named(&answer, "file_url")?);
+    let Body {
+        payload,
+        size,
+        share,
+    } = body(&opened, meter)?;
+    let answer = about
+        .announce(
+            steps,
+            &format!("/storage/upload/initiate?storage_type={kind}"),
+        )
+        .await?;
+    let (to, url) = (
+        address::named(&answer, "upload_url")?,
+        address::named(&answer, "file_url")?,
+    );
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]);
     let mut call = call_to(steps, Method::PUT, to, headers, payload, Pass::Nothing);
     // It replaces what an earlier try left.
@@ -37,14 +49,31 @@ pub(super) async fn signed(
 }
 
 /// Way C. A second POST would make a second file, so it is sent like any other POST.
-pub(super) async fn direct(steps: &Steps, about: &About, opened: Opened, meter: &Arc<Meter>) -> Result<(Url, u64)> {
-    let Body { payload, size, share } = body(&opened, meter)?;
+pub(super) async fn direct(
+    steps: &Steps,
+    about: &About,
+    opened: Opened,
+    meter: &Arc<Meter>,
+) -> Result<(Url, u64)> {
+    let Body {
+        payload,
+        size,
+        share,
+    } = body(&opened, meter)?;
     let headers = about.direct_headers()?;
     let answer = send_with_token(steps, |token| {
-        // Not to the host that the token's answer names: the official client does not either (§9.3).
+        // Not to the host that the token's answer names: the official client does not either
+        // (§9.3).
         let url = steps.hosts().cdn_url("/files/upload")?;
         let pass = Pass::Files(token.token.clone());
-        Ok(call_to(steps, Method::POST, url, headers.clone(), payload.clone(), pass))
+        Ok(call_to(
+            steps,
+            Method::POST,
+            url,
+            headers.clone(),
+            payload.clone(),
+            pass,
+        ))
     });
     let answer = answer.await?;
     // The file is there, wherever that is.
@@ -76,7 +105,11 @@ fn body(opened: &Opened, meter: &Arc<Meter>) -> Result<Body> {
     match opened {
         Opened::Data(data) => {
             let size = data.length();
-            Ok(Body { payload: data.part(0, size, Some(share.clone())), size, share })
+            Ok(Body {
+                payload: data.part(0, size, Some(share.clone())),
+                size,
+                share,
+            })
         }
         Opened::Reader(waiting) => {
             let size = waiting.size().ok_or_else(|| {
@@ -84,7 +117,11 @@ fn body(opened: &Opened, meter: &Arc<Meter>) -> Result<Body> {
                     .with_remedy("Say how many bytes there are, or let it be sent in parts.")
             })?;
             let once = Once::new(waiting.clone(), share.clone());
-            Ok(Body { payload: Payload::Source(Arc::new(once)), size, share })
+            Ok(Body {
+                payload: Payload::Source(Arc::new(once)),
+                size,
+                share,
+            })
         }
     }
 }

@@ -49,11 +49,21 @@ enum From {
 impl Supply {
     pub(super) fn of(opened: Opened, begun: Option<Begun>) -> Result<Self> {
         let from = match (opened, begun) {
-            (_, Some(begun)) => From::Reader { pull: begun.pull, first: Some(begun.first) },
+            (_, Some(begun)) => From::Reader {
+                pull: begun.pull,
+                first: Some(begun.first),
+            },
             (Opened::Data(data), None) => From::Data(data),
-            (Opened::Reader(waiting), None) => From::Reader { pull: waiting.begin()?, first: None },
+            (Opened::Reader(waiting), None) => From::Reader {
+                pull: waiting.begin()?,
+                first: None,
+            },
         };
-        Ok(Supply { from, number: 0, size: 0 })
+        Ok(Supply {
+            from,
+            number: 0,
+            size: 0,
+        })
     }
 
     /// What has to be the same at the end.
@@ -84,9 +94,17 @@ impl Supply {
         if from == to && self.number > 0 {
             return Ok(None);
         }
-        self.number = self.number.checked_add(1).ok_or_else(|| Error::invalid("the upload has too many parts"))?;
+        self.number = self
+            .number
+            .checked_add(1)
+            .ok_or_else(|| Error::invalid("the upload has too many parts"))?;
         self.size += to - from;
-        Ok(Some(Part { number: self.number, data, from, to }))
+        Ok(Some(Part {
+            number: self.number,
+            data,
+            from,
+            to,
+        }))
     }
 }
 

@@ -12,10 +12,11 @@ use windows_sys::Win32::Foundation::{GENERIC_ALL, GENERIC_READ, LocalFree};
 use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, ACL_REVISION, AddAccessAllowedAce, CreateWellKnownSid,
-    DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, GetTokenInformation, INHERIT_ONLY_ACE,
-    InitializeAcl, InitializeSecurityDescriptor, IsWellKnownSid, PROTECTED_DACL_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED, SECURITY_DESCRIPTOR, SECURITY_MAX_SID_SIZE, SetKernelObjectSecurity,
-    SetSecurityDescriptorDacl, TOKEN_QUERY, TOKEN_USER, TokenUser, UNPROTECTED_DACL_SECURITY_INFORMATION,
+    DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorControl, GetTokenInformation,
+    INHERIT_ONLY_ACE, InitializeAcl, InitializeSecurityDescriptor, IsWellKnownSid,
+    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, SE_DACL_PROTECTED,
+    SECURITY_DESCRIPTOR, SECURITY_MAX_SID_SIZE, SetKernelObjectSecurity, SetSecurityDescriptorDacl,
+    TOKEN_QUERY, TOKEN_USER, TokenUser, UNPROTECTED_DACL_SECURITY_INFORMATION,
     WinAuthenticatedUserSid, WinBuiltinUsersSid, WinLocalSystemSid, WinWorldSid,
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_ALL_ACCESS, FILE_READ_DATA, READ_CONTROL};
@@ -29,7 +30,10 @@ const SECURITY_DESCRIPTOR_REVISION: u32 = 1;
 
 /// Who else than its owner may read the file, by the name of a group.
 pub(crate) fn who_else_reads(path: &Path) -> Option<&'static str> {
-    let file = OpenOptions::new().access_mode(READ_CONTROL).open(path).ok()?;
+    let file = OpenOptions::new()
+        .access_mode(READ_CONTROL)
+        .open(path)
+        .ok()?;
     Rights::of(&file).ok()?.others()
 }
 
@@ -49,8 +53,12 @@ impl Drop for Rights {
 
 impl Rights {
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        let mut rights = Self { descriptor: ptr::null_mut(), list: ptr::null_mut() };
-        // SAFETY: the handle is open, and both places are valid for writes; the others are not asked for.
+        let mut rights = Self {
+            descriptor: ptr::null_mut(),
+            list: ptr::null_mut(),
+        };
+        // SAFETY: the handle is open, and both places are valid for writes; the others are not
+        // asked for.
         let code = unsafe {
             GetSecurityInfo(
                 file.as_raw_handle(),
@@ -70,11 +78,20 @@ impl Rights {
     pub(super) fn give(&self, file: &File) -> io::Result<()> {
         let (mut control, mut revision) = (0, 0);
         // SAFETY: the descriptor is valid, and both places are valid for writes.
-        done(unsafe { GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision) })?;
+        done(unsafe {
+            GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision)
+        })?;
         let is_protected = control & SE_DACL_PROTECTED != 0;
-        let kind =
-            if is_protected { PROTECTED_DACL_SECURITY_INFORMATION } else { UNPROTECTED_DACL_SECURITY_INFORMATION };
-        if self.list.is_null() { Ok(()) } else { set(file, kind, self.descriptor) }
+        let kind = if is_protected {
+            PROTECTED_DACL_SECURITY_INFORMATION
+        } else {
+            UNPROTECTED_DACL_SECURITY_INFORMATION
+        };
+        if self.list.is_null() {
+            Ok(())
+        } else {
+            set(file, kind, self.descriptor)
+        }
     }
 
     /// The first group of people, not of this machine's administrators, that may read the file.
@@ -109,7 +126,10 @@ impl Rights {
         // SAFETY: the SID is valid as long as the list is.
         let is = |group| unsafe { IsWellKnownSid(sid, group) } != 0;
         let reads = mask & (FILE_READ_DATA | GENERIC_READ | GENERIC_ALL) != 0;
-        groups.into_iter().find(|(group, _)| reads && is(*group)).map(|(_, name)| name)
+        groups
+            .into_iter()
+            .find(|(group, _)| reads && is(*group))
+            .map(|(_, name)| name)
     }
 }
 
@@ -120,14 +140,32 @@ pub(super) fn make_private(file: &File) -> io::Result<()> {
     let start = list.as_mut_ptr().cast::<ACL>();
     let mut descriptor = SECURITY_DESCRIPTOR::default();
     let whole = (&raw mut descriptor).cast::<c_void>();
-    // SAFETY: the list has that size; the SIDs, the list and the descriptor are valid during the calls.
+    // SAFETY: the list has that size; the SIDs, the list and the descriptor are valid during the
+    // calls.
     unsafe {
-        done(InitializeAcl(start, size_of_val(&list) as u32, ACL_REVISION))?;
+        done(InitializeAcl(
+            start,
+            size_of_val(&list) as u32,
+            ACL_REVISION,
+        ))?;
         let (user, mut system) = (user()?, system()?);
         let user = (*user.as_ptr().cast::<TOKEN_USER>()).User.Sid;
-        done(AddAccessAllowedAce(start, ACL_REVISION, FILE_ALL_ACCESS, user))?;
-        done(AddAccessAllowedAce(start, ACL_REVISION, FILE_ALL_ACCESS, system.as_mut_ptr().cast()))?;
-        done(InitializeSecurityDescriptor(whole, SECURITY_DESCRIPTOR_REVISION))?;
+        done(AddAccessAllowedAce(
+            start,
+            ACL_REVISION,
+            FILE_ALL_ACCESS,
+            user,
+        ))?;
+        done(AddAccessAllowedAce(
+            start,
+            ACL_REVISION,
+            FILE_ALL_ACCESS,
+            system.as_mut_ptr().cast(),
+        ))?;
+        done(InitializeSecurityDescriptor(
+            whole,
+            SECURITY_DESCRIPTOR_REVISION,
+        ))?;
         done(SetSecurityDescriptorDacl(whole, 1, start, 0))?;
     }
     set(file, PROTECTED_DACL_SECURITY_INFORMATION, whole)
@@ -135,7 +173,13 @@ pub(super) fn make_private(file: &File) -> io::Result<()> {
 
 fn set(file: &File, kind: u32, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
     // SAFETY: the handle is open and the descriptor valid.
-    done(unsafe { SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION | kind, descriptor) })
+    done(unsafe {
+        SetKernelObjectSecurity(
+            file.as_raw_handle(),
+            DACL_SECURITY_INFORMATION | kind,
+            descriptor,
+        )
+    })
 }
 
 /// A `TOKEN_USER`, and the SID that it points to, which must not move.
@@ -149,7 +193,13 @@ fn user() -> io::Result<Box<[u64; 32]>> {
     // SAFETY: the token is open, and the buffer is valid for writes of its size.
     done(unsafe {
         let room = size_of_val(&*user) as u32;
-        GetTokenInformation(token.as_raw_handle(), TokenUser, user.as_mut_ptr().cast(), room, &raw mut size)
+        GetTokenInformation(
+            token.as_raw_handle(),
+            TokenUser,
+            user.as_mut_ptr().cast(),
+            room,
+            &raw mut size,
+        )
     })?;
     Ok(user)
 }
@@ -158,16 +208,31 @@ fn system() -> io::Result<[u8; SECURITY_MAX_SID_SIZE as usize]> {
     let mut sid = [0; SECURITY_MAX_SID_SIZE as usize];
     let mut size = SECURITY_MAX_SID_SIZE;
     // SAFETY: the buffer is valid for writes of its size.
-    done(unsafe { CreateWellKnownSid(WinLocalSystemSid, ptr::null_mut(), sid.as_mut_ptr().cast(), &raw mut size) })?;
+    done(unsafe {
+        CreateWellKnownSid(
+            WinLocalSystemSid,
+            ptr::null_mut(),
+            sid.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    })?;
     Ok(sid)
 }
 
 fn done(result: i32) -> io::Result<()> {
-    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result == 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 fn checked(code: u32) -> io::Result<()> {
-    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code as i32)) }
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code as i32))
+    }
 }
 
 #[cfg(test)]
@@ -180,15 +245,30 @@ mod tests {
     /// A list in Windows' own notation.
     fn rights(text: &str) -> Rights {
         let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
-        let mut rights = Rights { descriptor: ptr::null_mut(), list: ptr::null_mut() };
+        let mut rights = Rights {
+            descriptor: ptr::null_mut(),
+            list: ptr::null_mut(),
+        };
         let (mut is_there, mut is_default) = (0, 0);
-        // SAFETY: the text ends with a NUL, the places are valid for writes, and the descriptor is valid once it is made.
+        // SAFETY: the text ends with a NUL, the places are valid for writes, and the descriptor is
+        // valid once it is made.
         unsafe {
             let (place, revision) = (&raw mut rights.descriptor, SECURITY_DESCRIPTOR_REVISION);
-            done(ConvertStringSecurityDescriptorToSecurityDescriptorW(text.as_ptr(), revision, place, ptr::null_mut()))
-                .unwrap();
+            done(ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                text.as_ptr(),
+                revision,
+                place,
+                ptr::null_mut(),
+            ))
+            .unwrap();
             let (list, default) = (&raw mut rights.list, &raw mut is_default);
-            done(GetSecurityDescriptorDacl(rights.descriptor, &raw mut is_there, list, default)).unwrap();
+            done(GetSecurityDescriptorDacl(
+                rights.descriptor,
+                &raw mut is_there,
+                list,
+                default,
+            ))
+            .unwrap();
         }
         assert_ne!(is_there, 0);
         rights

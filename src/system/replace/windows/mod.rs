@@ -1,4 +1,5 @@
-//! A file that is open keeps its name here, unless whoever opened it allows others to take that away.
+//! A file that is open keeps its name here, unless whoever opened it allows others to take that
+//! away.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -22,18 +23,22 @@ mod acl;
 pub(crate) use acl::who_else_reads;
 
 /// What of the attributes is the user's.
-const ATTRIBUTES: u32 = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
+const ATTRIBUTES: u32 =
+    FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
 
 /// Nobody can read it, or hold it when it is to be renamed.
 pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> io::Result<File> {
     let access_mode = GENERIC_READ | GENERIC_WRITE | READ_CONTROL;
-    options.share_mode(FILE_SHARE_DELETE).access_mode(access_mode | WRITE_DAC);
+    options
+        .share_mode(FILE_SHARE_DELETE)
+        .access_mode(access_mode | WRITE_DAC);
     let file = match options.open(path) {
         // Some shares let nobody change an access control list.
         Err(error) if is_denied(&error) => options.access_mode(access_mode).open(path),
         opened => opened,
     }?;
-    // In a profile others have no access. Elsewhere a file system that knows no access control lists is as it is.
+    // In a profile others have no access. Elsewhere a file system that knows no access control
+    // lists is as it is.
     if access == Access::Secret && Rights::of(&file).is_ok_and(|rights| rights.others().is_some()) {
         let _ = acl::make_private(&file);
     }
@@ -42,7 +47,11 @@ pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> 
 
 pub(super) fn follow(file: &File, old: &Path, metadata: &Metadata, _: Access) -> io::Result<()> {
     follow_attributes(file, metadata)?;
-    let Ok(rights) = OpenOptions::new().access_mode(READ_CONTROL).open(old).and_then(|old| Rights::of(&old)) else {
+    let Ok(rights) = OpenOptions::new()
+        .access_mode(READ_CONTROL)
+        .open(old)
+        .and_then(|old| Rights::of(&old))
+    else {
         return Ok(());
     };
     let followed = rights.give(file);
@@ -58,19 +67,35 @@ fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
         return Ok(());
     }
     // Times of zero stay as they are.
-    let information = FILE_BASIC_INFO { FileAttributes: attributes, ..FILE_BASIC_INFO::default() };
+    let information = FILE_BASIC_INFO {
+        FileAttributes: attributes,
+        ..FILE_BASIC_INFO::default()
+    };
     let size = size_of::<FILE_BASIC_INFO>() as u32;
     // SAFETY: the handle is open, and the structure is of that size and outlives the call.
     let done = unsafe {
-        SetFileInformationByHandle(file.as_raw_handle(), FileBasicInfo, (&raw const information).cast(), size)
+        SetFileInformationByHandle(
+            file.as_raw_handle(),
+            FileBasicInfo,
+            (&raw const information).cast(),
+            size,
+        )
     };
-    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done == 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// The volume and the number of the file there.
 pub(super) fn identity_at(path: &Path) -> io::Result<(u32, u64)> {
     // No access to the content is asked for, so that no other program keeps it from us.
-    identity(&OpenOptions::new().access_mode(FILE_READ_ATTRIBUTES).open(path)?)
+    identity(
+        &OpenOptions::new()
+            .access_mode(FILE_READ_ATTRIBUTES)
+            .open(path)?,
+    )
 }
 
 pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
@@ -79,7 +104,10 @@ pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
     if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((found.dwVolumeSerialNumber, u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow)))
+    Ok((
+        found.dwVolumeSerialNumber,
+        u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow),
+    ))
 }
 
 pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
@@ -87,7 +115,8 @@ pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     if target.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
-    held::while_held(super::PATIENCE, || fs::rename(path, target)).map_err(|error| why_denied(error, target))
+    held::while_held(super::PATIENCE, || fs::rename(path, target))
+        .map_err(|error| why_denied(error, target))
 }
 
 /// A rename over a file that is open is just denied. Who asks to delete it is told why.
@@ -111,7 +140,10 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
 
 /// In the form that may be of any length.
 fn wide(path: &Path) -> io::Result<Vec<u16>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let whole = match path.file_name() {
         Some(name) => super::real(folder)?.join(name),
         None => path.to_owned(),
@@ -119,9 +151,13 @@ fn wide(path: &Path) -> io::Result<Vec<u16>> {
     Ok(whole.as_os_str().encode_wide().chain([0]).collect())
 }
 
-/// The journal of the file system keeps the old name or the new one; this is to make it the new one.
+/// The journal of the file system keeps the old name or the new one; this is to make it the new
+/// one.
 pub(super) fn settle(target: &Path) {
-    let _ = OpenOptions::new().write(true).open(target).and_then(|file| file.sync_all());
+    let _ = OpenOptions::new()
+        .write(true)
+        .open(target)
+        .and_then(|file| file.sync_all());
 }
 
 fn is_denied(error: &io::Error) -> bool {

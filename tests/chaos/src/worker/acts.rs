@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use fal::webhook::Webhook;
 use fal::{
-    Channel, Client, Code, Dispatcher, Download, Error, Job, Op, Request, Response, Result, SocketOptions, Upload,
-    UploadWay,
+    Channel, Client, Code, Dispatcher, Download, Error, Job, Op, Request, Response, Result,
+    SocketOptions, Upload, UploadWay,
 };
 use serde_json::{Value, json};
 
@@ -58,11 +58,22 @@ pub(crate) struct Begun {
 impl Begun {
     fn of(op: Op, check: impl FnOnce(&Response) -> Verdict + 'static) -> Self {
         let check = Box::new(check);
-        Begun { op, held: None, check, secret: false, fails: false, content: None, scratch: None }
+        Begun {
+            op,
+            held: None,
+            check,
+            secret: false,
+            fails: false,
+            content: None,
+            scratch: None,
+        }
     }
 
     fn holding(self, held: impl Any) -> Self {
-        Begun { held: Some(Box::new(held)), ..self }
+        Begun {
+            held: Some(Box::new(held)),
+            ..self
+        }
     }
 }
 
@@ -74,7 +85,15 @@ impl<'a> Hand<'a> {
         scratch: PathBuf,
     ) -> Self {
         let (job, files, channels) = (None, Vec::new(), HashMap::new());
-        Hand { clients, dispatcher, receiver, scratch, job, files, channels }
+        Hand {
+            clients,
+            dispatcher,
+            receiver,
+            scratch,
+            job,
+            files,
+            channels,
+        }
     }
 
     /// Starts it; `None` where it was over at once.
@@ -96,9 +115,10 @@ impl<'a> Hand<'a> {
                 None => self.download_of_answer(&client, act, &mut dice)?,
             },
             What::DownloadOfAnswer => self.download_of_answer(&client, act, &mut dice)?,
-            What::CreateCollection | What::CreateCharacter | What::CreateTag | What::CreateInstance => {
-                create(&client, act)?
-            }
+            What::CreateCollection
+            | What::CreateCharacter
+            | What::CreateTag
+            | What::CreateInstance => create(&client, act)?,
             What::CreateKey => create_key(&client, act)?,
             What::Platform | What::List | What::Logs => platform(&client, act, &mut dice)?,
             What::Check => Begun::of(client.check_start()?, |answer| has(answer, "/accepted")),
@@ -109,7 +129,11 @@ impl<'a> Hand<'a> {
             },
             What::Explain => {
                 let report = client.explain();
-                ledger::said(&format!("{report} {report:?} {} {:?}", report.to_json(), client.known_scope()));
+                ledger::said(&format!(
+                    "{report} {report:?} {} {:?}",
+                    report.to_json(),
+                    client.known_scope()
+                ));
                 return Ok(None);
             }
         };
@@ -122,7 +146,10 @@ impl<'a> Hand<'a> {
             What::Submit => self.job = Job::of_answer("emulator/job", answer).ok(),
             What::Upload(_) => {
                 if let (Ok(url), Some(content)) = (answer.get_str("/url"), &begun.content) {
-                    self.files.push(File { url: url.to_owned(), content: content.clone() });
+                    self.files.push(File {
+                        url: url.to_owned(),
+                        content: content.clone(),
+                    });
                 }
             }
             _ => {}
@@ -141,7 +168,8 @@ impl<'a> Hand<'a> {
         });
         let fails = dice.percent(15);
         if fails {
-            input["fail"] = json!({"status": dice.pick(&[400, 422, 500, 503]), "body": {"detail": "chaos"}});
+            input["fail"] =
+                json!({"status": dice.pick(&[400, 422, 500, 503]), "body": {"detail": "chaos"}});
         }
         request.set_json(input);
         request.set_timeout(Duration::from_millis(act.timeout_ms));
@@ -151,11 +179,16 @@ impl<'a> Hand<'a> {
         request.set_logs(dice.percent(70));
         request.set_keep_running(dice.percent(20));
         if act.what == What::Submit {
-            return Ok(Begun::of(client.submit_start(request)?, |answer| has(answer, "/request_id")));
+            return Ok(Begun::of(client.submit_start(request)?, |answer| {
+                has(answer, "/request_id")
+            }));
         }
         let mark = act.mark.clone();
         let op = client.subscribe_start(request)?;
-        Ok(Begun { fails, ..Begun::of(op, move |answer| is(answer, "/mark", &mark)) })
+        Ok(Begun {
+            fails,
+            ..Begun::of(op, move |answer| is(answer, "/mark", &mark))
+        })
     }
 
     fn job(&mut self, client: &Client, act: &Act) -> Result<Begun> {
@@ -190,9 +223,18 @@ impl<'a> Hand<'a> {
     }
 
     /// What this operation uploads, and from where.
-    fn content(&self, act: &Act, way: UploadWay, dice: &mut Dice) -> (Upload, Arc<Vec<u8>>, Option<PathBuf>) {
+    fn content(
+        &self,
+        act: &Act,
+        way: UploadWay,
+        dice: &mut Dice,
+    ) -> (Upload, Arc<Vec<u8>>, Option<PathBuf>) {
         let mut content = act.mark.clone().into_bytes();
-        let size = if dice.percent(2) { 11 << 20 } else { dice.scaled(17) };
+        let size = if dice.percent(2) {
+            11 << 20
+        } else {
+            dice.scaled(17)
+        };
         content.resize(content.len() + size as usize, b'.');
         let (content, mut path) = (Arc::new(content), None);
         let upload = match dice.within(0..3) {
@@ -209,16 +251,30 @@ impl<'a> Hand<'a> {
             }
         };
         let upload = upload.way(way).file_name(&format!("{}.txt", act.mark));
-        (upload.timeout(Duration::from_millis(act.timeout_ms)), content, path)
+        (
+            upload.timeout(Duration::from_millis(act.timeout_ms)),
+            content,
+            path,
+        )
     }
 
     fn upload(&self, client: &Client, act: &Act, way: UploadWay, dice: &mut Dice) -> Result<Begun> {
         let (upload, content, scratch) = self.content(act, way, dice);
         let op = client.upload_start(upload)?;
-        Ok(Begun { content: Some(content), scratch, ..Begun::of(op, |answer| has(answer, "/url")) })
+        Ok(Begun {
+            content: Some(content),
+            scratch,
+            ..Begun::of(op, |answer| has(answer, "/url"))
+        })
     }
 
-    fn run_with_file(&self, client: &Client, act: &Act, way: UploadWay, dice: &mut Dice) -> Result<Begun> {
+    fn run_with_file(
+        &self,
+        client: &Client,
+        act: &Act,
+        way: UploadWay,
+        dice: &mut Dice,
+    ) -> Result<Begun> {
         let (upload, content, scratch) = self.content(act, way, dice);
         let mut request = Request::run("emulator/echo")?;
         request.set_field("mark", act.mark.clone().into())?;
@@ -226,16 +282,26 @@ impl<'a> Hand<'a> {
         request.set_timeout(Duration::from_millis(act.timeout_ms));
         let (op, mark) = (client.run_start(request)?, act.mark.clone());
         let begun = Begun::of(op, move |answer| is(answer, "/body/mark", &mark));
-        Ok(Begun { content: Some(content), scratch, ..begun })
+        Ok(Begun {
+            content: Some(content),
+            scratch,
+            ..begun
+        })
     }
 
     fn download(&self, client: &Client, act: &Act, file: File, dice: &mut Dice) -> Result<Begun> {
-        let to = dice.percent(50).then(|| self.scratch.join(format!("{}.got", act.mark)));
+        let to = dice
+            .percent(50)
+            .then(|| self.scratch.join(format!("{}.got", act.mark)));
         let mut download = Download::new(&file.url)?.timeout(Duration::from_millis(act.timeout_ms));
         if let Some(to) = &to {
             download = download.to(to);
         }
-        Ok(received(client.download_start(download)?, to, file.content.to_vec()))
+        Ok(received(
+            client.download_start(download)?,
+            to,
+            file.content.to_vec(),
+        ))
     }
 
     fn download_of_answer(&self, client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
@@ -243,8 +309,11 @@ impl<'a> Hand<'a> {
         let mut request = Request::new("POST", "https://fal.run/emulator/bytes")?;
         request
             .set_json(json!({"size": size, "content_type": format!("text/{}", act.mark), "chunked": dice.percent(50)}));
-        let to = dice.percent(50).then(|| self.scratch.join(format!("{}.got", act.mark)));
-        let mut download = Download::of_request(request).timeout(Duration::from_millis(act.timeout_ms));
+        let to = dice
+            .percent(50)
+            .then(|| self.scratch.join(format!("{}.got", act.mark)));
+        let mut download =
+            Download::of_request(request).timeout(Duration::from_millis(act.timeout_ms));
         if let Some(to) = &to {
             download = download.to(to);
         }
@@ -264,17 +333,27 @@ fn received(op: Op, to: Option<PathBuf>, expected: Vec<u8>) -> Begun {
             };
             match got == expected || is_nonsense(&got) {
                 true => Ok(()),
-                false => Err(format!("{} bytes came that are not the {} expected", got.len(), expected.len())),
+                false => Err(format!(
+                    "{} bytes came that are not the {} expected",
+                    got.len(),
+                    expected.len()
+                )),
             }
         }
     });
-    Begun { scratch: to, ..begun }
+    Begun {
+        scratch: to,
+        ..begun
+    }
 }
 
 fn run(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
     let mark = act.mark.clone();
     let (endpoint, input) = match act.what {
-        What::Picture => ("fal-ai/flux/schnell".to_owned(), json!({"prompt": mark, "image_size": "square"})),
+        What::Picture => (
+            "fal-ai/flux/schnell".to_owned(),
+            json!({"prompt": mark, "image_size": "square"}),
+        ),
         What::Failing => failing(&mark, dice),
         _ => ("emulator/echo".to_owned(), json!({"mark": mark})),
     };
@@ -285,7 +364,10 @@ fn run(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
     Ok(match act.what {
         What::Run => Begun::of(op, move |answer| is(answer, "/body/mark", &mark)),
         What::Picture => Begun::of(op, |answer| has(answer, "/images/0/url")),
-        _ => Begun { fails: true, ..Begun::of(op, |_| Ok(())) },
+        _ => Begun {
+            fails: true,
+            ..Begun::of(op, |_| Ok(()))
+        },
     })
 }
 
@@ -300,31 +382,46 @@ fn failing(mark: &str, dice: &mut Dice) -> (String, Value) {
         "image_too_large",
     ]);
     let status = dice.pick(&[400, 401, 403, 408, 409, 422, 429, 500, 502, 503, 504]);
-    // What a runner answered says so (docs/protocol.md §5.8); what it says itself is its own affair.
+    // What a runner answered says so (docs/protocol.md §5.8); what it says itself is its own
+    // affair.
     let served = json!({"X-Fal-Served-From": "fake-runner"});
-    let by_runner =
-        |body: Value| ("emulator/job".to_owned(), json!({"fail": {"status": status, "body": body, "headers": served}}));
+    let by_runner = |body: Value| {
+        (
+            "emulator/job".to_owned(),
+            json!({"fail": {"status": status, "body": body, "headers": served}}),
+        )
+    };
     match dice.within(0..4) {
         0 => (format!("emulator/fail/{kind}"), json!({"prompt": mark})),
         1 => by_runner(json!({"detail": mark})),
-        2 => ("emulator/fail".to_owned(), json!({"status": status, "html": true, "body": format!("<p>{mark}</p>")})),
+        2 => (
+            "emulator/fail".to_owned(),
+            json!({"status": status, "html": true, "body": format!("<p>{mark}</p>")}),
+        ),
         _ => by_runner(json!({"detail": mark, "error_type": kind})),
     }
 }
 
 fn send(client: &Client, act: &Act) -> Result<Begun> {
     let method = if act.what == What::Get { "GET" } else { "POST" };
-    let mut request = Request::new(method, &format!("https://fal.run/emulator/echo/{}", act.mark))?;
+    let mut request = Request::new(
+        method,
+        &format!("https://fal.run/emulator/echo/{}", act.mark),
+    )?;
     if act.what == What::Post {
         request.set_json(json!({"mark": act.mark}));
     }
     request.set_timeout(Duration::from_millis(act.timeout_ms));
-    Ok(Begun::of(client.send_start(request)?, |answer| has(answer, "/path")))
+    Ok(Begun::of(client.send_start(request)?, |answer| {
+        has(answer, "/path")
+    }))
 }
 
 fn stream(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
     let mut request = Request::run("emulator/stream")?;
-    let events: Vec<_> = (0..dice.within(1..20)).map(|n| json!({"mark": act.mark, "n": n})).collect();
+    let events: Vec<_> = (0..dice.within(1..20))
+        .map(|n| json!({"mark": act.mark, "n": n}))
+        .collect();
     request.set_json(json!({"events": events, "ms": dice.scaled(4)}));
     request.set_timeout(Duration::from_millis(act.timeout_ms));
     Ok(Begun::of(client.stream_start(request)?, |_| Ok(())))
@@ -367,7 +464,10 @@ fn create(client: &Client, act: &Act) -> Result<Begun> {
             "assets.characters.create",
             json!({"name": mark, "description": mark, "reference_images": ["https://v3b.fal.media/files/x.png"]}),
         ),
-        _ => ("compute.instances.create", json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": mark})),
+        _ => (
+            "compute.instances.create",
+            json!({"instance_type": "gpu_1x_h100_sxm5", "ssh_key": mark}),
+        ),
     };
     Ok(Begun::of(client.platform_start(name, params)?, |_| Ok(())))
 }
@@ -383,9 +483,17 @@ fn platform(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
         What::Logs => client.platform_start("serverless.logs.stream", json!({}))?,
         _ => {
             let plain = |operation: &&fal::platform::Operation| {
-                operation.method() == "GET" && operation.parameters().iter().all(|parameter| !parameter.is_required())
+                operation.method() == "GET"
+                    && operation
+                        .parameters()
+                        .iter()
+                        .all(|parameter| !parameter.is_required())
             };
-            let names: Vec<_> = fal::platform::operations().iter().filter(plain).map(|one| one.name()).collect();
+            let names: Vec<_> = fal::platform::operations()
+                .iter()
+                .filter(plain)
+                .map(|one| one.name())
+                .collect();
             client.platform_start(dice.pick(&names), json!({}))?
         }
     };
@@ -394,8 +502,14 @@ fn platform(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
 
 /// For an app that does not exist, whose name is the mark.
 fn token(client: &Client, act: &Act) -> Result<Begun> {
-    let op = client.mint_token_start(&[&format!("emulator/{}", act.mark)], Duration::from_secs(60))?;
-    Ok(Begun { secret: true, ..Begun::of(op, |answer| has(answer, "/token")) })
+    let op = client.mint_token_start(
+        &[&format!("emulator/{}", act.mark)],
+        Duration::from_secs(60),
+    )?;
+    Ok(Begun {
+        secret: true,
+        ..Begun::of(op, |answer| has(answer, "/token"))
+    })
 }
 
 fn webhook(client: &Client, act: &Act, delivery: Delivery) -> Result<Begun> {
@@ -405,17 +519,27 @@ fn webhook(client: &Client, act: &Act, delivery: Delivery) -> Result<Begun> {
         *byte = b' ';
     }
     let mut webhook = Webhook::new(body.into());
-    delivery.headers.iter().for_each(|(name, value)| webhook.set_header(name, value));
+    delivery
+        .headers
+        .iter()
+        .for_each(|(name, value)| webhook.set_header(name, value));
     // The emulator's clock is ahead of ours.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let late = delivery.signed_at().is_none_or(|at| at.abs_diff(now) > 290);
     let op = client.verify_webhook_start(webhook)?;
-    Ok(Begun { fails: forged || late, ..Begun::of(op, |answer| has(answer, "/request_id")) })
+    Ok(Begun {
+        fails: forged || late,
+        ..Begun::of(op, |answer| has(answer, "/request_id"))
+    })
 }
 
 /// Whether a fault made this of an answer.
 pub(crate) fn is_nonsense(body: &[u8]) -> bool {
-    body.starts_with(b"{\"images\": [{\"url\": \"https:") && serde_json::from_slice::<Value>(body).is_err()
+    body.starts_with(b"{\"images\": [{\"url\": \"https:")
+        && serde_json::from_slice::<Value>(body).is_err()
 }
 
 fn has(answer: &Response, pointer: &str) -> Verdict {
@@ -427,7 +551,8 @@ fn has(answer: &Response, pointer: &str) -> Verdict {
 }
 
 fn is(answer: &Response, pointer: &str, expected: &str) -> Verdict {
-    match is_nonsense(answer.body()) || answer.get_str(pointer).is_ok_and(|found| found == expected) {
+    match is_nonsense(answer.body()) || answer.get_str(pointer).is_ok_and(|found| found == expected)
+    {
         true => Ok(()),
         false => Err(format!("the answer has not {expected} at {pointer}")),
     }
@@ -439,7 +564,10 @@ pub(crate) fn shown(error: &Error) -> String {
     let body = String::from_utf8_lossy(error.body());
     let fields = error.fields();
     let report = error.resolution().map(|report| report.to_string());
-    format!("{error} {error:?} {} {headers:?} {body} {fields:?} {report:?}", error.remedy())
+    format!(
+        "{error} {error:?} {} {headers:?} {body} {fields:?} {report:?}",
+        error.remedy()
+    )
 }
 
 /// The same of an answer.

@@ -61,7 +61,9 @@ fn live(acts: &[Act], clients: &Clients, scratch: &Path) {
         ledger::wrong(&format!("the shutdown in a child: {error}"));
     }
     dispatcher.run(usize::MAX, None).unwrap();
-    let calls = due.iter().map(|due| due.calls.load(std::sync::atomic::Ordering::SeqCst));
+    let calls = due
+        .iter()
+        .map(|due| due.calls.load(std::sync::atomic::Ordering::SeqCst));
     if calls.into_iter().any(|calls| calls != 1) || dispatcher.outstanding() > 0 {
         ledger::wrong("callbacks in a child were not called once each");
     }
@@ -70,7 +72,10 @@ fn live(acts: &[Act], clients: &Clients, scratch: &Path) {
         std::thread::sleep(Duration::from_millis(5));
     }
     if counts::threads() > 1 {
-        ledger::wrong(&format!("{} threads in a child after its shutdown", counts::threads()));
+        ledger::wrong(&format!(
+            "{} threads in a child after its shutdown",
+            counts::threads()
+        ));
     }
 }
 
@@ -79,6 +84,8 @@ fn wait(child: libc::pid_t) {
     // SAFETY: the status is written to while the call runs.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     if waited != child || status != 0 {
-        ledger::wrong(&format!("a child ended with the wait status {status:#x}; 0xe is one that hung"));
+        ledger::wrong(&format!(
+            "a child ended with the wait status {status:#x}; 0xe is one that hung"
+        ));
     }
 }

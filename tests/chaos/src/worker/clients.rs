@@ -47,21 +47,37 @@ fn client(world: &World, way: Way) -> Client {
         Way::Admin => with(&[]).credentials(Options::new().key(admin.clone())),
         Way::Callback => with(&[]).credentials(Options::new().callback(asked(key.clone()))),
         Way::Command => with(&[
-            ("FAL_KEY_COMMAND", format!("cat {}", world.folder.join("key").display())),
+            (
+                "FAL_KEY_COMMAND",
+                format!("cat {}", world.folder.join("key").display()),
+            ),
             ("PATH", "/usr/bin:/bin".to_owned()),
         ]),
-        // Without what lies between: a renewal is lost by a fault of the emulator, which knows it, or by the client.
-        Way::Login => {
-            base().environment(Environment::from_variables([home, ("FAL_EMULATOR_HOST", world.emulator.clone())]))
-        }
+        // Without what lies between: a renewal is lost by a fault of the emulator, which knows it,
+        // or by the client.
+        Way::Login => base().environment(Environment::from_variables([
+            home,
+            ("FAL_EMULATOR_HOST", world.emulator.clone()),
+        ])),
         Way::Tls => {
             let pem = std::fs::read(world.folder.join("ca.pem")).unwrap();
-            let variables = [("FAL_KEY", key.clone()), ("HTTPS_PROXY", format!("http://{}", world.host))];
-            base().environment(Environment::from_variables(variables)).add_root_certificates(&pem).unwrap()
+            let variables = [
+                ("FAL_KEY", key.clone()),
+                ("HTTPS_PROXY", format!("http://{}", world.host)),
+            ];
+            base()
+                .environment(Environment::from_variables(variables))
+                .add_root_certificates(&pem)
+                .unwrap()
         }
-        Way::Proxy => with(&[]).proxy(&format!("http://{}/api/fal/proxy", world.host)).unwrap(),
+        Way::Proxy => with(&[])
+            .proxy(&format!("http://{}/api/fal/proxy", world.host))
+            .unwrap(),
         Way::Nowhere => {
-            let variables = [("FAL_KEY", key.clone()), ("FAL_EMULATOR_HOST", "127.0.0.1:9".to_owned())];
+            let variables = [
+                ("FAL_KEY", key.clone()),
+                ("FAL_EMULATOR_HOST", "127.0.0.1:9".to_owned()),
+            ];
             base().environment(Environment::from_variables(variables))
         }
     };
@@ -69,11 +85,17 @@ fn client(world: &World, way: Way) -> Client {
 }
 
 fn base() -> ClientBuilder {
-    let builder = Client::builder().log(Level::Debug, |level, line| ledger::said(&format!("{level:?} {line}")));
-    builder.max_attempts(4).unwrap().timeout(Duration::from_secs(8))
+    let builder = Client::builder().log(Level::Debug, |level, line| {
+        ledger::said(&format!("{level:?} {line}"))
+    });
+    builder
+        .max_attempts(4)
+        .unwrap()
+        .timeout(Duration::from_secs(8))
 }
 
-/// A host that gives the key for a moment, sometimes later and from another thread, and sometimes not at all.
+/// A host that gives the key for a moment, sometimes later and from another thread, and sometimes
+/// not at all.
 fn asked(key: String) -> Callback {
     let times = std::sync::atomic::AtomicU64::new(0);
     Callback::new(move |answer| {

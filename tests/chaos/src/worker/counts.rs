@@ -1,4 +1,5 @@
-//! What a process holds: threads, descriptors, memory. After a shutdown it is as before the first call.
+//! What a process holds: threads, descriptors, memory. After a shutdown it is as before the first
+//! call.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,10 +26,20 @@ pub(crate) fn threads() -> usize {
 /// How many of each kind.
 fn descriptors() -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
-    let files = std::fs::read_dir("/proc/self/fd").unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
-    for link in files.into_iter().filter_map(|file| std::fs::read_link(file).ok()) {
+    let files = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect::<Vec<_>>();
+    for link in files
+        .into_iter()
+        .filter_map(|file| std::fs::read_link(file).ok())
+    {
         let link = link.to_string_lossy();
-        let kind = link.split(':').next().filter(|_| !link.starts_with('/')).unwrap_or(&link);
+        let kind = link
+            .split(':')
+            .next()
+            .filter(|_| !link.starts_with('/'))
+            .unwrap_or(&link);
         // The folder that is being read.
         if !kind.starts_with("/proc/") {
             *kinds.entry(kind.to_owned()).or_insert(0) += 1;
@@ -39,19 +50,40 @@ fn descriptors() -> BTreeMap<String, usize> {
 
 impl Counts {
     pub(crate) fn now() -> Self {
-        Counts { threads: threads(), descriptors: descriptors(), memory: None }
+        Counts {
+            threads: threads(),
+            descriptors: descriptors(),
+            memory: None,
+        }
     }
 
     /// Nothing is left of the life that has just ended.
     pub(crate) fn compare(&mut self, life: usize) {
         let name = format!("after life {life}");
-        settles(|| threads() == self.threads, || format!("{name}: {} threads, before {}", threads(), self.threads));
+        settles(
+            || threads() == self.threads,
+            || format!("{name}: {} threads, before {}", threads(), self.threads),
+        );
         settles(
             || descriptors() == self.descriptors,
-            || format!("{name}: descriptors {:?}, before {:?}", descriptors(), self.descriptors),
+            || {
+                format!(
+                    "{name}: descriptors {:?}, before {:?}",
+                    descriptors(),
+                    self.descriptors
+                )
+            },
         );
         let most = *self.memory.get_or_insert_with(heap::in_use) + SLACK;
-        settles(|| heap::in_use() <= most, || format!("{name}: {} bytes in use, and {most} expected", heap::in_use()));
+        settles(
+            || heap::in_use() <= most,
+            || {
+                format!(
+                    "{name}: {} bytes in use, and {most} expected",
+                    heap::in_use()
+                )
+            },
+        );
         ledger::counted(&format!("memory {life} {}", heap::in_use()));
     }
 }

@@ -60,15 +60,27 @@ pub(crate) fn start<'p>(hand: &mut Hand, act: &'p Act) -> Option<Followed<'p>> {
         }
     };
     let dropped = matches!(act.end, End::Drop | End::DropFuture(_));
-    let (calls, told) = if dropped { (None, None) } else { callback(hand.dispatcher, act, &begun.op) };
-    Some(Followed { act, begun, calls, told, seen: Seen::default() })
+    let (calls, told) = if dropped {
+        (None, None)
+    } else {
+        callback(hand.dispatcher, act, &begun.op)
+    };
+    Some(Followed {
+        act,
+        begun,
+        calls,
+        told,
+        seen: Seen::default(),
+    })
 }
 
 /// Again while another thread shuts the library down.
 fn patiently<T>(mut begin: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..1000 {
         match begin() {
-            Err(error) if error.code() == Code::ShutDown => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) if error.code() == Code::ShutDown => {
+                std::thread::sleep(Duration::from_millis(5))
+            }
             begun => return begun,
         }
     }
@@ -93,7 +105,10 @@ fn callback(dispatcher: &Dispatcher, act: &Act, op: &Op) -> Called {
         }
     });
     if let Err(error) = accepted {
-        ledger::wrong(&format!("{}: the dispatcher takes no callback: {error}", act.mark));
+        ledger::wrong(&format!(
+            "{}: the dispatcher takes no callback: {error}",
+            act.mark
+        ));
     }
     (Some(calls), takes.then_some(told))
 }
@@ -114,7 +129,10 @@ impl Followed<'_> {
             }
             _ => {}
         }
-        let due = self.calls.clone().map(|calls| Due { mark: self.act.mark.clone(), calls });
+        let due = self.calls.clone().map(|calls| Due {
+            mark: self.act.mark.clone(),
+            calls,
+        });
         let op = self.begun.op.clone();
         let outcome = match self.act.end {
             End::Poll => self.polled(&op),
@@ -130,14 +148,20 @@ impl Followed<'_> {
             _ => self.waited(&op),
         };
         if outcome.is_none() {
-            ledger::wrong(&format!("{} {:?} {:?}: it does not end", self.act.mark, self.act.what, self.act.way));
+            ledger::wrong(&format!(
+                "{} {:?} {:?}: it does not end",
+                self.act.mark, self.act.what, self.act.way
+            ));
             op.cancel();
         } else if let Some(Err(error)) = op.take()
             && error.code() == Code::Taken
         {
             // As it should be.
         } else {
-            ledger::wrong(&format!("{}: its outcome can be taken twice", self.act.mark));
+            ledger::wrong(&format!(
+                "{}: its outcome can be taken twice",
+                self.act.mark
+            ));
         }
         self.record(hand, outcome);
         due
@@ -159,7 +183,10 @@ impl Followed<'_> {
                 NextEvent::End => break,
             }
         }
-        op.wait(Some(end.saturating_duration_since(Instant::now()))).unwrap().then(|| op.take()).flatten()
+        op.wait(Some(end.saturating_duration_since(Instant::now())))
+            .unwrap()
+            .then(|| op.take())
+            .flatten()
     }
 
     /// Once a frame.
@@ -203,7 +230,9 @@ impl Followed<'_> {
     }
 
     fn record(self, hand: &mut Hand, outcome: Option<Outcome>) {
-        let Followed { act, begun, seen, .. } = self;
+        let Followed {
+            act, begun, seen, ..
+        } = self;
         let sha = begun.content.as_ref().map(|content| sha256(content));
         // An attempt that is repeated says the same again, perhaps in the same millisecond.
         if !begun.fails {
@@ -218,10 +247,14 @@ impl Followed<'_> {
                 // A fault makes that of any answer, a refusal too.
                 let nonsense = is_nonsense(answer.body());
                 if begun.fails && !nonsense {
-                    ledger::wrong(&format!("{} {:?}: it ended well, which it can not", act.mark, act.what));
+                    ledger::wrong(&format!(
+                        "{} {:?}: it ended well, which it can not",
+                        act.mark, act.what
+                    ));
                 }
                 let url = answer.get_str("/url").ok().map(str::to_owned);
-                // What reached a server proxy in pieces of gzip, or cut without a sign, it passes on as whole.
+                // What reached a server proxy in pieces of gzip, or cut without a sign, it passes
+                // on as whole.
                 let is_file = matches!(act.what, What::Download | What::DownloadOfAnswer);
                 let garbled = act.way == Way::Proxy && (is_file || answer.json().is_err());
                 if let Err(why) = hand.learn(act, begun, &answer)
@@ -234,7 +267,10 @@ impl Followed<'_> {
             Some(Err(error)) => {
                 ledger::said(&shown(&error));
                 if matches!(error.code(), Code::Panic | Code::Taken | Code::Forked) {
-                    ledger::wrong(&format!("{} {:?} {:?}: {error}", act.mark, act.what, act.way));
+                    ledger::wrong(&format!(
+                        "{} {:?} {:?}: {error}",
+                        act.mark, act.what, act.way
+                    ));
                 }
                 let (code, may) = (error.code().name(), error.may_have_executed());
                 let (status, stopped) = (error.http_status(), is_stopped(error.code()));
@@ -264,7 +300,10 @@ impl Seen {
     fn check(&self, act: &Act) {
         for (at, line) in self.logs.iter().enumerate() {
             if self.logs[..at].contains(line) {
-                ledger::wrong(&format!("{}: the line {line:?} of its log came twice", act.mark));
+                ledger::wrong(&format!(
+                    "{}: the line {line:?} of its log came twice",
+                    act.mark
+                ));
             }
         }
     }
@@ -285,7 +324,11 @@ fn write(act: &Act, entry: &Value) {
 
 pub(crate) fn sha256(content: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, content);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 struct Unpark(Thread);

@@ -1,4 +1,5 @@
-//! One life of the library: threads that call it, shutdowns and forks in between, and at the end nothing is left.
+//! One life of the library: threads that call it, shutdowns and forks in between, and at the end
+//! nothing is left.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -19,14 +20,25 @@ use crate::plan::{Act, Life};
 /// So many operations of a thread are under way at once.
 const AT_ONCE: usize = 8;
 
-pub(crate) fn live(number: usize, life: &Life, world: &World, receiver: &Receiver, counts: &mut Counts) {
+pub(crate) fn live(
+    number: usize,
+    life: &Life,
+    world: &World,
+    receiver: &Receiver,
+    counts: &mut Counts,
+) {
     let clients = Clients::new(world);
     let dispatcher = Dispatcher::new();
     let due = Mutex::new(Vec::new());
     let scratch = tempfile::tempdir_in(&world.folder).unwrap();
     std::thread::scope(|scope| {
         for acts in &life.threads {
-            let hand = Hand::new(&clients, &dispatcher, Some(receiver), scratch.path().to_owned());
+            let hand = Hand::new(
+                &clients,
+                &dispatcher,
+                Some(receiver),
+                scratch.path().to_owned(),
+            );
             let due = &due;
             scope.spawn(move || {
                 let called = work(hand, acts);
@@ -50,7 +62,10 @@ pub(crate) fn live(number: usize, life: &Life, world: &World, receiver: &Receive
 pub(crate) fn work(mut hand: Hand, acts: &[Act]) -> Vec<Due> {
     let mut due = Vec::new();
     for acts in acts.chunks(AT_ONCE) {
-        let begun: Vec<_> = acts.iter().filter_map(|act| follow::start(&mut hand, act)).collect();
+        let begun: Vec<_> = acts
+            .iter()
+            .filter_map(|act| follow::start(&mut hand, act))
+            .collect();
         due.extend(begun.into_iter().filter_map(|op| op.finish(&mut hand)));
     }
     due
@@ -64,7 +79,9 @@ fn disturb(life: &Life, clients: &Clients, dispatcher: &Dispatcher, scratch: &Pa
                 std::thread::sleep(Duration::from_millis(*pause));
                 match runtime::shutdown(PATIENCE) {
                     Ok(()) => {}
-                    Err(error) => ledger::wrong(&format!("a shutdown between calls: {}", shown(&error))),
+                    Err(error) => {
+                        ledger::wrong(&format!("a shutdown between calls: {}", shown(&error)))
+                    }
                 }
             }
         });
@@ -83,7 +100,10 @@ fn settle(dispatcher: &Dispatcher, due: Vec<Due>) {
         std::thread::sleep(Duration::from_millis(2));
     }
     if dispatcher.outstanding() > 0 {
-        ledger::wrong(&format!("{} callbacks never become ready", dispatcher.outstanding()));
+        ledger::wrong(&format!(
+            "{} callbacks never become ready",
+            dispatcher.outstanding()
+        ));
     }
     for due in due {
         match due.calls.load(Ordering::SeqCst) {
@@ -94,9 +114,14 @@ fn settle(dispatcher: &Dispatcher, due: Vec<Due>) {
 }
 
 fn look_for_partial_files(folder: &Path) {
-    let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+    let names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
     for name in names.filter(|name| name.to_string_lossy().ends_with(".part")) {
-        ledger::wrong(&format!("a partial file is left: {}", name.to_string_lossy()));
+        ledger::wrong(&format!(
+            "a partial file is left: {}",
+            name.to_string_lossy()
+        ));
     }
 }
 

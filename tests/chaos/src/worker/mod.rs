@@ -39,11 +39,26 @@ pub(crate) fn main(folder: &Path, worker: &str) {
     if worker == WITNESS {
         return look_at_login(&world);
     }
-    let size = if text["small"] == true { Size::Small } else { Size::Whole };
-    let lives = plan::lives(number("seed"), number("round"), worker.parse().unwrap(), size);
+    let size = if text["small"] == true {
+        Size::Small
+    } else {
+        Size::Whole
+    };
+    let lives = plan::lives(
+        number("seed"),
+        number("round"),
+        worker.parse().unwrap(),
+        size,
+    );
     let receiver = Receiver::start();
-    // Built with all of the workspace, tokio keeps two sockets of its own from its first runtime on.
-    drop(tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    // Built with all of the workspace, tokio keeps two sockets of its own from its first runtime
+    // on.
+    drop(
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
     let mut counts = Counts::now();
     for (number, life) in lives.iter().enumerate() {
         life::live(number, life, &world, &receiver, &mut counts);
@@ -54,7 +69,11 @@ pub(crate) fn main(folder: &Path, worker: &str) {
 
 fn look_at_login(world: &World) {
     let clients = Clients::new(world);
-    let run = || clients.of(Way::Login).run_start(Request::run("emulator/echo")?);
+    let run = || {
+        clients
+            .of(Way::Login)
+            .run_start(Request::run("emulator/echo")?)
+    };
     if let Err(error) = Op::finish(run) {
         ledger::wrong(&format!("the login is lost: {error}"));
     }

@@ -19,7 +19,8 @@ pub(crate) struct Receiver {
 
 impl Delivery {
     pub(crate) fn signed_at(&self) -> Option<u64> {
-        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("x-fal-webhook-timestamp");
+        let named =
+            |(name, _): &&(String, String)| name.eq_ignore_ascii_case("x-fal-webhook-timestamp");
         self.headers.iter().find(named)?.1.parse().ok()
     }
 }
@@ -41,7 +42,10 @@ impl Receiver {
                 }
             }
         });
-        Receiver { address, deliveries }
+        Receiver {
+            address,
+            deliveries,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -58,7 +62,9 @@ impl Receiver {
 }
 
 fn read(connection: TcpStream) -> Option<Delivery> {
-    connection.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    connection
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .ok()?;
     let mut reader = BufReader::new(&connection);
     let mut headers = Vec::new();
     loop {
@@ -71,9 +77,16 @@ fn read(connection: TcpStream) -> Option<Delivery> {
             headers.push((name.to_owned(), value.to_owned()));
         }
     }
-    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?.1.parse().ok()?;
+    let length = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?
+        .1
+        .parse()
+        .ok()?;
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    (&connection).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok()?;
+    (&connection)
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .ok()?;
     Some(Delivery { headers, body })
 }

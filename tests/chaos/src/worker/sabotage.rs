@@ -7,23 +7,40 @@ use super::clients::World;
 use crate::ledger;
 
 /// The names, for `--sabotage`.
-pub(crate) const ALL: [&str; 9] =
-    ["twice", "lie", "deny", "print", "encode", "descriptor", "thread", "memory", "forget"];
+pub(crate) const ALL: [&str; 9] = [
+    "twice",
+    "lie",
+    "deny",
+    "print",
+    "encode",
+    "descriptor",
+    "thread",
+    "memory",
+    "forget",
+];
 
 pub(crate) const VARIABLE: &str = "CHAOS_SABOTAGE";
 
 /// Does what is asked for, in the second life.
 pub(crate) fn now(world: &World, life: usize) {
-    let Ok(what) = std::env::var(VARIABLE) else { return };
+    let Ok(what) = std::env::var(VARIABLE) else {
+        return;
+    };
     if life != 1 {
         return;
     }
     let key = &world.keys[0];
     match what.as_str() {
         "print" => ledger::said(&format!("the key is {key}")),
-        "encode" => ledger::said(&key.bytes().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        "encode" => ledger::said(
+            &key.bytes()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        ),
         "descriptor" => std::mem::forget(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()),
-        "thread" => drop(std::thread::spawn(|| std::thread::sleep(std::time::Duration::from_secs(3600)))),
+        "thread" => drop(std::thread::spawn(|| {
+            std::thread::sleep(std::time::Duration::from_secs(3600))
+        })),
         "memory" => std::mem::forget(vec![0_u8; 1 << 20]),
         "twice" => {
             run(world, "mkfeedfacefeedface");
@@ -41,7 +58,9 @@ pub(crate) fn entry(entry: &mut serde_json::Value) -> bool {
             *entry = serde_json::json!({"end": "error", "code": "connection lost", "may": false, "status": null});
         }
         // It did not run, and is said to have ended well.
-        Ok("deny") if entry["end"] == "error" && entry["way"] == "Nowhere" => entry["end"] = "ok".into(),
+        Ok("deny") if entry["end"] == "error" && entry["way"] == "Nowhere" => {
+            entry["end"] = "ok".into()
+        }
         Ok("forget") if entry["what"] == "Run" => return false,
         _ => {}
     }
@@ -49,8 +68,14 @@ pub(crate) fn entry(entry: &mut serde_json::Value) -> bool {
 }
 
 fn run(world: &World, mark: &str) {
-    let variables = [("FAL_KEY", world.keys[0].clone()), ("FAL_EMULATOR_HOST", world.emulator.clone())];
-    let client = Client::builder().environment(Environment::from_variables(variables)).build().unwrap();
+    let variables = [
+        ("FAL_KEY", world.keys[0].clone()),
+        ("FAL_EMULATOR_HOST", world.emulator.clone()),
+    ];
+    let client = Client::builder()
+        .environment(Environment::from_variables(variables))
+        .build()
+        .unwrap();
     let mut request = Request::run("emulator/echo").unwrap();
     request.set_json(serde_json::json!({"mark": mark}));
     drop(Op::finish(|| client.run_start(request)));

@@ -20,7 +20,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let object = input::object(call.request)?;
     let mut fields = Fields::new(&object);
     let size = fields.integer_between("size", 1024, 0, LARGEST);
-    let content_type = fields.string("content_type").unwrap_or_else(|| "application/octet-stream".into());
+    let content_type = fields
+        .string("content_type")
+        .unwrap_or_else(|| "application/octet-stream".into());
     let chunked = fields.boolean("chunked");
     let header = HeaderValue::from_str(&content_type);
     if header.is_err() {
@@ -28,9 +30,14 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
         fields.error("content_type", "value_error", message, None);
     }
     fields.finish()?;
-    let content_type = header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    let content_type =
+        header.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
     call.started();
-    let payload = if chunked { streamed(size) } else { Payload::Pattern(size) };
+    let payload = if chunked {
+        streamed(size)
+    } else {
+        Payload::Pattern(size)
+    };
     Ok(Answer::payload(StatusCode::OK, content_type, payload).billable_units(1))
 }
 

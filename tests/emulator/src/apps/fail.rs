@@ -27,7 +27,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
 
 /// The failure of this name, whichever kind it is.
 fn named(name: &str, input: &Map<String, Value>) -> Option<Failure> {
-    failures::model_error(name, input).or_else(|| failures::platform_error(name)).or_else(|| failures::app_error(name))
+    failures::model_error(name, input)
+        .or_else(|| failures::platform_error(name))
+        .or_else(|| failures::app_error(name))
 }
 
 pub(super) fn asked_for(input: &Map<String, Value>) -> Result<Failure, Answer> {
@@ -61,17 +63,33 @@ fn chosen_status(fields: &mut Fields<'_>) -> Option<Failure> {
     let html = fields.boolean("html");
     let status = StatusCode::from_u16(status).ok()?;
     if html {
-        let page = fields.string("body").unwrap_or_else(|| ingress_page(status));
-        let mut answer = Answer::payload(status, HeaderValue::from_static("text/html"), Payload::Bytes(page.into()));
+        let page = fields
+            .string("body")
+            .unwrap_or_else(|| ingress_page(status));
+        let mut answer = Answer::payload(
+            status,
+            HeaderValue::from_static("text/html"),
+            Payload::Bytes(page.into()),
+        );
         answer.from_ingress = true;
         return Some(Failure { answer, ran: false });
     }
-    let body = fields.get("body").cloned().unwrap_or_else(|| json!({ "detail": status.canonical_reason() }));
-    Some(Failure { answer: Answer::json(status, &body), ran: true })
+    let body = fields
+        .get("body")
+        .cloned()
+        .unwrap_or_else(|| json!({ "detail": status.canonical_reason() }));
+    Some(Failure {
+        answer: Answer::json(status, &body),
+        ran: true,
+    })
 }
 
 fn ingress_page(status: StatusCode) -> String {
-    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    let title = format!(
+        "{} {}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    );
     format!(
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
          <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

@@ -56,10 +56,19 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::OK, &output).billable_units(input.units()))
 }
 
-async fn image(call: &Call<'_>, input: &Input, index: u64, lifecycle: &Lifecycle) -> Result<Value, Answer> {
+async fn image(
+    call: &Call<'_>,
+    input: &Input,
+    index: u64,
+    lifecycle: &Lifecycle,
+) -> Result<Value, Answer> {
     let (width, height) = input.size;
-    let picture =
-        Picture { prompt: input.prompt.clone(), seed: (input.seed as u64).wrapping_add(index), width, height };
+    let picture = Picture {
+        prompt: input.prompt.clone(),
+        seed: (input.seed as u64).wrapping_add(index),
+        width,
+        height,
+    };
     let url = if input.inline {
         let content = storage::draw(picture).await?;
         format!("data:image/png;base64,{}", STANDARD.encode(content))
@@ -110,7 +119,12 @@ fn size(fields: &mut Fields<'_>) -> (u32, u32) {
             }
             let names = preset_names();
             let message = format!("Input should be {names}");
-            fields.error("image_size", "enum", &message, Some(json!({ "expected": names })));
+            fields.error(
+                "image_size",
+                "enum",
+                &message,
+                Some(json!({ "expected": names })),
+            );
             DEFAULT_SIZE
         }
     }

@@ -50,7 +50,9 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
 /// `startup_ms` of the input.
 pub(super) fn startup(request: &Request) -> Option<Duration> {
     let input: Value = serde_json::from_slice(&request.body).ok()?;
-    input["startup_ms"].as_u64().map(|ms| Duration::from_millis(ms.min(LONGEST)))
+    input["startup_ms"]
+        .as_u64()
+        .map(|ms| Duration::from_millis(ms.min(LONGEST)))
 }
 
 /// As the app framework says it (docs/protocol.md §5.6).
@@ -66,7 +68,10 @@ impl Script {
             time: Duration::from_millis(fields.integer_between("ms", 0, 0, LONGEST)),
             logs: logs(&mut fields),
             honour_cancel: fields.get("honour_cancel").is_none() || fields.boolean("honour_cancel"),
-            output: fields.get("output").cloned().unwrap_or_else(|| json!({ "done": true })),
+            output: fields
+                .get("output")
+                .cloned()
+                .unwrap_or_else(|| json!({ "done": true })),
             fail: Failing::read(&mut fields),
         };
         fields.integer_between("startup_ms", 0, 0, LONGEST);
@@ -78,10 +83,16 @@ impl Script {
     async fn play(&self, call: &Call<'_>, began: SystemTime) {
         let count = u32::try_from(self.logs.len()).unwrap_or(u32::MAX).max(1);
         for (index, (message, level)) in (0..).zip(&self.logs) {
-            call.state.clock.sleep_until(clock::later(began, self.time / count * index)).await;
+            call.state
+                .clock
+                .sleep_until(clock::later(began, self.time / count * index))
+                .await;
             call.log(message, level);
         }
-        call.state.clock.sleep_until(clock::later(began, self.time)).await;
+        call.state
+            .clock
+            .sleep_until(clock::later(began, self.time))
+            .await;
     }
 }
 
@@ -97,11 +108,19 @@ fn logs(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     };
     let line = |line: &Value| match line {
         Value::String(message) => Some((message.clone(), "INFO".to_owned())),
-        _ => Some((line["message"].as_str()?.to_owned(), line["level"].as_str().unwrap_or("INFO").to_owned())),
+        _ => Some((
+            line["message"].as_str()?.to_owned(),
+            line["level"].as_str().unwrap_or("INFO").to_owned(),
+        )),
     };
     let read: Option<Vec<_>> = lines.iter().map(line).collect();
     read.unwrap_or_else(|| {
-        fields.error("logs", "value_error", "Value error, a line is a text or has a message", None);
+        fields.error(
+            "logs",
+            "value_error",
+            "Value error, a line is a text or has a message",
+            None,
+        );
         Vec::new()
     })
 }
@@ -109,14 +128,23 @@ fn logs(fields: &mut Fields<'_>) -> Vec<(String, String)> {
 impl Failing {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let Value::Object(object) = fields.get("fail")? else {
-            fields.error("fail", "dict_type", "Input should be a valid dictionary", None);
+            fields.error(
+                "fail",
+                "dict_type",
+                "Input should be a valid dictionary",
+                None,
+            );
             return None;
         };
         let input = object.clone();
         fields.nested("fail", object, |fail| {
             let headers = headers(fail);
             let attempts = fail.integer_between("attempts", u64::MAX, 1, u64::MAX);
-            Some(Self { input, headers, attempts })
+            Some(Self {
+                input,
+                headers,
+                attempts,
+            })
         })
     }
 
@@ -143,7 +171,12 @@ fn headers(fields: &mut Fields<'_>) -> Vec<(HeaderName, HeaderValue)> {
         Some(_) => None,
     };
     read.unwrap_or_else(|| {
-        fields.error("headers", "value_error", "Value error, not header names and texts", None);
+        fields.error(
+            "headers",
+            "value_error",
+            "Value error, not header names and texts",
+            None,
+        );
         Vec::new()
     })
 }

@@ -73,8 +73,18 @@ pub(crate) struct Endpoint {
     pub(crate) description: &'static str,
 }
 
-const fn endpoint(id: &'static str, name: &'static str, category: &'static str, description: &'static str) -> Endpoint {
-    Endpoint { id, name, category, description }
+const fn endpoint(
+    id: &'static str,
+    name: &'static str,
+    category: &'static str,
+    description: &'static str,
+) -> Endpoint {
+    Endpoint {
+        id,
+        name,
+        category,
+        description,
+    }
 }
 
 #[rustfmt::skip]
@@ -133,17 +143,35 @@ pub(crate) static APPS: &[App] = &[
 
 impl App {
     pub(crate) fn find(owner: &str, alias: &str) -> Option<&'static App> {
-        APPS.iter().find(|app| app.owner == owner && app.alias == alias)
+        APPS.iter()
+            .find(|app| app.owner == owner && app.alias == alias)
     }
 
-    /// What the gateway finds under a stored workflow's name. It is kept for ever, like every other app.
-    pub(crate) fn of_workflow(account: &str, name: &str, title: &str, public: bool) -> &'static App {
+    /// What the gateway finds under a stored workflow's name. It is kept for ever, like every other
+    /// app.
+    pub(crate) fn of_workflow(
+        account: &str,
+        name: &str,
+        title: &str,
+        public: bool,
+    ) -> &'static App {
         let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         let (owner, alias) = (leak(format!("workflows/{account}")), leak(name.to_owned()));
         let id = leak(format!("{owner}/{alias}"));
-        let endpoints = vec![endpoint(id, leak(title.to_owned()), "workflow", "A stored workflow")];
+        let endpoints = vec![endpoint(
+            id,
+            leak(title.to_owned()),
+            "workflow",
+            "A stored workflow",
+        )];
         let access = if public { Access::Shared } else { Access::Own };
-        Box::leak(Box::new(App { owner, alias, access, program: Program::Stored, endpoints: endpoints.leak() }))
+        Box::leak(Box::new(App {
+            owner,
+            alias,
+            access,
+            program: Program::Stored,
+            endpoints: endpoints.leak(),
+        }))
     }
 
     pub(crate) fn is_workflow(&self) -> bool {
@@ -153,12 +181,18 @@ impl App {
     /// The endpoint at `path` behind the alias: an app with endpoints below its own id has several.
     pub(crate) fn endpoint_id(&self, path: &str) -> String {
         let id = format!("{}/{}", self.owner, self.alias);
-        if self.endpoints.iter().any(|known| known.id == id) { id } else { format!("{id}/{path}") }
+        if self.endpoints.iter().any(|known| known.id == id) {
+            id
+        } else {
+            format!("{id}/{path}")
+        }
     }
 
     /// How long a runner takes to start for this input, if the app says so.
     pub(crate) fn startup(&self, request: &Request) -> Option<Duration> {
-        matches!(self.program, Program::Job).then(|| job::startup(request)).flatten()
+        matches!(self.program, Program::Job)
+            .then(|| job::startup(request))
+            .flatten()
     }
 }
 
@@ -202,7 +236,10 @@ impl Call<'_> {
 
     /// The apps that speak WebSocket, and nothing else.
     fn socket(&self) -> Result<Answer, Answer> {
-        let (alias, realtime) = (self.app.alias, matches!(self.app.program, Program::Realtime));
+        let (alias, realtime) = (
+            self.app.alias,
+            matches!(self.app.program, Program::Realtime),
+        );
         // JavaScript leaves the path out where the id ends with it (§3.2).
         let known = self.path.is_empty() || realtime && self.path == "realtime";
         if !known || !sockets::is_handshake(self.request) {
@@ -228,7 +265,8 @@ impl Call<'_> {
         self.job.map_or(1, |job| job.attempt())
     }
 
-    /// A line of the log, which the status of a queued request shows, and the app's owner sees (§14.9).
+    /// A line of the log, which the status of a queued request shows, and the app's owner sees
+    /// (§14.9).
     fn log(&self, message: &str, level: &str) {
         let now = self.state.clock.now();
         if let Some(job) = self.job {
@@ -247,7 +285,11 @@ impl Call<'_> {
 
     /// The framework's answer to a route that the app lacks (§12.5).
     pub(crate) fn path_not_found(&self) -> Answer {
-        Answer::detail(StatusCode::NOT_FOUND, format!("Path /{} not found", self.path)).billable_units(0)
+        Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path /{} not found", self.path),
+        )
+        .billable_units(0)
     }
 
     /// Only POST, and no subpath.
@@ -262,8 +304,11 @@ impl Call<'_> {
         if self.request.method == Method::POST {
             return Ok(());
         }
-        let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").billable_units(0);
-        answer.headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        let mut answer =
+            Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed").billable_units(0);
+        answer
+            .headers
+            .insert(ALLOW, HeaderValue::from_static("POST"));
         Err(answer)
     }
 }

@@ -1,4 +1,5 @@
-//! `emulator/stream`: the events that the input asks for, well or badly written (docs/protocol.md §6).
+//! `emulator/stream`: the events that the input asks for, well or badly written (docs/protocol.md
+//! §6).
 
 use std::time::Duration;
 
@@ -39,7 +40,10 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
         },
         event: fields.string("event"),
         ids: fields.boolean("id"),
-        retry: fields.get("retry").is_some().then(|| fields.integer_between("retry", 0, 0, u64::MAX)),
+        retry: fields
+            .get("retry")
+            .is_some()
+            .then(|| fields.integer_between("retry", 0, 0, u64::MAX)),
         comments: fields.boolean("comments"),
     };
     let (multiline, text) = (fields.boolean("multiline"), fields.boolean("text"));
@@ -55,7 +59,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let mut pieces: Vec<Bytes> = if not_sse {
         written.map(|(_, data)| data.into()).collect()
     } else {
-        written.map(|(index, data)| style.write(index, &data)).collect()
+        written
+            .map(|(index, data)| style.write(index, &data))
+            .collect()
     };
     if cut {
         pieces.push(Bytes::from_static(b"data: {\"cut"));
@@ -80,12 +86,23 @@ fn events(fields: &mut Fields<'_>) -> Vec<Value> {
 }
 
 fn content_type(fields: &mut Fields<'_>, not_sse: bool) -> HeaderValue {
-    let usual = || if not_sse { HeaderValue::from_static("application/octet-stream") } else { sse::content_type() };
+    let usual = || {
+        if not_sse {
+            HeaderValue::from_static("application/octet-stream")
+        } else {
+            sse::content_type()
+        }
+    };
     let Some(chosen) = fields.string("content_type") else {
         return usual();
     };
     HeaderValue::from_str(&chosen).unwrap_or_else(|_| {
-        fields.error("content_type", "value_error", "Value error, not a content type", None);
+        fields.error(
+            "content_type",
+            "value_error",
+            "Value error, not a content type",
+            None,
+        );
         usual()
     })
 }
@@ -104,7 +121,9 @@ pub(super) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
         return Ok(Answer::json(StatusCode::OK, &whole).billable_units(1));
     }
     let ends = output.match_indices(' ').map(|(at, _)| at);
-    let mut events: Vec<Value> = ends.map(|end| json!({ "output": output[..end], "partial": true })).collect();
+    let mut events: Vec<Value> = ends
+        .map(|end| json!({ "output": output[..end], "partial": true }))
+        .collect();
     events.push(whole);
     Ok(events_answer(&events, pause))
 }
@@ -134,20 +153,30 @@ pub(super) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
         event
     };
     let mut events = Vec::new();
-    for (node, app) in [("first", "emulator/echo"), ("second", "fal-ai/flux/schnell")] {
+    for (node, app) in [
+        ("first", "emulator/echo"),
+        ("second", "fal-ai/flux/schnell"),
+    ] {
         let id = uuid::Uuid::new_v4().to_string();
         events.push(json!({ "type": "submit", "node_id": node, "app_id": app, "request_id": id }));
         if fail && node == "second" {
             let message = format!("Error while fetching the result of the request {id}");
             let error = json!({ "status": status.as_u16(), "body": failure });
-            events.push(json!({ "type": "error", "node_id": node, "message": message, "error": error }));
+            events.push(
+                json!({ "type": "error", "node_id": node, "message": message, "error": error }),
+            );
             break;
         }
-        let completion = json!({ "type": "completion", "node_id": node, "output": { "node": node } });
+        let completion =
+            json!({ "type": "completion", "node_id": node, "output": { "node": node } });
         events.push(declares(completion, "app_id", app));
     }
     if !fail {
-        events.push(declares(json!({ "type": "output", "output": output }), "node_id", "output"));
+        events.push(declares(
+            json!({ "type": "output", "output": output }),
+            "node_id",
+            "output",
+        ));
     }
     Ok(events_answer(&events, pause))
 }
@@ -165,6 +194,15 @@ fn object_and_mode(call: &Call<'_>) -> Result<(Map<String, Value>, bool), Answer
 
 fn events_answer(events: &[Value], pause: Duration) -> Answer {
     let style = Style::default();
-    let pieces = events.iter().enumerate().map(|(index, event)| style.write(index, &event.to_string())).collect();
-    Script { pieces, pause, cut: false }.answer(sse::content_type())
+    let pieces = events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| style.write(index, &event.to_string()))
+        .collect();
+    Script {
+        pieces,
+        pause,
+        cut: false,
+    }
+    .answer(sse::content_type())
 }

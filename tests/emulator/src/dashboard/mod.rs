@@ -1,5 +1,5 @@
-//! `https://fal.ai/dashboard/keys`: the page where people make keys of both scopes (docs/protocol.md §2.3). It is also at
-//! the emulator's own address, and asks for no login.
+//! `https://fal.ai/dashboard/keys`: the page where people make keys of both scopes
+//! (docs/protocol.md §2.3). It is also at the emulator's own address, and asks for no login.
 
 use hyper::header::{ALLOW, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Method, StatusCode};
@@ -32,7 +32,9 @@ pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
         "" | "/" if request.method == Method::POST => {
             safe(same_origin(request).unwrap_or_else(|| create(state, request)))
         }
-        "" | "/" | ".css" | ".js" | ".json" => wrong_method(if rest.len() > 1 { "GET" } else { "GET, POST" }),
+        "" | "/" | ".css" | ".js" | ".json" => {
+            wrong_method(if rest.len() > 1 { "GET" } else { "GET, POST" })
+        }
         _ => match rest.strip_prefix('/').filter(|id| !id.contains('/')) {
             Some(id) if request.method == Method::DELETE => {
                 safe(same_origin(request).unwrap_or_else(|| revoke(state, id)))
@@ -45,7 +47,11 @@ pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
 
 fn file(content_type: &'static str, text: &'static str) -> Answer {
     let payload = Payload::Bytes(text.into());
-    let answer = Answer::payload(StatusCode::OK, HeaderValue::from_static(content_type), payload);
+    let answer = Answer::payload(
+        StatusCode::OK,
+        HeaderValue::from_static(content_type),
+        payload,
+    );
     safe(answer.header("content-security-policy", HeaderValue::from_static(POLICY)))
 }
 
@@ -62,16 +68,30 @@ fn safe(mut answer: Answer) -> Answer {
 
 fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
 /// 403 unless the page itself asks: browsers name the origin of whatever changes something.
 fn same_origin(request: &Request) -> Option<Answer> {
-    let text = |name| request.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        request
+            .headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let origin = text(ORIGIN).and_then(|origin| origin.split_once("://"));
-    let same = origin.is_some_and(|(scheme, host)| matches!(scheme, "http" | "https") && text(HOST) == Some(host));
-    (!same).then(|| Answer::detail(StatusCode::FORBIDDEN, "Only the page itself may change keys"))
+    let same = origin.is_some_and(|(scheme, host)| {
+        matches!(scheme, "http" | "https") && text(HOST) == Some(host)
+    });
+    (!same).then(|| {
+        Answer::detail(
+            StatusCode::FORBIDDEN,
+            "Only the page itself may change keys",
+        )
+    })
 }
 
 /// Both scopes, the newest first; no secret.
@@ -87,7 +107,10 @@ fn list(state: &State) -> Answer {
         })
     };
     let keys: Vec<Value> = keys.iter().map(row).collect();
-    Answer::json(StatusCode::OK, &json!({ "account": DEFAULT_ACCOUNT, "keys": keys }))
+    Answer::json(
+        StatusCode::OK,
+        &json!({ "account": DEFAULT_ACCOUNT, "keys": keys }),
+    )
 }
 
 #[derive(Deserialize)]
@@ -101,14 +124,26 @@ fn create(state: &State, request: &Request) -> Answer {
     let wanted = serde_json::from_slice(&request.body).ok();
     let wanted = wanted.filter(|wanted: &Wanted| (1..=255).contains(&wanted.alias.chars().count()));
     let Some(Wanted { alias, scope }) = wanted else {
-        return Answer::detail(StatusCode::BAD_REQUEST, "A name of 1 to 255 characters, and a scope");
+        return Answer::detail(
+            StatusCode::BAD_REQUEST,
+            "A name of 1 to 255 characters, and a scope",
+        );
     };
-    let key = state.keys.create(scope, DEFAULT_ACCOUNT, &alias, state.clock.now());
-    Answer::json(StatusCode::CREATED, &json!({ "key_id": key.id, "key": key.full() }))
+    let key = state
+        .keys
+        .create(scope, DEFAULT_ACCOUNT, &alias, state.clock.now());
+    Answer::json(
+        StatusCode::CREATED,
+        &json!({ "key_id": key.id, "key": key.full() }),
+    )
 }
 
 fn revoke(state: &State, id: &str) -> Answer {
-    let own = state.keys.listed(DEFAULT_ACCOUNT).iter().any(|key| key.id == id);
+    let own = state
+        .keys
+        .listed(DEFAULT_ACCOUNT)
+        .iter()
+        .any(|key| key.id == id);
     if own && state.keys.revoke(id) {
         Answer::empty(StatusCode::NO_CONTENT)
     } else {

@@ -45,7 +45,8 @@ pub enum EchoPlace {
     RequestId,
     /// A body that breaks off within the secret.
     Cut,
-    /// The `detail` of a JSON body that has the secret over and over without a space, so that whoever cuts it cuts a secret.
+    /// The `detail` of a JSON body that has the secret over and over without a space, so that
+    /// whoever cuts it cuts a secret.
     Long,
     /// The same as the `error` of a success, as a store may answer.
     Success,
@@ -53,7 +54,8 @@ pub enum EchoPlace {
     Item,
     /// The failure of a workflow's step, in texts like those of `Long`.
     LongItem,
-    /// The status of a queued request that failed: its error, its type and its log. Its result is 404.
+    /// The status of a queued request that failed: its error, its type and its log. Its result is
+    /// 404.
     Job,
     /// A message of a WebSocket.
     Message,
@@ -105,7 +107,10 @@ impl EchoPlace {
         };
         let plain = || Answer::detail(status, "This answer repeats the credential");
         let answer = match self {
-            EchoPlace::Reason => Answer { reason: Some(carried.value.clone()), ..plain() },
+            EchoPlace::Reason => Answer {
+                reason: Some(carried.value.clone()),
+                ..plain()
+            },
             EchoPlace::Header => plain().header("x-echo", value(&text)?),
             EchoPlace::HeaderName => {
                 let secret = carried.secrets().next()?.to_ascii_lowercase();
@@ -136,10 +141,14 @@ impl EchoPlace {
             EchoPlace::Page => Answer::payload(
                 status,
                 HeaderValue::from_static("text/html"),
-                Payload::Bytes(format!("<html><head><title>{text}</title></head><body>{text}</body></html>").into()),
+                Payload::Bytes(
+                    format!("<html><head><title>{text}</title></head><body>{text}</body></html>")
+                        .into(),
+                ),
             ),
             EchoPlace::ErrorType => {
-                let body = json!({ "detail": "This answer repeats the credential", "error_type": &text });
+                let body =
+                    json!({ "detail": "This answer repeats the credential", "error_type": &text });
                 Answer::json(status, &body).header("x-fal-error-type", value(&text)?)
             }
             EchoPlace::RequestId => return Some(plain().header("x-fal-request-id", value(&text)?)),
@@ -152,7 +161,11 @@ impl EchoPlace {
             EchoPlace::Item => events(&text),
             EchoPlace::LongItem => failed_step(&carried.long()),
             EchoPlace::Job => job(&request.path, &text)?,
-            EchoPlace::Message | EchoPlace::Failure | EchoPlace::Refusal | EchoPlace::Close | EchoPlace::Restart => {
+            EchoPlace::Message
+            | EchoPlace::Failure
+            | EchoPlace::Refusal
+            | EchoPlace::Close
+            | EchoPlace::Restart => {
                 return sockets::is_handshake(request).then(|| self.session(request, &carried));
             }
         };
@@ -163,11 +176,19 @@ impl EchoPlace {
     fn session(self, request: &Request, carried: &Carried) -> Answer {
         let text = carried.text();
         // A reason has at most 123 bytes.
-        let reason: String = carried.secrets().next().unwrap_or_default().chars().take(123).collect();
+        let reason: String = carried
+            .secrets()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(123)
+            .collect();
         let session = move |mut link: Link| async move {
             let told = match self {
                 EchoPlace::Message => json!({ "seen": &text, "list": [{ "text": &text }] }),
-                EchoPlace::Failure => json!({ "type": "x-fal-error", "error": "INTERNAL_ERROR", "reason": &text }),
+                EchoPlace::Failure => {
+                    json!({ "type": "x-fal-error", "error": "INTERNAL_ERROR", "reason": &text })
+                }
                 _ => json!({ "status": "error", "error": "Unauthorized", "seen": &text }),
             };
             let sent = match self {
@@ -200,23 +221,50 @@ struct Carried {
 
 impl Carried {
     fn of(request: &Request) -> Option<Carried> {
-        let header = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let query = || request.query_pairs().find(|(name, _)| name == tokens::PARAMETER).map(text_of);
-        let form = || form_urlencoded::parse(&request.body).find(|(name, _)| name == "refresh_token").map(text_of);
-        header.or_else(query).or_else(form).map(|value| Carried { value })
+        let header = request
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let query = || {
+            request
+                .query_pairs()
+                .find(|(name, _)| name == tokens::PARAMETER)
+                .map(text_of)
+        };
+        let form = || {
+            form_urlencoded::parse(&request.body)
+                .find(|(name, _)| name == "refresh_token")
+                .map(text_of)
+        };
+        header
+            .or_else(query)
+            .or_else(form)
+            .map(|value| Carried { value })
     }
 
     /// What of it is secret: of a key the half behind its id, of a token all of it.
     fn secrets(&self) -> impl Iterator<Item = &str> {
         let credential = self.value.rsplit(' ').next().unwrap_or_default();
-        credential.rsplit(':').next().into_iter().chain(credential.contains(':').then_some(credential))
+        credential
+            .rsplit(':')
+            .next()
+            .into_iter()
+            .chain(credential.contains(':').then_some(credential))
     }
 
     /// It, in each form that a text can have it in.
     fn text(&self) -> String {
-        let mut forms = vec![self.value.clone(), percent(&self.value), STANDARD.encode(&self.value)];
+        let mut forms = vec![
+            self.value.clone(),
+            percent(&self.value),
+            STANDARD.encode(&self.value),
+        ];
         for secret in self.secrets() {
-            forms.extend([STANDARD.encode(secret), STANDARD.encode(format!("x{secret}"))]);
+            forms.extend([
+                STANDARD.encode(secret),
+                STANDARD.encode(format!("x{secret}")),
+            ]);
             forms.push(URL_SAFE_NO_PAD.encode(format!("xx{secret}")));
         }
         forms.join(" ")
@@ -232,7 +280,12 @@ impl Carried {
     fn address(&self) -> String {
         let secret = self.secrets().next().unwrap_or_default();
         let all: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        format!("https://evil.example/{}/{all}/{}?k={}", percent(secret), STANDARD.encode(&self.value), percent(secret))
+        format!(
+            "https://evil.example/{}/{all}/{}?k={}",
+            percent(secret),
+            STANDARD.encode(&self.value),
+            percent(secret)
+        )
     }
 
     /// Each character as an escape of JSON, and as one in a JSON text within it.
@@ -257,14 +310,22 @@ fn value(text: &str) -> Option<HeaderValue> {
 }
 
 fn raw(status: StatusCode, body: String) -> Answer {
-    Answer::payload(status, HeaderValue::from_static("application/json"), Payload::Bytes(body.into()))
+    Answer::payload(
+        status,
+        HeaderValue::from_static("application/json"),
+        Payload::Bytes(body.into()),
+    )
 }
 
 fn events(text: &str) -> Answer {
     let failure = json!({
         "type": "error", "node_id": text, "message": text, "error": { "status": 500, "body": { "detail": text } },
     });
-    streamed(&[text.to_owned(), json!({ "seen": [text] }).to_string(), failure.to_string()])
+    streamed(&[
+        text.to_owned(),
+        json!({ "seen": [text] }).to_string(),
+        failure.to_string(),
+    ])
 }
 
 /// The step's name is cut elsewhere in the secret than its message.
@@ -276,8 +337,17 @@ fn failed_step(text: &str) -> Answer {
 }
 
 fn streamed(items: &[String]) -> Answer {
-    let pieces = items.iter().enumerate().map(|(index, item)| Style::default().write(index, item)).collect();
-    Script { pieces, pause: std::time::Duration::ZERO, cut: false }.answer(sse::content_type())
+    let pieces = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| Style::default().write(index, item))
+        .collect();
+    Script {
+        pieces,
+        pause: std::time::Duration::ZERO,
+        cut: false,
+    }
+    .answer(sse::content_type())
 }
 
 fn job(path: &str, text: &str) -> Option<Answer> {
@@ -291,7 +361,12 @@ fn job(path: &str, text: &str) -> Option<Answer> {
         "status" => Answer::json(StatusCode::OK, &status),
         "status/stream" => {
             let pieces = vec![Style::default().write(0, &status.to_string())];
-            Script { pieces, pause: std::time::Duration::ZERO, cut: false }.answer(sse::content_type())
+            Script {
+                pieces,
+                pause: std::time::Duration::ZERO,
+                cut: false,
+            }
+            .answer(sse::content_type())
         }
         "" => Answer::detail(StatusCode::NOT_FOUND, text),
         _ => Answer::detail(StatusCode::BAD_REQUEST, text),

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -90,8 +92,8 @@ pub enum Action {
         /// Bytes of body that are sent.
         bytes: u64,
     },
-    /// The real answer with neither Content-Length nor chunks: what ends it is the end (FIN) of the connection. Over HTTP/2, which has
-    /// frames, as usual.
+    /// The real answer with neither Content-Length nor chunks: what ends it is the end (FIN) of the
+    /// connection. Over HTTP/2, which has frames, as usual.
     Unframed {
         /// Bytes of body that are sent; all of them without.
         #[serde(default)]
@@ -113,7 +115,8 @@ pub enum Action {
     MalformedHttp,
     /// The request is executed; 200 `application/json` with a body that is not JSON.
     MalformedJson,
-    /// The real answer, gzip-coded in so many members, whatever the client accepts. A stream is left as it is.
+    /// The real answer, gzip-coded in so many members, whatever the client accepts. A stream is
+    /// left as it is.
     GzipMembers {
         /// At least 1.
         members: u64,
@@ -126,8 +129,9 @@ pub enum Action {
         #[serde(default = "found")]
         status: u16,
     },
-    /// An answer that repeats the credential of the request, in every form that the place allows; the request is not executed. A
-    /// request that carried none, or has no such place, is served as usual.
+    /// An answer that repeats the credential of the request, in every form that the place allows;
+    /// the request is not executed. A request that carried none, or has no such place, is served as
+    /// usual.
     Echo {
         /// Where.
         place: EchoPlace,
@@ -184,14 +188,28 @@ fn once() -> Option<u64> {
 
 impl From<Action> for Fault {
     fn from(action: Action) -> Self {
-        Self { method: None, host: None, path: None, times: once(), skip: 0, delay_ms: 0, action }
+        Self {
+            method: None,
+            host: None,
+            path: None,
+            times: once(),
+            skip: 0,
+            delay_ms: 0,
+            action,
+        }
     }
 }
 
 impl Fault {
     /// Answers with `status` (200..=599) instead of executing.
     pub fn status(status: u16) -> Self {
-        Self::from(Action::Status { status, headers: BTreeMap::new(), body: None, request_id: true, retry_after: None })
+        Self::from(Action::Status {
+            status,
+            headers: BTreeMap::new(),
+            body: None,
+            request_id: true,
+            retry_after: None,
+        })
     }
 
     /// Waits, then goes on as usual.
@@ -273,8 +291,8 @@ impl Fault {
         Self::from(Action::Redirect { location, status })
     }
 
-    /// Repeats the credential of the request in `place` instead of executing, with a `status` of 400..=599 where the place leaves it
-    /// open.
+    /// Repeats the credential of the request in `place` instead of executing, with a `status` of
+    /// 400..=599 where the place leaves it open.
     pub fn echo(place: EchoPlace, status: u16) -> Self {
         Self::from(Action::Echo { place, status })
     }
@@ -355,9 +373,16 @@ impl Fault {
 
     pub(super) fn strikes(&self, method: &str, host: &str, path: &str) -> bool {
         // A tunnel is no request to fal: only a fault that names it strikes.
-        self.method.as_ref().map_or(method != "CONNECT", |wanted| wanted.eq_ignore_ascii_case(method))
-            && self.host.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
-            && self.path.as_ref().is_none_or(|wanted| matches(wanted, path))
+        self.method.as_ref().map_or(method != "CONNECT", |wanted| {
+            wanted.eq_ignore_ascii_case(method)
+        }) && self
+            .host
+            .as_ref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(host))
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|wanted| matches(wanted, path))
     }
 
     /// Whether its numbers and headers can be sent at all.
@@ -368,7 +393,9 @@ impl Fault {
                 Err(format!("{status} is not the status of an error"))
             }
             Action::Slow { bytes: 0, .. } => Err("slow needs at least 1 byte".into()),
-            Action::GzipMembers { members: 0 } => Err("gzip_members needs at least 1 member".into()),
+            Action::GzipMembers { members: 0 } => {
+                Err("gzip_members needs at least 1 member".into())
+            }
             _ => Ok(()),
         }
     }
@@ -389,10 +416,18 @@ impl Fault {
     /// The answer of an action that replaces the execution.
     pub(crate) fn answer(&self, id: &str) -> Result<Option<Answer>, String> {
         match &self.action {
-            Action::Status { status, headers, body, request_id, retry_after } => {
+            Action::Status {
+                status,
+                headers,
+                body,
+                request_id,
+                retry_after,
+            } => {
                 let mut answer = status_answer(*status, body.as_ref())?;
                 for (name, value) in headers {
-                    answer.headers.insert(header_name(name)?, header_value(value)?);
+                    answer
+                        .headers
+                        .insert(header_name(name)?, header_value(value)?);
                 }
                 if let Some(retry_after) = retry_after {
                     let value = header_value(&retry_after.text())?;
@@ -421,7 +456,9 @@ impl RetryAfter {
         match self.form {
             RetryAfterForm::Seconds => self.seconds.to_string(),
             // For the client, whose clock nobody advances.
-            RetryAfterForm::HttpDate => httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds)),
+            RetryAfterForm::HttpDate => {
+                httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds))
+            }
         }
     }
 }
@@ -434,7 +471,11 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
     Ok(match body {
         None => Answer::empty(status),
         Some(Value::String(text)) => {
-            let kind = if text.trim_start().starts_with('<') { "text/html" } else { "text/plain; charset=utf-8" };
+            let kind = if text.trim_start().starts_with('<') {
+                "text/html"
+            } else {
+                "text/plain; charset=utf-8"
+            };
             let payload = Payload::Bytes(Bytes::from(text.clone()));
             Answer::payload(status, HeaderValue::from_static(kind), payload)
         }
@@ -446,7 +487,9 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
 pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer.status = StatusCode::OK;
     answer.headers.remove(CONTENT_ENCODING);
-    answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.payload = Payload::Bytes(Bytes::from_static(b"{\"images\": [{\"url\": \"https:"));
     answer
 }

@@ -41,7 +41,11 @@ impl Faults {
         let mut board = self.board();
         board.last_id += 1;
         let id = board.last_id;
-        board.injected.push(Injected { id, fault, struck: 0 });
+        board.injected.push(Injected {
+            id,
+            fault,
+            struck: 0,
+        });
         id
     }
 
@@ -71,7 +75,12 @@ impl Faults {
     /// How often each kind of fault struck, by the name of its action.
     pub(crate) fn struck(&self) -> BTreeMap<String, u64> {
         let mut kinds = BTreeMap::new();
-        for injected in self.board().injected.iter().filter(|injected| injected.struck > 0) {
+        for injected in self
+            .board()
+            .injected
+            .iter()
+            .filter(|injected| injected.struck > 0)
+        {
             let action = serde_json::to_value(&injected.fault.action).unwrap_or_default();
             let kind = action["type"].as_str().unwrap_or_default().to_owned();
             *kinds.entry(kind).or_default() += injected.struck;

@@ -46,16 +46,25 @@ impl OddPart {
             Self::Short => drop(bytes.pop()),
             Self::Long => bytes.push(b'.'),
             Self::Elsewhere => {
-                let range = answer.headers.get(CONTENT_RANGE).and_then(|range| later(range.to_str().ok()?));
+                let range = answer
+                    .headers
+                    .get(CONTENT_RANGE)
+                    .and_then(|range| later(range.to_str().ok()?));
                 range.and_then(|range| answer.headers.insert(CONTENT_RANGE, range));
             }
             Self::OtherVersion | Self::WeakVersion | Self::NamelessVersion => {
                 bytes.iter_mut().for_each(|byte| *byte = !*byte);
                 let tag = answer.headers.remove(ETAG);
                 match self {
-                    Self::OtherVersion => drop(answer.headers.insert(ETAG, HeaderValue::from_static("\"another\""))),
+                    Self::OtherVersion => drop(
+                        answer
+                            .headers
+                            .insert(ETAG, HeaderValue::from_static("\"another\"")),
+                    ),
                     Self::WeakVersion => {
-                        let weak = tag.and_then(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok());
+                        let weak = tag.and_then(|tag| {
+                            HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()).ok()
+                        });
                         weak.and_then(|weak| answer.headers.insert(ETAG, weak));
                     }
                     _ => {}

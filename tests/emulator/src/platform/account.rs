@@ -25,7 +25,11 @@ impl TryFrom<f64> for Balance {
     type Error = &'static str;
 
     fn try_from(usd: f64) -> Result<Self, Self::Error> {
-        if usd.is_finite() && usd >= 0.0 { Ok(Self(usd)) } else { Err("a balance is 0 or more") }
+        if usd.is_finite() && usd >= 0.0 {
+            Ok(Self(usd))
+        } else {
+            Err("a balance is 0 or more")
+        }
     }
 }
 
@@ -39,7 +43,12 @@ pub(super) fn billing(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let expand = visit.choices("expand", &["credits"])?;
     let mut body = json!({ "username": visit.account() });
     if !expand.is_empty() {
-        let balance = visit.settings.credit_balances.get(visit.account()).copied().unwrap_or_default();
+        let balance = visit
+            .settings
+            .credit_balances
+            .get(visit.account())
+            .copied()
+            .unwrap_or_default();
         body["credits"] = json!({ "current_balance": balance, "currency": "USD" });
     }
     ok(&body)
@@ -47,25 +56,46 @@ pub(super) fn billing(visit: &Visit<'_>) -> Result<Answer, Answer> {
 
 /// 403 without an enterprise contract.
 pub(super) fn enterprise(visit: &Visit<'_>) -> Result<(), Answer> {
-    if visit.settings.platform.enterprise { Ok(()) } else { Err(denied("This needs an enterprise contract")) }
+    if visit.settings.platform.enterprise {
+        Ok(())
+    } else {
+        Err(denied("This needs an enterprise contract"))
+    }
 }
 
 pub(super) fn focus(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let report = Report::read(visit)?;
     enterprise(visit)?;
     let whole = visit.choice("expand", &["organization"])?.is_some();
-    let accounts = if whole { root(visit)?.teams.clone() } else { vec![visit.account().to_owned()] };
+    let accounts = if whole {
+        root(visit)?.teams.clone()
+    } else {
+        vec![visit.account().to_owned()]
+    };
     csv(report.csv(visit, &accounts))
 }
 
 /// Who may call what, as the setting `blocked_models` says.
 pub(super) fn model_access(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enterprise(visit)?;
-    let mut text = String::from("endpoint_id,title,category,enterprise_status,ui_access,api_access\n");
+    let mut text =
+        String::from("endpoint_id,title,category,enterprise_status,ui_access,api_access\n");
     for model in catalogue() {
-        let blocked = visit.settings.platform.blocked_models.iter().any(|id| id == model.id);
+        let blocked = visit
+            .settings
+            .platform
+            .blocked_models
+            .iter()
+            .any(|id| id == model.id);
         let access = if blocked { "BLOCKED" } else { "ALLOWED" };
-        text += &line(&[model.id, model.name, model.category, "ready", access, access]);
+        text += &line(&[
+            model.id,
+            model.name,
+            model.category,
+            "ready",
+            access,
+            access,
+        ]);
     }
     csv(text)
 }

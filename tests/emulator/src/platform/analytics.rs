@@ -1,4 +1,5 @@
-//! `/v1/models/analytics` and `/v1/serverless/analytics` (docs/protocol.md §14.5, §14.9): counts and percentiles.
+//! `/v1/models/analytics` and `/v1/serverless/analytics` (docs/protocol.md §14.5, §14.9): counts
+//! and percentiles.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +27,10 @@ enum Metric {
 }
 
 fn has_error(record: &Record, kinds: &[&str]) -> bool {
-    record.error_type.as_deref().is_some_and(|kind| kinds.contains(&kind))
+    record
+        .error_type
+        .as_deref()
+        .is_some_and(|kind| kinds.contains(&kind))
 }
 
 fn prepare(record: &Record) -> Option<f64> {
@@ -38,7 +42,9 @@ fn cold_boot(record: &Record) -> Option<f64> {
 }
 
 fn billable(record: &Record) -> Option<f64> {
-    record.duration().filter(|_| record.group() == Some("success"))
+    record
+        .duration()
+        .filter(|_| record.group() == Some("success"))
 }
 
 const CONNECTION: &[&str] = &[
@@ -84,9 +90,15 @@ impl Metric {
     fn of(self, records: &[Arc<Record>]) -> Value {
         match self {
             Self::Count(counts) => json!(records.iter().filter(|record| counts(record)).count()),
-            Self::Total(value) => json!(records.iter().filter_map(|record| value(record)).sum::<f64>()),
+            Self::Total(value) => json!(
+                records
+                    .iter()
+                    .filter_map(|record| value(record))
+                    .sum::<f64>()
+            ),
             Self::Percentile(percent, value) => {
-                let mut values: Vec<f64> = records.iter().filter_map(|record| value(record)).collect();
+                let mut values: Vec<f64> =
+                    records.iter().filter_map(|record| value(record)).collect();
                 values.sort_by(f64::total_cmp);
                 json!(percentile(&values, percent))
             }
@@ -105,7 +117,9 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
     for id in &wanted {
         endpoint(visit, id).ok_or_else(|| not_found(&format!("{id}: no such endpoint")))?;
     }
-    answer(visit, |record| record.account.as_deref() == Some(visit.account()) && wanted.contains(&record.endpoint_id))
+    answer(visit, |record| {
+        record.account.as_deref() == Some(visit.account()) && wanted.contains(&record.endpoint_id)
+    })
 }
 
 pub(super) fn serverless(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -113,7 +127,11 @@ pub(super) fn serverless(visit: &Visit<'_>) -> Result<Answer, Answer> {
     for id in &wanted {
         own_app(visit, id)?;
     }
-    answer(visit, |record| wanted.iter().any(|id| *id == record.endpoint_id || *id == record.app))
+    answer(visit, |record| {
+        wanted
+            .iter()
+            .any(|id| *id == record.endpoint_id || *id == record.app)
+    })
 }
 
 fn answer(visit: &Visit<'_>, wanted: impl Fn(&Record) -> bool) -> Result<Answer, Answer> {
@@ -124,7 +142,10 @@ fn answer(visit: &Visit<'_>, wanted: impl Fn(&Record) -> bool) -> Result<Answer,
         expand = vec!["time_series".into(), "request_count".into()];
     }
     let (series, summary) = shapes(&expand)?;
-    let metrics: Vec<_> = METRICS.iter().filter(|(name, _)| expand.iter().any(|value| value == name)).collect();
+    let metrics: Vec<_> = METRICS
+        .iter()
+        .filter(|(name, _)| expand.iter().any(|value| value == name))
+        .collect();
     if metrics.is_empty() {
         return Err(invalid("expand: a metric is needed"));
     }
@@ -137,18 +158,31 @@ fn answer(visit: &Visit<'_>, wanted: impl Fn(&Record) -> bool) -> Result<Answer,
         }
         let id = record.endpoint_id.clone();
         all.entry(id.clone()).or_default().push(Arc::clone(&record));
-        buckets.entry(window.floor(record.sent)).or_default().entry(id).or_default().push(record);
+        buckets
+            .entry(window.floor(record.sent))
+            .or_default()
+            .entry(id)
+            .or_default()
+            .push(record);
     }
     let rows = |groups: &BTreeMap<String, Vec<Arc<Record>>>| -> Vec<Value> {
         let row = |(id, records): (&String, &Vec<Arc<Record>>)| {
             let mut row = Map::new();
             row.insert("endpoint_id".into(), json!(id));
-            row.extend(metrics.iter().map(|(name, metric)| ((*name).to_owned(), metric.of(records))));
+            row.extend(
+                metrics
+                    .iter()
+                    .map(|(name, metric)| ((*name).to_owned(), metric.of(records))),
+            );
             Value::Object(row)
         };
         groups.iter().map(row).collect()
     };
-    let buckets: Vec<_> = if series { buckets.into_iter().collect() } else { Vec::new() };
+    let buckets: Vec<_> = if series {
+        buckets.into_iter().collect()
+    } else {
+        Vec::new()
+    };
     let mut page = paging::numbered(
         visit,
         "time_series",
@@ -172,8 +206,17 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let values = [1.0, 2.0, 3.0, 4.0];
-        for (percent, expected) in [(25.0, 1.0), (50.0, 2.0), (75.0, 3.0), (90.0, 4.0), (99.0, 4.0)] {
-            assert_eq!(percentile(&values, percent).to_bits(), f64::to_bits(expected));
+        for (percent, expected) in [
+            (25.0, 1.0),
+            (50.0, 2.0),
+            (75.0, 3.0),
+            (90.0, 4.0),
+            (99.0, 4.0),
+        ] {
+            assert_eq!(
+                percentile(&values, percent).to_bits(),
+                f64::to_bits(expected)
+            );
         }
         assert_eq!(percentile(&[], 50.0).to_bits(), 0.0_f64.to_bits());
     }

@@ -1,4 +1,5 @@
-//! `GET /v1/models/billing-events`, and what all bills are made of (docs/protocol.md §14.5, §14.13, §15).
+//! `GET /v1/models/billing-events`, and what all bills are made of (docs/protocol.md §14.5, §14.13,
+//! §15).
 
 use std::sync::Arc;
 
@@ -16,10 +17,16 @@ use crate::prices::{self, Cost, dollars};
 /// Days of history that a report covers.
 pub(super) const LONGEST_REPORT: u64 = 90;
 
-/// The requests of an account that are billed by the request: those to own apps are billed by the second.
-pub(super) fn billed<'v>(visit: &Visit<'_>, account: &'v str) -> impl Iterator<Item = Arc<Record>> + use<'v> {
+/// The requests of an account that are billed by the request: those to own apps are billed by the
+/// second.
+pub(super) fn billed<'v>(
+    visit: &Visit<'_>,
+    account: &'v str,
+) -> impl Iterator<Item = Arc<Record>> + use<'v> {
     let records = visit.state.history.all().into_iter();
-    records.filter(move |record| record.account.as_deref() == Some(account) && record.units > 0.0 && !record.is_own())
+    records.filter(move |record| {
+        record.account.as_deref() == Some(account) && record.units > 0.0 && !record.is_own()
+    })
 }
 
 fn text(value: &Option<String>) -> &str {
@@ -46,7 +53,9 @@ impl Filter {
 
     pub(super) fn passes(&self, record: &Record) -> bool {
         let (key, user) = (text(&record.key_id), text(&record.account));
-        let among = |values: &[String], value: &str| values.is_empty() || values.iter().any(|known| known == value);
+        let among = |values: &[String], value: &str| {
+            values.is_empty() || values.iter().any(|known| known == value)
+        };
         among(&self.endpoints, &record.endpoint_id)
             && among(&self.requests, &record.request_id)
             && among(&self.keys, key)
@@ -102,9 +111,13 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let records = billed(visit, visit.account())
         .filter(|record| filter.passes(record) && window.holds(billed_at(record)))
         .map(|record| (record.ordinal, record));
-    ok(&paging::page(visit, "billing_events", Limit::Capped(10_000), records, |record| {
-        event(&record, discount, &expand)
-    })?)
+    ok(&paging::page(
+        visit,
+        "billing_events",
+        Limit::Capped(10_000),
+        records,
+        |record| event(&record, discount, &expand),
+    )?)
 }
 
 /// `time_series` and `summary` of an `expand`; at least one of them.

@@ -1,4 +1,5 @@
-//! `/v1/compute/instances` (docs/protocol.md §14.10): machines that exist on paper, and cost by the second.
+//! `/v1/compute/instances` (docs/protocol.md §14.10): machines that exist on paper, and cost by the
+//! second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -45,7 +46,11 @@ impl Instances {
 }
 
 fn enabled(visit: &Visit<'_>) -> Result<(), Answer> {
-    if visit.settings.platform.compute { Ok(()) } else { Err(denied("Compute is not enabled for this account")) }
+    if visit.settings.platform.compute {
+        Ok(())
+    } else {
+        Err(denied("Compute is not enabled for this account"))
+    }
 }
 
 impl Instance {
@@ -77,14 +82,24 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enabled(visit)?;
     let mut instances = visit.state.platform.instances.all().clone();
     instances.retain(|instance| instance.is_of(visit.account()));
-    let rows = instances.into_iter().map(|instance| (instance.ordinal, instance));
-    ok(&paging::page(visit, "instances", USUAL, rows, |instance| instance.show(visit.now()))?)
+    let rows = instances
+        .into_iter()
+        .map(|instance| (instance.ordinal, instance));
+    ok(&paging::page(
+        visit,
+        "instances",
+        USUAL,
+        rows,
+        |instance| instance.show(visit.now()),
+    )?)
 }
 
 pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enabled(visit)?;
     let fields = Fields::read(visit.request)?;
-    let kind = fields.choice("instance_type", &TYPES)?.ok_or_else(|| wrong("instance_type", "required"))?;
+    let kind = fields
+        .choice("instance_type", &TYPES)?
+        .ok_or_else(|| wrong("instance_type", "required"))?;
     fields.text("ssh_key", 1..=16_384)?;
     let sector = fields.choice("sector", &SECTORS)?;
     if sector.is_some() && kind != TYPES[0] {
@@ -99,7 +114,12 @@ pub(super) fn add(state: &State, account: &str) {
     make(state, account, TYPES[1], None);
 }
 
-fn make(state: &State, account: &str, kind: &'static str, sector: Option<&'static str>) -> Instance {
+fn make(
+    state: &State,
+    account: &str,
+    kind: &'static str,
+    sector: Option<&'static str>,
+) -> Instance {
     let mut instances = state.platform.instances.all();
     let instance = Instance {
         ordinal: instances.len() as u64 + 1,
@@ -117,20 +137,28 @@ fn make(state: &State, account: &str, kind: &'static str, sector: Option<&'stati
 pub(super) fn read(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enabled(visit)?;
     let instances = visit.state.platform.instances.all();
-    let found = instances.iter().find(|instance| instance.id == visit.part("id") && instance.is_of(visit.account()));
-    ok(&found.ok_or_else(|| not_found("Instance not found"))?.show(visit.now()))
+    let found = instances
+        .iter()
+        .find(|instance| instance.id == visit.part("id") && instance.is_of(visit.account()));
+    ok(&found
+        .ok_or_else(|| not_found("Instance not found"))?
+        .show(visit.now()))
 }
 
 pub(super) fn delete(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enabled(visit)?;
     let mut instances = visit.state.platform.instances.all();
     let mut all = instances.iter_mut();
-    let found = all.find(|instance| instance.id == visit.part("id") && instance.is_of(visit.account()));
-    found.ok_or_else(|| not_found("Instance not found"))?.deleted = Some(visit.now());
+    let found =
+        all.find(|instance| instance.id == visit.part("id") && instance.is_of(visit.account()));
+    found
+        .ok_or_else(|| not_found("Instance not found"))?
+        .deleted = Some(visit.now());
     done()
 }
 
-/// The seconds that an account's machines existed, at the beginning of each bucket in which they did.
+/// The seconds that an account's machines existed, at the beginning of each bucket in which they
+/// did.
 pub(super) fn used(
     visit: &Visit<'_>,
     account: &str,
@@ -138,7 +166,14 @@ pub(super) fn used(
 ) -> impl Iterator<Item = (SystemTime, Sum)> + use<> {
     let mut used = Vec::new();
     let end = window.end.min(visit.now());
-    for instance in visit.state.platform.instances.all().iter().filter(|instance| instance.account == account) {
+    for instance in visit
+        .state
+        .platform
+        .instances
+        .all()
+        .iter()
+        .filter(|instance| instance.account == account)
+    {
         let until = instance.deleted.unwrap_or(end).min(end);
         let mut from = instance.created.max(window.start);
         while from < until {
@@ -146,7 +181,15 @@ pub(super) fn used(
             let seconds = next.duration_since(from).unwrap_or_default().as_secs_f64();
             let row = json!({ "endpoint_id": instance.kind, "unit": "second" });
             let price = prices::machine(instance.kind);
-            used.push((from, Sum { row, quantity: (seconds * 1e6).round() / 1e6, price, discount: None }));
+            used.push((
+                from,
+                Sum {
+                    row,
+                    quantity: (seconds * 1e6).round() / 1e6,
+                    price,
+                    discount: None,
+                },
+            ));
             if next <= from {
                 break;
             }

@@ -30,20 +30,38 @@ impl Fields {
     }
 
     /// A text of so many characters; `None` where it is left out.
-    pub(super) fn optional(&self, name: &str, length: RangeInclusive<usize>) -> Result<Option<String>, Answer> {
+    pub(super) fn optional(
+        &self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> Result<Option<String>, Answer> {
         match self.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) if length.contains(&text.chars().count()) => Ok(Some(text.clone())),
-            Some(_) => Err(wrong(name, &format!("a text of {} to {} characters", length.start(), length.end()))),
+            Some(Value::String(text)) if length.contains(&text.chars().count()) => {
+                Ok(Some(text.clone()))
+            }
+            Some(_) => Err(wrong(
+                name,
+                &format!(
+                    "a text of {} to {} characters",
+                    length.start(),
+                    length.end()
+                ),
+            )),
         }
     }
 
     pub(super) fn text(&self, name: &str, length: RangeInclusive<usize>) -> Result<String, Answer> {
-        self.optional(name, length)?.ok_or_else(|| wrong(name, "required"))
+        self.optional(name, length)?
+            .ok_or_else(|| wrong(name, "required"))
     }
 
     /// As `optional`; null is `Some(None)`.
-    pub(super) fn nullable(&self, name: &str, length: RangeInclusive<usize>) -> Result<Option<Option<String>>, Answer> {
+    pub(super) fn nullable(
+        &self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> Result<Option<Option<String>>, Answer> {
         match self.get(name) {
             Some(Value::Null) => Ok(Some(None)),
             _ => Ok(self.optional(name, length)?.map(Some)),
@@ -59,7 +77,9 @@ impl Fields {
     }
 
     pub(super) fn url(&self, name: &str) -> Result<String, Answer> {
-        self.nullable_url(name)?.flatten().ok_or_else(|| wrong(name, "required"))
+        self.nullable_url(name)?
+            .flatten()
+            .ok_or_else(|| wrong(name, "required"))
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool, Answer> {
@@ -70,23 +90,42 @@ impl Fields {
         }
     }
 
-    pub(super) fn choice<'c>(&self, name: &str, known: &[&'c str]) -> Result<Option<&'c str>, Answer> {
+    pub(super) fn choice<'c>(
+        &self,
+        name: &str,
+        known: &[&'c str],
+    ) -> Result<Option<&'c str>, Answer> {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
         let found = known.iter().find(|known| value.as_str() == Some(**known));
-        found.map(|found| Some(*found)).ok_or_else(|| wrong(name, &format!("one of {}", known.join(", "))))
+        found
+            .map(|found| Some(*found))
+            .ok_or_else(|| wrong(name, &format!("one of {}", known.join(", "))))
     }
 
     /// Texts, none of them empty; `None` where they are left out.
-    pub(super) fn texts(&self, name: &str, count: RangeInclusive<usize>) -> Result<Option<Vec<String>>, Answer> {
+    pub(super) fn texts(
+        &self,
+        name: &str,
+        count: RangeInclusive<usize>,
+    ) -> Result<Option<Vec<String>>, Answer> {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
-        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let texts: Option<Vec<String>> = value.as_array().and_then(|values| values.iter().map(text).collect());
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let texts: Option<Vec<String>> = value
+            .as_array()
+            .and_then(|values| values.iter().map(text).collect());
         let texts = texts.filter(|texts| count.contains(&texts.len()));
-        texts.map(Some).ok_or_else(|| wrong(name, &format!("{} to {} texts", count.start(), count.end())))
+        texts
+            .map(Some)
+            .ok_or_else(|| wrong(name, &format!("{} to {} texts", count.start(), count.end())))
     }
 }
 

@@ -47,24 +47,36 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn read(visit: &Visit<'_>) -> Result<Self, Answer> {
-        let source = visit.choice("source", &["invoice", "estimate"])?.ok_or_else(|| invalid("source: required"))?;
+        let source = visit
+            .choice("source", &["invoice", "estimate"])?
+            .ok_or_else(|| invalid("source: required"))?;
         let months = (visit.one("billing_month"), visit.one("charge_month"));
         if source == "estimate" {
             if months != (None, None) {
-                return Err(invalid("billing_month, charge_month: only with source=invoice"));
+                return Err(invalid(
+                    "billing_month, charge_month: only with source=invoice",
+                ));
             }
             Window::plain(visit, DAY, Some(LONGEST_REPORT))?;
             let buckets = Window::buckets(visit)?;
-            return Ok(Self { period: (buckets.start, buckets.end), buckets: Some(buckets) });
+            return Ok(Self {
+                period: (buckets.start, buckets.end),
+                buckets: Some(buckets),
+            });
         }
         let period = match months {
-            (Some(_), Some(_)) => return Err(invalid("billing_month, charge_month: only one of them")),
+            (Some(_), Some(_)) => {
+                return Err(invalid("billing_month, charge_month: only one of them"));
+            }
             (None, Some(charged)) => month("charge_month", &charged, 0)?,
             // An invoice is issued in the month after its charges.
             (Some(issued), None) => month("billing_month", &issued, -1)?,
             (None, None) => month("billing_month", &month_of(visit.now()), -1)?,
         };
-        Ok(Self { period, buckets: None })
+        Ok(Self {
+            period,
+            buckets: None,
+        })
     }
 
     /// One line for each account, bucket and endpoint.
@@ -76,12 +88,21 @@ impl Report {
             for record in billed(visit, account) {
                 let time = billed_at(&record);
                 if (self.period.0..self.period.1).contains(&time) {
-                    let floor = self.buckets.as_ref().map_or(self.period.0, |buckets| buckets.floor(time));
-                    usage::add(buckets.entry(floor).or_default(), usage::of_model(&record, discount, &[]));
+                    let floor = self
+                        .buckets
+                        .as_ref()
+                        .map_or(self.period.0, |buckets| buckets.floor(time));
+                    usage::add(
+                        buckets.entry(floor).or_default(),
+                        usage::of_model(&record, discount, &[]),
+                    );
                 }
             }
             for (floor, sums) in buckets {
-                let end = self.buckets.as_ref().map_or(self.period.1, |buckets| buckets.next(floor));
+                let end = self
+                    .buckets
+                    .as_ref()
+                    .map_or(self.period.1, |buckets| buckets.next(floor));
                 for sum in sums.values() {
                     text += &self.row(account, (floor, end), sum);
                 }
@@ -93,9 +114,18 @@ impl Report {
     fn row(&self, account: &str, charge: (SystemTime, SystemTime), sum: &usage::Sum) -> String {
         let cost = Cost::of(sum.quantity, sum.price, sum.discount);
         let (endpoint, unit) = (&sum.row["endpoint_id"], &sum.row["unit"]);
-        let (endpoint, unit) = (endpoint.as_str().unwrap_or_default(), unit.as_str().unwrap_or_default());
-        let (quantity, price) = (sum.quantity.to_string(), dollars(sum.price as f64).to_string());
-        let (list, total) = (dollars(cost.subtotal).to_string(), dollars(cost.total()).to_string());
+        let (endpoint, unit) = (
+            endpoint.as_str().unwrap_or_default(),
+            unit.as_str().unwrap_or_default(),
+        );
+        let (quantity, price) = (
+            sum.quantity.to_string(),
+            dollars(sum.price as f64).to_string(),
+        );
+        let (list, total) = (
+            dollars(cost.subtotal).to_string(),
+            dollars(cost.total()).to_string(),
+        );
         let times = [self.period.0, self.period.1, charge.0, charge.1].map(clock::rfc3339);
         line(&[
             account,

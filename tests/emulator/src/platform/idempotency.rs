@@ -1,5 +1,6 @@
-//! `Idempotency-Key`: the same answer again for ten minutes (docs/protocol.md §14.1). What the key's reuse with another
-//! body does is not documented (§16.39): here it gets the first answer too.
+//! `Idempotency-Key`: the same answer again for ten minutes (docs/protocol.md §14.1). What the
+//! key's reuse with another body does is not documented (§16.39): here it gets the first answer
+//! too.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +42,8 @@ fn again(answer: &Answer) -> Answer {
 }
 
 impl Answered {
-    /// What was answered to this key before, or what `run` answers now. One at a time: a repeat may come while the first is under way.
+    /// What was answered to this key before, or what `run` answers now. One at a time: a repeat may
+    /// come while the first is under way.
     ///
     /// Refusals are not kept: who corrects his request may send it under the same key.
     pub(super) fn once(
@@ -56,7 +58,13 @@ impl Answered {
             return Ok(again(&kept.answer));
         }
         let answer = run()?;
-        all.insert(key, Kept { until: clock::after(now, KEPT), answer: again(&answer) });
+        all.insert(
+            key,
+            Kept {
+                until: clock::after(now, KEPT),
+                answer: again(&answer),
+            },
+        );
         Ok(answer)
     }
 }

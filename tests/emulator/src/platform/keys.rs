@@ -14,8 +14,13 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let expand = visit.choices("expand", &["creator_info"])?;
     let creator = (!expand.is_empty()).then_some(visit.account());
     let keys = visit.state.keys.listed(visit.account());
-    let keys = keys.into_iter().filter(|key| key.scope == Scope::Api).map(|key| (key.ordinal, key));
-    ok(&paging::page(visit, "keys", USUAL, keys, |key| row(&key, creator))?)
+    let keys = keys
+        .into_iter()
+        .filter(|key| key.scope == Scope::Api)
+        .map(|key| (key.ordinal, key));
+    ok(&paging::page(visit, "keys", USUAL, keys, |key| {
+        row(&key, creator)
+    })?)
 }
 
 fn row(key: &Listed, creator: Option<&str>) -> Value {
@@ -34,12 +39,18 @@ fn row(key: &Listed, creator: Option<&str>) -> Value {
 
 pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let alias = Fields::read(visit.request)?.text("alias", 1..=255)?;
-    let key = visit.state.keys.create(Scope::Api, visit.account(), &alias, visit.now());
+    let key = visit
+        .state
+        .keys
+        .create(Scope::Api, visit.account(), &alias, visit.now());
     created(&json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() }))
 }
 
 /// 204, also for a key that does not exist.
 pub(super) fn revoke(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    visit.state.keys.revoke_listed(visit.part("key_id"), visit.account());
+    visit
+        .state
+        .keys
+        .revoke_listed(visit.part("key_id"), visit.account());
     done()
 }

@@ -65,16 +65,31 @@ pub(crate) struct Platform {
 }
 
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
-    route(state, request, entry).await.unwrap_or_else(|refusal| refusal)
+    route(state, request, entry)
+        .await
+        .unwrap_or_else(|refusal| refusal)
 }
 
 async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer, Answer> {
     let (route, path) = routes::find(request.method.as_str(), &request.path)?;
     let caller = caller(state, request)?;
     let settings = state.settings();
-    state.platform.rates.count(caller.as_ref(), &settings.platform, state.clock.now())?;
-    admit(route, caller.as_ref(), settings.admin_refusal_status.status())?;
-    let visit = Visit { state, request, caller, path, settings };
+    state
+        .platform
+        .rates
+        .count(caller.as_ref(), &settings.platform, state.clock.now())?;
+    admit(
+        route,
+        caller.as_ref(),
+        settings.admin_refusal_status.status(),
+    )?;
+    let visit = Visit {
+        state,
+        request,
+        caller,
+        path,
+        settings,
+    };
     visit.known_parameters(route.query)?;
     let repeat = route.idempotent.then(|| idempotency::key(&visit)).flatten();
     let noted = |outcome: Result<Answer, Answer>| {
@@ -84,7 +99,10 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
         outcome
     };
     match (route.run, repeat) {
-        (Run::Now(run), Some(key)) => state.platform.answered.once(key, state.clock.now(), || noted(run(&visit))),
+        (Run::Now(run), Some(key)) => state
+            .platform
+            .answered
+            .once(key, state.clock.now(), || noted(run(&visit))),
         (Run::Now(run), None) => noted(run(&visit)),
         (Run::Waiting(run), _) => noted(run(&visit).await),
     }
@@ -93,8 +111,12 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
 /// Whether the scope of a key suffices.
 fn admit(route: &Route, caller: Option<&Caller>, refusal: StatusCode) -> Result<(), Answer> {
     match (route.needs, caller.map(|caller| caller.scope)) {
-        (Needs::Nothing | Needs::Optional, _) | (Needs::Api, Some(_)) | (Needs::Admin, Some(Scope::Admin)) => Ok(()),
-        (Needs::Admin, Some(Scope::Api)) => Err(error(refusal, "authorization_error", "Access denied")),
+        (Needs::Nothing | Needs::Optional, _)
+        | (Needs::Api, Some(_))
+        | (Needs::Admin, Some(Scope::Admin)) => Ok(()),
+        (Needs::Admin, Some(Scope::Api)) => {
+            Err(error(refusal, "authorization_error", "Access denied"))
+        }
         (Needs::Api | Needs::Admin, None) => Err(unauthenticated()),
     }
 }
@@ -123,7 +145,11 @@ fn denied(message: &str) -> Answer {
 }
 
 fn wrong_method(allowed: &str) -> Answer {
-    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "validation_error", "Method not allowed");
+    let mut answer = error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "validation_error",
+        "Method not allowed",
+    );
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         answer.headers.insert(ALLOW, allowed);
     }
@@ -133,7 +159,9 @@ fn wrong_method(allowed: &str) -> Answer {
 /// The caller, if there is one; a bad key is refused even where none is needed.
 fn caller(state: &State, request: &Request) -> Result<Option<Caller>, Answer> {
     let logins = state.settings().platform_login_scope.scope();
-    state.authenticate(&request.headers, logins).map_err(|_| unauthenticated())
+    state
+        .authenticate(&request.headers, logins)
+        .map_err(|_| unauthenticated())
 }
 
 fn unauthenticated() -> Answer {
@@ -155,5 +183,9 @@ fn done() -> Result<Answer, Answer> {
 
 fn csv(text: String) -> Result<Answer, Answer> {
     let payload = crate::body::Payload::Bytes(text.into());
-    Ok(Answer::payload(StatusCode::OK, HeaderValue::from_static("text/csv; charset=utf-8"), payload))
+    Ok(Answer::payload(
+        StatusCode::OK,
+        HeaderValue::from_static("text/csv; charset=utf-8"),
+        payload,
+    ))
 }

@@ -23,19 +23,26 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     }
     let rows = found.into_iter().filter(|(_, model)| filter.passes(model));
     let with_key = visit.caller.is_some();
-    ok(&paging::page(visit, "models", USUAL, rows, |model| row(model, with_key, &expand))?)
+    ok(&paging::page(visit, "models", USUAL, rows, |model| {
+        row(model, with_key, &expand)
+    })?)
 }
 
 /// An endpoint that the caller may know of.
 pub(super) fn endpoint(visit: &Visit<'_>, id: &str) -> Option<()> {
-    let own = APPS.iter().filter(|app| app.owner == visit.account()).flat_map(|app| app.endpoints);
+    let own = APPS
+        .iter()
+        .filter(|app| app.owner == visit.account())
+        .flat_map(|app| app.endpoints);
     let known = catalogue().chain(own).any(|model| model.id == id);
     (known || visit.state.platform.workflows.knows(id, visit.account())).then_some(())
 }
 
 /// Private apps are nobody's business.
 pub(super) fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
-    APPS.iter().filter(|app| app.access != Access::Private).flat_map(|app| app.endpoints)
+    APPS.iter()
+        .filter(|app| app.access != Access::Private)
+        .flat_map(|app| app.endpoints)
 }
 
 struct Filter {
@@ -55,11 +62,16 @@ impl Filter {
 
     fn passes(&self, model: &Endpoint) -> bool {
         let says = |text: &str| {
-            [model.id, model.name, model.description].iter().any(|field| field.to_lowercase().contains(text))
+            [model.id, model.name, model.description]
+                .iter()
+                .any(|field| field.to_lowercase().contains(text))
         };
         !self.deprecated
             && self.text.as_deref().is_none_or(says)
-            && self.category.as_deref().is_none_or(|category| category == model.category)
+            && self
+                .category
+                .as_deref()
+                .is_none_or(|category| category == model.category)
     }
 }
 
@@ -92,5 +104,8 @@ fn row(model: &Endpoint, with_key: bool, expand: &[String]) -> Value {
 }
 
 pub(super) fn thumbnail(model: &Endpoint) -> String {
-    format!("https://v3b.fal.media/files/b/thumbnails/{}.png", model.id.replace('/', "-"))
+    format!(
+        "https://v3b.fal.media/files/b/thumbnails/{}.png",
+        model.id.replace('/', "-")
+    )
 }

@@ -1,4 +1,5 @@
-//! What an endpoint takes and gives, as OpenAPI (docs/protocol.md §3.6), and its `llms.txt`: at `fal.ai`, for everybody.
+//! What an endpoint takes and gives, as OpenAPI (docs/protocol.md §3.6), and its `llms.txt`: at
+//! `fal.ai`, for everybody.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
@@ -13,14 +14,20 @@ use crate::server::Request;
 pub(crate) fn handle(request: &Request) -> Option<Answer> {
     let described = |id: &str| catalogue().find(|model| model.id == id);
     let answer = if request.path == "/api/openapi/queue/openapi.json" {
-        let id = request.query_pairs().find(|(name, _)| name == "endpoint_id").map(|(_, id)| id.into_owned());
+        let id = request
+            .query_pairs()
+            .find(|(name, _)| name == "endpoint_id")
+            .map(|(_, id)| id.into_owned());
         let model = described(&id.unwrap_or_default());
         model.map_or_else(
             || Answer::json(StatusCode::NOT_FOUND, &Value::Null),
             |model| Answer::json(StatusCode::OK, &document(model)),
         )
     } else {
-        let id = request.path.strip_prefix("/models/")?.strip_suffix("/llms.txt")?;
+        let id = request
+            .path
+            .strip_prefix("/models/")?
+            .strip_suffix("/llms.txt")?;
         let text = llms(described(id)?);
         let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
         Answer::payload(StatusCode::OK, content_type, Payload::Bytes(text.into()))
@@ -79,7 +86,8 @@ pub(super) fn document(model: &Endpoint) -> Value {
         json!({ "200": { "description": "OK", "content": { "application/json": { "schema": schema } } } })
     };
     let request_id = json!({ "name": "request_id", "in": "path", "required": true, "schema": { "type": "string" } });
-    let logs = json!({ "name": "logs", "in": "query", "required": false, "schema": { "type": "number" } });
+    let logs =
+        json!({ "name": "logs", "in": "query", "required": false, "schema": { "type": "number" } });
     let success = json!({ "type": "object", "properties": { "success": { "type": "boolean" } } });
     json!({
         "openapi": "3.0.4",

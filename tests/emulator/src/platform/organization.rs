@@ -1,4 +1,5 @@
-//! `/v1/organization/…` (docs/protocol.md §14.13): all teams of an organization, for ADMIN keys of its root.
+//! `/v1/organization/…` (docs/protocol.md §14.13): all teams of an organization, for ADMIN keys of
+//! its root.
 
 use serde_json::{Value, json};
 
@@ -57,11 +58,17 @@ pub(super) fn billing_events(visit: &Visit<'_>) -> Result<Answer, Answer> {
     records.retain(|record| filter.passes(record) && window.holds(billed_at(record)));
     records.sort_by_key(|record| record.ordinal);
     let records = records.into_iter().map(|record| (record.ordinal, record));
-    ok(&paging::page(visit, "billing_events", Limit::Capped(100), records, |record| {
-        let account = record.account.as_deref().unwrap_or_default();
-        let discount = prices::discount(&visit.settings.platform.discounts, account);
-        with_team(billing::event(&record, discount, &expand), account)
-    })?)
+    ok(&paging::page(
+        visit,
+        "billing_events",
+        Limit::Capped(100),
+        records,
+        |record| {
+            let account = record.account.as_deref().unwrap_or_default();
+            let discount = prices::discount(&visit.settings.platform.discounts, account);
+            with_team(billing::event(&record, discount, &expand), account)
+        },
+    )?)
 }
 
 fn with_team(mut row: Value, account: &str) -> Value {
@@ -77,7 +84,8 @@ pub(super) fn usage(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let window = Window::buckets(visit)?;
     let teams = chosen(visit)?;
     let products = visit.choices("product", &PRODUCTS)?;
-    let wants = |product: &str| products.is_empty() || products.iter().any(|known| known == product);
+    let wants =
+        |product: &str| products.is_empty() || products.iter().any(|known| known == product);
     let wanted = |record: &Record| filter.passes(record) && window.holds(billed_at(record));
     let mut sums = Vec::new();
     for team in &teams {
@@ -85,17 +93,31 @@ pub(super) fn usage(visit: &Visit<'_>) -> Result<Answer, Answer> {
         if wants("model_apis") {
             let records = billed(visit, team).filter(|record| wanted(record));
             let sum = |record: &Record| usage::of_model(record, discount, &expand);
-            sums.extend(records.map(|record| (billed_at(&record), of_team(sum(&record), team, "model_apis"))));
+            sums.extend(records.map(|record| {
+                (
+                    billed_at(&record),
+                    of_team(sum(&record), team, "model_apis"),
+                )
+            }));
         }
         if wants("serverless") {
             let mut records = visit.state.history.all();
-            records.retain(|record| record.owner == *team && record.ended.is_some() && wanted(record));
+            records
+                .retain(|record| record.owner == *team && record.ended.is_some() && wanted(record));
             let sum = |record: &Record| {
                 let mut sum = usage::of_app(record);
-                sum.row = billing::with_auth(json!({ "endpoint_id": record.app, "unit": "second" }), record, &expand);
+                sum.row = billing::with_auth(
+                    json!({ "endpoint_id": record.app, "unit": "second" }),
+                    record,
+                    &expand,
+                );
                 sum
             };
-            sums.extend(records.iter().map(|record| (billed_at(record), of_team(sum(record), team, "serverless"))));
+            sums.extend(
+                records
+                    .iter()
+                    .map(|record| (billed_at(record), of_team(sum(record), team, "serverless"))),
+            );
         }
         if wants("compute") {
             let machines = compute::used(visit, team, &window);
@@ -116,7 +138,10 @@ fn show(sum: &Sum) -> Value {
     let mut row = sum.show();
     if let Some(row) = row.as_object_mut() {
         row.retain(|name, _| {
-            !matches!(name.as_str(), "percent_discount" | "cost_subtotal" | "cost_discount" | "cost_total")
+            !matches!(
+                name.as_str(),
+                "percent_discount" | "cost_subtotal" | "cost_discount" | "cost_total"
+            )
         });
     }
     row

@@ -30,7 +30,11 @@ impl Limit {
             Self::Checked(cap) => (cap as u64, cap),
         };
         let limit = visit.integer("limit", 1, most)?;
-        let limit = limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX)).min(cap);
+        let limit = limit
+            .map_or(DEFAULT_LIMIT, |limit| {
+                usize::try_from(limit).unwrap_or(usize::MAX)
+            })
+            .min(cap);
         Ok(match visit.settings.platform.odd_pages {
             Some(OddPages::Short) => limit.div_ceil(2),
             _ => limit,
@@ -40,7 +44,8 @@ impl Limit {
 
 /// One page of `items`, which come in the order of their ordinals.
 ///
-/// The cursor names the last ordinal of the page before, so that a deletion between two pages loses nothing.
+/// The cursor names the last ordinal of the page before, so that a deletion between two pages loses
+/// nothing.
 pub(super) fn page<T>(
     visit: &Visit<'_>,
     name: &str,
@@ -53,12 +58,16 @@ pub(super) fn page<T>(
     let mut rest = items.into_iter().filter(|(ordinal, _)| *ordinal > after);
     let taken: Vec<(u64, T)> = rest.by_ref().take(limit).collect();
     let has_more = rest.next().is_some();
-    let next = taken.last().filter(|_| has_more).map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
+    let next = taken
+        .last()
+        .filter(|_| has_more)
+        .map(|(ordinal, _)| STANDARD.encode(ordinal.to_string()));
     let shown: Vec<Value> = taken.into_iter().map(|(_, item)| show(item)).collect();
     Ok(ended(visit, name, shown, next))
 }
 
-/// One page of rows that have an order but no ordinals: the cursor is the number of a page, counted from 1.
+/// One page of rows that have an order but no ordinals: the cursor is the number of a page, counted
+/// from 1.
 pub(super) fn numbered<T>(
     visit: &Visit<'_>,
     name: &str,
@@ -68,10 +77,14 @@ pub(super) fn numbered<T>(
 ) -> Result<Value, Answer> {
     let limit = limit.read(visit)?;
     let number = cursor(visit)?.unwrap_or(1);
-    let skipped = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(limit);
+    let skipped = usize::try_from(number.saturating_sub(1))
+        .unwrap_or(usize::MAX)
+        .saturating_mul(limit);
     let mut rest = rows.into_iter().skip(skipped);
     let shown: Vec<Value> = rest.by_ref().take(limit).map(show).collect();
-    let next = rest.next().map(|_| STANDARD.encode((number + 1).to_string()));
+    let next = rest
+        .next()
+        .map(|_| STANDARD.encode((number + 1).to_string()));
     Ok(ended(visit, name, shown, next))
 }
 
@@ -87,19 +100,30 @@ fn ended(visit: &Visit<'_>, name: &str, shown: Vec<Value>, next: Option<String>)
 }
 
 /// `limit` and `offset` (§14.7: collections and characters).
-pub(super) fn offset<T>(visit: &Visit<'_>, rows: Vec<T>) -> Result<impl Iterator<Item = T> + use<T>, Answer> {
+pub(super) fn offset<T>(
+    visit: &Visit<'_>,
+    rows: Vec<T>,
+) -> Result<impl Iterator<Item = T> + use<T>, Answer> {
     let limit = Limit::Checked(100).read(visit)?;
     let offset = match visit.one("offset").as_deref() {
         None | Some("") => 0,
         Some(_) => visit.integer("offset", 0, u64::MAX)?.unwrap_or_default(),
     };
-    Ok(rows.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit))
+    Ok(rows
+        .into_iter()
+        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+        .take(limit))
 }
 
 fn cursor(visit: &Visit<'_>) -> Result<Option<u64>, Answer> {
     let Some(text) = visit.one("cursor") else {
         return Ok(None);
     };
-    let number = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-    number.map(Some).ok_or_else(|| invalid("cursor: not one of ours"))
+    let number = STANDARD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    number
+        .map(Some)
+        .ok_or_else(|| invalid("cursor: not one of ours"))
 }

@@ -33,7 +33,12 @@ pub(crate) fn play(call: &Call<'_>) -> Result<Player, Answer> {
     };
     call.post()?;
     let input = Value::Object(input::object(call.request)?);
-    let contents = call.state.platform.workflows.contents(call.app).ok_or_else(|| call.path_not_found())?;
+    let contents = call
+        .state
+        .platform
+        .workflows
+        .contents(call.app)
+        .ok_or_else(|| call.path_not_found())?;
     call.started();
     Ok(Player {
         state: Arc::clone(call.state),
@@ -64,9 +69,17 @@ impl Player {
                 let (sender, receiver) = mpsc::channel(16);
                 tokio::spawn(async move {
                     // A failure has been told as an event.
-                    let _ = self.run(&Events { sender: Some(sender) }).await;
+                    let _ = self
+                        .run(&Events {
+                            sender: Some(sender),
+                        })
+                        .await;
                 });
-                let answer = Answer::payload(StatusCode::OK, sse::content_type(), Payload::Stream(receiver));
+                let answer = Answer::payload(
+                    StatusCode::OK,
+                    sse::content_type(),
+                    Payload::Stream(receiver),
+                );
                 return answer.billable_units(0);
             }
             let (status, body) = match self.run(&Events { sender: None }).await {
@@ -78,10 +91,15 @@ impl Player {
     }
 
     async fn run(&mut self, events: &Events) -> Result<Value, (StatusCode, Value)> {
-        let nodes = self.contents["nodes"].as_object().cloned().unwrap_or_default();
+        let nodes = self.contents["nodes"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         let mut left: Vec<(String, Value)> = nodes.into_iter().collect();
         while !left.is_empty() {
-            let ready = left.iter().position(|(_, node)| needs(node).iter().all(|id| self.values.contains_key(id)));
+            let ready = left
+                .iter()
+                .position(|(_, node)| needs(node).iter().all(|id| self.values.contains_key(id)));
             let Some(ready) = ready else {
                 let body = json!({ "detail": "These nodes wait for each other or for one that does not exist" });
                 let error = (StatusCode::UNPROCESSABLE_ENTITY, body);
@@ -93,11 +111,18 @@ impl Player {
             self.values.insert(id, value);
         }
         let output = self.resolved(&self.contents["output"]);
-        events.tell(&json!({ "type": "output", "output": output })).await;
+        events
+            .tell(&json!({ "type": "output", "output": output }))
+            .await;
         Ok(output)
     }
 
-    async fn node(&mut self, id: &str, node: &Value, events: &Events) -> Result<Value, (StatusCode, Value)> {
+    async fn node(
+        &mut self,
+        id: &str,
+        node: &Value,
+        events: &Events,
+    ) -> Result<Value, (StatusCode, Value)> {
         let input = self.resolved(&node["input"]);
         let Some(endpoint) = node["app"].as_str() else {
             return Ok(input);
@@ -110,7 +135,11 @@ impl Player {
             events.failed(id, &request_id, &error).await;
             return Err(error);
         }
-        events.tell(&json!({ "type": "completion", "node_id": id, "app_id": endpoint, "output": body })).await;
+        events
+            .tell(
+                &json!({ "type": "completion", "node_id": id, "app_id": endpoint, "output": body }),
+            )
+            .await;
         Ok(body)
     }
 
@@ -173,10 +202,14 @@ impl Player {
     /// A value with what its references name.
     fn resolved(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => reference(text).map_or_else(|| value.clone(), |path| self.lookup(&path)),
+            Value::String(text) => {
+                reference(text).map_or_else(|| value.clone(), |path| self.lookup(&path))
+            }
             Value::Array(values) => values.iter().map(|value| self.resolved(value)).collect(),
             Value::Object(members) => {
-                let members = members.iter().map(|(name, value)| (name.clone(), self.resolved(value)));
+                let members = members
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.resolved(value)));
                 Value::Object(members.collect::<Map<String, Value>>())
             }
             _ => value.clone(),
@@ -209,7 +242,9 @@ fn needs(node: &Value) -> Vec<String> {
     fn collect(value: &Value, needed: &mut Vec<String>) {
         match value {
             Value::String(text) => {
-                needed.extend(reference(text).and_then(|path| path.first().map(|first| (*first).to_owned())));
+                needed.extend(
+                    reference(text).and_then(|path| path.first().map(|first| (*first).to_owned())),
+                );
             }
             Value::Array(values) => values.iter().for_each(|value| collect(value, needed)),
             Value::Object(members) => members.values().for_each(|value| collect(value, needed)),
@@ -217,7 +252,14 @@ fn needs(node: &Value) -> Vec<String> {
         }
     }
     collect(&node["input"], &mut needed);
-    needed.extend(node["depends"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    needed.extend(
+        node["depends"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned),
+    );
     needed
 }
 
@@ -239,13 +281,16 @@ impl Events {
     async fn tell(&self, event: &Value) {
         if let Some(sender) = &self.sender {
             // Who left hears nothing; the nodes run nevertheless.
-            let _ = sender.send(Style::default().write(1, &event.to_string())).await;
+            let _ = sender
+                .send(Style::default().write(1, &event.to_string()))
+                .await;
         }
     }
 
     async fn failed(&self, node: &str, request_id: &str, (status, body): &(StatusCode, Value)) {
         let message = format!("Error while fetching the result of the request {request_id}");
         let error = json!({ "status": status.as_u16(), "body": body });
-        self.tell(&json!({ "type": "error", "node_id": node, "message": message, "error": error })).await;
+        self.tell(&json!({ "type": "error", "node_id": node, "message": message, "error": error }))
+            .await;
     }
 }

@@ -33,7 +33,9 @@ fn unit_price(visit: &Visit<'_>, id: &str) -> Result<f64, Answer> {
 pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let fields = Fields::read(visit.request)?;
     let kinds = ["historical_api_price", "unit_price"];
-    let kind = fields.choice("estimate_type", &kinds)?.ok_or_else(|| wrong("estimate_type", "required"))?;
+    let kind = fields
+        .choice("estimate_type", &kinds)?
+        .ok_or_else(|| wrong("estimate_type", "required"))?;
     let Some(Value::Object(endpoints)) = fields.get("endpoints") else {
         return Err(wrong("endpoints", "an object is expected"));
     };
@@ -41,11 +43,17 @@ pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {
     for (id, wanted) in endpoints {
         let wanted = Fields::of(wanted, id)?;
         nano += if kind == "unit_price" {
-            let units = wanted.get("unit_quantity").and_then(Value::as_f64).filter(|units| *units >= 1e-6);
+            let units = wanted
+                .get("unit_quantity")
+                .and_then(Value::as_f64)
+                .filter(|units| *units >= 1e-6);
             let units = units.ok_or_else(|| wrong("unit_quantity", "at least 0.000001"))?;
             units * unit_price(visit, id)?
         } else {
-            let calls = wanted.get("call_quantity").and_then(Value::as_u64).filter(|calls| *calls >= 1);
+            let calls = wanted
+                .get("call_quantity")
+                .and_then(Value::as_u64)
+                .filter(|calls| *calls >= 1);
             let calls = calls.ok_or_else(|| wrong("call_quantity", "an integer of at least 1"))?;
             calls as f64 * average(visit, id)?
         };
@@ -63,9 +71,15 @@ fn average(visit: &Visit<'_>, id: &str) -> Result<f64, Answer> {
     let records = visit.state.history.all();
     let costs: Vec<f64> = records
         .iter()
-        .filter(|record| record.endpoint_id == id && record.account.as_deref() == Some(visit.account()))
+        .filter(|record| {
+            record.endpoint_id == id && record.account.as_deref() == Some(visit.account())
+        })
         .filter(|record| record.units > 0.0)
         .map(|record| Cost::of(record.units, record.price, discount).total())
         .collect();
-    Ok(if costs.is_empty() { unit_price } else { costs.iter().sum::<f64>() / costs.len() as f64 })
+    Ok(if costs.is_empty() {
+        unit_price
+    } else {
+        costs.iter().sum::<f64>() / costs.len() as f64
+    })
 }

@@ -1,4 +1,5 @@
-//! Requests per minute, which fal does not publish (docs/protocol.md §16.40): by setting, else without a limit.
+//! Requests per minute, which fal does not publish (docs/protocol.md §16.40): by setting, else
+//! without a limit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +20,8 @@ const WINDOW: u64 = 60;
 pub(super) struct Rates(Mutex<HashMap<Option<String>, (u64, u32)>>);
 
 impl Rates {
-    /// 429 with `x-ratelimit-reset`, the seconds until the next minute, when too many came in this one.
+    /// 429 with `x-ratelimit-reset`, the seconds until the next minute, when too many came in this
+    /// one.
     pub(super) fn count(
         &self,
         caller: Option<&Caller>,
@@ -28,7 +30,9 @@ impl Rates {
     ) -> Result<(), Answer> {
         let limit = match caller {
             Some(_) => settings.requests_per_minute,
-            None => settings.anonymous_requests_per_minute.or(settings.requests_per_minute),
+            None => settings
+                .anonymous_requests_per_minute
+                .or(settings.requests_per_minute),
         };
         let Some(limit) = limit else {
             return Ok(());
@@ -36,7 +40,9 @@ impl Rates {
         let seconds = clock::unix(now);
         let minute = seconds / WINDOW;
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(caller.map(|caller| caller.key_id.clone())).or_default();
+        let count = counts
+            .entry(caller.map(|caller| caller.key_id.clone()))
+            .or_default();
         if count.0 != minute {
             *count = (minute, 0);
         }
@@ -44,7 +50,11 @@ impl Rates {
         if count.1 <= limit {
             return Ok(());
         }
-        let answer = error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Rate limit exceeded");
+        let answer = error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Rate limit exceeded",
+        );
         Err(answer.header("x-ratelimit-reset", (WINDOW - seconds % WINDOW).into()))
     }
 }

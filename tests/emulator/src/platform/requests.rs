@@ -45,7 +45,11 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
         visit,
         |record| mine(record) && wanted.contains(&record.endpoint_id),
         |record| {
-            if expand.is_empty() { row(record) } else { with_payloads(row(record), record) }
+            if expand.is_empty() {
+                row(record)
+            } else {
+                with_payloads(row(record), record)
+            }
         },
     )
 }
@@ -59,7 +63,11 @@ pub(super) fn serverless(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let has = |name: &str| expand.iter().any(|value| value == name);
     by_endpoint(
         visit,
-        |record| wanted.iter().any(|id| *id == record.endpoint_id || *id == record.app),
+        |record| {
+            wanted
+                .iter()
+                .any(|id| *id == record.endpoint_id || *id == record.app)
+        },
         |record| {
             let mut row = row(record);
             if has("payloads") {
@@ -92,14 +100,27 @@ fn by_endpoint(
             && (status.is_none() || status == record.group())
     });
     if by_duration {
-        records.sort_by(|a, b| b.duration().unwrap_or_default().total_cmp(&a.duration().unwrap_or_default()));
+        records.sort_by(|a, b| {
+            b.duration()
+                .unwrap_or_default()
+                .total_cmp(&a.duration().unwrap_or_default())
+        });
     } else {
-        records.sort_by_key(|record| std::cmp::Reverse((record.ended.is_none(), record.ended, record.ordinal)));
+        records.sort_by_key(|record| {
+            std::cmp::Reverse((record.ended.is_none(), record.ended, record.ordinal))
+        });
     }
-    ok(&paging::numbered(visit, "items", Limit::Checked(100), records, |record| show(&record))?)
+    ok(&paging::numbered(
+        visit,
+        "items",
+        Limit::Checked(100),
+        records,
+        |record| show(&record),
+    )?)
 }
 
-/// By what a search goes; pictures and films are told apart by their addresses, as nobody looks at them here.
+/// By what a search goes; pictures and films are told apart by their addresses, as nobody looks at
+/// them here.
 enum Search {
     Nothing,
     Text(String),
@@ -107,15 +128,26 @@ enum Search {
 }
 
 pub(super) fn search(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    let terms = [visit.one("query"), visit.url("image_url")?, visit.url("video_url")?];
+    let terms = [
+        visit.one("query"),
+        visit.url("image_url")?,
+        visit.url("video_url")?,
+    ];
     if terms.iter().flatten().count() > 1 {
         return Err(invalid("query, image_url, video_url: only one of them"));
     }
-    let (exclude, only) = (visit.boolean("exclude_api_requests")?, visit.boolean("only_api_requests")?);
+    let (exclude, only) = (
+        visit.boolean("exclude_api_requests")?,
+        visit.boolean("only_api_requests")?,
+    );
     if exclude && only {
-        return Err(invalid("exclude_api_requests, only_api_requests: only one of them"));
+        return Err(invalid(
+            "exclude_api_requests, only_api_requests: only one of them",
+        ));
     }
-    let min = visit.number("min_similarity", 0.0, 1.0)?.unwrap_or_default();
+    let min = visit
+        .number("min_similarity", 0.0, 1.0)?
+        .unwrap_or_default();
     let mut endpoints = visit.many("endpoint_id")?;
     if endpoints.is_empty() {
         endpoints.extend(visit.one("endpoint"));
@@ -127,9 +159,13 @@ pub(super) fn search(visit: &Visit<'_>) -> Result<Answer, Answer> {
     };
     let similarity = |record: &Record| match &term {
         Search::Nothing => None,
-        Search::Text(text) => Some(likeness(text, &format!("{} {}", record.json_input(), record.endpoint_id))),
+        Search::Text(text) => Some(likeness(
+            text,
+            &format!("{} {}", record.json_input(), record.endpoint_id),
+        )),
         Search::Url(url) => {
-            let known = links(&record.json_input()).contains(url) || links(&record.json_output()).contains(url);
+            let known = links(&record.json_input()).contains(url)
+                || links(&record.json_output()).contains(url);
             Some(if known { 1.0 } else { 0.0 })
         }
     };
@@ -145,15 +181,23 @@ pub(super) fn search(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .filter(|(similarity, _)| similarity.is_none_or(|value| value > 0.0 && value >= min))
         .collect();
     found.sort_by(|(a, first), (b, second)| {
-        b.unwrap_or_default().total_cmp(&a.unwrap_or_default()).then(second.ordinal.cmp(&first.ordinal))
+        b.unwrap_or_default()
+            .total_cmp(&a.unwrap_or_default())
+            .then(second.ordinal.cmp(&first.ordinal))
     });
-    ok(&paging::numbered(visit, "results", USUAL, found, |(similarity, record)| {
-        let mut row = with_payloads(row(&record), &record);
-        if let Some(similarity) = similarity {
-            row["similarity"] = json!(similarity);
-        }
-        row
-    })?)
+    ok(&paging::numbered(
+        visit,
+        "results",
+        USUAL,
+        found,
+        |(similarity, record)| {
+            let mut row = with_payloads(row(&record), &record);
+            if let Some(similarity) = similarity {
+                row["similarity"] = json!(similarity);
+            }
+            row
+        },
+    )?)
 }
 
 pub(super) fn erase(visit: &Visit<'_>) -> Result<Answer, Answer> {

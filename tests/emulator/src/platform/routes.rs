@@ -7,8 +7,8 @@ use percent_encoding::percent_decode_str;
 
 use super::visit::Visit;
 use super::{
-    account, analytics, assets, billing, compute, keys, models, not_found, organization, pricing, requests, serverless,
-    storage, usage, workflows, wrong_method,
+    account, analytics, assets, billing, compute, keys, models, not_found, organization, pricing,
+    requests, serverless, storage, usage, workflows, wrong_method,
 };
 use crate::answer::Answer;
 
@@ -54,12 +54,31 @@ const fn route(
     query: &'static [&'static str],
     run: fn(&Visit<'_>) -> Outcome,
 ) -> Route {
-    Route { method, template, needs, query, idempotent: false, run: Run::Now(run) }
+    Route {
+        method,
+        template,
+        needs,
+        query,
+        idempotent: false,
+        run: Run::Now(run),
+    }
 }
 
 /// One that takes `Idempotency-Key`; none of them has a query.
-const fn once(method: &'static str, template: &'static str, needs: Needs, run: fn(&Visit<'_>) -> Outcome) -> Route {
-    Route { method, template, needs, query: &[], idempotent: true, run: Run::Now(run) }
+const fn once(
+    method: &'static str,
+    template: &'static str,
+    needs: Needs,
+    run: fn(&Visit<'_>) -> Outcome,
+) -> Route {
+    Route {
+        method,
+        template,
+        needs,
+        query: &[],
+        idempotent: true,
+        run: Run::Now(run),
+    }
 }
 
 const PAGED: &[&str] = &["limit", "cursor"];
@@ -216,8 +235,14 @@ pub(super) type Parts = Vec<(&'static str, String)>;
 
 /// The operation of a request, and the parameters of its path.
 pub(super) fn find(method: &str, path: &str) -> Result<(&'static Route, Parts), Answer> {
-    let path = path.strip_prefix("/v1").unwrap_or_default().trim_end_matches('/');
-    let fitting: Vec<_> = ROUTES.iter().filter_map(|route| Some((route, fit(route.template, path)?))).collect();
+    let path = path
+        .strip_prefix("/v1")
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    let fitting: Vec<_> = ROUTES
+        .iter()
+        .filter_map(|route| Some((route, fit(route.template, path)?)))
+        .collect();
     let mut allowed: Vec<&str> = fitting.iter().map(|(route, _)| route.method).collect();
     allowed.sort_unstable();
     allowed.dedup();
@@ -225,7 +250,10 @@ pub(super) fn find(method: &str, path: &str) -> Result<(&'static Route, Parts), 
         return Err(not_found("Resource not found"));
     }
     let allowed = allowed.join(", ");
-    fitting.into_iter().find(|(route, _)| route.method == method).ok_or_else(|| wrong_method(&allowed))
+    fitting
+        .into_iter()
+        .find(|(route, _)| route.method == method)
+        .ok_or_else(|| wrong_method(&allowed))
 }
 
 /// The parameters of a path that fits a template. Those of files take the rest of it.
@@ -234,13 +262,22 @@ fn fit(template: &'static str, path: &str) -> Option<Parts> {
     let mut rest = path;
     for expected in template.split('/').skip(1) {
         rest = rest.strip_prefix('/')?;
-        let name = expected.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        let name = expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'));
         let takes_rest = matches!(name, Some("file" | "dir" | "target_path"));
-        let end = if takes_rest { rest.len() } else { rest.find('/').unwrap_or(rest.len()) };
+        let end = if takes_rest {
+            rest.len()
+        } else {
+            rest.find('/').unwrap_or(rest.len())
+        };
         let (segment, behind) = rest.split_at(end);
         match name {
             Some(name) if !segment.is_empty() => {
-                parameters.push((name, percent_decode_str(segment).decode_utf8().ok()?.into_owned()));
+                parameters.push((
+                    name,
+                    percent_decode_str(segment).decode_utf8().ok()?.into_owned(),
+                ));
             }
             Some(_) => return None,
             None if segment != expected => return None,
@@ -258,10 +295,16 @@ mod tests {
     #[test]
     fn paths_fit_templates() {
         let template = "/serverless/files/file/url/{file}";
-        assert_eq!(fit(template, "/serverless/files/file/url/a/b%20c"), Some(vec![("file", "a/b c".into())]));
+        assert_eq!(
+            fit(template, "/serverless/files/file/url/a/b%20c"),
+            Some(vec![("file", "a/b c".into())])
+        );
         assert_eq!(fit(template, "/serverless/files/file/url/"), None);
         assert_eq!(fit("/keys/{key_id}", "/keys/a/b"), None);
-        assert_eq!(fit("/keys/{key_id}", "/keys/a"), Some(vec![("key_id", "a".into())]));
+        assert_eq!(
+            fit("/keys/{key_id}", "/keys/a"),
+            Some(vec![("key_id", "a".into())])
+        );
         assert_eq!(fit("/keys", "/keys"), Some(vec![]));
         assert_eq!(fit("/keys", "/keyso"), None);
     }

@@ -21,7 +21,8 @@ pub struct Seed {
     pub account: String,
     /// API keys, `seed-1` and so on.
     pub keys: usize,
-    /// Requests of `endpoint_id`, one a second until now, each billed; for their account's first key.
+    /// Requests of `endpoint_id`, one a second until now, each billed; for their account's first
+    /// key.
     pub billing_events: usize,
     /// What they called.
     pub endpoint_id: String,
@@ -47,22 +48,33 @@ impl Default for Seed {
 pub(crate) fn sow(state: &State, seed: &Seed) {
     let now = state.clock.now();
     for number in 1..=seed.keys {
-        state.keys.create(Scope::Api, &seed.account, &format!("seed-{number}"), now);
+        state
+            .keys
+            .create(Scope::Api, &seed.account, &format!("seed-{number}"), now);
     }
     for _ in 0..seed.instances {
         compute::add(state, &seed.account);
     }
-    let key = state.keys.listed(&seed.account).first().map(|key| key.id.clone());
+    let key = state
+        .keys
+        .listed(&seed.account)
+        .first()
+        .map(|key| key.id.clone());
     let price = state.prices.of(&seed.endpoint_id);
     let app: Vec<&str> = seed.endpoint_id.splitn(3, '/').take(2).collect();
     let record = |number: usize| {
         let age = Duration::from_secs((seed.billing_events - number) as u64 + 1);
-        let sent = now.checked_sub(age).unwrap_or(std::time::SystemTime::UNIX_EPOCH);
+        let sent = now
+            .checked_sub(age)
+            .unwrap_or(std::time::SystemTime::UNIX_EPOCH);
         Record {
             ordinal: 0,
             request_id: Uuid::new_v4().to_string(),
             endpoint_id: seed.endpoint_id.clone(),
-            owner: app.first().map(|owner| (*owner).to_owned()).unwrap_or_default(),
+            owner: app
+                .first()
+                .map(|owner| (*owner).to_owned())
+                .unwrap_or_default(),
             app: app.join("/"),
             account: Some(seed.account.clone()),
             key_id: key.clone(),
@@ -73,7 +85,9 @@ pub(crate) fn sow(state: &State, seed: &Seed) {
             status: Some(200),
             error_type: None,
             startup: Duration::ZERO,
-            input: Some(Bytes::from(json!({ "prompt": format!("seed {number}") }).to_string())),
+            input: Some(Bytes::from(
+                json!({ "prompt": format!("seed {number}") }).to_string(),
+            )),
             output: None,
             store: true,
             units: 1.0,

@@ -1,4 +1,5 @@
-//! What the sources leave open about the Platform API, and what an account has (docs/protocol.md §14, §16.40, §16.41).
+//! What the sources leave open about the Platform API, and what an account has (docs/protocol.md
+//! §14, §16.40, §16.41).
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,10 @@ pub struct Organization {
 
 impl Default for Organization {
     fn default() -> Self {
-        Self { root: DEFAULT_ACCOUNT.into(), teams: vec![DEFAULT_ACCOUNT.into(), "acme-research".into()] }
+        Self {
+            root: DEFAULT_ACCOUNT.into(),
+            teams: vec![DEFAULT_ACCOUNT.into(), "acme-research".into()],
+        }
     }
 }
 

@@ -12,13 +12,22 @@ use crate::server::Request;
 use crate::storage::{self, Acl, Defaults, Denied};
 
 pub(super) fn acl(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    answer(storage::file_acl(visit.state, visit.account(), &url(visit)?))
+    answer(storage::file_acl(
+        visit.state,
+        visit.account(),
+        &url(visit)?,
+    ))
 }
 
 pub(super) fn set_acl(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let acl: Acl = body(visit.request)?;
     check(Some(&acl))?;
-    answer(storage::set_file_acl(visit.state, visit.account(), &url(visit)?, acl))
+    answer(storage::set_file_acl(
+        visit.state,
+        visit.account(),
+        &url(visit)?,
+        acl,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -31,12 +40,20 @@ pub(super) fn sign(visit: &Visit<'_>) -> Result<Answer, Answer> {
     if !(1..=storage::LONGEST_SIGNATURE).contains(&wanted.expiration_seconds) {
         return Err(invalid("expiration_seconds: 1 to 604800"));
     }
-    let signed = storage::sign(visit.state, visit.account(), &url(visit)?, wanted.expiration_seconds);
+    let signed = storage::sign(
+        visit.state,
+        visit.account(),
+        &url(visit)?,
+        wanted.expiration_seconds,
+    );
     answer(signed.map(|url| json!({ "signed_url": url })))
 }
 
 pub(super) fn settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    Ok(Answer::json(StatusCode::OK, &json!(visit.state.storage.defaults(visit.account()))))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &json!(visit.state.storage.defaults(visit.account())),
+    ))
 }
 
 pub(super) fn set_settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -45,14 +62,20 @@ pub(super) fn set_settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
         return Err(invalid("expiration_duration_seconds: at least 1"));
     }
     check(wanted.initial_acl.as_ref())?;
-    wanted.initial_acl = wanted.initial_acl.map(|acl| storage::with_known_users(visit.state, acl));
+    wanted.initial_acl = wanted
+        .initial_acl
+        .map(|acl| storage::with_known_users(visit.state, acl));
     visit.state.storage.set_defaults(visit.account(), wanted);
     settings(visit)
 }
 
 fn check(acl: Option<&Acl>) -> Result<(), Answer> {
     let nameless = acl.is_some_and(|acl| acl.rules.iter().any(|rule| rule.user.is_empty()));
-    if nameless { Err(invalid("rules.user: at least 1 character")) } else { Ok(()) }
+    if nameless {
+        Err(invalid("rules.user: at least 1 character"))
+    } else {
+        Ok(())
+    }
 }
 
 fn url(visit: &Visit<'_>) -> Result<String, Answer> {
@@ -61,7 +84,8 @@ fn url(visit: &Visit<'_>) -> Result<String, Answer> {
 
 fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
     // Serde would take an array for a struct, field by field.
-    let object: Map<String, Value> = serde_json::from_slice(&request.body).map_err(|why| invalid(&why.to_string()))?;
+    let object: Map<String, Value> =
+        serde_json::from_slice(&request.body).map_err(|why| invalid(&why.to_string()))?;
     T::deserialize(Value::Object(object)).map_err(|why| invalid(&why.to_string()))
 }
 

@@ -1,4 +1,5 @@
-//! `GET /v1/models/usage` and `/v1/serverless/usage` (docs/protocol.md §14.5, §14.9): what was used, in buckets or summed up.
+//! `GET /v1/models/usage` and `/v1/serverless/usage` (docs/protocol.md §14.5, §14.9): what was
+//! used, in buckets or summed up.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -45,7 +46,9 @@ impl Sum {
 
 pub(super) fn add(sums: &mut Sums, sum: Sum) {
     let key = format!("{}{}", sum.row, sum.price);
-    sums.entry(key).and_modify(|known| known.quantity += sum.quantity).or_insert(sum);
+    sums.entry(key)
+        .and_modify(|known| known.quantity += sum.quantity)
+        .or_insert(sum);
 }
 
 /// `time_series`, a page of buckets, and `summary`, which every page repeats.
@@ -65,7 +68,11 @@ pub(super) fn answer(
         }
         add(buckets.entry(window.floor(time)).or_default(), sum);
     }
-    let buckets: Vec<_> = if series { buckets.into_iter().collect() } else { Vec::new() };
+    let buckets: Vec<_> = if series {
+        buckets.into_iter().collect()
+    } else {
+        Vec::new()
+    };
     let mut page = paging::numbered(
         visit,
         "time_series",
@@ -87,13 +94,22 @@ pub(super) fn expansion(visit: &Visit<'_>, more: &[&str]) -> Result<Vec<String>,
     let mut known = vec!["time_series", "summary"];
     known.extend_from_slice(more);
     let expand = visit.choices("expand", &known)?;
-    Ok(if expand.is_empty() { vec!["time_series".into()] } else { expand })
+    Ok(if expand.is_empty() {
+        vec!["time_series".into()]
+    } else {
+        expand
+    })
 }
 
 /// One request of a model, as a sum of one.
 pub(super) fn of_model(record: &Record, discount: Option<f64>, expand: &[String]) -> Sum {
     let row = json!({ "endpoint_id": record.endpoint_id, "unit": record.unit });
-    Sum { row: with_auth(row, record, expand), quantity: record.units, price: record.price, discount }
+    Sum {
+        row: with_auth(row, record, expand),
+        quantity: record.units,
+        price: record.price,
+        discount,
+    }
 }
 
 pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -113,7 +129,12 @@ pub(super) fn of_app(record: &Record) -> Sum {
         "app": record.app, "environment": ENVIRONMENT, "machine_type": MACHINE, "unit": "second", "is_surge": false,
     });
     let seconds = record.duration().unwrap_or_default();
-    Sum { row, quantity: (seconds * 1e6).round() / 1e6, price: prices::machine(MACHINE), discount: None }
+    Sum {
+        row,
+        quantity: (seconds * 1e6).round() / 1e6,
+        price: prices::machine(MACHINE),
+        discount: None,
+    }
 }
 
 pub(super) fn serverless(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -128,6 +149,10 @@ pub(super) fn serverless(visit: &Visit<'_>) -> Result<Answer, Answer> {
             && (apps.is_empty() || apps.contains(&record.app))
             && search.as_ref().is_none_or(|text| record.app.contains(text))
     };
-    let sums: Vec<_> = records.iter().filter(wanted).map(|record| (billed_at(record), of_app(record))).collect();
+    let sums: Vec<_> = records
+        .iter()
+        .filter(wanted)
+        .map(|record| (billed_at(record), of_app(record)))
+        .collect();
     answer(visit, &window, &expand, sums, Sum::show)
 }

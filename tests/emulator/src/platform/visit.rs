@@ -1,4 +1,5 @@
-//! One call of an operation: who calls, and its parameters, read and checked (docs/protocol.md §14.1).
+//! One call of an operation: who calls, and its parameters, read and checked (docs/protocol.md
+//! §14.1).
 
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ pub(super) struct Visit<'a> {
 
 impl Visit<'_> {
     pub(super) fn account(&self) -> &str {
-        self.caller.as_ref().map_or("", |caller| caller.account.as_str())
+        self.caller
+            .as_ref()
+            .map_or("", |caller| caller.account.as_str())
     }
 
     pub(super) fn now(&self) -> std::time::SystemTime {
@@ -31,7 +34,10 @@ impl Visit<'_> {
 
     /// A parameter of the path.
     pub(super) fn part(&self, name: &str) -> &str {
-        self.path.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value.as_str())
+        self.path
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, value)| value.as_str())
     }
 
     /// Whether the query names others is the setting's business (§16.41).
@@ -39,7 +45,11 @@ impl Visit<'_> {
         if self.settings.platform.unknown_parameters == UnknownParameters::Ignored {
             return Ok(());
         }
-        match self.request.query_pairs().find(|(name, _)| !known.contains(&&**name)) {
+        match self
+            .request
+            .query_pairs()
+            .find(|(name, _)| !known.contains(&&**name))
+        {
             Some((name, _)) => Err(invalid(&format!("{name}: unknown parameter"))),
             None => Ok(()),
         }
@@ -47,7 +57,10 @@ impl Visit<'_> {
 
     /// The first value of a parameter.
     pub(super) fn one(&self, name: &str) -> Option<String> {
-        self.request.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        self.request
+            .query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// The values of a `OneOrMany` parameter: repeated or separated by commas.
@@ -67,34 +80,52 @@ impl Visit<'_> {
 
     pub(super) fn required(&self, name: &str) -> Result<Vec<String>, Answer> {
         let values = self.many(name)?;
-        if values.is_empty() { Err(invalid(&format!("{name}: required"))) } else { Ok(values) }
+        if values.is_empty() {
+            Err(invalid(&format!("{name}: required")))
+        } else {
+            Ok(values)
+        }
     }
 
     /// `OneOrMany` of known values.
     pub(super) fn choices(&self, name: &str, known: &[&str]) -> Result<Vec<String>, Answer> {
         let values = self.many(name)?;
         match values.iter().find(|value| !known.contains(&value.as_str())) {
-            Some(value) => Err(invalid(&format!("{name}: {value} is none of {}", known.join(", ")))),
+            Some(value) => Err(invalid(&format!(
+                "{name}: {value} is none of {}",
+                known.join(", ")
+            ))),
             None => Ok(values),
         }
     }
 
-    pub(super) fn choice<'c>(&self, name: &str, known: &[&'c str]) -> Result<Option<&'c str>, Answer> {
+    pub(super) fn choice<'c>(
+        &self,
+        name: &str,
+        known: &[&'c str],
+    ) -> Result<Option<&'c str>, Answer> {
         let Some(value) = self.one(name) else {
             return Ok(None);
         };
         let found = known.iter().find(|known| **known == value);
-        found.map(|found| Some(*found)).ok_or_else(|| invalid(&format!("{name}: none of {}", known.join(", "))))
+        found
+            .map(|found| Some(*found))
+            .ok_or_else(|| invalid(&format!("{name}: none of {}", known.join(", "))))
     }
 
     pub(super) fn integer(&self, name: &str, min: u64, max: u64) -> Result<Option<u64>, Answer> {
         let Some(text) = self.one(name) else {
             return Ok(None);
         };
-        let value = text.parse().ok().filter(|value| (min..=max).contains(value));
+        let value = text
+            .parse()
+            .ok()
+            .filter(|value| (min..=max).contains(value));
         value.map(Some).ok_or_else(|| match max {
             u64::MAX => invalid(&format!("{name}: an integer of at least {min} is expected")),
-            _ => invalid(&format!("{name}: an integer from {min} to {max} is expected")),
+            _ => invalid(&format!(
+                "{name}: an integer from {min} to {max} is expected"
+            )),
         })
     }
 
@@ -102,8 +133,13 @@ impl Visit<'_> {
         let Some(text) = self.one(name) else {
             return Ok(None);
         };
-        let value = text.parse().ok().filter(|value| (min..=max).contains(value));
-        value.map(Some).ok_or_else(|| invalid(&format!("{name}: a number from {min} to {max} is expected")))
+        let value = text
+            .parse()
+            .ok()
+            .filter(|value| (min..=max).contains(value));
+        value
+            .map(Some)
+            .ok_or_else(|| invalid(&format!("{name}: a number from {min} to {max} is expected")))
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool, Answer> {
@@ -118,7 +154,11 @@ impl Visit<'_> {
         let Some(text) = self.one(name) else {
             return Ok(None);
         };
-        if Url::parse(&text).is_ok() { Ok(Some(text)) } else { Err(invalid(&format!("{name}: not a URL"))) }
+        if Url::parse(&text).is_ok() {
+            Ok(Some(text))
+        } else {
+            Err(invalid(&format!("{name}: not a URL")))
+        }
     }
 
     pub(super) fn uuid(&self, name: &str) -> Result<Option<String>, Answer> {

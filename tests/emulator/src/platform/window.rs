@@ -30,7 +30,10 @@ const NAMES: [(&str, Timeframe); 5] = [
 
 impl Timeframe {
     pub(super) fn name(self) -> &'static str {
-        NAMES.iter().find(|(_, frame)| *frame == self).map_or("", |(name, _)| name)
+        NAMES
+            .iter()
+            .find(|(_, frame)| *frame == self)
+            .map_or("", |(name, _)| name)
     }
 
     fn for_span(seconds: i64) -> Self {
@@ -99,22 +102,43 @@ impl Window {
     }
 
     /// As given; by default the last `seconds`. More than so many days are 400.
-    pub(super) fn plain(visit: &Visit<'_>, seconds: u64, most_days: Option<u64>) -> Result<Self, Answer> {
+    pub(super) fn plain(
+        visit: &Visit<'_>,
+        seconds: u64,
+        most_days: Option<u64>,
+    ) -> Result<Self, Answer> {
         let name = visit.one("timezone").unwrap_or_else(|| "UTC".into());
-        let zone = TimeZone::get(&name).map_err(|_| invalid("timezone: an IANA name is expected"))?;
+        let zone =
+            TimeZone::get(&name).map_err(|_| invalid("timezone: an IANA name is expected"))?;
         let end = time(visit, "end", &zone)?.unwrap_or_else(|| visit.now());
-        let usual = end.checked_sub(std::time::Duration::from_secs(seconds)).unwrap_or(SystemTime::UNIX_EPOCH);
+        let usual = end
+            .checked_sub(std::time::Duration::from_secs(seconds))
+            .unwrap_or(SystemTime::UNIX_EPOCH);
         let start = time(visit, "start", &zone)?.unwrap_or(usual);
-        let span = end.duration_since(start).map_err(|_| invalid("start: after end"))?.as_secs();
+        let span = end
+            .duration_since(start)
+            .map_err(|_| invalid("start: after end"))?
+            .as_secs();
         if most_days.is_some_and(|days| span > days * DAY) {
-            return Err(invalid(&format!("start: at most {} days before end", most_days.unwrap_or_default())));
+            return Err(invalid(&format!(
+                "start: at most {} days before end",
+                most_days.unwrap_or_default()
+            )));
         }
         let names = NAMES.map(|(name, _)| name);
         let timeframe = match visit.choice("timeframe", &names)? {
-            Some(name) => NAMES.iter().find(|(known, _)| *known == name).map_or(Timeframe::Day, |(_, frame)| *frame),
+            Some(name) => NAMES
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map_or(Timeframe::Day, |(_, frame)| *frame),
             None => Timeframe::for_span(i64::try_from(span).unwrap_or(i64::MAX)),
         };
-        Ok(Self { start, end, timeframe, zone })
+        Ok(Self {
+            start,
+            end,
+            timeframe,
+            zone,
+        })
     }
 
     pub(super) fn holds(&self, time: SystemTime) -> bool {
@@ -122,13 +146,17 @@ impl Window {
     }
 
     fn zoned(&self, time: SystemTime) -> Zoned {
-        Timestamp::try_from(time).unwrap_or(Timestamp::MAX).to_zoned(self.zone.clone())
+        Timestamp::try_from(time)
+            .unwrap_or(Timestamp::MAX)
+            .to_zoned(self.zone.clone())
     }
 
     /// The beginning of the bucket that a time is in.
     pub(super) fn floor(&self, time: SystemTime) -> SystemTime {
         let zoned = self.zoned(time);
-        self.timeframe.floor(&zoned).map_or(time, |floor| floor.timestamp().into())
+        self.timeframe
+            .floor(&zoned)
+            .map_or(time, |floor| floor.timestamp().into())
     }
 
     /// The beginning of the bucket after the one that begins here.
@@ -139,7 +167,9 @@ impl Window {
 
     /// With the offset of the zone, as buckets are named.
     pub(super) fn name(&self, floor: SystemTime) -> String {
-        self.zoned(floor).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+        self.zoned(floor)
+            .strftime("%Y-%m-%dT%H:%M:%S%:z")
+            .to_string()
     }
 }
 
@@ -149,16 +179,28 @@ fn time(visit: &Visit<'_>, name: &str, zone: &TimeZone) -> Result<Option<SystemT
         return Ok(None);
     };
     let read = match text.len() {
-        10 => text.parse::<Date>().and_then(|date| date.to_zoned(zone.clone())).map(|zoned| zoned.timestamp()),
+        10 => text
+            .parse::<Date>()
+            .and_then(|date| date.to_zoned(zone.clone()))
+            .map(|zoned| zoned.timestamp()),
         _ => text.parse::<Timestamp>(),
     };
-    read.map(|time| Some(time.into())).map_err(|_| invalid(&format!("{name}: a date-time or a date is expected")))
+    read.map(|time| Some(time.into()))
+        .map_err(|_| invalid(&format!("{name}: a date-time or a date is expected")))
 }
 
 /// The first moments of a month `YYYY-MM` and of the next one, in UTC.
-pub(super) fn month(name: &str, text: &str, shift: i64) -> Result<(SystemTime, SystemTime), Answer> {
+pub(super) fn month(
+    name: &str,
+    text: &str,
+    shift: i64,
+) -> Result<(SystemTime, SystemTime), Answer> {
     let wrong = || invalid(&format!("{name}: YYYY-MM is expected"));
-    let digits = text.len() == 7 && text.bytes().enumerate().all(|(at, byte)| (at == 4) == (byte == b'-'));
+    let digits = text.len() == 7
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| (at == 4) == (byte == b'-'));
     let first: Date = format!("{text}-01").parse().map_err(|_| wrong())?;
     if !digits {
         return Err(wrong());
@@ -173,6 +215,8 @@ pub(super) fn month(name: &str, text: &str, shift: i64) -> Result<(SystemTime, S
 
 /// The month that a time is in, in UTC.
 pub(super) fn month_of(time: SystemTime) -> String {
-    let zoned = Timestamp::try_from(time).unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC);
+    let zoned = Timestamp::try_from(time)
+        .unwrap_or(Timestamp::MAX)
+        .to_zoned(TimeZone::UTC);
     zoned.strftime("%Y-%m").to_string()
 }

@@ -32,7 +32,9 @@ impl Workflow {
     }
 
     fn endpoints(&self) -> Vec<&str> {
-        self.nodes().filter_map(|(_, node)| node["app"].as_str()).collect()
+        self.nodes()
+            .filter_map(|(_, node)| node["app"].as_str())
+            .collect()
     }
 
     fn detail(&self) -> Value {
@@ -59,19 +61,27 @@ impl Workflows {
     /// Whether an account may call the endpoint `workflows/owner/name`.
     pub(super) fn knows(&self, id: &str, account: &str) -> bool {
         let named = |known: &&Workflow| format!("{}/{}", known.app.owner, known.app.alias) == id;
-        self.all().iter().find(named).is_some_and(|known| known.public || known.account == account)
+        self.all()
+            .iter()
+            .find(named)
+            .is_some_and(|known| known.public || known.account == account)
     }
 
     /// What an app runs.
     pub(super) fn contents(&self, app: &App) -> Option<Value> {
-        self.all().iter().find(|known| std::ptr::eq(known.app, app)).map(|known| known.contents.clone())
+        self.all()
+            .iter()
+            .find(|known| std::ptr::eq(known.app, app))
+            .map(|known| known.contents.clone())
     }
 }
 
 /// The app of a stored workflow.
 pub(crate) fn find_app(state: &State, owner: &str, alias: &str) -> Option<&'static App> {
     let all = state.platform.workflows.all();
-    all.iter().map(|known| known.app).find(|app| app.owner == owner && app.alias == alias)
+    all.iter()
+        .map(|known| known.app)
+        .find(|app| app.owner == owner && app.alias == alias)
 }
 
 /// Letters, digits, `_` and `-`, at most 128.
@@ -87,8 +97,18 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let wanted: Vec<&Workflow> = all
         .iter()
         .filter(|known| known.account == visit.account())
-        .filter(|known| format!("{} {}", known.name, known.title).to_lowercase().contains(&search))
-        .filter(|known| used.is_empty() || known.endpoints().iter().any(|id| used.iter().any(|wanted| wanted == id)))
+        .filter(|known| {
+            format!("{} {}", known.name, known.title)
+                .to_lowercase()
+                .contains(&search)
+        })
+        .filter(|known| {
+            used.is_empty()
+                || known
+                    .endpoints()
+                    .iter()
+                    .any(|id| used.iter().any(|wanted| wanted == id))
+        })
         .collect();
     let total = wanted.len();
     let rows = wanted.into_iter().map(|known| (known.ordinal, known));
@@ -113,10 +133,16 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
         return Err(wrong("name", "letters, digits, _ and - only"));
     }
     let (title, public) = (fields.text("title", 1..=256)?, fields.boolean("is_public")?);
-    let contents = fields.get("contents").ok_or_else(|| wrong("contents", "required"))?.clone();
+    let contents = fields
+        .get("contents")
+        .ok_or_else(|| wrong("contents", "required"))?
+        .clone();
     check(&contents)?;
     let mut all = visit.state.platform.workflows.all();
-    if all.iter().any(|known| known.account == visit.account() && known.name == name) {
+    if all
+        .iter()
+        .any(|known| known.account == visit.account() && known.name == name)
+    {
         return Err(invalid("name: there is a workflow of this name"));
     }
     let workflow = Workflow {
@@ -139,16 +165,24 @@ fn check(contents: &Value) -> Result<(), Answer> {
     let fields = Fields::of(contents, "contents")?;
     fields.text("name", 1..=256)?;
     fields.text("version", 1..=64)?;
-    for (name, is_right) in [("nodes", Value::is_object as fn(&Value) -> bool), ("output", Value::is_string)] {
-        let members =
-            fields.get(name).and_then(Value::as_object).ok_or_else(|| wrong(name, "an object is expected"))?;
+    for (name, is_right) in [
+        ("nodes", Value::is_object as fn(&Value) -> bool),
+        ("output", Value::is_string),
+    ] {
+        let members = fields
+            .get(name)
+            .and_then(Value::as_object)
+            .ok_or_else(|| wrong(name, "an object is expected"))?;
         if let Some((member, _)) = members.iter().find(|(_, value)| !is_right(value)) {
             return Err(wrong(&format!("{name}.{member}"), "of the wrong type"));
         }
     }
     let schema = Fields::of(fields.get("schema").unwrap_or(&Value::Null), "schema")?;
     for name in ["input", "output"] {
-        Fields::of(schema.get(name).unwrap_or(&Value::Null), &format!("schema.{name}"))?;
+        Fields::of(
+            schema.get(name).unwrap_or(&Value::Null),
+            &format!("schema.{name}"),
+        )?;
     }
     Ok(())
 }
@@ -156,10 +190,14 @@ fn check(contents: &Value) -> Result<(), Answer> {
 pub(super) fn read(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let (user, name) = (visit.part("username"), visit.part("workflow_name"));
     if !is_name(user) || !is_name(name) {
-        return Err(invalid("username, workflow_name: letters, digits, _ and - only"));
+        return Err(invalid(
+            "username, workflow_name: letters, digits, _ and - only",
+        ));
     }
     let all = visit.state.platform.workflows.all();
-    let found = all.iter().find(|known| known.account == user && known.name == name);
+    let found = all
+        .iter()
+        .find(|known| known.account == user && known.name == name);
     let found = found.filter(|known| known.public || known.account == visit.account());
     ok(&json!({ "workflow": found.ok_or_else(|| not_found("Workflow not found"))?.detail() }))
 }

@@ -1,4 +1,5 @@
-//! The proxy's own request: a real one, back to the emulator, so that it arrives, fails and is counted like any other.
+//! The proxy's own request: a real one, back to the emulator, so that it arrives, fails and is
+//! counted like any other.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,8 +8,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue,
-    TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    HeaderMap, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
 };
 use hyper::{Method, Response};
 use hyper_util::rt::TokioIo;
@@ -40,7 +41,11 @@ pub(super) struct Outgoing<'a> {
 
 impl fmt::Debug for Outgoing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outgoing({})", self.target.host_str().unwrap_or_default())
+        write!(
+            f,
+            "Outgoing({})",
+            self.target.host_str().unwrap_or_default()
+        )
     }
 }
 
@@ -71,14 +76,23 @@ impl Outgoing<'_> {
 
     fn into_request(self) -> Result<hyper::Request<Full<Bytes>>, hyper::http::Error> {
         let method = self.request.method.clone();
-        let body = if method == Method::GET { Bytes::new() } else { self.request.body.clone() };
+        let body = if method == Method::GET {
+            Bytes::new()
+        } else {
+            self.request.body.clone()
+        };
         let mut outgoing = hyper::Request::builder()
             .method(method)
             .uri(&self.target[Position::BeforePath..Position::AfterQuery])
             .header(HOST, authority(self.target))
             .body(Full::new(body))?;
         let headers = outgoing.headers_mut();
-        for (name, value) in self.request.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-fal-")) {
+        for (name, value) in self
+            .request
+            .headers
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with("x-fal-"))
+        {
             headers.append(name, value.clone());
         }
         if let Some(agent) = self.request.headers.get(USER_AGENT) {
@@ -97,7 +111,12 @@ impl Outgoing<'_> {
 fn answer(response: Response<Bytes>) -> Answer {
     let (head, body) = response.into_parts();
     let mut headers: HeaderMap = head.headers;
-    for name in [CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING, CONNECTION] {
+    for name in [
+        CONTENT_LENGTH,
+        CONTENT_ENCODING,
+        TRANSFER_ENCODING,
+        CONNECTION,
+    ] {
         headers.remove(name);
     }
     let mut answer = Answer::empty(head.status);

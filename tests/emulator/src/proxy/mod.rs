@@ -1,4 +1,5 @@
-//! The official server proxy of a web app, `/api/fal/proxy` (docs/protocol.md §11.2), on every host that is not fal's.
+//! The official server proxy of a web app, `/api/fal/proxy` (docs/protocol.md §11.2), on every host
+//! that is not fal's.
 
 mod forward;
 mod pattern;
@@ -38,7 +39,8 @@ pub(crate) fn serves(host: &str, path: &str) -> bool {
 
 /// Whether `host` is `domain` or below it.
 fn is_below(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    host.strip_suffix(domain)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
@@ -46,28 +48,49 @@ pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     match check(state, &settings, request) {
         Ok((target, authorization)) => {
             let client_proxy = HeaderValue::from_static(settings.adapter.client_proxy());
-            let outgoing = forward::Outgoing { target: &target, authorization, client_proxy, request };
-            outgoing.send(state.address).await.unwrap_or_else(|_| failed())
+            let outgoing = forward::Outgoing {
+                target: &target,
+                authorization,
+                client_proxy,
+                request,
+            };
+            outgoing
+                .send(state.address)
+                .await
+                .unwrap_or_else(|_| failed())
         }
         Err(refusal) => refusal,
     }
 }
 
 /// The target and the credential of a request that may pass; the checks are in the order of §11.2.
-fn check(state: &State, settings: &ProxySettings, request: &Request) -> Result<(Url, HeaderValue), Answer> {
+fn check(
+    state: &State,
+    settings: &ProxySettings,
+    request: &Request,
+) -> Result<(Url, HeaderValue), Answer> {
     if let Some(allowed) = settings.refuses(&request.method) {
         return Err(wrong_method(&allowed));
     }
-    let target = request.headers.get(TARGET).filter(|target| !target.is_empty()).ok_or_else(invalid)?;
+    let target = request
+        .headers
+        .get(TARGET)
+        .filter(|target| !target.is_empty())
+        .ok_or_else(invalid)?;
     // The package's `new URL()` throws, and its framework answers.
-    let target = target.to_str().ok().and_then(|target| Url::parse(target).ok()).ok_or_else(failed)?;
+    let target = target
+        .to_str()
+        .ok()
+        .and_then(|target| Url::parse(target).ok())
+        .ok_or_else(failed)?;
     let host = authority(&target);
     if !is_allowed(settings, &host, &target) {
         return Err(invalid());
     }
     let endpoint = target.path().strip_prefix('/').unwrap_or(target.path());
-    let restricted =
-        request.method == Method::POST && !is_below(&host, "fal.ai") && !settings.allowed_endpoints.is_empty();
+    let restricted = request.method == Method::POST
+        && !is_below(&host, "fal.ai")
+        && !settings.allowed_endpoints.is_empty();
     if restricted && !pattern::matches_any(&settings.allowed_endpoints, endpoint) {
         return Err(invalid());
     }
@@ -75,7 +98,10 @@ fn check(state: &State, settings: &ProxySettings, request: &Request) -> Result<(
     if !settings.admits(incoming.is_some()) {
         return Err(unauthorized());
     }
-    let own = settings.has_key.then(|| HeaderValue::try_from(format!("Key {}", state.api_key.full())).ok()).flatten();
+    let own = settings
+        .has_key
+        .then(|| HeaderValue::try_from(format!("Key {}", state.api_key.full())).ok())
+        .flatten();
     let mut authorization = incoming.cloned().or(own).ok_or_else(unauthorized)?;
     authorization.set_sensitive(true);
     // Elsewhere than fal there is nobody: the package's request would fail.
@@ -83,7 +109,11 @@ fn check(state: &State, settings: &ProxySettings, request: &Request) -> Result<(
         Service::Control | Service::Proxy | Service::Unknown => false,
         _ => matches!(target.scheme(), "http" | "https"),
     };
-    if reachable { Ok((target, authorization)) } else { Err(failed()) }
+    if reachable {
+        Ok((target, authorization))
+    } else {
+        Err(failed())
+    }
 }
 
 /// Host, and port where it is not the scheme's own.
@@ -96,7 +126,11 @@ fn authority(target: &Url) -> String {
 }
 
 fn is_allowed(settings: &ProxySettings, host: &str, target: &Url) -> bool {
-    let query = target.query().filter(|query| !query.is_empty()).map(|query| format!("?{query}")).unwrap_or_default();
+    let query = target
+        .query()
+        .filter(|query| !query.is_empty())
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     let text = format!("{host}{}{query}", target.path());
     match &settings.allowed_url_patterns {
         Some(chosen) => pattern::matches_any(chosen, &text),
@@ -116,7 +150,11 @@ fn unauthorized() -> Answer {
 /// An exception in the handler, as a framework answers it.
 fn failed() -> Answer {
     let text = Payload::Bytes(Bytes::from_static(b"Internal Server Error"));
-    Answer::payload(StatusCode::INTERNAL_SERVER_ERROR, HeaderValue::from_static("text/plain"), text)
+    Answer::payload(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        HeaderValue::from_static("text/plain"),
+        text,
+    )
 }
 
 fn wrong_method(allowed: &str) -> Answer {
@@ -133,11 +171,25 @@ mod tests {
 
     #[test]
     fn every_host_but_fals_has_a_proxy() {
-        for host in ["app.example", "127.0.0.1", "localhost", "notfal.run", "fal.run.example"] {
+        for host in [
+            "app.example",
+            "127.0.0.1",
+            "localhost",
+            "notfal.run",
+            "fal.run.example",
+        ] {
             assert!(serves(host, "/api/fal/proxy"), "{host}");
             assert!(!serves(host, "/api/fal/proxy/x"));
         }
-        for host in ["fal.run", "queue.fal.run", "fal.ai", "auth.fal.ai", "v3b.fal.media", "queue.falrun.com", ""] {
+        for host in [
+            "fal.run",
+            "queue.fal.run",
+            "fal.ai",
+            "auth.fal.ai",
+            "v3b.fal.media",
+            "queue.falrun.com",
+            "",
+        ] {
             assert!(!serves(host, "/api/fal/proxy"), "{host}");
         }
     }

@@ -1,17 +1,22 @@
-//! Patterns of targets: `*` within a segment, `**` across segments; everything else, `?` too, is literal.
+//! Patterns of targets: `*` within a segment, `**` across segments; everything else, `?` too, is
+//! literal.
 
 use crate::faults::matches as matches_segment;
 
 pub(super) fn matches_any(patterns: &[impl AsRef<str>], text: &str) -> bool {
     let text: Vec<&str> = text.split('/').collect();
-    patterns.iter().any(|pattern| matches(&pattern.as_ref().split('/').collect::<Vec<_>>(), &text))
+    patterns
+        .iter()
+        .any(|pattern| matches(&pattern.as_ref().split('/').collect::<Vec<_>>(), &text))
 }
 
 fn matches(pattern: &[&str], text: &[&str]) -> bool {
     match (pattern, text) {
         ([], []) => true,
         (["**", rest @ ..], _) => (0..=text.len()).any(|skipped| matches(rest, &text[skipped..])),
-        ([first, rest @ ..], [segment, tail @ ..]) => matches_segment(first, segment) && matches(rest, tail),
+        ([first, rest @ ..], [segment, tail @ ..]) => {
+            matches_segment(first, segment) && matches(rest, tail)
+        }
         _ => false,
     }
 }

@@ -43,9 +43,13 @@ impl Adapter {
         }
     }
 
-    /// Whether a missing header reads as null; else it is undefined, which the default check takes for a credential.
+    /// Whether a missing header reads as null; else it is undefined, which the default check takes
+    /// for a credential.
     fn knows_missing_headers(self) -> bool {
-        matches!(self, Self::NextjsAppRouter | Self::Remix | Self::SvelteAppRouter)
+        matches!(
+            self,
+            Self::NextjsAppRouter | Self::Remix | Self::SvelteAppRouter
+        )
     }
 }
 
@@ -95,6 +99,8 @@ impl ProxySettings {
 
     pub(super) fn admits(&self, has_authorization: bool) -> bool {
         self.allow_unauthorized_requests
-            || self.is_authenticated.unwrap_or(has_authorization || !self.adapter.knows_missing_headers())
+            || self
+                .is_authenticated
+                .unwrap_or(has_authorization || !self.adapter.knows_missing_headers())
     }
 }

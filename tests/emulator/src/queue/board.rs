@@ -31,7 +31,10 @@ pub(super) enum Due {
 type Group = (Option<String>, bool);
 
 fn group(job: &Job) -> Group {
-    (job.account().map(str::to_owned), job.account() == Some(job.app.owner))
+    (
+        job.account().map(str::to_owned),
+        job.account() == Some(job.app.owner),
+    )
 }
 
 #[derive(Default)]
@@ -83,7 +86,10 @@ impl Waiting {
     fn enter(&mut self, job: &Arc<Job>) {
         self.set(&job.place, true);
         let key = (job.place.priority, job.place.order);
-        self.groups.entry(group(job)).or_default().insert(key, Arc::clone(job));
+        self.groups
+            .entry(group(job))
+            .or_default()
+            .insert(key, Arc::clone(job));
     }
 
     fn leave(&mut self, job: &Job) {
@@ -95,7 +101,8 @@ impl Waiting {
 }
 
 impl Queue {
-    /// Takes a request, unless more than `longest_line` wait at the endpoint: that many is the error.
+    /// Takes a request, unless more than `longest_line` wait at the endpoint: that many is the
+    /// error.
     pub(super) fn enter(
         &self,
         wanted: Wanted,
@@ -112,7 +119,12 @@ impl Queue {
         }
         let rank = line[priority as usize].push();
         waiting.last_order += 1;
-        let place = Place { endpoint, priority, rank, order: waiting.last_order };
+        let place = Place {
+            endpoint,
+            priority,
+            rank,
+            order: waiting.last_order,
+        };
         let job = Arc::new(Job::new(wanted, id, place));
         waiting.enter(&job);
         let position = waiting.ahead(&job.place);
@@ -132,7 +144,10 @@ impl Queue {
     /// Those of an app that are `IN_QUEUE`.
     pub(crate) fn pending(&self, app: &App) -> Vec<Arc<Job>> {
         let jobs = locked(&self.jobs);
-        jobs.values().filter(|job| std::ptr::eq(job.app, app) && job.is_pending()).cloned().collect()
+        jobs.values()
+            .filter(|job| std::ptr::eq(job.app, app) && job.is_pending())
+            .cloned()
+            .collect()
     }
 
     /// Forgets the output of a request (§14.5).
@@ -178,12 +193,19 @@ impl Queue {
     /// The next job that is due by `now`.
     fn due(&self, now: SystemTime) -> Option<(Arc<Job>, Due)> {
         let mut agenda = locked(&self.agenda);
-        let first = agenda.entries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let first = agenda
+            .entries
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)?;
         Some(first.remove())
     }
 
     fn next_time(&self) -> Option<SystemTime> {
-        locked(&self.agenda).entries.keys().next().map(|(time, _)| *time)
+        locked(&self.agenda)
+            .entries
+            .keys()
+            .next()
+            .map(|(time, _)| *time)
     }
 
     /// The jobs that may start now, with their slots.
@@ -214,14 +236,18 @@ pub(crate) async fn dispatch(state: Arc<State>) {
             match due {
                 Due::Start => work::miss_start(&state, &job),
                 Due::Expire => job.expire(),
-                Due::Retry if job.progress().phase == Phase::Waiting => locked(&queue.waiting).enter(&job),
+                Due::Retry if job.progress().phase == Phase::Waiting => {
+                    locked(&queue.waiting).enter(&job)
+                }
                 Due::Retry => {}
             }
         }
         for (job, slot) in queue.startable(state.settings().queue.concurrent_requests) {
             tokio::spawn(work::work(Arc::clone(&state), job, slot));
         }
-        let next = queue.next_time().unwrap_or_else(|| clock::later(now, Duration::from_secs(86_400)));
+        let next = queue
+            .next_time()
+            .unwrap_or_else(|| clock::later(now, Duration::from_secs(86_400)));
         tokio::select! {
             () = queue.wake.notified() => {}
             () = queue.slots.freed.notified() => {}

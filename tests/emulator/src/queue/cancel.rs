@@ -17,10 +17,14 @@ pub(super) fn cancel(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     let accepted = stop(visit, job);
     match visit.settings.queue.cancel_answer {
         CancelAnswer::Success => Answer::json(StatusCode::OK, &json!({ "success": accepted })),
-        CancelAnswer::Status if accepted => {
-            Answer::json(StatusCode::ACCEPTED, &json!({ "status": "CANCELLATION_REQUESTED" }))
-        }
-        CancelAnswer::Status => Answer::json(StatusCode::BAD_REQUEST, &json!({ "status": "ALREADY_COMPLETED" })),
+        CancelAnswer::Status if accepted => Answer::json(
+            StatusCode::ACCEPTED,
+            &json!({ "status": "CANCELLATION_REQUESTED" }),
+        ),
+        CancelAnswer::Status => Answer::json(
+            StatusCode::BAD_REQUEST,
+            &json!({ "status": "ALREADY_COMPLETED" }),
+        ),
     }
 }
 
@@ -39,6 +43,9 @@ fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
 /// Ends a job that waits; false if it does not.
 pub(super) fn end(state: &Arc<State>, job: &Arc<Job>) -> bool {
     let cancelled = failures::platform_error("client_cancelled");
-    let cancelled = cancelled.map_or_else(|| Answer::empty(StatusCode::BAD_REQUEST), |failure| failure.answer);
+    let cancelled = cancelled.map_or_else(
+        || Answer::empty(StatusCode::BAD_REQUEST),
+        |failure| failure.answer,
+    );
     work::end(state, job, &[Phase::Waiting, Phase::Starting], cancelled)
 }

@@ -55,14 +55,18 @@ impl Controls {
         if let Some(preference) = text(headers, "x-fal-object-lifecycle-preference")?
             && !serde_json::from_str(preference).is_ok_and(|value: Value| value.is_object())
         {
-            return Err(bad_request("X-Fal-Object-Lifecycle-Preference is not a JSON object"));
+            return Err(bad_request(
+                "X-Fal-Object-Lifecycle-Preference is not a JSON object",
+            ));
         }
         let no_retry = text(headers, "x-fal-no-retry")?.unwrap_or_default();
         Ok(Self {
             start_within: start_within(headers)?,
             priority,
             store: text(headers, "x-fal-store-io")? != Some("0"),
-            no_retry: ["1", "true", "yes"].iter().any(|yes| no_retry.eq_ignore_ascii_case(yes)),
+            no_retry: ["1", "true", "yes"]
+                .iter()
+                .any(|yes| no_retry.eq_ignore_ascii_case(yes)),
             // What is wrong with it is ignored silently.
             retry_config: text(headers, "x-fal-retry-config")?
                 .and_then(|config| serde_json::from_str(config).ok())
@@ -75,7 +79,9 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Answe
     let Some(value) = headers.get(name) else {
         return Ok(None);
     };
-    let text = value.to_str().map_err(|_| bad_request(&format!("{name} is not text")))?;
+    let text = value
+        .to_str()
+        .map_err(|_| bad_request(&format!("{name} is not text")))?;
     Ok(Some(text.trim()))
 }
 
@@ -88,7 +94,8 @@ fn start_within(headers: &HeaderMap) -> Result<Option<Duration>, Answer> {
         };
         let seconds = value.parse().ok().filter(|seconds| *seconds > 0.1_f64);
         let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let time = time.ok_or_else(|| bad_request(&format!("{name} is not a number of seconds above 0.1")))?;
+        let time = time
+            .ok_or_else(|| bad_request(&format!("{name} is not a number of seconds above 0.1")))?;
         shortest = Some(shortest.map_or(time, |known| known.min(time)));
     }
     Ok(shortest)
@@ -96,6 +103,9 @@ fn start_within(headers: &HeaderMap) -> Result<Option<Duration>, Answer> {
 
 /// 400 `bad_request` (§12.3).
 pub(crate) fn bad_request(detail: &str) -> Answer {
-    Answer::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail, "error_type": "bad_request" }))
-        .header("x-fal-error-type", HeaderValue::from_static("bad_request"))
+    Answer::json(
+        StatusCode::BAD_REQUEST,
+        &json!({ "detail": detail, "error_type": "bad_request" }),
+    )
+    .header("x-fal-error-type", HeaderValue::from_static("bad_request"))
 }

@@ -1,4 +1,5 @@
-//! `GET …/requests/RID/status/stream`: the status whenever it changes, as server-sent events (docs/protocol.md §5.4).
+//! `GET …/requests/RID/status/stream`: the status whenever it changes, as server-sent events
+//! (docs/protocol.md §5.4).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,9 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     tokio::spawn(feed(Arc::clone(visit.state), Arc::clone(job), logs, sender));
     let content_type = HeaderValue::from_static("text/event-stream");
     let mut answer = Answer::payload(StatusCode::OK, content_type, Payload::Stream(receiver));
-    answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer
+        .headers
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer
 }
 
@@ -50,12 +53,26 @@ async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender
         let settings = state.settings().queue;
         let (phase, from, length) = {
             let progress = job.progress();
-            (progress.phase, progress.window(settings.stream_logs, shown), progress.log.len())
+            (
+                progress.phase,
+                progress.window(settings.stream_logs, shown),
+                progress.log.len(),
+            )
         };
-        let event = Report { state: &state, settings: &settings, logs }.of(&job, from);
-        let news = event != last && (phase != Phase::Running || last["status"] != event["status"] || length > shown);
+        let event = Report {
+            state: &state,
+            settings: &settings,
+            logs,
+        }
+        .of(&job, from);
+        let news = event != last
+            && (phase != Phase::Running || last["status"] != event["status"] || length > shown);
         if news {
-            let comment = if settings.stream_comments { ": still here\n\n" } else { "" };
+            let comment = if settings.stream_comments {
+                ": still here\n\n"
+            } else {
+                ""
+            };
             let text = format!("{comment}data: {event}\n\n");
             if sender.send(text.into()).await.is_err() {
                 return;
@@ -67,7 +84,13 @@ async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender
         if phase == Phase::Running
             && let Some(pause) = settings.stream_heartbeat_ms
         {
-            return beat(&sender, Duration::from_millis(pause), settings.heartbeat, &last).await;
+            return beat(
+                &sender,
+                Duration::from_millis(pause),
+                settings.heartbeat,
+                &last,
+            )
+            .await;
         }
         if phase == Phase::Done || settings.stream_events.is_some_and(|most| sent >= most) {
             return;

@@ -157,7 +157,9 @@ impl Job {
 
     /// When it must have started.
     pub(super) fn deadline(&self) -> Option<SystemTime> {
-        self.controls.start_within.map(|time| clock::later(self.submitted, time))
+        self.controls
+            .start_within
+            .map(|time| clock::later(self.submitted, time))
     }
 
     pub(crate) fn submitted(&self) -> SystemTime {

@@ -25,7 +25,9 @@ pub(crate) use board::{Queue, dispatch};
 pub(crate) use controls::Controls;
 pub(crate) use job::{Job, Outcome};
 pub(crate) use retry::may_need_retry;
-pub use settings::{CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs};
+pub use settings::{
+    CancelAnswer, Heartbeat, LateResult, LogWindow, MissedStart, QueueSettings, UnaskedLogs,
+};
 pub(crate) use work::{kept_for, missed_start, startup};
 
 use crate::answer::Answer;
@@ -44,7 +46,10 @@ pub(crate) fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> An
     if let Ok(fresh) = HeaderValue::from_str(&fresh) {
         answer.headers.entry("x-fal-request-id").or_insert(fresh);
     }
-    let id = answer.headers.get("x-fal-request-id").and_then(|id| id.to_str().ok());
+    let id = answer
+        .headers
+        .get("x-fal-request-id")
+        .and_then(|id| id.to_str().ok());
     entry.request_id(id.unwrap_or_default());
     answer
 }
@@ -67,14 +72,23 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
     let (name, path) = gateway::split(&request.path);
     let app = gateway::find_app(state, name, &request.path)?;
     gateway::admit(app, caller.as_ref(), &settings)?;
-    let visit = Visit { state, settings, request, entry, app, path, caller };
+    let visit = Visit {
+        state,
+        settings,
+        request,
+        entry,
+        app,
+        path,
+        caller,
+    };
     let segments: Vec<&str> = path.split('/').collect();
     match segments.iter().position(|segment| *segment == "requests") {
         Some(0) => visit.about(&segments[1..]),
         Some(at) if visit.settings.queue.full_id_urls && request.method != Method::POST => {
             visit.about(&segments[at + 1..])
         }
-        // Anything else is a path of the app, to submit to: also the tail of a URL with the full endpoint id (§3.2).
+        // Anything else is a path of the app, to submit to: also the tail of a URL with the full
+        // endpoint id (§3.2).
         _ if request.method == Method::POST => {
             gateway::not_blocked(app, &request.path, &visit.settings)?;
             submit::submit(&visit)
@@ -114,11 +128,17 @@ impl Visit<'_> {
     /// The caller's own request; others' do not exist for him.
     fn find(&self, id: &str) -> Option<Arc<Job>> {
         let account = self.caller.as_ref().map(|caller| caller.account.as_str());
-        self.state.queue.find(id).filter(|job| std::ptr::eq(job.app, self.app) && job.account() == account)
+        self.state
+            .queue
+            .find(id)
+            .filter(|job| std::ptr::eq(job.app, self.app) && job.account() == account)
     }
 
     fn no_such_path(&self) -> Answer {
-        Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", self.request.path))
+        Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path {} not found", self.request.path),
+        )
     }
 }
 
@@ -135,6 +155,8 @@ fn no_such_request() -> Answer {
 
 fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }

@@ -28,11 +28,19 @@ impl Ranks {
 
     /// Takes or leaves a place.
     pub(super) fn set(&mut self, place: usize, present: bool) {
-        let Some(known) = self.present.get_mut(place).filter(|known| **known != present) else {
+        let Some(known) = self
+            .present
+            .get_mut(place)
+            .filter(|known| **known != present)
+        else {
             return;
         };
         *known = present;
-        self.total = if present { self.total + 1 } else { self.total - 1 };
+        self.total = if present {
+            self.total + 1
+        } else {
+            self.total - 1
+        };
         let mut index = place + 1;
         while index <= self.sums.len() {
             let sum = &mut self.sums[index - 1];

@@ -22,14 +22,18 @@ impl Condition {
         match error_type(answer) {
             Some("concurrent_requests_limit") => Some(Self::Limited),
             Some("request_timeout") => Some(Self::Timeout),
-            Some("runner_connection_timeout" | "runner_connection_refused" | "runner_connection_error") => {
-                Some(Self::ConnectionError)
-            }
+            Some(
+                "runner_connection_timeout"
+                | "runner_connection_refused"
+                | "runner_connection_error",
+            ) => Some(Self::ConnectionError),
             Some("runner_disconnected" | "runner_incomplete_response") => Some(Self::ServerError),
             // An app that is told to fail so would never start.
             Some("startup_timeout") => None,
             _ => match answer.status {
-                StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Some(Self::ServerError),
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                    Some(Self::ServerError)
+                }
                 _ => None,
             },
         }
@@ -45,7 +49,13 @@ pub(super) struct Spent {
 }
 
 /// Whether the attempt that ended with `answer`, the last of `attempts`, is repeated.
-pub(super) fn again(answer: &Answer, controls: &Controls, own_app: bool, attempts: u32, spent: &mut Spent) -> bool {
+pub(super) fn again(
+    answer: &Answer,
+    controls: &Controls,
+    own_app: bool,
+    attempts: u32,
+    spent: &mut Spent,
+) -> bool {
     if attempts >= MOST_ATTEMPTS {
         return false;
     }
@@ -65,7 +75,9 @@ pub(super) fn again(answer: &Answer, controls: &Controls, own_app: bool, attempt
     if controls.no_retry {
         return false;
     }
-    let left = budget.filter(|_| own_app).is_none_or(|Budget { retries }| *spent < retries);
+    let left = budget
+        .filter(|_| own_app)
+        .is_none_or(|Budget { retries }| *spent < retries);
     *spent += 1;
     left
 }

@@ -91,9 +91,11 @@ impl MissedStart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueSettings {
-    /// Requests of one account that run at once, apart from those of its own apps (§15); `None`: any number.
+    /// Requests of one account that run at once, apart from those of its own apps (§15); `None`:
+    /// any number.
     pub concurrent_requests: Option<u32>,
-    /// Whether a direct run over that limit is 429 (§4). Off, because programs under test may run more than 2.
+    /// Whether a direct run over that limit is 429 (§4). Off, because programs under test may run
+    /// more than 2.
     pub refuse_runs: bool,
     /// Milliseconds that a runner takes to start, before each attempt.
     pub startup_ms: u64,
@@ -109,7 +111,8 @@ pub struct QueueSettings {
     pub submit_omits: BTreeSet<String>,
     /// Members that a status lacks (§5.3).
     pub status_omits: BTreeSet<String>,
-    /// Whether a status shows `error` and `error_type` for failures that the app itself answered (§16.6).
+    /// Whether a status shows `error` and `error_type` for failures that the app itself answered
+    /// (§16.6).
     pub app_errors_in_status: bool,
     /// `logs` where they were not asked for.
     pub unasked_logs: UnaskedLogs,
@@ -119,10 +122,11 @@ pub struct QueueSettings {
     pub stream_logs: LogWindow,
     /// Whether a comment precedes every event of the status stream (§5.4).
     pub stream_comments: bool,
-    /// The status stream ends, in order, after so many events, finished or not; `None`: only after `COMPLETED`.
+    /// The status stream ends, in order, after so many events, finished or not; `None`: only after
+    /// `COMPLETED`.
     pub stream_events: Option<u32>,
-    /// Milliseconds between heartbeats: all that the status stream of a request sends once it has told that it runs, so that it hides the
-    /// end. `None`: it tells everything.
+    /// Milliseconds between heartbeats: all that the status stream of a request sends once it has
+    /// told that it runs, so that it hides the end. `None`: it tells everything.
     pub stream_heartbeat_ms: Option<u64>,
     /// What such a heartbeat is.
     pub heartbeat: Heartbeat,
@@ -136,7 +140,8 @@ pub struct QueueSettings {
     pub cancel_answer: CancelAnswer,
     /// The `error_type` of a missed start deadline.
     pub missed_start: MissedStart,
-    /// Whether the windows of §5.5 end every result, and not only large ones and those that are not stored (§16.34).
+    /// Whether the windows of §5.5 end every result, and not only large ones and those that are not
+    /// stored (§16.34).
     pub all_results_expire: bool,
     /// Whether an expired result is 410, and not 404 (§16.34).
     pub expired_is_gone: bool,

@@ -23,9 +23,18 @@ pub(crate) struct Slot {
 }
 
 impl Slots {
-    /// A slot for a run of `app`; `None` if the account has `limit` already. Own apps and strangers need none.
-    pub(crate) fn take(self: &Arc<Self>, caller: Option<&Caller>, app: &App, limit: Option<u32>) -> Option<Slot> {
-        let account = caller.map(|caller| &caller.account).filter(|account| *account != app.owner).cloned();
+    /// A slot for a run of `app`; `None` if the account has `limit` already. Own apps and strangers
+    /// need none.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        caller: Option<&Caller>,
+        app: &App,
+        limit: Option<u32>,
+    ) -> Option<Slot> {
+        let account = caller
+            .map(|caller| &caller.account)
+            .filter(|account| *account != app.owner)
+            .cloned();
         if let Some(account) = &account {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             let count = taken.entry(account.clone()).or_default();
@@ -34,14 +43,21 @@ impl Slots {
             }
             *count += 1;
         }
-        Some(Slot { slots: Arc::clone(self), account })
+        Some(Slot {
+            slots: Arc::clone(self),
+            account,
+        })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(account) = &self.account {
-            let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = self
+                .slots
+                .taken
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if let Some(count) = taken.get_mut(account) {
                 *count = count.saturating_sub(1);
             }

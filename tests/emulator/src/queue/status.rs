@@ -20,19 +20,31 @@ pub(super) struct Addresses {
 impl Addresses {
     pub(super) fn of(job: &Job, settings: &QueueSettings) -> Self {
         let app = format!("{}/{}", job.app.owner, job.app.alias);
-        let id = if settings.full_id_urls { &job.place.endpoint } else { &app };
+        let id = if settings.full_id_urls {
+            &job.place.endpoint
+        } else {
+            &app
+        };
         let base = format!("https://queue.fal.run/{id}/requests/{}", job.id);
         Self {
             status: format!("{base}/status"),
             cancel: format!("{base}/cancel"),
-            response: if settings.response_suffix { format!("{base}/response") } else { base },
+            response: if settings.response_suffix {
+                format!("{base}/response")
+            } else {
+                base
+            },
         }
     }
 }
 
 pub(super) fn answer(visit: &Visit<'_>, job: &Job) -> Answer {
     let settings = &visit.settings.queue;
-    let status = Report { state: visit.state, settings, logs: logs_asked(visit.request) };
+    let status = Report {
+        state: visit.state,
+        settings,
+        logs: logs_asked(visit.request),
+    };
     let mut progress = job.progress();
     let from = progress.window(settings.status_logs, progress.shown);
     if status.logs {
@@ -40,7 +52,11 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Job) -> Answer {
     }
     let done = progress.phase == Phase::Done;
     drop(progress);
-    let code = if done || settings.status_always_200 { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let code = if done || settings.status_always_200 {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     Answer::json(code, &status.of(job, from))
 }
 

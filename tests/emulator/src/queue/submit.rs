@@ -42,9 +42,15 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
         request: Arc::new(seen_by_the_app(visit, &id, parameters.query)),
     };
     let endpoint = visit.app.endpoint_id(visit.path);
-    let (job, position) =
-        visit.state.queue.enter(wanted, id, endpoint, parameters.longest_line).map_err(|waiting| {
-            Answer::detail(StatusCode::TOO_MANY_REQUESTS, format!("Queue is too long: {waiting} requests wait"))
+    let (job, position) = visit
+        .state
+        .queue
+        .enter(wanted, id, endpoint, parameters.longest_line)
+        .map_err(|waiting| {
+            Answer::detail(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("Queue is too long: {waiting} requests wait"),
+            )
         })?;
     visit.entry.made();
     let addresses = Addresses::of(&job, &visit.settings.queue);
@@ -77,11 +83,15 @@ impl Parameters {
         for (name, value) in request.query_pairs() {
             match &*name {
                 "fal_webhook" => {
-                    let url = Url::parse(&value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+                    let url = Url::parse(&value)
+                        .ok()
+                        .filter(|url| matches!(url.scheme(), "http" | "https"));
                     webhook = Some(url.ok_or_else(|| bad_request("fal_webhook is not a URL"))?);
                 }
                 "fal_max_queue_length" => {
-                    let length = value.parse().map_err(|_| bad_request("fal_max_queue_length is not an integer"))?;
+                    let length = value
+                        .parse()
+                        .map_err(|_| bad_request("fal_max_queue_length is not an integer"))?;
                     longest_line = Some(length);
                 }
                 _ => {
@@ -90,7 +100,11 @@ impl Parameters {
             }
         }
         let query = Some(query.finish()).filter(|query| !query.is_empty());
-        Ok(Self { webhook, longest_line, query })
+        Ok(Self {
+            webhook,
+            longest_line,
+            query,
+        })
     }
 }
 
@@ -98,7 +112,10 @@ impl Parameters {
 fn seen_by_the_app(visit: &Visit<'_>, id: &str, query: Option<String>) -> Request {
     let mut headers: HeaderMap = visit.request.headers.clone();
     headers.remove(AUTHORIZATION);
-    let account = visit.caller.as_ref().map_or("", |caller| caller.account.as_str());
+    let account = visit
+        .caller
+        .as_ref()
+        .map_or("", |caller| caller.account.as_str());
     for (name, value) in [
         ("x-fal-request-id", id),
         ("x-fal-caller-user-id", account),

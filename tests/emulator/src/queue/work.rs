@@ -33,8 +33,13 @@ const SHORT: Duration = Duration::from_secs(360);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// How long a runner takes to start.
-pub(crate) fn startup(app: &App, request: &crate::server::Request, settings: &QueueSettings) -> Duration {
-    app.startup(request).unwrap_or(Duration::from_millis(settings.startup_ms))
+pub(crate) fn startup(
+    app: &App,
+    request: &crate::server::Request,
+    settings: &QueueSettings,
+) -> Duration {
+    app.startup(request)
+        .unwrap_or(Duration::from_millis(settings.startup_ms))
 }
 
 /// Runs a job that left its line.
@@ -86,13 +91,24 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     let again = {
         let mut progress = job.progress();
         let attempts = progress.attempts;
-        retry::again(&answer, &job.controls, own_app, attempts, &mut progress.spent)
+        retry::again(
+            &answer,
+            &job.controls,
+            own_app,
+            attempts,
+            &mut progress.spent,
+        )
     };
     let now = state.clock.now();
     if !again {
         end(&state, &job, &[Phase::Running], gateway::visible(answer));
     } else if job.deadline().is_some_and(|deadline| deadline <= now) {
-        end(&state, &job, &[Phase::Running], missed_start(state.settings().queue.missed_start));
+        end(
+            &state,
+            &job,
+            &[Phase::Running],
+            missed_start(state.settings().queue.missed_start),
+        );
     } else {
         let pause = Duration::from_millis(state.settings().queue.retry_pause_ms);
         state.queue.retry(&job, clock::later(now, pause));
@@ -123,7 +139,9 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
         status: answer.status,
         headers: *answer.headers,
         payload: answer.payload,
-        inference_time: began.and_then(|began| now.duration_since(began).ok()).map(|time| time.as_secs_f64()),
+        inference_time: began
+            .and_then(|began| now.duration_since(began).ok())
+            .map(|time| time.as_secs_f64()),
         completed: now,
     });
     if !job.end(from, &outcome) {
@@ -134,12 +152,15 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
     state.queue.leave(job);
     let settings = state.settings();
     if size > HUGE || !job.controls.store || settings.queue.all_results_expire {
-        state.queue.schedule(job, clock::later(now, kept_for(size)), Due::Expire);
+        state
+            .queue
+            .schedule(job, clock::later(now, kept_for(size)), Due::Expire);
     }
     true
 }
 
-/// A request that never ran, or whose last attempt did not decide, is in the history with how it ended.
+/// A request that never ran, or whose last attempt did not decide, is in the history with how it
+/// ended.
 fn note(state: &Arc<State>, job: &Arc<Job>, outcome: &Outcome) {
     let known = state.history.find(&job.id).and_then(|record| record.status);
     if known == Some(outcome.status.as_u16()) {
@@ -184,7 +205,12 @@ const TIMEOUT_TYPE: &str = "x-fal-request-timeout-type";
 
 /// The start deadline of a job passes.
 pub(super) fn miss_start(state: &Arc<State>, job: &Arc<Job>) {
-    end(state, job, &[Phase::Waiting, Phase::Starting], missed_start(state.settings().queue.missed_start));
+    end(
+        state,
+        job,
+        &[Phase::Waiting, Phase::Starting],
+        missed_start(state.settings().queue.missed_start),
+    );
 }
 
 /// 504 of the caller's own deadline (§5.5).
@@ -193,8 +219,8 @@ pub(crate) fn missed_start(kind: MissedStart) -> Answer {
     if let Some(name) = kind.name() {
         body["error_type"] = json!(name);
     }
-    let answer =
-        Answer::json(StatusCode::GATEWAY_TIMEOUT, &body).header(TIMEOUT_TYPE, HeaderValue::from_static("user"));
+    let answer = Answer::json(StatusCode::GATEWAY_TIMEOUT, &body)
+        .header(TIMEOUT_TYPE, HeaderValue::from_static("user"));
     match kind.name() {
         Some(name) => answer.header("x-fal-error-type", HeaderValue::from_static(name)),
         None => answer,

@@ -24,10 +24,18 @@ use crate::state::State;
 const PIECE: u64 = 64 * 1024;
 
 /// Answers a handshake; anything else is not found.
-pub(crate) fn handle(state: &Arc<State>, request: &Request, connection: u64, entry: &Entry) -> Answer {
+pub(crate) fn handle(
+    state: &Arc<State>,
+    request: &Request,
+    connection: u64,
+    entry: &Entry,
+) -> Answer {
     let answer = gateway::authorize(state, request).and_then(|admitted| {
         if !is_handshake(request) {
-            return Err(Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path)));
+            return Err(Answer::detail(
+                StatusCode::NOT_FOUND,
+                format!("Path {} not found", request.path),
+            ));
         }
         let endpoint = request.path.trim_matches('/').to_owned();
         let serving = Serving {
@@ -130,7 +138,10 @@ impl Serving {
         };
         if let Some(fault) = fault {
             tokio::time::sleep(std::time::Duration::from_millis(fault.delay_ms)).await;
-            match fault.answer("").map(|answer| answer.or_else(|| fault.echoed(&request, ""))) {
+            match fault
+                .answer("")
+                .map(|answer| answer.or_else(|| fault.echoed(&request, "")))
+            {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) if fault.is_delay_only() => {}
                 _ => return Err(End::Gone),
@@ -143,7 +154,10 @@ impl Serving {
 
 fn plain(headers: &HeaderMap) -> Value {
     let headers = headers.iter().map(|(name, value)| {
-        (name.as_str().to_owned(), Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        (
+            name.as_str().to_owned(),
+            Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        )
     });
     Value::Object(headers.collect::<Map<String, Value>>())
 }

@@ -47,22 +47,42 @@ pub(crate) struct Link {
     counter: Counter,
 }
 
-/// The link, and what has to run beside its session: it reads, answers pings, and ends with the connection.
-pub(super) fn link(socket: Socket, overflow: Overflow, counter: Counter) -> (Link, impl Future<Output = ()>) {
+/// The link, and what has to run beside its session: it reads, answers pings, and ends with the
+/// connection.
+pub(super) fn link(
+    socket: Socket,
+    overflow: Overflow,
+    counter: Counter,
+) -> (Link, impl Future<Output = ()>) {
     let (sink, stream) = socket.split();
     let inbox = Arc::new(Inbox::default());
     let reader = read(stream, Arc::clone(&inbox), overflow, counter.clone());
-    (Link { sink, inbox, counter }, reader)
+    (
+        Link {
+            sink,
+            inbox,
+            counter,
+        },
+        reader,
+    )
 }
 
-async fn read(mut stream: SplitStream<Socket>, inbox: Arc<Inbox>, overflow: Overflow, counter: Counter) {
+async fn read(
+    mut stream: SplitStream<Socket>,
+    inbox: Arc<Inbox>,
+    overflow: Overflow,
+    counter: Counter,
+) {
     while let Some(Ok(message)) = stream.next().await {
         // What control frames ask for is done by the stream itself.
         if !matches!(message, Message::Text(_) | Message::Binary(_)) {
             continue;
         }
         counter.received();
-        let mut messages = inbox.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut messages = inbox
+            .messages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         messages.push_back(message);
         if let Overflow::DropOldest(most) = overflow
             && messages.len() > most
@@ -78,7 +98,12 @@ impl Link {
     /// The next message of the client.
     pub(super) async fn receive(&mut self) -> Message {
         loop {
-            let next = self.inbox.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = self
+                .inbox
+                .messages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
             match next {
                 Some(message) => return message,
                 None => self.inbox.filled.notified().await,
@@ -98,7 +123,10 @@ impl Link {
 
     /// Begins the closing handshake.
     pub(crate) async fn close(&mut self, code: u16, reason: &str) -> End {
-        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        };
         match self.sink.send(Message::Close(Some(frame))).await {
             Ok(()) => End::Closed,
             Err(_) => End::Gone,

@@ -11,7 +11,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE,
+};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -59,7 +61,11 @@ pub(crate) fn is_handshake(request: &Request) -> bool {
             .get_all(header)
             .iter()
             .filter_map(|value| value.to_str().ok())
-            .any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+            .any(|value| {
+                value
+                    .split(',')
+                    .any(|part| part.trim().eq_ignore_ascii_case(token))
+            })
     };
     request.method == Method::GET
         && names(UPGRADE, "websocket")
@@ -77,33 +83,61 @@ pub(crate) fn accept<F>(
 where
     F: Future<Output = End> + Send + 'static,
 {
-    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    let key = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key)) else {
         return Answer::empty(StatusCode::BAD_REQUEST);
     };
     let mut answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS);
-    answer.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    answer.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    answer
+        .headers
+        .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    answer
+        .headers
+        .insert(UPGRADE, HeaderValue::from_static("websocket"));
     answer.headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    answer.session = Some(Box::new(Session { endpoint, overflow, run: Box::new(|link| Box::pin(run(link))) }));
+    answer.session = Some(Box::new(Session {
+        endpoint,
+        overflow,
+        run: Box::new(|link| Box::pin(run(link))),
+    }));
     answer
 }
 
 /// Runs a session on the connection that `upgrade` becomes, to its end or until a test cuts it.
-pub(crate) fn spawn(upgrade: OnUpgrade, session: Box<Session>, state: Arc<State>, connection: Arc<Connection>) {
+pub(crate) fn spawn(
+    upgrade: OnUpgrade,
+    session: Box<Session>,
+    state: Arc<State>,
+    connection: Arc<Connection>,
+) {
     // Before the handshake is answered: whose client has it is open.
     let cut = state.sockets.open();
     tokio::spawn(run(upgrade, session, state, connection, cut));
 }
 
-async fn run(upgrade: OnUpgrade, session: Box<Session>, state: Arc<State>, connection: Arc<Connection>, mut cut: Cut) {
+async fn run(
+    upgrade: OnUpgrade,
+    session: Box<Session>,
+    state: Arc<State>,
+    connection: Arc<Connection>,
+    mut cut: Cut,
+) {
     let Ok(upgraded) = upgrade.await else {
         return;
     };
-    let config =
-        WebSocketConfig::default().max_message_size(Some(LARGEST_MESSAGE)).max_frame_size(Some(LARGEST_MESSAGE));
-    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let Session { endpoint, overflow, run } = *session;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_MESSAGE))
+        .max_frame_size(Some(LARGEST_MESSAGE));
+    let socket =
+        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let Session {
+        endpoint,
+        overflow,
+        run,
+    } = *session;
     let counter = state.sockets.counter(endpoint);
     let (link, reader) = link::link(socket, overflow, counter);
     let serving = async {

@@ -21,19 +21,34 @@ const DEFAULT_BUFFERING: usize = 60;
 const DEFAULT_SESSION_SECONDS: u64 = 60;
 
 /// `emulator/realtime`: what comes goes back, unless it asks for something else.
-pub(crate) fn realtime(state: &Arc<State>, request: &Request, endpoint: &str) -> Result<Answer, Answer> {
+pub(crate) fn realtime(
+    state: &Arc<State>,
+    request: &Request,
+    endpoint: &str,
+) -> Result<Answer, Answer> {
     let most = max_buffering(request)?;
-    let timeout = state.settings().realtime_session_seconds.unwrap_or(DEFAULT_SESSION_SECONDS);
+    let timeout = state
+        .settings()
+        .realtime_session_seconds
+        .unwrap_or(DEFAULT_SESSION_SECONDS);
     let state = Arc::clone(state);
     let session = move |mut link: Link| async move {
         let end = serve(&mut link, &state, Duration::from_secs(timeout)).await;
         end.unwrap_or_else(|end| end)
     };
-    Ok(accept(&request.headers, endpoint.into(), Overflow::DropOldest(most), session))
+    Ok(accept(
+        &request.headers,
+        endpoint.into(),
+        Overflow::DropOldest(most),
+        session,
+    ))
 }
 
 fn max_buffering(request: &Request) -> Result<usize, Answer> {
-    let Some((_, value)) = request.query_pairs().find(|(name, _)| name == "max_buffering") else {
+    let Some((_, value)) = request
+        .query_pairs()
+        .find(|(name, _)| name == "max_buffering")
+    else {
         return Ok(DEFAULT_BUFFERING);
     };
     value.parse().ok().filter(|most| (1..=60).contains(most)).ok_or_else(|| {
@@ -77,19 +92,26 @@ pub(super) const NO_INPUTS: &str = "no inputs, reconnect when needed!";
 
 /// An error frame and the normal close that follows it (§7.4, §7.5).
 async fn fail(link: &mut Link, error: &str, reason: &str) -> Result<End, End> {
-    link.send_text(json!({ "type": "x-fal-error", "error": error, "reason": reason }).to_string()).await?;
+    link.send_text(json!({ "type": "x-fal-error", "error": error, "reason": reason }).to_string())
+        .await?;
     Ok(link.close(1000, "").await)
 }
 
 async fn refuse(link: &mut Link) -> Result<End, End> {
-    link.send_text(json!({ "status": "error", "error": "Unauthorized" }).to_string()).await?;
+    link.send_text(json!({ "status": "error", "error": "Unauthorized" }).to_string())
+        .await?;
     Ok(link.close(1000, "").await)
 }
 
 /// The message form of a refused token (§7.4).
 pub(crate) fn unauthorized(request: &Request) -> Answer {
     let session = |mut link: Link| async move { refuse(&mut link).await.unwrap_or_else(|end| end) };
-    accept(&request.headers, "(refused)".into(), Overflow::Keep, session)
+    accept(
+        &request.headers,
+        "(refused)".into(),
+        Overflow::Keep,
+        session,
+    )
 }
 
 /// `emulator/ws`: every message comes back, without any framing of fal's (§7.6).

@@ -30,7 +30,10 @@ pub(crate) struct Sockets {
 
 impl Default for Sockets {
     fn default() -> Self {
-        Self { counts: Counts::default(), cut: watch::Sender::new(0) }
+        Self {
+            counts: Counts::default(),
+            cut: watch::Sender::new(0),
+        }
     }
 }
 
@@ -52,7 +55,10 @@ impl Sockets {
     }
 
     pub(super) fn counter(&self, endpoint: String) -> Counter {
-        Counter { counts: Arc::clone(&self.counts), endpoint }
+        Counter {
+            counts: Arc::clone(&self.counts),
+            endpoint,
+        }
     }
 
     pub(crate) fn messages(&self) -> BTreeMap<String, MessageCounts> {
@@ -79,10 +85,16 @@ pub(super) struct Counter {
 
 impl Counter {
     pub(super) fn received(&self) {
-        locked(&self.counts).entry(self.endpoint.clone()).or_default().received += 1;
+        locked(&self.counts)
+            .entry(self.endpoint.clone())
+            .or_default()
+            .received += 1;
     }
 
     pub(super) fn sent(&self) {
-        locked(&self.counts).entry(self.endpoint.clone()).or_default().sent += 1;
+        locked(&self.counts)
+            .entry(self.endpoint.clone())
+            .or_default()
+            .sent += 1;
     }
 }

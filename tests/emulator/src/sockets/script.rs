@@ -39,24 +39,33 @@ impl Input {
             return Err("the input is not a binary frame");
         };
         let mut rest = bytes.as_ref();
-        let value = rmpv::decode::read_value(&mut rest).map_err(|_| "the input is not MessagePack")?;
+        let value =
+            rmpv::decode::read_value(&mut rest).map_err(|_| "the input is not MessagePack")?;
         let Value::Map(fields) = value else {
             return Err("the input is not a map");
         };
         if !rest.is_empty() {
             return Err("the input is more than one MessagePack value");
         }
-        let (script, fields) = fields.into_iter().partition(|(name, _)| name.as_str() == Some("emulator"));
+        let (script, fields) = fields
+            .into_iter()
+            .partition(|(name, _)| name.as_str() == Some("emulator"));
         let script: Vec<(Value, Value)> = script;
         let script = script.into_iter().filter_map(|(_, value)| match value {
             Value::Map(script) => Some(script),
             _ => None,
         });
-        Ok(Self { fields, script: script.flatten().collect() })
+        Ok(Self {
+            fields,
+            script: script.flatten().collect(),
+        })
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.script.iter().find(|(known, _)| known.as_str() == Some(name)).map(|(_, value)| value)
+        self.script
+            .iter()
+            .find(|(known, _)| known.as_str() == Some(name))
+            .map(|(_, value)| value)
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -88,7 +97,10 @@ impl Input {
         }
         if let Some(size) = self.number("bytes") {
             let data = vec![0x5a; size.min(LARGEST_FRAME) as usize];
-            steps.push(Step::Binary(packed(&Value::Map(vec![("data".into(), Value::Binary(data))]))));
+            steps.push(Step::Binary(packed(&Value::Map(vec![(
+                "data".into(),
+                Value::Binary(data),
+            )]))));
         }
         if let Some(bytes) = self.get("raw").and_then(Value::as_slice) {
             steps.push(Step::Binary(bytes.to_vec()));
@@ -99,14 +111,21 @@ impl Input {
             steps.push(Step::Text(timings.to_string()));
         }
         if let Some(error) = self.text("error") {
-            let usual = if error == "TIMEOUT" { NO_INPUTS } else { "the input asked for it" };
+            let usual = if error == "TIMEOUT" {
+                NO_INPUTS
+            } else {
+                "the input asked for it"
+            };
             let reason = self.text("reason").unwrap_or_else(|| usual.into());
             steps.push(Step::Fail(error, reason));
         }
         if self.is("unauthorized") {
             steps.push(Step::Unauthorized);
         }
-        if let Some(code) = self.number("close").and_then(|code| u16::try_from(code).ok()) {
+        if let Some(code) = self
+            .number("close")
+            .and_then(|code| u16::try_from(code).ok())
+        {
             steps.push(Step::Close(code, self.text("reason").unwrap_or_default()));
         }
         if self.is("drop") {

@@ -1,4 +1,5 @@
-//! Reading and changing who may read a file (docs/protocol.md §9.6, §14.8): for the REST host and the Platform API.
+//! Reading and changing who may read a file (docs/protocol.md §9.6, §14.8): for the REST host and
+//! the Platform API.
 
 use std::sync::Arc;
 
@@ -27,16 +28,33 @@ pub(crate) fn file_acl(state: &State, account: &str, url: &str) -> Result<Acl, D
 }
 
 /// What is in force after it: rules about unknown accounts are dropped.
-pub(crate) fn set_file_acl(state: &State, account: &str, url: &str, acl: Acl) -> Result<Acl, Denied> {
+pub(crate) fn set_file_acl(
+    state: &State,
+    account: &str,
+    url: &str,
+    acl: Acl,
+) -> Result<Acl, Denied> {
     let (path, _) = own_file(state, account, url)?;
     let acl = with_known_users(state, acl);
-    if state.storage.files.set_acl(&path, acl.clone()) { Ok(acl) } else { Err(Denied::NotFound) }
+    if state.storage.files.set_acl(&path, acl.clone()) {
+        Ok(acl)
+    } else {
+        Err(Denied::NotFound)
+    }
 }
 
 /// A URL that can be read for so many seconds, whatever the ACL says.
-pub(crate) fn sign(state: &State, account: &str, url: &str, seconds: u64) -> Result<String, Denied> {
+pub(crate) fn sign(
+    state: &State,
+    account: &str,
+    url: &str,
+    seconds: u64,
+) -> Result<String, Denied> {
     let (path, _) = own_file(state, account, url)?;
-    let identity = state.storage.identities.issue("fake-identity-", path, now(state), seconds);
+    let identity = state
+        .storage
+        .identities
+        .issue("fake-identity-", path, now(state), seconds);
     Ok(format!("{url}?{IDENTITY}={identity}"))
 }
 
@@ -59,7 +77,10 @@ pub(crate) fn readable(state: &State, account: &str, url: &str) -> Result<Conten
     let Found::File(file) = state.storage.files.find(&path, now(state)) else {
         return Err(Denied::NotFound);
     };
-    match file.acl.decide(file.owner.as_deref(), &[account.to_owned()]) {
+    match file
+        .acl
+        .decide(file.owner.as_deref(), &[account.to_owned()])
+    {
         Decision::Allow => Ok(file.content.clone()),
         _ => Err(Denied::NotOwner),
     }
@@ -71,13 +92,19 @@ fn own_file(state: &State, account: &str, url: &str) -> Result<(String, Arc<File
     let Found::File(file) = state.storage.files.find(&path, now(state)) else {
         return Err(Denied::NotFound);
     };
-    if file.owner.as_deref() == Some(account) { Ok((path, file)) } else { Err(Denied::NotOwner) }
+    if file.owner.as_deref() == Some(account) {
+        Ok((path, file))
+    } else {
+        Err(Denied::NotOwner)
+    }
 }
 
 /// Both hosts are taken (§16.50).
 fn path_of(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
-    let of_cdn = HOSTS.iter().any(|(host, service)| *service == Service::Cdn && url.host_str() == Some(host));
+    let of_cdn = HOSTS
+        .iter()
+        .any(|(host, service)| *service == Service::Cdn && url.host_str() == Some(host));
     let plain = url.query().is_none() && url.fragment().is_none() && url.port().is_none();
     (url.scheme() == "https" && of_cdn && plain).then(|| url.path().to_owned())
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a reader gets. The later one is the more permissive, apart from `hide`, which ranks below `forbid`.
+/// What a reader gets. The later one is the more permissive, apart from `hide`, which ranks below
+/// `forbid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -37,7 +38,10 @@ pub struct Acl {
 
 impl Default for Acl {
     fn default() -> Self {
-        Self { default: Decision::Allow, rules: Vec::new() }
+        Self {
+            default: Decision::Allow,
+            rules: Vec::new(),
+        }
     }
 }
 
@@ -47,8 +51,14 @@ impl Acl {
         if readers.iter().any(|reader| owner == Some(reader)) {
             return Decision::Allow;
         }
-        let named = self.rules.iter().filter(|rule| readers.contains(&rule.user));
-        named.map(|rule| rule.decision).max().unwrap_or(self.default)
+        let named = self
+            .rules
+            .iter()
+            .filter(|rule| readers.contains(&rule.user));
+        named
+            .map(|rule| rule.decision)
+            .max()
+            .unwrap_or(self.default)
     }
 
     /// Without accounts that do not exist, and a user id (`fake|nickname`) as its nickname.
@@ -58,7 +68,8 @@ impl Acl {
                 rule.user = nickname.to_owned();
             }
         }
-        self.rules.retain(|rule| !rule.user.is_empty() && exists(&rule.user));
+        self.rules
+            .retain(|rule| !rule.user.is_empty() && exists(&rule.user));
         self
     }
 }
@@ -69,10 +80,17 @@ mod tests {
 
     #[test]
     fn the_most_permissive_outcome_counts() {
-        let rule = |user: &str, decision| Rule { user: user.into(), decision };
+        let rule = |user: &str, decision| Rule {
+            user: user.into(),
+            decision,
+        };
         let acl = Acl {
             default: Decision::Forbid,
-            rules: vec![rule("alice", Decision::Allow), rule("bob", Decision::Hide), rule("eve", Decision::Forbid)],
+            rules: vec![
+                rule("alice", Decision::Allow),
+                rule("bob", Decision::Hide),
+                rule("eve", Decision::Forbid),
+            ],
         };
         for (readers, decision) in [
             (&[][..], Decision::Forbid),
@@ -91,10 +109,15 @@ mod tests {
 
     #[test]
     fn unknown_accounts_are_dropped() {
-        let text =
-            r#"{"default":"hide","rules":[{"user":"fake|alice","decision":"allow"},{"user":"x","decision":"allow"}]}"#;
+        let text = r#"{"default":"hide","rules":[{"user":"fake|alice","decision":"allow"},{"user":"x","decision":"allow"}]}"#;
         let acl: Acl = serde_json::from_str(text).unwrap();
         let known = acl.with_known(|account| account == "alice");
-        assert_eq!(known.rules, [Rule { user: "alice".into(), decision: Decision::Allow }]);
+        assert_eq!(
+            known.rules,
+            [Rule {
+                user: "alice".into(),
+                decision: Decision::Allow
+            }]
+        );
     }
 }

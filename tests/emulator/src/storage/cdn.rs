@@ -1,4 +1,5 @@
-//! `v3.fal.media` and `v3b.fal.media`: uploads with a CDN token, and files (docs/protocol.md §9.3, §9.4, §9.6).
+//! `v3.fal.media` and `v3b.fal.media`: uploads with a CDN token, and files (docs/protocol.md §9.3,
+//! §9.4, §9.6).
 
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -20,7 +21,9 @@ pub(crate) const DIRECT: &str = "/files/upload";
 const DEFAULT_SIGNATURE: u64 = 86_400;
 
 pub(crate) async fn handle(state: &State, host: &str, request: &Request) -> Answer {
-    route(state, host, request).await.unwrap_or_else(|refusal| refusal)
+    route(state, host, request)
+        .await
+        .unwrap_or_else(|refusal| refusal)
 }
 
 async fn route(state: &State, host: &str, request: &Request) -> Result<Answer, Answer> {
@@ -44,12 +47,18 @@ async fn route(state: &State, host: &str, request: &Request) -> Result<Answer, A
 }
 
 fn post(request: &Request) -> Result<&Request, Answer> {
-    if request.method == Method::POST { Ok(request) } else { Err(wrong_method("POST")) }
+    if request.method == Method::POST {
+        Ok(request)
+    } else {
+        Err(wrong_method("POST"))
+    }
 }
 
 pub(super) fn wrong_method(allowed: &'static str) -> Answer {
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
@@ -58,7 +67,10 @@ fn account(state: &State, request: &Request) -> Result<String, Answer> {
     let mut accounts = state.storage.tokens.accounts(&request.headers, now(state));
     match (accounts.pop(), accounts.is_empty()) {
         (Some(account), true) => Ok(account),
-        _ => Err(Answer::detail(StatusCode::UNAUTHORIZED, "Invalid or expired token")),
+        _ => Err(Answer::detail(
+            StatusCode::UNAUTHORIZED,
+            "Invalid or expired token",
+        )),
     }
 }
 
@@ -70,33 +82,58 @@ fn announced(state: &State, request: &Request) -> Result<Announced, Answer> {
     let file_name = request.headers.get("x-fal-file-name");
     let file_name = file_name.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
     let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3);
-    let place = state.storage.files.place(form, file_name.as_deref(), content_type.to_str().unwrap_or_default());
-    Ok(Announced { kind: UploadKind::CdnMultipart, place, owner, content_type, file_name, lifecycle })
+    let place = state.storage.files.place(
+        form,
+        file_name.as_deref(),
+        content_type.to_str().unwrap_or_default(),
+    );
+    Ok(Announced {
+        kind: UploadKind::CdnMultipart,
+        place,
+        owner,
+        content_type,
+        file_name,
+        lifecycle,
+    })
 }
 
 fn content_type(headers: &HeaderMap) -> HeaderValue {
     let fallback = HeaderValue::from_static("application/octet-stream");
-    headers.get(CONTENT_TYPE).filter(|value| !value.is_empty()).cloned().unwrap_or(fallback)
+    headers
+        .get(CONTENT_TYPE)
+        .filter(|value| !value.is_empty())
+        .cloned()
+        .unwrap_or(fallback)
 }
 
 fn direct(state: &State, request: &Request) -> Result<Answer, Answer> {
     let announced = announced(state, request)?;
     store_upload(state, &announced, uploaded(state, request, true)?.into());
-    Ok(Answer::json(StatusCode::OK, &json!({ "access_url": announced.place.url })))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &json!({ "access_url": announced.place.url }),
+    ))
 }
 
 fn begin(state: &State, request: &Request) -> Result<Answer, Answer> {
     let announced = announced(state, request)?;
     let url = announced.place.url.clone();
     let id = state.storage.uploads.begin(announced);
-    Ok(Answer::json(StatusCode::OK, &json!({ "access_url": url, "uploadId": id })))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &json!({ "access_url": url, "uploadId": id }),
+    ))
 }
 
 /// `{file}/multipart/{id}/{n}` and `{file}/multipart/{id}/complete`.
 async fn part(state: &State, request: &Request, file: &str, rest: &str) -> Result<Answer, Answer> {
     let owner = account(state, request)?;
     let (id, step) = rest.split_once('/').ok_or_else(multipart::unknown)?;
-    let announced = state.storage.uploads.find(id).ok_or_else(multipart::unknown)?;
+    let announced = state
+        .storage
+        .uploads
+        .find(id)
+        .ok_or_else(multipart::unknown)?;
     let known = announced.kind == UploadKind::CdnMultipart && announced.place.path == file;
     // Another account's upload is none that this one knows of.
     if !known || announced.owner != owner {
@@ -111,14 +148,25 @@ fn signed_url(state: &State, host: &str, request: &Request, file: &str) -> Resul
     if !matches!(state.storage.files.find(file, now(state)), Found::File(_)) {
         return Err(download::not_found());
     }
-    let seconds = duration(&request.body)
-        .ok_or_else(|| Answer::detail(StatusCode::BAD_REQUEST, "duration is 1 to 604800, scope is [\"read\"]"))?;
-    let url = sign(state, &account, &format!("https://{host}{file}"), seconds).map_err(|denied| match denied {
-        Denied::NotOwner => Answer::detail(StatusCode::FORBIDDEN, "Forbidden"),
-        Denied::BadUrl | Denied::NotFound => download::not_found(),
+    let seconds = duration(&request.body).ok_or_else(|| {
+        Answer::detail(
+            StatusCode::BAD_REQUEST,
+            "duration is 1 to 604800, scope is [\"read\"]",
+        )
     })?;
+    let url =
+        sign(state, &account, &format!("https://{host}{file}"), seconds).map_err(|denied| {
+            match denied {
+                Denied::NotOwner => Answer::detail(StatusCode::FORBIDDEN, "Forbidden"),
+                Denied::BadUrl | Denied::NotFound => download::not_found(),
+            }
+        })?;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    Ok(Answer::payload(StatusCode::OK, text, Payload::Bytes(url.into())))
+    Ok(Answer::payload(
+        StatusCode::OK,
+        text,
+        Payload::Bytes(url.into()),
+    ))
 }
 
 fn duration(body: &[u8]) -> Option<u64> {
@@ -126,9 +174,16 @@ fn duration(body: &[u8]) -> Option<u64> {
         return Some(DEFAULT_SIGNATURE);
     }
     let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    if object.get("scope").is_some_and(|scope| *scope != json!(["read"])) {
+    if object
+        .get("scope")
+        .is_some_and(|scope| *scope != json!(["read"]))
+    {
         return None;
     }
-    let seconds = object.get("duration").map_or(Some(DEFAULT_SIGNATURE), Value::as_u64)?;
-    (1..=LONGEST_SIGNATURE).contains(&seconds).then_some(seconds)
+    let seconds = object
+        .get("duration")
+        .map_or(Some(DEFAULT_SIGNATURE), Value::as_u64)?;
+    (1..=LONGEST_SIGNATURE)
+        .contains(&seconds)
+        .then_some(seconds)
 }

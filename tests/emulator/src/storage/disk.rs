@@ -27,7 +27,12 @@ impl Disk {
         };
         let path = directory.path().join(Uuid::new_v4().simple().to_string());
         let file = File::options().write(true).create_new(true).open(&path)?;
-        Ok(Spool { file, path: Doomed(path), digest: Context::new(&SHA256), size: 0 })
+        Ok(Spool {
+            file,
+            path: Doomed(path),
+            digest: Context::new(&SHA256),
+            size: 0,
+        })
     }
 }
 
@@ -60,7 +65,11 @@ impl Spool {
     }
 
     pub(crate) fn finish(self) -> Blob {
-        Blob { path: self.path, size: self.size, sha256: hex(&self.digest.finish()) }
+        Blob {
+            path: self.path,
+            size: self.size,
+            sha256: hex(&self.digest.finish()),
+        }
     }
 }
 
@@ -90,7 +99,11 @@ pub(crate) struct Stored {
 
 impl From<Arc<Blob>> for Stored {
     fn from(blob: Arc<Blob>) -> Self {
-        Self { size: blob.size, sha256: blob.sha256.clone(), blobs: Arc::new([blob]) }
+        Self {
+            size: blob.size,
+            sha256: blob.sha256.clone(),
+            blobs: Arc::new([blob]),
+        }
     }
 }
 
@@ -98,7 +111,11 @@ impl Stored {
     /// Reads all of it once, for its hash.
     pub(crate) fn join(blobs: Vec<Arc<Blob>>) -> io::Result<Self> {
         let size = blobs.iter().map(|blob| blob.size).sum();
-        let mut joined = Self { blobs: blobs.into(), size, sha256: String::new() };
+        let mut joined = Self {
+            blobs: blobs.into(),
+            size,
+            sha256: String::new(),
+        };
         let mut digest = Context::new(&SHA256);
         let mut at = 0;
         while at < size {
@@ -132,7 +149,11 @@ impl Stored {
 }
 
 pub(super) fn hex(digest: &Digest) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -153,7 +174,11 @@ mod tests {
         assert_eq!(joined.sha256, blob(&disk, b"abcdefgh").sha256);
         for from in 0..=8 {
             for to in from..=8 {
-                assert_eq!(joined.read(from, to).unwrap(), b"abcdefgh"[from as usize..to as usize], "{from}..{to}");
+                assert_eq!(
+                    joined.read(from, to).unwrap(),
+                    b"abcdefgh"[from as usize..to as usize],
+                    "{from}..{to}"
+                );
             }
         }
     }

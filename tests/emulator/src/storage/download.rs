@@ -1,8 +1,8 @@
 //! Files as they are fetched: whole or in part, by those who may (docs/protocol.md §9.6).
 
 use hyper::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,10 @@ pub(super) async fn handle(state: &State, request: &Request) -> Result<Answer, A
     let file = match state.storage.files.find(&request.path, now(state)) {
         Found::File(file) => file,
         Found::Expired => {
-            return Err(Answer::detail(state.settings().expired_file_status.status(), "File not found"));
+            return Err(Answer::detail(
+                state.settings().expired_file_status.status(),
+                "File not found",
+            ));
         }
         Found::Nothing => return Err(not_found()),
     };
@@ -56,7 +59,10 @@ pub(super) async fn handle(state: &State, request: &Request) -> Result<Answer, A
 
 fn decide(state: &State, request: &Request, file: &File) -> Decision {
     let now = now(state);
-    let identity = request.query_pairs().find(|(name, _)| name == IDENTITY).map(|(_, value)| value);
+    let identity = request
+        .query_pairs()
+        .find(|(name, _)| name == IDENTITY)
+        .map(|(_, value)| value);
     let signed_for = identity.and_then(|identity| state.storage.identities.find(&identity, now));
     if signed_for.as_ref() == Some(&request.path) {
         return Decision::Allow;
@@ -68,7 +74,11 @@ fn decide(state: &State, request: &Request, file: &File) -> Decision {
 async fn serve(file: &File, asked: &HeaderMap, validator: FileValidator) -> Result<Answer, Answer> {
     let mut headers = HeaderMap::new();
     let strong = format!("\"{}\"", file.tag);
-    let tag = if validator == FileValidator::Weak { format!("W/{strong}") } else { strong.clone() };
+    let tag = if validator == FileValidator::Weak {
+        format!("W/{strong}")
+    } else {
+        strong.clone()
+    };
     let modified = httpdate::fmt_http_date(file.stored);
     let public = file.acl.decide(None, &[]) == Decision::Allow;
     for (name, value) in [
@@ -85,13 +95,17 @@ async fn serve(file: &File, asked: &HeaderMap, validator: FileValidator) -> Resu
         headers.remove(ETAG);
     }
     if unchanged(asked, &strong, &modified) {
-        return Ok(Answer { headers: Box::new(headers), ..Answer::empty(StatusCode::NOT_MODIFIED) });
+        return Ok(Answer {
+            headers: Box::new(headers),
+            ..Answer::empty(StatusCode::NOT_MODIFIED)
+        });
     }
     headers.insert(CONTENT_TYPE, file.content_type.clone());
     let payload = file.content.clone().payload().await?;
     let size = payload.size().unwrap_or_default();
     let range = text(asked, RANGE).filter(|_| {
-        text(asked, IF_RANGE).is_none_or(|is| is == modified || is == strong && validator == FileValidator::Strong)
+        text(asked, IF_RANGE)
+            .is_none_or(|is| is == modified || is == strong && validator == FileValidator::Strong)
     });
     let (status, payload) = match range.map_or(Range::Whole, |range| Range::parse(range, size)) {
         Range::Whole => (StatusCode::OK, payload),
@@ -100,12 +114,17 @@ async fn serve(file: &File, asked: &HeaderMap, validator: FileValidator) -> Resu
             (StatusCode::PARTIAL_CONTENT, payload.part(from, to))
         }
         Range::Unsatisfiable => {
-            let mut answer = Answer::detail(StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable");
+            let mut answer =
+                Answer::detail(StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable");
             insert_range(&mut answer.headers, format!("bytes */{size}"));
             return Err(answer);
         }
     };
-    Ok(Answer { headers: Box::new(headers), payload, ..Answer::empty(status) })
+    Ok(Answer {
+        headers: Box::new(headers),
+        payload,
+        ..Answer::empty(status)
+    })
 }
 
 fn insert_range(headers: &mut HeaderMap, value: String) {
@@ -121,7 +140,10 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 /// Whether the client has this very file already.
 fn unchanged(asked: &HeaderMap, tag: &str, modified: &str) -> bool {
     match (text(asked, IF_NONE_MATCH), text(asked, IF_MODIFIED_SINCE)) {
-        (Some(tags), _) => tags.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag),
+        (Some(tags), _) => tags
+            .split(',')
+            .map(str::trim)
+            .any(|one| one == "*" || one.trim_start_matches("W/") == tag),
         (None, Some(since)) => since == modified,
         (None, None) => false,
     }
@@ -138,7 +160,10 @@ enum Range {
 
 impl Range {
     fn parse(text: &str, size: u64) -> Self {
-        let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
+        let Some((first, last)) = text
+            .strip_prefix("bytes=")
+            .and_then(|range| range.trim().split_once('-'))
+        else {
             return Self::Whole;
         };
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -153,7 +178,11 @@ impl Range {
             (first, last) if number(last) < number(first) => return Self::Whole,
             (first, last) => (number(first), number(last).saturating_add(1).min(size)),
         };
-        if from < to { Self::Part(from, to) } else { Self::Unsatisfiable }
+        if from < to {
+            Self::Part(from, to)
+        } else {
+            Self::Unsatisfiable
+        }
     }
 }
 

@@ -37,7 +37,11 @@ impl Content {
 
     pub(crate) async fn payload(self) -> Result<Payload, Answer> {
         match self {
-            Self::Stored(stored) => Ok(Payload::Stored { from: 0, to: stored.size, stored }),
+            Self::Stored(stored) => Ok(Payload::Stored {
+                from: 0,
+                to: stored.size,
+                stored,
+            }),
             Self::Picture(picture) => Ok(Payload::Bytes(draw(picture).await?)),
         }
     }
@@ -47,9 +51,9 @@ impl Content {
 pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     match content {
         Content::Picture(picture) => draw(picture).await,
-        Content::Stored(stored) => stored
-            .read(0, stored.size)
-            .map_err(|_| Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
+        Content::Stored(stored) => stored.read(0, stored.size).map_err(|_| {
+            Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }),
     }
 }
 
@@ -58,7 +62,10 @@ pub(crate) async fn draw(picture: Picture) -> Result<Bytes, Answer> {
     // A large picture takes long enough to hold up every other connection.
     match tokio::task::spawn_blocking(move || picture.png()).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        _ => Err(Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")),
+        _ => Err(Answer::detail(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Internal Server Error",
+        )),
     }
 }
 
@@ -125,7 +132,10 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new() -> Self {
-        Self { store: Uuid::new_v4().simple().to_string()[..8].to_owned(), table: Mutex::default() }
+        Self {
+            store: Uuid::new_v4().simple().to_string()[..8].to_owned(),
+            table: Mutex::default(),
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -133,7 +143,12 @@ impl Files {
     }
 
     /// An unguessable address that ends in the file's name, made safe.
-    pub(crate) fn place(&self, form: FileUrlForm, file_name: Option<&str>, content_type: &str) -> Place {
+    pub(crate) fn place(
+        &self,
+        form: FileUrlForm,
+        file_name: Option<&str>,
+        content_type: &str,
+    ) -> Place {
         let safe = file_name.map(name::safe).filter(|name| !name.is_empty());
         let safe = safe.unwrap_or_else(|| name::for_type(content_type));
         let unique = Uuid::new_v4().simple();
@@ -146,7 +161,10 @@ impl Files {
             FileUrlForm::V3 | FileUrlForm::Animal => "v3.fal.media",
         };
         let path = format!("/files/{store}/{unique}_{safe}");
-        Place { url: format!("https://{host}{path}"), path }
+        Place {
+            url: format!("https://{host}{path}"),
+            path,
+        }
     }
 
     /// Stores a file, or what replaces it.
@@ -154,7 +172,9 @@ impl Files {
         let mut table = self.table();
         table.last_ordinal += 1;
         file.ordinal = table.last_ordinal;
-        table.slots.insert(path.to_owned(), Slot::File(Arc::new(file)));
+        table
+            .slots
+            .insert(path.to_owned(), Slot::File(Arc::new(file)));
     }
 
     /// An expired file is forgotten by whoever looks for it first.

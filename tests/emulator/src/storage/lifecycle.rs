@@ -1,4 +1,5 @@
-//! How long a file lives and who may read it: a header of its upload, else the account's defaults (docs/protocol.md §9.6).
+//! How long a file lives and who may read it: a header of its upload, else the account's defaults
+//! (docs/protocol.md §9.6).
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -9,7 +10,10 @@ use super::acl::Acl;
 use crate::answer::Answer;
 
 /// Both are read wherever there is one (§16.27); the first one outranks the second.
-const HEADERS: [&str; 2] = ["x-fal-object-lifecycle", "x-fal-object-lifecycle-preference"];
+const HEADERS: [&str; 2] = [
+    "x-fal-object-lifecycle",
+    "x-fal-object-lifecycle-preference",
+];
 
 /// What a request says about the files it makes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,25 +25,36 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Answer> {
-        let Some((name, value)) = HEADERS.iter().find_map(|name| Some((name, headers.get(*name)?))) else {
+        let Some((name, value)) = HEADERS
+            .iter()
+            .find_map(|name| Some((name, headers.get(*name)?)))
+        else {
             return Ok(Self::default());
         };
-        Self::parse(value.as_bytes())
-            .map_err(|error| Answer::detail(StatusCode::BAD_REQUEST, format!("Invalid {name}: {error}")))
+        Self::parse(value.as_bytes()).map_err(|error| {
+            Answer::detail(StatusCode::BAD_REQUEST, format!("Invalid {name}: {error}"))
+        })
     }
 
     fn parse(text: &[u8]) -> Result<Self, String> {
-        let object: Map<String, Value> = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let expiration = object.get("expiration_duration_seconds").map(|value| match value {
-            Value::Null => Ok(None),
-            value => value
-                .as_u64()
-                .map(|seconds| Some(seconds).filter(|seconds| *seconds > 0))
-                .ok_or("expiration_duration_seconds is an integer from 0"),
-        });
+        let object: Map<String, Value> =
+            serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let expiration = object
+            .get("expiration_duration_seconds")
+            .map(|value| match value {
+                Value::Null => Ok(None),
+                value => value
+                    .as_u64()
+                    .map(|seconds| Some(seconds).filter(|seconds| *seconds > 0))
+                    .ok_or("expiration_duration_seconds is an integer from 0"),
+            });
         let acl = object.get("initial_acl").filter(|acl| !acl.is_null());
-        let acl = acl.map(|acl| Acl::deserialize(acl).map_err(|error| format!("initial_acl: {error}")));
-        Ok(Self { expiration: expiration.transpose()?, acl: acl.transpose()? })
+        let acl =
+            acl.map(|acl| Acl::deserialize(acl).map_err(|error| format!("initial_acl: {error}")));
+        Ok(Self {
+            expiration: expiration.transpose()?,
+            acl: acl.transpose()?,
+        })
     }
 }
 
@@ -62,11 +77,24 @@ mod tests {
             ("{}", None),
             (r#"{"expiration_duration_seconds":null}"#, Some(None)),
             (r#"{"expiration_duration_seconds":0}"#, Some(None)),
-            (r#"{"expiration_duration_seconds":60,"allow_io_storage":true}"#, Some(Some(60))),
+            (
+                r#"{"expiration_duration_seconds":60,"allow_io_storage":true}"#,
+                Some(Some(60)),
+            ),
         ] {
-            assert_eq!(Lifecycle::parse(text.as_bytes()), Ok(Lifecycle { expiration, acl: None }), "{text}");
+            assert_eq!(
+                Lifecycle::parse(text.as_bytes()),
+                Ok(Lifecycle {
+                    expiration,
+                    acl: None
+                }),
+                "{text}"
+            );
         }
-        let acl = Lifecycle::parse(br#"{"initial_acl":{"default":"hide"}}"#).unwrap().acl.unwrap();
+        let acl = Lifecycle::parse(br#"{"initial_acl":{"default":"hide"}}"#)
+            .unwrap()
+            .acl
+            .unwrap();
         assert_eq!((acl.default, acl.rules.len()), (Decision::Hide, 0));
     }
 

@@ -27,7 +27,9 @@ use crate::clock;
 use crate::server::{Request, Service};
 use crate::state::State;
 
-pub(crate) use access::{Denied, LONGEST_SIGNATURE, file_acl, media_type, readable, remove, set_file_acl, sign};
+pub(crate) use access::{
+    Denied, LONGEST_SIGNATURE, file_acl, media_type, readable, remove, set_file_acl, sign,
+};
 pub use acl::{Acl, Decision, Rule};
 pub(crate) use cdn::handle as cdn;
 pub(crate) use disk::{Blob, Disk, Spool, Stored};
@@ -80,7 +82,10 @@ impl Storage {
     }
 
     pub(crate) fn set_defaults(&self, account: &str, wanted: Defaults) {
-        self.defaults.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned(), wanted);
+        self.defaults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account.to_owned(), wanted);
     }
 }
 
@@ -104,10 +109,23 @@ pub(crate) fn with_known_users(state: &State, acl: Acl) -> Acl {
 }
 
 /// Stores what a model made, and gives its address.
-pub(crate) fn store_output(state: &State, content: Content, owner: Option<&str>, lifecycle: &Lifecycle) -> String {
+pub(crate) fn store_output(
+    state: &State,
+    content: Content,
+    owner: Option<&str>,
+    lifecycle: &Lifecycle,
+) -> String {
     let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3b);
     let place = state.storage.files.place(form, None, "image/png");
-    store(state, &place, content, HeaderValue::from_static("image/png"), owner, None, lifecycle);
+    store(
+        state,
+        &place,
+        content,
+        HeaderValue::from_static("image/png"),
+        owner,
+        None,
+        lifecycle,
+    );
     place.url
 }
 
@@ -134,10 +152,18 @@ fn store(
     lifecycle: &Lifecycle,
 ) {
     let now = now(state);
-    let defaults = owner.map(|account| state.storage.defaults(account)).unwrap_or_default();
-    let seconds = lifecycle.expiration.unwrap_or(defaults.expiration_duration_seconds);
+    let defaults = owner
+        .map(|account| state.storage.defaults(account))
+        .unwrap_or_default();
+    let seconds = lifecycle
+        .expiration
+        .unwrap_or(defaults.expiration_duration_seconds);
     // An ACL of the request replaces the account's.
-    let acl = lifecycle.acl.clone().or(defaults.initial_acl).unwrap_or_default();
+    let acl = lifecycle
+        .acl
+        .clone()
+        .or(defaults.initial_acl)
+        .unwrap_or_default();
     let file = File {
         ordinal: 0,
         url: place.url.clone(),
@@ -155,10 +181,16 @@ fn store(
 
 /// The file that a request uploads, if it is not too large for one.
 fn uploaded(state: &State, request: &Request, single: bool) -> Result<Arc<Blob>, Answer> {
-    let blob = request.upload.clone().ok_or_else(|| Answer::detail(StatusCode::BAD_REQUEST, "No body"))?;
+    let blob = request
+        .upload
+        .clone()
+        .ok_or_else(|| Answer::detail(StatusCode::BAD_REQUEST, "No body"))?;
     let limit = state.settings().single_upload_limit.filter(|_| single);
     if limit.is_some_and(|limit| blob.size > limit) {
-        return Err(Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "File too large"));
+        return Err(Answer::detail(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "File too large",
+        ));
     }
     Ok(blob)
 }

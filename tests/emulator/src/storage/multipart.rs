@@ -32,12 +32,25 @@ pub(super) fn unknown() -> Answer {
 }
 
 pub(super) fn number(step: &str) -> Result<u32, Answer> {
-    let number = step.parse().ok().filter(|number| (1..=MOST_PARTS).contains(number));
-    number.ok_or_else(|| Answer::detail(StatusCode::BAD_REQUEST, format!("Part numbers are 1 to {MOST_PARTS}")))
+    let number = step
+        .parse()
+        .ok()
+        .filter(|number| (1..=MOST_PARTS).contains(number));
+    number.ok_or_else(|| {
+        Answer::detail(
+            StatusCode::BAD_REQUEST,
+            format!("Part numbers are 1 to {MOST_PARTS}"),
+        )
+    })
 }
 
 /// PUT of `{n}` and POST of `complete`.
-pub(super) async fn handle(state: &State, request: &Request, id: &str, step: &str) -> Result<Answer, Answer> {
+pub(super) async fn handle(
+    state: &State,
+    request: &Request,
+    id: &str,
+    step: &str,
+) -> Result<Answer, Answer> {
     if step == "complete" {
         return if request.method == Method::POST {
             complete(state, request, id).await
@@ -52,7 +65,12 @@ pub(super) async fn handle(state: &State, request: &Request, id: &str, step: &st
     part(state, request, id, number)
 }
 
-pub(super) fn part(state: &State, request: &Request, id: &str, number: u32) -> Result<Answer, Answer> {
+pub(super) fn part(
+    state: &State,
+    request: &Request,
+    id: &str,
+    number: u32,
+) -> Result<Answer, Answer> {
     let blob = uploaded(state, request, false)?;
     if !state.storage.uploads.put_part(id, number, &blob) {
         return Err(unknown());
@@ -60,9 +78,16 @@ pub(super) fn part(state: &State, request: &Request, id: &str, number: u32) -> R
     let form = state.settings().part_answer;
     let answer = match form {
         PartAnswer::Header => Answer::empty(StatusCode::OK),
-        _ => Answer::json(StatusCode::OK, &json!({ "partNumber": number, "etag": quoted(&blob) })),
+        _ => Answer::json(
+            StatusCode::OK,
+            &json!({ "partNumber": number, "etag": quoted(&blob) }),
+        ),
     };
-    if form == PartAnswer::Body { Ok(answer) } else { with_etag(answer, &blob) }
+    if form == PartAnswer::Body {
+        Ok(answer)
+    } else {
+        with_etag(answer, &blob)
+    }
 }
 
 fn quoted(blob: &Blob) -> String {
@@ -83,10 +108,15 @@ pub(super) async fn complete(state: &State, request: &Request, id: &str) -> Resu
     let kind = state.storage.uploads.find(id).ok_or_else(unknown)?.kind;
     let bad = |detail: &str| Answer::detail(StatusCode::BAD_REQUEST, detail);
     let claims = claims(&request.body, kind).ok_or_else(|| bad("Invalid list of parts"))?;
-    let completion = state.storage.uploads.check(id, &claims).map_err(|incomplete| match incomplete {
-        Incomplete::Unknown => unknown(),
-        Incomplete::Wrong(text) => bad(&format!("Incomplete upload: {text}")),
-    })?;
+    let completion =
+        state
+            .storage
+            .uploads
+            .check(id, &claims)
+            .map_err(|incomplete| match incomplete {
+                Incomplete::Unknown => unknown(),
+                Incomplete::Wrong(text) => bad(&format!("Incomplete upload: {text}")),
+            })?;
     let announced = match completion {
         Completion::Repeated(announced) => announced,
         Completion::Join(announced, blobs) => {
@@ -96,7 +126,10 @@ pub(super) async fn complete(state: &State, request: &Request, id: &str) -> Resu
             announced
         }
     };
-    Ok(Answer::json(StatusCode::OK, &json!({ "access_url": announced.place.url, "file_url": announced.place.url })))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &json!({ "access_url": announced.place.url, "file_url": announced.place.url }),
+    ))
 }
 
 /// A gigabyte takes long enough to hold up every other connection.
@@ -109,11 +142,18 @@ async fn join(blobs: Vec<Arc<Blob>>) -> Result<Stored, Answer> {
 
 /// `{"parts": [{"partNumber", "etag"}]}`; `part_number` at Google's.
 fn claims(body: &[u8], kind: UploadKind) -> Option<Vec<Claim>> {
-    let name = if kind == UploadKind::GcsMultipart { "part_number" } else { "partNumber" };
+    let name = if kind == UploadKind::GcsMultipart {
+        "part_number"
+    } else {
+        "partNumber"
+    };
     let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let claim = |part: &Value| {
         let number = u32::try_from(part.get(name)?.as_u64()?).ok()?;
-        Some(Claim { number, etag: part.get("etag")?.as_str()?.to_owned() })
+        Some(Claim {
+            number,
+            etag: part.get("etag")?.as_str()?.to_owned(),
+        })
     };
     object.get("parts")?.as_array()?.iter().map(claim).collect()
 }

@@ -3,18 +3,31 @@
 /// Bytes that a name may have; its end is kept, for the extension.
 const LONGEST: usize = 100;
 
-/// The last segment of a path, `/` or `\`, in letters, digits, `.`, `-` and `_`; all else becomes `_`. No dot at its beginning.
+/// The last segment of a path, `/` or `\`, in letters, digits, `.`, `-` and `_`; all else becomes
+/// `_`. No dot at its beginning.
 pub(crate) fn safe(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = name.chars().map(plain).collect();
-    name[name.len().saturating_sub(LONGEST)..].trim_start_matches('.').to_owned()
+    name[name.len().saturating_sub(LONGEST)..]
+        .trim_start_matches('.')
+        .to_owned()
 }
 
 /// `file.<subtype>`, the subtype cut at what is no letter or digit.
 pub(crate) fn for_type(content_type: &str) -> String {
     let subtype = content_type.split('/').nth(1).unwrap_or_default();
-    let extension: String = subtype.chars().take_while(char::is_ascii_alphanumeric).take(16).collect();
+    let extension: String = subtype
+        .chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .take(16)
+        .collect();
     match extension.as_str() {
         "" | "octet" => "file.bin".into(),
         extension => format!("file.{extension}"),

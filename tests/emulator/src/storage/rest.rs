@@ -1,4 +1,5 @@
-//! `rest.fal.ai/storage`: begins uploads, issues CDN tokens, changes ACLs (docs/protocol.md §9.1, §9.2, §9.4, §9.6).
+//! `rest.fal.ai/storage`: begins uploads, issues CDN tokens, changes ACLs (docs/protocol.md §9.1,
+//! §9.2, §9.4, §9.6).
 
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
@@ -36,10 +37,20 @@ pub(crate) async fn route(
     caller: impl FnOnce() -> Result<Caller, Answer>,
 ) -> Option<Result<Answer, Answer>> {
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
-    let post = || if request.method == Method::POST { Ok(()) } else { Err(wrong_method("POST")) };
+    let post = || {
+        if request.method == Method::POST {
+            Ok(())
+        } else {
+            Err(wrong_method("POST"))
+        }
+    };
     let answer = match path {
-        "/storage/upload/initiate" => post().and_then(|()| initiate(state, request, &caller()?, false)),
-        "/storage/upload/initiate-multipart" => post().and_then(|()| initiate(state, request, &caller()?, true)),
+        "/storage/upload/initiate" => {
+            post().and_then(|()| initiate(state, request, &caller()?, false))
+        }
+        "/storage/upload/initiate-multipart" => {
+            post().and_then(|()| initiate(state, request, &caller()?, true))
+        }
         "/storage/auth/token" => post().and_then(|()| token(state, request, &caller()?)),
         "/storage/files/acl" => acl(state, request, caller),
         _ => match path.strip_prefix(PARTS) {
@@ -59,7 +70,12 @@ pub(crate) async fn route(
 
 /// The CDN when nothing is said.
 fn target(request: &Request) -> Result<Target, Answer> {
-    match request.query_pairs().find(|(name, _)| name == "storage_type").as_ref().map(|(_, value)| &**value) {
+    match request
+        .query_pairs()
+        .find(|(name, _)| name == "storage_type")
+        .as_ref()
+        .map(|(_, value)| &**value)
+    {
         None | Some("fal-cdn-v3") => Ok(Target::Cdn),
         Some("gcs") => Ok(Target::Google),
         Some(other) => Err(input::invalid(vec![json!({
@@ -71,19 +87,34 @@ fn target(request: &Request) -> Result<Target, Answer> {
     }
 }
 
-fn initiate(state: &State, request: &Request, caller: &Caller, parts: bool) -> Result<Answer, Answer> {
+fn initiate(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    parts: bool,
+) -> Result<Answer, Answer> {
     let target = target(request)?;
     let lifecycle = Lifecycle::read(&request.headers)?;
     let object = input::object(request)?;
     let mut fields = Fields::new(&object);
-    let text = fields.string("content_type").unwrap_or_else(|| "application/octet-stream".into());
+    let text = fields
+        .string("content_type")
+        .unwrap_or_else(|| "application/octet-stream".into());
     let file_name = fields.string("file_name");
-    let content_type = HeaderValue::from_str(&text).ok().filter(|_| text.contains('/'));
+    let content_type = HeaderValue::from_str(&text)
+        .ok()
+        .filter(|_| text.contains('/'));
     if content_type.is_none() {
-        fields.error("content_type", "value_error", "Value error, not a media type", None);
+        fields.error(
+            "content_type",
+            "value_error",
+            "Value error, not a media type",
+            None,
+        );
     }
     fields.finish()?;
-    let content_type = content_type.unwrap_or_else(|| HeaderValue::from_static("application/octet-stream"));
+    let content_type =
+        content_type.unwrap_or_else(|| HeaderValue::from_static("application/octet-stream"));
     let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3b);
     let place = state.storage.files.place(form, file_name.as_deref(), &text);
     let file_url = place.url.clone();
@@ -93,19 +124,38 @@ fn initiate(state: &State, request: &Request, caller: &Caller, parts: bool) -> R
         (true, Target::Google) => UploadKind::GcsMultipart,
     };
     let owner = caller.account.clone();
-    let id = state.storage.uploads.begin(Announced { kind, place, owner, content_type, file_name, lifecycle });
+    let id = state.storage.uploads.begin(Announced {
+        kind,
+        place,
+        owner,
+        content_type,
+        file_name,
+        lifecycle,
+    });
     let upload_url = match kind {
         UploadKind::GcsMultipart => format!("https://rest.fal.ai{PARTS}{id}"),
         UploadKind::SignedMultipart => signed::url(state, Purpose::Parts(id), false),
         _ => signed::url(state, Purpose::Whole(id), target == Target::Google),
     };
-    Ok(Answer::json(StatusCode::OK, &json!({ "file_url": file_url, "upload_url": upload_url })))
+    Ok(Answer::json(
+        StatusCode::OK,
+        &json!({ "file_url": file_url, "upload_url": upload_url }),
+    ))
 }
 
 /// `{id}/{n}` gives the URL of a part, `{id}/complete` ends it.
-async fn part(state: &State, request: &Request, caller: &Caller, rest: &str) -> Result<Answer, Answer> {
+async fn part(
+    state: &State,
+    request: &Request,
+    caller: &Caller,
+    rest: &str,
+) -> Result<Answer, Answer> {
     let (id, step) = rest.split_once('/').ok_or_else(multipart::unknown)?;
-    let announced = state.storage.uploads.find(id).ok_or_else(multipart::unknown)?;
+    let announced = state
+        .storage
+        .uploads
+        .find(id)
+        .ok_or_else(multipart::unknown)?;
     if announced.kind != UploadKind::GcsMultipart || announced.owner != caller.account {
         return Err(multipart::unknown());
     }
@@ -119,12 +169,19 @@ async fn part(state: &State, request: &Request, caller: &Caller, rest: &str) -> 
 
 fn token(state: &State, request: &Request, caller: &Caller) -> Result<Answer, Answer> {
     target(request)?;
-    let object = if request.body.is_empty() { serde_json::Map::new() } else { input::object(request)? };
+    let object = if request.body.is_empty() {
+        serde_json::Map::new()
+    } else {
+        input::object(request)?
+    };
     let mut fields = Fields::new(&object);
     let seconds = fields.integer_between("expiration_seconds", LONGEST_TOKEN, 1, LONGEST_TOKEN);
     fields.finish()?;
     let now = now(state);
-    let token = state.storage.tokens.issue("fake-cdn-token-", caller.account.clone(), now, seconds);
+    let token = state
+        .storage
+        .tokens
+        .issue("fake-cdn-token-", caller.account.clone(), now, seconds);
     Ok(Answer::json(
         StatusCode::OK,
         &json!({
@@ -142,12 +199,19 @@ fn with_offset(time: std::time::SystemTime) -> String {
     clock::rfc3339(time).replace('Z', "+00:00")
 }
 
-fn acl(state: &State, request: &Request, caller: impl FnOnce() -> Result<Caller, Answer>) -> Result<Answer, Answer> {
+fn acl(
+    state: &State,
+    request: &Request,
+    caller: impl FnOnce() -> Result<Caller, Answer>,
+) -> Result<Answer, Answer> {
     if request.method != Method::GET && request.method != Method::PUT {
         return Err(wrong_method("GET, PUT"));
     }
     let account = caller()?.account;
-    let url = request.query_pairs().find(|(name, _)| name == "url").map(|(_, url)| url.into_owned());
+    let url = request
+        .query_pairs()
+        .find(|(name, _)| name == "url")
+        .map(|(_, url)| url.into_owned());
     let url = url.ok_or_else(|| {
         input::invalid(vec![json!({
             "loc": ["query", "url"], "msg": "Field required", "type": "missing", "input": Value::Null,
@@ -162,7 +226,10 @@ fn acl(state: &State, request: &Request, caller: impl FnOnce() -> Result<Caller,
         set_file_acl(state, &account, &url, wanted)
     };
     let acl = outcome.map_err(|denied| match denied {
-        Denied::BadUrl => Answer::detail(StatusCode::BAD_REQUEST, "url is the plain URL of a CDN file"),
+        Denied::BadUrl => Answer::detail(
+            StatusCode::BAD_REQUEST,
+            "url is the plain URL of a CDN file",
+        ),
         Denied::NotFound => Answer::detail(StatusCode::NOT_FOUND, "File not found"),
         Denied::NotOwner => Answer::detail(StatusCode::FORBIDDEN, "Forbidden"),
     })?;

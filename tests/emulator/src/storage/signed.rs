@@ -1,4 +1,5 @@
-//! Signed URLs: whoever has one may send those bytes, with no other credential (docs/protocol.md §9.1, §9.4).
+//! Signed URLs: whoever has one may send those bytes, with no other credential (docs/protocol.md
+//! §9.1, §9.4).
 
 use hyper::{Method, StatusCode};
 
@@ -37,9 +38,14 @@ pub(super) fn url(state: &State, purpose: Purpose, at_google: bool) -> String {
         Purpose::Part(id, number) => format!("{id}/{number}"),
     };
     let seconds = state.settings().signed_url_seconds.0;
-    let signature = state.storage.signatures.issue("fake-signature-", purpose, now(state), seconds);
+    let signature = state
+        .storage
+        .signatures
+        .issue("fake-signature-", purpose, now(state), seconds);
     if at_google {
-        format!("https://storage.googleapis.com{GOOGLE_PREFIX}{path}?{GOOGLE_SIGNATURE}={signature}")
+        format!(
+            "https://storage.googleapis.com{GOOGLE_PREFIX}{path}?{GOOGLE_SIGNATURE}={signature}"
+        )
     } else {
         format!("https://v3b.fal.media{CDN_PREFIX}{path}?{CDN_SIGNATURE}={signature}")
     }
@@ -48,21 +54,31 @@ pub(super) fn url(state: &State, purpose: Purpose, at_google: bool) -> String {
 /// `storage.googleapis.com`.
 pub(crate) async fn google(state: &State, request: &Request) -> Answer {
     let Some(path) = request.path.strip_prefix(GOOGLE_PREFIX) else {
-        return Answer::detail(StatusCode::NOT_FOUND, format!("Path {} not found", request.path));
+        return Answer::detail(
+            StatusCode::NOT_FOUND,
+            format!("Path {} not found", request.path),
+        );
     };
-    handle(state, request, path).await.unwrap_or_else(|refusal| refusal)
+    handle(state, request, path)
+        .await
+        .unwrap_or_else(|refusal| refusal)
 }
 
 /// `{id}`, `{id}/{n}` and `{id}/complete`.
 pub(super) async fn handle(state: &State, request: &Request, path: &str) -> Result<Answer, Answer> {
     let refused = || Answer::detail(StatusCode::FORBIDDEN, "Invalid or expired signature");
     let mut pairs = request.query_pairs();
-    let signature = pairs.find(|(name, _)| SIGNATURES.contains(&&**name)).map(|(_, value)| value);
-    let purpose = signature.and_then(|signature| state.storage.signatures.find(&signature, now(state)));
+    let signature = pairs
+        .find(|(name, _)| SIGNATURES.contains(&&**name))
+        .map(|(_, value)| value);
+    let purpose =
+        signature.and_then(|signature| state.storage.signatures.find(&signature, now(state)));
     let step = path.split_once('/');
     match (purpose.ok_or_else(refused)?, step) {
         (Purpose::Whole(id), None) if id == path => whole(state, request, &id),
-        (Purpose::Parts(id), Some((of, step))) if id == of => multipart::handle(state, request, &id, step).await,
+        (Purpose::Parts(id), Some((of, step))) if id == of => {
+            multipart::handle(state, request, &id, step).await
+        }
         (Purpose::Part(id, number), Some((of, step))) if id == of && step == number.to_string() => {
             put(request)?;
             multipart::part(state, request, &id, number)
@@ -72,13 +88,21 @@ pub(super) async fn handle(state: &State, request: &Request, path: &str) -> Resu
 }
 
 fn put(request: &Request) -> Result<(), Answer> {
-    if request.method == Method::PUT { Ok(()) } else { Err(wrong_method("PUT")) }
+    if request.method == Method::PUT {
+        Ok(())
+    } else {
+        Err(wrong_method("PUT"))
+    }
 }
 
 /// A repeated PUT replaces the file, so that a lost answer does no harm.
 fn whole(state: &State, request: &Request, id: &str) -> Result<Answer, Answer> {
     put(request)?;
-    let announced = state.storage.uploads.find(id).ok_or_else(multipart::unknown)?;
+    let announced = state
+        .storage
+        .uploads
+        .find(id)
+        .ok_or_else(multipart::unknown)?;
     let blob = uploaded(state, request, true)?;
     store_upload(state, &announced, blob.clone().into());
     state.storage.uploads.put_whole(id, &blob);

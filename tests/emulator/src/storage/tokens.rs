@@ -1,4 +1,5 @@
-//! Short-lived secrets of the CDN: its tokens (docs/protocol.md §9.2), and signatures of files to read (§9.6).
+//! Short-lived secrets of the CDN: its tokens (docs/protocol.md §9.2), and signatures of files to
+//! read (§9.6).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,14 +34,21 @@ impl<T: Clone> Secrets<T> {
     }
 
     pub(crate) fn find(&self, secret: &str, now: SystemTime) -> Option<T> {
-        self.all().get(secret).filter(|(_, expires)| now < *expires).map(|(meaning, _)| meaning.clone())
+        self.all()
+            .get(secret)
+            .filter(|(_, expires)| now < *expires)
+            .map(|(meaning, _)| meaning.clone())
     }
 }
 
 impl Secrets<String> {
-    /// The accounts whose tokens came in `Authorization` headers; whatever else is in them is nobody's.
+    /// The accounts whose tokens came in `Authorization` headers; whatever else is in them is
+    /// nobody's.
     pub(crate) fn accounts(&self, headers: &HeaderMap, now: SystemTime) -> Vec<String> {
-        let values = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+        let values = headers
+            .get_all(AUTHORIZATION)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let tokens = values.filter_map(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

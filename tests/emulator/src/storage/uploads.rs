@@ -119,13 +119,20 @@ impl Uploads {
         let id = Uuid::new_v4().simple().to_string();
         let mut uploads = self.all();
         let ordinal = uploads.len() as u64;
-        let upload = Upload { ordinal, announced: Arc::new(announced), parts: BTreeMap::new(), completed: None };
+        let upload = Upload {
+            ordinal,
+            announced: Arc::new(announced),
+            parts: BTreeMap::new(),
+            completed: None,
+        };
         uploads.insert(id.clone(), upload);
         id
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Announced>> {
-        self.all().get(id).map(|upload| Arc::clone(&upload.announced))
+        self.all()
+            .get(id)
+            .map(|upload| Arc::clone(&upload.announced))
     }
 
     /// The only part of an upload by one PUT; a later one replaces it.
@@ -138,7 +145,11 @@ impl Uploads {
 
     /// Keeps a part, in place of an earlier one; false when the upload is unknown or over.
     pub(crate) fn put_part(&self, id: &str, number: u32, blob: &Arc<Blob>) -> bool {
-        match self.all().get_mut(id).filter(|upload| upload.completed.is_none()) {
+        match self
+            .all()
+            .get_mut(id)
+            .filter(|upload| upload.completed.is_none())
+        {
             Some(upload) => {
                 upload.receive(number, blob);
                 true
@@ -154,7 +165,11 @@ impl Uploads {
         let list = sorted(claims);
         if let Some(completed) = &upload.completed {
             let announced = Arc::clone(&upload.announced);
-            return if *completed == list { Ok(Completion::Repeated(announced)) } else { Err(Incomplete::Unknown) };
+            return if *completed == list {
+                Ok(Completion::Repeated(announced))
+            } else {
+                Err(Incomplete::Unknown)
+            };
         }
         let wrong = |text: String| Err(Incomplete::Wrong(text));
         if list.is_empty() {
@@ -163,7 +178,9 @@ impl Uploads {
         let mut blobs = Vec::new();
         for ((number, claimed), expected) in list.iter().zip(1..) {
             if *number != expected {
-                return wrong(format!("part {expected} is missing, or a part is listed twice"));
+                return wrong(format!(
+                    "part {expected} is missing, or a part is listed twice"
+                ));
             }
             let part = upload.parts.get(number);
             let Some((part, blob)) = part.and_then(|part| Some((part, part.blob.as_ref()?))) else {
@@ -175,7 +192,11 @@ impl Uploads {
             blobs.push(Arc::clone(blob));
         }
         if blobs.len() < upload.parts.len() {
-            return wrong(format!("{} parts were uploaded, {} are listed", upload.parts.len(), blobs.len()));
+            return wrong(format!(
+                "{} parts were uploaded, {} are listed",
+                upload.parts.len(),
+                blobs.len()
+            ));
         }
         Ok(Completion::Join(Arc::clone(&upload.announced), blobs))
     }
@@ -191,13 +212,19 @@ impl Uploads {
         let uploads = self.all();
         let mut uploads: Vec<_> = uploads.iter().collect();
         uploads.sort_by_key(|(_, upload)| upload.ordinal);
-        uploads.into_iter().map(|(id, upload)| upload.record(id)).collect()
+        uploads
+            .into_iter()
+            .map(|(id, upload)| upload.record(id))
+            .collect()
     }
 }
 
 /// Numbers and etags without quotes.
 fn sorted(claims: &[Claim]) -> Vec<(u32, String)> {
-    let mut list: Vec<_> = claims.iter().map(|claim| (claim.number, claim.etag.trim_matches('"').to_owned())).collect();
+    let mut list: Vec<_> = claims
+        .iter()
+        .map(|claim| (claim.number, claim.etag.trim_matches('"').to_owned()))
+        .collect();
     list.sort();
     list
 }
@@ -205,8 +232,18 @@ fn sorted(claims: &[Claim]) -> Vec<(u32, String)> {
 impl Upload {
     fn receive(&mut self, number: u32, blob: &Arc<Blob>) {
         let puts = self.parts.get(&number).map_or(0, |part| part.record.puts) + 1;
-        let record = PartRecord { puts, size: blob.size, etag: etag(blob).to_owned() };
-        self.parts.insert(number, Part { record, blob: Some(Arc::clone(blob)) });
+        let record = PartRecord {
+            puts,
+            size: blob.size,
+            etag: etag(blob).to_owned(),
+        };
+        self.parts.insert(
+            number,
+            Part {
+                record,
+                blob: Some(Arc::clone(blob)),
+            },
+        );
     }
 
     fn finish(&mut self, list: Vec<(u32, String)>) {
@@ -217,7 +254,10 @@ impl Upload {
     }
 
     fn record(&self, id: &str) -> UploadRecord {
-        let parts = self.parts.iter().map(|(number, part)| (*number, part.record.clone()));
+        let parts = self
+            .parts
+            .iter()
+            .map(|(number, part)| (*number, part.record.clone()));
         UploadRecord {
             id: id.to_owned(),
             kind: self.announced.kind,

@@ -5,15 +5,21 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 /// The domains that it may certify, and nothing else: who trusts it by mistake loses nothing.
-const DOMAINS: [&str; 5] = ["fal.ai", "fal.run", "fal.media", "falrun.com", "storage.googleapis.com"];
+const DOMAINS: [&str; 5] = [
+    "fal.ai",
+    "fal.run",
+    "fal.media",
+    "falrun.com",
+    "storage.googleapis.com",
+];
 
 /// Makes a certificate for each name that is asked for, once.
 pub(crate) struct Authority {
@@ -27,11 +33,18 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> io::Result<Self> {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "fal-emulator");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "fal-emulator");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let permitted_subtrees = DOMAINS.map(|domain| GeneralSubtree::DnsName(domain.into())).to_vec();
-        params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+        let permitted_subtrees = DOMAINS
+            .map(|domain| GeneralSubtree::DnsName(domain.into()))
+            .to_vec();
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees,
+            excluded_subtrees: Vec::new(),
+        });
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params.self_signed(&key).map_err(io::Error::other)?;
         Ok(Self {
@@ -65,7 +78,9 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let leaf = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
+        let leaf = params
+            .signed_by(&key, &self.issuer)
+            .map_err(io::Error::other)?;
         let chain = vec![leaf.der().clone(), self.certificate.clone()];
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -74,7 +89,8 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(chain, key.into())
             .map_err(io::Error::other)?;
-        // A ticket that arrives while another thread sends makes Python's ssl lose what is sent, and no ticket outlives the process.
+        // A ticket that arrives while another thread sends makes Python's ssl lose what is sent,
+        // and no ticket outlives the process.
         server.send_tls13_tickets = 0;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(server)

@@ -20,12 +20,17 @@ impl ProxyCredentials {
 
     /// Whether a request carries them, as `Proxy-Authorization: Basic …`.
     pub(super) fn come_with(&self, headers: &HeaderMap) -> bool {
-        let Some(value) = headers.get(PROXY_AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        let Some(value) = headers
+            .get(PROXY_AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+        else {
             return false;
         };
         let (scheme, given) = value.trim().split_once(' ').unwrap_or_default();
         scheme.eq_ignore_ascii_case("basic")
-            && STANDARD.decode(given.trim()).is_ok_and(|given| given == self.0.as_bytes())
+            && STANDARD
+                .decode(given.trim())
+                .is_ok_and(|given| given == self.0.as_bytes())
     }
 }
 

@@ -19,7 +19,8 @@ use crate::server;
 use crate::state::State;
 use crate::stream::Wire;
 
-/// Hosts of fal (docs/protocol.md §1.1) that no service of ours answers for: 421, through a tunnel too.
+/// Hosts of fal (docs/protocol.md §1.1) that no service of ours answers for: 421, through a tunnel
+/// too.
 const OTHERS: [&str; 4] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run"];
 
 /// For the handshake of TLS.
@@ -55,7 +56,11 @@ impl Connects {
 }
 
 /// The name to serve to a `CONNECT`, or the refusal. Counts either.
-pub(crate) fn admit(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static str, Answer> {
+pub(crate) fn admit(
+    state: &State,
+    target: &Uri,
+    headers: &HeaderMap,
+) -> Result<&'static str, Answer> {
     let allowed = allowed(state, target, headers);
     let mut counts = state.connects.counts();
     match &allowed {
@@ -66,19 +71,26 @@ pub(crate) fn admit(state: &State, target: &Uri, headers: &HeaderMap) -> Result<
 }
 
 fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static str, Answer> {
-    if state.settings().proxy_credentials.is_some_and(|credentials| !credentials.come_with(headers)) {
-        let answer =
-            Answer::detail(StatusCode::PROXY_AUTHENTICATION_REQUIRED, "fal-emulator: proxy credentials required");
+    if state
+        .settings()
+        .proxy_credentials
+        .is_some_and(|credentials| !credentials.come_with(headers))
+    {
+        let answer = Answer::detail(
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+            "fal-emulator: proxy credentials required",
+        );
         let challenge = HeaderValue::from_static("Basic realm=\"fal-emulator\"");
         return Err(answer.header(PROXY_AUTHENTICATE.as_str(), challenge));
     }
     let host = target.host().unwrap_or_default();
     let mut names = server::HOSTS.iter().map(|(name, _)| *name).chain(OTHERS);
     let name = names.find(|name| name.eq_ignore_ascii_case(host));
-    name.filter(|_| target.port_u16() == Some(443)).ok_or_else(|| {
-        let detail = "fal-emulator connects to port 443 of fal's hosts only";
-        Answer::detail(StatusCode::FORBIDDEN, detail)
-    })
+    name.filter(|_| target.port_u16() == Some(443))
+        .ok_or_else(|| {
+            let detail = "fal-emulator connects to port 443 of fal's hosts only";
+            Answer::detail(StatusCode::FORBIDDEN, detail)
+        })
 }
 
 /// Serves TLS as `name` on a connection that its client was told is open.

@@ -42,7 +42,9 @@ pub(crate) struct Webhooks {
 
 impl Webhooks {
     fn deliveries(&self) -> MutexGuard<'_, Vec<WebhookDelivery>> {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.deliveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn all(&self) -> Vec<WebhookDelivery> {
@@ -72,15 +74,28 @@ pub(crate) fn tell(state: &Arc<State>, job: &Arc<Job>, outcome: &Arc<Outcome>) {
         return;
     }
     let index = state.webhooks.open(job, url);
-    let (state, job, url, outcome) = (Arc::clone(state), Arc::clone(job), url.clone(), Arc::clone(outcome));
+    let (state, job, url, outcome) = (
+        Arc::clone(state),
+        Arc::clone(job),
+        url.clone(),
+        Arc::clone(outcome),
+    );
     tokio::spawn(async move {
         let end = deliver(&state, &job, &url, &outcome, index).await;
-        state.webhooks.change(index, |delivery| delivery.outcome = end);
+        state
+            .webhooks
+            .change(index, |delivery| delivery.outcome = end);
     });
 }
 
 /// Attempts until one succeeds, the result expires, or enough is enough (§10.2).
-async fn deliver(state: &State, job: &Job, url: &url::Url, outcome: &Outcome, index: usize) -> DeliveryOutcome {
+async fn deliver(
+    state: &State,
+    job: &Job,
+    url: &url::Url,
+    outcome: &Outcome,
+    index: usize,
+) -> DeliveryOutcome {
     if !send::is_reachable(url) {
         return DeliveryOutcome::Dropped;
     }
@@ -91,8 +106,17 @@ async fn deliver(state: &State, job: &Job, url: &url::Url, outcome: &Outcome, in
     let mut pause = Duration::from_millis(settings.first_pause_ms);
     for attempt in 0..=settings.retries {
         let at = state.clock.now();
-        let timeout = if attempt == 0 { FIRST_TIMEOUT } else { LATER_TIMEOUT };
-        let answer = match state.webhooks.signer.headers(&job.id, job.account().unwrap_or_default(), at, &body) {
+        let timeout = if attempt == 0 {
+            FIRST_TIMEOUT
+        } else {
+            LATER_TIMEOUT
+        };
+        let answer = match state.webhooks.signer.headers(
+            &job.id,
+            job.account().unwrap_or_default(),
+            at,
+            &body,
+        ) {
             Some(headers) => tokio::select! {
                 answer = send::post(url, headers, body.clone()) => answer,
                 () = state.clock.sleep_until(clock::later(at, timeout)) => Err("timed out".into()),
@@ -101,8 +125,13 @@ async fn deliver(state: &State, job: &Job, url: &url::Url, outcome: &Outcome, in
         };
         // Before the test learns of the attempt, and may advance the time.
         let next = clock::later(state.clock.now(), pause);
-        let status = answer.as_ref().ok().and_then(|status| StatusCode::from_u16(*status).ok());
-        state.webhooks.change(index, |delivery| delivery.attempts.push(DeliveryAttempt { at, answer }));
+        let status = answer
+            .as_ref()
+            .ok()
+            .and_then(|status| StatusCode::from_u16(*status).ok());
+        state.webhooks.change(index, |delivery| {
+            delivery.attempts.push(DeliveryAttempt { at, answer })
+        });
         match status {
             Some(status) if status.is_success() => return DeliveryOutcome::Delivered,
             Some(status) if status.is_redirection() => return DeliveryOutcome::Redirected,
@@ -124,6 +153,8 @@ pub(crate) fn jwks(state: &State, request: &Request) -> Answer {
         return Answer::json(StatusCode::OK, &state.webhooks.signer.jwks(padded));
     }
     let mut answer = Answer::detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer.headers.insert(ALLOW, HeaderValue::from_static("GET"));
+    answer
+        .headers
+        .insert(ALLOW, HeaderValue::from_static("GET"));
     answer
 }

@@ -10,8 +10,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::{Host, Position, Url};
 
-/// Whether a target is this machine, in plain HTTP. The emulator sends nothing elsewhere; fal itself sends nothing
-/// *here* (§10.2).
+/// Whether a target is this machine, in plain HTTP. The emulator sends nothing elsewhere; fal
+/// itself sends nothing *here* (§10.2).
 pub(crate) fn is_reachable(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
@@ -24,20 +24,33 @@ pub(crate) fn is_reachable(url: &Url) -> bool {
 
 /// The status of the answer, or what went wrong.
 pub(super) async fn post(url: &Url, headers: HeaderMap, body: Bytes) -> Result<u16, String> {
-    let mut request = hyper::Request::post(target(url)).body(Full::new(body)).map_err(|error| error.to_string())?;
+    let mut request = hyper::Request::post(target(url))
+        .body(Full::new(body))
+        .map_err(|error| error.to_string())?;
     *request.headers_mut() = headers;
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let exchanged = exchange(url, request, async |answer| Ok(answer.status().as_u16()));
     exchanged.await.map_err(|error| error.to_string())
 }
 
 /// The body of a file that is there.
 pub(crate) async fn get(url: &Url) -> Result<Bytes, String> {
-    let request = hyper::Request::get(target(url)).body(Full::default()).map_err(|error| error.to_string())?;
+    let request = hyper::Request::get(target(url))
+        .body(Full::default())
+        .map_err(|error| error.to_string())?;
     let exchanged = exchange(url, request, async |answer| {
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), LARGEST).collect().await?.to_bytes();
-        if status.is_success() { Ok(body) } else { Err(format!("its server answers {status}").into()) }
+        let body = Limited::new(answer.into_body(), LARGEST)
+            .collect()
+            .await?
+            .to_bytes();
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(format!("its server answers {status}").into())
+        }
     });
     exchanged.await.map_err(|error| error.to_string())
 }
@@ -61,7 +74,9 @@ async fn exchange<T>(
     stream.set_nodelay(true)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let authority = &url[Position::BeforeHost..Position::AfterPort];
-    request.headers_mut().insert(HOST, HeaderValue::from_str(authority)?);
+    request
+        .headers_mut()
+        .insert(HOST, HeaderValue::from_str(authority)?);
     let exchanged = async { read(sender.send_request(request).await?).await };
     let mut exchanged = std::pin::pin!(exchanged);
     tokio::select! {

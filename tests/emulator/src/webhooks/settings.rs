@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct WebhookSettings {
     /// Attempts after the first (§16.35): 31 according to the current page, 10 to the older one.
     pub retries: u32,
-    /// Milliseconds before the second attempt; each later pause is twice as long, up to two minutes.
+    /// Milliseconds before the second attempt; each later pause is twice as long, up to two
+    /// minutes.
     pub first_pause_ms: u64,
     /// Whether requests that ended with 499 are told (§16.36).
     pub on_cancel: bool,
@@ -20,6 +21,12 @@ pub struct WebhookSettings {
 
 impl Default for WebhookSettings {
     fn default() -> Self {
-        Self { retries: 31, first_pause_ms: 1000, on_cancel: true, payload_error_is_error: false, jwks_padding: true }
+        Self {
+            retries: 31,
+            first_pause_ms: 1000,
+            on_cancel: true,
+            payload_error_is_error: false,
+            jwks_padding: true,
+        }
     }
 }

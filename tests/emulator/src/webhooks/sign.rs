@@ -21,7 +21,9 @@ pub(crate) struct Signer(Mutex<Vec<Arc<Ed25519KeyPair>>>);
 fn generate() -> Option<Arc<Ed25519KeyPair>> {
     let mut seed = [0; 32];
     SystemRandom::new().fill(&mut seed).ok()?;
-    Ed25519KeyPair::from_seed_unchecked(&seed).ok().map(Arc::new)
+    Ed25519KeyPair::from_seed_unchecked(&seed)
+        .ok()
+        .map(Arc::new)
 }
 
 impl Signer {
@@ -55,7 +57,13 @@ impl Signer {
     }
 
     /// The four headers; `None` without a key.
-    pub(super) fn headers(&self, request_id: &str, user_id: &str, at: SystemTime, body: &[u8]) -> Option<HeaderMap> {
+    pub(super) fn headers(
+        &self,
+        request_id: &str,
+        user_id: &str,
+        at: SystemTime,
+        body: &[u8],
+    ) -> Option<HeaderMap> {
         let key = self.keys().last().cloned()?;
         let timestamp = clock::unix(at).to_string();
         let signature = key.sign(message(request_id, user_id, &timestamp, body).as_bytes());
@@ -67,13 +75,21 @@ impl Signer {
             ("x-fal-webhook-signature", signature.as_str()),
         ]
         .into_iter()
-        .map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?)))
+        .map(|(name, value)| {
+            Some((
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).ok()?,
+            ))
+        })
         .collect()
     }
 }
 
 fn message(request_id: &str, user_id: &str, timestamp: &str, body: &[u8]) -> String {
-    format!("{request_id}\n{user_id}\n{timestamp}\n{}", hex(digest(&SHA256, body).as_ref()))
+    format!(
+        "{request_id}\n{user_id}\n{timestamp}\n{}",
+        hex(digest(&SHA256, body).as_ref())
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -87,15 +103,20 @@ mod tests {
     use super::*;
 
     fn signer(seed: &str) -> Signer {
-        let seed: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap()).collect();
-        Signer(Mutex::new(vec![Arc::new(Ed25519KeyPair::from_seed_unchecked(&seed).unwrap())]))
+        let seed: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&seed[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        Signer(Mutex::new(vec![Arc::new(
+            Ed25519KeyPair::from_seed_unchecked(&seed).unwrap(),
+        )]))
     }
 
     #[test]
     fn the_test_vectors_hold() {
         let id = "11111111-2222-4333-8444-555555555555";
-        let body =
-            format!(r#"{{"request_id":"{id}","gateway_request_id":"{id}","status":"OK","payload":{{"ok":true}}}}"#);
+        let body = format!(
+            r#"{{"request_id":"{id}","gateway_request_id":"{id}","status":"OK","payload":{{"ok":true}}}}"#
+        );
         for (seed, x, id, user, seconds, body, signature) in [
             (
                 "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -123,7 +144,10 @@ mod tests {
             assert_eq!(signer.jwks(false)["keys"][0]["x"], x.trim_end_matches('='));
             let at = UNIX_EPOCH + Duration::from_secs(seconds);
             let headers = signer.headers(id, user, at, body.as_bytes()).unwrap();
-            assert_eq!(headers["x-fal-webhook-timestamp"], seconds.to_string().as_str());
+            assert_eq!(
+                headers["x-fal-webhook-timestamp"],
+                seconds.to_string().as_str()
+            );
             assert_eq!(headers["x-fal-webhook-signature"], signature, "{id}");
         }
     }

@@ -23,12 +23,18 @@ fn an_arrival_tells_all_but_the_secret() {
         panic!("{arrivals:?}");
     };
     assert_eq!((arrival.ordinal, arrival.connection), (1, 1));
-    assert_eq!((arrival.method.as_str(), arrival.host.as_str()), ("POST", "fal.run"));
+    assert_eq!(
+        (arrival.method.as_str(), arrival.host.as_str()),
+        ("POST", "fal.run")
+    );
     assert_eq!(arrival.path, "/emulator/echo/x%20y");
     assert_eq!(arrival.query.as_deref(), Some("q=1"));
     assert_eq!(arrival.headers["x-fal-tags"], "a=b, c=d");
     assert!(!arrival.headers.contains_key("authorization"));
-    let authorization = Authorization { scheme: "Key".into(), key_id: Some(id(key).into()) };
+    let authorization = Authorization {
+        scheme: "Key".into(),
+        key_id: Some(id(key).into()),
+    };
     assert_eq!(arrival.authorization, Some(authorization));
     assert!(arrival.had_key());
     assert_eq!(arrival.body, ArrivedBody::Json(json!({"a": 1})));
@@ -94,7 +100,10 @@ fn a_request_arrives_with_its_head() {
     let head = "POST /acme/public HTTP/1.1\r\nHost: fal.run\r\nContent-Length: 2\r\n\r\n";
     connection.0.write_all(head.as_bytes()).unwrap();
     let arrivals = emulator.wait_for_arrivals(1, SOON).unwrap();
-    assert_eq!((arrivals[0].outcome, arrivals[0].executed), (Outcome::Pending, false));
+    assert_eq!(
+        (arrivals[0].outcome, arrivals[0].executed),
+        (Outcome::Pending, false)
+    );
     connection.0.write_all(b"{}").unwrap();
     assert_eq!(connection.read().unwrap().status, 200);
     assert_eq!(emulator.arrivals()[0].outcome, Outcome::Status(200));
@@ -108,7 +117,11 @@ fn a_client_that_leaves_while_its_body_is_read_is_noticed() {
     connection.0.write_all(head.as_bytes()).unwrap();
     emulator.wait_for_arrivals(1, SOON).unwrap();
     drop(connection);
-    let arrivals = emulator.wait_until(SOON, |arrivals| arrivals[0].outcome == Outcome::ClientClosed).unwrap();
+    let arrivals = emulator
+        .wait_until(SOON, |arrivals| {
+            arrivals[0].outcome == Outcome::ClientClosed
+        })
+        .unwrap();
     assert!(!arrivals[0].executed);
 }
 
@@ -118,11 +131,15 @@ fn time_to_notice() -> Duration {
     let mut connection = Connection::open(&emulator);
     let run = Request::run("emulator/slow", &json!({"ms": 60_000})).key(emulator.api_key());
     connection.write(&run).unwrap();
-    emulator.wait_until(SOON, |arrivals| arrivals.iter().any(|one| one.executed)).unwrap();
+    emulator
+        .wait_until(SOON, |arrivals| arrivals.iter().any(|one| one.executed))
+        .unwrap();
     assert_eq!(emulator.open_connections(), 1);
     let left = Instant::now();
     drop(connection);
-    let arrivals = emulator.wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending).unwrap();
+    let arrivals = emulator
+        .wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending)
+        .unwrap();
     let noticed = left.elapsed();
     assert_eq!(arrivals[0].outcome, Outcome::ClientClosed);
     noticed
@@ -146,7 +163,10 @@ fn a_client_that_leaves_during_a_delay_is_not_executed() {
     drop(connection);
     std::thread::sleep(Duration::from_millis(300));
     let arrival = &emulator.arrivals()[0];
-    assert_eq!((arrival.outcome, arrival.executed), (Outcome::ClientClosed, false));
+    assert_eq!(
+        (arrival.outcome, arrival.executed),
+        (Outcome::ClientClosed, false)
+    );
 }
 
 #[test]
@@ -159,7 +179,9 @@ fn a_client_that_leaves_during_the_answer_is_noticed() {
     connection.read_head().unwrap();
     assert_eq!(emulator.arrivals()[0].outcome, Outcome::Pending);
     drop(connection);
-    let arrivals = emulator.wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending).unwrap();
+    let arrivals = emulator
+        .wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending)
+        .unwrap();
     assert_eq!(arrivals[0].outcome, Outcome::ClientClosed);
 }
 
@@ -168,17 +190,23 @@ fn a_client_that_leaves_between_two_pieces_is_noticed() {
     let emulator = Emulator::start().unwrap();
     emulator.inject(Fault::slow(10, Duration::from_secs(60)));
     let mut connection = Connection::open(&emulator);
-    connection.write(&Request::get("fal.run", "/acme/public")).unwrap();
+    connection
+        .write(&Request::get("fal.run", "/acme/public"))
+        .unwrap();
     connection.read_head().unwrap();
     drop(connection);
-    let arrivals = emulator.wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending).unwrap();
+    let arrivals = emulator
+        .wait_until(SOON, |arrivals| arrivals[0].outcome != Outcome::Pending)
+        .unwrap();
     assert_eq!(arrivals[0].outcome, Outcome::ClientClosed);
 }
 
 #[test]
 fn waiting_ends_with_the_time() {
     let emulator = Emulator::start().unwrap();
-    let error = emulator.wait_for_arrivals(1, Duration::from_millis(20)).unwrap_err();
+    let error = emulator
+        .wait_for_arrivals(1, Duration::from_millis(20))
+        .unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
 }
 
@@ -215,14 +243,36 @@ fn open_connections_are_counted() {
 fn what_makes_something_is_told_from_what_gets_the_first_answer_again() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.api_key();
-    let create = Request::new("POST", "api.fal.ai", "/v1/assets/collections").key(key).header("Idempotency-Key", "one");
+    let create = Request::new("POST", "api.fal.ai", "/v1/assets/collections")
+        .key(key)
+        .header("Idempotency-Key", "one");
     let create = create.json(&json!({"name": "x"}));
-    assert_eq!((create.send(&emulator).status, create.send(&emulator).status), (201, 201));
-    Request::new("POST", "api.fal.ai", "/v1/assets/tags").key(key).json(&json!({})).send(&emulator);
-    Request::get("api.fal.ai", "/v1/assets/collections").key(key).send(&emulator);
-    Request::new("POST", "queue.fal.run", "/emulator/echo").key(key).json(&json!({})).send(&emulator);
-    Request::new("POST", "rest.fal.ai", "/tokens/").key(key).json(&json!({"allowed_apps": ["a"]})).send(&emulator);
-    Request::run("emulator/echo", &json!({})).key(key).send(&emulator);
-    let made: Vec<_> = emulator.arrivals().iter().map(|arrival| arrival.made).collect();
+    assert_eq!(
+        (create.send(&emulator).status, create.send(&emulator).status),
+        (201, 201)
+    );
+    Request::new("POST", "api.fal.ai", "/v1/assets/tags")
+        .key(key)
+        .json(&json!({}))
+        .send(&emulator);
+    Request::get("api.fal.ai", "/v1/assets/collections")
+        .key(key)
+        .send(&emulator);
+    Request::new("POST", "queue.fal.run", "/emulator/echo")
+        .key(key)
+        .json(&json!({}))
+        .send(&emulator);
+    Request::new("POST", "rest.fal.ai", "/tokens/")
+        .key(key)
+        .json(&json!({"allowed_apps": ["a"]}))
+        .send(&emulator);
+    Request::run("emulator/echo", &json!({}))
+        .key(key)
+        .send(&emulator);
+    let made: Vec<_> = emulator
+        .arrivals()
+        .iter()
+        .map(|arrival| arrival.made)
+        .collect();
     assert_eq!(made, [true, false, false, false, true, true, false]);
 }

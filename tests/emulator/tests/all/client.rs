@@ -15,7 +15,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(method: &str, host: &str, path: &str) -> Self {
-        Self { head: format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"), body: Vec::new() }
+        Self {
+            head: format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"),
+            body: Vec::new(),
+        }
     }
 
     pub(crate) fn get(host: &str, path: &str) -> Self {
@@ -37,7 +40,8 @@ impl Request {
     }
 
     pub(crate) fn json(self, body: &Value) -> Self {
-        self.header("Content-Type", "application/json").bytes(body.to_string())
+        self.header("Content-Type", "application/json")
+            .bytes(body.to_string())
     }
 
     pub(crate) fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -76,7 +80,10 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -91,7 +98,10 @@ impl Response {
 
     /// Asserts `{"detail": …}`.
     pub(crate) fn assert_detail(&self, status: u16, detail: impl Into<Value>) {
-        assert_eq!((self.status, self.json()), (status, json!({ "detail": detail.into() })));
+        assert_eq!(
+            (self.status, self.json()),
+            (status, json!({ "detail": detail.into() }))
+        );
     }
 }
 
@@ -100,7 +110,9 @@ pub(crate) struct Connection(pub(crate) TcpStream);
 impl Connection {
     pub(crate) fn open(emulator: &Emulator) -> Self {
         let stream = TcpStream::connect(emulator.addr()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         Self(stream)
     }
 
@@ -132,7 +144,8 @@ impl Connection {
     /// The next chunk of a streamed body; `None` at its end.
     pub(crate) fn read_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let line = self.read_until(b"\r\n")?;
-        let size = usize::from_str_radix(line.trim_end(), 16).map_err(|_| io::ErrorKind::InvalidData)?;
+        let size =
+            usize::from_str_radix(line.trim_end(), 16).map_err(|_| io::ErrorKind::InvalidData)?;
         let mut chunk = vec![0; size + 2];
         self.0.read_exact(&mut chunk)?;
         chunk.truncate(size);
@@ -161,7 +174,11 @@ impl Connection {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        Ok(Response { status, headers, body: Vec::new() })
+        Ok(Response {
+            status,
+            headers,
+            body: Vec::new(),
+        })
     }
 
     /// What the server sends until it ends the connection, and the error it ends with.
@@ -183,36 +200,76 @@ pub(crate) fn secret(key: &str) -> &str {
 
 /// A call of the Platform API.
 pub(crate) fn platform(emulator: &Emulator, method: &str, path: &str, key: &str) -> Response {
-    Request::new(method, "api.fal.ai", &format!("/v1{path}")).key(key).send(emulator)
+    Request::new(method, "api.fal.ai", &format!("/v1{path}"))
+        .key(key)
+        .send(emulator)
 }
 
 /// A call of the Platform API with a JSON body.
-pub(crate) fn platform_with(emulator: &Emulator, method: &str, path: &str, key: &str, body: &Value) -> Response {
-    Request::new(method, "api.fal.ai", &format!("/v1{path}")).key(key).json(body).send(emulator)
+pub(crate) fn platform_with(
+    emulator: &Emulator,
+    method: &str,
+    path: &str,
+    key: &str,
+    body: &Value,
+) -> Response {
+    Request::new(method, "api.fal.ai", &format!("/v1{path}"))
+        .key(key)
+        .json(body)
+        .send(emulator)
 }
 
 /// What a call of the default account's ADMIN key answers, with this status.
 pub(crate) fn got(emulator: &Emulator, status: u16, method: &str, path: &str) -> Value {
-    checked(&platform(emulator, method, path, emulator.admin_key()), status)
+    checked(
+        &platform(emulator, method, path, emulator.admin_key()),
+        status,
+    )
 }
 
 /// As `got`, with a JSON body.
-pub(crate) fn sent(emulator: &Emulator, status: u16, method: &str, path: &str, body: &Value) -> Value {
-    checked(&platform_with(emulator, method, path, emulator.admin_key(), body), status)
+pub(crate) fn sent(
+    emulator: &Emulator,
+    status: u16,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Value {
+    checked(
+        &platform_with(emulator, method, path, emulator.admin_key(), body),
+        status,
+    )
 }
 
 fn checked(response: &Response, status: u16) -> Value {
-    assert_eq!(response.status, status, "{}", String::from_utf8_lossy(&response.body));
-    let body = if response.body.is_empty() { Value::Null } else { response.json() };
+    assert_eq!(
+        response.status,
+        status,
+        "{}",
+        String::from_utf8_lossy(&response.body)
+    );
+    let body = if response.body.is_empty() {
+        Value::Null
+    } else {
+        response.json()
+    };
     if status >= 400 {
-        assert!(body["error"]["message"].is_string() && body["error"]["type"].is_string(), "{body}");
+        assert!(
+            body["error"]["message"].is_string() && body["error"]["type"].is_string(),
+            "{body}"
+        );
     }
     body
 }
 
 /// Asserts that an object has exactly these members.
 pub(crate) fn has(value: &Value, names: &[&str]) {
-    let mut actual: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut actual: Vec<&str> = value
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     let mut expected = names.to_vec();
     actual.sort_unstable();
     expected.sort_unstable();
@@ -220,8 +277,18 @@ pub(crate) fn has(value: &Value, names: &[&str]) {
 }
 
 /// A finished run, by its request id and its output.
-pub(crate) fn ran(emulator: &Emulator, endpoint: &str, input: &Value, key: &str) -> (String, Value) {
+pub(crate) fn ran(
+    emulator: &Emulator,
+    endpoint: &str,
+    input: &Value,
+    key: &str,
+) -> (String, Value) {
     let response = Request::run(endpoint, input).key(key).send(emulator);
-    assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+    assert_eq!(
+        response.status,
+        200,
+        "{}",
+        String::from_utf8_lossy(&response.body)
+    );
     (response.request_id().to_owned(), response.json())
 }

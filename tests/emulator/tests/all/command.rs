@@ -41,10 +41,16 @@ impl Guard {
 fn serve(arguments: &[&str]) -> (Guard, Value) {
     let mut command = program();
     command.arg("serve").args(arguments);
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut guard = Guard(child);
     let mut line = String::new();
-    BufReader::new(guard.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(guard.0.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     (guard, serde_json::from_str(&line).unwrap())
 }
 
@@ -69,19 +75,35 @@ fn serve_prints_where_and_with_which_keys() {
     assert_eq!(status(&line["address"], &line["api_key"]), 403);
     assert_eq!(line.as_object().unwrap().len(), 4);
     let ca_file = std::path::Path::new(line["ca_file"].as_str().unwrap());
-    assert!(std::fs::read_to_string(ca_file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(
+        std::fs::read_to_string(ca_file)
+            .unwrap()
+            .starts_with("-----BEGIN CERTIFICATE-----")
+    );
     drop(guard.0.stdin.take());
     assert_eq!(guard.exit_code(), Some(0));
     assert!(!ca_file.exists());
     let mut rest = String::new();
-    guard.0.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+    guard
+        .0
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
     assert_eq!(rest, "");
 }
 
 #[test]
 fn serve_takes_a_port_and_reports_a_taken_one() {
     let (_guard, line) = serve(&["--until-eof"]);
-    let port = line["address"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let port = line["address"]
+        .as_str()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned();
     let second = run(&["serve", "--port", &port]);
     assert_eq!(second.status.code(), Some(1));
     assert!(second.stdout.is_empty());
@@ -116,7 +138,11 @@ fn wrong_arguments_go_to_standard_error() {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty());
-        assert!(String::from_utf8(output.stderr).unwrap().starts_with("fal-emulator: "));
+        assert!(
+            String::from_utf8(output.stderr)
+                .unwrap()
+                .starts_with("fal-emulator: ")
+        );
     }
 }
 
@@ -124,7 +150,11 @@ fn wrong_arguments_go_to_standard_error() {
 fn a_command_that_cannot_start_is_127() {
     let output = run(&["exec", "--", "/nonexistent/command"]);
     assert_eq!(output.status.code(), Some(127));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("/nonexistent/command"));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("/nonexistent/command")
+    );
 }
 
 #[cfg(unix)]
@@ -175,10 +205,20 @@ mod unix {
     #[test]
     fn exec_gives_the_command_an_emulator_and_nothing_else_of_fal() {
         let environment = environment(&[]);
-        let names: Vec<&str> = environment.keys().map(String::as_str).filter(|name| name.starts_with("FAL_")).collect();
+        let names: Vec<&str> = environment
+            .keys()
+            .map(String::as_str)
+            .filter(|name| name.starts_with("FAL_"))
+            .collect();
         assert_eq!(
             names,
-            ["FAL_EMULATOR_ADMIN_KEY", "FAL_EMULATOR_API_KEY", "FAL_EMULATOR_HOST", "FAL_KEY", "FAL_OTHER"]
+            [
+                "FAL_EMULATOR_ADMIN_KEY",
+                "FAL_EMULATOR_API_KEY",
+                "FAL_EMULATOR_HOST",
+                "FAL_KEY",
+                "FAL_OTHER"
+            ]
         );
         assert!(environment["FAL_EMULATOR_HOST"].starts_with("127.0.0.1:"));
         assert_eq!(environment["FAL_KEY"], environment["FAL_EMULATOR_API_KEY"]);
@@ -198,18 +238,31 @@ mod unix {
         assert_eq!(environment["NODE_USE_ENV_PROXY"], "1");
         assert!(!environment.contains_key("ALL_PROXY"));
         let file = &environment["SSL_CERT_FILE"];
-        for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"] {
+        for name in [
+            "REQUESTS_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+            "CURL_CA_BUNDLE",
+        ] {
             assert_eq!(&environment[name], file);
         }
         assert!(!std::path::Path::new(file).exists());
         let output = run(&["exec", "--", "sh", "-c", "cat \"$SSL_CERT_FILE\""]);
-        assert!(String::from_utf8(output.stdout).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+        assert!(
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .starts_with("-----BEGIN CERTIFICATE-----")
+        );
     }
 
-    /// What arrived of a program that knows nothing of the emulator, and reads a key from its environment.
+    /// What arrived of a program that knows nothing of the emulator, and reads a key from its
+    /// environment.
     fn posted(program: &str, arguments: &[&str]) -> Value {
         let output = run(&[&["exec", "--", program], arguments].concat());
-        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
@@ -228,12 +281,25 @@ print(urllib.request.urlopen(request).read().decode())
             let answer = posted(program, &arguments);
             assert_eq!(answer["body"]["word"], "hello", "{answer}");
             assert_eq!(answer["path"], "/emulator/echo");
-            assert!(answer["key_id"].as_str().unwrap().starts_with("fake-api-"), "{answer}");
+            assert!(
+                answer["key_id"].as_str().unwrap().starts_with("fake-api-"),
+                "{answer}"
+            );
         }
-        // Other names, it does not stand for: nothing of the command's goes to the internet unnoticed.
-        let other = run(&["exec", "--", "sh", "-c", "curl --silent --show-error https://example.com/"]);
+        // Other names, it does not stand for: nothing of the command's goes to the internet
+        // unnoticed.
+        let other = run(&[
+            "exec",
+            "--",
+            "sh",
+            "-c",
+            "curl --silent --show-error https://example.com/",
+        ]);
         assert!(!other.status.success());
-        assert!(String::from_utf8_lossy(&other.stderr).contains("403"), "{other:?}");
+        assert!(
+            String::from_utf8_lossy(&other.stderr).contains("403"),
+            "{other:?}"
+        );
     }
 
     #[test]
@@ -246,7 +312,10 @@ print(urllib.request.urlopen(request).read().decode())
     #[test]
     fn exec_gives_an_admin_key_on_demand() {
         let environment = environment(&["--admin"]);
-        assert_eq!(environment["FAL_KEY"], environment["FAL_EMULATOR_ADMIN_KEY"]);
+        assert_eq!(
+            environment["FAL_KEY"],
+            environment["FAL_EMULATOR_ADMIN_KEY"]
+        );
         assert!(environment["FAL_KEY"].starts_with("fake-admin-"));
     }
 
@@ -261,7 +330,12 @@ print(urllib.request.urlopen(request).read().decode())
 
     #[test]
     fn exec_ends_as_its_command_ended() {
-        for (script, code) in [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)] {
+        for (script, code) in [
+            ("exit 0", 0),
+            ("exit 3", 3),
+            ("kill -KILL $$", 137),
+            ("kill -TERM $$", 143),
+        ] {
             let output = run(&["exec", "sh", "-c", script]);
             assert_eq!(output.status.code(), Some(code), "{script}");
         }

@@ -30,8 +30,14 @@ fn it_answers_to_the_loopback_only() {
     let emulator = Emulator::start().unwrap();
     for host in ["127.0.0.1", "localhost", "localhost:8080", &emulator.host()] {
         let response = Request::get(host, "/_emulator/health").send(&emulator);
-        assert_eq!((response.status, response.json()), (200, json!({"status": "ok"})));
-        assert_eq!(Request::get(host, "/acme/public").send(&emulator).status, 404);
+        assert_eq!(
+            (response.status, response.json()),
+            (200, json!({"status": "ok"}))
+        );
+        assert_eq!(
+            Request::get(host, "/acme/public").send(&emulator).status,
+            404
+        );
     }
     assert!(emulator.arrivals().is_empty());
     assert_eq!(visit(&emulator, "GET", "/_emulator/health"), 404);
@@ -50,7 +56,10 @@ fn arrivals_are_shown_filtered_and_cleared() {
     assert_eq!(all["count"], 3);
     let first = &all["requests"][0];
     assert_eq!(first["body"], json!({"n": 1}));
-    assert_eq!((&first["outcome"], &first["executed"]), (&json!(200), &json!(true)));
+    assert_eq!(
+        (&first["outcome"], &first["executed"]),
+        (&json!(200), &json!(true))
+    );
     assert_eq!(first["had_key"], true);
     assert_eq!(first["headers"]["authorization"]["scheme"], "Key");
     assert!(!all.to_string().contains(secret(emulator.api_key())));
@@ -65,7 +74,10 @@ fn arrivals_are_shown_filtered_and_cleared() {
         assert_eq!(shown["count"], count, "{query}");
         assert_eq!(shown["requests"].as_array().unwrap().len(), count);
     }
-    assert_eq!(control(&emulator, "GET", "requests?color=red", None).status, 400);
+    assert_eq!(
+        control(&emulator, "GET", "requests?color=red", None).status,
+        400
+    );
     assert_eq!(control(&emulator, "DELETE", "requests", None).status, 204);
     assert_eq!(get(&emulator, "requests")["count"], 0);
 }
@@ -119,7 +131,9 @@ fn faults_of_every_kind_can_be_injected() {
     assert_eq!(control(&emulator, "DELETE", "faults", None).status, 204);
     let fault = json!({"method": "GET", "skip": 1, "times": 1, "action": {"type": "status", "status": 503}});
     control(&emulator, "POST", "faults", Some(&fault));
-    let statuses: Vec<u16> = (0..3).map(|_| visit(&emulator, "GET", "/acme/public")).collect();
+    let statuses: Vec<u16> = (0..3)
+        .map(|_| visit(&emulator, "GET", "/acme/public"))
+        .collect();
     assert_eq!(statuses, [200, 503, 200]);
     assert_eq!(get(&emulator, "faults")["faults"][0]["struck"], 1);
 }
@@ -154,7 +168,11 @@ fn keys_are_made_and_revoked() {
     assert_eq!(made.status, 201);
     let made = made.json();
     let key = made["key"].as_str().unwrap();
-    let list = || Request::get("api.fal.ai", "/v1/keys").key(key).send(&emulator);
+    let list = || {
+        Request::get("api.fal.ai", "/v1/keys")
+            .key(key)
+            .send(&emulator)
+    };
     assert_eq!(list().json()["keys"], json!([]));
     let path = format!("keys/{}", made["key_id"].as_str().unwrap());
     assert_eq!(control(&emulator, "DELETE", &path, None).status, 204);
@@ -329,9 +347,15 @@ fn settings_are_replaced() {
         "expired_file_status": 404,
         "old_cdn_status": 404,
     });
-    assert_eq!(control(&emulator, "PUT", "settings", Some(&chosen)).json(), chosen);
+    assert_eq!(
+        control(&emulator, "PUT", "settings", Some(&chosen)).json(),
+        chosen
+    );
     assert_eq!(get(&emulator, "settings"), chosen);
-    assert_eq!(control(&emulator, "PUT", "settings", Some(&json!({}))).json(), default);
+    assert_eq!(
+        control(&emulator, "PUT", "settings", Some(&json!({}))).json(),
+        default
+    );
     for wrong in [
         json!({"admin_refusal_status": 500}),
         json!({"privat": 1}),
@@ -356,11 +380,23 @@ fn settings_are_replaced() {
 #[test]
 fn files_and_uploads_are_listed() {
     let emulator = Emulator::start().unwrap();
-    assert_eq!((get(&emulator, "files"), get(&emulator, "uploads")), (json!({"files": []}), json!({"uploads": []})));
-    let request = initiate(&emulator, "gcs").header("X-Fal-Object-Lifecycle", r#"{"initial_acl":{"default":"hide"}}"#);
+    assert_eq!(
+        (get(&emulator, "files"), get(&emulator, "uploads")),
+        (json!({"files": []}), json!({"uploads": []}))
+    );
+    let request = initiate(&emulator, "gcs").header(
+        "X-Fal-Object-Lifecycle",
+        r#"{"initial_acl":{"default":"hide"}}"#,
+    );
     let begun = request.send(&emulator).json();
     assert_eq!(get(&emulator, "uploads")["uploads"][0]["completed"], false);
-    assert_eq!(at("PUT", begun["upload_url"].as_str().unwrap()).bytes("abc").send(&emulator).status, 200);
+    assert_eq!(
+        at("PUT", begun["upload_url"].as_str().unwrap())
+            .bytes("abc")
+            .send(&emulator)
+            .status,
+        200
+    );
     let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let file = json!({
         "url": begun["file_url"],
@@ -393,7 +429,10 @@ fn stats_count_what_is_open_and_what_ran() {
     let mut open = crate::client::Connection::open(&emulator);
     open.call(&Request::get("fal.run", "/acme/public"));
     let stats = get(&emulator, "stats");
-    assert_eq!((&stats["open_connections"], &stats["executions"]), (&json!(1), &json!({"acme/public": 1})));
+    assert_eq!(
+        (&stats["open_connections"], &stats["executions"]),
+        (&json!(1), &json!({"acme/public": 1}))
+    );
 }
 
 #[test]
@@ -412,7 +451,11 @@ fn unknown_control_requests_are_refused() {
         ("POST", "uploads", "GET"),
     ] {
         let response = control(&emulator, method, path, None);
-        assert_eq!((response.status, response.header("allow")), (405, Some(allowed)), "{method} {path}");
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some(allowed)),
+            "{method} {path}"
+        );
     }
 }
 
@@ -423,15 +466,27 @@ fn time_can_be_advanced() {
     let login = emulator.create_login("acme", 3600);
     let run = || {
         let request = Request::new("GET", "fal.run", "/emulator/echo");
-        request.header("Authorization", &format!("Bearer {}", login.access_token)).send(&emulator).status
+        request
+            .header("Authorization", &format!("Bearer {}", login.access_token))
+            .send(&emulator)
+            .status
     };
     assert_eq!(run(), 200);
     let body = json!({"advance_ms": 3_600_000});
     let answer = control(&emulator, "POST", "clock", Some(&body));
-    assert_eq!((answer.status, &answer.json()["advanced_ms"]), (200, &json!(3_600_000)));
+    assert_eq!(
+        (answer.status, &answer.json()["advanced_ms"]),
+        (200, &json!(3_600_000))
+    );
     assert_eq!(run(), 401);
-    assert_eq!(control(&emulator, "POST", "clock", Some(&json!({"advance_ms": -1}))).status, 400);
-    assert_eq!(control(&emulator, "DELETE", "clock", None).header("allow"), Some("GET, POST"));
+    assert_eq!(
+        control(&emulator, "POST", "clock", Some(&json!({"advance_ms": -1}))).status,
+        400
+    );
+    assert_eq!(
+        control(&emulator, "DELETE", "clock", None).header("allow"),
+        Some("GET, POST")
+    );
 }
 
 #[test]
@@ -440,7 +495,11 @@ fn a_running_model_notices_that_time_was_advanced() {
     let run = Request::run("emulator/slow", &json!({"ms": 3_000_000})).key(emulator.api_key());
     let mut connection = Connection::open(&emulator);
     connection.write(&run).unwrap();
-    emulator.wait_until(Duration::from_secs(10), |arrivals| arrivals.iter().any(|one| one.executed)).unwrap();
+    emulator
+        .wait_until(Duration::from_secs(10), |arrivals| {
+            arrivals.iter().any(|one| one.executed)
+        })
+        .unwrap();
     emulator.advance(Duration::from_secs(3000));
     assert_eq!(connection.read().unwrap().json(), json!({"ms": 3_000_000}));
 }

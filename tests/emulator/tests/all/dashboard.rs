@@ -7,7 +7,13 @@ use crate::client::{Request, Response, id, secret};
 
 const PAGE: &str = "/dashboard/keys";
 
-fn at(emulator: &Emulator, method: &str, path: &str, origin: Option<&str>, body: Option<&Value>) -> Response {
+fn at(
+    emulator: &Emulator,
+    method: &str,
+    path: &str,
+    origin: Option<&str>,
+    body: Option<&Value>,
+) -> Response {
     let mut request = Request::new(method, "fal.ai", path);
     if let Some(origin) = origin {
         request = request.header("Origin", origin);
@@ -22,9 +28,12 @@ fn at(emulator: &Emulator, method: &str, path: &str, origin: Option<&str>, body:
 fn it_is_at_fal_and_at_the_emulator_itself() {
     let emulator = Emulator::start().unwrap();
     for host in ["fal.ai", &emulator.host(), "localhost"] {
-        for (end, kind) in
-            [("", "text/html"), (".css", "text/css"), (".js", "text/javascript"), (".json", "application/json")]
-        {
+        for (end, kind) in [
+            ("", "text/html"),
+            (".css", "text/css"),
+            (".js", "text/javascript"),
+            (".json", "application/json"),
+        ] {
             let answer = Request::get(host, &format!("{PAGE}{end}")).send(&emulator);
             assert_eq!(answer.status, 200, "{host} {end}");
             assert!(answer.header("content-type").unwrap().starts_with(kind));
@@ -39,7 +48,10 @@ fn it_is_at_fal_and_at_the_emulator_itself() {
     assert!(!text.contains("http:") && !text.contains("https:"));
     assert_eq!(at(&emulator, "GET", "/dashboard", None, None).status, 404);
     let wrong = at(&emulator, "PUT", PAGE, None, None);
-    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, POST")));
+    assert_eq!(
+        (wrong.status, wrong.header("allow")),
+        (405, Some("GET, POST"))
+    );
 }
 
 #[test]
@@ -48,25 +60,61 @@ fn keys_of_both_scopes_are_made_listed_and_revoked() {
     emulator.create_key(Scope::Api, "other");
     for scope in ["API", "ADMIN"] {
         let wanted = json!({"alias": "new", "scope": scope});
-        let made = at(&emulator, "POST", PAGE, Some("https://fal.ai"), Some(&wanted));
+        let made = at(
+            &emulator,
+            "POST",
+            PAGE,
+            Some("https://fal.ai"),
+            Some(&wanted),
+        );
         assert_eq!(made.status, 201);
         let key = made.json()["key"].as_str().unwrap().to_owned();
         let list = at(&emulator, "GET", "/dashboard/keys.json", None, None).json();
         let keys = list["keys"].as_array().unwrap();
-        assert_eq!((keys.len(), &keys[0]["alias"], &keys[0]["scope"]), (3, &json!("new"), &json!(scope)));
+        assert_eq!(
+            (keys.len(), &keys[0]["alias"], &keys[0]["scope"]),
+            (3, &json!("new"), &json!(scope))
+        );
         assert_eq!(keys[0]["key_id"], id(&key));
         assert!(!list.to_string().contains(secret(&key)));
-        let run = |app: &str| Request::run(app, &json!({})).key(&key).send(&emulator).status;
-        assert_eq!((run("emulator/echo"), run("acme/private")), (200, if scope == "API" { 403 } else { 200 }));
+        let run = |app: &str| {
+            Request::run(app, &json!({}))
+                .key(&key)
+                .send(&emulator)
+                .status
+        };
+        assert_eq!(
+            (run("emulator/echo"), run("acme/private")),
+            (200, if scope == "API" { 403 } else { 200 })
+        );
         let path = format!("{PAGE}/{}", id(&key));
-        assert_eq!(at(&emulator, "DELETE", &path, Some("https://fal.ai"), None).status, 204);
+        assert_eq!(
+            at(&emulator, "DELETE", &path, Some("https://fal.ai"), None).status,
+            204
+        );
         assert_eq!(run("emulator/echo"), 401);
-        assert_eq!(at(&emulator, "DELETE", &path, Some("https://fal.ai"), None).status, 404);
+        assert_eq!(
+            at(&emulator, "DELETE", &path, Some("https://fal.ai"), None).status,
+            404
+        );
     }
-    for wrong in
-        [json!({"alias": "", "scope": "API"}), json!({"alias": "a"}), json!({"alias": "a", "scope": "ROOT"}), json!([])]
-    {
-        assert_eq!(at(&emulator, "POST", PAGE, Some("https://fal.ai"), Some(&wrong)).status, 400);
+    for wrong in [
+        json!({"alias": "", "scope": "API"}),
+        json!({"alias": "a"}),
+        json!({"alias": "a", "scope": "ROOT"}),
+        json!([]),
+    ] {
+        assert_eq!(
+            at(
+                &emulator,
+                "POST",
+                PAGE,
+                Some("https://fal.ai"),
+                Some(&wrong)
+            )
+            .status,
+            400
+        );
     }
 }
 
@@ -83,11 +131,20 @@ fn other_pages_change_nothing() {
         Some("fal.ai"),
         Some("ftp://fal.ai"),
     ] {
-        assert_eq!(at(&emulator, "POST", PAGE, origin, Some(&wanted)).status, 403, "{origin:?}");
-        assert_eq!(at(&emulator, "DELETE", &path, origin, None).status, 403, "{origin:?}");
+        assert_eq!(
+            at(&emulator, "POST", PAGE, origin, Some(&wanted)).status,
+            403,
+            "{origin:?}"
+        );
+        assert_eq!(
+            at(&emulator, "DELETE", &path, origin, None).status,
+            403,
+            "{origin:?}"
+        );
     }
     let list = at(&emulator, "GET", "/dashboard/keys.json", None, None).json();
     assert_eq!(list["keys"].as_array().unwrap().len(), 2);
-    let own = Request::new("POST", &emulator.host(), PAGE).header("Origin", &format!("http://{}", emulator.host()));
+    let own = Request::new("POST", &emulator.host(), PAGE)
+        .header("Origin", &format!("http://{}", emulator.host()));
     assert_eq!(own.json(&wanted).send(&emulator).status, 201);
 }

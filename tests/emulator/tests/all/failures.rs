@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::client::{Request, Response};
 
 fn fail(emulator: &Emulator, path: &str, input: &Value) -> Response {
-    Request::run(&format!("emulator/fail{path}"), input).key(emulator.api_key()).send(emulator)
+    Request::run(&format!("emulator/fail{path}"), input)
+        .key(emulator.api_key())
+        .send(emulator)
 }
 
 /// Type, status, retryable, the names in `ctx`.
@@ -80,8 +82,10 @@ fn every_model_error_can_be_had() {
             assert_eq!(entry["url"], format!("https://docs.fal.ai/errors/#{kind}"));
             assert_eq!(entry["loc"][0], "body");
             assert!(!entry["msg"].as_str().unwrap().is_empty());
-            let names: Vec<&str> =
-                entry["ctx"].as_object().map(|ctx| ctx.keys().map(String::as_str).collect()).unwrap_or_default();
+            let names: Vec<&str> = entry["ctx"]
+                .as_object()
+                .map(|ctx| ctx.keys().map(String::as_str).collect())
+                .unwrap_or_default();
             assert_eq!(names, *ctx, "{kind}");
             assert_eq!(entry.get("ctx").is_some(), !ctx.is_empty());
         }
@@ -92,7 +96,11 @@ fn every_model_error_can_be_had() {
 fn an_error_about_a_field_quotes_it() {
     let emulator = Emulator::start().unwrap();
     let url = "https://example.com/large.png";
-    let response = fail(&emulator, "", &json!({"type": "image_too_large", "image_url": url}));
+    let response = fail(
+        &emulator,
+        "",
+        &json!({"type": "image_too_large", "image_url": url}),
+    );
     response.assert_detail(
         422,
         json!([{
@@ -198,7 +206,10 @@ fn an_unknown_failure_is_invalid_input() {
         let response = fail(&emulator, "", &input);
         assert_eq!(response.status, 422, "{input}");
         let entry = &response.json()["detail"][0];
-        assert_eq!((&entry["type"], &entry["loc"][1]), (&json!(kind), &json!(field)));
+        assert_eq!(
+            (&entry["type"], &entry["loc"][1]),
+            (&json!(kind), &json!(field))
+        );
     }
     assert!(emulator.executions().is_empty());
 }

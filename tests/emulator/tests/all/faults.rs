@@ -65,7 +65,10 @@ fn an_ingress_page_has_no_request_id() {
     let page = "<html><center>nginx</center></html>";
     let emulator = emulator_with(Fault::status(502).body(page).without_request_id());
     let response = echo(&emulator).send(&emulator);
-    assert_eq!((response.status, response.body.as_slice()), (502, page.as_bytes()));
+    assert_eq!(
+        (response.status, response.body.as_slice()),
+        (502, page.as_bytes())
+    );
     assert_eq!(response.header("content-type"), Some("text/html"));
     assert_eq!(response.header("x-fal-request-id"), None);
     assert_eq!(emulator.arrivals()[0].request_id, None);
@@ -82,13 +85,20 @@ fn a_redirect_leads_elsewhere() {
 
 #[test]
 fn a_fault_that_cannot_be_answered_says_so() {
-    for fault in
-        [Fault::status(100), Fault::status(200).header("bad name", "x"), Fault::redirect("https://example.com", 200)]
-    {
+    for fault in [
+        Fault::status(100),
+        Fault::status(200).header("bad name", "x"),
+        Fault::redirect("https://example.com", 200),
+    ] {
         let emulator = emulator_with(fault);
         let response = echo(&emulator).send(&emulator);
         assert_eq!(response.status, 500);
-        assert!(response.json()["detail"].as_str().unwrap().starts_with("fal-emulator: "));
+        assert!(
+            response.json()["detail"]
+                .as_str()
+                .unwrap()
+                .starts_with("fal-emulator: ")
+        );
     }
 }
 
@@ -99,7 +109,10 @@ fn a_reset_before_the_body_reads_none_of_it() {
     let head = "POST /emulator/echo HTTP/1.1\r\nHost: fal.run\r\nContent-Length: 1000\r\n\r\n";
     connection.0.write_all(head.as_bytes()).unwrap();
     // The body never came, yet the connection is reset.
-    assert_eq!(connection.drain(), (vec![], Some(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        connection.drain(),
+        (vec![], Some(ErrorKind::ConnectionReset))
+    );
     assert_outcome(&emulator, Outcome::Reset, false);
     assert_eq!(emulator.arrivals()[0].body_length, 0);
 }
@@ -109,9 +122,15 @@ fn a_reset_after_the_body_has_executed_the_request() {
     let emulator = emulator_with(Fault::reset_after_body());
     let mut connection = Connection::open(&emulator);
     connection.write(&echo(&emulator)).unwrap();
-    assert_eq!(connection.drain(), (vec![], Some(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        connection.drain(),
+        (vec![], Some(ErrorKind::ConnectionReset))
+    );
     assert_outcome(&emulator, Outcome::Reset, true);
-    assert_eq!(emulator.arrivals()[0].body.json(), Some(&json!({"some": "input"})));
+    assert_eq!(
+        emulator.arrivals()[0].body.json(),
+        Some(&json!({"some": "input"}))
+    );
 }
 
 #[test]
@@ -142,11 +161,18 @@ fn a_hang_reads_everything_and_never_answers() {
     connection.0.set_read_timeout(timeout).unwrap();
     connection.write(&echo(&emulator)).unwrap();
     let error = connection.read().unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut
+    ));
     assert_outcome(&emulator, Outcome::Pending, false);
     assert!(emulator.arrivals()[0].body_length > 0);
     drop(connection);
-    emulator.wait_until(Duration::from_secs(5), |arrivals| arrivals[0].outcome == Outcome::ClientClosed).unwrap();
+    emulator
+        .wait_until(Duration::from_secs(5), |arrivals| {
+            arrivals[0].outcome == Outcome::ClientClosed
+        })
+        .unwrap();
 }
 
 #[test]
@@ -164,7 +190,10 @@ fn a_truncated_answer_promises_more_than_it_sends() {
     assert_eq!(whole.body.len(), promised);
     assert!(whole.body.starts_with(&sent));
     let arrival = &emulator.arrivals()[0];
-    assert_eq!((arrival.outcome, arrival.executed), (Outcome::ClosedByFault, true));
+    assert_eq!(
+        (arrival.outcome, arrival.executed),
+        (Outcome::ClosedByFault, true)
+    );
 }
 
 #[test]
@@ -210,7 +239,11 @@ fn malformed_json_looks_like_success() {
 
 #[test]
 fn a_fault_strikes_only_what_it_names() {
-    let fault = Fault::status(503).method("post").host("fal.run").path("/emulator/*").always();
+    let fault = Fault::status(503)
+        .method("post")
+        .host("fal.run")
+        .path("/emulator/*")
+        .always();
     let emulator = emulator_with(fault);
     let get = Request::get("fal.run", "/emulator/echo").key(emulator.api_key());
     assert_eq!(get.send(&emulator).status, 200);
@@ -228,7 +261,9 @@ fn a_fault_strikes_only_what_it_names() {
 #[test]
 fn a_fault_skips_then_strikes_so_many_times() {
     let emulator = emulator_with(Fault::status(503).skip(1).times(2));
-    let statuses: Vec<u16> = (0..5).map(|_| echo(&emulator).send(&emulator).status).collect();
+    let statuses: Vec<u16> = (0..5)
+        .map(|_| echo(&emulator).send(&emulator).status)
+        .collect();
     assert_eq!(statuses, [200, 503, 503, 200, 200]);
 }
 
@@ -236,15 +271,27 @@ fn a_fault_skips_then_strikes_so_many_times() {
 fn of_two_faults_the_first_strikes_first() {
     let emulator = emulator_with(Fault::status(500));
     emulator.inject(Fault::status(503));
-    let statuses: Vec<u16> = (0..3).map(|_| echo(&emulator).send(&emulator).status).collect();
+    let statuses: Vec<u16> = (0..3)
+        .map(|_| echo(&emulator).send(&emulator).status)
+        .collect();
     assert_eq!(statuses, [500, 503, 200]);
 }
 
 #[test]
 fn a_fault_strikes_every_host_of_fal() {
     let emulator = emulator_with(Fault::status(500).always());
-    for host in ["fal.run", "queue.fal.run", "api.fal.ai", "rest.fal.ai", "v3b.fal.media"] {
-        assert_eq!(Request::get(host, "/x").send(&emulator).status, 500, "{host}");
+    for host in [
+        "fal.run",
+        "queue.fal.run",
+        "api.fal.ai",
+        "rest.fal.ai",
+        "v3b.fal.media",
+    ] {
+        assert_eq!(
+            Request::get(host, "/x").send(&emulator).status,
+            500,
+            "{host}"
+        );
     }
     let health = Request::get("127.0.0.1", "/_emulator/health").send(&emulator);
     assert_eq!(health.status, 200);

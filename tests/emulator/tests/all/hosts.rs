@@ -12,9 +12,10 @@ fn the_host_header_decides_who_answers() {
     }
     let models = Request::get("api.fal.ai", "/v1/models").send(&emulator);
     assert!(models.json()["models"].is_array());
-    for (host, detail) in
-        [("queue.fal.run", "Application \"nothing\" not found"), ("rest.fal.ai", "Path /nothing not found")]
-    {
+    for (host, detail) in [
+        ("queue.fal.run", "Application \"nothing\" not found"),
+        ("rest.fal.ai", "Path /nothing not found"),
+    ] {
         let response = Request::get(host, "/nothing").send(&emulator);
         response.assert_detail(404, detail);
     }
@@ -71,7 +72,9 @@ fn it_listens_on_the_loopback_and_ends_when_dropped() {
     let request = Request::run("emulator/slow", &json!({ "ms": 60_000 })).key(emulator.api_key());
     connection.write(&request).unwrap();
     let timeout = std::time::Duration::from_secs(5);
-    emulator.wait_until(timeout, |arrivals| arrivals.iter().any(|one| one.executed)).unwrap();
+    emulator
+        .wait_until(timeout, |arrivals| arrivals.iter().any(|one| one.executed))
+        .unwrap();
     let address = emulator.addr();
     drop(emulator);
     assert!(connection.read().is_err());

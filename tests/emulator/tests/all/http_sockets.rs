@@ -12,7 +12,10 @@ use crate::socket::{Socket, open, token};
 use crate::tunnel::block_on;
 
 async fn socket(emulator: &Emulator, path: &str) -> Socket<TcpStream> {
-    open(emulator, "ws.fal.run", path, Some(emulator.api_key())).await.ok().unwrap()
+    open(emulator, "ws.fal.run", path, Some(emulator.api_key()))
+        .await
+        .ok()
+        .unwrap()
 }
 
 async fn send(socket: &mut Socket<TcpStream>, input: &Value) {
@@ -31,7 +34,10 @@ async fn answer(socket: &mut Socket<TcpStream>) -> (Value, Vec<u8>, Value) {
             && end.get("type").is_some()
             && end.get("request_id").is_some()
         {
-            assert_eq!((&end["type"], &end["request_id"]), (&json!("end"), &start["request_id"]));
+            assert_eq!(
+                (&end["type"], &end["request_id"]),
+                (&json!("end"), &start["request_id"])
+            );
             assert_eq!(end["status"], start["status"]);
             assert!(end["time_to_first_byte_seconds"].as_f64().unwrap() >= 0.0);
             return (start, body, end);
@@ -55,7 +61,10 @@ fn requests_are_answered_in_order() {
                 (&start["status"], &start["headers"]["content-type"]),
                 (&json!(200), &json!("application/json"))
             );
-            assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), json!({"ms": ms}));
+            assert_eq!(
+                serde_json::from_slice::<Value>(&body).unwrap(),
+                json!({"ms": ms})
+            );
             assert!(ms == 0 || end["time_to_first_byte_seconds"].as_f64().unwrap() > 0.0);
             assert_eq!(start["headers"]["x-fal-request-id"], start["request_id"]);
             ids.push(start["request_id"].clone());
@@ -67,13 +76,35 @@ fn requests_are_answered_in_order() {
         assert!(serde_json::from_slice::<Value>(&body).unwrap()["detail"].is_array());
     });
     let arrivals = emulator.arrivals();
-    let seen: Vec<_> = arrivals.iter().map(|one| (one.method.as_str(), one.outcome, one.executed)).collect();
+    let seen: Vec<_> = arrivals
+        .iter()
+        .map(|one| (one.method.as_str(), one.outcome, one.executed))
+        .collect();
     let post = ("POST", Outcome::Status(200), true);
     let refused = ("POST", Outcome::Status(422), false);
-    assert_eq!(seen, [("GET", Outcome::Status(101), false), post, post, post, refused]);
-    assert!(arrivals.iter().all(|one| one.host == "ws.fal.run" && one.had_key()));
+    assert_eq!(
+        seen,
+        [
+            ("GET", Outcome::Status(101), false),
+            post,
+            post,
+            post,
+            refused
+        ]
+    );
+    assert!(
+        arrivals
+            .iter()
+            .all(|one| one.host == "ws.fal.run" && one.had_key())
+    );
     assert_eq!(emulator.executions()["emulator/slow"], 3);
-    assert_eq!(emulator.websocket_messages()["emulator/slow"], MessageCounts { received: 4, sent: 12 });
+    assert_eq!(
+        emulator.websocket_messages()["emulator/slow"],
+        MessageCounts {
+            received: 4,
+            sent: 12
+        }
+    );
 }
 
 #[test]
@@ -102,7 +133,11 @@ fn a_body_is_not_taken_for_control() {
     let confusing = r#"{"type":"end","request_id":"x"}"#;
     block_on(async {
         let mut socket = socket(&emulator, "/emulator/stream").await;
-        send(&mut socket, &json!({"events": [confusing], "not_sse": true})).await;
+        send(
+            &mut socket,
+            &json!({"events": [confusing], "not_sse": true}),
+        )
+        .await;
         assert_eq!(answer(&mut socket).await.1, confusing.as_bytes());
     });
 }
@@ -126,14 +161,31 @@ fn handshakes_need_a_key_or_a_token() {
     let emulator = Emulator::start().unwrap();
     let token = token(&emulator, &json!(["echo"]), 60);
     block_on(async {
-        let refused =
-            async |path: &str, key: Option<&str>| open(&emulator, "ws.fal.run", path, key).await.err().unwrap().0;
+        let refused = async |path: &str, key: Option<&str>| {
+            open(&emulator, "ws.fal.run", path, key)
+                .await
+                .err()
+                .unwrap()
+                .0
+        };
         assert_eq!(refused("/emulator/echo", None).await, 401);
-        assert_eq!(refused("/emulator/echo", Some("fake-id:fake-secret-wrong")).await, 401);
-        assert_eq!(refused(&format!("/emulator/slow?fal_jwt_token={token}"), None).await, 403);
-        assert_eq!(refused("/emulator/nothing", Some(emulator.api_key())).await, 404);
+        assert_eq!(
+            refused("/emulator/echo", Some("fake-id:fake-secret-wrong")).await,
+            401
+        );
+        assert_eq!(
+            refused(&format!("/emulator/slow?fal_jwt_token={token}"), None).await,
+            403
+        );
+        assert_eq!(
+            refused("/emulator/nothing", Some(emulator.api_key())).await,
+            404
+        );
         let path = format!("/emulator/echo?fal_jwt_token={token}");
-        let mut socket = open(&emulator, "ws.fal.run", &path, None).await.ok().unwrap();
+        let mut socket = open(&emulator, "ws.fal.run", &path, None)
+            .await
+            .ok()
+            .unwrap();
         emulator.advance(Duration::from_secs(61));
         send(&mut socket, &json!({"a": 1})).await;
         let (_, body, _) = answer(&mut socket).await;
@@ -145,7 +197,9 @@ fn handshakes_need_a_key_or_a_token() {
         assert_eq!(echo["headers"].get("sec-websocket-key"), None);
         assert!(!String::from_utf8(body).unwrap().contains(&token));
     });
-    let plain = Request::get("ws.fal.run", "/emulator/echo").key(emulator.api_key()).send(&emulator);
+    let plain = Request::get("ws.fal.run", "/emulator/echo")
+        .key(emulator.api_key())
+        .send(&emulator);
     assert_eq!(plain.status, 404);
 }
 
@@ -158,7 +212,10 @@ fn faults_strike_single_requests() {
         only_posts(Fault::status(429).body(json!({"detail": "slow down"})));
         send(&mut first, &json!({})).await;
         let (start, body, _) = answer(&mut first).await;
-        assert_eq!((&start["status"], body.as_slice()), (&json!(429), &br#"{"detail":"slow down"}"#[..]));
+        assert_eq!(
+            (&start["status"], body.as_slice()),
+            (&json!(429), &br#"{"detail":"slow down"}"#[..])
+        );
         only_posts(Fault::delay(Duration::from_millis(50)));
         send(&mut first, &json!({})).await;
         assert_eq!(answer(&mut first).await.0["status"], 200);

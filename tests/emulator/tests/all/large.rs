@@ -16,7 +16,8 @@ use crate::uploads::{at, text};
 const MIB: u64 = 1 << 20;
 const PART: u64 = 10 * MIB;
 
-/// The emulator as a process of its own, so that its memory is its own. It ends with its standard input.
+/// The emulator as a process of its own, so that its memory is its own. It ends with its standard
+/// input.
 struct Server {
     child: Child,
     started: Value,
@@ -32,13 +33,20 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Self { child, started: serde_json::from_str(&line).unwrap() }
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self {
+            child,
+            started: serde_json::from_str(&line).unwrap(),
+        }
     }
 
     fn connect(&self) -> Connection {
         let stream = TcpStream::connect(self.started["address"].as_str().unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         Connection(stream)
     }
 
@@ -47,7 +55,8 @@ impl Server {
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        let request = Request::new("POST", "rest.fal.ai", path).key(self.started["api_key"].as_str().unwrap());
+        let request = Request::new("POST", "rest.fal.ai", path)
+            .key(self.started["api_key"].as_str().unwrap());
         let answer = self.call(&request.json(body));
         assert_eq!(answer.status, 200);
         answer.json()
@@ -56,9 +65,14 @@ impl Server {
     /// Sends so many bytes of the pattern from `from` on.
     fn send(&self, request: Request, from: u64, length: u64) -> Response {
         let mut connection = self.connect();
-        connection.write(&request.header("Content-Length", &length.to_string())).unwrap();
+        connection
+            .write(&request.header("Content-Length", &length.to_string()))
+            .unwrap();
         for at in (0..length).step_by(MIB as usize) {
-            connection.0.write_all(&pattern(from + at, MIB.min(length - at))).unwrap();
+            connection
+                .0
+                .write_all(&pattern(from + at, MIB.min(length - at)))
+                .unwrap();
         }
         connection.read().unwrap()
     }
@@ -67,8 +81,16 @@ impl Server {
     #[cfg(target_os = "linux")]
     fn peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches(" kB")
+            .trim()
+            .parse::<u64>()
+            .unwrap()
+            / 1024
     }
 }
 
@@ -96,13 +118,20 @@ fn hash(length: u64) -> String {
 }
 
 fn hex(digest: Context) -> String {
-    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .finish()
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Fetches a file and hashes it on the way.
 fn fetch(server: &Server, url: &str) -> (u64, String) {
     let mut connection = server.connect();
-    connection.write(&at("GET", url).header("Connection", "close")).unwrap();
+    connection
+        .write(&at("GET", url).header("Connection", "close"))
+        .unwrap();
     assert_eq!(connection.read_head().unwrap().status, 200);
     let (mut digest, mut length) = (Context::new(&SHA256), 0);
     let mut buffer = vec![0; MIB as usize];
@@ -118,7 +147,10 @@ fn fetch(server: &Server, url: &str) -> (u64, String) {
 
 /// Files in the emulator's own directory.
 fn uploads_on_disk(directory: &Path) -> usize {
-    let own = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let own = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
     own.map(|path| fs::read_dir(path).unwrap().count()).sum()
 }
 
@@ -126,14 +158,19 @@ fn uploads_on_disk(directory: &Path) -> usize {
 fn what_is_broken_off_or_refused_leaves_the_disk() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path());
-    let upload = Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Length", "1000000");
+    let upload =
+        Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Length", "1000000");
     let mut connection = server.connect();
     connection.write(&upload).unwrap();
     connection.0.write_all(&[0; 500_000]).unwrap();
     let wait_for = |count| {
         let end = std::time::Instant::now() + Duration::from_secs(20);
         while uploads_on_disk(directory.path()) != count {
-            assert!(std::time::Instant::now() < end, "{} files", uploads_on_disk(directory.path()));
+            assert!(
+                std::time::Instant::now() < end,
+                "{} files",
+                uploads_on_disk(directory.path())
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     };
@@ -146,9 +183,14 @@ fn what_is_broken_off_or_refused_leaves_the_disk() {
     connection.0.write_all(&[0; 1_000_000]).unwrap();
     assert_eq!(connection.read().unwrap().status, 401);
     wait_for(0);
-    let arrivals = server.call(&Request::get("127.0.0.1", "/_emulator/requests")).json();
+    let arrivals = server
+        .call(&Request::get("127.0.0.1", "/_emulator/requests"))
+        .json();
     assert_eq!(
-        (&arrivals["requests"][0]["outcome"], &arrivals["requests"][1]["outcome"]),
+        (
+            &arrivals["requests"][0]["outcome"],
+            &arrivals["requests"][1]["outcome"]
+        ),
         (&json!("client_closed"), &json!(401))
     );
     assert_eq!(arrivals["requests"][1]["body_length"], 1_000_000);
@@ -160,13 +202,19 @@ fn a_gigabyte_does_not_fill_the_memory() {
     let server = Server::start(directory.path());
 
     let token = text(&server.post("/storage/auth/token", &json!({}))["token"]);
-    let direct =
-        Request::new("POST", "v3.fal.media", "/files/upload").header("Authorization", &format!("Bearer {token}"));
+    let direct = Request::new("POST", "v3.fal.media", "/files/upload")
+        .header("Authorization", &format!("Bearer {token}"));
     let single = server.send(direct, 0, 128 * MIB);
     assert_eq!(single.status, 200);
-    assert_eq!(fetch(&server, &text(&single.json()["access_url"])), (128 * MIB, hash(128 * MIB)));
+    assert_eq!(
+        fetch(&server, &text(&single.json()["access_url"])),
+        (128 * MIB, hash(128 * MIB))
+    );
 
-    let begun = server.post("/storage/upload/initiate-multipart", &json!({ "file_name": "large.bin" }));
+    let begun = server.post(
+        "/storage/upload/initiate-multipart",
+        &json!({ "file_name": "large.bin" }),
+    );
     let upload_url = text(&begun["upload_url"]);
     let (base, query) = upload_url.split_once('?').unwrap();
     let whole = 1024 * MIB;
@@ -181,14 +229,26 @@ fn a_gigabyte_does_not_fill_the_memory() {
     let complete = at("POST", &format!("{base}/complete?{query}")).json(&json!({ "parts": parts }));
     assert_eq!(server.call(&complete).status, 200);
     let expected = hash(whole);
-    assert_eq!(fetch(&server, &text(&begun["file_url"])), (whole, expected.clone()));
-    let listed = server.call(&Request::get("127.0.0.1", "/_emulator/files")).json();
-    assert_eq!((&listed["files"][1]["size"], &listed["files"][1]["sha256"]), (&json!(whole), &json!(expected)));
+    assert_eq!(
+        fetch(&server, &text(&begun["file_url"])),
+        (whole, expected.clone())
+    );
+    let listed = server
+        .call(&Request::get("127.0.0.1", "/_emulator/files"))
+        .json();
+    assert_eq!(
+        (&listed["files"][1]["size"], &listed["files"][1]["sha256"]),
+        (&json!(whole), &json!(expected))
+    );
 
     #[cfg(target_os = "linux")]
     assert!(server.peak() < 100, "{} MiB", server.peak());
     // The file and the 103 parts of the other.
     assert_eq!(uploads_on_disk(directory.path()), 104);
     drop(server);
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left on disk");
+    assert_eq!(
+        fs::read_dir(directory.path()).unwrap().count(),
+        0,
+        "nothing is left on disk"
+    );
 }

@@ -1,6 +1,11 @@
 //! The emulator over real sockets, through a client that shows what is on the wire.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests, helpers included"
+)]
 
 mod access;
 mod acl;

@@ -6,17 +6,28 @@ use serde_json::{Value, json};
 use crate::client::{Connection, Request, id};
 
 fn run(emulator: &Emulator, endpoint: &str, input: &Value) -> crate::client::Response {
-    Request::run(endpoint, input).key(emulator.api_key()).send(emulator)
+    Request::run(endpoint, input)
+        .key(emulator.api_key())
+        .send(emulator)
 }
 
 #[test]
 fn every_answer_has_a_request_id_of_its_own() {
     let emulator = Emulator::start().unwrap();
-    let mut ids: Vec<String> = ["emulator/echo", "emulator/echo/", "no/app", "fal-ai/flux/dev"]
-        .iter()
-        .map(|endpoint| run(&emulator, endpoint, &json!({})).request_id().to_owned())
+    let mut ids: Vec<String> = [
+        "emulator/echo",
+        "emulator/echo/",
+        "no/app",
+        "fal-ai/flux/dev",
+    ]
+    .iter()
+    .map(|endpoint| run(&emulator, endpoint, &json!({})).request_id().to_owned())
+    .collect();
+    let seen: Vec<_> = emulator
+        .arrivals()
+        .into_iter()
+        .map(|arrival| arrival.request_id.unwrap())
         .collect();
-    let seen: Vec<_> = emulator.arrivals().into_iter().map(|arrival| arrival.request_id.unwrap()).collect();
     assert_eq!(ids, seen);
     for id in &ids {
         let shape: Vec<usize> = id.split('-').map(str::len).collect();
@@ -32,7 +43,8 @@ fn every_answer_has_a_request_id_of_its_own() {
 #[test]
 fn unknown_apps_and_paths_are_not_found() {
     let emulator = Emulator::start().unwrap();
-    run(&emulator, "acme/nothing/at/all", &json!({})).assert_detail(404, "Application \"acme/nothing\" not found");
+    run(&emulator, "acme/nothing/at/all", &json!({}))
+        .assert_detail(404, "Application \"acme/nothing\" not found");
     run(&emulator, "alone", &json!({})).assert_detail(404, "Application \"alone\" not found");
     run(&emulator, "", &json!({})).assert_detail(404, "Path / not found");
     for (endpoint, path) in [
@@ -51,7 +63,12 @@ fn unknown_apps_and_paths_are_not_found() {
 #[test]
 fn a_method_that_the_app_lacks_is_refused() {
     let emulator = Emulator::start().unwrap();
-    for endpoint in ["fal-ai/flux/dev", "emulator/slow", "emulator/bytes", "emulator/fail"] {
+    for endpoint in [
+        "fal-ai/flux/dev",
+        "emulator/slow",
+        "emulator/bytes",
+        "emulator/fail",
+    ] {
         let request = Request::get("fal.run", &format!("/{endpoint}")).key(emulator.api_key());
         let response = request.send(&emulator);
         response.assert_detail(405, "Method Not Allowed");
@@ -82,7 +99,10 @@ fn echo_tells_what_the_app_saw_but_no_secret() {
         );
     }
     let input = json!({"text": "grün", "list": [1, 2.5, null]});
-    assert_eq!(run(&emulator, "emulator/echo", &input).json()["body"], input);
+    assert_eq!(
+        run(&emulator, "emulator/echo", &input).json()["body"],
+        input
+    );
     let bytes = Request::new("POST", "fal.run", "/emulator/echo").key(key);
     let response = bytes.bytes([0xff, 0x00]).send(&emulator);
     assert_eq!(response.json()["body"], json!({"base64": "/wA="}));
@@ -114,7 +134,10 @@ fn slow_takes_its_time() {
 fn bytes_are_not_json() {
     let emulator = Emulator::start().unwrap();
     let response = run(&emulator, "emulator/bytes", &json!({"size": 300_001}));
-    assert_eq!(response.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/octet-stream")
+    );
     let expected: Vec<u8> = (0..300_001_u32).map(|at| (at % 251) as u8).collect();
     assert!(response.body == expected);
     let chosen = json!({"size": 0, "content_type": "audio/wav"});
@@ -163,7 +186,11 @@ fn a_body_has_a_limit() {
     post(LIMIT + 1).assert_detail(413, "Request body too large");
     assert!(emulator.executions().is_empty());
     assert_eq!(post(LIMIT).status, 422);
-    let lengths: Vec<u64> = emulator.arrivals().iter().map(|arrival| arrival.body_length).collect();
+    let lengths: Vec<u64> = emulator
+        .arrivals()
+        .iter()
+        .map(|arrival| arrival.body_length)
+        .collect();
     assert_eq!(lengths, [LIMIT as u64 + 1, LIMIT as u64]);
 }
 

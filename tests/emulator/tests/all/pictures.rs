@@ -8,7 +8,9 @@ use crate::client::{Request, Response};
 const CDN: &str = "https://v3b.fal.media";
 
 fn run(emulator: &Emulator, input: &Value) -> Response {
-    Request::run("fal-ai/flux/schnell", input).key(emulator.api_key()).send(emulator)
+    Request::run("fal-ai/flux/schnell", input)
+        .key(emulator.api_key())
+        .send(emulator)
 }
 
 /// Fetches a file as a browser would: without a key.
@@ -22,7 +24,9 @@ fn fetch(emulator: &Emulator, url: &Value) -> Vec<u8> {
 
 /// Width, height and all pixels.
 fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png))
+        .read_info()
+        .unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     (info.width, info.height, pixels)
@@ -41,8 +45,16 @@ fn a_run_answers_with_a_picture_that_can_be_fetched() {
     assert!(output["timings"]["inference"].is_f64());
     let image = &output["images"][0];
     assert_eq!(image["content_type"], "image/png");
-    assert_eq!((&image["width"], &image["height"]), (&json!(1024), &json!(768)));
-    assert!(image["url"].as_str().unwrap().starts_with("https://v3b.fal.media/files/b/"));
+    assert_eq!(
+        (&image["width"], &image["height"]),
+        (&json!(1024), &json!(768))
+    );
+    assert!(
+        image["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://v3b.fal.media/files/b/")
+    );
     let png = fetch(&emulator, &image["url"]);
     let (width, height, pixels) = decode(&png);
     assert_eq!((width, height), (1024, 768));
@@ -82,7 +94,10 @@ fn a_random_seed_is_reported_and_can_be_repeated() {
     assert!(fetch(&emulator, &url(&one)) != fetch(&emulator, &url(&two)));
     for seed in [json!(-5), json!(u64::MAX), json!("12")] {
         let output = run(&emulator, &json!({"prompt": "x", "seed": seed})).json();
-        assert_eq!(output["seed"].to_string(), seed.to_string().replace('"', ""));
+        assert_eq!(
+            output["seed"].to_string(),
+            seed.to_string().replace('"', "")
+        );
     }
 }
 
@@ -126,8 +141,14 @@ fn several_images_differ() {
     let output = run(&emulator, &input).json();
     let images = output["images"].as_array().unwrap();
     assert_eq!(images.len(), 4);
-    assert_eq!(output["has_nsfw_concepts"], json!([false, false, false, false]));
-    let mut pictures: Vec<_> = images.iter().map(|image| fetch(&emulator, &image["url"])).collect();
+    assert_eq!(
+        output["has_nsfw_concepts"],
+        json!([false, false, false, false])
+    );
+    let mut pictures: Vec<_> = images
+        .iter()
+        .map(|image| fetch(&emulator, &image["url"]))
+        .collect();
     pictures.sort();
     pictures.dedup();
     assert_eq!(pictures.len(), 4);
@@ -162,12 +183,42 @@ fn invalid_input_is_told_as_pydantic_tells_it() {
         ("seed", json!(1.5), "int_from_float", vec!["body", "seed"]),
         ("seed", json!("x"), "int_parsing", vec!["body", "seed"]),
         ("seed", json!([]), "int_type", vec!["body", "seed"]),
-        ("num_images", json!(0), "greater_than_equal", vec!["body", "num_images"]),
-        ("num_images", json!(5), "less_than_equal", vec!["body", "num_images"]),
-        ("sync_mode", json!([]), "bool_type", vec!["body", "sync_mode"]),
-        ("image_size", json!("huge"), "enum", vec!["body", "image_size"]),
-        ("image_size", json!({"width": 63}), "greater_than_equal", vec!["body", "image_size", "width"]),
-        ("image_size", json!({"height": 4097}), "less_than_equal", vec!["body", "image_size", "height"]),
+        (
+            "num_images",
+            json!(0),
+            "greater_than_equal",
+            vec!["body", "num_images"],
+        ),
+        (
+            "num_images",
+            json!(5),
+            "less_than_equal",
+            vec!["body", "num_images"],
+        ),
+        (
+            "sync_mode",
+            json!([]),
+            "bool_type",
+            vec!["body", "sync_mode"],
+        ),
+        (
+            "image_size",
+            json!("huge"),
+            "enum",
+            vec!["body", "image_size"],
+        ),
+        (
+            "image_size",
+            json!({"width": 63}),
+            "greater_than_equal",
+            vec!["body", "image_size", "width"],
+        ),
+        (
+            "image_size",
+            json!({"height": 4097}),
+            "less_than_equal",
+            vec!["body", "image_size", "height"],
+        ),
     ] {
         let mut input = json!({"prompt": "x"});
         input[field] = value;
@@ -176,7 +227,11 @@ fn invalid_input_is_told_as_pydantic_tells_it() {
         let entries = response.json();
         assert_eq!(entries["detail"].as_array().unwrap().len(), 1, "{entries}");
         let entry = &entries["detail"][0];
-        assert_eq!((&entry["type"], &entry["loc"]), (&json!(kind), &json!(loc)), "{input}");
+        assert_eq!(
+            (&entry["type"], &entry["loc"]),
+            (&json!(kind), &json!(loc)),
+            "{input}"
+        );
         assert!(entry["msg"].is_string());
     }
     assert!(emulator.executions().is_empty());
@@ -197,7 +252,10 @@ fn a_body_that_is_no_object_is_invalid() {
     assert_eq!(post("application/json", ""), "missing");
     assert_eq!(post("application/json", "{\"prompt\":"), "json_invalid");
     assert_eq!(post("application/json", "[1]"), "model_attributes_type");
-    assert_eq!(post("text/plain", "{\"prompt\":\"x\"}"), "model_attributes_type");
+    assert_eq!(
+        post("text/plain", "{\"prompt\":\"x\"}"),
+        "model_attributes_type"
+    );
 }
 
 #[test]

@@ -9,19 +9,41 @@ const FLUX: &str = "fal-ai/flux/schnell";
 
 /// A picture as an asset.
 fn made(emulator: &Emulator, prompt: &str) -> Value {
-    let (id, _) = ran(emulator, FLUX, &json!({ "prompt": prompt }), emulator.api_key());
+    let (id, _) = ran(
+        emulator,
+        FLUX,
+        &json!({ "prompt": prompt }),
+        emulator.api_key(),
+    );
     let page = got(emulator, 200, "GET", "/assets");
     let all = page["assets"].as_array().unwrap();
-    all.iter().find(|asset| asset["request_id"] == json!(id)).unwrap().clone()
+    all.iter()
+        .find(|asset| asset["request_id"] == json!(id))
+        .unwrap()
+        .clone()
 }
 
 /// A file of the CDN, by its URL.
 fn uploaded(emulator: &Emulator, key: &str) -> String {
-    let token = Request::new("POST", "rest.fal.ai", "/storage/auth/token?storage_type=fal-cdn-v3").key(key);
-    let token = token.json(&json!({})).send(emulator).json()["token"].as_str().unwrap().to_owned();
-    let upload = Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Type", "image/png");
-    let upload = upload.header("Authorization", &format!("Bearer {token}")).header("X-Fal-File-Name", "a.png");
-    upload.bytes("not really").send(emulator).json()["access_url"].as_str().unwrap().to_owned()
+    let token = Request::new(
+        "POST",
+        "rest.fal.ai",
+        "/storage/auth/token?storage_type=fal-cdn-v3",
+    )
+    .key(key);
+    let token = token.json(&json!({})).send(emulator).json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let upload =
+        Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Type", "image/png");
+    let upload = upload
+        .header("Authorization", &format!("Bearer {token}"))
+        .header("X-Fal-File-Name", "a.png");
+    upload.bytes("not really").send(emulator).json()["access_url"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn collection(emulator: &Emulator, body: &Value) -> String {
@@ -59,7 +81,10 @@ fn what_a_model_made_is_an_asset() {
         (&asset["type"], &asset["source"], &asset["endpoint"]),
         (&json!("image"), &json!("response"), &json!(FLUX))
     );
-    assert_eq!((asset["width"].as_f64(), asset["content_type"].as_str()), (Some(1024.0), Some("image/png")));
+    assert_eq!(
+        (asset["width"].as_f64(), asset["content_type"].as_str()),
+        (Some(1024.0), Some("image/png"))
+    );
     for id in ["asset_id", "vector_id"] {
         let path = format!("/assets/{}", asset[id].as_str().unwrap());
         assert_eq!(got(&emulator, 200, "GET", &path), json!({ "asset": asset }));
@@ -74,7 +99,14 @@ fn what_a_model_made_is_an_asset() {
 fn an_uploaded_file_is_registered() {
     let emulator = Emulator::start().unwrap();
     let url = uploaded(&emulator, emulator.api_key());
-    let tag = sent(&emulator, 201, "POST", "/assets/tags", &json!({"name": "red"}))["tag"]["id"].clone();
+    let tag = sent(
+        &emulator,
+        201,
+        "POST",
+        "/assets/tags",
+        &json!({"name": "red"}),
+    )["tag"]["id"]
+        .clone();
     let shelf = collection(&emulator, &json!({"name": "shelf"}));
     let body = json!({
         "url": url, "type": "image", "prompt": "mine", "favorite": true, "tag_ids": [tag], "collection_id": shelf,
@@ -84,16 +116,34 @@ fn an_uploaded_file_is_registered() {
         (&asset["url"], &asset["source"], &asset["is_favorited"]),
         (&json!(url), &json!("upload"), &json!(true))
     );
-    assert_eq!((&asset["tags"][0]["name"], &asset["collection_ids"]), (&json!("red"), &json!([shelf])));
+    assert_eq!(
+        (&asset["tags"][0]["name"], &asset["collection_ids"]),
+        (&json!("red"), &json!([shelf]))
+    );
     for (status, wrong) in [
         (400, json!({"type": "image"})),
         (400, json!({"url": url})),
         (400, json!({"url": url, "type": "text"})),
-        (400, json!({"url": "https://elsewhere.example/a.png", "type": "image"})),
-        (404, json!({"url": "https://v3.fal.media/files/b/none/a.png", "type": "image"})),
-        (404, json!({"url": url, "type": "image", "tag_ids": ["none"]})),
-        (404, json!({"url": url, "type": "image", "collection_id": "none"})),
-        (403, json!({"url": uploaded(&emulator, &emulator.create_key(Scope::Api, "other")), "type": "image"})),
+        (
+            400,
+            json!({"url": "https://elsewhere.example/a.png", "type": "image"}),
+        ),
+        (
+            404,
+            json!({"url": "https://v3.fal.media/files/b/none/a.png", "type": "image"}),
+        ),
+        (
+            404,
+            json!({"url": url, "type": "image", "tag_ids": ["none"]}),
+        ),
+        (
+            404,
+            json!({"url": url, "type": "image", "collection_id": "none"}),
+        ),
+        (
+            403,
+            json!({"url": uploaded(&emulator, &emulator.create_key(Scope::Api, "other")), "type": "image"}),
+        ),
     ] {
         sent(&emulator, status, "POST", "/assets/uploads", &wrong);
     }
@@ -105,11 +155,29 @@ fn assets_are_filtered_and_searched() {
     let cat = made(&emulator, "a red cat");
     made(&emulator, "a blue dog");
     let url = uploaded(&emulator, emulator.api_key());
-    sent(&emulator, 201, "POST", "/assets/uploads", &json!({"url": url, "type": "video", "favorite": true}));
+    sent(
+        &emulator,
+        201,
+        "POST",
+        "/assets/uploads",
+        &json!({"url": url, "type": "video", "favorite": true}),
+    );
     let count = |query: &str| {
         let page = got(&emulator, 200, "GET", &format!("/assets?{query}"));
-        has(&page, &["assets", "next_cursor", "has_more", "total_count", "scope_truncated"]);
-        assert_eq!(page["total_count"].as_u64().unwrap() as usize, page["assets"].as_array().unwrap().len());
+        has(
+            &page,
+            &[
+                "assets",
+                "next_cursor",
+                "has_more",
+                "total_count",
+                "scope_truncated",
+            ],
+        );
+        assert_eq!(
+            page["total_count"].as_u64().unwrap() as usize,
+            page["assets"].as_array().unwrap().len()
+        );
         page["assets"].as_array().unwrap().len()
     };
     for (query, expected) in [
@@ -127,11 +195,20 @@ fn assets_are_filtered_and_searched() {
     ] {
         assert_eq!(count(query), expected, "{query}");
     }
-    assert_eq!(count(&format!("search_image_url={}", cat["url"].as_str().unwrap())), 1);
+    assert_eq!(
+        count(&format!(
+            "search_image_url={}",
+            cat["url"].as_str().unwrap()
+        )),
+        1
+    );
     let best = got(&emulator, 200, "GET", "/assets?q=red+cat");
     assert_eq!(best["assets"][0]["similarity"], json!(1.0));
     let first = got(&emulator, 200, "GET", "/assets?limit=2");
-    assert_eq!((&first["has_more"], &first["total_count"]), (&json!(true), &json!(3)));
+    assert_eq!(
+        (&first["has_more"], &first["total_count"]),
+        (&json!(true), &json!(3))
+    );
     for wrong in [
         "media_type=text",
         "source=web",
@@ -149,7 +226,10 @@ fn assets_are_filtered_and_searched() {
 fn a_collection_is_filled_by_hand() {
     let emulator = Emulator::start().unwrap();
     let asset = made(&emulator, "a cat");
-    let id = collection(&emulator, &json!({"name": "cats", "icon": "🐈", "color": "red"}));
+    let id = collection(
+        &emulator,
+        &json!({"name": "cats", "icon": "🐈", "color": "red"}),
+    );
     let path = format!("/assets/collections/{id}");
     let read = got(&emulator, 200, "GET", &path);
     has(
@@ -170,20 +250,52 @@ fn a_collection_is_filled_by_hand() {
             "updated_at",
         ],
     );
-    assert_eq!((&read["collection"]["type"], &read["collection"]["asset_count"]), (&json!("manual"), &json!(0)));
+    assert_eq!(
+        (
+            &read["collection"]["type"],
+            &read["collection"]["asset_count"]
+        ),
+        (&json!("manual"), &json!(0))
+    );
     let within = format!("{path}/assets");
     for reference in ["asset_id", "request_id", "vector_id"] {
         let body = json!({ reference: asset[reference] });
-        assert_eq!(sent(&emulator, 200, "POST", &within, &body), json!({"success": true}));
+        assert_eq!(
+            sent(&emulator, 200, "POST", &within, &body),
+            json!({"success": true})
+        );
     }
-    assert_eq!(got(&emulator, 200, "GET", &within)["assets"][0]["asset_id"], asset["asset_id"]);
-    assert_eq!(got(&emulator, 200, "GET", &path)["collection"]["asset_count"], 1);
-    assert_eq!(got(&emulator, 200, "GET", &format!("/assets?collection_id={id}"))["total_count"], 1);
-    sent(&emulator, 204, "DELETE", &within, &json!({"asset_id": asset["asset_id"]}));
+    assert_eq!(
+        got(&emulator, 200, "GET", &within)["assets"][0]["asset_id"],
+        asset["asset_id"]
+    );
+    assert_eq!(
+        got(&emulator, 200, "GET", &path)["collection"]["asset_count"],
+        1
+    );
+    assert_eq!(
+        got(
+            &emulator,
+            200,
+            "GET",
+            &format!("/assets?collection_id={id}")
+        )["total_count"],
+        1
+    );
+    sent(
+        &emulator,
+        204,
+        "DELETE",
+        &within,
+        &json!({"asset_id": asset["asset_id"]}),
+    );
     assert_eq!(got(&emulator, 200, "GET", &within)["assets"], json!([]));
     for (status, wrong) in [
         (400, json!({})),
-        (400, json!({"asset_id": asset["asset_id"], "vector_id": asset["vector_id"]})),
+        (
+            400,
+            json!({"asset_id": asset["asset_id"], "vector_id": asset["vector_id"]}),
+        ),
         (400, json!({"asset_id": ""})),
         (404, json!({"asset_id": "none"})),
     ] {
@@ -191,18 +303,42 @@ fn a_collection_is_filled_by_hand() {
         sent(&emulator, status, "DELETE", &within, &wrong);
     }
 
-    let changed = sent(&emulator, 200, "PATCH", &path, &json!({"name": "dogs", "icon": null}));
+    let changed = sent(
+        &emulator,
+        200,
+        "PATCH",
+        &path,
+        &json!({"name": "dogs", "icon": null}),
+    );
     let changed = &changed["collection"];
-    assert_eq!((&changed["name"], &changed["icon"], &changed["color"]), (&json!("dogs"), &json!(null), &json!("red")));
-    let favourite =
-        |verb: &str| got(&emulator, 200, "POST", &format!("{path}/{verb}"))["collection"]["is_favorited"].clone();
-    assert_eq!((favourite("favorite"), favourite("unfavorite")), (json!(true), json!(false)));
+    assert_eq!(
+        (&changed["name"], &changed["icon"], &changed["color"]),
+        (&json!("dogs"), &json!(null), &json!("red"))
+    );
+    let favourite = |verb: &str| {
+        got(&emulator, 200, "POST", &format!("{path}/{verb}"))["collection"]["is_favorited"].clone()
+    };
+    assert_eq!(
+        (favourite("favorite"), favourite("unfavorite")),
+        (json!(true), json!(false))
+    );
     sent(&emulator, 400, "PATCH", &path, &json!({"name": ""}));
     sent(&emulator, 409, "PATCH", &path, &json!({"filters": {}}));
-    sent(&emulator, 400, "POST", "/assets/collections", &json!({"name": "x", "cover_image_url": "nothing"}));
+    sent(
+        &emulator,
+        400,
+        "POST",
+        "/assets/collections",
+        &json!({"name": "x", "cover_image_url": "nothing"}),
+    );
     got(&emulator, 204, "DELETE", &path);
-    for (method, end) in [("GET", ""), ("DELETE", ""), ("POST", "/favorite"), ("GET", "/hierarchy"), ("GET", "/assets")]
-    {
+    for (method, end) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/favorite"),
+        ("GET", "/hierarchy"),
+        ("GET", "/assets"),
+    ] {
         got(&emulator, 404, method, &format!("{path}{end}"));
     }
 }
@@ -212,18 +348,51 @@ fn a_smart_collection_fills_itself() {
     let emulator = Emulator::start().unwrap();
     let cat = made(&emulator, "a cat");
     made(&emulator, "a dog");
-    let id = collection(&emulator, &json!({"name": "cats", "filters": {"q": "cat", "media_type": ["image"]}}));
+    let id = collection(
+        &emulator,
+        &json!({"name": "cats", "filters": {"q": "cat", "media_type": ["image"]}}),
+    );
     let path = format!("/assets/collections/{id}");
     let shown = got(&emulator, 200, "GET", &path);
-    assert_eq!((&shown["collection"]["type"], &shown["collection"]["asset_count"]), (&json!("smart"), &json!(1)));
+    assert_eq!(
+        (
+            &shown["collection"]["type"],
+            &shown["collection"]["asset_count"]
+        ),
+        (&json!("smart"), &json!(1))
+    );
     assert_eq!(shown["collection"]["filters"]["q"], "cat");
-    assert_eq!(got(&emulator, 200, "GET", &format!("{path}/assets"))["assets"][0]["asset_id"], cat["asset_id"]);
+    assert_eq!(
+        got(&emulator, 200, "GET", &format!("{path}/assets"))["assets"][0]["asset_id"],
+        cat["asset_id"]
+    );
     let body = json!({"asset_id": cat["asset_id"]});
     sent(&emulator, 409, "POST", &format!("{path}/assets"), &body);
-    sent(&emulator, 409, "POST", &format!("{path}/move"), &json!({"parent_collection_id": null}));
-    sent(&emulator, 409, "POST", "/assets/collections", &json!({"name": "x", "parent_collection_id": id}));
-    sent(&emulator, 200, "PATCH", &path, &json!({"filters": {"q": "dog"}}));
-    assert_ne!(got(&emulator, 200, "GET", &format!("{path}/assets"))["assets"][0]["asset_id"], cat["asset_id"]);
+    sent(
+        &emulator,
+        409,
+        "POST",
+        &format!("{path}/move"),
+        &json!({"parent_collection_id": null}),
+    );
+    sent(
+        &emulator,
+        409,
+        "POST",
+        "/assets/collections",
+        &json!({"name": "x", "parent_collection_id": id}),
+    );
+    sent(
+        &emulator,
+        200,
+        "PATCH",
+        &path,
+        &json!({"filters": {"q": "dog"}}),
+    );
+    assert_ne!(
+        got(&emulator, 200, "GET", &format!("{path}/assets"))["assets"][0]["asset_id"],
+        cat["asset_id"]
+    );
 }
 
 #[test]
@@ -234,21 +403,53 @@ fn collections_nest_to_five_levels() {
         let body = json!({"name": level.to_string(), "parent_collection_id": ids.last()});
         ids.push(collection(&emulator, &body));
     }
-    sent(&emulator, 422, "POST", "/assets/collections", &json!({"name": "6", "parent_collection_id": ids[4]}));
-    let tree = got(&emulator, 200, "GET", &format!("/assets/collections/{}/hierarchy", ids[1]));
-    assert_eq!(tree["ancestors"], json!([{"id": ids[0], "name": "1", "type": "manual"}]));
-    assert_eq!(tree["hierarchy"]["children"][0]["children"][0]["children"][0]["id"], json!(ids[4]));
+    sent(
+        &emulator,
+        422,
+        "POST",
+        "/assets/collections",
+        &json!({"name": "6", "parent_collection_id": ids[4]}),
+    );
+    let tree = got(
+        &emulator,
+        200,
+        "GET",
+        &format!("/assets/collections/{}/hierarchy", ids[1]),
+    );
+    assert_eq!(
+        tree["ancestors"],
+        json!([{"id": ids[0], "name": "1", "type": "manual"}])
+    );
+    assert_eq!(
+        tree["hierarchy"]["children"][0]["children"][0]["children"][0]["id"],
+        json!(ids[4])
+    );
     let shift = |id: &str, parent: Value, status: u16| {
         let path = format!("/assets/collections/{id}/move");
-        sent(&emulator, status, "POST", &path, &json!({ "parent_collection_id": parent }))
+        sent(
+            &emulator,
+            status,
+            "POST",
+            &path,
+            &json!({ "parent_collection_id": parent }),
+        )
     };
     shift(&ids[0], json!(ids[4]), 422);
     // Near the top only the circle is wrong with it.
     let above = collection(&emulator, &json!({"name": "above"}));
-    let below = collection(&emulator, &json!({"name": "below", "parent_collection_id": above}));
+    let below = collection(
+        &emulator,
+        &json!({"name": "below", "parent_collection_id": above}),
+    );
     for target in [&below, &above] {
         let refused = shift(&above, json!(target), 422);
-        assert!(refused["error"]["message"].as_str().unwrap().contains("within itself"), "{refused}");
+        assert!(
+            refused["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("within itself"),
+            "{refused}"
+        );
     }
     shift(&ids[0], json!("none"), 404);
     let other = collection(&emulator, &json!({"name": "other"}));
@@ -257,10 +458,26 @@ fn collections_nest_to_five_levels() {
     let moved = shift(&ids[4], Value::Null, 200);
     assert_eq!(moved["collection"]["parent_collection_id"], json!(null));
     shift(&ids[0], json!(other), 200);
-    sent(&emulator, 400, "POST", &format!("/assets/collections/{other}/move"), &json!({}));
+    sent(
+        &emulator,
+        400,
+        "POST",
+        &format!("/assets/collections/{other}/move"),
+        &json!({}),
+    );
     // Whose parent goes moves up.
-    got(&emulator, 204, "DELETE", &format!("/assets/collections/{}", ids[1]));
-    let child = got(&emulator, 200, "GET", &format!("/assets/collections/{}", ids[2]));
+    got(
+        &emulator,
+        204,
+        "DELETE",
+        &format!("/assets/collections/{}", ids[1]),
+    );
+    let child = got(
+        &emulator,
+        200,
+        "GET",
+        &format!("/assets/collections/{}", ids[2]),
+    );
     assert_eq!(child["collection"]["parent_collection_id"], json!(ids[0]));
 }
 
@@ -269,14 +486,28 @@ fn lists_by_offset_have_their_limits() {
     let emulator = Emulator::start().unwrap();
     for number in 0..5 {
         collection(&emulator, &json!({"name": number.to_string()}));
-        let body = json!({"name": number.to_string(), "description": "d", "reference_images": ["i"]});
+        let body =
+            json!({"name": number.to_string(), "description": "d", "reference_images": ["i"]});
         sent(&emulator, 201, "POST", "/assets/characters", &body);
     }
     for list in ["collections", "characters"] {
-        let page = got(&emulator, 200, "GET", &format!("/assets/{list}?limit=2&offset=3"));
-        let names: Vec<&str> = page[list].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+        let page = got(
+            &emulator,
+            200,
+            "GET",
+            &format!("/assets/{list}?limit=2&offset=3"),
+        );
+        let names: Vec<&str> = page[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["3", "4"]);
-        assert_eq!(got(&emulator, 200, "GET", &format!("/assets/{list}?offset=9"))[list], json!([]));
+        assert_eq!(
+            got(&emulator, 200, "GET", &format!("/assets/{list}?offset=9"))[list],
+            json!([])
+        );
         for wrong in ["limit=101", "limit=0", "offset=-1"] {
             got(&emulator, 400, "GET", &format!("/assets/{list}?{wrong}"));
         }
@@ -308,16 +539,28 @@ fn characters_live() {
             "reference_images",
         ],
     );
-    assert_eq!((&character["type"], &character["character_identifier"]), (&json!("character"), &json!("mia")));
+    assert_eq!(
+        (&character["type"], &character["character_identifier"]),
+        (&json!("character"), &json!("mia"))
+    );
     let path = format!("/assets/characters/{}", character["id"].as_str().unwrap());
     assert_eq!(&got(&emulator, 200, "GET", &path)["character"], character);
     sent(&emulator, 409, "POST", "/assets/characters", &body);
-    let changed =
-        sent(&emulator, 200, "PATCH", &path, &json!({"reference_images": ["a", "b"], "description": "older"}));
+    let changed = sent(
+        &emulator,
+        200,
+        "PATCH",
+        &path,
+        &json!({"reference_images": ["a", "b"], "description": "older"}),
+    );
     assert_eq!(changed["character"]["reference_images"], json!(["a", "b"]));
-    let favourite =
-        |verb: &str| got(&emulator, 200, "POST", &format!("{path}/{verb}"))["character"]["is_favorited"].clone();
-    assert_eq!((favourite("favorite"), favourite("unfavorite")), (json!(true), json!(false)));
+    let favourite = |verb: &str| {
+        got(&emulator, 200, "POST", &format!("{path}/{verb}"))["character"]["is_favorited"].clone()
+    };
+    assert_eq!(
+        (favourite("favorite"), favourite("unfavorite")),
+        (json!(true), json!(false))
+    );
     made_with_mia(&emulator);
     for wrong in [
         json!({"name": "x", "description": "d"}),
@@ -330,7 +573,12 @@ fn characters_live() {
     }
     sent(&emulator, 400, "PATCH", &path, &json!({"name": 5}));
     got(&emulator, 204, "DELETE", &path);
-    for (method, end) in [("GET", ""), ("DELETE", ""), ("POST", "/favorite"), ("POST", "/unfavorite")] {
+    for (method, end) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/favorite"),
+        ("POST", "/unfavorite"),
+    ] {
         got(&emulator, 404, method, &format!("{path}{end}"));
     }
     // A collection is no character.
@@ -347,7 +595,11 @@ fn made_with_mia(emulator: &Emulator) {
     let path = format!("/assets/{}/lineage", asset["asset_id"].as_str().unwrap());
     let lineage = &got(emulator, 200, "GET", &path)["lineage"];
     let nodes = lineage["nodes"].as_array().unwrap();
-    assert!(nodes.iter().any(|node| node["kind"] == "entity" && node["handle"] == "mia"));
+    assert!(
+        nodes
+            .iter()
+            .any(|node| node["kind"] == "entity" && node["handle"] == "mia")
+    );
     let edges = lineage["edges"].as_array().unwrap();
     assert!(edges.iter().any(|edge| edge["kind"] == "referenced_entity"));
 }
@@ -358,7 +610,13 @@ fn tags_are_given_and_taken() {
     let asset = made(&emulator, "a cat");
     let reference = json!({"asset_id": asset["asset_id"]});
     let tag = |name: &str| {
-        let made = sent(&emulator, 201, "POST", "/assets/tags", &json!({ "name": name }));
+        let made = sent(
+            &emulator,
+            201,
+            "POST",
+            "/assets/tags",
+            &json!({ "name": name }),
+        );
         has(&made["tag"], &["id", "name", "created_at"]);
         made["tag"]["id"].as_str().unwrap().to_owned()
     };
@@ -366,31 +624,89 @@ fn tags_are_given_and_taken() {
     let of_asset = format!("/assets/{}/tags", asset["asset_id"].as_str().unwrap());
     let names = || -> Vec<String> {
         let tags = got(&emulator, 200, "GET", &of_asset);
-        tags["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap().to_owned()).collect()
+        tags["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| tag["name"].as_str().unwrap().to_owned())
+            .collect()
     };
-    sent(&emulator, 200, "POST", &format!("/assets/tags/{red}/assign"), &reference);
+    sent(
+        &emulator,
+        200,
+        "POST",
+        &format!("/assets/tags/{red}/assign"),
+        &reference,
+    );
     assert_eq!(names(), ["red"]);
     let mut both = reference.clone();
     both["tag_ids"] = json!([red, blue]);
-    assert_eq!(sent(&emulator, 200, "PUT", "/assets/tags", &both)["tags"].as_array().unwrap().len(), 2);
-    assert_eq!(names(), ["red", "blue"]);
-    let count = |query: &str| got(&emulator, 200, "GET", &format!("/assets?{query}"))["total_count"].clone();
-    sent(&emulator, 204, "DELETE", &format!("/assets/tags/{red}/assign"), &reference);
-    assert_eq!(count(&format!("tag_id={red}&tag_id={blue}")), 1);
-    assert_eq!(count(&format!("tag_id={red}&tag_id={blue}&tag_mode=all")), 0);
     assert_eq!(
-        sent(&emulator, 200, "PATCH", &format!("/assets/tags/{blue}"), &json!({"name": "navy"}))["tag"]["name"],
+        sent(&emulator, 200, "PUT", "/assets/tags", &both)["tags"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(names(), ["red", "blue"]);
+    let count = |query: &str| {
+        got(&emulator, 200, "GET", &format!("/assets?{query}"))["total_count"].clone()
+    };
+    sent(
+        &emulator,
+        204,
+        "DELETE",
+        &format!("/assets/tags/{red}/assign"),
+        &reference,
+    );
+    assert_eq!(count(&format!("tag_id={red}&tag_id={blue}")), 1);
+    assert_eq!(
+        count(&format!("tag_id={red}&tag_id={blue}&tag_mode=all")),
+        0
+    );
+    assert_eq!(
+        sent(
+            &emulator,
+            200,
+            "PATCH",
+            &format!("/assets/tags/{blue}"),
+            &json!({"name": "navy"})
+        )["tag"]["name"],
         "navy"
     );
-    sent(&emulator, 409, "PATCH", &format!("/assets/tags/{blue}"), &json!({"name": "red"}));
-    sent(&emulator, 409, "POST", "/assets/tags", &json!({"name": "red"}));
+    sent(
+        &emulator,
+        409,
+        "PATCH",
+        &format!("/assets/tags/{blue}"),
+        &json!({"name": "red"}),
+    );
+    sent(
+        &emulator,
+        409,
+        "POST",
+        "/assets/tags",
+        &json!({"name": "red"}),
+    );
     for name in ["", &"x".repeat(51)] {
-        sent(&emulator, 400, "POST", "/assets/tags", &json!({ "name": name }));
+        sent(
+            &emulator,
+            400,
+            "POST",
+            "/assets/tags",
+            &json!({ "name": name }),
+        );
     }
     sent(&emulator, 400, "PUT", "/assets/tags", &reference);
     got(&emulator, 204, "DELETE", &format!("/assets/tags/{blue}"));
     assert!(names().is_empty());
-    assert_eq!(got(&emulator, 200, "GET", "/assets/tags")["tags"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        got(&emulator, 200, "GET", "/assets/tags")["tags"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     for (method, path) in [
         ("PATCH", format!("/assets/tags/{blue}")),
         ("DELETE", format!("/assets/tags/{blue}")),
@@ -407,9 +723,20 @@ fn assets_are_favourites() {
     let emulator = Emulator::start().unwrap();
     let asset = made(&emulator, "a cat");
     for (path, favourite) in [("/assets/favorite", true), ("/assets/unfavorite", false)] {
-        let answer = sent(&emulator, 200, "POST", path, &json!({"request_id": asset["request_id"]}));
+        let answer = sent(
+            &emulator,
+            200,
+            "POST",
+            path,
+            &json!({"request_id": asset["request_id"]}),
+        );
         assert_eq!(answer, json!({ "is_favorited": favourite }));
-        let shown = got(&emulator, 200, "GET", &format!("/assets/{}", asset["asset_id"].as_str().unwrap()));
+        let shown = got(
+            &emulator,
+            200,
+            "GET",
+            &format!("/assets/{}", asset["asset_id"].as_str().unwrap()),
+        );
         assert_eq!(shown["asset"]["is_favorited"], json!(favourite));
         sent(&emulator, 400, "POST", path, &json!({}));
         sent(&emulator, 404, "POST", path, &json!({"vector_id": "none"}));
@@ -422,31 +749,78 @@ fn an_asset_is_traced_back() {
     let cat = made(&emulator, "a cat");
     let url = cat["url"].as_str().unwrap();
     // An echo of a picture's address: an output that was made of an input.
-    let (_, _) = ran(&emulator, "emulator/job", &json!({"output": {"image": {"url": url}}}), emulator.api_key());
+    let (_, _) = ran(
+        &emulator,
+        "emulator/job",
+        &json!({"output": {"image": {"url": url}}}),
+        emulator.api_key(),
+    );
     let page = got(&emulator, 200, "GET", "/assets");
     let derived = &page["assets"][0];
     assert_eq!(derived["endpoint"], "emulator/job");
     let lineage = |asset: &Value, query: &str| {
-        got(&emulator, 200, "GET", &format!("/assets/{}/lineage{query}", asset["asset_id"].as_str().unwrap()))["lineage"].clone()
+        got(
+            &emulator,
+            200,
+            "GET",
+            &format!(
+                "/assets/{}/lineage{query}",
+                asset["asset_id"].as_str().unwrap()
+            ),
+        )["lineage"]
+            .clone()
     };
     let graph = lineage(derived, "");
     has(&graph, &["focus", "nodes", "edges"]);
     assert_eq!(graph["focus"], graph["nodes"][0]["id"]);
-    let kinds: Vec<&str> =
-        graph["nodes"].as_array().unwrap().iter().map(|node| node["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = graph["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["asset", "request", "asset", "request"]);
-    let edges: Vec<&str> =
-        graph["edges"].as_array().unwrap().iter().map(|edge| edge["kind"].as_str().unwrap()).collect();
+    let edges: Vec<&str> = graph["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| edge["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(edges, ["generated_by", "generated_by", "input_to"]);
-    assert_eq!(lineage(derived, "?depth=1")["nodes"].as_array().unwrap().len(), 3);
-    got(&emulator, 200, "DELETE", &format!("/models/requests/{}/payloads", cat["request_id"].as_str().unwrap()));
+    assert_eq!(
+        lineage(derived, "?depth=1")["nodes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    got(
+        &emulator,
+        200,
+        "DELETE",
+        &format!(
+            "/models/requests/{}/payloads",
+            cat["request_id"].as_str().unwrap()
+        ),
+    );
     let graph = lineage(derived, "");
-    assert_eq!((&graph["nodes"][2]["tombstone"], &graph["nodes"][2]["url"]), (&json!(true), &json!(null)));
+    assert_eq!(
+        (&graph["nodes"][2]["tombstone"], &graph["nodes"][2]["url"]),
+        (&json!(true), &json!(null))
+    );
     // What fal never saw is an external input.
     let input = json!({"output": {"image": {"url": url}, "of": "https://elsewhere.example/a.png"}});
     ran(&emulator, "emulator/job", &input, emulator.api_key());
     for wrong in ["?depth=0", "?depth=6", "?depth=x"] {
-        got(&emulator, 400, "GET", &format!("/assets/{}/lineage{wrong}", derived["asset_id"].as_str().unwrap()));
+        got(
+            &emulator,
+            400,
+            "GET",
+            &format!(
+                "/assets/{}/lineage{wrong}",
+                derived["asset_id"].as_str().unwrap()
+            ),
+        );
     }
     got(&emulator, 404, "GET", "/assets/nothing/lineage");
 }

@@ -8,16 +8,30 @@ use crate::client::{Request, got, has, platform, ran};
 const FLUX: &str = "fal-ai/flux/schnell";
 
 fn items(emulator: &Emulator, query: &str) -> Vec<Value> {
-    let page = got(emulator, 200, "GET", &format!("/models/requests/by-endpoint?{query}"));
+    let page = got(
+        emulator,
+        200,
+        "GET",
+        &format!("/models/requests/by-endpoint?{query}"),
+    );
     page["items"].as_array().unwrap().clone()
 }
 
 fn queued(emulator: &Emulator, endpoint: &str, input: &Value, key: &str) -> String {
-    let submit = Request::new("POST", "queue.fal.run", &format!("/{endpoint}")).key(key).json(input).send(emulator);
+    let submit = Request::new("POST", "queue.fal.run", &format!("/{endpoint}"))
+        .key(key)
+        .json(input)
+        .send(emulator);
     let id = submit.json()["request_id"].as_str().unwrap().to_owned();
     let app: Vec<&str> = endpoint.splitn(3, '/').take(2).collect();
     let path = format!("/{}/requests/{id}/status", app.join("/"));
-    let status = || Request::get("queue.fal.run", &path).key(key).send(emulator).json()["status"].clone();
+    let status = || {
+        Request::get("queue.fal.run", &path)
+            .key(key)
+            .send(emulator)
+            .json()["status"]
+            .clone()
+    };
     while status() != "COMPLETED" {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
@@ -29,13 +43,32 @@ fn a_run_a_stream_and_a_queued_request_are_listed() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.api_key();
     let (run, _) = ran(&emulator, FLUX, &json!({"prompt": "a cat"}), key);
-    let streamed = Request::run("emulator/llm/stream", &json!({"prompt": "hi there"})).key(key).send(&emulator);
+    let streamed = Request::run("emulator/llm/stream", &json!({"prompt": "hi there"}))
+        .key(key)
+        .send(&emulator);
     let job = queued(&emulator, FLUX, &json!({"prompt": "a dog"}), key);
-    let all = items(&emulator, &format!("endpoint_id={FLUX}&endpoint_id=emulator/llm"));
-    let ids: Vec<&str> = all.iter().map(|item| item["request_id"].as_str().unwrap()).collect();
+    let all = items(
+        &emulator,
+        &format!("endpoint_id={FLUX}&endpoint_id=emulator/llm"),
+    );
+    let ids: Vec<&str> = all
+        .iter()
+        .map(|item| item["request_id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, [&job, streamed.request_id(), &run]);
     for item in &all {
-        has(item, &["request_id", "endpoint_id", "started_at", "sent_at", "ended_at", "status_code", "duration"]);
+        has(
+            item,
+            &[
+                "request_id",
+                "endpoint_id",
+                "started_at",
+                "sent_at",
+                "ended_at",
+                "status_code",
+                "duration",
+            ],
+        );
         assert_eq!(item["status_code"], 200);
         assert!(item["duration"].as_f64().unwrap() >= 0.0);
     }
@@ -43,7 +76,10 @@ fn a_run_a_stream_and_a_queued_request_are_listed() {
     // Another account's keys see nothing of it.
     let stranger = emulator.create_key(Scope::Admin, "other");
     let path = format!("/models/requests/by-endpoint?endpoint_id={FLUX}");
-    assert_eq!(platform(&emulator, "GET", &path, &stranger).json()["items"], json!([]));
+    assert_eq!(
+        platform(&emulator, "GET", &path, &stranger).json()["items"],
+        json!([])
+    );
 }
 
 #[test]
@@ -52,29 +88,60 @@ fn a_list_is_filtered_sorted_and_paged() {
     let key = emulator.api_key();
     let (slow, _) = ran(&emulator, "emulator/slow", &json!({"ms": 150}), key);
     let (fast, _) = ran(&emulator, "emulator/slow", &json!({"ms": 0}), key);
-    let invalid = Request::run("emulator/slow", &json!({"ms": "x"})).key(key).send(&emulator);
+    let invalid = Request::run("emulator/slow", &json!({"ms": "x"}))
+        .key(key)
+        .send(&emulator);
     assert_eq!(invalid.status, 422);
     let ids = |query: &str| -> Vec<String> {
         let all = items(&emulator, &format!("endpoint_id=emulator/slow&{query}"));
-        all.iter().map(|item| item["request_id"].as_str().unwrap().to_owned()).collect()
+        all.iter()
+            .map(|item| item["request_id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let refused = invalid.request_id().to_owned();
     assert_eq!(ids("status=success"), [fast.clone(), slow.clone()]);
     assert_eq!(ids("status=user_error"), std::slice::from_ref(&refused));
     assert!(ids("status=error").is_empty());
     assert_eq!(ids("sort_by=duration")[0], slow);
-    assert_eq!(ids(&format!("request_id={fast}")), std::slice::from_ref(&fast));
+    assert_eq!(
+        ids(&format!("request_id={fast}")),
+        std::slice::from_ref(&fast)
+    );
     assert!(ids("end=2020-01-02&start=2020-01-01").is_empty());
-    let first = got(&emulator, 200, "GET", "/models/requests/by-endpoint?endpoint_id=emulator/slow&limit=2");
-    assert_eq!((first["has_more"].clone(), first["next_cursor"].as_str()), (json!(true), Some("Mg==")));
+    let first = got(
+        &emulator,
+        200,
+        "GET",
+        "/models/requests/by-endpoint?endpoint_id=emulator/slow&limit=2",
+    );
+    assert_eq!(
+        (first["has_more"].clone(), first["next_cursor"].as_str()),
+        (json!(true), Some("Mg=="))
+    );
     assert_eq!(ids("limit=2&cursor=Mg%3D%3D"), [slow]);
-    for wrong in
-        ["limit=101", "limit=0", "status=odd", "sort_by=colour", "request_id=x", "expand=billing", "cursor=%21"]
-    {
-        got(&emulator, 400, "GET", &format!("/models/requests/by-endpoint?endpoint_id=emulator/slow&{wrong}"));
+    for wrong in [
+        "limit=101",
+        "limit=0",
+        "status=odd",
+        "sort_by=colour",
+        "request_id=x",
+        "expand=billing",
+        "cursor=%21",
+    ] {
+        got(
+            &emulator,
+            400,
+            "GET",
+            &format!("/models/requests/by-endpoint?endpoint_id=emulator/slow&{wrong}"),
+        );
     }
     got(&emulator, 400, "GET", "/models/requests/by-endpoint");
-    got(&emulator, 404, "GET", "/models/requests/by-endpoint?endpoint_id=no/model");
+    got(
+        &emulator,
+        404,
+        "GET",
+        "/models/requests/by-endpoint?endpoint_id=no/model",
+    );
 }
 
 #[test]
@@ -85,11 +152,20 @@ fn payloads_are_shown_unless_they_were_not_to_be_kept() {
     let kept = &items(&emulator, "endpoint_id=emulator/slow&expand=payloads")[0];
     assert_eq!(kept["json_input"], json!({"ms": 1}));
     assert!(kept["json_output"].is_object());
-    let private = Request::run("emulator/slow", &json!({"ms": 2})).key(key).header("X-Fal-Store-IO", "0");
+    let private = Request::run("emulator/slow", &json!({"ms": 2}))
+        .key(key)
+        .header("X-Fal-Store-IO", "0");
     assert_eq!(private.send(&emulator).status, 200);
     let unkept = &items(&emulator, "endpoint_id=emulator/slow&expand=payloads")[0];
-    assert_eq!((&unkept["json_input"], &unkept["json_output"]), (&json!(null), &json!(null)));
-    assert!(items(&emulator, "endpoint_id=emulator/slow")[0].get("json_input").is_none());
+    assert_eq!(
+        (&unkept["json_input"], &unkept["json_output"]),
+        (&json!(null), &json!(null))
+    );
+    assert!(
+        items(&emulator, "endpoint_id=emulator/slow")[0]
+            .get("json_input")
+            .is_none()
+    );
 }
 
 #[test]
@@ -101,14 +177,24 @@ fn what_never_ran_is_listed_too() {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let answer = request.json(&json!({"startup_ms": 3_600_000})).send(&emulator);
+        let answer = request
+            .json(&json!({"startup_ms": 3_600_000}))
+            .send(&emulator);
         answer.json()["request_id"].as_str().unwrap().to_owned()
     };
     let id = submit(&[]);
-    let cancel = Request::new("PUT", "queue.fal.run", &format!("/emulator/job/requests/{id}/cancel")).key(key);
+    let cancel = Request::new(
+        "PUT",
+        "queue.fal.run",
+        &format!("/emulator/job/requests/{id}/cancel"),
+    )
+    .key(key);
     assert_eq!(cancel.send(&emulator).status, 202);
     let all = items(&emulator, "endpoint_id=emulator/job&status=user_error");
-    assert_eq!((all.len(), &all[0]["request_id"], &all[0]["status_code"]), (1, &json!(id), &json!(499)));
+    assert_eq!(
+        (all.len(), &all[0]["request_id"], &all[0]["status_code"]),
+        (1, &json!(id), &json!(499))
+    );
 }
 
 #[test]
@@ -117,9 +203,18 @@ fn the_history_is_searched() {
     let key = emulator.api_key();
     ran(&emulator, FLUX, &json!({"prompt": "a red cat"}), key);
     let (_, dog) = ran(&emulator, FLUX, &json!({"prompt": "a red dog"}), key);
-    emulator.seed(&Seed { billing_events: 1, by_api: false, ..Seed::default() });
+    emulator.seed(&Seed {
+        billing_events: 1,
+        by_api: false,
+        ..Seed::default()
+    });
     let search = |query: &str| {
-        let page = got(&emulator, 200, "GET", &format!("/models/requests/search?{query}"));
+        let page = got(
+            &emulator,
+            200,
+            "GET",
+            &format!("/models/requests/search?{query}"),
+        );
         page["results"].as_array().unwrap().clone()
     };
     assert_eq!(search("").len(), 3);
@@ -129,11 +224,17 @@ fn the_history_is_searched() {
     assert!(best[0]["similarity"].as_f64() > best[1]["similarity"].as_f64());
     assert_eq!(search("query=red+cat&min_similarity=0.9").len(), 1);
     let url = dog["images"][0]["url"].as_str().unwrap();
-    assert_eq!(search(&format!("image_url={url}"))[0]["json_input"]["prompt"], "a red dog");
+    assert_eq!(
+        search(&format!("image_url={url}"))[0]["json_input"]["prompt"],
+        "a red dog"
+    );
     assert_eq!(search("exclude_api_requests=true").len(), 1);
     assert_eq!(search("only_api_requests=true").len(), 2);
     assert_eq!(search("endpoint=fal-ai/flux/dev").len(), 0);
-    assert_eq!(search("endpoint=fal-ai/flux/dev&endpoint_id=fal-ai/flux/schnell").len(), 3);
+    assert_eq!(
+        search("endpoint=fal-ai/flux/dev&endpoint_id=fal-ai/flux/schnell").len(),
+        3
+    );
     for wrong in [
         "query=a&image_url=https://x.example/a.png",
         "exclude_api_requests=true&only_api_requests=true",
@@ -141,7 +242,12 @@ fn the_history_is_searched() {
         "image_url=nothing",
         "only_api_requests=perhaps",
     ] {
-        got(&emulator, 400, "GET", &format!("/models/requests/search?{wrong}"));
+        got(
+            &emulator,
+            400,
+            "GET",
+            &format!("/models/requests/search?{wrong}"),
+        );
     }
 }
 
@@ -149,29 +255,61 @@ fn the_history_is_searched() {
 fn erased_payloads_and_files_are_gone() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.api_key();
-    let (id, output) = ran(&emulator, FLUX, &json!({"prompt": "a cat", "num_images": 2}), key);
+    let (id, output) = ran(
+        &emulator,
+        FLUX,
+        &json!({"prompt": "a cat", "num_images": 2}),
+        key,
+    );
     let urls = [0, 1].map(|at| output["images"][at]["url"].as_str().unwrap().to_owned());
-    let fetch =
-        |url: &str| Request::get("v3b.fal.media", url.strip_prefix("https://v3b.fal.media").unwrap()).send(&emulator);
+    let fetch = |url: &str| {
+        Request::get(
+            "v3b.fal.media",
+            url.strip_prefix("https://v3b.fal.media").unwrap(),
+        )
+        .send(&emulator)
+    };
     assert_eq!(fetch(&urls[0]).status, 200);
     let path = format!("/models/requests/{id}/payloads");
     let erased = got(&emulator, 200, "DELETE", &path);
-    let results = urls.clone().map(|link| json!({"link": link, "exception": null}));
+    let results = urls
+        .clone()
+        .map(|link| json!({"link": link, "exception": null}));
     assert_eq!(erased, json!({"cdn_delete_results": results}));
     assert_eq!(fetch(&urls[0]).status, 404);
     let item = &items(&emulator, &format!("endpoint_id={FLUX}&expand=payloads"))[0];
-    assert_eq!((&item["json_input"], &item["json_output"]), (&json!(null), &json!(null)));
-    assert_eq!(got(&emulator, 200, "DELETE", &path)["cdn_delete_results"], json!([]));
+    assert_eq!(
+        (&item["json_input"], &item["json_output"]),
+        (&json!(null), &json!(null))
+    );
+    assert_eq!(
+        got(&emulator, 200, "DELETE", &path)["cdn_delete_results"],
+        json!([])
+    );
     assert_eq!(got(&emulator, 200, "GET", "/assets")["assets"], json!([]));
     got(&emulator, 400, "DELETE", "/models/requests/x/payloads");
-    got(&emulator, 404, "DELETE", "/models/requests/11111111-2222-4333-8444-555555555555/payloads");
+    got(
+        &emulator,
+        404,
+        "DELETE",
+        "/models/requests/11111111-2222-4333-8444-555555555555/payloads",
+    );
     let stranger = emulator.create_key(Scope::Admin, "other");
     assert_eq!(platform(&emulator, "DELETE", &path, &stranger).status, 404);
 
     // A queued result too.
     let job = queued(&emulator, FLUX, &json!({"prompt": "a dog"}), key);
-    let result = || Request::get("queue.fal.run", &format!("/fal-ai/flux/requests/{job}")).key(key).send(&emulator);
+    let result = || {
+        Request::get("queue.fal.run", &format!("/fal-ai/flux/requests/{job}"))
+            .key(key)
+            .send(&emulator)
+    };
     assert_eq!(result().status, 200);
-    got(&emulator, 200, "DELETE", &format!("/models/requests/{job}/payloads"));
+    got(
+        &emulator,
+        200,
+        "DELETE",
+        &format!("/models/requests/{job}/payloads"),
+    );
     assert_eq!(result().status, 404);
 }

@@ -11,7 +11,13 @@ use crate::queue::{eventually, get, path_of, post, submit, until};
 const HOUR: u64 = 3_600_000;
 
 fn with(queue: QueueSettings) -> Emulator {
-    Emulator::builder().settings(Settings { queue, ..Settings::default() }).start().unwrap()
+    Emulator::builder()
+        .settings(Settings {
+            queue,
+            ..Settings::default()
+        })
+        .start()
+        .unwrap()
 }
 
 fn status(emulator: &Emulator, path: &str) -> Value {
@@ -22,20 +28,36 @@ fn status(emulator: &Emulator, path: &str) -> Value {
 fn an_account_runs_two_at_once_and_the_rest_waits_in_order() {
     let emulator = Emulator::start().unwrap();
     let input = json!({"ms": HOUR});
-    let paths: Vec<String> = (0..5).map(|_| path_of(&submit(&emulator, "emulator/job", &input))).collect();
+    let paths: Vec<String> = (0..5)
+        .map(|_| path_of(&submit(&emulator, "emulator/job", &input)))
+        .collect();
     until(&emulator, &paths[1], "IN_PROGRESS");
-    let positions = || paths.iter().map(|path| status(&emulator, path)["queue_position"].as_u64()).collect::<Vec<_>>();
+    let positions = || {
+        paths
+            .iter()
+            .map(|path| status(&emulator, path)["queue_position"].as_u64())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(positions(), [None, None, Some(0), Some(1), Some(2)]);
     // Another account has slots of its own, but stands in the same line.
     let other = emulator.create_key(Scope::Api, "other");
-    let foreign = Request::new("POST", "queue.fal.run", "/emulator/job").key(&other).json(&input);
+    let foreign = Request::new("POST", "queue.fal.run", "/emulator/job")
+        .key(&other)
+        .json(&input);
     let foreign = foreign.send(&emulator).json();
     assert_eq!(foreign["queue_position"], 3);
     let foreign = format!("{}/status", path_of(&foreign));
-    let ask = || Request::get("queue.fal.run", &foreign).key(&other).send(&emulator).json()["status"].clone();
+    let ask = || {
+        Request::get("queue.fal.run", &foreign)
+            .key(&other)
+            .send(&emulator)
+            .json()["status"]
+            .clone()
+    };
     assert_eq!(eventually(ask, json!("IN_PROGRESS")), "IN_PROGRESS");
     // One that is cancelled leaves the line.
-    let cancel = Request::new("PUT", "queue.fal.run", &format!("{}/cancel", paths[3])).key(emulator.api_key());
+    let cancel = Request::new("PUT", "queue.fal.run", &format!("{}/cancel", paths[3]))
+        .key(emulator.api_key());
     assert_eq!(cancel.send(&emulator).status, 202);
     assert_eq!(positions(), [None, None, Some(0), None, Some(1)]);
     emulator.advance(Duration::from_millis(HOUR));
@@ -45,19 +67,32 @@ fn an_account_runs_two_at_once_and_the_rest_waits_in_order() {
 
 #[test]
 fn a_higher_limit_lets_more_run_at_once() {
-    let emulator = with(QueueSettings { concurrent_requests: Some(1), ..QueueSettings::default() });
-    let paths: Vec<String> =
-        (0..3).map(|_| path_of(&submit(&emulator, "emulator/job", &json!({"ms": HOUR})))).collect();
+    let emulator = with(QueueSettings {
+        concurrent_requests: Some(1),
+        ..QueueSettings::default()
+    });
+    let paths: Vec<String> = (0..3)
+        .map(|_| path_of(&submit(&emulator, "emulator/job", &json!({"ms": HOUR}))))
+        .collect();
     until(&emulator, &paths[0], "IN_PROGRESS");
     assert_eq!(status(&emulator, &paths[1])["status"], "IN_QUEUE");
-    let queue = QueueSettings { concurrent_requests: None, ..QueueSettings::default() };
-    emulator.set(Settings { queue, ..Settings::default() });
+    let queue = QueueSettings {
+        concurrent_requests: None,
+        ..QueueSettings::default()
+    };
+    emulator.set(Settings {
+        queue,
+        ..Settings::default()
+    });
     until(&emulator, &paths[2], "IN_PROGRESS");
 }
 
 #[test]
 fn own_apps_are_exempt() {
-    let emulator = with(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+    let emulator = with(QueueSettings {
+        concurrent_requests: Some(0),
+        ..QueueSettings::default()
+    });
     let waiting = path_of(&submit(&emulator, "emulator/job", &json!({})));
     let own = path_of(&submit(&emulator, "acme/shared", &json!({})));
     until(&emulator, &own, "COMPLETED");
@@ -66,9 +101,13 @@ fn own_apps_are_exempt() {
 
 #[test]
 fn low_priority_waits_behind_normal() {
-    let emulator = with(QueueSettings { concurrent_requests: Some(1), ..QueueSettings::default() });
+    let emulator = with(QueueSettings {
+        concurrent_requests: Some(1),
+        ..QueueSettings::default()
+    });
     let queued = |priority: &str| {
-        let request = post(&emulator, "emulator/job", &json!({"ms": HOUR})).header("X-Fal-Queue-Priority", priority);
+        let request = post(&emulator, "emulator/job", &json!({"ms": HOUR}))
+            .header("X-Fal-Queue-Priority", priority);
         request.send(&emulator).json()
     };
     until(&emulator, &path_of(&queued("normal")), "IN_PROGRESS");
@@ -84,28 +123,55 @@ fn low_priority_waits_behind_normal() {
 
 #[test]
 fn a_line_may_be_too_long() {
-    let emulator = with(QueueSettings { concurrent_requests: Some(0), ..QueueSettings::default() });
+    let emulator = with(QueueSettings {
+        concurrent_requests: Some(0),
+        ..QueueSettings::default()
+    });
     let enter = |longest: &str| {
         let endpoint = format!("emulator/job?fal_max_queue_length={longest}");
-        post(&emulator, &endpoint, &json!({})).send(&emulator).status
+        post(&emulator, &endpoint, &json!({}))
+            .send(&emulator)
+            .status
     };
-    assert_eq!([enter("0"), enter("0"), enter("1"), enter("1")], [200, 429, 200, 429]);
+    assert_eq!(
+        [enter("0"), enter("0"), enter("1"), enter("1")],
+        [200, 429, 200, 429]
+    );
     // Every endpoint has a line of its own.
-    assert_eq!(post(&emulator, "emulator/echo?fal_max_queue_length=0", &json!({})).send(&emulator).status, 200);
+    assert_eq!(
+        post(
+            &emulator,
+            "emulator/echo?fal_max_queue_length=0",
+            &json!({})
+        )
+        .send(&emulator)
+        .status,
+        200
+    );
     assert_eq!(enter("many"), 400);
 }
 
 #[test]
 fn a_direct_run_over_the_limit_is_refused() {
-    let emulator = with(QueueSettings { refuse_runs: true, ..QueueSettings::default() });
+    let emulator = with(QueueSettings {
+        refuse_runs: true,
+        ..QueueSettings::default()
+    });
     let slow = || Request::run("emulator/slow", &json!({"ms": HOUR})).key(emulator.api_key());
     let mut running: Vec<Connection> = (0..2).map(|_| Connection::open(&emulator)).collect();
     for connection in &mut running {
         connection.write(&slow()).unwrap();
     }
-    emulator.wait_until(Duration::from_secs(20), |all| all.iter().filter(|one| one.executed).count() == 2).unwrap();
+    emulator
+        .wait_until(Duration::from_secs(20), |all| {
+            all.iter().filter(|one| one.executed).count() == 2
+        })
+        .unwrap();
     let refused = slow().send(&emulator);
-    assert_eq!((refused.status, refused.header("x-fal-needs-retry")), (429, Some("1")));
+    assert_eq!(
+        (refused.status, refused.header("x-fal-needs-retry")),
+        (429, Some("1"))
+    );
     assert_eq!(refused.json()["error_type"], "concurrent_requests_limit");
     // The queue counts them too, and only waits.
     let queued = path_of(&submit(&emulator, "emulator/job", &json!({})));
@@ -115,16 +181,32 @@ fn a_direct_run_over_the_limit_is_refused() {
     // A client that leaves frees its slot.
     drop(running);
     until(&emulator, &queued, "COMPLETED");
-    assert_eq!(Request::run("emulator/echo", &json!({})).key(emulator.api_key()).send(&emulator).status, 200);
+    assert_eq!(
+        Request::run("emulator/echo", &json!({}))
+            .key(emulator.api_key())
+            .send(&emulator)
+            .status,
+        200
+    );
 }
 
 #[test]
 fn a_stream_counts_until_it_ends_or_its_client_leaves() {
-    let queue = QueueSettings { refuse_runs: true, concurrent_requests: Some(1), ..QueueSettings::default() };
+    let queue = QueueSettings {
+        refuse_runs: true,
+        concurrent_requests: Some(1),
+        ..QueueSettings::default()
+    };
     let emulator = with(queue);
-    let echo = || Request::run("emulator/echo", &json!({})).key(emulator.api_key()).send(&emulator).status;
+    let echo = || {
+        Request::run("emulator/echo", &json!({}))
+            .key(emulator.api_key())
+            .send(&emulator)
+            .status
+    };
     let events = |ms: u64| {
-        let run = Request::run("emulator/stream", &json!({"events": [1, 2], "ms": ms})).key(emulator.api_key());
+        let run = Request::run("emulator/stream", &json!({"events": [1, 2], "ms": ms}))
+            .key(emulator.api_key());
         let mut connection = Connection::open(&emulator);
         connection.write(&run).unwrap();
         assert_eq!(connection.read_head().unwrap().status, 200);
@@ -147,10 +229,19 @@ fn a_missed_start_deadline_ends_a_request() {
         (MissedStart::StartupTimeout, json!("startup_timeout")),
         (MissedStart::Absent, json!(null)),
     ] {
-        let queue = QueueSettings { concurrent_requests: Some(1), missed_start: kind, ..QueueSettings::default() };
+        let queue = QueueSettings {
+            concurrent_requests: Some(1),
+            missed_start: kind,
+            ..QueueSettings::default()
+        };
         let emulator = with(queue);
         let queued = |input: Value, header: &str| {
-            path_of(&post(&emulator, "emulator/job", &input).header(header, "30.0").send(&emulator).json())
+            path_of(
+                &post(&emulator, "emulator/job", &input)
+                    .header(header, "30.0")
+                    .send(&emulator)
+                    .json(),
+            )
         };
         let header = "X-Fal-Request-Timeout";
         let running = queued(json!({"ms": HOUR}), header);
@@ -162,32 +253,56 @@ fn a_missed_start_deadline_ends_a_request() {
         emulator.advance(Duration::from_secs(1));
         until(&emulator, &waiting, "COMPLETED");
         let result = get(&emulator, &waiting);
-        assert_eq!((result.status, result.header("x-fal-request-timeout-type")), (504, Some("user")));
+        assert_eq!(
+            (result.status, result.header("x-fal-request-timeout-type")),
+            (504, Some("user"))
+        );
         assert_eq!(result.json()["error_type"], name);
         let shown = status(&emulator, &waiting);
-        assert_eq!((&shown["error"], &shown["error_type"]), (&json!("Request timed out"), &name));
+        assert_eq!(
+            (&shown["error"], &shown["error_type"]),
+            (&json!("Request timed out"), &name)
+        );
         // Once it runs, there is no deadline.
         assert_eq!(status(&emulator, &running)["status"], "IN_PROGRESS");
         assert_eq!(emulator.executions()["emulator/job"], 1);
         // The start of a runner counts.
-        let starting = Request::new("POST", "queue.fal.run", "/emulator/job").key(&key).header(header, "30");
-        let starting = starting.json(&json!({"startup_ms": HOUR})).send(&emulator).json();
+        let starting = Request::new("POST", "queue.fal.run", "/emulator/job")
+            .key(&key)
+            .header(header, "30");
+        let starting = starting
+            .json(&json!({"startup_ms": HOUR}))
+            .send(&emulator)
+            .json();
         let starting = path_of(&starting);
         emulator.advance(Duration::from_secs(30));
-        let ask = || Request::get("queue.fal.run", &starting).key(&key).send(&emulator).status;
+        let ask = || {
+            Request::get("queue.fal.run", &starting)
+                .key(&key)
+                .send(&emulator)
+                .status
+        };
         assert_eq!(eventually(ask, 504), 504);
     }
 }
 
 #[test]
 fn a_direct_run_has_a_start_deadline_too() {
-    let emulator = with(QueueSettings { startup_ms: 300, ..QueueSettings::default() });
+    let emulator = with(QueueSettings {
+        startup_ms: 300,
+        ..QueueSettings::default()
+    });
     let run = |seconds: &str| {
         let request = Request::run("emulator/echo", &json!({})).key(emulator.api_key());
-        request.header("X-Fal-Request-Timeout", seconds).send(&emulator)
+        request
+            .header("X-Fal-Request-Timeout", seconds)
+            .send(&emulator)
     };
     let missed = run("0.2");
-    assert_eq!((missed.status, missed.header("x-fal-request-timeout-type")), (504, Some("user")));
+    assert_eq!(
+        (missed.status, missed.header("x-fal-request-timeout-type")),
+        (504, Some("user"))
+    );
     assert!(emulator.executions().is_empty());
     assert_eq!(run("60").status, 200);
     assert_eq!(run("0.1").status, 400);
@@ -206,7 +321,9 @@ fn malformed_control_headers_are_refused() {
         ("X-Fal-Queue-Priority", "high"),
         ("X-Fal-Object-Lifecycle-Preference", "forever"),
     ] {
-        let response = post(&emulator, "emulator/job", &json!({})).header(name, value).send(&emulator);
+        let response = post(&emulator, "emulator/job", &json!({}))
+            .header(name, value)
+            .send(&emulator);
         assert_eq!(
             (response.status, response.header("x-fal-error-type")),
             (400, Some("bad_request")),
@@ -214,9 +331,15 @@ fn malformed_control_headers_are_refused() {
         );
         assert_eq!(response.json()["error_type"], "bad_request");
     }
-    let ignored = post(&emulator, "emulator/job", &json!({})).header("X-Fal-Retry-Config", "{not json");
+    let ignored =
+        post(&emulator, "emulator/job", &json!({})).header("X-Fal-Retry-Config", "{not json");
     assert_eq!(ignored.send(&emulator).status, 200);
-    assert_eq!(post(&emulator, "emulator/job?fal_webhook=nowhere", &json!({})).send(&emulator).status, 400);
+    assert_eq!(
+        post(&emulator, "emulator/job?fal_webhook=nowhere", &json!({}))
+            .send(&emulator)
+            .status,
+        400
+    );
 }
 
 #[test]
@@ -224,15 +347,26 @@ fn ten_thousand_requests_wait_cheaply() {
     let emulator = Emulator::start().unwrap();
     let mut connection = Connection::open(&emulator);
     let request = post(&emulator, "emulator/job", &json!({"ms": HOUR}));
-    let submitted: Vec<Value> = (0..10_000).map(|_| connection.call(&request).json()).collect();
+    let submitted: Vec<Value> = (0..10_000)
+        .map(|_| connection.call(&request).json())
+        .collect();
     let last = format!("{}/status", path_of(&submitted[9999]));
     let ask = Request::get("queue.fal.run", &last).key(emulator.api_key());
     for _ in 0..1000 {
         assert_eq!(connection.call(&ask).json()["queue_position"], 9997);
     }
-    let queue = QueueSettings { concurrent_requests: None, ..QueueSettings::default() };
-    emulator.set(Settings { queue, ..Settings::default() });
-    eventually(|| emulator.executions().get("emulator/job").copied(), Some(10_000));
+    let queue = QueueSettings {
+        concurrent_requests: None,
+        ..QueueSettings::default()
+    };
+    emulator.set(Settings {
+        queue,
+        ..Settings::default()
+    });
+    eventually(
+        || emulator.executions().get("emulator/job").copied(),
+        Some(10_000),
+    );
     emulator.advance(Duration::from_millis(HOUR));
     for one in &submitted {
         let path = path_of(one);

@@ -33,7 +33,9 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Socket<S>, (u16, Value)> {
     let mut request = format!("ws://{host}{path}").into_client_request().unwrap();
     if let Some(key) = key {
-        request.headers_mut().insert("Authorization", format!("Key {key}").parse().unwrap());
+        request
+            .headers_mut()
+            .insert("Authorization", format!("Key {key}").parse().unwrap());
     }
     match tokio_tungstenite::client_async(request, stream).await {
         Ok((socket, response)) => {
@@ -42,7 +44,10 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Err(Error::Http(response)) => {
             let body = response.body().as_deref().unwrap_or_default();
-            Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
+            Err((
+                response.status().as_u16(),
+                serde_json::from_slice(body).unwrap_or_default(),
+            ))
         }
         Err(error) => panic!("{error}"),
     }
@@ -51,12 +56,20 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
 /// A token for these apps.
 pub(crate) fn token(emulator: &Emulator, apps: &Value, seconds: u64) -> String {
     let body = serde_json::json!({"allowed_apps": apps, "token_expiration": seconds});
-    let response = Request::new("POST", "rest.fal.ai", "/tokens/").key(emulator.api_key()).json(&body).send(emulator);
+    let response = Request::new("POST", "rest.fal.ai", "/tokens/")
+        .key(emulator.api_key())
+        .json(&body)
+        .send(emulator);
     response.json().as_str().unwrap().to_owned()
 }
 
 pub(crate) fn map(fields: &[(&str, Packed)]) -> Packed {
-    Packed::Map(fields.iter().map(|(name, value)| (Packed::from(*name), value.clone())).collect())
+    Packed::Map(
+        fields
+            .iter()
+            .map(|(name, value)| (Packed::from(*name), value.clone()))
+            .collect(),
+    )
 }
 
 pub(crate) fn pack(value: &Packed) -> Vec<u8> {
@@ -95,7 +108,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The MessagePack of the next message.
     pub(crate) async fn packed(&mut self) -> Packed {
         match self.next().await {
-            Some(Ok(Message::Binary(bytes))) => rmpv::decode::read_value(&mut bytes.as_ref()).unwrap(),
+            Some(Ok(Message::Binary(bytes))) => {
+                rmpv::decode::read_value(&mut bytes.as_ref()).unwrap()
+            }
             other => panic!("{other:?}"),
         }
     }

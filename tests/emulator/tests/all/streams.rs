@@ -22,10 +22,18 @@ fn a_streamed_answer_has_no_length_and_is_whole() {
     let mut connection = Connection::open(&emulator);
     for size in [0, 1, 300_001] {
         let response = connection.call(&chunked(&emulator, size));
-        assert_eq!((response.status, response.header("content-length")), (200, None));
+        assert_eq!(
+            (response.status, response.header("content-length")),
+            (200, None)
+        );
         assert!(response.body == pattern(size), "{size}");
     }
-    assert!(emulator.arrivals().iter().all(|arrival| arrival.outcome == Outcome::Status(200)));
+    assert!(
+        emulator
+            .arrivals()
+            .iter()
+            .all(|arrival| arrival.outcome == Outcome::Status(200))
+    );
 }
 
 #[test]
@@ -36,7 +44,11 @@ fn a_client_that_leaves_a_stream_is_noticed() {
     assert!(connection.read_head().is_ok());
     assert!(connection.read_chunk().unwrap().is_some());
     drop(connection);
-    emulator.wait_until(Duration::from_secs(10), |arrivals| arrivals[0].outcome == Outcome::ClientClosed).unwrap();
+    emulator
+        .wait_until(Duration::from_secs(10), |arrivals| {
+            arrivals[0].outcome == Outcome::ClientClosed
+        })
+        .unwrap();
 }
 
 #[test]
@@ -47,7 +59,13 @@ fn a_truncated_stream_lacks_its_end() {
         let mut connection = Connection::open(&emulator);
         connection.write(&chunked(&emulator, size)).unwrap();
         let head = connection.read_head().unwrap();
-        assert_eq!((head.header("content-length"), head.header("transfer-encoding")), (None, Some("chunked")));
+        assert_eq!(
+            (
+                head.header("content-length"),
+                head.header("transfer-encoding")
+            ),
+            (None, Some("chunked"))
+        );
         let mut body = Vec::new();
         let end = loop {
             match connection.read_chunk() {
@@ -76,6 +94,9 @@ fn a_reset_replaces_a_stream() {
     emulator.inject(Fault::reset_after_body());
     let mut connection = Connection::open(&emulator);
     connection.write(&chunked(&emulator, 9000)).unwrap();
-    assert_eq!(connection.drain(), (vec![], Some(ErrorKind::ConnectionReset)));
+    assert_eq!(
+        connection.drain(),
+        (vec![], Some(ErrorKind::ConnectionReset))
+    );
     assert_eq!(emulator.arrivals()[0].outcome, Outcome::Reset);
 }

@@ -20,13 +20,28 @@ fn the_current_account_is_told_to_keys_and_logins() {
         (ask("GET").header("Authorization", &bearer), "globex"),
     ] {
         let answer = request.send(&emulator);
-        assert_eq!((answer.status, &answer.json()["nickname"]), (200, &json!(account)));
-        assert_eq!((&answer.json()["is_locked"], answer.json().get("lock_reason")), (&json!(false), None));
+        assert_eq!(
+            (answer.status, &answer.json()["nickname"]),
+            (200, &json!(account))
+        );
+        assert_eq!(
+            (
+                &answer.json()["is_locked"],
+                answer.json().get("lock_reason")
+            ),
+            (&json!(false), None)
+        );
     }
     let locked_accounts = [("acme".to_owned(), "Exhausted balance".to_owned())].into();
-    emulator.set(Settings { locked_accounts, ..Settings::default() });
+    emulator.set(Settings {
+        locked_accounts,
+        ..Settings::default()
+    });
     let locked = ask("GET").key(emulator.api_key()).send(&emulator);
-    assert_eq!((locked.status, &locked.json()["lock_reason"]), (200, &json!("Exhausted balance")));
+    assert_eq!(
+        (locked.status, &locked.json()["lock_reason"]),
+        (200, &json!("Exhausted balance"))
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A service that repeats what it was sent, in every place where it can put text: nothing of it leaves the library.
+//! A service that repeats what it was sent, in every place where it can put text: nothing of it
+//! leaves the library.
 
 mod operations;
 mod seen;
@@ -17,9 +18,21 @@ use super::*;
 
 /// What is answered: in which place, and with which status where that is open.
 fn columns() -> Vec<(String, EchoPlace, u16)> {
-    let name = |place: EchoPlace| serde_json::to_value(place).unwrap().as_str().unwrap().to_owned();
-    let mut columns: Vec<_> = EchoPlace::ALL.into_iter().map(|place| (name(place), place, 400)).collect();
-    columns.extend([("401".to_owned(), EchoPlace::Detail, 401), ("503".to_owned(), EchoPlace::Escaped, 503)]);
+    let name = |place: EchoPlace| {
+        serde_json::to_value(place)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let mut columns: Vec<_> = EchoPlace::ALL
+        .into_iter()
+        .map(|place| (name(place), place, 400))
+        .collect();
+    columns.extend([
+        ("401".to_owned(), EchoPlace::Detail, 401),
+        ("503".to_owned(), EchoPlace::Escaped, 503),
+    ]);
     columns
 }
 
@@ -28,7 +41,8 @@ fn cell(emulator: &Emulator, operation: &Operation, place: EchoPlace, status: u1
     emulator.clear_faults();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = lines.clone();
-    let write = move |level: Level, line: &str| sink.lock().unwrap().push(format!("{level:?} {line}"));
+    let write =
+        move |level: Level, line: &str| sink.lock().unwrap().push(format!("{level:?} {line}"));
     let fault = operation.met(Fault::echo(place, status)).always();
     let mut seen = operation.run(emulator, fault, write);
     let lines = std::mem::take(&mut *lines.lock().unwrap());
@@ -36,13 +50,21 @@ fn cell(emulator: &Emulator, operation: &Operation, place: EchoPlace, status: u1
     seen
 }
 
-/// Every row. They wait more than they work, so several are under way at once, each with an emulator of its own.
+/// Every row. They wait more than they work, so several are under way at once, each with an
+/// emulator of its own.
 fn rows(columns: &[(String, EchoPlace, u16)]) -> Vec<Vec<Seen>> {
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
-        while let Some((number, operation)) = OPERATIONS.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((number, operation)) = OPERATIONS
+            .iter()
+            .enumerate()
+            .nth(next.fetch_add(1, Ordering::Relaxed))
+        {
             let emulator = Emulator::start().unwrap();
-            let row = columns.iter().map(|(_, place, status)| cell(&emulator, operation, *place, *status)).collect();
+            let row = columns
+                .iter()
+                .map(|(_, place, status)| cell(&emulator, operation, *place, *status))
+                .collect();
             rows.lock().unwrap().insert(number, row);
         }
     };
@@ -55,8 +77,15 @@ fn no_place_of_no_operation_shows_a_secret() {
     let (mut table, mut leaks) = (String::new(), Vec::new());
     let columns = columns();
     let mut masked_in = vec![0; columns.len()];
-    writeln!(table, "**** the secret was there and is masked, - the place shows nothing here, LEAK\n").unwrap();
-    let names: Vec<_> = columns.iter().map(|(name, ..)| format!("{name:>11}")).collect();
+    writeln!(
+        table,
+        "**** the secret was there and is masked, - the place shows nothing here, LEAK\n"
+    )
+    .unwrap();
+    let names: Vec<_> = columns
+        .iter()
+        .map(|(name, ..)| format!("{name:>11}"))
+        .collect();
     writeln!(table, "{:<24}{}", "", names.concat()).unwrap();
     for (operation, row) in OPERATIONS.iter().zip(rows(&columns)) {
         write!(table, "{:<24}", operation.name).unwrap();
@@ -70,18 +99,36 @@ fn no_place_of_no_operation_shows_a_secret() {
             write!(table, "{told:>11}").unwrap();
             masked_by += u32::from(seen.masked);
             masked_in[index] += u32::from(seen.masked);
-            leaks.extend(seen.leaks.iter().map(|at| format!("{}, {name}: {at}", operation.name)));
+            leaks.extend(
+                seen.leaks
+                    .iter()
+                    .map(|at| format!("{}, {name}: {at}", operation.name)),
+            );
         }
         writeln!(table).unwrap();
         if masked_by == 0 && operation.carries {
-            leaks.push(format!("{}: nothing was ever repeated, so nothing is proven", operation.name));
+            leaks.push(format!(
+                "{}: nothing was ever repeated, so nothing is proven",
+                operation.name
+            ));
         }
     }
     println!("{table}");
     // Nobody reads a reason phrase, and a header that is named like that is left out.
     let silent = [EchoPlace::Reason, EchoPlace::HeaderName];
-    let vain = columns.iter().zip(masked_in).filter(|(column, masked)| *masked == 0 && !silent.contains(&column.1));
+    let vain = columns
+        .iter()
+        .zip(masked_in)
+        .filter(|(column, masked)| *masked == 0 && !silent.contains(&column.1));
     let vain: Vec<_> = vain.map(|(column, _)| &column.0).collect();
-    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
-    assert!(vain.is_empty(), "never seen at all, so nothing is proven: {vain:?}");
+    assert!(
+        leaks.is_empty(),
+        "{} leaks:\n{}",
+        leaks.len(),
+        leaks.join("\n")
+    );
+    assert!(
+        vain.is_empty(),
+        "never seen at all, so nothing is proven: {vain:?}"
+    );
 }

@@ -56,7 +56,11 @@ const KEY: Operation = Operation {
 };
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation { name: "run", start: |client, _| alone(client.run_start(request("emulator/echo"))), ..KEY },
+    Operation {
+        name: "run",
+        start: |client, _| alone(client.run_start(request("emulator/echo"))),
+        ..KEY
+    },
     Operation {
         name: "run with an app token",
         who: As::AppToken,
@@ -79,30 +83,75 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "request",
-        start: |client, _| alone(client.send_start(Request::new("GET", "https://fal.run/emulator/echo")?)),
+        start: |client, _| {
+            alone(client.send_start(Request::new("GET", "https://fal.run/emulator/echo")?))
+        },
         ..KEY
     },
-    Operation { name: "submit", start: |client, _| alone(client.submit_start(job_of(json!({})))), ..KEY },
+    Operation {
+        name: "submit",
+        start: |client, _| alone(client.submit_start(job_of(json!({})))),
+        ..KEY
+    },
     Operation {
         name: "subscribe",
         path: "*/requests/*",
         start: |client, _| alone(client.subscribe_start(job_of(json!({"ms": 5000})))),
         ..KEY
     },
-    Operation { name: "attach", start: |client, prepared| alone(client.attach_start(&prepared.job)), ..KEY },
-    Operation { name: "status", start: |client, prepared| alone(client.status_start(&prepared.job)), ..KEY },
-    Operation { name: "result", start: |client, prepared| alone(client.result_start(&prepared.job)), ..KEY },
-    Operation { name: "cancel", start: |client, prepared| alone(client.cancel_start(&prepared.job)), ..KEY },
-    Operation { name: "stream", start: |client, _| alone(client.stream_start(request("emulator/stream"))), ..KEY },
+    Operation {
+        name: "attach",
+        start: |client, prepared| alone(client.attach_start(&prepared.job)),
+        ..KEY
+    },
+    Operation {
+        name: "status",
+        start: |client, prepared| alone(client.status_start(&prepared.job)),
+        ..KEY
+    },
+    Operation {
+        name: "result",
+        start: |client, prepared| alone(client.result_start(&prepared.job)),
+        ..KEY
+    },
+    Operation {
+        name: "cancel",
+        start: |client, prepared| alone(client.cancel_start(&prepared.job)),
+        ..KEY
+    },
+    Operation {
+        name: "stream",
+        start: |client, _| alone(client.stream_start(request("emulator/stream"))),
+        ..KEY
+    },
     Operation {
         name: "stream of a workflow",
         start: |client, _| alone(client.stream_start(request("workflows/emulator/demo"))),
         ..KEY
     },
-    Operation { name: "realtime", host: "fal.run", start: |client, _| realtime(client, false), ..KEY },
-    Operation { name: "realtime, its token", host: "rest.fal.ai", start: |client, _| realtime(client, false), ..KEY },
-    Operation { name: "realtime by header", start: |client, _| realtime(client, true), ..KEY },
-    Operation { name: "realtime, app token", who: As::AppToken, start: |client, _| realtime(client, false), ..KEY },
+    Operation {
+        name: "realtime",
+        host: "fal.run",
+        start: |client, _| realtime(client, false),
+        ..KEY
+    },
+    Operation {
+        name: "realtime, its token",
+        host: "rest.fal.ai",
+        start: |client, _| realtime(client, false),
+        ..KEY
+    },
+    Operation {
+        name: "realtime by header",
+        start: |client, _| realtime(client, true),
+        ..KEY
+    },
+    Operation {
+        name: "realtime, app token",
+        who: As::AppToken,
+        start: |client, _| realtime(client, false),
+        ..KEY
+    },
     Operation {
         name: "websocket",
         host: "fal.run",
@@ -114,18 +163,45 @@ pub(super) const OPERATIONS: &[Operation] = &[
         },
         ..KEY
     },
-    Operation { name: "channel, handshake", method: "GET", start: |client, _| channel(client, "emulator/echo"), ..KEY },
-    Operation { name: "channel", method: "POST", start: |client, _| channel(client, "emulator/echo"), ..KEY },
+    Operation {
+        name: "channel, handshake",
+        method: "GET",
+        start: |client, _| channel(client, "emulator/echo"),
+        ..KEY
+    },
+    Operation {
+        name: "channel",
+        method: "POST",
+        start: |client, _| channel(client, "emulator/echo"),
+        ..KEY
+    },
     Operation {
         name: "channel of a workflow",
         method: "POST",
         start: |client, _| channel(client, "workflows/emulator/demo"),
         ..KEY
     },
-    Operation { name: "upload A", start: |client, _| upload(client, UploadWay::Signed), ..KEY },
-    Operation { name: "upload B", start: |client, _| upload(client, UploadWay::SignedGoogle), ..KEY },
-    Operation { name: "upload C, its token", start: |client, _| upload(client, UploadWay::Direct), ..KEY },
-    Operation { name: "upload C", path: "/files/*", start: |client, _| upload(client, UploadWay::Direct), ..KEY },
+    Operation {
+        name: "upload A",
+        start: |client, _| upload(client, UploadWay::Signed),
+        ..KEY
+    },
+    Operation {
+        name: "upload B",
+        start: |client, _| upload(client, UploadWay::SignedGoogle),
+        ..KEY
+    },
+    Operation {
+        name: "upload C, its token",
+        start: |client, _| upload(client, UploadWay::Direct),
+        ..KEY
+    },
+    Operation {
+        name: "upload C",
+        path: "/files/*",
+        start: |client, _| upload(client, UploadWay::Direct),
+        ..KEY
+    },
     Operation {
         name: "upload D1, begun",
         method: "POST",
@@ -145,7 +221,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         start: |client, _| upload(client, UploadWay::DirectParts),
         ..KEY
     },
-    Operation { name: "upload D2", start: |client, _| upload(client, UploadWay::SignedParts), ..KEY },
+    Operation {
+        name: "upload D2",
+        start: |client, _| upload(client, UploadWay::SignedParts),
+        ..KEY
+    },
     Operation {
         name: "upload D3, a part",
         path: "*/1",
@@ -170,14 +250,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "download",
-        start: |client, prepared| alone(client.download_start(Download::new(&prepared.file)?.with_file_token(true))),
+        start: |client, prepared| {
+            alone(client.download_start(Download::new(&prepared.file)?.with_file_token(true)))
+        },
         method: "GET",
         path: "/files/*",
         ..KEY
     },
     Operation {
         name: "download of an answer",
-        start: |client, _| alone(client.download_start(Download::of_request(request("emulator/echo")))),
+        start: |client, _| {
+            alone(client.download_start(Download::of_request(request("emulator/echo"))))
+        },
         ..KEY
     },
     Operation {
@@ -185,7 +269,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         carries: false,
         start: |client, _| {
             let mut webhook = Webhook::new("{}".into());
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string();
+            let now = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
+                .to_string();
             webhook.set_header("x-fal-webhook-request-id", "r-1");
             webhook.set_header("x-fal-webhook-user-id", "u-1");
             webhook.set_header("x-fal-webhook-timestamp", &now);
@@ -194,7 +282,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         },
         ..KEY
     },
-    Operation { name: "platform", start: |client, _| alone(client.platform_start("models.list", json!({}))), ..KEY },
+    Operation {
+        name: "platform",
+        start: |client, _| alone(client.platform_start("models.list", json!({}))),
+        ..KEY
+    },
     Operation {
         name: "platform list",
         who: As::Admin,
@@ -222,10 +314,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         start: |client, _| alone(client.revoke_key_start("fake-other-id", false)),
         ..KEY
     },
-    Operation { name: "check", start: |client, _| alone(client.check_start()), ..KEY },
+    Operation {
+        name: "check",
+        start: |client, _| alone(client.check_start()),
+        ..KEY
+    },
     Operation {
         name: "token",
-        start: |client, _| alone(client.mint_token_start(&["emulator/echo"], Duration::from_secs(60))),
+        start: |client, _| {
+            alone(client.mint_token_start(&["emulator/echo"], Duration::from_secs(60)))
+        },
         ..KEY
     },
 ];
@@ -261,8 +359,16 @@ impl Operation {
     /// The fault for the requests of this row only.
     pub(super) fn met(&self, fault: Fault) -> Fault {
         let fault = fault.path(self.path);
-        let fault = if self.method.is_empty() { fault } else { fault.method(self.method) };
-        if self.host.is_empty() { fault } else { fault.host(self.host) }
+        let fault = if self.method.is_empty() {
+            fault
+        } else {
+            fault.method(self.method)
+        };
+        if self.host.is_empty() {
+            fault
+        } else {
+            fault.host(self.host)
+        }
     }
 
     /// Runs it to its end, and looks at all that it let be seen.
@@ -273,9 +379,16 @@ impl Operation {
         write: impl Fn(Level, &str) + Send + Sync + 'static,
     ) -> Seen {
         let own = client(emulator);
-        let prepared = Prepared { job: submit(&own, json!({})), file: file(&own) };
+        let prepared = Prepared {
+            job: submit(&own, json!({})),
+            file: file(&own),
+        };
         let home = tempfile::tempdir().unwrap();
-        let client = self.client(emulator, &own, home.path()).log(Level::Debug, write).build().unwrap();
+        let client = self
+            .client(emulator, &own, home.path())
+            .log(Level::Debug, write)
+            .build()
+            .unwrap();
         emulator.inject(fault);
         let mut seen = Seen::default();
         let (op, _held) = match (self.start)(&client, &prepared) {
@@ -305,12 +418,17 @@ impl Operation {
             As::Admin => builder_with(emulator, emulator.admin_key()),
             As::AppToken => {
                 let apps = ["emulator/echo", "emulator/realtime"];
-                let minted = Op::finish(|| own.mint_token_start(&apps, Duration::from_secs(60))).unwrap();
-                builder(emulator).credentials(Options::new().app_token(minted.get_str("/token").unwrap()))
+                let minted =
+                    Op::finish(|| own.mint_token_start(&apps, Duration::from_secs(60))).unwrap();
+                builder(emulator)
+                    .credentials(Options::new().app_token(minted.get_str("/token").unwrap()))
             }
             As::Login => {
                 log_in(home, &emulator.create_login("acme", 3600).refresh_token);
-                let variables = [("HOME", home.to_str().unwrap().to_owned()), ("FAL_EMULATOR_HOST", emulator.host())];
+                let variables = [
+                    ("HOME", home.to_str().unwrap().to_owned()),
+                    ("FAL_EMULATOR_HOST", emulator.host()),
+                ];
                 crate::logged::builder().environment(Environment::from_variables(variables))
             }
         };
@@ -321,5 +439,9 @@ impl Operation {
 /// A file of this account's.
 fn file(client: &Client) -> String {
     let what = Upload::bytes(&b"12345"[..]).file_name("a.png");
-    Op::finish(|| client.upload_start(what)).unwrap().get_str("/url").unwrap().to_owned()
+    Op::finish(|| client.upload_start(what))
+        .unwrap()
+        .get_str("/url")
+        .unwrap()
+        .to_owned()
 }

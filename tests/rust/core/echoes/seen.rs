@@ -4,9 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use fal::{Error, Event};
 
-/// As in tests/secrets/search: each secret of the tests and of the emulator contains one of them. The last is how its tokens begin, so that
-/// half of one is seen, too: a WebSocket's close has room for no more.
-const MARKS: [&str; 4] = ["fake-secret", "fake-signature-", "fake-cdn-token", "eyJhbGciOiJub25l"];
+/// As in tests/secrets/search: each secret of the tests and of the emulator contains one of them.
+/// The last is how its tokens begin, so that half of one is seen, too: a WebSocket's close has room
+/// for no more.
+const MARKS: [&str; 4] = [
+    "fake-secret",
+    "fake-signature-",
+    "fake-cdn-token",
+    "eyJhbGciOiJub25l",
+];
 
 /// What was looked through.
 #[derive(Default)]
@@ -27,7 +33,11 @@ impl Seen {
     /// What it had none in, where a mask may stand for what nobody repeated.
     pub(super) fn own(&mut self, place: &str, text: &str) {
         let plain = unescaped(&unescaped(text));
-        let found = |mark: &str| forms(mark).iter().any(|form| plain.contains(form) || text.contains(form));
+        let found = |mark: &str| {
+            forms(mark)
+                .iter()
+                .any(|form| plain.contains(form) || text.contains(form))
+        };
         if MARKS.iter().any(|mark| found(mark)) {
             self.leaks.push(place.to_owned());
         }
@@ -38,7 +48,9 @@ impl Seen {
         let place = format!("event {:?}", event.kind());
         self.text(&place, &String::from_utf8_lossy(content.body()));
         self.text(&place, &format!("{event:?}"));
-        content.headers().for_each(|(name, value)| self.text(&place, &format!("{name}: {value}")));
+        content
+            .headers()
+            .for_each(|(name, value)| self.text(&place, &format!("{name}: {value}")));
         if let Ok(json) = event.get("") {
             self.text(&place, &json.to_string());
         }
@@ -56,9 +68,23 @@ impl Seen {
             self.text("header", &format!("{name}: {value}"));
         }
         for field in error.fields() {
-            self.text("field", &format!("{field} {field:?} {} {:?}", field.path(), field.location()));
-            self.text("field", &format!("{:?} {:?} {}", field.error_type(), field.url(), field.message()));
-            self.text("field", &format!("{:?} {:?}", field.context(), field.input()));
+            self.text(
+                "field",
+                &format!("{field} {field:?} {} {:?}", field.path(), field.location()),
+            );
+            self.text(
+                "field",
+                &format!(
+                    "{:?} {:?} {}",
+                    field.error_type(),
+                    field.url(),
+                    field.message()
+                ),
+            );
+            self.text(
+                "field",
+                &format!("{:?} {:?}", field.context(), field.input()),
+            );
         }
         let mut source = std::error::Error::source(error);
         while let Some(error) = source {
@@ -66,7 +92,10 @@ impl Seen {
             source = error.source();
         }
         if let Some(resolution) = error.resolution() {
-            self.own("resolution", &format!("{resolution} {resolution:?} {}", resolution.to_json()));
+            self.own(
+                "resolution",
+                &format!("{resolution} {resolution:?} {}", resolution.to_json()),
+            );
         }
     }
 }
@@ -84,7 +113,10 @@ fn encoded(text: &str) -> Vec<String> {
         let whole = [&vec![0; before][..], text.as_bytes()].concat();
         let first = [0, 2, 3][before];
         let last = whole.len() * 4 / 3;
-        [STANDARD.encode(&whole)[first..last].to_owned(), URL_SAFE.encode(&whole)[first..last].to_owned()]
+        [
+            STANDARD.encode(&whole)[first..last].to_owned(),
+            URL_SAFE.encode(&whole)[first..last].to_owned(),
+        ]
     };
     (0..3).flat_map(at).collect()
 }
@@ -100,7 +132,9 @@ fn unescaped(text: &str) -> String {
     while at < bytes.len() {
         let (byte, length) = match bytes[at] {
             b'%' => digits(at + 1, 2).map_or((b'%', 1), |byte| (byte, 3)),
-            b'\\' if bytes.get(at + 1) == Some(&b'u') => digits(at + 2, 4).map_or((b'\\', 1), |byte| (byte, 6)),
+            b'\\' if bytes.get(at + 1) == Some(&b'u') => {
+                digits(at + 2, 4).map_or((b'\\', 1), |byte| (byte, 6))
+            }
             b'\\' if bytes.get(at + 1) == Some(&b'/') => (b'/', 2),
             b'\\' if bytes.get(at + 1) == Some(&b'\\') => (b'\\', 2),
             byte => (byte, 1),
@@ -114,12 +148,26 @@ fn unescaped(text: &str) -> String {
 #[test]
 fn a_secret_is_seen_in_each_form() {
     let secret = "fake-id:fake-secret-0123";
-    let escapes: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let escapes: String = secret
+        .bytes()
+        .map(|byte| format!("\\u{byte:04x}"))
+        .collect();
     let percents: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let doubled = escapes.replace('\\', "\\\\");
     let token = STANDARD.encode("a fake-signature-0123");
-    let texts = [secret.to_owned(), escapes, percents, doubled, STANDARD.encode(secret), STANDARD.encode(&secret[1..])];
-    for text in texts.into_iter().chain([STANDARD.encode(&secret[2..]), token.clone(), STANDARD.encode(token)]) {
+    let texts = [
+        secret.to_owned(),
+        escapes,
+        percents,
+        doubled,
+        STANDARD.encode(secret),
+        STANDARD.encode(&secret[1..]),
+    ];
+    for text in texts.into_iter().chain([
+        STANDARD.encode(&secret[2..]),
+        token.clone(),
+        STANDARD.encode(token),
+    ]) {
         let mut seen = Seen::default();
         seen.text("here", &format!("before {text} behind"));
         assert_eq!(seen.leaks, ["here"], "{text}");

@@ -1,7 +1,8 @@
 //! The part of running a program that Windows has its own way for.
 //!
-//! The standard library would let the program inherit every handle of the host that can be inherited, such as a port or a
-//! file that then stays in use, and could put it into its job only once it runs. So it is started here.
+//! The standard library would let the program inherit every handle of the host that can be
+//! inherited, such as a port or a file that then stays in use, and could put it into its job only
+//! once it runs. So it is started here.
 
 mod search;
 mod start;
@@ -27,14 +28,25 @@ pub(super) type Stderr = PipeReader;
 
 /// What is to be started.
 pub(in super::super) enum Prepared {
-    Program { program: String, arguments: Vec<Zeroizing<String>> },
+    Program {
+        program: String,
+        arguments: Vec<Zeroizing<String>>,
+    },
     Shell(Zeroizing<String>),
 }
 
 /// A program by its path, or by a name that is looked for in PATH.
-pub(in super::super) fn program<'a>(program: &str, arguments: impl Iterator<Item = &'a str>) -> Prepared {
-    let arguments = arguments.map(|argument| Zeroizing::new(argument.to_owned())).collect();
-    Prepared::Program { program: program.to_owned(), arguments }
+pub(in super::super) fn program<'a>(
+    program: &str,
+    arguments: impl Iterator<Item = &'a str>,
+) -> Prepared {
+    let arguments = arguments
+        .map(|argument| Zeroizing::new(argument.to_owned()))
+        .collect();
+    Prepared::Program {
+        program: program.to_owned(),
+        arguments,
+    }
 }
 
 pub(in super::super) fn shell(text: &str) -> Prepared {
@@ -59,7 +71,12 @@ pub(in super::super) fn text_of(bytes: &[u8]) -> String {
         let (from, to) = (size(bytes.len()), size(units.len()));
         MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), from, units.as_mut_ptr(), to)
     };
-    String::from_utf16_lossy(usize::try_from(count).ok().and_then(|count| units.get(..count)).unwrap_or_default())
+    String::from_utf16_lossy(
+        usize::try_from(count)
+            .ok()
+            .and_then(|count| units.get(..count))
+            .unwrap_or_default(),
+    )
 }
 
 /// The reading end of a pipe.
@@ -74,17 +91,31 @@ pub(super) fn never_block(_: &impl Source) -> io::Result<()> {
 /// Reads what is there; `WouldBlock` if there is nothing yet, 0 if there will be nothing more.
 pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
     let mut available = 0;
-    // SAFETY: the handle is open as long as `source` is borrowed; nothing is copied, and `available` is valid for
-    // writes.
+    // SAFETY: the handle is open as long as `source` is borrowed; nothing is copied, and
+    // `available` is valid for writes.
     let peeked = unsafe {
-        PeekNamedPipe(source.as_raw_handle(), ptr::null_mut(), 0, ptr::null_mut(), &raw mut available, ptr::null_mut())
+        PeekNamedPipe(
+            source.as_raw_handle(),
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            &raw mut available,
+            ptr::null_mut(),
+        )
     };
     if peeked == 0 {
         let error = io::Error::last_os_error();
-        return if error.raw_os_error() == Some(ERROR_BROKEN_PIPE.cast_signed()) { Ok(0) } else { Err(error) };
+        return if error.raw_os_error() == Some(ERROR_BROKEN_PIPE.cast_signed()) {
+            Ok(0)
+        } else {
+            Err(error)
+        };
     }
     // With this much there, reading does not block.
-    match usize::try_from(available).unwrap_or(usize::MAX).min(buffer.len()) {
+    match usize::try_from(available)
+        .unwrap_or(usize::MAX)
+        .min(buffer.len())
+    {
         0 => Err(io::ErrorKind::WouldBlock.into()),
         count => source.read(buffer.get_mut(..count).unwrap_or_default()),
     }
@@ -97,7 +128,10 @@ pub(super) fn wait_readable(_: Option<&impl Source>, _: Option<&impl Source>, li
 
 pub(super) enum State {
     Running,
-    #[expect(dead_code, reason = "a console application of this system is not stopped for using the console")]
+    #[expect(
+        dead_code,
+        reason = "a console application of this system is not stopped for using the console"
+    )]
     WantsTerminal,
     Exited,
 }

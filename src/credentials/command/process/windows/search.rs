@@ -28,7 +28,11 @@ impl Line {
             Prepared::Program { program, arguments } => {
                 let file = find(program).ok_or(ErrorKind::NotFound)?;
                 let words = arguments.iter().map(|argument| argument.as_str());
-                if is_batch(&file) { Self::of_batch(&file, words) } else { Ok(Self::of_program(file, words)) }
+                if is_batch(&file) {
+                    Self::of_batch(&file, words)
+                } else {
+                    Ok(Self::of_program(file, words))
+                }
             }
         }
     }
@@ -42,8 +46,8 @@ impl Line {
         Self { file, text }
     }
 
-    /// A batch file is run by the command processor, which looks at its arguments before the file does. Between quotes it leaves
-    /// everything as it is but these.
+    /// A batch file is run by the command processor, which looks at its arguments before the file
+    /// does. Between quotes it leaves everything as it is but these.
     fn of_batch<'a>(file: &'a Path, arguments: impl Iterator<Item = &'a str>) -> io::Result<Self> {
         let path = file.to_str().ok_or(ErrorKind::InvalidInput)?;
         let mut text = Zeroizing::new(String::new());
@@ -90,41 +94,56 @@ fn quote(line: &mut String, argument: &str) {
 }
 
 /// The file, never one of the current folder or of the host's own unless it is named by a path.
-#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "Windows guards the environment by a lock"
+)]
 fn find(program: &str) -> Option<PathBuf> {
     let path = Path::new(program);
     if program.contains(['/', '\\', ':']) {
         return with_ending(path).and_then(|file| std::path::absolute(file).ok());
     }
     let folders = env::var_os("PATH").unwrap_or_default();
-    let mut folders = env::split_paths(&folders).filter(|folder| folder.is_absolute()).chain(system_folder());
+    let mut folders = env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute())
+        .chain(system_folder());
     folders.find_map(|folder| with_ending(&folder.join(path)))
 }
 
-#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "Windows guards the environment by a lock"
+)]
 fn with_ending(path: &Path) -> Option<PathBuf> {
     if path.extension().is_some() && path.is_file() {
         return Some(path.to_owned());
     }
     let endings = env::var("PATHEXT").unwrap_or_else(|_| ENDINGS.to_owned());
-    let whole = endings.split(';').filter(|ending| ending.starts_with('.')).map(|ending| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending.to_ascii_lowercase());
-        PathBuf::from(name)
-    });
+    let whole = endings
+        .split(';')
+        .filter(|ending| ending.starts_with('.'))
+        .map(|ending| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending.to_ascii_lowercase());
+            PathBuf::from(name)
+        });
     let mut candidates = whole.chain([path.to_owned()]);
     candidates.find(|file| file.is_file())
 }
 
 fn is_batch(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("bat") || ending.eq_ignore_ascii_case("cmd"))
+    file.extension().is_some_and(|ending| {
+        ending.eq_ignore_ascii_case("bat") || ending.eq_ignore_ascii_case("cmd")
+    })
 }
 
 fn system_folder() -> Option<PathBuf> {
     let mut units = [0_u16; 260];
     // SAFETY: the buffer is valid for writes of its size.
     let length = unsafe { GetSystemDirectoryW(units.as_mut_ptr(), units.len() as u32) };
-    let folder = units.get(..usize::try_from(length).ok()?).filter(|folder| !folder.is_empty())?;
+    let folder = units
+        .get(..usize::try_from(length).ok()?)
+        .filter(|folder| !folder.is_empty())?;
     Some(PathBuf::from(OsString::from_wide(folder)))
 }
 
@@ -135,10 +154,15 @@ mod tests {
     #[test]
     fn arguments_arrive_as_they_are() {
         let line = |arguments: &[&str]| {
-            Line::of_program(PathBuf::from("C:\\a b\\p.exe"), arguments.iter().copied()).text.to_string()
+            Line::of_program(PathBuf::from("C:\\a b\\p.exe"), arguments.iter().copied())
+                .text
+                .to_string()
         };
         assert_eq!(line(&[]), "\"C:\\a b\\p.exe\"");
-        assert_eq!(line(&["a", "b c", ""]), "\"C:\\a b\\p.exe\" \"a\" \"b c\" \"\"");
+        assert_eq!(
+            line(&["a", "b c", ""]),
+            "\"C:\\a b\\p.exe\" \"a\" \"b c\" \"\""
+        );
         assert_eq!(
             line(&["a\\", "b\\\"c", "d\"", "e\\f"]),
             "\"C:\\a b\\p.exe\" \"a\\\\\" \"b\\\\\\\"c\" \"d\\\"\" \"e\\f\""
@@ -147,18 +171,33 @@ mod tests {
 
     #[test]
     fn a_batch_file_gets_nothing_that_its_shell_would_act_upon() {
-        let line = |argument: &str| Line::of_batch(Path::new("C:\\t\\g.cmd"), [argument].into_iter());
+        let line =
+            |argument: &str| Line::of_batch(Path::new("C:\\t\\g.cmd"), [argument].into_iter());
         let text = line("a&b|c").unwrap().text.to_string();
-        assert!(text.ends_with(" /D /E:ON /V:OFF /S /C \"\"C:\\t\\g.cmd\" \"a&b|c\"\""), "{text}");
+        assert!(
+            text.ends_with(" /D /E:ON /V:OFF /S /C \"\"C:\\t\\g.cmd\" \"a&b|c\"\""),
+            "{text}"
+        );
         for bad in ["%PATH%", "a\"b", "a\nb", "a\rb"] {
-            assert_eq!(line(bad).err().map(|error| error.kind()), Some(ErrorKind::InvalidInput), "{bad:?}");
+            assert_eq!(
+                line(bad).err().map(|error| error.kind()),
+                Some(ErrorKind::InvalidInput),
+                "{bad:?}"
+            );
         }
     }
 
     #[test]
     fn a_name_is_looked_for_with_every_ending() {
         let file = find("cmd").unwrap();
-        assert!(file.is_absolute() && file.to_string_lossy().to_ascii_lowercase().ends_with("cmd.exe"), "{file:?}");
+        assert!(
+            file.is_absolute()
+                && file
+                    .to_string_lossy()
+                    .to_ascii_lowercase()
+                    .ends_with("cmd.exe"),
+            "{file:?}"
+        );
         assert_eq!(find("no-such-program-of-libfal"), None);
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tool.cmd"), "").unwrap();

@@ -10,16 +10,19 @@ use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{
+    HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0,
+};
 use windows_sys::Win32::System::JobObjects::{
     CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
     JobObjectExtendedLimitInformation, SetInformationJobObject, TerminateJobObject,
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_NO_WINDOW, CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DeleteProcThreadAttributeList,
-    EXTENDED_STARTUPINFO_PRESENT, GetExitCodeProcess, InitializeProcThreadAttributeList, LPPROC_THREAD_ATTRIBUTE_LIST,
-    PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROC_THREAD_ATTRIBUTE_JOB_LIST, PROCESS_INFORMATION, STARTF_USESTDHANDLES,
-    STARTUPINFOEXW, TerminateProcess, UpdateProcThreadAttribute, WaitForSingleObject,
+    EXTENDED_STARTUPINFO_PRESENT, GetExitCodeProcess, InitializeProcThreadAttributeList,
+    LPPROC_THREAD_ATTRIBUTE_LIST, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+    PROC_THREAD_ATTRIBUTE_JOB_LIST, PROCESS_INFORMATION, STARTF_USESTDHANDLES, STARTUPINFOEXW,
+    TerminateProcess, UpdateProcThreadAttribute, WaitForSingleObject,
 };
 use zeroize::Zeroizing;
 
@@ -42,7 +45,10 @@ impl Child {
             if WaitForSingleObject(self.process.as_raw_handle(), 0) != WAIT_OBJECT_0 {
                 return Ok(None);
             }
-            done(GetExitCodeProcess(self.process.as_raw_handle(), &raw mut code))?;
+            done(GetExitCodeProcess(
+                self.process.as_raw_handle(),
+                &raw mut code,
+            ))?;
         }
         Ok(Some(code))
     }
@@ -61,7 +67,9 @@ impl Group {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the handle was just made and is owned by nothing else.
-        let group = Self { job: unsafe { OwnedHandle::from_raw_handle(job) } };
+        let group = Self {
+            job: unsafe { OwnedHandle::from_raw_handle(job) },
+        };
         group.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
         Ok(group)
     }
@@ -72,12 +80,21 @@ impl Group {
         // SAFETY: the handle is open, and the structure is of that size.
         done(unsafe {
             let (place, size) = ((&raw const limits).cast(), size_of_val(&limits) as u32);
-            SetInformationJobObject(self.job.as_raw_handle(), JobObjectExtendedLimitInformation, place, size)
+            SetInformationJobObject(
+                self.job.as_raw_handle(),
+                JobObjectExtendedLimitInformation,
+                place,
+                size,
+            )
         })
     }
 
     pub(in super::super) fn state(&mut self, child: &mut Child) -> io::Result<State> {
-        Ok(if child.try_wait()?.is_some() { State::Exited } else { State::Running })
+        Ok(if child.try_wait()?.is_some() {
+            State::Exited
+        } else {
+            State::Running
+        })
     }
 
     /// Leaves alone what a program that has ended left running.
@@ -101,12 +118,33 @@ pub(in super::super) fn spawn(prepared: Prepared, marker: &str) -> io::Result<(C
     let group = Group::new()?;
     let nothing = File::open("NUL")?;
     let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
-    let handles = [nothing.as_raw_handle(), out.as_raw_handle(), err.as_raw_handle()];
-    let process = create(&line, &environment(marker), handles, group.job.as_raw_handle())?;
-    Ok((Child { process, stdout: Some(stdout), stderr: Some(stderr) }, group))
+    let handles = [
+        nothing.as_raw_handle(),
+        out.as_raw_handle(),
+        err.as_raw_handle(),
+    ];
+    let process = create(
+        &line,
+        &environment(marker),
+        handles,
+        group.job.as_raw_handle(),
+    )?;
+    Ok((
+        Child {
+            process,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+        },
+        group,
+    ))
 }
 
-fn create(line: &Line, environment: &[u16], handles: [RawHandle; 3], job: HANDLE) -> io::Result<OwnedHandle> {
+fn create(
+    line: &Line,
+    environment: &[u16],
+    handles: [RawHandle; 3],
+    job: HANDLE,
+) -> io::Result<OwnedHandle> {
     let file: Vec<u16> = line.file.as_os_str().encode_wide().chain([0]).collect();
     let mut text: Zeroizing<Vec<u16>> = Zeroizing::new(Vec::with_capacity(line.text.len() + 1));
     text.extend(line.text.encode_utf16().chain([0]));
@@ -121,11 +159,16 @@ fn create(line: &Line, environment: &[u16], handles: [RawHandle; 3], job: HANDLE
     let mut startup = STARTUPINFOEXW::default();
     startup.StartupInfo.cb = size_of_val(&startup) as u32;
     startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
-    [startup.StartupInfo.hStdInput, startup.StartupInfo.hStdOutput, startup.StartupInfo.hStdError] = handles;
+    [
+        startup.StartupInfo.hStdInput,
+        startup.StartupInfo.hStdOutput,
+        startup.StartupInfo.hStdError,
+    ] = handles;
     startup.lpAttributeList = attributes.list();
     let mut information = PROCESS_INFORMATION::default();
     let flags = CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
-    // SAFETY: the texts end with a NUL and the environment with two; the lists, and the handles that they name, outlive the call.
+    // SAFETY: the texts end with a NUL and the environment with two; the lists, and the handles
+    // that they name, outlive the call.
     done(unsafe {
         CreateProcessW(
             file.as_ptr(),
@@ -148,7 +191,10 @@ fn create(line: &Line, environment: &[u16], handles: [RawHandle; 3], job: HANDLE
 }
 
 /// The environment of this process, and the marker.
-#[allow(clippy::disallowed_methods, reason = "Windows guards the environment by a lock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "Windows guards the environment by a lock"
+)]
 fn environment(marker: &str) -> Vec<u16> {
     let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
     variables.insert(marker.into(), "1".into());
@@ -175,10 +221,16 @@ impl Attributes {
     fn new() -> io::Result<Self> {
         let mut size = 0;
         // SAFETY: asked without a list, it tells the size.
-        unsafe { InitializeProcThreadAttributeList(ptr::null_mut(), Self::COUNT, 0, &raw mut size) };
-        let mut attributes = Self { room: vec![0; size.div_ceil(size_of::<usize>()).max(1)] };
+        unsafe {
+            InitializeProcThreadAttributeList(ptr::null_mut(), Self::COUNT, 0, &raw mut size)
+        };
+        let mut attributes = Self {
+            room: vec![0; size.div_ceil(size_of::<usize>()).max(1)],
+        };
         // SAFETY: the list has that size.
-        let made = unsafe { InitializeProcThreadAttributeList(attributes.list(), Self::COUNT, 0, &raw mut size) };
+        let made = unsafe {
+            InitializeProcThreadAttributeList(attributes.list(), Self::COUNT, 0, &raw mut size)
+        };
         if made == 0 {
             let error = io::Error::last_os_error();
             // What was not made is not to be deleted.
@@ -198,7 +250,15 @@ impl Attributes {
         // SAFETY: the list was made, and the handles are of that size.
         done(unsafe {
             let (which, place) = (attribute as usize, handles.as_ptr().cast());
-            UpdateProcThreadAttribute(self.list(), 0, which, place, size, ptr::null_mut(), ptr::null())
+            UpdateProcThreadAttribute(
+                self.list(),
+                0,
+                which,
+                place,
+                size,
+                ptr::null_mut(),
+                ptr::null(),
+            )
         })
     }
 }
@@ -211,7 +271,11 @@ impl Drop for Attributes {
 }
 
 fn done(result: i32) -> io::Result<()> {
-    if result == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result == 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -238,13 +302,25 @@ mod tests {
     /// Once it runs.
     fn asleep() -> (Child, Group) {
         let program = env::current_exe().unwrap();
-        let name = concat!(module_path!(), "::a_program_that_sleeps").split_once("::").unwrap().1;
+        let name = concat!(module_path!(), "::a_program_that_sleeps")
+            .split_once("::")
+            .unwrap()
+            .1;
         let words = ["--exact", name, "--nocapture"].into_iter();
-        let (mut child, group) = spawn(super::super::program(program.to_str().unwrap(), words), SLEEPS).unwrap();
+        let (mut child, group) = spawn(
+            super::super::program(program.to_str().unwrap(), words),
+            SLEEPS,
+        )
+        .unwrap();
         let (mut said, mut byte) = (Vec::new(), [0]);
         let stdout = child.stdout.as_mut().unwrap();
         while !said.ends_with(b"asleep\n") {
-            assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+            assert_eq!(
+                stdout.read(&mut byte).unwrap(),
+                1,
+                "{}",
+                String::from_utf8_lossy(&said)
+            );
             said.extend(byte);
         }
         (child, group)
@@ -262,8 +338,14 @@ mod tests {
     fn no_handle_of_the_host_is_inherited() {
         let (mut reader, writer) = io::pipe().unwrap();
         // SAFETY: the handle is open, and ours.
-        done(unsafe { SetHandleInformation(writer.as_raw_handle(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })
-            .unwrap();
+        done(unsafe {
+            SetHandleInformation(
+                writer.as_raw_handle(),
+                HANDLE_FLAG_INHERIT,
+                HANDLE_FLAG_INHERIT,
+            )
+        })
+        .unwrap();
         let (mut child, group) = asleep();
         drop(writer);
         // It ends as soon as nobody has the other end.

@@ -11,9 +11,13 @@ pub(crate) struct CaFile(PathBuf);
 
 impl CaFile {
     pub(crate) fn create(pem: &str) -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("fal-emulator-{}.pem", Uuid::new_v4().simple()));
+        let path =
+            std::env::temp_dir().join(format!("fal-emulator-{}.pem", Uuid::new_v4().simple()));
         // Never through a file or link that somebody else put there.
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
         let file_guard = Self(path);
         file.write_all(pem.as_bytes())?;
         Ok(file_guard)

@@ -56,8 +56,14 @@ const PROXY: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 /// Variables that name hosts to reach without the proxy.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Variables that name a file of certificates to trust: of OpenSSL and rustls, Python's requests, Node.js, curl.
-const CA_FILE: [&str; 4] = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"];
+/// Variables that name a file of certificates to trust: of OpenSSL and rustls, Python's requests,
+/// Node.js, curl.
+const CA_FILE: [&str; 4] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "CURL_CA_BUNDLE",
+];
 
 /// Wrong arguments, as other tools report them.
 const USAGE: u8 = 2;
@@ -68,8 +74,15 @@ const CANNOT_START: u8 = 127;
 enum Task {
     Help,
     Version,
-    Serve { port: u16, until_eof: bool },
-    Exec { admin: bool, tls: bool, command: Vec<OsString> },
+    Serve {
+        port: u16,
+        until_eof: bool,
+    },
+    Exec {
+        admin: bool,
+        tls: bool,
+        command: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -81,7 +94,11 @@ fn main() -> ExitCode {
         Task::Help => print(HELP),
         Task::Version => print(concat!("fal-emulator ", env!("CARGO_PKG_VERSION"), "\n")),
         Task::Serve { port, until_eof } => block_on(serve(port, until_eof)),
-        Task::Exec { admin, tls, command } => block_on(exec(admin, tls, &command)),
+        Task::Exec {
+            admin,
+            tls,
+            command,
+        } => block_on(exec(admin, tls, &command)),
     };
     result.unwrap_or_else(|error| fail(FAILED, &error.to_string()))
 }
@@ -116,7 +133,8 @@ fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, St
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("--port: {text} is not a port"))
+    text.parse()
+        .map_err(|_| format!("--port: {text} is not a port"))
 }
 
 fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -140,7 +158,11 @@ fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Str
     if command.is_empty() {
         return Err("exec: a command is missing".into());
     }
-    Ok(Task::Exec { admin, tls, command })
+    Ok(Task::Exec {
+        admin,
+        tls,
+        command,
+    })
 }
 
 fn print(text: &str) -> io::Result<ExitCode> {
@@ -157,7 +179,10 @@ fn fail(status: u8, message: &str) -> ExitCode {
 }
 
 fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<ExitCode> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(task)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(task)
 }
 
 async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
@@ -221,7 +246,11 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
     for name in REMOVED {
         command.env_remove(name);
     }
-    let key = if admin { emulator.admin_key() } else { emulator.api_key() };
+    let key = if admin {
+        emulator.admin_key()
+    } else {
+        emulator.api_key()
+    };
     if !tls {
         command.env("FAL_EMULATOR_HOST", emulator.host());
     }
@@ -269,6 +298,9 @@ async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Resul
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().or_else(|| signals::killed_by(status)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| signals::killed_by(status))
+        .unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
 }

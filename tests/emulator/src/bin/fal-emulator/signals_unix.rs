@@ -33,7 +33,10 @@ impl Signals {
 
 /// Passes SIGTERM on, which reached only us.
 pub(crate) fn terminate(child: &Child) {
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
     if let Some(pid) = pid {
         // It fails only when the command has just ended.
         let _ = kill_process(pid, Signal::TERM);

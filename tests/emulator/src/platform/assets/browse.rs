@@ -1,4 +1,5 @@
-//! Assets listed, filtered and searched. Nobody looks at pictures here: a search counts words and compares addresses.
+//! Assets listed, filtered and searched. Nobody looks at pictures here: a search counts words and
+//! compares addresses.
 
 use serde_json::{Value, json};
 
@@ -15,8 +16,15 @@ const SECTIONS: [&str; 4] = ["all-media", "uploads", "favorites", "generated"];
 pub(in super::super) fn likeness(wanted: &str, text: &str) -> f64 {
     let text = text.to_lowercase();
     let words: Vec<String> = wanted.split_whitespace().map(str::to_lowercase).collect();
-    let found = words.iter().filter(|word| text.contains(word.as_str())).count();
-    if words.is_empty() { 0.0 } else { found as f64 / words.len() as f64 }
+    let found = words
+        .iter()
+        .filter(|word| text.contains(word.as_str()))
+        .count();
+    if words.is_empty() {
+        0.0
+    } else {
+        found as f64 / words.len() as f64
+    }
 }
 
 /// What a query, or the `filters` of a smart collection, asks for.
@@ -34,9 +42,15 @@ pub(super) struct Filter {
 
 impl Filter {
     fn read(visit: &Visit<'_>) -> Result<Self, Answer> {
-        let terms = [visit.one("q"), visit.url("search_image_url")?, visit.url("search_video_url")?];
+        let terms = [
+            visit.one("q"),
+            visit.url("search_image_url")?,
+            visit.url("search_video_url")?,
+        ];
         if terms.iter().flatten().count() > 1 {
-            return Err(invalid("q, search_image_url, search_video_url: only one of them"));
+            return Err(invalid(
+                "q, search_image_url, search_video_url: only one of them",
+            ));
         }
         let [text, image, video] = terms;
         Ok(Self {
@@ -51,11 +65,16 @@ impl Filter {
         })
     }
 
-    /// The filters of a smart collection have the names of the query's parameters; others filter nothing.
+    /// The filters of a smart collection have the names of the query's parameters; others filter
+    /// nothing.
     pub(super) fn of(filters: &Value) -> Self {
         let many = |name: &str| match &filters[name] {
             Value::String(one) => vec![one.clone()],
-            Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Value::Array(values) => values
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             _ => Vec::new(),
         };
         let one = |name: &str| filters[name].as_str().map(str::to_owned);
@@ -73,11 +92,22 @@ impl Filter {
 
     /// Whether an asset passes, and how well it fits a search.
     pub(super) fn weigh(&self, asset: &Asset, shelf: &Shelf) -> Option<Option<f64>> {
-        let among = |values: &[String], value: &str| values.is_empty() || values.iter().any(|known| known == value);
+        let among = |values: &[String], value: &str| {
+            values.is_empty() || values.iter().any(|known| known == value)
+        };
         let has_tag = |id: &String| asset.tags.contains(id);
         let tagged = self.tags.is_empty()
-            || if self.all_tags { self.tags.iter().all(has_tag) } else { self.tags.iter().any(has_tag) };
-        let shows = |handle: &String| asset.prompt.as_ref().is_some_and(|prompt| mentions(prompt, handle));
+            || if self.all_tags {
+                self.tags.iter().all(has_tag)
+            } else {
+                self.tags.iter().any(has_tag)
+            };
+        let shows = |handle: &String| {
+            asset
+                .prompt
+                .as_ref()
+                .is_some_and(|prompt| mentions(prompt, handle))
+        };
         let in_section = match self.section.as_deref() {
             Some("uploads") => asset.source == "upload",
             Some("generated") => asset.source == "response",
@@ -97,7 +127,9 @@ impl Filter {
             (None, Some(url)) => Some(if asset.url == *url { 1.0 } else { 0.0 }),
             (None, None) => None,
         };
-        similarity.is_none_or(|value| value > 0.0).then_some(similarity)
+        similarity
+            .is_none_or(|value| value > 0.0)
+            .then_some(similarity)
     }
 }
 
@@ -115,8 +147,14 @@ impl Collection {
             (Some((handle, images)), _) => {
                 images.contains(&asset.vector_id)
                     || images.contains(&asset.url)
-                    || asset.request_id.as_ref().is_some_and(|id| images.contains(id))
-                    || asset.prompt.as_ref().is_some_and(|prompt| mentions(prompt, handle))
+                    || asset
+                        .request_id
+                        .as_ref()
+                        .is_some_and(|id| images.contains(id))
+                    || asset
+                        .prompt
+                        .as_ref()
+                        .is_some_and(|prompt| mentions(prompt, handle))
             }
             (None, Some(filters)) => Filter::of(filters).weigh(asset, shelf).is_some(),
             (None, None) => asset.collections.contains(&self.id),
@@ -149,11 +187,14 @@ fn browse(visit: &Visit<'_>, collection: Option<String>) -> Result<Answer, Answe
             .filter_map(|asset| Some((filter.weigh(asset, shelf)?, asset)))
             .collect();
         found.sort_by(|(a, first), (b, second)| {
-            b.unwrap_or_default().total_cmp(&a.unwrap_or_default()).then(second.ordinal.cmp(&first.ordinal))
+            b.unwrap_or_default()
+                .total_cmp(&a.unwrap_or_default())
+                .then(second.ordinal.cmp(&first.ordinal))
         });
         let total = found.len();
-        let mut page =
-            paging::numbered(visit, "assets", USUAL, found, |(similarity, asset)| asset.show(shelf, similarity))?;
+        let mut page = paging::numbered(visit, "assets", USUAL, found, |(similarity, asset)| {
+            asset.show(shelf, similarity)
+        })?;
         page["total_count"] = json!(total);
         page["scope_truncated"] = json!(false);
         ok(&page)
@@ -167,7 +208,8 @@ mod tests {
     #[test]
     fn likeness_is_a_share_of_words() {
         assert!(
-            (likeness("a red CAT", "the red cat") - 1.0).abs() < 1e-9 || likeness("a red CAT", "the red cat") > 0.6
+            (likeness("a red CAT", "the red cat") - 1.0).abs() < 1e-9
+                || likeness("a red CAT", "the red cat") > 0.6
         );
         assert!((likeness("cat dog", "a cat") - 0.5).abs() < 1e-9);
         assert!(likeness("", "a cat").abs() < 1e-9);

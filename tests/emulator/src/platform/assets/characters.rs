@@ -13,15 +13,27 @@ use super::shelf;
 
 pub(in super::super) fn characters(visit: &Visit<'_>) -> Result<Answer, Answer> {
     shelf(visit, |shelf| {
-        let all: Vec<&Collection> = shelf.collections.iter().filter(|known| known.character.is_some()).collect();
-        let page: Vec<Value> = paging::offset(visit, all)?.map(|known| known.show(shelf)).collect();
+        let all: Vec<&Collection> = shelf
+            .collections
+            .iter()
+            .filter(|known| known.character.is_some())
+            .collect();
+        let page: Vec<Value> = paging::offset(visit, all)?
+            .map(|known| known.show(shelf))
+            .collect();
         ok(&json!({ "characters": page }))
     })
 }
 
 /// A handle from a name, where the caller gives none.
 fn handle(name: &str) -> String {
-    let letters = name.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let letters = name.chars().map(|c| {
+        if c.is_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    });
     letters.take(64).collect()
 }
 
@@ -29,13 +41,21 @@ pub(in super::super) fn create_character(visit: &Visit<'_>) -> Result<Answer, An
     let fields = Fields::read(visit.request)?;
     let now = visit.now();
     let name = fields.text("name", 1..=255)?;
-    let identifier = fields.nullable("identifier", 1..=64)?.flatten().unwrap_or_else(|| handle(&name));
+    let identifier = fields
+        .nullable("identifier", 1..=64)?
+        .flatten()
+        .unwrap_or_else(|| handle(&name));
     let description = fields.text("description", 1..=2000)?;
     let images = fields.texts("reference_images", 1..=20)?;
     let images = images.ok_or_else(|| super::wrong("reference_images", "required"))?;
     let cover = fields.nullable_url("cover_image_url")?.flatten();
     shelf(visit, |shelf| {
-        let taken = |known: &Collection| known.character.as_ref().is_some_and(|(handle, _)| *handle == identifier);
+        let taken = |known: &Collection| {
+            known
+                .character
+                .as_ref()
+                .is_some_and(|(handle, _)| *handle == identifier)
+        };
         if shelf.collections.iter().any(taken) {
             return Err(conflict("There is a character of this identifier"));
         }

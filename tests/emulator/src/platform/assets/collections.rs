@@ -15,8 +15,14 @@ const DEEPEST: usize = 5;
 
 pub(in super::super) fn collections(visit: &Visit<'_>) -> Result<Answer, Answer> {
     shelf(visit, |shelf| {
-        let all: Vec<&Collection> = shelf.collections.iter().filter(|known| known.character.is_none()).collect();
-        let page: Vec<Value> = paging::offset(visit, all)?.map(|known| known.show(shelf)).collect();
+        let all: Vec<&Collection> = shelf
+            .collections
+            .iter()
+            .filter(|known| known.character.is_none())
+            .collect();
+        let page: Vec<Value> = paging::offset(visit, all)?
+            .map(|known| known.show(shelf))
+            .collect();
         ok(&json!({ "collections": page }))
     })
 }
@@ -24,7 +30,11 @@ pub(in super::super) fn collections(visit: &Visit<'_>) -> Result<Answer, Answer>
 pub(super) fn answer(shelf: &Shelf, id: &str) -> Value {
     let found = shelf.collections.iter().find(|known| known.id == id);
     found.map_or(Value::Null, |known| {
-        let name = if known.character.is_some() { "character" } else { "collection" };
+        let name = if known.character.is_some() {
+            "character"
+        } else {
+            "collection"
+        };
         json!({ (name): known.show(shelf) })
     })
 }
@@ -78,7 +88,10 @@ pub(in super::super) fn change_collection(visit: &Visit<'_>) -> Result<Answer, A
     let (fields, id) = (Fields::read(visit.request)?, visit.part("collection_id"));
     let name = fields.optional("name", 1..=255)?;
     let description = fields.nullable("description", 0..=10_000)?;
-    let (icon, color) = (fields.nullable("icon", 0..=255)?, fields.nullable("color", 0..=255)?);
+    let (icon, color) = (
+        fields.nullable("icon", 0..=255)?,
+        fields.nullable("color", 0..=255)?,
+    );
     let (cover, filters) = (fields.nullable_url("cover_image_url")?, filters(&fields)?);
     shelf(visit, |shelf| {
         let known = shelf.find(id, false)?;
@@ -110,7 +123,11 @@ pub(in super::super) fn delete_collection(visit: &Visit<'_>) -> Result<Answer, A
     shelf(visit, |shelf| {
         let parent = shelf.find(id, false)?.parent.clone();
         shelf.collections.retain(|known| known.id != id);
-        for orphan in shelf.collections.iter_mut().filter(|known| known.parent.as_deref() == Some(id)) {
+        for orphan in shelf
+            .collections
+            .iter_mut()
+            .filter(|known| known.parent.as_deref() == Some(id))
+        {
             orphan.parent.clone_from(&parent);
         }
         for asset in &mut shelf.assets {
@@ -128,7 +145,12 @@ pub(in super::super) fn unfavorite_collection(visit: &Visit<'_>) -> Result<Answe
     mark(visit, visit.part("collection_id"), false, false)
 }
 
-pub(super) fn mark(visit: &Visit<'_>, id: &str, character: bool, favorite: bool) -> Result<Answer, Answer> {
+pub(super) fn mark(
+    visit: &Visit<'_>,
+    id: &str,
+    character: bool,
+    favorite: bool,
+) -> Result<Answer, Answer> {
     shelf(visit, |shelf| {
         shelf.find(id, character)?.favorite = favorite;
         ok(&answer(shelf, id))
@@ -136,11 +158,19 @@ pub(super) fn mark(visit: &Visit<'_>, id: &str, character: bool, favorite: bool)
 }
 
 fn fits(levels: usize) -> Result<(), Answer> {
-    if levels <= DEEPEST { Ok(()) } else { Err(unprocessable("Collections nest to five levels")) }
+    if levels <= DEEPEST {
+        Ok(())
+    } else {
+        Err(unprocessable("Collections nest to five levels"))
+    }
 }
 
 fn unprocessable(message: &str) -> Answer {
-    error(hyper::StatusCode::UNPROCESSABLE_ENTITY, "validation_error", message)
+    error(
+        hyper::StatusCode::UNPROCESSABLE_ENTITY,
+        "validation_error",
+        message,
+    )
 }
 
 impl Shelf {
@@ -148,7 +178,9 @@ impl Shelf {
     fn ancestors(&self, id: &str) -> Vec<&Collection> {
         let find = |id: &str| self.collections.iter().find(|known| known.id == id);
         let mut above = Vec::new();
-        let mut next = find(id).and_then(|known| known.parent.as_deref()).and_then(find);
+        let mut next = find(id)
+            .and_then(|known| known.parent.as_deref())
+            .and_then(find);
         while let Some(parent) = next {
             above.push(parent);
             next = parent.parent.as_deref().and_then(find);
@@ -162,16 +194,25 @@ impl Shelf {
     }
 
     fn children<'s>(&'s self, id: &'s str) -> impl Iterator<Item = &'s Collection> {
-        self.collections.iter().filter(move |known| known.parent.as_deref() == Some(id))
+        self.collections
+            .iter()
+            .filter(move |known| known.parent.as_deref() == Some(id))
     }
 
     /// How many levels are below and with it.
     fn height(&self, id: &str) -> usize {
-        1 + self.children(id).map(|child| self.height(&child.id)).max().unwrap_or_default()
+        1 + self
+            .children(id)
+            .map(|child| self.height(&child.id))
+            .max()
+            .unwrap_or_default()
     }
 
     fn tree(&self, known: &Collection) -> Value {
-        let children: Vec<Value> = self.children(&known.id).map(|child| self.tree(child)).collect();
+        let children: Vec<Value> = self
+            .children(&known.id)
+            .map(|child| self.tree(child))
+            .collect();
         json!({ "id": known.id, "name": known.name, "type": known.kind(), "children": children })
     }
 }
@@ -179,7 +220,9 @@ impl Shelf {
 pub(in super::super) fn move_collection(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let (fields, id) = (Fields::read(visit.request)?, visit.part("collection_id"));
     let name = "parent_collection_id";
-    let parent = fields.nullable(name, 1..=256)?.ok_or_else(|| wrong(name, "required, or null"))?;
+    let parent = fields
+        .nullable(name, 1..=256)?
+        .ok_or_else(|| wrong(name, "required, or null"))?;
     shelf(visit, |shelf| {
         shelf.find(id, false)?;
         shelf.manual(id)?;
@@ -227,7 +270,9 @@ pub(in super::super) fn take_out(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let (fields, id) = (Fields::read(visit.request)?, visit.part("collection_id"));
     shelf(visit, |shelf| {
         shelf.manual(id)?;
-        referred(shelf, &fields)?.collections.retain(|known| known != id);
+        referred(shelf, &fields)?
+            .collections
+            .retain(|known| known != id);
         done()
     })
 }

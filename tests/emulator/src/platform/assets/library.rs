@@ -103,13 +103,25 @@ impl Asset {
 
     /// What a search compares.
     pub(super) fn words(&self, shelf: &Shelf) -> String {
-        let tags = self.tags.iter().filter_map(|id| shelf.tags.iter().find(|tag| tag.id == *id));
+        let tags = self
+            .tags
+            .iter()
+            .filter_map(|id| shelf.tags.iter().find(|tag| tag.id == *id));
         let tags: Vec<&str> = tags.map(|tag| tag.name.as_str()).collect();
-        format!("{} {} {}", self.title(), self.endpoint.as_deref().unwrap_or_default(), tags.join(" "))
+        format!(
+            "{} {} {}",
+            self.title(),
+            self.endpoint.as_deref().unwrap_or_default(),
+            tags.join(" ")
+        )
     }
 
     pub(super) fn show(&self, shelf: &Shelf, similarity: Option<f64>) -> Value {
-        let tags = shelf.tags.iter().filter(|tag| self.tags.contains(&tag.id)).map(Tag::show);
+        let tags = shelf
+            .tags
+            .iter()
+            .filter(|tag| self.tags.contains(&tag.id))
+            .map(Tag::show);
         json!({
             "asset_id": self.id,
             "vector_id": self.vector_id,
@@ -218,8 +230,17 @@ impl Shelf {
 
     /// Its own, of the kind that is asked for.
     pub(super) fn find(&mut self, id: &str, character: bool) -> Result<&mut Collection, Answer> {
-        let found = self.collections.iter_mut().find(|known| known.id == id && known.character.is_some() == character);
-        found.ok_or_else(|| not_found(if character { "Character not found" } else { "Collection not found" }))
+        let found = self
+            .collections
+            .iter_mut()
+            .find(|known| known.id == id && known.character.is_some() == character);
+        found.ok_or_else(|| {
+            not_found(if character {
+                "Character not found"
+            } else {
+                "Collection not found"
+            })
+        })
     }
 
     /// 409 unless assets can be put into it.
@@ -231,7 +252,10 @@ impl Shelf {
     }
 
     pub(super) fn known_tags(&self, ids: &[String]) -> Result<(), Answer> {
-        match ids.iter().all(|id| self.tags.iter().any(|tag| tag.id == *id)) {
+        match ids
+            .iter()
+            .all(|id| self.tags.iter().any(|tag| tag.id == *id))
+        {
             true => Ok(()),
             false => Err(not_found("Tag not found")),
         }
@@ -251,7 +275,10 @@ impl Library {
     /// The files of a request were erased.
     pub(in super::super) fn bury(&self, account: &str, request_id: &str) {
         self.with(account, |shelf| {
-            let made = shelf.assets.iter_mut().filter(|asset| asset.request_id.as_deref() == Some(request_id));
+            let made = shelf
+                .assets
+                .iter_mut()
+                .filter(|asset| asset.request_id.as_deref() == Some(request_id));
             made.for_each(|asset| asset.buried = true);
         });
     }
@@ -259,9 +286,11 @@ impl Library {
 
 /// What a request made becomes assets of its caller.
 pub(crate) fn remember(state: &State, record: &Record) {
-    let is_file =
-        |output: &bytes::Bytes| std::str::from_utf8(output).is_ok_and(|text| text.contains(".fal.media/files/"));
-    let (Some(account), true) = (&record.account, record.output.as_ref().is_some_and(is_file)) else {
+    let is_file = |output: &bytes::Bytes| {
+        std::str::from_utf8(output).is_ok_and(|text| text.contains(".fal.media/files/"))
+    };
+    let (Some(account), true) = (&record.account, record.output.as_ref().is_some_and(is_file))
+    else {
         return;
     };
     let (input, output) = (record.json_input(), record.json_output());
@@ -277,7 +306,10 @@ pub(crate) fn remember(state: &State, record: &Record) {
                 endpoint: Some(record.endpoint_id.clone()),
                 prompt: input["prompt"].as_str().map(str::to_owned),
                 size: side("width").zip(side("height")),
-                content_type: around.get("content_type").and_then(Value::as_str).map(str::to_owned),
+                content_type: around
+                    .get("content_type")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
                 ..Asset::new(&url, "response", record.ended.unwrap_or(record.started))
             });
         }
@@ -293,19 +325,32 @@ fn links_within(value: &Value) -> Vec<(String, Value)> {
 
 /// The addresses of CDN files anywhere in a value.
 pub(in super::super) fn links(value: &Value) -> Vec<String> {
-    links_within(value).into_iter().map(|(url, _)| url).collect()
+    links_within(value)
+        .into_iter()
+        .map(|(url, _)| url)
+        .collect()
 }
 
 fn collect(value: &Value, around: &Value, found: &mut Vec<(String, Value)>) {
     match value {
         Value::String(text) if is_cdn(text) => found.push((text.clone(), around.clone())),
-        Value::Array(values) => values.iter().for_each(|value| collect(value, around, found)),
-        Value::Object(members) => members.values().for_each(|member| collect(member, value, found)),
+        Value::Array(values) => values
+            .iter()
+            .for_each(|value| collect(value, around, found)),
+        Value::Object(members) => members
+            .values()
+            .for_each(|member| collect(member, value, found)),
         _ => {}
     }
 }
 
 fn is_cdn(text: &str) -> bool {
-    let host = text.strip_prefix("https://").and_then(|rest| rest.split('/').next());
-    host.is_some_and(|host| HOSTS.iter().any(|(known, service)| *known == host && *service == Service::Cdn))
+    let host = text
+        .strip_prefix("https://")
+        .and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| {
+        HOSTS
+            .iter()
+            .any(|(known, service)| *known == host && *service == Service::Cdn)
+    })
 }

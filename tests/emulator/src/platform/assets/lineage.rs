@@ -25,7 +25,9 @@ pub(in super::super) fn lineage(visit: &Visit<'_>) -> Result<Answer, Answer> {
         let asset = named(shelf, visit.part("asset_id"))?.clone();
         let mut graph = Graph::default();
         graph.add_asset(visit, shelf, &asset, depth);
-        ok(&json!({ "lineage": { "focus": node_id(&asset), "nodes": graph.nodes, "edges": graph.edges } }))
+        ok(
+            &json!({ "lineage": { "focus": node_id(&asset), "nodes": graph.nodes, "edges": graph.edges } }),
+        )
     })
 }
 
@@ -43,7 +45,14 @@ impl Graph {
         new
     }
 
-    fn join(&mut self, from: &str, to: &str, kind: &str, role: Option<&str>, entities: Option<Value>) {
+    fn join(
+        &mut self,
+        from: &str,
+        to: &str,
+        kind: &str,
+        role: Option<&str>,
+        entities: Option<Value>,
+    ) {
         let mut edge = json!({ "from": from, "to": to, "kind": kind, "role": role });
         if let Some(entities) = entities {
             edge["entities"] = entities;
@@ -73,7 +82,10 @@ impl Graph {
             return;
         }
         self.add_characters(shelf, asset, &request);
-        for (field, url) in record.map(|record| inputs(&record.json_input())).unwrap_or_default() {
+        for (field, url) in record
+            .map(|record| inputs(&record.json_input()))
+            .unwrap_or_default()
+        {
             let role = match field.as_str() {
                 name if name.contains("mask") => "mask",
                 name if name.contains("control") => "control",
@@ -109,7 +121,13 @@ impl Graph {
                 node["id"] = json!(id);
                 node["tombstone"] = json!(false);
                 self.add(&id, node);
-                self.join(&id, request, "referenced_entity", None, Some(json!([entity])));
+                self.join(
+                    &id,
+                    request,
+                    "referenced_entity",
+                    None,
+                    Some(json!([entity])),
+                );
             }
         }
     }
@@ -123,8 +141,9 @@ fn inputs(input: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (field, value) in members {
         let mut urls = links(value);
-        if let Some(text) =
-            value.as_str().filter(|text| text.starts_with("http") && !urls.contains(&(*text).to_owned()))
+        if let Some(text) = value
+            .as_str()
+            .filter(|text| text.starts_with("http") && !urls.contains(&(*text).to_owned()))
         {
             urls.push(text.to_owned());
         }

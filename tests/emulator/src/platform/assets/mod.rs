@@ -1,4 +1,5 @@
-//! `/v1/assets/…` (docs/protocol.md §14.7): an account's pictures and films, where they came from, and how it sorts them.
+//! `/v1/assets/…` (docs/protocol.md §14.7): an account's pictures and films, where they came from,
+//! and how it sorts them.
 
 mod browse;
 mod characters;
@@ -11,17 +12,19 @@ use serde_json::{Value, json};
 
 pub(super) use browse::{collected, likeness, list};
 pub(super) use characters::{
-    change_character, character, characters, create_character, delete_character, favorite_character,
-    unfavorite_character,
+    change_character, character, characters, create_character, delete_character,
+    favorite_character, unfavorite_character,
 };
 pub(super) use collections::{
-    change_collection, collect, collection, collections, create_collection, delete_collection, favorite_collection,
-    hierarchy, move_collection, take_out, unfavorite_collection,
+    change_collection, collect, collection, collections, create_collection, delete_collection,
+    favorite_collection, hierarchy, move_collection, take_out, unfavorite_collection,
 };
 pub(crate) use library::remember;
 pub(super) use library::{Library, links};
 pub(super) use lineage::lineage;
-pub(super) use tags::{assign_tag, create_tag, delete_tag, rename_tag, replace_tags, tags, tags_of, unassign_tag};
+pub(super) use tags::{
+    assign_tag, create_tag, delete_tag, rename_tag, replace_tags, tags, tags_of, unassign_tag,
+};
 
 use library::{Asset, Kind, Shelf};
 
@@ -32,7 +35,10 @@ use crate::answer::Answer;
 use crate::storage;
 
 /// Every operation here works on the shelf of its caller.
-fn shelf<T>(visit: &Visit<'_>, work: impl FnOnce(&mut Shelf) -> Result<T, Answer>) -> Result<T, Answer> {
+fn shelf<T>(
+    visit: &Visit<'_>,
+    work: impl FnOnce(&mut Shelf) -> Result<T, Answer>,
+) -> Result<T, Answer> {
     visit.state.platform.library.with(visit.account(), work)
 }
 
@@ -46,24 +52,36 @@ fn referred<'s>(shelf: &'s mut Shelf, fields: &Fields) -> Result<&'s mut Asset, 
         }
     }
     let [(name, value)] = &given[..] else {
-        return Err(wrong("asset_id, request_id, vector_id", "exactly one of them"));
+        return Err(wrong(
+            "asset_id, request_id, vector_id",
+            "exactly one of them",
+        ));
     };
     let found = shelf.assets.iter_mut().find(|asset| match *name {
         "asset_id" => asset.id == *value,
         "vector_id" => asset.vector_id == *value,
         _ => asset.request_id.as_ref() == Some(value),
     });
-    found.filter(|asset| !asset.buried).ok_or_else(|| not_found("Asset not found"))
+    found
+        .filter(|asset| !asset.buried)
+        .ok_or_else(|| not_found("Asset not found"))
 }
 
 /// The asset that the path names, by either of its ids.
 fn named<'s>(shelf: &'s Shelf, id: &str) -> Result<&'s Asset, Answer> {
-    let found = shelf.assets.iter().find(|asset| asset.id == id || asset.vector_id == id);
-    found.filter(|asset| !asset.buried).ok_or_else(|| not_found("Asset not found"))
+    let found = shelf
+        .assets
+        .iter()
+        .find(|asset| asset.id == id || asset.vector_id == id);
+    found
+        .filter(|asset| !asset.buried)
+        .ok_or_else(|| not_found("Asset not found"))
 }
 
 pub(super) fn read(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    let shown = shelf(visit, |shelf| Ok(named(shelf, visit.part("asset_id"))?.show(shelf, None)))?;
+    let shown = shelf(visit, |shelf| {
+        Ok(named(shelf, visit.part("asset_id"))?.show(shelf, None))
+    })?;
     ok(&json!({ "asset": shown }))
 }
 
@@ -71,16 +89,19 @@ pub(super) fn read(visit: &Visit<'_>) -> Result<Answer, Answer> {
 pub(super) fn register(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let fields = Fields::read(visit.request)?;
     let url = fields.url("url")?;
-    let kind = fields.choice("type", &Kind::NAMES)?.ok_or_else(|| wrong("type", "required"))?;
+    let kind = fields
+        .choice("type", &Kind::NAMES)?
+        .ok_or_else(|| wrong("type", "required"))?;
     let prompt = fields.nullable("prompt", 1..=2000)?.flatten();
     let collection = fields.nullable("collection_id", 1..=256)?.flatten();
     let favorite = fields.boolean("favorite")?;
     let tags = fields.texts("tag_ids", 0..=100)?.unwrap_or_default();
-    let media_type = storage::media_type(visit.state, visit.account(), &url).map_err(|why| match why {
-        storage::Denied::BadUrl => wrong("url", "no file that fal hosts"),
-        storage::Denied::NotFound => not_found("File not found"),
-        storage::Denied::NotOwner => super::denied("Access denied"),
-    })?;
+    let media_type =
+        storage::media_type(visit.state, visit.account(), &url).map_err(|why| match why {
+            storage::Denied::BadUrl => wrong("url", "no file that fal hosts"),
+            storage::Denied::NotFound => not_found("File not found"),
+            storage::Denied::NotOwner => super::denied("Access denied"),
+        })?;
     let now = visit.now();
     let shown = shelf(visit, |shelf| {
         shelf.known_tags(&tags)?;

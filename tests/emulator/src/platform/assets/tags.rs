@@ -10,11 +10,20 @@ use super::library::{Shelf, Tag};
 use super::{named, referred, shelf};
 
 fn shown(shelf: &Shelf, ids: &[String]) -> Value {
-    shelf.tags.iter().filter(|tag| ids.contains(&tag.id)).map(Tag::show).collect()
+    shelf
+        .tags
+        .iter()
+        .filter(|tag| ids.contains(&tag.id))
+        .map(Tag::show)
+        .collect()
 }
 
 fn find<'s>(shelf: &'s mut Shelf, id: &str) -> Result<&'s mut Tag, Answer> {
-    shelf.tags.iter_mut().find(|tag| tag.id == id).ok_or_else(|| not_found("Tag not found"))
+    shelf
+        .tags
+        .iter_mut()
+        .find(|tag| tag.id == id)
+        .ok_or_else(|| not_found("Tag not found"))
 }
 
 fn free(shelf: &Shelf, name: &str) -> Result<(), Answer> {
@@ -25,14 +34,20 @@ fn free(shelf: &Shelf, name: &str) -> Result<(), Answer> {
 }
 
 pub(in super::super) fn tags(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    shelf(visit, |shelf| ok(&json!({ "tags": shelf.tags.iter().map(Tag::show).collect::<Vec<_>>() })))
+    shelf(visit, |shelf| {
+        ok(&json!({ "tags": shelf.tags.iter().map(Tag::show).collect::<Vec<_>>() }))
+    })
 }
 
 pub(in super::super) fn create_tag(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let name = Fields::read(visit.request)?.text("name", 1..=50)?;
     shelf(visit, |shelf| {
         free(shelf, &name)?;
-        let tag = Tag { id: Uuid::new_v4().to_string(), name, created: visit.now() };
+        let tag = Tag {
+            id: Uuid::new_v4().to_string(),
+            name,
+            created: visit.now(),
+        };
         let shown = tag.show();
         shelf.tags.push(tag);
         created(&json!({ "tag": shown }))
@@ -40,7 +55,10 @@ pub(in super::super) fn create_tag(visit: &Visit<'_>) -> Result<Answer, Answer> 
 }
 
 pub(in super::super) fn rename_tag(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    let (name, id) = (Fields::read(visit.request)?.optional("name", 1..=50)?, visit.part("tag_id"));
+    let (name, id) = (
+        Fields::read(visit.request)?.optional("name", 1..=50)?,
+        visit.part("tag_id"),
+    );
     shelf(visit, |shelf| {
         let known = find(shelf, id)?.name.clone();
         if let Some(name) = name.filter(|name| *name != known) {
@@ -65,7 +83,9 @@ pub(in super::super) fn delete_tag(visit: &Visit<'_>) -> Result<Answer, Answer> 
 
 pub(in super::super) fn replace_tags(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let fields = Fields::read(visit.request)?;
-    let ids = fields.texts("tag_ids", 0..=100)?.ok_or_else(|| wrong("tag_ids", "required"))?;
+    let ids = fields
+        .texts("tag_ids", 0..=100)?
+        .ok_or_else(|| wrong("tag_ids", "required"))?;
     shelf(visit, |shelf| {
         shelf.known_tags(&ids)?;
         referred(shelf, &fields)?.tags.clone_from(&ids);
@@ -74,7 +94,9 @@ pub(in super::super) fn replace_tags(visit: &Visit<'_>) -> Result<Answer, Answer
 }
 
 pub(in super::super) fn tags_of(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    shelf(visit, |shelf| ok(&json!({ "tags": shown(shelf, &named(shelf, visit.part("asset_id"))?.tags) })))
+    shelf(visit, |shelf| {
+        ok(&json!({ "tags": shown(shelf, &named(shelf, visit.part("asset_id"))?.tags) }))
+    })
 }
 
 pub(in super::super) fn assign_tag(visit: &Visit<'_>) -> Result<Answer, Answer> {

@@ -16,7 +16,9 @@ use crate::queue;
 
 pub(in super::super) fn apps(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let with_endpoints = !visit.choices("expand", &["endpoints"])?.is_empty();
-    let environment = visit.one("environment").unwrap_or_else(|| ENVIRONMENT.into());
+    let environment = visit
+        .one("environment")
+        .unwrap_or_else(|| ENVIRONMENT.into());
     let search = visit.one("search").unwrap_or_default();
     let row = |(id, app): (String, &App)| {
         let mut row = json!({
@@ -43,7 +45,9 @@ pub(in super::super) fn apps(visit: &Visit<'_>) -> Result<Answer, Answer> {
         }
         row
     };
-    let found = all(visit).into_iter().filter(|(id, _)| environment == ENVIRONMENT && id.contains(&search));
+    let found = all(visit)
+        .into_iter()
+        .filter(|(id, _)| environment == ENVIRONMENT && id.contains(&search));
     ok(&json!({ "apps": found.map(row).collect::<Vec<_>>() }))
 }
 
@@ -58,7 +62,11 @@ pub(in super::super) fn flush(visit: &Visit<'_>) -> Result<Answer, Answer> {
 }
 
 /// When an app was deployed: days before the emulator's start, and what was said then.
-const REVISIONS: [(u64, Option<&str>); 3] = [(60, None), (10, Some("Faster startup")), (0, Some("First picture"))];
+const REVISIONS: [(u64, Option<&str>); 3] = [
+    (60, None),
+    (10, Some("Faster startup")),
+    (0, Some("First picture")),
+];
 
 /// Events of deployments are kept so long, and with them what they say about a revision.
 const EVENTS_KEPT: u64 = 30 * DAY;
@@ -74,33 +82,48 @@ fn deployed(visit: &Visit<'_>, app: &App) -> Vec<Revision> {
     let began = visit.state.clock.began();
     let revision = |(number, (days, message)): (usize, &(u64, Option<&'static str>))| Revision {
         id: format!("{}-{}", app.alias, number + 1),
-        created: began.checked_sub(Duration::from_secs(days * DAY)).unwrap_or(SystemTime::UNIX_EPOCH),
+        created: began
+            .checked_sub(Duration::from_secs(days * DAY))
+            .unwrap_or(SystemTime::UNIX_EPOCH),
         message: *message,
     };
     REVISIONS.iter().enumerate().map(revision).collect()
 }
 
 pub(super) fn current_revision(app: &str) -> String {
-    format!("{}-{}", app.rsplit('/').next().unwrap_or_default(), REVISIONS.len())
+    format!(
+        "{}-{}",
+        app.rsplit('/').next().unwrap_or_default(),
+        REVISIONS.len()
+    )
 }
 
 pub(in super::super) fn revisions(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let app = named(visit)?;
     let mut all: Vec<(usize, Revision)> = deployed(visit, app).into_iter().enumerate().collect();
     all.reverse();
-    let mut page = paging::numbered(visit, "revisions", Limit::Checked(100), all, |(number, revision)| {
-        let age = visit.now().duration_since(revision.created).unwrap_or_default();
-        let recent = age.as_secs() < EVENTS_KEPT;
-        json!({
-            "revision_id": revision.id,
-            "created_at": clock::rfc3339(revision.created),
-            "is_current": number + 1 == REVISIONS.len(),
-            "message": revision.message,
-            "annotations": revision.message.map(|_| json!({ "source": "emulator" })),
-            "status": recent.then_some("deployed"),
-            "deployed_by": recent.then_some(app.owner),
-        })
-    })?;
+    let mut page = paging::numbered(
+        visit,
+        "revisions",
+        Limit::Checked(100),
+        all,
+        |(number, revision)| {
+            let age = visit
+                .now()
+                .duration_since(revision.created)
+                .unwrap_or_default();
+            let recent = age.as_secs() < EVENTS_KEPT;
+            json!({
+                "revision_id": revision.id,
+                "created_at": clock::rfc3339(revision.created),
+                "is_current": number + 1 == REVISIONS.len(),
+                "message": revision.message,
+                "annotations": revision.message.map(|_| json!({ "source": "emulator" })),
+                "status": recent.then_some("deployed"),
+                "deployed_by": recent.then_some(app.owner),
+            })
+        },
+    )?;
     page["endpoint_id"] = json!(format!("{}/{}", app.owner, app.alias));
     ok(&page)
 }
@@ -131,7 +154,8 @@ pub(in super::super) fn events(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let window = Window::plain(visit, DAY, None)?;
     let mut all = happened(visit, app);
     all.retain(|event| {
-        window.holds(event.time) && (categories.is_empty() || categories.iter().any(|known| known == event.category))
+        window.holds(event.time)
+            && (categories.is_empty() || categories.iter().any(|known| known == event.category))
     });
     all.sort_by_key(|event| std::cmp::Reverse(event.time));
     let mut page = paging::numbered(visit, "events", Limit::Checked(1000), all, |event| {
@@ -163,7 +187,12 @@ fn happened(visit: &Visit<'_>, app: &App) -> Vec<Event> {
                 "new_application_id": revision.id, "old_application_id": old, "actor": { "nickname": app.owner },
             });
             let id = format!("{}-{category}", revision.id);
-            events.push(Event { id, category, time: revision.created, payload });
+            events.push(Event {
+                id,
+                category,
+                time: revision.created,
+                payload,
+            });
         }
         old = Some(revision.id);
     }
@@ -174,15 +203,29 @@ fn happened(visit: &Visit<'_>, app: &App) -> Vec<Event> {
         let payload = json!({ "job_id": record.runner, "machine_type": MACHINE });
         let id = |category: &str| format!("{}-{category}", record.runner);
         let started = "runner_started";
-        events.push(Event { id: id(started), category: started, time: record.started, payload: payload.clone() });
+        events.push(Event {
+            id: id(started),
+            category: started,
+            time: record.started,
+            payload: payload.clone(),
+        });
         if let Some(time) = record.ended {
             let failed = record.group() == Some("error");
-            let category = if failed { "runner_failed" } else { "runner_finished" };
+            let category = if failed {
+                "runner_failed"
+            } else {
+                "runner_finished"
+            };
             let mut payload = payload;
             if let Some(reason) = &record.error_type {
                 payload["reason"] = json!(reason);
             }
-            events.push(Event { id: id(category), category, time, payload });
+            events.push(Event {
+                id: id(category),
+                category,
+                time,
+                payload,
+            });
         }
     }
     events

@@ -63,7 +63,12 @@ fn entry(path: &str, file: Option<&File>, times: (SystemTime, SystemTime)) -> Va
     });
     if let Some(file) = file {
         let sum = digest(&SHA256, &file.bytes);
-        row["checksum_sha256"] = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+        row["checksum_sha256"] = sum
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .into();
     }
     row
 }
@@ -76,55 +81,93 @@ pub(in super::super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     listed(visit, &(clean(visit.part("dir"))? + "/"))
 }
 
-/// What is directly in a directory; nothing in one that does not exist, as 404 is not among its answers.
+/// What is directly in a directory; nothing in one that does not exist, as 404 is not among its
+/// answers.
 fn listed(visit: &Visit<'_>, prefix: &str) -> Result<Answer, Answer> {
-    visit.state.platform.volumes.with(visit.account(), |volume| {
-        let mut rows: BTreeMap<String, Value> = BTreeMap::new();
-        let mut directories: BTreeMap<String, (SystemTime, SystemTime)> = BTreeMap::new();
-        for (path, file) in volume.iter() {
-            let Some(rest) = path.strip_prefix(prefix) else {
-                continue;
-            };
-            match rest.split_once('/') {
-                None => {
-                    rows.insert(path.clone(), entry(path, Some(file), (file.created, file.updated)));
-                }
-                Some((name, _)) => {
-                    let times = directories.entry(format!("{prefix}{name}")).or_insert((file.created, file.updated));
-                    *times = (times.0.min(file.created), times.1.max(file.updated));
+    visit
+        .state
+        .platform
+        .volumes
+        .with(visit.account(), |volume| {
+            let mut rows: BTreeMap<String, Value> = BTreeMap::new();
+            let mut directories: BTreeMap<String, (SystemTime, SystemTime)> = BTreeMap::new();
+            for (path, file) in volume.iter() {
+                let Some(rest) = path.strip_prefix(prefix) else {
+                    continue;
+                };
+                match rest.split_once('/') {
+                    None => {
+                        rows.insert(
+                            path.clone(),
+                            entry(path, Some(file), (file.created, file.updated)),
+                        );
+                    }
+                    Some((name, _)) => {
+                        let times = directories
+                            .entry(format!("{prefix}{name}"))
+                            .or_insert((file.created, file.updated));
+                        *times = (times.0.min(file.created), times.1.max(file.updated));
+                    }
                 }
             }
-        }
-        rows.extend(directories.into_iter().map(|(path, times)| (path.clone(), entry(&path, None, times))));
-        ok(&rows.into_values().collect())
-    })
+            rows.extend(
+                directories
+                    .into_iter()
+                    .map(|(path, times)| (path.clone(), entry(&path, None, times))),
+            );
+            ok(&rows.into_values().collect())
+        })
 }
 
 pub(in super::super) fn download(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let path = clean(visit.part("file"))?;
-    let file = visit.state.platform.volumes.with(visit.account(), |volume| volume.get(&path).cloned());
+    let file = visit
+        .state
+        .platform
+        .volumes
+        .with(visit.account(), |volume| volume.get(&path).cloned());
     let payload = Payload::Bytes(file.ok_or_else(|| not_found("File not found"))?.bytes);
-    Ok(Answer::payload(StatusCode::OK, HeaderValue::from_static("application/octet-stream"), payload))
+    Ok(Answer::payload(
+        StatusCode::OK,
+        HeaderValue::from_static("application/octet-stream"),
+        payload,
+    ))
 }
 
 /// 400 where a directory would be a file, or a file a directory.
 fn store(visit: &Visit<'_>, files: Vec<(String, Bytes)>) -> Result<Answer, Answer> {
     let now = visit.now();
-    visit.state.platform.volumes.with(visit.account(), |volume| {
-        for (path, _) in &files {
-            let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
-            let below = format!("{path}/");
-            let is_directory = volume.range(below.clone()..).next().is_some_and(|(known, _)| known.starts_with(&below));
-            if is_directory || above.any(|directory| volume.contains_key(directory)) {
-                return Err(invalid("path: there is a directory of this name, or a file above it"));
+    visit
+        .state
+        .platform
+        .volumes
+        .with(visit.account(), |volume| {
+            for (path, _) in &files {
+                let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+                let below = format!("{path}/");
+                let is_directory = volume
+                    .range(below.clone()..)
+                    .next()
+                    .is_some_and(|(known, _)| known.starts_with(&below));
+                if is_directory || above.any(|directory| volume.contains_key(directory)) {
+                    return Err(invalid(
+                        "path: there is a directory of this name, or a file above it",
+                    ));
+                }
             }
-        }
-        for (path, bytes) in files {
-            let created = volume.get(&path).map_or(now, |known| known.created);
-            volume.insert(path, File { bytes, created, updated: now });
-        }
-        ok(&json!(true))
-    })
+            for (path, bytes) in files {
+                let created = volume.get(&path).map_or(now, |known| known.created);
+                volume.insert(
+                    path,
+                    File {
+                        bytes,
+                        created,
+                        updated: now,
+                    },
+                );
+            }
+            ok(&json!(true))
+        })
 }
 
 /// A file of this emulator's CDN, or of a server on this machine: the emulator goes nowhere else.
@@ -136,10 +179,13 @@ pub(in super::super) fn store_url<'a>(
         let text = Fields::read(visit.request)?.url("url")?;
         let url = Url::parse(&text).map_err(|_| invalid("url: not a URL"))?;
         let bytes = if webhooks::is_reachable(&url) {
-            webhooks::get(&url).await.map_err(|why| invalid(&format!("url: {why}")))?
+            webhooks::get(&url)
+                .await
+                .map_err(|why| invalid(&format!("url: {why}")))?
         } else {
             let content = storage::readable(visit.state, visit.account(), &text);
-            let content = content.map_err(|_| invalid("url: nothing that the emulator can fetch"))?;
+            let content =
+                content.map_err(|_| invalid("url: nothing that the emulator can fetch"))?;
             storage::bytes(content).await?
         };
         store(visit, vec![(path, bytes)])
@@ -149,13 +195,20 @@ pub(in super::super) fn store_url<'a>(
 pub(in super::super) fn store_local(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let path = clean(visit.part("target_path"))?;
     let unzip = visit.boolean("unzip")?;
-    let part = upload(visit).ok_or_else(|| invalid("file_upload: a multipart/form-data field is expected"))?;
+    let part = upload(visit)
+        .ok_or_else(|| invalid("file_upload: a multipart/form-data field is expected"))?;
     if !unzip {
         return store(visit, vec![(path, part)]);
     }
-    let files =
-        unzipped(&part).ok_or_else(|| invalid("file_upload: not a ZIP archive, or one that leads out of it"))?;
-    store(visit, files.into_iter().map(|(name, bytes)| (format!("{path}/{name}"), bytes)).collect())
+    let files = unzipped(&part)
+        .ok_or_else(|| invalid("file_upload: not a ZIP archive, or one that leads out of it"))?;
+    store(
+        visit,
+        files
+            .into_iter()
+            .map(|(name, bytes)| (format!("{path}/{name}"), bytes))
+            .collect(),
+    )
 }
 
 /// The field `file_upload` of a form.
@@ -165,7 +218,9 @@ fn upload(visit: &Visit<'_>) -> Option<Bytes> {
     if !parts.next()?.eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let boundary = parts.find_map(|part| part.strip_prefix("boundary="))?.trim_matches('"');
+    let boundary = parts
+        .find_map(|part| part.strip_prefix("boundary="))?
+        .trim_matches('"');
     let body = &visit.request.body;
     let delimiter = format!("--{boundary}");
     let mut from = find(body, delimiter.as_bytes(), 0)? + delimiter.len();
@@ -186,5 +241,9 @@ fn upload(visit: &Visit<'_>) -> Option<Bytes> {
 }
 
 fn find(bytes: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
-    bytes.get(from..)?.windows(wanted.len()).position(|window| window == wanted).map(|at| from + at)
+    bytes
+        .get(from..)?
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+        .map(|at| from + at)
 }

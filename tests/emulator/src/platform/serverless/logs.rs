@@ -1,4 +1,5 @@
-//! The lines that own apps wrote: past ones by page, new ones as events (docs/protocol.md §16.41: an event is an item).
+//! The lines that own apps wrote: past ones by page, new ones as events (docs/protocol.md §16.41:
+//! an event is an item).
 
 use std::time::SystemTime;
 
@@ -24,8 +25,14 @@ const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"
 const SOURCES: [&str; 4] = ["grpc-run", "grpc-register", "gateway", "cron"];
 
 fn severity(level: &str) -> Option<usize> {
-    let level = if level.eq_ignore_ascii_case("warning") { "WARN" } else { level };
-    LEVELS.iter().position(|known| known.eq_ignore_ascii_case(level))
+    let level = if level.eq_ignore_ascii_case("warning") {
+        "WARN"
+    } else {
+        level
+    };
+    LEVELS
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(level))
 }
 
 /// A filter of the body: what a label must or must not be.
@@ -64,22 +71,26 @@ impl Filter {
     fn read(visit: &Visit<'_>) -> Result<Self, Answer> {
         let severity = match visit.one("level") {
             None => 0,
-            Some(level) => severity(&level).ok_or_else(|| invalid(&format!("level: one of {}", LEVELS.join(", "))))?,
+            Some(level) => severity(&level)
+                .ok_or_else(|| invalid(&format!("level: one of {}", LEVELS.join(", "))))?,
         };
         let body = &visit.request.body;
         let labels: Vec<LabelFilter> = match body.is_empty() {
             true => Vec::new(),
-            false => {
-                serde_json::from_slice(body).map_err(|why| invalid(&format!("Invalid request parameters: {why}")))?
-            }
+            false => serde_json::from_slice(body)
+                .map_err(|why| invalid(&format!("Invalid request parameters: {why}")))?,
         };
         let is_text = |value: &Value| value.is_string();
         let one_or_many = |value: &Value| {
             value.is_string()
-                || value.as_array().is_some_and(|values| (1..=50).contains(&values.len()) && values.iter().all(is_text))
+                || value.as_array().is_some_and(|values| {
+                    (1..=50).contains(&values.len()) && values.iter().all(is_text)
+                })
         };
         if labels.iter().any(|label| !one_or_many(&label.value)) {
-            return Err(invalid("Invalid request parameters: value: a text, or 1 to 50 of them"));
+            return Err(invalid(
+                "Invalid request parameters: value: a text, or 1 to 50 of them",
+            ));
         }
         Ok(Self {
             account: visit.account().to_owned(),
@@ -109,16 +120,31 @@ impl Filter {
 
     fn shows(&self, line: &Line) -> bool {
         severity(&line.level).unwrap_or_default() >= self.severity
-            && self.search.as_ref().is_none_or(|text| line.message.to_lowercase().contains(text))
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|text| line.message.to_lowercase().contains(text))
             && (!self.traceback || line.message.contains("Traceback"))
     }
 
     /// Lines behind `after` within the times, oldest first.
-    fn lines(&self, state: &State, after: u64, within: impl Fn(SystemTime) -> bool) -> Vec<(u64, Value)> {
+    fn lines(
+        &self,
+        state: &State,
+        after: u64,
+        within: impl Fn(SystemTime) -> bool,
+    ) -> Vec<(u64, Value)> {
         let mut lines = Vec::new();
-        for record in state.history.all().iter().filter(|record| self.wants(record)) {
-            let wanted =
-                record.lines.iter().filter(|line| line.ordinal > after && within(line.time) && self.shows(line));
+        for record in state
+            .history
+            .all()
+            .iter()
+            .filter(|record| self.wants(record))
+        {
+            let wanted = record
+                .lines
+                .iter()
+                .filter(|line| line.ordinal > after && within(line.time) && self.shows(line));
             lines.extend(wanted.map(|line| (line.ordinal, item(record, line))));
         }
         lines.sort_by_key(|(ordinal, _)| *ordinal);
@@ -165,7 +191,13 @@ pub(in super::super) fn history(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let filter = Filter::read(visit)?;
     let window = Window::plain(visit, DAY, None)?;
     let lines = filter.lines(visit.state, 0, |time| window.holds(time));
-    ok(&paging::page(visit, "items", Limit::Checked(1000), lines, |line| line)?)
+    ok(&paging::page(
+        visit,
+        "items",
+        Limit::Checked(1000),
+        lines,
+        |line| line,
+    )?)
 }
 
 /// From `start`, or from now on, until `end`, or until the client leaves.
@@ -180,7 +212,11 @@ pub(in super::super) fn live(visit: &Visit<'_>) -> Result<Answer, Answer> {
             changes.mark_unchanged();
             let within = |time| time >= window.start && end.is_none_or(|end| time < end);
             for (ordinal, item) in filter.lines(&state, after, within) {
-                if sender.send(Style::default().write(index, &item.to_string())).await.is_err() {
+                if sender
+                    .send(Style::default().write(index, &item.to_string()))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
                 (after, index) = (ordinal, index + 1);
@@ -198,5 +234,9 @@ pub(in super::super) fn live(visit: &Visit<'_>) -> Result<Answer, Answer> {
             }
         }
     });
-    Ok(Answer::payload(StatusCode::OK, sse::content_type(), Payload::Stream(receiver)))
+    Ok(Answer::payload(
+        StatusCode::OK,
+        sse::content_type(),
+        Payload::Stream(receiver),
+    ))
 }

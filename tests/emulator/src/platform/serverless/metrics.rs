@@ -32,11 +32,20 @@ pub(in super::super) fn metrics(visit: &Visit<'_>) -> Result<Answer, Answer> {
         let application = format!("application=\"{name}\"");
         let of_app = || records.iter().filter(|record| record.app == name);
         let running = of_app().filter(|record| record.ended.is_none()).count() as f64;
-        for (state, count) in [("running", running), ("idle", 0.0), ("pending", 0.0), ("draining", 0.0)] {
+        for (state, count) in [
+            ("running", running),
+            ("idle", 0.0),
+            ("pending", 0.0),
+            ("draining", 0.0),
+        ] {
             let labels = format!("{application},machine_type=\"{MACHINE}\",state=\"{state}\"");
             add("fal_app_runners", labels, count);
         }
-        add("fal_app_queue_size", application.clone(), visit.state.queue.pending(app).len() as f64);
+        add(
+            "fal_app_queue_size",
+            application.clone(),
+            visit.state.queue.pending(app).len() as f64,
+        );
         add("fal_app_concurrent_requests", application.clone(), running);
         let recent = |time| now.duration_since(time).is_ok_and(|age| age <= LAST_MINUTE);
         for record in of_app() {
@@ -48,14 +57,26 @@ pub(in super::super) fn metrics(visit: &Visit<'_>) -> Result<Answer, Answer> {
                 continue;
             };
             if recent(ended) {
-                add("fal_app_requests_completed", format!("{method},status=\"{status}\""), 1.0);
+                add(
+                    "fal_app_requests_completed",
+                    format!("{method},status=\"{status}\""),
+                    1.0,
+                );
             }
             let seconds = record.duration().unwrap_or_default();
             for bound in BOUNDS {
                 let counted = if seconds <= bound { 1.0 } else { 0.0 };
-                add("fal_app_request_latency", format!("{application},le=\"{bound}\""), counted);
+                add(
+                    "fal_app_request_latency",
+                    format!("{application},le=\"{bound}\""),
+                    counted,
+                );
             }
-            add("fal_app_request_latency", format!("{application},le=\"+Inf\""), 1.0);
+            add(
+                "fal_app_request_latency",
+                format!("{application},le=\"+Inf\""),
+                1.0,
+            );
         }
     }
     let mut text = String::new();
@@ -67,5 +88,9 @@ pub(in super::super) fn metrics(visit: &Visit<'_>) -> Result<Answer, Answer> {
         }
     }
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(Answer::payload(StatusCode::OK, content_type, Payload::Bytes(text.into())))
+    Ok(Answer::payload(
+        StatusCode::OK,
+        content_type,
+        Payload::Bytes(text.into()),
+    ))
 }

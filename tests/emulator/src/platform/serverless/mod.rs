@@ -25,7 +25,8 @@ pub(super) const ENVIRONMENT: &str = "main";
 /// What all own apps run on.
 pub(super) const MACHINE: &str = "GPU-A100";
 
-/// The caller's own app, by its id or one of its endpoints': 403 for others', 404 for what does not exist.
+/// The caller's own app, by its id or one of its endpoints': 403 for others', 404 for what does not
+/// exist.
 pub(super) fn own_app(visit: &Visit<'_>, id: &str) -> Result<&'static App, Answer> {
     let found = APPS.iter().find(|app| {
         let name = format!("{}/{}", app.owner, app.alias);
@@ -40,11 +41,15 @@ pub(super) fn own_app(visit: &Visit<'_>, id: &str) -> Result<&'static App, Answe
 
 /// The app of a path `{owner}/{name}`.
 fn named(visit: &Visit<'_>) -> Result<&'static App, Answer> {
-    own_app(visit, &format!("{}/{}", visit.part("owner"), visit.part("name")))
+    own_app(
+        visit,
+        &format!("{}/{}", visit.part("owner"), visit.part("name")),
+    )
 }
 
 /// The caller's apps by their names.
 fn all(visit: &Visit<'_>) -> BTreeMap<String, &'static App> {
     let own = APPS.iter().filter(|app| app.owner == visit.account());
-    own.map(|app| (format!("{}/{}", app.owner, app.alias), app)).collect()
+    own.map(|app| (format!("{}/{}", app.owner, app.alias), app))
+        .collect()
 }

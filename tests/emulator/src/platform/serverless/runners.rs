@@ -17,10 +17,18 @@ const MOST: usize = 10_000;
 pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let app = named(visit)?;
     let name = format!("{}/{}", app.owner, app.alias);
-    let aggregation = visit.choice("aggregation", &["max", "avg"])?.unwrap_or("max");
+    let aggregation = visit
+        .choice("aggregation", &["max", "avg"])?
+        .unwrap_or("max");
     let window = Window::plain(visit, DAY, Some(LONGEST_REPORT))?;
     let (mut running, mut pending) = (Vec::new(), Vec::new());
-    for record in visit.state.history.all().iter().filter(|record| record.app == name) {
+    for record in visit
+        .state
+        .history
+        .all()
+        .iter()
+        .filter(|record| record.app == name)
+    {
         running.push((record.started, record.ended.unwrap_or(window.end)));
         pending.push((record.sent, record.started));
     }
@@ -56,18 +64,37 @@ pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
 
 /// How many there were at once, at most.
 fn most(spans: &[(SystemTime, SystemTime)], from: SystemTime, to: SystemTime) -> f64 {
-    let within = || spans.iter().filter(|(begin, end)| *begin < to && *end > from);
-    let at = |time: SystemTime| within().filter(|(begin, end)| *begin <= time && time < *end).count();
-    within().map(|(begin, _)| at((*begin).max(from))).max().unwrap_or_default() as f64
+    let within = || {
+        spans
+            .iter()
+            .filter(|(begin, end)| *begin < to && *end > from)
+    };
+    let at = |time: SystemTime| {
+        within()
+            .filter(|(begin, end)| *begin <= time && time < *end)
+            .count()
+    };
+    within()
+        .map(|(begin, _)| at((*begin).max(from)))
+        .max()
+        .unwrap_or_default() as f64
 }
 
 /// How many there were on average.
 fn average(spans: &[(SystemTime, SystemTime)], from: SystemTime, to: SystemTime) -> f64 {
     let overlap = |(begin, end): &(SystemTime, SystemTime)| {
-        (*end).min(to).duration_since((*begin).max(from)).unwrap_or_default().as_secs_f64()
+        (*end)
+            .min(to)
+            .duration_since((*begin).max(from))
+            .unwrap_or_default()
+            .as_secs_f64()
     };
     let whole = to.duration_since(from).unwrap_or_default().as_secs_f64();
-    if whole > 0.0 { spans.iter().map(overlap).sum::<f64>() / whole } else { 0.0 }
+    if whole > 0.0 {
+        spans.iter().map(overlap).sum::<f64>() / whole
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +107,9 @@ mod tests {
     fn overlapping_spans_are_counted() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let spans = [(at(0), at(10)), (at(5), at(15)), (at(20), at(30))];
-        for (from, to, at_most, on_average) in [(0, 10, 2.0, 1.5), (10, 20, 1.0, 0.5), (15, 20, 0.0, 0.0)] {
+        for (from, to, at_most, on_average) in
+            [(0, 10, 2.0, 1.5), (10, 20, 1.0, 0.5), (15, 20, 0.0, 0.0)]
+        {
             assert!((most(&spans, at(from), at(to)) - at_most).abs() < 1e-9);
             assert!((average(&spans, at(from), at(to)) - on_average).abs() < 1e-9);
         }

@@ -8,7 +8,8 @@ use zip::ZipArchive;
 /// Bytes that an archive may have unpacked: 64 MiB, as much as a request.
 const LARGEST: u64 = 64 << 20;
 
-/// Paths and contents; `None` if it is no archive, one that would unpack to somewhere else, or too large.
+/// Paths and contents; `None` if it is no archive, one that would unpack to somewhere else, or too
+/// large.
 pub(super) fn unzipped(bytes: &Bytes) -> Option<Vec<(String, Bytes)>> {
     let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).ok()?;
     let (mut files, mut left) = (Vec::new(), LARGEST);
@@ -18,7 +19,10 @@ pub(super) fn unzipped(bytes: &Bytes) -> Option<Vec<(String, Bytes)>> {
         if entry.is_dir() {
             continue;
         }
-        let names: Option<Vec<&str>> = path.components().map(|part| part.as_os_str().to_str()).collect();
+        let names: Option<Vec<&str>> = path
+            .components()
+            .map(|part| part.as_os_str().to_str())
+            .collect();
         let mut content = Vec::new();
         // One more than may be, to know of it.
         entry.take(left + 1).read_to_end(&mut content).ok()?;
@@ -40,7 +44,9 @@ mod tests {
     fn archive(files: &[(&str, &[u8])]) -> Bytes {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in files {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+            writer
+                .start_file(*name, SimpleFileOptions::default())
+                .unwrap();
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner().into()
@@ -49,7 +55,13 @@ mod tests {
     #[test]
     fn files_keep_their_paths() {
         let files = unzipped(&archive(&[("a.txt", b"A"), ("b/c.txt", b"CC")])).unwrap();
-        assert_eq!(files, [("a.txt".into(), Bytes::from("A")), ("b/c.txt".into(), Bytes::from("CC"))]);
+        assert_eq!(
+            files,
+            [
+                ("a.txt".into(), Bytes::from("A")),
+                ("b/c.txt".into(), Bytes::from("CC"))
+            ]
+        );
     }
 
     #[test]
