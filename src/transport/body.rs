@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
@@ -35,6 +36,11 @@ pub(crate) trait Source: Send + Sync {
     fn is_spent(&self) -> bool {
         false
     }
+
+    /// Fails if what was read of it may be of two versions, and nobody has said so: its end was not read.
+    fn settled(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// The pieces of a body, in order.
@@ -56,6 +62,14 @@ impl Payload {
     /// Whether it cannot be sent again.
     pub(crate) fn is_spent(&self) -> bool {
         matches!(self, Payload::Source(source) if source.is_spent())
+    }
+
+    /// Fails if it was answered before its end was read, and what was read of it may be of two versions.
+    pub(super) async fn settled(&self) -> Result<()> {
+        match self {
+            Payload::Bytes(_) => Ok(()),
+            Payload::Source(source) => source.settled().await,
+        }
     }
 }
 

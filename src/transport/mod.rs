@@ -49,7 +49,7 @@ use crate::endpoint::{EndpointId, Hosts};
 use crate::error::service::{
     Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output,
 };
-use crate::error::{Answer, Code, Error, Repeat, Result, is_html};
+use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST, is_html};
 pub(crate) use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::{Level, Log};
 use crate::response::{Response, lacking};
@@ -122,26 +122,42 @@ pub(crate) struct Reader {
     progress: Arc<Progress>,
     repeat: Repeat,
     from: String,
+    /// What it is the answer to.
+    sent: Payload,
 }
 
 impl Reader {
     /// The next piece, decoded; none at the end. An error says whether the request may have been
     /// executed.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        self.body
+        let piece = self
+            .body
             .piece()
             .await
-            .map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)
+            .map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)?;
+        if piece.is_none() {
+            self.settled().await?;
+        }
+        Ok(piece)
+    }
+
+    async fn settled(&mut self) -> Result<()> {
+        self.sent
+            .settled()
+            .await
+            .map_err(|error| unsettled(error, self.repeat))
     }
 
     /// What is left to read, at most `most` bytes.
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
-        body::read(&mut self.body, most)
+        let read = body::read(&mut self.body, most)
             .await
             .map_err(|unread| match unread {
                 Unread::TooLarge(error) => error.with_outcome_unknown(self.repeat.leaves_doubt()),
                 Unread::Cut(why) => cut(why, &self.from, self.repeat, &self.progress).error,
-            })
+            })?;
+        self.settled().await?;
+        Ok(read)
     }
 
     /// Whether it comes compressed.
@@ -217,7 +233,7 @@ impl Transport {
             let outcome = outcome.await;
             drop(permit);
             match outcome {
-                Ok(response) => return Ok(response),
+                Ok(response) => return settled(response, call, progress).await,
                 Err(failure) => self.pause(&mut made, failure, call, progress).await?,
             }
         }
@@ -254,6 +270,7 @@ impl Transport {
             progress: progress.clone(),
             repeat: call.repeat,
             from,
+            sent: call.body.clone(),
         };
         Ok(Opened {
             status,
@@ -697,6 +714,28 @@ fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Pro
         )
     });
     error.with_outcome_unknown(call.repeat.leaves_doubt())
+}
+
+/// Lets an answer pass that is to one version of what was sent. An app may answer before it has read a body to its end; of a file that
+/// was changed meanwhile it may have read two.
+async fn settled(response: Response, call: &Call, progress: &Progress) -> Result<Response> {
+    let Err(error) = call.body.settled().await else {
+        return Ok(response);
+    };
+    let answer = response.into_answer(progress.secrets()).await;
+    let message = format!(
+        "{}; what was answered all the same is the body of this error",
+        error.message()
+    );
+    Err(unsettled(error, call.repeat)
+        .with_message(message)
+        .with_answer(answer))
+}
+
+/// The error of a body of two versions that was answered.
+fn unsettled(error: Error, repeat: Repeat) -> Error {
+    let error = error.with_remedy(format!("{SEE_FIRST} Send a file that nobody writes to."));
+    error.with_outcome_unknown(repeat.leaves_doubt())
 }
 
 /// The error of a connection that went over to another protocol where none was asked for.

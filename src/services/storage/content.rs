@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::PIECE;
@@ -48,12 +50,7 @@ impl Data {
 
     /// The bytes `from..to`. `share` is told what was handed to the connection.
     pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Payload {
-        Payload::Source(Arc::new(Part {
-            data: self.clone(),
-            from,
-            to,
-            share,
-        }))
+        Payload::Source(Arc::new(Part::of(self, from, to, share)))
     }
 
     /// Fails if the content is not what it was.
@@ -66,12 +63,7 @@ impl Data {
 
     /// All of it, as a body.
     pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
-        Arc::new(Part {
-            data: self.clone(),
-            from: 0,
-            to: self.length(),
-            share: Some(share),
-        })
+        Arc::new(Part::of(self, 0, self.length(), Some(share)))
     }
 
     /// All of it, at once.
@@ -105,6 +97,20 @@ struct Part {
     from: u64,
     to: u64,
     share: Option<Arc<Share>>,
+    /// All of it was read, by which it was found to be what it was.
+    is_read: Arc<AtomicBool>,
+}
+
+impl Part {
+    fn of(data: &Data, from: u64, to: u64, share: Option<Arc<Share>>) -> Self {
+        Part {
+            data: data.clone(),
+            from,
+            to,
+            share,
+            is_read: Arc::default(),
+        }
+    }
 }
 
 impl Source for Part {
@@ -114,8 +120,10 @@ impl Source for Part {
 
     fn open(&self) -> Result<Pieces> {
         let (data, from, to, share) = (self.data.clone(), self.from, self.to, self.share.clone());
+        let is_read = self.is_read.clone();
+        is_read.store(false, Ordering::Relaxed);
         let pieces = stream::try_unfold(from, move |at| {
-            let (data, share) = (data.clone(), share.clone());
+            let (data, share, is_read) = (data.clone(), share.clone(), is_read.clone());
             async move {
                 if let Some(share) = share {
                     share.reach(at - from);
@@ -125,10 +133,22 @@ impl Source for Part {
                 }
                 let most = usize::try_from(to - at).map_or(PIECE, |left| left.min(PIECE));
                 let piece = data.read(at, most).await?;
-                Ok(Some((piece, at + most as u64)))
+                let next = at + most as u64;
+                is_read.store(next == to, Ordering::Relaxed);
+                Ok(Some((piece, next)))
             }
         });
         Ok(pieces.boxed())
+    }
+
+    fn settled(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            if self.is_read.load(Ordering::Relaxed) {
+                Ok(())
+            } else {
+                self.data.unchanged().await
+            }
+        })
     }
 }
 

@@ -1,9 +1,12 @@
 //! What an upload takes its bytes from: a file or a reader that is not what it was, or blocks.
 
+use super::hostile::{answered, client_of, hostile_to};
 use super::upload::{MIB, completed, content, file_of, puts, stored, upload};
 use super::*;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fal::{Code, Upload, UploadWay};
 use fal_emulator::Fault;
@@ -171,6 +174,151 @@ fn a_file_whose_time_was_put_back_has_changed() {
                 );
                 assert!(!completed(&emulator) && emulator.files().is_empty());
             }
+        }
+    }
+}
+
+/// What a run is that gets a file of letters, and how often it was sent: the file is changed when the server has read so much of it.
+fn run_of_a_file_that_changes(
+    when: usize,
+    answers_then: bool,
+    change: fn(&Path),
+) -> (Result<Response, Error>, usize) {
+    file_that_changes(when, answers_then, change, |client, request| {
+        client.run_start(request).unwrap()
+    })
+}
+
+fn file_that_changes(
+    when: usize,
+    answers_then: bool,
+    change: fn(&Path),
+    start: fn(&Client, Request) -> Op,
+) -> (Result<Response, Error>, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file_of(&folder, "input.bin", &[b'a'; 40 * MIB]);
+    let (changed, posts) = (path.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = posts.clone();
+    let host = hostile_to(move |head, connection| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let (_, begun) = head.split_once("\r\n\r\n").unwrap();
+        connection.read_exact(&mut vec![0; when - begun.len()])?;
+        change(&changed);
+        if !answers_then {
+            connection.read_exact(&mut vec![0; 40 * MIB - when])?;
+        }
+        let (kind, body) = match head.contains("x-events") {
+            true => ("text/event-stream", "data: {}\n\n"),
+            false => ("application/json", "{}"),
+        };
+        answered(
+            connection,
+            "200 OK",
+            &format!("x-fal-request-id: r-1\r\ncontent-type: {kind}\r\n"),
+            body,
+        )?;
+        // It reads no more, until the client has had enough.
+        std::thread::sleep(Duration::from_secs(1));
+        Ok(())
+    });
+    let mut request = Request::run("emulator/echo").unwrap();
+    request
+        .set_body_of(Upload::file(&path), "application/octet-stream")
+        .unwrap();
+    let op = start(
+        &client_of(&host).max_attempts(3).unwrap().build().unwrap(),
+        request,
+    );
+    op.discard_events();
+    assert!(op.wait(Some(PATIENCE)).unwrap());
+    (op.take().unwrap(), posts.load(Ordering::SeqCst))
+}
+
+/// An output is that of one version of the file, or an error, also if the app reads no more of it. What the file is after it was read
+/// costs nothing.
+#[test]
+fn a_run_gets_one_version_of_a_file() {
+    fn at(path: &Path, at: u64) {
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        std::io::Seek::seek(&mut &file, std::io::SeekFrom::Start(at)).unwrap();
+        (&file).write_all(b"b").unwrap();
+    }
+    const LENGTH: u64 = 40 * MIB as u64;
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 5] = [
+        ("what was read", |path| at(path, 0)),
+        ("what was not read", |path| at(path, LENGTH - 1)),
+        ("its end", |path| at(path, LENGTH)),
+        ("its length", |path| {
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_len(LENGTH / 2)
+                .unwrap()
+        }),
+        ("what was read, and its time back", |path| {
+            let time = std::fs::metadata(path).unwrap().modified().unwrap();
+            at(path, 0);
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+        }),
+    ];
+    let (outcome, posts) = run_of_a_file_that_changes(MIB, true, |_| {});
+    assert!(outcome.is_ok() && posts == 1, "{outcome:?}");
+    for (what, change) in changes {
+        if cfg!(windows) && what.ends_with("back") {
+            continue;
+        }
+        let (outcome, posts) = run_of_a_file_that_changes(MIB, false, change);
+        let error = outcome.expect_err(what);
+        assert_eq!(
+            (error.code(), error.may_have_executed(), posts),
+            (Code::Io, false, 1),
+            "{what}: {error}"
+        );
+        assert!(error.message().contains("changed"), "{what}: {error}");
+        let (outcome, posts) = run_of_a_file_that_changes(40 * MIB, false, change);
+        assert!(
+            outcome.is_ok() && posts == 1,
+            "{what}, behind its end: {outcome:?}"
+        );
+        let (outcome, posts) = run_of_a_file_that_changes(MIB, true, change);
+        let error = outcome.expect_err(what);
+        assert_eq!(
+            (error.code(), error.may_have_executed(), posts),
+            (Code::Io, true, 1),
+            "{what}: {error}"
+        );
+        assert!(
+            error.message().contains("changed") && error.body() == b"{}",
+            "{what}: {error}"
+        );
+        assert_eq!(
+            error.request_id(),
+            Some("r-1"),
+            "{what}: the output is not lost"
+        );
+        // One that is read piece by piece.
+        let pieces: [fn(&Client, Request) -> Op; 2] = [
+            |client, request| client.stream_start(request).unwrap(),
+            |client, mut request| {
+                request.set_header("x-events", "1").unwrap();
+                client.stream_start(request).unwrap()
+            },
+        ];
+        for start in pieces {
+            let (outcome, posts) = file_that_changes(MIB, true, change, start);
+            let error = outcome.expect_err(what);
+            assert_eq!(
+                (error.code(), error.may_have_executed(), posts),
+                (Code::Io, true, 1),
+                "{what}: {error}"
+            );
         }
     }
 }
