@@ -239,19 +239,19 @@ fn runs() -> Vec<Row> {
     let mut rows = vec![
         row(
             "run",
-            "run.rs run_start",
+            "services/run.rs run_start",
             vec![send(Done, json!({}))],
             |client, plan| client.run_start(input(plan)),
         ),
         row(
             "send GET",
-            "client.rs send_start",
+            "client/mod.rs send_start",
             vec![ask(None, json!({}))],
             move |client, _| client.send_start(Request::new("GET", url)?),
         ),
         row(
             "send POST",
-            "client.rs send_start",
+            "client/mod.rs send_start",
             vec![send(Done, json!({}))],
             move |client, plan| {
                 let mut request = Request::new("POST", url)?;
@@ -261,7 +261,7 @@ fn runs() -> Vec<Row> {
         ),
         row(
             "stream",
-            "stream.rs stream_start",
+            "services/stream.rs stream_start",
             vec![Step {
                 large: true,
                 ..events(Done, &json!({}))
@@ -272,7 +272,7 @@ fn runs() -> Vec<Row> {
     for (source, of) in uploads::SOURCES {
         rows.push(row(
             &format!("run with a body of {source}"),
-            "run.rs run_start",
+            "services/run.rs run_start",
             vec![send(Done, json!({}))],
             {
                 move |client, plan| {
@@ -286,7 +286,7 @@ fn runs() -> Vec<Row> {
         steps.push(ask(Done, json!({})));
         rows.push(row(
             &format!("run with a file of {source}"),
-            "run.rs run_start",
+            "services/run.rs run_start",
             steps,
             move |client, plan| {
                 let mut request = Request::run(APP)?;
@@ -301,7 +301,7 @@ fn runs() -> Vec<Row> {
     steps.push(ask(Done, json!({})));
     rows.push(row(
         "run with a file sent directly",
-        "run.rs run_start",
+        "services/run.rs run_start",
         steps,
         |client, plan| {
             let mut request = Request::run(APP)?;
@@ -324,43 +324,43 @@ fn jobs() -> Vec<Row> {
     vec![
         row(
             "submit",
-            "queue/mod.rs submit_start",
+            "services/queue/mod.rs submit_start",
             vec![submit()],
             |client, plan| client.submit_start(input(plan)),
         ),
         row(
             "status",
-            "queue/mod.rs status_start",
+            "services/queue/mod.rs status_start",
             vec![ask(None, completed.clone())],
             |client, _| client.status_start(&job()),
         ),
         row(
             "result",
-            "queue/mod.rs result_start",
+            "services/queue/mod.rs result_start",
             vec![ask(None, json!({"x": 1}))],
             |client, _| client.result_start(&job()),
         ),
         row(
             "result that may be early",
-            "queue/mod.rs result_start",
+            "services/queue/mod.rs result_start",
             vec![refuse(None, 400), ask(None, completed.clone())],
             |client, _| client.result_start(&job()),
         ),
         row(
             "cancel",
-            "queue/mod.rs cancel_start",
+            "services/queue/mod.rs cancel_start",
             vec![ask(None, json!({}))],
             |client, _| client.cancel_start(&job()),
         ),
         row(
             "subscribe",
-            "queue/mod.rs subscribe_start",
+            "services/queue/mod.rs subscribe_start",
             vec![submit(), streamed(), result()],
             |client, plan| client.subscribe_start(input(plan)),
         ),
         row(
             "subscribe without a stream",
-            "queue/mod.rs subscribe_start",
+            "services/queue/mod.rs subscribe_start",
             vec![
                 submit(),
                 refuse(Job, 404),
@@ -371,7 +371,7 @@ fn jobs() -> Vec<Row> {
         ),
         row(
             "attach",
-            "queue/mod.rs attach_start",
+            "services/queue/mod.rs attach_start",
             vec![streamed(), result()],
             |client, _| client.attach_start(&job()),
         ),
@@ -391,7 +391,7 @@ fn sessions() -> Vec<Row> {
     vec![
         session(
             "realtime",
-            "realtime.rs realtime_start",
+            "services/realtime.rs realtime_start",
             vec![token(), upgrade(), packed()],
             |client, plan| {
                 let session = client.realtime_start(input(plan), SocketOptions::new())?;
@@ -403,7 +403,7 @@ fn sessions() -> Vec<Row> {
         ),
         session(
             "websocket",
-            "websocket.rs websocket_start",
+            "services/websocket.rs websocket_start",
             vec![token(), upgrade(), raw()],
             |client, plan| {
                 let socket = client.websocket_start(input(plan), SocketOptions::new())?;
@@ -418,7 +418,7 @@ fn sessions() -> Vec<Row> {
             session: false,
             ..session(
                 "channel",
-                "channel/mod.rs run_start",
+                "services/channel/mod.rs run_start",
                 vec![upgrade(), answered],
                 |client, plan| {
                     let channel = client.channel(&input(plan))?;
@@ -434,7 +434,7 @@ fn sessions() -> Vec<Row> {
 
 fn downloads() -> Vec<Row> {
     use Effect::{Done, None};
-    let of = "storage/download/mod.rs download_start";
+    let of = "services/storage/download/mod.rs download_start";
     let url = "https://v3.fal.media/files/a/b.bin";
     let file = || {
         http(
@@ -486,32 +486,32 @@ fn accounts() -> Vec<Row> {
             json!({"next_cursor": next, "has_more": more, "keys": [key]}),
         )
     };
-    let list = "platform/pages.rs platform_list_start";
-    let call = "platform/call.rs platform_start";
+    let list = "services/platform/pages.rs platform_list_start";
+    let call = "services/platform/call.rs platform_start";
     let made =
         json!({"key_id": "fake-id", "key_secret": "fake-secret-1", "key": "fake-id:fake-secret-1"});
     vec![
         row(
             "check of an ADMIN key",
-            "check.rs check_start",
+            "services/check.rs check_start",
             vec![ask(None, json!({})), ask(None, json!({}))],
             |client, _| client.check_start(),
         ),
         row(
             "check of an API key",
-            "check.rs check_start",
+            "services/check.rs check_start",
             vec![refuse(None, 403), refuse(None, 404)],
             |client, _| client.check_start(),
         ),
         row(
             "mint_token",
-            "token.rs mint_token_start",
+            "services/app_token.rs mint_token_start",
             vec![ask(Done, json!("fake-token"))],
             |client, _| client.mint_token_start(&[APP], Duration::from_secs(60)),
         ),
         row(
             "verify_webhook",
-            "webhook/mod.rs verify_webhook_start",
+            "services/webhook/mod.rs verify_webhook_start",
             vec![ask(None, webhook::keys())],
             |client, _| client.verify_webhook_start(webhook::delivery()),
         ),
@@ -559,7 +559,7 @@ fn accounts() -> Vec<Row> {
         ),
         row(
             "revoke_key",
-            "platform/keys.rs revoke_key_start",
+            "services/platform/keys.rs revoke_key_start",
             vec![ask(DoneUnseen, json!({}))],
             |client, _| client.revoke_key_start("a", false),
         ),
@@ -567,7 +567,7 @@ fn accounts() -> Vec<Row> {
             session: false,
             ..session(
                 "create_key",
-                "platform/keys.rs create_key_start",
+                "services/platform/keys.rs create_key_start",
                 vec![ask(Done, made)],
                 |client, _| {
                     let creating = client.create_key_start("a")?;

@@ -105,7 +105,7 @@ pub(crate) fn rows() -> Vec<Row> {
         }
         row(
             &format!("upload {way:?} from {source}"),
-            "storage/upload/mod.rs upload_start",
+            "services/storage/upload/mod.rs upload_start",
             steps,
             move |client, plan| client.upload_start(of(plan).way(way)),
         )
