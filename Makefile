@@ -61,7 +61,7 @@ $(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
 
 .PHONY: emulator
 emulator:
-	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture
+	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture --example lighthouse
 
 .PHONY: header
 header: ## write include/fal/fal.h anew from src/ffi
@@ -283,6 +283,8 @@ examples: tools
 	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
 	mkdir -p "$(EXAMPLES)"
 	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
+	$(CC) -std=c99 $(WARNINGS) examples/c/lighthouse.c -o "$(EXAMPLES)/lighthouse-c" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
@@ -307,9 +309,19 @@ PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture
 # A key is made, used, listed and revoked.
 KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/examples/python/keys.py"
 
+# The programs of the README.
+LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
+
 .PHONY: test-examples
 test-examples: examples emulator wheel
-	@$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) $(KEYS) C-static="$(EXAMPLES)/picture-c-static" \
+	@for program in $(LIGHTHOUSES); do
+		printed=$$($(ISOLATED) "$(EMULATOR)" exec -- $$program)
+		[[ $$printed == https://*.png ]] || {
+			echo "$$program printed: $$printed" >&2
+			exit 1
+		}
+	done
+	$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) $(KEYS) C-static="$(EXAMPLES)/picture-c-static" \
 		> "$(BUILD)/demo.log" 2>&1 || {
 		cat "$(BUILD)/demo.log"
 		exit 1
