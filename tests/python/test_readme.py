@@ -38,9 +38,9 @@ def test_its_programs_run(emulator: Emulator) -> None:
     assert "using FAL_KEY" in printed and '"type":"missing"' in printed
 
 
-def test_the_project_s_own_readme_makes_and_revokes_a_key(emulator: Emulator, home: Path) -> None:
-    section = (ROOT / "README.md").read_text().partition("## Which key do I need?")[2].partition("\n## ")[0]
-    [program] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+def test_the_page_of_keys_makes_and_revokes_a_key(emulator: Emulator, home: Path) -> None:
+    page = (ROOT / "docs" / "keys-and-scopes.md").read_text()
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     before, _, last = program.rstrip().rpartition("\n")
     libfal.store_key("admin", emulator.admin_key, config_path=home / ".fal" / "config.toml")
     refused = f"try:\n    {last}\nexcept libfal.AuthenticationError as error:\n    print('refused', key.id in str(error))"

@@ -4,3 +4,5 @@
 
 mod citations;
 mod files;
+mod paths;
+mod programs;

@@ -23,7 +23,7 @@ Parameters are the members of one JSON object, wherever they go: path, query, he
 sent. A `OneOrMany` is a text or an array of 1 to 50 texts; a `DateOrDay` is `YYYY-MM-DD` or a date and time as in RFC 3339; slashes in a
 path parameter are escaped, except where it says `slashes`. The errors that fal lists are statuses of HTTP.
 
-- **Scope**: what the key needs. An ADMIN key may do whatever an API key may. See \"Which key do I need?\" in the README.
+- **Scope**: what the key needs. An ADMIN key may do whatever an API key may. See [Which key do I need?](keys-and-scopes.md).
 - **Lists** (`pages`): read through all their pages; `limit` is the size of a page. The next page is asked for when the last element
   before it was read.
 - **Repeats**: GET is tried again freely. So is an operation with an `Idempotency-Key`, which is made and sent, or given as
@@ -147,17 +147,13 @@ fn the_committed_documents_are_the_generated_ones() {
     }
 }
 
-/// The rows of the README's table that name operations, or groups of them: the name, and what
-/// stands below "API key" and "ADMIN key".
+const PAGE_OF_KEYS: &str = "docs/keys-and-scopes.md";
+
+/// The rows of the table of keys that name operations, or groups of them: the name, and what stands
+/// below "API key" and "ADMIN key".
 fn opened() -> Vec<(String, String, [String; 3])> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let section = readme
-        .split("## Which key do I need?")
-        .nth(1)
-        .unwrap()
-        .split("\n## ")
-        .next()
-        .unwrap();
+    let page = std::fs::read_to_string(root().join(PAGE_OF_KEYS)).unwrap();
+    let section = page.split("\n## ").next().unwrap();
     let mut rows = Vec::new();
     for row in section.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = row
@@ -173,7 +169,7 @@ fn opened() -> Vec<(String, String, [String; 3])> {
 }
 
 #[test]
-fn the_readme_says_which_key_opens_what() {
+fn the_page_of_keys_says_which_key_opens_what() {
     let rows = opened();
     let covers = |name: &str, one: &Operation| {
         one.name() == name || one.name().starts_with(&format!("{name}."))
