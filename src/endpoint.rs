@@ -7,7 +7,6 @@ use std::str::FromStr;
 use reqwest::Method;
 use url::{Host, Url};
 
-use crate::credentials::login::AUTH_HOST;
 use crate::error::{Error, Result};
 
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (docs/protocol.md §3.1).
@@ -20,6 +19,9 @@ pub struct EndpointId {
     text: String,
     app_len: usize,
 }
+
+/// The host that renews the tokens of a login.
+pub const AUTH_HOST: &str = "auth.fal.ai";
 
 /// The REST host by its old name, which the CLI and older pages use (docs/protocol.md §16.37, 38).
 const OLD_REST_HOST: &str = "rest.alpha.fal.ai";

@@ -7,9 +7,10 @@ use url::Url;
 
 use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
-use crate::error::{About, Code, Error, NO_KEY, UNLINKED};
+use crate::error::{About, Code, Error};
 use crate::key::Scope;
 use crate::openapi;
+use crate::service_error::{NO_KEY, UNLINKED};
 
 const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
 
@@ -26,7 +27,7 @@ pub(crate) fn explain(
     resolution: &Arc<Resolution>,
     credential: &Credential,
 ) -> Error {
-    let error = error.with_resolution(resolution.clone());
+    let error = error.with_resolution_of(resolution.clone());
     // An app refuses for reasons of its own, and what is in front of fal looks at no key.
     let ours = !matches!(error.about(), Some(About::AppsOwn | About::Edge));
     let refused = ours && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
@@ -119,11 +120,11 @@ pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
         resolution.problem_text(),
     ) else {
         return Error::new(Code::NoCredentials, "no credential")
-            .with_resolution(resolution.clone());
+            .with_resolution_of(resolution.clone());
     };
     Error::new(code, text)
         .with_remedy(problem.remedy())
-        .with_resolution(resolution.clone())
+        .with_resolution_of(resolution.clone())
 }
 
 /// The code of a resolution's problem, if it has one.
@@ -139,7 +140,7 @@ pub(crate) fn undelivered(resolution: &Resolution, reason: &str) -> Error {
     let source = resolution.used().map_or("the source", |used| used.source);
     let message = format!("{source}: {reason}");
     let resolution = Arc::new(resolution.clone().failed(reason));
-    Error::new(Code::CredentialsFailed, message).with_resolution(resolution)
+    Error::new(Code::CredentialsFailed, message).with_resolution_of(resolution)
 }
 
 /// "the request carried key fake-id from FAL_KEY".
@@ -214,7 +215,7 @@ pub(crate) fn beforehand(
     Error::new(Code::Forbidden, told)
         .with_needed_scope(Some(needed))
         .with_remedy(format!("Use a key of scope {needed} for this. {DASHBOARD}"))
-        .with_resolution(resolution.clone())
+        .with_resolution_of(resolution.clone())
 }
 
 /// Whether an API key of the owner may call a private app is told in two ways by fal

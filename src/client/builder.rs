@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
 use url::Url;
 
+use super::slots::Slots;
 use super::{Client, Inner};
 use crate::auth::cache::Authority;
 use crate::auth::scopes::Scopes;
@@ -14,11 +15,10 @@ use crate::credentials::{self, Environment, Variable};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
-use crate::runtime::per_runtime::PerRuntime;
-use crate::services::storage::TokenCache;
-use crate::services::webhook;
 use crate::transport::{Attempts, Network, STALL, Transport};
 
+/// What the user agent begins with.
+const PRODUCT: &str = concat!("libfal/", env!("CARGO_PKG_VERSION"));
 const RESPONSE_LIMIT: usize = 256 << 20;
 
 /// Options of a client. What is not set comes from the environment or is the documented default.
@@ -50,7 +50,7 @@ impl Default for ClientBuilder {
             attempts: Attempts::default(),
             stall: Some(STALL),
             response_limit: RESPONSE_LIMIT,
-            user_agent: format!("libfal/{}", crate::VERSION),
+            user_agent: PRODUCT.to_owned(),
             strict_scopes: false,
             log: Log::default(),
         }
@@ -198,7 +198,7 @@ impl ClientBuilder {
 
     /// Adds the host program's name to the header `User-Agent`, such as `MyGame/1.2`.
     pub fn user_agent(mut self, product: &str) -> Result<Self> {
-        let whole = format!("libfal/{} {product}", crate::VERSION);
+        let whole = format!("{PRODUCT} {product}");
         HeaderValue::from_str(&whole)
             .map_err(|_| Error::invalid("the user agent has a control character"))?;
         self.user_agent = whole;
@@ -278,9 +278,7 @@ impl ClientBuilder {
             strict_scopes: self.strict_scopes,
             scopes: Scopes::default(),
             transport: Arc::new(transport),
-            webhook_keys: webhook::Cache::default(),
-            waits: PerRuntime::default(),
-            file_token: TokenCache::default(),
+            slots: Slots::default(),
         };
         Ok(Client {
             inner: Arc::new(inner),

@@ -1,5 +1,6 @@
 //! The requests of one operation: what they carry, and what a refusal of it leads to.
 
+use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +21,6 @@ use crate::openapi;
 use crate::operation::Task;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
-use crate::runtime::per_runtime::Life;
-use crate::services::queue::Waits;
-use crate::services::storage::{self, TokenCache};
-use crate::services::webhook;
 use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress, Watch};
 
 /// The requests of one operation. Clones belong to the same one.
@@ -41,7 +38,6 @@ pub(crate) struct Steps {
 impl Steps {
     /// Sends a request with the client's credential and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
-        let request = self.resolve_files(request).await?;
         let call = self.call(request)?;
         self.inner
             .perform(&self.authority, &call, &self.task.progress)
@@ -50,7 +46,6 @@ impl Steps {
 
     /// The same, and leaves the body of the answer to be read.
     pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
-        let request = self.resolve_files(request).await?;
         let call = self.call(request)?;
         self.open_call(&call).await
     }
@@ -91,17 +86,7 @@ impl Steps {
             .await
     }
 
-    /// Uploads the local files of a request's input, so that the request can become a call or a
-    /// message. What [`send`](Self::send) and [`open`](Self::open) get they resolve themselves.
-    pub(crate) async fn resolve_files(&self, request: Request) -> Result<Request> {
-        if request.is_local() {
-            storage::resolve(self, request).await
-        } else {
-            Ok(request)
-        }
-    }
-
-    /// The call that a request makes, whose local files are [resolved](Self::resolve_files).
+    /// The call that a request makes, whose local files are uploaded.
     pub(crate) fn call(&self, request: Request) -> Result<Call> {
         let call = self.inner.call(request, self.deadline)?;
         Ok(Call {
@@ -148,9 +133,9 @@ impl Steps {
         })
     }
 
-    /// The jobs that this client waits for.
-    pub(crate) fn waits(&self) -> Result<Arc<Life<Waits>>> {
-        self.inner.waits.get(|| Ok(Waits::default()))
+    /// What a service keeps for this client, made by the first call.
+    pub(crate) fn slot<T: Any + Default + Send + Sync>(&self) -> &T {
+        self.inner.slots.get()
     }
 
     /// Writes a line about the operation.
@@ -169,10 +154,6 @@ impl Steps {
         }
     }
 
-    pub(crate) fn file_token(&self) -> &TokenCache {
-        &self.inner.file_token
-    }
-
     pub(crate) fn attempts(&self) -> Attempts {
         self.inner.transport.attempts
     }
@@ -180,10 +161,6 @@ impl Steps {
     /// Whether a server proxy forwards what needs a key.
     pub(crate) fn is_proxied(&self) -> bool {
         self.hosts().proxy.is_some()
-    }
-
-    pub(crate) fn webhook_keys(&self) -> &webhook::Cache {
-        &self.inner.webhook_keys
     }
 
     /// Adds to an error of an endpoint what is known about the credential.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod exchange;
+mod slots;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,27 +15,21 @@ use crate::auth::denied;
 use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Resolution};
 use crate::endpoint::Hosts;
-use crate::error::service::without_output;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::key::Scope;
 use crate::operation::{Op, Task};
-use crate::request::{Request, Target};
-use crate::response::{Response, lacking};
-use crate::runtime::per_runtime::PerRuntime;
+use crate::request::Request;
+use crate::response::Response;
 use crate::secrets::Secrets;
-use crate::services::queue::Waits;
-use crate::services::storage::TokenCache;
-use crate::services::webhook;
-use crate::transport::Transport;
+use crate::transport::{Call, Transport};
 
 pub use builder::{ClientBuilder, HostRole};
 pub(crate) use exchange::Steps;
 
 use self::builder::for_hosts;
 use self::exchange::deadline;
+use self::slots::Slots;
 
-/// fal lets an app take an hour by default (docs/protocol.md §4), so a run may.
-pub(crate) const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 /// For everything else; the official Python client's default (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -54,9 +49,7 @@ struct Inner {
     strict_scopes: bool,
     scopes: Scopes,
     transport: Arc<Transport>,
-    webhook_keys: webhook::Cache,
-    waits: PerRuntime<Waits>,
-    file_token: TokenCache,
+    slots: Slots,
 }
 
 impl Client {
@@ -107,58 +100,9 @@ impl Client {
         &self.inner.transport.hosts
     }
 
-    /// Starts a request to any address of fal's, with the key where the service takes one.
-    ///
-    /// The answer is a success (2xx) or an error, and so is a redirect, unless it leads from a GET,
-    /// or from the run of an app by 303, to somewhere in the same origin.
-    pub fn send_start(&self, request: Request) -> Result<Op> {
-        match &request.target {
-            Target::Address(_) | Target::Platform(_) => self.start(request, TIMEOUT),
-            Target::Endpoint(_) | Target::Of(..) => {
-                Err(Error::invalid("a request to an endpoint is run, not sent"))
-            }
-        }
-    }
-
-    /// Sends a request and waits for its answer, on any async runtime.
-    pub async fn send(&self, request: Request) -> Result<Response> {
-        self.send_start(request)?.outcome().await
-    }
-
-    pub(crate) fn start_run(&self, request: Request) -> Result<Op> {
-        match &request.target {
-            Target::Endpoint(_) => self.start(request, RUN_TIMEOUT),
-            _ => Err(Error::invalid("a request to an address is sent, not run")),
-        }
-    }
-
-    fn start(&self, request: Request, usual: Duration) -> Result<Op> {
-        let timeout = self.timeout_of(&request, usual);
-        let (asks, repeat) = (request.asks_for_output(), request.repeat());
-        let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status())
-            .filter(|_| asks)
-        {
-            Some(instead) => Err(without_output(
-                answer.into_answer(secrets).await,
-                instead,
-                repeat,
-            )),
-            None => Ok(answer),
-        };
-        if request.is_local() {
-            return self.start_steps_within(timeout, move |steps| async move {
-                judged(steps.send(request).await?, steps.task.secrets()).await
-            });
-        }
-        let call = self.inner.call(request, deadline(timeout)?)?;
-        let authority = self.authority();
-        self.operate(timeout, move |inner, task| async move {
-            judged(
-                inner.perform(&authority, &call, &task.progress).await?,
-                task.secrets(),
-            )
-            .await
-        })
+    /// The call that a request makes, which has to be sent within `timeout` from now.
+    pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<Call> {
+        self.inner.call(request, deadline(timeout)?)
     }
 
     /// Starts an operation that sends several requests within the client's usual time.

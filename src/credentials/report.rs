@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Credential, Provider};
+use crate::error::Error;
 use crate::system::replace::{IN_USE, SET_FREE};
 
 /// What became of one source.
@@ -340,6 +341,13 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: [&str; 4], widths: [usize; 4]) -> 
     let [source, state, key_id, location] = row;
     let [a, b, c, _] = widths;
     writeln!(f, "{source:a$}  {state:b$}  {key_id:c$}  {location}")
+}
+
+impl Error {
+    /// Where the credential of the failed call came from: every source that was tried, in order.
+    pub fn resolution(&self) -> Option<&Resolution> {
+        self.resolution_of()
+    }
 }
 
 #[cfg(test)]

@@ -63,12 +63,12 @@ impl LockReason {
         self.row().name
     }
 
-    pub(super) fn remedy(self) -> &'static str {
+    pub(crate) fn remedy(self) -> &'static str {
         self.row().remedy
     }
 
     /// The reason in the text of a refusal, if it is one of a locked account.
-    pub(super) fn of(text: &str) -> Option<LockReason> {
+    pub(crate) fn of(text: &str) -> Option<LockReason> {
         let (_, rest) = text.split_once(LOCKED)?;
         let reason = rest
             .split_once("Reason:")

@@ -47,8 +47,36 @@ impl Answer {
         }
     }
 
+    /// An answer that is put together from what another one said, which has no secret any more.
+    pub(crate) fn told(status: u16, headers: HeaderMap, body: Bytes) -> Self {
+        Answer {
+            status,
+            headers,
+            body,
+            error_type: None,
+            request_id: None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    pub(crate) fn with_names(
+        mut self,
+        error_type: Option<String>,
+        request_id: Option<String>,
+    ) -> Self {
+        (self.error_type, self.request_id) = (error_type, request_id);
+        self
     }
 
     pub(crate) fn with_error_type(mut self, error_type: Option<&str>) -> Self {

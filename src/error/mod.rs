@@ -1,37 +1,27 @@
 //! One error type for everything.
 
+mod about;
 mod account_lock;
 mod answer;
-mod api;
 mod clause;
 mod code;
 mod field;
-mod html;
-mod messages;
-mod model;
-mod platform;
 pub(crate) mod retry;
-pub(crate) mod service;
-mod status;
-mod table;
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use about::About;
 pub use account_lock::LockReason;
 pub(crate) use answer::Answer;
 pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;
-pub(crate) use html::is_html;
-pub(crate) use messages::{About, NO_KEY, UNLINKED};
-pub(crate) use platform::SEE_FIRST;
 pub(crate) use retry::Repeat;
-pub(crate) use status::PROXY;
 
-use crate::credentials::Resolution;
 use crate::key::Scope;
 use crate::limits::{MESSAGE, shortened};
 use crate::secrets::Secrets;
@@ -60,7 +50,7 @@ struct Inner {
     fields: Arc<[FieldError]>,
     lock_reason: Option<LockReason>,
     about: Option<About>,
-    resolution: Option<Arc<Resolution>>,
+    resolution: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -150,7 +140,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_resolution(mut self, resolution: Arc<Resolution>) -> Self {
+    /// Where the credential came from, of a type that its module knows.
+    pub(crate) fn with_resolution_of<T: Any + Send + Sync>(mut self, resolution: Arc<T>) -> Self {
         self.0.resolution = Some(resolution);
         self
     }
@@ -283,9 +274,9 @@ impl Error {
         self.code() == Code::Unauthenticated && self.about() != Some(About::AppsOwn)
     }
 
-    /// Where the credential of the failed call came from: every source that was tried, in order.
-    pub fn resolution(&self) -> Option<&Resolution> {
-        self.0.resolution.as_deref()
+    /// What [`with_resolution_of`](Self::with_resolution_of) was given, if it is of this type.
+    pub(crate) fn resolution_of<T: Any>(&self) -> Option<&T> {
+        self.0.resolution.as_deref()?.downcast_ref()
     }
 }
 

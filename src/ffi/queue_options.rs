@@ -12,7 +12,7 @@ use super::request::{change, fal_request, parse};
 use super::status::fal_status;
 use super::times;
 use crate::error::{Error, Result};
-use crate::services::queue::{Priority, Retries};
+use crate::request::{Priority, Retries};
 
 /// As usual.
 pub const FAL_PRIORITY_NORMAL: i32 = 0;

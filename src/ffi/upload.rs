@@ -20,7 +20,7 @@ use super::response::fal_response;
 use super::status::fal_status;
 use super::times;
 use crate::error::{Error, Result};
-use crate::services::storage::{Decision, Lifecycle, Upload, UploadWay};
+use crate::request::{Decision, Lifecycle, Upload, UploadWay};
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free().
 pub struct fal_upload {

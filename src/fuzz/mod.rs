@@ -16,7 +16,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("addresses", crate::transport::fuzz::run),
     ("config", crate::credentials::store::fuzz::run),
-    ("errors", crate::error::service::fuzz::run),
+    ("errors", crate::service_error::fuzz::run),
     ("json", crate::codec::json::fuzz::run),
     ("key", key::run),
     ("messages", crate::services::socket::fuzz::run),
@@ -26,7 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("pointers", crate::request::fuzz::run),
     ("sse", crate::codec::sse::fuzz::run),
     ("statuses", crate::services::queue::fuzz::run),
-    ("times", crate::error::service::fuzz_times::run),
+    ("times", crate::service_error::fuzz_times::run),
     ("webhook", crate::services::webhook::fuzz::run),
 ];
 

@@ -18,11 +18,11 @@ pub(crate) fn run(data: &[u8]) {
         }
     }
     harmless(&name_of(&headers, &path, &Secrets::default()));
-    if let Some(name) = name::sanitized(&path) {
+    if let Some(name) = sanitized(&path) {
         harmless(&name);
     }
     assert!(
-        name::in_header(&path)
+        crate::request::file_name::in_header(&path)
             .bytes()
             .all(|byte| byte == b' ' || byte.is_ascii_graphic())
     );

@@ -12,7 +12,7 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// A name without folders, control characters and what file systems do not take; `None` if nothing
 /// is left.
-pub(super) fn sanitized(name: &str) -> Option<String> {
+pub(crate) fn sanitized(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept: String = base
         .chars()
@@ -60,7 +60,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// A name for what has none: `upload.png` (docs/protocol.md §9.1).
-pub(super) fn made_up(stem: &str, content_type: &str) -> String {
+pub(crate) fn made_up(stem: &str, content_type: &str) -> String {
     let subtype = content_type
         .split('/')
         .nth(1)
@@ -81,7 +81,7 @@ pub(super) fn made_up(stem: &str, content_type: &str) -> String {
 }
 
 /// A header holds ASCII only.
-pub(super) fn in_header(name: &str) -> String {
+pub(crate) fn in_header(name: &str) -> String {
     name.chars()
         .map(|c| {
             if c.is_ascii_graphic() || c == ' ' {
@@ -94,14 +94,14 @@ pub(super) fn in_header(name: &str) -> String {
 }
 
 /// The type that the extension stands for.
-pub(super) fn guessed_type(name: &str) -> &'static str {
+pub(crate) fn guessed_type(name: &str) -> &'static str {
     mime_guess::from_path(name)
         .first_raw()
         .unwrap_or(UNKNOWN_TYPE)
 }
 
 /// A content type as it can be sent.
-pub(super) fn checked_type(text: &str) -> Result<()> {
+pub(crate) fn checked_type(text: &str) -> Result<()> {
     let plain = HeaderValue::from_str(text).is_ok()
         && text
             .split_once('/')

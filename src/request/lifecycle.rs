@@ -113,7 +113,7 @@ impl Lifecycle {
     }
 
     /// Adds the headers, if anything is wished for.
-    pub(super) fn write(&self, headers: &mut HeaderMap) -> Result<()> {
+    pub(crate) fn write(&self, headers: &mut HeaderMap) -> Result<()> {
         let mut wish = Map::new();
         if let Some(seconds) = self.seconds {
             wish.insert("expiration_duration_seconds".into(), seconds.into());

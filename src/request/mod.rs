@@ -1,5 +1,13 @@
 //! What the caller wants sent.
 
+mod content;
+pub(crate) mod file_name;
+mod inputs;
+mod lifecycle;
+mod queue_options;
+mod reader;
+mod upload;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +21,18 @@ use url::Url;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Repeat, Result};
 use crate::limits::DEPTH;
-use crate::services::queue::QueueOptions;
-use crate::services::storage::{Content, Inputs, Upload};
 use crate::transport::Source;
+
+pub(crate) use content::Content;
+pub(crate) use file_name::{made_up, sanitized};
+pub(crate) use inputs::Inputs;
+pub use lifecycle::{Decision, Lifecycle};
+use queue_options::QueueOptions;
+pub(crate) use queue_options::WatchOptions;
+pub use queue_options::{Priority, Retries};
+pub(crate) use reader::{Pull, Waiting};
+pub(crate) use upload::FileInfo;
+pub use upload::{Upload, UploadWay};
 
 /// A request, either to an endpoint ([`Request::run`]) or to any address of fal's
 /// ([`Request::new`]).
@@ -404,7 +421,7 @@ impl std::fmt::Debug for Body {
 }
 
 #[cfg(any(test, fuzzing))]
-#[path = "fuzz/pointers.rs"]
+#[path = "../fuzz/pointers.rs"]
 pub(crate) mod fuzz;
 
 #[cfg(test)]

@@ -7,10 +7,9 @@ use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::job::Wishes;
+use super::{Request, header_value};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Error, Result};
-use crate::request::{Request, header_value};
 
 /// The official clients refuse less (§5.7).
 const LEAST_START: Duration = Duration::from_secs(1);
@@ -57,12 +56,30 @@ pub struct Retries {
     pub connection_error: Option<u32>,
 }
 
+/// How a job is asked for and waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WatchOptions {
+    pub(crate) logs: bool,
+    pub(crate) keep_running: bool,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        WatchOptions {
+            logs: true,
+            keep_running: false,
+            timeout: None,
+        }
+    }
+}
+
 /// What a request asks of the queue besides headers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct QueueOptions {
     webhook: Option<Url>,
     longest_line: Option<u32>,
-    pub(crate) wishes: Wishes,
+    pub(crate) watch: WatchOptions,
 }
 
 /// Options for the queue. Those whose effect on a direct run is not mentioned have none there.
@@ -235,17 +252,17 @@ impl Request {
 
     /// Whether [`subscribe`](crate::Client::subscribe_start) asks for the log. By default it does.
     pub fn set_logs(&mut self, logs: bool) {
-        self.queue.wishes.logs = logs;
+        self.queue.watch.logs = logs;
     }
 
     /// Whether the job goes on at fal when a [`subscribe`](crate::Client::subscribe_start) is
     /// cancelled, its time is over or the library is shut down. By default it is cancelled then.
     pub fn set_keep_running(&mut self, keep: bool) {
-        self.queue.wishes.keep_running = keep;
+        self.queue.watch.keep_running = keep;
     }
 
     /// The POST that submits this.
-    pub(super) fn submission(&self, hosts: &Hosts) -> Result<Request> {
+    pub(crate) fn submission(&self, hosts: &Hosts) -> Result<Request> {
         let endpoint = self.endpoint()?.clone();
         if self.method != Method::POST {
             return Err(Error::invalid(format!(

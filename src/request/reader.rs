@@ -25,7 +25,7 @@ struct Reader {
 }
 
 impl Waiting {
-    pub(super) fn new(reader: Box<dyn Read + Send>, size: Option<u64>) -> Self {
+    pub(crate) fn new(reader: Box<dyn Read + Send>, size: Option<u64>) -> Self {
         let reader = Reader {
             spent: AtomicBool::new(false),
             boxed: Mutex::new(Some(Kept::new(reader))),
@@ -36,21 +36,21 @@ impl Waiting {
         }
     }
 
-    pub(super) fn size(&self) -> Option<u64> {
+    pub(crate) fn size(&self) -> Option<u64> {
         self.size
     }
 
     /// Whether it was used.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.reader.spent.load(Ordering::Acquire)
     }
 
-    pub(super) fn is_same(&self, other: &Waiting) -> bool {
+    pub(crate) fn is_same(&self, other: &Waiting) -> bool {
         Arc::ptr_eq(&self.reader, &other.reader)
     }
 
     /// Takes the reader, which works once.
-    pub(super) fn begin(&self) -> Result<Pull> {
+    pub(crate) fn begin(&self) -> Result<Pull> {
         let first = !self.reader.spent.swap(true, Ordering::AcqRel);
         let reader = first
             .then(|| {
@@ -73,7 +73,7 @@ impl Waiting {
 }
 
 /// A reader in use.
-pub(super) struct Pull {
+pub(crate) struct Pull {
     /// Away while it is read.
     reader: Option<Boxed>,
     size: Option<u64>,
@@ -127,7 +127,7 @@ impl Drop for Filled {
 impl Pull {
     /// The next `most` bytes; fewer only at the end, none behind it. An end that comes too early or
     /// too late is an error.
-    pub(super) async fn next(&mut self, most: usize) -> Result<Bytes> {
+    pub(crate) async fn next(&mut self, most: usize) -> Result<Bytes> {
         let lost = || Error::new(Code::Io, "the reader failed before");
         let reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use reqwest::header::HeaderMap;
+
+use super::content::Content;
+use super::file_name;
+use super::lifecycle::Lifecycle;
+use super::reader::Waiting;
 use crate::error::Result;
 use crate::runtime::host::Kept;
-use crate::services::storage::content::Content;
-use crate::services::storage::lifecycle::Lifecycle;
-use crate::services::storage::name;
-use crate::services::storage::reader::Waiting;
 
 /// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
 /// never change.
@@ -55,12 +57,12 @@ impl UploadWay {
 /// that are given in memory are not copied.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    pub(in crate::services::storage) content: Content,
-    pub(super) content_type: Option<String>,
-    pub(super) file_name: Option<String>,
-    pub(super) lifecycle: Lifecycle,
-    pub(super) way: UploadWay,
-    pub(super) timeout: Option<Duration>,
+    pub(crate) content: Content,
+    pub(crate) content_type: Option<String>,
+    pub(crate) file_name: Option<String>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) way: UploadWay,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Upload {
@@ -86,7 +88,7 @@ impl Upload {
         Upload::of(Content::Reader(Waiting::new(Box::new(reader), size)))
     }
 
-    pub(in crate::services::storage) fn of(content: Content) -> Self {
+    pub(crate) fn of(content: Content) -> Self {
         Upload {
             content,
             content_type: None,
@@ -97,18 +99,18 @@ impl Upload {
         }
     }
 
-    pub(in crate::services::storage) fn content(&self) -> &Content {
+    pub(crate) fn content(&self) -> &Content {
         &self.content
     }
 
     /// Whether both are sent the same way.
-    pub(in crate::services::storage) fn is_sent_as(&self, other: &Upload) -> bool {
+    pub(crate) fn is_sent_as(&self, other: &Upload) -> bool {
         self.way == other.way
     }
 
     /// The content type, such as `image/png`; without one it follows from the name's extension.
     pub fn content_type(mut self, content_type: &str) -> Result<Self> {
-        name::checked_type(content_type)?;
+        file_name::checked_type(content_type)?;
         self.content_type = Some(content_type.to_owned());
         Ok(self)
     }
@@ -144,6 +146,40 @@ impl Upload {
 
     /// What can be known before anything is sent.
     pub(crate) fn check(&self) -> Result<()> {
-        super::About::of(self).map(|_| ())
+        FileInfo::of(self).map(|_| ())
+    }
+}
+
+/// What fal is told about a file.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct FileInfo {
+    pub(crate) file_name: String,
+    pub(crate) content_type: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl FileInfo {
+    pub(crate) fn of(upload: &Upload) -> Result<Self> {
+        let of_path = match &upload.content {
+            Content::File(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned()),
+            Content::Bytes(_) | Content::Reader(_) => None,
+        };
+        let given = upload
+            .file_name
+            .clone()
+            .or(of_path)
+            .and_then(|name| file_name::sanitized(&name));
+        let guess = || file_name::guessed_type(given.as_deref().unwrap_or_default()).to_owned();
+        let content_type = upload.content_type.clone().unwrap_or_else(guess);
+        let file_name = given.unwrap_or_else(|| file_name::made_up("upload", &content_type));
+        let mut headers = HeaderMap::new();
+        upload.lifecycle.write(&mut headers)?;
+        Ok(FileInfo {
+            file_name,
+            content_type,
+            headers,
+        })
     }
 }

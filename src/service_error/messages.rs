@@ -1,44 +1,7 @@
 //! Refusals that have no name, only a text: of a credential (docs/protocol.md §2.5) and of the app
 //! framework (§12.5).
 
-/// What a refused request was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum About {
-    /// No credential arrived.
-    NoKey,
-    /// A key that fal does not know.
-    WrongKey,
-    /// Something that has not the form of a key.
-    MalformedKey,
-    /// `Bearer` with something that is no login token, such as a key.
-    WrongScheme,
-    /// The application: it does not exist, or is hidden.
-    App,
-    /// A path of an application that exists.
-    Path,
-    /// A failure of the application.
-    Failure,
-    /// A well-formed key that fal does not know, or not yet.
-    UnknownKey,
-    /// Something of the app's own: no business of the credential's.
-    AppsOwn,
-    /// This machine, by something in front of fal.
-    Edge,
-}
-
-impl About {
-    /// Whether it is about the credential, so that only fal can say it.
-    pub(super) fn is_of_credential(self) -> bool {
-        matches!(
-            self,
-            About::NoKey
-                | About::WrongKey
-                | About::UnknownKey
-                | About::MalformedKey
-                | About::WrongScheme
-        )
-    }
-}
+use crate::error::About;
 
 /// A text that fal is known to answer with.
 #[derive(Debug)]

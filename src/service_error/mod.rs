@@ -1,6 +1,15 @@
 //! What an answer that is not a success means: the one reader of the tables (docs/protocol.md §2.5,
 //! §12, §14.2).
 
+mod api;
+mod fields;
+mod html;
+mod messages;
+mod model;
+mod platform;
+mod status;
+mod table;
+
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,16 +19,19 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::account_lock::LockReason;
-use super::api::API;
-use super::field::FieldError;
-use super::html::Page;
-use super::model::MODEL;
-use super::platform::{PLATFORM, SEE_FIRST};
-use super::retry::{Decision, Repeat, Rule, Situation, rule_of};
-use super::table::{self, Again, Named, Reached};
-use super::{About, Answer, Code, Error, clause, messages, status};
+pub(crate) use self::html::is_html;
+pub(crate) use self::messages::{NO_KEY, UNLINKED};
+pub(crate) use self::platform::SEE_FIRST;
+pub(crate) use self::status::PROXY;
+
+use self::api::API;
+use self::html::Page;
+use self::model::MODEL;
+use self::platform::PLATFORM;
+use self::table::{Again, Named, Reached};
 use crate::codec::json;
+use crate::error::retry::{Decision, Repeat, Rule, Situation, rule_of};
+use crate::error::{About, Answer, Code, Error, FieldError, LockReason, clause};
 use crate::limits::{QUOTED, shortened};
 
 const ERROR_TYPE: &str = "x-fal-error-type";
@@ -87,18 +99,14 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
         Some(remedy) => error.with_remedy(remedy),
         None => error,
     };
-    let retry_after = retry_after(&answer.headers);
+    let retry_after = retry_after(answer.headers());
     let about = facts.about();
     let error = error
         .with_retry_after(retry_after)
         .with_lock_reason(facts.lock)
         .with_about(about);
     let error = error.with_fields(facts.fields);
-    let answer = Answer {
-        error_type: facts.error_type,
-        request_id: facts.request_id,
-        ..answer
-    };
+    let answer = answer.with_names(facts.error_type, facts.request_id);
     Verdict {
         error: error.with_answer(answer),
         again,
@@ -108,9 +116,9 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
 
 /// The error of a web page that came, with success, where fal's protocol has JSON only.
 pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
-    let page = Page::of(&answer.headers, &answer.body);
+    let page = Page::of(answer.headers(), answer.body());
     let title = page.map_or_else(|| "untitled".to_owned(), |page| page.title);
-    Error::new(Code::Protocol, foreign(asked.host, answer.status, &title))
+    Error::new(Code::Protocol, foreign(asked.host, answer.status(), &title))
         .with_remedy(status::PORTAL)
         .with_outcome_unknown(asked.repeat.leaves_doubt())
         .with_answer(answer)
@@ -121,7 +129,7 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
 pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> Error {
     let message = format!(
         "fal answered {}, which says that there is {instead}, where an output was asked for",
-        answer.status
+        answer.status()
     );
     let error = Error::new(Code::Protocol, message).with_answer(answer);
     match repeat.leaves_doubt() {
@@ -133,8 +141,8 @@ pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> E
 /// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its
 /// answers come with fal's request id.
 pub(crate) fn redirected(answer: Answer, to: impl std::fmt::Display, asked: Asked<'_>) -> Error {
-    let status = answer.status;
-    let of_fal = !asked.service || answer.headers.contains_key("x-fal-request-id");
+    let status = answer.status();
+    let of_fal = !asked.service || answer.headers().contains_key("x-fal-request-id");
     let who = if of_fal { "fal" } else { asked.host };
     let message =
         format!("{who} answered {status} with a redirect to {to}, which was not followed");
@@ -161,13 +169,7 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind })
         .to_string()
         .into();
-    let typed = Answer {
-        status: usual,
-        headers: HeaderMap::new(),
-        body,
-        error_type: None,
-        request_id: None,
-    };
+    let typed = Answer::told(usual, HeaderMap::new(), body);
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
     let asked = Asked {
         host: "",
@@ -195,13 +197,7 @@ fn reason(text: &str) -> &str {
 /// The error of a job that failed with this answer, as a webhook tells of it: its body if that was
 /// JSON (§10.1).
 pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
-    let answer = |headers| Answer {
-        status,
-        headers,
-        body: body.clone(),
-        error_type: None,
-        request_id: None,
-    };
+    let answer = |headers| Answer::told(status, headers, body.clone());
     // It came through the gateway, whose headers a webhook does not repeat.
     let gateways = [(
         HeaderName::from_static("x-fal-request-id"),
@@ -223,10 +219,7 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
         )),
         false => error,
     };
-    error.with_answer(Answer {
-        error_type,
-        ..answer(HeaderMap::new())
-    })
+    error.with_answer(answer(HeaderMap::new()).with_names(error_type, None))
 }
 
 /// The members of an error's body in which the shapes of §12.1 have something, as they were
@@ -321,35 +314,37 @@ struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(answer: &Answer, asked: Asked<'a>) -> Self {
-        let is_json = json::is_json(&answer.body);
-        let body = Members::of(&answer.body)
+        let is_json = json::is_json(answer.body());
+        let body = Members::of(answer.body())
             .filter(|_| is_json)
             .unwrap_or_default();
-        let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
+        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok());
         let page = if is_json {
             None
         } else {
-            Page::of(&answer.headers, &answer.body)
+            Page::of(answer.headers(), answer.body())
         };
-        let fields: Arc<[FieldError]> = FieldError::list(body.detail).into();
+        let fields: Arc<[FieldError]> = fields::list(body.detail).into();
         let text = match &page {
             Some(page) => Some(format!("an HTML page instead of JSON ({})", page.title)),
             None if is_json => body.text(&fields),
-            None => plain_text(&answer.body),
+            None => plain_text(answer.body()),
         };
         let (error_type, named) = name(&body, &fields, header(ERROR_TYPE));
-        let marked = MARKS.iter().any(|name| answer.headers.contains_key(*name));
+        let marked = MARKS
+            .iter()
+            .any(|name| answer.headers().contains_key(*name));
         let by_app = asked.whose != Whose::Service && marked;
         let said = text
             .as_deref()
             .filter(|_| fields.is_empty())
-            .and_then(|text| messages::find(answer.status, text));
+            .and_then(|text| messages::find(answer.status(), text));
         let mut kinds = answer
-            .headers
+            .headers()
             .get_all(ERROR_TYPE)
             .iter()
             .map(|value| value.to_str().ok());
-        let lock = match answer.status {
+        let lock = match answer.status() {
             _ if by_app => None,
             402 => Some(
                 text.as_deref()
@@ -361,10 +356,10 @@ impl<'a> Facts<'a> {
         };
         Facts {
             asked,
-            status: answer.status,
+            status: answer.status(),
             lock,
             named_by_header: header(ERROR_TYPE).and_then(|kind| table::find(PLATFORM, kind)),
-            names_agree: answer.headers.contains_key(ERROR_TYPE)
+            names_agree: answer.headers().contains_key(ERROR_TYPE)
                 && kinds.all(|kind| kind == error_type.as_deref()),
             marked,
             is_json,
@@ -375,8 +370,8 @@ impl<'a> Facts<'a> {
             named,
             said: said.filter(|row| !by_app || !row.about.is_of_credential()),
             page,
-            hint: hint(&answer.headers),
-            start_deadline: answer.status == 504
+            hint: hint(answer.headers()),
+            start_deadline: answer.status() == 504
                 && header("x-fal-request-timeout-type") == Some("user"),
             from_gateway: header("x-fal-request-id").is_some(),
         }
@@ -699,13 +694,7 @@ mod tests {
             .iter()
             .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
             .collect();
-        let answer = Answer {
-            status,
-            headers,
-            body: Bytes::copy_from_slice(body.as_bytes()),
-            error_type: None,
-            request_id: None,
-        };
+        let answer = Answer::told(status, headers, Bytes::copy_from_slice(body.as_bytes()));
         verdict(
             answer,
             Asked {

@@ -1,12 +1,21 @@
-//! Synchronous calls of an endpoint (docs/protocol.md §4).
+//! One request and its answer: calls of an endpoint (docs/protocol.md §4), and requests to any
+//! address of fal's.
+
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::error::Result;
+use super::storage::resolve_files;
+use crate::client::{Client, TIMEOUT};
+use crate::error::{Error, Result};
 use crate::operation::Op;
-use crate::request::Request;
-use crate::response::Response;
+use crate::request::{Request, Target};
+use crate::response::{Response, lacking};
+use crate::secrets::Secrets;
+use crate::service_error::without_output;
+
+/// fal lets an app take an hour by default (docs/protocol.md §4), so a run may.
+pub(super) const RUN_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl Client {
     /// Starts a run: one POST to the endpoint, straight to a runner, without the queue.
@@ -16,7 +25,10 @@ impl Client {
     /// that the output is not in it (202, 204, 205 or 206 to a POST or GET) is
     /// [`Code::Protocol`](crate::Code::Protocol).
     pub fn run_start(&self, request: Request) -> Result<Op> {
-        self.start_run(request)
+        match &request.target {
+            Target::Endpoint(_) => start(self, request, RUN_TIMEOUT),
+            _ => Err(Error::invalid("a request to an address is sent, not run")),
+        }
     }
 
     /// Runs an endpoint with this input and waits for its output, on any async runtime.
@@ -27,4 +39,47 @@ impl Client {
         request.set_json(input);
         self.run_start(request)?.outcome().await
     }
+
+    /// Starts a request to any address of fal's, with the key where the service takes one.
+    ///
+    /// The answer is a success (2xx) or an error, and so is a redirect, unless it leads from a GET,
+    /// or from the run of an app by 303, to somewhere in the same origin.
+    pub fn send_start(&self, request: Request) -> Result<Op> {
+        match &request.target {
+            Target::Address(_) | Target::Platform(_) => start(self, request, TIMEOUT),
+            Target::Endpoint(_) | Target::Of(..) => {
+                Err(Error::invalid("a request to an endpoint is run, not sent"))
+            }
+        }
+    }
+
+    /// Sends a request and waits for its answer, on any async runtime.
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        self.send_start(request)?.outcome().await
+    }
+}
+
+fn start(client: &Client, request: Request, usual: Duration) -> Result<Op> {
+    let timeout = client.timeout_of(&request, usual);
+    let (asks, repeat) = (request.asks_for_output(), request.repeat());
+    let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status())
+        .filter(|_| asks)
+    {
+        Some(instead) => {
+            let answer = answer.into_answer(secrets).await;
+            Err(without_output(answer, instead, repeat))
+        }
+        None => Ok(answer),
+    };
+    if request.is_local() {
+        return client.start_steps_within(timeout, move |steps| async move {
+            let request = resolve_files(&steps, request).await?;
+            judged(steps.send(request).await?, steps.task.secrets()).await
+        });
+    }
+    // What is wrong with the request is an error at once.
+    let call = client.call(request, timeout)?;
+    client.start_steps_within(timeout, move |steps| async move {
+        judged(steps.send_call(&call).await?, steps.task.secrets()).await
+    })
 }

@@ -4,16 +4,18 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use crate::client::{Client, RUN_TIMEOUT, Steps};
+use super::run::RUN_TIMEOUT;
+use super::storage::resolve_files;
+use crate::client::{Client, Steps};
 use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, Whose, verdict};
 use crate::error::{Answer, Error, Repeat, Result, clause};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
+use crate::service_error::{Asked, Whose, verdict};
 use crate::services::workflow::{self, Failure, Said};
 use crate::transport::Opened;
 
@@ -45,7 +47,7 @@ impl Client {
             .or_insert(HeaderValue::from_static("text/event-stream"));
         let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
         self.start_steps_within(timeout, move |steps| async move {
-            let opened = steps.open(request).await?;
+            let opened = steps.open(resolve_files(&steps, request).await?).await?;
             let opened = if asks { opened.output().await? } else { opened };
             let mut delivery = Delivery::new(steps, endpoint);
             let outcome = delivery.read(opened).await;

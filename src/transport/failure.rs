@@ -4,7 +4,8 @@ use super::incoming::Cut;
 use super::progress::Progress;
 use super::stall::Stalled;
 use crate::error::retry::{Repeat, Situation, rule_of};
-use crate::error::{Code, Error, PROXY};
+use crate::error::{Code, Error};
+use crate::service_error::PROXY;
 
 const REMEDY: &str = "Check the network. Where transfers are silent for longer than this and go on, raise the stall timeout. \
     See whether the request may have been executed before you send it again.";

@@ -46,14 +46,14 @@ use self::stall::Pulse;
 use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::service::{
-    Asked, Verdict, Whose, page_for_json, redirected, verdict, without_output,
-};
-use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST, is_html};
+use crate::error::{Answer, Code, Error, Repeat, Result};
 pub(crate) use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::{Level, Log};
 use crate::response::{Response, lacking};
 use crate::secrets::Veils;
+use crate::service_error::{
+    Asked, SEE_FIRST, Verdict, Whose, is_html, page_for_json, redirected, verdict, without_output,
+};
 
 /// What fal's gateway adds to each of its answers.
 const REQUEST_ID: &str = "x-fal-request-id";

@@ -40,8 +40,7 @@ use super::sources::{NamedFile, blank, not_unicode};
 use lock::Locks;
 use replacement::Replacement;
 
-/// The host that renews tokens.
-pub const AUTH_HOST: &str = "auth.fal.ai";
+pub use crate::endpoint::AUTH_HOST;
 
 /// The path there; the method is POST, the body [`Refresh::form`], of type
 /// `application/x-www-form-urlencoded`.

@@ -12,17 +12,20 @@ use tokio::sync::{Mutex, mpsc};
 use url::Url;
 
 use self::driver::{Job, Piece, drive};
-use crate::client::{Client, RUN_TIMEOUT, Steps};
+use super::run::RUN_TIMEOUT;
+use super::storage::resolve_files;
+use crate::client::{Client, Steps};
 use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
-use crate::error::service::{Asked, Verdict, Whose, verdict, without_output};
-use crate::error::{Answer, Code, Error, Repeat, Result, SEE_FIRST};
+use crate::error::{Answer, Code, Error, Repeat, Result};
 use crate::operation::Op;
 use crate::request::{Body, Request};
 use crate::response::{Response, lacking};
 use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
+use crate::service_error::SEE_FIRST;
+use crate::service_error::{Asked, Verdict, Whose, verdict, without_output};
 use crate::services::socket::open;
 use crate::services::stream::{Delivery, Kind, kind};
 use crate::system::memory;
@@ -131,7 +134,7 @@ impl Channel {
 
 impl Inner {
     async fn run(&self, steps: Steps, request: Request) -> Result<Response> {
-        let request = steps.resolve_files(request).await?;
+        let request = resolve_files(&steps, request).await?;
         let Body::Json(input) = &request.body else {
             return Err(Error::invalid("a channel sends JSON"));
         };

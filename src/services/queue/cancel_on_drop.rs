@@ -31,7 +31,7 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(steps: &Steps, job: &Job, told: bool) -> Result<Self> {
         steps.task.progress.submitted(&job.id);
-        let armed = !job.wishes.keep_running;
+        let armed = !job.options.keep_running;
         Ok(Guard {
             steps: steps.clone(),
             job: job.clone(),

@@ -6,10 +6,10 @@ use super::job::{Ask, Job};
 use super::result;
 use super::status::{Phase, Status};
 use crate::codec::json;
-use crate::error::service;
 use crate::error::{About, Answer, Code, Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
+use crate::service_error;
 
 const FETCH: &str =
     "Fetch the result again later, by the request id. Sending the input again runs it twice.";
@@ -41,7 +41,7 @@ pub(super) fn told(
     let (text, kind) = status.failure().or_else(named)?;
     let answer =
         Answer::new(secrets, http_status, Default::default(), status.body()).with_error_type(kind);
-    Some(service::told(&text, kind, answer).with_request_id(&job.id))
+    Some(service_error::told(&text, kind, answer).with_request_id(&job.id))
 }
 
 /// The error of a job that has ended, as its status says, while the question for its result was

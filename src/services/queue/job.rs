@@ -8,6 +8,7 @@ use url::Url;
 use crate::codec::json;
 use crate::endpoint::{EndpointId, Hosts, abbreviate};
 use crate::error::{Code, Error, Result};
+use crate::request::WatchOptions;
 use crate::response::Response;
 
 /// Longer than any id that was seen, which are UUIDs (§3.3).
@@ -23,7 +24,7 @@ pub struct Job {
     pub(super) endpoint: EndpointId,
     pub(super) id: String,
     named: Named,
-    pub(super) wishes: Wishes,
+    pub(super) options: WatchOptions,
 }
 
 /// The addresses that the answer to the submission named.
@@ -41,24 +42,6 @@ impl std::fmt::Debug for Job {
             .field("endpoint", &self.endpoint)
             .field("request_id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// How a job is asked for and waited for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wishes {
-    pub(crate) logs: bool,
-    pub(crate) keep_running: bool,
-    pub(crate) timeout: Option<Duration>,
-}
-
-impl Default for Wishes {
-    fn default() -> Self {
-        Wishes {
-            logs: true,
-            keep_running: false,
-            timeout: None,
-        }
     }
 }
 
@@ -83,7 +66,7 @@ impl Job {
             endpoint: endpoint.parse()?,
             id,
             named: Named::default(),
-            wishes: Wishes::default(),
+            options: WatchOptions::default(),
         })
     }
 
@@ -117,7 +100,7 @@ impl Job {
             endpoint,
             id,
             named,
-            wishes: Wishes::default(),
+            options: WatchOptions::default(),
         })
     }
 
@@ -134,19 +117,19 @@ impl Job {
     /// Whether the job's log is asked for, which costs an answer's size each time; by default it
     /// is.
     pub fn set_logs(&mut self, logs: bool) {
-        self.wishes.logs = logs;
+        self.options.logs = logs;
     }
 
     /// Whether the job goes on at fal when an operation that waits for it is cancelled, its time is
     /// over or the library is shut down. By default it is cancelled then.
     pub fn set_keep_running(&mut self, keep: bool) {
-        self.wishes.keep_running = keep;
+        self.options.keep_running = keep;
     }
 
     /// The time for each operation on the job. By default 24 hours to attach to it, and the
     /// client's time for the others.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        self.wishes.timeout = Some(timeout);
+        self.options.timeout = Some(timeout);
     }
 
     /// Those that fal named turned out not to lead there.
@@ -166,7 +149,7 @@ impl Job {
             .as_ref()
             .filter(|url| url.username().is_empty() && url.password().is_none());
         match own.filter(|url| hosts.is_queue(url)) {
-            Some(named) => Ok(finished(named.clone(), ask, self.wishes.logs)),
+            Some(named) => Ok(finished(named.clone(), ask, self.options.logs)),
             None => self.built(ask, hosts),
         }
     }
@@ -191,7 +174,7 @@ impl Job {
                 Ask::Cancel => path.push("cancel"),
             };
         }
-        Ok(finished(url, ask, self.wishes.logs))
+        Ok(finished(url, ask, self.options.logs))
     }
 }
 

@@ -5,7 +5,6 @@ mod cancel_on_drop;
 mod failure;
 mod job;
 mod logs;
-mod options;
 mod poll_schedule;
 mod result;
 mod status;
@@ -17,9 +16,6 @@ use reqwest::Method;
 use serde_json::Value;
 
 pub use job::Job;
-pub(crate) use options::QueueOptions;
-pub use options::{Priority, Retries};
-pub(crate) use poll_schedule::Waits;
 #[cfg(any(test, fuzzing))]
 pub(crate) use status::fuzz;
 
@@ -34,6 +30,7 @@ use crate::limits::STATUS;
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
+use crate::services::storage::resolve_files;
 
 /// The queue has no limit of its own, and an app may run for an hour (docs/protocol.md §4, §5.1).
 const WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -76,7 +73,7 @@ impl Client {
         let timeout = self.timeout_of(&request, WAIT);
         self.start_steps_within(timeout, move |steps| async move {
             let (mut job, answer) = submit(&steps, submission).await?;
-            job.wishes = request.queue.wishes;
+            job.options = request.queue.watch;
             wait(&steps, job, Some(&answer)).await
         })
     }
@@ -159,12 +156,15 @@ impl Client {
     }
 
     fn timeout_of_job(&self, job: &Job, usual: Duration) -> Duration {
-        job.wishes.timeout.unwrap_or_else(|| self.timeout_or(usual))
+        job.options
+            .timeout
+            .unwrap_or_else(|| self.timeout_or(usual))
     }
 }
 
 async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
     let endpoint = submission.endpoint()?.clone();
+    let submission = resolve_files(steps, submission).await?;
     let answer = steps.send(submission).await?;
     // Whatever it says, it was taken.
     let job = json::look(answer.body().clone(), move |text| {

@@ -10,8 +10,9 @@ use super::failure;
 use super::job::{Ask, Job};
 use super::status::{Phase, Status};
 use crate::client::Steps;
-use crate::error::{About, Error, Result, service};
+use crate::error::{About, Error, Result};
 use crate::response::{Response, lacking};
+use crate::service_error;
 
 /// A contradiction is waited out for so long …
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -179,7 +180,7 @@ fn speaks_of_progress(error: &Error) -> bool {
 /// What only an app or the platform says of a run: which field is wrong, one of fal's names of an
 /// error, which path there is not.
 fn is_the_jobs_own(error: &Error) -> bool {
-    let named = error.error_type().is_some_and(service::is_known);
+    let named = error.error_type().is_some_and(service_error::is_known);
     !error.fields().is_empty() || named || error.about() == Some(About::Path)
 }
 

@@ -22,6 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::STATUS;
 use crate::request::Request;
 use crate::response::Response;
+use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{Opened, Reader};
 
 /// A stream tells the status at once. One that does not is held up on its way, by a server proxy
@@ -107,7 +108,10 @@ impl<'a> Watch<'a> {
     }
 
     pub(super) async fn end(&mut self) -> Result<End> {
-        let waits = self.steps.waits()?;
+        let waits = self
+            .steps
+            .slot::<PerRuntime<Waits>>()
+            .get(|| Ok(Waits::default()))?;
         let _one = waits.job();
         loop {
             match self.look(&waits).await {
@@ -148,8 +152,8 @@ impl<'a> Watch<'a> {
         let status = match Status::read(answer).await {
             Ok(status) => status,
             // The job is worth more than its log.
-            Err(error) if error.code() == Code::TooLarge && self.job.wishes.logs => {
-                self.job.wishes.logs = false;
+            Err(error) if error.code() == Code::TooLarge && self.job.options.logs => {
+                self.job.options.logs = false;
                 return Ok(ControlFlow::Continue(()));
             }
             Err(error) if self.bears(&error) => return Ok(ControlFlow::Continue(())),

@@ -27,6 +27,7 @@ use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
 use crate::secrets::Secrets;
+use crate::services::storage::resolve_files;
 
 /// A connection that lasted this long did not fail at once.
 const LASTING: Duration = Duration::from_secs(30);
@@ -64,7 +65,9 @@ enum End {
 pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Response> {
     let inputs = taken.inputs.clone();
     if let Some(first) = plan.local.take() {
-        inputs.push_first(Message::binary(steps.resolve_files(first).await?.packed()?))?;
+        inputs.push_first(Message::binary(
+            resolve_files(&steps, first).await?.packed()?,
+        ))?;
     }
     // What is sent in the background says nothing about how far the session has come.
     let tokens = Tokens::new(

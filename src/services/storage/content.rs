@@ -1,6 +1,5 @@
 //! What is sent: a file, bytes in memory, or what a reader gives.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,27 +10,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::PIECE;
 use super::file::LocalFile;
 use super::meter::Share;
-use super::reader::{Pull, Waiting};
 use crate::error::{Error, Result};
+use crate::request::{Pull, Waiting};
 use crate::transport::{Payload, Pieces, Source};
-
-/// Content as the caller names it.
-#[derive(Clone)]
-pub(crate) enum Content {
-    File(PathBuf),
-    Bytes(Bytes),
-    Reader(Waiting),
-}
-
-impl std::fmt::Debug for Content {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Content::File(path) => write!(f, "{}", path.display()),
-            Content::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
-            Content::Reader(_) => f.write_str("a reader"),
-        }
-    }
-}
 
 /// Content that can be read in any order, any number of times.
 #[derive(Clone)]

@@ -7,44 +7,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::content::{Content, Data, Once};
+use super::content::{Data, Once};
 use super::file::Seen;
 use super::meter::Meter;
-use super::upload::{About, Opened, Upload, send};
+use super::upload::{Opened, send};
 use crate::client::Steps;
 use crate::error::{Error, Repeat, Result};
-use crate::request::{Body, Request, slot};
+use crate::request::{Body, Content, FileInfo, Request, Upload, slot};
 use crate::transport::Source;
 
 /// Files under way at once.
 const PARALLEL: usize = 4;
-
-/// The files of a request, each at its place in the input.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Inputs {
-    files: Vec<(Vec<String>, Upload)>,
-    /// Up to so many bytes a file becomes a data URI.
-    inline: u64,
-}
-
-impl Inputs {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty()
-    }
-
-    pub(crate) fn set(&mut self, path: Vec<String>, upload: Upload) {
-        self.files.push((path, upload));
-    }
-
-    /// Something else is set there, so a file at this place or below it is gone.
-    pub(crate) fn forget(&mut self, path: &[String]) {
-        self.files.retain(|(place, _)| !place.starts_with(path));
-    }
-
-    pub(crate) fn set_inline(&mut self, most: u64) {
-        self.inline = most;
-    }
-}
 
 /// Content that is there.
 enum There {
@@ -93,13 +66,21 @@ impl There {
 struct Found {
     upload: Upload,
     there: There,
-    about: About,
+    about: FileInfo,
     places: Vec<Vec<String>>,
 }
 
-/// Uploads what is named, and opens a body that is a file. Nothing of the request itself is sent
-/// before.
-pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
+/// Uploads the local files of a request's input and opens a body that is a file, so that the request
+/// can become a call or a message. Nothing of the request itself is sent before.
+pub(crate) async fn resolve_files(steps: &Steps, request: Request) -> Result<Request> {
+    if request.is_local() {
+        resolve(steps, request).await
+    } else {
+        Ok(request)
+    }
+}
+
+async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
     if let Body::Content(content) = &request.body {
         let source = body(steps, content).await?;
         request.body = Body::Source(source);
@@ -154,7 +135,7 @@ pub(crate) async fn resolve(steps: &Steps, mut request: Request) -> Result<Reque
 async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
     let mut all: Vec<Found> = Vec::new();
     for (place, upload) in files {
-        let (there, about) = (There::of(&upload).await?, About::of(&upload)?);
+        let (there, about) = (There::of(&upload).await?, FileInfo::of(&upload)?);
         let same = |found: &&mut Found| {
             found.about == about && found.upload.is_sent_as(&upload) && found.there.is_same(&there)
         };

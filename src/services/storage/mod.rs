@@ -7,10 +7,7 @@ mod content;
 mod download;
 mod file;
 mod inputs;
-mod lifecycle;
 mod meter;
-mod name;
-mod reader;
 mod token;
 mod upload;
 
@@ -24,15 +21,11 @@ use crate::error::Result;
 use crate::operation::Task;
 use crate::transport::Payload;
 
-pub(crate) use content::Content;
 pub use download::Download;
 #[cfg(any(test, fuzzing))]
 pub(crate) use download::fuzz;
-pub(crate) use inputs::{Inputs, resolve};
-pub use lifecycle::{Decision, Lifecycle};
-pub(crate) use token::TokenCache;
+pub(crate) use inputs::resolve_files;
 pub(crate) use upload::confirmed;
-pub use upload::{Upload, UploadWay};
 
 /// A service that asks to be left alone for longer while a file comes or goes is asked again then:
 /// the hours that a transfer may take are for its bytes.

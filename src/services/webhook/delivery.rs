@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::codec::json;
-use crate::error::{Code, Error, Result, service};
+use crate::error::{Code, Error, Result};
 use crate::response::Response;
+use crate::service_error;
 
 /// How the request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl Delivery {
             self.payload.to_string()
         };
         let error = match self.http_status {
-            Some(status) => service::delivered(status, text, body.into()),
+            Some(status) => service_error::delivered(status, text, body.into()),
             None => Error::new(Code::ServiceFailed, format!("the job failed: {text}")),
         };
         Some(error.with_request_id(&self.request_id))

@@ -161,9 +161,9 @@ impl Client {
     /// What can be refused without a key is refused without a request. The response is that of
     /// [`Webhook::verify`].
     pub fn verify_webhook_start(&self, webhook: Webhook) -> Result<Op> {
-        self.start_steps(|steps| async move {
-            with_fals_keys(&steps, steps.webhook_keys(), &webhook).await
-        })
+        self.start_steps(
+            |steps| async move { with_fals_keys(&steps, steps.slot(), &webhook).await },
+        )
     }
 
     /// Verifies a delivery, on any async runtime.

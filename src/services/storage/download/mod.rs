@@ -27,6 +27,8 @@ use crate::error::{Error, Repeat, Result};
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
+use crate::services::storage::inputs::resolve_files;
+use crate::services::storage::token::TokenCache;
 use crate::transport::{Call, Pass, Watch};
 
 /// Large files on slow lines take hours.
@@ -180,13 +182,20 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
         From::Data(text) => return data::save(&text, target, most, &meter).await,
         From::Url(url) => {
             let pass = match download.token {
-                true => Pass::Files(steps.file_token().token(&steps, None).await?.token.clone()),
+                true => Pass::Files(
+                    steps
+                        .slot::<TokenCache>()
+                        .token(&steps, None)
+                        .await?
+                        .token
+                        .clone(),
+                ),
                 false => Pass::Nothing,
             };
             file_call(&steps, url, pass)
         }
         From::Request(request) => {
-            let mut call = steps.call(steps.resolve_files(*request).await?)?;
+            let mut call = steps.call(resolve_files(&steps, *request).await?)?;
             // What an app answers comes when it comes.
             if call.watch == Watch::Body {
                 call.watch = Watch::Transfer;

@@ -13,10 +13,10 @@ use super::fetch::too_large;
 use super::partial::{Partial, Place, Unplaced, exists, failed, folder_of};
 use crate::client::Steps;
 use crate::error::{Answer, Code, Error, Result};
+use crate::request::{made_up, sanitized};
 use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::services::storage::blocking::blocking;
-use crate::services::storage::name;
 use crate::system::memory;
 
 /// Bytes that are collected before the disk is troubled.
@@ -121,11 +121,11 @@ fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) -> String {
     // Before it is cut: half a secret would not be known for one.
     let harmless = |mut name: String| {
         secrets.hide(&mut name);
-        name::sanitized(&name)
+        sanitized(&name)
     };
     let of_url = || harmless(String::from_utf8_lossy(&unescaped(segment)).into_owned());
     let named = told.and_then(harmless).or_else(of_url);
-    named.unwrap_or_else(|| name::made_up("download", content_type(headers)))
+    named.unwrap_or_else(|| made_up("download", content_type(headers)))
 }
 
 /// The file name in a `Content-Disposition`.

@@ -2,7 +2,6 @@
 //! §9.5).
 
 mod confirmed;
-mod options;
 mod parts;
 mod single;
 mod supply;
@@ -15,21 +14,18 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use url::Url;
 
-pub(crate) use confirmed::confirmed;
-pub use options::{Upload, UploadWay};
-
 use super::LONGEST_PAUSE;
-use super::content::{Content, Data};
+use super::content::Data;
 use super::file::LocalFile;
 use super::meter::Meter;
-use super::name;
-use super::token::FileToken;
+use super::token::{FileToken, TokenCache};
 use crate::client::{Client, Steps};
 use crate::error::{Error, Repeat, Result};
 use crate::operation::Op;
-use crate::request::Request;
+use crate::request::{Content, FileInfo, Request, Upload, UploadWay, Waiting, file_name};
 use crate::response::Response;
 use crate::transport::{Call, Pass, Payload, SMALL, Watch};
+pub(crate) use confirmed::confirmed;
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -80,7 +76,7 @@ impl Client {
 #[derive(Clone)]
 pub(super) enum Opened {
     Data(Data),
-    Reader(super::reader::Waiting),
+    Reader(Waiting),
 }
 
 impl Opened {
@@ -100,39 +96,7 @@ impl Opened {
     }
 }
 
-/// What fal is told about a file.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct About {
-    pub(super) file_name: String,
-    pub(super) content_type: String,
-    headers: HeaderMap,
-}
-
-impl About {
-    pub(super) fn of(upload: &Upload) -> Result<Self> {
-        let of_path = match &upload.content {
-            Content::File(path) => path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned()),
-            Content::Bytes(_) | Content::Reader(_) => None,
-        };
-        let given = upload
-            .file_name
-            .clone()
-            .or(of_path)
-            .and_then(|name| name::sanitized(&name));
-        let guess = || name::guessed_type(given.as_deref().unwrap_or_default()).to_owned();
-        let content_type = upload.content_type.clone().unwrap_or_else(guess);
-        let file_name = given.unwrap_or_else(|| name::made_up("upload", &content_type));
-        let mut headers = HeaderMap::new();
-        upload.lifecycle.write(&mut headers)?;
-        Ok(About {
-            file_name,
-            content_type,
-            headers,
-        })
-    }
-
+impl FileInfo {
     fn type_header(&self) -> Result<HeaderValue> {
         HeaderValue::from_str(&self.content_type)
             .map_err(|_| Error::invalid("the content type is malformed"))
@@ -142,7 +106,7 @@ impl About {
     fn direct_headers(&self) -> Result<HeaderMap> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, self.type_header()?);
-        let name = HeaderValue::from_str(&name::in_header(&self.file_name));
+        let name = HeaderValue::from_str(&file_name::in_header(&self.file_name));
         headers.insert(
             FILE_NAME,
             name.map_err(|_| Error::invalid("the file name is malformed"))?,
@@ -167,7 +131,7 @@ impl About {
 pub(super) struct Sent {
     pub(super) url: Url,
     pub(super) size: u64,
-    pub(super) about: About,
+    pub(super) about: FileInfo,
 }
 
 /// Sends the content the way that was asked for, or the one that suits it.
@@ -184,7 +148,7 @@ pub(super) async fn send(
     steps.task.progress.transferring();
     // The stages of its requests are its own: others may be under way beside them.
     let steps = &steps.beside().with_pauses_up_to(LONGEST_PAUSE);
-    let about = About::of(upload)?;
+    let about = FileInfo::of(upload)?;
     let (opened, pull) = match (upload.way, opened) {
         (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => {
             supply::begin(&waiting).await?
@@ -248,7 +212,7 @@ async fn send_with_token(
     steps: &Steps,
     make: impl Fn(&FileToken) -> Result<Call> + Send,
 ) -> Result<Response> {
-    let cache = steps.file_token();
+    let cache = steps.slot::<TokenCache>();
     let token = cache.token(steps, None).await?;
     let call = make(&token)?;
     match steps.send_call(&call).await {

@@ -12,10 +12,11 @@ use url::Url;
 
 use super::confirmed::confirmed;
 use super::supply::{Part, Supply};
-use super::{About, UploadWay, call_to, send_with_token};
+use super::{call_to, send_with_token};
 use crate::client::Steps;
 use crate::error::{Code, Error, Repeat, Result};
 use crate::log::Level;
+use crate::request::{FileInfo, UploadWay};
 use crate::response::Response;
 use crate::services::storage::LONGEST_PAUSE;
 use crate::services::storage::address;
@@ -39,7 +40,7 @@ struct Session {
 pub(super) async fn send(
     steps: &Steps,
     making: &Steps,
-    about: &About,
+    about: &FileInfo,
     supply: Supply,
     meter: &Arc<Meter>,
     way: UploadWay,
@@ -68,7 +69,7 @@ pub(super) async fn send(
 }
 
 impl Session {
-    async fn begin(steps: &Steps, about: &About, way: UploadWay) -> Result<Self> {
+    async fn begin(steps: &Steps, about: &FileInfo, way: UploadWay) -> Result<Self> {
         let content_type = about.type_header()?;
         let kind = match way {
             UploadWay::DirectParts => {
@@ -97,7 +98,11 @@ impl Session {
         })
     }
 
-    async fn begin_direct(steps: &Steps, about: &About, content_type: HeaderValue) -> Result<Self> {
+    async fn begin_direct(
+        steps: &Steps,
+        about: &FileInfo,
+        content_type: HeaderValue,
+    ) -> Result<Self> {
         let headers = about.direct_headers()?;
         let answer = send_with_token(steps, |token| {
             let url = address::below(&token.base, &["files", "upload", "multipart"])?;

@@ -7,9 +7,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use super::confirmed::confirmed;
-use super::{About, Opened, call_to, send_with_token};
+use super::{Opened, call_to, send_with_token};
 use crate::client::Steps;
 use crate::error::{Error, Repeat, Result};
+use crate::request::FileInfo;
 use crate::services::storage::address;
 use crate::services::storage::content::Once;
 use crate::services::storage::meter::{Meter, Share};
@@ -18,7 +19,7 @@ use crate::transport::{Pass, Payload};
 /// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.
 pub(super) async fn signed(
     steps: &Steps,
-    about: &About,
+    about: &FileInfo,
     opened: Opened,
     meter: &Arc<Meter>,
     kind: &str,
@@ -51,7 +52,7 @@ pub(super) async fn signed(
 /// Way C. A second POST would make a second file, so it is sent like any other POST.
 pub(super) async fn direct(
     steps: &Steps,
-    about: &About,
+    about: &FileInfo,
     opened: Opened,
     meter: &Arc<Meter>,
 ) -> Result<(Url, u64)> {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{Opened, PART};
 use crate::error::{Error, Result};
+use crate::request::{Pull, Waiting};
 use crate::services::storage::content::Data;
-use crate::services::storage::reader::{Pull, Waiting};
 
 /// More parts than this no object store takes; larger files have larger parts.
 const MOST: u64 = 10_000;
