@@ -94,7 +94,7 @@ mod transport;
 
 pub use client::{Client, ClientBuilder, HostRole};
 #[doc(hidden)]
-pub use codec::json::fits;
+pub use codec::json::{fits, parsed};
 pub use codec::msgpack::bytes_value;
 pub use endpoint::{EndpointId, Hosts};
 pub use error::{Code, Error, FieldError, LockReason, Result};

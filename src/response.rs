@@ -1,7 +1,5 @@
 //! What the service answered.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use once_cell::race::OnceBox;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -120,11 +118,11 @@ impl Response {
             .map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
     }
 
-    /// The body as JSON, parsed at the first call.
+    /// The body as JSON, parsed at the first call. [`Code::Io`] if there is no memory for that,
+    /// which may be there later.
     pub fn json(&self) -> Result<&Value> {
-        let parsed = self
-            .json
-            .get_or_init(|| Box::new(json::tree(&self.body).map_err(|e| e.to_string())));
+        let read = || Ok::<_, Error>(Box::new(json::tree(&self.body)?.map_err(|e| e.to_string())));
+        let parsed = self.json.get_or_try_init(read)?;
         parsed
             .as_ref()
             .map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
@@ -178,7 +176,7 @@ impl Response {
         let mut text = self.text()?.trim();
         for segment in pointer.split('/').skip(1) {
             let name = segment.replace("~1", "/").replace("~0", "~");
-            text = member(text, &name)
+            text = member(text, &name)?
                 .ok_or_else(|| Error::new(Code::WrongType, "the body is not JSON"))?;
         }
         Ok(text)
@@ -191,15 +189,13 @@ impl Response {
 }
 
 /// What an array or an object, as text, has by this index or name.
-fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    if text.starts_with('[') {
-        let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return elements
-            .get(crate::codec::json::index(name)?)
-            .map(|found| found.get());
-    }
-    let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    members.get(name).map(|found| found.get())
+fn member<'a>(text: &'a str, name: &str) -> Result<Option<&'a str>> {
+    json::fits(text.as_bytes())?;
+    let found = match text.starts_with('[') {
+        true => json::index(name).and_then(|index| json::entry(text, index)),
+        false => json::members(text.as_bytes(), [name]).and_then(|[found]| found),
+    };
+    Ok(found.map(RawValue::get))
 }
 
 /// The JSON name of a value's type.

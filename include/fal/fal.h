@@ -991,8 +991,8 @@ FAL_API fal_status fal_request_set_keep_running(fal_request *request, bool keep,
  *
  * What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901):
  * "/images/0/url", or "" for the whole. A value that is missing or of another type is
- * FAL_E_WRONG_TYPE. Strings are borrowed from the response. A response is immutable: several
- * threads may read it at once.
+ * FAL_E_WRONG_TYPE; where there is no memory to read it, FAL_E_IO. Strings are borrowed from the
+ * response. A response is immutable: several threads may read it at once.
  */
 
 // Frees a response. NULL does nothing.
@@ -1066,8 +1066,8 @@ FAL_API fal_status fal_response_get_count(const fal_response *response,
                                           size_t *out,
                                           fal_error **err);
 
-// Whether there is a value, null included, at a pointer. false for NULL and for a body that is not
-// JSON.
+// Whether there is a value, null included, at a pointer. false for NULL, for a body that is not
+// JSON, and where there is no memory to read it.
 FAL_API bool fal_response_has(const fal_response *response, const char *pointer, size_t pointer_len);
 
 /* ==== Operations ======================================================================================================

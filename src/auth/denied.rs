@@ -12,6 +12,9 @@ use crate::key::Scope;
 use crate::openapi;
 use crate::service_error::{NO_KEY, UNLINKED};
 
+/// So many bytes of an answer are looked at for what a proxy says.
+const BEGINNING: usize = 64 << 10;
+
 const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
 
 /// Of a 401 in words that fal is not known to use.
@@ -68,7 +71,9 @@ pub(crate) fn explain(
 
 /// A refusal by a server proxy, as opposed to one by fal behind it: the texts are those of §11.2.
 pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
-    let body = String::from_utf8_lossy(error.body()).into_owned();
+    // Its texts are short.
+    let body = &error.body()[..error.body().len().min(BEGINNING)];
+    let body = String::from_utf8_lossy(body).into_owned();
     let says =
         |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
     let place = proxy.host_str().unwrap_or_default();

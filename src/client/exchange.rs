@@ -12,6 +12,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use super::Inner;
 use crate::auth::cache::{Authority, Grant};
 use crate::auth::denied;
+use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
 use crate::error::{Error, Repeat, Result};
@@ -350,9 +351,7 @@ impl Inner {
                 headers
                     .entry(CONTENT_TYPE)
                     .or_insert(HeaderValue::from_static("application/json"));
-                let text = serde_json::to_vec(&*value)
-                    .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
-                Bytes::from(text).into()
+                Bytes::from(json::written(&value)?).into()
             }
         };
         Ok(Call {

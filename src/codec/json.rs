@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use serde::Deserialize;
@@ -16,7 +17,8 @@ use serde::de::{
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use crate::error::Result as Outcome;
+use crate::error::{Error, Result as Outcome};
+use crate::limits::DEPTH;
 use crate::runtime;
 use crate::runtime::blocking::{self, Kind};
 use crate::system::memory;
@@ -79,6 +81,121 @@ fn longest_escaped(text: &[u8]) -> usize {
     )
 }
 
+/// Fails if there is no memory for the tree of a text, which is made in a way that cannot fail. Of
+/// small ones nobody asks.
+fn fits_as_tree(text: &[u8], values: usize) -> Outcome<()> {
+    if text.len() <= LONG / DEAREST {
+        return Ok(());
+    }
+    let strings = longest_escaped(text)
+        .saturating_mul(3)
+        .saturating_add(text.len());
+    memory::probe(weight(text).min(values.saturating_mul(NODE).saturating_add(strings)))
+}
+
+/// What a value takes in a list, which grows by doubling: for a moment it is there once and a half.
+const VALUE: usize = 3 * size_of::<Value>();
+/// What a node of an object takes at most: eleven members and the nodes below. Each but the first
+/// has at least five.
+const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 16 * size_of::<usize>();
+/// What an allocator adds.
+const ALLOCATED: usize = 3 * size_of::<usize>();
+/// The most that a byte of text comes to, of `{"":{"":` say.
+const DEAREST: usize = 256;
+
+/// At most so many bytes are the tree of a text.
+fn weight(text: &[u8]) -> usize {
+    // A bit for each level, which is set where there is an object.
+    let (mut levels, mut depth, mut weight, mut at) = (0_u128, 0_usize, size_of::<Value>(), 0);
+    // Nobody reads more levels.
+    while let Some(byte) = text.get(at).filter(|_| depth <= DEPTH) {
+        weight += match byte {
+            b'{' | b'[' => {
+                (levels, depth) = (levels << 1 | u128::from(*byte == b'{'), depth + 1);
+                match text[at + 1..].trim_ascii_start().first() {
+                    Some(b'"') if *byte == b'{' => ALLOCATED + NODE,
+                    Some(first) if *byte == b'[' && *first != b']' => {
+                        ALLOCATED + 4 * size_of::<Value>()
+                    }
+                    _ => 0,
+                }
+            }
+            b'}' | b']' => {
+                (levels, depth) = (levels >> 1, depth.saturating_sub(1));
+                0
+            }
+            b',' if levels & 1 == 1 => (NODE + ALLOCATED).div_ceil(5),
+            b',' => VALUE,
+            b'"' => {
+                let from = at;
+                at += 1;
+                while text.get(at).is_some_and(|byte| *byte != b'"') {
+                    at += if text[at] == b'\\' { 2 } else { 1 };
+                }
+                ALLOCATED + at - from
+            }
+            _ => 0,
+        };
+        at += 1;
+    }
+    weight.saturating_add(longest_escaped(text).saturating_mul(3))
+}
+
+/// The same for a copy of a tree.
+fn copied_weight(tree: &Value) -> usize {
+    match tree {
+        Value::String(text) => ALLOCATED + text.len(),
+        Value::Array(entries) => {
+            ALLOCATED
+                + entries
+                    .iter()
+                    .map(|entry| size_of::<Value>() + copied_weight(entry))
+                    .sum::<usize>()
+        }
+        Value::Object(members) if !members.is_empty() => {
+            let nodes = (1 + members.len().div_ceil(5)) * (NODE + ALLOCATED);
+            nodes
+                + members
+                    .iter()
+                    .map(|(name, value)| ALLOCATED + name.len() + copied_weight(value))
+                    .sum::<usize>()
+        }
+        _ => 0,
+    }
+}
+
+/// The tree itself, of which a copy is made if others have it too.
+pub(crate) fn own(tree: &mut Arc<Value>) -> Outcome<&mut Value> {
+    if Arc::get_mut(tree).is_none() {
+        let weight = copied_weight(tree);
+        if weight > LONG {
+            memory::probe(weight)?;
+        }
+    }
+    Ok(Arc::make_mut(tree))
+}
+
+/// A tree as text.
+pub(crate) fn written(tree: &Value) -> Outcome<Vec<u8>> {
+    let mut text = memory::Growing::default();
+    match serde_json::to_writer(&mut text, tree) {
+        Ok(()) => Ok(text.0),
+        Err(e) if e.is_io() => Err(memory::refused(text.0.len())),
+        Err(e) => Err(Error::invalid(format!("the input is not JSON: {e}"))),
+    }
+}
+
+/// The same as a string.
+pub(crate) fn written_text(tree: &Value) -> Outcome<String> {
+    String::from_utf8(written(tree)?)
+        .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))
+}
+
+/// What a text of the host's says, as a tree.
+pub fn parsed(text: &str) -> Outcome<Value> {
+    tree(text.as_bytes())?.map_err(|e| Error::invalid(format!("it is not JSON: {e}")))
+}
+
 /// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an
 /// escape.
 pub(crate) fn is_json(text: &[u8]) -> bool {
@@ -93,14 +210,19 @@ pub(crate) fn ends_itself(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
 }
 
-/// What a text says, as a tree.
-pub(crate) fn tree(text: &[u8]) -> serde_json::Result<Value> {
+/// What a text says, as a tree. Fails if there is no memory for it.
+pub(crate) fn tree(text: &[u8]) -> Outcome<serde_json::Result<Value>> {
     let mut left = usize::MAX;
     tree_within(text, &mut left)
 }
 
-/// The same of at most `left` values, of which as many are taken as there are; else an error.
-pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
+/// The same of at most `left` values, of which as many are taken as there are; else it is none.
+pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> Outcome<serde_json::Result<Value>> {
+    fits_as_tree(text, *left)?;
+    Ok(planted(text, left))
+}
+
+fn planted(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let tree = Planted { left }.deserialize(&mut reader)?;
     reader.end()?;
@@ -139,6 +261,16 @@ pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> 
         serde_json::Deserializer::from_str(array)
             .deserialize_seq(First { most })
             .ok()
+    })
+}
+
+/// The entry of an array at an index. `None` if it is none, or has no such entry.
+pub(crate) fn entry(array: &str, index: usize) -> Option<&RawValue> {
+    aside(array.as_bytes(), || {
+        serde_json::Deserializer::from_str(array)
+            .deserialize_seq(Nth { index })
+            .ok()
+            .flatten()
     })
 }
 
@@ -415,6 +547,29 @@ impl<'de> Visitor<'de> for First {
     }
 }
 
+struct Nth {
+    index: usize,
+}
+
+impl<'de> Visitor<'de> for Nth {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        for _ in 0..self.index {
+            if entries.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(None);
+            }
+        }
+        let found = entries.next_element()?;
+        while entries.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(found)
+    }
+}
+
 struct Last {
     most: usize,
 }
@@ -445,6 +600,7 @@ pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::spent::scarce;
     use serde_json::json;
 
     #[test]
@@ -456,13 +612,13 @@ mod tests {
             " 1 ",
         ] {
             assert_eq!(
-                tree(text.as_bytes()).unwrap(),
+                tree(text.as_bytes()).unwrap().unwrap(),
                 serde_json::from_str::<Value>(text).unwrap(),
                 "{text}"
             );
             assert!(is_json(text.as_bytes()));
         }
-        assert_eq!(tree(br#"{"a":1,"a":2}"#).unwrap(), json!({"a": 2}));
+        assert_eq!(tree(br#"{"a":1,"a":2}"#).unwrap().unwrap(), json!({"a": 2}));
         for no_text in [
             "",
             "[",
@@ -473,7 +629,7 @@ mod tests {
             &format!("{}{}", "[".repeat(200), "]".repeat(200)),
         ] {
             assert!(
-                tree(no_text.as_bytes()).is_err() && !is_json(no_text.as_bytes()),
+                tree(no_text.as_bytes()).unwrap().is_err() && !is_json(no_text.as_bytes()),
                 "{no_text}"
             );
         }
@@ -485,7 +641,7 @@ mod tests {
     fn no_name_in_an_object_means_anything() {
         let text = r#"{"$serde_json::private::RawValue":"[1]"}"#;
         assert_eq!(
-            tree(text.as_bytes()).unwrap(),
+            tree(text.as_bytes()).unwrap().unwrap(),
             json!({"$serde_json::private::RawValue": "[1]"})
         );
     }
@@ -493,9 +649,12 @@ mod tests {
     #[test]
     fn a_tree_may_be_bounded() {
         let mut left = 5;
-        assert_eq!(tree_within(b"[1,2]", &mut left).unwrap(), json!([1, 2]));
+        assert_eq!(
+            tree_within(b"[1,2]", &mut left).unwrap().unwrap(),
+            json!([1, 2])
+        );
         assert_eq!(left, 2);
-        assert!(tree_within(b"[1,2]", &mut left).is_err());
+        assert!(tree_within(b"[1,2]", &mut left).unwrap().is_err());
     }
 
     #[test]
@@ -538,6 +697,38 @@ mod tests {
         }
     }
 
+    /// An allocation that nobody expects to fail would end the process.
+    #[test]
+    fn what_has_no_memory_is_an_error() {
+        let many =
+            |head: &str, part: &str, tail: &str| format!("{head}{}{tail}", part.repeat(20_000));
+        for text in [
+            many("[", "{\"\":0},", "0]"),
+            many("[", "[0],", "0]"),
+            many("[", "0,", "0]"),
+            many("[", "{\"a\":0,\"b\":0,\"c\":[[],{}]},", "0]"),
+            many("[", "\"x\",", "0]"),
+            many("\"\\n", "xyz", "\""),
+            format!(
+                "{{{}\"\":0}}",
+                (0..20_000)
+                    .map(|n| format!("\"{n}\":0,"))
+                    .collect::<String>()
+            ),
+        ] {
+            assert!(scarce(|| tree(text.as_bytes()).map(|tree| assert!(tree.is_ok()))) > 0);
+            scarce(|| {
+                assert!(is_json(text.as_bytes()) || fits(text.as_bytes()).is_err());
+                Ok(())
+            });
+            let tree = tree(text.as_bytes()).unwrap().unwrap();
+            assert!(scarce(|| written(&tree).map(drop)) > 0);
+            let shared = Arc::new(tree);
+            // A copy of one string is made at once.
+            scarce(|| own(&mut shared.clone()).map(|own| assert!(*own == *shared)));
+        }
+    }
+
     #[test]
     fn members_and_entries_stay_as_they_were_written() {
         let found = members(
@@ -565,6 +756,11 @@ mod tests {
             ["{}", "\"x\""]
         );
         assert_eq!(first_entries(list, 9).unwrap().len(), 3);
+        assert_eq!(
+            ["0", "2", "3"].map(|at| entry(list, at.parse().unwrap()).map(RawValue::get)),
+            [Some("1"), Some("\"x\""), None]
+        );
+        assert!(entry("{}", 0).is_none() && entry("[0", 0).is_none());
         assert!(first_entries("{}", 2).is_none() && last_entries("{}", 2).is_none());
     }
 }

@@ -7,7 +7,6 @@
 //! extension as a key has no JSON: keys within keys would double with each level.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use base64::Engine;
@@ -18,6 +17,7 @@ use serde_json::{Number, Value, json};
 
 use crate::error::{Error, Result};
 use crate::limits::{PACKED_DEPTH, PACKED_RATIO, PACKED_VALUES};
+use crate::system::memory::{self, Growing};
 
 const BYTES: &str = "$bytes";
 const EXTENSION: &str = "$ext";
@@ -28,46 +28,80 @@ pub fn bytes_value(bytes: &[u8]) -> Value {
     json!({BYTES: STANDARD.encode(bytes)})
 }
 
-/// The frame of an input.
-pub(crate) fn pack(value: &Value) -> Result<Vec<u8>> {
-    let packed = to_packed(value)?;
-    let mut frame = Vec::new();
-    rmpv::encode::write_value(&mut frame, &packed)
-        .map_err(|e| Error::invalid(format!("the input: {e}")))?;
-    Ok(frame)
+/// The same, unless there is no memory for it.
+#[cfg(feature = "capi")]
+pub(crate) fn bytes_of(bytes: &[u8]) -> Result<Value> {
+    Ok(Value::Object(
+        [(BYTES.to_owned(), memory::base64("", bytes, "")?.into())]
+            .into_iter()
+            .collect(),
+    ))
 }
 
+/// The frame of an input.
+pub(crate) fn pack(value: &Value) -> Result<Vec<u8>> {
+    let mut frame = Growing::default();
+    pack_into(&mut frame, value)?;
+    Ok(frame.0)
+}
+
+/// A part of a frame's JSON. There may be none; the error is for want of memory.
+type Written<T = ()> = std::result::Result<T, Option<Error>>;
+
 /// The JSON of a frame; none if the frame is not exactly one value of a sane size and depth that
-/// JSON has a shape for.
-pub(crate) fn to_json(frame: &[u8]) -> Option<Vec<u8>> {
-    let mut writer = Writer {
-        text: Vec::new(),
-        most: frame.len().saturating_mul(PACKED_RATIO).saturating_add(64),
+/// JSON has a shape for. Fails if there is no memory for it.
+pub(crate) fn to_json(frame: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some(value) = unpack(frame)? else {
+        return Ok(None);
     };
-    writer.value(&unpack(frame)?)?;
-    Some(writer.text)
+    let most = frame.len().saturating_mul(PACKED_RATIO).saturating_add(64);
+    let mut writer = Writer {
+        text: Growing::default(),
+        most,
+    };
+    match writer.value(&value) {
+        Ok(()) => Ok(Some(writer.text.0)),
+        Err(None) => Ok(None),
+        Err(Some(error)) => Err(error),
+    }
 }
 
 /// What a frame holds, borrowed from it.
-fn unpack(frame: &[u8]) -> Option<ValueRef<'_>> {
+fn unpack(frame: &[u8]) -> Result<Option<ValueRef<'_>>> {
     let mut counted = Counted {
         rest: frame,
         left: PACKED_VALUES,
+        refused: Ok(()),
     };
-    let value =
-        rmpv::decode::value_ref::read_value_ref_with_max_depth(&mut counted, PACKED_DEPTH).ok()?;
-    counted.rest.is_empty().then_some(value)
+    let value = rmpv::decode::value_ref::read_value_ref_with_max_depth(&mut counted, PACKED_DEPTH);
+    counted.refused?;
+    Ok(value.ok().filter(|_| counted.rest.is_empty()))
 }
 
 /// Counts what is read: every value begins with a read of its own.
 struct Counted<'a> {
     rest: &'a [u8],
     left: usize,
+    refused: Result<()>,
 }
+
+/// Of fewer values nobody asks whether there is memory for them.
+const FEW: usize = 256;
+/// A list and a map begin with room for four.
+const VALUE: usize = 4 * size_of::<ValueRef<'_>>();
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::OutOfMemory)?;
+        let read = PACKED_VALUES - self.left;
+        // Lists grow in a way that cannot fail; until they have so many more they take no more than
+        // this.
+        if read >= FEW && read.is_power_of_two() {
+            self.refused = memory::probe(read * VALUE);
+            self.refused
+                .as_ref()
+                .map_err(|_| io::ErrorKind::OutOfMemory)?;
+        }
         self.rest.read(buffer)
     }
 }
@@ -82,8 +116,57 @@ impl<'a> BorrowRead<'a> for Counted<'a> {
     }
 }
 
-fn to_packed(value: &Value) -> Result<Packed> {
-    Ok(match value {
+/// How the length of what follows is written: in the marker itself up to so many, or after it in
+/// one, two or four bytes.
+struct Head {
+    small: (u8, usize),
+    markers: [Option<u8>; 3],
+}
+
+const TEXT: Head = Head {
+    small: (0xA0, 32),
+    markers: [Some(0xD9), Some(0xDA), Some(0xDB)],
+};
+const BINARY: Head = Head {
+    small: (0, 0),
+    markers: [Some(0xC4), Some(0xC5), Some(0xC6)],
+};
+const EXTENDED: Head = Head {
+    small: (0, 0),
+    markers: [Some(0xC7), Some(0xC8), Some(0xC9)],
+};
+const ARRAY: Head = Head {
+    small: (0x90, 16),
+    markers: [None, Some(0xDC), Some(0xDD)],
+};
+const MAP: Head = Head {
+    small: (0x80, 16),
+    markers: [None, Some(0xDE), Some(0xDF)],
+};
+
+impl Head {
+    fn put(&self, frame: &mut Growing, length: usize) -> Result<()> {
+        let long = u32::try_from(length)
+            .map_err(|_| Error::invalid("the input: it is longer than MessagePack can be"))?;
+        let length_in = |marker: Option<u8>, bytes: usize| {
+            Some([&[marker?][..], &long.to_be_bytes()[4 - bytes..]].concat())
+        };
+        let head = match (u8::try_from(length), u16::try_from(length)) {
+            (Ok(small), _) if length < self.small.1 => Some(vec![self.small.0 | small]),
+            (Ok(_), _) => length_in(self.markers[0], 1).or_else(|| length_in(self.markers[1], 2)),
+            (_, Ok(_)) => length_in(self.markers[1], 2),
+            _ => length_in(self.markers[2], 4),
+        };
+        memory::append(&mut frame.0, &head.unwrap_or_default())
+    }
+}
+
+fn pack_into(frame: &mut Growing, value: &Value) -> Result<()> {
+    let run = |frame: &mut Growing, head: Head, bytes: &[u8]| {
+        head.put(frame, bytes.len())?;
+        memory::append(&mut frame.0, bytes)
+    };
+    let scalar = match value {
         Value::Null => Packed::Nil,
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
@@ -91,54 +174,73 @@ fn to_packed(value: &Value) -> Result<Packed> {
             (_, Some(value)) => value.into(),
             _ => number.as_f64().map_or(Packed::Nil, Packed::from),
         },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => Packed::Array(items.iter().map(to_packed).collect::<Result<_>>()?),
+        Value::String(text) => return run(frame, TEXT, text.as_bytes()),
+        Value::Array(items) => {
+            ARRAY.put(frame, items.len())?;
+            return items.iter().try_for_each(|item| pack_into(frame, item));
+        }
         Value::Object(fields) => match fields.iter().next() {
             Some((name, value)) if fields.len() == 1 && name == BYTES => {
-                Packed::Binary(decoded(value)?)
+                return run(frame, BINARY, &decoded(value)?);
             }
             Some((name, value)) if fields.len() == 1 && name == EXTENSION => {
-                let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                let kind = parts
-                    .first()
-                    .and_then(Value::as_i64)
-                    .and_then(|kind| i8::try_from(kind).ok());
-                match (kind, parts) {
-                    (Some(kind), [_, bytes]) => Packed::Ext(kind, decoded(bytes)?),
-                    _ => {
-                        return Err(Error::invalid(
-                            "an extension is {\"$ext\": [type, \"<base64>\"]}",
-                        ));
-                    }
-                }
+                return extension(frame, value);
             }
             _ => {
-                let field = |(name, value): (&String, &Value)| {
-                    Ok((name.as_str().into(), to_packed(value)?))
-                };
-                Packed::Map(fields.iter().map(field).collect::<Result<_>>()?)
+                MAP.put(frame, fields.len())?;
+                return fields.iter().try_for_each(|(name, value)| {
+                    run(frame, TEXT, name.as_bytes())?;
+                    pack_into(frame, value)
+                });
             }
         },
-    })
+    };
+    rmpv::encode::write_value(frame, &scalar).map_err(|_| memory::refused(frame.0.len()))
+}
+
+fn extension(frame: &mut Growing, value: &Value) -> Result<()> {
+    let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let kind = parts
+        .first()
+        .and_then(Value::as_i64)
+        .and_then(|kind| i8::try_from(kind).ok());
+    let (Some(kind), [_, bytes]) = (kind, parts) else {
+        return Err(Error::invalid(
+            "an extension is {\"$ext\": [type, \"<base64>\"]}",
+        ));
+    };
+    let bytes = decoded(bytes)?;
+    // Of these lengths a marker of its own knows.
+    match [1, 2, 4, 8, 16]
+        .iter()
+        .zip(0xD4..)
+        .find(|(length, _)| **length == bytes.len())
+    {
+        Some((_, marker)) => memory::append(&mut frame.0, &[marker])?,
+        None => EXTENDED.put(frame, bytes.len())?,
+    }
+    memory::append(&mut frame.0, &kind.to_be_bytes())?;
+    memory::append(&mut frame.0, &bytes)
 }
 
 fn decoded(value: &Value) -> Result<Vec<u8>> {
     let text = value
         .as_str()
         .ok_or_else(|| Error::invalid("bytes are {\"$bytes\": \"<base64>\"}"))?;
-    STANDARD
-        .decode(text)
-        .map_err(|e| Error::invalid(format!("bytes are {{\"$bytes\": \"<base64>\"}}: {e}")))
+    let mut bytes = memory::room(base64::decoded_len_estimate(text.len()))?;
+    let decoded = STANDARD.decode_vec(text, &mut bytes);
+    decoded.map_err(|e| Error::invalid(format!("bytes are {{\"$bytes\": \"<base64>\"}}: {e}")))?;
+    Ok(bytes)
 }
 
 /// Writes JSON, up to so many bytes.
 struct Writer {
-    text: Vec<u8>,
+    text: Growing,
     most: usize,
 }
 
 impl Writer {
-    fn value(&mut self, value: &ValueRef<'_>) -> Option<()> {
+    fn value(&mut self, value: &ValueRef<'_>) -> Written {
         match value {
             ValueRef::Array(items) => {
                 self.put(b"[")?;
@@ -149,14 +251,28 @@ impl Writer {
                 self.put(b"]")
             }
             ValueRef::Map(fields) => {
-                let mut named = BTreeMap::new();
-                for (name, value) in fields {
-                    named.insert(key(name)?, value);
+                let mut named = Vec::new();
+                let size = fields.len() * size_of::<(Cow<'_, str>, usize, &ValueRef<'_>)>();
+                named
+                    .try_reserve_exact(fields.len())
+                    .map_err(|_| memory::refused(size))?;
+                for (place, (name, value)) in fields.iter().enumerate() {
+                    named.push((key(name)?, place, value));
                 }
+                named.sort_unstable_by(|(a, at, _), (b, bt, _)| (a, at).cmp(&(b, bt)));
                 self.put(b"{")?;
-                for (place, (name, value)) in named.into_iter().enumerate() {
-                    self.put(if place > 0 { b"," } else { b"" })?;
-                    self.string(&name)?;
+                let mut first = true;
+                for (place, (name, _, value)) in named.iter().enumerate() {
+                    // Of equal ones the last counts.
+                    if named.get(place + 1).is_some_and(|(next, ..)| next == name) {
+                        continue;
+                    }
+                    self.put(if std::mem::take(&mut first) {
+                        b""
+                    } else {
+                        b","
+                    })?;
+                    self.string(name)?;
                     self.put(b":")?;
                     self.value(value)?;
                 }
@@ -169,28 +285,34 @@ impl Writer {
         }
     }
 
-    fn string(&mut self, text: &str) -> Option<()> {
-        serde_json::to_writer(&mut self.text, text).ok()?;
+    fn string(&mut self, text: &str) -> Written {
+        serde_json::to_writer(&mut self.text, text)
+            .map_err(|_| memory::refused(self.text.0.len()))?;
         self.put(b"")
     }
 
-    fn put(&mut self, text: &[u8]) -> Option<()> {
-        self.text.extend_from_slice(text);
-        (self.text.len() <= self.most).then_some(())
+    fn put(&mut self, text: &[u8]) -> Written {
+        memory::append(&mut self.text.0, text)?;
+        if self.text.0.len() <= self.most {
+            Ok(())
+        } else {
+            Err(None)
+        }
     }
 }
 
 /// A map's key: a string, or the JSON text of another value without parts.
-fn key<'v>(name: &'v ValueRef<'_>) -> Option<Cow<'v, str>> {
+fn key<'v>(name: &'v ValueRef<'_>) -> Written<Cow<'v, str>> {
     match name {
-        ValueRef::String(text) if text.is_str() => Some(text.as_str().unwrap_or_default().into()),
-        ValueRef::Ext(..) => None,
+        ValueRef::String(text) if text.is_str() => Ok(text.as_str().unwrap_or_default().into()),
+        ValueRef::Ext(..) => Err(None),
         scalar => scalar_text(scalar).map(Cow::Owned),
     }
 }
 
 /// The JSON of a value that has no parts.
-fn scalar_text(value: &ValueRef<'_>) -> Option<String> {
+fn scalar_text(value: &ValueRef<'_>) -> Written<String> {
+    let bytes_text = |bytes: &[u8]| memory::base64(&format!("{{\"{BYTES}\":\""), bytes, "\"}");
     let value = match value {
         ValueRef::Nil => Value::Null,
         ValueRef::Boolean(value) => (*value).into(),
@@ -200,14 +322,18 @@ fn scalar_text(value: &ValueRef<'_>) -> Option<String> {
         },
         ValueRef::F32(value) => number((*value).into()),
         ValueRef::F64(value) => number(*value),
-        ValueRef::String(text) => text
-            .as_str()
-            .map_or_else(|| bytes_value(text.as_bytes()), Value::from),
-        ValueRef::Binary(bytes) => bytes_value(bytes),
-        ValueRef::Ext(kind, bytes) => json!({EXTENSION: [kind, STANDARD.encode(bytes)]}),
-        ValueRef::Array(_) | ValueRef::Map(_) => return None,
+        ValueRef::String(text) => return Ok(bytes_text(text.as_bytes())?),
+        ValueRef::Binary(bytes) => return Ok(bytes_text(bytes)?),
+        ValueRef::Ext(kind, bytes) => {
+            return Ok(memory::base64(
+                &format!("{{\"{EXTENSION}\":[{kind},\""),
+                bytes,
+                "\"]}",
+            )?);
+        }
+        ValueRef::Array(_) | ValueRef::Map(_) => return Err(None),
     };
-    Some(value.to_string())
+    Ok(value.to_string())
 }
 
 fn number(value: f64) -> Value {
@@ -215,8 +341,10 @@ fn number(value: f64) -> Value {
 }
 
 /// The bytes at a JSON Pointer of a frame, without the detour over base64.
-pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
-    let value = unpack(frame)?;
+pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Result<Option<&'a [u8]>> {
+    let Some(value) = unpack(frame)? else {
+        return Ok(None);
+    };
     let mut path = pointer
         .split('/')
         .skip(1)
@@ -226,20 +354,20 @@ pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
         ValueRef::Map(fields) => fields
             .iter()
             .rev()
-            .find(|(name, _)| key(name).as_deref() == Some(&part))
+            .find(|(name, _)| key(name).is_ok_and(|name| name == part))
             .map(|(_, value)| value),
         _ => None,
-    })?;
-    match found {
-        ValueRef::Binary(bytes) | ValueRef::Ext(_, bytes) => Some(bytes),
-        ValueRef::String(text) if text.is_err() => {
+    });
+    Ok(match found {
+        Some(ValueRef::Binary(bytes) | ValueRef::Ext(_, bytes)) => Some(bytes),
+        Some(ValueRef::String(text)) if text.is_err() => {
             // Where it is in the frame: the value itself does not live as long.
             let (bytes, start) = (text.as_bytes(), frame.as_ptr().addr());
-            let at = bytes.as_ptr().addr().checked_sub(start)?;
-            frame.get(at..at + bytes.len())
+            let at = bytes.as_ptr().addr().checked_sub(start);
+            at.and_then(|at| frame.get(at..at + bytes.len()))
         }
         _ => None,
-    }
+    })
 }
 
 #[cfg(any(test, fuzzing))]
@@ -249,6 +377,7 @@ pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::spent::scarce;
 
     fn frame_of(value: &Packed) -> Vec<u8> {
         let mut frame = Vec::new();
@@ -257,7 +386,7 @@ mod tests {
     }
 
     fn shown(frame: &[u8]) -> String {
-        String::from_utf8(to_json(frame).unwrap()).unwrap()
+        String::from_utf8(to_json(frame).unwrap().unwrap()).unwrap()
     }
 
     fn there_and_back(value: &Value) -> Value {
@@ -277,13 +406,13 @@ mod tests {
     fn bytes_use_the_bin_family_and_are_read_without_base64() {
         let frame = pack(&json!({"a": [{"b/c": bytes_value(b"xyz")}]})).unwrap();
         assert!(frame.ends_with(&[0xC4, 3, b'x', b'y', b'z']), "{frame:?}");
-        assert_eq!(bytes_at(&frame, "/a/0/b~1c"), Some(&b"xyz"[..]));
+        assert_eq!(bytes_at(&frame, "/a/0/b~1c").unwrap(), Some(&b"xyz"[..]));
         for pointer in ["", "/a", "/a/1", "/a/x", "/b"] {
-            assert_eq!(bytes_at(&frame, pointer), None, "{pointer}");
+            assert_eq!(bytes_at(&frame, pointer).unwrap(), None, "{pointer}");
         }
-        assert_eq!(bytes_at(&[0xC4, 1, 1], ""), Some(&[1][..]));
+        assert_eq!(bytes_at(&[0xC4, 1, 1], "").unwrap(), Some(&[1][..]));
         assert_eq!(
-            bytes_at(&[0x91, 0xA2, b'a', 0xFF], "/0"),
+            bytes_at(&[0x91, 0xA2, b'a', 0xFF], "/0").unwrap(),
             Some(&[b'a', 0xFF][..])
         );
     }
@@ -310,7 +439,7 @@ mod tests {
             ("1".into(), vec![2].as_slice().into()),
         ]);
         assert_eq!(of(twice.clone()), r#"{"1":{"$bytes":"Ag=="}}"#);
-        assert_eq!(bytes_at(&frame_of(&twice), "/1"), Some(&[2][..]));
+        assert_eq!(bytes_at(&frame_of(&twice), "/1").unwrap(), Some(&[2][..]));
         let bytes = Packed::Map(vec![(vec![1].as_slice().into(), 1.into())]);
         assert_eq!(of(bytes), r#"{"{\"$bytes\":\"AQ==\"}":1}"#);
     }
@@ -320,12 +449,12 @@ mod tests {
     fn a_key_with_parts_has_no_json() {
         for depth in [1, 2, 20, 50, 100] {
             let frame = [vec![0x81; depth], vec![1; depth + 1]].concat();
-            assert_eq!(to_json(&frame).is_some(), depth == 1, "{depth}");
+            assert_eq!(to_json(&frame).unwrap().is_some(), depth == 1, "{depth}");
         }
         for key in [&[0x90][..], &[0x80], &[0xD4, 1, 1]] {
             let frame = [&[0x91, 0x81], key, &[1]].concat();
             assert!(
-                to_json(&frame).is_none() && bytes_at(&frame, "/0").is_none(),
+                to_json(&frame).unwrap().is_none() && bytes_at(&frame, "/0").unwrap().is_none(),
                 "{frame:?}"
             );
         }
@@ -352,12 +481,79 @@ mod tests {
     #[test]
     fn frames_that_would_take_too_much_are_refused() {
         assert!(
-            unpack(&[]).is_none() && unpack(&[1, 2]).is_none() && unpack(&[0xC4, 5, 1]).is_none()
+            unpack(&[]).unwrap().is_none()
+                && unpack(&[1, 2]).unwrap().is_none()
+                && unpack(&[0xC4, 5, 1]).unwrap().is_none()
         );
-        assert!(unpack(&[0xDD, 0xFF, 0xFF, 0xFF, 0xFF]).is_none());
-        assert!(unpack(&[0x91; 100_000]).is_none(), "too deep");
+        assert!(unpack(&[0xDD, 0xFF, 0xFF, 0xFF, 0xFF]).unwrap().is_none());
+        assert!(unpack(&[0x91; 100_000]).unwrap().is_none(), "too deep");
         let mut many = vec![0xDD, 0, 0x20, 0, 0];
         many.resize(5 + (0x20 << 16), 0);
-        assert!(unpack(&many).is_none(), "too many");
+        assert!(unpack(&many).unwrap().is_none(), "too many");
+    }
+
+    /// Lengths are written by ourselves.
+    #[test]
+    fn a_frame_is_what_the_codec_makes_of_it() {
+        for length in [0, 1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 255, 256, 65535, 65536] {
+            let (text, bytes) = ("x".repeat(length), vec![7; length]);
+            let encoded = STANDARD.encode(&bytes);
+            let names = || (0..length).map(|n| format!("{n:05}"));
+            for (value, packed) in [
+                (json!(text), Packed::from(text.clone())),
+                (bytes_value(&bytes), Packed::Binary(bytes.clone())),
+                (bytes_of(&bytes).unwrap(), Packed::Binary(bytes.clone())),
+                (
+                    json!({"$ext": [-3, encoded]}),
+                    Packed::Ext(-3, bytes.clone()),
+                ),
+                (
+                    json!(bytes),
+                    Packed::Array(bytes.iter().map(|byte| Packed::from(*byte)).collect()),
+                ),
+                (
+                    Value::Object(names().map(|name| (name, Value::Null)).collect()),
+                    Packed::Map(names().map(|name| (name.into(), Packed::Nil)).collect()),
+                ),
+            ] {
+                assert!(
+                    pack(&value).unwrap() == frame_of(&packed),
+                    "{length}: {}",
+                    &value.to_string()[..20.min(length)]
+                );
+            }
+        }
+    }
+
+    /// An allocation that nobody expects to fail would end the process.
+    #[test]
+    fn what_has_no_memory_is_an_error() {
+        let mut packing = 0;
+        let list = |part: Packed| Packed::Array(vec![part; 10_000]);
+        let map =
+            |value: Packed| Packed::Map((0..10_000).map(|n| (n.into(), value.clone())).collect());
+        for packed in [
+            list(Packed::Nil),
+            list(Packed::Array(vec![1.into()])),
+            list(Packed::Map(vec![(1.into(), 1.into())])),
+            list("text".into()),
+            map(Packed::Nil),
+            map(Packed::Map(vec![(
+                "a".into(),
+                Packed::Map(vec![(1.into(), 1.into())]),
+            )])),
+            Packed::Binary(vec![7; 1 << 18]),
+            Packed::Ext(1, vec![7; 1 << 18]),
+            "\u{1}".repeat(1 << 16).into(),
+        ] {
+            let frame = frame_of(&packed);
+            assert!(scarce(|| to_json(&frame).map(|json| assert!(json.is_some()))) > 0);
+            scarce(|| bytes_at(&frame, "/0").map(drop));
+            let value: Value = serde_json::from_slice(&to_json(&frame).unwrap().unwrap()).unwrap();
+            packing += scarce(|| pack(&value).map(drop));
+        }
+        assert!(packing > 0);
+        let bytes = vec![7; 1 << 20];
+        assert!(scarce(|| bytes_of(&bytes).map(drop)) > 0);
     }
 }

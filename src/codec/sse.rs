@@ -176,7 +176,7 @@ impl Parser {
             b"data" => {
                 self.check(self.data.len() + value.len() + 1)?;
                 if std::mem::replace(&mut self.has_data, true) {
-                    self.data.push(b'\n');
+                    memory::append(&mut self.data, b"\n")?;
                 }
                 memory::append(&mut self.data, value)?;
             }

@@ -5,11 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
+
 use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
 use crate::error::{Error, Result};
 use crate::operation::panicked;
 use crate::runtime;
+use crate::system::memory;
 
 /// Marks a string that ends with a NUL, in place of its length.
 pub(super) const NUL_TERMINATED: usize = usize::MAX;
@@ -141,6 +144,15 @@ pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> R
         // checked above.
         (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
     }
+}
+
+/// A copy of bytes.
+///
+/// # Safety
+/// As for [`bytes`].
+pub(super) unsafe fn copy(data: *const c_void, len: usize, name: &str) -> Result<Bytes> {
+    // SAFETY: by this function's own contract.
+    Ok(memory::copy(unsafe { bytes(data, len, name) }?)?.into())
 }
 
 /// The place of an output: set to its zero at once, and to its value on success.

@@ -5,16 +5,17 @@
 
 use std::ffi::{c_char, c_void};
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::boundary::{self, Out, status};
 use super::error::fal_error;
 use super::status::fal_status;
 use super::times;
+use crate::codec::json;
 use crate::codec::msgpack;
 use crate::error::{Error, Result};
 use crate::request::Request;
+use crate::system::memory;
 
 /// A request. Unique; freed with fal_request_free().
 pub struct fal_request {
@@ -137,7 +138,7 @@ pub unsafe extern "C" fn fal_request_set_string(
     // SAFETY: as the header says of each pointer.
     unsafe {
         set_field(request, name, name_len, err, || {
-            Ok(boundary::text(value, value_len, "value")?.into())
+            Ok(memory::text(boundary::text(value, value_len, "value")?)?.into())
         })
     }
 }
@@ -204,9 +205,7 @@ pub unsafe extern "C" fn fal_request_set_bytes(
     // SAFETY: as the header says of each pointer.
     unsafe {
         set_field(request, name, name_len, err, || {
-            Ok(msgpack::bytes_value(boundary::bytes(
-                data, data_len, "data",
-            )?))
+            msgpack::bytes_of(boundary::bytes(data, data_len, "data")?)
         })
     }
 }
@@ -261,10 +260,7 @@ pub unsafe extern "C" fn fal_request_set_body(
     unsafe {
         change(request, err, |request| {
             let content_type = boundary::text(content_type, content_type_len, "content_type")?;
-            request.set_bytes(
-                Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?),
-                content_type,
-            )
+            request.set_bytes(boundary::copy(data, data_len, "data")?, content_type)
         })
     }
 }
@@ -341,5 +337,5 @@ pub unsafe extern "C" fn fal_request_set_timeout_ms(
 }
 
 pub(super) fn parse(json: &str) -> Result<Value> {
-    serde_json::from_str(json).map_err(|e| Error::invalid(format!("json is not JSON: {e}")))
+    json::tree(json.as_bytes())?.map_err(|e| Error::invalid(format!("json is not JSON: {e}")))
 }

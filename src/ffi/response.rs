@@ -2,8 +2,8 @@
 //!
 //! What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901):
 //! "/images/0/url", or "" for the whole. A value that is missing or of another type is
-//! FAL_E_WRONG_TYPE. Strings are borrowed from the response. A response is immutable: several
-//! threads may read it at once.
+//! FAL_E_WRONG_TYPE; where there is no memory to read it, FAL_E_IO. Strings are borrowed from the
+//! response. A response is immutable: several threads may read it at once.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn fal_response_get_text(
             |response, _| {
                 set_len(len, 0);
                 let text = response.response.text()?;
-                Ok(response.texts.get("text", len, || Some(text.to_owned())))
+                response.texts.copy("text", len, text)
             },
         )
     }
@@ -187,9 +187,7 @@ pub unsafe extern "C" fn fal_response_get_string(
             err,
             |response, pointer| {
                 let text = response.response.get_str(pointer)?;
-                Ok(response
-                    .texts
-                    .get(&format!("string {pointer}"), len, || Some(text.to_owned())))
+                response.texts.copy(&format!("string {pointer}"), len, text)
             },
         )
     }
@@ -292,9 +290,7 @@ pub unsafe extern "C" fn fal_response_get_json(
             err,
             |response, pointer| {
                 let value = response.response.get_raw(pointer)?;
-                Ok(response
-                    .texts
-                    .get(&format!("json {pointer}"), len, || Some(value.to_owned())))
+                response.texts.copy(&format!("json {pointer}"), len, value)
             },
         )
     }
@@ -332,8 +328,8 @@ pub unsafe extern "C" fn fal_response_get_count(
     }
 }
 
-/// Whether there is a value, null included, at a pointer. false for NULL and for a body that is not
-/// JSON.
+/// Whether there is a value, null included, at a pointer. false for NULL, for a body that is not
+/// JSON, and where there is no memory to read it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_has(
     response: *const fal_response,

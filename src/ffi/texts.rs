@@ -5,7 +5,9 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use crate::error::Result;
 use crate::runtime::per_process::PerProcess;
+use crate::system::memory;
 
 /// The strings that an object has handed out. They are made when asked for and live as long as the
 /// object. A forked child makes its own, because another thread may have been about to make one at
@@ -39,6 +41,29 @@ impl Texts {
         unsafe { set_len(len, text.as_ref().map_or(0, |text| text.len() - 1)) };
         text.as_ref()
             .map_or(ptr::null(), |text| text.as_ptr().cast())
+    }
+
+    /// The same of a text that may be long. Fails if there is no memory for it.
+    ///
+    /// # Safety
+    /// `len` is NULL or writable.
+    pub(super) unsafe fn copy(
+        &self,
+        name: &str,
+        len: *mut usize,
+        text: &str,
+    ) -> Result<*const c_char> {
+        let made = self.made.get();
+        let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !made.contains_key(name) {
+            let mut copy = memory::room(text.len() + 1)?;
+            copy.extend_from_slice(text.as_bytes());
+            copy.push(0);
+            made.insert(name.to_owned(), Some(copy.into_boxed_slice()));
+        }
+        drop(made);
+        // SAFETY: by this function's own contract.
+        Ok(unsafe { self.get(name, len, || None) })
     }
 }
 

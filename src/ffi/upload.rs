@@ -21,6 +21,7 @@ use super::status::fal_status;
 use super::times;
 use crate::error::{Error, Result};
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
+use crate::system::memory;
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free().
 pub struct fal_upload {
@@ -178,7 +179,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
                 len: bytes.len(),
                 _lent: lent,
             }),
-            None => Bytes::copy_from_slice(bytes),
+            None => memory::copy(bytes)?.into(),
         };
         out.give(fal_upload::new(Upload::bytes(bytes)));
         Ok(())
@@ -457,7 +458,7 @@ pub unsafe extern "C" fn fal_request_set_file_bytes(
     unsafe {
         change_request(request, err, |request| {
             let name = boundary::text(name, name_len, "name")?;
-            let bytes = Bytes::copy_from_slice(boundary::bytes(data, data_len, "data")?);
+            let bytes = boundary::copy(data, data_len, "data")?;
             request.set_file_bytes(
                 name,
                 bytes,

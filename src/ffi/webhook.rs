@@ -9,8 +9,6 @@
 use std::ffi::{c_char, c_void};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-
 use super::boundary::{self, Out, status};
 use super::client::{call, fal_client, start};
 use super::error::fal_error;
@@ -39,9 +37,9 @@ pub unsafe extern "C" fn fal_webhook_new(
         // SAFETY: NULL or writable, by the header's contract.
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: readable for its length, by the header's contract.
-        let body = unsafe { boundary::bytes(body, body_len, "body") }?;
+        let body = unsafe { boundary::copy(body, body_len, "body") }?;
         out.give(fal_webhook {
-            webhook: Webhook::new(Bytes::copy_from_slice(body)),
+            webhook: Webhook::new(body),
         });
         Ok(())
     })

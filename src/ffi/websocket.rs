@@ -7,8 +7,6 @@
 
 use std::ffi::{c_char, c_void};
 
-use bytes::Bytes;
-
 use super::boundary::{self, plain, status};
 use super::client::fal_client;
 use super::error::fal_error;
@@ -89,11 +87,8 @@ pub unsafe extern "C" fn fal_websocket_send_bytes(
         // SAFETY: NULL or live, by the header's contract.
         let websocket = unsafe { boundary::borrow(websocket, "websocket") }?;
         // SAFETY: readable, by the header's contract.
-        let data = unsafe { boundary::bytes(data, data_len, "data") }?;
-        websocket
-            .session
-            .get()
-            .send_bytes(Bytes::copy_from_slice(data))
+        let data = unsafe { boundary::copy(data, data_len, "data") }?;
+        websocket.session.get().send_bytes(data)
     })
 }
 

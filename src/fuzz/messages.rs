@@ -45,7 +45,7 @@ pub(crate) fn run(data: &[u8]) {
         crate::services::channel::heard(&text);
         let endpoint = "workflows/a/b";
         assert!(endpoint.len() > 1);
-        let failure = crate::services::workflow::Failure::read(text.as_bytes());
+        let failure = crate::services::workflow::Failure::read(&text.clone().into());
         assert!(failure.is_none_or(|failure| failure.body.len() <= text.len().max(4)));
     }
 }

@@ -57,7 +57,7 @@ impl Packed {
         pointer: &str,
     ) -> Result<&'a [u8]> {
         let found = match &self.0 {
-            Some(frame) => msgpack::bytes_at(frame, pointer),
+            Some(frame) => msgpack::bytes_at(frame, pointer)?,
             None => pointer.is_empty().then_some(&**content.body()),
         };
         found.ok_or_else(|| {

@@ -18,6 +18,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::codec::json;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Repeat, Result};
 use crate::limits::DEPTH;
@@ -256,7 +257,7 @@ impl Request {
                 "{name:?} does not lead through JSON objects and arrays"
             ))
         };
-        *slot(Arc::make_mut(root), &path).ok_or_else(wrong)? = value;
+        *slot(json::own(root)?, &path).ok_or_else(wrong)? = value;
         self.inputs.forget(&path);
         Ok(())
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
 use crate::runtime::host::{self, Kept};
+use crate::system::memory;
 
 type Boxed = Kept<Box<dyn Read + Send>>;
 
@@ -93,7 +94,7 @@ struct Filled {
 }
 
 impl Buffers {
-    fn take(&self, most: usize) -> Vec<u8> {
+    fn take(&self, most: usize) -> Result<Vec<u8>> {
         let mut buffer = self
             .0
             .lock()
@@ -102,8 +103,10 @@ impl Buffers {
             .unwrap_or_default();
         buffer.clear();
         // Room for all of it: what grows is, for a moment, there twice.
-        buffer.reserve_exact(most);
         buffer
+            .try_reserve_exact(most)
+            .map_err(|_| memory::refused(most))?;
+        Ok(buffer)
     }
 }
 
@@ -137,7 +140,7 @@ impl Pull {
             let most = left
                 .filter(|left| *left <= most as u64)
                 .map_or(most, |left| left as usize + 1);
-            let mut bytes = home.take(most);
+            let mut bytes = home.take(most)?;
             let mut source = reader.take().ok_or_else(lost)?;
             let read = source.by_ref().take(most as u64).read_to_end(&mut bytes);
             let reader = Kept::new(source);

@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use self::veil::{Veil, has_escapes};
 use crate::limits::QUOTED;
+use crate::system::memory;
 
 /// In the place of a secret.
 const MASK: &str = "****";
@@ -181,8 +182,12 @@ fn add(carried: &mut Vec<Arc<Veil>>, veil: Option<Arc<Veil>>) {
     }
 }
 
+/// What there is no memory to tell without its secrets is not told.
 fn without(text: &[u8], found: &[std::ops::Range<usize>]) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(text.len());
+    let hidden: usize = found.iter().map(ExactSizeIterator::len).sum();
+    let Ok(mut kept) = memory::room(text.len() - hidden + found.len() * MASK.len()) else {
+        return MASK.into();
+    };
     let mut from = 0;
     for place in found {
         kept.extend_from_slice(&text[from..place.start]);

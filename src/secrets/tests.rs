@@ -276,3 +276,17 @@ fn random_secrets_in_random_texts() {
         );
     }
 }
+
+/// An allocation that nobody expects to fail would end the process.
+#[test]
+fn what_there_is_no_memory_to_hide_is_not_told() {
+    let secrets = carrying(SECRET);
+    for between in ["", "-", "some text"] {
+        let text = format!("{between}{SECRET}{between}").repeat(20_000);
+        crate::fuzz::spent::scarce(|| {
+            let told = String::from_utf8(secrets.hidden(text.as_bytes()).unwrap()).unwrap();
+            assert!(!told.contains(&SECRET[..LEAST]), "{}", &told[..100]);
+            Ok(())
+        });
+    }
+}

@@ -256,7 +256,12 @@ impl Search<'_> {
         while let Some(last) = self.found.pop_if(|last| last.end >= range.start) {
             range.start = range.start.min(last.start);
         }
-        self.found.push(range);
+        let has_room = self.found.try_reserve(1).is_ok();
+        match self.found.last_mut() {
+            // It hides what is between, too.
+            Some(last) if !has_room => last.end = range.end,
+            _ => self.found.push(range),
+        }
     }
 
     /// All places, in order. What the text may have been cut off in the middle of counts, too.

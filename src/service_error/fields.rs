@@ -32,6 +32,7 @@ fn read(entry: &RawValue, places: &mut usize, values: &mut usize) -> FieldError 
                 .as_bytes(),
             left,
         )
+        .ok()?
         .ok()
     };
     let location = match tree(location, places) {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::operation::Op;
 use crate::request::Request;
 use crate::services::socket::{Handle, Language, SocketOptions};
+use crate::system::memory;
 
 /// A connection to an app's own WebSocket. Clones are handles to the same one.
 ///
@@ -41,7 +42,7 @@ impl WebSocket {
     /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many wait, and with
     /// [`Code::Closed`](crate::Code::Closed) once the connection has ended or is closing.
     pub fn send_text(&self, text: &str) -> Result<()> {
-        self.session.push(Message::text(text))
+        self.session.push(Message::text(memory::text(text)?))
     }
 
     /// Sends a binary message, in the same way.

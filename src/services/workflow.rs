@@ -56,7 +56,7 @@ pub(crate) enum Said {
 }
 
 /// Makes nothing of the rest of an event.
-pub(crate) fn said(event: &[u8]) -> Option<Said> {
+pub(crate) fn said(event: &Bytes) -> Option<Said> {
     let [kind] = json::members(event, ["type"])?;
     match json::text(kind?)?.as_str() {
         "output" => Some(Said::Output),
@@ -76,7 +76,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// None if it is another event.
-    pub(crate) fn read(event: &[u8]) -> Option<Self> {
+    pub(crate) fn read(event: &Bytes) -> Option<Self> {
         let [kind, node_id, message, error] =
             json::members(event, ["type", "node_id", "message", "error"])?;
         if json::text(kind?)? != "error" {
@@ -91,7 +91,9 @@ impl Failure {
                 .unwrap_or_else(|| "?".to_owned()),
             message: message.and_then(json::text).unwrap_or_default(),
             status: status.and_then(|status| status.get().parse().ok()),
-            body: Bytes::copy_from_slice(body.map_or("null", |body| body.get()).as_bytes()),
+            body: body.map_or(Bytes::from_static(b"null"), |body| {
+                event.slice_ref(body.get().as_bytes())
+            }),
         })
     }
 }

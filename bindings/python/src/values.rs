@@ -120,5 +120,5 @@ pub(crate) fn count<T: TryFrom<i64>>(name: &str, value: i64) -> fal::Result<T> {
 
 /// JSON that Python's half has made.
 pub(crate) fn parsed(text: &str) -> fal::Result<Value> {
-    serde_json::from_str(text).map_err(|e| invalid(format!("the value is not JSON: {e}")))
+    fal::parsed(text)
 }

@@ -272,10 +272,11 @@ pub(super) fn control(text: &str) -> Option<Control> {
 /// Headers as an object. More than any answer has are none.
 fn given(headers: &RawValue) -> HeaderMap {
     let mut left = HEADERS;
-    let headers = json::tree_within(headers.get().as_bytes(), &mut left);
+    let headers = json::tree_within(headers.get().as_bytes(), &mut left)
+        .ok()
+        .and_then(|read| read.ok());
     let given = headers
         .as_ref()
-        .ok()
         .and_then(Value::as_object)
         .into_iter()
         .flatten();

@@ -15,6 +15,7 @@ use self::driver::{Job, Piece, drive};
 use super::run::RUN_TIMEOUT;
 use super::storage::resolve_files;
 use crate::client::{Client, Steps};
+use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Repeat, Result};
@@ -138,7 +139,7 @@ impl Inner {
         let Body::Json(input) = &request.body else {
             return Err(Error::invalid("a channel sends JSON"));
         };
-        let text = input.to_string();
+        let text = json::written_text(input)?;
         if text.len() > MOST {
             return Err(Error::invalid(format!(
                 "the input has more than the {MOST} bytes that a channel sends at once"

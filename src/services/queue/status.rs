@@ -183,7 +183,7 @@ impl Status {
 /// is very long stays as it is.
 fn tidy(text: &str) -> String {
     let tree = if text.len() <= TIDIED {
-        json::tree(text.as_bytes()).ok()
+        json::tree(text.as_bytes()).ok().and_then(|read| read.ok())
     } else {
         None
     };

@@ -43,10 +43,12 @@ pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &S
 fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
     // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over
     // as it is.
-    let Some(json) = msgpack::to_json(&frame) else {
-        return Heard::Message(Event::bytes(EventKind::Message, frame));
+    let json = match msgpack::to_json(&frame) {
+        Ok(Some(json)) => Bytes::from(json),
+        Ok(None) => return Heard::Message(Event::bytes(EventKind::Message, frame)),
+        Err(error) => return Heard::Failed(error),
     };
-    control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json.into(), frame)))
+    control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json, frame)))
 }
 
 /// JSON stays as the app wrote it: its numbers may have more digits than ours.
@@ -61,7 +63,7 @@ fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
 }
 
 /// A message of the platform's; an app's own has no type of this name.
-fn control(message: &[u8], shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
+fn control(message: &Bytes, shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
     let members = json::members(message, ["type", "error", "reason", "status"])?;
     let [kind, error, reason, status] = members.map(|member| member.and_then(json::text));
     match (kind.as_deref(), error.as_deref()) {
@@ -96,8 +98,8 @@ fn control(message: &[u8], shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
 
 /// What an error that came as a message was made from: the answer of the handshake, and the message
 /// as the body.
-fn answer(kind: Option<&str>, body: &[u8], (headers, secrets): (&HeaderMap, &Secrets)) -> Answer {
-    Answer::new(secrets, 101, headers.clone(), Bytes::copy_from_slice(body)).with_error_type(kind)
+fn answer(kind: Option<&str>, body: &Bytes, (headers, secrets): (&HeaderMap, &Secrets)) -> Answer {
+    Answer::new(secrets, 101, headers.clone(), body.clone()).with_error_type(kind)
 }
 
 #[cfg(any(test, fuzzing))]

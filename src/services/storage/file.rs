@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
-use crate::system::replace;
+use crate::system::{memory, replace};
 
 /// An open file, as it was when it was opened.
 pub(super) struct LocalFile {
@@ -162,7 +162,8 @@ impl LocalFile {
     pub(super) async fn read(self: &Arc<Self>, at: u64, most: usize) -> Result<Bytes> {
         let file = self.clone();
         blocking(move || {
-            let mut piece = vec![0; most];
+            let mut piece = memory::room(most)?;
+            piece.resize(most, 0);
             let got = file.fill(&mut piece, at)?;
             if got < most {
                 return Err(file.changed());

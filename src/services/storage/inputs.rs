@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::content::{Data, Once};
@@ -12,8 +10,10 @@ use super::file::Seen;
 use super::meter::Meter;
 use super::upload::{Opened, send};
 use crate::client::Steps;
+use crate::codec::json;
 use crate::error::{Error, Repeat, Result};
 use crate::request::{Body, Content, FileInfo, Request, Upload, slot};
+use crate::system::memory;
 use crate::transport::Source;
 
 /// Files under way at once.
@@ -121,11 +121,12 @@ async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
         Ok::<_, Error>((address.map_err(told)?, found.places))
     });
     let addresses: Vec<_> = addresses.buffer_unordered(PARALLEL).try_collect().await?;
-    let root = Arc::make_mut(input);
+    let root = json::own(input)?;
     for (address, places) in addresses {
         for place in places {
-            *slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))? =
-                address.clone().into();
+            let place =
+                slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))?;
+            *place = memory::text(&address)?.into();
         }
     }
     Ok(request)
@@ -157,11 +158,11 @@ async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) 
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
             // Exactly the form of the official helpers.
-            Ok(format!(
-                "data:{};base64,{}",
-                found.about.content_type,
-                STANDARD.encode(&bytes)
-            ))
+            memory::base64(
+                &format!("data:{};base64,", found.about.content_type),
+                &bytes,
+                "",
+            )
         }
         // The operation is about the request, which is not sent before.
         opened => Ok(send(steps, &steps.beside(), &found.upload, opened, meter)

@@ -45,18 +45,19 @@ impl Delivery {
     /// # Errors
     /// [`Code::Protocol`] if the body is not what fal documents.
     pub fn of(verified: &Response) -> Result<Self> {
-        let body = json::tree(verified.body()).map_err(|e| malformed(&e.to_string()))?;
-        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mut body = json::tree(verified.body())?.map_err(|e| malformed(&e.to_string()))?;
         let status = match body.get("status").and_then(Value::as_str) {
             Some("OK") => Status::Ok,
             Some("ERROR") => Status::Error,
             _ => return Err(malformed("its status is neither OK nor ERROR")),
         };
+        let payload = body.get_mut("payload").map(Value::take).unwrap_or_default();
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Delivery {
             request_id: text("request_id").ok_or_else(|| malformed("it has no request_id"))?,
             gateway_request_id: text("gateway_request_id"),
             status,
-            payload: body.get("payload").cloned().unwrap_or_default(),
+            payload,
             http_status: text("error").as_deref().and_then(status_in),
             error: text("error"),
             payload_error: text("payload_error"),

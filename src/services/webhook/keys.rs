@@ -29,7 +29,7 @@ impl KeySet {
     /// [`crate::Code::InvalidArgument`] if the text is none, has no Ed25519 key, or has more than
     /// 100: each is tried for each delivery.
     pub fn from_jwks(text: &[u8]) -> Result<Self> {
-        let set = json::tree(text)
+        let set = json::tree(text)?
             .map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
         let Some(entries) = set.get("keys").and_then(Value::as_array) else {
             return Err(Error::invalid("the key set has no member \"keys\""));

@@ -5,7 +5,9 @@ use super::hostile::{answered, client_of, hostile_to};
 use super::hostile_sockets::socket_server;
 use super::realtime::{message, start_with, state};
 use super::*;
-use fal::{Code, Download, NextEvent, SocketOptions};
+#[cfg(target_os = "linux")]
+use fal::NextEvent;
+use fal::{Code, Download, SocketOptions};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{Read, Write};
@@ -162,63 +164,6 @@ fn an_item_is_no_tree() {
     let response = Op::finish(|| client.stream_start(request)).unwrap();
     assert_eq!(response.body().len(), (10 << 20) + 3);
     assert!(peak() - before < 120, "{} MiB", peak() - before);
-}
-
-/// Names the server of the child process that a test starts.
-#[cfg(target_os = "linux")]
-const CHILD: &str = "FAL_TEST_COSTS_HOST";
-
-/// Of a long string with an escape a copy is made, for which there is no memory here.
-#[cfg(target_os = "linux")]
-#[test]
-fn what_does_not_fit_into_memory_does_not_end_the_host() {
-    let name = "costs::what_does_not_fit_into_memory_does_not_end_the_host";
-    if let Ok(host) = std::env::var(CHILD) {
-        let client = client_of(&host).build().unwrap();
-        run(&client, "emulator/other", json!({})).unwrap();
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let there = statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
-        let pid = std::process::id().to_string();
-        let mut refused = 0;
-        // What it takes depends on the allocator: whatever there is, it is an answer or an error.
-        for room in (20..=200).step_by(10) {
-            let limit = format!("--as={}:unlimited", there + (room << 20));
-            let limited = std::process::Command::new("prlimit")
-                .args(["--pid", &pid, &limit])
-                .status();
-            assert!(limited.unwrap().success());
-            let outcome =
-                Op::finish(|| client.stream_start(Request::run("emulator/hostile").unwrap()));
-            let Err(error) = outcome else { continue };
-            assert!(
-                error.code() == Code::Io && error.message().contains("no memory"),
-                "{error}"
-            );
-            refused += 1;
-        }
-        assert!(refused > 0, "there was memory for all");
-        run(&client, "emulator/other", json!({})).unwrap();
-        return;
-    }
-    let body = zipped(&[(b"data: \"\\n", 1), (b"x", 30 << 20), (b"\"\n\n", 1)]);
-    let host = hostile_to(move |head, connection| match head.contains("/hostile/") {
-        true => zipped_answer(connection, "text/event-stream", &body),
-        false => answered(connection, "200 OK", "x-fal-request-id: r-2\r\n", "{}"),
-    });
-    let logs = tempfile::tempdir().unwrap();
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child
-        .args([name, "--exact"])
-        .env(CHILD, host)
-        .env("MALLOC_ARENA_MAX", "1")
-        .env("TEST_LOGS", logs.path());
-    let output = child.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{:?}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout)
-    );
 }
 
 /// 10 MiB of it: with a place for each of them more than 240.

@@ -47,6 +47,8 @@ mod renewal;
 mod replaced;
 mod resumed;
 mod retries;
+#[cfg(target_os = "linux")]
+mod scarce;
 mod secrets;
 mod sources;
 mod stalls;

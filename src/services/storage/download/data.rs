@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::services::storage::meter::Meter;
+use crate::system::memory;
 
 /// What a data URI without a type is.
 const USUAL_TYPE: &str = "text/plain;charset=US-ASCII";
@@ -63,12 +64,16 @@ fn decoded(url: &str) -> Result<(String, Bytes)> {
         parameters if parameters.starts_with(';') => format!("text/plain{parameters}"),
         kind => kind.to_owned(),
     };
-    let bytes = unescaped(content);
-    let bytes = if base64 {
-        LENIENT.decode(&bytes).map_err(|_| malformed())?
-    } else {
-        bytes
-    };
+    // Percent signs may stand in it.
+    memory::probe(content.len())?;
+    let mut bytes = unescaped(content);
+    if base64 {
+        let mut decoded = memory::room(base64::decoded_len_estimate(bytes.len()))?;
+        LENIENT
+            .decode_vec(&bytes, &mut decoded)
+            .map_err(|_| malformed())?;
+        bytes = decoded;
+    }
     Ok((kind, bytes.into()))
 }
 
