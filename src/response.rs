@@ -108,6 +108,11 @@ impl Response {
         Answer::of_large(secrets, self.status, self.headers, self.body).await
     }
 
+    /// The same without the body, which may be a key or a token.
+    pub(crate) fn into_head(self, secrets: &Secrets) -> Answer {
+        Answer::new(secrets, self.status, self.headers, Bytes::new())
+    }
+
     pub(crate) fn into_body(self) -> Bytes {
         self.body
     }

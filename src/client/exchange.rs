@@ -22,6 +22,7 @@ use crate::openapi;
 use crate::operation::Task;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
+use crate::service_error::with_content;
 use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress, Watch};
 
 /// The requests of one operation. Clones belong to the same one.
@@ -67,6 +68,12 @@ impl Steps {
         self.inner
             .perform(&self.authority, call, &self.task.progress)
             .await
+    }
+
+    /// The same where `what` has to be in the answer.
+    pub(crate) async fn ask_for(&self, what: &str, call: &Call) -> Result<Response> {
+        let answer = self.send_call(call).await?;
+        with_content(answer, what, self.task.secrets(), call.repeat)
     }
 
     /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the

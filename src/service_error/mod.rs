@@ -31,8 +31,10 @@ use self::platform::PLATFORM;
 use self::table::{Again, Named, Reached};
 use crate::codec::json;
 use crate::error::retry::{Decision, Repeat, Rule, Situation, rule_of};
-use crate::error::{About, Answer, Code, Error, FieldError, LockReason, clause};
+use crate::error::{About, Answer, Code, Error, FieldError, LockReason, Result, clause};
 use crate::limits::{QUOTED, shortened};
+use crate::response::{Response, lacking};
+use crate::secrets::Secrets;
 
 const ERROR_TYPE: &str = "x-fal-error-type";
 
@@ -127,8 +129,39 @@ pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
 /// The error of a success that is none for who asked for an output: what there is instead is
 /// `instead`. The app was asked, and may have run.
 pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> Error {
+    without(answer, instead, "an output", repeat)
+}
+
+/// Lets a success pass that does not say itself that `what` is not in it.
+pub(crate) fn with_content(
+    answer: Response,
+    what: &str,
+    secrets: &Secrets,
+    repeat: Repeat,
+) -> Result<Response> {
+    match lacking(answer.status()) {
+        Some(instead) => Err(without(answer.into_head(secrets), instead, what, repeat)),
+        None => Ok(answer),
+    }
+}
+
+/// Lets a success pass that does not say itself that `what` has not been done. There need not be
+/// anything in it.
+pub(crate) fn confirming(
+    answer: Response,
+    what: &str,
+    secrets: &Secrets,
+    repeat: Repeat,
+) -> Result<Response> {
+    match answer.status() {
+        204 | 205 => Ok(answer),
+        _ => with_content(answer, what, secrets, repeat),
+    }
+}
+
+fn without(answer: Answer, instead: &str, what: &str, repeat: Repeat) -> Error {
     let message = format!(
-        "fal answered {}, which says that there is {instead}, where an output was asked for",
+        "fal answered {}, which says that there is {instead}, where {what} was asked for",
         answer.status()
     );
     let error = Error::new(Code::Protocol, message).with_answer(answer);

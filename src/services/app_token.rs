@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::Client;
 use crate::credentials::Token;
@@ -39,8 +39,7 @@ impl Client {
             request.set_json(json!({"allowed_apps": aliases, "token_expiration": seconds}));
             let mut call = steps.call(request)?;
             call.most = SMALL;
-            let answer = steps.send_call(&call).await?;
-            let token = minted(answer.json()?)?;
+            let token = minted(&steps.ask_for(TOKEN, &call).await?)?;
             Ok(Response::made(
                 &json!({"token": token.expose_secret(), "expires_in": seconds}),
             ))
@@ -50,16 +49,23 @@ impl Client {
     /// Makes a token, on any async runtime.
     pub async fn mint_token(&self, apps: &[&str], lifetime: Duration) -> Result<Token> {
         let answer = self.mint_token_start(apps, lifetime)?.outcome().await?;
-        minted(answer.json()?)
+        minted(&answer)
     }
 }
 
+/// What is asked for.
+pub(crate) const TOKEN: &str = "a token";
+
 /// A JSON string, or an object with `token` or `detail` (§16.22).
-pub(crate) fn minted(answer: &Value) -> Result<Token> {
-    let text = answer
-        .as_str()
-        .or_else(|| answer.get("token")?.as_str())
-        .or_else(|| answer.get("detail")?.as_str());
+pub(crate) fn minted(answer: &Response) -> Result<Token> {
+    let answer = answer.json().ok();
+    let text = answer.and_then(|answer| {
+        let member = |name: &str| answer.get(name)?.as_str();
+        answer
+            .as_str()
+            .or_else(|| member("token"))
+            .or_else(|| member("detail"))
+    });
     let text = text.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token"))?;
     Token::parse(text)
         .map_err(|problem| Error::new(Code::Protocol, format!("the answer: {problem}")))

@@ -6,12 +6,14 @@ use serde_json::json;
 
 use crate::auth::cache::Grant;
 use crate::client::{Client, Steps};
+use crate::codec::json;
 use crate::credentials::Credential;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::key::Scope;
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
+use crate::service_error::with_content;
 
 /// No request has this id, so its status costs nothing and tells a good key (404) from a bad one
 /// (401) (docs/protocol.md §2.5).
@@ -137,10 +139,13 @@ async fn look(steps: &Steps) -> Result<Check> {
 
 async fn key(steps: &Steps) -> Result<Check> {
     match steps.send(Request::new("GET", "/v1/keys?limit=1")?).await {
-        Ok(_) => Ok(Check {
-            account: account(steps).await,
-            ..Check::accepted(Some(Scope::Admin))
-        }),
+        Ok(answer) => {
+            told(answer, "keys", |keys| keys.starts_with('['), steps)?;
+            Ok(Check {
+                account: account(steps).await,
+                ..Check::accepted(Some(Scope::Admin))
+            })
+        }
         Err(error) => match error.code() {
             Code::AccountLocked => Ok(Check::locked(&error)),
             // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as
@@ -151,6 +156,24 @@ async fn key(steps: &Steps) -> Result<Check> {
     }
 }
 
+/// Fails unless a success holds what it is an answer with: anybody between may send one.
+fn told(
+    answer: Response,
+    name: &str,
+    is_so: impl FnOnce(&str) -> bool,
+    steps: &Steps,
+) -> Result<()> {
+    let answer = with_content(answer, name, steps.task.secrets(), Repeat::Harmless)?;
+    let [found] = json::members(answer.body(), [name]).unwrap_or_default();
+    match found.is_some_and(|found| is_so(found.get())) {
+        true => Ok(()),
+        false => Err(Error::new(
+            Code::Protocol,
+            format!("the answer to the check has no {name}, so it says nothing of the key"),
+        )),
+    }
+}
+
 /// Whether fal knows the credential; if it does, it has this scope.
 async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
     if let Some(check) = current(steps, scope).await {
@@ -158,7 +181,10 @@ async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
     }
     let url = steps.hosts().queue_url(NOBODYS_REQUEST)?;
     match steps.send(Request::new("GET", url.as_str())?).await {
-        Ok(_) => Ok(Check::accepted(scope)),
+        Ok(answer) => {
+            told(answer, "status", |status| status.starts_with('"'), steps)?;
+            Ok(Check::accepted(scope))
+        }
         Err(error) => match error.code() {
             Code::NotFound => Ok(Check::accepted(scope)),
             Code::AccountLocked => Ok(Check::locked(&error)),

@@ -7,17 +7,18 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::arguments::{Arguments, IDEMPOTENCY_KEY, wrong};
-use super::keys;
 use super::multipart::Form;
+use super::{fields, keys};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::codec::json;
 use crate::codec::sse::Parser;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::openapi::{Answer, Body, Operation, operations};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
+use crate::service_error::{confirming, with_content};
 use crate::system::random;
 
 /// Live logs go on until the caller has enough.
@@ -83,10 +84,52 @@ impl Client {
             match (&operation.answer, form) {
                 (Answer::Events, _) => events(steps, request).await,
                 (_, Some(form)) => form.send(&steps, request).await,
-                _ => steps.send(request).await,
+                _ => {
+                    let repeat = request.repeat();
+                    let answer = steps.send(request).await?;
+                    answered(operation, answer, &steps, repeat).await
+                }
             }
         })
     }
+}
+
+/// Lets an answer pass that may be the one to this operation: with something in it where there has
+/// to be, and without a failure that is told with success.
+async fn answered(
+    operation: &Operation,
+    answer: Response,
+    steps: &Steps,
+    repeat: Repeat,
+) -> Result<Response> {
+    let (name, secrets) = (operation.name, steps.task.secrets());
+    if operation.answer == Answer::None {
+        return confirming(answer, name, secrets, repeat);
+    }
+    let answer = with_content(answer, name, secrets, repeat)?;
+    if !matches!(operation.answer, Answer::Json(_)) {
+        return Ok(answer);
+    }
+    let look = |body: Bytes| {
+        let [success] = json::members(&body, ["success"]).unwrap_or_default();
+        let is_none = success.is_some_and(|success| success.get() == "false");
+        (json::is_json(&body), is_none)
+    };
+    let error = match json::look(answer.body().clone(), look).await? {
+        (true, true) if repeat.leaves_doubt() => {
+            let told = format!(
+                "fal answered {} to {name}: success is false",
+                answer.status()
+            );
+            Error::new(Code::ServiceFailed, told)
+        }
+        (true, _) => return Ok(answer),
+        (false, _) => fields::wrong(name, &"it is not JSON"),
+    };
+    let answer = answer.into_answer(secrets).await;
+    Err(error
+        .with_answer(answer)
+        .with_outcome_unknown(repeat.leaves_doubt()))
 }
 
 /// The operation of this name.

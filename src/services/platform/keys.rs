@@ -14,11 +14,12 @@ use super::list::List;
 use super::{call, fields};
 use crate::client::{Client, Steps, TIMEOUT};
 use crate::credentials::Credential;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Repeat, Result};
 use crate::key::Key;
 use crate::openapi::Operation;
 use crate::operation::Op;
 use crate::response::Response;
+use crate::service_error::with_content;
 
 pub(super) const CREATE: &str = "keys.create";
 const REVOKE: &str = "keys.revoke";
@@ -86,11 +87,12 @@ impl Client {
         let key = Slot::default();
         let slot = key.clone();
         let op = self.start_steps(|steps| async move {
-            let response = steps
-                .send(request)
-                .await
+            let response = steps.send(request).await;
+            let secrets = steps.task.secrets();
+            let made = response
+                .and_then(|response| with_content(response, "a key", secrets, Repeat::Another))
+                .and_then(|response| read(response.into_body()))
                 .map_err(|error| maybe_made(error, &alias))?;
-            let made = read(response.into_body()).map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
             slot.store(Some(Arc::new(made)));
             Ok(answer)

@@ -16,6 +16,7 @@ use crate::openapi::{Answer, Operation, Pages, Paging};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
+use crate::service_error::with_content;
 
 /// For the whole of a list, the host's own pauses included.
 const LIST_TIME: Duration = Duration::from_secs(24 * 3600);
@@ -171,11 +172,13 @@ impl Walk {
     async fn fetch(&self) -> Result<Response> {
         let request = call::request(self.operation, &self.arguments, self.time)?;
         let steps = self.steps.anew(self.time)?;
+        let repeat = request.repeat();
         let page = tokio::time::timeout(self.time, steps.send(request)).await;
-        page.unwrap_or_else(|_| {
+        let page = page.unwrap_or_else(|_| {
             let what = format!("the {} ms for a page were over", self.time.as_millis());
             Err(self.steps.task.progress.cut_short(Code::Deadline, &what))
-        })
+        })?;
+        with_content(page, "a page of a list", steps.task.secrets(), repeat)
     }
 
     /// Turns to the next page; false if the list has been read to its end, for which the page has

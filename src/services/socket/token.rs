@@ -12,7 +12,7 @@ use crate::credentials::{Credential, Token};
 use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Repeat, Result};
 use crate::request::Request;
-use crate::services::app_token::minted;
+use crate::services::app_token::{TOKEN, minted};
 use crate::transport::{Pass, SMALL};
 
 /// As long as the official clients' (docs/protocol.md §7.1).
@@ -136,10 +136,10 @@ impl Tokens {
         let made = Instant::now();
         let answer = self
             .steps
-            .send_call(&call)
+            .ask_for(TOKEN, &call)
             .await
             .map_err(|error| self.explained(error))?;
-        let token = minted(answer.json()?)?;
+        let token = minted(&answer)?;
         self.kept = Some(Kept {
             token: token.clone(),
             made,

@@ -81,7 +81,7 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
     let mut call = steps.call(request)?;
     // A second token does no harm.
     (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
-    let answer = steps.send_call(&call).await?;
+    let answer = steps.ask_for("a token for files", &call).await?;
     let text = |name: &str| {
         answer
             .json()

@@ -494,7 +494,7 @@ fn accounts() -> Vec<Row> {
         row(
             "check of an ADMIN key",
             "services/check.rs check_start",
-            vec![ask(None, json!({})), ask(None, json!({}))],
+            vec![ask(None, json!({"keys": []})), ask(None, json!({}))],
             |client, _| client.check_start(),
         ),
         row(

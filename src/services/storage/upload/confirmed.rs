@@ -7,13 +7,15 @@ use crate::client::Steps;
 use crate::codec::json;
 use crate::error::{Answer, Code, Error, Repeat, Result};
 use crate::response::Response;
+use crate::service_error::confirming;
 
 /// Lets a success pass that does not say that it is none.
 pub(crate) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
+    let secrets = steps.task.secrets();
+    let answer = confirming(answer, "a confirmation", secrets, repeat)?;
     let Some(said) = failure(answer.body()) else {
         return Ok(answer);
     };
-    let secrets = steps.task.secrets();
     let message = format!(
         "the store answered {} and an error: {}",
         answer.status(),

@@ -123,7 +123,7 @@ impl FileInfo {
         call.headers.extend(self.headers.clone());
         // A second announcement is one that nothing is sent to.
         (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
-        steps.send_call(&call).await
+        steps.ask_for("a place for the file", &call).await
     }
 }
 

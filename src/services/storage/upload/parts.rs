@@ -18,6 +18,7 @@ use crate::error::{Code, Error, Repeat, Result};
 use crate::log::Level;
 use crate::request::{FileInfo, UploadWay};
 use crate::response::Response;
+use crate::service_error::with_content;
 use crate::services::storage::LONGEST_PAUSE;
 use crate::services::storage::address;
 use crate::services::storage::meter::Meter;
@@ -119,7 +120,8 @@ impl Session {
             call.repeat = Repeat::Harmless;
             Ok(call)
         });
-        let answer = answer.await?;
+        let (what, secrets) = ("a place for the file", steps.task.secrets());
+        let answer = with_content(answer.await?, what, secrets, Repeat::Harmless)?;
         let url = address::file_host(steps.hosts(), &answer, "access_url")?;
         let id = answer
             .json()
@@ -206,10 +208,13 @@ impl Session {
             Pass::Credential,
         );
         let answer = steps
-            .send_call(&Call {
-                repeat: Repeat::Harmless,
-                ..call
-            })
+            .ask_for(
+                "a place for the part",
+                &Call {
+                    repeat: Repeat::Harmless,
+                    ..call
+                },
+            )
             .await?;
         address::named(&answer, "upload_url")
     }

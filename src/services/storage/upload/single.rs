@@ -76,7 +76,7 @@ pub(super) async fn direct(
             pass,
         ))
     });
-    let answer = answer.await?;
+    let answer = confirmed(answer.await?, steps, Repeat::Another)?;
     // The file is there, wherever that is.
     let url = match unchanged(&opened).await {
         Ok(()) => address::named(&answer, "access_url"),
