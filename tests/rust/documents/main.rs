@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod citations;
+mod dependencies;
 mod files;
 mod paths;
 mod programs;
