@@ -1,4 +1,4 @@
-# The two commands of the README are `make demo` and `make test`. GNU make, on Linux.
+# `make help` lists the targets. GNU make, on Linux.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -46,7 +46,7 @@ CXXFLAGS_TEST := $(subst -std=c99,-std=c++17,$(CFLAGS_TEST))
 .PHONY: help
 help: ## this list
 	@echo "libfal $(VERSION): make TARGET"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(ROOT)/Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # ---- Building -------------------------------------------------------------------------------------------------------
 
@@ -121,15 +121,34 @@ tools:
 test-steps: tools
 	tests/steps/says
 
+.PHONY: check
+check: lint ## before a commit: lint, the unit tests of the core, and whether documents and header are up to date
+	$(CARGO) test --quiet $(LOCKED) -p libfal --lib
+	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents --test unknowns --test header
+	$(CARGO) test --quiet $(LOCKED) -p libfal --test platform -- documents
+
+.PHONY: fmt
+fmt: ## format all Rust code
+	$(CARGO) fmt --all
+
+.PHONY: doc
+doc: ## the Rust documentation, in target/doc/fal/index.html
+	$(CARGO) doc $(LOCKED) --workspace --no-deps
+
+.PHONY: deny
+deny: ## licences, bans, sources and advisories of all dependencies; needs cargo-deny and, for advisories, a network
+	$(CARGO) deny --all-features check
+
 .PHONY: lint
-lint: ## format, clippy and documentation, warnings being errors
+lint: ## format, clippy, documentation and licences; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
 	$(CARGO) clippy $(LOCKED) -p libfal --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
+	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents -- dependencies
 
 .PHONY: test-rust
-test-rust: tools
+test-rust: tools ## the Rust tests and examples in documentation
 	if $(CARGO) nextest --version >/dev/null 2>&1; then
 		$(CARGO) nextest run $(LOCKED) --workspace --no-run
 		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace --no-fail-fast
@@ -143,7 +162,7 @@ test-rust: tools
 
 # What the fuzzers were given first, and what they found, once more: in the test build, so nothing is instrumented.
 .PHONY: test-fuzz
-test-fuzz: tools
+test-fuzz: tools ## what the fuzzers began with and found, once more
 	$(CARGO) metadata $(LOCKED) --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || {
 		echo "write fuzz/Cargo.lock anew: cargo metadata --manifest-path fuzz/Cargo.toml" >&2
 		exit 1
@@ -187,7 +206,7 @@ fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 RUNS= TARGETS= SANITIZER=address: fee
 # answers. The C library with it is a debug build, which needs no dependency that the Rust tests do not build anyway.
 KEYRING := $(ROOT)/$(BUILD)/keyring
 .PHONY: test-keyring
-test-keyring: tools emulator wheel $(BUILD)/abi/untouched
+test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring, in Rust, C and Python
 	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
@@ -205,7 +224,7 @@ test-keyring: tools emulator wheel $(BUILD)/abi/untouched
 		--junitxml="$(LOGS)/pytest-keyring.xml" -o junit_logging=all
 
 .PHONY: test-abi
-test-abi: tools libs $(BUILD)/abi/untouched
+test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and an environment that is left alone
 	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
 	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
 
@@ -221,14 +240,14 @@ STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 
 .PHONY: test-c
-test-c: tools emulator $(SHARED) $(STATIC)
+test-c: tools emulator $(SHARED) $(STATIC) ## the C and C++ programs, with both libraries
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
 
 # Memory that representative programs leave behind, or misuse.
 WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook platform)
 
 .PHONY: test-memory
-test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut
+test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut ## C programs under valgrind
 	for program in $(WATCHED) "$(BUILD)/c/shared/cut cancelled"; do
 		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
 			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
@@ -264,7 +283,7 @@ chaos: ## REQUESTS=20000 SEED=: so many operations under random faults, and whet
 	"$(CHAOS)" --requests "$(REQUESTS)" $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: test-chaos
-test-chaos: tools
+test-chaos: tools ## a short round of chaos, and saboteurs that it has to find
 	$(CARGO) build --quiet $(LOCKED) --workspace --bin fal-chaos
 	# No log: it shows the key that a saboteur printed.
 	$(ISOLATED) "$(CHAOS)" --sabotage all --seed 1 > "$(BUILD)/sabotage.txt" || {
@@ -313,7 +332,7 @@ KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/exa
 LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
 
 .PHONY: test-examples
-test-examples: examples emulator wheel
+test-examples: examples emulator wheel ## the programs of README and examples/
 	@for program in $(LIGHTHOUSES); do
 		printed=$$($(ISOLATED) "$(EMULATOR)" exec -- $$program)
 		[[ $$printed == https://*.png ]] || {
@@ -335,7 +354,7 @@ test-examples: examples emulator wheel
 
 # The page of keys, in a real browser.
 .PHONY: test-browser
-test-browser: examples emulator
+test-browser: examples emulator ## the page of keys, in a real browser
 	@$(ISOLATED) python3 -B tests/browser/keys.py "$(EMULATOR)" "$(EXAMPLES)/picture-c" "$(BUILD)/browser"
 
 .PHONY: demo
@@ -366,7 +385,7 @@ wheel: tools $(VENV)/made
 endif
 
 .PHONY: test-python
-test-python: wheel emulator
+test-python: wheel emulator ## the Python tests
 ifneq ($(REQUIREMENTS),)
 	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q --ignore=test_keyring.py \
 		--junitxml="$(LOGS)/pytest.xml" -o junit_logging=all
@@ -391,7 +410,7 @@ $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls
 
 # Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
 .PHONY: test-official
-test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made
+test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## fal's own clients beside libfal
 	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
 		cat "$(BUILD)/official.log"

@@ -54,7 +54,7 @@ tsan-library: rust-with-std
 .SECONDARY: $(foreach of,asan tsan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
 
 .PHONY: test-sanitizers
-test-sanitizers: test-asan test-tsan
+test-sanitizers: test-asan test-tsan ## every access to memory, and every thread, watched
 
 # The fuzzer of fal.h (fuzz/api): every function a few times, and what was kept of its inputs.
 API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(wildcard fuzz/api/*.cpp))
