@@ -197,3 +197,37 @@ fn named_functions_are_in_the_header() {
     );
     assert!(count > 50, "only {count} names were found");
 }
+
+#[test]
+fn named_commands_are_targets_of_make() {
+    let rules = read("Makefile") + &read("tests/sanitizers/rules.mk");
+    let targets: BTreeSet<&str> = rules
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(target, _)| target)
+        .collect();
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for (page, text) in pages() {
+        let spans = code(&text)
+            .into_iter()
+            .filter_map(|span| span.strip_prefix("make "));
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("    make "));
+        for command in spans.chain(lines) {
+            let target = command.split_whitespace().next().unwrap_or_default();
+            count += 1;
+            // A file is made by a pattern.
+            if !target.contains('/') && !targets.contains(target) {
+                missing.push(format!("{page}: make {target}"));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "no such targets:\n{}",
+        missing.join("\n")
+    );
+    assert!(count > 10, "only {count} commands were found");
+}
