@@ -245,13 +245,13 @@ fn runs() -> Vec<Row> {
         ),
         row(
             "send GET",
-            "client/mod.rs send_start",
+            "services/run.rs send_start",
             vec![ask(None, json!({}))],
             move |client, _| client.send_start(Request::new("GET", url)?),
         ),
         row(
             "send POST",
-            "client/mod.rs send_start",
+            "services/run.rs send_start",
             vec![send(Done, json!({}))],
             move |client, plan| {
                 let mut request = Request::new("POST", url)?;
