@@ -231,3 +231,37 @@ fn named_commands_are_targets_of_make() {
     );
     assert!(count > 10, "only {count} commands were found");
 }
+
+/// A step of a walk names files first, and then what is in them.
+#[test]
+fn walks_name_what_is_there() {
+    let page = read("CONTRIBUTING.md");
+    let walks = page.split("\n## A walk: ").skip(1);
+    let is_name = |span: &&&str| {
+        span.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_:".contains(c))
+    };
+    let mut count = 0;
+    for step in walks.flat_map(|walk| {
+        walk.split("\n\n")
+            .flat_map(|part| part.split(". `").skip(1))
+    }) {
+        let step = format!("`{step}").replace('\n', " ");
+        let spans = code(&step);
+        let files: String = spans
+            .iter()
+            .filter(|span| span.contains('/'))
+            .map(|path| read(path))
+            .collect();
+        for name in spans
+            .iter()
+            .filter(is_name)
+            .flat_map(|name| name.split("::"))
+        {
+            count += 1;
+            let found = files.contains(name);
+            assert!(found, "{name} is in none of the files of its step: {step}");
+        }
+    }
+    assert!(count > 4, "only {count} names were found");
+}
