@@ -23,7 +23,7 @@ impl Answer {
         let body = secrets.hidden(&body).map_or(body, Bytes::from);
         Answer {
             status,
-            headers: without(secrets, headers),
+            headers: veiled(secrets, headers),
             body,
             error_type: None,
             request_id: None,
@@ -40,7 +40,7 @@ impl Answer {
         let body = secrets.hidden_slowly(&body).await.unwrap_or(body);
         Answer {
             status,
-            headers: without(secrets, headers),
+            headers: veiled(secrets, headers),
             body,
             error_type: None,
             request_id: None,
@@ -85,7 +85,8 @@ impl Answer {
     }
 }
 
-fn without(secrets: &Secrets, headers: HeaderMap) -> HeaderMap {
+/// Headers without the secrets that the service repeats in them.
+pub(crate) fn veiled(secrets: &Secrets, headers: HeaderMap) -> HeaderMap {
     let seen = |name: &HeaderName, value: &HeaderValue| {
         secrets.are_in(name.as_str()) || secrets.hidden(value.as_bytes()).is_some()
     };

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub(crate) use about::About;
 pub use account_lock::LockReason;
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, veiled};
 pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;

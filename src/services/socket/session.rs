@@ -21,7 +21,7 @@ use super::token::Tokens;
 use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Steps;
 use crate::endpoint::EndpointId;
-use crate::error::{Answer, Code, Error, Result, clause};
+use crate::error::{Answer, Code, Error, Result, clause, veiled};
 use crate::operation::Task;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
@@ -89,9 +89,10 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Re
     let totals = &session.totals;
     let unknown = totals.unanswered > 0;
     match outcome {
+        // Nobody asked for what opened the connection.
         Ok(ended) => Ok(Response::new(
             200,
-            session.headers,
+            veiled(session.steps.task.secrets(), session.headers),
             totals.told(ended, unsent).to_string().into(),
         )),
         Err(error) => Err(error.with_outcome_unknown(unknown)),

@@ -19,19 +19,24 @@ pub(super) fn socket_server(
     after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> String {
     hostile_to(move |head, connection| {
-        let key = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("sec-websocket-key")
-                .then(|| value.trim().to_owned())
-        });
-        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
-        write!(
-            connection,
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-             sec-websocket-accept: {accept}\r\n\r\n"
-        )?;
+        accept(head, connection, "")?;
         after(connection)
     })
+}
+
+/// Accepts a handshake, with these headers besides.
+pub(super) fn accept(head: &str, connection: &mut TcpStream, more: &str) -> std::io::Result<()> {
+    let key = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key")
+            .then(|| value.trim().to_owned())
+    });
+    let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+    write!(
+        connection,
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-accept: {accept}\r\n{more}\r\n"
+    )
 }
 
 /// A realtime session, a raw WebSocket and a channel, with how each of them ended.

@@ -6,14 +6,17 @@ mod seen;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fal::Level;
+use fal::{Level, SocketOptions};
 use fal_emulator::{EchoPlace, Fault};
 
 use self::operations::{OPERATIONS, Operation};
 use self::seen::Seen;
+use super::hostile::{answered, client_of, hostile_to};
+use super::hostile_sockets::accept;
 use super::*;
 
 /// What is answered: in which place, and with which status where that is open.
@@ -131,4 +134,56 @@ fn no_place_of_no_operation_shows_a_secret() {
         vain.is_empty(),
         "never seen at all, so nothing is proven: {vain:?}"
     );
+}
+
+/// The answer of a session is libfal's own, with the headers of the last handshake, which may repeat what opened it.
+#[test]
+fn the_answer_of_a_session_shows_no_secret() {
+    let host = hostile_to(|head, connection| {
+        if !head.contains("sec-websocket-key") {
+            return answered(connection, "200 OK", "", "\"fake-secret-token-of-the-app\"");
+        }
+        let lines = head.lines().map(|line| line.replace(": ", "="));
+        let told: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        accept(head, connection, &format!("x-told: {}\r\n", told.join(";")))?;
+        connection.write_all(b"\x81\x02{}\x88\x02\x03\xe8")
+    });
+    let client = client_of(&host).build().unwrap();
+    for (header, language) in [
+        (true, "realtime"),
+        (false, "realtime"),
+        (true, "websocket"),
+        (false, "websocket"),
+    ] {
+        let options = SocketOptions::new().use_header(header);
+        let request = Request::run("emulator/realtime").unwrap();
+        let (op, _held): (Op, Box<dyn std::any::Any>) = match language {
+            "realtime" => {
+                let session = client.realtime_start(request, options).unwrap();
+                (session.op().clone(), Box::new(session))
+            }
+            _ => {
+                let socket = client.websocket_start(request, options).unwrap();
+                (socket.op().clone(), Box::new(socket))
+            }
+        };
+        op.discard_events();
+        assert!(op.wait(Some(PATIENCE)).unwrap());
+        let answer = op.take().unwrap().unwrap();
+        let mut seen = Seen::default();
+        answer
+            .headers()
+            .for_each(|(name, value)| seen.text(name, value));
+        assert!(
+            seen.leaks.is_empty() && seen.masked,
+            "{language}, {header}: {:?}",
+            answer.header("x-told")
+        );
+        assert!(
+            answer
+                .header("x-told")
+                .unwrap()
+                .contains("sec-websocket-version=13")
+        );
+    }
 }
