@@ -59,10 +59,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     let share = runtime::living()?.helpers().shares[kind as usize].clone();
-    let place = share
-        .acquire_owned()
-        .await
-        .map_err(|_| runtime::shut_down())?;
+    let place = runtime::place(&share).await?;
     let done = tokio::task::spawn_blocking(move || {
         // Given back when the work is over, whether or not anybody still waits for it.
         let _place = place;

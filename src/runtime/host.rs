@@ -223,14 +223,7 @@ pub(crate) async fn call<T: Send + 'static>(
             "no thread could be started for a function of the program",
         ),
     };
-    let place = instance
-        .host()
-        .pool(kind)
-        .share
-        .clone()
-        .acquire_owned()
-        .await
-        .map_err(|_| uncalled())?;
+    let place = runtime::place(&instance.host().pool(kind).share).await?;
     let (give, given) = oneshot::channel();
     let posted = instance.host().post(kind, move || {
         // Given back when the function is done, whether or not anybody still waits for it.

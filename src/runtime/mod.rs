@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use once_cell::race::OnceBox;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -458,6 +459,13 @@ fn unfinished() -> Error {
 
 pub(crate) fn shut_down() -> Error {
     Error::new(Code::ShutDown, "libfal is shutting down")
+}
+
+/// A place among those who share something, once there is one: given back when it is dropped. No
+/// share is ever closed.
+pub(crate) async fn place(share: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let place = share.clone().acquire_owned().await;
+    place.map_err(|_| shut_down())
 }
 
 /// A parent's instance is never dropped in the child: its threads do not exist here, and would be

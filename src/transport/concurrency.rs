@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{Code, Error, Result};
-use crate::runtime::per_runtime::{Life, PerRuntime};
+use crate::error::Result;
+use crate::runtime;
+use crate::runtime::per_runtime::PerRuntime;
 
 /// The most requests at once in each lane.
 pub(super) const WIDTH: usize = 128;
@@ -22,41 +23,20 @@ pub(super) struct Lanes {
 }
 
 struct Pair {
-    runs: Semaphore,
-    others: Semaphore,
-}
-
-/// A place in a lane, given back when it is dropped.
-pub(super) struct Permit {
-    lane: Arc<Life<Pair>>,
-    run: bool,
+    runs: Arc<Semaphore>,
+    others: Arc<Semaphore>,
 }
 
 impl Lanes {
-    /// Waits, in the order of arrival, until there is room.
-    pub(super) async fn enter(&self, run: bool) -> Result<Permit> {
+    /// Waits, in the order of arrival, until there is room. The place is given back when it is
+    /// dropped.
+    pub(super) async fn enter(&self, run: bool) -> Result<OwnedSemaphorePermit> {
         let lane = self.lanes.get(|| {
             Ok(Pair {
-                runs: Semaphore::new(WIDTH),
-                others: Semaphore::new(WIDTH),
+                runs: Arc::new(Semaphore::new(WIDTH)),
+                others: Arc::new(Semaphore::new(WIDTH)),
             })
         })?;
-        let place = lane.semaphore(run).acquire().await;
-        place
-            .map(SemaphorePermit::forget)
-            .map_err(|_| Error::new(Code::ShutDown, "libfal is shutting down"))?;
-        Ok(Permit { lane, run })
-    }
-}
-
-impl Pair {
-    fn semaphore(&self, run: bool) -> &Semaphore {
-        if run { &self.runs } else { &self.others }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.lane.semaphore(self.run).add_permits(1);
+        runtime::place(if run { &lane.runs } else { &lane.others }).await
     }
 }
