@@ -2127,6 +2127,8 @@ FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
 // milliseconds; lines that are logged meanwhile count too. fal_shutdown() does the same; a program
 // that ends without it would lose its last lines. Without a running runtime it does nothing.
 //
+// With a negative timeout_ms it waits for a function that never returns for ever.
+//
 // FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 
@@ -2137,6 +2139,9 @@ FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 // What has to be finished once it is begun is waited for: the renewal of a login that was sent,
 // the cancellation of a job, and the functions of the host's that are called: each line of the log
 // is delivered.
+//
+// Give it a limit: with a negative timeout_ms it waits for a function of the host's that never
+// returns for ever.
 //
 // FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms
 // milliseconds; a later call waits for the threads that are left. FAL_E_WOULD_DEADLOCK inside a

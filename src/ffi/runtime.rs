@@ -55,6 +55,8 @@ pub unsafe extern "C" fn fal_runtime_set_thread_hooks(
 /// milliseconds; lines that are logged meanwhile count too. fal_shutdown() does the same; a program
 /// that ends without it would lose its last lines. Without a running runtime it does nothing.
 ///
+/// With a negative timeout_ms it waits for a function that never returns for ever.
+///
 /// FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_log_flush(timeout_ms: i64, err: *mut *mut fal_error) -> fal_status {
@@ -68,6 +70,9 @@ pub unsafe extern "C" fn fal_log_flush(timeout_ms: i64, err: *mut *mut fal_error
 /// What has to be finished once it is begun is waited for: the renewal of a login that was sent,
 /// the cancellation of a job, and the functions of the host's that are called: each line of the log
 /// is delivered.
+///
+/// Give it a limit: with a negative timeout_ms it waits for a function of the host's that never
+/// returns for ever.
 ///
 /// FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms
 /// milliseconds; a later call waits for the threads that are left. FAL_E_WOULD_DEADLOCK inside a

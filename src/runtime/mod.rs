@@ -381,7 +381,8 @@ pub(crate) fn undone(what: &str, end: &JoinError) -> Error {
 
 /// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins
 /// every thread. What has to be carried to its end once it was begun is waited for: the renewal of
-/// a login, the cancellation of a job.
+/// a login, the cancellation of a job, and the program's own functions that libfal calls. Without a
+/// limit it waits for one that never returns for ever.
 ///
 /// Afterwards the library can be used again. Fails with [`Code::Deadline`] if that, or a thread,
 /// would not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a
@@ -418,8 +419,9 @@ fn may_shut_down() -> Result<()> {
 }
 
 /// Waits until every line of the log that was written has been given to its function, at most
-/// `timeout` (`None`: no limit). Lines that are written meanwhile count too. [`shutdown`] does the
-/// same; a program that ends without one would lose its last lines.
+/// `timeout` (`None`: no limit, so for ever if the function never returns). Lines that are written
+/// meanwhile count too. [`shutdown`] does the same; a program that ends without one would lose its
+/// last lines.
 ///
 /// Fails with [`Code::Deadline`] if there are lines left then, and with [`Code::WouldDeadlock`]
 /// inside a callback. Without a running runtime it does nothing.

@@ -77,6 +77,35 @@ fn one_that_blocks_holds_up_nothing() {
     }
 }
 
+/// Without a limit a shutdown waits for whatever the host's function waits for; another one that has
+/// a limit ends there.
+#[test]
+fn a_shutdown_without_a_limit_waits_and_one_with_a_limit_does_not() {
+    for function in ALL {
+        let _turn = turn();
+        let emulator = Emulator::start().unwrap();
+        let gate = Gate::default();
+        let held = {
+            let gate = gate.clone();
+            function.provoke(&emulator, move || gate.pass())
+        };
+        within("it is not called", || gate.come() > 0);
+        let waiting = std::thread::spawn(|| runtime::shutdown(None));
+        for _ in 0..2 {
+            let began = Instant::now();
+            let error = runtime::shutdown(Duration::from_millis(300)).unwrap_err();
+            assert_eq!(error.code(), Code::Deadline, "{function:?}: {error}");
+            assert!(began.elapsed() < Duration::from_secs(5), "{function:?}");
+            assert!(!waiting.is_finished(), "{function:?}");
+        }
+        gate.open();
+        waiting.join().unwrap().unwrap();
+        drop(held);
+        runtime::shutdown(PATIENCE).unwrap();
+        threads::assert_none_left();
+    }
+}
+
 #[test]
 fn one_that_panics_harms_nobody() {
     for function in ALL {
