@@ -10,6 +10,7 @@ mod concurrency;
 mod costs;
 mod deadlines;
 mod disks;
+mod disks_refuse;
 mod download;
 mod echoes;
 mod errors;

@@ -1,0 +1,170 @@
+//! Disks that fail where no full disk does: when a file is to be on the disk, and when it is to
+//! allow what the one before it allowed. A filter of system calls stands for them.
+
+#![cfg(target_os = "linux")]
+
+use super::*;
+use fal::{Code, Download};
+use fal_emulator::Fault;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SIZE: usize = 1 << 20;
+
+/// Names the folder of the child process that a test starts.
+const CHILD: &str = "FAL_TEST_REFUSING_FOLDER";
+
+/// From now on these system calls of this thread, and of those that it starts, fail with an error.
+fn refuse(calls: &[libc::c_long], error: libc::c_int) {
+    let step = |code: u32, jf: u8, k: u32| libc::sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf,
+        k,
+    };
+    let answer = libc::SECCOMP_RET_ERRNO | error as u32;
+    let mut steps = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for call in calls {
+        steps.push(step(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            1,
+            *call as u32,
+        ));
+        steps.push(step(libc::BPF_RET | libc::BPF_K, 0, answer));
+    }
+    steps.push(step(
+        libc::BPF_RET | libc::BPF_K,
+        0,
+        libc::SECCOMP_RET_ALLOW,
+    ));
+    let program = libc::sock_fprog {
+        len: steps.len() as u16,
+        filter: steps.as_mut_ptr(),
+    };
+    // SAFETY: the program and its steps live until the call, which copies them, has returned.
+    let outcome = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            | libc::prctl(
+                libc::PR_SET_SECCOMP,
+                libc::SECCOMP_MODE_FILTER,
+                &raw const program,
+            )
+    };
+    assert_eq!(outcome, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// Runs this test again in a process of its own; there it is told the folder.
+fn in_child(name: &str, prepare: impl FnOnce(&Path)) -> Option<PathBuf> {
+    if let Ok(folder) = std::env::var(CHILD) {
+        return Some(folder.into());
+    }
+    let emulator = Emulator::start().unwrap();
+    let named = "attachment; filename=out.bin";
+    let fault = Fault::status(200)
+        .body("x".repeat(SIZE))
+        .path("/emulator/named");
+    emulator.inject(fault.header("content-disposition", named).always());
+    let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    prepare(folder.path());
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args([&format!("disks_refuse::{name}"), "--exact"])
+        .env(CHILD, folder.path())
+        .env("FAL_KEY", emulator.api_key())
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .env("TEST_LOGS", logs.path());
+    let output = child.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{:?}\n{told}", output.status);
+    None
+}
+
+fn client() -> Client {
+    crate::logged::builder().build().unwrap()
+}
+
+fn run_to(client: &Client, to: &Path, overwrite: bool) -> Result<Response, Error> {
+    let request = Request::run("emulator/named").unwrap();
+    let what = Download::of_request(request).to(to).overwrite(overwrite);
+    Op::finish(|| client.download_start(what))
+}
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn what_is_not_on_the_disk_is_not_in_its_place() {
+    let name = "what_is_not_on_the_disk_is_not_in_its_place";
+    let prepare = |folder: &Path| std::fs::write(folder.join("old"), b"mine").unwrap();
+    let Some(folder) = in_child(name, prepare) else {
+        return;
+    };
+    refuse(&[libc::SYS_fsync, libc::SYS_fdatasync], libc::EIO);
+    let client = client();
+    let (old, new) = (folder.join("old"), folder.join("new"));
+    for to in [&old, &new] {
+        // What can be had again is not kept …
+        let what = Download::new("data:,small").unwrap();
+        let error = Op::finish(|| client.download_start(what.to(to).overwrite(true))).unwrap_err();
+        let told = format!("cannot write {}: Input/output error", to.display());
+        assert!(error.message().starts_with(&told), "{error}");
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));
+        // … and what a run made is, and comes back.
+        let error = run_to(&client, to, true).unwrap_err();
+        assert!(error.message().starts_with(&told), "{error}");
+        assert!(
+            error.message().contains("the body of this error"),
+            "{error}"
+        );
+        assert_eq!((error.code(), error.may_have_executed()), (Code::Io, true));
+        assert_eq!(error.body().len(), SIZE);
+        assert_eq!(
+            (count(&folder), &std::fs::read(&old).unwrap()[..]),
+            (1, &b"mine"[..])
+        );
+    }
+    // What is larger than an answer may be in memory stays where it is.
+    let small = crate::logged::builder()
+        .max_response_bytes(SIZE / 2)
+        .build()
+        .unwrap();
+    let error = run_to(&small, &new, true).unwrap_err();
+    let part = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let part = part.into_iter().find(|path| *path != old).unwrap();
+    assert!(error.message().contains(part.to_str().unwrap()), "{error}");
+    assert_eq!(std::fs::metadata(&part).unwrap().len() as usize, SIZE);
+    assert_eq!(count(&folder), 2);
+}
+
+#[test]
+fn what_cannot_allow_what_the_one_before_it_did_does_not_take_its_place() {
+    let name = "what_cannot_allow_what_the_one_before_it_did_does_not_take_its_place";
+    let prepare = |folder: &Path| std::fs::write(folder.join("out.bin"), b"mine").unwrap();
+    let Some(folder) = in_child(name, prepare) else {
+        return;
+    };
+    refuse(&[libc::SYS_fchmod], libc::EPERM);
+    let client = client();
+    let place = folder.join("out.bin");
+    let told = format!("cannot create {}: Operation not permitted", place.display());
+    // Where the place is known it is said before the run.
+    let error = run_to(&client, &place, true).unwrap_err();
+    assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));
+    assert!(error.message().starts_with(&told), "{error}");
+    // What can be had again is refused once its name is known …
+    let what = Download::new("https://fal.run/emulator/named").unwrap();
+    let error = Op::finish(|| client.download_start(what.to(&folder).overwrite(true))).unwrap_err();
+    assert_eq!(error.code(), Code::Io, "{error}");
+    assert_eq!(count(&folder), 1);
+    // … and what a run made has another name.
+    let answer = run_to(&client, &folder, true).unwrap();
+    assert_eq!(answer.get_str("/file_name").unwrap(), "out-1.bin");
+    assert_eq!(std::fs::read(folder.join("out-1.bin")).unwrap().len(), SIZE);
+    assert_eq!(
+        (count(&folder), &std::fs::read(&place).unwrap()[..]),
+        (2, &b"mine"[..])
+    );
+}
