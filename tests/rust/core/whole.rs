@@ -12,7 +12,7 @@ use super::*;
 use fal::Code;
 
 /// Where the table is.
-const PAGE: &str = include_str!("../../../DESIGN.md");
+const PAGE: &str = include_str!("../../../docs/guarantees.md");
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
