@@ -106,7 +106,7 @@ pub use operation::{NextEvent, Op};
 pub use request::{Decision, Lifecycle, Priority, Request, Retries, Upload, UploadWay};
 pub use response::Response;
 pub use services::channel::Channel;
-pub use services::check::Check;
+pub use services::key_check::Check;
 pub use services::queue::Job;
 pub use services::realtime::Realtime;
 pub use services::socket::{SocketOptions, WhenFull};

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::runtime;
-use crate::runtime::host::{Host, Kept, Kind};
+use crate::runtime::host_functions::{Host, Kept, Kind};
 use crate::runtime::per_runtime::{Life, PerRuntime};
 use crate::secrets::Secrets;
 

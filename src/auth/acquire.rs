@@ -14,11 +14,11 @@ use crate::credentials::{
     COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token,
     Undelivered,
 };
-use crate::error::{Error, Repeat};
+use crate::error::{Error, Idempotency};
 use crate::runtime;
 use crate::runtime::blocking::{self, Kind};
 use crate::secrets::Secrets;
-use crate::transport::{Call, Pass, Progress, SMALL, Transport, Watch};
+use crate::transport::{Authorization, Call, Progress, SMALL, Transport, Watch};
 
 /// A token of a login counts as expired this long before it is (docs/protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
@@ -32,7 +32,7 @@ pub(crate) async fn deliver(
     environment: &Environment,
     transport: &Arc<Transport>,
 ) -> Result<Delivered, Undelivered> {
-    let secrets = Arc::new(Secrets::of(&transport.veils));
+    let secrets = Arc::new(Secrets::of(&transport.masks));
     let outcome = match provider {
         Provider::Ready(credential) => Ok(Delivered {
             credential,
@@ -196,8 +196,8 @@ async fn renew(
         endpoint: None,
         headers: HeaderMap::from_iter([(CONTENT_TYPE, form)]),
         body: Bytes::from_owner(refresh.form()).into(),
-        pass: Pass::Renewal(refresh.sent()),
-        repeat: Repeat::Another,
+        authorization: Authorization::Renewal(refresh.sent()),
+        idempotency: Idempotency::NonIdempotent,
         deadline: Instant::now() + login::REFRESH_TIMEOUT,
         longest_pause: Duration::MAX,
         most: SMALL,

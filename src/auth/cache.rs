@@ -27,7 +27,7 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 
 /// A credential in use.
 #[derive(Debug)]
-pub(crate) struct Grant {
+pub(crate) struct ActiveCredential {
     serial: u64,
     pub(crate) credential: Credential,
     /// The wishes that led here, with what was learned on the way.
@@ -38,35 +38,35 @@ pub(crate) struct Grant {
     expires: Option<Instant>,
 }
 
-impl Grant {
+impl ActiveCredential {
     fn is_fresh(&self) -> bool {
         self.expires
             .is_none_or(|expires| Instant::now() + MARGIN < expires)
     }
 }
 
-type Flight = Shared<BoxFuture<'static, Result<Arc<Grant>>>>;
+type Flight = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 
 /// Wishes about a credential, and the credential that they led to.
-pub(crate) struct Authority {
+pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
     /// As the host's thread saw it that started the last operation.
     seen: ArcSwap<Environment>,
     log: Log,
-    grant: ArcSwapOption<Grant>,
+    active: ArcSwapOption<ActiveCredential>,
     flight: PerRuntime<Mutex<Option<Flight>>>,
 }
 
-impl Authority {
+impl CredentialCache {
     pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
         let seen = ArcSwap::from_pointee(environment.clone());
-        Authority {
+        CredentialCache {
             options,
             environment,
             seen,
             log,
-            grant: ArcSwapOption::empty(),
+            active: ArcSwapOption::empty(),
             flight: PerRuntime::default(),
         }
     }
@@ -78,31 +78,31 @@ impl Authority {
 
     /// The same environment with other wishes.
     pub(crate) fn with_options(&self, options: credentials::Options) -> Self {
-        Authority::new(options, self.environment.clone(), self.log.clone())
+        CredentialCache::new(options, self.environment.clone(), self.log.clone())
     }
 
     /// Where the credential comes from, looked for anew. Nothing that takes time is asked.
     pub(crate) fn explain(&self) -> Resolution {
-        let Some(grant) = self.grant.load_full() else {
+        let Some(active) = self.active.load_full() else {
             return credentials::resolve(&self.options, &self.environment);
         };
-        let resolution = credentials::resolve(&grant.options, &self.environment);
-        match grant.renews {
-            true => resolution.delivered(&grant.credential, &grant.notes),
-            false => resolution.beside(&grant.credential, &grant.resolution),
+        let resolution = credentials::resolve(&active.options, &self.environment);
+        match active.renews {
+            true => resolution.delivered(&active.credential, &active.notes),
+            false => resolution.beside(&active.credential, &active.resolution),
         }
     }
 
     /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever
     /// needs it meanwhile waits for the same replacement. Without one the next call looks again:
     /// the user may have set it by then.
-    pub(crate) async fn grant(
+    pub(crate) async fn active(
         self: &Arc<Self>,
-        refused: Option<&Grant>,
+        refused: Option<&ActiveCredential>,
         transport: &Arc<Transport>,
-    ) -> Result<Arc<Grant>> {
+    ) -> Result<Arc<ActiveCredential>> {
         match self.kept(refused) {
-            Some(grant) => Ok(grant),
+            Some(active) => Ok(active),
             None => self.board(refused, transport)?.await,
         }
     }
@@ -112,35 +112,35 @@ impl Authority {
     /// it.
     pub(crate) async fn another(
         self: &Arc<Self>,
-        refused: &Grant,
+        refused: &ActiveCredential,
         transport: &Arc<Transport>,
-    ) -> Result<Option<Arc<Grant>>> {
+    ) -> Result<Option<Arc<ActiveCredential>>> {
         let found_another = |now: Resolution| {
             now.provider()
                 .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
         };
         match refused.renews || found_another(self.resolve(self.options.clone()).await?) {
-            true => self.grant(Some(refused), transport).await.map(Some),
+            true => self.active(Some(refused), transport).await.map(Some),
             false => Ok(None),
         }
     }
 
     /// The credential in use; none before the first call.
-    pub(crate) fn current(&self) -> Option<Arc<Grant>> {
-        self.grant.load_full()
+    pub(crate) fn current(&self) -> Option<Arc<ActiveCredential>> {
+        self.active.load_full()
     }
 
     /// The credential that was found before, if it is good and not the one that fal `refused`.
-    fn kept(&self, refused: Option<&Grant>) -> Option<Arc<Grant>> {
-        let kept = self.grant.load_full().filter(|grant| grant.is_fresh());
-        kept.filter(|grant| refused.is_none_or(|refused| refused.serial != grant.serial))
+    fn kept(&self, refused: Option<&ActiveCredential>) -> Option<Arc<ActiveCredential>> {
+        let kept = self.active.load_full().filter(|active| active.is_fresh());
+        kept.filter(|active| refused.is_none_or(|refused| refused.serial != active.serial))
     }
 
     /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it:
     /// their ends do not end it.
     fn board(
         self: &Arc<Self>,
-        refused: Option<&Grant>,
+        refused: Option<&ActiveCredential>,
         transport: &Arc<Transport>,
     ) -> Result<Flight> {
         let life = self.flight.get(|| Ok(Mutex::default()))?;
@@ -150,12 +150,13 @@ impl Authority {
         }
         // A search may have landed since the caller looked; it keeps what it found before it counts
         // as landed.
-        if let Some(grant) = self.kept(refused) {
-            return Ok(std::future::ready(Ok(grant)).boxed().shared());
+        if let Some(active) = self.kept(refused) {
+            return Ok(std::future::ready(Ok(active)).boxed().shared());
         }
-        let (authority, transport) = (self.clone(), transport.clone());
-        let refused = refused.map(|grant| grant.credential.clone());
-        let search = tokio::spawn(async move { authority.search(refused, &transport).await });
+        let (credential_cache, transport) = (self.clone(), transport.clone());
+        let refused = refused.map(|active| active.credential.clone());
+        let search =
+            tokio::spawn(async move { credential_cache.search(refused, &transport).await });
         let landed = search.map(|end| {
             end.unwrap_or_else(|end| Err(runtime::undone("the search for a key", &end)))
         });
@@ -168,7 +169,7 @@ impl Authority {
         self: Arc<Self>,
         refused: Option<Credential>,
         transport: &Arc<Transport>,
-    ) -> Result<Arc<Grant>> {
+    ) -> Result<Arc<ActiveCredential>> {
         let mut options = self.options.clone();
         loop {
             let resolution = self.resolve(options.clone()).await?;
@@ -206,7 +207,7 @@ impl Authority {
         resolution: &Resolution,
         delivered: Delivered,
         renews: bool,
-    ) -> Arc<Grant> {
+    ) -> Arc<ActiveCredential> {
         let resolution = Arc::new(
             resolution
                 .clone()
@@ -221,7 +222,7 @@ impl Authority {
             .expires_in
             .and_then(|time| Instant::now().checked_add(time));
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let grant = Arc::new(Grant {
+        let active = Arc::new(ActiveCredential {
             serial,
             credential: delivered.credential,
             options,
@@ -230,8 +231,8 @@ impl Authority {
             renews,
             expires,
         });
-        self.grant.store(Some(grant.clone()));
-        grant
+        self.active.store(Some(active.clone()));
+        active
     }
 
     fn log_credential(&self, resolution: &Resolution) {

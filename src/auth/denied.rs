@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::credentials::{Credential, Problem, Resolution};
 use crate::endpoint::EndpointId;
-use crate::error::{About, Code, Error};
+use crate::error::{Code, Error, RefusalReason};
 use crate::key::Scope;
 use crate::openapi;
 use crate::service_error::{NO_KEY, UNLINKED};
@@ -32,9 +32,12 @@ pub(crate) fn explain(
 ) -> Error {
     let error = error.with_resolution_of(resolution.clone());
     // An app refuses for reasons of its own, and what is in front of fal looks at no key.
-    let ours = !matches!(error.about(), Some(About::AppsOwn | About::Edge));
+    let ours = !matches!(
+        error.about(),
+        Some(RefusalReason::AppsOwn | RefusalReason::Edge)
+    );
     let refused = ours && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
-    let hidden = error.code() == Code::NotFound && error.about() != Some(About::Path);
+    let hidden = error.code() == Code::NotFound && error.about() != Some(RefusalReason::Path);
     let told = match (endpoint, platform) {
         (Some(id), _) if refused || hidden => {
             private_app(error, id.app(), resolution, credential, refused)
@@ -56,7 +59,7 @@ pub(crate) fn explain(
         }
         _ if !refused => told,
         _ => {
-            let unlinked = (told.about() == Some(About::UnknownKey)).then_some(UNLINKED);
+            let unlinked = (told.about() == Some(RefusalReason::UnknownKey)).then_some(UNLINKED);
             let doubt =
                 (told.code() == Code::Unauthenticated && told.may_have_executed()).then_some(DOUBT);
             let more: Vec<_> = std::iter::once(told.remedy())
@@ -241,7 +244,7 @@ fn private_app(
     );
     match refused {
         // It is the form of what was sent that is wrong: no other app would take it.
-        true if matches!(told.about(), Some(About::MalformedKey | About::WrongScheme)) => told,
+        true if matches!(told.about(), Some(RefusalReason::MalformedKey | RefusalReason::WrongScheme)) => told,
         true => told.with_remedy(format!(
             "Check at https://fal.ai/dashboard/keys that the key exists and belongs to the account you mean; {private}."
         )),

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::slots::Slots;
 use super::{Client, Inner};
-use crate::auth::cache::Authority;
+use crate::auth::cache::CredentialCache;
 use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Environment, Variable};
 use crate::endpoint::{self, Hosts};
@@ -262,7 +262,8 @@ impl ClientBuilder {
         let mut network = self.network;
         network.read(&self.environment)?;
         let credentials = for_hosts(self.credentials, &hosts);
-        let authority = Authority::new(credentials, self.environment, self.log.clone());
+        let credential_cache =
+            CredentialCache::new(credentials, self.environment, self.log.clone());
         let transport = Transport::new(
             hosts,
             self.log,
@@ -273,7 +274,7 @@ impl ClientBuilder {
             network,
         );
         let inner = Inner {
-            authority: ArcSwap::from_pointee(authority),
+            credential_cache: ArcSwap::from_pointee(credential_cache),
             timeout: self.timeout,
             strict_scopes: self.strict_scopes,
             scopes: Scopes::default(),

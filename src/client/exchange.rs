@@ -10,12 +10,12 @@ use reqwest::Upgraded;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::Inner;
-use crate::auth::cache::{Authority, Grant};
+use crate::auth::cache::{ActiveCredential, CredentialCache};
 use crate::auth::denied;
 use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, Origin};
-use crate::error::{Error, Repeat, Result};
+use crate::error::{Error, Idempotency, Result};
 use crate::key::Scope;
 use crate::log::Level;
 use crate::openapi;
@@ -23,26 +23,26 @@ use crate::operation::Task;
 use crate::request::{Body, Request, Target};
 use crate::response::Response;
 use crate::service_error::with_content;
-use crate::transport::{Attempts, Call, Opened, Pass, Payload, Progress, Watch};
+use crate::transport::{Attempts, Authorization, Call, Opened, Payload, Progress, Watch};
 
 /// The requests of one operation. Clones belong to the same one.
 #[derive(Clone)]
-pub(crate) struct Steps {
+pub(crate) struct Exchange {
     pub(super) inner: Arc<Inner>,
     /// That of the client when the operation started: another one is for later operations.
-    pub(super) authority: Arc<Authority>,
+    pub(super) credential_cache: Arc<CredentialCache>,
     pub(crate) task: Task,
     pub(crate) deadline: Instant,
     /// What is asked of us (`Retry-After`) is cut to this.
     pub(super) longest_pause: Duration,
 }
 
-impl Steps {
+impl Exchange {
     /// Sends a request with the client's credential and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let call = self.call(request)?;
         self.inner
-            .perform(&self.authority, &call, &self.task.progress)
+            .perform(&self.credential_cache, &call, &self.task.progress)
             .await
     }
 
@@ -52,28 +52,28 @@ impl Steps {
         self.open_call(&call).await
     }
 
-    /// The same for a call that was made by hand: with another body or another [`Pass`].
+    /// The same for a call that was made by hand: with another body or another [`Authorization`].
     pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
-        let open = |grant: Carried| async move {
-            transport.open(call, grant.credential(), progress).await
+        let open = |active: SentCredential| async move {
+            transport.open(call, active.credential(), progress).await
         };
         self.inner
-            .authorized(&self.authority, call, progress, open)
+            .authorized(&self.credential_cache, call, progress, open)
             .await
     }
 
     /// Sends such a call and reads the whole answer.
     pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
         self.inner
-            .perform(&self.authority, call, &self.task.progress)
+            .perform(&self.credential_cache, call, &self.task.progress)
             .await
     }
 
     /// The same where `what` has to be in the answer.
     pub(crate) async fn ask_for(&self, what: &str, call: &Call) -> Result<Response> {
         let answer = self.send_call(call).await?;
-        with_content(answer, what, self.task.secrets(), call.repeat)
+        with_content(answer, what, self.task.secrets(), call.idempotency)
     }
 
     /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the
@@ -81,16 +81,16 @@ impl Steps {
     pub(crate) async fn upgrade(
         &self,
         call: &Call,
-    ) -> Result<(HeaderMap, Upgraded, Option<Arc<Grant>>)> {
+    ) -> Result<(HeaderMap, Upgraded, Option<Arc<ActiveCredential>>)> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
-        let upgrade = |grant: Carried| async move {
+        let upgrade = |active: SentCredential| async move {
             let (headers, upgraded) = transport
-                .upgrade(call, grant.credential(), progress)
+                .upgrade(call, active.credential(), progress)
                 .await?;
-            Ok((headers, upgraded, grant.0))
+            Ok((headers, upgraded, active.0))
         };
         self.inner
-            .authorized(&self.authority, call, progress, upgrade)
+            .authorized(&self.credential_cache, call, progress, upgrade)
             .await
     }
 
@@ -104,8 +104,8 @@ impl Steps {
     }
 
     /// The same operation, with `time` for its next requests.
-    pub(crate) fn anew(&self, time: Duration) -> Result<Steps> {
-        Ok(Steps {
+    pub(crate) fn anew(&self, time: Duration) -> Result<Exchange> {
+        Ok(Exchange {
             deadline: deadline(time)?,
             ..self.clone()
         })
@@ -119,8 +119,8 @@ impl Steps {
 
     /// The same operation, which waits between two attempts at most so long, whatever the service
     /// asks for.
-    pub(crate) fn with_pauses_up_to(&self, longest_pause: Duration) -> Steps {
-        Steps {
+    pub(crate) fn with_pauses_up_to(&self, longest_pause: Duration) -> Exchange {
+        Exchange {
             longest_pause,
             ..self.clone()
         }
@@ -133,9 +133,9 @@ impl Steps {
 
     /// The same client for a request of its own within `time`, beside the operation and even after
     /// its end.
-    pub(crate) fn aside(&self, time: Duration) -> Result<Steps> {
-        Ok(Steps {
-            task: self.task.aside(),
+    pub(crate) fn detached(&self, time: Duration) -> Result<Exchange> {
+        Ok(Exchange {
+            task: self.task.detached(),
             deadline: deadline(time)?,
             ..self.clone()
         })
@@ -155,9 +155,9 @@ impl Steps {
     }
 
     /// The same operation for requests that are under way beside others: their stages do not mix.
-    pub(crate) fn beside(&self) -> Steps {
-        Steps {
-            task: self.task.aside(),
+    pub(crate) fn parallel(&self) -> Exchange {
+        Exchange {
+            task: self.task.detached(),
             ..self.clone()
         }
     }
@@ -173,27 +173,29 @@ impl Steps {
 
     /// Adds to an error of an endpoint what is known about the credential.
     pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
-        match self.grant().await {
-            Ok(grant) => denied::explain(
+        match self.active().await {
+            Ok(active) => denied::explain(
                 error,
                 Some(endpoint),
                 None,
-                &grant.resolution,
-                &grant.credential,
+                &active.resolution,
+                &active.credential,
             ),
             Err(_) => error,
         }
     }
 
     /// The credential that the requests carry, and where it is from.
-    pub(crate) async fn grant(&self) -> Result<Arc<Grant>> {
-        self.authority.grant(None, &self.inner.transport).await
+    pub(crate) async fn active(&self) -> Result<Arc<ActiveCredential>> {
+        self.credential_cache
+            .active(None, &self.inner.transport)
+            .await
     }
 
     /// Has a credential replaced that fal refused. Whether its source may have another.
-    pub(crate) async fn replace(&self, refused: &Grant) -> Result<bool> {
+    pub(crate) async fn replace(&self, refused: &ActiveCredential) -> Result<bool> {
         Ok(self
-            .authority
+            .credential_cache
             .another(refused, &self.inner.transport)
             .await?
             .is_some())
@@ -209,13 +211,13 @@ impl Steps {
 }
 
 /// The credential that a request carries, if it is the client's.
-struct Carried(Option<Arc<Grant>>);
+struct SentCredential(Option<Arc<ActiveCredential>>);
 
-impl Carried {
+impl SentCredential {
     fn credential(&self) -> &Credential {
         self.0
             .as_ref()
-            .map_or(&Credential::Anonymous, |grant| &grant.credential)
+            .map_or(&Credential::Anonymous, |active| &active.credential)
     }
 }
 
@@ -229,45 +231,46 @@ pub(super) fn deadline(timeout: Duration) -> Result<Instant> {
 impl Inner {
     pub(super) async fn perform(
         &self,
-        authority: &Arc<Authority>,
+        credential_cache: &Arc<CredentialCache>,
         call: &Call,
         progress: &Arc<Progress>,
     ) -> Result<Response> {
         let transport = &self.transport;
-        let send = |grant: Carried| async move {
-            transport.send(call, grant.credential(), progress).await
+        let send = |active: SentCredential| async move {
+            transport.send(call, active.credential(), progress).await
         };
-        self.authorized(authority, call, progress, send).await
+        self.authorized(credential_cache, call, progress, send)
+            .await
     }
 
     /// Sends a call with this credential, which is renewed once if it is refused and can be.
     async fn authorized<T, F>(
         &self,
-        authority: &Arc<Authority>,
+        credential_cache: &Arc<CredentialCache>,
         call: &Call,
         progress: &Progress,
-        send: impl Fn(Carried) -> F,
+        send: impl Fn(SentCredential) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        if call.pass != Pass::Credential {
-            return send(Carried(None)).await;
+        if call.authorization != Authorization::Credential {
+            return send(SentCredential(None)).await;
         }
         call.endpoint
             .iter()
-            .filter(|_| call.repeat.leaves_doubt())
+            .filter(|_| call.idempotency.leaves_doubt())
             .for_each(|endpoint| progress.calls(endpoint));
-        let mut grant = authority.grant(None, &self.transport).await?;
+        let mut active = credential_cache.active(None, &self.transport).await?;
         let platform = self
             .transport
             .hosts
             .is_platform(&call.url)
             .then(|| (call.method.as_str(), call.url.path()));
         if let Some(asked) = platform {
-            self.allow(asked, &grant)?;
+            self.allow(asked, &active)?;
         }
-        let mut outcome = send(Carried(Some(grant.clone()))).await;
+        let mut outcome = send(SentCredential(Some(active.clone()))).await;
         let refused = outcome
             .as_ref()
             .err()
@@ -276,20 +279,20 @@ impl Inner {
             // What was refused was not executed, so it can be sent once more with a new credential.
             Some(true) => {
                 progress.pausing();
-                if let Some(another) = authority.another(&grant, &self.transport).await? {
-                    grant = another;
-                    outcome = send(Carried(Some(grant.clone()))).await;
+                if let Some(another) = credential_cache.another(&active, &self.transport).await? {
+                    active = another;
+                    outcome = send(SentCredential(Some(active.clone()))).await;
                 }
             }
             // Who refused what is not certain, or there is nothing left to send: a new one is for
             // the next request.
-            Some(false) => drop(authority.another(&grant, &self.transport).await),
+            Some(false) => drop(credential_cache.another(&active, &self.transport).await),
             None => {}
         }
         if let Some(asked) = platform {
-            self.scopes.observe(asked, &grant.credential, &outcome);
+            self.scopes.observe(asked, &active.credential, &outcome);
         }
-        let (resolution, credential) = (&grant.resolution, &grant.credential);
+        let (resolution, credential) = (&active.resolution, &active.credential);
         outcome.map_err(|error| match self.transport.hosts.proxied(&call.url) {
             Some(proxy) => denied::by_proxy(error, proxy, &call.url),
             None => denied::explain(
@@ -304,9 +307,9 @@ impl Inner {
 
     /// Refuses, where the caller asked for strictness, what the key in use is known not to be
     /// allowed.
-    fn allow(&self, (method, path): (&str, &str), grant: &Grant) -> Result<()> {
+    fn allow(&self, (method, path): (&str, &str), active: &ActiveCredential) -> Result<()> {
         let known = if self.strict_scopes {
-            self.scopes.known(&grant.credential)
+            self.scopes.known(&active.credential)
         } else {
             None
         };
@@ -315,15 +318,15 @@ impl Inner {
                 (method, path),
                 needed,
                 scope,
-                &grant.resolution,
-                &grant.credential,
+                &active.resolution,
+                &active.credential,
             )),
             _ => Ok(()),
         }
     }
 
     pub(super) fn call(&self, request: Request, deadline: Instant) -> Result<Call> {
-        let repeat = request.repeat();
+        let idempotency = request.idempotency();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
             Target::Endpoint(ref id) => (request.address(hosts.run_url(id)?, ""), Some(id.clone())),
@@ -351,7 +354,7 @@ impl Inner {
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
             // A safe method takes no input: fal's clients send none either (docs/protocol.md §4).
-            Body::Json(_) if repeat == Repeat::Harmless && endpoint.is_some() => {
+            Body::Json(_) if idempotency == Idempotency::Safe && endpoint.is_some() => {
                 Bytes::new().into()
             }
             Body::Json(value) => {
@@ -367,8 +370,8 @@ impl Inner {
             endpoint,
             headers,
             body,
-            pass: Pass::Credential,
-            repeat,
+            authorization: Authorization::Credential,
+            idempotency,
             deadline,
             longest_pause: Duration::MAX,
             most: usize::MAX,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::auth::cache::Authority;
+use crate::auth::cache::CredentialCache;
 use crate::auth::denied;
 use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Resolution};
@@ -24,7 +24,7 @@ use crate::secrets::Secrets;
 use crate::transport::{Call, Transport};
 
 pub use builder::{ClientBuilder, HostRole};
-pub(crate) use exchange::Steps;
+pub(crate) use exchange::Exchange;
 
 use self::builder::for_hosts;
 use self::exchange::deadline;
@@ -44,7 +44,7 @@ pub struct Client {
 }
 
 struct Inner {
-    authority: ArcSwap<Authority>,
+    credential_cache: ArcSwap<CredentialCache>,
     timeout: Option<Duration>,
     strict_scopes: bool,
     scopes: Scopes,
@@ -64,7 +64,7 @@ impl Client {
     /// A key is kept once it is found; if another one is found now, a note says with which one
     /// calls go on.
     pub fn explain(&self) -> Resolution {
-        self.inner.authority.load().explain()
+        self.inner.credential_cache.load().explain()
     }
 
     /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or
@@ -80,19 +80,21 @@ impl Client {
     /// Uses another credential from now on, for this client and its clones. Operations under way
     /// keep theirs, for all of their requests.
     pub fn set_credentials(&self, options: credentials::Options) {
-        let authority = self
+        let credential_cache = self
             .inner
-            .authority
+            .credential_cache
             .load()
             .with_options(for_hosts(options, self.hosts()));
-        self.inner.authority.store(Arc::new(authority));
+        self.inner
+            .credential_cache
+            .store(Arc::new(credential_cache));
     }
 
     /// The scope of the key in use, if it is known: from [`check`](Client::check), or from what fal
     /// answered. `None` before the first call, and where fal did not tell.
     pub fn known_scope(&self) -> Option<Scope> {
-        let grant = self.inner.authority.load().current()?;
-        self.inner.scopes.known(&grant.credential)
+        let active = self.inner.credential_cache.load().current()?;
+        self.inner.scopes.known(&active.credential)
     }
 
     /// The addresses that this client uses.
@@ -106,28 +108,28 @@ impl Client {
     }
 
     /// Starts an operation that sends several requests within the client's usual time.
-    pub(crate) fn start_steps<F>(&self, steps: impl FnOnce(Steps) -> F) -> Result<Op>
+    pub(crate) fn start_exchange<F>(&self, exchange: impl FnOnce(Exchange) -> F) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
-        self.start_steps_within(self.inner.timeout.unwrap_or(TIMEOUT), steps)
+        self.start_exchange_within(self.inner.timeout.unwrap_or(TIMEOUT), exchange)
     }
 
     /// The same within `timeout`.
-    pub(crate) fn start_steps_within<F>(
+    pub(crate) fn start_exchange_within<F>(
         &self,
         timeout: Duration,
-        steps: impl FnOnce(Steps) -> F,
+        exchange: impl FnOnce(Exchange) -> F,
     ) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let deadline = deadline(timeout)?;
-        let authority = self.authority();
+        let credential_cache = self.credential_cache();
         self.operate(timeout, |inner, task| {
-            steps(Steps {
+            exchange(Exchange {
                 inner,
-                authority,
+                credential_cache,
                 task,
                 deadline,
                 longest_pause: Duration::MAX,
@@ -136,10 +138,10 @@ impl Client {
     }
 
     /// The credential that an operation uses from here on.
-    fn authority(&self) -> Arc<Authority> {
-        let authority = self.inner.authority.load_full();
-        authority.look();
-        authority
+    fn credential_cache(&self) -> Arc<CredentialCache> {
+        let credential_cache = self.inner.credential_cache.load_full();
+        credential_cache.look();
+        credential_cache
     }
 
     /// The time for a call: the request's own, else the client's, else `usual`.
@@ -163,7 +165,7 @@ impl Client {
     {
         let inner = self.inner.clone();
         let deadline = deadline(timeout)?;
-        let secrets = Arc::new(Secrets::of(&self.inner.transport.veils));
+        let secrets = Arc::new(Secrets::of(&self.inner.transport.masks));
         Op::start(secrets, |task| {
             let progress = task.progress.clone();
             // In a place of its own: each layer around it would make room for it twice.

@@ -40,7 +40,7 @@ pub(crate) async fn look<T: Send + 'static>(
 
 /// The same at once, for a text whose length is bounded or which is awaited for its own sake:
 /// another thread takes over whatever else this one had to do.
-fn aside<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
+fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
     if text.len() > LONG && runtime::carries_calls() {
         tokio::task::block_in_place(look)
     } else {
@@ -199,7 +199,7 @@ pub fn parsed(text: &str) -> Outcome<Value> {
 /// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an
 /// escape.
 pub(crate) fn is_json(text: &[u8]) -> bool {
-    aside(text, || {
+    off_runtime(text, || {
         fits(text).is_ok() && serde_json::from_slice::<Looked>(text).is_ok()
     })
 }
@@ -235,7 +235,7 @@ pub(crate) fn members<'t, const N: usize>(
     text: &'t [u8],
     names: [&str; N],
 ) -> Option<[Option<&'t RawValue>; N]> {
-    aside(text, || {
+    off_runtime(text, || {
         fits(text).ok()?;
         // What is passed over is not looked at for this.
         let text = std::str::from_utf8(text).ok()?;
@@ -248,7 +248,7 @@ pub(crate) fn members<'t, const N: usize>(
 
 /// The last entries of an array, or all if there are fewer. `None` if it is none.
 pub(crate) fn last_entries(array: &str, most: usize) -> Option<VecDeque<&RawValue>> {
-    aside(array.as_bytes(), || {
+    off_runtime(array.as_bytes(), || {
         serde_json::Deserializer::from_str(array)
             .deserialize_seq(Last { most })
             .ok()
@@ -257,7 +257,7 @@ pub(crate) fn last_entries(array: &str, most: usize) -> Option<VecDeque<&RawValu
 
 /// The first entries of an array. `None` if it is none.
 pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> {
-    aside(array.as_bytes(), || {
+    off_runtime(array.as_bytes(), || {
         serde_json::Deserializer::from_str(array)
             .deserialize_seq(First { most })
             .ok()
@@ -266,7 +266,7 @@ pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> 
 
 /// The entry of an array at an index. `None` if it is none, or has no such entry.
 pub(crate) fn entry(array: &str, index: usize) -> Option<&RawValue> {
-    aside(array.as_bytes(), || {
+    off_runtime(array.as_bytes(), || {
         serde_json::Deserializer::from_str(array)
             .deserialize_seq(Nth { index })
             .ok()
@@ -288,7 +288,7 @@ pub(crate) fn index(part: &str) -> Option<usize> {
 /// The text that a string stands for, if there is memory for it.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     let text = value.get();
-    aside(text.as_bytes(), || {
+    off_runtime(text.as_bytes(), || {
         fits(text.as_bytes())
             .and_then(|()| {
                 if text.len() > LONG {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{Credential, Token};
 use crate::error::{Code, Error};
 use crate::key::Key;
-use crate::runtime::host::{self, Kept};
+use crate::runtime::host_functions::{self, Kept};
 use crate::secrets::Secrets;
 
 /// How long the host may take to answer; a person may have to be asked.
@@ -34,7 +34,7 @@ impl Callback {
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
         let (answer, function) = (Answer::new(sender), self.0.clone());
-        let asked = host::call(host::Kind::Questions, move || {
+        let asked = host_functions::call(host_functions::Kind::Questions, move || {
             if let Some(function) = function.get() {
                 function(answer);
             }

@@ -3,8 +3,8 @@
 use super::environment::Variable;
 use super::sources::{Context, Finding, Outcome, Source};
 use super::sources::{
-    explicit_callback, explicit_key, explicit_profile, explicit_token, key_command, key_file,
-    key_pair, key_variable, notebook, profile, system_keyring, user_login,
+    colab, explicit_callback, explicit_key, explicit_profile, explicit_token, key_command,
+    key_file, key_pair, key_variable, profile, system_keyring, user_login,
 };
 use super::{
     Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv,
@@ -22,7 +22,7 @@ const SOURCES: [Source; 12] = [
     key_command::SOURCE,
     profile::SOURCE,
     system_keyring::SOURCE,
-    notebook::SOURCE,
+    colab::SOURCE,
     user_login::SOURCE,
 ];
 
@@ -54,7 +54,7 @@ fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
     let in_notebook = options.notebook_secrets().is_some();
     SOURCES
         .iter()
-        .filter(move |source| in_notebook || source.name != notebook::SOURCE.name)
+        .filter(move |source| in_notebook || source.name != colab::SOURCE.name)
 }
 
 /// Exactly `1`, as the official clients have it (docs/protocol.md §1.2).

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::sources::notebook::{self, Notebook};
+use super::sources::colab::{self, Notebook};
 use super::sources::{explicit_profile, system_keyring};
 use super::{Callback, Resolution};
 
@@ -75,7 +75,7 @@ impl Options {
     pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
         let source = asked.used()?.source;
         let mut options = self.clone();
-        if source == notebook::SOURCE.name {
+        if source == colab::SOURCE.name {
             options.notebook = Some(Notebook::Empty(reason.to_owned()));
         } else if source == system_keyring::SOURCE.name || source == explicit_profile::SOURCE.name {
             options.keyring = KeyringUse::Empty;

@@ -2,7 +2,7 @@
 
 /// What a refused request was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum About {
+pub(crate) enum RefusalReason {
     /// No credential arrived.
     NoKey,
     /// A key that fal does not know.
@@ -25,16 +25,16 @@ pub(crate) enum About {
     Edge,
 }
 
-impl About {
+impl RefusalReason {
     /// Whether it is about the credential, so that only fal can say it.
     pub(crate) fn is_of_credential(self) -> bool {
         matches!(
             self,
-            About::NoKey
-                | About::WrongKey
-                | About::UnknownKey
-                | About::MalformedKey
-                | About::WrongScheme
+            RefusalReason::NoKey
+                | RefusalReason::WrongKey
+                | RefusalReason::UnknownKey
+                | RefusalReason::MalformedKey
+                | RefusalReason::WrongScheme
         )
     }
 }

@@ -6,7 +6,7 @@ mod answer;
 mod clause;
 mod code;
 mod field;
-pub(crate) mod retry;
+pub(crate) mod retry_rules;
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -14,13 +14,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use about::About;
+pub(crate) use about::RefusalReason;
 pub use account_lock::LockReason;
 pub(crate) use answer::{Answer, veiled};
 pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;
-pub(crate) use retry::Repeat;
+pub(crate) use retry_rules::Idempotency;
 
 use crate::key::Scope;
 use crate::limits::{MESSAGE, shortened};
@@ -49,7 +49,7 @@ struct Inner {
     needed_scope: Option<Scope>,
     fields: Arc<[FieldError]>,
     lock_reason: Option<LockReason>,
-    about: Option<About>,
+    about: Option<RefusalReason>,
     resolution: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -135,7 +135,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_about(mut self, about: Option<About>) -> Self {
+    pub(crate) fn with_about(mut self, about: Option<RefusalReason>) -> Self {
         self.0.about = about;
         self
     }
@@ -265,13 +265,13 @@ impl Error {
     }
 
     /// What a refusal was about, where fal's text tells.
-    pub(crate) fn about(&self) -> Option<About> {
+    pub(crate) fn about(&self) -> Option<RefusalReason> {
         self.0.about
     }
 
     /// Whether fal refused the credential: it, and not an app for reasons of its own.
     pub(crate) fn refuses_credential(&self) -> bool {
-        self.code() == Code::Unauthenticated && self.about() != Some(About::AppsOwn)
+        self.code() == Code::Unauthenticated && self.about() != Some(RefusalReason::AppsOwn)
     }
 
     /// What [`with_resolution_of`](Self::with_resolution_of) was given, if it is of this type.

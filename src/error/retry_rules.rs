@@ -2,20 +2,20 @@
 
 /// What a second copy of a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum Idempotency {
     /// Nothing, or the same once more.
-    Harmless,
+    Safe,
     /// Nothing, because fal knows it from the first by its idempotency key. The caller's next call
     /// has another key, so he has to be told if this one may have been executed.
-    Recognized,
+    Keyed,
     /// What the first did, once more.
-    Another,
+    NonIdempotent,
 }
 
-impl Repeat {
+impl Idempotency {
     /// Whether it matters that nobody knows if it was executed.
     pub(crate) fn leaves_doubt(self) -> bool {
-        self != Repeat::Harmless
+        self != Idempotency::Safe
     }
 }
 
@@ -126,8 +126,8 @@ pub(crate) struct Decision {
 
 impl Rule {
     /// `hint` is what the answer says of a retry.
-    pub(crate) fn decide(&self, repeat: Repeat, hint: Option<bool>) -> Decision {
-        let safe = repeat != Repeat::Another;
+    pub(crate) fn decide(&self, idempotency: Idempotency, hint: Option<bool>) -> Decision {
+        let safe = idempotency != Idempotency::NonIdempotent;
         let (sent_again, allowed) = match safe {
             true => (
                 self.get || hint == Some(true),
@@ -143,7 +143,7 @@ impl Rule {
         Decision {
             again,
             retryable,
-            unknown: self.unknown && repeat.leaves_doubt(),
+            unknown: self.unknown && idempotency.leaves_doubt(),
         }
     }
 }
@@ -193,21 +193,21 @@ mod tests {
             let rule = rule_of(situation);
             assert!(!(rule.post && rule.unknown), "{rule:?}");
             for hint in [None, Some(false), Some(true)] {
-                let decision = rule.decide(Repeat::Another, hint);
+                let decision = rule.decide(Idempotency::NonIdempotent, hint);
                 assert!(!(decision.again && decision.unknown), "{rule:?} {hint:?}");
                 assert!(
                     !decision.again || rule.post,
                     "{rule:?}: no hint makes a POST go out again"
                 );
                 assert!(
-                    hint != Some(false) || !rule.decide(Repeat::Harmless, hint).again,
+                    hint != Some(false) || !rule.decide(Idempotency::Safe, hint).again,
                     "{rule:?}"
                 );
                 assert!(!decision.again || decision.retryable, "{rule:?} {hint:?}");
-                let recognized = rule.decide(Repeat::Recognized, hint);
+                let recognized = rule.decide(Idempotency::Keyed, hint);
                 assert_eq!(
                     recognized.again,
-                    rule.decide(Repeat::Harmless, hint).again,
+                    rule.decide(Idempotency::Safe, hint).again,
                     "{rule:?} {hint:?}"
                 );
                 assert_eq!(recognized.unknown, decision.unknown, "{rule:?} {hint:?}");

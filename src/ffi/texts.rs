@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::runtime::per_process::PerProcess;
+use crate::runtime::fork::PerProcess;
 use crate::system::memory;
 
 /// The strings that an object has handed out. They are made when asked for and live as long as the

@@ -81,12 +81,12 @@ pub type fal_read_callback =
 pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// What the host lends to libfal.
-struct Lent {
+struct Lease {
     user: User,
     release: fal_release_callback,
 }
 
-impl Drop for Lent {
+impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: the host gave this callback for this argument; it is called once.
@@ -99,7 +99,7 @@ impl Drop for Lent {
 struct Borrowed {
     data: *const u8,
     len: usize,
-    _lent: Lent,
+    _lease: Lease,
 }
 
 // SAFETY: the host promised that the memory may be read on any thread until it is released.
@@ -116,15 +116,20 @@ impl AsRef<[u8]> for Borrowed {
 /// A reader of the host's.
 struct HostReader {
     read: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
-    lent: Lent,
+    lease: Lease,
 }
 
 impl io::Read for HostReader {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the host gave this callback for these arguments, and `piece` is writable for its
         // length.
-        let got =
-            unsafe { (self.read)(self.lent.user.get(), piece.as_mut_ptr().cast(), piece.len()) };
+        let got = unsafe {
+            (self.read)(
+                self.lease.user.get(),
+                piece.as_mut_ptr().cast(),
+                piece.len(),
+            )
+        };
         match usize::try_from(got) {
             Ok(got) if got <= piece.len() => Ok(got),
             Ok(_) => Err(io::Error::other(
@@ -165,7 +170,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lent = Lent {
+    let lease = Lease {
         user: User::new(user),
         release,
     };
@@ -177,7 +182,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
             Some(_) => Bytes::from_owner(Borrowed {
                 data: bytes.as_ptr(),
                 len: bytes.len(),
-                _lent: lent,
+                _lease: lease,
             }),
             None => memory::copy(bytes)?.into(),
         };
@@ -198,7 +203,7 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lent = Lent {
+    let lease = Lease {
         user: User::new(user),
         release,
     };
@@ -206,7 +211,7 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
         let read = read.ok_or_else(|| Error::invalid("read is NULL"))?;
-        let reader = HostReader { read, lent };
+        let reader = HostReader { read, lease };
         out.give(fal_upload::new(Upload::reader(
             reader,
             u64::try_from(size).ok(),

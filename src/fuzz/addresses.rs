@@ -4,7 +4,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 
-use super::authorize::{Pass, route};
+use super::authorize::{Authorization, route};
 use super::redirect;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, https_or_local};
@@ -57,12 +57,12 @@ fn key() -> Credential {
 
 /// A key only ever goes by https to the usual port of one of fal's services.
 fn carried(hosts: &Hosts, url: &Url) {
-    for pass in [Pass::Credential, Pass::Nothing] {
-        let Ok(route) = route(hosts, url, &key(), &pass, &Secrets::default()) else {
+    for authorization in [Authorization::Credential, Authorization::Nothing] {
+        let Ok(route) = route(hosts, url, &key(), &authorization, &Secrets::default()) else {
             continue;
         };
         let bears = route.headers.contains_key(AUTHORIZATION);
-        assert!(!bears || pass == Pass::Credential);
+        assert!(!bears || authorization == Authorization::Credential);
         let fals = route
             .url
             .host_str()
@@ -92,13 +92,15 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
         let Some(to) = redirect::target(status, &headers, from) else {
             continue;
         };
-        for (method, pass) in METHODS
-            .into_iter()
-            .flat_map(|method| [(method, Pass::Credential), (method, Pass::Nothing)])
-        {
+        for (method, authorization) in METHODS.into_iter().flat_map(|method| {
+            [
+                (method, Authorization::Credential),
+                (method, Authorization::Nothing),
+            ]
+        }) {
             let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
             let carries = redirect::Carries {
-                pass: &pass,
+                authorization: &authorization,
                 content: method != Method::GET,
             };
             let Some(followed) = redirect::method(hosts, &carries, status, &method, from, &to)
@@ -112,13 +114,13 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
                 && from.host_str() == Some("fal.run");
             let of_file = method == Method::PUT
                 && status == StatusCode::PERMANENT_REDIRECT
-                && pass == Pass::Nothing;
+                && authorization == Authorization::Nothing;
             let safe = followed == Method::GET && (method == Method::GET || of_app);
             assert!(
                 safe || (of_file && followed == Method::PUT),
                 "{method} {from}, {status} to {to}: {followed}"
             );
-            if pass == Pass::Credential {
+            if authorization == Authorization::Credential {
                 carried(hosts, &to);
             }
         }

@@ -20,17 +20,17 @@ const NAMES: [&str; 8] = [
 const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 
 /// Written out once more: whether a 401 or 429 was said before any app was asked.
-fn is_said_before_apps(headers: &HeaderMap, whose: Whose) -> bool {
+fn is_said_before_apps(headers: &HeaderMap, whose: Responder) -> bool {
     let marked = MARKS.iter().any(|name| headers.contains_key(*name));
     match whose {
-        Whose::Service => true,
-        Whose::Queue => !marked,
-        Whose::App => !marked && headers.contains_key("x-fal-request-id"),
+        Responder::Service => true,
+        Responder::Queue => !marked,
+        Responder::App => !marked && headers.contains_key("x-fal-request-id"),
     }
 }
 
 /// And what alone permits to send a POST again.
-fn is_permitted(status: u16, headers: &HeaderMap, whose: Whose) -> bool {
+fn is_permitted(status: u16, headers: &HeaderMap, whose: Responder) -> bool {
     let kind = headers
         .get("x-fal-error-type")
         .map(HeaderValue::as_bytes)
@@ -43,7 +43,7 @@ fn is_permitted(status: u16, headers: &HeaderMap, whose: Whose) -> bool {
             | b"runner_connection_refused"
             | b"runner_connection_timeout",
         )
-        | (504, b"startup_timeout") => is_said_before_apps(headers, Whose::App),
+        | (504, b"startup_timeout") => is_said_before_apps(headers, Responder::App),
         _ => false,
     }
 }
@@ -76,31 +76,31 @@ pub(crate) fn run(data: &[u8]) {
     let answer = Answer::new(&Secrets::default(), status, headers.clone(), bytes);
     let [service, safe, about_job, app, queue] = [1, 2, 4, 8, 16].map(|bit| flags & bit != 0);
     let whose = match (app, queue) {
-        (true, _) => Whose::App,
-        (false, true) => Whose::Queue,
-        (false, false) => Whose::Service,
+        (true, _) => Responder::App,
+        (false, true) => Responder::Queue,
+        (false, false) => Responder::Service,
     };
-    let repeat = if safe {
-        Repeat::Harmless
+    let idempotency = if safe {
+        Idempotency::Safe
     } else {
-        Repeat::Another
+        Idempotency::NonIdempotent
     };
-    let asked = Asked {
+    let asked = RequestContext {
         host: "fal.run",
         service,
-        repeat,
+        idempotency,
         about_job,
         whose,
     };
     // The fields' own trees are bounded by their number, so that of a short body they may be a
     // hundred times as much.
-    let (verdict, spent) = peak(|| verdict(answer.clone(), asked));
+    let (classification, spent) = peak(|| classify(answer.clone(), asked));
     assert!(
         spent <= 256 * body.len() + 64 * 1024,
         "{spent} bytes for {}",
         body.len()
     );
-    let error = &verdict.error;
+    let error = &classification.error;
     assert!(
         error.message().len() <= crate::limits::MESSAGE + 4
             && error.remedy().len() <= crate::limits::MESSAGE + 4
@@ -113,11 +113,11 @@ pub(crate) fn run(data: &[u8]) {
         Some(b"0" | b"false")
     );
     assert!(
-        !verdict.again || safe || !(forbidden || error.may_have_executed()),
+        !classification.again || safe || !(forbidden || error.may_have_executed()),
         "{error:?}"
     );
     assert!(
-        !verdict.again || safe || is_permitted(status, &headers, whose),
+        !classification.again || safe || is_permitted(status, &headers, whose),
         "{error:?} {headers:?}"
     );
     let known = safe || !matches!(status, 401 | 429) || is_said_before_apps(&headers, whose);

@@ -11,7 +11,7 @@ use once_cell::race::OnceBox;
 use reqwest::Method;
 use serde_json::Value;
 
-use self::schema::{Format, Member, Shape, Text};
+use self::schema::{Format, Member, Schema, Text};
 use self::schema_parser::Named;
 use crate::key::Scope;
 
@@ -87,7 +87,7 @@ pub enum Place {
 pub(crate) enum Body {
     None,
     Json {
-        shape: Shape,
+        shape: Schema,
         required: bool,
     },
     /// The value of the one parameter in the body.
@@ -98,7 +98,7 @@ pub(crate) enum Body {
 /// What an answer is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
-    Json(Shape),
+    Json(Schema),
     None,
     File,
     Csv,
@@ -291,7 +291,7 @@ impl Parameter {
     pub(crate) fn is_path(&self) -> bool {
         matches!(
             self.member.shape,
-            Shape::Text(Text {
+            Schema::Text(Text {
                 format: Some(Format::Path),
                 ..
             })

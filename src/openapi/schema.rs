@@ -11,7 +11,7 @@ pub(crate) const MANY: usize = 50;
 
 /// The type and the bounds of a JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Shape {
+pub(crate) enum Schema {
     Any,
     Null,
     Bool,
@@ -21,15 +21,15 @@ pub(crate) enum Shape {
     /// This text and no other.
     Word(String),
     List {
-        of: Box<Shape>,
+        of: Box<Schema>,
         items: Length,
     },
     Object {
         members: Vec<Member>,
         /// What members may be that are not named.
-        others: Option<Box<Shape>>,
+        others: Option<Box<Schema>>,
     },
-    Either(Vec<Shape>),
+    Either(Vec<Schema>),
     /// A text, or 1 to 50 of them.
     OneOrMany,
 }
@@ -39,7 +39,7 @@ pub(crate) enum Shape {
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) required: bool,
-    pub(crate) shape: Shape,
+    pub(crate) shape: Schema,
     /// What the service assumes where it is left out.
     pub(crate) default: Option<Value>,
 }
@@ -81,32 +81,34 @@ pub(crate) enum Format {
     Path,
 }
 
-impl Shape {
+impl Schema {
     /// Whether a value has this shape; if not, what is wrong, and where, beginning with `at`.
     pub(crate) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
         let wrong = || Err(format!("{at} is {}, but has to be {self}", Found(value)));
         match (self, value) {
-            (Shape::Any, _) | (Shape::Null, Value::Null) | (Shape::Bool, Value::Bool(_)) => Ok(()),
-            (Shape::Int(bounds), Value::Number(number)) if number.is_i64() || number.is_u64() => {
+            (Schema::Any, _) | (Schema::Null, Value::Null) | (Schema::Bool, Value::Bool(_)) => {
+                Ok(())
+            }
+            (Schema::Int(bounds), Value::Number(number)) if number.is_i64() || number.is_u64() => {
                 if bounds.hold(number.as_f64()) {
                     Ok(())
                 } else {
                     wrong()
                 }
             }
-            (Shape::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => {
+            (Schema::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => {
                 Ok(())
             }
-            (Shape::Text(text), Value::String(given)) if text.fits(given) => Ok(()),
-            (Shape::Word(word), Value::String(given)) if word == given => Ok(()),
-            (Shape::OneOrMany, Value::String(given)) if !given.is_empty() => {
+            (Schema::Text(text), Value::String(given)) if text.fits(given) => Ok(()),
+            (Schema::Word(word), Value::String(given)) if word == given => Ok(()),
+            (Schema::OneOrMany, Value::String(given)) if !given.is_empty() => {
                 if given.split(',').count() <= MANY {
                     Ok(())
                 } else {
                     wrong()
                 }
             }
-            (Shape::OneOrMany, Value::Array(values)) if (1..=MANY).contains(&values.len()) => {
+            (Schema::OneOrMany, Value::Array(values)) if (1..=MANY).contains(&values.len()) => {
                 if values
                     .iter()
                     .all(|value| value.as_str().is_some_and(|text| !text.is_empty()))
@@ -115,14 +117,14 @@ impl Shape {
                 }
                 wrong()
             }
-            (Shape::List { of, items }, Value::Array(values)) if items.holds(values.len()) => {
+            (Schema::List { of, items }, Value::Array(values)) if items.holds(values.len()) => {
                 let mut values = values.iter().enumerate();
                 values.try_for_each(|(index, value)| of.check(value, &format!("{at}[{index}]")))
             }
-            (Shape::Object { members, others }, Value::Object(_)) => {
+            (Schema::Object { members, others }, Value::Object(_)) => {
                 check_members(members, others.as_deref(), value, at)
             }
-            (Shape::Either(shapes), _) => either(shapes, value, at).unwrap_or_else(wrong),
+            (Schema::Either(shapes), _) => either(shapes, value, at).unwrap_or_else(wrong),
             _ => wrong(),
         }
     }
@@ -131,10 +133,10 @@ impl Shape {
     /// several.
     pub(crate) fn members(&self) -> Vec<&Member> {
         match self {
-            Shape::Object { members, .. } => members.iter().collect(),
-            Shape::Either(shapes) => {
+            Schema::Object { members, .. } => members.iter().collect(),
+            Schema::Either(shapes) => {
                 let mut all: Vec<&Member> = Vec::new();
-                for member in shapes.iter().flat_map(Shape::members) {
+                for member in shapes.iter().flat_map(Schema::members) {
                     if !all.iter().any(|known| known.name == member.name) {
                         all.push(member);
                     }
@@ -148,8 +150,8 @@ impl Shape {
     /// Whether `null` may stand for it.
     pub(crate) fn takes_null(&self) -> bool {
         match self {
-            Shape::Any | Shape::Null => true,
-            Shape::Either(shapes) => shapes.iter().any(Shape::takes_null),
+            Schema::Any | Schema::Null => true,
+            Schema::Either(shapes) => shapes.iter().any(Schema::takes_null),
             _ => false,
         }
     }
@@ -157,7 +159,7 @@ impl Shape {
 
 fn check_members(
     members: &[Member],
-    others: Option<&Shape>,
+    others: Option<&Schema>,
     value: &Value,
     at: &str,
 ) -> Result<(), String> {
@@ -189,13 +191,13 @@ fn check_members(
 
 /// One of several shapes. Where the value chose one by a word, it is held to that one; `None`:
 /// nothing better than "none fits".
-fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String>> {
+fn either(shapes: &[Schema], value: &Value, at: &str) -> Option<Result<(), String>> {
     if shapes.iter().any(|shape| shape.check(value, at).is_ok()) {
         return Some(Ok(()));
     }
-    let objects: Vec<&Shape> = shapes
+    let objects: Vec<&Schema> = shapes
         .iter()
-        .filter(|shape| matches!(shape, Shape::Object { .. }))
+        .filter(|shape| matches!(shape, Schema::Object { .. }))
         .collect();
     if !value.is_object() || objects.is_empty() {
         return None;
@@ -207,8 +209,8 @@ fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String
     let word = first
         .members()
         .into_iter()
-        .find(|member| matches!(member.shape, Shape::Word(_)))?;
-    let words = |shape: &&Shape| {
+        .find(|member| matches!(member.shape, Schema::Word(_)))?;
+    let words = |shape: &&Schema| {
         shape
             .members()
             .into_iter()
@@ -224,11 +226,11 @@ fn either(shapes: &[Shape], value: &Value, at: &str) -> Option<Result<(), String
         return Some(Err(format!("{inner} is missing")));
     };
     let fits =
-        |shape: &&&Shape| words(shape).is_some_and(|member| member.shape.check(given, "").is_ok());
+        |shape: &&&Schema| words(shape).is_some_and(|member| member.shape.check(given, "").is_ok());
     match objects.iter().find(fits) {
         Some(chosen) => Some(chosen.check(value, at)),
         None => {
-            let known = Shape::Either(
+            let known = Schema::Either(
                 objects
                     .iter()
                     .filter_map(words)
@@ -342,27 +344,27 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shape::Any => f.write_str("anything"),
-            Shape::Null => f.write_str("null"),
-            Shape::Bool => f.write_str("true or false"),
-            Shape::Int(bounds) => write!(f, "an integer{bounds}"),
-            Shape::Number(bounds) => write!(f, "a number{bounds}"),
-            Shape::Text(Text { length, format }) => {
+            Schema::Any => f.write_str("anything"),
+            Schema::Null => f.write_str("null"),
+            Schema::Bool => f.write_str("true or false"),
+            Schema::Int(bounds) => write!(f, "an integer{bounds}"),
+            Schema::Number(bounds) => write!(f, "a number{bounds}"),
+            Schema::Text(Text { length, format }) => {
                 f.write_str(format.map_or("a text", Format::as_str))?;
                 length.tell(f, "characters")
             }
-            Shape::Word(word) => write!(f, "{word:?}"),
-            Shape::List { of, items } => {
+            Schema::Word(word) => write!(f, "{word:?}"),
+            Schema::List { of, items } => {
                 write!(f, "an array")?;
                 items.tell(f, "items")?;
                 write!(f, ", each {of}")
             }
-            Shape::Object { .. } => f.write_str("an object"),
-            Shape::OneOrMany => write!(f, "a text, or an array of 1 to {MANY} texts"),
-            Shape::Either(shapes) => {
+            Schema::Object { .. } => f.write_str("an object"),
+            Schema::OneOrMany => write!(f, "a text, or an array of 1 to {MANY} texts"),
+            Schema::Either(shapes) => {
                 shapes
                     .iter()
                     .enumerate()

@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 
-use super::schema::{Bounds, Format, Length, Member, Shape, Text};
+use super::schema::{Bounds, Format, Length, Member, Schema, Text};
 
 /// The shapes that have a name in the table so far.
-pub(crate) type Named = Vec<(String, Shape)>;
+pub(crate) type Named = Vec<(String, Schema)>;
 
 /// The whole of `text` as one shape.
-pub(crate) fn shape(text: &str, named: &Named) -> Result<Shape, String> {
+pub(crate) fn shape(text: &str, named: &Named) -> Result<Schema, String> {
     whole(text, named).map(|(shape, _)| shape)
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn members(text: &str, named: &Named) -> Result<Vec<Member>, String> 
     text.split(';').map(member).collect()
 }
 
-fn whole(text: &str, named: &Named) -> Result<(Shape, Option<Value>), String> {
+fn whole(text: &str, named: &Named) -> Result<(Schema, Option<Value>), String> {
     let mut reader = Reader {
         rest: text,
         named,
@@ -59,22 +59,22 @@ struct Reader<'t, 'n> {
 }
 
 impl<'t> Reader<'t, '_> {
-    fn shape(&mut self) -> Result<Shape, String> {
+    fn shape(&mut self) -> Result<Schema, String> {
         let mut shapes = vec![self.one()?];
         while self.takes("|") {
             shapes.push(self.one()?);
         }
         match shapes.len() {
             1 => Ok(shapes.remove(0)),
-            _ => Ok(Shape::Either(shapes)),
+            _ => Ok(Schema::Either(shapes)),
         }
     }
 
-    fn one(&mut self) -> Result<Shape, String> {
+    fn one(&mut self) -> Result<Schema, String> {
         let shape = if self.takes("[") {
             let of = Box::new(self.shape()?);
             self.expect("]")?;
-            Shape::List {
+            Schema::List {
                 of,
                 items: Length::default(),
             }
@@ -83,7 +83,7 @@ impl<'t> Reader<'t, '_> {
         } else if self.takes("\"") {
             let word = self.until('"')?;
             self.expect("\"")?;
-            Shape::Word(word.to_owned())
+            Schema::Word(word.to_owned())
         } else {
             self.name()?
         };
@@ -93,7 +93,7 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    fn object(&mut self) -> Result<Shape, String> {
+    fn object(&mut self) -> Result<Schema, String> {
         let (mut members, mut others) = (Vec::new(), None);
         while !self.takes("}") {
             let (name, required) = optional(self.until(':')?.trim());
@@ -111,10 +111,10 @@ impl<'t> Reader<'t, '_> {
             }
             self.takes(",");
         }
-        Ok(Shape::Object { members, others })
+        Ok(Schema::Object { members, others })
     }
 
-    fn name(&mut self) -> Result<Shape, String> {
+    fn name(&mut self) -> Result<Schema, String> {
         self.rest = self.rest.trim_start();
         let end = self
             .rest
@@ -123,14 +123,14 @@ impl<'t> Reader<'t, '_> {
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         Ok(match name {
-            "any" => Shape::Any,
-            "null" => Shape::Null,
-            "bool" => Shape::Bool,
-            "int" => Shape::Int(Bounds::default()),
-            "number" => Shape::Number(Bounds::default()),
-            "string" => Shape::Text(Text::default()),
-            "OneOrMany" => Shape::OneOrMany,
-            "DateOrDay" => Shape::Text(Text {
+            "any" => Schema::Any,
+            "null" => Schema::Null,
+            "bool" => Schema::Bool,
+            "int" => Schema::Int(Bounds::default()),
+            "number" => Schema::Number(Bounds::default()),
+            "string" => Schema::Text(Text::default()),
+            "OneOrMany" => Schema::OneOrMany,
+            "DateOrDay" => Schema::Text(Text {
                 format: Some(Format::DateOrDay),
                 ..Text::default()
             }),
@@ -145,7 +145,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// What stands in brackets after a shape, up to the closing one.
-    fn bounded(&mut self, mut shape: Shape) -> Result<Shape, String> {
+    fn bounded(&mut self, mut shape: Schema) -> Result<Schema, String> {
         loop {
             self.rest = self.rest.trim_start();
             if let Some(text) = self.rest.strip_prefix("default ") {
@@ -201,12 +201,12 @@ impl<'t> Reader<'t, '_> {
 }
 
 /// A shape with one more bound.
-fn bound(shape: Shape, bound: &str) -> Result<Shape, String> {
+fn bound(shape: Schema, bound: &str) -> Result<Schema, String> {
     let number = |text: &str| text.parse::<f64>().map_err(|e| format!("{bound:?}: {e}"));
     Ok(match (shape, bound) {
-        (Shape::Int(bounds), _) => Shape::Int(limit(bounds, bound, number)?),
-        (Shape::Number(bounds), _) => Shape::Number(limit(bounds, bound, number)?),
-        (Shape::Text(text), _) => Shape::Text(match bound.strip_prefix("len ") {
+        (Schema::Int(bounds), _) => Schema::Int(limit(bounds, bound, number)?),
+        (Schema::Number(bounds), _) => Schema::Number(limit(bounds, bound, number)?),
+        (Schema::Text(text), _) => Schema::Text(match bound.strip_prefix("len ") {
             Some(length) => Text {
                 length: span(length)?,
                 ..text
@@ -216,11 +216,11 @@ fn bound(shape: Shape, bound: &str) -> Result<Shape, String> {
                 ..text
             },
         }),
-        (Shape::List { of, .. }, _) => {
+        (Schema::List { of, .. }, _) => {
             let items = bound
                 .strip_prefix("items ")
                 .ok_or_else(|| format!("{bound:?} is no bound of an array"))?;
-            Shape::List {
+            Schema::List {
                 of,
                 items: span(items)?,
             }

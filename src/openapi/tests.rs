@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::schema::Shape;
+use super::schema::Schema;
 use super::*;
 
 #[test]
@@ -123,7 +123,7 @@ fn every_row_holds_together() {
             };
             assert_eq!(
                 pages.members.is_empty(),
-                matches!(shape, Shape::List { .. }),
+                matches!(shape, Schema::List { .. }),
                 "{at}"
             );
             assert!(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error, Result};
 use crate::operation::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
-use crate::runtime::host::{Kept, Kind};
+use crate::runtime::host_functions::{Kept, Kind};
 
 /// A queue of callbacks that the host empties, for instance once a frame. Clones share the queue.
 #[derive(Clone)]
@@ -267,7 +267,8 @@ mod tests {
         let all = delivered.clone();
         let op = Op::start(Arc::default(), |task| async move {
             for n in 0..ITEMS {
-                task.deliver(Event::json(EventKind::Item, &json!(n))).await;
+                task.emit_when_room(Event::json(EventKind::Item, &json!(n)))
+                    .await;
             }
             all.store(true, Ordering::Release);
             Ok(Response::made(&json!(null)))

@@ -34,7 +34,7 @@ impl Notice {
 }
 
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(super) struct EventQueue {
     waiting: VecDeque<Event>,
     bytes: usize,
     dropped: u64,
@@ -44,8 +44,8 @@ pub(super) struct Inbox {
     noticed: bool,
 }
 
-impl Inbox {
-    pub(super) fn has_room(&self) -> bool {
+impl EventQueue {
+    pub(super) fn has_space(&self) -> bool {
         self.discarding
             || self.waiting.is_empty()
             || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
@@ -75,7 +75,7 @@ impl Inbox {
 
     /// The same where nobody may wait for room: the oldest event makes it.
     pub(super) fn push_over(&mut self, event: Event) -> Option<Notice> {
-        while !self.has_room() {
+        while !self.has_space() {
             self.take();
             self.dropped += 1;
         }
@@ -158,54 +158,54 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room_and_is_counted() {
-        let mut inbox = Inbox::default();
-        (0..MOST + 3).for_each(|n| drop(inbox.push_over(event(EventKind::Log, n))));
-        assert_eq!(inbox.dropped(), 3);
-        assert_eq!(inbox.pop().unwrap().get("").unwrap(), 3);
-        assert!(inbox.has_room());
+        let mut events = EventQueue::default();
+        (0..MOST + 3).for_each(|n| drop(events.push_over(event(EventKind::Log, n))));
+        assert_eq!(events.dropped(), 3);
+        assert_eq!(events.pop().unwrap().get("").unwrap(), 3);
+        assert!(events.has_space());
     }
 
     #[test]
     fn bytes_count_too_but_one_event_may_be_large() {
-        let mut inbox = Inbox::default();
-        assert!(inbox.has_room());
-        inbox.push(Event::bytes(EventKind::Item, vec![0; MOST_BYTES].into()));
-        assert!(!inbox.has_room());
-        inbox.pop();
-        assert!(inbox.has_room() && inbox.bytes == 0);
+        let mut events = EventQueue::default();
+        assert!(events.has_space());
+        events.push(Event::bytes(EventKind::Item, vec![0; MOST_BYTES].into()));
+        assert!(!events.has_space());
+        events.pop();
+        assert!(events.has_space() && events.bytes == 0);
     }
 
     #[test]
     fn of_progress_only_the_last_is_kept() {
-        let mut inbox = Inbox::default();
-        (0..5).for_each(|n| drop(inbox.push(event(EventKind::Progress, n))));
-        inbox.push(event(EventKind::Log, 9));
-        assert_eq!(inbox.pop().unwrap().get("").unwrap(), 4);
-        assert_eq!(inbox.pop().unwrap().get("").unwrap(), 9);
-        assert!(inbox.pop().is_none() && inbox.bytes == 0);
+        let mut events = EventQueue::default();
+        (0..5).for_each(|n| drop(events.push(event(EventKind::Progress, n))));
+        events.push(event(EventKind::Log, 9));
+        assert_eq!(events.pop().unwrap().get("").unwrap(), 4);
+        assert_eq!(events.pop().unwrap().get("").unwrap(), 9);
+        assert!(events.pop().is_none() && events.bytes == 0);
     }
 
     #[test]
     fn what_nobody_reads_is_not_kept() {
-        let mut inbox = Inbox::default();
-        inbox.push(event(EventKind::Log, 1));
-        inbox.discard();
-        inbox.push(event(EventKind::Log, 2));
-        assert!(inbox.pop().is_none() && inbox.has_room());
+        let mut events = EventQueue::default();
+        events.push(event(EventKind::Log, 1));
+        events.discard();
+        events.push(event(EventKind::Log, 2));
+        assert!(events.pop().is_none() && events.has_space());
     }
 
     #[test]
     fn the_host_is_told_once_until_it_looks() {
-        let mut inbox = Inbox::default();
-        inbox.push(event(EventKind::Log, 0));
+        let mut events = EventQueue::default();
+        events.push(event(EventKind::Log, 0));
         assert!(
-            inbox.set_notice(Notice::new(Nobody)).is_some(),
+            events.set_notice(Notice::new(Nobody)).is_some(),
             "one waits already"
         );
-        assert!(inbox.push(event(EventKind::Log, 1)).is_none());
-        inbox.looked();
-        assert!(inbox.push(event(EventKind::Log, 2)).is_some());
-        inbox.pop();
-        assert!(inbox.push(event(EventKind::Log, 3)).is_some());
+        assert!(events.push(event(EventKind::Log, 1)).is_none());
+        events.looked();
+        assert!(events.push(event(EventKind::Log, 2)).is_some());
+        events.pop();
+        assert!(events.push(event(EventKind::Log, 3)).is_some());
     }
 }

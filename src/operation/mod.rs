@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::event_queue::Inbox;
+use self::event_queue::EventQueue;
 pub(crate) use self::event_queue::{Notice, Tell};
 use crate::error::{Code, Error, Result};
 use crate::operation::event::Event;
@@ -57,13 +57,13 @@ impl Drop for Readers {
             std::mem::forget(self.shared.clone());
             return;
         }
-        let mut course = self.shared.lock();
-        course.readers -= 1;
+        let mut state = self.shared.lock();
+        state.readers -= 1;
         // Callbacks get a handle of their own.
-        if course.readers == 0 && !course.inbox.has_notice() {
-            course.inbox.discard();
-            drop(course);
-            self.shared.room.notify_waiters();
+        if state.readers == 0 && !state.events.has_notice() {
+            state.events.discard();
+            drop(state);
+            self.shared.space_available.notify_waiters();
         }
     }
 }
@@ -72,25 +72,25 @@ struct Shared {
     pid: u32,
     /// What the work carried: nothing that is told of it holds that.
     secrets: Arc<Secrets>,
-    state: AtomicU8,
+    phase: AtomicU8,
     cancel: CancellationToken,
     done: CancellationToken,
-    course: Mutex<Course>,
+    state: Mutex<State>,
     /// The operation has ended, or an event waits: for threads …
     changed: Condvar,
     /// … and for tasks.
-    stirred: Notify,
+    event_ready: Notify,
     /// An event was read.
-    room: Notify,
+    space_available: Notify,
 }
 
 /// How the operation goes on and ends, as seen from outside.
 #[derive(Default)]
-struct Course {
+struct State {
     outcome: Option<Result<Response>>,
     hooks: Vec<Box<dyn FnOnce() + Send>>,
     readers: usize,
-    inbox: Inbox,
+    events: EventQueue,
 }
 
 /// The next event of an operation, if there is one.
@@ -113,7 +113,7 @@ pub(crate) struct Task {
 
 impl Task {
     /// The same operation, for what goes on beside its work and does not count as its progress.
-    pub(crate) fn aside(&self) -> Self {
+    pub(crate) fn detached(&self) -> Self {
         Task {
             progress: Arc::new(Progress::of(&self.shared.secrets)),
             shared: self.shared.clone(),
@@ -126,9 +126,9 @@ impl Task {
     }
 
     /// Tells the host without ever waiting for it: if it does not read, the oldest events go.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(crate) fn emit(&self, event: Event) {
         let event = event.without(self.secrets());
-        let notice = self.shared.lock().inbox.push_over(event);
+        let notice = self.shared.lock().events.push_over(event);
         self.shared.stir(notice);
     }
 
@@ -145,42 +145,42 @@ impl Task {
 
     /// Tells the host something that must not get lost: waits until there is room for it. Where
     /// there always is, because nobody reads, others still have their turn.
-    pub(crate) async fn deliver(&self, event: Event) {
+    pub(crate) async fn emit_when_room(&self, event: Event) {
         tokio::task::consume_budget().await;
         let event = event.without_slowly(self.secrets()).await;
-        self.until(Inbox::has_room).await;
-        let notice = self.shared.lock().inbox.push(event);
+        self.until(EventQueue::has_space).await;
+        let notice = self.shared.lock().events.push(event);
         self.shared.stir(notice);
     }
 
     /// Tells the host the last thing that must not get lost, where nobody can wait for room any
     /// more.
-    pub(crate) fn tell_last(&self, event: Event) {
+    pub(crate) fn emit_last(&self, event: Event) {
         let event = event.without(self.secrets());
-        let notice = self.shared.lock().inbox.push(event);
+        let notice = self.shared.lock().events.push(event);
         self.shared.stir(notice);
     }
 
     /// Whether somebody may still read the events.
     pub(crate) fn has_reader(&self) -> bool {
-        !self.shared.lock().inbox.is_discarding()
+        !self.shared.lock().events.is_discarding()
     }
 
     /// Waits until the host has read everything, or wants nothing: before more is asked for that it
     /// may not want.
     pub(crate) async fn drained(&self) {
-        self.until(Inbox::is_read).await;
+        self.until(EventQueue::is_read).await;
     }
 
-    async fn until(&self, is_so: impl Fn(&Inbox) -> bool) {
+    async fn until(&self, is_so: impl Fn(&EventQueue) -> bool) {
         loop {
-            let room = self.shared.room.notified();
-            let mut room = pin!(room);
-            room.as_mut().enable();
-            if is_so(&self.shared.lock().inbox) {
+            let space_available = self.shared.space_available.notified();
+            let mut space_available = pin!(space_available);
+            space_available.as_mut().enable();
+            if is_so(&self.shared.lock().events) {
                 return;
             }
-            room.await;
+            space_available.await;
         }
     }
 }
@@ -195,15 +195,15 @@ pub(crate) struct Burst<'a> {
 
 impl Burst<'_> {
     /// Waits for room as long as the host reads; else the oldest event goes.
-    pub(crate) async fn tell(&mut self, event: Event) {
+    pub(crate) async fn emit(&mut self, event: Event) {
         let left = self.most.saturating_sub(self.began.elapsed()).min(READING);
-        let room = async {
-            tokio::time::timeout(left, self.task.until(Inbox::has_room))
+        let space_available = async {
+            tokio::time::timeout(left, self.task.until(EventQueue::has_space))
                 .await
                 .is_ok()
         };
-        self.reads = self.reads && !left.is_zero() && room.await;
-        self.task.tell(event);
+        self.reads = self.reads && !left.is_zero() && space_available.await;
+        self.task.emit(event);
     }
 }
 
@@ -220,13 +220,13 @@ impl Op {
         let shared = Arc::new(Shared {
             pid: std::process::id(),
             secrets,
-            state: AtomicU8::new(PENDING),
+            phase: AtomicU8::new(PENDING),
             cancel: CancellationToken::new(),
             done: CancellationToken::new(),
-            course: Mutex::default(),
+            state: Mutex::default(),
             changed: Condvar::new(),
-            stirred: Notify::new(),
-            room: Notify::new(),
+            event_ready: Notify::new(),
+            space_available: Notify::new(),
         });
         let unfinished = Unfinished {
             shared: shared.clone(),
@@ -270,7 +270,7 @@ impl Op {
     /// Never blocks, takes no lock and allocates nothing.
     pub fn ended(&self) -> Option<bool> {
         (self.shared.pid == std::process::id())
-            .then(|| self.shared.state.load(Ordering::Acquire) != PENDING)
+            .then(|| self.shared.phase.load(Ordering::Acquire) != PENDING)
     }
 
     /// Whether the operation has ended. Never blocks.
@@ -291,12 +291,12 @@ impl Op {
         }
         runtime::may_wait()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut course = self.shared.lock();
-        while self.shared.state.load(Ordering::Acquire) == PENDING {
-            let Some(changed) = self.shared.wait(course, deadline) else {
+        let mut state = self.shared.lock();
+        while self.shared.phase.load(Ordering::Acquire) == PENDING {
+            let Some(changed) = self.shared.wait(state, deadline) else {
                 return Ok(false);
             };
-            course = changed;
+            state = changed;
         }
         Ok(true)
     }
@@ -312,9 +312,9 @@ impl Op {
     pub fn wait_event(&self, timeout: Option<Duration>) -> Result<NextEvent> {
         self.check_process()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut course = self.shared.lock();
+        let mut state = self.shared.lock();
         loop {
-            match self.next(&mut course) {
+            match self.next(&mut state) {
                 NextEvent::Pending if timeout == Some(Duration::ZERO) => {
                     return Ok(NextEvent::Pending);
                 }
@@ -322,10 +322,10 @@ impl Op {
                 found => return Ok(found),
             }
             runtime::may_wait()?;
-            let Some(changed) = self.shared.wait(course, deadline) else {
+            let Some(changed) = self.shared.wait(state, deadline) else {
                 return Ok(NextEvent::Pending);
             };
-            course = changed;
+            state = changed;
         }
     }
 
@@ -333,42 +333,42 @@ impl Op {
     /// has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
         loop {
-            let mut stirred = pin!(self.shared.stirred.notified());
-            stirred.as_mut().enable();
+            let mut event_ready = pin!(self.shared.event_ready.notified());
+            event_ready.as_mut().enable();
             self.check_process().ok()?;
             match self.next(&mut self.shared.lock()) {
                 NextEvent::Event(event) => return Some(event),
                 NextEvent::End => return None,
                 NextEvent::Pending => {}
             }
-            stirred.await;
+            event_ready.await;
         }
     }
 
     /// Throws away the events that wait, and keeps none from now on.
     pub fn discard_events(&self) {
         if self.check_process().is_ok() {
-            self.shared.lock().inbox.discard();
-            self.shared.room.notify_waiters();
+            self.shared.lock().events.discard();
+            self.shared.space_available.notify_waiters();
         }
     }
 
     /// How many events were lost because nobody read them.
     pub fn dropped_events(&self) -> u64 {
         if self.check_process().is_ok() {
-            self.shared.lock().inbox.dropped()
+            self.shared.lock().events.dropped()
         } else {
             0
         }
     }
 
-    fn next(&self, course: &mut Course) -> NextEvent {
-        match course.inbox.pop() {
+    fn next(&self, state: &mut State) -> NextEvent {
+        match state.events.pop() {
             Some(event) => {
-                self.shared.room.notify_waiters();
+                self.shared.space_available.notify_waiters();
                 NextEvent::Event(event)
             }
-            None if self.shared.state.load(Ordering::Acquire) == PENDING => NextEvent::Pending,
+            None if self.shared.phase.load(Ordering::Acquire) == PENDING => NextEvent::Pending,
             None => NextEvent::End,
         }
     }
@@ -376,7 +376,7 @@ impl Op {
     /// Has `notice` called when events begin to wait, once until the host has looked.
     pub(crate) fn on_event(&self, notice: Notice) -> Result<()> {
         self.check_process()?;
-        let due = self.shared.lock().inbox.set_notice(notice);
+        let due = self.shared.lock().events.set_notice(notice);
         due.into_iter().for_each(|notice| notice.give());
         Ok(())
     }
@@ -384,7 +384,7 @@ impl Op {
     /// The host is about to look, so the next event is news again.
     pub(crate) fn looks(&self) {
         if self.check_process().is_ok() {
-            self.shared.lock().inbox.looked();
+            self.shared.lock().events.looked();
         }
     }
 
@@ -419,11 +419,11 @@ impl Op {
         if let Err(forked) = self.check_process() {
             return Some(Err(forked));
         }
-        if self.shared.state.load(Ordering::Acquire) == PENDING {
+        if self.shared.phase.load(Ordering::Acquire) == PENDING {
             return None;
         }
         let outcome = self.shared.lock().outcome.take();
-        self.shared.state.store(TAKEN, Ordering::Release);
+        self.shared.phase.store(TAKEN, Ordering::Release);
         Some(
             outcome.unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was taken before"))),
         )
@@ -450,12 +450,12 @@ impl Op {
     /// Calls `hook` when the operation ends, on the thread that ends it; at once if it has ended.
     pub(crate) fn on_end(&self, hook: impl FnOnce() + Send + 'static) -> Result<()> {
         self.check_process()?;
-        let mut course = self.shared.lock();
-        if self.shared.state.load(Ordering::Acquire) == PENDING {
-            course.hooks.push(Box::new(hook));
+        let mut state = self.shared.lock();
+        if self.shared.phase.load(Ordering::Acquire) == PENDING {
+            state.hooks.push(Box::new(hook));
             return Ok(());
         }
-        drop(course);
+        drop(state);
         hook();
         Ok(())
     }
@@ -498,20 +498,20 @@ impl std::fmt::Debug for Op {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a change; `None` if the time is over.
     fn wait<'a>(
         &'a self,
-        course: MutexGuard<'a, Course>,
+        state: MutexGuard<'a, State>,
         deadline: Option<Instant>,
-    ) -> Option<MutexGuard<'a, Course>> {
+    ) -> Option<MutexGuard<'a, State>> {
         let Some(deadline) = deadline else {
             return Some(
                 self.changed
-                    .wait(course)
+                    .wait(state)
                     .unwrap_or_else(PoisonError::into_inner),
             );
         };
@@ -521,7 +521,7 @@ impl Shared {
         }
         Some(
             self.changed
-                .wait_timeout(course, left)
+                .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0,
         )
@@ -530,20 +530,20 @@ impl Shared {
     /// Something happened; called without the lock.
     fn stir(&self, notice: Option<Notice>) {
         self.changed.notify_all();
-        self.stirred.notify_waiters();
+        self.event_ready.notify_waiters();
         notice.into_iter().for_each(|notice| notice.give());
     }
 
     fn complete(&self, outcome: Result<Response>) {
         let outcome = outcome.map_err(|error| error.without(&self.secrets));
-        let mut course = self.lock();
-        if self.state.load(Ordering::Acquire) != PENDING {
+        let mut state = self.lock();
+        if self.phase.load(Ordering::Acquire) != PENDING {
             return;
         }
-        course.outcome = Some(outcome);
-        self.state.store(DONE, Ordering::Release);
-        let hooks = std::mem::take(&mut course.hooks);
-        drop(course);
+        state.outcome = Some(outcome);
+        self.phase.store(DONE, Ordering::Release);
+        let hooks = std::mem::take(&mut state.hooks);
+        drop(state);
         self.stir(None);
         self.done.cancel();
         hooks.into_iter().for_each(|hook| hook());
@@ -568,7 +568,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.shared.state.load(Ordering::Acquire) == PENDING {
+        if self.shared.phase.load(Ordering::Acquire) == PENDING {
             self.shared.complete(Err(self.shut_down()));
         }
     }

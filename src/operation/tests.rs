@@ -1,17 +1,17 @@
 use super::*;
-use crate::error::Repeat;
+use crate::error::Idempotency;
 
 #[test]
 fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
     for (sent, unknown) in [
         (None, false),
-        (Some(Repeat::Harmless), false),
-        (Some(Repeat::Another), true),
+        (Some(Idempotency::Safe), false),
+        (Some(Idempotency::NonIdempotent), true),
     ] {
         let op = Op::start(Arc::default(), |task| async move {
             task.progress.connecting();
-            if let Some(repeat) = sent {
-                task.progress.sending(repeat);
+            if let Some(idempotency) = sent {
+                task.progress.sending(idempotency);
             }
             // Resumed, so that no hook prints it.
             std::panic::resume_unwind(Box::new("of nobody's making"))

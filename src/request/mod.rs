@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::codec::json;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
-use crate::error::{Error, Repeat, Result};
+use crate::error::{Error, Idempotency, Result};
 use crate::limits::DEPTH;
 use crate::transport::Source;
 
@@ -331,11 +331,11 @@ impl Request {
     }
 
     /// What sending this twice does.
-    pub(crate) fn repeat(&self) -> Repeat {
+    pub(crate) fn idempotency(&self) -> Idempotency {
         match self.method {
-            Method::GET | Method::HEAD | Method::OPTIONS => Repeat::Harmless,
-            _ if self.recognized => Repeat::Recognized,
-            _ => Repeat::Another,
+            Method::GET | Method::HEAD | Method::OPTIONS => Idempotency::Safe,
+            _ if self.recognized => Idempotency::Keyed,
+            _ => Idempotency::NonIdempotent,
         }
     }
 }

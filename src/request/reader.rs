@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::runtime::host::{self, Kept};
+use crate::runtime::host_functions::{self, Kept};
 use crate::system::memory;
 
 type Boxed = Kept<Box<dyn Read + Send>>;
@@ -135,7 +135,7 @@ impl Pull {
         let reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);
         let home = self.buffers.clone();
-        let (reader, bytes) = host::call(host::Kind::Readers, move || {
+        let (reader, bytes) = host_functions::call(host_functions::Kind::Readers, move || {
             // A byte behind the promised end is asked for: nobody else would.
             let most = left
                 .filter(|left| *left <= most as u64)

@@ -13,7 +13,7 @@ use super::file_name;
 use super::lifecycle::Lifecycle;
 use super::reader::Waiting;
 use crate::error::Result;
-use crate::runtime::host::Kept;
+use crate::runtime::host_functions::Kept;
 
 /// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
 /// never change.

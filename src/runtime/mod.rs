@@ -13,8 +13,8 @@
 //! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
 
 pub(crate) mod blocking;
-pub(crate) mod host;
-pub(crate) mod per_process;
+pub(crate) mod fork;
+pub(crate) mod host_functions;
 pub(crate) mod per_runtime;
 mod threads;
 
@@ -36,8 +36,8 @@ use tokio_util::task::TaskTracker;
 pub(crate) use self::threads::{Threads, left_until};
 use crate::error::{Code, Error, Result};
 use crate::runtime::blocking::Helpers;
-use crate::runtime::host::Host;
-use crate::runtime::per_process::PerProcess;
+use crate::runtime::fork::PerProcess;
+use crate::runtime::host_functions::Host;
 use crate::system::module::{self, Reference};
 use crate::system::signals;
 
@@ -117,7 +117,7 @@ pub(crate) struct Instance {
     runtime: Arc<Mutex<Option<Runtime>>>,
     closing: CancellationToken,
     tasks: TaskTracker,
-    asides: TaskTracker,
+    helper_polls: TaskTracker,
     helpers: Helpers,
     host: Arc<Host>,
     threads: Arc<Threads>,
@@ -141,8 +141,8 @@ enum Busy {
 }
 
 /// What a thread for functions of the host's may do.
-pub(crate) fn on_host_thread(kind: host::Kind) {
-    BUSY.set(if kind == host::Kind::Questions {
+pub(crate) fn on_host_thread(kind: host_functions::Kind) {
+    BUSY.set(if kind == host_functions::Kind::Questions {
         Busy::Question
     } else {
         Busy::Callback
@@ -433,7 +433,7 @@ pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
     let deadline = timeout
         .into()
         .and_then(|timeout| Instant::now().checked_add(timeout));
-    match instance.host.rest(host::Kind::Log, deadline) {
+    match instance.host.rest(host_functions::Kind::Log, deadline) {
         true => Ok(()),
         false => Err(Error::new(
             Code::Deadline,
@@ -515,7 +515,7 @@ impl Instance {
             runtime: Arc::new(Mutex::new(Some(runtime))),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            asides: TaskTracker::new(),
+            helper_polls: TaskTracker::new(),
             helpers: Helpers::default(),
             host: Arc::new(host),
             threads: threads.clone(),
@@ -555,8 +555,8 @@ impl Instance {
 
     /// A place for what polls futures of the runtime on another of its threads than its workers,
     /// which it does not stop by itself.
-    pub(crate) fn aside(&self) -> Aside {
-        Aside(self.asides.clone())
+    pub(crate) fn helper_poll(&self) -> HelperPoll {
+        HelperPoll(self.helper_polls.clone())
     }
 
     fn runtime(&self) -> MutexGuard<'_, Option<Runtime>> {
@@ -567,10 +567,10 @@ impl Instance {
         self.closing.cancel();
         self.tasks.close();
         let finished = drained(&self.handle, &self.tasks, left_until(deadline));
-        self.asides.close();
+        self.helper_polls.close();
         drained(
             &self.handle,
-            &self.asides,
+            &self.helper_polls,
             left_until(deadline).max(JOINING),
         );
         self.join(deadline)?;
@@ -623,9 +623,9 @@ fn drained(runtime: &Handle, tasks: &TaskTracker, limit: Duration) -> bool {
 
 /// See [`Instance::aside`].
 #[derive(Clone)]
-pub(crate) struct Aside(TaskTracker);
+pub(crate) struct HelperPoll(TaskTracker);
 
-impl Aside {
+impl HelperPoll {
     /// Polls, unless the runtime stops: its clock panics once it has stopped, so it waits for what
     /// is being polled.
     pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {

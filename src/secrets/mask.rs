@@ -41,20 +41,20 @@ const FIRST: u8 = 1;
 /// A byte that an escape begins with.
 const ESCAPE: u8 = 2;
 
-pub(crate) struct Veil {
+pub(crate) struct Mask {
     states: Vec<State>,
     kinds: [u8; 256],
     longest: usize,
 }
 
-impl Drop for Veil {
+impl Drop for Mask {
     fn drop(&mut self) {
         self.states.zeroize();
         self.kinds.zeroize();
     }
 }
 
-impl Veil {
+impl Mask {
     /// What hides this secret; nothing does for what is too short to be one.
     pub(super) fn of(secret: &str) -> Option<Self> {
         if secret.len() < LEAST {
@@ -71,18 +71,18 @@ impl Veil {
         states.push(State::default());
         let mut kinds = [0; 256];
         (kinds[usize::from(b'\\')], kinds[usize::from(b'%')]) = (ESCAPE, ESCAPE);
-        let mut veil = Veil {
+        let mut mask = Mask {
             states,
             kinds,
             longest,
         };
-        let end = veil.add(secret.as_bytes());
-        veil.states[end].is_plain = true;
+        let end = mask.add(secret.as_bytes());
+        mask.states[end].is_plain = true;
         for form in &encoded {
-            veil.add(form.as_bytes());
+            mask.add(form.as_bytes());
         }
-        veil.connect();
-        Some(veil)
+        mask.connect();
+        Some(mask)
     }
 
     /// Whether it hides this secret.
@@ -97,7 +97,7 @@ impl Veil {
     pub(super) fn find<'a>(&'a self, text: &'a [u8], escaped: bool) -> Search<'a> {
         let recent = vec![0; self.longest.next_power_of_two()];
         Search {
-            veil: self,
+            mask: self,
             text,
             escaped,
             at: 0,
@@ -204,7 +204,7 @@ fn encoded(secret: &[u8]) -> Vec<Zeroizing<String>> {
 
 /// A search that can be interrupted.
 pub(super) struct Search<'a> {
-    veil: &'a Veil,
+    mask: &'a Mask,
     text: &'a [u8],
     /// Whether an escape counts as what it stands for, and not as its characters.
     escaped: bool,
@@ -223,7 +223,7 @@ impl Search<'_> {
         let to = to.min(self.text.len());
         while self.at < to {
             if self.state == 0 {
-                let begins = |byte: &u8| self.veil.kinds[usize::from(*byte)] & kinds != 0;
+                let begins = |byte: &u8| self.mask.kinds[usize::from(*byte)] & kinds != 0;
                 let Some(next) = self.text[self.at..to].iter().position(begins) else {
                     return self.at = to;
                 };
@@ -242,8 +242,8 @@ impl Search<'_> {
             self.recent[place] = self.at;
             self.read += 1;
             self.at = next;
-            self.state = self.veil.step(self.state, byte.to_ascii_lowercase());
-            match self.veil.states[self.state].found {
+            self.state = self.mask.step(self.state, byte.to_ascii_lowercase());
+            match self.mask.states[self.state].found {
                 0 => {}
                 units => self.note(units as usize, self.at),
             }
@@ -267,7 +267,7 @@ impl Search<'_> {
     /// All places, in order. What the text may have been cut off in the middle of counts, too.
     pub(super) fn end(mut self) -> Vec<Range<usize>> {
         self.advance(self.text.len());
-        let depth = self.veil.states[self.state].depth as usize;
+        let depth = self.mask.states[self.state].depth as usize;
         if depth >= LEAST {
             self.note(depth, self.text.len());
         }

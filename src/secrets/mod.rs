@@ -5,7 +5,7 @@
 //! headers of a success, files, and the bytes among the events.
 
 mod json;
-mod veil;
+mod mask;
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
-use self::veil::{Veil, has_escapes};
+use self::mask::{Mask, has_escapes};
 use crate::limits::QUOTED;
 use crate::system::memory;
 
@@ -30,41 +30,41 @@ const TURN: usize = 256 << 10;
 /// What hides the secrets of one client: made once for all operations that carry the same. Reached
 /// without a lock, which a fork could leave locked.
 #[derive(Default)]
-pub(crate) struct Veils {
-    known: ArcSwap<Vec<Weak<Veil>>>,
+pub(crate) struct Masks {
+    known: ArcSwap<Vec<Weak<Mask>>>,
 }
 
-impl Veils {
-    fn of(&self, secret: &str) -> Option<Arc<Veil>> {
+impl Masks {
+    fn of(&self, secret: &str) -> Option<Arc<Mask>> {
         let known = self.known.load();
-        if let Some(veil) = known
+        if let Some(mask) = known
             .iter()
             .filter_map(Weak::upgrade)
-            .find(|veil| veil.is_of(secret))
+            .find(|mask| mask.is_of(secret))
         {
-            return Some(veil);
+            return Some(mask);
         }
-        let veil = Arc::new(Veil::of(secret)?);
+        let mask = Arc::new(Mask::of(secret)?);
         self.known.rcu(|known| {
-            let living = known.iter().filter(|veil| veil.strong_count() > 0).cloned();
-            living.chain([Arc::downgrade(&veil)]).collect::<Vec<_>>()
+            let living = known.iter().filter(|mask| mask.strong_count() > 0).cloned();
+            living.chain([Arc::downgrade(&mask)]).collect::<Vec<_>>()
         });
-        Some(veil)
+        Some(mask)
     }
 }
 
 /// The secrets that one operation carried.
 #[derive(Default)]
 pub(crate) struct Secrets {
-    veils: Arc<Veils>,
+    masks: Arc<Masks>,
     /// Those that were carried last at the end. Only tasks of ours look at them.
-    carried: Mutex<Vec<Arc<Veil>>>,
+    carried: Mutex<Vec<Arc<Mask>>>,
 }
 
 impl Secrets {
-    pub(crate) fn of(veils: &Arc<Veils>) -> Self {
+    pub(crate) fn of(masks: &Arc<Masks>) -> Self {
         Secrets {
-            veils: veils.clone(),
+            masks: masks.clone(),
             carried: Mutex::default(),
         }
     }
@@ -72,32 +72,32 @@ impl Secrets {
     /// Notes that a request is about to carry a secret.
     pub(crate) fn carry(&self, secret: &str) {
         let mut carried = self.carried();
-        if carried.last().is_some_and(|veil| veil.is_of(secret)) {
+        if carried.last().is_some_and(|mask| mask.is_of(secret)) {
             return;
         }
         let known = carried
             .iter()
-            .position(|veil| veil.is_of(secret))
+            .position(|mask| mask.is_of(secret))
             .map(|place| carried.remove(place));
-        let veil = known.or_else(|| self.veils.of(secret));
-        add(&mut carried, veil);
+        let mask = known.or_else(|| self.masks.of(secret));
+        add(&mut carried, mask);
     }
 
     /// Notes that what `other` carried may come back here, too.
     pub(crate) fn share(&self, other: &Secrets) {
         let others = other.carried().clone();
         let mut carried = self.carried();
-        for veil in others {
-            carried.retain(|known| !Arc::ptr_eq(known, &veil));
-            add(&mut carried, Some(veil));
+        for mask in others {
+            carried.retain(|known| !Arc::ptr_eq(known, &mask));
+            add(&mut carried, Some(mask));
         }
     }
 
-    fn carried(&self) -> MutexGuard<'_, Vec<Arc<Veil>>> {
+    fn carried(&self) -> MutexGuard<'_, Vec<Arc<Mask>>> {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn all(&self) -> Vec<Arc<Veil>> {
+    fn all(&self) -> Vec<Arc<Mask>> {
         self.carried().clone()
     }
 
@@ -129,13 +129,13 @@ impl Secrets {
     /// Bytes without the secrets in them; none if there are none.
     pub(crate) fn hidden(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut hidden: Option<Vec<u8>> = None;
-        for veil in self.all() {
+        for mask in self.all() {
             for escaped in [false, true] {
                 let text = hidden.as_deref().unwrap_or(text);
                 if escaped && !has_escapes(text) {
                     continue;
                 }
-                let found = veil.find(text, escaped).end();
+                let found = mask.find(text, escaped).end();
                 if !found.is_empty() {
                     hidden = Some(without(text, &found));
                 }
@@ -150,12 +150,12 @@ impl Secrets {
             return self.hidden(text).map(Bytes::from);
         }
         let (mut text, mut hidden) = (text.clone(), false);
-        for veil in self.all() {
+        for mask in self.all() {
             for escaped in [false, true] {
                 if escaped && !has_escapes(&text) {
                     continue;
                 }
-                let mut search = veil.find(&text, escaped);
+                let mut search = mask.find(&text, escaped);
                 for end in (TURN..text.len()).step_by(TURN) {
                     search.advance(end);
                     tokio::task::yield_now().await;
@@ -175,8 +175,8 @@ impl Secrets {
     }
 }
 
-fn add(carried: &mut Vec<Arc<Veil>>, veil: Option<Arc<Veil>>) {
-    carried.extend(veil);
+fn add(carried: &mut Vec<Arc<Mask>>, mask: Option<Arc<Mask>>) {
+    carried.extend(mask);
     if carried.len() > MOST {
         carried.remove(0);
     }

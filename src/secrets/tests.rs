@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::veil::LEAST;
+use super::mask::LEAST;
 use super::*;
 
 const SECRET: &str = "fake-secret-0123456789abcdef";
@@ -167,18 +167,18 @@ fn of_several_secrets_none_shows_and_the_newest_are_kept() {
             && secrets.are_in(&secret(MOST * 3 - 1))
             && !secrets.are_in(&secret(1))
     );
-    let other = Secrets::of(&secrets.veils);
+    let other = Secrets::of(&secrets.masks);
     other.carry(SECRET);
     other.share(&secrets);
     other.share(&secrets);
     assert!(other.are_in(SECRET) || other.carried().len() == MOST);
-    let same = Secrets::of(&secrets.veils);
+    let same = Secrets::of(&secrets.masks);
     same.carry(&secret(0));
     assert!(
         secrets
             .carried()
             .iter()
-            .any(|veil| Arc::ptr_eq(veil, &same.carried()[0])),
+            .any(|mask| Arc::ptr_eq(mask, &same.carried()[0])),
         "one for all who carry it"
     );
     drop((secrets, other, same));
@@ -231,10 +231,10 @@ fn nothing_costs_more_than_a_constant_times_its_length() {
         (&token, "YWFh"),
     ] {
         let text = piece.repeat(LENGTH / piece.len()).into_bytes();
-        let veil = Veil::of(secret).unwrap();
+        let mask = Mask::of(secret).unwrap();
         for escaped in [false, true] {
             let started = std::time::Instant::now();
-            let mut search = veil.find(&text, escaped);
+            let mut search = mask.find(&text, escaped);
             search.advance(text.len());
             search.end();
             // In a debug build on a busy machine; whatever grows with the length of the secret

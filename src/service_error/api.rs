@@ -1,13 +1,13 @@
 //! Errors of the Platform API: `error.type` (docs/protocol.md §14.2).
 
-use super::table::{Again, Named, Reached};
+use super::table::{Again, Execution, Named};
 
 const fn row(name: &'static str, status: u16, again: Again, remedy: &'static str) -> Named {
     Named {
         name,
         status,
         again,
-        reached: Reached::Answered,
+        reached: Execution::Answered,
         context: &[],
         remedy,
         source: "§14.2",

@@ -1,7 +1,7 @@
 //! Refusals that have no name, only a text: of a credential (docs/protocol.md §2.5) and of the app
 //! framework (§12.5).
 
-use crate::error::About;
+use crate::error::RefusalReason;
 
 /// A text that fal is known to answer with.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(super) struct Row {
     status: u16,
     begins: &'static str,
     ends: &'static str,
-    pub(super) about: About,
+    pub(super) about: RefusalReason,
     pub(super) remedy: &'static str,
     /// Where fal-protocol.md has it.
     #[cfg_attr(
@@ -22,7 +22,7 @@ pub(super) struct Row {
 const fn row(
     status: u16,
     text: (&'static str, &'static str),
-    about: About,
+    about: RefusalReason,
     remedy: &'static str,
 ) -> Row {
     Row {
@@ -38,7 +38,7 @@ const fn row(
 const fn app(
     status: u16,
     text: (&'static str, &'static str),
-    about: About,
+    about: RefusalReason,
     remedy: &'static str,
 ) -> Row {
     Row {
@@ -58,19 +58,19 @@ pub(crate) const UNLINKED: &str = "If it is right, fal may not have linked it to
 /// All of them seen by third parties only (§16.17), so none decides more than the remedy.
 #[rustfmt::skip]
 static TEXTS: &[Row] = &[
-    row(401, ("invalid key credentials", ""), About::WrongKey, WRONG_KEY),
-    row(401, ("No user found for Key ID and Secret", ""), About::UnknownKey, WRONG_KEY),
-    row(401, ("Invalid Key Authorization header format", ""), About::MalformedKey, "Give the whole key: it has the form id:secret, as https://fal.ai/dashboard/keys shows it once."),
-    row(401, ("bearer: ", ""), About::WrongScheme, "Give a key as a key, which goes out as \"Authorization: Key\"; only the token of a login is a bearer token. If it is one, log in again: fal auth login."),
+    row(401, ("invalid key credentials", ""), RefusalReason::WrongKey, WRONG_KEY),
+    row(401, ("No user found for Key ID and Secret", ""), RefusalReason::UnknownKey, WRONG_KEY),
+    row(401, ("Invalid Key Authorization header format", ""), RefusalReason::MalformedKey, "Give the whole key: it has the form id:secret, as https://fal.ai/dashboard/keys shows it once."),
+    row(401, ("bearer: ", ""), RefusalReason::WrongScheme, "Give a key as a key, which goes out as \"Authorization: Key\"; only the token of a login is a bearer token. If it is one, log in again: fal auth login."),
     // Its end is not known (§16.18).
-    row(401, ("Cannot access application", ""), About::NoKey, NO_KEY),
-    row(401, ("Authorization header is required", ""), About::NoKey, NO_KEY),
+    row(401, ("Cannot access application", ""), RefusalReason::NoKey, NO_KEY),
+    row(401, ("Authorization header is required", ""), RefusalReason::NoKey, NO_KEY),
     // No key or a wrong one: the Platform API does not say which.
-    row(401, ("Authentication required", ""), About::WrongKey, WRONG_KEY),
-    row(401, ("API key authentication required", ""), About::WrongKey, WRONG_KEY),
-    row(404, ("Application \"", " not found"), About::App, "Check the endpoint id: there is no app of this name, or it is hidden from this key."),
-    app(404, ("Path ", " not found"), About::Path, "The app exists, but not this path of it: check what follows its name in the endpoint id."),
-    app(500, ("Internal Server Error", ""), About::Failure, "The app failed in a way that its author did not foresee: report the request id to its owner."),
+    row(401, ("Authentication required", ""), RefusalReason::WrongKey, WRONG_KEY),
+    row(401, ("API key authentication required", ""), RefusalReason::WrongKey, WRONG_KEY),
+    row(404, ("Application \"", " not found"), RefusalReason::App, "Check the endpoint id: there is no app of this name, or it is hidden from this key."),
+    app(404, ("Path ", " not found"), RefusalReason::Path, "The app exists, but not this path of it: check what follows its name in the endpoint id."),
+    app(500, ("Internal Server Error", ""), RefusalReason::Failure, "The app failed in a way that its author did not foresee: report the request id to its owner."),
 ];
 
 /// The row of an answer with this status and text.

@@ -28,10 +28,10 @@ use self::api::API;
 use self::html::Page;
 use self::model::MODEL;
 use self::platform::PLATFORM;
-use self::table::{Again, Named, Reached};
+use self::table::{Again, Execution, Named};
 use crate::codec::json;
-use crate::error::retry::{Decision, Repeat, Rule, Situation, rule_of};
-use crate::error::{About, Answer, Code, Error, FieldError, LockReason, Result, clause};
+use crate::error::retry_rules::{Decision, Idempotency, Rule, Situation, rule_of};
+use crate::error::{Answer, Code, Error, FieldError, LockReason, RefusalReason, Result, clause};
 use crate::limits::{QUOTED, shortened};
 use crate::response::{Response, lacking};
 use crate::secrets::Secrets;
@@ -39,7 +39,7 @@ use crate::secrets::Secrets;
 const ERROR_TYPE: &str = "x-fal-error-type";
 
 /// What the transport needs to know about an answer besides the error itself.
-pub(crate) struct Verdict {
+pub(crate) struct Classification {
     pub(crate) error: Error,
     /// Whether the request is sent again.
     pub(crate) again: bool,
@@ -49,19 +49,19 @@ pub(crate) struct Verdict {
 
 /// Who was asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestContext<'a> {
     pub(crate) host: &'a str,
     /// One of fal's services, directly: not a file host, and nobody who forwards.
     pub(crate) service: bool,
-    pub(crate) repeat: Repeat,
+    pub(crate) idempotency: Idempotency,
     /// Whether the queue was asked for a job's status or cancellation.
     pub(crate) about_job: bool,
-    pub(crate) whose: Whose,
+    pub(crate) whose: Responder,
 }
 
 /// Whose answer it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum Responder {
     /// That of one of fal's services, or of a file host: no app is asked.
     Service,
     /// The queue's own of a submission, for which no app has run; or that of a job's app, which has
@@ -75,7 +75,7 @@ pub(crate) enum Whose {
 const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 
 /// Makes the error of an answer.
-pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
+pub(crate) fn classify(answer: Answer, asked: RequestContext<'_>) -> Classification {
     let facts = Facts::of(&answer, asked);
     let situation = facts.situation();
     let rule = rule_of(situation);
@@ -83,7 +83,7 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
         again,
         retryable,
         unknown,
-    } = rule.decide(asked.repeat, facts.hint);
+    } = rule.decide(asked.idempotency, facts.hint);
     let error = Error::new(facts.code(), facts.message())
         .with_retryable(retryable)
         .with_outcome_unknown(unknown);
@@ -109,7 +109,7 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
         .with_about(about);
     let error = error.with_fields(facts.fields);
     let answer = answer.with_names(facts.error_type, facts.request_id);
-    Verdict {
+    Classification {
         error: error.with_answer(answer),
         again,
         rule,
@@ -117,19 +117,19 @@ pub(crate) fn verdict(answer: Answer, asked: Asked<'_>) -> Verdict {
 }
 
 /// The error of a web page that came, with success, where fal's protocol has JSON only.
-pub(crate) fn page_for_json(answer: Answer, asked: Asked<'_>) -> Error {
+pub(crate) fn page_for_json(answer: Answer, asked: RequestContext<'_>) -> Error {
     let page = Page::of(answer.headers(), answer.body());
     let title = page.map_or_else(|| "untitled".to_owned(), |page| page.title);
     Error::new(Code::Protocol, foreign(asked.host, answer.status(), &title))
         .with_remedy(status::PORTAL)
-        .with_outcome_unknown(asked.repeat.leaves_doubt())
+        .with_outcome_unknown(asked.idempotency.leaves_doubt())
         .with_answer(answer)
 }
 
 /// The error of a success that is none for who asked for an output: what there is instead is
 /// `instead`. The app was asked, and may have run.
-pub(crate) fn without_output(answer: Answer, instead: &str, repeat: Repeat) -> Error {
-    without(answer, instead, "an output", repeat)
+pub(crate) fn without_output(answer: Answer, instead: &str, idempotency: Idempotency) -> Error {
+    without(answer, instead, "an output", idempotency)
 }
 
 /// Lets a success pass that does not say itself that `what` is not in it.
@@ -137,10 +137,15 @@ pub(crate) fn with_content(
     answer: Response,
     what: &str,
     secrets: &Secrets,
-    repeat: Repeat,
+    idempotency: Idempotency,
 ) -> Result<Response> {
     match lacking(answer.status()) {
-        Some(instead) => Err(without(answer.into_head(secrets), instead, what, repeat)),
+        Some(instead) => Err(without(
+            answer.into_head(secrets),
+            instead,
+            what,
+            idempotency,
+        )),
         None => Ok(answer),
     }
 }
@@ -151,21 +156,21 @@ pub(crate) fn confirming(
     answer: Response,
     what: &str,
     secrets: &Secrets,
-    repeat: Repeat,
+    idempotency: Idempotency,
 ) -> Result<Response> {
     match answer.status() {
         204 | 205 => Ok(answer),
-        _ => with_content(answer, what, secrets, repeat),
+        _ => with_content(answer, what, secrets, idempotency),
     }
 }
 
-fn without(answer: Answer, instead: &str, what: &str, repeat: Repeat) -> Error {
+fn without(answer: Answer, instead: &str, what: &str, idempotency: Idempotency) -> Error {
     let message = format!(
         "fal answered {}, which says that there is {instead}, where {what} was asked for",
         answer.status()
     );
     let error = Error::new(Code::Protocol, message).with_answer(answer);
-    match repeat.leaves_doubt() {
+    match idempotency.leaves_doubt() {
         true => error.with_remedy(SEE_FIRST).with_outcome_unknown(true),
         false => error,
     }
@@ -173,7 +178,11 @@ fn without(answer: Answer, instead: &str, what: &str, repeat: Repeat) -> Error {
 
 /// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its
 /// answers come with fal's request id.
-pub(crate) fn redirected(answer: Answer, to: impl std::fmt::Display, asked: Asked<'_>) -> Error {
+pub(crate) fn redirected(
+    answer: Answer,
+    to: impl std::fmt::Display,
+    asked: RequestContext<'_>,
+) -> Error {
     let status = answer.status();
     let of_fal = !asked.service || answer.headers().contains_key("x-fal-request-id");
     let who = if of_fal { "fal" } else { asked.host };
@@ -204,14 +213,14 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
         .into();
     let typed = Answer::told(usual, HeaderMap::new(), body);
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = Asked {
+    let asked = RequestContext {
         host: "",
         service: true,
-        repeat: Repeat::Harmless,
+        idempotency: Idempotency::Safe,
         about_job: false,
-        whose: Whose::Service,
+        whose: Responder::Service,
     };
-    let error = verdict(typed, asked).error;
+    let error = classify(typed, asked).error;
     error
         .with_message(format!(
             "the job failed: {}{named}; fal keeps no result of it",
@@ -236,14 +245,14 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
         HeaderName::from_static("x-fal-request-id"),
         HeaderValue::from_static(""),
     )];
-    let asked = Asked {
+    let asked = RequestContext {
         host: "",
         service: true,
-        repeat: Repeat::Harmless,
+        idempotency: Idempotency::Safe,
         about_job: false,
-        whose: Whose::Service,
+        whose: Responder::Service,
     };
-    let error = verdict(answer(HeaderMap::from_iter(gateways)), asked).error;
+    let error = classify(answer(HeaderMap::from_iter(gateways)), asked).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
         true => error.with_message(format!(
@@ -318,7 +327,7 @@ impl<'a> Members<'a> {
 
 /// An answer, read once.
 struct Facts<'a> {
-    asked: Asked<'a>,
+    asked: RequestContext<'a>,
     status: u16,
     text: Option<String>,
     error_type: Option<String>,
@@ -346,7 +355,7 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn of(answer: &Answer, asked: Asked<'a>) -> Self {
+    fn of(answer: &Answer, asked: RequestContext<'a>) -> Self {
         let is_json = json::is_json(answer.body());
         let body = Members::of(answer.body())
             .filter(|_| is_json)
@@ -367,7 +376,7 @@ impl<'a> Facts<'a> {
         let marked = MARKS
             .iter()
             .any(|name| answer.headers().contains_key(*name));
-        let by_app = asked.whose != Whose::Service && marked;
+        let by_app = asked.whose != Responder::Service && marked;
         let said = text
             .as_deref()
             .filter(|_| fields.is_empty())
@@ -421,15 +430,15 @@ impl<'a> Facts<'a> {
 
     /// Whether it is an app that answered.
     fn by_app(&self) -> bool {
-        self.asked.whose != Whose::Service && self.marked
+        self.asked.whose != Responder::Service && self.marked
     }
 
     /// Whether a 401 or 429 was provably said before any app was asked.
     fn is_before_apps(&self) -> bool {
         match self.asked.whose {
-            Whose::Service => true,
-            Whose::Queue => !self.marked,
-            Whose::App => self.by_gateway() && self.names_fit(),
+            Responder::Service => true,
+            Responder::Queue => !self.marked,
+            Responder::App => self.by_gateway() && self.names_fit(),
         }
     }
 
@@ -455,7 +464,7 @@ impl<'a> Facts<'a> {
     fn is_credentials(&self) -> bool {
         let known = self.said.is_some_and(|row| row.about.is_of_credential());
         let silent = self.text.is_none() && self.fields.is_empty();
-        self.asked.whose == Whose::Service || (self.is_before_apps() && (known || silent))
+        self.asked.whose == Responder::Service || (self.is_before_apps() && (known || silent))
     }
 
     /// Whether something in front of fal does not let this machine in.
@@ -466,10 +475,10 @@ impl<'a> Facts<'a> {
             && !self.is_json
     }
 
-    fn about(&self) -> Option<About> {
+    fn about(&self) -> Option<RefusalReason> {
         match self.status {
-            401..=403 | 429 if self.by_app() => Some(About::AppsOwn),
-            _ if self.is_edge() => Some(About::Edge),
+            401..=403 | 429 if self.by_app() => Some(RefusalReason::AppsOwn),
+            _ if self.is_edge() => Some(RefusalReason::Edge),
             _ => self.said.map(|row| row.about),
         }
     }
@@ -504,9 +513,9 @@ impl<'a> Facts<'a> {
             _ if matches!(self.status, 401 | 429) => by_status,
             _ if claim.is_some_and(|row| self.is_proven(row)) => Situation::NotReached,
             _ if claim.is_some() => Situation::Contradiction,
-            Some((Reached::Perhaps, Again::Yes)) => Situation::RunnerLost,
-            Some((Reached::Perhaps, _)) => Situation::PlatformFailed,
-            Some((Reached::Answered, Again::Depends)) => Situation::Failed,
+            Some((Execution::Unknown, Again::Yes)) => Situation::RunnerLost,
+            Some((Execution::Unknown, _)) => Situation::PlatformFailed,
+            Some((Execution::Answered, Again::Depends)) => Situation::Failed,
             Some((_, Again::No)) => Situation::Refused,
             // An unknown type is no reason for a retry (§12.2).
             None if !self.fields.is_empty() => Situation::Refused,
@@ -545,11 +554,11 @@ impl<'a> Facts<'a> {
             return Some(lock.remedy().to_owned());
         }
         match self.about() {
-            Some(About::AppsOwn) => return Some(APPS_OWN.to_owned()),
-            Some(About::Edge) if self.foreign_page().is_some() => {
+            Some(RefusalReason::AppsOwn) => return Some(APPS_OWN.to_owned()),
+            Some(RefusalReason::Edge) if self.foreign_page().is_some() => {
                 return Some(format!("{} {}", status::EDGE, status::PORTAL));
             }
-            Some(About::Edge) => return Some(status::EDGE.to_owned()),
+            Some(RefusalReason::Edge) => return Some(status::EDGE.to_owned()),
             _ => {}
         }
         if self.start_deadline {
@@ -606,7 +615,7 @@ impl<'a> Facts<'a> {
             (true, false) => ", from in front of fal's gateway",
             _ => "",
         };
-        let who = if self.about() == Some(About::AppsOwn) {
+        let who = if self.about() == Some(RefusalReason::AppsOwn) {
             "the app"
         } else {
             "fal"
@@ -722,20 +731,20 @@ pub(crate) mod fuzz_times;
 mod tests {
     use super::*;
 
-    fn verdict_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Verdict {
+    fn verdict_of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Classification {
         let headers = headers
             .iter()
             .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
             .collect();
         let answer = Answer::told(status, headers, Bytes::copy_from_slice(body.as_bytes()));
-        verdict(
+        classify(
             answer,
-            Asked {
+            RequestContext {
                 host: "fal.run",
                 service: true,
-                repeat: Repeat::Another,
+                idempotency: Idempotency::NonIdempotent,
                 about_job: false,
-                whose: Whose::App,
+                whose: Responder::App,
             },
         )
     }
@@ -797,8 +806,8 @@ mod tests {
             (408, &[], "", false, true),
         ];
         for (status, headers, body, not_taken, may_have_executed) in cases {
-            let verdict = verdict_of(status, headers, body);
-            let got = (verdict.again, verdict.error.may_have_executed());
+            let classify = verdict_of(status, headers, body);
+            let got = (classify.again, classify.error.may_have_executed());
             assert_eq!(
                 got,
                 (not_taken, may_have_executed),

@@ -1,6 +1,6 @@
 //! Errors of models: the `type` of an entry of `detail` (docs/protocol.md §12.2).
 
-use super::table::{Again, Named, Reached};
+use super::table::{Again, Execution, Named};
 
 /// An input that the model refuses.
 const fn refused(
@@ -12,7 +12,7 @@ const fn refused(
         name,
         status: 422,
         again: Again::No,
-        reached: Reached::Answered,
+        reached: Execution::Answered,
         context,
         remedy,
         source: "§12.2",
@@ -25,7 +25,7 @@ const fn failed(name: &'static str, status: u16, remedy: &'static str) -> Named 
         name,
         status,
         again: Again::Depends,
-        reached: Reached::Answered,
+        reached: Execution::Answered,
         context: &[],
         remedy,
         source: "§12.2",

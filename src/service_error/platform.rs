@@ -1,13 +1,13 @@
 //! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (docs/protocol.md
 //! §12.3).
 
-use super::table::{Again, Named, Reached};
+use super::table::{Again, Execution, Named};
 
 const fn row(
     name: &'static str,
     status: u16,
     again: Again,
-    reached: Reached,
+    reached: Execution,
     remedy: &'static str,
 ) -> Named {
     Named {
@@ -31,17 +31,17 @@ const NOBODY: &str = "Send the request again if it is still wanted.";
 /// follows from what they name.
 #[rustfmt::skip]
 pub(super) static PLATFORM: &[Named] = &[
-    row("runner_scheduling_failure", 503, Again::Yes, Reached::Nobody, LATER),
-    row("runner_connection_refused", 503, Again::Yes, Reached::Nobody, LATER),
-    row("runner_connection_timeout", 503, Again::Yes, Reached::Nobody, LATER),
-    row("startup_timeout", 504, Again::Yes, Reached::Nobody, LATER),
-    row("request_timeout", 504, Again::Yes, Reached::Perhaps, SEE_FIRST),
-    row("runner_disconnected", 503, Again::Yes, Reached::Perhaps, SEE_FIRST),
-    row("runner_connection_error", 503, Again::Yes, Reached::Perhaps, SEE_FIRST),
-    row("runner_incomplete_response", 502, Again::Yes, Reached::Perhaps, SEE_FIRST),
-    row("runner_server_error", 500, Again::Depends, Reached::Perhaps, REPORT),
-    row("client_disconnected", 499, Again::No, Reached::Perhaps, NOBODY),
-    row("client_cancelled", 499, Again::No, Reached::Perhaps, NOBODY),
-    row("bad_request", 400, Again::No, Reached::Nobody, "Correct the request: the message says what is wrong, such as a timeout header."),
-    row("internal_error", 500, Again::Depends, Reached::Perhaps, REPORT),
+    row("runner_scheduling_failure", 503, Again::Yes, Execution::NotStarted, LATER),
+    row("runner_connection_refused", 503, Again::Yes, Execution::NotStarted, LATER),
+    row("runner_connection_timeout", 503, Again::Yes, Execution::NotStarted, LATER),
+    row("startup_timeout", 504, Again::Yes, Execution::NotStarted, LATER),
+    row("request_timeout", 504, Again::Yes, Execution::Unknown, SEE_FIRST),
+    row("runner_disconnected", 503, Again::Yes, Execution::Unknown, SEE_FIRST),
+    row("runner_connection_error", 503, Again::Yes, Execution::Unknown, SEE_FIRST),
+    row("runner_incomplete_response", 502, Again::Yes, Execution::Unknown, SEE_FIRST),
+    row("runner_server_error", 500, Again::Depends, Execution::Unknown, REPORT),
+    row("client_disconnected", 499, Again::No, Execution::Unknown, NOBODY),
+    row("client_cancelled", 499, Again::No, Execution::Unknown, NOBODY),
+    row("bad_request", 400, Again::No, Execution::NotStarted, "Correct the request: the message says what is wrong, such as a timeout header."),
+    row("internal_error", 500, Again::Depends, Execution::Unknown, REPORT),
 ];

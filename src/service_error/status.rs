@@ -1,7 +1,7 @@
 //! Status codes where nothing more particular is known (docs/protocol.md §12.4).
 
 use crate::error::Code;
-use crate::error::retry::Situation;
+use crate::error::retry_rules::Situation;
 
 /// What a range of status codes means.
 #[derive(Debug)]

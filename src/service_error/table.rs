@@ -13,11 +13,11 @@ pub(super) enum Again {
 
 /// How far the request can have come when this is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(super) enum Execution {
     /// No app: it was not executed.
-    Nobody,
+    NotStarted,
     /// Perhaps an app: nobody knows what became of it.
-    Perhaps,
+    Unknown,
     /// An app, or the service itself, and this is its answer.
     Answered,
 }
@@ -30,7 +30,7 @@ pub(super) struct Named {
     /// where the one that arrives decides.
     pub(super) status: u16,
     pub(super) again: Again,
-    pub(super) reached: Reached,
+    pub(super) reached: Execution,
     /// The members of its `ctx` that say what would be right.
     pub(super) context: &'static [&'static str],
     /// What to do; empty where the status says it.
@@ -46,7 +46,7 @@ pub(super) struct Named {
 impl Named {
     /// Whether it says that no app was reached, and that another try may reach one.
     pub(super) fn is_not_reached(&self) -> bool {
-        self.reached == Reached::Nobody && self.again == Again::Yes
+        self.reached == Execution::NotStarted && self.again == Again::Yes
     }
 }
 

@@ -33,13 +33,13 @@ impl Client {
             .iter()
             .map(|app| Ok(app.parse::<EndpointId>()?.alias().to_owned()));
         let aliases = aliases.collect::<Result<Vec<_>>>()?;
-        self.start_steps(move |steps| async move {
-            let url = steps.hosts().rest_url("/tokens/")?;
+        self.start_exchange(move |exchange| async move {
+            let url = exchange.hosts().rest_url("/tokens/")?;
             let mut request = Request::new("POST", url.as_str())?;
             request.set_json(json!({"allowed_apps": aliases, "token_expiration": seconds}));
-            let mut call = steps.call(request)?;
+            let mut call = exchange.call(request)?;
             call.most = SMALL;
-            let token = minted(&steps.ask_for(TOKEN, &call).await?)?;
+            let token = minted(&exchange.ask_for(TOKEN, &call).await?)?;
             Ok(Response::made(
                 &json!({"token": token.expose_secret(), "expires_in": seconds}),
             ))

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::auth::cache::Grant;
-use crate::client::{Client, Steps};
+use crate::auth::cache::ActiveCredential;
+use crate::client::{Client, Exchange};
 use crate::codec::json;
 use crate::credentials::Credential;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::key::Scope;
 use crate::operation::Op;
 use crate::request::Request;
@@ -71,12 +71,12 @@ impl Client {
     /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each
     /// but the first null if unknown.
     pub fn check_start(&self) -> Result<Op> {
-        self.start_steps(|steps| async move {
-            let (grant, check) = settled(&steps).await?;
+        self.start_exchange(|exchange| async move {
+            let (active, check) = settled(&exchange).await?;
             if let Some(scope) = check.scope.filter(|_| check.accepted) {
-                steps.learn(&grant.credential, scope);
+                exchange.learn(&active.credential, scope);
             }
-            let used = grant.resolution.used();
+            let used = active.resolution.used();
             Ok(Response::made(&json!({
                 "accepted": check.accepted,
                 "scope": check.scope.map(Scope::as_str),
@@ -103,31 +103,31 @@ impl Client {
 
 /// The check of a key that was in use from its first request to its last; begun anew where another
 /// took its place meanwhile.
-async fn settled(steps: &Steps) -> Result<(Arc<Grant>, Check)> {
+async fn settled(exchange: &Exchange) -> Result<(Arc<ActiveCredential>, Check)> {
     for _ in 0..ROUNDS {
-        let before = steps.grant().await?;
-        let check = look(steps).await?;
-        let grant = steps.grant().await?;
-        if key_id(&before) == key_id(&grant) {
-            return Ok((grant, check));
+        let before = exchange.active().await?;
+        let check = look(exchange).await?;
+        let active = exchange.active().await?;
+        if key_id(&before) == key_id(&active) {
+            return Ok((active, check));
         }
     }
     let told = "the key was replaced again and again while it was checked";
     Err(Error::new(Code::CredentialsFailed, told).with_remedy("Check it when it stays."))
 }
 
-fn key_id(grant: &Grant) -> Option<&str> {
-    match &grant.credential {
+fn key_id(active: &ActiveCredential) -> Option<&str> {
+    match &active.credential {
         Credential::Key(key) => Some(key.id()),
         _ => None,
     }
 }
 
-async fn look(steps: &Steps) -> Result<Check> {
-    match &steps.grant().await?.credential {
-        Credential::Key(_) => key(steps).await,
-        Credential::Bearer(_) => known(steps, None).await,
-        _ if steps.is_proxied() => Err(Error::invalid(
+async fn look(exchange: &Exchange) -> Result<Check> {
+    match &exchange.active().await?.credential {
+        Credential::Key(_) => key(exchange).await,
+        Credential::Bearer(_) => known(exchange, None).await,
+        _ if exchange.is_proxied() => Err(Error::invalid(
             "there is no key to check: the server proxy holds it, and forwards no check",
         )
         .with_remedy("Check the key where the proxy runs.")),
@@ -137,12 +137,15 @@ async fn look(steps: &Steps) -> Result<Check> {
     }
 }
 
-async fn key(steps: &Steps) -> Result<Check> {
-    match steps.send(Request::new("GET", "/v1/keys?limit=1")?).await {
+async fn key(exchange: &Exchange) -> Result<Check> {
+    match exchange
+        .send(Request::new("GET", "/v1/keys?limit=1")?)
+        .await
+    {
         Ok(answer) => {
-            told(answer, "keys", |keys| keys.starts_with('['), steps)?;
+            told(answer, "keys", |keys| keys.starts_with('['), exchange)?;
             Ok(Check {
-                account: account(steps).await,
+                account: account(exchange).await,
                 ..Check::accepted(Some(Scope::Admin))
             })
         }
@@ -150,7 +153,7 @@ async fn key(steps: &Steps) -> Result<Check> {
             Code::AccountLocked => Ok(Check::locked(&error)),
             // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as
             // some report, a good one of scope API (§16.42). The gateway knows.
-            Code::Forbidden | Code::Unauthenticated => known(steps, Some(Scope::Api)).await,
+            Code::Forbidden | Code::Unauthenticated => known(exchange, Some(Scope::Api)).await,
             _ => Err(error),
         },
     }
@@ -161,9 +164,9 @@ fn told(
     answer: Response,
     name: &str,
     is_so: impl FnOnce(&str) -> bool,
-    steps: &Steps,
+    exchange: &Exchange,
 ) -> Result<()> {
-    let answer = with_content(answer, name, steps.task.secrets(), Repeat::Harmless)?;
+    let answer = with_content(answer, name, exchange.task.secrets(), Idempotency::Safe)?;
     let [found] = json::members(answer.body(), [name]).unwrap_or_default();
     match found.is_some_and(|found| is_so(found.get())) {
         true => Ok(()),
@@ -175,14 +178,14 @@ fn told(
 }
 
 /// Whether fal knows the credential; if it does, it has this scope.
-async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
-    if let Some(check) = current(steps, scope).await {
+async fn known(exchange: &Exchange, scope: Option<Scope>) -> Result<Check> {
+    if let Some(check) = current(exchange, scope).await {
         return Ok(check);
     }
-    let url = steps.hosts().queue_url(NOBODYS_REQUEST)?;
-    match steps.send(Request::new("GET", url.as_str())?).await {
+    let url = exchange.hosts().queue_url(NOBODYS_REQUEST)?;
+    match exchange.send(Request::new("GET", url.as_str())?).await {
         Ok(answer) => {
-            told(answer, "status", |status| status.starts_with('"'), steps)?;
+            told(answer, "status", |status| status.starts_with('"'), exchange)?;
             Ok(Check::accepted(scope))
         }
         Err(error) => match error.code() {
@@ -197,9 +200,9 @@ async fn known(steps: &Steps, scope: Option<Scope>) -> Result<Check> {
 /// What fal says of the account in use (docs/protocol.md §1.4), as the official CLI asks for keys
 /// and for logins. A key may lack the permission to ask and be good all the same, so that no other
 /// answer says anything.
-async fn current(steps: &Steps, scope: Option<Scope>) -> Option<Check> {
-    let url = steps.hosts().rest_url("/users/current").ok()?;
-    let answer = steps
+async fn current(exchange: &Exchange, scope: Option<Scope>) -> Option<Check> {
+    let url = exchange.hosts().rest_url("/users/current").ok()?;
+    let answer = exchange
         .send(Request::new("GET", url.as_str()).ok()?)
         .await
         .ok()?;
@@ -216,8 +219,8 @@ async fn current(steps: &Steps, scope: Option<Scope>) -> Option<Check> {
 }
 
 /// The name of an ADMIN key's account; not worth failing for.
-async fn account(steps: &Steps) -> Option<String> {
+async fn account(exchange: &Exchange) -> Option<String> {
     let request = Request::new("GET", "/v1/account/billing").ok()?;
-    let answer = steps.send(request).await.ok()?;
+    let answer = exchange.send(request).await.ok()?;
     answer.get_str("/username").ok().map(str::to_owned)
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod app_token;
 pub(crate) mod channel;
-pub(crate) mod check;
+pub(crate) mod key_check;
 pub mod platform;
 pub(crate) mod queue;
 pub(crate) mod realtime;

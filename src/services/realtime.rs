@@ -91,9 +91,9 @@ impl Client {
             local,
         };
         let taken = inputs.clone();
-        let op = self.start_steps_within(request.timeout.unwrap_or(SESSION), |steps| {
-            let taken = Taken::new(taken, steps.task.clone());
-            socket::run(steps, plan, taken)
+        let op = self.start_exchange_within(request.timeout.unwrap_or(SESSION), |exchange| {
+            let taken = Taken::new(taken, exchange.task.clone());
+            socket::run(exchange, plan, taken)
         })?;
         Ok(Handle::new(op, inputs))
     }

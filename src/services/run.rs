@@ -61,25 +61,25 @@ impl Client {
 
 fn start(client: &Client, request: Request, usual: Duration) -> Result<Op> {
     let timeout = client.timeout_of(&request, usual);
-    let (asks, repeat) = (request.asks_for_output(), request.repeat());
+    let (asks, idempotency) = (request.asks_for_output(), request.idempotency());
     let judged = async move |answer: Response, secrets: &Secrets| match lacking(answer.status())
         .filter(|_| asks)
     {
         Some(instead) => {
             let answer = answer.into_answer(secrets).await;
-            Err(without_output(answer, instead, repeat))
+            Err(without_output(answer, instead, idempotency))
         }
         None => Ok(answer),
     };
     if request.is_local() {
-        return client.start_steps_within(timeout, move |steps| async move {
-            let request = resolve_files(&steps, request).await?;
-            judged(steps.send(request).await?, steps.task.secrets()).await
+        return client.start_exchange_within(timeout, move |exchange| async move {
+            let request = resolve_files(&exchange, request).await?;
+            judged(exchange.send(request).await?, exchange.task.secrets()).await
         });
     }
     // What is wrong with the request is an error at once.
     let call = client.call(request, timeout)?;
-    client.start_steps_within(timeout, move |steps| async move {
-        judged(steps.send_call(&call).await?, steps.task.secrets()).await
+    client.start_exchange_within(timeout, move |exchange| async move {
+        judged(exchange.send_call(&call).await?, exchange.task.secrets()).await
     })
 }

@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::run::RUN_TIMEOUT;
 use super::storage::resolve_files;
-use crate::client::{Client, Steps};
+use crate::client::{Client, Exchange};
 use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
-use crate::error::{Answer, Error, Repeat, Result, clause};
+use crate::error::{Answer, Error, Idempotency, Result, clause};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
-use crate::service_error::{Asked, Whose, verdict};
+use crate::service_error::{RequestContext, Responder, classify};
 use crate::services::workflow::{self, Failure, Said};
 use crate::transport::Opened;
 
@@ -46,10 +46,12 @@ impl Client {
             .entry(ACCEPT)
             .or_insert(HeaderValue::from_static("text/event-stream"));
         let request = request.for_endpoint(endpoint.clone(), request.method.clone(), url);
-        self.start_steps_within(timeout, move |steps| async move {
-            let opened = steps.open(resolve_files(&steps, request).await?).await?;
+        self.start_exchange_within(timeout, move |exchange| async move {
+            let opened = exchange
+                .open(resolve_files(&exchange, request).await?)
+                .await?;
             let opened = if asks { opened.output().await? } else { opened };
-            let mut delivery = Delivery::new(steps, endpoint);
+            let mut delivery = Delivery::new(exchange, endpoint);
             let outcome = delivery.read(opened).await;
             outcome.map_err(|error| delivery.explained(error))
         })
@@ -66,7 +68,7 @@ impl Client {
 
 /// The way of a stream's items to the host.
 pub(crate) struct Delivery {
-    steps: Steps,
+    exchange: Exchange,
     endpoint: EndpointId,
     items: u64,
     last: Option<Bytes>,
@@ -75,9 +77,9 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    pub(crate) fn new(steps: Steps, endpoint: EndpointId) -> Self {
+    pub(crate) fn new(exchange: Exchange, endpoint: EndpointId) -> Self {
         Delivery {
-            steps,
+            exchange,
             endpoint,
             items: 0,
             last: None,
@@ -89,15 +91,15 @@ impl Delivery {
         match kind(&opened.headers) {
             Kind::Events => self.events(&mut opened).await?,
             Kind::Json => {
-                let body = opened.body.rest(self.steps.response_limit()).await?;
+                let body = opened.body.rest(self.exchange.response_limit()).await?;
                 self.deliver(body).await?;
             }
             Kind::Bytes => {
                 while let Some(piece) = opened.body.piece().await? {
                     self.items += 1;
-                    self.steps
+                    self.exchange
                         .task
-                        .deliver(Event::bytes(EventKind::Item, piece))
+                        .emit_when_room(Event::bytes(EventKind::Item, piece))
                         .await;
                 }
             }
@@ -106,7 +108,7 @@ impl Delivery {
     }
 
     async fn events(&mut self, opened: &mut Opened) -> Result<()> {
-        let mut parser = Parser::new(self.steps.response_limit());
+        let mut parser = Parser::new(self.exchange.response_limit());
         while let Some(mut piece) = opened.body.piece().await? {
             while let Some(data) = parser.next(&mut piece).await? {
                 self.deliver(data).await?;
@@ -133,7 +135,7 @@ impl Delivery {
             Some(Said::Failure(failure)) if self.failure.is_none() => self.failure = Some(failure),
             _ => {}
         }
-        self.steps.task.deliver(event).await;
+        self.exchange.task.emit_when_room(event).await;
         Ok(())
     }
 
@@ -156,23 +158,23 @@ impl Delivery {
             body,
         } = failure;
         let answer = Answer::new(
-            self.steps.task.secrets(),
+            self.exchange.task.secrets(),
             status.unwrap_or(500),
             headers.clone(),
             body,
         );
         // The headers are not those of the step.
-        let host = self.steps.hosts().run_host();
-        let asked = Asked {
+        let host = self.exchange.hosts().run_host();
+        let asked = RequestContext {
             host,
             service: true,
-            repeat: Repeat::Another,
+            idempotency: Idempotency::NonIdempotent,
             about_job: false,
-            whose: Whose::Service,
+            whose: Responder::Service,
         };
-        let error = verdict(answer, asked).error;
+        let error = classify(answer, asked).error;
         let [node_id, message] =
-            [node_id, message].map(|text| self.steps.task.secrets().quoted(text));
+            [node_id, message].map(|text| self.exchange.task.secrets().quoted(text));
         let said = Some(clause(&message))
             .filter(|said| !said.is_empty())
             .map(|said| format!("{said}: "));

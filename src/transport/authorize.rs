@@ -38,7 +38,7 @@ impl Route {
 
 /// What a request carries besides itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pass {
+pub(crate) enum Authorization {
     /// The client's credential, to those of fal's services that take keys; an address outside fal
     /// is refused.
     Credential,
@@ -63,27 +63,30 @@ pub(crate) fn route(
     hosts: &Hosts,
     url: &Url,
     credential: &Credential,
-    pass: &Pass,
+    authorization: &Authorization,
     secrets: &Secrets,
 ) -> Result<Route> {
     let mut headers = HeaderMap::new();
     let mut target = url.clone();
-    match pass {
-        Pass::Credential => credential
+    match authorization {
+        Authorization::Credential => credential
             .secret()
             .into_iter()
             .for_each(|secret| secrets.carry(secret)),
-        Pass::Files(token) | Pass::App(token) | Pass::Renewal(token) => {
+        Authorization::Files(token) | Authorization::App(token) | Authorization::Renewal(token) => {
             secrets.carry(token.expose_secret())
         }
-        Pass::Nothing => {}
+        Authorization::Nothing => {}
     }
-    match (pass, hosts.origin(url)) {
-        (Pass::Nothing, _) if url.scheme() == "https" => {}
-        (Pass::Files(token), Origin::Files) => insert(&mut headers, token.authorization())?,
-        (Pass::App(token), Origin::Key) => open_with_token(hosts, &mut target, token)?,
-        (Pass::Credential, Origin::Files | Origin::Login) | (Pass::Renewal(_), Origin::Login) => {}
-        (Pass::Credential, Origin::Key) => {
+    match (authorization, hosts.origin(url)) {
+        (Authorization::Nothing, _) if url.scheme() == "https" => {}
+        (Authorization::Files(token), Origin::Files) => {
+            insert(&mut headers, token.authorization())?
+        }
+        (Authorization::App(token), Origin::Key) => open_with_token(hosts, &mut target, token)?,
+        (Authorization::Credential, Origin::Files | Origin::Login)
+        | (Authorization::Renewal(_), Origin::Login) => {}
+        (Authorization::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {
                 open_with_token(hosts, &mut target, token)?;
@@ -96,8 +99,14 @@ pub(crate) fn route(
                 target = proxy.clone();
             }
         }
-        (Pass::Nothing, _) => return Err(not_https(url)),
-        (Pass::Credential | Pass::Files(_) | Pass::App(_) | Pass::Renewal(_), _) => {
+        (Authorization::Nothing, _) => return Err(not_https(url)),
+        (
+            Authorization::Credential
+            | Authorization::Files(_)
+            | Authorization::App(_)
+            | Authorization::Renewal(_),
+            _,
+        ) => {
             return Err(foreign(url));
         }
     }

@@ -14,7 +14,7 @@ use super::incoming::{Cut, Incoming};
 use super::stall::Pulse;
 use super::{Call, Progress};
 use crate::codec::json;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::system::memory;
 
 /// What is sent.
@@ -94,7 +94,7 @@ pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,
     pulse: Arc<Pulse>,
-    repeat: Repeat,
+    idempotency: Idempotency,
     /// After which it is not begun any more; none once it was.
     begin_by: Option<Instant>,
 }
@@ -126,7 +126,7 @@ impl Watched {
             rest,
             progress,
             pulse,
-            repeat: call.repeat,
+            idempotency: call.idempotency,
             begin_by: Some(call.deadline),
         })
     }
@@ -156,7 +156,7 @@ impl http_body::Body for Watched {
             if deadline <= Instant::now() {
                 return self.fail(late(&self.progress));
             }
-            if !self.progress.begins(self.repeat) {
+            if !self.progress.begins(self.idempotency) {
                 // Nobody waits for it any more.
                 return Poll::Ready(Some(Err(withdrawn())));
             }
@@ -316,7 +316,7 @@ mod tests {
     use reqwest::header::HeaderMap;
 
     use super::*;
-    use crate::transport::{Pass, Watch};
+    use crate::transport::{Authorization, Watch};
 
     fn watched(progress: &Arc<Progress>) -> Watched {
         let call = Call {
@@ -325,8 +325,8 @@ mod tests {
             endpoint: None,
             headers: HeaderMap::new(),
             body: Bytes::from_static(b"{}").into(),
-            pass: Pass::Credential,
-            repeat: Repeat::Another,
+            authorization: Authorization::Credential,
+            idempotency: Idempotency::NonIdempotent,
             deadline: Instant::now() + Duration::from_secs(3600),
             longest_pause: Duration::MAX,
             most: usize::MAX,

@@ -18,8 +18,8 @@ pub(super) const WIDTH: usize = 128;
 /// Streams and sockets are not counted: each belongs to an operation that the host started to have
 /// it.
 #[derive(Default)]
-pub(super) struct Lanes {
-    lanes: PerRuntime<Pair>,
+pub(super) struct ConcurrencyLimits {
+    limits: PerRuntime<Pair>,
 }
 
 struct Pair {
@@ -27,11 +27,11 @@ struct Pair {
     others: Arc<Semaphore>,
 }
 
-impl Lanes {
+impl ConcurrencyLimits {
     /// Waits, in the order of arrival, until there is room. The place is given back when it is
     /// dropped.
     pub(super) async fn enter(&self, run: bool) -> Result<OwnedSemaphorePermit> {
-        let lane = self.lanes.get(|| {
+        let lane = self.limits.get(|| {
             Ok(Pair {
                 runs: Arc::new(Semaphore::new(WIDTH)),
                 others: Arc::new(Semaphore::new(WIDTH)),

@@ -10,21 +10,21 @@ use crate::endpoint::Backup;
 const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// Until when each backup host is asked first. Without a lock, which a fork could leave locked.
-pub(crate) struct Backups {
+pub(crate) struct Failover {
     epoch: Instant,
     until: [AtomicU64; Backup::COUNT],
 }
 
-impl Default for Backups {
+impl Default for Failover {
     fn default() -> Self {
-        Backups {
+        Failover {
             epoch: Instant::now(),
             until: Default::default(),
         }
     }
 }
 
-impl Backups {
+impl Failover {
     pub(crate) fn is_preferred(&self, backup: Backup) -> bool {
         self.now() < self.of(backup).load(Ordering::Relaxed)
     }

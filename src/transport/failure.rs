@@ -3,7 +3,7 @@
 use super::incoming::Cut;
 use super::progress::Progress;
 use super::stall::Stalled;
-use crate::error::retry::{Repeat, Situation, rule_of};
+use crate::error::retry_rules::{Idempotency, Situation, rule_of};
 use crate::error::{Code, Error};
 use crate::service_error::PROXY;
 
@@ -31,10 +31,10 @@ impl Failure {
 }
 
 /// The failure of an answer of `from` whose body did not come to its end.
-pub(super) fn cut(cut: Cut, from: &str, repeat: Repeat, progress: &Progress) -> Failure {
+pub(super) fn cut(cut: Cut, from: &str, idempotency: Idempotency, progress: &Progress) -> Failure {
     let (code, what, situation) = match cut {
-        Cut::Broken(error) => return broken(error, from, repeat, progress),
-        Cut::Stalled(stalled) => return stuck(&stalled, from, repeat, progress),
+        Cut::Broken(error) => return broken(error, from, idempotency, progress),
+        Cut::Stalled(stalled) => return stuck(&stalled, from, idempotency, progress),
         Cut::Unended => (
             Code::ConnectionLost,
             "the stream was reset",
@@ -51,7 +51,7 @@ pub(super) fn cut(cut: Cut, from: &str, repeat: Repeat, progress: &Progress) -> 
             Situation::NotHttp,
         ),
     };
-    let decision = rule_of(situation).decide(repeat, None);
+    let decision = rule_of(situation).decide(idempotency, None);
     let error = progress.cut_short(code, what).with_source(cut);
     Failure {
         error: error.with_retryable(decision.retryable),
@@ -63,7 +63,7 @@ pub(super) fn cut(cut: Cut, from: &str, repeat: Repeat, progress: &Progress) -> 
 pub(super) fn broken(
     error: reqwest::Error,
     from: &str,
-    repeat: Repeat,
+    idempotency: Idempotency,
     progress: &Progress,
 ) -> Failure {
     if let Some(error) = progress.take_body_failure() {
@@ -77,7 +77,7 @@ pub(super) fn broken(
         progress.unsent();
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
-        let decision = rule_of(Situation::NotConnected).decide(repeat, None);
+        let decision = rule_of(Situation::NotConnected).decide(idempotency, None);
         // The HTTP stack has no type for it that one could ask.
         return match reason.ends_with("proxy authorization required") {
             true => Failure::last(error.with_remedy(PROXY)),
@@ -90,7 +90,7 @@ pub(super) fn broken(
     let unprocessed = is_unprocessed(&error);
     if unprocessed && !progress.answered() {
         progress.pausing();
-        let decision = rule_of(Situation::NotProcessed).decide(repeat, None);
+        let decision = rule_of(Situation::NotProcessed).decide(idempotency, None);
         let message = format!("the request was not processed by {from}: {reason}");
         let error = Error::new(Code::ConnectionLost, message)
             .with_source(error)
@@ -113,7 +113,7 @@ pub(super) fn broken(
     } else {
         reason
     };
-    let decision = rule_of(situation).decide(repeat, None);
+    let decision = rule_of(situation).decide(idempotency, None);
     let cut = progress.cut_short(code, what);
     let told = Error::new(code, format!("{}: {reason}", cut.message()));
     let error = told
@@ -127,7 +127,12 @@ pub(super) fn broken(
 
 /// The failure of an exchange in which nothing moved any more: it is given up, and is then like a
 /// connection that broke.
-pub(super) fn stuck(stalled: &Stalled, from: &str, repeat: Repeat, progress: &Progress) -> Failure {
+pub(super) fn stuck(
+    stalled: &Stalled,
+    from: &str,
+    idempotency: Idempotency,
+    progress: &Progress,
+) -> Failure {
     let seconds = stalled.time.as_secs_f64();
     let error = match stalled.taken {
         Some(taken) => {
@@ -146,7 +151,7 @@ pub(super) fn stuck(stalled: &Stalled, from: &str, repeat: Repeat, progress: &Pr
             &format!("no byte came from {from} for {seconds} s"),
         ),
     };
-    let decision = rule_of(Situation::ConnectionLost).decide(repeat, None);
+    let decision = rule_of(Situation::ConnectionLost).decide(idempotency, None);
     let error = error.with_retryable(decision.retryable).with_remedy(REMEDY);
     Failure {
         error,

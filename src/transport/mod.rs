@@ -1,6 +1,7 @@
 //! The only code that talks HTTP.
 
 mod authorize;
+mod backoff;
 mod body;
 mod concurrency;
 mod failover;
@@ -15,7 +16,6 @@ mod network;
 mod progress;
 mod redirect;
 mod resolver;
-mod retry;
 mod stall;
 #[cfg(any(windows, test))]
 mod system_proxy;
@@ -28,17 +28,17 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGEN
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-pub(crate) use authorize::Pass;
+pub(crate) use authorize::Authorization;
+pub(crate) use backoff::Attempts;
 pub(crate) use body::{Payload, Pieces, Source};
 pub(crate) use network::Network;
-pub(crate) use progress::{Fate, Progress};
-pub(crate) use retry::Attempts;
+pub(crate) use progress::{JobState, Progress};
 pub(crate) use stall::{STALL, Watch};
 
 use self::authorize::Route;
 use self::body::{Unread, Watched, late};
-use self::concurrency::Lanes;
-use self::failover::Backups;
+use self::concurrency::ConcurrencyLimits;
+use self::failover::Failover;
 use self::failure::{Failure, broken, cut, stuck};
 use self::http::{Http, Use};
 use self::incoming::Incoming;
@@ -46,13 +46,14 @@ use self::stall::Pulse;
 use crate::codec::json;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
-use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::error::{Answer, Code, Error, Idempotency, Result};
 pub(crate) use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::{Level, Log};
 use crate::response::{Response, lacking};
-use crate::secrets::Veils;
+use crate::secrets::Masks;
 use crate::service_error::{
-    Asked, SEE_FIRST, Verdict, Whose, is_html, page_for_json, redirected, verdict, without_output,
+    Classification, RequestContext, Responder, SEE_FIRST, classify, is_html, page_for_json,
+    redirected, without_output,
 };
 
 /// What fal's gateway adds to each of its answers.
@@ -67,10 +68,10 @@ pub(crate) struct Transport {
     pub(crate) response_limit: usize,
     pub(crate) user_agent: HeaderValue,
     pub(crate) network: Network,
-    pub(crate) veils: Arc<Veils>,
+    pub(crate) masks: Arc<Masks>,
     http: Http,
-    backups: Backups,
-    lanes: Lanes,
+    backups: Failover,
+    limits: ConcurrencyLimits,
 }
 
 /// One request, ready but for its credential.
@@ -81,8 +82,8 @@ pub(crate) struct Call {
     pub(crate) endpoint: Option<EndpointId>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Payload,
-    pub(crate) pass: Pass,
-    pub(crate) repeat: Repeat,
+    pub(crate) authorization: Authorization,
+    pub(crate) idempotency: Idempotency,
     pub(crate) deadline: Instant,
     /// Between two attempts, whatever the service asks for.
     pub(crate) longest_pause: Duration,
@@ -112,7 +113,7 @@ impl Opened {
             body,
         )
         .await;
-        Err(without_output(answer, instead, self.body.repeat))
+        Err(without_output(answer, instead, self.body.idempotency))
     }
 }
 
@@ -120,7 +121,7 @@ impl Opened {
 pub(crate) struct Reader {
     body: Incoming,
     progress: Arc<Progress>,
-    repeat: Repeat,
+    idempotency: Idempotency,
     from: String,
     /// What it is the answer to.
     sent: Payload,
@@ -134,7 +135,7 @@ impl Reader {
             .body
             .piece()
             .await
-            .map_err(|why| cut(why, &self.from, self.repeat, &self.progress).error)?;
+            .map_err(|why| cut(why, &self.from, self.idempotency, &self.progress).error)?;
         if piece.is_none() {
             self.settled().await?;
         }
@@ -145,7 +146,7 @@ impl Reader {
         self.sent
             .settled()
             .await
-            .map_err(|error| unsettled(error, self.repeat))
+            .map_err(|error| unsettled(error, self.idempotency))
     }
 
     /// What is left to read, at most `most` bytes.
@@ -153,8 +154,10 @@ impl Reader {
         let read = body::read(&mut self.body, most)
             .await
             .map_err(|unread| match unread {
-                Unread::TooLarge(error) => error.with_outcome_unknown(self.repeat.leaves_doubt()),
-                Unread::Cut(why) => cut(why, &self.from, self.repeat, &self.progress).error,
+                Unread::TooLarge(error) => {
+                    error.with_outcome_unknown(self.idempotency.leaves_doubt())
+                }
+                Unread::Cut(why) => cut(why, &self.from, self.idempotency, &self.progress).error,
             })?;
         self.settled().await?;
         Ok(read)
@@ -188,11 +191,11 @@ impl Transport {
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
-        let (veils, http, backups, lanes) = (
+        let (masks, http, backups, limits) = (
             Arc::default(),
             Http::default(),
-            Backups::default(),
-            Lanes::default(),
+            Failover::default(),
+            ConcurrencyLimits::default(),
         );
         Transport {
             hosts,
@@ -202,10 +205,10 @@ impl Transport {
             response_limit,
             user_agent,
             network,
-            veils,
+            masks,
             http,
             backups,
-            lanes,
+            limits,
         }
     }
 
@@ -219,7 +222,7 @@ impl Transport {
     ) -> Result<Response> {
         let mut made = 0;
         loop {
-            let permit = self.lanes.enter(self.hosts.is_run(&call.url)).await?;
+            let permit = self.limits.enter(self.hosts.is_run(&call.url)).await?;
             // Those who wait in the lane, who may be many, need no room for it.
             let outcome = Box::pin(async {
                 match self
@@ -248,7 +251,7 @@ impl Transport {
         progress: &Arc<Progress>,
     ) -> Result<Opened> {
         let response = self.head(call, credential, progress, Use::Requests).await?;
-        progress.reading(call.repeat);
+        progress.reading(call.idempotency);
         let status = response.status().as_u16();
         let (headers, body) = Incoming::of(response, call.watch.of_answer(self.stall));
         if body.is_decoded()
@@ -268,7 +271,7 @@ impl Transport {
         let body = Reader {
             body,
             progress: progress.clone(),
-            repeat: call.repeat,
+            idempotency: call.idempotency,
             from,
             sent: call.body.clone(),
         };
@@ -298,8 +301,9 @@ impl Transport {
             return Err(Error::new(Code::Protocol, message));
         }
         let upgraded = response.upgrade().await;
-        let upgraded = upgraded
-            .map_err(|error| broken(error, call.url.authority(), call.repeat, progress).error)?;
+        let upgraded = upgraded.map_err(|error| {
+            broken(error, call.url.authority(), call.idempotency, progress).error
+        })?;
         Ok((headers, upgraded))
     }
 
@@ -379,7 +383,7 @@ impl Transport {
         let outcome = async {
             for _ in 0..=redirect::MOST {
                 let response = self
-                    .exchange(call, &hop, credential, progress, what)
+                    .send_once(call, &hop, credential, progress, what)
                     .await?;
                 let (status, headers) = (response.status(), response.headers());
                 // Without fal's id it is the proxy's own redirect, from its own address.
@@ -391,7 +395,7 @@ impl Transport {
                     return self.accepted(response, call, progress, what).await;
                 };
                 let carries = redirect::Carries {
-                    pass: &call.pass,
+                    authorization: &call.authorization,
                     content: !hop.body.is_empty(),
                 };
                 let Some(method) =
@@ -414,7 +418,7 @@ impl Transport {
                     url: to,
                     body,
                 };
-                if call.repeat.leaves_doubt() {
+                if call.idempotency.leaves_doubt() {
                     executed = true;
                     progress.doubting();
                 }
@@ -437,7 +441,7 @@ impl Transport {
     }
 
     /// One request and the head of its answer, from the backup host if fal's own cannot be reached.
-    async fn exchange(
+    async fn send_once(
         &self,
         call: &Call,
         hop: &Hop,
@@ -449,7 +453,7 @@ impl Transport {
             &self.hosts,
             &hop.url,
             credential,
-            &call.pass,
+            &call.authorization,
             progress.secrets(),
         )
         .map_err(Failure::last)?;
@@ -529,7 +533,7 @@ impl Transport {
         let pulse = Arc::new(Pulse::new(!hop.body.has_no_byte()));
         // The HTTP stack does not ask for a body of which nothing has to be taken.
         match hop.body.has_no_byte() {
-            true => progress.sending(call.repeat),
+            true => progress.sending(call.idempotency),
             false => progress.connecting(),
         }
         if !hop.body.is_empty() {
@@ -542,10 +546,11 @@ impl Transport {
             biased;
             outcome = client.execute(request) => outcome,
             stalled = pulse.stalled(call.watch, self.stall) => {
-                return Err(stuck(&stalled, &reached, call.repeat, progress));
+                return Err(stuck(&stalled, &reached, call.idempotency, progress));
             }
         };
-        let response = outcome.map_err(|error| broken(error, &reached, call.repeat, progress))?;
+        let response =
+            outcome.map_err(|error| broken(error, &reached, call.idempotency, progress))?;
         let (status, elapsed) = (response.status(), started.elapsed());
         log.write(
             Level::Debug,
@@ -578,7 +583,7 @@ impl Transport {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return match what {
                 Use::WebSocket => Ok(response),
-                Use::Requests => Err(Failure::last(unasked(asked.host, call.repeat))),
+                Use::Requests => Err(Failure::last(unasked(asked.host, call.idempotency))),
             };
         }
         if !status.is_success() {
@@ -586,27 +591,27 @@ impl Transport {
             let body = answer.body().clone();
             let (
                 host,
-                Asked {
+                RequestContext {
                     service,
-                    repeat,
+                    idempotency,
                     about_job,
                     whose,
                     ..
                 },
             ) = (asked.host.to_owned(), asked);
             let judge = move |_| {
-                verdict(
+                classify(
                     answer,
-                    Asked {
+                    RequestContext {
                         host: &host,
                         service,
-                        repeat,
+                        idempotency,
                         about_job,
                         whose,
                     },
                 )
             };
-            let Verdict { error, again, rule } =
+            let Classification { error, again, rule } =
                 json::look(body, judge).await.map_err(Failure::last)?;
             let (log, secrets) = (&self.log, progress.secrets());
             log.write(
@@ -616,7 +621,7 @@ impl Transport {
             );
             // The queue keeps how a job failed, and answers the same each time (docs/protocol.md
             // §5.5, §13.1).
-            let kept = call.repeat == Repeat::Harmless
+            let kept = call.idempotency == Idempotency::Safe
                 && !asked.about_job
                 && self.hosts.is_queue(&call.url)
                 && status.is_server_error()
@@ -640,23 +645,25 @@ impl Transport {
     }
 
     /// Who is asked by a call.
-    fn asked<'a>(&'a self, call: &'a Call) -> Asked<'a> {
+    fn asked<'a>(&'a self, call: &'a Call) -> RequestContext<'a> {
         let host = self
             .hosts
             .proxied(&call.url)
             .unwrap_or(&call.url)
             .authority();
-        let about_job = call.repeat == Repeat::Harmless && self.hosts.is_about_job(&call.url);
+        let about_job = call.idempotency == Idempotency::Safe && self.hosts.is_about_job(&call.url);
         let whose = match self.hosts.answers_by_app(&call.url) {
-            false => Whose::Service,
+            false => Responder::Service,
             // A proxy may answer by itself, and with what it was answered.
-            true if self.hosts.is_queue(&call.url) && self.hosts.proxy.is_none() => Whose::Queue,
-            true => Whose::App,
+            true if self.hosts.is_queue(&call.url) && self.hosts.proxy.is_none() => {
+                Responder::Queue
+            }
+            true => Responder::App,
         };
-        Asked {
+        RequestContext {
             host,
             service: self.hosts.is_service(&call.url),
-            repeat: call.repeat,
+            idempotency: call.idempotency,
             about_job,
             whose,
         }
@@ -669,13 +676,13 @@ impl Transport {
         call: &Call,
         progress: &Progress,
     ) -> std::result::Result<Response, Failure> {
-        progress.reading(call.repeat);
+        progress.reading(call.idempotency);
         let status = response.status().as_u16();
         let (headers, mut body) = Incoming::of(response, call.watch.of_answer(self.stall));
         match body::read(&mut body, call.most.min(self.response_limit)).await {
             Ok(body) => Ok(Response::new(status, headers, body)),
             Err(Unread::TooLarge(error)) => {
-                let error = error.with_outcome_unknown(call.repeat.leaves_doubt());
+                let error = error.with_outcome_unknown(call.idempotency.leaves_doubt());
                 // Who has the room may ask for it elsewhere.
                 let id = headers
                     .get("x-fal-request-id")
@@ -684,7 +691,9 @@ impl Transport {
                     id.into_iter().fold(error, Error::with_request_id),
                 ))
             }
-            Err(Unread::Cut(why)) => Err(cut(why, self.asked(call).host, call.repeat, progress)),
+            Err(Unread::Cut(why)) => {
+                Err(cut(why, self.asked(call).host, call.idempotency, progress))
+            }
         }
     }
 
@@ -713,7 +722,7 @@ fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Pro
             format!("{host} answered {status} when it had taken only {taken} bytes of the body"),
         )
     });
-    error.with_outcome_unknown(call.repeat.leaves_doubt())
+    error.with_outcome_unknown(call.idempotency.leaves_doubt())
 }
 
 /// Lets an answer pass that is to one version of what was sent. An app may answer before it has read a body to its end; of a file that
@@ -727,20 +736,20 @@ async fn settled(response: Response, call: &Call, progress: &Progress) -> Result
         "{}; what was answered all the same is the body of this error",
         error.message()
     );
-    Err(unsettled(error, call.repeat)
+    Err(unsettled(error, call.idempotency)
         .with_message(message)
         .with_answer(answer))
 }
 
 /// The error of a body of two versions that was answered.
-fn unsettled(error: Error, repeat: Repeat) -> Error {
+fn unsettled(error: Error, idempotency: Idempotency) -> Error {
     let error = error.with_remedy(format!("{SEE_FIRST} Send a file that nobody writes to."));
-    error.with_outcome_unknown(repeat.leaves_doubt())
+    error.with_outcome_unknown(idempotency.leaves_doubt())
 }
 
 /// The error of a connection that went over to another protocol where none was asked for.
-fn unasked(host: &str, repeat: Repeat) -> Error {
+fn unasked(host: &str, idempotency: Idempotency) -> Error {
     let message =
         format!("{host} answered 101 and went over to another protocol, which was not asked for");
-    Error::new(Code::Protocol, message).with_outcome_unknown(repeat.leaves_doubt())
+    Error::new(Code::Protocol, message).with_outcome_unknown(idempotency.leaves_doubt())
 }

@@ -12,7 +12,7 @@ use rustls_platform_verifier::Verifier;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::handshakes::Aside;
+use super::handshakes::HandshakeLayer;
 use super::http::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
@@ -103,7 +103,7 @@ impl Network {
             .collect();
         let builder = builder
             .tls_backend_preconfigured(tls)
-            .connector_layer(Aside);
+            .connector_layer(HandshakeLayer);
         match &self.way {
             #[cfg(windows)]
             Way::System => by_the_settings(builder, self.direct.as_deref()),

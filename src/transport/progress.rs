@@ -4,21 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error, Repeat};
+use crate::error::{Code, Error, Idempotency};
 use crate::secrets::Secrets;
 
 /// A job that the operation waits for, and what becomes of it if the operation is cut short.
 #[derive(Clone, Debug)]
 struct Submitted {
     id: String,
-    fate: Fate,
+    job_state: JobState,
 }
 
 /// What became of a submitted job whose operation was cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    GoesOn,
-    ToldToStop,
+pub(crate) enum JobState {
+    Running,
+    CancelRequested,
     Ended,
 }
 
@@ -86,8 +86,8 @@ impl Progress {
     }
 
     /// The request is leaving, or, where there is no sign of that, may be about to.
-    pub(crate) fn sending(&self, repeat: Repeat) {
-        self.set(if repeat.leaves_doubt() {
+    pub(crate) fn sending(&self, idempotency: Idempotency) {
+        self.set(if idempotency.leaves_doubt() {
             Stage::Waiting
         } else {
             Stage::WaitingSafely
@@ -97,8 +97,8 @@ impl Progress {
     /// The same for a body of which a byte is about to leave. False if it must not, since its
     /// attempt is over.
     #[must_use]
-    pub(crate) fn begins(&self, repeat: Repeat) -> bool {
-        let begun = if repeat.leaves_doubt() {
+    pub(crate) fn begins(&self, idempotency: Idempotency) -> bool {
+        let begun = if idempotency.leaves_doubt() {
             Stage::Waiting
         } else {
             Stage::WaitingSafely
@@ -128,8 +128,8 @@ impl Progress {
         self.set(Stage::Unsent);
     }
 
-    pub(crate) fn reading(&self, repeat: Repeat) {
-        self.set(if repeat.leaves_doubt() {
+    pub(crate) fn reading(&self, idempotency: Idempotency) {
+        self.set(if idempotency.leaves_doubt() {
             Stage::Reading
         } else {
             Stage::ReadingSafely
@@ -177,13 +177,13 @@ impl Progress {
     pub(crate) fn submitted(&self, id: &str) {
         *self.job() = Some(Submitted {
             id: id.to_owned(),
-            fate: Fate::GoesOn,
+            job_state: JobState::Running,
         });
     }
 
-    pub(crate) fn set_fate(&self, fate: Fate) {
+    pub(crate) fn set_job_state(&self, job_state: JobState) {
         if let Some(job) = &mut *self.job() {
-            job.fate = fate;
+            job.job_state = job_state;
         }
     }
 
@@ -272,20 +272,20 @@ impl Progress {
 impl Submitted {
     fn cut_short(&self, code: Code, what: &str) -> Error {
         let id = &self.id;
-        let (fate, remedy) = match self.fate {
-            Fate::GoesOn => (
+        let (job_state, remedy) = match self.job_state {
+            JobState::Running => (
                 "goes on at fal",
                 "attach to it by its id to wait for it again",
             ),
-            Fate::ToldToStop => (
+            JobState::CancelRequested => (
                 "fal was told to cancel",
                 "ask for its status by its id to see whether it ended before",
             ),
-            Fate::Ended => ("has ended", "fetch its result by its id"),
+            JobState::Ended => ("has ended", "fetch its result by its id"),
         };
         Error::new(
             code,
-            format!("{what} while it waited for request {id}, which {fate}"),
+            format!("{what} while it waited for request {id}, which {job_state}"),
         )
         .with_remedy(format!(
             "Request {id} was submitted: {remedy}. Sending the input again may run it twice."

@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::authorize::Pass;
+use super::authorize::Authorization;
 use crate::endpoint::{Hosts, Origin};
 
 /// As browsers and the official clients allow at least this many.
@@ -20,7 +20,7 @@ pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Opt
 
 /// What a request carries.
 pub(super) struct Carries<'a> {
-    pub(super) pass: &'a Pass,
+    pub(super) authorization: &'a Authorization,
     /// Whether it has a body.
     pub(super) content: bool,
 }
@@ -28,7 +28,11 @@ pub(super) struct Carries<'a> {
 impl Carries<'_> {
     /// Whether it brings a file, or a part of one, to where files are kept.
     fn is_upload(&self) -> bool {
-        self.content && matches!(self.pass, Pass::Nothing | Pass::Files(_))
+        self.content
+            && matches!(
+                self.authorization,
+                Authorization::Nothing | Authorization::Files(_)
+            )
     }
 }
 
@@ -49,7 +53,7 @@ pub(super) fn method(
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
     // Without a credential nothing can leak; that it stays https is the router's business.
-    let bare = *carries.pass == Pass::Nothing;
+    let bare = *carries.authorization == Authorization::Nothing;
     if !same && !files && !bare {
         return None;
     }

@@ -36,16 +36,16 @@ impl<'py> IntoPyObject<'py> for Done {
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Task {
     process: u32,
-    course: Arc<Course>,
+    course: Arc<State>,
 }
 
 #[derive(Default)]
-struct Course {
+struct State {
     done: Mutex<Option<fal::Result<Done>>>,
     ended: Condvar,
 }
 
-impl Course {
+impl State {
     fn lock(&self) -> MutexGuard<'_, Option<fal::Result<Done>>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +57,7 @@ impl Task {
         work: impl FnOnce() -> fal::Result<Done> + Send + 'static,
     ) -> fal::Result<Task> {
         fal::runtime::may_wait()?;
-        let course = Arc::new(Course::default());
+        let course = Arc::new(State::default());
         let begun = course.clone();
         let run = move || {
             let panicked = |_| Err(Error::new(Code::Panic, "a panic was caught"));

@@ -1,5 +1,6 @@
 //! What every source is made of, and what it may find.
 
+pub(super) mod colab;
 pub(super) mod explicit_callback;
 pub(super) mod explicit_key;
 pub(super) mod explicit_profile;
@@ -8,7 +9,6 @@ pub(super) mod key_command;
 pub(super) mod key_file;
 pub(super) mod key_pair;
 pub(super) mod key_variable;
-pub(super) mod notebook;
 pub(super) mod profile;
 pub(super) mod system_keyring;
 pub(super) mod user_login;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::same;
-use super::toml_index::{Header, Kind, Outline, Place, Value};
+use super::toml_index::{Header, Kind, Place, TomlIndex, Value};
 
 /// A change of a top-level table.
 pub(super) enum Edit<'a> {
@@ -44,15 +44,15 @@ impl<'a> Edit<'a> {
 
     /// The changed text; `None` if nothing has to change.
     pub(super) fn apply(&self, text: &str) -> Result<Option<Zeroizing<String>>, Refusal> {
-        let outline = Outline::of(text).ok_or(Refusal::Unclear)?;
+        let index = TomlIndex::of(text).ok_or(Refusal::Unclear)?;
         let splices = match self {
             Edit::Set {
                 table,
                 member,
                 value,
-            } => set(text, &outline, table, member, value)?,
-            Edit::Unset { table, member } => unset(&outline, table, member)?,
-            Edit::DropEmpty { table } => drop_empty(text, &outline, table),
+            } => set(text, &index, table, member, value)?,
+            Edit::Unset { table, member } => unset(&index, table, member)?,
+            Edit::DropEmpty { table } => drop_empty(text, &index, table),
         };
         if splices.is_empty() {
             return Ok(None);
@@ -113,17 +113,17 @@ fn spliced(text: &str, splices: &[Splice]) -> Option<Zeroizing<String>> {
 
 fn set(
     text: &str,
-    outline: &Outline<'_>,
+    index: &TomlIndex<'_>,
     table: &str,
     member: &str,
     value: &str,
 ) -> Result<Vec<Splice>, Refusal> {
-    check_shape(outline, table, member)?;
+    check_shape(index, table, member)?;
     let new = quoted(value);
-    let splice = if let Some(old) = find(outline, &[table, member]) {
+    let splice = if let Some(old) = find(index, &[table, member]) {
         Splice::replace(old.span.clone(), &[&new])
-    } else if let Some(header) = header(outline, table) {
-        let end = outline.line_end(header.span.end);
+    } else if let Some(header) = header(index, table) {
+        let end = index.line_end(header.span.end);
         let start = if ends_line(text, end) {
             ""
         } else {
@@ -133,10 +133,10 @@ fn set(
             end,
             &[start, &bare_or_quoted(member), " = ", &new, line_end(text)],
         )
-    } else if let Some(inline) = find(outline, &[table]) {
+    } else if let Some(inline) = find(index, &[table]) {
         into_inline(text, inline, member, &new)
-    } else if let Some(sibling) = dotted_sibling(outline, table) {
-        let at = outline.line_start(sibling.key_start);
+    } else if let Some(sibling) = dotted_sibling(index, table) {
+        let at = index.line_start(sibling.key_start);
         let (table, member) = (bare_or_quoted(table), bare_or_quoted(member));
         Splice::insert(at, &[&table, ".", &member, " = ", &new, line_end(text)])
     } else {
@@ -179,14 +179,14 @@ fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
     )
 }
 
-fn unset(outline: &Outline<'_>, table: &str, member: &str) -> Result<Vec<Splice>, Refusal> {
-    check_shape(outline, table, member)?;
-    let Some(old) = find(outline, &[table, member]) else {
+fn unset(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<Vec<Splice>, Refusal> {
+    check_shape(index, table, member)?;
+    let Some(old) = find(index, &[table, member]) else {
         return Ok(Vec::new());
     };
     let (comma, rest) = match old.place {
-        Place::Inline => outline.inline_member(old),
-        Place::Root | Place::Section => (None, outline.lines(old.key_start, old.span.end)),
+        Place::Inline => index.inline_member(old),
+        Place::Root | Place::Section => (None, index.lines(old.key_start, old.span.end)),
     };
     Ok(comma
         .into_iter()
@@ -195,27 +195,27 @@ fn unset(outline: &Outline<'_>, table: &str, member: &str) -> Result<Vec<Splice>
         .collect())
 }
 
-fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
-    let Some(header) = header(outline, table) else {
+fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
+    let Some(header) = header(index, table) else {
         return Vec::new();
     };
     let inside = |path: &[String]| path.first().is_some_and(|first| first == table);
-    let next = outline
+    let next = index
         .headers
         .iter()
         .map(|header| header.span.start)
         .find(|start| *start > header.span.start);
     let section = header.span.start..next.unwrap_or(text.len());
-    let holds_something = outline.values.iter().any(|value| inside(&value.path))
-        || outline
+    let holds_something = index.values.iter().any(|value| inside(&value.path))
+        || index
             .headers
             .iter()
             .any(|header| header.path.len() > 1 && inside(&header.path))
-        || outline.has_comment(&section);
+        || index.has_comment(&section);
     if holds_something {
         return Vec::new();
     }
-    let mut lines = outline.lines(header.span.start, header.span.end);
+    let mut lines = index.lines(header.span.start, header.span.end);
     // The empty line that a new table gets goes with it: the one above or, at the top, the one that
     // was below.
     let (above, below) = text.split_at_checked(lines.end).unwrap_or_default();
@@ -232,13 +232,13 @@ fn drop_empty(text: &str, outline: &Outline<'_>, table: &str) -> Vec<Splice> {
 }
 
 /// The table, if it is there, has to be one, and the member must not be one.
-fn check_shape(outline: &Outline<'_>, table: &str, member: &str) -> Result<(), Refusal> {
+fn check_shape(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<(), Refusal> {
     let is_array = |header: &Header| {
         header.is_array && header.path.first().is_some_and(|first| first == table)
     };
-    let is_value = find(outline, &[table]).is_some_and(|value| value.kind != Kind::InlineTable);
+    let is_value = find(index, &[table]).is_some_and(|value| value.kind != Kind::InlineTable);
     if is_value
-        || outline
+        || index
             .headers
             .iter()
             .any(|header| header.path.len() == 1 && is_array(header))
@@ -247,9 +247,9 @@ fn check_shape(outline: &Outline<'_>, table: &str, member: &str) -> Result<(), R
     }
     let within =
         |path: &[String]| matches!(path, [first, second, ..] if first == table && second == member);
-    let is_table = find(outline, &[table, member]).is_none()
-        && (outline.headers.iter().any(|header| within(&header.path))
-            || outline.values.iter().any(|value| within(&value.path)));
+    let is_table = find(index, &[table, member]).is_none()
+        && (index.headers.iter().any(|header| within(&header.path))
+            || index.values.iter().any(|value| within(&value.path)));
     if is_table {
         Err(Refusal::MemberIsTable)
     } else {
@@ -257,20 +257,20 @@ fn check_shape(outline: &Outline<'_>, table: &str, member: &str) -> Result<(), R
     }
 }
 
-fn find<'o>(outline: &'o Outline<'_>, path: &[&str]) -> Option<&'o Value> {
-    outline.values.iter().find(|value| value.path == path)
+fn find<'o>(index: &'o TomlIndex<'_>, path: &[&str]) -> Option<&'o Value> {
+    index.values.iter().find(|value| value.path == path)
 }
 
-fn header<'o>(outline: &'o Outline<'_>, table: &str) -> Option<&'o Header> {
-    outline
+fn header<'o>(index: &'o TomlIndex<'_>, table: &str) -> Option<&'o Header> {
+    index
         .headers
         .iter()
         .find(|header| header.path == [table] && !header.is_array)
 }
 
 /// A line `table.other = …` before the first header.
-fn dotted_sibling<'o>(outline: &'o Outline<'_>, table: &str) -> Option<&'o Value> {
-    outline.values.iter().find(|value| {
+fn dotted_sibling<'o>(index: &'o TomlIndex<'_>, table: &str) -> Option<&'o Value> {
+    index.values.iter().find(|value| {
         value.place == Place::Root
             && value.path.len() > 1
             && value.path.first().is_some_and(|first| first == table)

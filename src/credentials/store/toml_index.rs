@@ -10,7 +10,7 @@ use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 const MAX_DEPTH: u32 = 80;
 
 /// The headers and assignments of a text, in its order.
-pub(super) struct Outline<'t> {
+pub(super) struct TomlIndex<'t> {
     text: &'t str,
     events: Vec<Event>,
     pub(super) headers: Vec<Header>,
@@ -54,8 +54,8 @@ pub(super) enum Kind {
     InlineTable,
 }
 
-impl<'t> Outline<'t> {
-    /// The outline of a text; `None` if it is not TOML.
+impl<'t> TomlIndex<'t> {
+    /// The index of a text; `None` if it is not TOML.
     pub(super) fn of(text: &'t str) -> Option<Self> {
         let source = Source::new(text);
         let tokens: Vec<Token> = source.lex().into_vec();
@@ -66,7 +66,7 @@ impl<'t> Outline<'t> {
         if errors > 0 {
             return None;
         }
-        let outline = Outline {
+        let index = TomlIndex {
             text,
             events,
             headers: Vec::new(),
@@ -74,7 +74,7 @@ impl<'t> Outline<'t> {
         };
         Reader {
             source,
-            outline,
+            index,
             next: 0,
             section: Vec::new(),
             in_root: true,
@@ -164,14 +164,14 @@ fn after(text: &str, at: usize) -> &str {
 /// Reads the events once, from the first to the last.
 struct Reader<'t> {
     source: Source<'t>,
-    outline: Outline<'t>,
+    index: TomlIndex<'t>,
     next: usize,
     section: Vec<String>,
     in_root: bool,
 }
 
 impl<'t> Reader<'t> {
-    fn read(mut self) -> Option<Outline<'t>> {
+    fn read(mut self) -> Option<TomlIndex<'t>> {
         while let Some(event) = self.peek() {
             match event.kind() {
                 EventKind::StdTableOpen | EventKind::ArrayTableOpen => self.header(&event)?,
@@ -187,11 +187,11 @@ impl<'t> Reader<'t> {
                 _ => self.next += 1,
             }
         }
-        Some(self.outline)
+        Some(self.index)
     }
 
     fn peek(&self) -> Option<Event> {
-        self.outline.events.get(self.next).copied()
+        self.index.events.get(self.next).copied()
     }
 
     fn take(&mut self) -> Option<Event> {
@@ -215,7 +215,7 @@ impl<'t> Reader<'t> {
         let span = open.span().start()..close.span().end();
         self.in_root = false;
         self.section.clone_from(&path);
-        self.outline.headers.push(Header {
+        self.index.headers.push(Header {
             path,
             is_array,
             span,
@@ -240,10 +240,10 @@ impl<'t> Reader<'t> {
         }
         let start = self.peek()?.span().start();
         let kind = self.value(&path, addressable)?;
-        let end = self.outline.events.get(self.next - 1)?.span().end();
+        let end = self.index.events.get(self.next - 1)?.span().end();
         if addressable {
             let events = first..self.next;
-            self.outline.values.push(Value {
+            self.index.values.push(Value {
                 path,
                 place,
                 kind,

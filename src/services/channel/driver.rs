@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::codec::json;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::limits::HEADERS;
 use crate::services::socket::{Socket, broken, pause};
 use crate::transport::Progress;
@@ -128,7 +128,7 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
                 // Whoever has ended meanwhile needs no answer, so nothing has to be run.
                 Some(Some(job)) if job.answer.is_closed() => continue,
                 // The same, in this moment.
-                Some(Some(job)) if !job.progress.begins(Repeat::Another) => continue,
+                Some(Some(job)) if !job.progress.begins(Idempotency::NonIdempotent) => continue,
                 Some(Some(job)) => {
                     line.state().open.push_back(job.answer);
                     Message::text(job.text)

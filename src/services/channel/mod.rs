@@ -14,11 +14,11 @@ use url::Url;
 use self::driver::{Job, Piece, drive};
 use super::run::RUN_TIMEOUT;
 use super::storage::resolve_files;
-use crate::client::{Client, Steps};
+use crate::client::{Client, Exchange};
 use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
-use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::error::{Answer, Code, Error, Idempotency, Result};
 use crate::operation::Op;
 use crate::request::{Body, Request};
 use crate::response::{Response, lacking};
@@ -26,11 +26,11 @@ use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
 use crate::service_error::SEE_FIRST;
-use crate::service_error::{Asked, Verdict, Whose, verdict, without_output};
+use crate::service_error::{Classification, RequestContext, Responder, classify, without_output};
 use crate::services::socket::open;
 use crate::services::stream::{Delivery, Kind, kind};
 use crate::system::memory;
-use crate::transport::{ERROR_BODY, Pass};
+use crate::transport::{Authorization, ERROR_BODY};
 
 /// Requests that wait for the connection, and pieces of an answer that wait for their operation.
 const WAITING: usize = 16;
@@ -127,15 +127,15 @@ impl Channel {
         let inner = self.inner.clone();
         self.inner
             .client
-            .start_steps_within(timeout, move |steps| async move {
-                inner.run(steps, request).await
+            .start_exchange_within(timeout, move |exchange| async move {
+                inner.run(exchange, request).await
             })
     }
 }
 
 impl Inner {
-    async fn run(&self, steps: Steps, request: Request) -> Result<Response> {
-        let request = resolve_files(&steps, request).await?;
+    async fn run(&self, exchange: Exchange, request: Request) -> Result<Response> {
+        let request = resolve_files(&exchange, request).await?;
         let Body::Json(input) = &request.body else {
             return Err(Error::invalid("a channel sends JSON"));
         };
@@ -147,28 +147,32 @@ impl Inner {
         }
         let mut made = 0;
         loop {
-            let failure = match self.attempt(&steps, &text).await {
+            let failure = match self.attempt(&exchange, &text).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
             made += 1;
-            let pause = steps.attempts().pause(made, failure.error.retry_after());
-            let Some(pause) = pause.filter(|pause| failure.again && steps.has_time_for(*pause))
+            let pause = exchange.attempts().pause(made, failure.error.retry_after());
+            let Some(pause) = pause.filter(|pause| failure.again && exchange.has_time_for(*pause))
             else {
-                return Err(steps.explained(failure.error, &self.endpoint).await);
+                return Err(exchange.explained(failure.error, &self.endpoint).await);
             };
-            steps.task.progress.pausing();
+            exchange.task.progress.pausing();
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn attempt(&self, steps: &Steps, text: &str) -> std::result::Result<Response, Failure> {
-        let line = self.line(steps).await?;
-        steps.task.progress.connecting();
+    async fn attempt(
+        &self,
+        exchange: &Exchange,
+        text: &str,
+    ) -> std::result::Result<Response, Failure> {
+        let line = self.line(exchange).await?;
+        exchange.task.progress.connecting();
         let (answer, mut pieces) = mpsc::channel(WAITING);
         let job = Job {
             text: text.to_owned(),
-            progress: steps.task.progress.clone(),
+            progress: exchange.task.progress.clone(),
             answer,
         };
         let unsent = || Failure {
@@ -182,67 +186,67 @@ impl Inner {
         drop(line);
         match pieces.recv().await {
             Some(Piece::Start { status, headers }) => {
-                steps.task.progress.reading(Repeat::Another);
-                Ok(self.read(steps, status, headers, &mut pieces).await?)
+                exchange.task.progress.reading(Idempotency::NonIdempotent);
+                Ok(self.read(exchange, status, headers, &mut pieces).await?)
             }
             Some(Piece::Lost(error)) => Err(error.into()),
-            _ if steps.task.progress.withdraw() => Err(unsent()),
+            _ if exchange.task.progress.withdraw() => Err(unsent()),
             _ => Err(lost().into()),
         }
     }
 
     async fn read(
         &self,
-        steps: &Steps,
+        exchange: &Exchange,
         status: u16,
         headers: HeaderMap,
         pieces: &mut mpsc::Receiver<Piece>,
     ) -> std::result::Result<Response, Failure> {
         if !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
-            let answer = Answer::of_large(steps.task.secrets(), status, headers, body).await;
-            let asked = Asked {
+            let answer = Answer::of_large(exchange.task.secrets(), status, headers, body).await;
+            let asked = RequestContext {
                 host: self.url.authority(),
                 service: true,
-                repeat: Repeat::Another,
+                idempotency: Idempotency::NonIdempotent,
                 about_job: false,
-                whose: Whose::App,
+                whose: Responder::App,
             };
-            return Err(of_the_endpoint(verdict(answer, asked)).into());
+            return Err(of_the_endpoint(classify(answer, asked)).into());
         }
         if let Some(instead) = lacking(status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
-            let answer = Answer::of_large(steps.task.secrets(), status, headers, body).await;
-            return Err(without_output(answer, instead, Repeat::Another).into());
+            let answer = Answer::of_large(exchange.task.secrets(), status, headers, body).await;
+            return Err(without_output(answer, instead, Idempotency::NonIdempotent).into());
         }
         if !matches!(kind(&headers), Kind::Events) {
             return Ok(Response::new(
                 status,
                 headers,
-                rest(pieces, steps.response_limit()).await?,
+                rest(pieces, exchange.response_limit()).await?,
             ));
         }
-        let mut delivery = Delivery::new(steps.clone(), self.endpoint.clone());
-        let outcome = events(&mut delivery, pieces, steps.response_limit()).await;
+        let mut delivery = Delivery::new(exchange.clone(), self.endpoint.clone());
+        let outcome = events(&mut delivery, pieces, exchange.response_limit()).await;
         let outcome = outcome.and_then(|()| delivery.finish(status, headers));
         Ok(outcome.map_err(|error| delivery.explained(error))?)
     }
 
     /// The way to the connection, which is made if there is none.
-    async fn line(&self, steps: &Steps) -> Result<mpsc::Sender<Job>> {
+    async fn line(&self, exchange: &Exchange) -> Result<mpsc::Sender<Job>> {
         let place = self.line.get(|| Ok(Mutex::new(None)))?;
         let mut line = place.lock().await;
         if let Some(line) = line.as_ref().filter(|line| !line.jobs.is_closed()) {
-            steps.task.secrets().share(&line.secrets);
+            exchange.task.secrets().share(&line.secrets);
             return Ok(line.jobs.clone());
         }
-        let most = steps.response_limit();
+        let most = exchange.response_limit();
         let socket = open(
-            steps,
+            exchange,
             &self.url,
             &self.endpoint,
             &self.headers,
-            Pass::Credential,
+            Authorization::Credential,
             most,
             MOST,
         )
@@ -261,7 +265,7 @@ impl Inner {
         });
         *line = Some(Line {
             jobs: sender.clone(),
-            secrets: steps.task.secrets().clone(),
+            secrets: exchange.task.secrets().clone(),
         });
         Ok(sender)
     }
@@ -287,8 +291,8 @@ impl From<Error> for Failure {
 
 /// The error of an answer over a channel. A start frame has the status of the endpoint, which had
 /// the request by then (§8): what says anywhere else that no app ran proves nothing here.
-fn of_the_endpoint(verdict: Verdict) -> Error {
-    let Verdict { error, rule, .. } = verdict;
+fn of_the_endpoint(classify: Classification) -> Error {
+    let Classification { error, rule, .. } = classify;
     let denies = rule.post || matches!(error.http_status(), Some(401 | 504));
     if !denies || error.may_have_executed() {
         return error;

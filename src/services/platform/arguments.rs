@@ -240,7 +240,7 @@ fn coerce(parameter: &Parameter, given: &mut Map<String, Value>) {
             .is_ok()
         && matches!(
             parameter.member.shape,
-            crate::openapi::schema::Shape::Either(_)
+            crate::openapi::schema::Schema::Either(_)
         )
     {
         let word = Value::String(flag.to_string());

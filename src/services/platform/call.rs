@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::arguments::{Arguments, IDEMPOTENCY_KEY, wrong};
 use super::multipart::Form;
 use super::{fields, keys};
-use crate::client::{Client, Steps, TIMEOUT};
+use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json;
 use crate::codec::sse::Parser;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::openapi::{Answer, Body, Operation, operations};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
@@ -79,15 +79,15 @@ impl Client {
             Body::Form => Some(Form::read(operation, &arguments)?),
             _ => None,
         };
-        self.start_steps_within(timeout, move |steps| async move {
-            keys::confirm(operation, &arguments, &steps).await?;
+        self.start_exchange_within(timeout, move |exchange| async move {
+            keys::confirm(operation, &arguments, &exchange).await?;
             match (&operation.answer, form) {
-                (Answer::Events, _) => events(steps, request).await,
-                (_, Some(form)) => form.send(&steps, request).await,
+                (Answer::Events, _) => events(exchange, request).await,
+                (_, Some(form)) => form.send(&exchange, request).await,
                 _ => {
-                    let repeat = request.repeat();
-                    let answer = steps.send(request).await?;
-                    answered(operation, answer, &steps, repeat).await
+                    let idempotency = request.idempotency();
+                    let answer = exchange.send(request).await?;
+                    answered(operation, answer, &exchange, idempotency).await
                 }
             }
         })
@@ -99,14 +99,14 @@ impl Client {
 async fn answered(
     operation: &Operation,
     answer: Response,
-    steps: &Steps,
-    repeat: Repeat,
+    exchange: &Exchange,
+    idempotency: Idempotency,
 ) -> Result<Response> {
-    let (name, secrets) = (operation.name, steps.task.secrets());
+    let (name, secrets) = (operation.name, exchange.task.secrets());
     if operation.answer == Answer::None {
-        return confirming(answer, name, secrets, repeat);
+        return confirming(answer, name, secrets, idempotency);
     }
-    let answer = with_content(answer, name, secrets, repeat)?;
+    let answer = with_content(answer, name, secrets, idempotency)?;
     if !matches!(operation.answer, Answer::Json(_)) {
         return Ok(answer);
     }
@@ -116,7 +116,7 @@ async fn answered(
         (json::is_json(&body), is_none)
     };
     let error = match json::look(answer.body().clone(), look).await? {
-        (true, true) if repeat.leaves_doubt() => {
+        (true, true) if idempotency.leaves_doubt() => {
             let told = format!(
                 "fal answered {} to {name}: success is false",
                 answer.status()
@@ -129,7 +129,7 @@ async fn answered(
     let answer = answer.into_answer(secrets).await;
     Err(error
         .with_answer(answer)
-        .with_outcome_unknown(repeat.leaves_doubt()))
+        .with_outcome_unknown(idempotency.leaves_doubt()))
 }
 
 /// The operation of this name.
@@ -191,8 +191,8 @@ pub(super) fn request(
 }
 
 /// Gives each event of a stream to the host as it arrives.
-async fn events(steps: Steps, request: Request) -> Result<Response> {
-    let mut opened = steps.open(request).await?.output().await?;
+async fn events(exchange: Exchange, request: Request) -> Result<Response> {
+    let mut opened = exchange.open(request).await?.output().await?;
     let kind = opened
         .headers
         .get(CONTENT_TYPE)
@@ -208,17 +208,17 @@ async fn events(steps: Steps, request: Request) -> Result<Response> {
     }
     // A line of the log: JSON, as far as is known (docs/protocol.md §16.41).
     let read = |data| json::look(data, |data| Event::read(EventKind::Item, data));
-    let mut parser = Parser::new(steps.response_limit());
+    let mut parser = Parser::new(exchange.response_limit());
     let mut count = 0_u64;
     while let Some(mut piece) = opened.body.piece().await? {
         while let Some(data) = parser.next(&mut piece).await? {
             count += 1;
-            steps.task.deliver(read(data).await??).await;
+            exchange.task.emit_when_room(read(data).await??).await;
         }
     }
     if let Some(data) = parser.finish().await? {
         count += 1;
-        steps.task.deliver(read(data).await??).await;
+        exchange.task.emit_when_room(read(data).await??).await;
     }
     Ok(Response::made(&serde_json::json!({ "items": count })))
 }

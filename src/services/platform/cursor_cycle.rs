@@ -11,7 +11,7 @@ const KNOWN: usize = 1 << 16;
 /// What comes back to one of the first is noticed at once. A circle further on is noticed when it
 /// comes round to the mark, which moves on after 1, 2, 4, … cursors, so that it lies on any circle
 /// in the end and stays there for a whole round (Brent's way).
-pub(super) struct Circle {
+pub(super) struct CursorCycle {
     random: RandomState,
     first: HashSet<u64>,
     known: usize,
@@ -20,19 +20,19 @@ pub(super) struct Circle {
     moves: u64,
 }
 
-impl Default for Circle {
+impl Default for CursorCycle {
     fn default() -> Self {
-        Circle::of(KNOWN)
+        CursorCycle::of(KNOWN)
     }
 }
 
-impl Circle {
+impl CursorCycle {
     #[allow(
         clippy::disallowed_methods,
         reason = "only here is it known which cursors it tells apart"
     )]
     fn of(known: usize) -> Self {
-        Circle {
+        CursorCycle {
             random: RandomState::new(),
             first: HashSet::new(),
             known,
@@ -65,12 +65,12 @@ impl Circle {
 
 #[cfg(test)]
 mod tests {
-    use super::Circle;
+    use super::CursorCycle;
 
     /// After how many cursors a way is found to go round: it has so many before the circle, and so
     /// many in it.
     fn noticed(known: usize, before: u64, round: u64) -> u64 {
-        let mut circle = Circle::of(known);
+        let mut circle = CursorCycle::of(known);
         let cursor = |step: u64| {
             if step < before {
                 step
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_list_without_end_takes_no_more_memory() {
-        let mut circle = Circle::default();
+        let mut circle = CursorCycle::default();
         assert!((0..300_000).all(|cursor| !circle.closes(&cursor.to_string())));
         assert!(circle.first.len() == super::KNOWN && circle.first.capacity() <= 2 * super::KNOWN);
     }

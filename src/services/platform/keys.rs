@@ -12,9 +12,9 @@ use super::arguments::{Arguments, wrong};
 use super::fields::Fields;
 use super::list::List;
 use super::{call, fields};
-use crate::client::{Client, Steps, TIMEOUT};
+use crate::client::{Client, Exchange, TIMEOUT};
 use crate::credentials::Credential;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::key::Key;
 use crate::openapi::Operation;
 use crate::operation::Op;
@@ -86,11 +86,13 @@ impl Client {
         let request = call::request(operation, &arguments, self.timeout_or(TIMEOUT))?;
         let key = Slot::default();
         let slot = key.clone();
-        let op = self.start_steps(|steps| async move {
-            let response = steps.send(request).await;
-            let secrets = steps.task.secrets();
+        let op = self.start_exchange(|exchange| async move {
+            let response = exchange.send(request).await;
+            let secrets = exchange.task.secrets();
             let made = response
-                .and_then(|response| with_content(response, "a key", secrets, Repeat::Another))
+                .and_then(|response| {
+                    with_content(response, "a key", secrets, Idempotency::NonIdempotent)
+                })
                 .and_then(|response| read(response.into_body()))
                 .map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
@@ -137,12 +139,12 @@ fn owned(key: Arc<Key>) -> Key {
 pub(super) async fn confirm(
     operation: &Operation,
     arguments: &Arguments,
-    steps: &Steps,
+    exchange: &Exchange,
 ) -> Result<()> {
     if operation.name != REVOKE || arguments.flag("allow_own") {
         return Ok(());
     }
-    match &steps.grant().await?.credential {
+    match &exchange.active().await?.credential {
         Credential::Key(key) if Some(key.id()) == arguments.str("key_id") => {
             let told = format!(
                 "{} is the key that this client uses; nothing was sent",

@@ -11,7 +11,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::arguments::{Arguments, wrong};
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::error::{Error, Result};
 use crate::openapi::{Operation, Place};
 use crate::request::Request;
@@ -83,7 +83,7 @@ impl Form {
     }
 
     /// Sends it. A file is read while it is sent.
-    pub(super) async fn send(self, steps: &Steps, request: Request) -> Result<Response> {
+    pub(super) async fn send(self, exchange: &Exchange, request: Request) -> Result<Response> {
         let boundary = format!("libfal-{}", random::uuid()?);
         let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"; filename=\"{}\"\r\n\
@@ -94,7 +94,7 @@ impl Form {
         let (file, local) = match self.content {
             Content::File(path) => {
                 let local = FileBody::open(path).await?;
-                (local.payload(&steps.task), Some(local))
+                (local.payload(&exchange.task), Some(local))
             }
             Content::Bytes(bytes) => (Payload::Bytes(bytes), None),
         };
@@ -105,14 +105,14 @@ impl Form {
         };
         let mut call = Call {
             body: Payload::Source(Arc::new(framed)),
-            ..steps.call(request)?
+            ..exchange.call(request)?
         };
         let kind = HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"));
         call.headers.insert(
             CONTENT_TYPE,
             kind.map_err(|_| Error::invalid("the boundary is malformed"))?,
         );
-        let answer = confirmed(steps.send_call(&call).await?, steps, call.repeat)?;
+        let answer = confirmed(exchange.send_call(&call).await?, exchange, call.idempotency)?;
         if let Some(local) = local {
             local.unchanged().await.map_err(|error| {
                 let remedy = "fal has what was sent of it: look for it there before you send the file again.";

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::arguments::{Arguments, wrong};
 use super::call;
-use super::cursor_cycle::Circle;
-use crate::client::{Client, Steps, TIMEOUT};
+use super::cursor_cycle::CursorCycle;
+use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json::{self, Entries};
 use crate::error::{Code, Error, Result};
 use crate::openapi::{Answer, Operation, Pages, Paging};
@@ -59,14 +59,14 @@ impl Client {
             arguments.set("limit", PAGE.into());
         }
         let time = self.timeout_or(TIMEOUT);
-        self.start_steps_within(LIST_TIME, move |steps| async move {
+        self.start_exchange_within(LIST_TIME, move |exchange| async move {
             let is_from_start = arguments.get("cursor").is_none();
-            let circle = Circle::default();
+            let circle = CursorCycle::default();
             let walk = Walk {
                 operation,
                 pages,
                 arguments,
-                steps,
+                exchange,
                 time,
                 is_from_start,
                 items: 0,
@@ -83,14 +83,14 @@ struct Walk {
     operation: &'static Operation,
     pages: &'static Pages,
     arguments: Arguments,
-    steps: Steps,
+    exchange: Exchange,
     /// For each page.
     time: Duration,
     is_from_start: bool,
     items: u64,
     /// The least length of the whole list that a page told.
     least: Option<u64>,
-    circle: Circle,
+    circle: CursorCycle,
     /// Pages without an element since the last that had one.
     empty: u32,
 }
@@ -131,7 +131,7 @@ impl Walk {
                     self.operation.name
                 )));
             }
-            self.steps.task.drained().await;
+            self.exchange.task.drained().await;
         }
         Err(self.endless("more pages than can be counted"))
     }
@@ -159,9 +159,9 @@ impl Walk {
                 }
                 for element in few {
                     self.items += 1;
-                    self.steps
+                    self.exchange
                         .task
-                        .deliver(Event::typed(EventKind::Item, element, "application/json"))
+                        .emit_when_room(Event::typed(EventKind::Item, element, "application/json"))
                         .await;
                 }
             }
@@ -171,14 +171,19 @@ impl Walk {
 
     async fn fetch(&self) -> Result<Response> {
         let request = call::request(self.operation, &self.arguments, self.time)?;
-        let steps = self.steps.anew(self.time)?;
-        let repeat = request.repeat();
-        let page = tokio::time::timeout(self.time, steps.send(request)).await;
+        let exchange = self.exchange.anew(self.time)?;
+        let idempotency = request.idempotency();
+        let page = tokio::time::timeout(self.time, exchange.send(request)).await;
         let page = page.unwrap_or_else(|_| {
             let what = format!("the {} ms for a page were over", self.time.as_millis());
-            Err(self.steps.task.progress.cut_short(Code::Deadline, &what))
+            Err(self.exchange.task.progress.cut_short(Code::Deadline, &what))
         })?;
-        with_content(page, "a page of a list", steps.task.secrets(), repeat)
+        with_content(
+            page,
+            "a page of a list",
+            exchange.task.secrets(),
+            idempotency,
+        )
     }
 
     /// Turns to the next page; false if the list has been read to its end, for which the page has

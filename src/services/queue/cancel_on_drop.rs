@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::ask;
 use super::job::{Ask, Job};
 use super::result::Patience;
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::error::Result;
 use crate::log::Level;
 use crate::response::Response;
 use crate::runtime::{self, Instance};
-use crate::transport::Fate;
+use crate::transport::JobState;
 
 /// How long the cancellation may take, in the background.
 const TIME: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const TIME: Duration = Duration::from_secs(30);
 /// Held while an operation waits for a job. If it is dropped before the job is known to have ended,
 /// the operation was cancelled, its time is over or the library shuts down.
 pub(super) struct Guard {
-    steps: Steps,
+    exchange: Exchange,
     job: Job,
     /// Taken while it certainly runs: during a shutdown there is no other way to it.
     runtime: Arc<Instance>,
@@ -29,11 +29,11 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(steps: &Steps, job: &Job, told: bool) -> Result<Self> {
-        steps.task.progress.submitted(&job.id);
+    pub(super) fn new(exchange: &Exchange, job: &Job, told: bool) -> Result<Self> {
+        exchange.task.progress.submitted(&job.id);
         let armed = !job.options.keep_running;
         Ok(Guard {
-            steps: steps.clone(),
+            exchange: exchange.clone(),
             job: job.clone(),
             runtime: runtime::living()?,
             armed,
@@ -44,7 +44,7 @@ impl Guard {
     /// The job has ended.
     pub(super) fn ended(&mut self) {
         self.armed = false;
-        self.steps.task.progress.set_fate(Fate::Ended);
+        self.exchange.task.progress.set_job_state(JobState::Ended);
     }
 
     /// The operation ends by itself, so its error tells what to do about the job.
@@ -55,22 +55,25 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Ok(steps) = self.steps.aside(TIME) else {
+        let Ok(exchange) = self.exchange.detached(TIME) else {
             return;
         };
         if !self.armed {
             return;
         }
-        self.steps.task.progress.set_fate(Fate::ToldToStop);
+        self.exchange
+            .task
+            .progress
+            .set_job_state(JobState::CancelRequested);
         let (mut job, told) = (self.job.clone(), self.told);
         self.runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(TIME, cancel(&steps, &mut job, told)).await;
+            let cancelled = tokio::time::timeout(TIME, cancel(&exchange, &mut job, told)).await;
             match cancelled {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => {
-                    steps.log(Level::Warn, format_args!("cancelling {}: {error}", job.id))
+                    exchange.log(Level::Warn, format_args!("cancelling {}: {error}", job.id))
                 }
-                Err(_) => steps.log(
+                Err(_) => exchange.log(
                     Level::Warn,
                     format_args!("cancelling {}: no answer in time", job.id),
                 ),
@@ -80,12 +83,12 @@ impl Drop for Guard {
 }
 
 /// Fal may not know yet what it has named: a job that is not cancelled goes on and costs.
-async fn cancel(steps: &Steps, job: &mut Job, told: bool) -> Result<Response> {
+async fn cancel(exchange: &Exchange, job: &mut Job, told: bool) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
-        match ask(steps, job, Ask::Cancel).await {
+        match ask(exchange, job, Ask::Cancel).await {
             Err(error)
-                if told && error.http_status() == Some(404) && patience.pause(steps).await => {}
+                if told && error.http_status() == Some(404) && patience.pause(exchange).await => {}
             outcome => return outcome,
         }
     }

@@ -6,7 +6,7 @@ use super::job::{Ask, Job};
 use super::result;
 use super::status::{Phase, Status};
 use crate::codec::json;
-use crate::error::{About, Answer, Code, Error, Result};
+use crate::error::{Answer, Code, Error, RefusalReason, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::service_error;
@@ -117,7 +117,7 @@ pub(super) fn of_asking(error: Error, job: &Job, what: Ask) -> Error {
                            one for minutes.";
     const LATE: &str = "If the request has ended, nothing is left to cancel: fetch its result.";
     let remedy = match error.code() {
-        Code::NotFound if error.about() != Some(About::Path) => {
+        Code::NotFound if error.about() != Some(RefusalReason::Path) => {
             format!("{UNKNOWN} {}", error.remedy())
         }
         _ if what == Ask::Cancel

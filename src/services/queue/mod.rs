@@ -23,9 +23,9 @@ use self::cancel_on_drop::Guard;
 use self::job::Ask;
 use self::status::Status;
 use self::watch::{End, Watch};
-use crate::client::{Client, Steps, TIMEOUT};
+use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json;
-use crate::error::{Repeat, Result};
+use crate::error::{Idempotency, Result};
 use crate::limits::STATUS;
 use crate::operation::Op;
 use crate::request::Request;
@@ -44,8 +44,8 @@ impl Client {
     pub fn submit_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, TIMEOUT);
-        self.start_steps_within(timeout, |steps| async move {
-            Ok(submit(&steps, submission).await?.1)
+        self.start_exchange_within(timeout, |exchange| async move {
+            Ok(submit(&exchange, submission).await?.1)
         })
     }
 
@@ -71,10 +71,10 @@ impl Client {
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);
-        self.start_steps_within(timeout, move |steps| async move {
-            let (mut job, answer) = submit(&steps, submission).await?;
+        self.start_exchange_within(timeout, move |exchange| async move {
+            let (mut job, answer) = submit(&exchange, submission).await?;
             job.options = request.queue.watch;
-            wait(&steps, job, Some(&answer)).await
+            wait(&exchange, job, Some(&answer)).await
         })
     }
 
@@ -90,10 +90,9 @@ impl Client {
     /// [`subscribe_start`](Self::subscribe_start) after its submission.
     pub fn attach_start(&self, job: &Job) -> Result<Op> {
         let (job, timeout) = (job.clone(), self.timeout_of_job(job, WAIT));
-        self.start_steps_within(
-            timeout,
-            |steps| async move { wait(&steps, job, None).await },
-        )
+        self.start_exchange_within(timeout, |exchange| async move {
+            wait(&exchange, job, None).await
+        })
     }
 
     /// Waits for a job's result, on any async runtime. If the future is dropped, the job is
@@ -120,8 +119,8 @@ impl Client {
     /// then says that the job has run.
     pub fn result_start(&self, job: &Job) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
-        self.start_steps_within(timeout, |steps| async move {
-            result::now(&steps, &mut job).await
+        self.start_exchange_within(timeout, |exchange| async move {
+            result::now(&exchange, &mut job).await
         })
     }
 
@@ -145,8 +144,8 @@ impl Client {
 
     fn start_asking(&self, job: &Job, what: Ask) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
-        self.start_steps_within(timeout, move |steps| async move {
-            let answer = ask(&steps, &mut job, what).await;
+        self.start_exchange_within(timeout, move |exchange| async move {
+            let answer = ask(&exchange, &mut job, what).await;
             let answer = match answer {
                 Ok(answer) if what == Ask::Status => status::whole(answer).await,
                 answer => answer,
@@ -162,10 +161,10 @@ impl Client {
     }
 }
 
-async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
+async fn submit(exchange: &Exchange, submission: Request) -> Result<(Job, Response)> {
     let endpoint = submission.endpoint()?.clone();
-    let submission = resolve_files(steps, submission).await?;
-    let answer = steps.send(submission).await?;
+    let submission = resolve_files(exchange, submission).await?;
+    let answer = exchange.send(submission).await?;
     // Whatever it says, it was taken.
     let job = json::look(answer.body().clone(), move |text| {
         Job::submitted(endpoint, &text)
@@ -179,11 +178,11 @@ async fn submit(steps: &Steps, submission: Request) -> Result<(Job, Response)> {
 
 /// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from
 /// here.
-async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<Response> {
-    let steps = &steps.with_pauses_up_to(watch::LONGEST_PAUSE);
-    let mut guard = Guard::new(steps, &job, answer.is_some())?;
+async fn wait(exchange: &Exchange, mut job: Job, answer: Option<&Response>) -> Result<Response> {
+    let exchange = &exchange.with_pauses_up_to(watch::LONGEST_PAUSE);
+    let mut guard = Guard::new(exchange, &job, answer.is_some())?;
     let end = {
-        let mut watch = Watch::new(steps, &mut job);
+        let mut watch = Watch::new(exchange, &mut job);
         if let Some(answer) = answer {
             watch.notice(&first(answer).await?).await;
         }
@@ -192,11 +191,11 @@ async fn wait(steps: &Steps, mut job: Job, answer: Option<&Response>) -> Result<
     let outcome = match end {
         Ok(End::Completed(status)) => {
             guard.ended();
-            result::of_ended(steps, &mut job, &status).await
+            result::of_ended(exchange, &mut job, &status).await
         }
         Ok(End::Answered(answer)) => {
             guard.ended();
-            result::finished(steps, answer, &job, None)
+            result::finished(exchange, answer, &job, None)
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };
@@ -213,10 +212,10 @@ async fn first(answer: &Response) -> Result<Status> {
 }
 
 /// Asks one thing of a job. All of it can be sent twice without harm.
-async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
+async fn ask(exchange: &Exchange, job: &mut Job, what: Ask) -> Result<Response> {
     let (address, built) = (
-        job.address(what, steps.hosts())?,
-        job.built(what, steps.hosts())?,
+        job.address(what, exchange.hosts())?,
+        job.built(what, exchange.hosts())?,
     );
     let method = if what == Ask::Cancel {
         Method::PUT
@@ -224,26 +223,26 @@ async fn ask(steps: &Steps, job: &mut Job, what: Ask) -> Result<Response> {
         Method::GET
     };
     let other = address != built;
-    let mut call = steps.call(Request::about(job.endpoint.clone(), method, address))?;
-    call.repeat = Repeat::Harmless;
+    let mut call = exchange.call(Request::about(job.endpoint.clone(), method, address))?;
+    call.idempotency = Idempotency::Safe;
     // A result is the app's, of any size; all else is the queue's own.
     call.most = if what == Ask::Result {
         usize::MAX
     } else {
         STATUS
     };
-    let answer = match steps.send_call(&call).await {
+    let answer = match exchange.send_call(&call).await {
         // Some endpoints refuse addresses with the full id, although fal's answers name them
         // (§16.2).
         Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
             job.forget_addresses();
             call.url = built;
-            steps.send_call(&call).await
+            exchange.send_call(&call).await
         }
         answer => answer,
     };
     if what == Ask::Cancel {
-        let (answer, secrets) = (answer?, steps.task.secrets().clone());
+        let (answer, secrets) = (answer?, exchange.task.secrets().clone());
         json::look(answer.body().clone(), move |_| {
             failure::cancelled(answer, &secrets)
         })

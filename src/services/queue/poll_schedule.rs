@@ -24,13 +24,13 @@ const WITHOUT: Duration = Duration::from_secs(300);
 
 /// The pauses between two looks at one job. They grow with the time that it takes, so that a short
 /// job is seen to end at once and a long one costs little.
-pub(super) struct Pace {
+pub(super) struct PollSchedule {
     began: Instant,
 }
 
-impl Pace {
+impl PollSchedule {
     pub(super) fn new() -> Self {
-        Pace {
+        PollSchedule {
             began: Instant::now(),
         }
     }
@@ -55,7 +55,7 @@ fn pause(waited: Duration, place: Option<u64>, jobs: usize) -> Duration {
 
 /// The jobs that one client waits for.
 #[derive(Default)]
-pub(crate) struct Waits {
+pub(crate) struct ActiveJobs {
     jobs: AtomicUsize,
     streams: AtomicUsize,
     without: Mutex<Option<Instant>>,
@@ -70,7 +70,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-impl Waits {
+impl ActiveJobs {
     /// One job more.
     pub(super) fn job(&self) -> Counted<'_> {
         self.jobs.fetch_add(1, Ordering::AcqRel);
@@ -131,12 +131,16 @@ mod tests {
 
     #[test]
     fn streams_are_counted_and_given_up() {
-        let waits = Waits::default();
-        let held: Vec<_> = (0..STREAMS).map(|_| waits.stream().unwrap()).collect();
-        assert!(waits.stream().is_none());
+        let active_jobs = ActiveJobs::default();
+        let held: Vec<_> = (0..STREAMS)
+            .map(|_| active_jobs.stream().unwrap())
+            .collect();
+        assert!(active_jobs.stream().is_none());
         drop(held);
-        assert!(waits.stream().is_some() && waits.streams.load(Ordering::Acquire) == 0);
-        waits.give_up_streams();
-        assert!(waits.stream().is_none() && !waits.is_without(Instant::now() + WITHOUT));
+        assert!(active_jobs.stream().is_some() && active_jobs.streams.load(Ordering::Acquire) == 0);
+        active_jobs.give_up_streams();
+        assert!(
+            active_jobs.stream().is_none() && !active_jobs.is_without(Instant::now() + WITHOUT)
+        );
     }
 }

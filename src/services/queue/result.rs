@@ -9,8 +9,8 @@ use super::ask;
 use super::failure;
 use super::job::{Ask, Job};
 use super::status::{Phase, Status};
-use crate::client::Steps;
-use crate::error::{About, Error, Result};
+use crate::client::Exchange;
+use crate::error::{Error, RefusalReason, Result};
 use crate::response::{Response, lacking};
 use crate::service_error;
 
@@ -36,8 +36,8 @@ impl Patience {
     }
 
     /// Pauses before the next look; false if there is none.
-    pub(super) async fn pause(&mut self, steps: &Steps) -> bool {
-        let has_time = self.began.elapsed() < PATIENCE && steps.has_time_for(self.pause);
+    pub(super) async fn pause(&mut self, exchange: &Exchange) -> bool {
+        let has_time = self.began.elapsed() < PATIENCE && exchange.has_time_for(self.pause);
         if has_time {
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST);
@@ -47,61 +47,65 @@ impl Patience {
 }
 
 /// Asks for the result of a job of which nothing is known yet.
-pub(super) async fn now(steps: &Steps, job: &mut Job) -> Result<Response> {
+pub(super) async fn now(exchange: &Exchange, job: &mut Job) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
-        let answer = ask(steps, job, Ask::Result).await;
+        let answer = ask(exchange, job, Ask::Result).await;
         if !is_doubtful(&answer) && !is_nothing(&answer) {
-            return finished(steps, answer, job, None);
+            return finished(exchange, answer, job, None);
         }
         // It may have ended since.
-        let status = Status::read(ask(steps, job, Ask::Status).await).await;
+        let status = Status::read(ask(exchange, job, Ask::Status).await).await;
         let unasked = match status {
             Ok(status) => match status.phase {
                 Phase::Waiting(_) | Phase::Running => return Err(failure::not_ready(job)),
                 Phase::Completed | Phase::Failed if is_doubtful(&answer) => {
-                    return of_ended(steps, job, &status).await;
+                    return of_ended(exchange, job, &status).await;
                 }
                 Phase::Completed | Phase::Failed => {
-                    return finished(steps, answer, job, Some(&status));
+                    return finished(exchange, answer, job, Some(&status));
                 }
                 Phase::Unknown => None,
             },
             Err(error) if failure::may_pass(&error) => Some(error),
             // Whoever does not tell of the job does not contradict either.
-            Err(_) if !is_early(&answer) => return finished(steps, answer, job, None),
+            Err(_) if !is_early(&answer) => return finished(exchange, answer, job, None),
             Err(_) => return Err(failure::not_ready(job)),
         };
         if is_early(&answer) {
             return Err(failure::not_ready(job));
         }
-        if patience.pause(steps).await {
+        if patience.pause(exchange).await {
             continue;
         }
         return match unasked {
             Some(error) => Err(failure::in_between(error, job)),
-            None => finished(steps, in_doubt(answer), job, None),
+            None => finished(exchange, in_doubt(answer), job, None),
         };
     }
 }
 
 /// Fetches the result of a job that has ended.
-pub(super) async fn of_ended(steps: &Steps, job: &mut Job, status: &Status) -> Result<Response> {
+pub(super) async fn of_ended(
+    exchange: &Exchange,
+    job: &mut Job,
+    status: &Status,
+) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
-        let answer = ask(steps, job, Ask::Result).await;
+        let answer = ask(exchange, job, Ask::Result).await;
         if !is_doubtful(&answer) {
-            return finished(steps, answer, job, Some(status));
+            return finished(exchange, answer, job, Some(status));
         }
         // Where the state itself is a failure nothing contradicts it.
-        if status.phase == Phase::Failed || !patience.pause(steps).await {
+        if status.phase == Phase::Failed || !patience.pause(exchange).await {
             let waited = patience.began.elapsed();
             return Err(failure::of_contradiction(
                 answer,
                 job,
                 status,
                 waited,
-                steps.task.secrets(),
+                exchange.task.secrets(),
             ));
         }
     }
@@ -118,7 +122,7 @@ pub(super) fn in_doubt(answer: Result<Response>) -> Result<Response> {
 
 /// What a result comes to; the result decides, and not the status (§16.6).
 pub(super) fn finished(
-    steps: &Steps,
+    exchange: &Exchange,
     answer: Result<Response>,
     job: &Job,
     status: Option<&Status>,
@@ -126,7 +130,8 @@ pub(super) fn finished(
     match answer {
         Ok(answer) => {
             let instead = lacking(answer.status());
-            let told = |status| failure::told(job, status, answer.status(), steps.task.secrets());
+            let told =
+                |status| failure::told(job, status, answer.status(), exchange.task.secrets());
             match (
                 status
                     .filter(|_| instead.is_some() || is_empty(&answer))
@@ -181,7 +186,7 @@ fn speaks_of_progress(error: &Error) -> bool {
 /// error, which path there is not.
 fn is_the_jobs_own(error: &Error) -> bool {
     let named = error.error_type().is_some_and(service_error::is_known);
-    !error.fields().is_empty() || named || error.about() == Some(About::Path)
+    !error.fields().is_empty() || named || error.about() == Some(RefusalReason::Path)
 }
 
 pub(super) fn is_nothing(answer: &Result<Response>) -> bool {

@@ -202,15 +202,15 @@ pub(super) async fn whole(answer: Response) -> Result<Response> {
 }
 
 /// Tells the host what is new in each status.
-pub(super) struct Teller<'a> {
+pub(super) struct StatusReporter<'a> {
     task: &'a Task,
     last: Option<String>,
     seen: Seen,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> StatusReporter<'a> {
     pub(super) fn new(task: &'a Task) -> Self {
-        Teller {
+        StatusReporter {
             task,
             last: None,
             seen: Seen::default(),
@@ -219,7 +219,7 @@ impl<'a> Teller<'a> {
 
     /// The lines come first, so that the end of a job comes after the last of them. There may be
     /// many, so others have their turn in between. Whether there was anything new.
-    pub(super) async fn tell(&mut self, status: &Status) -> bool {
+    pub(super) async fn report(&mut self, status: &Status) -> bool {
         let mut window = self.seen.window();
         let (mut burst, mut is_news) = (self.task.burst(BURST), false);
         let newest = |logs: Bytes| -> Vec<Bytes> {
@@ -238,7 +238,7 @@ impl<'a> Teller<'a> {
             let line = tidy(std::str::from_utf8(&line).unwrap_or_default());
             if window.is_new(&line) {
                 burst
-                    .tell(Event::typed(
+                    .emit(Event::typed(
                         EventKind::Log,
                         line.into(),
                         "application/json",
@@ -248,7 +248,7 @@ impl<'a> Teller<'a> {
             }
         }
         if self.last.as_ref() != Some(&status.told) {
-            self.task.tell(Event::typed(
+            self.task.emit(Event::typed(
                 EventKind::Status,
                 status.told.clone().into(),
                 "application/json",

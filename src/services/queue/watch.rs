@@ -12,10 +12,10 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use super::ask;
 use super::failure;
 use super::job::{Ask, Job};
-use super::poll_schedule::{Pace, Waits};
+use super::poll_schedule::{ActiveJobs, PollSchedule};
 use super::result::{self, PATIENCE};
-use super::status::{Phase, Status, Teller};
-use crate::client::Steps;
+use super::status::{Phase, Status, StatusReporter};
+use crate::client::Exchange;
 use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::error::{Code, Error, Result};
@@ -51,7 +51,7 @@ pub(super) enum End {
 enum Streamed {
     Completed(Status),
     /// What was asked beside it knows of the end, or failed.
-    Asked(Result<End>),
+    RequestContext(Result<End>),
     /// It broke, ended, fell silent or knew less than the status.
     Cut,
     /// There is none to be had here.
@@ -60,10 +60,10 @@ enum Streamed {
 
 /// Somebody who waits for a job.
 pub(super) struct Watch<'a> {
-    steps: &'a Steps,
+    exchange: &'a Exchange,
     job: &'a mut Job,
-    teller: Teller<'a>,
-    pace: Pace,
+    teller: StatusReporter<'a>,
+    pace: PollSchedule,
     /// The job's place in its line, as far as is known.
     place: Option<u64>,
     breaks: u32,
@@ -78,13 +78,13 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(steps: &'a Steps, job: &'a mut Job) -> Self {
-        let teller = Teller::new(&steps.task);
+    pub(super) fn new(exchange: &'a Exchange, job: &'a mut Job) -> Self {
+        let teller = StatusReporter::new(&exchange.task);
         Watch {
-            steps,
+            exchange,
             job,
             teller,
-            pace: Pace::new(),
+            pace: PollSchedule::new(),
             place: None,
             breaks: 0,
             news: Instant::now(),
@@ -97,7 +97,7 @@ impl<'a> Watch<'a> {
 
     /// The host is told, and a job that is behind many is asked for less often.
     pub(super) async fn notice(&mut self, status: &Status) {
-        if self.teller.tell(status).await {
+        if self.teller.report(status).await {
             self.news = Instant::now();
         }
         self.state = Some(discriminant(&status.phase));
@@ -108,47 +108,47 @@ impl<'a> Watch<'a> {
     }
 
     pub(super) async fn end(&mut self) -> Result<End> {
-        let waits = self
-            .steps
-            .slot::<PerRuntime<Waits>>()
-            .get(|| Ok(Waits::default()))?;
-        let _one = waits.job();
+        let active_jobs = self
+            .exchange
+            .slot::<PerRuntime<ActiveJobs>>()
+            .get(|| Ok(ActiveJobs::default()))?;
+        let _one = active_jobs.job();
         loop {
-            match self.look(&waits).await {
+            match self.look(&active_jobs).await {
                 Some(Streamed::Completed(status)) => return Ok(End::Completed(status)),
-                Some(Streamed::Asked(end)) => return end,
-                Some(Streamed::Nowhere) => waits.give_up_streams(),
+                Some(Streamed::RequestContext(end)) => return end,
+                Some(Streamed::Nowhere) => active_jobs.give_up_streams(),
                 Some(Streamed::Cut) => self.breaks += 1,
-                None => self.pause(&waits).await,
+                None => self.pause(&active_jobs).await,
             }
             // What a broken stream did not bring, the lines of the log above all, is in the status.
             if let ControlFlow::Break(end) = self.ask().await? {
                 return Ok(end);
             }
             if self.breaks > 0 && self.breaks < BREAKS {
-                self.pause(&waits).await;
+                self.pause(&active_jobs).await;
             }
         }
     }
 
-    async fn look(&mut self, waits: &Waits) -> Option<Streamed> {
+    async fn look(&mut self, active_jobs: &ActiveJobs) -> Option<Streamed> {
         if self.breaks >= BREAKS {
             return None;
         }
-        let _leave = waits.stream()?;
+        let _leave = active_jobs.stream()?;
         // Few jobs have a stream, so that the others have no room for one.
         Some(Box::pin(self.stream()).await)
     }
 
-    async fn pause(&mut self, waits: &Waits) {
-        let pause = self.pace.next(self.place, waits.jobs());
+    async fn pause(&mut self, active_jobs: &ActiveJobs) {
+        let pause = self.pace.next(self.place, active_jobs.jobs());
         let asked = self.asked.take().unwrap_or_default().min(LONGEST_PAUSE);
         tokio::time::sleep(pause.max(asked)).await;
     }
 
     /// Asks for the status once.
     async fn ask(&mut self) -> Result<ControlFlow<End>> {
-        let answer = ask(self.steps, self.job, Ask::Status).await;
+        let answer = ask(self.exchange, self.job, Ask::Status).await;
         let status = match Status::read(answer).await {
             Ok(status) => status,
             // The job is worth more than its log.
@@ -188,7 +188,7 @@ impl<'a> Watch<'a> {
 
     /// A state that we do not know: if there is a result, it was an end (§16.4).
     async fn unknown(&mut self) -> ControlFlow<End> {
-        let answer = ask(self.steps, self.job, Ask::Result).await;
+        let answer = ask(self.exchange, self.job, Ask::Result).await;
         let is_early = match &answer {
             Ok(answer) if answer.status() == 202 => true,
             Ok(_) => {
@@ -268,14 +268,14 @@ impl<'a> Watch<'a> {
     async fn ask_beside(&mut self) -> Option<Streamed> {
         let before = self.state;
         match self.ask().await {
-            Ok(ControlFlow::Break(end)) => Some(Streamed::Asked(Ok(end))),
-            Err(error) => Some(Streamed::Asked(Err(error))),
+            Ok(ControlFlow::Break(end)) => Some(Streamed::RequestContext(Ok(end))),
+            Err(error) => Some(Streamed::RequestContext(Err(error))),
             Ok(ControlFlow::Continue(())) => (self.state != before).then_some(Streamed::Cut),
         }
     }
 
     async fn open(&mut self) -> Result<Opened> {
-        let hosts = self.steps.hosts();
+        let hosts = self.exchange.hosts();
         let (address, built) = (
             self.job.address(Ask::StatusStream, hosts)?,
             self.job.built(Ask::StatusStream, hosts)?,
@@ -284,10 +284,10 @@ impl<'a> Watch<'a> {
         request
             .headers
             .insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let opened = self.steps.open(request.clone()).await;
+        let opened = self.exchange.open(request.clone()).await;
         match opened {
             Err(error) if address != built && matches!(error.http_status(), Some(404 | 405)) => {
-                self.steps
+                self.exchange
                     .open(request.for_endpoint(self.job.endpoint.clone(), Method::GET, built))
                     .await
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Language;
-use crate::error::Repeat;
+use crate::error::Idempotency;
 use crate::operation::Task;
 use crate::transport::Progress;
 
@@ -14,7 +14,7 @@ use crate::transport::Progress;
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// Counts for one connection; shared by those who send, receive and watch.
-pub(super) struct Tally {
+pub(super) struct Counters {
     language: Language,
     progress: Arc<Progress>,
     counts: Mutex<Counts>,
@@ -32,9 +32,9 @@ struct Counts {
     closing: bool,
 }
 
-impl Tally {
+impl Counters {
     pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
-        progress.reading(Repeat::Harmless);
+        progress.reading(Idempotency::Safe);
         let counts = Counts {
             sent: 0,
             received: 0,
@@ -43,7 +43,7 @@ impl Tally {
             delivering: false,
             closing: false,
         };
-        Tally {
+        Counters {
             language,
             progress,
             counts: Mutex::new(counts),
@@ -55,7 +55,7 @@ impl Tally {
         let mut counts = self.counts();
         counts.sent += 1;
         counts.since += 1;
-        self.progress.sending(Repeat::Another);
+        self.progress.sending(Idempotency::NonIdempotent);
     }
 
     pub(super) fn delivering(&self) {
@@ -64,7 +64,7 @@ impl Tally {
         counts.since = 0;
         counts.delivering = true;
         if self.open(&counts) == 0 {
-            self.progress.reading(Repeat::Harmless);
+            self.progress.reading(Idempotency::Safe);
         }
     }
 
@@ -134,9 +134,9 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Adds a connection that has ended, and returns how many of its inputs are without an answer.
-    pub(super) fn add(&mut self, tally: &Tally) -> u64 {
-        let counts = tally.counts();
-        let open = tally.open(&counts);
+    pub(super) fn add(&mut self, counters: &Counters) -> u64 {
+        let counts = counters.counts();
+        let open = counters.open(&counts);
         self.connections += 1;
         self.sent += counts.sent;
         self.received += counts.received;

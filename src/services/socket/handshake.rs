@@ -17,11 +17,11 @@ use tokio_tungstenite::tungstenite::{self};
 use url::Url;
 
 use super::activity::{Pulse, Wire};
-use crate::auth::cache::Grant;
-use crate::client::Steps;
+use crate::auth::cache::ActiveCredential;
+use crate::client::Exchange;
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error, Repeat, Result};
-use crate::transport::{Call, Pass, SMALL, Watch};
+use crate::error::{Code, Error, Idempotency, Result};
+use crate::transport::{Authorization, Call, SMALL, Watch};
 
 /// As in the official clients (docs/protocol.md §7.2).
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -33,7 +33,7 @@ pub(crate) struct Socket {
     pub(crate) headers: HeaderMap,
     pub(crate) pulse: Arc<Pulse>,
     /// The client's credential, if that opened it.
-    pub(crate) grant: Option<Arc<Grant>>,
+    pub(crate) active: Option<Arc<ActiveCredential>>,
 }
 
 /// What may wait to leave beside a message: answers to pings, which a hostile server sends and does
@@ -43,11 +43,11 @@ const BESIDE: usize = 1 << 20;
 /// Opens a WebSocket that takes messages of at most `most` bytes, and sends some of at most
 /// `most_out`.
 pub(crate) async fn open(
-    steps: &Steps,
+    exchange: &Exchange,
     url: &Url,
     endpoint: &EndpointId,
     headers: &HeaderMap,
-    pass: Pass,
+    authorization: Authorization,
     most: usize,
     most_out: usize,
 ) -> Result<Socket> {
@@ -67,16 +67,16 @@ pub(crate) async fn open(
         endpoint: Some(endpoint.clone()),
         headers,
         body: bytes::Bytes::new().into(),
-        pass,
-        repeat: Repeat::Harmless,
+        authorization,
+        idempotency: Idempotency::Safe,
         // What answers that it is busy for longer is heard, and not called slow.
-        deadline: steps.deadline.min(Instant::now() + PATIENCE),
+        deadline: exchange.deadline.min(Instant::now() + PATIENCE),
         longest_pause: Duration::MAX,
         most: SMALL,
         watch: Watch::Nothing,
     };
-    let upgraded = tokio::time::timeout(PATIENCE, steps.upgrade(&call)).await;
-    let (headers, upgraded, grant) = upgraded.map_err(|_| slow())??;
+    let upgraded = tokio::time::timeout(PATIENCE, exchange.upgrade(&call)).await;
+    let (headers, upgraded, active) = upgraded.map_err(|_| slow())??;
     check(
         &headers,
         &SEC_WEBSOCKET_ACCEPT,
@@ -95,7 +95,7 @@ pub(crate) async fn open(
         stream,
         headers,
         pulse,
-        grant,
+        active,
     })
 }
 

@@ -15,11 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use url::Url;
 
-use super::counters::{GRACE, Tally, Totals};
+use super::counters::{Counters, GRACE, Totals};
 use super::message::{Heard, hear};
 use super::token::Tokens;
 use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result, clause, veiled};
 use crate::operation::Task;
@@ -62,22 +62,22 @@ enum End {
 }
 
 /// Runs a session to its end. The response says how it went.
-pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Response> {
+pub(crate) async fn run(exchange: Exchange, mut plan: Plan, taken: Taken) -> Result<Response> {
     let inputs = taken.inputs.clone();
     if let Some(first) = plan.local.take() {
         inputs.push_first(Message::binary(
-            resolve_files(&steps, first).await?.packed()?,
+            resolve_files(&exchange, first).await?.packed()?,
         ))?;
     }
     // What is sent in the background says nothing about how far the session has come.
     let tokens = Tokens::new(
-        steps.beside(),
+        exchange.parallel(),
         plan.endpoint.clone(),
         plan.options.access,
         plan.options.token_lifetime,
     );
     let mut session = Session {
-        steps,
+        exchange,
         plan,
         inputs,
         totals: Totals::default(),
@@ -92,7 +92,7 @@ pub(crate) async fn run(steps: Steps, mut plan: Plan, taken: Taken) -> Result<Re
         // Nobody asked for what opened the connection.
         Ok(ended) => Ok(Response::new(
             200,
-            veiled(session.steps.task.secrets(), session.headers),
+            veiled(session.exchange.task.secrets(), session.headers),
             totals.told(ended, unsent).to_string().into(),
         )),
         Err(error) => Err(error.with_outcome_unknown(unknown)),
@@ -117,13 +117,13 @@ impl Drop for Taken {
         self.inputs.end();
         match self.inputs.untold() {
             0 => {}
-            lost => self.task.tell_last(dropped(lost)),
+            lost => self.task.emit_last(dropped(lost)),
         }
     }
 }
 
 struct Session {
-    steps: Steps,
+    exchange: Exchange,
     plan: Plan,
     inputs: Arc<Inputs>,
     totals: Totals,
@@ -154,18 +154,18 @@ impl Session {
                 }
                 Err(error) => return Err(error),
             };
-            let grant = socket.grant.clone();
+            let active = socket.active.clone();
             let request_id = socket
                 .headers
                 .get("x-fal-request-id")
                 .and_then(|id| id.to_str().ok());
             self.report(json!({"state": "connected", "request_id": request_id}))
                 .await;
-            let tally = Tally::new(self.plan.language, self.steps.task.progress.clone());
+            let counters = Counters::new(self.plan.language, self.exchange.task.progress.clone());
             let begun = Instant::now();
-            let end = self.talk(socket, &tally).await;
-            let unanswered = self.totals.add(&tally);
-            if tally.received() > 0 {
+            let end = self.talk(socket, &counters).await;
+            let unanswered = self.totals.add(&counters);
+            if counters.received() > 0 {
                 refused = false;
             }
             // One message says nothing: an app that sends one and closes would be joined for ever,
@@ -178,17 +178,17 @@ impl Session {
                 End::Failed(error) => return Err(error),
                 End::Refused(error) => {
                     self.report_lost(&error, unanswered).await;
-                    let carried = grant.is_some();
+                    let carried = active.is_some();
                     renewals += 1;
                     // Once at once; one that is refused each time is not asked for without a pause,
                     // nor for ever.
                     let pause = match renewals {
                         1 => Some(Duration::ZERO),
-                        _ => self.steps.attempts().pause(renewals, None),
+                        _ => self.exchange.attempts().pause(renewals, None),
                     };
                     let pause = pause.filter(|_| !refused && !self.inputs.are_done());
                     if let Some(pause) = pause
-                        && self.tokens.replace(grant).await?
+                        && self.tokens.replace(active).await?
                     {
                         refused = true;
                         tokio::time::sleep(pause).await;
@@ -196,7 +196,7 @@ impl Session {
                     }
                     // What made a token of ours was not what was refused.
                     return Err(if carried {
-                        self.steps.explained(error, &self.plan.endpoint).await
+                        self.exchange.explained(error, &self.plan.endpoint).await
                     } else {
                         error
                     });
@@ -206,7 +206,7 @@ impl Session {
                     self.report_lost(&error, unanswered).await;
                     losses += 1;
                     let pause = self
-                        .steps
+                        .exchange
                         .attempts()
                         .pause(losses, None)
                         .filter(|_| self.plan.language == Language::Realtime);
@@ -223,14 +223,14 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<Socket> {
-        let pass = self.tokens.pass().await?;
+        let authorization = self.tokens.authorization().await?;
         let plan = &self.plan;
         let socket = open(
-            &self.steps,
+            &self.exchange,
             &plan.url,
             &plan.endpoint,
             &plan.headers,
-            pass,
+            authorization,
             plan.most_bytes,
             plan.most_bytes,
         )
@@ -239,9 +239,9 @@ impl Session {
         Ok(socket)
     }
 
-    async fn talk(&mut self, socket: Socket, tally: &Tally) -> End {
+    async fn talk(&mut self, socket: Socket, counters: &Counters) -> End {
         let (mut sink, mut stream) = socket.stream.split();
-        let (task, plan, inputs) = (&self.steps.task, &self.plan, &self.inputs);
+        let (task, plan, inputs) = (&self.exchange.task, &self.plan, &self.inputs);
         let receiving = async {
             let end = loop {
                 let frame = match stream.next().await {
@@ -259,9 +259,9 @@ impl Session {
                 }
                 match hear(plan.language, frame, (&socket.headers, task.secrets())) {
                     Heard::Message(event) => {
-                        tally.delivering();
-                        task.deliver(event).await;
-                        tally.delivered();
+                        counters.delivering();
+                        task.emit_when_room(event).await;
+                        counters.delivered();
                     }
                     Heard::Nothing => {}
                     Heard::Timeout => break End::Closed("timeout"),
@@ -269,7 +269,7 @@ impl Session {
                     Heard::Failed(error) => break End::Failed(error),
                 }
             };
-            let asked = tally.is_closing();
+            let asked = counters.is_closing();
             if !matches!(end, End::Lost(_)) {
                 // The closing handshake is finished by reading on.
                 let rest = async {
@@ -295,7 +295,7 @@ impl Session {
                 };
                 let outcome = match next {
                     Some(Input::Send(message)) => {
-                        tally.sent();
+                        counters.sent();
                         sink.send(message).await
                     }
                     Some(Input::Close) => break,
@@ -306,29 +306,32 @@ impl Session {
                 };
                 if let Err(error) = outcome {
                     // The other side may have said more before it went, so it is heard out.
-                    tally.grace(task).await;
+                    counters.grace(task).await;
                     return failed(broken(error));
                 }
             }
-            tally.close();
+            counters.close();
             let farewell = CloseFrame {
                 code: CloseCode::Normal,
                 reason: "".into(),
             };
             let _ = sink.send(Message::Close(Some(farewell))).await;
-            tally.grace(task).await;
+            counters.grace(task).await;
             End::Closed("closed")
         };
         // Beside the sending, which need not wait until there is room for the news.
         let telling = async {
             loop {
                 let lost = inputs.gone().await;
-                task.deliver(dropped(lost)).await;
+                task.emit_when_room(dropped(lost)).await;
                 inputs.told(lost);
             }
         };
         let watching = async {
-            let silence = socket.pulse.lost(plan.options.ping, || tally.free()).await;
+            let silence = socket
+                .pulse
+                .lost(plan.options.ping, || counters.free())
+                .await;
             let message = format!("nothing was heard for {} s", silence.as_secs());
             End::Lost(Error::new(Code::ConnectionLost, message))
         };
@@ -343,9 +346,9 @@ impl Session {
     }
 
     async fn report(&self, content: Value) {
-        self.steps
+        self.exchange
             .task
-            .deliver(Event::json(EventKind::Connection, &content))
+            .emit_when_room(Event::json(EventKind::Connection, &content))
             .await;
     }
 

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::auth::cache::Grant;
-use crate::client::Steps;
+use crate::auth::cache::ActiveCredential;
+use crate::client::Exchange;
 use crate::credentials::{Credential, Token};
 use crate::endpoint::EndpointId;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::request::Request;
 use crate::services::app_token::{TOKEN, minted};
-use crate::transport::{Pass, SMALL};
+use crate::transport::{Authorization, SMALL};
 
 /// As long as the official clients' (docs/protocol.md §7.1).
 pub(crate) const LIFETIME: Duration = Duration::from_secs(120);
@@ -29,13 +29,13 @@ pub(crate) enum Access {
 
 /// The tokens of one session: one at a time, renewed before it expires.
 pub(super) struct Tokens {
-    steps: Steps,
+    exchange: Exchange,
     endpoint: EndpointId,
     access: Access,
     lifetime: Duration,
     kept: Option<Kept>,
     /// The client's own token, sent in the place of one of these.
-    lent: Option<Arc<Grant>>,
+    borrowed: Option<Arc<ActiveCredential>>,
 }
 
 struct Kept {
@@ -45,45 +45,45 @@ struct Kept {
 
 impl Tokens {
     pub(super) fn new(
-        steps: Steps,
+        exchange: Exchange,
         endpoint: EndpointId,
         access: Access,
         lifetime: Duration,
     ) -> Self {
         Tokens {
-            steps,
+            exchange,
             endpoint,
             access,
             lifetime,
             kept: None,
-            lent: None,
+            borrowed: None,
         }
     }
 
     /// What the next handshake carries.
-    pub(super) async fn pass(&mut self) -> Result<Pass> {
-        let proxied = self.steps.hosts().proxy.is_some();
-        self.lent = None;
+    pub(super) async fn authorization(&mut self) -> Result<Authorization> {
+        let proxied = self.exchange.hosts().proxy.is_some();
+        self.borrowed = None;
         if self.access == Access::Header {
             return match proxied {
-                false => Ok(Pass::Credential),
+                false => Ok(Authorization::Credential),
                 true => Err(Error::invalid(
                     "a server proxy forwards no WebSocket, so its key cannot open one",
                 )
                 .with_remedy("Open it with a token: leave the option for the header off.")),
             };
         }
-        let grant = self.steps.grant().await?;
-        match (&grant.credential, proxied) {
+        let active = self.exchange.active().await?;
+        match (&active.credential, proxied) {
             (Credential::AppToken(token), true) => {
-                let pass = Pass::App(token.clone());
-                (self.kept, self.lent) = (None, Some(grant));
-                return Ok(pass);
+                let authorization = Authorization::App(token.clone());
+                (self.kept, self.borrowed) = (None, Some(active));
+                return Ok(authorization);
             }
             // Its own token, or nothing where no key is to be had.
             (Credential::AppToken(_) | Credential::Anonymous, false) => {
                 self.kept = None;
-                return Ok(Pass::Credential);
+                return Ok(Authorization::Credential);
             }
             _ => {}
         }
@@ -92,17 +92,17 @@ impl Tokens {
             .as_ref()
             .filter(|kept| kept.made.elapsed() < self.lifetime);
         match fresh {
-            Some(kept) => Ok(Pass::App(kept.token.clone())),
-            None => Ok(Pass::App(self.renew().await?)),
+            Some(kept) => Ok(Authorization::App(kept.token.clone())),
+            None => Ok(Authorization::App(self.renew().await?)),
         }
     }
 
     /// Gives up what opened, or should have opened, a connection and was refused: the token, or the
     /// client's credential (`carried`) if its source may have another. Whether there is something
     /// else to try.
-    pub(super) async fn replace(&mut self, carried: Option<Arc<Grant>>) -> Result<bool> {
-        match carried.or_else(|| self.lent.take()) {
-            Some(grant) => self.steps.replace(&grant).await,
+    pub(super) async fn replace(&mut self, carried: Option<Arc<ActiveCredential>>) -> Result<bool> {
+        match carried.or_else(|| self.borrowed.take()) {
+            Some(active) => self.exchange.replace(&active).await,
             None => Ok(self.kept.take().is_some()),
         }
     }
@@ -124,18 +124,18 @@ impl Tokens {
     }
 
     async fn renew(&mut self) -> Result<Token> {
-        let url = self.steps.hosts().rest_url("/tokens/")?;
+        let url = self.exchange.hosts().rest_url("/tokens/")?;
         let mut request = Request::new("POST", url.as_str())?;
         let seconds = self.lifetime.as_secs();
         request.set_json(
             json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}),
         );
-        let mut call = self.steps.call(request)?;
+        let mut call = self.exchange.call(request)?;
         // A token more does no harm.
-        (call.repeat, call.most) = (Repeat::Harmless, SMALL);
+        (call.idempotency, call.most) = (Idempotency::Safe, SMALL);
         let made = Instant::now();
         let answer = self
-            .steps
+            .exchange
             .ask_for(TOKEN, &call)
             .await
             .map_err(|error| self.explained(error))?;
@@ -149,7 +149,7 @@ impl Tokens {
 
     fn explained(&self, error: Error) -> Error {
         let Some(proxy) = self
-            .steps
+            .exchange
             .hosts()
             .proxy
             .as_ref()

@@ -9,9 +9,9 @@ use super::content::{Data, Once};
 use super::file::Seen;
 use super::meter::Meter;
 use super::upload::{Opened, send};
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::codec::json;
-use crate::error::{Error, Repeat, Result};
+use crate::error::{Error, Idempotency, Result};
 use crate::request::{Body, Content, FileInfo, Request, Upload, slot};
 use crate::system::memory;
 use crate::transport::Source;
@@ -20,44 +20,46 @@ use crate::transport::Source;
 const PARALLEL: usize = 4;
 
 /// Content that is there.
-enum There {
+enum LocalContent {
     /// Opened when its turn comes: there may be more of them than a program may have open.
     File(Seen),
     Other(Opened),
 }
 
-impl There {
+impl LocalContent {
     async fn of(upload: &Upload) -> Result<Self> {
         Ok(match upload.content() {
-            Content::File(path) => There::File(Seen::of(path.clone()).await?),
-            _ => There::Other(Opened::of(upload).await?),
+            Content::File(path) => LocalContent::File(Seen::of(path.clone()).await?),
+            _ => LocalContent::Other(Opened::of(upload).await?),
         })
     }
 
     /// Whether it is the same content, as far as that can be told without reading a file.
-    fn is_same(&self, other: &There) -> bool {
+    fn is_same(&self, other: &LocalContent) -> bool {
         match (self, other) {
-            (There::File(a), There::File(b)) => a.is_same(b),
+            (LocalContent::File(a), LocalContent::File(b)) => a.is_same(b),
             (
-                There::Other(Opened::Data(Data::Bytes(a))),
-                There::Other(Opened::Data(Data::Bytes(b))),
+                LocalContent::Other(Opened::Data(Data::Bytes(a))),
+                LocalContent::Other(Opened::Data(Data::Bytes(b))),
             ) => a == b,
-            (There::Other(Opened::Reader(a)), There::Other(Opened::Reader(b))) => a.is_same(b),
+            (LocalContent::Other(Opened::Reader(a)), LocalContent::Other(Opened::Reader(b))) => {
+                a.is_same(b)
+            }
             _ => false,
         }
     }
 
     fn size(&self) -> Option<u64> {
         match self {
-            There::File(seen) => Some(seen.stamp().length),
-            There::Other(opened) => opened.size(),
+            LocalContent::File(seen) => Some(seen.stamp().length),
+            LocalContent::Other(opened) => opened.size(),
         }
     }
 
     async fn open(&self) -> Result<Opened> {
         Ok(match self {
-            There::File(seen) => Opened::Data(Data::File(seen.open().await?)),
-            There::Other(opened) => opened.clone(),
+            LocalContent::File(seen) => Opened::Data(Data::File(seen.open().await?)),
+            LocalContent::Other(opened) => opened.clone(),
         })
     }
 }
@@ -65,31 +67,31 @@ impl There {
 /// What is there, and every place that it belongs to.
 struct Found {
     upload: Upload,
-    there: There,
+    there: LocalContent,
     about: FileInfo,
     places: Vec<Vec<String>>,
 }
 
 /// Uploads the local files of a request's input and opens a body that is a file, so that the request
 /// can become a call or a message. Nothing of the request itself is sent before.
-pub(crate) async fn resolve_files(steps: &Steps, request: Request) -> Result<Request> {
+pub(crate) async fn resolve_files(exchange: &Exchange, request: Request) -> Result<Request> {
     if request.is_local() {
-        resolve(steps, request).await
+        resolve(exchange, request).await
     } else {
         Ok(request)
     }
 }
 
-async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
+async fn resolve(exchange: &Exchange, mut request: Request) -> Result<Request> {
     if let Body::Content(content) = &request.body {
-        let source = body(steps, content).await?;
+        let source = body(exchange, content).await?;
         request.body = Body::Source(source);
     }
     let inputs = std::mem::take(&mut request.inputs);
     if inputs.is_empty() {
         return Ok(request);
     }
-    if request.repeat() == Repeat::Harmless {
+    if request.idempotency() == Idempotency::Safe {
         return Err(Error::invalid(format!(
             "{} takes no input, so no file either",
             request.method
@@ -106,9 +108,9 @@ async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
             .size()
             .map(|size| if size > inputs.inline { size } else { 0 })
     };
-    let meter = &Meter::new(&steps.task, found.iter().map(counted).sum());
+    let meter = &Meter::new(&exchange.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
-        let address = address(steps, &found, inputs.inline, meter).await;
+        let address = address(exchange, &found, inputs.inline, meter).await;
         // Whatever became of the file, the request was not sent.
         let told = |error: Error| {
             let message = format!(
@@ -136,7 +138,7 @@ async fn resolve(steps: &Steps, mut request: Request) -> Result<Request> {
 async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
     let mut all: Vec<Found> = Vec::new();
     for (place, upload) in files {
-        let (there, about) = (There::of(&upload).await?, FileInfo::of(&upload)?);
+        let (there, about) = (LocalContent::of(&upload).await?, FileInfo::of(&upload)?);
         let same = |found: &&mut Found| {
             found.about == about && found.upload.is_sent_as(&upload) && found.there.is_same(&there)
         };
@@ -153,7 +155,12 @@ async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
     Ok(all)
 }
 
-async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) -> Result<String> {
+async fn address(
+    exchange: &Exchange,
+    found: &Found,
+    inline: u64,
+    meter: &Arc<Meter>,
+) -> Result<String> {
     match found.there.open().await? {
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
@@ -165,17 +172,19 @@ async fn address(steps: &Steps, found: &Found, inline: u64, meter: &Arc<Meter>) 
             )
         }
         // The operation is about the request, which is not sent before.
-        opened => Ok(send(steps, &steps.beside(), &found.upload, opened, meter)
-            .await?
-            .url
-            .into()),
+        opened => Ok(
+            send(exchange, &exchange.parallel(), &found.upload, opened, meter)
+                .await?
+                .url
+                .into(),
+        ),
     }
 }
 
 /// The body that a content is.
-async fn body(steps: &Steps, content: &Content) -> Result<Arc<dyn Source>> {
+async fn body(exchange: &Exchange, content: &Content) -> Result<Arc<dyn Source>> {
     let opened = Opened::of(&Upload::of(content.clone())).await?;
-    let share = Meter::new(&steps.task, opened.size()).share();
+    let share = Meter::new(&exchange.task, opened.size()).share();
     Ok(match opened {
         Opened::Data(data) => data.source(share),
         Opened::Reader(waiting) => Arc::new(Once::new(waiting, share)),

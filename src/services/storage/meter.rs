@@ -51,7 +51,7 @@ impl Meter {
             None => json!({"transferred": state.done}),
         };
         // Told under the lock, so that the figures never go back.
-        self.task.tell(Event::json(EventKind::Progress, &told));
+        self.task.emit(Event::json(EventKind::Progress, &told));
     }
 }
 

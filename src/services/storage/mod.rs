@@ -6,7 +6,7 @@ mod blocking;
 mod content;
 mod download;
 mod file;
-mod inputs;
+mod input_files;
 mod meter;
 mod token;
 mod upload;
@@ -24,7 +24,7 @@ use crate::transport::Payload;
 pub use download::Download;
 #[cfg(any(test, fuzzing))]
 pub(crate) use download::fuzz;
-pub(crate) use inputs::resolve_files;
+pub(crate) use input_files::resolve_files;
 pub(crate) use upload::confirmed;
 
 /// A service that asks to be left alone for longer while a file comes or goes is asked again then:

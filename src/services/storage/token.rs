@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::address;
-use crate::auth::cache::Grant;
-use crate::client::Steps;
+use crate::auth::cache::ActiveCredential;
+use crate::client::Exchange;
 use crate::codec::rfc3339;
 use crate::credentials::Token;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::request::Request;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{SMALL, Watch};
@@ -29,7 +29,7 @@ pub(super) struct FileToken {
     pub(super) base: Url,
     expires: Option<SystemTime>,
     /// The credential that it was made with: another one needs another token.
-    grant: Weak<Grant>,
+    active: Weak<ActiveCredential>,
 }
 
 /// A client's place for it.
@@ -42,46 +42,46 @@ impl TokenCache {
     /// The token, fetched unless a good one is kept. One that a file host refused is `bad`.
     pub(super) async fn token(
         &self,
-        steps: &Steps,
+        exchange: &Exchange,
         bad: Option<&Arc<FileToken>>,
     ) -> Result<Arc<FileToken>> {
-        let grant = steps.grant().await?;
+        let active = exchange.active().await?;
         let kept = self.kept.get(|| Ok(Mutex::default()))?;
         // Held while it is fetched, so that the others find it.
         let mut kept = kept.lock().await;
         let good = |kept: &&Arc<FileToken>| {
-            kept.serves(&grant) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept))
+            kept.serves(&active) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept))
         };
         if let Some(good) = kept.as_ref().filter(good) {
             return Ok(good.clone());
         }
         *kept = None;
-        let fetched = Arc::new(fetch(steps, &grant).await?);
+        let fetched = Arc::new(fetch(exchange, &active).await?);
         *kept = Some(fetched.clone());
         Ok(fetched)
     }
 }
 
 impl FileToken {
-    fn serves(&self, grant: &Arc<Grant>) -> bool {
+    fn serves(&self, active: &Arc<ActiveCredential>) -> bool {
         let fresh = self
             .expires
             .is_some_and(|expires| SystemTime::now() + MARGIN < expires);
         // The allocation of a weak pointer is not used again, so equal addresses are the same
         // grant.
-        fresh && std::ptr::eq(self.grant.as_ptr(), Arc::as_ptr(grant))
+        fresh && std::ptr::eq(self.active.as_ptr(), Arc::as_ptr(active))
     }
 }
 
-async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
-    let hosts = steps.hosts();
+async fn fetch(exchange: &Exchange, active: &Arc<ActiveCredential>) -> Result<FileToken> {
+    let hosts = exchange.hosts();
     let url = hosts.rest_url("/storage/auth/token?storage_type=fal-cdn-v3")?;
     let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
     request.set_json(json!({}));
-    let mut call = steps.call(request)?;
+    let mut call = exchange.call(request)?;
     // A second token does no harm.
-    (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
-    let answer = steps.ask_for("a token for files", &call).await?;
+    (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
+    let answer = exchange.ask_for("a token for files", &call).await?;
     let text = |name: &str| {
         answer
             .json()
@@ -108,6 +108,6 @@ async fn fetch(steps: &Steps, grant: &Arc<Grant>) -> Result<FileToken> {
         token,
         base,
         expires,
-        grant: Arc::downgrade(grant),
+        active: Arc::downgrade(active),
     })
 }

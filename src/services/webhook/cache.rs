@@ -8,12 +8,12 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::KeySet;
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
-use crate::transport::{Call, Pass, SMALL};
+use crate::transport::{Authorization, Call, SMALL};
 
 /// The longest that fal allows (docs/protocol.md §10.3).
 const MOST: Duration = Duration::from_secs(24 * 3600);
@@ -74,10 +74,10 @@ impl Cache {
 
     /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its
     /// outcome, and of one that failed a moment ago whoever asks.
-    pub(super) async fn keys(&self, steps: &Steps) -> Result<Arc<KeySet>> {
+    pub(super) async fn keys(&self, exchange: &Exchange) -> Result<Arc<KeySet>> {
         match self.fresh(Instant::now()) {
             Some(keys) => Ok(keys),
-            None => self.first(steps)?.await.map_err(|failure| failure.error),
+            None => self.first(exchange)?.await.map_err(|failure| failure.error),
         }
     }
 
@@ -85,10 +85,10 @@ impl Cache {
     /// a moment ago.
     pub(super) async fn newer(
         &self,
-        steps: &Steps,
+        exchange: &Exchange,
         than: &Arc<KeySet>,
     ) -> Result<Option<Arc<KeySet>>> {
-        match self.next(steps, than)? {
+        match self.next(exchange, than)? {
             Some(flight) => flight.await.map(Some).map_err(|failure| failure.error),
             None => Ok(None),
         }
@@ -100,7 +100,7 @@ impl Cache {
         (now.saturating_duration_since(known.since) < MOST).then(|| known.keys.clone())
     }
 
-    fn first(&self, steps: &Steps) -> Result<Flight> {
+    fn first(&self, exchange: &Exchange) -> Result<Flight> {
         self.asking(|asking| {
             let now = Instant::now();
             // They may have landed since the caller looked; they are kept before a fetch counts as
@@ -110,12 +110,12 @@ impl Cache {
                 None => asking
                     .under_way()
                     .or_else(|| asking.failed(now))
-                    .map_or_else(|| self.fetch(asking, steps), Ok),
+                    .map_or_else(|| self.fetch(asking, exchange), Ok),
             }
         })
     }
 
-    fn next(&self, steps: &Steps, than: &Arc<KeySet>) -> Result<Option<Flight>> {
+    fn next(&self, exchange: &Exchange, than: &Arc<KeySet>) -> Result<Option<Flight>> {
         self.asking(|asking| {
             let now = Instant::now();
             let newer = self
@@ -124,7 +124,9 @@ impl Cache {
                 .map(landed);
             match newer.or_else(|| asking.under_way()) {
                 Some(flight) => Ok(Some(flight)),
-                None if asking.may_begin(now, self.interval) => self.fetch(asking, steps).map(Some),
+                None if asking.may_begin(now, self.interval) => {
+                    self.fetch(asking, exchange).map(Some)
+                }
                 None => Ok(None),
             }
         })
@@ -136,12 +138,16 @@ impl Cache {
         act(&mut asking)
     }
 
-    fn fetch(&self, asking: &mut Asking, steps: &Steps) -> Result<Flight> {
-        let (steps, known, limit) = (steps.aside(self.limit)?, self.known.clone(), self.limit);
+    fn fetch(&self, asking: &mut Asking, exchange: &Exchange) -> Result<Flight> {
+        let (exchange, known, limit) = (
+            exchange.detached(self.limit)?,
+            self.known.clone(),
+            self.limit,
+        );
         let fetch = tokio::spawn(async move {
             let late = |_| Err(unavailable(limit));
             let keys = Arc::new(
-                tokio::time::timeout(limit, ask(&steps))
+                tokio::time::timeout(limit, ask(&exchange))
                     .await
                     .unwrap_or_else(late)?,
             );
@@ -206,14 +212,14 @@ fn unavailable(limit: Duration) -> Error {
     Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 
-async fn ask(steps: &Steps) -> Result<KeySet> {
-    let url = steps.hosts().rest_url(crate::endpoint::JWKS)?;
+async fn ask(exchange: &Exchange) -> Result<KeySet> {
+    let url = exchange.hosts().rest_url(crate::endpoint::JWKS)?;
     let call = Call {
-        pass: Pass::Nothing,
+        authorization: Authorization::Nothing,
         most: SMALL,
-        ..steps.call(Request::new("GET", url.as_str())?)?
+        ..exchange.call(Request::new("GET", url.as_str())?)?
     };
-    let answer = steps.send_call(&call).await?;
+    let answer = exchange.send_call(&call).await?;
     KeySet::from_jwks(answer.body()).map_err(|error| {
         Error::new(
             Code::Protocol,

@@ -20,7 +20,7 @@ mod delivery;
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/webhook.rs"]
 pub(crate) mod fuzz;
-mod keys;
+mod signature;
 mod time;
 
 use std::time::{Duration, SystemTime};
@@ -31,8 +31,8 @@ use ring::digest::{SHA256, digest};
 
 pub(crate) use self::cache::Cache;
 pub use self::delivery::{Delivery, Status};
-pub use self::keys::KeySet;
-use crate::client::{Client, Steps};
+pub use self::signature::KeySet;
+use crate::client::{Client, Exchange};
 use crate::error::{Code, Error, Result};
 use crate::operation::Op;
 use crate::response::Response;
@@ -161,9 +161,9 @@ impl Client {
     /// What can be refused without a key is refused without a request. The response is that of
     /// [`Webhook::verify`].
     pub fn verify_webhook_start(&self, webhook: Webhook) -> Result<Op> {
-        self.start_steps(
-            |steps| async move { with_fals_keys(&steps, steps.slot(), &webhook).await },
-        )
+        self.start_exchange(|exchange| async move {
+            with_fals_keys(&exchange, exchange.slot(), &webhook).await
+        })
     }
 
     /// Verifies a delivery, on any async runtime.
@@ -172,13 +172,13 @@ impl Client {
     }
 }
 
-async fn with_fals_keys(steps: &Steps, cache: &Cache, webhook: &Webhook) -> Result<Response> {
+async fn with_fals_keys(exchange: &Exchange, cache: &Cache, webhook: &Webhook) -> Result<Response> {
     let signed = webhook.signed(SystemTime::now())?;
-    let keys = cache.keys(steps).await?;
+    let keys = cache.keys(exchange).await?;
     if keys.signed(&signed) {
         return webhook.verified();
     }
-    match cache.newer(steps, &keys).await {
+    match cache.newer(exchange, &keys).await {
         Ok(Some(newer)) if newer.signed(&signed) => webhook.verified(),
         Ok(_) => Err(nobodys()),
         // What anybody may have sent must not look like a failure of ours.

@@ -520,8 +520,8 @@ mod fetched {
 
         fn start(&self, webhook: Webhook) -> Op {
             let cache = self.cache.clone();
-            let work = |steps| async move { with_fals_keys(&steps, &cache, &webhook).await };
-            self.client.start_steps(work).unwrap()
+            let work = |exchange| async move { with_fals_keys(&exchange, &cache, &webhook).await };
+            self.client.start_exchange(work).unwrap()
         }
 
         fn verify(&self, webhook: Webhook) -> Result<Response> {

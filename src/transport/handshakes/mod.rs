@@ -20,12 +20,12 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Has the connections of an HTTP stack made so.
 #[derive(Clone, Copy)]
-pub(super) struct Aside;
+pub(super) struct HandshakeLayer;
 
 #[derive(Clone)]
 pub(super) struct Connector<S>(S);
 
-impl<S> Layer<S> for Aside {
+impl<S> Layer<S> for HandshakeLayer {
     type Service = Connector<S>;
 
     fn layer(&self, connector: S) -> Connector<S> {
@@ -55,11 +55,11 @@ where
 /// whatever a step takes.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
     let news = Arc::new(News::default());
-    let aside = runtime::living()?.aside();
+    let place = runtime::living()?.helper_poll();
     loop {
-        let (waker, aside) = (Waker::from(news.clone()), aside.clone());
+        let (waker, place) = (Waker::from(news.clone()), place.clone());
         let step = move || {
-            let polled = aside.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
+            let polled = place.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
             Some((work, polled))
         };
         match blocking(Kind::Handshakes, step)

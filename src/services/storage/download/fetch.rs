@@ -7,7 +7,7 @@ use reqwest::header::{HeaderValue, IF_RANGE, RANGE};
 
 use super::range::{self, Part};
 use super::sink::{Sink, Target};
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::error::{Code, Error, Result};
 use crate::response::{Response, lacking};
 use crate::services::storage::meter::{Meter, Share};
@@ -25,7 +25,7 @@ pub(super) fn too_large(most: u64) -> Error {
 }
 
 pub(super) struct Fetch<'a> {
-    steps: &'a Steps,
+    exchange: &'a Exchange,
     call: Call,
     /// Taken with the first answer.
     target: Option<Target>,
@@ -42,7 +42,7 @@ pub(super) struct Fetch<'a> {
 
 impl<'a> Fetch<'a> {
     pub(super) fn new(
-        steps: &'a Steps,
+        exchange: &'a Exchange,
         call: Call,
         target: Target,
         most: u64,
@@ -50,7 +50,7 @@ impl<'a> Fetch<'a> {
     ) -> Self {
         let (meter, share) = (meter.clone(), meter.share());
         Fetch {
-            steps,
+            exchange,
             call,
             target: Some(target),
             most,
@@ -64,9 +64,9 @@ impl<'a> Fetch<'a> {
     }
 
     pub(super) async fn run(self) -> Result<Response> {
-        let opened = self.steps.open_call(&self.call).await?;
+        let opened = self.exchange.open_call(&self.call).await?;
         // What a run answers is lost with its file, but it was executed.
-        let executed = self.call.repeat.leaves_doubt();
+        let executed = self.call.idempotency.leaves_doubt();
         let id = opened
             .headers
             .get("x-fal-request-id")
@@ -95,7 +95,11 @@ impl<'a> Fetch<'a> {
         }
         self.notice(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
-        let keep = self.call.repeat.leaves_doubt().then(|| self.steps.clone());
+        let keep = self
+            .call
+            .idempotency
+            .leaves_doubt()
+            .then(|| self.exchange.clone());
         let target = self
             .target
             .take()
@@ -105,7 +109,7 @@ impl<'a> Fetch<'a> {
                 opened.status,
                 headers,
                 self.call.url.path(),
-                self.steps.task.secrets(),
+                self.exchange.task.secrets(),
                 keep,
             )
             .await?;
@@ -128,13 +132,14 @@ impl<'a> Fetch<'a> {
         let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
         loop {
             *tries += 1;
-            let pause = self.steps.attempts().pause(*tries, None);
-            let Some(pause) = pause.filter(|pause| may && self.steps.has_time_for(*pause)) else {
+            let pause = self.exchange.attempts().pause(*tries, None);
+            let Some(pause) = pause.filter(|pause| may && self.exchange.has_time_for(*pause))
+            else {
                 return Err(error);
             };
             tokio::time::sleep(pause).await;
             let resumes = self.ask_for_rest();
-            let opened = match self.steps.open_call(&self.call).await {
+            let opened = match self.exchange.open_call(&self.call).await {
                 Ok(opened) => opened,
                 // The file is no longer what it was: from the beginning.
                 Err(refused) if refused.http_status() == Some(416) && resumes => {
@@ -152,7 +157,7 @@ impl<'a> Fetch<'a> {
                 }
                 false => {
                     self.restarts += 1;
-                    if self.restarts >= self.steps.attempts().most {
+                    if self.restarts >= self.exchange.attempts().most {
                         return Err(error);
                     }
                     sink.restart().await?;

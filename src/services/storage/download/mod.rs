@@ -22,14 +22,14 @@ use self::fetch::Fetch;
 use self::sink::Target;
 use super::LONGEST_PAUSE;
 use super::meter::Meter;
-use crate::client::{Client, Steps};
-use crate::error::{Error, Repeat, Result};
+use crate::client::{Client, Exchange};
+use crate::error::{Error, Idempotency, Result};
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
-use crate::services::storage::inputs::resolve_files;
+use crate::services::storage::input_files::resolve_files;
 use crate::services::storage::token::TokenCache;
-use crate::transport::{Call, Pass, Watch};
+use crate::transport::{Authorization, Call, Watch};
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -158,8 +158,8 @@ impl Client {
         };
         let timeout = own.unwrap_or_else(|| self.timeout_or(TIMEOUT));
         let limit = self.response_limit() as u64;
-        self.start_steps_within(timeout, move |steps| async move {
-            run(steps, download, limit).await
+        self.start_exchange_within(timeout, move |exchange| async move {
+            run(exchange, download, limit).await
         })
     }
 
@@ -169,7 +169,7 @@ impl Client {
     }
 }
 
-async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
+async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Response> {
     let most = download.most.unwrap_or(if download.path.is_some() {
         u64::MAX
     } else {
@@ -177,25 +177,25 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
     });
     // What is wrong with the place is said before anything is sent.
     let target = Target::of(download.path, download.overwrite).await?;
-    let meter = Meter::new(&steps.task, None);
+    let meter = Meter::new(&exchange.task, None);
     let mut call = match download.from {
         From::Data(text) => return data::save(&text, target, most, &meter).await,
         From::Url(url) => {
-            let pass = match download.token {
-                true => Pass::Files(
-                    steps
+            let authorization = match download.token {
+                true => Authorization::Files(
+                    exchange
                         .slot::<TokenCache>()
-                        .token(&steps, None)
+                        .token(&exchange, None)
                         .await?
                         .token
                         .clone(),
                 ),
-                false => Pass::Nothing,
+                false => Authorization::Nothing,
             };
-            file_call(&steps, url, pass)
+            file_call(&exchange, url, authorization)
         }
         From::Request(request) => {
-            let mut call = steps.call(resolve_files(&steps, *request).await?)?;
+            let mut call = exchange.call(resolve_files(&exchange, *request).await?)?;
             // What an app answers comes when it comes.
             if call.watch == Watch::Body {
                 call.watch = Watch::Transfer;
@@ -206,10 +206,12 @@ async fn run(steps: Steps, download: Download, limit: u64) -> Result<Response> {
     // Only of what is not compressed one knows where it broke off.
     call.headers
         .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Fetch::new(&steps, call, target, most, &meter).run().await
+    Fetch::new(&exchange, call, target, most, &meter)
+        .run()
+        .await
 }
 
-fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
+fn file_call(exchange: &Exchange, url: Url, authorization: Authorization) -> Call {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*"))]);
     let body = Bytes::new().into();
     Call {
@@ -218,9 +220,9 @@ fn file_call(steps: &Steps, url: Url, pass: Pass) -> Call {
         endpoint: None,
         headers,
         body,
-        pass,
-        repeat: Repeat::Harmless,
-        deadline: steps.deadline,
+        authorization,
+        idempotency: Idempotency::Safe,
+        deadline: exchange.deadline,
         longest_pause: LONGEST_PAUSE,
         most: usize::MAX,
         watch: Watch::Transfer,

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::data::unescaped;
 use super::fetch::too_large;
 use super::partial::{Partial, Place, Unplaced, exists, failed, folder_of};
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::error::{Answer, Code, Error, Result};
 use crate::request::{made_up, sanitized};
 use crate::response::Response;
@@ -70,7 +70,7 @@ impl Target {
         headers: HeaderMap,
         url_path: &str,
         secrets: &Secrets,
-        keep: Option<Steps>,
+        keep: Option<Exchange>,
     ) -> Result<Sink> {
         let store = match self {
             Target::Memory => Store::Memory {
@@ -177,7 +177,7 @@ fn content_type(headers: &HeaderMap) -> &str {
 pub(super) struct Sink {
     status: u16,
     headers: HeaderMap,
-    keep: Option<Steps>,
+    keep: Option<Exchange>,
     store: Store,
 }
 
@@ -212,12 +212,12 @@ impl Sink {
             .keep
             .as_ref()
             .filter(|_| failed.is_some())
-            .map_or(usize::MAX, Steps::response_limit);
+            .map_or(usize::MAX, Exchange::response_limit);
         let full = match bytes.len() + piece.len() > most {
             true => Err(too_large(most as u64)),
             false => memory::append(bytes, &piece),
         };
-        let (Err(full), Some(steps)) = (&full, &self.keep) else {
+        let (Err(full), Some(exchange)) = (&full, &self.keep) else {
             return full;
         };
         let error = failed.take().unwrap_or_else(|| full.clone());
@@ -226,7 +226,7 @@ impl Sink {
             "the first bytes of what came are",
             self.status,
             std::mem::take(bytes),
-            steps,
+            exchange,
         )
         .await)
     }
@@ -268,7 +268,7 @@ impl Sink {
         block: Bytes,
         error: &Error,
     ) -> Result<Vec<u8>> {
-        let most = self.keep.as_ref().map_or(0, Steps::response_limit) as u64;
+        let most = self.keep.as_ref().map_or(0, Exchange::response_limit) as u64;
         let error = error.clone();
         blocking(move || {
             let content = match length + block.len() as u64 <= most {
@@ -322,8 +322,8 @@ impl Sink {
             }
         };
         match (failed, &self.keep) {
-            (Some(error), Some(steps)) => {
-                Err(held(error, "what came is", self.status, bytes, steps).await)
+            (Some(error), Some(exchange)) => {
+                Err(held(error, "what came is", self.status, bytes, exchange).await)
             }
             _ => Ok(Response::new(self.status, self.headers, bytes.into())),
         }
@@ -341,10 +341,15 @@ impl Sink {
 }
 
 /// The error of an output that no file took: it has the bytes.
-async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, steps: &Steps) -> Error {
+async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, exchange: &Exchange) -> Error {
     let message = format!("{}; {what} the body of this error", error.message());
-    let answer =
-        Answer::of_large(steps.task.secrets(), status, HeaderMap::new(), bytes.into()).await;
+    let answer = Answer::of_large(
+        exchange.task.secrets(),
+        status,
+        HeaderMap::new(),
+        bytes.into(),
+    )
+    .await;
     again(error.with_message(message)).with_answer(answer)
 }
 

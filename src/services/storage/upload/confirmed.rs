@@ -3,16 +3,20 @@
 
 use serde_json::value::RawValue;
 
-use crate::client::Steps;
+use crate::client::Exchange;
 use crate::codec::json;
-use crate::error::{Answer, Code, Error, Repeat, Result};
+use crate::error::{Answer, Code, Error, Idempotency, Result};
 use crate::response::Response;
 use crate::service_error::confirming;
 
 /// Lets a success pass that does not say that it is none.
-pub(crate) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Result<Response> {
-    let secrets = steps.task.secrets();
-    let answer = confirming(answer, "a confirmation", secrets, repeat)?;
+pub(crate) fn confirmed(
+    answer: Response,
+    exchange: &Exchange,
+    idempotency: Idempotency,
+) -> Result<Response> {
+    let secrets = exchange.task.secrets();
+    let answer = confirming(answer, "a confirmation", secrets, idempotency)?;
     let Some(said) = failure(answer.body()) else {
         return Ok(answer);
     };
@@ -29,7 +33,7 @@ pub(crate) fn confirmed(answer: Response, steps: &Steps, repeat: Repeat) -> Resu
     );
     Err(Error::new(Code::ServiceFailed, message)
         .with_answer(answer)
-        .with_outcome_unknown(repeat.leaves_doubt()))
+        .with_outcome_unknown(idempotency.leaves_doubt()))
 }
 
 /// What went wrong, if the body says that something did.

@@ -19,12 +19,12 @@ use super::content::Data;
 use super::file::LocalFile;
 use super::meter::Meter;
 use super::token::{FileToken, TokenCache};
-use crate::client::{Client, Steps};
-use crate::error::{Error, Repeat, Result};
+use crate::client::{Client, Exchange};
+use crate::error::{Error, Idempotency, Result};
 use crate::operation::Op;
 use crate::request::{Content, FileInfo, Request, Upload, UploadWay, Waiting, file_name};
 use crate::response::Response;
-use crate::transport::{Call, Pass, Payload, SMALL, Watch};
+use crate::transport::{Authorization, Call, Payload, SMALL, Watch};
 pub(crate) use confirmed::confirmed;
 
 /// Large files on slow lines take hours.
@@ -53,10 +53,10 @@ impl Client {
     pub fn upload_start(&self, upload: Upload) -> Result<Op> {
         upload.check()?;
         let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
-        self.start_steps_within(timeout, |steps| async move {
+        self.start_exchange_within(timeout, |exchange| async move {
             let opened = Opened::of(&upload).await?;
-            let meter = Meter::new(&steps.task, opened.size());
-            let sent = send(&steps, &steps, &upload, opened, &meter).await?;
+            let meter = Meter::new(&exchange.task, opened.size());
+            let sent = send(&exchange, &exchange, &upload, opened, &meter).await?;
             Ok(Response::made(&json!({
                 "url": sent.url.as_str(),
                 "file_name": sent.about.file_name,
@@ -115,15 +115,15 @@ impl FileInfo {
     }
 
     /// Announces the file: what to send it to comes back (§9.1, §9.4).
-    async fn announce(&self, steps: &Steps, path: &str) -> Result<Response> {
-        let url = steps.hosts().rest_url(path)?;
+    async fn announce(&self, exchange: &Exchange, path: &str) -> Result<Response> {
+        let url = exchange.hosts().rest_url(path)?;
         let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
         request.set_json(json!({"content_type": self.content_type, "file_name": self.file_name}));
-        let mut call = steps.call(request)?;
+        let mut call = exchange.call(request)?;
         call.headers.extend(self.headers.clone());
         // A second announcement is one that nothing is sent to.
-        (call.repeat, call.most, call.watch) = (Repeat::Harmless, SMALL, Watch::Transfer);
-        steps.ask_for("a place for the file", &call).await
+        (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
+        exchange.ask_for("a place for the file", &call).await
     }
 }
 
@@ -139,25 +139,25 @@ pub(super) struct Sent {
 /// `making` is told of the one request that makes the file, if there is one: the operation's own
 /// steps where the file is what the operation is about.
 pub(super) async fn send(
-    steps: &Steps,
-    making: &Steps,
+    exchange: &Exchange,
+    making: &Exchange,
     upload: &Upload,
     opened: Opened,
     meter: &Arc<Meter>,
 ) -> Result<Sent> {
-    steps.task.progress.transferring();
+    exchange.task.progress.transferring();
     // The stages of its requests are its own: others may be under way beside them.
-    let steps = &steps.beside().with_pauses_up_to(LONGEST_PAUSE);
+    let exchange = &exchange.parallel().with_pauses_up_to(LONGEST_PAUSE);
     let about = FileInfo::of(upload)?;
     let (opened, pull) = match (upload.way, opened) {
-        (UploadWay::Automatic, Opened::Reader(waiting)) if !steps.is_proxied() => {
+        (UploadWay::Automatic, Opened::Reader(waiting)) if !exchange.is_proxied() => {
             supply::begin(&waiting).await?
         }
         (_, opened) => (opened, None),
     };
     let way = match upload.way {
         // A server proxy lets nothing else pass by default (§11.2).
-        UploadWay::Automatic if steps.is_proxied() => UploadWay::Signed,
+        UploadWay::Automatic if exchange.is_proxied() => UploadWay::Signed,
         UploadWay::Automatic
             if pull.is_some() || opened.size().is_some_and(|size| size > SINGLE) =>
         {
@@ -168,13 +168,13 @@ pub(super) async fn send(
     };
     let (url, size) = match way {
         UploadWay::Automatic | UploadWay::Signed => {
-            single::signed(steps, &about, opened, meter, "fal-cdn-v3").await?
+            single::signed(exchange, &about, opened, meter, "fal-cdn-v3").await?
         }
-        UploadWay::SignedGoogle => single::signed(steps, &about, opened, meter, "gcs").await?,
+        UploadWay::SignedGoogle => single::signed(exchange, &about, opened, meter, "gcs").await?,
         UploadWay::Direct => single::direct(making, &about, opened, meter).await?,
         UploadWay::SignedParts | UploadWay::DirectParts | UploadWay::GoogleParts => {
             let supply = supply::Supply::of(opened, pull)?;
-            parts::send(steps, making, &about, supply, meter, way).await?
+            parts::send(exchange, making, &about, supply, meter, way).await?
         }
     };
     Ok(Sent { url, size, about })
@@ -182,14 +182,14 @@ pub(super) async fn send(
 
 /// A call to an address that an answer named.
 fn call_to(
-    steps: &Steps,
+    exchange: &Exchange,
     method: Method,
     url: Url,
     headers: HeaderMap,
     body: Payload,
-    pass: Pass,
+    authorization: Authorization,
 ) -> Call {
-    let (deadline, watch) = (steps.deadline, Watch::Transfer);
+    let (deadline, watch) = (exchange.deadline, Watch::Transfer);
     let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
     Call {
         method,
@@ -197,8 +197,8 @@ fn call_to(
         endpoint: None,
         headers,
         body,
-        pass,
-        repeat: Repeat::Another,
+        authorization,
+        idempotency: Idempotency::NonIdempotent,
         deadline,
         longest_pause,
         most,
@@ -209,21 +209,21 @@ fn call_to(
 /// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because
 /// nothing was done with it.
 async fn send_with_token(
-    steps: &Steps,
+    exchange: &Exchange,
     make: impl Fn(&FileToken) -> Result<Call> + Send,
 ) -> Result<Response> {
-    let cache = steps.slot::<TokenCache>();
-    let token = cache.token(steps, None).await?;
+    let cache = exchange.slot::<TokenCache>();
+    let token = cache.token(exchange, None).await?;
     let call = make(&token)?;
-    match steps.send_call(&call).await {
+    match exchange.send_call(&call).await {
         Err(error)
             if error.refuses_credential()
                 && !error.may_have_executed()
                 && !call.body.is_spent() =>
         {
-            let token = cache.token(steps, Some(&token)).await?;
+            let token = cache.token(exchange, Some(&token)).await?;
             let call = make(&token)?;
-            steps.send_call(&call).await
+            exchange.send_call(&call).await
         }
         outcome => outcome,
     }

@@ -13,8 +13,8 @@ use url::Url;
 use super::confirmed::confirmed;
 use super::supply::{Part, Supply};
 use super::{call_to, send_with_token};
-use crate::client::Steps;
-use crate::error::{Code, Error, Repeat, Result};
+use crate::client::Exchange;
+use crate::error::{Code, Error, Idempotency, Result};
 use crate::log::Level;
 use crate::request::{FileInfo, UploadWay};
 use crate::response::Response;
@@ -22,7 +22,7 @@ use crate::service_error::with_content;
 use crate::services::storage::LONGEST_PAUSE;
 use crate::services::storage::address;
 use crate::services::storage::meter::Meter;
-use crate::transport::{Call, Pass, Watch};
+use crate::transport::{Authorization, Call, Watch};
 
 /// Parts under way at once; of a reader they are in memory.
 const PARALLEL: usize = 4;
@@ -39,15 +39,15 @@ struct Session {
 
 /// Sends all parts and puts them together. Whatever fails, nothing is announced.
 pub(super) async fn send(
-    steps: &Steps,
-    making: &Steps,
+    exchange: &Exchange,
+    making: &Exchange,
     about: &FileInfo,
     supply: Supply,
     meter: &Arc<Meter>,
     way: UploadWay,
 ) -> Result<(Url, u64)> {
     let data = supply.data();
-    let session = &Session::begin(steps, about, way).await?;
+    let session = &Session::begin(exchange, about, way).await?;
     let size = &AtomicU64::new(0);
     let parts = stream::try_unfold(supply, |mut supply| async move {
         let part = supply.next().await?;
@@ -55,7 +55,7 @@ pub(super) async fn send(
     });
     let sent = parts.map_ok(|part| async move {
         let (number, length) = (part.number, part.to - part.from);
-        let etag = session.part(steps, &part).await?;
+        let etag = session.part(exchange, &part).await?;
         size.fetch_add(length, Ordering::Relaxed);
         meter.share().reach(length);
         Ok((number, etag))
@@ -70,24 +70,24 @@ pub(super) async fn send(
 }
 
 impl Session {
-    async fn begin(steps: &Steps, about: &FileInfo, way: UploadWay) -> Result<Self> {
+    async fn begin(exchange: &Exchange, about: &FileInfo, way: UploadWay) -> Result<Self> {
         let content_type = about.type_header()?;
         let kind = match way {
             UploadWay::DirectParts => {
-                return Session::begin_direct(steps, about, content_type).await;
+                return Session::begin_direct(exchange, about, content_type).await;
             }
             UploadWay::GoogleParts => "gcs",
             _ => "fal-cdn-v3",
         };
         let answer = about
             .announce(
-                steps,
+                exchange,
                 &format!("/storage/upload/initiate-multipart?storage_type={kind}"),
             )
             .await?;
         let to = match way {
             // The key goes there.
-            UploadWay::GoogleParts => address::rest(steps.hosts(), &answer, "upload_url")?,
+            UploadWay::GoogleParts => address::rest(exchange.hosts(), &answer, "upload_url")?,
             _ => address::named(&answer, "upload_url")?,
         };
         let url = address::named(&answer, "file_url")?;
@@ -100,29 +100,29 @@ impl Session {
     }
 
     async fn begin_direct(
-        steps: &Steps,
+        exchange: &Exchange,
         about: &FileInfo,
         content_type: HeaderValue,
     ) -> Result<Self> {
         let headers = about.direct_headers()?;
-        let answer = send_with_token(steps, |token| {
+        let answer = send_with_token(exchange, |token| {
             let url = address::below(&token.base, &["files", "upload", "multipart"])?;
-            let pass = Pass::Files(token.token.clone());
+            let authorization = Authorization::Files(token.token.clone());
             let mut call = call_to(
-                steps,
+                exchange,
                 Method::POST,
                 url,
                 headers.clone(),
                 Bytes::new().into(),
-                pass,
+                authorization,
             );
             // A second one is one that nothing is sent to.
-            call.repeat = Repeat::Harmless;
+            call.idempotency = Idempotency::Safe;
             Ok(call)
         });
-        let (what, secrets) = ("a place for the file", steps.task.secrets());
-        let answer = with_content(answer.await?, what, secrets, Repeat::Harmless)?;
-        let url = address::file_host(steps.hosts(), &answer, "access_url")?;
+        let (what, secrets) = ("a place for the file", exchange.task.secrets());
+        let answer = with_content(answer.await?, what, secrets, Idempotency::Safe)?;
+        let url = address::file_host(exchange.hosts(), &answer, "access_url")?;
         let id = answer
             .json()
             .ok()
@@ -140,28 +140,28 @@ impl Session {
 
     /// Sends a part, and again if it fails: it replaces what an earlier try left. Its etag comes
     /// back.
-    async fn part(&self, steps: &Steps, part: &Part) -> Result<String> {
+    async fn part(&self, exchange: &Exchange, part: &Part) -> Result<String> {
         // Its stages are its own: other parts are under way beside it.
-        let steps = &steps.beside();
+        let exchange = &exchange.parallel();
         let mut made = 0;
         loop {
-            let error = match self.try_part(steps, part).await {
+            let error = match self.try_part(exchange, part).await {
                 Ok(etag) => return Ok(etag),
                 Err(error) => error,
             };
             made += 1;
             // What the transport has not repeated already, because of other requests it may not.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
-            let pause = steps.attempts().pause(
+            let pause = exchange.attempts().pause(
                 made,
                 error.retry_after().map(|asked| asked.min(LONGEST_PAUSE)),
             );
-            let Some(pause) = pause.filter(|pause| again && steps.has_time_for(*pause)) else {
+            let Some(pause) = pause.filter(|pause| again && exchange.has_time_for(*pause)) else {
                 let message = format!("part {}: {}", part.number, error.message());
                 return Err(error.with_message(message));
             };
             let (number, after) = (part.number, pause.as_millis());
-            steps.log(
+            exchange.log(
                 Level::Warn,
                 format_args!("part {number}, attempt {made}: {error}; again in {after} ms"),
             );
@@ -169,49 +169,63 @@ impl Session {
         }
     }
 
-    async fn try_part(&self, steps: &Steps, part: &Part) -> Result<String> {
+    async fn try_part(&self, exchange: &Exchange, part: &Part) -> Result<String> {
         let url = address::below(&self.to, &[&part.number.to_string()])?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]);
-        let put = |url: Url, pass: Pass| {
+        let put = |url: Url, authorization: Authorization| {
             let body = part.data.part(part.from, part.to, None);
-            let call = call_to(steps, Method::PUT, url, headers.clone(), body, pass);
+            let call = call_to(
+                exchange,
+                Method::PUT,
+                url,
+                headers.clone(),
+                body,
+                authorization,
+            );
             Call {
-                repeat: Repeat::Harmless,
+                idempotency: Idempotency::Safe,
                 ..call
             }
         };
         let answer = match self.way {
             UploadWay::DirectParts => {
-                send_with_token(steps, |token| {
-                    Ok(put(url.clone(), Pass::Files(token.token.clone())))
+                send_with_token(exchange, |token| {
+                    Ok(put(url.clone(), Authorization::Files(token.token.clone())))
                 })
                 .await?
             }
             UploadWay::GoogleParts => {
-                steps
-                    .send_call(&put(self.place(steps, url).await?, Pass::Nothing))
+                exchange
+                    .send_call(&put(
+                        self.place(exchange, url).await?,
+                        Authorization::Nothing,
+                    ))
                     .await?
             }
-            _ => steps.send_call(&put(url, Pass::Nothing)).await?,
+            _ => {
+                exchange
+                    .send_call(&put(url, Authorization::Nothing))
+                    .await?
+            }
         };
-        etag(&confirmed(answer, steps, Repeat::Harmless)?)
+        etag(&confirmed(answer, exchange, Idempotency::Safe)?)
     }
 
     /// Asks where a part goes (D3).
-    async fn place(&self, steps: &Steps, url: Url) -> Result<Url> {
+    async fn place(&self, exchange: &Exchange, url: Url) -> Result<Url> {
         let call = call_to(
-            steps,
+            exchange,
             Method::POST,
             url,
             HeaderMap::new(),
             Bytes::new().into(),
-            Pass::Credential,
+            Authorization::Credential,
         );
-        let answer = steps
+        let answer = exchange
             .ask_for(
                 "a place for the part",
                 &Call {
-                    repeat: Repeat::Harmless,
+                    idempotency: Idempotency::Safe,
                     ..call
                 },
             )
@@ -221,7 +235,7 @@ impl Session {
 
     /// Says which parts there are, in order. It is sent once: whether a second time would do harm
     /// is not known.
-    async fn complete(&self, steps: &Steps, parts: &[(u32, String)]) -> Result<()> {
+    async fn complete(&self, exchange: &Exchange, parts: &[(u32, String)]) -> Result<()> {
         let google = self.way == UploadWay::GoogleParts;
         let entry = |(number, etag): &(u32, String)| match google {
             true => json!({"part_number": number, "etag": etag.trim_matches('"')}),
@@ -231,15 +245,15 @@ impl Session {
         let url = address::below(&self.to, &["complete"])?;
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let post = |pass: Pass| {
+        let post = |authorization: Authorization| {
             let body = Bytes::from(list.clone()).into();
             let call = call_to(
-                steps,
+                exchange,
                 Method::POST,
                 url.clone(),
                 headers.clone(),
                 body,
-                pass,
+                authorization,
             );
             Call {
                 watch: Watch::Assembly,
@@ -248,12 +262,15 @@ impl Session {
         };
         let answer = match self.way {
             UploadWay::DirectParts => {
-                send_with_token(steps, |token| Ok(post(Pass::Files(token.token.clone())))).await
+                send_with_token(exchange, |token| {
+                    Ok(post(Authorization::Files(token.token.clone())))
+                })
+                .await
             }
-            UploadWay::GoogleParts => steps.send_call(&post(Pass::Credential)).await,
-            _ => steps.send_call(&post(Pass::Nothing)).await,
+            UploadWay::GoogleParts => exchange.send_call(&post(Authorization::Credential)).await,
+            _ => exchange.send_call(&post(Authorization::Nothing)).await,
         };
-        confirmed(answer?, steps, Repeat::Another).map(|_| ())
+        confirmed(answer?, exchange, Idempotency::NonIdempotent).map(|_| ())
     }
 }
 

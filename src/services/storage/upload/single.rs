@@ -8,17 +8,17 @@ use url::Url;
 
 use super::confirmed::confirmed;
 use super::{Opened, call_to, send_with_token};
-use crate::client::Steps;
-use crate::error::{Error, Repeat, Result};
+use crate::client::Exchange;
+use crate::error::{Error, Idempotency, Result};
 use crate::request::FileInfo;
 use crate::services::storage::address;
 use crate::services::storage::content::Once;
 use crate::services::storage::meter::{Meter, Share};
-use crate::transport::{Pass, Payload};
+use crate::transport::{Authorization, Payload};
 
 /// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.
 pub(super) async fn signed(
-    steps: &Steps,
+    exchange: &Exchange,
     about: &FileInfo,
     opened: Opened,
     meter: &Arc<Meter>,
@@ -31,7 +31,7 @@ pub(super) async fn signed(
     } = body(&opened, meter)?;
     let answer = about
         .announce(
-            steps,
+            exchange,
             &format!("/storage/upload/initiate?storage_type={kind}"),
         )
         .await?;
@@ -40,10 +40,17 @@ pub(super) async fn signed(
         address::named(&answer, "file_url")?,
     );
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]);
-    let mut call = call_to(steps, Method::PUT, to, headers, payload, Pass::Nothing);
+    let mut call = call_to(
+        exchange,
+        Method::PUT,
+        to,
+        headers,
+        payload,
+        Authorization::Nothing,
+    );
     // It replaces what an earlier try left.
-    call.repeat = Repeat::Harmless;
-    confirmed(steps.send_call(&call).await?, steps, call.repeat)?;
+    call.idempotency = Idempotency::Safe;
+    confirmed(exchange.send_call(&call).await?, exchange, call.idempotency)?;
     unchanged(&opened).await?;
     share.reach(size);
     Ok((url, size))
@@ -51,7 +58,7 @@ pub(super) async fn signed(
 
 /// Way C. A second POST would make a second file, so it is sent like any other POST.
 pub(super) async fn direct(
-    steps: &Steps,
+    exchange: &Exchange,
     about: &FileInfo,
     opened: Opened,
     meter: &Arc<Meter>,
@@ -62,21 +69,21 @@ pub(super) async fn direct(
         share,
     } = body(&opened, meter)?;
     let headers = about.direct_headers()?;
-    let answer = send_with_token(steps, |token| {
+    let answer = send_with_token(exchange, |token| {
         // Not to the host that the token's answer names: the official client does not either
         // (§9.3).
-        let url = steps.hosts().cdn_url("/files/upload")?;
-        let pass = Pass::Files(token.token.clone());
+        let url = exchange.hosts().cdn_url("/files/upload")?;
+        let authorization = Authorization::Files(token.token.clone());
         Ok(call_to(
-            steps,
+            exchange,
             Method::POST,
             url,
             headers.clone(),
             payload.clone(),
-            pass,
+            authorization,
         ))
     });
-    let answer = confirmed(answer.await?, steps, Repeat::Another)?;
+    let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent)?;
     // The file is there, wherever that is.
     let url = match unchanged(&opened).await {
         Ok(()) => address::named(&answer, "access_url"),
