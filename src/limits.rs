@@ -1,5 +1,5 @@
 //! What the network may make us spend: nothing that arrives costs more than a constant times its
-//! size, and each of these is part of that constant. DESIGN.md has the table.
+//! size, and each of these is part of that constant. docs/guarantees.md has the table.
 
 /// Bytes of an error's message or remedy, whatever the service told us.
 pub(crate) const MESSAGE: usize = 4 << 10;

@@ -162,8 +162,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How often a call is tried at the most, 1 to 100; by default 5. See `DESIGN.md` for what is
-    /// tried again.
+    /// How often a call is tried at the most, 1 to 100; by default 5.
+    /// `docs/decisions/0007-a-post-is-sent-once.md` says what is tried again.
     pub fn max_attempts(mut self, most: u32) -> Result<Self> {
         if !(1..=100).contains(&most) {
             return Err(Error::invalid(format!(

@@ -29,7 +29,7 @@ pub fn bytes_value(bytes: &[u8]) -> Value {
 }
 
 /// The same, unless there is no memory for it.
-#[cfg(feature = "capi")]
+#[cfg(any(test, feature = "capi"))]
 pub(crate) fn bytes_of(bytes: &[u8]) -> Result<Value> {
     Ok(Value::Object(
         [(BYTES.to_owned(), memory::base64("", bytes, "")?.into())]

@@ -57,7 +57,7 @@ pub(crate) struct Rule {
     pub(crate) unknown: bool,
     /// Why.
     pub(crate) why: &'static str,
-    /// Where fal-protocol.md, or the standard that is named, has it.
+    /// Where docs/protocol.md, or the standard that is named, has it.
     pub(crate) source: &'static str,
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Row {
     ends: &'static str,
     pub(super) about: RefusalReason,
     pub(super) remedy: &'static str,
-    /// Where fal-protocol.md has it.
+    /// Where docs/protocol.md has it.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for the reader, and held to by a test")

@@ -13,7 +13,7 @@ pub(super) struct Row {
     pub(super) situation: Situation,
     /// What to do; empty where the code's own remedy says it.
     pub(super) remedy: &'static str,
-    /// Where fal-protocol.md has it, or whose meaning it is.
+    /// Where docs/protocol.md has it, or whose meaning it is.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for the reader, and held to by a test")

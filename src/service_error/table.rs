@@ -35,7 +35,7 @@ pub(super) struct Named {
     pub(super) context: &'static [&'static str],
     /// What to do; empty where the status says it.
     pub(super) remedy: &'static str,
-    /// Where fal-protocol.md has it.
+    /// Where docs/protocol.md has it.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for the reader, and held to by a test")

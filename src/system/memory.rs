@@ -38,6 +38,7 @@ pub(crate) fn append(bytes: &mut Vec<u8>, piece: &[u8]) -> Result<()> {
 }
 
 /// A copy of bytes.
+#[cfg(any(test, feature = "capi"))]
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut copy = room(bytes.len())?;
     copy.extend_from_slice(bytes);

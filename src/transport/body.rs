@@ -37,7 +37,8 @@ pub(crate) trait Source: Send + Sync {
         false
     }
 
-    /// Fails if what was read of it may be of two versions, and nobody has said so: its end was not read.
+    /// Fails if what was read of it may be of two versions, and nobody has said so: its end was not
+    /// read.
     fn settled(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -64,7 +65,8 @@ impl Payload {
         matches!(self, Payload::Source(source) if source.is_spent())
     }
 
-    /// Fails if it was answered before its end was read, and what was read of it may be of two versions.
+    /// Fails if it was answered before its end was read, and what was read of it may be of two
+    /// versions.
     pub(super) async fn settled(&self) -> Result<()> {
         match self {
             Payload::Bytes(_) => Ok(()),

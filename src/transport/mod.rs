@@ -617,7 +617,7 @@ impl Transport {
             log.write(
                 Level::Debug,
                 secrets,
-                format_args!("{} (fal-protocol.md {})", rule.why, rule.source),
+                format_args!("{} (docs/protocol.md {})", rule.why, rule.source),
             );
             // The queue keeps how a job failed, and answers the same each time (docs/protocol.md
             // §5.5, §13.1).
@@ -725,8 +725,8 @@ fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Pro
     error.with_outcome_unknown(call.idempotency.leaves_doubt())
 }
 
-/// Lets an answer pass that is to one version of what was sent. An app may answer before it has read a body to its end; of a file that
-/// was changed meanwhile it may have read two.
+/// Lets an answer pass that is to one version of what was sent. An app may answer before it has
+/// read a body to its end; of a file that was changed meanwhile it may have read two.
 async fn settled(response: Response, call: &Call, progress: &Progress) -> Result<Response> {
     let Err(error) = call.body.settled().await else {
         return Ok(response);

@@ -72,8 +72,8 @@ struct Found {
     places: Vec<Vec<String>>,
 }
 
-/// Uploads the local files of a request's input and opens a body that is a file, so that the request
-/// can become a call or a message. Nothing of the request itself is sent before.
+/// Uploads the local files of a request's input and opens a body that is a file, so that the
+/// request can become a call or a message. Nothing of the request itself is sent before.
 pub(crate) async fn resolve_files(exchange: &Exchange, request: Request) -> Result<Request> {
     if request.is_local() {
         resolve(exchange, request).await

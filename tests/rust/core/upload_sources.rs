@@ -178,7 +178,8 @@ fn a_file_whose_time_was_put_back_has_changed() {
     }
 }
 
-/// What a run is that gets a file of letters, and how often it was sent: the file is changed when the server has read so much of it.
+/// What a run is that gets a file of letters, and how often it was sent: the file is changed when
+/// the server has read so much of it.
 fn run_of_a_file_that_changes(
     when: usize,
     answers_then: bool,
@@ -234,8 +235,8 @@ fn file_that_changes(
     (op.take().unwrap(), posts.load(Ordering::SeqCst))
 }
 
-/// An output is that of one version of the file, or an error, also if the app reads no more of it. What the file is after it was read
-/// costs nothing.
+/// An output is that of one version of the file, or an error, also if the app reads no more of it.
+/// What the file is after it was read costs nothing.
 #[test]
 fn a_run_gets_one_version_of_a_file() {
     fn at(path: &Path, at: u64) {

@@ -54,8 +54,8 @@ fn subject<'a>(rule: &'a DeValue<'_>) -> &'a str {
     rule.get("crate").unwrap().get_ref().as_str().unwrap()
 }
 
-/// Whether a licence expression can be met by the allowed licences: `A OR B`, `A AND B`, parentheses,
-/// and the old `A/B`.
+/// Whether a licence expression can be met by the allowed licences: `A OR B`, `A AND B`,
+/// parentheses, and the old `A/B`.
 fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
     fn either(words: &mut &[String], allowed: &BTreeSet<String>) -> bool {
         let mut met = both(words, allowed);

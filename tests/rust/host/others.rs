@@ -77,8 +77,8 @@ fn one_that_blocks_holds_up_nothing() {
     }
 }
 
-/// Without a limit a shutdown waits for whatever the host's function waits for; another one that has
-/// a limit ends there.
+/// Without a limit a shutdown waits for whatever the host's function waits for; another one that
+/// has a limit ends there.
 #[test]
 fn a_shutdown_without_a_limit_waits_and_one_with_a_limit_does_not() {
     for function in ALL {

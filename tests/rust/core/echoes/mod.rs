@@ -136,7 +136,8 @@ fn no_place_of_no_operation_shows_a_secret() {
     );
 }
 
-/// The answer of a session is libfal's own, with the headers of the last handshake, which may repeat what opened it.
+/// The answer of a session is libfal's own, with the headers of the last handshake, which may
+/// repeat what opened it.
 #[test]
 fn the_answer_of_a_session_shows_no_secret() {
     let host = hostile_to(|head, connection| {

@@ -313,7 +313,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// With a file of so many bytes, and a server that withholds this of its answers to one request.
+    /// With a file of so many bytes, and a server that withholds this of its answers to one
+    /// request.
     pub(super) fn new(size: u64, withheld: Option<(&'static str, Withhold)>) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("to")).unwrap();
