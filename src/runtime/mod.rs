@@ -449,6 +449,11 @@ pub(crate) fn counted() -> Option<threads::Counted> {
     living().ok().map(|instance| instance.threads.counted())
 }
 
+/// After so many turns of tasks the clock and the sockets are looked at. What a hostile answer
+/// costs is done in turns, of which one may take milliseconds: with tokio's own number a deadline
+/// would wait for sixty of them.
+const TURNS: u32 = 4;
+
 /// How much longer than its limit the stopping of a runtime may take, which keeps to it.
 const JOINING: Duration = Duration::from_millis(200);
 
@@ -501,6 +506,7 @@ impl Instance {
         let runtime = Builder::new_multi_thread()
             .worker_threads(config.worker_threads.unwrap_or(cores.min(2)))
             .max_blocking_threads(blocking::MOST)
+            .event_interval(TURNS)
             .thread_name("fal-runtime")
             .on_thread_start(started)
             .on_thread_stop(stopped)
