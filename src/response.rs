@@ -123,6 +123,15 @@ impl Response {
             .map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
     }
 
+    /// The same, parsed already if that would keep others waiting later.
+    pub(crate) async fn parsed(self) -> Result<Self> {
+        json::beside(self.body.len(), move || {
+            let _unused = self.json();
+            self
+        })
+        .await
+    }
+
     /// The body as JSON, parsed at the first call. [`Code::Io`] if there is no memory for that,
     /// which may be there later.
     pub fn json(&self) -> Result<&Value> {

@@ -73,7 +73,9 @@ impl Exchange {
     /// The same where `what` has to be in the answer.
     pub(crate) async fn ask_for(&self, what: &str, call: &Call) -> Result<Response> {
         let answer = self.send_call(call).await?;
-        with_content(answer, what, self.task.secrets(), call.idempotency)
+        with_content(answer, what, self.task.secrets(), call.idempotency)?
+            .parsed()
+            .await
     }
 
     /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the

@@ -24,18 +24,27 @@ use crate::runtime::blocking::{self, Kind};
 use crate::system::memory;
 
 /// A longer text is not looked at where it would keep others waiting.
-const LONG: usize = 256 << 10;
+const LONG: usize = 64 << 10;
 
 /// Looks at a text that may be as long as an answer: beside the runtime's threads, so that whoever
-/// waits for it hears a cancellation.
+/// waits for it hears a cancellation. A short one is looked at at once.
 pub(crate) async fn look<T: Send + 'static>(
     text: Bytes,
     look: impl FnOnce(Bytes) -> T + Send + 'static,
 ) -> Outcome<T> {
-    if text.len() <= LONG {
-        return Ok(look(text));
+    beside(text.len(), move || look(text)).await
+}
+
+/// The same for whatever takes its time because of so many bytes.
+pub(crate) async fn beside<T: Send + 'static>(
+    length: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Outcome<T> {
+    if length <= LONG {
+        Ok(work())
+    } else {
+        blocking::blocking(Kind::Texts, work).await
     }
-    blocking::blocking(Kind::Texts, move || look(text)).await
 }
 
 /// The same at once, for a text whose length is bounded or which is awaited for its own sake:

@@ -48,6 +48,8 @@ struct Inner {
     retry_after: Option<Duration>,
     needed_scope: Option<Scope>,
     fields: Arc<[FieldError]>,
+    /// There is no secret in the fields any more.
+    is_masked: bool,
     lock_reason: Option<LockReason>,
     about: Option<RefusalReason>,
     resolution: Option<Arc<dyn Any + Send + Sync>>,
@@ -68,6 +70,7 @@ impl Error {
             retry_after: None,
             needed_scope: None,
             fields: Arc::default(),
+            is_masked: false,
             lock_reason: None,
             about: None,
             resolution: None,
@@ -126,7 +129,7 @@ impl Error {
     }
 
     pub(crate) fn with_fields(mut self, fields: Arc<[FieldError]>) -> Self {
-        self.0.fields = fields;
+        (self.0.fields, self.0.is_masked) = (fields, false);
         self
     }
 
@@ -156,12 +159,6 @@ impl Error {
             secrets.hide_in(&mut answer.error_type);
             secrets.hide_in(&mut answer.request_id);
         }
-        if Arc::get_mut(&mut inner.fields).is_none() {
-            inner.fields = inner.fields.iter().cloned().collect();
-        }
-        if let Some(fields) = Arc::get_mut(&mut inner.fields) {
-            fields.iter_mut().for_each(|field| field.hide(secrets));
-        }
         if inner
             .source
             .as_deref()
@@ -169,6 +166,24 @@ impl Error {
         {
             inner.source = None;
         }
+        if inner.is_masked {
+            self
+        } else {
+            self.masked(secrets)
+        }
+    }
+
+    /// The same of what it says of fields, which may be long: where it is read, so that nobody
+    /// waits for it later.
+    pub(crate) fn masked(mut self, secrets: &Secrets) -> Self {
+        let inner = &mut *self.0;
+        if Arc::get_mut(&mut inner.fields).is_none() {
+            inner.fields = inner.fields.iter().cloned().collect();
+        }
+        if let Some(fields) = Arc::get_mut(&mut inner.fields) {
+            fields.iter_mut().for_each(|field| field.hide(secrets));
+        }
+        inner.is_masked = true;
         self
     }
 

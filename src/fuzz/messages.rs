@@ -19,8 +19,11 @@ pub(crate) fn run(data: &[u8]) {
         Language::Raw
     };
     let is_text = message.is_text();
-    let (headers, secrets) = (HeaderMap::new(), Secrets::default());
-    let (heard, spent) = peak(|| hear(language, message, (&headers, &secrets)));
+    let shaken = Shaken {
+        headers: Arc::default(),
+        secrets: Arc::default(),
+    };
+    let (heard, spent) = peak(|| hear(language, message, &shaken));
     assert!(
         spent <= 512 * bytes.len() + 16 * 1024,
         "{spent} bytes for {}",

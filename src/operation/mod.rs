@@ -132,6 +132,13 @@ impl Task {
         self.shared.stir(notice);
     }
 
+    /// The same of an event that may be large.
+    pub(crate) async fn emit_slowly(&self, event: Event) {
+        let event = event.without_slowly(self.secrets()).await;
+        let notice = self.shared.lock().events.push_over(event);
+        self.shared.stir(notice);
+    }
+
     /// For many events at once, of which none gets lost if the host reads as fast as it can. It is
     /// waited for no longer than `most`.
     pub(crate) fn burst(&self, most: Duration) -> Burst<'_> {
@@ -203,7 +210,7 @@ impl Burst<'_> {
                 .is_ok()
         };
         self.reads = self.reads && !left.is_zero() && space_available.await;
-        self.task.emit(event);
+        self.task.emit_slowly(event).await;
     }
 }
 

@@ -104,7 +104,7 @@ impl Delivery {
                 }
             }
         }
-        self.finish(opened.status, opened.headers)
+        self.finish(opened.status, opened.headers).await
     }
 
     async fn events(&mut self, opened: &mut Opened) -> Result<()> {
@@ -140,41 +140,42 @@ impl Delivery {
     }
 
     /// What the stream came to.
-    pub(crate) fn finish(&mut self, status: u16, mut headers: HeaderMap) -> Result<Response> {
+    pub(crate) async fn finish(&mut self, status: u16, mut headers: HeaderMap) -> Result<Response> {
         let response = Response::typed(self.last.take().unwrap_or_default(), "application/json");
         if let Some(failure) = self.failure.take() {
-            return Err(self.failed_step(failure, &headers));
+            return Err(self.failed_step(failure, &headers).await?);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(Response::new(status, headers, response.body().clone()))
     }
 
     /// A workflow in which a step failed, and which has no output, has failed (§3.5).
-    fn failed_step(&self, failure: Failure, headers: &HeaderMap) -> Error {
+    async fn failed_step(&self, failure: Failure, headers: &HeaderMap) -> Result<Error> {
         let Failure {
             node_id,
             message,
             status,
             body,
         } = failure;
-        let answer = Answer::new(
-            self.exchange.task.secrets(),
-            status.unwrap_or(500),
-            headers.clone(),
-            body,
-        );
+        let length = node_id.len() + message.len() + body.len();
+        let secrets = self.exchange.task.secrets().clone();
+        let answer = Answer::of_large(&secrets, status.unwrap_or(500), headers.clone(), body).await;
         // The headers are not those of the step.
-        let host = self.exchange.hosts().run_host();
-        let asked = RequestContext {
-            host,
-            service: true,
-            idempotency: Idempotency::NonIdempotent,
-            about_job: false,
-            whose: Responder::Service,
+        let host = self.exchange.hosts().run_host().to_owned();
+        let judge = move || {
+            let asked = RequestContext {
+                host: &host,
+                service: true,
+                idempotency: Idempotency::NonIdempotent,
+                about_job: false,
+                whose: Responder::Service,
+            };
+            (
+                classify(answer, asked).error.masked(&secrets),
+                [node_id, message].map(|text| secrets.quoted(text)),
+            )
         };
-        let error = classify(answer, asked).error;
-        let [node_id, message] =
-            [node_id, message].map(|text| self.exchange.task.secrets().quoted(text));
+        let (error, [node_id, message]) = json::beside(length, judge).await?;
         let said = Some(clause(&message))
             .filter(|said| !said.is_empty())
             .map(|said| format!("{said}: "));
@@ -184,10 +185,10 @@ impl Delivery {
             error.message()
         );
         // The steps before it have run.
-        error
+        Ok(error
             .with_message(told)
             .with_outcome_unknown(true)
-            .with_retryable(false)
+            .with_retryable(false))
     }
 
     pub(crate) fn explained(&self, error: Error) -> Error {

@@ -599,8 +599,9 @@ impl Transport {
                     ..
                 },
             ) = (asked.host.to_owned(), asked);
+            let masking = progress.secrets().clone();
             let judge = move |_| {
-                classify(
+                let classified = classify(
                     answer,
                     RequestContext {
                         host: &host,
@@ -609,7 +610,11 @@ impl Transport {
                         about_job,
                         whose,
                     },
-                )
+                );
+                Classification {
+                    error: classified.error.masked(&masking),
+                    ..classified
+                }
             };
             let Classification { error, again, rule } =
                 json::look(body, judge).await.map_err(Failure::last)?;

@@ -198,7 +198,8 @@ type Current = Option<(mpsc::Sender<Piece>, String)>;
 
 async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()> {
     let control = match &message {
-        Message::Text(text) => control(text),
+        // A body may be as long as an answer.
+        Message::Text(text) => json::look(text.clone().into(), |text| control(&text)).await?,
         Message::Binary(_) => None,
         _ => return Ok(()),
     };
@@ -247,9 +248,9 @@ pub(super) enum Control {
 }
 
 /// A frame of control is JSON with `type` and `request_id`; everything else belongs to a body.
-pub(super) fn control(text: &str) -> Option<Control> {
+pub(super) fn control(text: &[u8]) -> Option<Control> {
     let names = ["type", "request_id", "status", "headers"];
-    let [kind, id, status, headers] = json::members(text.as_bytes(), names)?;
+    let [kind, id, status, headers] = json::members(text, names)?;
     let id = json::text(id?)?;
     match json::text(kind?)?.as_str() {
         "start" => {

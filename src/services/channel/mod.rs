@@ -205,14 +205,19 @@ impl Inner {
         if !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
             let answer = Answer::of_large(exchange.task.secrets(), status, headers, body).await;
-            let asked = RequestContext {
-                host: self.url.authority(),
-                service: true,
-                idempotency: Idempotency::NonIdempotent,
-                about_job: false,
-                whose: Responder::App,
+            let secrets = exchange.task.secrets().clone();
+            let (host, length) = (self.url.authority().to_owned(), answer.body().len());
+            let judge = move || {
+                let asked = RequestContext {
+                    host: &host,
+                    service: true,
+                    idempotency: Idempotency::NonIdempotent,
+                    about_job: false,
+                    whose: Responder::App,
+                };
+                of_the_endpoint(classify(answer, asked)).masked(&secrets)
             };
-            return Err(of_the_endpoint(classify(answer, asked)).into());
+            return Err(json::beside(length, judge).await?.into());
         }
         if let Some(instead) = lacking(status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
@@ -228,7 +233,10 @@ impl Inner {
         }
         let mut delivery = Delivery::new(exchange.clone(), self.endpoint.clone());
         let outcome = events(&mut delivery, pieces, exchange.response_limit()).await;
-        let outcome = outcome.and_then(|()| delivery.finish(status, headers));
+        let outcome = match outcome {
+            Ok(()) => delivery.finish(status, headers).await,
+            Err(error) => Err(error),
+        };
         Ok(outcome.map_err(|error| delivery.explained(error))?)
     }
 
@@ -359,5 +367,5 @@ impl std::fmt::Debug for Channel {
 /// Whether this would be a word of the channel's own.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn heard(text: &str) -> bool {
-    driver::control(text).is_some()
+    driver::control(text.as_bytes()).is_some()
 }

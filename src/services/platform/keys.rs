@@ -13,6 +13,7 @@ use super::fields::Fields;
 use super::list::List;
 use super::{call, fields};
 use crate::client::{Client, Exchange, TIMEOUT};
+use crate::codec::json;
 use crate::credentials::Credential;
 use crate::error::{Code, Error, Idempotency, Result};
 use crate::key::Key;
@@ -89,12 +90,18 @@ impl Client {
         let op = self.start_exchange(|exchange| async move {
             let response = exchange.send(request).await;
             let secrets = exchange.task.secrets();
-            let made = response
-                .and_then(|response| {
-                    with_content(response, "a key", secrets, Idempotency::NonIdempotent)
-                })
-                .and_then(|response| read(response.into_body()))
-                .map_err(|error| maybe_made(error, &alias))?;
+            let made = response.and_then(|response| {
+                with_content(response, "a key", secrets, Idempotency::NonIdempotent)
+            });
+            let made = match made {
+                // An answer was there, whatever is in it.
+                Ok(response) => json::look(response.into_body(), read)
+                    .await
+                    .flatten()
+                    .map_err(|error| error.with_outcome_unknown(true)),
+                Err(error) => Err(error),
+            };
+            let made = made.map_err(|error| maybe_made(error, &alias))?;
             let answer = Response::made(&json!({ "key_id": made.id(), "alias": alias }));
             slot.store(Some(Arc::new(made)));
             Ok(answer)
@@ -171,7 +178,7 @@ fn read(body: Bytes) -> Result<Key> {
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();
     }
-    made.map_err(|error| error.with_outcome_unknown(true))
+    made
 }
 
 fn no_key() -> Error {

@@ -112,7 +112,8 @@ impl Form {
             CONTENT_TYPE,
             kind.map_err(|_| Error::invalid("the boundary is malformed"))?,
         );
-        let answer = confirmed(exchange.send_call(&call).await?, exchange, call.idempotency)?;
+        let answer =
+            confirmed(exchange.send_call(&call).await?, exchange, call.idempotency).await?;
         if let Some(local) = local {
             local.unchanged().await.map_err(|error| {
                 let remedy = "fal has what was sent of it: look for it there before you send the file again.";

@@ -195,7 +195,7 @@ async fn wait(exchange: &Exchange, mut job: Job, answer: Option<&Response>) -> R
         }
         Ok(End::Answered(answer)) => {
             guard.ended();
-            result::finished(exchange, answer, &job, None)
+            result::finished(exchange, answer, &job, None).await
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };

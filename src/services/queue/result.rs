@@ -10,6 +10,7 @@ use super::failure;
 use super::job::{Ask, Job};
 use super::status::{Phase, Status};
 use crate::client::Exchange;
+use crate::codec::json;
 use crate::error::{Error, RefusalReason, Result};
 use crate::response::{Response, lacking};
 use crate::service_error;
@@ -52,7 +53,7 @@ pub(super) async fn now(exchange: &Exchange, job: &mut Job) -> Result<Response> 
     loop {
         let answer = ask(exchange, job, Ask::Result).await;
         if !is_doubtful(&answer) && !is_nothing(&answer) {
-            return finished(exchange, answer, job, None);
+            return finished(exchange, answer, job, None).await;
         }
         // It may have ended since.
         let status = Status::read(ask(exchange, job, Ask::Status).await).await;
@@ -63,13 +64,13 @@ pub(super) async fn now(exchange: &Exchange, job: &mut Job) -> Result<Response> 
                     return of_ended(exchange, job, &status).await;
                 }
                 Phase::Completed | Phase::Failed => {
-                    return finished(exchange, answer, job, Some(&status));
+                    return finished(exchange, answer, job, Some(&status)).await;
                 }
                 Phase::Unknown => None,
             },
             Err(error) if failure::may_pass(&error) => Some(error),
             // Whoever does not tell of the job does not contradict either.
-            Err(_) if !is_early(&answer) => return finished(exchange, answer, job, None),
+            Err(_) if !is_early(&answer) => return finished(exchange, answer, job, None).await,
             Err(_) => return Err(failure::not_ready(job)),
         };
         if is_early(&answer) {
@@ -80,7 +81,7 @@ pub(super) async fn now(exchange: &Exchange, job: &mut Job) -> Result<Response> 
         }
         return match unasked {
             Some(error) => Err(failure::in_between(error, job)),
-            None => finished(exchange, in_doubt(answer), job, None),
+            None => finished(exchange, in_doubt(answer), job, None).await,
         };
     }
 }
@@ -95,18 +96,16 @@ pub(super) async fn of_ended(
     loop {
         let answer = ask(exchange, job, Ask::Result).await;
         if !is_doubtful(&answer) {
-            return finished(exchange, answer, job, Some(status));
+            return finished(exchange, answer, job, Some(status)).await;
         }
         // Where the state itself is a failure nothing contradicts it.
         if status.phase == Phase::Failed || !patience.pause(exchange).await {
+            let length = status.body().len();
             let waited = patience.began.elapsed();
-            return Err(failure::of_contradiction(
-                answer,
-                job,
-                status,
-                waited,
-                exchange.task.secrets(),
-            ));
+            let (job, status, secrets) =
+                (job.clone(), status.clone(), exchange.task.secrets().clone());
+            let error = move || failure::of_contradiction(answer, &job, &status, waited, &secrets);
+            return Err(json::beside(length, error).await?);
         }
     }
 }
@@ -121,7 +120,7 @@ pub(super) fn in_doubt(answer: Result<Response>) -> Result<Response> {
 }
 
 /// What a result comes to; the result decides, and not the status (§16.6).
-pub(super) fn finished(
+pub(super) async fn finished(
     exchange: &Exchange,
     answer: Result<Response>,
     job: &Job,
@@ -130,14 +129,11 @@ pub(super) fn finished(
     match answer {
         Ok(answer) => {
             let instead = lacking(answer.status());
-            let told =
-                |status| failure::told(job, status, answer.status(), exchange.task.secrets());
-            match (
-                status
-                    .filter(|_| instead.is_some() || is_empty(&answer))
-                    .and_then(told),
-                instead,
-            ) {
+            let failed = match status.filter(|_| instead.is_some() || is_empty(&answer)) {
+                Some(status) => told(exchange, job, status, answer.status()).await?,
+                None => None,
+            };
+            match (failed, instead) {
                 (Some(failed), _) => Err(failed),
                 (None, Some(_)) => Err(failure::no_result(answer.status(), job, "")),
                 (None, None) => Ok(answer.with_request_id(&job.id)),
@@ -145,6 +141,20 @@ pub(super) fn finished(
         }
         Err(error) => Err(failure::of_result(error, job)),
     }
+}
+
+async fn told(
+    exchange: &Exchange,
+    job: &Job,
+    status: &Status,
+    http_status: u16,
+) -> Result<Option<Error>> {
+    let (length, secrets) = (status.body().len(), exchange.task.secrets().clone());
+    let (job, status) = (job.clone(), status.clone());
+    json::beside(length, move || {
+        failure::told(&job, &status, http_status, &secrets)
+    })
+    .await
 }
 
 /// Whether an answer may mean that there is no result yet: a success that holds none always

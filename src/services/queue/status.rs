@@ -248,11 +248,12 @@ impl<'a> StatusReporter<'a> {
             }
         }
         if self.last.as_ref() != Some(&status.told) {
-            self.task.emit(Event::typed(
+            let told = Event::typed(
                 EventKind::Status,
                 status.told.clone().into(),
                 "application/json",
-            ));
+            );
+            self.task.emit_slowly(told).await;
             self.last = Some(status.told.clone());
             is_news = true;
         }

@@ -1,6 +1,7 @@
 //! A connection that notes when the other side moved its last byte, so that a slow one is told from
 //! a dead one.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -74,9 +75,17 @@ pub(crate) fn pause(ping: Option<Duration>) -> Duration {
     ping.unwrap_or(NEVER).min(NEVER)
 }
 
+/// Of what is read in one go others have their turn after so many bytes: two of them are a frame,
+/// and a message may have any number of empty ones, which are put together below us without a
+/// pause.
+const TURN: usize = 16 << 10;
+
 /// A connection, and its pulse.
 pub(crate) struct Wire<S> {
     inner: S,
+    /// How much was read since others had their turn.
+    read: usize,
+    turn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pulse: Arc<Pulse>,
     /// The last write had to wait: once there is room, the other side has taken something.
     full: bool,
@@ -86,6 +95,8 @@ impl<S> Wire<S> {
     pub(super) fn new(inner: S) -> Self {
         Wire {
             inner,
+            read: 0,
+            turn: None,
             pulse: Arc::new(Pulse::new()),
             full: false,
         }
@@ -102,9 +113,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        if self.read >= TURN {
+            let turn = self
+                .turn
+                .get_or_insert_with(|| Box::pin(tokio::task::yield_now()));
+            std::task::ready!(turn.as_mut().poll(cx));
+            (self.read, self.turn) = (0, None);
+        }
+        let most = buffer.remaining().min(TURN);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+        let polled = Pin::new(&mut self.inner).poll_read(cx, &mut part);
+        let read = part.filled().len();
+        buffer.advance(read);
+        if read > 0 {
+            self.read += read;
             self.pulse.unanswered.store(0, Ordering::Relaxed);
             self.pulse.moves();
         }

@@ -1,5 +1,7 @@
 //! What a frame of the service means (docs/protocol.md §7.3, §7.4).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,9 +24,23 @@ pub(super) enum Heard {
     Failed(Error),
 }
 
-/// `shaken` is what the answer of an error has besides the message: the headers of the handshake,
-/// and what was carried.
-pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &Secrets)) -> Heard {
+/// What the answer of an error has besides the message: the headers of the handshake, and what was
+/// carried.
+#[derive(Clone)]
+pub(super) struct Shaken {
+    pub(super) headers: Arc<HeaderMap>,
+    pub(super) secrets: Arc<Secrets>,
+}
+
+/// Looks at a frame, however long it is, without keeping others waiting.
+pub(super) async fn listen(language: Language, message: Message, shaken: &Shaken) -> Heard {
+    let shaken = shaken.clone();
+    json::beside(message.len(), move || hear(language, message, &shaken))
+        .await
+        .unwrap_or_else(Heard::Failed)
+}
+
+fn hear(language: Language, message: Message, shaken: &Shaken) -> Heard {
     match (language, message) {
         (Language::Raw, Message::Text(text)) => {
             Heard::Message(Event::text(EventKind::Message, text.into()))
@@ -40,7 +56,7 @@ pub(super) fn hear(language: Language, message: Message, shaken: (&HeaderMap, &S
     }
 }
 
-fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
+fn packed(frame: Bytes, shaken: &Shaken) -> Heard {
     // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over
     // as it is.
     let json = match msgpack::to_json(&frame) {
@@ -52,7 +68,7 @@ fn packed(frame: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
 }
 
 /// JSON stays as the app wrote it: its numbers may have more digits than ours.
-fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
+fn json(text: Bytes, shaken: &Shaken) -> Heard {
     control(&text, shaken).unwrap_or_else(|| {
         // What there is no memory to look at is a text.
         Heard::Message(
@@ -63,7 +79,7 @@ fn json(text: Bytes, shaken: (&HeaderMap, &Secrets)) -> Heard {
 }
 
 /// A message of the platform's; an app's own has no type of this name.
-fn control(message: &Bytes, shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
+fn control(message: &Bytes, shaken: &Shaken) -> Option<Heard> {
     let members = json::members(message, ["type", "error", "reason", "status"])?;
     let [kind, error, reason, status] = members.map(|member| member.and_then(json::text));
     match (kind.as_deref(), error.as_deref()) {
@@ -98,8 +114,8 @@ fn control(message: &Bytes, shaken: (&HeaderMap, &Secrets)) -> Option<Heard> {
 
 /// What an error that came as a message was made from: the answer of the handshake, and the message
 /// as the body.
-fn answer(kind: Option<&str>, body: &Bytes, (headers, secrets): (&HeaderMap, &Secrets)) -> Answer {
-    Answer::new(secrets, 101, headers.clone(), body.clone()).with_error_type(kind)
+fn answer(kind: Option<&str>, body: &Bytes, Shaken { headers, secrets }: &Shaken) -> Answer {
+    Answer::new(secrets, 101, HeaderMap::clone(headers), body.clone()).with_error_type(kind)
 }
 
 #[cfg(any(test, fuzzing))]

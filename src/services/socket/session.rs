@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use url::Url;
 
 use super::counters::{Counters, GRACE, Totals};
-use super::message::{Heard, hear};
+use super::message::{Heard, Shaken, listen};
 use super::token::Tokens;
 use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Exchange;
@@ -26,7 +26,6 @@ use crate::operation::Task;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
-use crate::secrets::Secrets;
 use crate::services::storage::resolve_files;
 
 /// A connection that lasted this long did not fail at once.
@@ -242,6 +241,10 @@ impl Session {
     async fn talk(&mut self, socket: Socket, counters: &Counters) -> End {
         let (mut sink, mut stream) = socket.stream.split();
         let (task, plan, inputs) = (&self.exchange.task, &self.plan, &self.inputs);
+        let shaken = Shaken {
+            headers: Arc::new(socket.headers),
+            secrets: task.secrets().clone(),
+        };
         let receiving = async {
             let end = loop {
                 let frame = match stream.next().await {
@@ -255,9 +258,9 @@ impl Session {
                 // being heard.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
-                    break closed(frame, (&socket.headers, task.secrets()));
+                    break closed(frame, &shaken);
                 }
-                match hear(plan.language, frame, (&socket.headers, task.secrets())) {
+                match listen(plan.language, frame, &shaken).await {
                     Heard::Message(event) => {
                         counters.delivering();
                         task.emit_when_room(event).await;
@@ -375,7 +378,7 @@ fn failed(error: Error) -> End {
 /// Codes 1000 and 1001 are a normal end, and so is none (docs/protocol.md §7.5); 1012 and 1013
 /// invite to come again. What fal's gateway means by others is not documented (§16.23), so they are
 /// failures.
-fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets)) -> End {
+fn closed(frame: Option<CloseFrame>, Shaken { headers, secrets }: &Shaken) -> End {
     let Some(frame) = frame else {
         return End::Closed("server");
     };
@@ -395,7 +398,7 @@ fn closed(frame: Option<CloseFrame>, (headers, secrets): (&HeaderMap, &Secrets))
         1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),
         _ => {
             let body = bytes::Bytes::copy_from_slice(frame.reason.as_bytes());
-            let answer = Answer::new(secrets, 101, headers.clone(), body);
+            let answer = Answer::new(secrets, 101, HeaderMap::clone(headers), body);
             End::Failed(Error::new(Code::ServiceFailed, message).with_answer(answer))
         }
     }

@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, Shared};
 
 use super::KeySet;
 use crate::client::Exchange;
+use crate::codec::json;
 use crate::error::{Code, Error, Result};
 use crate::request::Request;
 use crate::runtime;
@@ -220,12 +221,14 @@ async fn ask(exchange: &Exchange) -> Result<KeySet> {
         ..exchange.call(Request::new("GET", url.as_str())?)?
     };
     let answer = exchange.send_call(&call).await?;
-    KeySet::from_jwks(answer.body()).map_err(|error| {
-        Error::new(
-            Code::Protocol,
-            format!("fal's keys for webhooks: {}", error.message()),
-        )
-    })
+    json::look(answer.into_body(), |set| KeySet::from_jwks(&set))
+        .await?
+        .map_err(|error| {
+            Error::new(
+                Code::Protocol,
+                format!("fal's keys for webhooks: {}", error.message()),
+            )
+        })
 }
 
 #[cfg(test)]

@@ -121,7 +121,9 @@ impl Session {
             Ok(call)
         });
         let (what, secrets) = ("a place for the file", exchange.task.secrets());
-        let answer = with_content(answer.await?, what, secrets, Idempotency::Safe)?;
+        let answer = with_content(answer.await?, what, secrets, Idempotency::Safe)?
+            .parsed()
+            .await?;
         let url = address::file_host(exchange.hosts(), &answer, "access_url")?;
         let id = answer
             .json()
@@ -208,7 +210,12 @@ impl Session {
                     .await?
             }
         };
-        etag(&confirmed(answer, exchange, Idempotency::Safe)?)
+        etag(
+            &confirmed(answer, exchange, Idempotency::Safe)
+                .await?
+                .parsed()
+                .await?,
+        )
     }
 
     /// Asks where a part goes (D3).
@@ -270,7 +277,9 @@ impl Session {
             UploadWay::GoogleParts => exchange.send_call(&post(Authorization::Credential)).await,
             _ => exchange.send_call(&post(Authorization::Nothing)).await,
         };
-        confirmed(answer?, exchange, Idempotency::NonIdempotent).map(|_| ())
+        confirmed(answer?, exchange, Idempotency::NonIdempotent)
+            .await
+            .map(|_| ())
     }
 }
 

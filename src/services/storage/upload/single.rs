@@ -50,7 +50,7 @@ pub(super) async fn signed(
     );
     // It replaces what an earlier try left.
     call.idempotency = Idempotency::Safe;
-    confirmed(exchange.send_call(&call).await?, exchange, call.idempotency)?;
+    confirmed(exchange.send_call(&call).await?, exchange, call.idempotency).await?;
     unchanged(&opened).await?;
     share.reach(size);
     Ok((url, size))
@@ -83,7 +83,10 @@ pub(super) async fn direct(
             authorization,
         ))
     });
-    let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent)?;
+    let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent)
+        .await?
+        .parsed()
+        .await?;
     // The file is there, wherever that is.
     let url = match unchanged(&opened).await {
         Ok(()) => address::named(&answer, "access_url"),
