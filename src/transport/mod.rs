@@ -542,9 +542,10 @@ impl Transport {
             *request.body_mut() = Some(reqwest::Body::wrap(watched));
         }
         let started = Instant::now();
+        let url = request.url().clone();
         let outcome = tokio::select! {
             biased;
-            outcome = client.execute(request) => outcome,
+            outcome = handshakes::towards(&url, client.execute(request)) => outcome,
             stalled = pulse.stalled(call.watch, self.stall) => {
                 return Err(stuck(&stalled, &reached, call.idempotency, progress));
             }

@@ -10,10 +10,21 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::sync::Notify;
 use tower_layer::Layer;
 use tower_service::Service;
+use url::Url;
 
 use crate::error::Result;
 use crate::runtime;
-use crate::runtime::blocking::{Kind, blocking};
+use crate::runtime::blocking::{Kind, blocking_within};
+
+tokio::task_local! {
+    /// Whom a request is sent to: the HTTP stack does not say for whom it makes a connection.
+    static HOST: Arc<str>;
+}
+
+/// Sends a request, whose connection is made with what the host may have of the helper threads.
+pub(super) fn towards<F: Future>(url: &Url, request: F) -> impl Future<Output = F::Output> {
+    HOST.scope(url.authority().into(), request)
+}
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -47,22 +58,26 @@ where
 
     fn call(&mut self, to: To) -> Self::Future {
         let connecting = Box::pin(self.0.call(to));
-        Box::pin(async move { step_by_step(connecting).await? })
+        let host = HOST.try_with(Clone::clone).ok();
+        Box::pin(async move { step_by_step(connecting, host).await? })
     }
 }
 
 /// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once,
 /// whatever a step takes.
-async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>) -> Result<T> {
+async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<str>>) -> Result<T> {
     let news = Arc::new(News::default());
-    let place = runtime::living()?.helper_poll();
+    let instance = runtime::living()?;
+    let place = instance.helper_poll();
+    let share = host.map(|host| instance.helpers().of_host(&host));
+    drop(instance);
     loop {
         let (waker, place) = (Waker::from(news.clone()), place.clone());
         let step = move || {
             let polled = place.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
             Some((work, polled))
         };
-        match blocking(Kind::Handshakes, step)
+        match blocking_within(share.as_ref(), Kind::Handshakes, step)
             .await?
             .ok_or_else(runtime::shut_down)?
         {

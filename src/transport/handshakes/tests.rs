@@ -195,6 +195,34 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
+/// As many connections to one host as there are threads for all of them, and then some.
+#[test]
+fn checks_of_one_host_that_hang_keep_nobody_from_another() {
+    if !alone("checks_of_one_host_that_hang_keep_nobody_from_another") {
+        return;
+    }
+    let (port, verifier) = (server(), Arc::<Slow>::default());
+    let slow = builder("localhost", port, &verifier).build().unwrap();
+    let other = builder("127.0.0.1", port, &verifier).build().unwrap();
+    let ops: Vec<_> = (0..20).map(|_| start(&slow)).collect();
+    let began = Instant::now();
+    while verifier.asked.load(Ordering::SeqCst) < 2 {
+        assert!(began.elapsed() < PATIENCE, "no certificate is checked");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // All of them have what they can have.
+    std::thread::sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    Op::finish(|| other.run_start(Request::run("emulator/echo").unwrap())).unwrap();
+    assert!(
+        began.elapsed() < MEANWHILE,
+        "another takes {:?}",
+        began.elapsed()
+    );
+    ops.iter().for_each(Op::cancel);
+    runtime::shutdown(PATIENCE).unwrap();
+}
+
 /// The runtime's clock panics once the runtime has stopped, and a step is not on a thread that
 /// stops with it.
 #[test]
@@ -211,7 +239,7 @@ fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
                 std::thread::sleep(Duration::from_millis(100));
                 clock.as_mut().poll(context)
             });
-            step_by_step(Box::pin(work)).await?;
+            step_by_step(Box::pin(work), None).await?;
             Ok(crate::response::Response::made(&serde_json::json!(null)))
         });
         let op = op.unwrap();
@@ -239,7 +267,7 @@ fn what_happens_during_a_step_is_not_missed() {
             }
             Poll::Pending
         });
-        step_by_step(Box::pin(work)).await?;
+        step_by_step(Box::pin(work), None).await?;
         Ok(crate::response::Response::made(&serde_json::json!(null)))
     });
     let op = op.unwrap();
