@@ -19,3 +19,6 @@ mod powerless;
 mod races;
 #[path = "login/renewal.rs"]
 mod renewal;
+#[cfg(target_os = "linux")]
+#[path = "system_calls.rs"]
+mod system_calls;

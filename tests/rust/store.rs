@@ -12,6 +12,9 @@ mod files;
 mod names;
 #[path = "store/place.rs"]
 mod place;
+#[cfg(target_os = "linux")]
+#[path = "system_calls.rs"]
+mod system_calls;
 #[path = "store/texts.rs"]
 mod texts;
 #[path = "store/together.rs"]

@@ -80,9 +80,16 @@ fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, Login
         path: shown(path),
         kind: error.kind(),
     };
+    let started = Instant::now();
     loop {
         let file = match open(path) {
             Err(error) if replace::is_held(&error) => {
+                waiting.pause(path)?;
+                continue;
+            }
+            // Where a removed file keeps its name until everybody has closed it, nobody may open it
+            // meanwhile. Whether it is that or a right that lacks, Windows does not say.
+            Err(error) if replace::is_denied(&error) && started.elapsed() < replace::PATIENCE => {
                 waiting.pause(path)?;
                 continue;
             }
@@ -146,9 +153,10 @@ fn knows_no_locks(error: &io::Error) -> bool {
         || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS))
 }
 
+/// `ERROR_INVALID_FUNCTION` and `ERROR_NOT_SUPPORTED` are what drivers of disks and networks say.
 #[cfg(not(unix))]
 fn knows_no_locks(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported
+    error.kind() == ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(1 | 50))
 }
 
 struct Waiting<'a> {
@@ -195,6 +203,20 @@ mod tests {
 
     use super::*;
 
+    /// Removes a file that is open.
+    #[cfg(not(windows))]
+    fn free(path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    /// The same as newer versions do it: there it loses its name at once.
+    #[cfg(windows)]
+    fn free(path: &Path) -> io::Result<()> {
+        let other = path.with_extension(random::unique_name().unwrap());
+        fs::rename(path, &other)?;
+        fs::remove_file(other)
+    }
+
     /// One round of portalocker 4, which removes the file while it holds the lock.
     fn official_round(path: &Path, inside: &AtomicBool) -> io::Result<()> {
         let file = open(path)?;
@@ -202,7 +224,7 @@ mod tests {
             let entered = inside.swap(true, Ordering::SeqCst);
             inside.store(false, Ordering::SeqCst);
             assert!(!entered, "two held the lock");
-            fs::remove_file(path)?;
+            free(path)?;
         }
         Ok(())
     }
@@ -236,6 +258,29 @@ mod tests {
             done.store(true, Ordering::SeqCst);
             official.join().unwrap();
             assert_eq!(broken, 0, "two held the lock");
+        });
+    }
+
+    /// Older versions, and disks such as FAT and those of networks: the name stays as long as
+    /// somebody has the file open, and nobody else may open it.
+    #[cfg(windows)]
+    #[test]
+    fn a_removed_file_that_is_still_open_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OFFICIAL);
+        let wait = Wait {
+            limit: Wait::OFFICIAL_LIMIT,
+            cancelled: &AtomicBool::new(false),
+        };
+        let reader = open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                drop(reader);
+            });
+            let lock = acquire(&path, &mut Waiting::new(wait)).unwrap();
+            assert!(lock.is_some());
         });
     }
 

@@ -16,7 +16,8 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(8);
 
-/// `ERROR_ACCESS_DENIED`, which is what a rename over an open file gives.
+/// `ERROR_ACCESS_DENIED`, which is what a rename over an open file gives, and the name of one that was
+/// removed.
 const DENIED: i32 = 5;
 /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
 const HELD: [i32; 2] = [32, 33];
@@ -29,12 +30,17 @@ pub(crate) fn is_held(error: &io::Error) -> bool {
             .is_some_and(|code| HELD.contains(&code))
 }
 
+/// Whether Windows denies the access, as it does where another program has removed the file and
+/// somebody has it open still.
+pub(crate) fn is_denied(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error() == Some(DENIED)
+}
+
 /// Tries again while another program holds the file that is to be replaced.
 pub(super) fn while_held<T>(
     patience: Duration,
     attempt: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    let is_denied = |error: &io::Error| cfg!(windows) && error.raw_os_error() == Some(DENIED);
     tried(
         patience,
         |error| is_denied(error) || is_held(error),

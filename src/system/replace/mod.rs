@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use device::names_device;
-pub(crate) use held::{IN_USE, PATIENCE, SET_FREE, is_held, patiently, said};
+pub(crate) use held::{IN_USE, PATIENCE, SET_FREE, is_denied, is_held, patiently, said};
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]

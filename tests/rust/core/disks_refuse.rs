@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use super::*;
+use crate::system_calls::refuse;
 use fal::{Code, Download};
 use fal_emulator::Fault;
 use std::path::{Path, PathBuf};
@@ -13,45 +14,6 @@ const SIZE: usize = 1 << 20;
 
 /// Names the folder of the child process that a test starts.
 const CHILD: &str = "FAL_TEST_REFUSING_FOLDER";
-
-/// From now on these system calls of this thread, and of those that it starts, fail with an error.
-fn refuse(calls: &[libc::c_long], error: libc::c_int) {
-    let step = |code: u32, jf: u8, k: u32| libc::sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf,
-        k,
-    };
-    let answer = libc::SECCOMP_RET_ERRNO | error as u32;
-    let mut steps = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
-    for call in calls {
-        steps.push(step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            1,
-            *call as u32,
-        ));
-        steps.push(step(libc::BPF_RET | libc::BPF_K, 0, answer));
-    }
-    steps.push(step(
-        libc::BPF_RET | libc::BPF_K,
-        0,
-        libc::SECCOMP_RET_ALLOW,
-    ));
-    let program = libc::sock_fprog {
-        len: steps.len() as u16,
-        filter: steps.as_mut_ptr(),
-    };
-    // SAFETY: the program and its steps live until the call, which copies them, has returned.
-    let outcome = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            | libc::prctl(
-                libc::PR_SET_SECCOMP,
-                libc::SECCOMP_MODE_FILTER,
-                &raw const program,
-            )
-    };
-    assert_eq!(outcome, 0, "{}", std::io::Error::last_os_error());
-}
 
 /// Runs this test again in a process of its own; there it is told the folder.
 fn in_child(name: &str, prepare: impl FnOnce(&Path)) -> Option<PathBuf> {
@@ -76,6 +38,7 @@ fn in_child(name: &str, prepare: impl FnOnce(&Path)) -> Option<PathBuf> {
     let output = child.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{:?}\n{told}", output.status);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
     None
 }
 

@@ -55,6 +55,9 @@ mod sources;
 mod stalls;
 mod stream;
 mod stream_ends;
+#[cfg(target_os = "linux")]
+#[path = "../system_calls.rs"]
+mod system_calls;
 mod tls;
 mod unknowns;
 mod unproven;

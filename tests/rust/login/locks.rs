@@ -177,3 +177,39 @@ fn a_lock_file_that_may_only_be_read_is_locked_all_the_same() {
         Err(fs::TryLockError::WouldBlock)
     ));
 }
+
+/// As on some network disks. The official clients go on without a lock, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_there_are_no_locks_it_is_renewed_without_one() {
+    for (refused, goes_on) in [
+        (libc::ENOLCK, true),
+        (libc::EOPNOTSUPP, true),
+        (libc::ENOSYS, true),
+        (libc::EIO, false),
+        (libc::EACCES, false),
+    ] {
+        let home = Home::with(REFRESH);
+        let begun = std::thread::scope(|scope| {
+            let begin = || {
+                crate::system_calls::refuse(&[libc::SYS_flock], refused);
+                home.begin().map(|begun| format!("{begun:?}"))
+            };
+            scope.spawn(begin).join().unwrap()
+        });
+        match begun {
+            Ok(begun) => assert!(
+                goes_on && begun.starts_with("Refresh"),
+                "{refused}: {begun}"
+            ),
+            Err(error) => {
+                assert!(!goes_on, "{refused}: {error}");
+                assert!(
+                    matches!(error, LoginError::NoLock { .. }),
+                    "{refused}: {error}"
+                );
+                assert!(error.to_string().contains("cannot be locked"), "{error}");
+            }
+        }
+    }
+}

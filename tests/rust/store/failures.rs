@@ -231,3 +231,29 @@ fn a_lock_that_is_a_trap_is_refused() {
     assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
     assert_eq!(place.text(), "[a]\n");
 }
+
+/// As on some network disks. Two programs that change the file would undo each other's changes.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_there_are_no_locks_nothing_is_changed_and_that_is_said() {
+    for (refused, told) in [
+        (libc::ENOLCK, "No locks available"),
+        (libc::EOPNOTSUPP, "Operation not supported"),
+        (libc::ENOSYS, "Function not implemented"),
+    ] {
+        let place = Place::with("[a]\nkey = 'fake-id:fake-secret-1'\n");
+        let error = std::thread::scope(|scope| {
+            let put = || {
+                crate::system_calls::refuse(&[libc::SYS_flock], refused);
+                place.put("team").unwrap_err()
+            };
+            scope.spawn(put).join().unwrap()
+        });
+        let error = error.to_string();
+        assert!(
+            error.starts_with("cannot lock ") && error.contains(told),
+            "{error}"
+        );
+        assert_eq!(place.text(), "[a]\nkey = 'fake-id:fake-secret-1'\n");
+    }
+}
