@@ -493,13 +493,13 @@ fn accounts() -> Vec<Row> {
     vec![
         row(
             "check of an ADMIN key",
-            "services/check.rs check_start",
+            "services/key_check.rs check_start",
             vec![ask(None, json!({"keys": []})), ask(None, json!({}))],
             |client, _| client.check_start(),
         ),
         row(
             "check of an API key",
-            "services/check.rs check_start",
+            "services/key_check.rs check_start",
             vec![refuse(None, 403), refuse(None, 404)],
             |client, _| client.check_start(),
         ),
