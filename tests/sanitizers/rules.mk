@@ -3,7 +3,8 @@
 
 SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
-SANITIZED_PROGRAMS := $(PROGRAMS) plugin cpp
+# Not scarce, which bounds the address space: a sanitizer's shadow of it is larger than any bound.
+SANITIZED_PROGRAMS := $(filter-out scarce,$(PROGRAMS)) plugin cpp
 
 # The library finds the runtime in the program, as LLVM has it.
 sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
