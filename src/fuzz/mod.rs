@@ -26,7 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("pointers", crate::request::fuzz::run),
     ("sse", crate::codec::sse::fuzz::run),
     ("statuses", crate::services::queue::fuzz::run),
-    ("times", crate::service_error::fuzz_times::run),
+    ("times", crate::service_error::retry_after::fuzz::run),
     ("webhook", crate::services::webhook::fuzz::run),
 ];
 

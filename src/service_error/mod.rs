@@ -7,15 +7,15 @@ mod html;
 mod messages;
 mod model;
 mod platform;
+pub(crate) mod retry_after;
 mod status;
 mod table;
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -28,6 +28,7 @@ use self::api::API;
 use self::html::Page;
 use self::model::MODEL;
 use self::platform::PLATFORM;
+use self::retry_after::{retry_after, retry_hint};
 use self::table::{Again, Execution, Named};
 use crate::codec::json;
 use crate::error::retry_rules::{Decision, Idempotency, Rule, Situation, rule_of};
@@ -412,7 +413,7 @@ impl<'a> Facts<'a> {
             named,
             said: said.filter(|row| !by_app || !row.about.is_of_credential()),
             page,
-            hint: hint(answer.headers()),
+            hint: retry_hint(answer.headers()),
             start_deadline: answer.status() == 504
                 && header("x-fal-request-timeout-type") == Some("user"),
             from_gateway: header("x-fal-request-id").is_some(),
@@ -684,49 +685,9 @@ fn plain_text(body: &[u8]) -> Option<String> {
     Some(line).filter(|line| !line.is_empty())
 }
 
-fn hint(headers: &HeaderMap) -> Option<bool> {
-    ["x-fal-needs-retry", "x-fal-retryable"]
-        .iter()
-        .find_map(|name| {
-            match headers
-                .get(*name)?
-                .to_str()
-                .ok()?
-                .trim()
-                .to_ascii_lowercase()
-                .as_str()
-            {
-                "1" | "true" => Some(true),
-                "0" | "false" => Some(false),
-                _ => None,
-            }
-        })
-}
-
-/// `Retry-After`: seconds, or an HTTP date. How far off a date is, the clock that made it says,
-/// where it told: ours may be wrong.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let at = httpdate::parse_http_date(value).ok()?;
-    let date = headers
-        .get(DATE)
-        .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?.trim()).ok());
-    Some(
-        at.duration_since(date.unwrap_or_else(SystemTime::now))
-            .unwrap_or_default(),
-    )
-}
-
 #[cfg(any(test, fuzzing))]
 #[path = "../fuzz/errors.rs"]
 pub(crate) mod fuzz;
-#[cfg(any(test, fuzzing))]
-#[path = "../fuzz/times.rs"]
-pub(crate) mod fuzz_times;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -931,56 +892,5 @@ mod tests {
         let nginx = verdict_of(413, &[], "<html><title>413</title>nginx").error;
         assert_eq!(nginx.code(), Code::InvalidInput);
         assert_eq!(wifi(302).code(), Code::Redirect);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let after = |value: &str| {
-            verdict_of(429, &[("retry-after", value)], "")
-                .error
-                .retry_after()
-        };
-        assert_eq!(after("2"), Some(Duration::from_secs(2)));
-        assert_eq!(after("0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(after("-1"), None);
-        assert_eq!(after("1e300"), None);
-        assert_eq!(after("soon"), None);
-        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert!(after("Fri, 01 Jan 2100 00:00:00 GMT").unwrap() > Duration::from_secs(1_000_000));
-        for malformed in ["", "NaN", "inf", "2 s", "Fri, 01 Jan", "-0.1"] {
-            assert_eq!(after(malformed), None, "{malformed}");
-        }
-    }
-
-    /// A machine's own clock may be wrong by years; the answer's `Date` is of the clock that made
-    /// the other date.
-    #[test]
-    fn a_date_to_wait_for_is_measured_by_the_services_clock() {
-        let after = |date: &str, until: &str| {
-            verdict_of(429, &[("date", date), ("retry-after", until)], "")
-                .error
-                .retry_after()
-        };
-        let until = "Sun, 06 Nov 1994 08:50:07 GMT";
-        assert_eq!(
-            after("Sun, 06 Nov 1994 08:49:37 GMT", until),
-            Some(Duration::from_secs(30))
-        );
-        assert_eq!(
-            after("Sun, 06 Nov 1994 08:51:00 GMT", until),
-            Some(Duration::ZERO)
-        );
-        assert_eq!(
-            after(
-                "Fri, 01 Jan 2100 00:00:00 GMT",
-                "Fri, 01 Jan 2100 00:00:05 GMT"
-            ),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(
-            after("yesterday", until),
-            Some(Duration::ZERO),
-            "by our own clock"
-        );
     }
 }
