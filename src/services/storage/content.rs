@@ -7,12 +7,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::PIECE;
 use super::file::LocalFile;
 use super::meter::Share;
 use crate::error::{Error, Result};
 use crate::request::{Pull, Waiting};
 use crate::transport::{Payload, Pieces, Source};
+
+/// Bytes that are read from a disk at once.
+const PIECE: usize = 256 << 10;
 
 /// Content that can be read in any order, any number of times.
 #[derive(Clone)]

@@ -31,9 +31,6 @@ pub(crate) use upload::confirmed;
 /// the hours that a transfer may take are for its bytes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Bytes that are read from a disk at once.
-const PIECE: usize = 256 << 10;
-
 /// A local file as a body that is read while it is sent; how far it has come is told to `task`.
 pub(crate) struct FileBody(Data);
 

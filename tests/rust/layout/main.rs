@@ -108,11 +108,19 @@ fn imports_follow_the_order() {
     assert_eq!(against(&order, &imports), [""; 0]);
 }
 
+/// The circles that are left. The list only gets shorter: a new circle, a file more in an old one and
+/// a circle that is mended all fail.
+const CIRCLES: &str = include_str!("circles.txt");
+
 #[test]
-#[ignore = "within modules some are left"]
-fn no_circle_of_files() {
+fn no_circle_of_files_but_those_that_are_listed() {
     let circles = circles(&imports_of_the_library());
-    assert!(circles.is_empty(), "{circles:#?}");
+    let found: Vec<_> = circles.iter().map(|files| files.join(" ")).collect();
+    let listed: Vec<_> = CIRCLES.lines().collect();
+    assert_eq!(
+        found, listed,
+        "circles of imports, and tests/rust/layout/circles.txt"
+    );
 }
 
 /// A crate of a few files.
