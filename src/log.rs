@@ -10,8 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::runtime;
-use crate::runtime::host_functions::{Host, Kept, Kind};
-use crate::runtime::per_runtime::{Life, PerRuntime};
+use crate::runtime::host_functions::{HostOwned, HostThreads, Kind};
+use crate::runtime::per_runtime::{OfInstance, PerRuntime};
 use crate::secrets::Secrets;
 
 /// How much a log line matters.
@@ -47,13 +47,13 @@ pub(crate) struct Log {
 /// time.
 struct Outlet {
     most: Level,
-    sink: Kept<Sink>,
+    sink: HostOwned<Sink>,
     queue: PerRuntime<Queue>,
 }
 
 /// The lines that wait for a function, in one life of the runtime.
 struct Queue {
-    host: Arc<Host>,
+    host: Arc<HostThreads>,
     waiting: Mutex<Waiting>,
 }
 
@@ -71,7 +71,7 @@ impl Log {
     pub(crate) fn new(most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         let outlet = Outlet {
             most,
-            sink: Kept::new(Box::new(sink)),
+            sink: HostOwned::new(Box::new(sink)),
             queue: PerRuntime::default(),
         };
         Log {
@@ -95,7 +95,7 @@ impl Outlet {
     fn add(self: &Arc<Self>, level: Level, line: String) {
         let make = || {
             Ok(Queue {
-                host: runtime::living()?.host().clone(),
+                host: runtime::current_or_closing()?.host().clone(),
                 waiting: Mutex::default(),
             })
         };
@@ -109,7 +109,7 @@ impl Outlet {
     }
 
     /// Has a thread give the lines to the function.
-    fn serve(self: &Arc<Self>, queue: Arc<Life<Queue>>) {
+    fn serve(self: &Arc<Self>, queue: Arc<OfInstance<Queue>>) {
         let (outlet, host) = (self.clone(), queue.host.clone());
         let again = queue.clone();
         if host.post(Kind::Log, move || outlet.deliver(queue)).is_err() {
@@ -117,7 +117,7 @@ impl Outlet {
         }
     }
 
-    fn deliver(self: Arc<Self>, queue: Arc<Life<Queue>>) {
+    fn deliver(self: Arc<Self>, queue: Arc<OfInstance<Queue>>) {
         for _ in 0..TURN {
             if queue.host.has_given_up() {
                 return queue.lock().give_up();

@@ -146,10 +146,9 @@ async fn user_login(
         // exists nowhere else.
         Begun::Refresh(refresh) => {
             let (transport, secrets) = (transport.clone(), secrets.clone());
-            let renewed =
-                runtime::finish(
-                    async move { renew(*refresh, &transport, &cancelled, &secrets).await },
-                );
+            let renewed = runtime::run_to_completion(async move {
+                renew(*refresh, &transport, &cancelled, &secrets).await
+            });
             renewed.await.map_err(|e| e.message().to_owned())?
         }
     }

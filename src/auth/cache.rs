@@ -158,7 +158,7 @@ impl CredentialCache {
         let search =
             tokio::spawn(async move { credential_cache.search(refused, &transport).await });
         let landed = search.map(|end| {
-            end.unwrap_or_else(|end| Err(runtime::undone("the search for a key", &end)))
+            end.unwrap_or_else(|end| Err(runtime::task_error("the search for a key", &end)))
         });
         let started = landed.boxed().shared();
         *flight = Some(started.clone());

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{Credential, Token};
 use crate::error::{Code, Error};
 use crate::key::Key;
-use crate::runtime::host_functions::{self, Kept};
+use crate::runtime::host_functions::{self, HostOwned};
 use crate::secrets::Secrets;
 
 /// How long the host may take to answer; a person may have to be asked.
@@ -22,19 +22,19 @@ type Function = Box<dyn Fn(Answer) + Send + Sync>;
 /// any thread. It may take its time and use other clients than the one that asks, whose calls wait
 /// for the answer.
 #[derive(Clone)]
-pub struct Callback(Arc<Kept<Function>>);
+pub struct Callback(Arc<HostOwned<Function>>);
 
 impl Callback {
     /// Wraps a function.
     pub fn new(function: impl Fn(Answer) + Send + Sync + 'static) -> Self {
-        Callback(Arc::new(Kept::new(Box::new(function))))
+        Callback(Arc::new(HostOwned::new(Box::new(function))))
     }
 
     /// Asks the host.
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
         let (answer, function) = (Answer::new(sender), self.0.clone());
-        let asked = host_functions::call(host_functions::Kind::Questions, move || {
+        let asked = host_functions::call(host_functions::Kind::Credentials, move || {
             if let Some(function) = function.get() {
                 function(answer);
             }

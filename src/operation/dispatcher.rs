@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error, Result};
 use crate::operation::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
-use crate::runtime::host_functions::{Kept, Kind};
+use crate::runtime::host_functions::{HostOwned, Kind};
 
 /// A queue of callbacks that the host empties, for instance once a frame. Clones share the queue.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
-type Callback = Kept<Box<dyn FnOnce() + Send>>;
+type Callback = HostOwned<Box<dyn FnOnce() + Send>>;
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
 struct Shared {
@@ -29,7 +29,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     ready: VecDeque<Callback>,
-    wake: Option<Arc<Kept<Wake>>>,
+    wake: Option<Arc<HostOwned<Wake>>>,
     /// A callback became ready since `wake` was last called by the thread that does so …
     due: bool,
     /// … if there is one.
@@ -94,7 +94,7 @@ impl Dispatcher {
         self.check_process()?;
         self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
         let (dispatcher, ended) = (self.clone(), op.clone());
-        let callback = Kept::new(callback);
+        let callback = HostOwned::new(callback);
         let accepted = op.on_end(move || {
             dispatcher.enqueue(move || {
                 if let Some(callback) = callback.take() {
@@ -158,7 +158,7 @@ impl Dispatcher {
     /// It should only signal, or the next one comes late; waiting inside it is refused.
     pub fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
         self.check_process()?;
-        let wake = wake.map(|wake| Arc::new(Kept::new(wake)));
+        let wake = wake.map(|wake| Arc::new(HostOwned::new(wake)));
         let before = std::mem::replace(&mut self.lock().wake, wake);
         drop(before);
         Ok(())
@@ -166,7 +166,7 @@ impl Dispatcher {
 
     fn enqueue(&self, callback: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
-        queue.ready.push_back(Kept::new(Box::new(callback)));
+        queue.ready.push_back(HostOwned::new(Box::new(callback)));
         if queue.wake.is_none() {
             return;
         }
@@ -185,7 +185,8 @@ impl Dispatcher {
     fn wake_later(&self) {
         let mut waker = Waker(Arc::downgrade(&self.shared));
         let job = move || std::iter::from_fn(|| waker.next()).for_each(|wake| call(&wake));
-        let posted = runtime::living().map(|instance| instance.host().post(Kind::Wakes, job));
+        let posted =
+            runtime::current_or_closing().map(|instance| instance.host().post(Kind::Wakes, job));
         if let Ok(Err(job)) = posted {
             job();
         }
@@ -210,7 +211,7 @@ impl Dispatcher {
 struct Waker(Weak<Shared>);
 
 impl Waker {
-    fn next(&mut self) -> Option<Arc<Kept<Wake>>> {
+    fn next(&mut self) -> Option<Arc<HostOwned<Wake>>> {
         let shared = self.0.upgrade()?;
         let mut queue = shared.lock();
         let wake = queue.wake.clone().filter(|_| queue.due);
@@ -232,7 +233,7 @@ impl Drop for Waker {
     }
 }
 
-fn call(wake: &Kept<Wake>) {
+fn call(wake: &HostOwned<Wake>) {
     if let Some(wake) = wake.get() {
         let _ = runtime::in_callback(|| catch_unwind(AssertUnwindSafe(|| wake())));
     }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::{Code, Error, Result};
-use crate::runtime::host_functions::{self, Kept};
+use crate::runtime::host_functions::{self, HostOwned};
 use crate::system::memory;
 
-type Boxed = Kept<Box<dyn Read + Send>>;
+type Boxed = HostOwned<Box<dyn Read + Send>>;
 
 /// A reader that waits to be used. Clones are the same one.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Waiting {
     pub(crate) fn new(reader: Box<dyn Read + Send>, size: Option<u64>) -> Self {
         let reader = Reader {
             spent: AtomicBool::new(false),
-            boxed: Mutex::new(Some(Kept::new(reader))),
+            boxed: Mutex::new(Some(HostOwned::new(reader))),
         };
         Waiting {
             reader: Arc::new(reader),
@@ -143,7 +143,7 @@ impl Pull {
             let mut bytes = home.take(most)?;
             let mut source = reader.take().ok_or_else(lost)?;
             let read = source.by_ref().take(most as u64).read_to_end(&mut bytes);
-            let reader = Kept::new(source);
+            let reader = HostOwned::new(source);
             read.map_err(|e| Error::new(Code::Io, format!("the reader failed: {e}")))?;
             Ok::<_, Error>((reader, Bytes::from_owner(Filled { bytes, home })))
         })

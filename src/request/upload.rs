@@ -13,7 +13,7 @@ use super::file_name;
 use super::lifecycle::Lifecycle;
 use super::reader::Waiting;
 use crate::error::Result;
-use crate::runtime::host_functions::Kept;
+use crate::runtime::host_functions::HostOwned;
 
 /// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
 /// never change.
@@ -75,7 +75,9 @@ impl Upload {
     /// Bytes in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         // They may be the host's own, and run its code when they end.
-        Upload::of(Content::Bytes(Bytes::from_owner(Kept::new(bytes.into()))))
+        Upload::of(Content::Bytes(Bytes::from_owner(HostOwned::new(
+            bytes.into(),
+        ))))
     }
 
     /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a

@@ -1,11 +1,17 @@
-//! Work that blocks.
+//! Blocking work on the runtime's helper threads.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Does the work once there is a thread for it. Whoever stops waiting before that has it not done
-/// at all.
+use super::failure::task_error;
+use super::lifecycle::current_or_closing;
+pub(crate) use super::shares::Kind;
+use super::shares::permit;
+use crate::error::Result;
+
+/// Runs `work` once a helper thread of its kind is free. If the future is dropped before that, the
+/// work never runs.
 pub(crate) async fn blocking<T: Send + 'static>(
     kind: Kind,
     work: impl FnOnce() -> T + Send + 'static,
@@ -13,24 +19,23 @@ pub(crate) async fn blocking<T: Send + 'static>(
     blocking_within(None, kind, work).await
 }
 
-/// The same within a share of somebody's.
+/// Like [`blocking`], and also holds a permit of `own` while the work runs.
 pub(crate) async fn blocking_within<T: Send + 'static>(
     own: Option<&Arc<Semaphore>>,
     kind: Kind,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    // First its own, so that what waits for that keeps nobody from the others.
+    // The narrower share comes first, so that work which waits for it holds no permit of the kind.
     let own = match own {
-        Some(own) => Some(runtime::place(own).await?),
+        Some(own) => Some(permit(own).await?),
         None => None,
     };
-    let share = runtime::living()?.helpers().shares[kind as usize].clone();
-    let place = (own, runtime::place(&share).await?);
+    let share = current_or_closing()?.shares().of_kind(kind).clone();
+    let permits = (own, permit(&share).await?);
     let done = tokio::task::spawn_blocking(move || {
-        // Given back when the work is over, whether or not anybody still waits for it.
-        let _place = place;
+        // The thread is busy until the work ends, even if nothing waits for the result any more.
+        let _permits = permits;
         work()
     });
-    done.await
-        .map_err(|end| runtime::undone("what may block", &end))
+    done.await.map_err(|end| task_error("blocking work", &end))
 }

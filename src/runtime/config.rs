@@ -1,4 +1,4 @@
-//! How the runtime is made.
+//! The configuration of the runtime.
 
 use std::sync::Arc;
 
@@ -8,49 +8,60 @@ use once_cell::race::OnceBox;
 use super::hooks::{Hooks, ThreadHook};
 use crate::error::{Error, Result};
 
-// `race`, because a blocking cell could be left half-made by a fork.
+// `race`, because a fork can leave a blocking cell half-initialized.
 static CONFIG: OnceBox<ArcSwap<Config>> = OnceBox::new();
 
-/// How the runtime is made. It counts from the next start: the first use, or the first after
-/// [`shutdown`].
+/// The configuration of the runtime. It takes effect at the next start: at the first use, or at the
+/// first use after [`shutdown`](super::shutdown).
 #[derive(Clone, Default)]
 pub struct Config {
     worker_threads: Option<usize>,
-    on_thread_start: Option<ThreadHook>,
-    on_thread_stop: Option<ThreadHook>,
+    hooks: Hooks,
 }
 
 impl Config {
-    /// Worker threads, 1 to 64. By default two, or one on a machine with one core: calls wait for
-    /// the network, not for the processor.
+    /// Sets the number of worker threads, 1 to 64. The default is two, or one on a machine with one
+    /// core: calls wait for the network, not for the processor.
     pub fn worker_threads(mut self, count: usize) -> Result<Self> {
         if !(1..=64).contains(&count) {
             return Err(Error::invalid(format!(
-                "{count} worker threads: 1 to 64 are possible"
+                "worker_threads must be 1 to 64, not {count}"
             )));
         }
         self.worker_threads = Some(count);
         Ok(self)
     }
 
-    /// Functions called on each runtime thread when it starts (to name it, pin it or register it
-    /// with an engine) and before it ends.
+    /// Sets functions that run on each thread of the runtime when it starts (to name it, pin it or
+    /// register it with an engine) and before it ends.
     pub fn thread_hooks(
         mut self,
         on_start: Option<ThreadHook>,
         on_stop: Option<ThreadHook>,
     ) -> Self {
-        self.on_thread_start = on_start;
-        self.on_thread_stop = on_stop;
+        self.hooks = Hooks::new(on_start, on_stop);
         self
     }
 
-    /// What [`install`](Self::install) set last, to change one thing of it.
+    /// Returns the configuration that [`install`](Self::install) stored last.
     pub fn installed() -> Self {
-        config().load().as_ref().clone()
+        stored().load().as_ref().clone()
+    }
+
+    pub(super) fn store(self) {
+        stored().store(Arc::new(self));
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.worker_threads.unwrap_or(cores.min(2))
+    }
+
+    pub(super) fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 }
 
-fn config() -> &'static ArcSwap<Config> {
+fn stored() -> &'static ArcSwap<Config> {
     CONFIG.get_or_init(Default::default)
 }

@@ -1,32 +1,38 @@
-//! Why the runtime did not do what it was given.
+//! The errors of the runtime itself.
 
 use tokio::task::JoinError;
 
 use crate::error::{Code, Error};
 
-/// Why what was given to the runtime did not come to its end.
-pub(crate) fn undone(what: &str, end: &JoinError) -> Error {
+/// The error of a task that did not complete.
+pub(crate) fn task_error(what: &str, end: &JoinError) -> Error {
     match end.is_panic() {
-        // What a panic says may be a part of what was worked on.
+        // The text of a panic may quote a secret, so the error leaves it out.
         true => Error::new(Code::Panic, format!("{what} panicked")),
         false => shut_down(),
     }
-}
-
-fn unfinished() -> Error {
-    Error::new(Code::Deadline, "work that has to be finished once it is begun did not end in time, and was cut short")
-        .with_remedy(
-            "Allow the shutdown more time: 30 s are enough for a login to be renewed or a job to be cancelled.",
-        )
 }
 
 pub(crate) fn shut_down() -> Error {
     Error::new(Code::ShutDown, "libfal is shutting down")
 }
 
-fn thread_error(error: &std::io::Error) -> Error {
+/// The error of a shutdown that ended work which must run to completion.
+pub(super) fn cut_short() -> Error {
+    Error::new(
+        Code::Deadline,
+        "the shutdown ended the renewal of a login or the cancellation of a job before it was complete",
+    )
+    .with_remedy("Allow the shutdown more time: 30 s are enough for both.")
+}
+
+pub(super) fn cannot_start_threads(error: &std::io::Error) -> Error {
     Error::new(
         Code::Io,
-        format!("the runtime's threads could not be started: {error}"),
+        format!("cannot start the runtime's threads: {error}"),
     )
+}
+
+pub(super) fn stop_panicked() -> Error {
+    Error::new(Code::Panic, "the runtime panicked while it stopped")
 }

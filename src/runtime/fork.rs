@@ -1,13 +1,13 @@
-//! What a forked child must not share with its parent.
+//! Values that a forked child does not share with its parent.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-/// A value of this process's own, made when it is first asked for. It is reached without a lock,
-/// and a forked child begins with a fresh one: a lock in the parent's may be held by a thread that
-/// does not exist in the child. The parent's is never freed there.
+/// A value of one process, made on first use and reached without a lock. A forked child makes a
+/// fresh one, because a thread that does not exist in the child may hold a lock in the parent's. The
+/// child never frees the parent's value.
 pub(crate) struct PerProcess<T>(ArcSwapOption<Own<T>>);
 
 /// The value of one process.
@@ -47,12 +47,12 @@ impl<T: Default> PerProcess<T> {
         PerProcess(ArcSwapOption::const_empty())
     }
 
-    /// The value, unless this process has none yet.
+    /// Returns the value if this process has made one.
     pub(crate) fn made(&self) -> Option<Arc<Own<T>>> {
         self.0.load_full().filter(|own| own.is_ours())
     }
 
-    /// The value, made if there is none.
+    /// Returns the value, and makes it if there is none.
     pub(crate) fn get(&self) -> Arc<Own<T>> {
         loop {
             let seen = self.0.load_full();

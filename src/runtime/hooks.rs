@@ -1,4 +1,4 @@
-//! Functions that the host runs on each thread of the runtime.
+//! Functions of the host that run on each thread of the runtime.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,25 +6,29 @@ use std::sync::Arc;
 /// A function that the host wants called on each of the runtime's threads.
 pub type ThreadHook = Arc<dyn Fn() + Send + Sync>;
 
-/// What the host wants called on each thread.
-#[derive(Clone)]
-pub(crate) struct Hooks {
+/// The functions of one configuration.
+#[derive(Clone, Default)]
+pub(super) struct Hooks {
     start: Option<ThreadHook>,
     stop: Option<ThreadHook>,
 }
 
 impl Hooks {
-    pub(crate) fn start(&self) {
-        call_hook(self.start.as_ref());
+    pub(super) fn new(start: Option<ThreadHook>, stop: Option<ThreadHook>) -> Self {
+        Hooks { start, stop }
     }
 
-    pub(crate) fn stop(&self) {
-        call_hook(self.stop.as_ref());
+    pub(super) fn start(&self) {
+        call(self.start.as_ref());
+    }
+
+    pub(super) fn stop(&self) {
+        call(self.stop.as_ref());
     }
 }
 
-/// A panic in a hook must not take the thread, and with it the runtime, down.
-fn call_hook(hook: Option<&ThreadHook>) {
+/// Calls a hook. Its panic must not end the thread, and the runtime with it.
+fn call(hook: Option<&ThreadHook>) {
     if let Some(hook) = hook {
         let _ = catch_unwind(AssertUnwindSafe(|| hook()));
     }

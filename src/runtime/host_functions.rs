@@ -1,44 +1,49 @@
-//! Calls of functions of the host's.
+//! Calls of functions of the host, and values whose drop runs code of the host.
 
-/// Calls a function of the host's and waits for what it gives. Whoever stops waiting before it was
-/// called has it not called at all.
+use tokio::sync::oneshot;
+
+pub(crate) use super::host_threads::{HostThreads, Kind};
+use super::{carries_calls, current_or_closing, permit, shut_down};
+use crate::error::{Code, Error, Result};
+
+/// Calls a function of the host on a thread of its kind, and returns its result. If the future is
+/// dropped before the call begins, the function is never called.
 pub(crate) async fn call<T: Send + 'static>(
     kind: Kind,
     function: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    let instance = runtime::living()?;
-    let uncalled = || match instance.closing().is_cancelled() {
-        true => runtime::shut_down(),
-        false => Error::new(
-            Code::Io,
-            "no thread could be started for a function of the program",
-        ),
-    };
-    let place = runtime::place(&instance.host().pool(kind).share).await?;
+    let instance = current_or_closing()?;
+    let permit = permit(instance.host().share(kind)).await?;
     let (give, given) = oneshot::channel();
     let posted = instance.host().post(kind, move || {
-        // Given back when the function is done, whether or not anybody still waits for it.
-        let _place = place;
+        // The thread is busy until the function returns, even if nothing waits for the result.
+        let _permit = permit;
         if !give.is_closed() {
             let _ = give.send(function());
         }
     });
-    posted.map_err(|_| uncalled())?;
-    // What a panic says may be a part of what was worked on.
+    posted.map_err(|_| match instance.closing().is_cancelled() {
+        true => shut_down(),
+        false => Error::new(
+            Code::Io,
+            "cannot start a thread for a function of the program",
+        ),
+    })?;
+    // The text of a panic may quote a secret, so the error leaves it out.
     given
         .await
         .map_err(|_| Error::new(Code::Panic, "a function of the program panicked"))
 }
 
-/// A value of the host's, whose end may run the host's code.
-pub(crate) struct Kept<T: Send + 'static>(Option<T>);
+/// A value of the host, whose drop may run code of the host.
+pub(crate) struct HostOwned<T: Send + 'static>(Option<T>);
 
-impl<T: Send + 'static> Kept<T> {
+impl<T: Send + 'static> HostOwned<T> {
     pub(crate) fn new(value: T) -> Self {
-        Kept(Some(value))
+        HostOwned(Some(value))
     }
 
-    /// The value, which is there until this is dropped.
+    /// Returns the value, which is `None` only during the drop.
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
@@ -48,19 +53,19 @@ impl<T: Send + 'static> Kept<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Kept<T> {
+impl<T: Send + 'static> Drop for HostOwned<T> {
     fn drop(&mut self) {
         if let Some(value) = self.0.take()
-            && runtime::carries_calls()
-            && let Ok(instance) = runtime::living()
+            && carries_calls()
+            && let Ok(instance) = current_or_closing()
         {
-            // Where no thread can be made, it ends here.
+            // If no thread can be started, the value is dropped on this one.
             drop(instance.host().post(Kind::Releases, move || drop(value)));
         }
     }
 }
 
-impl<T: AsRef<[u8]> + Send + 'static> AsRef<[u8]> for Kept<T> {
+impl<T: AsRef<[u8]> + Send + 'static> AsRef<[u8]> for HostOwned<T> {
     fn as_ref(&self) -> &[u8] {
         self.get().map(T::as_ref).unwrap_or_default()
     }

@@ -1,11 +1,10 @@
-//! Functions of the host's, on threads made for them: none runs on a thread that carries out calls,
-//! so that one which is slow, blocks or panics holds up no call, no limit, no cancellation and no
-//! fork.
+//! Threads for functions of the host. None of them runs calls, so a function that is slow, blocks or
+//! panics delays no call, no deadline, no cancellation and no fork.
 //!
-//! The threads are made when there is something to do, a few for each kind, so that no kind waits
-//! for another. They block no signal that the host does not block itself: programs that it starts
-//! there would inherit that. They count as the runtime's: its hooks are called on them, and a
-//! shutdown ends them. A forked child has its own, and nothing of what waits here in its parent.
+//! The threads start on demand, a few for each kind of function, so that no kind waits for another.
+//! They block only the signals that the host itself blocks, because programs that the host starts
+//! there inherit the mask. They count as threads of the runtime: its hooks run on them, and a
+//! shutdown ends them. A forked child starts its own, without the jobs that wait in its parent.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,55 +12,55 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error, Result};
-use crate::runtime::{self, Hooks, Threads, left_until};
+use super::hooks::Hooks;
+use super::thread_role::{self, Role};
+use super::threads::{Threads, left_until};
 use crate::system::signals::Mask;
 
-/// What the host is called for.
+/// A kind of function of the host.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// To take lines of the log.
+    /// Takes lines of the log.
     Log,
-    /// To deliver a credential.
-    Questions,
-    /// To give content.
+    /// Returns a credential. It may wait for a person.
+    Credentials,
+    /// Reads content.
     Readers,
-    /// To hear that a dispatcher has something to run.
+    /// Learns that a dispatcher has callbacks to run.
     Wakes,
-    /// To take back what it lent.
+    /// Takes back memory or an object of the host.
     Releases,
 }
 
 const KINDS: usize = 5;
 
-/// The most threads of each kind. A question may wait for a person, and others are not to wait for
-/// that.
+/// The most threads of each kind. Many credential functions may wait for a person at once.
 const MOST: [usize; KINDS] = [4, 32, 2, 4, 2];
 
-/// A thread that has nothing to do for so long ends.
+/// A thread without work for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads of one life of the runtime.
-pub(crate) struct Host {
+/// The threads of one instance of the runtime.
+pub(crate) struct HostThreads {
     pools: [Arc<Pool>; KINDS],
     threads: Arc<Threads>,
     hooks: Hooks,
     mask: Mask,
-    /// Nothing more is done: the time to end was over.
+    /// The deadline of the shutdown has passed, and jobs are no longer accepted.
     given_up: AtomicBool,
 }
 
-/// The threads of one kind, and what waits for them.
+/// The threads of one kind, and their jobs.
 struct Pool {
     state: Mutex<State>,
     work: Condvar,
-    /// A thread has nothing to do, or ends.
+    /// Signalled when a thread becomes idle or ends.
     rested: Condvar,
-    /// For calls that can wait for a thread without keeping anything meanwhile.
+    /// For calls that can wait for a thread without holding anything meanwhile.
     share: Arc<Semaphore>,
 }
 
@@ -70,14 +69,14 @@ struct State {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
-    /// Threads end once nothing waits.
+    /// Threads end when no job waits.
     closed: bool,
 }
 
-impl Host {
-    pub(crate) fn new(threads: Arc<Threads>, hooks: Hooks) -> Self {
+impl HostThreads {
+    pub(super) fn new(threads: Arc<Threads>, hooks: Hooks) -> Self {
         let pools = MOST.map(|most| Arc::new(Pool::new(most)));
-        Host {
+        HostThreads {
             pools,
             threads,
             hooks,
@@ -90,8 +89,12 @@ impl Host {
         &self.pools[kind as usize]
     }
 
-    /// Has `job` done on a thread of this kind. Gives it back if there is none and none can be
-    /// made.
+    pub(super) fn share(&self, kind: Kind) -> &Arc<Semaphore> {
+        &self.pool(kind).share
+    }
+
+    /// Queues `job` for a thread of its kind. Returns the job if there is no thread and none can be
+    /// started.
     pub(crate) fn post(
         &self,
         kind: Kind,
@@ -117,27 +120,30 @@ impl Host {
     fn start(&self, kind: Kind) -> std::io::Result<()> {
         let (pool, hooks, mask) = (self.pool(kind).clone(), self.hooks.clone(), self.mask);
         self.threads.start("fal-host", move || {
-            runtime::on_host_thread(kind);
+            thread_role::enter(match kind {
+                Kind::Credentials => Role::CredentialFunction,
+                _ => Role::Callback,
+            });
             mask.restore();
             hooks.start();
             while let Some(job) = pool.next() {
-                // Its panic is its own, and was reported by its hook.
+                // The host's panic hook has reported a panic already.
                 let _ = catch_unwind(AssertUnwindSafe(job));
             }
             hooks.stop();
         })
     }
 
-    /// Waits until nothing of this kind waits or is being done; says whether that is so.
-    pub(crate) fn rest(&self, kind: Kind, deadline: Option<Instant>) -> bool {
+    /// Waits until no job of this kind is queued or running. Returns whether that is so.
+    pub(super) fn rest(&self, kind: Kind, deadline: Option<Instant>) -> bool {
         self.pool(kind).wait_until(deadline, |state| {
             state.jobs.is_empty() && state.idle == state.threads
         })
     }
 
-    /// Ends the threads once they have done what waits. What has not been begun by the deadline is
-    /// left to those that are late: dropping it here would run the host's code.
-    pub(crate) fn end(&self, deadline: Option<Instant>) {
+    /// Ends the threads once they have done the queued jobs. Jobs that are still queued at the
+    /// deadline stay with the threads that are late: dropping them here would run code of the host.
+    pub(super) fn end(&self, deadline: Option<Instant>) {
         for pool in &self.pools {
             pool.lock().closed = true;
             pool.work.notify_all();
@@ -148,7 +154,7 @@ impl Host {
         self.given_up.store(true, Ordering::Release);
     }
 
-    /// Whether what waits need not be done any more.
+    /// Whether queued jobs no longer need to run.
     pub(crate) fn has_given_up(&self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }
@@ -169,7 +175,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next thing to do; `None` ends the thread.
+    /// Waits for the next job. `None` ends the thread.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         let mut waited = false;

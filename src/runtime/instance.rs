@@ -1,14 +1,35 @@
-//! One run of the runtime.
+//! One instance of the runtime: from a start to a shutdown, in one process.
 
-/// After so many turns of tasks the clock and the sockets are looked at. What a hostile answer
-/// costs is done in turns, of which one may take milliseconds: with tokio's own number a deadline
-/// would wait for sixty of them.
-const TURNS: u32 = 4;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
-/// How much longer than its limit the stopping of a runtime may take, which keeps to it.
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::config::Config;
+use super::failure::{cannot_start_threads, cut_short, stop_panicked};
+use super::hooks::Hooks;
+use super::host_threads::{HostThreads, Kind};
+use super::shares::{self, Shares};
+use super::thread_role::{self, Role};
+use super::threads::{Threads, left_until};
+use crate::error::Result;
+use crate::system::signals;
+
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+
+/// Tokio looks at the clock and the sockets after this many polls of tasks. One poll that reads a
+/// hostile response may take milliseconds, and with tokio's default a deadline would wait for
+/// sixty of them.
+const EVENT_INTERVAL: u32 = 4;
+
+/// How much longer than its limit the stop of a runtime may take.
 const JOINING: Duration = Duration::from_millis(200);
 
-/// One life of the runtime, in one process.
 pub(crate) struct Instance {
     pid: u32,
     generation: u64,
@@ -17,32 +38,25 @@ pub(crate) struct Instance {
     closing: CancellationToken,
     tasks: TaskTracker,
     helper_polls: TaskTracker,
-    helpers: Helpers,
-    host: Arc<Host>,
+    shares: Shares,
+    host: Arc<HostThreads>,
     threads: Arc<Threads>,
 }
 
 impl Instance {
-    fn start(config: &Config, threads: &Arc<Threads>) -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let hooks = Hooks {
-            start: config.on_thread_start.clone(),
-            stop: config.on_thread_stop.clone(),
-        };
-        let host = Host::new(threads.clone(), hooks.clone());
-        let started = thread_started(threads.clone(), hooks.clone());
-        let stopped = thread_stopped(threads.clone(), hooks);
+    pub(super) fn start(config: &Config, threads: &Arc<Threads>) -> Result<Self> {
+        let hooks = config.hooks();
         let runtime = Builder::new_multi_thread()
-            .worker_threads(config.worker_threads.unwrap_or(cores.min(2)))
-            .max_blocking_threads(blocking::MOST)
-            .event_interval(TURNS)
+            .worker_threads(config.workers())
+            .max_blocking_threads(shares::MOST)
+            .event_interval(EVENT_INTERVAL)
             .thread_name("fal-runtime")
-            .on_thread_start(started)
-            .on_thread_stop(stopped)
+            .on_thread_start(thread_started(threads.clone(), hooks.clone()))
+            .on_thread_stop(thread_stopped(threads.clone(), hooks.clone()))
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|e| thread_error(&e))?;
+            .map_err(|e| cannot_start_threads(&e))?;
         Ok(Instance {
             pid: std::process::id(),
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
@@ -51,36 +65,41 @@ impl Instance {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
             helper_polls: TaskTracker::new(),
-            helpers: Helpers::default(),
-            host: Arc::new(host),
+            shares: Shares::default(),
+            host: Arc::new(HostThreads::new(threads.clone(), hooks.clone())),
             threads: threads.clone(),
         })
     }
 
-    /// A number that no other instance of any process in this family has.
+    /// Returns a number that no other instance in this family of processes has.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether this process made the instance.
+    /// Whether this process started the instance.
     pub(crate) fn is_ours(&self) -> bool {
         self.pid == std::process::id()
     }
 
-    /// Ends when the library shuts down.
+    /// Is cancelled when a shutdown begins.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
     }
 
-    pub(crate) fn helpers(&self) -> &Helpers {
-        &self.helpers
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.shares
     }
 
-    pub(crate) fn host(&self) -> &Arc<Host> {
+    pub(crate) fn host(&self) -> &Arc<HostThreads> {
         &self.host
     }
 
-    /// Runs a task. If the runtime has just stopped, the task is dropped without being run.
+    #[cfg(all(feature = "keyring", target_os = "macos"))]
+    pub(super) fn threads(&self) -> &Arc<Threads> {
+        &self.threads
+    }
+
+    /// Runs a task. If the runtime has just stopped, the task is dropped without a poll.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -88,17 +107,25 @@ impl Instance {
         self.tasks.spawn_on(task, &self.handle)
     }
 
-    /// A place for what polls futures of the runtime on another of its threads than its workers,
-    /// which it does not stop by itself.
+    /// Returns the right to poll futures of the runtime on its helper threads.
     pub(crate) fn helper_poll(&self) -> HelperPoll {
         HelperPoll(self.helper_polls.clone())
+    }
+
+    pub(super) fn has_stopped(&self) -> bool {
+        self.runtime().is_none()
     }
 
     fn runtime(&self) -> MutexGuard<'_, Option<Runtime>> {
         self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self, deadline: Option<Instant>) -> Result<()> {
+    /// Waits until every line of the log has reached its function. Returns whether that is so.
+    pub(super) fn flush_log(&self, deadline: Option<Instant>) -> bool {
+        self.host.rest(Kind::Log, deadline)
+    }
+
+    pub(super) fn stop(&self, deadline: Option<Instant>) -> Result<()> {
         self.closing.cancel();
         self.tasks.close();
         let finished = drained(&self.handle, &self.tasks, left_until(deadline));
@@ -109,16 +136,16 @@ impl Instance {
             left_until(deadline).max(JOINING),
         );
         self.join(deadline)?;
-        // When nothing is left that could call the host: what it was to be told is told first. Who
-        // does not end is counted.
+        // The host's threads end last: the runtime queues jobs for them up to its own end. A thread
+        // that does not end still counts in `threads`.
         self.host.end(deadline);
-        if finished { Ok(()) } else { Err(unfinished()) }
+        if finished { Ok(()) } else { Err(cut_short()) }
     }
 
     /// Stops the runtime and joins its threads.
     ///
-    /// A thread of its own waits for them, without a limit: those that tokio does not wait for it
-    /// forgets, and they still run code of the library while they begin and end. This one is known.
+    /// A thread of its own waits for them without a limit, because tokio forgets the threads that
+    /// it does not wait for, and those still run code of the library while they start and end.
     /// Besides, tokio refuses to stop a runtime from inside another.
     fn join(&self, deadline: Option<Instant>) -> Result<()> {
         let runtime = self.runtime.clone();
@@ -129,23 +156,20 @@ impl Instance {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
-            // What is dropped with it may be the host's.
-            busy(Busy::RuntimeThread, || drop(taken));
+            // The role sends drops of the host's values to the host's threads.
+            thread_role::in_role(Role::Runtime, || drop(taken));
             let _ = done.send(());
         });
-        started.map_err(|e| thread_error(&e))?;
+        started.map_err(|e| cannot_start_threads(&e))?;
         match stopped.recv_timeout(left_until(deadline) + JOINING) {
             Ok(()) => Ok(()),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Error::new(
-                Code::Panic,
-                "the runtime panicked while it stopped",
-            )),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(stop_panicked()),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(self.threads.unended()),
         }
     }
 }
 
-/// Waits for tasks of a runtime, and says whether all have ended.
+/// Waits for tasks of a runtime. Returns whether all have ended.
 fn drained(runtime: &Handle, tasks: &TaskTracker, limit: Duration) -> bool {
     let (done, drained) = mpsc::channel::<()>();
     let tasks = tasks.clone();
@@ -156,13 +180,13 @@ fn drained(runtime: &Handle, tasks: &TaskTracker, limit: Duration) -> bool {
     drained.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Disconnected)
 }
 
-/// See [`Instance::aside`].
+/// The right to poll futures of the runtime on a thread that the runtime does not stop by itself.
 #[derive(Clone)]
 pub(crate) struct HelperPoll(TaskTracker);
 
 impl HelperPoll {
-    /// Polls, unless the runtime stops: its clock panics once it has stopped, so it waits for what
-    /// is being polled.
+    /// Polls, unless the runtime is stopping. The stop waits for polls under way, because the
+    /// runtime's clock panics after it.
     pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {
         let _under_way = self.0.token();
         (!self.0.is_closed()).then(poll)
@@ -172,7 +196,7 @@ impl HelperPoll {
 fn thread_started(threads: Arc<Threads>, hooks: Hooks) -> impl Fn() + Send + Sync {
     move || {
         threads.enter();
-        BUSY.set(Busy::RuntimeThread);
+        thread_role::enter(Role::Runtime);
         signals::block();
         hooks.start();
     }

@@ -1,43 +1,56 @@
-//! Starts and shutdowns.
+//! Starts and shutdowns of the runtime.
 
-/// The way to the running instance that takes no lock.
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use super::config::Config;
+use super::failure::{shut_down, stop_panicked, task_error};
+use super::fork::PerProcess;
+use super::instance::Instance;
+use super::thread_role::{carries_calls, may_shut_down, may_wait};
+use super::threads::{Threads, left_until};
+use crate::error::{Code, Error, Result};
+use crate::system::module::{self, Reference};
+
+/// The running instance, reached without a lock.
 static CURRENT: ArcSwapOption<Instance> = ArcSwapOption::const_empty();
-static LIVES: PerProcess<Lives> = PerProcess::new();
-// `race`, because a blocking cell could be left half-made by a fork.
-static CONFIG: OnceBox<ArcSwap<Config>> = OnceBox::new();
-static GENERATION: AtomicU64 = AtomicU64::new(1);
+static LIFECYCLE: PerProcess<Lifecycle> = PerProcess::new();
 
-/// The lives of the runtime in one process. Whoever begins or ends one holds the lock.
+/// The starts and shutdowns of one process.
 #[derive(Default)]
-struct Lives {
-    life: Mutex<Life>,
+struct Lifecycle {
+    /// Held during a start, and whenever a shutdown changes the state.
+    state: Mutex<State>,
     ended: Condvar,
-    /// Those of each life, until a shutdown has seen them end: a life that was cut short leaves
-    /// some.
+    /// The threads of each instance, until a shutdown has seen them end. A shutdown that reaches
+    /// its deadline leaves some.
     threads: Mutex<Vec<Arc<Threads>>>,
-    /// From the first start on until a shutdown has ended all threads.
+    /// Keeps the library loaded from the first start until a shutdown has ended all threads.
     module: Mutex<Option<Reference>>,
 }
 
 #[derive(Default)]
-enum Life {
+enum State {
     #[default]
-    None,
+    Stopped,
     Running(Arc<Instance>),
     Stopping(Arc<Instance>),
 }
 
 /// What a shutdown has to end.
 struct Ending {
-    /// None if there is none any more.
     instance: Option<Arc<Instance>>,
-    /// None of a life that somebody begins meanwhile.
+    /// Without the threads of an instance that starts during the shutdown.
     threads: Vec<Arc<Threads>>,
 }
 
-impl Lives {
-    fn lock(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+impl Lifecycle {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn threads(&self) -> MutexGuard<'_, Vec<Arc<Threads>>> {
@@ -48,82 +61,72 @@ impl Lives {
         self.module.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The instance of this life; one that is begun, if there is none.
+    /// Returns the instance, and starts one if there is none.
     fn instance(&self) -> Result<Arc<Instance>> {
-        let mut life = self.lock();
-        if let Life::Running(instance) | Life::Stopping(instance) = &*life {
+        let mut state = self.lock();
+        if let State::Running(instance) | State::Stopping(instance) = &*state {
             return Ok(instance.clone());
         }
         let threads = Arc::new(Threads::default());
-        let fresh = Arc::new(Instance::start(&config().load(), &threads)?);
+        let fresh = Arc::new(Instance::start(&Config::installed(), &threads)?);
         self.threads().push(threads);
         let mut module = self.module();
         *module = module.take().or_else(Reference::new);
         drop(module);
-        leak(CURRENT.swap(Some(fresh.clone())));
-        *life = Life::Running(fresh.clone());
+        forget_of_parent(CURRENT.swap(Some(fresh.clone())));
+        *state = State::Running(fresh.clone());
         Ok(fresh)
     }
 
-    /// Takes it on to stop the instance. Who comes second waits for the first.
-    fn take_on(&self, deadline: Option<Instant>) -> Result<Ending> {
-        let mut life = self.lock();
+    /// Begins a shutdown. A second one waits for the first.
+    fn begin_shutdown(&self, deadline: Option<Instant>) -> Result<Ending> {
+        let mut state = self.lock();
         loop {
-            match &*life {
-                Life::None => {
-                    return Ok(Ending {
-                        instance: None,
-                        threads: self.threads().clone(),
-                    });
+            let instance = match &*state {
+                State::Stopped => None,
+                State::Running(instance) => Some(instance.clone()),
+                State::Stopping(_) => {
+                    let left = left_until(deadline);
+                    if left.is_zero() {
+                        return Err(Error::new(
+                            Code::Deadline,
+                            "another shutdown is still under way",
+                        ));
+                    }
+                    state = self
+                        .ended
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
+                    continue;
                 }
-                Life::Running(instance) => {
-                    let instance = instance.clone();
-                    *life = Life::Stopping(instance.clone());
-                    return Ok(Ending {
-                        instance: Some(instance),
-                        threads: self.threads().clone(),
-                    });
-                }
-                Life::Stopping(_) => {}
+            };
+            if let Some(instance) = &instance {
+                *state = State::Stopping(instance.clone());
             }
-            let left = left_until(deadline);
-            if left.is_zero() {
-                return Err(Error::new(
-                    Code::Deadline,
-                    "another shutdown is still under way",
-                ));
-            }
-            life = self
-                .ended
-                .wait_timeout(life, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            return Ok(Ending {
+                instance,
+                threads: self.threads().clone(),
+            });
         }
     }
 
-    /// Stops the instance, and says what has become of it.
     fn stop(&self, instance: &Arc<Instance>, deadline: Option<Instant>) -> Result<()> {
         let stopped = catch_unwind(AssertUnwindSafe(|| instance.stop(deadline)));
-        let mut life = self.lock();
-        *life = match instance.runtime().is_some() {
-            // Nothing can be begun with it any more, and a later shutdown tries again.
-            true => Life::Running(instance.clone()),
-            false => {
-                CURRENT.compare_and_swap(&Some(instance.clone()), None);
-                Life::None
-            }
+        let mut state = self.lock();
+        *state = if instance.has_stopped() {
+            CURRENT.compare_and_swap(&Some(instance.clone()), None);
+            State::Stopped
+        } else {
+            // It refuses new work, and a later shutdown tries again.
+            State::Running(instance.clone())
         };
-        drop(life);
+        drop(state);
         self.ended.notify_all();
-        stopped.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::Panic,
-                "the runtime panicked while it stopped",
-            ))
-        })
+        stopped.unwrap_or_else(|_| Err(stop_panicked()))
     }
 
-    /// Waits until these have ended.
+    /// Waits until these threads have ended.
     fn wait(&self, ending: &[Arc<Threads>], deadline: Option<Instant>) -> Result<()> {
         ending
             .iter()
@@ -133,41 +136,56 @@ impl Lives {
         Ok(())
     }
 
-    /// Lets the library be unloaded, unless another life has begun.
-    fn let_go(&self) {
-        let life = self.lock();
-        let _unused = if matches!(*life, Life::None) {
+    /// Lets the library be unloaded, unless an instance has started meanwhile.
+    fn release_module(&self) {
+        let state = self.lock();
+        let _unused = if matches!(*state, State::Stopped) {
             self.module().take()
         } else {
             None
         };
-        // The system takes its own lock to end the reference.
-        drop(life);
+        // Releasing the reference takes the loader's lock, so this one is released before.
+        drop(state);
     }
 }
 
-/// The running instance, started if there is none in this process. Refused while it shuts down.
+/// Returns the running instance, and starts one if this process has none. Fails while the library
+/// shuts down.
 pub(crate) fn current() -> Result<Arc<Instance>> {
-    let instance = living()?;
-    match instance.closing.is_cancelled() {
+    let instance = current_or_closing()?;
+    match instance.closing().is_cancelled() {
         false => Ok(instance),
         true => Err(shut_down()),
     }
 }
 
-/// The same, but also while it shuts down: what an operation leaves to be done then still needs it.
-pub(crate) fn living() -> Result<Arc<Instance>> {
-    match CURRENT.load_full().filter(|instance| instance.is_ours()) {
+/// Like [`current`], and succeeds during a shutdown too, when operations still clean up.
+pub(crate) fn current_or_closing() -> Result<Arc<Instance>> {
+    match running() {
         Some(instance) => Ok(instance),
-        // What was cut short on one of our own threads begins no new life, which nobody would end.
-        None if BUSY.get() == Busy::RuntimeThread => Err(shut_down()),
-        None => LIVES.get().instance(),
+        // Work that was cut short on a runtime thread starts no instance, which nothing would stop.
+        None if carries_calls() => Err(shut_down()),
+        None => LIFECYCLE.get().instance(),
     }
 }
 
-/// A parent's instance is never dropped in the child: its threads do not exist here, and would be
-/// joined.
-fn leak(instance: Option<Arc<Instance>>) {
+fn running() -> Option<Arc<Instance>> {
+    CURRENT.load_full().filter(|instance| instance.is_ours())
+}
+
+/// Runs work to completion, even if the returned future is dropped. A shutdown waits for it, within
+/// its limit.
+pub(crate) async fn run_to_completion<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    current_or_closing()?
+        .spawn(work)
+        .await
+        .map_err(|end| task_error("work that must complete", &end))
+}
+
+/// Leaks an instance of the parent process: a drop would join threads that do not exist here.
+fn forget_of_parent(instance: Option<Arc<Instance>>) {
     if instance
         .as_deref()
         .is_some_and(|instance| !instance.is_ours())
@@ -177,88 +195,69 @@ fn leak(instance: Option<Arc<Instance>>) {
 }
 
 /// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins
-/// every thread. What has to be carried to its end once it was begun is waited for: the renewal of
-/// a login, the cancellation of a job, and the program's own functions that libfal calls. Without a
-/// limit it waits for one that never returns for ever.
+/// every thread. The shutdown waits for work that must complete once it has begun: the renewal of a
+/// login, the cancellation of a job, and functions of the program that libfal is calling. Without a
+/// limit it blocks for ever if such a function never returns.
 ///
-/// Afterwards the library can be used again. Fails with [`Code::Deadline`] if that, or a thread,
-/// would not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside a
-/// callback or on a runtime thread. Without a running runtime it does nothing.
+/// The library can be used again afterwards. Fails with [`Code::Deadline`] if that work, or a
+/// thread, does not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside
+/// a callback or on a runtime thread. Does nothing if the runtime is not running.
 pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     if module::process_ends() {
-        // No thread is left to be waited for, and what they locked stays so.
+        // The system has ended the other threads, and the locks that they held stay locked.
         return Ok(());
     }
-    let Some(lives) = LIVES.made() else {
+    let Some(lifecycle) = LIFECYCLE.made() else {
         return Ok(());
     };
     may_shut_down()?;
-    let deadline = timeout
-        .into()
-        .and_then(|timeout| Instant::now().checked_add(timeout));
-    let Ending { instance, threads } = lives.take_on(deadline)?;
+    let deadline = deadline_in(timeout.into());
+    let Ending { instance, threads } = lifecycle.begin_shutdown(deadline)?;
     if let Some(instance) = instance {
-        lives.stop(&instance, deadline)?;
+        lifecycle.stop(&instance, deadline)?;
     }
-    lives.wait(&threads, deadline)?;
-    lives.let_go();
+    lifecycle.wait(&threads, deadline)?;
+    lifecycle.release_module();
     Ok(())
 }
 
-impl super::Config {
-    /// Makes this the configuration of the next start.
-    ///
-    /// Fails with [`Code::InvalidArgument`] while the runtime is running.
-    pub fn install(self) -> Result<()> {
-        let lives = LIVES.get();
-        let life = lives.lock();
-        if !matches!(*life, Life::None) {
-            return Err(Error::invalid("the runtime is already running")
-                .with_remedy("Configure the runtime before the first call, or after a shutdown."));
-        }
-        config().store(Arc::new(self));
-        Ok(())
-    }
-}
-
-/// Waits until every line of the log that was written has been given to its function, at most
-/// `timeout` (`None`: no limit, so for ever if the function never returns). Lines that are written
-/// meanwhile count too. [`shutdown`] does the same; a program that ends without one would lose its
-/// last lines.
+/// Blocks until every line of the log has been given to its function, at most `timeout` (`None`: no
+/// limit, so for ever if the function never returns). Lines that are written meanwhile count too.
+/// [`shutdown`] does the same; a program that ends without one can lose its last lines.
 ///
-/// Fails with [`Code::Deadline`] if there are lines left then, and with [`Code::WouldDeadlock`]
-/// inside a callback. Without a running runtime it does nothing.
+/// Fails with [`Code::Deadline`] if lines are left then, and with [`Code::WouldDeadlock`] inside a
+/// callback. Does nothing if the runtime is not running.
 pub fn flush_log(timeout: impl Into<Option<Duration>>) -> Result<()> {
-    let Some(instance) = CURRENT.load_full().filter(|instance| instance.is_ours()) else {
+    let Some(instance) = running() else {
         return Ok(());
     };
     may_wait()?;
-    let deadline = timeout
-        .into()
-        .and_then(|timeout| Instant::now().checked_add(timeout));
-    match instance.host.rest(host_functions::Kind::Log, deadline) {
+    match instance.flush_log(deadline_in(timeout.into())) {
         true => Ok(()),
         false => Err(Error::new(
             Code::Deadline,
-            "lines of the log still wait for the function that takes them",
+            "the log function has not taken all lines in time",
         )
-        .with_remedy("Allow more time, or have the function take less.")),
+        .with_remedy("Allow more time, or make the log function faster.")),
     }
 }
 
-/// A thread beside those of the runtime, which a shutdown waits for as for them.
-#[cfg(all(feature = "keyring", target_os = "macos"))]
-pub(crate) fn counted() -> Option<threads::Counted> {
-    living().ok().map(|instance| instance.threads.counted())
+fn deadline_in(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
-/// Carries work that was begun to its end, whether or not anybody still waits for it: a shutdown
-/// waits, within its limit.
-pub(crate) async fn finish<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<T> {
-    living()?
-        .spawn(work)
-        .await
-        .map_err(|end| undone("work that has to be finished", &end))
+impl Config {
+    /// Stores this as the configuration of the next start.
+    ///
+    /// Fails with [`Code::InvalidArgument`] while the runtime is running.
+    pub fn install(self) -> Result<()> {
+        let lifecycle = LIFECYCLE.get();
+        let state = lifecycle.lock();
+        if !matches!(*state, State::Stopped) {
+            return Err(Error::invalid("the runtime is already running")
+                .with_remedy("Configure the runtime before the first call, or after a shutdown."));
+        }
+        self.store();
+        Ok(())
+    }
 }

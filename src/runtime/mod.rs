@@ -1,42 +1,47 @@
-//! The global runtime: made on first use, one per process, fork-aware, stoppable.
+//! The global runtime: one per process, started on first use, fork-aware, and stoppable.
 //!
-//! No lock is taken on the way to a running instance, and a fork is noticed before anything of the
-//! parent's is touched: a lock that another thread held at the fork would never be released.
-//! What is kept for the whole process, and what a forked child does about it:
+//! Reaching the running instance takes no lock, and a fork is detected before any state of the
+//! parent is touched: a lock that another thread held during the fork is never released in the
+//! child. The process-wide state, and what a forked child does with it:
 //!
-//! - `CURRENT`: an atomic pointer; the parent's instance is seen to be the parent's, left alone and
-//!   never freed.
-//! - `LIVES`, with the lock of starts and shutdowns: the child has its own.
-//! - `CONFIG`: an atomic pointer; the child inherits what was configured.
-//! - `GENERATION`: a counter; the child counts on from the parent's number, so no number comes
-//!   twice in its line.
-//! - `BUSY`, `GUEST`: the forking thread's own, and true of the child's only thread as well.
+//! - `CURRENT`: an atomic pointer. The child recognizes the parent's instance, ignores it and never
+//!   frees it.
+//! - `LIFECYCLE`, with the lock of starts and shutdowns: the child makes its own.
+//! - `CONFIG`: an atomic pointer. The child inherits the configuration.
+//! - `GENERATION`: a counter. The child continues from the parent's number, so no two instances in
+//!   a family of processes share a number.
+//! - `ROLE`, `GUEST`: thread-locals of the forking thread, which is the child's only thread.
 
 pub(crate) mod blocking;
+mod config;
+mod failure;
 pub(crate) mod fork;
+mod hooks;
 pub(crate) mod host_functions;
+mod host_threads;
+mod instance;
+mod lifecycle;
 pub(crate) mod per_runtime;
+mod shares;
+mod thread_role;
 mod threads;
 
-use std::cell::Cell;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+pub use config::Config;
+pub(crate) use failure::{shut_down, task_error};
+pub use hooks::ThreadHook;
+pub(crate) use instance::Instance;
+pub(crate) use lifecycle::{current, current_or_closing, run_to_completion};
+pub use lifecycle::{flush_log, shutdown};
+pub(crate) use shares::permit;
+pub use thread_role::may_wait;
+pub(crate) use thread_role::{carries_calls, in_callback};
+#[cfg(feature = "capi")]
+pub(crate) use thread_role::{in_guest, is_guest};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use once_cell::race::OnceBox;
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-pub(crate) use self::threads::{Threads, left_until};
-use crate::error::{Code, Error, Result};
-use crate::runtime::blocking::Helpers;
-use crate::runtime::fork::PerProcess;
-use crate::runtime::host_functions::Host;
-use crate::system::module::{self, Reference};
-use crate::system::signals;
+/// Counts the calling thread as one of the runtime's, so that a shutdown waits for its end.
+#[cfg(all(feature = "keyring", target_os = "macos"))]
+pub(crate) fn counted() -> Option<threads::Counted> {
+    current_or_closing()
+        .ok()
+        .map(|instance| instance.threads().counted())
+}

@@ -1,27 +1,26 @@
-//! What belongs to one life of the runtime, in one process: made anew after a shutdown or a fork.
+//! Values that belong to one instance of the runtime, and are made again after a shutdown or a fork.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::lifecycle::current_or_closing;
 use crate::error::Result;
-use crate::runtime;
 
-/// A place for a value that must not outlive its runtime or cross a fork. It is reached without a
-/// lock.
+/// A slot for a value that must not outlive its runtime or cross a fork, reached without a lock.
 pub(crate) struct PerRuntime<T> {
-    slot: ArcSwapOption<Life<T>>,
+    slot: ArcSwapOption<OfInstance<T>>,
 }
 
-/// The value of one life.
-pub(crate) struct Life<T> {
+/// The value of one instance.
+pub(crate) struct OfInstance<T> {
     pid: u32,
     generation: u64,
     value: T,
 }
 
-impl<T> Deref for Life<T> {
+impl<T> Deref for OfInstance<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -38,38 +37,38 @@ impl<T> Default for PerRuntime<T> {
 }
 
 impl<T> PerRuntime<T> {
-    /// The value of the running runtime, made if there is none.
-    pub(crate) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<Arc<Life<T>>> {
-        let generation = runtime::living()?.generation();
+    /// Returns the value of the running instance, and makes it if there is none.
+    pub(crate) fn get(&self, make: impl FnOnce() -> Result<T>) -> Result<Arc<OfInstance<T>>> {
+        let generation = current_or_closing()?.generation();
         let seen = self.slot.load_full();
-        if let Some(life) = seen.as_ref().filter(|life| life.generation == generation) {
-            return Ok(life.clone());
+        if let Some(own) = seen.as_ref().filter(|own| own.generation == generation) {
+            return Ok(own.clone());
         }
-        let fresh = Arc::new(Life {
+        let fresh = Arc::new(OfInstance {
             pid: std::process::id(),
             generation,
             value: make()?,
         });
-        keep_parents(&seen);
+        forget_of_parent(&seen);
         let before = self.slot.compare_and_swap(&seen, Some(fresh.clone()));
-        let raced = before.as_ref().filter(|life| life.generation == generation);
+        let raced = before.as_ref().filter(|own| own.generation == generation);
         Ok(raced.unwrap_or(&fresh).clone())
     }
 }
 
 impl<T> Drop for PerRuntime<T> {
     fn drop(&mut self) {
-        keep_parents(&self.slot.load_full());
+        forget_of_parent(&self.slot.load_full());
     }
 }
 
-/// What belongs to the parent of this process may have been locked by a thread that does not exist
-/// here, and wakes tasks of the parent's when it goes: it is never freed.
-fn keep_parents<T>(life: &Option<Arc<Life<T>>>) {
-    if life
+/// Leaks a value of the parent process: a thread that does not exist here may hold its lock, and its
+/// drop would wake tasks of the parent.
+fn forget_of_parent<T>(own: &Option<Arc<OfInstance<T>>>) {
+    if own
         .as_ref()
-        .is_some_and(|life| life.pid != std::process::id())
+        .is_some_and(|own| own.pid != std::process::id())
     {
-        std::mem::forget(life.clone());
+        std::mem::forget(own.clone());
     }
 }

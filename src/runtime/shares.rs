@@ -1,57 +1,62 @@
-//! Work that blocks, on the runtime's helper threads. They are few, and each kind of work has its
-//! share of them, so that none can keep the others from theirs. Functions of the host's have
-//! threads of their own (`host.rs`).
+//! How the helper threads are shared: each kind of blocking work has its own few, so that no kind
+//! can block another. Functions of the host have threads of their own (`host_threads.rs`).
+//!
+//! A semaphore of tokio is enough: a crate for concurrency limits would add queues and metrics that
+//! nothing here uses.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::failure::shut_down;
 use crate::error::Result;
-use crate::runtime;
 
-/// The most threads of each kind. They are made when they are needed, and end when they are not for
-/// a while.
-const EACH: [usize; KINDS] = [2, 2, 2, 2, 12, 2];
-/// The most threads that make connections to one host: its checks may hang, and others are not to
-/// wait for that.
-const EACH_HOST: usize = 4;
-
-/// What blocks.
+/// A kind of blocking work.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// Looking up the names of hosts.
+    /// Looking up host names.
     Names,
-    /// The credential chain.
+    /// Running the credential chain.
     Credentials,
-    /// What may wait for a person or another program: one that prints a key, the keyring, the lock
-    /// of a login.
+    /// Waiting for a person or another program: a key command, the keyring, the lock of a login.
     Providers,
-    /// Local files.
+    /// Reading and writing local files.
     Files,
-    /// Making connections, with the check of the other side's certificate.
+    /// Making connections, which includes verifying the server's certificate.
     Handshakes,
-    /// Looking at long texts that a service sent.
+    /// Reading long texts that a service sent.
     Texts,
 }
 
 const KINDS: usize = 6;
 
-/// Threads that carry calls out in place of those that look at a long text themselves.
-const PLACES: usize = 4;
+/// The most threads of each kind. They start on demand and end after a while without work.
+const EACH: [usize; KINDS] = [2, 2, 2, 2, 12, 2];
 
-/// The most helper threads at all.
-pub(crate) const MOST: usize = EACH[0] + EACH[1] + EACH[2] + EACH[3] + EACH[4] + EACH[5] + PLACES;
+/// The most threads that make connections to one host. A certificate check can hang, and must not
+/// keep other hosts waiting.
+const EACH_HOST: usize = 4;
 
-/// What is left of each kind's share, in one life of the runtime.
-pub(crate) struct Helpers {
-    shares: [Arc<Semaphore>; KINDS],
-    /// What is left to each host of the share for handshakes, as long as somebody connects to it.
+/// Spare threads that take over a worker's tasks while the worker itself reads a long text.
+const SPARE: usize = 4;
+
+/// The most helper threads of all kinds.
+pub(super) const MOST: usize = EACH[0] + EACH[1] + EACH[2] + EACH[3] + EACH[4] + EACH[5] + SPARE;
+
+/// The permits of one instance of the runtime.
+pub(crate) struct Shares {
+    kinds: [Arc<Semaphore>; KINDS],
+    /// The permits for handshakes with each host that a connection is being made to.
     hosts: Mutex<HashMap<Arc<str>, Weak<Semaphore>>>,
 }
 
-impl Helpers {
-    /// The share of a host.
+impl Shares {
+    pub(super) fn of_kind(&self, kind: Kind) -> &Arc<Semaphore> {
+        &self.kinds[kind as usize]
+    }
+
+    /// Returns the permits for handshakes with a host.
     pub(crate) fn of_host(&self, host: &Arc<str>) -> Arc<Semaphore> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = hosts.get(host).and_then(Weak::upgrade) {
@@ -64,18 +69,17 @@ impl Helpers {
     }
 }
 
-impl Default for Helpers {
+impl Default for Shares {
     fn default() -> Self {
-        Helpers {
-            shares: EACH.map(|most| Arc::new(Semaphore::new(most))),
+        Shares {
+            kinds: EACH.map(|most| Arc::new(Semaphore::new(most))),
             hosts: Mutex::default(),
         }
     }
 }
 
-/// A place among those who share something, once there is one: given back when it is dropped. No
-/// share is ever closed.
-pub(crate) async fn place(share: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    let place = share.clone().acquire_owned().await;
-    place.map_err(|_| shut_down())
+/// Waits for a permit, which returns to its share when it is dropped. No share is ever closed.
+pub(crate) async fn permit(share: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let permit = share.clone().acquire_owned().await;
+    permit.map_err(|_| shut_down())
 }

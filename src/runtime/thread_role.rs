@@ -1,57 +1,57 @@
-//! What a thread may do: whether it may block, and whether it runs the host's code.
+//! The role of the calling thread, which decides whether it may block.
 
 use std::cell::Cell;
 
 use crate::error::{Code, Error, Result};
 
 thread_local! {
-    static BUSY: Cell<Busy> = const { Cell::new(Busy::No) };
+    static ROLE: Cell<Role> = const { Cell::new(Role::Host) };
+    /// How many calls through the C ABI this thread is in.
     #[cfg(feature = "capi")]
     static GUEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Why this thread must not wait for an operation.
+/// What a thread is running.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Busy {
-    No,
-    RuntimeThread,
+pub(super) enum Role {
+    /// A thread of the host, outside of callbacks.
+    Host,
+    /// A thread of the runtime.
+    Runtime,
+    /// A callback of the host, which must not block.
     Callback,
-    /// On a thread of ours on which the host may take its time: only the end of that thread cannot
-    /// be waited for.
-    Question,
+    /// A credential function of the host. It may block for anything but the end of its own thread.
+    CredentialFunction,
 }
 
-/// What a thread for functions of the host's may do.
-pub(crate) fn on_host_thread(kind: host_functions::Kind) {
-    BUSY.set(if kind == host_functions::Kind::Questions {
-        Busy::Question
-    } else {
-        Busy::Callback
-    });
+/// Sets the role of a new thread.
+pub(super) fn enter(role: Role) {
+    ROLE.set(role);
 }
 
-/// Whether this thread carries out calls, so that nothing of the host's may run on it.
-pub(crate) fn carries_calls() -> bool {
-    BUSY.get() == Busy::RuntimeThread
-}
-
-/// Runs a callback of the host, in which waiting is refused.
-pub(crate) fn in_callback<T>(call: impl FnOnce() -> T) -> T {
-    busy(Busy::Callback, call)
-}
-
-fn busy<T>(with: Busy, call: impl FnOnce() -> T) -> T {
-    struct Restore(Busy);
+/// Runs `call` in a role.
+pub(super) fn in_role<T>(role: Role, call: impl FnOnce() -> T) -> T {
+    struct Restore(Role);
     impl Drop for Restore {
         fn drop(&mut self) {
-            BUSY.set(self.0);
+            ROLE.set(self.0);
         }
     }
-    let _restore = Restore(BUSY.replace(with));
+    let _restore = Restore(ROLE.replace(role));
     call()
 }
 
-/// Runs a call that came in through the C ABI.
+/// Whether this is a thread of the runtime, on which no code of the host may run.
+pub(crate) fn carries_calls() -> bool {
+    ROLE.get() == Role::Runtime
+}
+
+/// Runs a callback of the host, in which blocking is refused.
+pub(crate) fn in_callback<T>(call: impl FnOnce() -> T) -> T {
+    in_role(Role::Callback, call)
+}
+
+/// Runs a call that came through the C ABI.
 #[cfg(feature = "capi")]
 pub(crate) fn in_guest<T>(call: impl FnOnce() -> T) -> T {
     GUEST.set(GUEST.get() + 1);
@@ -63,31 +63,28 @@ pub(crate) fn in_guest<T>(call: impl FnOnce() -> T) -> T {
 /// Whether this thread is running libfal's code on behalf of a host that is not a Rust program.
 #[cfg(feature = "capi")]
 pub(crate) fn is_guest() -> bool {
-    GUEST.get() > 0 || BUSY.get() == Busy::RuntimeThread
+    GUEST.get() > 0 || carries_calls()
 }
 
-/// Fails with [`Code::WouldDeadlock`] where waiting would stop the thread that has to make the
+/// Fails with [`Code::WouldDeadlock`] where blocking would stop the thread that has to make the
 /// progress: inside a callback and on a thread of the runtime.
 pub fn may_wait() -> Result<()> {
-    match BUSY.get() {
-        Busy::No | Busy::Question => Ok(()),
-        Busy::RuntimeThread => Err(Error::new(
-            Code::WouldDeadlock,
-            "waiting on a thread of libfal's runtime",
-        )),
-        Busy::Callback => Err(Error::new(
-            Code::WouldDeadlock,
-            "waiting inside a callback of libfal",
-        )),
+    match ROLE.get() {
+        Role::Host | Role::CredentialFunction => Ok(()),
+        Role::Runtime => Err(would_deadlock("waiting on a thread of libfal's runtime")),
+        Role::Callback => Err(would_deadlock("waiting inside a callback of libfal")),
     }
 }
 
-fn may_shut_down() -> Result<()> {
-    match BUSY.get() {
-        Busy::Question => Err(Error::new(
-            Code::WouldDeadlock,
-            "shutting down inside a callback of libfal",
-        )),
+pub(super) fn may_shut_down() -> Result<()> {
+    match ROLE.get() {
+        Role::CredentialFunction => {
+            Err(would_deadlock("shutting down inside a callback of libfal"))
+        }
         _ => may_wait(),
     }
+}
+
+fn would_deadlock(what: &str) -> Error {
+    Error::new(Code::WouldDeadlock, what)
 }

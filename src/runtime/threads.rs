@@ -1,8 +1,8 @@
-//! The threads of one life of the runtime: one that did not end with it still runs code of the
-//! library.
+//! The threads of one instance of the runtime. A thread that outlives the instance still runs code
+//! of the library.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::system::module;
 #[derive(Default)]
 pub(crate) struct Threads {
     count: AtomicUsize,
-    /// Those that nobody else joins.
+    /// The threads that this value has to join.
     own: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// A thread that counts until this is dropped.
+/// Counts a thread until it is dropped.
 pub(crate) struct Counted(Arc<Threads>);
 
 impl Drop for Counted {
@@ -34,13 +34,13 @@ impl Threads {
         self.count.fetch_sub(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn counted(self: &Arc<Self>) -> Counted {
+    pub(super) fn counted(self: &Arc<Self>) -> Counted {
         self.enter();
         Counted(self.clone())
     }
 
     /// Starts a thread that a shutdown joins.
-    pub(crate) fn start(
+    pub(super) fn start(
         self: &Arc<Self>,
         name: &str,
         body: impl FnOnce() + Send + 'static,
@@ -57,7 +57,7 @@ impl Threads {
         Ok(())
     }
 
-    /// Waits until all have ended.
+    /// Waits until all threads have ended.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> Result<()> {
         loop {
             let unjoined = self.join_ended();
@@ -69,31 +69,31 @@ impl Threads {
         }
     }
 
-    /// That some are left.
+    /// Returns the error of a shutdown that leaves threads behind.
     pub(super) fn unended(&self) -> Error {
         unended(self.count.load(Ordering::Acquire))
     }
 
-    /// Joins what has ended, and says how many are left.
+    /// Joins the threads that have ended. Returns how many are left.
     fn join_ended(&self) -> usize {
         let mut own = self.own();
         let (ended, left): (Vec<_>, Vec<_>) = own.drain(..).partition(module::has_ended);
         *own = left;
         let left = own.len();
         drop(own);
-        // A panic there was its own.
+        // The bodies catch the panics that matter.
         ended.into_iter().for_each(|thread| drop(thread.join()));
         left
     }
 
-    fn own(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+    fn own(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is left until a deadline; of none, longer than any process lives and short enough for every
-/// clock.
-pub(crate) fn left_until(deadline: Option<Instant>) -> Duration {
+/// Returns the time left until a deadline. Without a deadline it is longer than any process lives,
+/// and short enough for every clock.
+pub(super) fn left_until(deadline: Option<Instant>) -> Duration {
     const FOR_EVER: Duration = Duration::from_secs(1 << 30);
     deadline.map_or(FOR_EVER, |deadline| {
         deadline
@@ -103,7 +103,11 @@ pub(crate) fn left_until(deadline: Option<Instant>) -> Duration {
 }
 
 fn unended(threads: usize) -> Error {
-    Error::new(Code::Deadline, format!("{threads} threads of the runtime did not end in time")).with_remedy(
-        "Allow the shutdown more time; a name lookup, a slow file or a function of the program that blocks may hold it.",
+    Error::new(
+        Code::Deadline,
+        format!("{threads} threads of the runtime did not end in time"),
+    )
+    .with_remedy(
+        "Allow the shutdown more time. A name lookup, a slow file system or a blocking function of the program can delay it.",
     )
 }

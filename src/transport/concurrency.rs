@@ -37,6 +37,6 @@ impl ConcurrencyLimits {
                 others: Arc::new(Semaphore::new(WIDTH)),
             })
         })?;
-        runtime::place(if run { &lane.runs } else { &lane.others }).await
+        runtime::permit(if run { &lane.runs } else { &lane.others }).await
     }
 }

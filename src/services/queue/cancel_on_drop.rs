@@ -35,7 +35,7 @@ impl Guard {
         Ok(Guard {
             exchange: exchange.clone(),
             job: job.clone(),
-            runtime: runtime::living()?,
+            runtime: runtime::current_or_closing()?,
             armed,
             told,
         })

@@ -160,7 +160,7 @@ impl Cache {
         });
         let flight = fetch.map(|end| {
             let end =
-                end.unwrap_or_else(|end| Err(runtime::undone("the fetch of fal's keys", &end)));
+                end.unwrap_or_else(|end| Err(runtime::task_error("the fetch of fal's keys", &end)));
             end.map_err(|error| Failure {
                 error,
                 at: Instant::now(),

@@ -67,9 +67,9 @@ where
 /// whatever a step takes.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<str>>) -> Result<T> {
     let news = Arc::new(News::default());
-    let instance = runtime::living()?;
+    let instance = runtime::current_or_closing()?;
     let place = instance.helper_poll();
-    let share = host.map(|host| instance.helpers().of_host(&host));
+    let share = host.map(|host| instance.shares().of_host(&host));
     drop(instance);
     loop {
         let (waker, place) = (Waker::from(news.clone()), place.clone());
