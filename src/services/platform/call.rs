@@ -3,29 +3,27 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::arguments::{Arguments, IDEMPOTENCY_KEY, wrong};
+use super::arguments::{Arguments, wrong};
+use super::fields;
+use super::key_guards::{self, CREATE};
 use super::multipart::Form;
-use super::{fields, keys};
+use super::request::{find, request};
 use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json;
 use crate::codec::sse::Parser;
 use crate::error::{Code, Error, Idempotency, Result};
-use crate::openapi::{Answer, Body, Operation, operations};
+use crate::openapi::{Answer, Body, Operation};
 use crate::operation::Op;
 use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
 use crate::service_error::{confirming, with_content};
-use crate::system::random;
 
 /// Live logs go on until the caller has enough.
 const STREAM_TIME: Duration = Duration::from_secs(24 * 3600);
-/// So long does fal know an idempotency key (docs/protocol.md §14.1); behind that a repeat would be
-/// a second call.
-const REMEMBERED: Duration = Duration::from_secs(600);
 
 impl Client {
     /// Starts an operation of the Platform API (docs/protocol.md §14) by its
@@ -45,7 +43,7 @@ impl Client {
     /// [`Client::create_key`].
     pub fn platform_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = find(name)?;
-        if operation.name == keys::CREATE {
+        if operation.name == CREATE {
             return Err(wrong(
                 operation,
                 "the answer holds a secret, which a response is not made for; nothing was sent",
@@ -80,7 +78,7 @@ impl Client {
             _ => None,
         };
         self.start_exchange_within(timeout, move |exchange| async move {
-            keys::confirm(operation, &arguments, &exchange).await?;
+            key_guards::confirm(operation, &arguments, &exchange).await?;
             match (&operation.answer, form) {
                 (Answer::Events, _) => events(exchange, request).await,
                 (_, Some(form)) => form.send(&exchange, request).await,
@@ -130,64 +128,6 @@ async fn answered(
     Err(error
         .with_answer(answer)
         .with_outcome_unknown(idempotency.leaves_doubt()))
-}
-
-/// The operation of this name.
-pub(super) fn find(name: &str) -> Result<&'static Operation> {
-    operations()
-        .iter()
-        .find(|operation| operation.name == name)
-        .ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> Error {
-    let name: String = name.chars().take(60).collect();
-    let group = name.split('.').next().unwrap_or_default();
-    let near = operations().iter().map(|operation| operation.name);
-    let near: Vec<_> = near
-        .filter(|known| known.split('.').next() == Some(group))
-        .collect();
-    let told = format!("the Platform API has no operation {name:?}");
-    Error::invalid(told).with_remedy(match near.is_empty() {
-        true => "See docs/platform.md for the names.".to_owned(),
-        false => format!("Those of {group} are {}.", near.join(", ")),
-    })
-}
-
-/// The request of a call that may take so long.
-pub(super) fn request(
-    operation: &Operation,
-    arguments: &Arguments,
-    timeout: Duration,
-) -> Result<Request> {
-    let mut request = Request::new(operation.method(), &arguments.address(operation)?)?;
-    if let Some(body) = arguments.body(operation) {
-        request.set_json(body);
-    }
-    match operation.answer {
-        Answer::Events => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/event-stream")),
-        Answer::Csv => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/csv")),
-        Answer::Text => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/plain")),
-        _ => None,
-    };
-    if operation.is_idempotent() {
-        let key = arguments
-            .str(IDEMPOTENCY_KEY)
-            .map_or_else(random::uuid, |key| Ok(key.to_owned()))?;
-        request.set_header("idempotency-key", &key)?;
-        request.recognized = timeout <= REMEMBERED;
-    }
-    if operation.body == Body::Form {
-        // The body is made while it is sent; the transport has to know that it is not JSON.
-        request.set_bytes(Bytes::new(), "multipart/form-data")?;
-    }
-    Ok(request)
 }
 
 /// Gives each event of a stream to the host as it arrives.

@@ -8,22 +8,18 @@ use bytes::Bytes;
 use serde_json::json;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::arguments::{Arguments, wrong};
-use super::fields::Fields;
+use super::arguments::Arguments;
+use super::fields::{self, Fields};
+use super::key_guards::{CREATE, REVOKE};
 use super::list::List;
-use super::{call, fields};
-use crate::client::{Client, Exchange, TIMEOUT};
+use super::request;
+use crate::client::{Client, TIMEOUT};
 use crate::codec::json;
-use crate::credentials::Credential;
 use crate::error::{Code, Error, Idempotency, Result};
 use crate::key::Key;
-use crate::openapi::Operation;
 use crate::operation::Op;
 use crate::response::Response;
 use crate::service_error::with_content;
-
-pub(super) const CREATE: &str = "keys.create";
-const REVOKE: &str = "keys.revoke";
 
 /// A key as the list shows it. Keys of scope API only are listed, and never with their secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +77,10 @@ impl Client {
     /// fal takes no idempotency key here (docs/protocol.md §16.21), so it is never repeated once it
     /// may have been executed.
     pub fn create_key_start(&self, alias: &str) -> Result<CreatingKey> {
-        let operation = call::find(CREATE)?;
+        let operation = request::find(CREATE)?;
         let alias = alias.to_owned();
         let arguments = Arguments::check(operation, &json!({ "alias": alias }))?;
-        let request = call::request(operation, &arguments, self.timeout_or(TIMEOUT))?;
+        let request = request::request(operation, &arguments, self.timeout_or(TIMEOUT))?;
         let key = Slot::default();
         let slot = key.clone();
         let op = self.start_exchange(|exchange| async move {
@@ -140,27 +136,6 @@ impl Client {
 
 fn owned(key: Arc<Key>) -> Key {
     Arc::try_unwrap(key).unwrap_or_else(|shared| Key::clone(&shared))
-}
-
-/// Refuses to revoke the key in use, unless that is what the caller wants.
-pub(super) async fn confirm(
-    operation: &Operation,
-    arguments: &Arguments,
-    exchange: &Exchange,
-) -> Result<()> {
-    if operation.name != REVOKE || arguments.flag("allow_own") {
-        return Ok(());
-    }
-    match &exchange.active().await?.credential {
-        Credential::Key(key) if Some(key.id()) == arguments.str("key_id") => {
-            let told = format!(
-                "{} is the key that this client uses; nothing was sent",
-                key.printable_id()
-            );
-            Err(wrong(operation, &told).with_remedy("If you mean it, set the option allow_own."))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The key in the answer, of which no copy of ours stays behind.

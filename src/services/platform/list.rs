@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::call;
 use super::fields::Fields;
+use super::request;
 use crate::client::Client;
 use crate::error::Result;
 use crate::openapi::Operation;
@@ -32,7 +32,10 @@ impl<T> List<T> {
         params: Value,
         read: Read<T>,
     ) -> Result<Self> {
-        let (op, operation) = (client.platform_list_start(name, params)?, call::find(name)?);
+        let (op, operation) = (
+            client.platform_list_start(name, params)?,
+            request::find(name)?,
+        );
         Ok(List {
             op,
             operation,

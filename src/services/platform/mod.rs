@@ -9,11 +9,13 @@ mod fields;
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/platform.rs"]
 pub(crate) mod fuzz;
+mod key_guards;
 mod keys;
 mod list;
 mod models;
 mod multipart;
 mod pages;
+mod request;
 
 pub use billing::{Billing, Cost, Planned, Price, Usage, UsageRow};
 pub use fields::Decimal;

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::arguments::{Arguments, wrong};
-use super::call;
 use super::cursor_cycle::CursorCycle;
+use super::request;
 use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json::{self, Entries};
 use crate::error::{Code, Error, Result};
@@ -46,7 +46,7 @@ impl Client {
     /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it
     /// is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
-        let operation = call::find(name)?;
+        let operation = request::find(name)?;
         if operation.answer == Answer::Events {
             return self.platform_start(name, params);
         }
@@ -170,7 +170,7 @@ impl Walk {
     }
 
     async fn fetch(&self) -> Result<Response> {
-        let request = call::request(self.operation, &self.arguments, self.time)?;
+        let request = request::request(self.operation, &self.arguments, self.time)?;
         let exchange = self.exchange.anew(self.time)?;
         let idempotency = request.idempotency();
         let page = tokio::time::timeout(self.time, exchange.send(request)).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Language;
+use super::language::Language;
 use crate::error::Idempotency;
 use crate::operation::Task;
 use crate::transport::Progress;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Inputs;
+use super::send_queue::Inputs;
 use crate::error::Result;
 use crate::operation::Op;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::session::Language;
+use super::language::Language;
 use crate::codec::json;
 use crate::codec::msgpack;
 use crate::error::{Answer, Code, Error, clause};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Access, LIFETIME, WhenFull};
+use super::send_queue::WhenFull;
+use super::token::{Access, LIFETIME};
 use crate::error::{Error, Result};
 
 /// The most bytes of a message, unless the client allows answers of fewer only.

@@ -15,10 +15,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use url::Url;
 
+use super::activity::pause;
 use super::counters::{Counters, GRACE, Totals};
+use super::handshake::{Socket, broken, open};
+use super::language::Language;
 use super::message::{Heard, Shaken, listen};
+use super::options::SocketOptions;
+use super::send_queue::{Input, Inputs};
 use super::token::Tokens;
-use super::{Input, Inputs, Socket, SocketOptions, broken, open, pause};
 use crate::client::Exchange;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Result, clause, veiled};
@@ -30,15 +34,6 @@ use crate::services::storage::resolve_files;
 
 /// A connection that lasted this long did not fail at once.
 const LASTING: Duration = Duration::from_secs(30);
-
-/// What the two sides speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// fal's realtime protocol (docs/protocol.md §7.3).
-    Realtime,
-    /// The app's own (§7.6).
-    Raw,
-}
 
 /// What a session is to be like.
 pub(crate) struct Plan {
