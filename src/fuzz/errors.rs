@@ -2,10 +2,11 @@
 //! run.
 
 use super::*;
+use crate::error::{Answer, Idempotency};
 use crate::fuzz::input::Input;
 use crate::fuzz::spent::peak;
 use crate::secrets::Secrets;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 const NAMES: [&str; 8] = [
     "x-fal-error-type",

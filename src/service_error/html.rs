@@ -58,6 +58,10 @@ fn title(text: &str) -> Option<String> {
     Some(title).filter(|title| !title.is_empty())
 }
 
+pub(super) fn foreign(host: &str, status: u16, title: &str) -> String {
+    format!("{host} answered {status} with an HTML page that is not fal's, titled {title:?}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
