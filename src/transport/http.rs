@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use url::Url;
 
 use super::network::Network;
 use super::resolver::Names;
+use super::tls::no_tls;
 use crate::error::{Code, Error, Result};
 use crate::runtime::per_runtime::PerRuntime;
 
@@ -100,22 +99,4 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     builder
         .build()
         .map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
-}
-
-/// reqwest wants a TLS set-up even where none is used; this one trusts nobody.
-fn no_tls() -> Result<ClientConfig> {
-    Ok(versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth())
-}
-
-pub(super) fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
-    let provider = Arc::new(ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(tls_error)
-}
-
-pub(super) fn tls_error(error: rustls::Error) -> Error {
-    Error::new(Code::Io, format!("TLS could not be set up: {error}"))
 }

@@ -14,6 +14,9 @@ use tokio::io::AsyncReadExt;
 use tokio_util::io::StreamReader;
 
 use super::stall::Stalled;
+use crate::codec::json;
+use crate::error::{Code, Error};
+use crate::system::memory;
 
 /// Of coded bytes so many are looked at before others get their turn: each may stand for a
 /// thousand, or for a member of its own.
@@ -143,6 +146,87 @@ impl Incoming {
         let mut decoded = BytesMut::with_capacity(DECODED);
         let read = decoder.read_buf(&mut decoded).await.map_err(cut)?;
         Ok((read > 0).then(|| decoded.freeze()))
+    }
+}
+
+/// Why a body could not be read.
+pub(super) enum Unread {
+    /// It is larger than the limit, or than the memory that there is.
+    TooLarge(Error),
+    Cut(Cut),
+}
+
+impl From<Cut> for Unread {
+    fn from(cut: Cut) -> Self {
+        Unread::Cut(cut)
+    }
+}
+
+/// Reads a body of at most `most` bytes to its end. A body that comes in one piece is not copied.
+pub(super) async fn read(body: &mut Incoming, most: usize) -> Result<Bytes, Unread> {
+    // Asked before anything is read: afterwards it is what is left.
+    let length = body.length().unwrap_or(0);
+    check(length, most).map_err(Unread::TooLarge)?;
+    let Some(first) = body.piece().await? else {
+        return Ok(Bytes::new());
+    };
+    check(first.len() as u64, most).map_err(Unread::TooLarge)?;
+    let mut next = match body.piece().await {
+        Ok(Some(next)) => next,
+        Ok(None) => return Ok(first),
+        Err(cut) => return ended(cut, first).await,
+    };
+    let two = first.len() + next.len();
+    check(two as u64, most).map_err(Unread::TooLarge)?;
+    let mut whole = Vec::new();
+    let expected = usize::try_from(length).unwrap_or(most).max(two);
+    memory::reserve(&mut whole, expected).map_err(Unread::TooLarge)?;
+    whole.extend_from_slice(&first);
+    drop(first);
+    loop {
+        check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
+        memory::append(&mut whole, &next).map_err(Unread::TooLarge)?;
+        match body.piece().await {
+            Ok(Some(piece)) => next = piece,
+            Ok(None) => return Ok(whole.into()),
+            Err(cut) => return ended(cut, whole.into()).await,
+        }
+    }
+}
+
+/// A body that nothing frames, if what came of it says that it is all.
+async fn ended(cut: Cut, came: Bytes) -> Result<Bytes, Unread> {
+    let looks = matches!(cut, Cut::Unproven);
+    // Without a helper thread nothing is proven.
+    match looks
+        && json::look(came.clone(), |came| json::ends_itself(&came))
+            .await
+            .unwrap_or_default()
+    {
+        true => Ok(came),
+        false => Err(cut.into()),
+    }
+}
+
+/// The first `most` bytes of a body, or as many as arrive and as there is memory for.
+pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
+    let mut read = Vec::new();
+    while let Ok(Some(mut piece)) = body.piece().await {
+        piece.truncate(most.saturating_sub(read.len()));
+        if memory::append(&mut read, &piece).is_err() || read.len() >= most {
+            break;
+        }
+    }
+    read.into()
+}
+
+fn check(length: u64, most: usize) -> Result<(), Error> {
+    match length > most as u64 {
+        true => Err(Error::new(
+            Code::TooLarge,
+            format!("the answer has more than the {most} bytes allowed"),
+        )),
+        false => Ok(()),
     }
 }
 

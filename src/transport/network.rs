@@ -13,7 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::handshakes::HandshakeLayer;
-use super::http::{tls_error, versions};
+use super::tls::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
 

@@ -1,4 +1,4 @@
-//! Bodies out, watched; bodies in, bounded.
+//! The body of a request while it is sent.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,86 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 
-use super::incoming::{Cut, Incoming};
+use super::call::Call;
+use super::payload::{Payload, Pieces};
+use super::progress::Progress;
 use super::stall::Pulse;
-use super::{Call, Progress};
-use crate::codec::json;
 use crate::error::{Code, Error, Idempotency, Result};
-use crate::system::memory;
-
-/// What is sent.
-#[derive(Clone)]
-pub(crate) enum Payload {
-    Bytes(Bytes),
-    Source(Arc<dyn Source>),
-}
-
-/// A body that is made while it is sent.
-pub(crate) trait Source: Send + Sync {
-    /// How many bytes it has; none if that is not known beforehand.
-    fn length(&self) -> Option<u64>;
-
-    /// Begins it anew, for each attempt. A source that cannot be read twice fails the second time.
-    fn open(&self) -> Result<Pieces>;
-
-    /// Whether it can no longer be begun anew.
-    fn is_spent(&self) -> bool {
-        false
-    }
-
-    /// Fails if what was read of it may be of two versions, and nobody has said so: its end was not
-    /// read.
-    fn settled(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-/// The pieces of a body, in order.
-pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
-
-impl Payload {
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
-    }
-
-    /// Whether nothing of it has to be taken, although it may be sent as a body.
-    pub(super) fn has_no_byte(&self) -> bool {
-        match self {
-            Payload::Bytes(bytes) => bytes.is_empty(),
-            Payload::Source(source) => source.length() == Some(0),
-        }
-    }
-
-    /// Whether it cannot be sent again.
-    pub(crate) fn is_spent(&self) -> bool {
-        matches!(self, Payload::Source(source) if source.is_spent())
-    }
-
-    /// Fails if it was answered before its end was read, and what was read of it may be of two
-    /// versions.
-    pub(super) async fn settled(&self) -> Result<()> {
-        match self {
-            Payload::Bytes(_) => Ok(()),
-            Payload::Source(source) => source.settled().await,
-        }
-    }
-}
-
-impl Default for Payload {
-    fn default() -> Self {
-        Payload::Bytes(Bytes::new())
-    }
-}
-
-impl From<Bytes> for Payload {
-    fn from(bytes: Bytes) -> Self {
-        Payload::Bytes(bytes)
-    }
-}
 
 /// Bytes in memory are handed over in such pieces, so that one sees them leave.
 const PIECE: usize = 256 << 10;
@@ -235,87 +162,6 @@ fn changed(than: &str) -> Error {
         Code::Io,
         format!("the body has {than} bytes than it had when the sending began"),
     )
-}
-
-/// Why a body could not be read.
-pub(super) enum Unread {
-    /// It is larger than the limit, or than the memory that there is.
-    TooLarge(Error),
-    Cut(Cut),
-}
-
-impl From<Cut> for Unread {
-    fn from(cut: Cut) -> Self {
-        Unread::Cut(cut)
-    }
-}
-
-/// Reads a body of at most `most` bytes to its end. A body that comes in one piece is not copied.
-pub(super) async fn read(body: &mut Incoming, most: usize) -> std::result::Result<Bytes, Unread> {
-    // Asked before anything is read: afterwards it is what is left.
-    let length = body.length().unwrap_or(0);
-    check(length, most).map_err(Unread::TooLarge)?;
-    let Some(first) = body.piece().await? else {
-        return Ok(Bytes::new());
-    };
-    check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let mut next = match body.piece().await {
-        Ok(Some(next)) => next,
-        Ok(None) => return Ok(first),
-        Err(cut) => return ended(cut, first).await,
-    };
-    let two = first.len() + next.len();
-    check(two as u64, most).map_err(Unread::TooLarge)?;
-    let mut whole = Vec::new();
-    let expected = usize::try_from(length).unwrap_or(most).max(two);
-    memory::reserve(&mut whole, expected).map_err(Unread::TooLarge)?;
-    whole.extend_from_slice(&first);
-    drop(first);
-    loop {
-        check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
-        memory::append(&mut whole, &next).map_err(Unread::TooLarge)?;
-        match body.piece().await {
-            Ok(Some(piece)) => next = piece,
-            Ok(None) => return Ok(whole.into()),
-            Err(cut) => return ended(cut, whole.into()).await,
-        }
-    }
-}
-
-/// A body that nothing frames, if what came of it says that it is all.
-async fn ended(cut: Cut, came: Bytes) -> std::result::Result<Bytes, Unread> {
-    let looks = matches!(cut, Cut::Unproven);
-    // Without a helper thread nothing is proven.
-    match looks
-        && json::look(came.clone(), |came| json::ends_itself(&came))
-            .await
-            .unwrap_or_default()
-    {
-        true => Ok(came),
-        false => Err(cut.into()),
-    }
-}
-
-/// The first `most` bytes of a body, or as many as arrive and as there is memory for.
-pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
-    let mut read = Vec::new();
-    while let Ok(Some(mut piece)) = body.piece().await {
-        piece.truncate(most.saturating_sub(read.len()));
-        if memory::append(&mut read, &piece).is_err() || read.len() >= most {
-            break;
-        }
-    }
-    read.into()
-}
-
-pub(crate) fn check(length: u64, most: usize) -> Result<()> {
-    match length > most as u64 {
-        true => Err(Error::new(
-            Code::TooLarge,
-            format!("the answer has more than the {most} bytes allowed"),
-        )),
-        false => Ok(()),
-    }
 }
 
 #[cfg(test)]
