@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::event_queue::{Notice, Tell};
+use super::op::{Op, WeakOp, panicked};
 use crate::error::{Code, Error, Result};
-use crate::operation::{Notice, Op, Tell, WeakOp};
 use crate::runtime;
 use crate::runtime::host_functions::{HostOwned, Kind};
 
@@ -141,7 +142,7 @@ impl Dispatcher {
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
             ran += 1;
             runtime::in_callback(|| catch_unwind(AssertUnwindSafe(callback)))
-                .map_err(|payload| crate::operation::panicked(&*payload))?;
+                .map_err(|payload| panicked(&*payload))?;
         }
         Ok(ran)
     }

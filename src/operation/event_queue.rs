@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::operation::event::{Event, EventKind};
+use super::event::{Event, EventKind};
 
 /// The most events that wait for the host …
 const MOST: usize = 1024;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::Idempotency;
+use crate::error::{Code, Idempotency};
 
 #[test]
 fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
