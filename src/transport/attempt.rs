@@ -1,5 +1,6 @@
-//! One attempt of a call, redirects and the backup host included.
+//! One attempt of a call: follows redirects, and tries fal's backup host.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +10,9 @@ use url::Url;
 
 use super::authorize::{self, Route};
 use super::call::Call;
-use super::failure::{Failure, broken, stuck};
+use super::failure::{Failure, broken, cut, stuck};
 use super::http::Use;
-use super::incoming::{Incoming, beginning};
+use super::incoming::{Incoming, Unread};
 use super::outgoing::{Watched, late};
 use super::payload::Payload;
 use super::progress::Progress;
@@ -23,169 +24,177 @@ use crate::credentials::Credential;
 use crate::error::{Answer, Code, Error, Idempotency};
 use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::Level;
+use crate::response::Response;
 use crate::service_error::{
     Classification, RequestContext, Responder, classify, is_html, page_for_json, redirected,
 };
 
-/// What fal's gateway adds to each of its answers.
+/// The header that fal's gateway adds to each of its responses.
 const REQUEST_ID: &str = "x-fal-request-id";
 
-/// One hop of an attempt: redirects change it.
+/// What one attempt of a call needs. [`run`](Self::run) may be called again for the next attempt.
+pub(super) struct Attempt<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) call: &'a Call,
+    pub(super) credential: &'a Credential,
+    pub(super) progress: &'a Arc<Progress>,
+    pub(super) protocol: Use,
+}
+
+/// One request of an attempt. Each redirect replaces it.
 struct Hop {
     method: Method,
     url: Url,
     body: Payload,
 }
 
-impl Transport {
-    /// One attempt, redirects included, up to the head of a successful answer.
-    pub(super) async fn attempt(
-        &self,
-        call: &Call,
-        credential: &Credential,
-        progress: &Arc<Progress>,
-        what: Use,
-    ) -> std::result::Result<reqwest::Response, Failure> {
+impl Attempt<'_> {
+    /// Sends the call and reads the whole body of a successful response.
+    pub(super) async fn response(&self) -> Result<Response, Failure> {
+        let (call, progress) = (self.call, self.progress);
+        let response = self.run().await?;
+        progress.reading(call.idempotency);
+        let status = response.status().as_u16();
+        let limit = call.watch.of_answer(self.transport.stall);
+        let (headers, mut body) = Incoming::of(response, limit);
+        match body
+            .read(call.most.min(self.transport.response_limit))
+            .await
+        {
+            Ok(body) => Ok(Response::new(status, headers, body)),
+            Err(Unread::TooLarge(error)) => {
+                let error = error.with_outcome_unknown(call.idempotency.leaves_doubt());
+                // With the id, a caller can fetch the response from the queue by other means.
+                let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+                Err(Failure::last(
+                    id.into_iter().fold(error, Error::with_request_id),
+                ))
+            }
+            Err(Unread::Cut(why)) => Err(cut(why, self.context().host, call.idempotency, progress)),
+        }
+    }
+
+    /// Sends the call, follows redirects, and returns as soon as the headers of a successful
+    /// response have arrived.
+    pub(super) async fn run(&self) -> Result<reqwest::Response, Failure> {
+        let mut executed = false;
+        let outcome = self.follow(&mut executed).await;
+        // A failure after a followed redirect must not repeat the request that was redirected.
+        outcome.map_err(|failure| match executed {
+            true => failure.after_execution(),
+            false => failure,
+        })
+    }
+
+    /// Sets `executed` when it follows the redirect of a request that has side effects.
+    async fn follow(&self, executed: &mut bool) -> Result<reqwest::Response, Failure> {
+        let (call, hosts) = (self.call, &self.transport.hosts);
         let mut hop = Hop {
             method: call.method.clone(),
             url: call.url.clone(),
             body: call.body.clone(),
         };
-        let mut executed = false;
-        let outcome = async {
-            for _ in 0..=redirect::MOST {
-                let response = self
-                    .send_once(call, &hop, credential, progress, what)
-                    .await?;
-                let (status, headers) = (response.status(), response.headers());
-                // Without fal's id it is the proxy's own redirect, from its own address.
-                let proxy = self
-                    .hosts
-                    .proxied(&hop.url)
-                    .filter(|_| !headers.contains_key(REQUEST_ID));
-                let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
-                    return self.accepted(response, call, progress, what).await;
-                };
-                let carries = redirect::Carries {
-                    authorization: &call.authorization,
-                    content: !hop.body.is_empty(),
-                };
-                let Some(method) =
-                    redirect::method(&self.hosts, &carries, status, &hop.method, &hop.url, &to)
-                else {
-                    let answer = self.answer(response, call, progress).await;
-                    return Err(Failure::last(redirected(
-                        answer,
-                        authorize::shown(&to),
-                        self.asked(call),
-                    )));
-                };
-                let body = if method == hop.method {
-                    std::mem::take(&mut hop.body)
-                } else {
-                    Payload::default()
-                };
-                hop = Hop {
-                    method,
-                    url: to,
-                    body,
-                };
-                if call.idempotency.leaves_doubt() {
-                    executed = true;
-                    progress.doubting();
-                }
+        for _ in 0..=redirect::MOST {
+            let response = self.send_once(&hop).await?;
+            let (status, headers) = (response.status(), response.headers());
+            // Without fal's request id, the server proxy itself sent the redirect, which is then
+            // relative to the URL of the proxy.
+            let proxy = hosts
+                .proxied(&hop.url)
+                .filter(|_| !headers.contains_key(REQUEST_ID));
+            let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
+                return self.accepted(response).await;
+            };
+            let carries = redirect::Carries {
+                authorization: &call.authorization,
+                content: !hop.body.is_empty(),
+            };
+            let method = redirect::method(hosts, &carries, status, &hop.method, &hop.url, &to);
+            let Some(method) = method else {
+                return Err(Failure::last(redirected(
+                    self.answer(response).await,
+                    authorize::shown(&to),
+                    self.context(),
+                )));
+            };
+            let body = match method == hop.method {
+                true => hop.body,
+                false => Payload::default(),
+            };
+            hop = Hop {
+                method,
+                url: to,
+                body,
+            };
+            if call.idempotency.leaves_doubt() {
+                *executed = true;
+                self.progress.doubting();
             }
-            Err(Failure::last(Error::new(
-                Code::Redirect,
-                format!("more than {} redirects", redirect::MOST),
-            )))
-        };
-        let outcome = outcome.await;
-        // The first request was answered. Whatever became of what its answer led to is no reason to
-        // send it again.
-        outcome.map_err(|failure| {
-            if executed {
-                failure.after_execution()
-            } else {
-                failure
-            }
-        })
+        }
+        Err(Failure::last(Error::new(
+            Code::Redirect,
+            format!("more than {} redirects", redirect::MOST),
+        )))
     }
 
-    /// One request and the head of its answer, from the backup host if fal's own cannot be reached.
-    async fn send_once(
-        &self,
-        call: &Call,
-        hop: &Hop,
-        credential: &Credential,
-        progress: &Arc<Progress>,
-        what: Use,
-    ) -> std::result::Result<reqwest::Response, Failure> {
+    /// Sends one request and returns the head of its response. Tries the backup host if fal's own
+    /// host cannot be reached, or the other way round.
+    async fn send_once(&self, hop: &Hop) -> Result<reqwest::Response, Failure> {
+        let hosts = &self.transport.hosts;
         let route = authorize::route(
-            &self.hosts,
+            hosts,
             &hop.url,
-            credential,
-            &call.authorization,
-            progress.secrets(),
+            self.credential,
+            &self.call.authorization,
+            self.progress.secrets(),
         )
         .map_err(Failure::last)?;
-        let backup = self
-            .hosts
+        let backup = hosts
             .backup(&hop.url)
-            .filter(|_| what == Use::Requests && route.url.host() == hop.url.host());
+            .filter(|_| self.protocol == Use::Requests && route.url.host() == hop.url.host());
         let Some(backup) = backup else {
-            return self.request(call, hop, route, progress, what).await;
+            return self.request(hop, route).await;
         };
         let away = route.at(backup.host()).map_err(Failure::last)?;
-        let (first, second) = if self.backups.is_preferred(backup) {
-            (away, route)
-        } else {
-            (route, away)
+        let backup_first = self.transport.backups.is_preferred(backup);
+        let (first, second) = match backup_first {
+            true => (away, route),
+            false => (route, away),
         };
-        let preferred = first.url.host_str() == Some(backup.host());
-        let failure = match self.request(call, hop, first, progress, what).await {
+        let failure = match self.request(hop, first).await {
             Err(failure) if failure.error.code() == Code::Connect => failure,
             outcome => return outcome,
         };
-        let (log, secrets) = (&self.log, progress.secrets());
-        log.write(
+        self.log(
             Level::Warn,
-            secrets,
             format_args!("{}; trying {}", failure.error, second.url.authority()),
         );
-        match self.request(call, hop, second, progress, what).await {
-            // Neither can be reached: the first error says why (§13.4).
+        match self.request(hop, second).await {
+            // If neither can be reached, the first error names the cause (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
             outcome => {
-                self.backups.prefer(backup, !preferred);
+                self.transport.backups.prefer(backup, !backup_first);
                 outcome
             }
         }
     }
 
-    async fn request(
-        &self,
-        call: &Call,
-        hop: &Hop,
-        route: Route,
-        progress: &Arc<Progress>,
-        what: Use,
-    ) -> std::result::Result<reqwest::Response, Failure> {
+    async fn request(&self, hop: &Hop, route: Route) -> Result<reqwest::Response, Failure> {
+        let (call, progress, transport) = (self.call, self.progress, self.transport);
         if call.deadline <= Instant::now() {
             return Err(Failure::last(late(progress)));
         }
-        let client = self
+        let client = transport
             .http
-            .client(&self.network, &route.url, what)
+            .client(&transport.network, &route.url, self.protocol)
             .map_err(Failure::last)?;
-        // Under the emulator every host is the emulator.
-        let reached = if self.hosts.emulator.is_some() {
-            &hop.url
-        } else {
-            &route.url
+        // Under the emulator, `route.url` is the emulator for every host.
+        let reached = match transport.hosts.emulator {
+            Some(_) => hop.url.authority(),
+            None => route.url.authority(),
         }
-        .authority()
         .to_owned();
+        let url = route.url.clone();
         let mut request = reqwest::Request::new(hop.method.clone(), route.url);
         let headers = request.headers_mut();
         headers.insert(
@@ -193,20 +202,19 @@ impl Transport {
             HeaderValue::from_static("application/json, */*;q=0.5"),
         );
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(USER_AGENT, transport.user_agent.clone());
         headers.extend(call.headers.clone());
         headers.extend(route.headers);
-        let (log, secrets) = (&self.log, progress.secrets());
-        log.write(
+        self.log(
             Level::Debug,
-            secrets,
             format_args!("{} {}", hop.method, authorize::shown(&hop.url)),
         );
-        let pulse = Arc::new(Pulse::new(!hop.body.has_no_byte()));
-        // The HTTP stack does not ask for a body of which nothing has to be taken.
-        match hop.body.has_no_byte() {
-            true => progress.sending(call.idempotency),
-            false => progress.connecting(),
+        let has_bytes = !hop.body.has_no_byte();
+        let pulse = Arc::new(Pulse::new(has_bytes));
+        // The HTTP stack never polls a body of length 0, so the stage is set here.
+        match has_bytes {
+            true => progress.connecting(),
+            false => progress.sending(call.idempotency),
         }
         if !hop.body.is_empty() {
             let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone())
@@ -214,168 +222,141 @@ impl Transport {
             *request.body_mut() = Some(reqwest::Body::wrap(watched));
         }
         let started = Instant::now();
-        let url = request.url().clone();
         let outcome = tokio::select! {
             biased;
             outcome = handshakes::towards(&url, client.execute(request)) => outcome,
-            stalled = pulse.stalled(call.watch, self.stall) => {
+            stalled = pulse.stalled(call.watch, transport.stall) => {
                 return Err(stuck(&stalled, &reached, call.idempotency, progress));
             }
         };
         let response =
             outcome.map_err(|error| broken(error, &reached, call.idempotency, progress))?;
         let (status, elapsed) = (response.status(), started.elapsed());
-        log.write(
+        self.log(
             Level::Debug,
-            secrets,
             format_args!("{} after {} ms", status.as_u16(), elapsed.as_millis()),
         );
-        // What an app answers is its answer, whatever it has read. Anybody else confirms what was
-        // sent, which has to be there first.
-        let untaken = pulse
-            .untaken()
-            .filter(|_| !hop.body.has_no_byte() && !self.hosts.answers_by_app(&call.url));
-        match untaken.filter(|_| status.is_success()) {
-            Some(taken) => Err(Failure::last(early(
-                status, &reached, taken, call, progress,
-            ))),
+        // An app may respond before it has read the whole body. A success from any other server
+        // confirms what was sent, so it is false if part of the body has not been sent.
+        let untaken = pulse.untaken().filter(|_| {
+            has_bytes && status.is_success() && !transport.hosts.answers_by_app(&call.url)
+        });
+        match untaken {
+            Some(taken) => Err(Failure::last(self.early(status, &reached, taken))),
             None => Ok(response),
         }
     }
 
-    /// Lets a success pass, and makes the error of anything else.
-    async fn accepted(
-        &self,
-        response: reqwest::Response,
-        call: &Call,
-        progress: &Progress,
-        what: Use,
-    ) -> std::result::Result<reqwest::Response, Failure> {
-        let status = response.status();
-        let asked = self.asked(call);
+    /// Returns a successful response. Every other response becomes an error.
+    async fn accepted(&self, response: reqwest::Response) -> Result<reqwest::Response, Failure> {
+        let (call, hosts) = (self.call, &self.transport.hosts);
+        let (status, context) = (response.status(), self.context());
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return match what {
+            return match self.protocol {
                 Use::WebSocket => Ok(response),
-                Use::Requests => Err(Failure::last(unasked(asked.host, call.idempotency))),
+                Use::Requests => Err(Failure::last(unasked(context.host, call.idempotency))),
             };
         }
         if !status.is_success() {
-            let answer = self.answer(response, call, progress).await;
-            let body = answer.body().clone();
-            let (
-                host,
-                RequestContext {
+            let answer = self.answer(response).await;
+            let (body, host) = (answer.body().clone(), context.host.to_owned());
+            let RequestContext {
+                service,
+                idempotency,
+                about_job,
+                whose,
+                ..
+            } = context;
+            let secrets = self.progress.secrets().clone();
+            let judge = move |_| {
+                let context = RequestContext {
+                    host: &host,
                     service,
                     idempotency,
                     about_job,
                     whose,
-                    ..
-                },
-            ) = (asked.host.to_owned(), asked);
-            let masking = progress.secrets().clone();
-            let judge = move |_| {
-                let classified = classify(
-                    answer,
-                    RequestContext {
-                        host: &host,
-                        service,
-                        idempotency,
-                        about_job,
-                        whose,
-                    },
-                );
-                Classification {
-                    error: classified.error.masked(&masking),
-                    ..classified
-                }
+                };
+                let mut classified = classify(answer, context);
+                classified.error = classified.error.masked(&secrets);
+                classified
             };
             let Classification { error, again, rule } =
                 json::look(body, judge).await.map_err(Failure::last)?;
-            let (log, secrets) = (&self.log, progress.secrets());
-            log.write(
+            self.log(
                 Level::Debug,
-                secrets,
                 format_args!("{} (docs/protocol.md {})", rule.why, rule.source),
             );
-            // The queue keeps how a job failed, and answers the same each time (docs/protocol.md
+            // The queue stores the failure of a job and returns it each time (docs/protocol.md
             // §5.5, §13.1).
             let kept = call.idempotency == Idempotency::Safe
-                && !asked.about_job
-                && self.hosts.is_queue(&call.url)
+                && !about_job
+                && hosts.is_queue(&call.url)
                 && status.is_server_error()
-                && error.header("x-fal-request-id").is_some();
+                && error.header(REQUEST_ID).is_some();
             return Err(Failure {
                 error,
                 again: again && !kept,
             });
         }
-        let nobodys =
-            self.hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
-        if is_html(response.headers())
-            && (nobodys || self.hosts.answers_json(&call.url, &call.method))
+        let not_fals =
+            hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
+        if is_html(response.headers()) && (not_fals || hosts.answers_json(&call.url, &call.method))
         {
-            return Err(Failure::last(page_for_json(
-                self.answer(response, call, progress).await,
-                asked,
-            )));
+            let answer = self.answer(response).await;
+            return Err(Failure::last(page_for_json(answer, context)));
         }
         Ok(response)
     }
 
-    /// Who is asked by a call.
-    pub(super) fn asked<'a>(&'a self, call: &'a Call) -> RequestContext<'a> {
-        let host = self
-            .hosts
-            .proxied(&call.url)
-            .unwrap_or(&call.url)
-            .authority();
-        let about_job = call.idempotency == Idempotency::Safe && self.hosts.is_about_job(&call.url);
-        let whose = match self.hosts.answers_by_app(&call.url) {
+    /// The service that the call addresses.
+    pub(super) fn context(&self) -> RequestContext<'_> {
+        let (call, hosts) = (self.call, &self.transport.hosts);
+        let whose = match hosts.answers_by_app(&call.url) {
             false => Responder::Service,
-            // A proxy may answer by itself, and with what it was answered.
-            true if self.hosts.is_queue(&call.url) && self.hosts.proxy.is_none() => {
-                Responder::Queue
-            }
+            // A server proxy may respond itself, with the body of another response.
+            true if hosts.is_queue(&call.url) && hosts.proxy.is_none() => Responder::Queue,
             true => Responder::App,
         };
         RequestContext {
-            host,
-            service: self.hosts.is_service(&call.url),
+            host: hosts.proxied(&call.url).unwrap_or(&call.url).authority(),
+            service: hosts.is_service(&call.url),
             idempotency: call.idempotency,
-            about_job,
+            about_job: call.idempotency == Idempotency::Safe && hosts.is_about_job(&call.url),
             whose,
         }
     }
 
-    /// An answer for an error. As much of the body as arrives is kept.
-    async fn answer(
-        &self,
-        response: reqwest::Response,
-        call: &Call,
-        progress: &Progress,
-    ) -> Answer {
+    /// Reads a response for an error, with as much of the body as arrives.
+    async fn answer(&self, response: reqwest::Response) -> Answer {
         let status = response.status().as_u16();
-        let most = call.most.min(self.response_limit).clamp(SMALL, ERROR_BODY);
-        let (headers, mut body) = Incoming::of(response, self.stall);
-        let body = beginning(&mut body, most).await;
-        Answer::of_large(progress.secrets(), status, headers, body).await
+        let most = self.call.most.min(self.transport.response_limit);
+        let (headers, mut body) = Incoming::of(response, self.transport.stall);
+        let body = body.beginning(most.clamp(SMALL, ERROR_BODY)).await;
+        Answer::of_large(self.progress.secrets(), status, headers, body).await
+    }
+
+    /// The error of a success that arrived before the whole body was sent.
+    fn early(&self, status: StatusCode, host: &str, taken: u64) -> Error {
+        let error = self.progress.take_body_failure().unwrap_or_else(|| {
+            let status = status.as_u16();
+            Error::new(
+                Code::Protocol,
+                format!(
+                    "{host} answered {status} when it had taken only {taken} bytes of the body"
+                ),
+            )
+        });
+        error.with_outcome_unknown(self.call.idempotency.leaves_doubt())
+    }
+
+    pub(super) fn log(&self, level: Level, line: fmt::Arguments<'_>) {
+        self.transport
+            .log
+            .write(level, self.progress.secrets(), line);
     }
 }
 
-/// The error of a success that came before the body was taken to its end: nobody can have what was
-/// not sent.
-fn early(status: StatusCode, host: &str, taken: u64, call: &Call, progress: &Progress) -> Error {
-    let error = progress.take_body_failure().unwrap_or_else(|| {
-        let status = status.as_u16();
-        Error::new(
-            Code::Protocol,
-            format!("{host} answered {status} when it had taken only {taken} bytes of the body"),
-        )
-    });
-    error.with_outcome_unknown(call.idempotency.leaves_doubt())
-}
-
-/// The error of a connection that went over to another protocol where none was asked for.
+/// The error of a response that switches to another protocol without a request for it.
 fn unasked(host: &str, idempotency: Idempotency) -> Error {
     let message =
         format!("{host} answered 101 and went over to another protocol, which was not asked for");

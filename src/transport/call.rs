@@ -1,4 +1,4 @@
-//! One request, and how it is to be sent.
+//! One request and how it is sent.
 
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,20 @@ use super::stall::Watch;
 use crate::endpoint::EndpointId;
 use crate::error::Idempotency;
 
-/// One request, ready but for its credential.
+/// A request without its credential, which [`route`](super::authorize::route) adds.
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
-    /// The endpoint that is called, if it is one.
+    /// `None` if the call is not to an app.
     pub(crate) endpoint: Option<EndpointId>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Payload,
     pub(crate) authorization: Authorization,
     pub(crate) idempotency: Idempotency,
     pub(crate) deadline: Instant,
-    /// Between two attempts, whatever the service asks for.
+    /// The upper limit of the service's `Retry-After`.
     pub(crate) longest_pause: Duration,
-    /// The most bytes of the whole answer, where that is less than the client's limit.
+    /// The maximum size of the response body in bytes, if it is below the limit of the client.
     pub(crate) most: usize,
     pub(crate) watch: Watch,
 }

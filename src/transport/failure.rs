@@ -1,4 +1,4 @@
-//! Attempts that failed, and what is to be done about it.
+//! Failed attempts, and whether to retry them.
 
 use super::incoming::Cut;
 use super::progress::Progress;
@@ -13,10 +13,12 @@ const REMEDY: &str = "Check the network. Where transfers are silent for longer t
 /// An attempt that did not succeed.
 pub(super) struct Failure {
     pub(super) error: Error,
+    /// Whether the call may be retried.
     pub(super) again: bool,
 }
 
 impl Failure {
+    /// A failure that is not retried.
     pub(super) fn last(error: Error) -> Self {
         Failure {
             error,
@@ -24,13 +26,22 @@ impl Failure {
         }
     }
 
-    /// The same where the call was executed before, and its outcome got lost with this.
+    /// A failure that is retried as the table of retry rules says.
+    fn by_rule(error: Error, situation: Situation, idempotency: Idempotency) -> Self {
+        let decision = rule_of(situation).decide(idempotency, None);
+        Failure {
+            error: error.with_retryable(decision.retryable),
+            again: decision.again,
+        }
+    }
+
+    /// The failure of a call that was executed, and whose outcome was lost.
     pub(super) fn after_execution(self) -> Self {
         Failure::last(self.error.with_retryable(false).with_outcome_unknown(true))
     }
 }
 
-/// The failure of an answer of `from` whose body did not come to its end.
+/// The failure of a response from `from` whose body did not arrive completely.
 pub(super) fn cut(cut: Cut, from: &str, idempotency: Idempotency, progress: &Progress) -> Failure {
     let (code, what, situation) = match cut {
         Cut::Broken(error) => return broken(error, from, idempotency, progress),
@@ -51,15 +62,11 @@ pub(super) fn cut(cut: Cut, from: &str, idempotency: Idempotency, progress: &Pro
             Situation::NotHttp,
         ),
     };
-    let decision = rule_of(situation).decide(idempotency, None);
     let error = progress.cut_short(code, what).with_source(cut);
-    Failure {
-        error: error.with_retryable(decision.retryable),
-        again: decision.again,
-    }
+    Failure::by_rule(error, situation, idempotency)
 }
 
-/// The failure of an exchange with `from` that brought no whole answer.
+/// The failure of an exchange with `from` that returned no whole response.
 pub(super) fn broken(
     error: reqwest::Error,
     from: &str,
@@ -67,7 +74,7 @@ pub(super) fn broken(
     progress: &Progress,
 ) -> Failure {
     if let Some(error) = progress.take_body_failure() {
-        // Half a request is none.
+        // No server executes an incomplete request.
         progress.pausing();
         return Failure::last(error);
     }
@@ -77,30 +84,22 @@ pub(super) fn broken(
         progress.unsent();
         let message = format!("no connection to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
-        let decision = rule_of(Situation::NotConnected).decide(idempotency, None);
-        // The HTTP stack has no type for it that one could ask.
+        // hyper-util has no error type for this case.
         return match reason.ends_with("proxy authorization required") {
             true => Failure::last(error.with_remedy(PROXY)),
-            false => Failure {
-                error: error.with_retryable(decision.retryable),
-                again: decision.again,
-            },
+            false => Failure::by_rule(error, Situation::NotConnected, idempotency),
         };
     }
     let unprocessed = is_unprocessed(&error);
     if unprocessed && !progress.answered() {
         progress.pausing();
-        let decision = rule_of(Situation::NotProcessed).decide(idempotency, None);
         let message = format!("the request was not processed by {from}: {reason}");
         let error = Error::new(Code::ConnectionLost, message)
             .with_source(error)
             .with_remedy("Send the request again.");
-        return Failure {
-            error: error.with_retryable(decision.retryable),
-            again: decision.again,
-        };
+        return Failure::by_rule(error, Situation::NotProcessed, idempotency);
     }
-    let (code, what, situation) = match is_malformed(&error) {
+    let (code, what, situation) = match has_cause(&error, hyper::Error::is_parse) {
         true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
         false => (
             Code::ConnectionLost,
@@ -108,25 +107,18 @@ pub(super) fn broken(
             Situation::ConnectionLost,
         ),
     };
-    let reason = if unprocessed {
-        "it was refused after its answer had begun".to_owned()
-    } else {
-        reason
+    let reason = match unprocessed {
+        true => "it was refused after its answer had begun".to_owned(),
+        false => reason,
     };
-    let decision = rule_of(situation).decide(idempotency, None);
     let cut = progress.cut_short(code, what);
-    let told = Error::new(code, format!("{}: {reason}", cut.message()));
-    let error = told
+    let error = Error::new(code, format!("{}: {reason}", cut.message()))
         .with_source(error)
         .with_outcome_unknown(cut.may_have_executed());
-    Failure {
-        error: error.with_retryable(decision.retryable),
-        again: decision.again,
-    }
+    Failure::by_rule(error, situation, idempotency)
 }
 
-/// The failure of an exchange in which nothing moved any more: it is given up, and is then like a
-/// connection that broke.
+/// The failure of an exchange that moved no byte for too long. It is treated like a lost connection.
 pub(super) fn stuck(
     stalled: &Stalled,
     from: &str,
@@ -137,10 +129,9 @@ pub(super) fn stuck(
     let error = match stalled.taken {
         Some(taken) => {
             let unknown = progress.may_have_executed();
-            let rest = if unknown {
-                "; whether the request was executed is unknown"
-            } else {
-                ""
+            let rest = match unknown {
+                true => "; whether the request was executed is unknown",
+                false => "",
             };
             let message =
                 format!("{from} took no byte for {seconds} s, after {taken} of the body{rest}");
@@ -151,39 +142,35 @@ pub(super) fn stuck(
             &format!("no byte came from {from} for {seconds} s"),
         ),
     };
-    let decision = rule_of(Situation::ConnectionLost).decide(idempotency, None);
-    let error = error.with_retryable(decision.retryable).with_remedy(REMEDY);
-    Failure {
-        error,
-        again: decision.again,
-    }
+    Failure::by_rule(
+        error.with_remedy(REMEDY),
+        Situation::ConnectionLost,
+        idempotency,
+    )
 }
 
-/// The root of an error's chain: the part that says what happened.
+/// The last error of the chain, which names the cause.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .last()
         .map_or_else(String::new, ToString::to_string)
 }
 
-fn is_malformed(error: &reqwest::Error) -> bool {
-    causes(error).any(|error| {
-        error
-            .downcast_ref::<hyper::Error>()
-            .is_some_and(hyper::Error::is_parse)
+/// Whether the server says in HTTP/2 that it has not processed the request (RFC 9113 §8.7): it
+/// refused the stream, or sent a GOAWAY with a lower last stream id. h2 reports a GOAWAY only to the
+/// streams above that id.
+fn is_unprocessed(error: &reqwest::Error) -> bool {
+    has_cause(error, |error: &h2::Error| {
+        let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || refused)
     })
 }
 
-/// Whether the other side says in HTTP/2 that it has not processed the request (RFC 9113 §8.7): it
-/// refused the stream, or its GOAWAY does not let it in, which the HTTP stack tells those streams
-/// alone.
-fn is_unprocessed(error: &reqwest::Error) -> bool {
-    let refused =
-        |error: &h2::Error| error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let left_out = |error: &h2::Error| error.is_remote() && (error.is_go_away() || refused(error));
-    causes(error).any(|error| error.downcast_ref::<h2::Error>().is_some_and(left_out))
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+/// Whether an error of type `T` behind `error` matches.
+fn has_cause<T: std::error::Error + 'static>(
+    error: &reqwest::Error,
+    matches: impl Fn(&T) -> bool,
+) -> bool {
     std::iter::successors(std::error::Error::source(error), |error| error.source())
+        .any(|error| error.downcast_ref().is_some_and(&matches))
 }

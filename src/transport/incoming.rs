@@ -1,4 +1,5 @@
-//! The body of an answer while it arrives: decoded, and taken for whole only where that is proven.
+//! The body of a response while it arrives: decoded, and bounded. Its end counts only if it is
+//! proven.
 
 use std::io;
 use std::pin::Pin;
@@ -18,21 +19,22 @@ use crate::codec::json;
 use crate::error::{Code, Error};
 use crate::system::memory;
 
-/// Of coded bytes so many are looked at before others get their turn: each may stand for a
-/// thousand, or for a member of its own.
+/// How many compressed bytes are decoded before the task yields. Each byte may expand to a thousand,
+/// and a few bytes can be a gzip member.
 const CODED: usize = 16 << 10;
-/// Of decoded bytes so many are handed over at once.
+/// The size of a decoded piece in bytes.
 const DECODED: usize = 64 << 10;
 
-/// Why the next piece did not come.
+/// Why the next piece did not arrive.
 #[derive(Debug)]
 pub(super) enum Cut {
     Broken(reqwest::Error),
-    /// HTTP/2 ended the stream politely, but not the body in it (RFC 9113 §8.1).
+    /// The HTTP/2 stream was reset with NO_ERROR before the end of the body (RFC 9113 §8.1).
     Unended,
-    /// What came may be all: only the connection's end says so, and anybody may have ended that.
+    /// Only the end of the connection marks the end of the body, and any host on the way can end
+    /// the connection.
     Unproven,
-    /// What came is not what the coding says it is.
+    /// The body is not valid gzip.
     Undecodable(io::Error),
     Stalled(Stalled),
 }
@@ -51,78 +53,87 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
+/// Why a whole body could not be read.
+pub(super) enum Unread {
+    /// The body exceeds the limit or the available memory.
+    TooLarge(Error),
+    Cut(Cut),
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Unread::TooLarge(error)
+    }
+}
+
+impl From<Cut> for Unread {
+    fn from(cut: Cut) -> Self {
+        Unread::Cut(cut)
+    }
+}
+
 type Pieces = BoxStream<'static, io::Result<Bytes>>;
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) struct Incoming {
-    way: Way,
+    decoding: Decoding,
     length: Option<u64>,
-    /// Whether its end, once it is there, is one that nobody between could make.
+    /// Whether only the server can have caused the end of the body.
     is_proof: bool,
 }
 
-enum Way {
+enum Decoding {
     Plain(Wire),
     Gzip(Box<GzipDecoder<StreamReader<Pieces, Bytes>>>),
 }
 
 impl Incoming {
-    /// Takes an answer apart. Each piece of the body may take `limit`. The headers are those of
-    /// what is handed over.
+    /// Splits a response into its headers and its body. Each piece of the body may take `limit`.
+    /// The headers describe the decoded body.
     pub(super) fn of(response: reqwest::Response, limit: Option<Duration>) -> (HeaderMap, Self) {
         let framed = matches!(response.version(), Version::HTTP_2);
         let length = response.content_length();
-        // TLS says that the connection was ended by the other side, and hands over nothing without
-        // it.
+        // rustls reports an end of the connection only if the server has sent close_notify.
         let is_proof = framed
             || length.is_some()
             || is_chunked(response.headers())
             || response.url().scheme() == "https";
         let (parts, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
-        let (mut headers, wire) = (
-            parts.headers,
-            Wire {
-                body,
-                framed,
-                limit,
-            },
-        );
-        if !is_coded(&headers) || length == Some(0) {
-            return (
-                headers,
-                Incoming {
-                    way: Way::Plain(wire),
-                    length,
-                    is_proof,
-                },
-            );
-        }
-        headers.remove(CONTENT_ENCODING);
-        headers.remove(CONTENT_LENGTH);
-        let mut decoder = GzipDecoder::new(StreamReader::new(wire.into_stream()));
-        // A file is a sequence of members, and nothing else (RFC 1952 §2.2).
-        decoder.multiple_members(true);
-        (
-            headers,
-            Incoming {
-                way: Way::Gzip(Box::new(decoder)),
-                length: None,
-                is_proof,
-            },
-        )
+        let mut headers = parts.headers;
+        let wire = Wire {
+            body,
+            framed,
+            limit,
+        };
+        let (decoding, length) = if !is_coded(&headers) || length == Some(0) {
+            (Decoding::Plain(wire), length)
+        } else {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+            let mut decoder = GzipDecoder::new(StreamReader::new(wire.into_stream()));
+            // A gzip file is a sequence of members (RFC 1952 §2.2).
+            decoder.multiple_members(true);
+            (Decoding::Gzip(Box::new(decoder)), None)
+        };
+        let body = Incoming {
+            decoding,
+            length,
+            is_proof,
+        };
+        (headers, body)
     }
 
-    /// Whether what is handed over is not what came.
+    /// Whether the body arrives compressed.
     pub(super) fn is_decoded(&self) -> bool {
-        matches!(self.way, Way::Gzip(_))
+        matches!(self.decoding, Decoding::Gzip(_))
     }
 
-    /// How many bytes are left, if the service said so and they are not coded.
+    /// How many bytes are left, if the service sent a length and the body is not compressed.
     pub(super) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The next piece, decoded; none at the end, which is then proven.
+    /// Returns the next piece, decoded, or `None` at the proven end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Cut> {
         match self.next().await? {
             None if !self.is_proof => Err(Cut::Unproven),
@@ -132,92 +143,78 @@ impl Incoming {
 
     async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
         tokio::task::consume_budget().await;
-        let decoder = match &mut self.way {
-            Way::Plain(wire) => {
+        let decoder = match &mut self.decoding {
+            Decoding::Plain(wire) => {
                 let piece = wire.piece().await?;
                 let taken = piece.as_ref().map_or(0, |piece| piece.len() as u64);
                 self.length = self.length.map(|length| length.saturating_sub(taken));
                 return Ok(piece);
             }
-            Way::Gzip(decoder) => decoder,
+            Decoding::Gzip(decoder) => decoder,
         };
-        // What one piece held may be decoded for long.
+        // A single compressed piece can take long to decode.
         tokio::task::yield_now().await;
         let mut decoded = BytesMut::with_capacity(DECODED);
         let read = decoder.read_buf(&mut decoded).await.map_err(cut)?;
         Ok((read > 0).then(|| decoded.freeze()))
     }
-}
 
-/// Why a body could not be read.
-pub(super) enum Unread {
-    /// It is larger than the limit, or than the memory that there is.
-    TooLarge(Error),
-    Cut(Cut),
-}
-
-impl From<Cut> for Unread {
-    fn from(cut: Cut) -> Self {
-        Unread::Cut(cut)
-    }
-}
-
-/// Reads a body of at most `most` bytes to its end. A body that comes in one piece is not copied.
-pub(super) async fn read(body: &mut Incoming, most: usize) -> Result<Bytes, Unread> {
-    // Asked before anything is read: afterwards it is what is left.
-    let length = body.length().unwrap_or(0);
-    check(length, most).map_err(Unread::TooLarge)?;
-    let Some(first) = body.piece().await? else {
-        return Ok(Bytes::new());
-    };
-    check(first.len() as u64, most).map_err(Unread::TooLarge)?;
-    let mut next = match body.piece().await {
-        Ok(Some(next)) => next,
-        Ok(None) => return Ok(first),
-        Err(cut) => return ended(cut, first).await,
-    };
-    let two = first.len() + next.len();
-    check(two as u64, most).map_err(Unread::TooLarge)?;
-    let mut whole = Vec::new();
-    let expected = usize::try_from(length).unwrap_or(most).max(two);
-    memory::reserve(&mut whole, expected).map_err(Unread::TooLarge)?;
-    whole.extend_from_slice(&first);
-    drop(first);
-    loop {
-        check((whole.len() + next.len()) as u64, most).map_err(Unread::TooLarge)?;
-        memory::append(&mut whole, &next).map_err(Unread::TooLarge)?;
-        match body.piece().await {
-            Ok(Some(piece)) => next = piece,
-            Ok(None) => return Ok(whole.into()),
-            Err(cut) => return ended(cut, whole.into()).await,
+    /// Reads the whole body, at most `most` bytes. A body of one piece is not copied.
+    pub(super) async fn read(&mut self, most: usize) -> Result<Bytes, Unread> {
+        // Read here, because `length` shrinks with each piece.
+        let length = self.length.unwrap_or(0);
+        check(length, most)?;
+        let Some(first) = self.piece().await? else {
+            return Ok(Bytes::new());
+        };
+        check(first.len() as u64, most)?;
+        let mut next = match self.piece().await {
+            Ok(Some(next)) => next,
+            Ok(None) => return Ok(first),
+            Err(cut) => return ended(cut, first).await,
+        };
+        let two = first.len() + next.len();
+        check(two as u64, most)?;
+        let mut whole = Vec::new();
+        memory::reserve(&mut whole, usize::try_from(length).unwrap_or(most).max(two))?;
+        whole.extend_from_slice(&first);
+        drop(first);
+        loop {
+            check((whole.len() + next.len()) as u64, most)?;
+            memory::append(&mut whole, &next)?;
+            match self.piece().await {
+                Ok(Some(piece)) => next = piece,
+                Ok(None) => return Ok(whole.into()),
+                Err(cut) => return ended(cut, whole.into()).await,
+            }
         }
     }
+
+    /// Reads at most the first `most` bytes. Returns fewer if the body breaks off or memory runs
+    /// out.
+    pub(super) async fn beginning(&mut self, most: usize) -> Bytes {
+        let mut read = Vec::new();
+        while let Ok(Some(mut piece)) = self.piece().await {
+            piece.truncate(most.saturating_sub(read.len()));
+            if memory::append(&mut read, &piece).is_err() || read.len() >= most {
+                break;
+            }
+        }
+        read.into()
+    }
 }
 
-/// A body that nothing frames, if what came of it says that it is all.
-async fn ended(cut: Cut, came: Bytes) -> Result<Bytes, Unread> {
-    let looks = matches!(cut, Cut::Unproven);
-    // Without a helper thread nothing is proven.
-    match looks
-        && json::look(came.clone(), |came| json::ends_itself(&came))
+/// Returns a body whose end is not proven if it is a complete JSON text.
+async fn ended(cut: Cut, body: Bytes) -> Result<Bytes, Unread> {
+    // If no helper thread is available, the body counts as incomplete.
+    let complete = matches!(cut, Cut::Unproven)
+        && json::look(body.clone(), |body| json::ends_itself(&body))
             .await
-            .unwrap_or_default()
-    {
-        true => Ok(came),
+            .unwrap_or_default();
+    match complete {
+        true => Ok(body),
         false => Err(cut.into()),
     }
-}
-
-/// The first `most` bytes of a body, or as many as arrive and as there is memory for.
-pub(super) async fn beginning(body: &mut Incoming, most: usize) -> Bytes {
-    let mut read = Vec::new();
-    while let Ok(Some(mut piece)) = body.piece().await {
-        piece.truncate(most.saturating_sub(read.len()));
-        if memory::append(&mut read, &piece).is_err() || read.len() >= most {
-            break;
-        }
-    }
-    read.into()
 }
 
 fn check(length: u64, most: usize) -> Result<(), Error> {
@@ -239,7 +236,7 @@ fn is_coded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether chunks frame the body: a coding of the transfer that is not the last one does not (RFC
+/// Whether `chunked` is the last transfer coding. Only then do chunks mark the end of the body (RFC
 /// 9112 §6.3).
 fn is_chunked(headers: &HeaderMap) -> bool {
     let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
@@ -251,10 +248,10 @@ fn cut(error: io::Error) -> Cut {
     error.downcast::<Cut>().unwrap_or_else(Cut::Undecodable)
 }
 
-/// The body as it is on the connection.
+/// The body before decoding.
 struct Wire {
     body: reqwest::Body,
-    /// Whether the body has a mark of its end that HTTP/2 sets.
+    /// Whether HTTP/2 marks the end of the body.
     framed: bool,
     limit: Option<Duration>,
 }
@@ -280,15 +277,15 @@ impl Wire {
                         return Ok(Some(piece));
                     }
                 }
-                // The HTTP stack takes a polite reset for the end, which it is only of what the
-                // client sends.
+                // hyper reports a reset with NO_ERROR as the end of the body. That reset only tells
+                // the client to stop sending.
                 None if self.framed && !self.body.is_end_stream() => return Err(Cut::Unended),
                 None => return Ok(None),
             }
         }
     }
 
-    /// In small pieces, with a pause for others between two.
+    /// Splits the body into small pieces and yields between two of them.
     fn into_stream(self) -> Pieces {
         let pieces = stream::try_unfold((self, Bytes::new()), |(mut wire, mut left)| async move {
             while left.is_empty() {

@@ -8,28 +8,29 @@ use futures_util::stream::BoxStream;
 
 use crate::error::Result;
 
-/// What is sent.
+/// The body of a request.
 #[derive(Clone)]
 pub(crate) enum Payload {
     Bytes(Bytes),
     Source(Arc<dyn Source>),
 }
 
-/// A body that is made while it is sent.
+/// A body that is produced while it is sent.
 pub(crate) trait Source: Send + Sync {
-    /// How many bytes it has; none if that is not known beforehand.
+    /// The length in bytes. `None` if it is not known beforehand.
     fn length(&self) -> Option<u64>;
 
-    /// Begins it anew, for each attempt. A source that cannot be read twice fails the second time.
+    /// Opens the body from its start; called once for each attempt. A source that can be read only
+    /// once fails the second time.
     fn open(&self) -> Result<Pieces>;
 
-    /// Whether it can no longer be begun anew.
+    /// Whether another call of [`open`](Self::open) would fail.
     fn is_spent(&self) -> bool {
         false
     }
 
-    /// Fails if what was read of it may be of two versions, and nobody has said so: its end was not
-    /// read.
+    /// Fails if the pieces that were read may mix two versions of the source. Only a body that was
+    /// not read to its end needs this check; the others fail while they are read.
     fn settled(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -43,7 +44,7 @@ impl Payload {
         matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
     }
 
-    /// Whether nothing of it has to be taken, although it may be sent as a body.
+    /// Whether the length is known to be 0.
     pub(super) fn has_no_byte(&self) -> bool {
         match self {
             Payload::Bytes(bytes) => bytes.is_empty(),
@@ -51,13 +52,12 @@ impl Payload {
         }
     }
 
-    /// Whether it cannot be sent again.
+    /// Whether the body cannot be sent again.
     pub(crate) fn is_spent(&self) -> bool {
         matches!(self, Payload::Source(source) if source.is_spent())
     }
 
-    /// Fails if it was answered before its end was read, and what was read of it may be of two
-    /// versions.
+    /// Fails if the part that was sent may mix two versions of its source.
     pub(super) async fn settled(&self) -> Result<()> {
         match self {
             Payload::Bytes(_) => Ok(()),

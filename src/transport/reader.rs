@@ -1,4 +1,4 @@
-//! A successful answer whose body is read piece by piece.
+//! A successful response whose body is read piece by piece.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
 use super::failure::cut;
-use super::incoming::{Incoming, Unread, read};
+use super::incoming::{Cut, Incoming, Unread};
 use super::payload::Payload;
 use super::progress::Progress;
 use crate::error::{Answer, Error, Idempotency, Result};
@@ -14,7 +14,7 @@ use crate::limits::ERROR_BODY;
 use crate::response::lacking;
 use crate::service_error::{SEE_FIRST, without_output};
 
-/// The head of a successful answer, and its body to read piece by piece.
+/// The head of a successful response, and a reader of its body.
 pub(crate) struct Opened {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -22,81 +22,73 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Lets it pass if it may be an output; else an error with the beginning of what came.
+    /// Fails if a response with this status has no output. The error contains the beginning of the
+    /// body.
     pub(crate) async fn output(mut self) -> Result<Self> {
         let Some(instead) = lacking(self.status) else {
             return Ok(self);
         };
         let body = self.body.rest(ERROR_BODY).await.unwrap_or_default();
-        let answer = Answer::of_large(
-            self.body.progress.secrets(),
-            self.status,
-            self.headers,
-            body,
-        )
-        .await;
+        let secrets = self.body.progress.secrets();
+        let answer = Answer::of_large(secrets, self.status, self.headers, body).await;
         Err(without_output(answer, instead, self.body.idempotency))
     }
 }
 
-/// The body of an answer while it arrives.
+/// The body of a response while it arrives.
 pub(crate) struct Reader {
     pub(super) body: Incoming,
     pub(super) progress: Arc<Progress>,
     pub(super) idempotency: Idempotency,
+    /// The host that sends the body.
     pub(super) from: String,
-    /// What it is the answer to.
+    /// The body of the request.
     pub(super) sent: Payload,
 }
 
 impl Reader {
-    /// The next piece, decoded; none at the end. An error says whether the request may have been
-    /// executed.
+    /// Returns the next piece, decoded, or `None` at the end. An error says whether the request may
+    /// have been executed.
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>> {
-        let piece = self
-            .body
-            .piece()
-            .await
-            .map_err(|why| cut(why, &self.from, self.idempotency, &self.progress).error)?;
+        let piece = self.body.piece().await.map_err(|why| self.cut(why))?;
         if piece.is_none() {
             self.settled().await?;
         }
         Ok(piece)
     }
 
-    async fn settled(&mut self) -> Result<()> {
-        self.sent
-            .settled()
-            .await
-            .map_err(|error| unsettled(error, self.idempotency))
-    }
-
-    /// What is left to read, at most `most` bytes.
+    /// Returns the rest of the body. Fails if it has more than `most` bytes.
     pub(crate) async fn rest(&mut self, most: usize) -> Result<Bytes> {
-        let read = read(&mut self.body, most)
-            .await
-            .map_err(|unread| match unread {
-                Unread::TooLarge(error) => {
-                    error.with_outcome_unknown(self.idempotency.leaves_doubt())
-                }
-                Unread::Cut(why) => cut(why, &self.from, self.idempotency, &self.progress).error,
-            })?;
+        let rest = self.body.read(most).await.map_err(|unread| match unread {
+            Unread::TooLarge(error) => error.with_outcome_unknown(self.idempotency.leaves_doubt()),
+            Unread::Cut(why) => self.cut(why),
+        })?;
         self.settled().await?;
-        Ok(read)
+        Ok(rest)
     }
 
-    /// Whether it comes compressed.
+    async fn settled(&mut self) -> Result<()> {
+        let settled = self.sent.settled().await;
+        settled.map_err(|error| unsettled(error, self.idempotency))
+    }
+
+    fn cut(&self, why: Cut) -> Error {
+        cut(why, &self.from, self.idempotency, &self.progress).error
+    }
+
+    /// Whether the service compressed the body.
     pub(crate) fn is_decoded(&self) -> bool {
         self.body.is_decoded()
     }
 
-    /// What is left to read, if the service said so and the body is not compressed.
+    /// How many bytes are left to read, if the service sent a length and the body is not
+    /// compressed.
     pub(crate) fn length(&self) -> Option<u64> {
         self.body.length()
     }
 }
 
-/// The error of a body of two versions that was answered.
+/// The error of a response to a request body that may mix two versions of its source.
 pub(super) fn unsettled(error: Error, idempotency: Idempotency) -> Error {
     let error = error.with_remedy(format!("{SEE_FIRST} Send a file that nobody writes to."));
     error.with_outcome_unknown(idempotency.leaves_doubt())

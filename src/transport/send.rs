@@ -1,4 +1,4 @@
-//! Sends a call: its attempts, the pauses between them, and its answer.
+//! Sends a call: its attempts, and the pauses between them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,10 +6,11 @@ use std::time::Instant;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap};
 
+use super::attempt::Attempt;
 use super::call::Call;
-use super::failure::{Failure, broken, cut};
+use super::failure::{Failure, broken};
 use super::http::Use;
-use super::incoming::{Incoming, Unread, read};
+use super::incoming::Incoming;
 use super::progress::Progress;
 use super::reader::{Opened, Reader, unsettled};
 use super::state::Transport;
@@ -19,67 +20,53 @@ use crate::log::Level;
 use crate::response::Response;
 
 impl Transport {
-    /// Sends a call until it succeeds, must not be repeated, or the attempts or the time are used
-    /// up.
+    /// Sends a call and returns its whole response. Retries until the call succeeds, must not be
+    /// repeated, or has used up its attempts or its time.
     pub(crate) async fn send(
         &self,
         call: &Call,
         credential: &Credential,
         progress: &Arc<Progress>,
     ) -> Result<Response> {
+        let attempt = self.attempt(call, credential, progress, Use::Requests);
         let mut made = 0;
         loop {
             let permit = self.limits.enter(self.hosts.is_run(&call.url)).await?;
-            // Those who wait in the lane, who may be many, need no room for it.
-            let outcome = Box::pin(async {
-                match self
-                    .attempt(call, credential, progress, Use::Requests)
-                    .await
-                {
-                    Ok(response) => self.whole(response, call, progress).await,
-                    Err(failure) => Err(failure),
-                }
-            });
-            let outcome = outcome.await;
+            // Boxed, so that the many calls that wait for a permit stay small.
+            let outcome = Box::pin(attempt.response()).await;
             drop(permit);
             match outcome {
                 Ok(response) => return settled(response, call, progress).await,
-                Err(failure) => self.pause(&mut made, failure, call, progress).await?,
+                Err(failure) => attempt.pause(&mut made, failure).await?,
             }
         }
     }
 
-    /// The same, but leaves the body of the answer to be read. Once it is handed over, nothing is
-    /// repeated.
+    /// Sends a call and returns the head of its response, with a reader of the body. After it has
+    /// returned, nothing is retried.
     pub(crate) async fn open(
         &self,
         call: &Call,
         credential: &Credential,
         progress: &Arc<Progress>,
     ) -> Result<Opened> {
-        let response = self.head(call, credential, progress, Use::Requests).await?;
+        let attempt = self.attempt(call, credential, progress, Use::Requests);
+        let response = attempt.head().await?;
         progress.reading(call.idempotency);
         let status = response.status().as_u16();
         let (headers, body) = Incoming::of(response, call.watch.of_answer(self.stall));
-        if body.is_decoded()
-            && call
-                .headers
-                .get(ACCEPT_ENCODING)
-                .is_some_and(|coding| coding == "identity")
-        {
-            let (log, secrets) = (&self.log, progress.secrets());
-            log.write(
+        let coding = call.headers.get(ACCEPT_ENCODING);
+        if body.is_decoded() && coding.is_some_and(|coding| coding == "identity") {
+            attempt.log(
                 Level::Warn,
-                secrets,
                 format_args!("the answer is gzip, which was not asked for; it is decoded"),
             );
         }
-        let from = self.asked(call).host.to_owned();
         let body = Reader {
             body,
             progress: progress.clone(),
             idempotency: call.idempotency,
-            from,
+            from: attempt.context().host.to_owned(),
             sent: call.body.clone(),
         };
         Ok(Opened {
@@ -89,16 +76,15 @@ impl Transport {
         })
     }
 
-    /// Asks for another protocol on the connection, and hands the connection over.
+    /// Requests a WebSocket. Returns the headers of the response and the connection.
     pub(crate) async fn upgrade(
         &self,
         call: &Call,
         credential: &Credential,
         progress: &Arc<Progress>,
     ) -> Result<(HeaderMap, reqwest::Upgraded)> {
-        let mut response = self
-            .head(call, credential, progress, Use::WebSocket)
-            .await?;
+        let attempt = self.attempt(call, credential, progress, Use::WebSocket);
+        let mut response = attempt.head().await?;
         let headers = std::mem::take(response.headers_mut());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let message = format!(
@@ -114,96 +100,68 @@ impl Transport {
         Ok((headers, upgraded))
     }
 
-    /// Tries until the head of a successful answer is there.
-    async fn head(
-        &self,
-        call: &Call,
-        credential: &Credential,
-        progress: &Arc<Progress>,
-        what: Use,
-    ) -> Result<reqwest::Response> {
-        let mut made = 0;
-        loop {
-            match self.attempt(call, credential, progress, what).await {
-                Ok(response) => return Ok(response),
-                Err(failure) => self.pause(&mut made, failure, call, progress).await?,
-            }
-        }
-    }
-
-    /// Pauses after attempt number `made` + 1, or fails if there is to be no other.
-    async fn pause(
-        &self,
-        made: &mut u32,
-        failure: Failure,
-        call: &Call,
-        progress: &Progress,
-    ) -> Result<()> {
-        *made += 1;
-        let error = failure.error;
-        let asked = error
-            .retry_after()
-            .map(|asked| asked.min(call.longest_pause));
-        let pause = if failure.again && !call.body.is_spent() {
-            self.attempts.pause(*made, asked)
-        } else {
-            None
-        };
-        let Some(pause) =
-            pause.filter(|pause| *pause < call.deadline.saturating_duration_since(Instant::now()))
-        else {
-            self.log.write(
-                Level::Error,
-                progress.secrets(),
-                format_args!("{}: {error}", error.code()),
-            );
-            return Err(error);
-        };
-        let (log, secrets) = (&self.log, progress.secrets());
-        log.write(
-            Level::Warn,
-            secrets,
-            format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()),
-        );
-        match error.may_have_executed() {
-            true => progress.doubting(),
-            false => progress.pausing(),
-        }
-        tokio::time::sleep(pause).await;
-        Ok(())
-    }
-
-    /// Reads the body of a successful answer to its end.
-    async fn whole(
-        &self,
-        response: reqwest::Response,
-        call: &Call,
-        progress: &Progress,
-    ) -> std::result::Result<Response, Failure> {
-        progress.reading(call.idempotency);
-        let status = response.status().as_u16();
-        let (headers, mut body) = Incoming::of(response, call.watch.of_answer(self.stall));
-        match read(&mut body, call.most.min(self.response_limit)).await {
-            Ok(body) => Ok(Response::new(status, headers, body)),
-            Err(Unread::TooLarge(error)) => {
-                let error = error.with_outcome_unknown(call.idempotency.leaves_doubt());
-                // Who has the room may ask for it elsewhere.
-                let id = headers
-                    .get("x-fal-request-id")
-                    .and_then(|id| id.to_str().ok());
-                Err(Failure::last(
-                    id.into_iter().fold(error, Error::with_request_id),
-                ))
-            }
-            Err(Unread::Cut(why)) => {
-                Err(cut(why, self.asked(call).host, call.idempotency, progress))
-            }
+    fn attempt<'a>(
+        &'a self,
+        call: &'a Call,
+        credential: &'a Credential,
+        progress: &'a Arc<Progress>,
+        protocol: Use,
+    ) -> Attempt<'a> {
+        Attempt {
+            transport: self,
+            call,
+            credential,
+            progress,
+            protocol,
         }
     }
 }
 
-/// Lets an answer pass that is to one version of what was sent. An app may answer before it has
-/// read a body to its end; of a file that was changed meanwhile it may have read two.
+impl Attempt<'_> {
+    /// Retries until the head of a successful response has arrived.
+    async fn head(&self) -> Result<reqwest::Response> {
+        let mut made = 0;
+        loop {
+            match self.run().await {
+                Ok(response) => return Ok(response),
+                Err(failure) => self.pause(&mut made, failure).await?,
+            }
+        }
+    }
+
+    /// Adds 1 to `made` and sleeps until the next attempt may start. Fails if there must not be
+    /// another one.
+    async fn pause(&self, made: &mut u32, failure: Failure) -> Result<()> {
+        *made += 1;
+        let (call, error) = (self.call, failure.error);
+        let asked = error
+            .retry_after()
+            .map(|asked| asked.min(call.longest_pause));
+        let left = call.deadline.saturating_duration_since(Instant::now());
+        let pause = (failure.again && !call.body.is_spent())
+            .then(|| self.transport.attempts.pause(*made, asked))
+            .flatten()
+            .filter(|pause| *pause < left);
+        let Some(pause) = pause else {
+            self.log(Level::Error, format_args!("{}: {error}", error.code()));
+            return Err(error);
+        };
+        self.log(
+            Level::Warn,
+            format_args!("attempt {made}: {error}; again in {} ms", pause.as_millis()),
+        );
+        match error.may_have_executed() {
+            true => self.progress.doubting(),
+            false => self.progress.pausing(),
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// Returns the response if the request body was one version of its source. An app may respond
+/// before it has read the whole body, so a file that changed meanwhile may have been sent as a
+/// mixture of two versions.
 async fn settled(response: Response, call: &Call, progress: &Progress) -> Result<Response> {
     let Err(error) = call.body.settled().await else {
         return Ok(response);

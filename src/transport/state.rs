@@ -14,12 +14,12 @@ use crate::endpoint::Hosts;
 use crate::log::Log;
 use crate::secrets::Masks;
 
-/// What one client sends with.
+/// The settings and connection pools with which a client sends.
 pub(crate) struct Transport {
     pub(crate) hosts: Hosts,
     pub(crate) log: Log,
     pub(crate) attempts: Attempts,
-    /// How long a transfer may be silent, if there is a limit.
+    /// How long a transfer may move no byte. `None`: no limit.
     pub(crate) stall: Option<Duration>,
     pub(crate) response_limit: usize,
     pub(crate) user_agent: HeaderValue,
@@ -40,12 +40,6 @@ impl Transport {
         user_agent: HeaderValue,
         network: Network,
     ) -> Self {
-        let (masks, http, backups, limits) = (
-            Arc::default(),
-            Http::default(),
-            Failover::default(),
-            ConcurrencyLimits::default(),
-        );
         Transport {
             hosts,
             log,
@@ -54,10 +48,10 @@ impl Transport {
             response_limit,
             user_agent,
             network,
-            masks,
-            http,
-            backups,
-            limits,
+            masks: Arc::default(),
+            http: Http::default(),
+            backups: Failover::default(),
+            limits: ConcurrencyLimits::default(),
         }
     }
 }
