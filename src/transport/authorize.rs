@@ -1,4 +1,4 @@
-//! The one place where a request gets its credential and its real address.
+//! Adds the credential to a request and chooses the URL that it is sent to. No other code does.
 
 use std::net::SocketAddr;
 
@@ -12,19 +12,18 @@ use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::secrets::Secrets;
 
-/// Tells a server proxy where to forward a request (docs/protocol.md §11.1).
+/// The header that tells a server proxy where to forward a request (docs/protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
-/// Where a request physically goes, and the headers that depend on it. A token may be in its
-/// address, so it has no `Debug`.
+/// The URL that a request is sent to, and the headers that depend on it. The URL may contain a
+/// token, so `Route` has no `Debug`.
 pub(crate) struct Route {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
 }
 
 impl Route {
-    /// The same request to another host: everything but the address is as it was made for the
-    /// first.
+    /// Returns the same route on another host, with the headers unchanged.
     pub(crate) fn at(&self, host: &str) -> Result<Route> {
         let mut url = self.url.clone();
         url.set_host(Some(host))
@@ -36,29 +35,29 @@ impl Route {
     }
 }
 
-/// What a request carries besides itself.
+/// The credential that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Authorization {
-    /// The client's credential, to those of fal's services that take keys; an address outside fal
-    /// is refused.
+    /// The client's credential, sent only to fal's services that accept keys. A URL outside fal is
+    /// an error.
     Credential,
-    /// A token of fal's file hosts (docs/protocol.md §9.2), to those and to nobody else.
+    /// A token for fal's file hosts (docs/protocol.md §9.2), sent only to them.
     Files(Token),
-    /// A short-lived token for one app (docs/protocol.md §7.1), to the hosts that take those; past
-    /// a server proxy, which cannot forward what such a token is for.
+    /// A short-lived token for one app (docs/protocol.md §7.1), sent only to the hosts that accept
+    /// it. It bypasses a server proxy, which cannot forward a WebSocket.
     App(Token),
-    /// The refresh token that the body holds (docs/protocol.md §1.4), to the host of logins and to
-    /// nobody else.
+    /// The refresh token in the body (docs/protocol.md §1.4), sent only to the login host.
     Renewal(Token),
-    /// Nothing at all, so the address may be anybody's: a signed URL, the file that an answer
-    /// names.
+    /// No credential. The URL may be any https URL, such as a signed one or that of an output
+    /// file.
     Nothing,
 }
 
-/// Routes a request for the final address `url`. The key goes along if, and only if, the address
-/// belongs to a service of fal's that takes keys.
+/// Routes a request for `url`. Adds the key if and only if `url` belongs to a service of fal's that
+/// accepts keys.
 ///
-/// What goes along is noted in `secrets` first: nothing that is said about the request may hold it.
+/// Registers the credential with `secrets` first, so that no message about the request can contain
+/// it.
 pub(crate) fn route(
     hosts: &Hosts,
     url: &Url,
@@ -83,13 +82,13 @@ pub(crate) fn route(
         (Authorization::Files(token), Origin::Files) => {
             insert(&mut headers, token.authorization())?
         }
-        (Authorization::App(token), Origin::Key) => open_with_token(hosts, &mut target, token)?,
+        (Authorization::App(token), Origin::Key) => add_app_token(hosts, &mut target, token)?,
         (Authorization::Credential, Origin::Files | Origin::Login)
         | (Authorization::Renewal(_), Origin::Login) => {}
         (Authorization::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {
-                open_with_token(hosts, &mut target, token)?;
+                add_app_token(hosts, &mut target, token)?;
             }
             if let Some(proxy) = &hosts.proxy {
                 headers.insert(
@@ -100,15 +99,7 @@ pub(crate) fn route(
             }
         }
         (Authorization::Nothing, _) => return Err(not_https(url)),
-        (
-            Authorization::Credential
-            | Authorization::Files(_)
-            | Authorization::App(_)
-            | Authorization::Renewal(_),
-            _,
-        ) => {
-            return Err(foreign(url));
-        }
+        _ => return Err(foreign(url)),
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),
@@ -120,7 +111,7 @@ pub(crate) fn route(
     }
 }
 
-/// The emulator takes the place of every host, and tells them apart by the Host header.
+/// Sends the request to the emulator, which serves every host and selects one by the Host header.
 fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> Result<Route> {
     headers.insert(
         HOST,
@@ -145,7 +136,7 @@ fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
 }
 
 fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
-    // The header shares the text and overwrites it in the end; a copy of its own would stay behind.
+    // The header shares the text, which is zeroed when dropped. A copy would stay in memory.
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(
             Code::MalformedCredentials,
@@ -157,8 +148,8 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
     Ok(())
 }
 
-/// A short-lived token travels in the query, and opens the run host and its WebSockets only.
-fn open_with_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
+/// Adds a short-lived token to the query. Only the run host and its WebSockets accept one.
+fn add_app_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
     if !hosts.takes_tokens(url) {
         let message = format!(
             "a short-lived token opens apps on {}, not {}",
@@ -190,7 +181,7 @@ fn foreign(url: &Url) -> Error {
     )
 }
 
-/// An address for people: without user, query and fragment, which may hold secrets.
+/// Returns a URL for messages, without user, query and fragment, which may contain secrets.
 pub(crate) fn shown(url: &Url) -> String {
     match url.host_str() {
         Some(_) => format!("{}{}", url.origin().ascii_serialization(), url.path()),

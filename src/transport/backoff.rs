@@ -1,15 +1,15 @@
-//! When to try again, and after how long.
+//! The number of attempts of a call, and the pauses between them.
 
 use std::time::Duration;
 
 use crate::system::random;
 
-/// Pauses grow from here by doubling …
+/// The upper limit of the first pause. Each pause doubles it, …
 const BASE: Duration = Duration::from_millis(500);
-/// … up to here.
+/// … up to this one.
 const MOST: Duration = Duration::from_secs(20);
 
-/// How often a call is tried at the most, and how long it pauses in between.
+/// The maximum number of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempts {
     pub(crate) most: u32,
@@ -22,10 +22,10 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// The pause after attempt number `made` (from 1), or `None` if that was the last.
+    /// Returns the pause after attempt number `made` (from 1), or `None` if that was the last.
     ///
-    /// Full jitter, so that callers who failed together do not return together. What the service
-    /// asks for (`Retry-After`) is the least.
+    /// The pause has full jitter, so that calls that failed at the same time do not retry at the
+    /// same time. It is not shorter than `asked`, the service's `Retry-After`.
     pub(crate) fn pause(&self, made: u32, asked: Option<Duration>) -> Option<Duration> {
         if made >= self.most {
             return None;

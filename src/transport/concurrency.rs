@@ -1,5 +1,5 @@
-//! How many requests of a client are on their way at once: each has a socket, and a process has
-//! only so many.
+//! Limits the concurrent requests of a client: each uses a socket, and a process has a limited
+//! number of them.
 
 use std::sync::Arc;
 
@@ -9,34 +9,32 @@ use crate::error::Result;
 use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
 
-/// The most requests at once in each lane.
+/// The maximum number of concurrent requests in each of the two groups.
 pub(super) const WIDTH: usize = 128;
 
-/// Runs have a lane of their own, because they may take an hour: nothing else waits behind them,
-/// above all no cancellation.
+/// Runs have a limit of their own: a run may take an hour, and no other request, such as a
+/// cancellation, must wait for it.
 ///
-/// Streams and sockets are not counted: each belongs to an operation that the host started to have
-/// it.
+/// Streams and sockets are not limited, because the host starts each of them by an operation.
 #[derive(Default)]
 pub(super) struct ConcurrencyLimits {
-    limits: PerRuntime<Pair>,
+    limits: PerRuntime<Limits>,
 }
 
-struct Pair {
+struct Limits {
     runs: Arc<Semaphore>,
     others: Arc<Semaphore>,
 }
 
 impl ConcurrencyLimits {
-    /// Waits, in the order of arrival, until there is room. The place is given back when it is
-    /// dropped.
+    /// Waits, in order of arrival, for a permit. Dropping the permit releases it.
     pub(super) async fn enter(&self, run: bool) -> Result<OwnedSemaphorePermit> {
-        let lane = self.limits.get(|| {
-            Ok(Pair {
+        let limits = self.limits.get(|| {
+            Ok(Limits {
                 runs: Arc::new(Semaphore::new(WIDTH)),
                 others: Arc::new(Semaphore::new(WIDTH)),
             })
         })?;
-        runtime::permit(if run { &lane.runs } else { &lane.others }).await
+        runtime::permit(if run { &limits.runs } else { &limits.others }).await
     }
 }

@@ -1,15 +1,16 @@
-//! Which of fal's backup hosts are asked first, because the host they stand in for could not be
-//! reached (docs/protocol.md §13.4).
+//! Remembers which of fal's hosts could not be reached, so that their backup hosts are tried first
+//! (docs/protocol.md §13.4).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Backup;
 
-/// Then fal's own host is tried again.
+/// How long a backup host is tried first.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// Until when each backup host is asked first. Without a lock, which a fork could leave locked.
+/// The time until which each backup host is tried first, in seconds since `epoch`. Atomics instead
+/// of a lock, which a fork could leave locked.
 pub(crate) struct Failover {
     epoch: Instant,
     until: [AtomicU64; Backup::COUNT],
@@ -29,12 +30,11 @@ impl Failover {
         self.now() < self.of(backup).load(Ordering::Relaxed)
     }
 
-    /// Remembers which of the two could be reached.
+    /// Records whether the backup host or the original host could be reached.
     pub(crate) fn prefer(&self, backup: Backup, preferred: bool) {
-        let until = if preferred {
-            self.now() + REMEMBERED.as_secs()
-        } else {
-            0
+        let until = match preferred {
+            true => self.now() + REMEMBERED.as_secs(),
+            false => 0,
         };
         self.of(backup).store(until, Ordering::Relaxed);
     }

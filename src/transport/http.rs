@@ -1,7 +1,7 @@
-//! The HTTP stack: one connection pool per client and life of the runtime.
+//! The HTTP connection pools of a client: one set for each instance of the runtime.
 //!
-//! A pool never outlives its runtime and never crosses a fork: its connections are driven by tasks
-//! of that runtime, and a child that wrote to its parent's sockets would mix two conversations.
+//! A pool never outlives its runtime, whose tasks drive the connections, and is never used after a
+//! fork, because parent and child would write to the same sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,36 +10,36 @@ use reqwest::redirect::Policy;
 use url::Url;
 
 use super::network::Network;
-use super::resolver::Names;
+use super::resolver::SystemResolver;
 use super::tls::no_tls;
 use crate::error::{Code, Error, Result};
 use crate::runtime::per_runtime::PerRuntime;
 
-/// As in the official clients (docs/protocol.md §13.1), with room for a slow handshake.
+/// The timeout of the official clients (docs/protocol.md §13.1), raised for slow handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Short, because a POST on a connection that the server has just given up cannot be repeated.
+/// Short, because a POST on a connection that the server has just closed cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most unused connections to one host.
+/// The maximum number of idle connections to one host.
 const IDLE: usize = 64;
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// fal sends 16 KB of headers at the most (docs/protocol.md §5.8).
+/// The limit of an HTTP/2 header list in bytes. fal sends at most 16 KB (docs/protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
 
 #[derive(Default)]
 pub(crate) struct Http {
     requests: Pools,
-    /// WebSockets begin with HTTP/1.1 (RFC 6455), whatever else the server offers.
+    /// WebSockets need HTTP/1.1 (RFC 6455) even if the server offers HTTP/2.
     sockets: Pools,
 }
 
 #[derive(Default)]
 struct Pools {
     secure: PerRuntime<reqwest::Client>,
-    /// For what is on this machine: the emulator, a server proxy under development.
+    /// Without TLS, for servers on this machine: the emulator, or a server proxy in development.
     plain: PerRuntime<reqwest::Client>,
 }
 
-/// What a connection is for.
+/// The protocol that a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Requests,
@@ -56,7 +56,7 @@ impl Use {
 }
 
 impl Http {
-    /// The connection pool of the running runtime for an address that a request was routed to.
+    /// Returns the connection pool of the current runtime for the URL `to`.
     pub(crate) fn client(&self, network: &Network, to: &Url, what: Use) -> Result<reqwest::Client> {
         let pools = match what {
             Use::Requests => &self.requests,
@@ -70,11 +70,11 @@ impl Http {
     }
 }
 
-/// `plain` is for this machine: no TLS is set up, no proxy asked.
+/// Builds a connection pool. `plain` is without TLS and without a proxy.
 fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder();
     let builder = match what {
-        // A connection that carries many calls has to be known to be alive.
+        // A dead HTTP/2 connection would delay many calls, so keep-alive detects it.
         Use::Requests => builder
             .http2_adaptive_window(true)
             .http2_keep_alive_interval(KEEPALIVE)
@@ -85,7 +85,7 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     let builder = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
-        .dns_resolver(Arc::new(Names))
+        .dns_resolver(Arc::new(SystemResolver))
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE)

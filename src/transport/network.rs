@@ -1,4 +1,4 @@
-//! How the outside is reached: HTTP and SOCKS proxies, and whom to trust.
+//! HTTP and SOCKS proxies, and the certificates that are trusted.
 
 use std::sync::Arc;
 
@@ -17,23 +17,23 @@ use super::tls::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
 
-/// The network between this machine and fal. It holds the password of a proxy, so `Debug` shows
-/// nothing of it.
+/// The proxy and certificate settings of a client. They may contain the password of a proxy, so
+/// there is no `Debug`.
 #[derive(Clone, Default)]
 pub(crate) struct Network {
     way: Way,
-    /// Hosts that are reached directly, as in `NO_PROXY`.
+    /// The hosts that are reached without the proxy, in the form of `NO_PROXY`.
     direct: Option<String>,
-    /// Certificates that are trusted besides the system's.
+    /// Certificates that are trusted in addition to the system's.
     roots: Vec<CertificateDer<'static>>,
-    /// Who checks certificates in the place of the system.
+    /// Verifies certificates instead of the system.
     #[cfg(test)]
     pub(crate) verifier: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 #[derive(Clone, Default)]
 enum Way {
-    /// What the operating system's settings say, where it has some: macOS and Windows.
+    /// The settings of macOS or Windows; on other systems no proxy.
     #[default]
     System,
     Direct,
@@ -41,8 +41,8 @@ enum Way {
 }
 
 impl Network {
-    /// Reads `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`, each in lower case too; every service
-    /// of fal's speaks https.
+    /// Reads `HTTPS_PROXY` or else `ALL_PROXY`, and `NO_PROXY`, in upper or lower case. Every service
+    /// of fal uses https, so `HTTP_PROXY` is ignored.
     pub(crate) fn read(&mut self, environment: &Environment) -> Result<()> {
         let read = |name: &str| {
             [name.to_owned(), name.to_ascii_lowercase()]
@@ -61,15 +61,15 @@ impl Network {
                 break;
             }
         }
-        // The HTTP library would read the variables of the process, which an embedder's environment
-        // replaces.
+        // With `Way::System`, reqwest reads the environment of the process, which must not override
+        // the environment that the host gave.
         if matches!(self.way, Way::System) && !environment.has_system_settings() {
             self.way = Way::Direct;
         }
         Ok(())
     }
 
-    /// Goes through this proxy, or, if it is empty, through none.
+    /// Sets the proxy. An empty URL means no proxy.
     pub(crate) fn set_proxy(&mut self, url: &str) -> Result<()> {
         self.way = if url.trim().is_empty() {
             Way::Direct
@@ -79,7 +79,7 @@ impl Network {
         Ok(())
     }
 
-    /// Trusts these certificates, in PEM, besides the system's.
+    /// Trusts the certificates in `pem` in addition to the system's.
     pub(crate) fn add_roots(&mut self, pem: &[u8]) -> Result<()> {
         let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         match found {
@@ -90,7 +90,7 @@ impl Network {
         Ok(())
     }
 
-    /// `protocols` are offered in this order (ALPN).
+    /// Sets the proxy, TLS, and the ALPN `protocols` in order of preference.
     pub(super) fn apply(
         &self,
         builder: ClientBuilder,
@@ -114,8 +114,8 @@ impl Network {
         }
     }
 
-    /// rustls with the operating system's trust store. The provider is named, not installed for the
-    /// whole process.
+    /// Configures rustls with the operating system's trust store. The crypto provider is passed
+    /// explicitly, because a process-wide default belongs to the host.
     fn tls(&self) -> Result<ClientConfig> {
         let provider = Arc::new(ring::default_provider());
         let verifier = match self.roots.is_empty() {
@@ -125,7 +125,7 @@ impl Network {
         let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier.map_err(tls_error)?);
         #[cfg(test)]
         let verifier = self.verifier.clone().unwrap_or(verifier);
-        // Not less safe than the default: it is the platform's own verifier.
+        // Not less safe than rustls's default, because the platform's verifier checks everything.
         let config = versions()?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
@@ -133,7 +133,8 @@ impl Network {
     }
 }
 
-/// The HTTP library itself knows one proxy for everything there, and no list of them.
+/// Uses the proxy of the Windows settings. reqwest reads only a single proxy there, not a list for
+/// each scheme.
 #[cfg(windows)]
 fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<ClientBuilder> {
     let Some(found) = super::system_proxy::read() else {
@@ -154,8 +155,7 @@ fn through(builder: ClientBuilder, address: &str, direct: Option<&str>) -> Resul
         .proxy(proxy.no_proxy(direct.and_then(NoProxy::from_string))))
 }
 
-/// `[scheme://][user:password@]host[:port]`. A proxy without a scheme is an HTTP proxy, as
-/// everywhere.
+/// Parses `[scheme://][user:password@]host[:port]`. The default scheme is http.
 fn way(text: &str) -> Result<Way> {
     let text = text.trim();
     let whole = Zeroizing::new(if text.contains("://") {
@@ -174,7 +174,7 @@ fn way(text: &str) -> Result<Way> {
     }
 }
 
-/// The text may hold a password: it is not repeated.
+/// The message does not contain the URL, which may contain a password.
 fn malformed() -> Error {
     Error::invalid("the address of the HTTP proxy is malformed").with_remedy(
         "Give [scheme://][user:password@]host[:port]; http, https, socks4, socks4a, socks5 and socks5h are known.",

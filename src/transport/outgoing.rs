@@ -14,23 +14,23 @@ use super::progress::Progress;
 use super::stall::Pulse;
 use crate::error::{Code, Error, Idempotency, Result};
 
-/// Bytes in memory are handed over in such pieces, so that one sees them leave.
+/// The size of a piece of a body in memory. Small pieces show how much has left.
 const PIECE: usize = 256 << 10;
 
-/// A body that notes when the HTTP stack first asks for it. It asks only on a connection that
-/// stands, so before that the request has provably not reached the service.
+/// A body that records when the HTTP stack first polls it. The stack polls it only on an established
+/// connection, so before the first poll the request has provably not reached the service.
 pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,
     pulse: Arc<Pulse>,
     idempotency: Idempotency,
-    /// After which it is not begun any more; none once it was.
+    /// The deadline of the first poll. `None` after that poll.
     begin_by: Option<Instant>,
 }
 
 enum Rest {
     Bytes(Bytes),
-    // The HTTP stack wants a body that may be shared between threads, which pieces may not.
+    // The HTTP stack requires `Sync`, which the pieces are not.
     Pieces {
         pieces: Mutex<Pieces>,
         left: Option<u64>,
@@ -65,8 +65,8 @@ impl Watched {
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
-    /// Ends the body early. The HTTP stack would only say that it ended; why, the transport finds
-    /// in the progress.
+    /// Ends the body with an error. The HTTP stack reports only that the body failed, so the
+    /// progress keeps the cause.
     fn fail(&self, error: Error) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.progress.body_failed(error.clone());
         Poll::Ready(Some(Err(error)))
@@ -86,7 +86,7 @@ impl http_body::Body for Watched {
                 return self.fail(late(&self.progress));
             }
             if !self.progress.begins(self.idempotency) {
-                // Nobody waits for it any more.
+                // The call has returned already.
                 return Poll::Ready(Some(Err(withdrawn())));
             }
         }
@@ -105,23 +105,21 @@ impl http_body::Body for Watched {
             .as_mut()
             .poll_next(context);
         let Poll::Ready(piece) = polled else {
-            self.pulse.waits_for_us();
+            self.pulse.waits_for_body();
             return Poll::Pending;
         };
-        let known = left.is_some();
-        match piece {
-            Some(Ok(bytes)) => {
-                let after = left.map(|left| left.checked_sub(bytes.len() as u64));
-                if after == Some(None) {
+        match (piece, *left) {
+            (Some(Ok(bytes)), Some(before)) => {
+                let Some(after) = before.checked_sub(bytes.len() as u64) else {
                     return self.fail(changed("more"));
-                }
-                *left = after.flatten();
-                let last = *left == Some(0);
-                self.give(bytes, last)
+                };
+                *left = Some(after);
+                self.give(bytes, after == 0)
             }
-            Some(Err(error)) => self.fail(error),
-            None if known && *left != Some(0) => self.fail(changed("fewer")),
-            None => {
+            (Some(Ok(bytes)), None) => self.give(bytes, false),
+            (Some(Err(error)), _) => self.fail(error),
+            (None, Some(1..)) => self.fail(changed("fewer")),
+            (None, _) => {
                 self.pulse.gave(0, true);
                 Poll::Ready(None)
             }
@@ -131,7 +129,7 @@ impl http_body::Body for Watched {
     fn is_end_stream(&self) -> bool {
         match &self.rest {
             Rest::Bytes(bytes) => bytes.is_empty(),
-            // The end is asked for, so that a source with more than it promised is noticed.
+            // The stack must poll the end, so that a source with too many bytes is noticed.
             Rest::Pieces { .. } => false,
         }
     }
@@ -147,12 +145,12 @@ impl http_body::Body for Watched {
     }
 }
 
-/// The error of a call whose time is over before a byte of it left.
+/// The error of a call whose deadline passes before its first byte is sent.
 pub(crate) fn late(progress: &Progress) -> Error {
     progress.cut_short(Code::Deadline, "the time for the call was over")
 }
 
-/// The error of a body that is asked for when its call is over.
+/// The error of a body that is polled after its call has ended.
 fn withdrawn() -> Error {
     Error::new(Code::Cancelled, "the call ended before anything was sent")
 }
@@ -203,8 +201,8 @@ mod tests {
         Pin::new(body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()))
     }
 
-    /// The connection lives in a task of its own, which may ask for the body until it hears that
-    /// the call is over.
+    /// The task that drives the connection may poll the body until it learns that the call has
+    /// ended.
     #[test]
     fn a_body_of_which_it_was_said_that_nothing_was_sent_is_not_sent() {
         let progress = Arc::new(Progress::default());
@@ -213,17 +211,17 @@ mod tests {
         assert!(!told.may_have_executed(), "{told}");
         assert!(
             matches!(poll(&mut body), Poll::Ready(Some(Err(_)))),
-            "a byte of it would leave"
+            "a byte of the body would be sent"
         );
         assert!(!progress.may_have_executed() && progress.take_body_failure().is_none());
-        // Another attempt has a body of its own.
+        // The next attempt has a new body.
         let mut body = watched(&progress);
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
         let told = progress.cut_short(Code::Cancelled, "the call was cancelled");
         assert!(told.may_have_executed(), "{told}");
     }
 
-    /// Both at once: whatever comes first, they do not both have their way.
+    /// Sending and cancelling run concurrently.
     #[test]
     fn a_body_is_sent_or_it_is_said_that_it_was_not() {
         for _ in 0..2000 {

@@ -1,4 +1,4 @@
-//! How far a call has come, so that an error can say what it means.
+//! The progress of a call, from which an error says what was sent and what was executed.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -7,14 +7,14 @@ use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Idempotency};
 use crate::secrets::Secrets;
 
-/// A job that the operation waits for, and what becomes of it if the operation is cut short.
+/// The job that an operation waits for.
 #[derive(Clone, Debug)]
 struct Submitted {
     id: String,
     job_state: JobState,
 }
 
-/// What became of a submitted job whose operation was cut short.
+/// The state of a submitted job when its operation ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobState {
     Running,
@@ -29,18 +29,27 @@ enum Stage {
     Preparing,
     /// The HTTP stack has not asked for the body.
     Connecting,
-    /// The same, and it will get none any more: that nothing was sent has been said.
+    /// The attempt failed, and the HTTP stack must not send the body any more.
     Unsent,
-    /// Something that may be executed has, or may have, left.
+    /// A request with side effects has been sent, at least in part.
     Waiting,
-    /// The same for a request that does no harm when it is sent twice.
+    /// A request that may be sent twice has been sent, at least in part.
     WaitingSafely,
-    /// The answer has begun, so the service has executed the request.
+    /// The response to a request with side effects has begun, so the request was executed.
     Reading,
     ReadingSafely,
     Pausing,
-    /// Requests that do no harm when they are sent twice, several at once.
+    /// Several concurrent requests, each of which may be sent twice.
     Transferring,
+}
+
+impl Stage {
+    fn waiting(idempotency: Idempotency) -> Self {
+        match idempotency.leaves_doubt() {
+            true => Stage::Waiting,
+            false => Stage::WaitingSafely,
+        }
+    }
 }
 
 const STAGES: [Stage; 9] = [
@@ -55,20 +64,20 @@ const STAGES: [Stage; 9] = [
     Stage::Transferring,
 ];
 
-/// Written by the transport, read by whoever ends the call early.
+/// Written by the transport, and read by the code that ends a call early. Thread-safe.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     stage: AtomicU8,
     in_doubt: AtomicBool,
     body_failure: Mutex<Option<Error>>,
     job: Mutex<Option<Submitted>>,
-    /// The endpoint whose request this is, which may be executed.
+    /// The endpoint that the request runs.
     endpoint: OnceLock<EndpointId>,
     secrets: Arc<Secrets>,
 }
 
 impl Progress {
-    /// The progress of requests whose secrets are noted here.
+    /// A progress that shares `secrets` with other calls of the operation.
     pub(crate) fn of(secrets: &Arc<Secrets>) -> Self {
         Progress {
             secrets: secrets.clone(),
@@ -76,7 +85,7 @@ impl Progress {
         }
     }
 
-    /// What the requests carried that must not show.
+    /// The secrets of the requests, which no message may contain.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }
@@ -85,24 +94,16 @@ impl Progress {
         self.set(Stage::Connecting);
     }
 
-    /// The request is leaving, or, where there is no sign of that, may be about to.
+    /// Records that the request is being sent. Without a body that is assumed from the start.
     pub(crate) fn sending(&self, idempotency: Idempotency) {
-        self.set(if idempotency.leaves_doubt() {
-            Stage::Waiting
-        } else {
-            Stage::WaitingSafely
-        });
+        self.set(Stage::waiting(idempotency));
     }
 
-    /// The same for a body of which a byte is about to leave. False if it must not, since its
-    /// attempt is over.
+    /// Records that the first byte of a body is about to be sent. Returns false if the attempt is
+    /// over and nothing may be sent.
     #[must_use]
     pub(crate) fn begins(&self, idempotency: Idempotency) -> bool {
-        let begun = if idempotency.leaves_doubt() {
-            Stage::Waiting
-        } else {
-            Stage::WaitingSafely
-        };
+        let begun = Stage::waiting(idempotency);
         let over = [Stage::Unsent as u8, Stage::Pausing as u8];
         let begin = |stage| (!over.contains(&stage)).then_some(begun as u8);
         self.stage
@@ -110,35 +111,34 @@ impl Progress {
             .is_ok()
     }
 
-    /// Gives the request up unless it is leaving already. Whether nothing of it was sent, which
-    /// stays so: its body may be in the hands of the connection's task, and that asks before it
-    /// sends.
+    /// Gives up the request unless it is being sent already. Returns whether nothing was sent. That
+    /// stays true: the task of the connection may own the body, but calls [`begins`](Self::begins)
+    /// before it sends.
     #[must_use]
     pub(crate) fn withdraw(&self) -> bool {
         let (connecting, unsent) = (Stage::Connecting as u8, Stage::Unsent as u8);
-        // Before that there is no body that anybody could send.
+        // In an earlier stage there is no body to send.
         let _ =
             self.stage
                 .compare_exchange(connecting, unsent, Ordering::AcqRel, Ordering::Acquire);
         matches!(self.stage(), Stage::Preparing | Stage::Unsent)
     }
 
-    /// The connection could not be made.
+    /// Records that no connection could be made.
     pub(crate) fn unsent(&self) {
         self.set(Stage::Unsent);
     }
 
     pub(crate) fn reading(&self, idempotency: Idempotency) {
-        self.set(if idempotency.leaves_doubt() {
-            Stage::Reading
-        } else {
-            Stage::ReadingSafely
+        self.set(match idempotency.leaves_doubt() {
+            true => Stage::Reading,
+            false => Stage::ReadingSafely,
         });
     }
 
-    /// The last request is over and may have been executed; there is another because fal would know
-    /// it from the first, or because the first was redirected. Whatever becomes of that one, it
-    /// says nothing of the first.
+    /// Records that the last request may have been executed and that another one follows: a retry
+    /// that fal recognizes, or a redirect. The outcome of the next request says nothing about the
+    /// last one.
     pub(crate) fn doubting(&self) {
         self.in_doubt.store(true, Ordering::Release);
         self.set(Stage::Pausing);
@@ -148,17 +148,17 @@ impl Progress {
         self.in_doubt.load(Ordering::Acquire)
     }
 
-    /// The last attempt is over and known not to have been executed.
+    /// Records that the last attempt was not executed.
     pub(crate) fn pausing(&self) {
         self.set(Stage::Pausing);
     }
 
-    /// A file is under way.
+    /// Records that a file is being sent or received.
     pub(crate) fn transferring(&self) {
         self.set(Stage::Transferring);
     }
 
-    /// The body that is sent could not be made to its end.
+    /// Records why the body of the request could not be produced.
     pub(crate) fn body_failed(&self, error: Error) {
         *self
             .body_failure
@@ -173,7 +173,7 @@ impl Progress {
             .take()
     }
 
-    /// The operation has, from now on, a job at fal.
+    /// Records the id of the job that fal has accepted.
     pub(crate) fn submitted(&self, id: &str) {
         *self.job() = Some(Submitted {
             id: id.to_owned(),
@@ -191,18 +191,18 @@ impl Progress {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the head of an answer has arrived.
+    /// Whether the head of a response has arrived.
     pub(crate) fn answered(&self) -> bool {
         matches!(self.stage(), Stage::Reading | Stage::ReadingSafely)
     }
 
-    /// The endpoint that a request is about to be sent to.
+    /// Records the endpoint that a request runs.
     pub(crate) fn calls(&self, endpoint: &EndpointId) {
         self.endpoint.get_or_init(|| endpoint.clone());
     }
 
-    /// The error that an operation ends with. One of our own making, whatever it is, says nothing
-    /// of a request that has left: only an answer does.
+    /// Completes the error that an operation ends with. Only a response says whether a request was
+    /// executed, so an error without one has an unknown outcome once a request was sent.
     pub(crate) fn judged(&self, error: Error) -> Error {
         let submitted = self.job().is_some();
         let error = match error.http_status() {
@@ -226,20 +226,22 @@ impl Progress {
         }
     }
 
-    /// Whether the service may have executed what was sent, as far as one can know now.
+    /// Whether the service may have executed the request.
     pub(crate) fn may_have_executed(&self) -> bool {
         self.is_in_doubt() || matches!(self.stage(), Stage::Waiting | Stage::Reading)
     }
 
-    /// The error of a call, or of an attempt, that ends here because somebody or something ended
-    /// it. What had not left by now does not.
+    /// The error of a call or an attempt that ends early. A request that was not sent yet will not
+    /// be sent.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
         if let Some(job) = &*self.job() {
             return job.cut_short(code, what);
         }
-        let unsent = self.withdraw();
+        let _ = self.withdraw();
         let stage = match self.stage() {
-            _ if unsent && self.is_in_doubt() => {
+            Stage::Preparing | Stage::Connecting | Stage::Unsent | Stage::Pausing
+                if self.is_in_doubt() =>
+            {
                 "between two attempts; whether one was executed is unknown"
             }
             Stage::Preparing => "before anything was sent",
@@ -251,9 +253,6 @@ impl Progress {
             Stage::Reading => "while it read the answer; the request was executed",
             Stage::ReadingSafely => "while it read the answer",
             Stage::Transferring => "while it sent or received a file",
-            Stage::Pausing if self.is_in_doubt() => {
-                "between two attempts; whether one was executed is unknown"
-            }
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
         Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())

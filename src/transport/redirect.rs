@@ -1,5 +1,5 @@
-//! Which redirects are followed: those that stay within one origin and lead from a GET, or from the
-//! run of an app, to a GET; and of an upload only those that say to send it there.
+//! Decides which redirects are followed: a GET within one origin; the 303 of an app's run, with a
+//! GET; and the 307 or 308 of an upload, with the same PUT.
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -8,25 +8,25 @@ use url::Url;
 use super::authorize::Authorization;
 use crate::endpoint::{Hosts, Origin};
 
-/// As browsers and the official clients allow at least this many.
+/// The maximum number of redirects. Browsers and the official clients allow at least as many.
 pub(crate) const MOST: usize = 10;
 
-/// The address that an answer points to, if it is a redirect.
+/// Returns the target of a response that is a redirect.
 pub(crate) fn target(status: StatusCode, headers: &HeaderMap, from: &Url) -> Option<Url> {
     let redirects = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
     let location = headers.get(LOCATION).filter(|_| redirects)?;
     from.join(location.to_str().ok()?).ok()
 }
 
-/// What a request carries.
+/// What a request contains.
 pub(super) struct Carries<'a> {
     pub(super) authorization: &'a Authorization,
-    /// Whether it has a body.
+    /// Whether the request has a body.
     pub(super) content: bool,
 }
 
 impl Carries<'_> {
-    /// Whether it brings a file, or a part of one, to where files are kept.
+    /// Whether the request uploads a file or a part of one.
     fn is_upload(&self) -> bool {
         self.content
             && matches!(
@@ -36,7 +36,7 @@ impl Carries<'_> {
     }
 }
 
-/// The method to follow with, or `None` where the redirect is the caller's to decide on.
+/// Returns the method of the next request, or `None` if the redirect is reported to the caller.
 pub(super) fn method(
     hosts: &Hosts,
     carries: &Carries<'_>,
@@ -45,30 +45,30 @@ pub(super) fn method(
     from: &Url,
     to: &Url,
 ) -> Option<Method> {
-    // A proxy may have redirected to a page of its own, and what it forwards is not what an address
-    // of fal's says.
+    // A server proxy may redirect to a page of its own, and the target of a redirect that it
+    // forwards may not be a URL of fal's.
     if hosts.proxied(from).is_some() {
         return None;
     }
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
-    // Without a credential nothing can leak; that it stays https is the router's business.
+    // Without a credential nothing can leak. `authorize::route` refuses http.
     let bare = *carries.authorization == Authorization::Nothing;
     if !same && !files && !bare {
         return None;
     }
     match (method, status) {
         (&Method::GET | &Method::HEAD, _) => Some(method.clone()),
-        // What an app has made may be elsewhere. Nobody else redirects (docs/protocol.md §12.4),
-        // and a page that is there says nothing about a change that was asked for.
+        // The output of an app may be at another URL. fal's services do not redirect otherwise
+        // (docs/protocol.md §12.4), and the page at the target would not confirm a change.
         (&Method::POST, StatusCode::SEE_OTHER) if hosts.is_run(from) => Some(Method::GET),
-        // A PUT replaces what an earlier one left; a POST would make a second file.
+        // A repeated PUT replaces the file; a repeated POST would create a second one.
         (&Method::PUT, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
             if carries.is_upload() =>
         {
             (from.origin() == to.origin()).then_some(Method::PUT)
         }
-        // The app answered, so it ran: anything but a GET would run it twice.
+        // The app has run, and any method but GET would run it twice.
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The addresses of hosts: the system's, looked up on helper threads that nothing else uses.
+//! Resolves host names with the system's resolver, on helper threads that nothing else uses.
 
 use std::net::ToSocketAddrs;
 
@@ -6,12 +6,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::runtime::blocking::{Kind, blocking};
 
-pub(super) struct Names;
+pub(super) struct SystemResolver;
 
-impl Resolve for Names {
+impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is the connector's business.
+            // The connector replaces the port.
             let found =
                 blocking(Kind::Names, move || (name.as_str(), 0).to_socket_addrs()).await??;
             Ok(Box::new(found) as Addrs)

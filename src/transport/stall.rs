@@ -1,30 +1,32 @@
-//! When a transfer has stalled: the other side has moved no byte for too long.
+//! Detects transfers in which the server has neither read nor sent a byte for too long.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// By default.
+/// The default time without a byte after which a transfer has stalled.
 pub(crate) const STALL: Duration = Duration::from_secs(60);
 
-/// What the connection has taken may wait in buffers of the operating system, where nobody sees it
-/// move: up to so many MiB (Linux's `tcp_wmem`), each of which is given the same time once more.
+/// The number of MiB that may be in the operating system's send buffers (Linux's `tcp_wmem`), where
+/// libfal cannot see them leave. Each MiB that was sent extends the time limit by its original
+/// length, up to this number.
 const HIDDEN: u64 = 4;
 
-/// What of a call silence is a fault in.
+/// The parts of a call in which a stall is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watch {
-    /// In nothing: an app may compute for an hour, and the queue hold a request for longer.
+    /// No part. An app may compute for an hour, and the queue may hold a request for longer.
     Nothing,
-    /// In the body that is sent; the answer may take its time.
+    /// The request body. The response may take any time.
     Body,
-    /// In the answer as well: a file comes or goes.
+    /// The request body and the response: the call sends or receives a file.
     Transfer,
-    /// In all, but the answer may take ten times as long: fal puts a file together from its parts.
+    /// Like `Transfer`, but the response may take ten times as long: fal assembles a file from its
+    /// parts.
     Assembly,
 }
 
 impl Watch {
-    /// How long the answer, or its next piece, may take.
+    /// The time limit of the response, and of each piece of it.
     pub(super) fn of_answer(self, limit: Option<Duration>) -> Option<Duration> {
         match self {
             Watch::Nothing | Watch::Body => None,
@@ -33,51 +35,50 @@ impl Watch {
         }
     }
 
-    /// How long the next piece of the body may take to leave.
+    /// The time limit of each piece of the request body.
     fn of_body(self, limit: Option<Duration>) -> Option<Duration> {
         limit.filter(|_| self != Watch::Nothing)
     }
 }
 
-/// Whose turn it is.
+/// What the exchange waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Turn {
-    /// The connection is made, or our own side has to give the next piece: that is nobody's
-    /// silence.
-    Ours,
-    /// The other side's: the body has not left.
+    /// The connection, or the next piece of the request body. Such waiting is not a stall.
+    Client,
+    /// The server, which has not yet taken the whole body.
     Taking,
-    /// The same: it has, and the answer has not begun.
-    Answering,
+    /// The server, which has taken the whole body but has not begun to respond.
+    Responding,
 }
 
-/// How an exchange gets on, up to the head of its answer.
+/// The progress of an exchange, up to the head of the response. Thread-safe.
 pub(super) struct Pulse {
     begun: Instant,
     turn: AtomicU8,
-    /// The last move, in milliseconds since it began.
+    /// The time of the last movement, in milliseconds since `begun`.
     moved: AtomicU64,
+    /// The bytes of the body that the connection has taken.
     taken: AtomicU64,
 }
 
 /// An exchange that stalled.
 #[derive(Debug)]
 pub(super) struct Stalled {
-    /// For how long nothing moved.
+    /// How long no byte moved.
     pub(super) time: Duration,
-    /// How much of the body was taken, if it was not all of it.
+    /// The bytes of the body that were taken, unless it was the whole body.
     pub(super) taken: Option<u64>,
 }
 
 impl Pulse {
-    /// A request without a body gives no sign of when it leaves, so that its time includes
+    /// Without a body, libfal cannot tell when the request is sent, so the time limit includes the
     /// connecting.
     pub(super) fn new(has_body: bool) -> Self {
-        let turn = if has_body {
-            Turn::Ours
-        } else {
-            Turn::Answering
+        let turn = match has_body {
+            true => Turn::Client,
+            false => Turn::Responding,
         };
         Pulse {
             begun: Instant::now(),
@@ -87,54 +88,46 @@ impl Pulse {
         }
     }
 
-    /// The connection asks for a piece, which has to be waited for.
-    pub(super) fn waits_for_us(&self) {
-        self.set(Turn::Ours);
+    /// Records that the connection waits for the next piece of the body.
+    pub(super) fn waits_for_body(&self) {
+        self.set(Turn::Client);
     }
 
-    /// The connection got a piece, the last one or not.
+    /// Records that the connection has taken a piece of the body.
     pub(super) fn gave(&self, bytes: u64, last: bool) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.set(if last { Turn::Answering } else { Turn::Taking });
+        self.set(if last { Turn::Responding } else { Turn::Taking });
     }
 
-    /// How much of the body was taken, if it was not all of it.
+    /// Returns the bytes of the body that were taken, or `None` if it was the whole body.
     pub(super) fn untaken(&self) -> Option<u64> {
-        (self.turn() != Turn::Answering).then(|| self.taken.load(Ordering::Relaxed))
+        (self.turn() != Turn::Responding).then(|| self.taken.load(Ordering::Relaxed))
     }
 
-    /// Ends when nothing has moved for too long, which may be never.
+    /// Completes when no byte has moved for too long. May never complete.
     pub(super) async fn stalled(&self, watch: Watch, limit: Option<Duration>) -> Stalled {
         let Some(usual) = watch.of_body(limit) else {
             return std::future::pending().await;
         };
         loop {
-            let (turn, hidden) = (self.turn(), self.taken.load(Ordering::Relaxed) >> 20);
-            let allowed = match turn {
-                Turn::Ours | Turn::Taking => Some(usual),
-                Turn::Answering => watch.of_answer(limit),
+            let (turn, taken) = (self.turn(), self.taken.load(Ordering::Relaxed));
+            let limit = match turn {
+                Turn::Client | Turn::Taking => Some(usual),
+                Turn::Responding => watch.of_answer(limit),
             };
-            let Some(allowed) = allowed else {
+            let Some(limit) = limit else {
                 return std::future::pending().await;
             };
-            // At most five times as long.
-            let allowed = allowed.saturating_mul(1 + hidden.min(HIDDEN) as u32);
+            let limit = limit.saturating_mul(1 + (taken >> 20).min(HIDDEN) as u32);
             let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
-            let left = allowed.saturating_sub(self.begun.elapsed().saturating_sub(moved));
+            let left = limit.saturating_sub(self.begun.elapsed().saturating_sub(moved));
             match turn {
-                // Looked at again then.
-                Turn::Ours => tokio::time::sleep(usual).await,
-                Turn::Taking | Turn::Answering if !left.is_zero() => tokio::time::sleep(left).await,
-                Turn::Taking => {
+                Turn::Client => tokio::time::sleep(usual).await,
+                _ if !left.is_zero() => tokio::time::sleep(left).await,
+                _ => {
                     return Stalled {
-                        time: allowed,
-                        taken: Some(self.taken.load(Ordering::Relaxed)),
-                    };
-                }
-                Turn::Answering => {
-                    return Stalled {
-                        time: allowed,
-                        taken: None,
+                        time: limit,
+                        taken: (turn == Turn::Taking).then_some(taken),
                     };
                 }
             }
@@ -149,9 +142,9 @@ impl Pulse {
 
     fn turn(&self) -> Turn {
         let turn = self.turn.load(Ordering::Acquire);
-        [Turn::Taking, Turn::Answering]
+        [Turn::Taking, Turn::Responding]
             .into_iter()
             .find(|known| *known as u8 == turn)
-            .unwrap_or(Turn::Ours)
+            .unwrap_or(Turn::Client)
     }
 }

@@ -1,18 +1,18 @@
-//! The proxy that Windows' settings name. A script that finds one (PAC, WPAD) is not run: it would
-//! be a program from the network.
+//! The proxy in the Windows settings. Proxy scripts (PAC, WPAD) are not run, because they are programs
+//! from the network.
 
-/// What the settings say.
+/// The proxy settings.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SystemProxy {
-    /// As the options of a client name one.
+    /// `[scheme://]host[:port]`, as in the options of a client.
     pub(super) address: String,
-    /// Hosts that are reached directly, as in `NO_PROXY`.
+    /// The hosts that are reached without the proxy, in the form of `NO_PROXY`.
     pub(super) direct: String,
 }
 
 impl SystemProxy {
-    /// Of the settings' two lists: one address for everything, or `scheme=address` for each; and
-    /// hosts, names with `*` among them.
+    /// Parses the two lists of the settings: `servers` is one proxy for everything, or
+    /// `scheme=proxy` for each scheme; `bypass` is a list of hosts, which may contain `*`.
     fn of(servers: &str, bypass: &str) -> Option<Self> {
         let entries = || {
             servers
@@ -28,7 +28,7 @@ impl SystemProxy {
                 .next()
         };
         let socks = || of_scheme("socks").map(|address| in_scheme("socks4", address));
-        // fal speaks https. "=" is no part of an address.
+        // fal uses https. An entry with "=" names another scheme.
         let address = of_scheme("https")
             .or_else(|| entries().find(|entry| !entry.contains('=')))
             .map(str::to_owned);
@@ -38,7 +38,7 @@ impl SystemProxy {
         let hosts = bypass
             .split([';', ' ', '\t'])
             .map(|host| host.trim().trim_start_matches("*."));
-        // "<local>" is names without a dot, of which fal has none.
+        // "<local>" stands for names without a dot. fal has no such names.
         let direct: Vec<_> = hosts
             .filter(|host| !host.is_empty() && !host.starts_with('<'))
             .collect();
@@ -57,7 +57,7 @@ fn in_scheme(scheme: &str, address: &str) -> String {
     }
 }
 
-/// Reads the settings of the user whose process this is.
+/// Reads the settings of the current user.
 #[cfg(windows)]
 #[allow(unsafe_code)]
 pub(super) fn read() -> Option<SystemProxy> {
@@ -71,14 +71,14 @@ pub(super) fn read() -> Option<SystemProxy> {
 
     const SETTINGS: *const u16 =
         w!("Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings");
-    /// In bytes; a longer list is nobody's.
+    /// The maximum size of a setting in bytes.
     const MOST: u32 = 16 << 10;
 
-    /// Fills `value`, and says how many bytes it took.
+    /// Reads a setting into `value` and returns its size in bytes.
     fn get(name: *const u16, kind: REG_ROUTINE_FLAGS, value: &mut [u16]) -> Option<usize> {
         let mut size = u32::try_from(size_of_val(value)).unwrap_or(MOST);
         let place = value.as_mut_ptr().cast();
-        // SAFETY: the names end with 0, and the place is valid for writes of `size` bytes.
+        // SAFETY: the names end with 0, and `place` is valid for writes of `size` bytes.
         let status = unsafe {
             RegGetValueW(
                 HKEY_CURRENT_USER,

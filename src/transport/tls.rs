@@ -1,4 +1,4 @@
-//! The TLS that every connection uses: rustls with ring.
+//! TLS settings that all connections share: rustls with ring.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use crate::error::{Code, Error, Result};
 
-/// reqwest wants a TLS set-up even where none is used; this one trusts nobody.
+/// reqwest requires a TLS configuration even for plain HTTP. This one trusts no certificate.
 pub(super) fn no_tls() -> Result<ClientConfig> {
     Ok(versions()?
         .with_root_certificates(RootCertStore::empty())

@@ -1,6 +1,6 @@
-//! Connections are made on helper threads: who checks a certificate may ask the network, and take
-//! long, and cannot be interrupted. The thread is needed for a step at a time, so that a connection
-//! that waits for its other side keeps none.
+//! Makes connections on helper threads: the check of a certificate may access the network, block for
+//! long, and cannot be interrupted. Each poll runs on a helper thread, so a connection that waits
+//! for the server occupies none.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,11 +17,11 @@ use crate::runtime;
 use crate::runtime::blocking::{Kind, blocking_within};
 
 tokio::task_local! {
-    /// Whom a request is sent to: the HTTP stack does not say for whom it makes a connection.
+    /// The host of the current request. The HTTP stack does not pass it to the connector.
     static HOST: Arc<str>;
 }
 
-/// Sends a request, whose connection is made with what the host may have of the helper threads.
+/// Sends `request`. A new connection uses only the share of the helper threads that each host has.
 pub(super) fn towards<F: Future>(url: &Url, request: F) -> impl Future<Output = F::Output> {
     HOST.scope(url.authority().into(), request)
 }
@@ -29,7 +29,7 @@ pub(super) fn towards<F: Future>(url: &Url, request: F) -> impl Future<Output = 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Has the connections of an HTTP stack made so.
+/// Wraps the connector of an HTTP stack.
 #[derive(Clone, Copy)]
 pub(super) struct HandshakeLayer;
 
@@ -63,16 +63,16 @@ where
     }
 }
 
-/// Runs a future to its end, each step on a helper thread. Whoever stops waiting does so at once,
-/// whatever a step takes.
+/// Runs a future to completion, each poll on a helper thread. The caller can be dropped at any time,
+/// even during a poll.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<str>>) -> Result<T> {
-    let news = Arc::new(News::default());
+    let woken = Arc::new(Woken::default());
     let instance = runtime::current_or_closing()?;
     let place = instance.helper_poll();
     let share = host.map(|host| instance.shares().of_host(&host));
     drop(instance);
     loop {
-        let (waker, place) = (Waker::from(news.clone()), place.clone());
+        let (waker, place) = (Waker::from(woken.clone()), place.clone());
         let step = move || {
             let polled = place.poll(|| work.as_mut().poll(&mut Context::from_waker(&waker)))?;
             Some((work, polled))
@@ -84,15 +84,15 @@ async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<st
             (_, Poll::Ready(end)) => return Ok(end),
             (rest, Poll::Pending) => work = rest,
         }
-        news.0.notified().await;
+        woken.0.notified().await;
     }
 }
 
-/// There is a reason for the next step. One that comes during a step is kept.
+/// Wakes the task that starts the next poll. A wake-up during a poll is stored.
 #[derive(Default)]
-struct News(Notify);
+struct Woken(Notify);
 
-impl Wake for News {
+impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.notify_one();
     }

@@ -17,15 +17,15 @@ use crate::request::Request;
 use crate::runtime;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a check takes that asks a network which does not answer …
+/// How long the check of a certificate blocks when the network does not respond …
 const SLOW: Duration = Duration::from_secs(6);
-/// … and what nothing else may take.
+/// … and the limit for everything else.
 const MEANWHILE: Duration = Duration::from_secs(3);
 
-/// Tells the test that it is alone in its process: it shuts down.
+/// Set in the process of a single test, which may shut the runtime down.
 const ALONE: &str = "FAL_TEST_HANDSHAKES";
 
-/// Trusts everybody, servers with a name after a while only.
+/// Trusts every server, but those with a name only after a delay.
 #[derive(Debug, Default)]
 struct Slow {
     asked: AtomicUsize,
@@ -72,7 +72,7 @@ impl ServerCertVerifier for Slow {
     }
 }
 
-/// A server in TLS on this port that answers every request with an empty object.
+/// Starts a TLS server that responds to every request with an empty object. Returns its port.
 fn server() -> u16 {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
@@ -111,7 +111,7 @@ fn builder(host: &str, port: u16, verifier: &Arc<Slow>) -> ClientBuilder {
     builder.verifier(verifier.clone())
 }
 
-/// Whether this is a process of the test's own; else it is run in one.
+/// Returns whether this process runs only this test. Otherwise runs the test in such a process.
 fn alone(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
@@ -125,7 +125,7 @@ fn alone(test: &str) -> bool {
         .unwrap();
     let printed = [output.stdout, output.stderr].concat();
     let printed = String::from_utf8_lossy(&printed);
-    // A panic that is caught has been printed.
+    // A caught panic has been printed too.
     assert!(
         output.status.success() && !printed.contains("panicked"),
         "{printed}"
@@ -151,7 +151,7 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
         .build()
         .unwrap();
     let other = builder("127.0.0.1", port, &verifier).build().unwrap();
-    // More than there are threads that carry out calls.
+    // More than the runtime has worker threads.
     let ops: Vec<_> = (0..3).map(|_| start(&slow)).collect();
     let began = Instant::now();
     while verifier.asked.load(Ordering::SeqCst) < 3 {
@@ -173,7 +173,7 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
         "others take {:?}",
         began.elapsed()
     );
-    // Those that are patient get their answer.
+    // A call without a timeout succeeds.
     ops[1].wait(Some(PATIENCE)).unwrap();
     ops[1].take().unwrap().unwrap();
 
@@ -195,7 +195,7 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// As many connections to one host as there are threads for all of them, and then some.
+/// More connections to one host than there are helper threads for all hosts.
 #[test]
 fn checks_of_one_host_that_hang_keep_nobody_from_another() {
     if !alone("checks_of_one_host_that_hang_keep_nobody_from_another") {
@@ -210,7 +210,7 @@ fn checks_of_one_host_that_hang_keep_nobody_from_another() {
         assert!(began.elapsed() < PATIENCE, "no certificate is checked");
         std::thread::sleep(Duration::from_millis(1));
     }
-    // All of them have what they can have.
+    // Until then the host has used its whole share of the threads.
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     Op::finish(|| other.run_start(Request::run("emulator/echo").unwrap())).unwrap();
@@ -223,8 +223,7 @@ fn checks_of_one_host_that_hang_keep_nobody_from_another() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// The runtime's clock panics once the runtime has stopped, and a step is not on a thread that
-/// stops with it.
+/// tokio's clock panics after the runtime has stopped, but a helper thread may still poll then.
 #[test]
 fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
     if !alone("a_shutdown_waits_for_a_step_that_looks_at_the_clock") {
