@@ -342,7 +342,7 @@ impl Attempt<'_> {
             Error::new(
                 Code::Protocol,
                 format!(
-                    "{host} answered {status} when it had taken only {taken} bytes of the body"
+                    "{host} returned status {status} after it had read only {taken} bytes of the body"
                 ),
             )
         });
@@ -358,7 +358,6 @@ impl Attempt<'_> {
 
 /// The error of a response that switches to another protocol without a request for it.
 fn unasked(host: &str, idempotency: Idempotency) -> Error {
-    let message =
-        format!("{host} answered 101 and went over to another protocol, which was not asked for");
+    let message = format!("{host} returned status 101, although no other protocol was requested");
     Error::new(Code::Protocol, message).with_outcome_unknown(idempotency.leaves_doubt())
 }

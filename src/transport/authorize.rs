@@ -140,7 +140,7 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(
             Code::MalformedCredentials,
-            "the credential cannot be put into a header",
+            "the credential is not a valid header value",
         )
     })?;
     value.set_sensitive(true);
@@ -152,11 +152,11 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
 fn add_app_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
     if !hosts.takes_tokens(url) {
         let message = format!(
-            "a short-lived token opens apps on {}, not {}",
+            "a short-lived token is valid only on {}, not for {}",
             hosts.run,
             shown(url)
         );
-        let remedy = "Use a key for this, on a machine that may hold one.";
+        let remedy = "Use a key for this request, on a machine that may store one.";
         return Err(Error::new(Code::Forbidden, message).with_remedy(remedy));
     }
     url.query_pairs_mut()
@@ -167,7 +167,7 @@ fn add_app_token(hosts: &Hosts, url: &mut Url, token: &Token) -> Result<()> {
 fn not_https(url: &Url) -> Error {
     Error::new(
         Code::ForeignOrigin,
-        format!("{} is not an https address; nothing was sent", shown(url)),
+        format!("{} is not an https URL; nothing was sent", shown(url)),
     )
 }
 
@@ -185,6 +185,6 @@ fn foreign(url: &Url) -> Error {
 pub(crate) fn shown(url: &Url) -> String {
     match url.host_str() {
         Some(_) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
-        None => format!("an address of scheme {}", url.scheme()),
+        None => format!("a URL with the scheme {}", url.scheme()),
     }
 }

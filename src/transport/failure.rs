@@ -7,7 +7,7 @@ use crate::error::retry_rules::{Idempotency, Situation, rule_of};
 use crate::error::{Code, Error};
 use crate::service_error::PROXY;
 
-const REMEDY: &str = "Check the network. Where transfers are silent for longer than this and go on, raise the stall timeout. \
+const REMEDY: &str = "Check the network. Raise the stall timeout if transfers pause for longer than this and then continue. \
     See whether the request may have been executed before you send it again.";
 
 /// An attempt that did not succeed.
@@ -53,12 +53,12 @@ pub(super) fn cut(cut: Cut, from: &str, idempotency: Idempotency, progress: &Pro
         ),
         Cut::Unproven => (
             Code::ConnectionLost,
-            "the answer has no end but that of its connection, which may have been cut,",
+            "the connection closed without a mark of the end of the response",
             Situation::ConnectionLost,
         ),
         Cut::Undecodable(_) => (
             Code::Protocol,
-            "the answer is not gzip to its end",
+            "the response is not valid gzip",
             Situation::NotHttp,
         ),
     };
@@ -82,7 +82,7 @@ pub(super) fn broken(
     let error = error.without_url();
     if progress.withdraw() || error.is_connect() {
         progress.unsent();
-        let message = format!("no connection to {from}: {reason}");
+        let message = format!("cannot connect to {from}: {reason}");
         let error = Error::new(Code::Connect, message).with_source(error);
         // hyper-util has no error type for this case.
         return match reason.ends_with("proxy authorization required") {
@@ -100,7 +100,11 @@ pub(super) fn broken(
         return Failure::by_rule(error, Situation::NotProcessed, idempotency);
     }
     let (code, what, situation) = match has_cause(&error, hyper::Error::is_parse) {
-        true => (Code::Protocol, "the answer is not HTTP", Situation::NotHttp),
+        true => (
+            Code::Protocol,
+            "the response is not HTTP",
+            Situation::NotHttp,
+        ),
         false => (
             Code::ConnectionLost,
             "the connection broke",
@@ -108,7 +112,7 @@ pub(super) fn broken(
         ),
     };
     let reason = match unprocessed {
-        true => "it was refused after its answer had begun".to_owned(),
+        true => "it was refused after the response had begun".to_owned(),
         false => reason,
     };
     let cut = progress.cut_short(code, what);

@@ -98,5 +98,5 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
     };
     builder
         .build()
-        .map_err(|e| Error::new(Code::Io, format!("the HTTP stack could not be set up: {e}")))
+        .map_err(|e| Error::new(Code::Io, format!("cannot set up the HTTP client: {e}")))
 }

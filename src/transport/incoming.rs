@@ -44,9 +44,9 @@ impl std::fmt::Display for Cut {
         match self {
             Cut::Broken(error) => error.fmt(f),
             Cut::Unended => f.write_str("the stream was reset before the end of the body"),
-            Cut::Unproven => f.write_str("the body has neither a length nor a mark of its end"),
+            Cut::Unproven => f.write_str("the body has neither a length nor an end mark"),
             Cut::Undecodable(error) => error.fmt(f),
-            Cut::Stalled(_) => f.write_str("no byte came"),
+            Cut::Stalled(_) => f.write_str("no byte arrived"),
         }
     }
 }
@@ -221,7 +221,7 @@ fn check(length: u64, most: usize) -> Result<(), Error> {
     match length > most as u64 {
         true => Err(Error::new(
             Code::TooLarge,
-            format!("the answer has more than the {most} bytes allowed"),
+            format!("the response has more than the {most} bytes allowed"),
         )),
         false => Ok(()),
     }

@@ -84,7 +84,7 @@ impl Network {
         let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         match found {
             Ok(found) if !found.is_empty() => self.roots.extend(found),
-            Ok(_) => return Err(Error::invalid("there is no PEM certificate in the text")),
+            Ok(_) => return Err(Error::invalid("the text contains no PEM certificate")),
             Err(e) => return Err(Error::invalid(format!("the certificates are not PEM: {e}"))),
         }
         Ok(())
@@ -140,9 +140,12 @@ fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<Clien
     let Some(found) = super::system_proxy::read() else {
         return Ok(builder.no_proxy());
     };
-    match way(&found.address)
-        .map_err(|e| Error::invalid(format!("the settings of the system: {}", e.message())))?
-    {
+    match way(&found.address).map_err(|e| {
+        Error::invalid(format!(
+            "the proxy in the Windows settings: {}",
+            e.message()
+        ))
+    })? {
         Way::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
         Way::System | Way::Direct => Ok(builder.no_proxy()),
     }
@@ -176,8 +179,8 @@ fn way(text: &str) -> Result<Way> {
 
 /// The message does not contain the URL, which may contain a password.
 fn malformed() -> Error {
-    Error::invalid("the address of the HTTP proxy is malformed").with_remedy(
-        "Give [scheme://][user:password@]host[:port]; http, https, socks4, socks4a, socks5 and socks5h are known.",
+    Error::invalid("the URL of the HTTP proxy is malformed").with_remedy(
+        "Give [scheme://][user:password@]host[:port], with the scheme http, https, socks4, socks4a, socks5 or socks5h.",
     )
 }
 

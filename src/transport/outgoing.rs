@@ -147,7 +147,7 @@ impl http_body::Body for Watched {
 
 /// The error of a call whose deadline passes before its first byte is sent.
 pub(crate) fn late(progress: &Progress) -> Error {
-    progress.cut_short(Code::Deadline, "the time for the call was over")
+    progress.cut_short(Code::Deadline, "the deadline of the call passed")
 }
 
 /// The error of a body that is polled after its call has ended.
@@ -158,7 +158,7 @@ fn withdrawn() -> Error {
 fn changed(than: &str) -> Error {
     Error::new(
         Code::Io,
-        format!("the body has {than} bytes than it had when the sending began"),
+        format!("the body changed while it was sent: it has {than} bytes than before"),
     )
 }
 

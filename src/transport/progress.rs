@@ -216,10 +216,10 @@ impl Progress {
             .filter(|_| error.may_have_executed() && !submitted)
         {
             Some(endpoint) => {
-                let where_to_look = format!(
-                    "Whether it ran is told by the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API."
+                let how_to_see = format!(
+                    "To see whether it ran, list the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API."
                 );
-                let remedy = format!("{} {where_to_look}", error.remedy());
+                let remedy = format!("{} {how_to_see}", error.remedy());
                 error.with_remedy(remedy)
             }
             None => error,
@@ -245,14 +245,14 @@ impl Progress {
                 "between two attempts; whether one was executed is unknown"
             }
             Stage::Preparing => "before anything was sent",
-            Stage::Connecting | Stage::Unsent => "while it was connecting; nothing was sent",
+            Stage::Connecting | Stage::Unsent => "while connecting; nothing was sent",
             Stage::Waiting => {
-                "while it waited for the answer; whether the request was executed is unknown"
+                "while waiting for the response; whether the request was executed is unknown"
             }
-            Stage::WaitingSafely => "while it waited for the answer",
-            Stage::Reading => "while it read the answer; the request was executed",
-            Stage::ReadingSafely => "while it read the answer",
-            Stage::Transferring => "while it sent or received a file",
+            Stage::WaitingSafely => "while waiting for the response",
+            Stage::Reading => "while reading the response; the request was executed",
+            Stage::ReadingSafely => "while reading the response",
+            Stage::Transferring => "while sending or receiving a file",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
         Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())
@@ -273,7 +273,7 @@ impl Submitted {
         let id = &self.id;
         let (job_state, remedy) = match self.job_state {
             JobState::Running => (
-                "goes on at fal",
+                "continues at fal",
                 "attach to it by its id to wait for it again",
             ),
             JobState::CancelRequested => (
@@ -284,7 +284,7 @@ impl Submitted {
         };
         Error::new(
             code,
-            format!("{what} while it waited for request {id}, which {job_state}"),
+            format!("{what} while waiting for request {id}, which {job_state}"),
         )
         .with_remedy(format!(
             "Request {id} was submitted: {remedy}. Sending the input again may run it twice."

@@ -59,7 +59,9 @@ impl Transport {
         if body.is_decoded() && coding.is_some_and(|coding| coding == "identity") {
             attempt.log(
                 Level::Warn,
-                format_args!("the answer is gzip, which was not asked for; it is decoded"),
+                format_args!(
+                    "the response is compressed, although the request forbids it; it is decoded"
+                ),
             );
         }
         let body = Reader {
@@ -88,7 +90,7 @@ impl Transport {
         let headers = std::mem::take(response.headers_mut());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let message = format!(
-                "fal answered {} where a WebSocket was asked for",
+                "fal returned status {} to a request for a WebSocket",
                 response.status().as_u16()
             );
             return Err(Error::new(Code::Protocol, message));
@@ -168,7 +170,7 @@ async fn settled(response: Response, call: &Call, progress: &Progress) -> Result
     };
     let answer = response.into_answer(progress.secrets()).await;
     let message = format!(
-        "{}; what was answered all the same is the body of this error",
+        "{}; the response is the body of this error",
         error.message()
     );
     Err(unsettled(error, call.idempotency)

@@ -22,5 +22,5 @@ pub(super) fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
 }
 
 pub(super) fn tls_error(error: rustls::Error) -> Error {
-    Error::new(Code::Io, format!("TLS could not be set up: {error}"))
+    Error::new(Code::Io, format!("cannot set up TLS: {error}"))
 }

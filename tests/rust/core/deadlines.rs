@@ -17,9 +17,9 @@ fn the_deadline_covers_every_stage() {
     let emulator = Emulator::start().unwrap();
     let client = short(&emulator);
     let faults = [
-        (Fault::hang(), "while it waited"),
-        (Fault::slow(1, Duration::from_millis(50)), "while it read"),
-        (Fault::delay(PATIENCE), "while it waited"),
+        (Fault::hang(), "while waiting"),
+        (Fault::slow(1, Duration::from_millis(50)), "while reading"),
+        (Fault::delay(PATIENCE), "while waiting"),
     ];
     for (fault, stage) in faults {
         emulator.inject(fault.always());

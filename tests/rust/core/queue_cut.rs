@@ -328,7 +328,7 @@ fn a_job_that_shall_go_on_goes_on() {
     request.set_timeout(Duration::from_millis(500));
     let error = Op::finish(|| client.subscribe_start(request)).unwrap_err();
     assert!(
-        error.message().contains("goes on") && error.remedy().contains("attach"),
+        error.message().contains("continues") && error.remedy().contains("attach"),
         "{error}: {}",
         error.remedy()
     );
