@@ -1,4 +1,5 @@
-//! Callbacks on the host's own thread: queued when an operation ends, run when the host says so.
+//! Callbacks that run on the host's own threads: queued by operations, run by
+//! [`Dispatcher::run`].
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::event_queue::{Notice, Tell};
+use super::event_queue::Listener;
 use super::op::{Op, WeakOp, panicked};
 use crate::error::{Code, Error, Result};
 use crate::runtime;
 use crate::runtime::host_functions::{HostOwned, Kind};
 
-/// A queue of callbacks that the host empties, for instance once a frame. Clones share the queue.
+/// A queue of callbacks that the host runs, for instance once per frame. Clones share the queue.
 #[derive(Clone)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
@@ -31,9 +32,9 @@ struct Shared {
 struct Queue {
     ready: VecDeque<Callback>,
     wake: Option<Arc<HostOwned<Wake>>>,
-    /// A callback became ready since `wake` was last called by the thread that does so …
+    /// Whether a callback has become ready since the waking thread last called `wake`.
     due: bool,
-    /// … if there is one.
+    /// Whether there is a waking thread.
     waking: bool,
 }
 
@@ -43,17 +44,16 @@ impl Shared {
     }
 }
 
-/// A dispatcher that is told of an operation's events. It is not kept by that: nobody reads what a
-/// dispatcher that is gone would call.
-struct Told<F> {
+/// Queues a callback when an operation has events. Does not keep the dispatcher alive.
+struct EventCallback<F> {
     dispatcher: Weak<Shared>,
     op: WeakOp,
     callback: Arc<F>,
 }
 
-impl<F: Fn(Op) + Send + Sync + 'static> Tell for Told<F> {
-    fn tell(&self) {
-        // The handle sees to it, when it is dropped, that without a reader nothing is kept.
+impl<F: Fn(Op) + Send + Sync + 'static> Listener for EventCallback<F> {
+    fn notify(&self) {
+        // If the dispatcher is gone, dropping this handle discards the events.
         let Some(op) = self.op.op() else { return };
         let Some(shared) = self.dispatcher.upgrade() else {
             return;
@@ -61,12 +61,12 @@ impl<F: Fn(Op) + Send + Sync + 'static> Tell for Told<F> {
         let callback = self.callback.clone();
         shared.outstanding.fetch_add(1, Ordering::AcqRel);
         Dispatcher { shared }.enqueue(move || {
-            op.looks();
+            op.rearm();
             callback(op);
         });
     }
 
-    fn is_there(&self) -> bool {
+    fn is_alive(&self) -> bool {
         self.dispatcher.strong_count() > 0
     }
 }
@@ -90,7 +90,7 @@ impl Dispatcher {
         }
     }
 
-    /// Has `callback` called once, by [`run`](Self::run), after `op` has ended in any way.
+    /// Makes [`run`](Self::run) call `callback` once after `op` has ended in any way.
     pub fn when_done(&self, op: &Op, callback: impl FnOnce(Op) + Send + 'static) -> Result<()> {
         self.check_process()?;
         self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
@@ -109,22 +109,21 @@ impl Dispatcher {
         accepted
     }
 
-    /// Has `callback` called, by [`run`](Self::run), when events of `op` begin to wait: once until
-    /// it has been called, so it should read all of them ([`Op::wait_event`] with zero). It
-    /// replaces an earlier one. The end of `op` is no event.
+    /// Makes [`run`](Self::run) call `callback` when events of `op` are queued. It is called once
+    /// for all events that are queued by then, so it should read all of them ([`Op::wait_event`]
+    /// with zero). It replaces an earlier callback. The end of `op` is not an event.
     pub fn when_event(&self, op: &Op, callback: impl Fn(Op) + Send + Sync + 'static) -> Result<()> {
         self.check_process()?;
-        let told = Told {
+        let listener = EventCallback {
             dispatcher: Arc::downgrade(&self.shared),
             op: op.weak(),
             callback: Arc::new(callback),
         };
-        op.on_event(Notice::new(told))
+        op.on_event(Arc::new(listener))
     }
 
-    /// Runs callbacks that are ready on this thread, at most `max` of them, starting none once
-    /// `budget` is over (`None`: no limit). At least one runs if one is ready. Returns how many
-    /// ran.
+    /// Runs ready callbacks on this thread, at most `max` of them. Starts no callback after `budget`
+    /// has passed (`None`: no limit), but runs at least one if one is ready. Returns how many ran.
     ///
     /// Fails with [`Code::WouldDeadlock`] inside a callback.
     pub fn run(&self, max: usize, budget: Option<Duration>) -> Result<usize> {
@@ -147,16 +146,17 @@ impl Dispatcher {
         Ok(ran)
     }
 
-    /// Callbacks accepted and not run yet, whether their operations have ended or not.
+    /// Returns how many callbacks have not run yet, ready or not.
     pub fn outstanding(&self) -> usize {
         self.shared.outstanding.load(Ordering::Acquire)
     }
 
-    /// Has `wake` called when callbacks become ready, so that an event loop can sleep: on a thread
-    /// that is there for such functions, or on the thread of the host's that made one ready. One
-    /// call may be for several. `None` ends it.
+    /// Sets a function that is called when callbacks become ready, so that an event loop can sleep.
+    /// `None` removes it. One call may stand for several callbacks. libfal calls `wake` on a thread
+    /// made for that, or on the host's thread that made a callback ready.
     ///
-    /// It should only signal, or the next one comes late; waiting inside it is refused.
+    /// `wake` should only send a signal: a slow one delays the next call. Blocking calls of libfal
+    /// fail inside it.
     pub fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
         self.check_process()?;
         let wake = wake.map(|wake| Arc::new(HostOwned::new(wake)));
@@ -182,7 +182,7 @@ impl Dispatcher {
         }
     }
 
-    /// Calls `wake` on a thread for that, for as long as callbacks become ready.
+    /// Starts the waking thread, which calls `wake` for as long as callbacks become ready.
     fn wake_later(&self) {
         let mut waker = Waker(Arc::downgrade(&self.shared));
         let job = move || std::iter::from_fn(|| waker.next()).for_each(|wake| call(&wake));
@@ -208,7 +208,7 @@ impl Dispatcher {
     }
 }
 
-/// The one thread that calls a dispatcher's `wake`, if it is not the host's own.
+/// The waking thread of a dispatcher. There is at most one.
 struct Waker(Weak<Shared>);
 
 impl Waker {
@@ -218,7 +218,7 @@ impl Waker {
         let wake = queue.wake.clone().filter(|_| queue.due);
         (queue.due, queue.waking) = (false, wake.is_some());
         if wake.is_none() {
-            // Another may have begun before this one is dropped.
+            // Another waking thread may start before this one ends.
             self.0 = Weak::new();
         }
         wake
@@ -226,7 +226,7 @@ impl Waker {
 }
 
 impl Drop for Waker {
-    /// Also if it was never called.
+    /// Runs even if the thread never called `next`.
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             shared.lock().waking = false;
@@ -259,11 +259,11 @@ mod tests {
     use crate::operation::event::{Event, EventKind};
     use crate::response::Response;
 
-    /// More than wait for a reader.
+    /// More than the event queue can store.
     const ITEMS: usize = 3000;
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// An operation that delivers items, and whether it has delivered all of them.
+    /// Starts an operation that sends items. The flag says whether it has sent all of them.
     fn streaming() -> (Op, Arc<AtomicBool>) {
         let delivered = Arc::new(AtomicBool::new(false));
         let all = delivered.clone();

@@ -1,4 +1,4 @@
-//! What happens while an operation is under way: one type for all of them.
+//! The events of an operation.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::response::{POINTER, Response};
 use crate::secrets::Secrets;
 
-/// What an event tells about. The numbers are those of `FAL_EVENT_*` in C and never change.
+/// The kind of an event. The numbers are those of `FAL_EVENT_*` in C and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 #[non_exhaustive]
@@ -19,14 +19,13 @@ pub enum EventKind {
     Status = 1,
     /// A line of a queued request's log (§5.3): `message`, `level`, `source`, `timestamp`.
     Log = 2,
-    /// How much of a file was sent or received: `transferred` and, if it is known, `total`, in
-    /// bytes.
+    /// How much of a file was sent or received, in bytes: `transferred` and, if known, `total`.
     Progress = 3,
     /// An item of a stream (§6), as the app sent it.
     Item = 4,
     /// A message of a realtime or WebSocket connection (§7, §8).
     Message = 5,
-    /// What became of such a connection: `state` is `connected`, `lost` or `dropped`.
+    /// The state of such a connection: `state` is `connected`, `lost` or `dropped`.
     Connection = 6,
 }
 
@@ -38,12 +37,12 @@ pub struct Event {
     packed: Packed,
 }
 
-/// The message that came as MessagePack, of which an event's content is the JSON: the frame, since
-/// a tree would take forty times as much.
+/// The MessagePack frame of a message whose content is the JSON form. The frame is stored because a
+/// tree of values would be forty times as large.
 #[derive(Default)]
 pub(crate) struct Packed(Option<Box<Bytes>>);
 
-/// What an app sends may be private.
+/// The data of an app may be private, so `Debug` omits it.
 impl std::fmt::Debug for Packed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Packed").field(&self.0.is_some()).finish()
@@ -72,23 +71,24 @@ impl Packed {
 
 impl Event {
     pub(crate) fn json(kind: EventKind, content: &Value) -> Self {
+        Event::of(kind, Response::made(content))
+    }
+
+    fn of(kind: EventKind, content: Response) -> Self {
         Event {
             kind,
-            content: Response::made(content),
+            content,
             packed: Packed::default(),
         }
     }
 
-    /// JSON as the app sent it.
+    /// An event with the bytes as the app sent them.
     pub(crate) fn typed(kind: EventKind, content: Bytes, content_type: &'static str) -> Self {
-        Event {
-            kind,
-            content: Response::typed(content, content_type),
-            packed: Packed::default(),
-        }
+        Event::of(kind, Response::typed(content, content_type))
     }
 
-    /// What an app sent: JSON, if it is. Fails if there is no memory to tell.
+    /// An event that is JSON if `content` is valid JSON, and text otherwise. Fails if there is not
+    /// enough memory to parse it.
     pub(crate) fn read(kind: EventKind, content: Bytes) -> Result<Self> {
         json::fits(&content)?;
         Ok(if json::is_json(&content) {
@@ -106,7 +106,7 @@ impl Event {
         Event::typed(kind, content, "application/octet-stream")
     }
 
-    /// A message that is MessagePack, and the same as JSON.
+    /// A message that arrived as MessagePack, with its JSON form.
     pub(crate) fn packed(json: Bytes, frame: Bytes) -> Self {
         Event {
             packed: Packed(Some(Box::new(frame))),
@@ -114,78 +114,70 @@ impl Event {
         }
     }
 
-    /// The bytes that it takes while it waits to be read.
+    /// The size in bytes, for the limit of the event queue.
     pub(crate) fn size(&self) -> usize {
         self.content.body().len() + self.packed.0.as_ref().map_or(0, |frame| frame.len())
     }
 
-    /// The same without a secret in its text. Bytes are what the app sent.
+    /// Masks the secrets in text and JSON. Bytes are passed on as the app sent them, and so is a
+    /// frame, of which only the bytes can be read.
     pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
-        let hidden = if self.is_bytes() {
-            None
-        } else {
-            secrets.hidden(self.content.body())
-        };
-        self.replace(hidden.map(Bytes::from));
-        self
-    }
-
-    /// The same for what may be large.
-    pub(crate) async fn without_slowly(mut self, secrets: &Secrets) -> Self {
-        let hidden = if self.is_bytes() {
-            None
-        } else {
-            secrets.hidden_slowly(self.content.body()).await
-        };
-        self.replace(hidden);
-        self
-    }
-
-    /// Of a frame only its bytes can be read.
-    fn replace(&mut self, hidden: Option<Bytes>) {
-        if let Some(hidden) = hidden {
-            self.content.set_body(hidden);
+        if !self.is_bytes()
+            && let Some(masked) = secrets.hidden(self.content.body())
+        {
+            self.content.set_body(masked.into());
         }
+        self
     }
 
-    /// What it tells about.
+    /// Like [`without`](Self::without), for an event that may be large.
+    pub(crate) async fn without_slowly(mut self, secrets: &Secrets) -> Self {
+        if !self.is_bytes()
+            && let Some(masked) = secrets.hidden_slowly(self.content.body()).await
+        {
+            self.content.set_body(masked);
+        }
+        self
+    }
+
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         self.kind
     }
 
-    /// What it tells, with `****` in the place of a secret that the operation carried, unless it is
-    /// bytes: JSON for every kind but an [`Item`](EventKind::Item) or a
-    /// [`Message`](EventKind::Message), which are what the app sent; then the header `content-type`
-    /// tells text (`text/plain`) and bytes (`application/octet-stream`) apart from JSON.
+    /// Returns the content. Secrets of the operation are replaced by `****`, except in bytes.
+    ///
+    /// The content of an [`Item`](EventKind::Item) or a [`Message`](EventKind::Message) is what the
+    /// app sent. Its header `content-type` is `application/json`, `text/plain` for text or
+    /// `application/octet-stream` for bytes. The content of every other kind is JSON.
     pub fn content(&self) -> &Response {
         &self.content
     }
 
-    /// What it is made of.
     #[cfg(feature = "capi")]
     pub(crate) fn into_parts(self) -> (EventKind, Response, Packed) {
         (self.kind, self.content, self.packed)
     }
 
-    /// What it tells, to keep.
+    /// Converts the event into its content.
     pub fn into_content(self) -> Response {
         self.content
     }
 
-    /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket,
-    /// the piece of a stream that is none of events.
+    /// Whether the content is bytes, not text or JSON: a binary message of a WebSocket, or a piece of
+    /// a stream that does not consist of server-sent events.
     pub fn is_bytes(&self) -> bool {
         self.content.is_typed("application/octet-stream")
     }
 
-    /// The bytes at a JSON Pointer of a realtime app's message (§7.3), which in JSON are
-    /// `{"$bytes": "<base64>"}`; at the empty pointer of any other event its whole content as it
-    /// is.
+    /// Returns the bytes at a JSON Pointer of a realtime message (§7.3), which are
+    /// `{"$bytes": "<base64>"}` in its JSON. For other events, only the empty pointer has bytes: the
+    /// whole content.
     pub fn get_bytes(&self, pointer: &str) -> Result<&[u8]> {
         self.packed.get_bytes(&self.content, pointer)
     }
 
-    /// The value at a JSON Pointer (RFC 6901) of what it tells, such as `/queue_position`.
+    /// Returns the value at a JSON Pointer (RFC 6901) of the content, such as `/queue_position`.
     pub fn get(&self, pointer: &str) -> Result<&Value> {
         self.content.get(pointer)
     }

@@ -1,36 +1,22 @@
-//! The events of an operation between the task that makes them and the host that reads them: never
-//! more than so many.
+//! The events between the task of an operation, which produces them, and the host, which reads them.
+//! The queue is limited.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::{Event, EventKind};
 
-/// The most events that wait for the host …
+/// The maximum number of queued events …
 const MOST: usize = 1024;
-/// … and the most bytes in them; one event may be larger.
+/// … and their maximum size in bytes. A single event may be larger.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Tells somebody that events begin to wait.
-#[derive(Clone)]
-pub(crate) struct Notice(Arc<dyn Tell>);
+/// Is notified when the queue stops being empty.
+pub(crate) trait Listener: Send + Sync {
+    fn notify(&self);
 
-/// Who is told.
-pub(crate) trait Tell: Send + Sync {
-    fn tell(&self);
-
-    /// Whether there is still somebody to be told.
-    fn is_there(&self) -> bool;
-}
-
-impl Notice {
-    pub(crate) fn new(told: impl Tell + 'static) -> Self {
-        Notice(Arc::new(told))
-    }
-
-    pub(super) fn give(&self) {
-        self.0.tell();
-    }
+    /// Whether the listener still reads events.
+    fn is_alive(&self) -> bool;
 }
 
 #[derive(Default)]
@@ -39,29 +25,27 @@ pub(super) struct EventQueue {
     bytes: usize,
     dropped: u64,
     discarding: bool,
-    notice: Option<Notice>,
-    /// The notice was given and the host has not looked since.
-    noticed: bool,
+    listener: Option<Arc<dyn Listener>>,
+    /// Whether the listener was notified and the host has not read since.
+    notified: bool,
 }
 
 impl EventQueue {
     pub(super) fn has_space(&self) -> bool {
-        self.discarding
-            || self.waiting.is_empty()
-            || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
+        self.waiting.is_empty() || (self.waiting.len() < MOST && self.bytes < MOST_BYTES)
     }
 
-    /// Whether the host has read everything, or wants nothing.
+    /// Whether the host has read or discarded every event.
     pub(super) fn is_read(&self) -> bool {
-        self.discarding || self.waiting.is_empty()
+        self.waiting.is_empty()
     }
 
-    /// Adds an event and tells whom to notify.
-    pub(super) fn push(&mut self, event: Event) -> Option<Notice> {
+    /// Adds an event. The caller must notify the returned listener, without the lock of the queue.
+    pub(super) fn push(&mut self, event: Event) -> Option<Arc<dyn Listener>> {
         if self.discarding {
             return None;
         }
-        // Only the last figure matters.
+        // A progress event replaces the one before it.
         let newer = |last: &Event| {
             last.kind() == EventKind::Progress && event.kind() == EventKind::Progress
         };
@@ -70,11 +54,11 @@ impl EventQueue {
         }
         self.bytes += event.size();
         self.waiting.push_back(event);
-        self.notify()
+        self.due()
     }
 
-    /// The same where nobody may wait for room: the oldest event makes it.
-    pub(super) fn push_over(&mut self, event: Event) -> Option<Notice> {
+    /// Like [`push`](Self::push), but drops the oldest events if there is no space.
+    pub(super) fn push_over(&mut self, event: Event) -> Option<Arc<dyn Listener>> {
         while !self.has_space() {
             self.take();
             self.dropped += 1;
@@ -83,7 +67,7 @@ impl EventQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<Event> {
-        self.noticed = false;
+        self.notified = false;
         self.take()
     }
 
@@ -93,7 +77,7 @@ impl EventQueue {
         Some(event)
     }
 
-    /// Nobody will read: what waits goes, and nothing is kept from now on.
+    /// Drops all queued and future events.
     pub(super) fn discard(&mut self) {
         self.discarding = true;
         self.waiting = VecDeque::new();
@@ -108,32 +92,34 @@ impl EventQueue {
         self.dropped
     }
 
-    /// Whom to notify from now on, and whether there is a reason to at once.
-    pub(super) fn set_notice(&mut self, notice: Notice) -> Option<Notice> {
-        self.notice = Some(notice);
-        self.noticed = false;
-        if self.waiting.is_empty() {
-            None
-        } else {
-            self.notify()
+    /// Replaces the listener. The caller must notify the returned one, because events are queued.
+    pub(super) fn set_listener(
+        &mut self,
+        listener: Arc<dyn Listener>,
+    ) -> Option<Arc<dyn Listener>> {
+        self.listener = Some(listener);
+        self.notified = false;
+        match self.waiting.is_empty() {
+            true => None,
+            false => self.due(),
         }
     }
 
-    /// Whether somebody is told of events, who then reads them.
-    pub(super) fn has_notice(&self) -> bool {
-        self.notice
+    /// Whether a listener reads the events.
+    pub(super) fn has_listener(&self) -> bool {
+        self.listener
             .as_ref()
-            .is_some_and(|notice| notice.0.is_there())
+            .is_some_and(|listener| listener.is_alive())
     }
 
-    /// The host has been told, and will look.
-    pub(super) fn looked(&mut self) {
-        self.noticed = false;
+    /// Makes the next event notify the listener again, because the host is about to read.
+    pub(super) fn rearm(&mut self) {
+        self.notified = false;
     }
 
-    fn notify(&mut self) -> Option<Notice> {
-        let due = !std::mem::replace(&mut self.noticed, true);
-        self.notice.clone().filter(|_| due)
+    fn due(&mut self) -> Option<Arc<dyn Listener>> {
+        let due = !std::mem::replace(&mut self.notified, true);
+        self.listener.clone().filter(|_| due)
     }
 }
 
@@ -142,12 +128,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    struct Nobody;
+    struct Ended;
 
-    impl Tell for Nobody {
-        fn tell(&self) {}
+    impl Listener for Ended {
+        fn notify(&self) {}
 
-        fn is_there(&self) -> bool {
+        fn is_alive(&self) -> bool {
             false
         }
     }
@@ -199,11 +185,11 @@ mod tests {
         let mut events = EventQueue::default();
         events.push(event(EventKind::Log, 0));
         assert!(
-            events.set_notice(Notice::new(Nobody)).is_some(),
-            "one waits already"
+            events.set_listener(Arc::new(Ended)).is_some(),
+            "an event is queued already"
         );
         assert!(events.push(event(EventKind::Log, 1)).is_none());
-        events.looked();
+        events.rearm();
         assert!(events.push(event(EventKind::Log, 2)).is_some());
         events.pop();
         assert!(events.push(event(EventKind::Log, 3)).is_some());

@@ -1,4 +1,4 @@
-//! An operation under way: started once, ended once, and looked at from any thread.
+//! Operations: each is started once, ends once, and may be used from any thread.
 
 pub(crate) mod dispatcher;
 pub(crate) mod event;

@@ -1,4 +1,4 @@
-//! The handles of an operation, and its start.
+//! The handle to an operation, and its start.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
-use super::event_queue::Notice;
+use super::event_queue::Listener;
 use super::shared::{PENDING, Shared, State, TAKEN};
 use super::task::Task;
 use crate::error::{Code, Error, Result};
@@ -23,32 +23,32 @@ use crate::transport::Progress;
 
 /// A handle to an operation. Clones are handles to the same one.
 ///
-/// Dropping a handle neither cancels nor waits: the operation goes on. Every operation ends exactly
-/// once: with its answer, an error, [`Code::Cancelled`] or [`Code::ShutDown`].
+/// Dropping a handle neither cancels the operation nor waits for it. Every operation ends exactly
+/// once: with its response, an error, [`Code::Cancelled`] or [`Code::ShutDown`].
 #[derive(Clone)]
 pub struct Op {
     shared: Arc<Shared>,
     _readers: Arc<Readers>,
 }
 
-/// The handles of an operation. Once they are gone nobody can read its events, so it need not wait
-/// for that.
+/// Counts the handles that can read the events of an operation. After the last one is dropped, the
+/// operation discards its events instead of waiting for a reader.
 struct Readers {
     shared: Arc<Shared>,
 }
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        // In a forked child a lock may be held by a thread that does not exist, here and wherever
-        // the rest is dropped.
+        // In a forked child, a lock may be held by a thread that does not exist there. The rest of
+        // the state takes locks when dropped, so it is leaked.
         if self.shared.pid != std::process::id() {
             std::mem::forget(self.shared.clone());
             return;
         }
         let mut state = self.shared.lock();
         state.readers -= 1;
-        // Callbacks get a handle of their own.
-        if state.readers == 0 && !state.events.has_notice() {
+        // A listener passes a new handle to each callback.
+        if state.readers == 0 && !state.events.has_listener() {
             state.events.discard();
             drop(state);
             self.shared.space_available.notify_waiters();
@@ -56,20 +56,20 @@ impl Drop for Readers {
     }
 }
 
-/// The next event of an operation, if there is one.
+/// What [`Op::wait_event`] returns.
 #[derive(Debug)]
 pub enum NextEvent {
-    /// Something happened.
+    /// The next event.
     Event(Event),
-    /// Nothing yet.
+    /// The operation has not ended, and no event is queued.
     Pending,
     /// The operation has ended and every event was read.
     End,
 }
 
 impl Op {
-    /// Starts `work` on the runtime. Nothing of it runs on the calling thread.
-    /// What its requests carry is noted in `secrets`.
+    /// Starts `work` on the runtime; no part of its future runs on the calling thread. `secrets`
+    /// collects the secrets of its requests.
     pub(crate) fn start<W, F>(secrets: Arc<Secrets>, work: W) -> Result<Op>
     where
         W: FnOnce(Task) -> F,
@@ -98,18 +98,22 @@ impl Op {
             shared: shared.clone(),
         }));
         instance.spawn(async move {
+            let Unfinished { shared, progress } = &unfinished;
             let outcome = tokio::select! {
                 biased;
-                () = unfinished.shared.cancel.cancelled() => Err(unfinished.cut_short(Code::Cancelled, "the call was cancelled")),
+                () = shared.cancel.cancelled() => {
+                    Err(progress.cut_short(Code::Cancelled, "the call was cancelled"))
+                }
                 () = closing.cancelled() => Err(unfinished.shut_down()),
-                // What a part of it says that ends with the runtime is not why it ended.
-                outcome = work => outcome.map_err(|error| match closing.is_cancelled() && error.http_status().is_none() {
-                    true => unfinished.shut_down(),
-                    false => error,
+                // During a shutdown, an error without a response is a consequence of the shutdown.
+                outcome = work => outcome.map_err(|error| {
+                    match closing.is_cancelled() && error.http_status().is_none() {
+                        true => unfinished.shut_down(),
+                        false => error,
+                    }
                 }),
             };
-            let outcome = outcome.map_err(|error| unfinished.progress.judged(error));
-            unfinished.shared.complete(outcome);
+            shared.complete(outcome.map_err(|error| progress.judged(error)));
         });
         Ok(Op::of(shared))
     }
@@ -125,12 +129,11 @@ impl Op {
         }
     }
 
-    /// Whether the operation has ended, or `None` in a child process, where it never will.
+    /// Whether the operation has ended. Returns `None` in a child process, where it never ends.
     ///
     /// Never blocks, takes no lock and allocates nothing.
     pub fn ended(&self) -> Option<bool> {
-        (self.shared.pid == std::process::id())
-            .then(|| self.shared.phase.load(Ordering::Acquire) != PENDING)
+        (self.shared.pid == std::process::id()).then(|| !self.shared.is_pending())
     }
 
     /// Whether the operation has ended. Never blocks.
@@ -140,11 +143,11 @@ impl Op {
         self.ended().ok_or_else(forked)
     }
 
-    /// Waits until the operation has ended, at most `timeout` (`None`: for ever), and returns
-    /// whether it has.
+    /// Blocks until the operation has ended or `timeout` has passed (`None`: no limit). Returns
+    /// whether the operation has ended.
     ///
-    /// Fails with [`Code::WouldDeadlock`] inside a callback and on a runtime thread, unless it has
-    /// ended already.
+    /// Fails with [`Code::WouldDeadlock`] inside a callback and on a runtime thread, unless the
+    /// operation has ended already.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
         if self.poll()? || timeout == Some(Duration::ZERO) {
             return self.poll();
@@ -152,7 +155,7 @@ impl Op {
         runtime::may_wait()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.shared.lock();
-        while self.shared.phase.load(Ordering::Acquire) == PENDING {
+        while self.shared.is_pending() {
             let Some(changed) = self.shared.wait(state, deadline) else {
                 return Ok(false);
             };
@@ -161,14 +164,14 @@ impl Op {
         Ok(true)
     }
 
-    /// The next event, waited for at most `timeout` (`None`: for ever; zero: not at all). Several
-    /// threads may read; each event goes to one of them.
+    /// Returns the next event. Blocks for at most `timeout` (`None`: no limit; zero: never). Several
+    /// threads may read; each event is returned to one of them.
     ///
-    /// An operation that streams pauses while too many events wait to be read, so whoever waits for
-    /// its end should read them or [discard](Self::discard_events) them. Of other events the oldest
-    /// go, and are [counted](Self::dropped_events).
+    /// An operation that streams pauses while its event queue is full, so a caller that waits for
+    /// its end should read the events or [discard](Self::discard_events) them. Other operations
+    /// drop the oldest events of a full queue and [count](Self::dropped_events) them.
     ///
-    /// Fails with [`Code::WouldDeadlock`] like [`wait`](Self::wait), if it would have to wait.
+    /// Fails with [`Code::WouldDeadlock`] like [`wait`](Self::wait), if it would have to block.
     pub fn wait_event(&self, timeout: Option<Duration>) -> Result<NextEvent> {
         self.check_process()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -189,8 +192,8 @@ impl Op {
         }
     }
 
-    /// The next event, without blocking the thread, on any async runtime; `None` once the operation
-    /// has ended and every event was read.
+    /// Returns the next event without blocking the thread, on any async runtime. Returns `None` once
+    /// the operation has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
         loop {
             let mut event_ready = pin!(self.shared.event_ready.notified());
@@ -205,7 +208,7 @@ impl Op {
         }
     }
 
-    /// Throws away the events that wait, and keeps none from now on.
+    /// Drops all queued and future events.
     pub fn discard_events(&self) {
         if self.check_process().is_ok() {
             self.shared.lock().events.discard();
@@ -213,12 +216,11 @@ impl Op {
         }
     }
 
-    /// How many events were lost because nobody read them.
+    /// Returns how many events were dropped because the queue was full.
     pub fn dropped_events(&self) -> u64 {
-        if self.check_process().is_ok() {
-            self.shared.lock().events.dropped()
-        } else {
-            0
+        match self.check_process() {
+            Ok(()) => self.shared.lock().events.dropped(),
+            Err(_) => 0,
         }
     }
 
@@ -228,58 +230,54 @@ impl Op {
                 self.shared.space_available.notify_waiters();
                 NextEvent::Event(event)
             }
-            None if self.shared.phase.load(Ordering::Acquire) == PENDING => NextEvent::Pending,
+            None if self.shared.is_pending() => NextEvent::Pending,
             None => NextEvent::End,
         }
     }
 
-    /// Has `notice` called when events begin to wait, once until the host has looked.
-    pub(crate) fn on_event(&self, notice: Notice) -> Result<()> {
+    /// Notifies `listener` when an event is queued, and then not again until the host reads.
+    pub(super) fn on_event(&self, listener: Arc<dyn Listener>) -> Result<()> {
         self.check_process()?;
-        let due = self.shared.lock().events.set_notice(notice);
-        due.into_iter().for_each(|notice| notice.give());
+        let due = self.shared.lock().events.set_listener(listener);
+        due.into_iter().for_each(|listener| listener.notify());
         Ok(())
     }
 
-    /// The host is about to look, so the next event is news again.
-    pub(crate) fn looks(&self) {
+    /// Makes the next event notify the listener again, because the host is about to read.
+    pub(super) fn rearm(&self) {
         if self.check_process().is_ok() {
-            self.shared.lock().events.looked();
+            self.shared.lock().events.rearm();
         }
     }
 
-    /// Starts an operation, waits for its end and takes its outcome: the synchronous form of every
-    /// call.
+    /// Starts an operation, blocks until it has ended, and takes its outcome: the synchronous form
+    /// of every call.
     ///
-    /// Where waiting is refused nothing is started.
+    /// Fails with [`Code::WouldDeadlock`] before it starts the operation, where
+    /// [`wait`](Self::wait) does.
     pub fn finish(start: impl FnOnce() -> Result<Op>) -> Result<Response> {
         runtime::may_wait()?;
         let op = start()?;
         op.discard_events();
         op.wait(None)?;
-        op.take().unwrap_or_else(|| {
-            Err(Error::new(
-                Code::Panic,
-                "an operation ended without an outcome",
-            ))
-        })
+        op.take().unwrap_or_else(no_outcome)
     }
 
-    /// Asks the operation to end with [`Code::Cancelled`]. Any thread, any number of times; does
-    /// nothing once it has ended.
+    /// Requests the operation to end with [`Code::Cancelled`]. Does nothing if it has ended. May be
+    /// called from any thread and any number of times.
     pub fn cancel(&self) {
         if self.check_process().is_ok() {
             self.shared.cancel.cancel();
         }
     }
 
-    /// The outcome, once: `None` while the operation is pending, [`Code::Taken`] after the first
-    /// time.
+    /// Takes the outcome. Returns `None` while the operation is pending, and fails with
+    /// [`Code::Taken`] after the first time.
     pub fn take(&self) -> Option<Result<Response>> {
         if let Err(forked) = self.check_process() {
             return Some(Err(forked));
         }
-        if self.shared.phase.load(Ordering::Acquire) == PENDING {
+        if self.shared.is_pending() {
             return None;
         }
         let outcome = self.shared.lock().outcome.take();
@@ -289,29 +287,23 @@ impl Op {
         )
     }
 
-    /// Waits without blocking the thread, on any async runtime, and takes the outcome.
+    /// Waits for the outcome without blocking the thread, on any async runtime, and takes it.
     ///
-    /// Events that were not read are discarded. If the future is dropped before it ends, the
-    /// operation is cancelled, as Rust programs expect.
+    /// Discards the events. Dropping the future before it completes cancels the operation.
     pub async fn outcome(self) -> Result<Response> {
         let cancel = self.shared.cancel.clone().drop_guard();
         self.check_process()?;
         self.discard_events();
         self.shared.done.cancelled().await;
         cancel.disarm();
-        self.take().unwrap_or_else(|| {
-            Err(Error::new(
-                Code::Panic,
-                "an operation ended without an outcome",
-            ))
-        })
+        self.take().unwrap_or_else(no_outcome)
     }
 
-    /// Calls `hook` when the operation ends, on the thread that ends it; at once if it has ended.
-    pub(crate) fn on_end(&self, hook: impl FnOnce() + Send + 'static) -> Result<()> {
+    /// Calls `hook` on the thread that ends the operation, or immediately if it has ended.
+    pub(super) fn on_end(&self, hook: impl FnOnce() + Send + 'static) -> Result<()> {
         self.check_process()?;
         let mut state = self.shared.lock();
-        if self.shared.phase.load(Ordering::Acquire) == PENDING {
+        if self.shared.is_pending() {
             state.hooks.push(Box::new(hook));
             return Ok(());
         }
@@ -320,7 +312,7 @@ impl Op {
         Ok(())
     }
 
-    pub(crate) fn weak(&self) -> WeakOp {
+    pub(super) fn weak(&self) -> WeakOp {
         WeakOp {
             shared: Arc::downgrade(&self.shared),
         }
@@ -331,15 +323,20 @@ impl Op {
     }
 }
 
-/// A handle that does not keep the operation's events and outcome.
-pub(crate) struct WeakOp {
+/// A handle that does not keep the events and the outcome alive.
+pub(super) struct WeakOp {
     shared: Weak<Shared>,
 }
 
 impl WeakOp {
-    pub(crate) fn op(&self) -> Option<Op> {
+    pub(super) fn op(&self) -> Option<Op> {
         Some(Op::of(self.shared.upgrade()?))
     }
+}
+
+fn no_outcome() -> Result<Response> {
+    let message = "an operation ended without an outcome";
+    Err(Error::new(Code::Panic, message))
 }
 
 fn forked() -> Error {
@@ -357,25 +354,22 @@ impl std::fmt::Debug for Op {
     }
 }
 
-/// Ends the operation even if its task is dropped without having run to its end.
+/// Ends the operation even if the runtime drops its task.
 struct Unfinished {
     shared: Arc<Shared>,
     progress: Arc<Progress>,
 }
 
 impl Unfinished {
-    fn cut_short(&self, code: Code, what: &str) -> Error {
-        self.progress.cut_short(code, what)
-    }
-
     fn shut_down(&self) -> Error {
-        self.cut_short(Code::ShutDown, "libfal was shut down during the call")
+        let what = "libfal was shut down during the call";
+        self.progress.cut_short(Code::ShutDown, what)
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.shared.phase.load(Ordering::Acquire) == PENDING {
+        if self.shared.is_pending() {
             self.shared.complete(Err(self.shut_down()));
         }
     }

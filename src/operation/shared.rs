@@ -1,4 +1,4 @@
-//! What the handles of an operation and its task share.
+//! The state that the handles of an operation share with its task.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::event_queue::{EventQueue, Notice};
+use super::event_queue::{EventQueue, Listener};
 use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
@@ -18,25 +18,25 @@ pub(super) const TAKEN: u8 = 2;
 
 pub(super) struct Shared {
     pub(super) pid: u32,
-    /// What the work carried: nothing that is told of it holds that.
+    /// The secrets of the work, which no event, error or log line may contain.
     pub(super) secrets: Arc<Secrets>,
     pub(super) phase: AtomicU8,
     pub(super) cancel: CancellationToken,
     pub(super) done: CancellationToken,
     pub(super) state: Mutex<State>,
-    /// The operation has ended, or an event waits: for threads …
+    /// The operation has ended or an event is queued: wakes threads …
     pub(super) changed: Condvar,
-    /// … and for tasks.
+    /// … and tasks.
     pub(super) event_ready: Notify,
-    /// An event was read.
+    /// The host has read an event.
     pub(super) space_available: Notify,
 }
 
-/// How the operation goes on and ends, as seen from outside.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) outcome: Option<Result<Response>>,
     pub(super) hooks: Vec<Box<dyn FnOnce() + Send>>,
+    /// The number of handles that can read events.
     pub(super) readers: usize,
     pub(super) events: EventQueue,
 }
@@ -46,49 +46,52 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a change; `None` if the time is over.
+    pub(super) fn is_pending(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == PENDING
+    }
+
+    /// Waits for a change. Returns `None` once the deadline has passed.
     pub(super) fn wait<'a>(
         &'a self,
         state: MutexGuard<'a, State>,
         deadline: Option<Instant>,
     ) -> Option<MutexGuard<'a, State>> {
         let Some(deadline) = deadline else {
-            return Some(
-                self.changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
+            let waited = self.changed.wait(state);
+            return Some(waited.unwrap_or_else(PoisonError::into_inner));
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return None;
         }
-        Some(
-            self.changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0,
-        )
+        let waited = self.changed.wait_timeout(state, left);
+        Some(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// Something happened; called without the lock.
-    pub(super) fn stir(&self, notice: Option<Notice>) {
+    /// Adds an event by `push`, and wakes its readers without holding the lock.
+    pub(super) fn queue(&self, push: impl FnOnce(&mut EventQueue) -> Option<Arc<dyn Listener>>) {
+        let listener = push(&mut self.lock().events);
+        self.wake();
+        listener.into_iter().for_each(|listener| listener.notify());
+    }
+
+    fn wake(&self) {
         self.changed.notify_all();
         self.event_ready.notify_waiters();
-        notice.into_iter().for_each(|notice| notice.give());
     }
 
+    /// Sets the outcome, unless there is one, and calls the hooks.
     pub(super) fn complete(&self, outcome: Result<Response>) {
         let outcome = outcome.map_err(|error| error.without(&self.secrets));
         let mut state = self.lock();
-        if self.phase.load(Ordering::Acquire) != PENDING {
+        if !self.is_pending() {
             return;
         }
         state.outcome = Some(outcome);
         self.phase.store(DONE, Ordering::Release);
         let hooks = std::mem::take(&mut state.hooks);
         drop(state);
-        self.stir(None);
+        self.wake();
         self.done.cancel();
         hooks.into_iter().for_each(|hook| hook());
     }

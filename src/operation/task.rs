@@ -1,4 +1,4 @@
-//! The side of an operation that its work sees.
+//! What the task of an operation uses to report progress and events.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::shared::Shared;
 use crate::secrets::Secrets;
 use crate::transport::Progress;
 
-/// A host that takes no event for so long does not read them at the moment.
+/// How long a burst waits for space. A host that frees none in this time is not reading.
 const READING: Duration = Duration::from_millis(200);
 
-/// What the work of an operation tells about itself.
+/// The task's handle to its operation.
 #[derive(Clone)]
 pub(crate) struct Task {
     pub(crate) progress: Arc<Progress>,
@@ -21,7 +21,8 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// The same operation, for what goes on beside its work and does not count as its progress.
+    /// Returns a handle with a progress of its own, for work that runs concurrently with the task
+    /// and does not count as its progress.
     pub(crate) fn detached(&self) -> Self {
         Task {
             progress: Arc::new(Progress::of(&self.shared.secrets)),
@@ -29,27 +30,25 @@ impl Task {
         }
     }
 
-    /// What the requests of the operation carried that must not show.
+    /// The secrets of the operation's requests, which no message may contain.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.shared.secrets
     }
 
-    /// Tells the host without ever waiting for it: if it does not read, the oldest events go.
+    /// Queues an event. Never waits: if the queue is full, the oldest events are dropped.
     pub(crate) fn emit(&self, event: Event) {
         let event = event.without(self.secrets());
-        let notice = self.shared.lock().events.push_over(event);
-        self.shared.stir(notice);
+        self.shared.queue(|events| events.push_over(event));
     }
 
-    /// The same of an event that may be large.
+    /// Like [`emit`](Self::emit), for an event that may be large.
     pub(crate) async fn emit_slowly(&self, event: Event) {
         let event = event.without_slowly(self.secrets()).await;
-        let notice = self.shared.lock().events.push_over(event);
-        self.shared.stir(notice);
+        self.shared.queue(|events| events.push_over(event));
     }
 
-    /// For many events at once, of which none gets lost if the host reads as fast as it can. It is
-    /// waited for no longer than `most`.
+    /// Returns a sender for many events at once. None is dropped while the host keeps reading. The
+    /// sender waits for the host at most `most` in total.
     pub(crate) fn burst(&self, most: Duration) -> Burst<'_> {
         Burst {
             task: self,
@@ -59,39 +58,34 @@ impl Task {
         }
     }
 
-    /// Tells the host something that must not get lost: waits until there is room for it. Where
-    /// there always is, because nobody reads, others still have their turn.
+    /// Queues an event that must not be dropped: waits until the queue has space. Yields to other
+    /// tasks even if the queue always has space.
     pub(crate) async fn emit_when_room(&self, event: Event) {
         tokio::task::consume_budget().await;
         let event = event.without_slowly(self.secrets()).await;
         self.until(EventQueue::has_space).await;
-        let notice = self.shared.lock().events.push(event);
-        self.shared.stir(notice);
+        self.shared.queue(|events| events.push(event));
     }
 
-    /// Tells the host the last thing that must not get lost, where nobody can wait for room any
-    /// more.
+    /// Queues the last event, which must not be dropped, even if the queue is full.
     pub(crate) fn emit_last(&self, event: Event) {
         let event = event.without(self.secrets());
-        let notice = self.shared.lock().events.push(event);
-        self.shared.stir(notice);
+        self.shared.queue(|events| events.push(event));
     }
 
-    /// Whether somebody may still read the events.
+    /// Whether the host may still read the events.
     pub(crate) fn has_reader(&self) -> bool {
         !self.shared.lock().events.is_discarding()
     }
 
-    /// Waits until the host has read everything, or wants nothing: before more is asked for that it
-    /// may not want.
+    /// Waits until the host has read or discarded every event.
     pub(crate) async fn drained(&self) {
         self.until(EventQueue::is_read).await;
     }
 
     async fn until(&self, is_so: impl Fn(&EventQueue) -> bool) {
         loop {
-            let space_available = self.shared.space_available.notified();
-            let mut space_available = pin!(space_available);
+            let mut space_available = pin!(self.shared.space_available.notified());
             space_available.as_mut().enable();
             if is_so(&self.shared.lock().events) {
                 return;
@@ -101,7 +95,7 @@ impl Task {
     }
 }
 
-/// Many events at once.
+/// Sends many events at once.
 pub(crate) struct Burst<'a> {
     task: &'a Task,
     began: Instant,
@@ -110,15 +104,13 @@ pub(crate) struct Burst<'a> {
 }
 
 impl Burst<'_> {
-    /// Waits for room as long as the host reads; else the oldest event goes.
+    /// Queues an event. Waits for space while the host reads; otherwise drops the oldest event.
     pub(crate) async fn emit(&mut self, event: Event) {
         let left = self.most.saturating_sub(self.began.elapsed()).min(READING);
-        let space_available = async {
-            tokio::time::timeout(left, self.task.until(EventQueue::has_space))
-                .await
-                .is_ok()
-        };
-        self.reads = self.reads && !left.is_zero() && space_available.await;
+        let space_available = self.task.until(EventQueue::has_space);
+        self.reads = self.reads
+            && !left.is_zero()
+            && tokio::time::timeout(left, space_available).await.is_ok();
         self.task.emit_slowly(event).await;
     }
 }

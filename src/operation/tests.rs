@@ -13,7 +13,7 @@ fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
             if let Some(idempotency) = sent {
                 task.progress.sending(idempotency);
             }
-            // Resumed, so that no hook prints it.
+            // Without the panic hook, which would print it.
             std::panic::resume_unwind(Box::new("of nobody's making"))
         });
         let op = op.unwrap();
