@@ -217,7 +217,9 @@ impl Attempt<'_> {
             false => progress.sending(call.idempotency),
         }
         if !hop.body.is_empty() {
-            let watched = Watched::new(call, &hop.body, progress.clone(), pulse.clone())
+            let (idempotency, deadline) = (call.idempotency, call.deadline);
+            let (progress, pulse) = (progress.clone(), pulse.clone());
+            let watched = Watched::new(&hop.body, idempotency, deadline, progress, pulse)
                 .map_err(Failure::last)?;
             *request.body_mut() = Some(reqwest::Body::wrap(watched));
         }
@@ -260,21 +262,12 @@ impl Attempt<'_> {
         if !status.is_success() {
             let answer = self.answer(response).await;
             let (body, host) = (answer.body().clone(), context.host.to_owned());
-            let RequestContext {
-                service,
-                idempotency,
-                about_job,
-                whose,
-                ..
-            } = context;
+            let about_job = context.about_job;
             let secrets = self.progress.secrets().clone();
             let judge = move |_| {
                 let context = RequestContext {
                     host: &host,
-                    service,
-                    idempotency,
-                    about_job,
-                    whose,
+                    ..context
                 };
                 let mut classified = classify(answer, context);
                 classified.error = classified.error.masked(&secrets);

@@ -8,7 +8,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::call::Call;
 use super::payload::{Payload, Pieces};
 use super::progress::Progress;
 use super::stall::Pulse;
@@ -39,8 +38,9 @@ enum Rest {
 
 impl Watched {
     pub(crate) fn new(
-        call: &Call,
         payload: &Payload,
+        idempotency: Idempotency,
+        deadline: Instant,
         progress: Arc<Progress>,
         pulse: Arc<Pulse>,
     ) -> Result<Self> {
@@ -55,8 +55,8 @@ impl Watched {
             rest,
             progress,
             pulse,
-            idempotency: call.idempotency,
-            begin_by: Some(call.deadline),
+            idempotency,
+            begin_by: Some(deadline),
         })
     }
 
@@ -167,34 +167,15 @@ mod tests {
     use std::time::Duration;
 
     use http_body::Body as _;
-    use reqwest::Method;
-    use reqwest::header::HeaderMap;
 
     use super::*;
-    use crate::transport::{Authorization, Watch};
 
     fn watched(progress: &Arc<Progress>) -> Watched {
-        let call = Call {
-            method: Method::POST,
-            url: "https://fal.run/emulator/echo".parse().unwrap(),
-            endpoint: None,
-            headers: HeaderMap::new(),
-            body: Bytes::from_static(b"{}").into(),
-            authorization: Authorization::Credential,
-            idempotency: Idempotency::NonIdempotent,
-            deadline: Instant::now() + Duration::from_secs(3600),
-            longest_pause: Duration::MAX,
-            most: usize::MAX,
-            watch: Watch::Nothing,
-        };
         progress.connecting();
-        Watched::new(
-            &call,
-            &call.body,
-            progress.clone(),
-            Arc::new(Pulse::new(true)),
-        )
-        .unwrap()
+        let body = Bytes::from_static(b"{}").into();
+        let (deadline, pulse) = (Instant::now() + Duration::from_secs(3600), Pulse::new(true));
+        let idempotency = Idempotency::NonIdempotent;
+        Watched::new(&body, idempotency, deadline, progress.clone(), pulse.into()).unwrap()
     }
 
     fn poll(body: &mut Watched) -> Poll<Option<Result<Frame<Bytes>>>> {

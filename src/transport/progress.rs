@@ -1,6 +1,5 @@
 //! The progress of a call, from which an error says what was sent and what was executed.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::endpoint::EndpointId;
@@ -8,7 +7,7 @@ use crate::error::{Code, Error, Idempotency};
 use crate::secrets::Secrets;
 
 /// The job that an operation waits for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Submitted {
     id: String,
     job_state: JobState,
@@ -22,55 +21,41 @@ pub(crate) enum JobState {
     Ended,
 }
 
-/// The stage of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+/// The stage of a call. `doubt`: the request has side effects, so sending it twice does harm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
+    #[default]
     Preparing,
     /// The HTTP stack has not asked for the body.
     Connecting,
     /// The attempt failed, and the HTTP stack must not send the body any more.
     Unsent,
-    /// A request with side effects has been sent, at least in part.
-    Waiting,
-    /// A request that may be sent twice has been sent, at least in part.
-    WaitingSafely,
-    /// The response to a request with side effects has begun, so the request was executed.
-    Reading,
-    ReadingSafely,
+    /// The request has been sent, at least in part.
+    Waiting {
+        doubt: bool,
+    },
+    /// The response has begun, so the request was executed.
+    Reading {
+        doubt: bool,
+    },
     Pausing,
     /// Several concurrent requests, each of which may be sent twice.
     Transferring,
 }
 
-impl Stage {
-    fn waiting(idempotency: Idempotency) -> Self {
-        match idempotency.leaves_doubt() {
-            true => Stage::Waiting,
-            false => Stage::WaitingSafely,
-        }
-    }
+#[derive(Debug, Default)]
+struct State {
+    stage: Stage,
+    /// Whether an earlier request of the call may have been executed.
+    in_doubt: bool,
+    body_failure: Option<Error>,
+    job: Option<Submitted>,
 }
-
-const STAGES: [Stage; 9] = [
-    Stage::Preparing,
-    Stage::Connecting,
-    Stage::Unsent,
-    Stage::Waiting,
-    Stage::WaitingSafely,
-    Stage::Reading,
-    Stage::ReadingSafely,
-    Stage::Pausing,
-    Stage::Transferring,
-];
 
 /// Written by the transport, and read by the code that ends a call early. Thread-safe.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    stage: AtomicU8,
-    in_doubt: AtomicBool,
-    body_failure: Mutex<Option<Error>>,
-    job: Mutex<Option<Submitted>>,
+    state: Mutex<State>,
     /// The endpoint that the request runs.
     endpoint: OnceLock<EndpointId>,
     secrets: Arc<Secrets>,
@@ -90,25 +75,31 @@ impl Progress {
         &self.secrets
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn connecting(&self) {
-        self.set(Stage::Connecting);
+        self.state().stage = Stage::Connecting;
     }
 
     /// Records that the request is being sent. Without a body that is assumed from the start.
     pub(crate) fn sending(&self, idempotency: Idempotency) {
-        self.set(Stage::waiting(idempotency));
+        let doubt = idempotency.leaves_doubt();
+        self.state().stage = Stage::Waiting { doubt };
     }
 
     /// Records that the first byte of a body is about to be sent. Returns false if the attempt is
     /// over and nothing may be sent.
     #[must_use]
     pub(crate) fn begins(&self, idempotency: Idempotency) -> bool {
-        let begun = Stage::waiting(idempotency);
-        let over = [Stage::Unsent as u8, Stage::Pausing as u8];
-        let begin = |stage| (!over.contains(&stage)).then_some(begun as u8);
-        self.stage
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, begin)
-            .is_ok()
+        let mut state = self.state();
+        let over = matches!(state.stage, Stage::Unsent | Stage::Pausing);
+        if !over {
+            let doubt = idempotency.leaves_doubt();
+            state.stage = Stage::Waiting { doubt };
+        }
+        !over
     }
 
     /// Gives up the request unless it is being sent already. Returns whether nothing was sent. That
@@ -116,84 +107,64 @@ impl Progress {
     /// before it sends.
     #[must_use]
     pub(crate) fn withdraw(&self) -> bool {
-        let (connecting, unsent) = (Stage::Connecting as u8, Stage::Unsent as u8);
-        // In an earlier stage there is no body to send.
-        let _ =
-            self.stage
-                .compare_exchange(connecting, unsent, Ordering::AcqRel, Ordering::Acquire);
-        matches!(self.stage(), Stage::Preparing | Stage::Unsent)
+        self.state().withdraw()
     }
 
     /// Records that no connection could be made.
     pub(crate) fn unsent(&self) {
-        self.set(Stage::Unsent);
+        self.state().stage = Stage::Unsent;
     }
 
     pub(crate) fn reading(&self, idempotency: Idempotency) {
-        self.set(match idempotency.leaves_doubt() {
-            true => Stage::Reading,
-            false => Stage::ReadingSafely,
-        });
+        let doubt = idempotency.leaves_doubt();
+        self.state().stage = Stage::Reading { doubt };
     }
 
     /// Records that the last request may have been executed and that another one follows: a retry
     /// that fal recognizes, or a redirect. The outcome of the next request says nothing about the
     /// last one.
     pub(crate) fn doubting(&self) {
-        self.in_doubt.store(true, Ordering::Release);
-        self.set(Stage::Pausing);
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        self.in_doubt.load(Ordering::Acquire)
+        let mut state = self.state();
+        state.in_doubt = true;
+        state.stage = Stage::Pausing;
     }
 
     /// Records that the last attempt was not executed.
     pub(crate) fn pausing(&self) {
-        self.set(Stage::Pausing);
+        self.state().stage = Stage::Pausing;
     }
 
     /// Records that a file is being sent or received.
     pub(crate) fn transferring(&self) {
-        self.set(Stage::Transferring);
+        self.state().stage = Stage::Transferring;
     }
 
     /// Records why the body of the request could not be produced.
     pub(crate) fn body_failed(&self, error: Error) {
-        *self
-            .body_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.state().body_failure = Some(error);
     }
 
     pub(crate) fn take_body_failure(&self) -> Option<Error> {
-        self.body_failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.state().body_failure.take()
     }
 
     /// Records the id of the job that fal has accepted.
     pub(crate) fn submitted(&self, id: &str) {
-        *self.job() = Some(Submitted {
+        self.state().job = Some(Submitted {
             id: id.to_owned(),
             job_state: JobState::Running,
         });
     }
 
     pub(crate) fn set_job_state(&self, job_state: JobState) {
-        if let Some(job) = &mut *self.job() {
+        if let Some(job) = &mut self.state().job {
             job.job_state = job_state;
         }
     }
 
-    fn job(&self) -> MutexGuard<'_, Option<Submitted>> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the head of a response has arrived.
     pub(crate) fn answered(&self) -> bool {
-        matches!(self.stage(), Stage::Reading | Stage::ReadingSafely)
+        matches!(self.state().stage, Stage::Reading { .. })
     }
 
     /// Records the endpoint that a request runs.
@@ -204,67 +175,81 @@ impl Progress {
     /// Completes the error that an operation ends with. Only a response says whether a request was
     /// executed, so an error without one has an unknown outcome once a request was sent.
     pub(crate) fn judged(&self, error: Error) -> Error {
-        let submitted = self.job().is_some();
-        let error = match error.http_status() {
-            None if submitted || self.may_have_executed() => error.with_outcome_unknown(true),
-            Some(_) if self.is_in_doubt() => error.with_outcome_unknown(true),
-            _ => error,
+        let (submitted, unknown) = {
+            let state = self.state();
+            let submitted = state.job.is_some();
+            let unknown = match error.http_status() {
+                None => submitted || state.may_have_executed(),
+                Some(_) => state.in_doubt,
+            };
+            (submitted, unknown)
         };
-        match self
-            .endpoint
-            .get()
-            .filter(|_| error.may_have_executed() && !submitted)
-        {
-            Some(endpoint) => {
-                let how_to_see = format!(
-                    "To see whether it ran, list the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API."
+        let error = match unknown {
+            true => error.with_outcome_unknown(true),
+            false => error,
+        };
+        match self.endpoint.get() {
+            Some(endpoint) if error.may_have_executed() && !submitted => {
+                let remedy = format!(
+                    "{} To see whether it ran, list the recent requests of {endpoint}: models.requests.by_endpoint of the Platform API.",
+                    error.remedy()
                 );
-                let remedy = format!("{} {how_to_see}", error.remedy());
                 error.with_remedy(remedy)
             }
-            None => error,
+            _ => error,
         }
     }
 
     /// Whether the service may have executed the request.
     pub(crate) fn may_have_executed(&self) -> bool {
-        self.is_in_doubt() || matches!(self.stage(), Stage::Waiting | Stage::Reading)
+        self.state().may_have_executed()
     }
 
     /// The error of a call or an attempt that ends early. A request that was not sent yet will not
     /// be sent.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
-        if let Some(job) = &*self.job() {
+        let mut state = self.state();
+        if let Some(job) = &state.job {
             return job.cut_short(code, what);
         }
-        let _ = self.withdraw();
-        let stage = match self.stage() {
-            Stage::Preparing | Stage::Connecting | Stage::Unsent | Stage::Pausing
-                if self.is_in_doubt() =>
-            {
+        let unsent = state.withdraw();
+        let stage = match state.stage {
+            stage if state.in_doubt && (unsent || stage == Stage::Pausing) => {
                 "between two attempts; whether one was executed is unknown"
             }
             Stage::Preparing => "before anything was sent",
             Stage::Connecting | Stage::Unsent => "while connecting; nothing was sent",
-            Stage::Waiting => {
+            Stage::Waiting { doubt: true } => {
                 "while waiting for the response; whether the request was executed is unknown"
             }
-            Stage::WaitingSafely => "while waiting for the response",
-            Stage::Reading => "while reading the response; the request was executed",
-            Stage::ReadingSafely => "while reading the response",
+            Stage::Waiting { doubt: false } => "while waiting for the response",
+            Stage::Reading { doubt: true } => {
+                "while reading the response; the request was executed"
+            }
+            Stage::Reading { doubt: false } => "while reading the response",
             Stage::Transferring => "while sending or receiving a file",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
-        Error::new(code, format!("{what} {stage}")).with_outcome_unknown(self.may_have_executed())
+        Error::new(code, format!("{what} {stage}")).with_outcome_unknown(state.may_have_executed())
+    }
+}
+
+impl State {
+    fn withdraw(&mut self) -> bool {
+        // In `Preparing`, there is no body that could still be sent.
+        if self.stage == Stage::Connecting {
+            self.stage = Stage::Unsent;
+        }
+        matches!(self.stage, Stage::Preparing | Stage::Unsent)
     }
 
-    fn stage(&self) -> Stage {
-        let stage = usize::from(self.stage.load(Ordering::Acquire));
-        STAGES.get(stage).copied().unwrap_or(Stage::Waiting)
-    }
-
-    fn set(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Release);
+    fn may_have_executed(&self) -> bool {
+        use Stage::{Reading, Waiting};
+        self.in_doubt
+            || matches!(
+                self.stage,
+                Waiting { doubt: true } | Reading { doubt: true }
+            )
     }
 }
 

@@ -1,6 +1,7 @@
-//! Detects transfers in which the server has neither read nor sent a byte for too long.
+//! Detects transfers in which the server has neither read nor sent a byte for too long. The timeouts
+//! of reqwest do not cover the request body.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The default time without a byte after which a transfer has stalled.
@@ -43,7 +44,6 @@ impl Watch {
 
 /// What the exchange waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 enum Turn {
     /// The connection, or the next piece of the request body. Such waiting is not a stall.
     Client,
@@ -54,13 +54,15 @@ enum Turn {
 }
 
 /// The progress of an exchange, up to the head of the response. Thread-safe.
-pub(super) struct Pulse {
-    begun: Instant,
-    turn: AtomicU8,
-    /// The time of the last movement, in milliseconds since `begun`.
-    moved: AtomicU64,
+pub(super) struct Pulse(Mutex<State>);
+
+#[derive(Clone, Copy)]
+struct State {
+    turn: Turn,
+    /// The time of the last movement.
+    moved: Instant,
     /// The bytes of the body that the connection has taken.
-    taken: AtomicU64,
+    taken: u64,
 }
 
 /// An exchange that stalled.
@@ -72,36 +74,44 @@ pub(super) struct Stalled {
     pub(super) taken: Option<u64>,
 }
 
+impl State {
+    /// The bytes of the body that were taken, unless it was the whole body.
+    fn untaken(self) -> Option<u64> {
+        (self.turn != Turn::Responding).then_some(self.taken)
+    }
+}
+
 impl Pulse {
     /// Without a body, libfal cannot tell when the request is sent, so the time limit includes the
     /// connecting.
     pub(super) fn new(has_body: bool) -> Self {
-        let turn = match has_body {
-            true => Turn::Client,
-            false => Turn::Responding,
-        };
-        Pulse {
-            begun: Instant::now(),
-            turn: AtomicU8::new(turn as u8),
-            moved: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-        }
+        Pulse(Mutex::new(State {
+            turn: match has_body {
+                true => Turn::Client,
+                false => Turn::Responding,
+            },
+            moved: Instant::now(),
+            taken: 0,
+        }))
     }
 
     /// Records that the connection waits for the next piece of the body.
     pub(super) fn waits_for_body(&self) {
-        self.set(Turn::Client);
+        self.move_to(Turn::Client, 0);
     }
 
     /// Records that the connection has taken a piece of the body.
     pub(super) fn gave(&self, bytes: u64, last: bool) {
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.set(if last { Turn::Responding } else { Turn::Taking });
+        let turn = match last {
+            true => Turn::Responding,
+            false => Turn::Taking,
+        };
+        self.move_to(turn, bytes);
     }
 
     /// Returns the bytes of the body that were taken, or `None` if it was the whole body.
     pub(super) fn untaken(&self) -> Option<u64> {
-        (self.turn() != Turn::Responding).then(|| self.taken.load(Ordering::Relaxed))
+        self.state().untaken()
     }
 
     /// Completes when no byte has moved for too long. May never complete.
@@ -110,41 +120,35 @@ impl Pulse {
             return std::future::pending().await;
         };
         loop {
-            let (turn, taken) = (self.turn(), self.taken.load(Ordering::Relaxed));
-            let limit = match turn {
+            let state = *self.state();
+            let limit = match state.turn {
                 Turn::Client | Turn::Taking => Some(usual),
                 Turn::Responding => watch.of_answer(limit),
             };
             let Some(limit) = limit else {
                 return std::future::pending().await;
             };
-            let limit = limit.saturating_mul(1 + (taken >> 20).min(HIDDEN) as u32);
-            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
-            let left = limit.saturating_sub(self.begun.elapsed().saturating_sub(moved));
-            match turn {
+            let time = limit.saturating_mul(1 + (state.taken >> 20).min(HIDDEN) as u32);
+            let left = time.saturating_sub(state.moved.elapsed());
+            match state.turn {
                 Turn::Client => tokio::time::sleep(usual).await,
                 _ if !left.is_zero() => tokio::time::sleep(left).await,
                 _ => {
-                    return Stalled {
-                        time: limit,
-                        taken: (turn == Turn::Taking).then_some(taken),
-                    };
+                    let taken = state.untaken();
+                    return Stalled { time, taken };
                 }
             }
         }
     }
 
-    fn set(&self, turn: Turn) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved.store(now, Ordering::Relaxed);
-        self.turn.store(turn as u8, Ordering::Release);
+    fn move_to(&self, turn: Turn, bytes: u64) {
+        let mut state = self.state();
+        state.turn = turn;
+        state.moved = Instant::now();
+        state.taken += bytes;
     }
 
-    fn turn(&self) -> Turn {
-        let turn = self.turn.load(Ordering::Acquire);
-        [Turn::Taking, Turn::Responding]
-            .into_iter()
-            .find(|known| *known as u8 == turn)
-            .unwrap_or(Turn::Client)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
