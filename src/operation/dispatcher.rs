@@ -132,7 +132,7 @@ impl Dispatcher {
         let started = Instant::now();
         let mut ran = 0;
         while ran < max && (ran == 0 || budget.is_none_or(|budget| started.elapsed() < budget)) {
-            let Some(callback) = self.lock().ready.pop_front() else {
+            let Some(callback) = self.shared.lock().ready.pop_front() else {
                 break;
             };
             let Some(callback) = callback.take() else {
@@ -160,13 +160,13 @@ impl Dispatcher {
     pub fn set_wake(&self, wake: Option<Wake>) -> Result<()> {
         self.check_process()?;
         let wake = wake.map(|wake| Arc::new(HostOwned::new(wake)));
-        let before = std::mem::replace(&mut self.lock().wake, wake);
+        let before = std::mem::replace(&mut self.shared.lock().wake, wake);
         drop(before);
         Ok(())
     }
 
     fn enqueue(&self, callback: impl FnOnce() + Send + 'static) {
-        let mut queue = self.lock();
+        let mut queue = self.shared.lock();
         queue.ready.push_back(HostOwned::new(Box::new(callback)));
         if queue.wake.is_none() {
             return;
@@ -191,10 +191,6 @@ impl Dispatcher {
         if let Ok(Err(job)) = posted {
             job();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.shared.lock()
     }
 
     fn check_process(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::event_queue::Listener;
-use super::shared::{PENDING, Shared, State, TAKEN};
+use super::shared::{Shared, State};
 use super::task::Task;
 use crate::error::{Code, Error, Result};
 use crate::response::Response;
@@ -80,7 +80,7 @@ impl Op {
         let shared = Arc::new(Shared {
             pid: std::process::id(),
             secrets,
-            phase: AtomicU8::new(PENDING),
+            ended: AtomicBool::new(false),
             cancel: CancellationToken::new(),
             done: CancellationToken::new(),
             state: Mutex::default(),
@@ -281,9 +281,9 @@ impl Op {
             return None;
         }
         let outcome = self.shared.lock().outcome.take();
-        self.shared.phase.store(TAKEN, Ordering::Release);
         Some(
-            outcome.unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was taken before"))),
+            outcome
+                .unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was already taken"))),
         )
     }
 

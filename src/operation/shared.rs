@@ -1,6 +1,6 @@
 //! The state that the handles of an operation share with its task.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,15 +12,11 @@ use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
 
-pub(super) const PENDING: u8 = 0;
-pub(super) const DONE: u8 = 1;
-pub(super) const TAKEN: u8 = 2;
-
 pub(super) struct Shared {
     pub(super) pid: u32,
     /// The secrets of the work, which no event, error or log line may contain.
     pub(super) secrets: Arc<Secrets>,
-    pub(super) phase: AtomicU8,
+    pub(super) ended: AtomicBool,
     pub(super) cancel: CancellationToken,
     pub(super) done: CancellationToken,
     pub(super) state: Mutex<State>,
@@ -34,6 +30,7 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct State {
+    /// Set when the operation ends, until the host takes it.
     pub(super) outcome: Option<Result<Response>>,
     pub(super) hooks: Vec<Box<dyn FnOnce() + Send>>,
     /// The number of handles that can read events.
@@ -47,7 +44,7 @@ impl Shared {
     }
 
     pub(super) fn is_pending(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == PENDING
+        !self.ended.load(Ordering::Acquire)
     }
 
     /// Waits for a change. Returns `None` once the deadline has passed.
@@ -88,7 +85,7 @@ impl Shared {
             return;
         }
         state.outcome = Some(outcome);
-        self.phase.store(DONE, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
         let hooks = std::mem::take(&mut state.hooks);
         drop(state);
         self.wake();
