@@ -1,4 +1,5 @@
-//! The number of attempts of a call, and the pauses between them.
+//! The number of attempts of a call, and the pauses between them. A retry crate would not help: the
+//! pause depends on `Retry-After`, and whether to retry depends on what the last attempt sent.
 
 use std::time::Duration;
 

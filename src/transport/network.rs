@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 /// there is no `Debug`.
 #[derive(Clone, Default)]
 pub(crate) struct Network {
-    way: Way,
+    proxy: ProxyMode,
     /// The hosts that are reached without the proxy, in the form of `NO_PROXY`.
     direct: Option<String>,
     /// Certificates that are trusted in addition to the system's.
@@ -32,7 +32,7 @@ pub(crate) struct Network {
 }
 
 #[derive(Clone, Default)]
-enum Way {
+enum ProxyMode {
     /// The settings of macOS or Windows; on other systems no proxy.
     #[default]
     System,
@@ -53,28 +53,26 @@ impl Network {
                 })
         };
         self.direct = read("NO_PROXY").map(|list| list.to_string());
-        if matches!(self.way, Way::System) {
-            for name in ["HTTPS_PROXY", "ALL_PROXY"] {
-                let Some(value) = read(name) else { continue };
-                self.way =
-                    way(&value).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
-                break;
+        if matches!(self.proxy, ProxyMode::System) {
+            let mut names = ["HTTPS_PROXY", "ALL_PROXY"].into_iter();
+            if let Some((name, url)) = names.find_map(|name| Some((name, read(name)?))) {
+                self.proxy =
+                    parse(&url).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
             }
         }
-        // With `Way::System`, reqwest reads the environment of the process, which must not override
+        // With `ProxyMode::System`, reqwest reads the environment of the process, which must not override
         // the environment that the host gave.
-        if matches!(self.way, Way::System) && !environment.has_system_settings() {
-            self.way = Way::Direct;
+        if matches!(self.proxy, ProxyMode::System) && !environment.has_system_settings() {
+            self.proxy = ProxyMode::Direct;
         }
         Ok(())
     }
 
     /// Sets the proxy. An empty URL means no proxy.
     pub(crate) fn set_proxy(&mut self, url: &str) -> Result<()> {
-        self.way = if url.trim().is_empty() {
-            Way::Direct
-        } else {
-            way(url)?
+        self.proxy = match url.trim() {
+            "" => ProxyMode::Direct,
+            url => parse(url)?,
         };
         Ok(())
     }
@@ -104,13 +102,13 @@ impl Network {
         let builder = builder
             .tls_backend_preconfigured(tls)
             .connector_layer(HandshakeLayer);
-        match &self.way {
+        match &self.proxy {
             #[cfg(windows)]
-            Way::System => by_the_settings(builder, self.direct.as_deref()),
+            ProxyMode::System => by_the_settings(builder, self.direct.as_deref()),
             #[cfg(not(windows))]
-            Way::System => Ok(builder),
-            Way::Direct => Ok(builder.no_proxy()),
-            Way::Proxy(address) => through(builder, address, self.direct.as_deref()),
+            ProxyMode::System => Ok(builder),
+            ProxyMode::Direct => Ok(builder.no_proxy()),
+            ProxyMode::Proxy(address) => through(builder, address, self.direct.as_deref()),
         }
     }
 
@@ -140,14 +138,14 @@ fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<Clien
     let Some(found) = super::system_proxy::read() else {
         return Ok(builder.no_proxy());
     };
-    match way(&found.address).map_err(|e| {
+    match parse(&found.address).map_err(|e| {
         Error::invalid(format!(
             "the proxy in the Windows settings: {}",
             e.message()
         ))
     })? {
-        Way::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
-        Way::System | Way::Direct => Ok(builder.no_proxy()),
+        ProxyMode::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
+        ProxyMode::System | ProxyMode::Direct => Ok(builder.no_proxy()),
     }
 }
 
@@ -159,7 +157,7 @@ fn through(builder: ClientBuilder, address: &str, direct: Option<&str>) -> Resul
 }
 
 /// Parses `[scheme://][user:password@]host[:port]`. The default scheme is http.
-fn way(text: &str) -> Result<Way> {
+fn parse(text: &str) -> Result<ProxyMode> {
     let text = text.trim();
     let whole = Zeroizing::new(if text.contains("://") {
         text.to_owned()
@@ -172,7 +170,7 @@ fn way(text: &str) -> Result<Way> {
         "http" | "https" | "socks5" | "socks5h" | "socks4" | "socks4a"
     );
     match known && url.has_host() {
-        true => Ok(Way::Proxy(Arc::new(whole))),
+        true => Ok(ProxyMode::Proxy(Arc::new(whole))),
         false => Err(malformed()),
     }
 }
@@ -195,37 +193,31 @@ mod tests {
     }
 
     fn proxy(network: &Network) -> Option<&str> {
-        match &network.way {
-            Way::Proxy(text) => Some(text),
-            Way::System | Way::Direct => None,
+        match &network.proxy {
+            ProxyMode::Proxy(text) => Some(text),
+            ProxyMode::System | ProxyMode::Direct => None,
         }
     }
 
     #[test]
     fn the_proxy_comes_from_the_usual_variables() {
-        assert_eq!(proxy(&read(&[]).unwrap()), None);
-        assert_eq!(
-            proxy(&read(&[("HTTP_PROXY", "http://a:1")]).unwrap()),
-            None,
-            "fal speaks https only"
-        );
-        assert_eq!(
-            proxy(&read(&[("https_proxy", "a:1")]).unwrap()),
-            Some("http://a:1")
-        );
-        assert_eq!(
-            proxy(&read(&[("ALL_PROXY", "socks5h://a:1")]).unwrap()),
-            Some("socks5h://a:1")
-        );
-        let both = [
+        let all = [
             ("HTTPS_PROXY", "http://a:1"),
             ("ALL_PROXY", "http://b:1"),
             ("HTTP_PROXY", "http://c:1"),
         ];
-        assert_eq!(proxy(&read(&both).unwrap()), Some("http://a:1"));
-        let error = read(&[("HTTPS_PROXY", "ftp://user:fake-secret@a")])
-            .err()
-            .unwrap();
+        for (variables, expected) in [
+            (&[][..], None),
+            (&[("HTTP_PROXY", "http://a:1")], None),
+            (&[("https_proxy", "a:1")], Some("http://a:1")),
+            (&[("ALL_PROXY", "socks5h://a:1")], Some("socks5h://a:1")),
+            (&all, Some("http://a:1")),
+        ] {
+            let found = read(variables).unwrap();
+            assert_eq!(proxy(&found), expected, "{variables:?}");
+        }
+        let malformed = read(&[("HTTPS_PROXY", "ftp://user:fake-secret@a")]);
+        let error = malformed.err().unwrap();
         assert!(
             error.message().contains("HTTPS_PROXY") && !error.message().contains("fake-secret"),
             "{error}"
@@ -247,11 +239,9 @@ mod tests {
     #[test]
     fn only_certificates_are_trusted() {
         let mut network = Network::default();
-        assert!(network.add_roots(b"").is_err());
-        assert!(
-            network
-                .add_roots(b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
-                .is_err()
-        );
+        let malformed = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        for pem in ["", malformed] {
+            assert!(network.add_roots(pem.as_bytes()).is_err(), "{pem}");
+        }
     }
 }

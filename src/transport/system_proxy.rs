@@ -21,18 +21,16 @@ impl SystemProxy {
                 .filter(|entry| !entry.is_empty())
         };
         let of_scheme = |scheme: &str| {
-            let pairs = entries().filter_map(|entry| entry.split_once('='));
-            pairs
-                .filter(|(name, _)| name.trim().eq_ignore_ascii_case(scheme))
+            entries()
+                .filter_map(|entry| entry.split_once('='))
+                .find(|(name, _)| name.trim().eq_ignore_ascii_case(scheme))
                 .map(|(_, address)| address.trim())
-                .next()
         };
         let socks = || of_scheme("socks").map(|address| in_scheme("socks4", address));
         // fal uses https. An entry with "=" names another scheme.
         let address = of_scheme("https")
             .or_else(|| entries().find(|entry| !entry.contains('=')))
-            .map(str::to_owned);
-        let address = address
+            .map(str::to_owned)
             .or_else(socks)
             .filter(|address| !address.is_empty())?;
         let hosts = bypass

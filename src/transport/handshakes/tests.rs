@@ -117,8 +117,7 @@ fn alone(test: &str) -> bool {
         return true;
     }
     let name = format!("transport::handshakes::tests::{test}");
-    let mut own = std::process::Command::new(std::env::current_exe().unwrap());
-    let output = own
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args([&name, "--exact", "--nocapture"])
         .env(ALONE, "1")
         .output()
@@ -131,6 +130,14 @@ fn alone(test: &str) -> bool {
         "{printed}"
     );
     false
+}
+
+fn wait_for_checks(verifier: &Slow, count: usize) {
+    let began = Instant::now();
+    while verifier.asked.load(Ordering::SeqCst) < count {
+        assert!(began.elapsed() < PATIENCE, "no certificate is checked");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn start(client: &Client) -> Op {
@@ -153,11 +160,7 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     let other = builder("127.0.0.1", port, &verifier).build().unwrap();
     // More than the runtime has worker threads.
     let ops: Vec<_> = (0..3).map(|_| start(&slow)).collect();
-    let began = Instant::now();
-    while verifier.asked.load(Ordering::SeqCst) < 3 {
-        assert!(began.elapsed() < PATIENCE, "no certificate is checked");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_checks(&verifier, 3);
     let began = Instant::now();
     for _ in 0..3 {
         Op::finish(|| other.run_start(Request::run("emulator/echo").unwrap())).unwrap();
@@ -168,11 +171,8 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     ops[0].cancel();
     assert!(ops[0].wait(Some(PATIENCE)).unwrap());
     assert_eq!(ops[0].take().unwrap().unwrap_err().code(), Code::Cancelled);
-    assert!(
-        began.elapsed() < MEANWHILE,
-        "others take {:?}",
-        began.elapsed()
-    );
+    let took = began.elapsed();
+    assert!(took < MEANWHILE, "others take {took:?}");
     // A call without a timeout succeeds.
     ops[1].wait(Some(PATIENCE)).unwrap();
     ops[1].take().unwrap().unwrap();
@@ -180,17 +180,12 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     let again = builder("localhost", port, &verifier).build().unwrap();
     let asked = verifier.asked.load(Ordering::SeqCst);
     let op = start(&again);
-    while verifier.asked.load(Ordering::SeqCst) == asked {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_checks(&verifier, asked + 1);
     let began = Instant::now();
     let error = runtime::shutdown(Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.code(), Code::Deadline, "{error}");
-    assert!(
-        began.elapsed() < MEANWHILE,
-        "the shutdown takes {:?}",
-        began.elapsed()
-    );
+    let took = began.elapsed();
+    assert!(took < MEANWHILE, "the shutdown takes {took:?}");
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
     runtime::shutdown(PATIENCE).unwrap();
 }
@@ -205,20 +200,13 @@ fn checks_of_one_host_that_hang_keep_nobody_from_another() {
     let slow = builder("localhost", port, &verifier).build().unwrap();
     let other = builder("127.0.0.1", port, &verifier).build().unwrap();
     let ops: Vec<_> = (0..20).map(|_| start(&slow)).collect();
-    let began = Instant::now();
-    while verifier.asked.load(Ordering::SeqCst) < 2 {
-        assert!(began.elapsed() < PATIENCE, "no certificate is checked");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_checks(&verifier, 2);
     // Until then the host has used its whole share of the threads.
     std::thread::sleep(Duration::from_millis(300));
     let began = Instant::now();
     Op::finish(|| other.run_start(Request::run("emulator/echo").unwrap())).unwrap();
-    assert!(
-        began.elapsed() < MEANWHILE,
-        "another takes {:?}",
-        began.elapsed()
-    );
+    let took = began.elapsed();
+    assert!(took < MEANWHILE, "another takes {took:?}");
     ops.iter().for_each(Op::cancel);
     runtime::shutdown(PATIENCE).unwrap();
 }
