@@ -11,10 +11,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::environment::Variable;
+use super::environment::{Environment, Variable};
 use super::file::{self, FileProblem, SecretFile};
-use super::sources::{NamedFile, blank, not_unicode};
-use super::{Environment, Options};
+use super::options::Options;
+use super::variables::{NamedFile, blank, not_unicode};
 
 const PATH_VARIABLE: &str = "FAL_CONFIG_PATH";
 

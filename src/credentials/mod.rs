@@ -39,12 +39,14 @@ mod file;
 pub(crate) mod keyring;
 pub mod login;
 mod options;
+mod printable;
 #[cfg(all(test, unix))]
 mod process_tests;
 mod provider;
 mod report;
 mod sources;
 pub mod store;
+mod variables;
 
 pub use callback::{Answer, Callback};
 pub(crate) use callback::{Delivered, Undelivered};

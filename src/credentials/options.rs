@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::sources::colab::{self, Notebook};
-use super::sources::{explicit_profile, system_keyring};
+use super::printable::printable_name;
+use super::sources::{colab, explicit_profile, system_keyring};
 use super::{Callback, Resolution};
 
 /// The caller's wishes. The default leaves everything to the environment.
@@ -34,6 +34,15 @@ pub(super) enum KeyringUse {
     Off,
     /// It was looked into, and holds nothing for us.
     Empty,
+}
+
+/// The secret store of a notebook.
+#[derive(Clone, Debug)]
+pub(super) enum Notebook {
+    /// It can be asked.
+    Ask(Callback),
+    /// It was asked, and has no key, for this reason.
+    Empty(String),
 }
 
 impl Options {
@@ -165,10 +174,7 @@ impl fmt::Debug for Options {
             .field("token", &self.token.as_ref().map(|_| "****"))
             .field("callback", &self.callback)
             .field("notebook", &self.notebook)
-            .field(
-                "profile",
-                &self.profile.as_deref().map(super::sources::printable_name),
-            )
+            .field("profile", &self.profile.as_deref().map(printable_name))
             .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)
             .field(

@@ -4,9 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::MAX_OUTPUT;
 use super::output::OutputProblem;
-use super::process::Exit;
+use super::process::{Exit, MAX_OUTPUT};
 use super::words::WordsProblem;
 
 /// Why what a user wrote is no command.

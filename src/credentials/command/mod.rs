@@ -18,23 +18,16 @@ use zeroize::Zeroizing;
 use super::Environment;
 #[cfg(all(test, unix))]
 use super::environment::Platform;
-use crate::key::{Key, Note};
-use process::{Ending, Exit, Finished, Prepared};
+use process::{Ending, Exit, Finished, Prepared, RUNNING_VARIABLE};
 
 pub(crate) use error::{CommandProblem, InvocationProblem, StartProblem};
 #[cfg(all(test, unix))]
 pub(crate) use output::OutputProblem;
+pub(crate) use output::{CommandOutput, Secret};
 
 /// How long a command may take unless something else is said: a person may have to unlock a
 /// password manager.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest
-/// dropped.
-const MAX_OUTPUT: usize = 64 * 1024;
-
-/// Set for the command, so that one that uses libfal itself does not run itself again.
-const RUNNING_VARIABLE: &str = "FAL_KEY_COMMAND_RUNNING";
 
 /// A command that prints a credential. `Debug` shows the program and no argument.
 #[derive(Clone)]
@@ -51,30 +44,6 @@ enum Invocation {
     },
     /// Given to the shell as one text.
     Shell(Zeroizing<String>),
-}
-
-/// What a command gave. `Debug` shows no secret.
-#[derive(Debug)]
-pub(crate) struct CommandOutput {
-    pub(crate) secret: Secret,
-    pub(crate) expires_at: Option<SystemTime>,
-    /// What was dropped from around the key.
-    pub(crate) notes: Vec<Note>,
-}
-
-/// What authorizes a request. Overwritten when it is dropped; `Debug` shows no secret.
-pub(crate) enum Secret {
-    Key(Key),
-    Bearer(Zeroizing<String>),
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => key.fmt(f),
-            Self::Bearer(_) => f.write_str("Bearer(****)"),
-        }
-    }
 }
 
 impl KeyCommand {

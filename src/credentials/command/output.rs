@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{CommandOutput, Secret};
 use crate::codec::rfc3339;
-use crate::key::{Key, KeyProblem};
+use crate::key::{Key, KeyProblem, Note};
 
 /// The longest bearer token, in bytes: what servers accept as a header.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -61,6 +60,30 @@ impl fmt::Display for OutputProblem {
             }
             Self::NotSeconds => f.write_str("`expires_in` is not a number of seconds from now"),
             Self::Expired => f.write_str("what was printed has expired already"),
+        }
+    }
+}
+
+/// What a command gave. `Debug` shows no secret.
+#[derive(Debug)]
+pub(crate) struct CommandOutput {
+    pub(crate) secret: Secret,
+    pub(crate) expires_at: Option<SystemTime>,
+    /// What was dropped from around the key.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What authorizes a request. Overwritten when it is dropped; `Debug` shows no secret.
+pub(crate) enum Secret {
+    Key(Key),
+    Bearer(Zeroizing<String>),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(f),
+            Self::Bearer(_) => f.write_str("Bearer(****)"),
         }
     }
 }

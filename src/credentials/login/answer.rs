@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::token::is_token;
-use super::{AccessToken, LoginError};
+use super::error::LoginError;
+use super::token::{AccessToken, is_token};
 use crate::error::clause;
 
 /// How much of fal's own words an error repeats, in characters.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::LoginError;
+use super::error::LoginError;
 use crate::credentials::file::shown;
 use crate::system::random;
 use crate::system::replace;

@@ -6,10 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use super::answer;
+use super::error::LoginError;
+use super::file::LoginFile;
 use super::lock::{Locks, Wait};
 use super::replacement::Replacement;
-use super::{AccessToken, CLIENT_ID, LoginError, LoginFile, answer};
-use crate::credentials::Token;
+use super::token::AccessToken;
+use crate::credentials::credential::Token;
+
+/// The public name of the official CLI, for which fal issues these tokens.
+const CLIENT_ID: &str = "TwXR51Vz8JbY8GUUMy6EyuVR0fTO7N4N";
 
 /// The official Python client renews without the lock, and takes it to store the result. If fal
 /// refuses a token because that client was faster, the result is in the file a moment later.
@@ -24,6 +30,53 @@ pub enum Begun {
     Fresh(AccessToken),
     /// A request is needed, and everybody else waits for it.
     Refresh(Box<Refresh>),
+}
+
+impl LoginFile {
+    /// Starts a renewal, or finds that none is needed.
+    ///
+    /// Takes the lock of the official clients, then looks at the file again: of all threads and
+    /// processes that find an expired token at once, one renews it and the others get
+    /// [`Begun::Fresh`]. `rejected` is an access token that fal refused: as long as the file holds
+    /// it, it is not fresh.
+    ///
+    /// # Errors
+    /// [`LoginError::LoggedOut`] without a login; those of [`LoginFile::read`];
+    /// [`LoginError::Locked`] after the wait; [`LoginError::Cancelled`];
+    /// [`LoginError::NotWritable`] if the next refresh token could not be stored, in which case
+    /// this one must not be used up.
+    pub fn begin(
+        &self,
+        now: SystemTime,
+        rejected: Option<&str>,
+        wait: Wait<'_>,
+    ) -> Result<Begun, LoginError> {
+        let started = Instant::now();
+        // Without a login nothing is locked, so that nothing is created.
+        self.read()?.ok_or(LoginError::LoggedOut)?;
+        let locks = Locks::acquire(&self.folder, wait);
+        // Others may have renewed it or logged out meanwhile.
+        let login = self.read()?.ok_or(LoginError::LoggedOut)?;
+        let now = now + started.elapsed();
+        if let Some(access) = login
+            .access
+            .filter(|access| access.is_fresh(now) && rejected != Some(access.expose()))
+        {
+            return Ok(Begun::Fresh(access));
+        }
+        let locks = locks?;
+        let replacement =
+            Replacement::prepare(&self.path()).map_err(|error| LoginError::NotWritable {
+                path: self.location(),
+                kind: error.kind(),
+            })?;
+        Ok(Begun::Refresh(Box::new(Refresh::new(
+            self.clone(),
+            login.refresh_token,
+            replacement,
+            locks,
+        ))))
+    }
 }
 
 /// A renewal that was begun. Holds the locks until it is dropped; `Debug` shows no token.

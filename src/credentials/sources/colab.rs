@@ -2,22 +2,14 @@
 //! ask for it.
 
 use super::{Context, Finding, Source};
-use crate::credentials::{Callback, Provider};
+use crate::credentials::options::Notebook;
+use crate::credentials::provider::Provider;
 
 pub(crate) const SOURCE: Source = Source {
     name: "Colab",
     skippable: true,
     read,
 };
-
-/// The secret store of a notebook.
-#[derive(Clone, Debug)]
-pub(crate) enum Notebook {
-    /// It can be asked.
-    Ask(Callback),
-    /// It was asked, and has no key, for this reason.
-    Empty(String),
-}
 
 /// The notebook's user may be asked for his consent, so the secret waits for the first call.
 fn read(context: &Context<'_>) -> Finding {

@@ -1,8 +1,9 @@
 //! `FAL_KEY_COMMAND`: a program that prints the key. It runs when a key is needed, not to explain.
 
-use super::{Context, Finding, Source, blank, not_unicode};
+use super::{Context, Finding, Source};
 use crate::credentials::command::{InvocationProblem, KeyCommand};
 use crate::credentials::environment::Variable;
+use crate::credentials::variables::{blank, not_unicode};
 use crate::credentials::{Environment, Provider};
 
 const NAME: &str = "FAL_KEY_COMMAND";

@@ -1,9 +1,10 @@
 //! The file that `FAL_KEY_FILE` names: a key alone, or a dotenv file with a line that sets
 //! `FAL_KEY`.
 
-use super::{Context, Finding, NamedFile, Source, variable};
+use super::{Context, Finding, Source, variable};
 use crate::credentials::dotenv;
 use crate::credentials::file::{self, SecretFile};
+use crate::credentials::variables::NamedFile;
 use crate::key::Key;
 
 const NAME: &str = "FAL_KEY_FILE";

@@ -4,8 +4,9 @@
 //! is an error: whoever set one half meant to use this key, and a profile found after it may bill
 //! another account.
 
-use super::{Context, Finding, Source, blank, not_unicode};
+use super::{Context, Finding, Source};
 use crate::credentials::environment::Variable;
+use crate::credentials::variables::{blank, not_unicode};
 use crate::key::{Half, Key};
 
 const ID: &str = "FAL_KEY_ID";

@@ -14,11 +14,13 @@ pub(super) mod system_keyring;
 pub(super) mod user_login;
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
 
 use crate::credentials::config::Config;
-use crate::credentials::environment::{Platform, Variable};
-use crate::credentials::{Credential, Environment, Options, Provider};
+use crate::credentials::credential::Credential;
+use crate::credentials::environment::{Environment, Variable};
+use crate::credentials::options::Options;
+use crate::credentials::provider::Provider;
+use crate::credentials::variables::{blank, not_unicode};
 use crate::key::{Key, KeyProblem, Note};
 
 /// A place where a credential may be.
@@ -123,76 +125,5 @@ pub(crate) fn variable(
         Variable::Blank => Err(Finding::absent().at(name).notes([blank(name)])),
         Variable::NotUnicode => Err(Finding::malformed(not_unicode(name)).at(name)),
         Variable::Set(text) => Ok(text),
-    }
-}
-
-pub(crate) fn blank(name: &str) -> String {
-    format!("{name} is set but empty")
-}
-
-pub(crate) fn not_unicode(name: &str) -> String {
-    format!("{name} is not valid Unicode")
-}
-
-/// A variable that names a file: the path, and what was dropped from around its text.
-pub(crate) struct NamedFile {
-    pub(crate) path: PathBuf,
-    pub(crate) notes: Vec<String>,
-}
-
-impl NamedFile {
-    /// Expands a leading `~`. The error is the reason why that failed.
-    pub(crate) fn from_variable(
-        environment: &Environment,
-        name: &'static str,
-        text: &str,
-    ) -> Result<Self, String> {
-        let (text, mut notes) = trimmed(name, text);
-        let text = match text
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'))
-        {
-            // No name there has one; `set` of its command line keeps those around the value.
-            Some(inner) if environment.platform() == Platform::Windows => {
-                notes.push(format!("{name}: {}", Note::Quotes));
-                inner
-            }
-            _ => text,
-        };
-        match environment.expand(text) {
-            Some(path) => Ok(Self { path, notes }),
-            None => Err(format!(
-                "{name} starts with `~`, and the home directory is unknown"
-            )),
-        }
-    }
-}
-
-/// The text without surrounding white space, and a note if there was any.
-pub(crate) fn trimmed<'t>(name: &str, text: &'t str) -> (&'t str, Vec<String>) {
-    let inner = text.trim();
-    let changed = inner.len() < text.len();
-    let note = changed.then(|| format!("{name}: {}", Note::WhiteSpace));
-    (inner, note.into_iter().collect())
-}
-
-/// Like the secret half of one of fal's keys, which is 32 hexadecimal digits.
-pub(crate) fn looks_like_secret(text: &str) -> bool {
-    text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
-pub(crate) fn printable_name(name: &str) -> &str {
-    const LONGEST: usize = 64;
-    let printable = name
-        .chars()
-        .all(|c| c.is_alphanumeric() || " -_.@/+".contains(c))
-        && !looks_like_secret(name);
-    if name.is_empty() {
-        "(empty name)"
-    } else if printable && name.chars().count() <= LONGEST {
-        name
-    } else {
-        "(name not shown)"
     }
 }

@@ -6,12 +6,14 @@
 //! bill another account. Where the system keyring is asked for, it may hold the key of that name
 //! instead.
 
-use super::{Context, Finding, Source, blank, not_unicode, printable_name, trimmed};
+use super::{Context, Finding, Source};
 use super::{key_command, system_keyring};
 use crate::credentials::Environment;
 use crate::credentials::command::KeyCommand;
 use crate::credentials::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
 use crate::credentials::environment::Variable;
+use crate::credentials::printable::printable_name;
+use crate::credentials::variables::{blank, not_unicode, trimmed};
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";

@@ -3,9 +3,10 @@
 //!
 //! In a build without the feature `keyring` everything here fails and says so.
 
-use super::{Context, Finding, Source, printable_name};
+use super::{Context, Finding, Source};
 use crate::credentials::environment::Variable;
 use crate::credentials::options::KeyringUse;
+use crate::credentials::printable::printable_name;
 use crate::credentials::{Environment, Provider};
 use crate::error::{Code, Error, Result};
 use crate::key::Key;

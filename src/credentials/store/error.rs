@@ -7,7 +7,7 @@ use std::path::Path;
 use super::edit::Refusal;
 use super::name::NameProblem;
 use crate::credentials::file::{self, FileProblem};
-use crate::credentials::sources::printable_name;
+use crate::credentials::printable::printable_name;
 use crate::error::{Code, Error};
 use crate::system::replace::said;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::credentials::config::INTERNAL;
-use crate::credentials::sources::looks_like_secret;
+use crate::credentials::printable::looks_like_secret;
 
 /// The longest name, in characters.
 const LONGEST: usize = 128;

@@ -1,6 +1,7 @@
 //! Runs a program to its end or its deadline, with what it started, and reads what it prints into
 //! bounded buffers.
 
+mod exit;
 #[cfg(unix)]
 #[path = "unix.rs"]
 #[allow(unsafe_code)]
@@ -10,15 +11,21 @@ mod system;
 #[allow(unsafe_code)]
 mod system;
 
-use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::{MAX_OUTPUT, RUNNING_VARIABLE};
+pub(super) use exit::Exit;
 use system::{Child, Group, State, Stderr, Stdout};
 pub(super) use system::{Prepared, SHELL, is_not_a_program, program, shell, text_of};
+
+/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest
+/// dropped.
+pub(super) const MAX_OUTPUT: usize = 64 * 1024;
+
+/// Set for the command, so that one that uses libfal itself does not run itself again.
+pub(super) const RUNNING_VARIABLE: &str = "FAL_KEY_COMMAND_RUNNING";
 
 /// How often `cancelled` is asked.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,28 +37,6 @@ const AFTERMATH: Duration = Duration::from_millis(200);
 /// How long a killed program may take to disappear; one that hangs in the kernel is left to the
 /// system.
 const REAPING: Duration = Duration::from_millis(500);
-
-/// How a program that came to an end did so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Code(i32),
-    #[cfg_attr(windows, expect(dead_code, reason = "nothing ends a program so there"))]
-    Signal(i32),
-    /// The host collects its children itself, or ignores SIGCHLD.
-    Unknown,
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-            Self::Unknown => f.write_str(
-                "its exit code is unknown, because the host ignores or collects its children",
-            ),
-        }
-    }
-}
 
 /// Why the run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::time::Duration;
 
-use super::Exit;
+use super::exit::Exit;
 
 /// The shell as it is named to the user.
 pub(in super::super) const SHELL: &str = "`sh -c`";

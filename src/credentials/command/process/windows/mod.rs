@@ -17,7 +17,7 @@ use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use zeroize::Zeroizing;
 
-use super::Exit;
+use super::exit::Exit;
 pub(super) use start::{Child, Group, spawn};
 
 /// The shell as it is named to the user.

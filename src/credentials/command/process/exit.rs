@@ -1,0 +1,25 @@
+//! How a program ended.
+
+use std::fmt;
+
+/// How a program that came to an end did so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Code(i32),
+    #[cfg_attr(windows, expect(dead_code, reason = "nothing ends a program so there"))]
+    Signal(i32),
+    /// The host collects its children itself, or ignores SIGCHLD.
+    Unknown,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::Unknown => f.write_str(
+                "its exit code is unknown, because the host ignores or collects its children",
+            ),
+        }
+    }
+}
