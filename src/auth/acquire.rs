@@ -40,7 +40,7 @@ pub(crate) async fn deliver(
             notes: Vec::new(),
             unsaved: None,
         }),
-        Provider::Callback(callback) => callback.ask().await,
+        Provider::Callback(callback) | Provider::Notebook(callback) => callback.ask().await,
         Provider::Command(command) => run(command).await.map_err(Undelivered::from),
         Provider::Keyring(account) => keyring(account, environment).await,
         Provider::Login(file) => user_login(file, refused, transport, &secrets)

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::callback::Callback;
+use super::file;
 use super::printable::printable_name;
-use super::sources::{colab, explicit_profile, system_keyring};
-use super::{Callback, Resolution};
+use super::provider::Provider;
+use super::report::Resolution;
 
 /// The caller's wishes. The default leaves everything to the environment.
 ///
@@ -82,14 +84,11 @@ impl Options {
     /// The same wishes, knowing that the source that this resolution chose turned out to be empty.
     /// `None` if it is one that cannot be: only the keyring and a notebook are found out by asking.
     pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
-        let source = asked.used()?.source;
         let mut options = self.clone();
-        if source == colab::SOURCE.name {
-            options.notebook = Some(Notebook::Empty(reason.to_owned()));
-        } else if source == system_keyring::SOURCE.name || source == explicit_profile::SOURCE.name {
-            options.keyring = KeyringUse::Empty;
-        } else {
-            return None;
+        match asked.provider()? {
+            Provider::Notebook(_) => options.notebook = Some(Notebook::Empty(reason.to_owned())),
+            Provider::Keyring(_) => options.keyring = KeyringUse::Empty,
+            _ => return None,
         }
         Some(options)
     }
@@ -177,10 +176,7 @@ impl fmt::Debug for Options {
             .field("profile", &self.profile.as_deref().map(printable_name))
             .field("keyring", &self.keyring)
             .field("anonymous", &self.anonymous)
-            .field(
-                "config_path",
-                &self.config_path.as_deref().map(super::file::shown),
-            )
+            .field("config_path", &self.config_path.as_deref().map(file::shown))
             .finish()
     }
 }

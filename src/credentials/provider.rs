@@ -1,7 +1,9 @@
 //! What a source offers: a credential, or a way to get one when it is needed.
 
+use super::callback::Callback;
+use super::command::KeyCommand;
+use super::credential::Credential;
 use super::login::LoginFile;
-use super::{Callback, Credential, KeyCommand};
 
 /// What the chain found. Getting a credential out of one that is not ready may take time, so it
 /// waits for the first call.
@@ -9,8 +11,10 @@ use super::{Callback, Credential, KeyCommand};
 pub(crate) enum Provider {
     Ready(Credential),
     Callback(Callback),
+    /// The secret store of a notebook, which may have no key.
+    Notebook(Callback),
     Command(KeyCommand),
-    /// The account in the system keyring.
+    /// This account in the system keyring, which may have no key.
     Keyring(String),
     Login(LoginFile),
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{Credential, Provider};
+use super::credential::Credential;
+use super::provider::Provider;
 use crate::error::Error;
 use crate::system::replace::{IN_USE, SET_FREE};
 

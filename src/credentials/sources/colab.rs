@@ -16,7 +16,7 @@ fn read(context: &Context<'_>) -> Finding {
     let finding = match context.options.notebook_secrets() {
         None => return Finding::absent(),
         Some(Notebook::Empty(reason)) => Finding::absent().notes([reason]),
-        Some(Notebook::Ask(callback)) => Finding::found(Provider::Callback(callback.clone()))
+        Some(Notebook::Ask(callback)) => Finding::found(Provider::Notebook(callback.clone()))
             .notes(["asked when a key is needed"]),
     };
     finding.at("secret FAL_KEY")
