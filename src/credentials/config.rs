@@ -1,7 +1,7 @@
 //! The configuration file of the official CLI (docs/protocol.md §1.3).
 //!
-//! Its path is `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. `FAL_HOME_DIR` moves the token files
-//! and not this one, as in the CLI (docs/protocol.md §1.2).
+//! `FAL_CONFIG_PATH` names the file; the default is `~/.fal/config.toml`. As in the CLI,
+//! `FAL_HOME_DIR` moves the token files but not this file (docs/protocol.md §1.2).
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -11,30 +11,29 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
-use super::environment::{Environment, Variable};
+use super::environment::Environment;
 use super::file::{self, FileProblem, SecretFile};
 use super::options::Options;
-use super::variables::{NamedFile, blank, not_unicode};
+use super::variables::{NamedFile, Place};
 
 const PATH_VARIABLE: &str = "FAL_CONFIG_PATH";
 
-/// How often, and how long apart, a file that is empty is looked at again.
-const EMPTY_LOOKS: usize = 5;
+/// How many times an empty file is read again, and the pause before each read.
+const EMPTY_READS: usize = 5;
 const EMPTY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The table that is no profile.
+/// The table with settings of the CLI. Every other table is a profile.
 pub(super) const INTERNAL: &str = "__internal__";
 
-/// What is known of the configuration file.
+/// The configuration file, or the reason why it cannot be used.
 pub(super) struct Config {
     pub(super) content: Content,
     pub(super) notes: Vec<String>,
 }
 
 pub(super) enum Content {
-    /// There is no file, which counts as an empty one; where it would be, if that is known.
+    /// There is no file, which counts as an empty file. Holds the path if it is known.
     Missing(Option<String>),
-    /// The file cannot be used.
     Bad {
         location: String,
         reason: String,
@@ -43,48 +42,49 @@ pub(super) enum Content {
 }
 
 pub(super) struct ConfigFile {
-    /// The path, as it may be printed.
+    /// The path in printable form.
     pub(super) path: String,
     pub(super) profiles: Vec<Profile>,
-    /// `[__internal__].profile`
+    /// The active profile: `[__internal__].profile`.
     pub(super) active: Option<String>,
-    /// That others have access to the file, and the remedy.
+    /// A remark if other users have access to the file.
     pub(super) exposed: Option<String>,
 }
 
 pub(super) struct Profile {
     pub(super) name: String,
-    /// The line of its header, from 1.
+    /// The line of the header, from 1.
     pub(super) line: usize,
     pub(super) key: Option<Entry>,
-    /// A program that prints the key, in place of one.
+    /// A command that prints the key. Used if there is no `key`.
     pub(super) key_command: Option<CommandEntry>,
-    /// The gRPC host of the CLI.
+    /// The gRPC host, which only the CLI uses.
     pub(super) host: Option<String>,
 }
 
-/// A value of a profile.
+/// The `key` of a profile.
 pub(super) struct Entry {
     /// From 1.
     pub(super) line: usize,
-    /// `None` if it is no string.
+    /// `None` if the value is not a string.
     pub(super) text: Option<Zeroizing<String>>,
 }
 
-/// `key_command`, and whether `key_command_shell` asks for a shell.
+/// The `key_command` of a profile.
 pub(super) struct CommandEntry {
     /// From 1.
     pub(super) line: usize,
     pub(super) words: Words,
+    /// Whether `key_command_shell` is true.
     pub(super) shell: bool,
 }
 
 pub(super) enum Words {
-    /// One text, to be split.
+    /// A string, which has to be split into words.
     Text(Zeroizing<String>),
     /// A program and its arguments.
     List(Vec<Zeroizing<String>>),
-    /// Neither.
+    /// A value of another type.
     Other,
 }
 
@@ -96,32 +96,14 @@ impl Config {
         };
         let content = read(&located.path);
         let mut notes = located.notes;
-        // Only the default file may be missing without a remark.
+        // A missing default file is normal; a missing file that was named is not.
         if let (Content::Missing(_), Some(name)) = (&content, located.named_by) {
             notes.push(format!(
-                "{name} names no file: {}",
+                "{name} names a file that does not exist: {}",
                 file::shown(&located.path)
             ));
         }
         Self { content, notes }
-    }
-
-    fn missing(notes: Vec<String>) -> Self {
-        Self {
-            content: Content::Missing(None),
-            notes,
-        }
-    }
-
-    fn bad(location: &str, reason: String) -> Self {
-        let content = Content::Bad {
-            location: location.to_owned(),
-            reason,
-        };
-        Self {
-            content,
-            notes: Vec::new(),
-        }
     }
 }
 
@@ -133,12 +115,12 @@ impl ConfigFile {
 
 pub(super) struct Located {
     pub(super) path: PathBuf,
-    /// What named it, unless it is the default.
+    /// The option or variable that names the path. `None` for the default path.
     named_by: Option<&'static str>,
     notes: Vec<String>,
 }
 
-/// The path of the file; the error is what is known without one.
+/// Returns the path of the file, or a [`Config`] that says why the path is unknown.
 pub(super) fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
     if let Some(path) = options.config_file() {
         let named_by = Some("the option `config_path`");
@@ -148,43 +130,43 @@ pub(super) fn locate(options: &Options, environment: &Environment) -> Result<Loc
             notes: Vec::new(),
         });
     }
-    match environment.variable(PATH_VARIABLE) {
-        Variable::NotUnicode => Err(Config::bad(PATH_VARIABLE, not_unicode(PATH_VARIABLE))),
-        Variable::Set(text) => NamedFile::from_variable(environment, PATH_VARIABLE, &text)
-            .map(|NamedFile { path, notes }| Located {
-                path,
-                named_by: Some(PATH_VARIABLE),
-                notes,
-            })
-            .map_err(|reason| Config::bad(PATH_VARIABLE, reason)),
-        Variable::Blank => locate_default(environment, vec![blank(PATH_VARIABLE)]),
-        Variable::Unset => locate_default(environment, Vec::new()),
-    }
-}
-
-fn locate_default(environment: &Environment, mut notes: Vec<String>) -> Result<Located, Config> {
-    match environment.home() {
-        Some(home) => {
-            let path = home.join(".fal").join("config.toml");
-            Ok(Located {
-                path,
-                named_by: None,
-                notes,
-            })
+    let (NamedFile { path, notes }, named_by) = match Place::of(environment, PATH_VARIABLE) {
+        Ok(Place::Named(file)) => (file, Some(PATH_VARIABLE)),
+        Ok(Place::Default(mut folder)) => {
+            folder.path.push("config.toml");
+            (folder, None)
         }
-        None => {
+        Ok(Place::Unknown(mut notes)) => {
             notes.push("the home directory is unknown".to_owned());
-            Err(Config::missing(notes))
+            return Err(Config {
+                content: Content::Missing(None),
+                notes,
+            });
         }
-    }
+        Err(reason) => {
+            let content = Content::Bad {
+                location: PATH_VARIABLE.to_owned(),
+                reason,
+            };
+            return Err(Config {
+                content,
+                notes: Vec::new(),
+            });
+        }
+    };
+    Ok(Located {
+        path,
+        named_by,
+        notes,
+    })
 }
 
 pub(super) fn read(path: &Path) -> Content {
     let shown = file::shown(path);
     let mut found = file::read(path);
-    // The CLI empties the file before it writes it anew: another source, of another account, must
-    // not be used meanwhile.
-    for _ in 0..EMPTY_LOOKS {
+    // The CLI truncates the file before it rewrites it. A read at that moment must not make another
+    // source decide, because that source may bill another account.
+    for _ in 0..EMPTY_READS {
         if !found.as_ref().is_ok_and(|file| file.text.is_empty()) {
             break;
         }
@@ -216,12 +198,12 @@ pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Conten
         exposed,
     };
     for (name, value) in table {
-        // A top-level scalar is a global setting of the CLI.
-        let DeValue::Table(entries) = value.into_inner() else {
+        // Top-level values are global settings of the CLI.
+        let DeValue::Table(mut entries) = value.into_inner() else {
             continue;
         };
         if name.get_ref() == INTERNAL {
-            config.active = active(entries);
+            config.active = string(&mut entries, "profile");
         } else {
             config.profiles.push(profile(text, name, entries));
         }
@@ -230,7 +212,7 @@ pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Conten
     Content::File(config)
 }
 
-/// The parser's own message is not used: it may quote the line, and the line may hold the secret.
+/// Describes a syntax error without the parser's message, which may quote a line with a secret.
 fn syntax_error(text: &str, offset: usize, path: &str) -> Content {
     let before = text.get(..offset).unwrap_or(text);
     let line = line_of(text, offset);
@@ -247,10 +229,6 @@ fn syntax_error(text: &str, offset: usize, path: &str) -> Content {
             "not valid TOML at line {line}, column {column} (a value is quoted and set once: key = \"…\")"
         ),
     }
-}
-
-fn active(mut entries: DeTable<'_>) -> Option<String> {
-    string(&mut entries, "profile")
 }
 
 fn string(entries: &mut DeTable<'_>, name: &str) -> Option<String> {

@@ -1,11 +1,12 @@
-//! Names as they may be printed.
+//! Names in printable form.
 
-/// Like the secret half of one of fal's keys, which is 32 hexadecimal digits.
+/// Returns whether a text looks like the secret half of a fal key: 32 hexadecimal digits or more.
 pub(crate) fn looks_like_secret(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A profile's name, unless it may be a key in the wrong place or would harm a terminal.
+/// Returns a profile's name if it is short, free of control characters and not like a secret, and a
+/// placeholder otherwise.
 pub(crate) fn printable_name(name: &str) -> &str {
     const LONGEST: usize = 64;
     let printable = name

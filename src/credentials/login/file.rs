@@ -1,4 +1,4 @@
-//! The file of a login.
+//! The file that holds the tokens of a login.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,18 @@ use zeroize::Zeroizing;
 
 use super::error::LoginError;
 use super::token::{self, AccessToken};
-use crate::credentials::environment::{Environment, Variable};
+use crate::credentials::environment::Environment;
 use crate::credentials::file::{self, FileProblem};
-use crate::credentials::variables::{NamedFile, blank, not_unicode};
+use crate::credentials::variables::Place;
 
 const FOLDER_VARIABLE: &str = "FAL_HOME_DIR";
 const TOKEN_FILE: &str = "auth0_token";
 
-/// The official clients write the file in place: for a moment it is empty.
+/// The pause before an empty file is read again. The official clients truncate the file before they
+/// write it.
 const EMPTY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The file of one user's login, whether it exists or not.
+/// The login file of a user. The file need not exist.
 #[derive(Clone, Debug)]
 pub struct LoginFile {
     pub(super) folder: PathBuf,
@@ -26,38 +27,24 @@ pub struct LoginFile {
 }
 
 impl LoginFile {
-    /// The file of `FAL_HOME_DIR`, else of `~/.fal`. Touches no file.
+    /// Returns the file in `FAL_HOME_DIR`, by default in `~/.fal`. Reads no file.
     ///
     /// # Errors
-    /// [`LoginError::NoFolder`] if the folder cannot be told.
+    /// [`LoginError::NoFolder`] if the folder is unknown.
     pub fn locate(environment: &Environment) -> Result<Self, LoginError> {
-        match environment.variable(FOLDER_VARIABLE) {
-            Variable::NotUnicode => Err(LoginError::NoFolder {
-                reason: not_unicode(FOLDER_VARIABLE),
+        match Place::of(environment, FOLDER_VARIABLE) {
+            Ok(Place::Named(folder) | Place::Default(folder)) => Ok(Self {
+                folder: folder.path,
+                notes: folder.notes,
             }),
-            Variable::Set(text) => NamedFile::from_variable(environment, FOLDER_VARIABLE, &text)
-                .map(|NamedFile { path, notes }| Self {
-                    folder: path,
-                    notes,
-                })
-                .map_err(|reason| LoginError::NoFolder { reason }),
-            Variable::Blank => Self::locate_default(environment, vec![blank(FOLDER_VARIABLE)]),
-            Variable::Unset => Self::locate_default(environment, Vec::new()),
+            Ok(Place::Unknown(_)) => Err(LoginError::NoFolder {
+                reason: "the home directory is unknown".to_owned(),
+            }),
+            Err(reason) => Err(LoginError::NoFolder { reason }),
         }
     }
 
-    fn locate_default(environment: &Environment, notes: Vec<String>) -> Result<Self, LoginError> {
-        let unknown = || LoginError::NoFolder {
-            reason: "the home directory is unknown".to_owned(),
-        };
-        let home = environment.home().ok_or_else(unknown)?;
-        Ok(Self {
-            folder: home.join(".fal"),
-            notes,
-        })
-    }
-
-    /// The file of this folder.
+    /// Returns the file in `folder`.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -65,24 +52,24 @@ impl LoginFile {
         }
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> PathBuf {
         self.folder.join(TOKEN_FILE)
     }
 
-    /// The path as it may be printed.
+    /// Returns the path in printable form.
     pub fn location(&self) -> String {
         file::shown(&self.path())
     }
 
-    /// Remarks about how the folder was named, one sentence each.
+    /// Returns remarks about the variable that names the folder, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What the file holds; `None` without a login, that is without a file or with an empty one.
+    /// Reads the file. Returns `None` if the file is missing or empty: there is no login.
     ///
-    /// Takes no lock and makes no request.
+    /// Takes no lock and sends no request.
     ///
     /// # Errors
     /// [`LoginError::Unreadable`], [`LoginError::Malformed`].
@@ -109,7 +96,7 @@ impl LoginFile {
     }
 }
 
-/// What a login file holds. `Debug` shows no token.
+/// The content of a login file. `Debug` shows no token.
 pub struct Login {
     pub(super) refresh_token: Zeroizing<String>,
     pub(super) access: Option<AccessToken>,
@@ -117,13 +104,14 @@ pub struct Login {
 }
 
 impl Login {
-    /// The stored access token, unless it has expired or will within 300 s. Its signature is not
-    /// checked.
+    /// Returns the stored access token if it stays valid for more than 300 s. Does not verify the
+    /// signature of the token.
     pub fn access_token(&self, now: SystemTime) -> Option<&AccessToken> {
         self.access.as_ref().filter(|access| access.is_fresh(now))
     }
 
-    /// Remarks for the user, one sentence each: that others can read the file, and the remedy.
+    /// Returns remarks for the user, one sentence each, such as a warning that other users can read
+    /// the file.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -153,8 +141,8 @@ impl Content {
     }
 }
 
-/// As the Python client does: lines are trimmed, empty ones skipped, those after the second
-/// ignored. The CLI takes lines as they are, and would send the white space.
+/// Parses the file as the Python client does: trims lines, skips empty lines, and ignores everything
+/// after the second line. The CLI does not trim lines, and sends the white space.
 fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, LoginError> {
     let mut lines = text
         .split(['\n', '\r'])
@@ -164,7 +152,7 @@ fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, Lo
         return Ok(Content::Empty);
     };
     if !token::is_token(refresh_token) {
-        let reason = "line 1 is no token: log in again with `fal auth login`";
+        let reason = "line 1 is not a token; log in again with `fal auth login`";
         return Err(LoginError::Malformed {
             path: file::shown(path),
             reason,
@@ -174,7 +162,7 @@ fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, Lo
     let access = lines.next().and_then(|line| {
         let access = AccessToken::parse(line);
         if access.is_none() {
-            notes.push("line 2 is no access token: it will be renewed".to_owned());
+            notes.push("line 2 is not an access token; it will be renewed".to_owned());
         }
         access
     });

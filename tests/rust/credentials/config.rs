@@ -182,7 +182,7 @@ fn the_path_of_the_configuration_file() {
     assert_eq!(resolution.problem(), Some(&Problem::NotFound));
     assert_eq!(
         missing.row(&resolution, "profile"),
-        "absent ~/none.toml; there is no configuration file; FAL_CONFIG_PATH names no file: ~/none.toml"
+        "absent ~/none.toml; there is no configuration file; FAL_CONFIG_PATH names a file that does not exist: ~/none.toml"
     );
     let home = world();
     let windows = Environment::from_variables([
