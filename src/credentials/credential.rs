@@ -1,4 +1,4 @@
-//! What authorizes a request.
+//! The credential of a request.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::key::Key;
 
-/// What authorizes a request.
+/// A credential, which authorizes a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credential {
@@ -17,12 +17,12 @@ pub enum Credential {
     /// A short-lived token for some apps: the query parameter `fal_jwt_token`, on the run host only
     /// (docs/protocol.md §1.1, §7.1).
     AppToken(Token),
-    /// None: the endpoint is public, or a proxy holds the key.
+    /// No credential: the endpoint is public, or a proxy holds the key.
     Anonymous,
 }
 
 impl Credential {
-    /// The text that must show nowhere.
+    /// Returns the secret part, which must not appear in logs and errors.
     pub(crate) fn secret(&self) -> Option<&str> {
         match self {
             Credential::Key(key) => Some(key.expose_secret()),
@@ -32,20 +32,19 @@ impl Credential {
     }
 }
 
-/// A token: a secret without a public half. Zeroized when dropped; `Debug` shows nothing of it.
+/// A token: a secret without a public half. Zeroized on drop. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(Zeroizing<String>);
 
-/// A token longer than this is none; those of fal have a few kilobytes at the most.
+/// The maximum length of a token, in bytes. Tokens of fal have a few kilobytes at most.
 const LONGEST: usize = 16 * 1024;
 
 impl Token {
-    /// Reads a token; surrounding white space is dropped.
+    /// Parses a token. Ignores white space around it.
     ///
     /// # Errors
     ///
-    /// The text is empty, too long, or has a character that no token has. The error holds nothing
-    /// of it.
+    /// A [`TokenProblem`], which contains no part of the text.
     pub fn parse(text: &str) -> Result<Self, TokenProblem> {
         let text = text.trim();
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
@@ -57,24 +56,29 @@ impl Token {
         }
     }
 
-    /// A text that is sent and must not show, whatever its form.
+    /// Wraps a secret text without checking its form.
     pub(crate) fn of_any_form(text: Zeroizing<String>) -> Self {
         Token(text)
     }
 
-    /// The token itself.
+    /// Returns the token itself.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
 
-    /// The value of the `Authorization` header: `Bearer <token>` (docs/protocol.md §2.1).
+    /// Returns the value of the `Authorization` header: `Bearer <token>` (docs/protocol.md §2.1).
     pub(crate) fn authorization(&self) -> Zeroizing<String> {
-        // Written into a buffer of the final size: growing would leave copies of the secret behind.
-        let mut header = Zeroizing::new(String::with_capacity("Bearer ".len() + self.0.len()));
-        header.push_str("Bearer ");
-        header.push_str(&self.0);
-        header
+        bearer(&self.0)
     }
+}
+
+/// Returns the value of the `Authorization` header for a bearer token.
+pub(super) fn bearer(token: &str) -> Zeroizing<String> {
+    // A buffer of the final size: a string that grows leaves copies of the secret in memory.
+    let mut header = Zeroizing::new(String::with_capacity("Bearer ".len() + token.len()));
+    header.push_str("Bearer ");
+    header.push_str(token);
+    header
 }
 
 impl fmt::Debug for Token {
@@ -83,15 +87,15 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why a text is no token.
+/// Why a text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenProblem {
-    /// There is nothing.
+    /// The text is empty or white space.
     Empty,
-    /// More than 16 KiB.
+    /// The text is longer than 16 KiB.
     TooLong,
-    /// A character that no token has.
+    /// The text contains a character other than ASCII letters, digits and `-._~+/=`.
     Character,
 }
 
@@ -100,7 +104,7 @@ impl fmt::Display for TokenProblem {
         f.write_str(match self {
             TokenProblem::Empty => "the token is empty",
             TokenProblem::TooLong => "the token is too long",
-            TokenProblem::Character => "the token has a character that no token has",
+            TokenProblem::Character => "the token contains a character that is not allowed",
         })
     }
 }

@@ -1,12 +1,12 @@
-//! What a source offers: a credential, or a way to get one when it is needed.
+//! What a source provides: a credential, or a way to get one.
 
 use super::callback::Callback;
 use super::command::KeyCommand;
 use super::credential::Credential;
 use super::login::LoginFile;
 
-/// What the chain found. Getting a credential out of one that is not ready may take time, so it
-/// waits for the first call.
+/// A credential, or a way to get one. Getting one may take time or ask the user, so it happens at the
+/// first call.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     Ready(Credential),
@@ -20,7 +20,7 @@ pub(crate) enum Provider {
 }
 
 impl Provider {
-    /// The credential, if it is there already.
+    /// Returns the credential if no other step is needed to get it.
     pub(crate) fn ready(&self) -> Option<&Credential> {
         match self {
             Provider::Ready(credential) => Some(credential),
@@ -28,7 +28,7 @@ impl Provider {
         }
     }
 
-    /// Whether asking again may bring another credential.
+    /// Returns whether the provider may deliver another credential later.
     pub(crate) fn renews(&self) -> bool {
         !matches!(self, Provider::Ready(_))
     }

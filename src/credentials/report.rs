@@ -367,7 +367,7 @@ mod tests {
             .remedy()
         };
         assert_eq!(
-            remedy("the fal login cannot be read: C:\\a: in use by another program"),
+            remedy("cannot read the fal login C:\\a: in use by another program"),
             SET_FREE
         );
         assert_ne!(remedy("not valid TOML"), SET_FREE);

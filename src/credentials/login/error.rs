@@ -1,4 +1,4 @@
-//! What can go wrong with a login.
+//! Errors of a login.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -10,82 +10,81 @@ use crate::system::replace::{IN_USE, SET_FREE, said};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginError {
-    /// Where the file would be is not known.
+    /// The folder of the login file is unknown.
     NoFolder {
-        /// Why not.
+        /// The cause.
         reason: String,
     },
     /// The file exists but cannot be read.
     Unreadable {
-        /// Its path.
+        /// The path of the file.
         path: String,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
-    /// The file does not hold tokens.
+    /// The file holds no valid tokens.
     Malformed {
-        /// Its path.
+        /// The path of the file.
         path: String,
         /// What is wrong.
         reason: &'static str,
     },
-    /// There is no login, or no longer.
+    /// There is no login.
     LoggedOut,
-    /// Another process held the lock all the time.
+    /// Another process held the lock during the whole wait.
     Locked {
-        /// The lock's path.
+        /// The path of the lock file.
         path: String,
-        /// How long it was waited for.
+        /// The length of the wait.
         waited: Duration,
     },
-    /// The lock cannot be taken, for another reason than that somebody holds it.
+    /// The lock file cannot be opened or locked.
     NoLock {
-        /// The lock's path.
+        /// The path of the lock file.
         path: String,
-        /// What the system says.
+        /// The error of the system.
         kind: ErrorKind,
     },
-    /// The caller gave up waiting.
+    /// The caller ended the wait.
     Cancelled,
-    /// The file could not be replaced, so that no renewal was tried.
+    /// The file cannot be replaced, so no request was sent.
     NotWritable {
-        /// Its path.
+        /// The path of the file.
         path: String,
-        /// What the system says.
+        /// The error of the system.
         kind: ErrorKind,
     },
-    /// A renewal succeeded, but its tokens could not be stored: the stored refresh token is used
-    /// up.
+    /// fal renewed the login, but the new tokens were not stored. The stored refresh token no longer
+    /// works.
     NotStored {
-        /// The file's path.
+        /// The path of the file.
         path: String,
-        /// What the system says.
+        /// The error of the system.
         kind: ErrorKind,
     },
-    /// While a renewal ran, somebody logged in or out without minding the lock; the file was left
-    /// as it is.
+    /// A program that ignores the lock logged in or out during the renewal. Its change was kept.
     ChangedMeanwhile {
-        /// The file's path.
+        /// The path of the file.
         path: String,
     },
-    /// fal did not renew the token.
+    /// fal refused the renewal.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The kind of error that fal named, such as `invalid_grant`.
+        /// The name of the error in fal's response, such as `invalid_grant`.
         error: Option<String>,
-        /// fal's own words.
+        /// The description of the error in fal's response.
         description: Option<String>,
     },
-    /// The answer to a renewal makes no sense.
+    /// The response to a renewal is malformed.
     BadAnswer {
-        /// What is wrong with it.
+        /// What is wrong.
         reason: &'static str,
     },
 }
 
 impl LoginError {
-    /// Whether only a new login helps: fal no longer accepts the stored refresh token.
+    /// Returns whether only a new login helps, because there is no refresh token that fal accepts.
     pub fn needs_login(&self) -> bool {
         match self {
             Self::LoggedOut | Self::Malformed { .. } => true,
@@ -94,7 +93,7 @@ impl LoginError {
         }
     }
 
-    /// What the user should do.
+    /// Returns what the user should do.
     pub fn remedy(&self) -> &'static str {
         match self {
             _ if self.needs_login() => "Log in again with `fal auth login`, or set FAL_KEY.",
@@ -104,9 +103,7 @@ impl LoginError {
             Self::NoFolder { .. } => "Set HOME, or FAL_HOME_DIR to the folder of the login.",
             Self::Unreadable { reason, .. } if reason == IN_USE => SET_FREE,
             Self::Unreadable { .. } => "Correct the file, or log in again with `fal auth login`.",
-            Self::Locked { .. } => {
-                "Another program is renewing the login or hangs; try again, or end it."
-            }
+            Self::Locked { .. } => "Try again, or end the program that holds the lock.",
             Self::NoLock { .. } => {
                 "Make the login's folder and its lock file writable for this user."
             }
@@ -127,45 +124,39 @@ impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFolder { reason } => {
-                write!(f, "the folder of the fal login is unknown: {reason}")
+                write!(f, "cannot locate the folder of the fal login: {reason}")
             }
             Self::Unreadable { path, reason } => {
-                write!(f, "the fal login cannot be read: {path}: {reason}")
+                write!(f, "cannot read the fal login {path}: {reason}")
             }
             Self::Malformed { path, reason } => {
-                write!(f, "the fal login cannot be used: {path}: {reason}")
+                write!(f, "cannot use the fal login {path}: {reason}")
             }
             Self::LoggedOut => f.write_str("there is no fal login"),
-            Self::Locked { path, waited } => {
-                write!(
-                    f,
-                    "the fal login is locked by another process: {path}: waited {waited:?}"
-                )
-            }
+            Self::Locked { path, waited } => write!(
+                f,
+                "cannot lock the fal login: another process held {path} for {waited:?}"
+            ),
             Self::NoLock { path, kind } => {
-                write!(f, "the fal login cannot be locked: {path}: {}", said(*kind))
+                write!(f, "cannot lock the fal login {path}: {}", said(*kind))
             }
             Self::Cancelled => f.write_str("cancelled while waiting for the lock of the fal login"),
-            Self::NotWritable { path, kind } => {
-                write!(
-                    f,
-                    "the fal login was not renewed, for its file cannot be replaced: {path}: {}",
-                    said(*kind)
-                )
-            }
+            Self::NotWritable { path, kind } => write!(
+                f,
+                "cannot renew the fal login: its file {path} cannot be replaced: {}",
+                said(*kind)
+            ),
             Self::NotStored { path, kind } => {
                 write!(
                     f,
-                    "the fal login was renewed but could not be stored: {path}: {}",
+                    "cannot store the renewed fal login {path}: {}",
                     said(*kind)
                 )
             }
-            Self::ChangedMeanwhile { path } => {
-                write!(
-                    f,
-                    "the fal login was renewed, but its file changed meanwhile and was left as it is: {path}"
-                )
-            }
+            Self::ChangedMeanwhile { path } => write!(
+                f,
+                "cannot store the renewed fal login {path}: another program changed the file during the renewal"
+            ),
             Self::Refused {
                 status,
                 error,
@@ -181,7 +172,7 @@ impl fmt::Display for LoginError {
             Self::BadAnswer { reason } => {
                 write!(
                     f,
-                    "fal's answer to the renewal of the login makes no sense: {reason}"
+                    "fal sent a malformed response to the renewal of the login: {reason}"
                 )
             }
         }

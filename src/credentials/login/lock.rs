@@ -1,10 +1,10 @@
-//! The locks around a renewal.
+//! The locks that a renewal holds.
 //!
-//! `.portalock` is the official clients': an exclusive `flock` (`LockFileEx` on Windows), polled.
-//! Their library has two habits: it removes the file on release, and portalocker 2, which the CLI
-//! requires, removes it again when the interpreter exits, even while somebody else holds it. So a
-//! lock counts only if the path still names the locked file, and a second lock that nobody removes
-//! keeps the processes of this library apart in any case.
+//! The official clients lock `.portalock`: an exclusive `flock` (`LockFileEx` on Windows), which they
+//! poll. Their library removes the file on release, and portalocker 2, which the CLI requires,
+//! removes it again when the interpreter exits, even while another process holds the lock. So a lock
+//! counts only if the path still names the locked file. A second lock, whose file is never removed,
+//! always excludes other processes of this library.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -23,31 +23,30 @@ const OWN: &str = ".libfal.lock";
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait for other processes, and when to give up earlier.
+/// How long to wait for other processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait<'a> {
-    /// The longest time.
+    /// The longest wait.
     pub limit: Duration,
-    /// Gives up within 100 ms once this is true.
+    /// Ends the wait within 100 ms once it is true.
     pub cancelled: &'a AtomicBool,
 }
 
 impl Wait<'_> {
-    /// The wait of the official clients.
+    /// How long the official clients wait.
     pub const OFFICIAL_LIMIT: Duration = Duration::from_secs(20);
 }
 
-/// Both locks; dropping releases them.
+/// Both locks. Dropping releases them, in the order of the fields.
 #[derive(Debug)]
 pub(super) struct Locks {
-    // In the order of release.
     official: Option<Lock>,
     _own: Option<Lock>,
 }
 
 impl Locks {
-    /// Locks the login in `folder`. Where the file system knows no locks, that is no obstacle, as
-    /// the official clients also go on without one.
+    /// Locks the login in `folder`. Succeeds without a lock if the file system does not support
+    /// locks, as the official clients do.
     pub(super) fn acquire(folder: &Path, wait: Wait<'_>) -> Result<Self, LoginError> {
         let mut waiting = Waiting::new(wait);
         let own = acquire(&folder.join(OWN), &mut waiting)?;
@@ -58,7 +57,7 @@ impl Locks {
         })
     }
 
-    /// Lets the official clients go on, while the processes of this library wait.
+    /// Releases the lock of the official clients. Other processes of this library still wait.
     pub(super) fn release_official(&mut self) {
         self.official = None;
     }
@@ -69,12 +68,12 @@ struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing alone would not do: a child process may have inherited the file.
+        // Closing the file would not release the lock if a child process has inherited the file.
         let _ = self.0.unlock();
     }
 }
 
-/// `None` where the file system knows no locks.
+/// Locks a file. Returns `None` if the file system does not support locks.
 fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, LoginError> {
     let failed = |error: io::Error| LoginError::NoLock {
         path: shown(path),
@@ -87,8 +86,8 @@ fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, Login
                 waiting.pause(path)?;
                 continue;
             }
-            // Where a removed file keeps its name until everybody has closed it, nobody may open it
-            // meanwhile. Whether it is that or a right that lacks, Windows does not say.
+            // Windows denies access to a removed file that another process still has open, until
+            // that process closes it. The error does not differ from that of a missing permission.
             Err(error) if replace::is_denied(&error) && started.elapsed() < replace::PATIENCE => {
                 waiting.pause(path)?;
                 continue;
@@ -101,21 +100,21 @@ fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<Option<Lock>, Login
                 if replace::names(path, &lock.0).map_err(failed)? {
                     return Ok(Some(lock));
                 }
-                // Removed before we had the lock: at once again, with the file that is there now.
+                // The file was removed before it was locked. Lock the file that has its name now.
                 waiting.check(path)?;
             }
             Err(TryLockError::WouldBlock) => {
                 drop(file);
                 waiting.pause(path)?;
             }
-            Err(TryLockError::Error(error)) if knows_no_locks(&error) => return Ok(None),
+            Err(TryLockError::Error(error)) if lacks_locks(&error) => return Ok(None),
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
 }
 
-/// Creates the file if need be. One that may not be written can still be locked.
+/// Opens the file, or creates it. Opens a read-only file too, because it can be locked.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -135,7 +134,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// A FIFO in the place of the file must not block, and a new file is its owner's alone.
+/// Makes a new file private, and prevents that a FIFO of this name blocks the open.
 #[cfg(unix)]
 fn careful(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -148,14 +147,14 @@ fn careful(options: &mut OpenOptions) {
 fn careful(_: &mut OpenOptions) {}
 
 #[cfg(unix)]
-fn knows_no_locks(error: &io::Error) -> bool {
+fn lacks_locks(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported
         || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS))
 }
 
-/// `ERROR_INVALID_FUNCTION` and `ERROR_NOT_SUPPORTED` are what drivers of disks and networks say.
+/// Drivers of disks and networks return `ERROR_INVALID_FUNCTION` (1) or `ERROR_NOT_SUPPORTED` (50).
 #[cfg(not(unix))]
-fn knows_no_locks(error: &io::Error) -> bool {
+fn lacks_locks(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(1 | 50))
 }
 
@@ -189,7 +188,7 @@ impl<'a> Waiting<'a> {
 
     fn pause(&mut self, path: &Path) -> Result<(), LoginError> {
         let left = self.check(path)?;
-        // Jitter, so that those who wait do not come in step.
+        // Jitter keeps waiting processes out of step.
         let jittered = random::jittered(self.next_pause, 0.5, 1.0);
         std::thread::sleep(jittered.min(left));
         self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
@@ -203,13 +202,18 @@ mod tests {
 
     use super::*;
 
-    /// Removes a file that is open.
+    const WAIT: Wait<'_> = Wait {
+        limit: Wait::OFFICIAL_LIMIT,
+        cancelled: &AtomicBool::new(false),
+    };
+
+    /// Removes an open file.
     #[cfg(not(windows))]
     fn free(path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
 
-    /// The same as newer versions do it: there it loses its name at once.
+    /// Removes an open file as recent Windows versions do: its name is free at once.
     #[cfg(windows)]
     fn free(path: &Path) -> io::Result<()> {
         let other = path.with_extension(random::unique_name().unwrap());
@@ -217,7 +221,7 @@ mod tests {
         fs::remove_file(other)
     }
 
-    /// One round of portalocker 4, which removes the file while it holds the lock.
+    /// Locks and removes the file as portalocker 4 does: it removes the file before it unlocks it.
     fn official_round(path: &Path, inside: &AtomicBool) -> io::Result<()> {
         let file = open(path)?;
         if file.try_lock().is_ok() && replace::names(path, &file)? {
@@ -234,10 +238,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(OFFICIAL);
         let (inside, done) = (AtomicBool::new(false), AtomicBool::new(false));
-        let wait = Wait {
-            limit: Wait::OFFICIAL_LIMIT,
-            cancelled: &AtomicBool::new(false),
-        };
         std::thread::scope(|scope| {
             let official = scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
@@ -247,7 +247,7 @@ mod tests {
             let mut broken = 0;
             let end = Instant::now() + Duration::from_secs(1);
             while Instant::now() < end {
-                let lock = acquire(&path, &mut Waiting::new(wait)).unwrap();
+                let lock = acquire(&path, &mut Waiting::new(WAIT)).unwrap();
                 let entered = inside.swap(true, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_micros(200));
                 inside.store(false, Ordering::SeqCst);
@@ -261,17 +261,13 @@ mod tests {
         });
     }
 
-    /// Older versions, and disks such as FAT and those of networks: the name stays as long as
-    /// somebody has the file open, and nobody else may open it.
+    /// On older Windows versions, FAT and network drives, a removed file keeps its name while it is
+    /// open, and cannot be opened again.
     #[cfg(windows)]
     #[test]
     fn a_removed_file_that_is_still_open_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(OFFICIAL);
-        let wait = Wait {
-            limit: Wait::OFFICIAL_LIMIT,
-            cancelled: &AtomicBool::new(false),
-        };
         let reader = open(&path).unwrap();
         fs::remove_file(&path).unwrap();
         std::thread::scope(|scope| {
@@ -279,7 +275,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(300));
                 drop(reader);
             });
-            let lock = acquire(&path, &mut Waiting::new(wait)).unwrap();
+            let lock = acquire(&path, &mut Waiting::new(WAIT)).unwrap();
             assert!(lock.is_some());
         });
     }
@@ -289,11 +285,7 @@ mod tests {
     fn a_file_that_another_program_holds_for_a_moment_is_locked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(OFFICIAL);
-        let wait = Wait {
-            limit: Wait::OFFICIAL_LIMIT,
-            cancelled: &AtomicBool::new(false),
-        };
-        let acquire = || acquire(&path, &mut Waiting::new(wait));
+        let acquire = || acquire(&path, &mut Waiting::new(WAIT));
         assert!(
             replace::tests::held_for_a_moment(&path, acquire)
                 .unwrap()

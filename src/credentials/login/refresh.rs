@@ -1,4 +1,4 @@
-//! A renewal between its two halves.
+//! The renewal of a login, in two halves: before and after the HTTP request.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
@@ -6,45 +6,48 @@ use std::time::{Duration, Instant, SystemTime};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::answer;
 use super::error::LoginError;
 use super::file::LoginFile;
 use super::lock::{Locks, Wait};
 use super::replacement::Replacement;
+use super::response;
 use super::token::AccessToken;
 use crate::credentials::credential::Token;
 
-/// The public name of the official CLI, for which fal issues these tokens.
+/// The OAuth client id of the official CLI. It is public.
 const CLIENT_ID: &str = "TwXR51Vz8JbY8GUUMy6EyuVR0fTO7N4N";
 
-/// The official Python client renews without the lock, and takes it to store the result. If fal
-/// refuses a token because that client was faster, the result is in the file a moment later.
+/// How long [`Refresh::failed`] waits for new tokens of another program.
+///
+/// The official Python client renews a login without the lock, and takes the lock to store the
+/// tokens. If fal refuses a token because that client has used it, the new tokens appear in the file
+/// a moment later.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What became of [`LoginFile::begin`].
+/// The outcome of [`LoginFile::begin`].
 #[derive(Debug)]
 pub enum Begun {
-    /// The file holds a token that is fresh: no request is needed.
+    /// The file holds a fresh access token. No request is needed.
     Fresh(AccessToken),
-    /// A request is needed, and everybody else waits for it.
+    /// A request is needed. Other threads and processes wait for its end.
     Refresh(Box<Refresh>),
 }
 
 impl LoginFile {
-    /// Starts a renewal, or finds that none is needed.
+    /// Starts a renewal, unless the file holds a fresh access token.
     ///
-    /// Takes the lock of the official clients, then looks at the file again: of all threads and
-    /// processes that find an expired token at once, one renews it and the others get
-    /// [`Begun::Fresh`]. `rejected` is an access token that fal refused: as long as the file holds
-    /// it, it is not fresh.
+    /// Takes the lock of the official clients and reads the file again. If several threads and
+    /// processes find an expired token at the same time, one of them renews it, and the others get
+    /// [`Begun::Fresh`]. `rejected` is an access token that fal has refused; it counts as expired.
     ///
     /// # Errors
-    /// [`LoginError::LoggedOut`] without a login; those of [`LoginFile::read`];
-    /// [`LoginError::Locked`] after the wait; [`LoginError::Cancelled`];
-    /// [`LoginError::NotWritable`] if the next refresh token could not be stored, in which case
-    /// this one must not be used up.
+    /// - Those of [`LoginFile::read`].
+    /// - [`LoginError::LoggedOut`] if there is no login.
+    /// - [`LoginError::NoLock`], [`LoginError::Locked`] and [`LoginError::Cancelled`] for the lock.
+    /// - [`LoginError::NotWritable`] if the next refresh token could not be stored. The present
+    ///   refresh token must not be used then.
     pub fn begin(
         &self,
         now: SystemTime,
@@ -52,10 +55,10 @@ impl LoginFile {
         wait: Wait<'_>,
     ) -> Result<Begun, LoginError> {
         let started = Instant::now();
-        // Without a login nothing is locked, so that nothing is created.
+        // Without a login, the folder must stay untouched: a lock would create a file.
         self.read()?.ok_or(LoginError::LoggedOut)?;
         let locks = Locks::acquire(&self.folder, wait);
-        // Others may have renewed it or logged out meanwhile.
+        // Another process may have renewed the login or logged out while this one waited.
         let login = self.read()?.ok_or(LoginError::LoggedOut)?;
         let now = now + started.elapsed();
         if let Some(access) = login
@@ -79,7 +82,7 @@ impl LoginFile {
     }
 }
 
-/// A renewal that was begun. Holds the locks until it is dropped; `Debug` shows no token.
+/// A renewal in progress. Holds the locks until it is dropped. `Debug` shows no token.
 pub struct Refresh {
     login: LoginFile,
     refresh_token: Zeroizing<String>,
@@ -92,8 +95,8 @@ pub struct Refresh {
 pub struct Renewed {
     /// The new access token.
     pub access: AccessToken,
-    /// Why the new tokens are not in the file, should they not be. This process can go on with the
-    /// access token.
+    /// Why the new tokens were not stored, or `None` if they were. The access token is valid in
+    /// either case.
     pub not_stored: Option<LoginError>,
 }
 
@@ -112,14 +115,14 @@ impl Refresh {
         }
     }
 
-    /// The token that the body holds, so that it can be hidden where it comes back.
+    /// Returns the refresh token in the request body, which must not appear in logs and errors.
     pub(crate) fn sent(&self) -> Token {
         Token::of_any_form(self.refresh_token.clone())
     }
 
-    /// The body of the request.
+    /// Returns the body of the request.
     pub fn form(&self) -> Zeroizing<String> {
-        // Each byte of a token may take three; growing would leave copies of the secret behind.
+        // Encoding may triple the length. A string that grows leaves copies of the secret in memory.
         let target = String::with_capacity(128 + 3 * self.refresh_token.len());
         let mut form = form_urlencoded::Serializer::new(target);
         form.append_pair("grant_type", "refresh_token");
@@ -128,13 +131,13 @@ impl Refresh {
         Zeroizing::new(form.finish())
     }
 
-    /// Stores the tokens of an answer with status 200. The old refresh token stays if the answer
-    /// has none.
+    /// Stores the tokens of a response with status 200. Keeps the old refresh token if the response
+    /// has no new one.
     ///
     /// # Errors
-    /// [`LoginError::BadAnswer`]; the file is as it was.
+    /// [`LoginError::BadAnswer`]. The file is unchanged.
     pub fn complete(self, body: &[u8], now: SystemTime) -> Result<Renewed, LoginError> {
-        let tokens = answer::tokens(body, now)?;
+        let tokens = response::tokens(body, now)?;
         let next = tokens
             .refresh_token
             .as_ref()
@@ -149,7 +152,7 @@ impl Refresh {
 
     fn store(self, refresh_token: &str, access: &AccessToken) -> Result<(), LoginError> {
         let path = self.login.location();
-        // A logout or another login that did not mind the lock is not undone.
+        // A program that ignores the lock may have logged out or in. Its change must stay.
         let stored = self.login.read()?;
         if stored.is_none_or(|stored| stored.refresh_token != self.refresh_token) {
             return Err(LoginError::ChangedMeanwhile { path });
@@ -169,16 +172,15 @@ impl Refresh {
             })
     }
 
-    /// Reads an answer with another status than 200.
+    /// Reads a response with a status other than 200.
     ///
-    /// The file is kept, unlike the official CLI's habit of deleting it: a bad moment of the
-    /// network or of the service is no logout. If fal no longer knows the refresh token, another
-    /// program may have used it meanwhile: then its access token is returned, for which up to 3 s
-    /// are waited while the official clients may write.
+    /// Does not delete the file, although the official CLI does: a network failure or an outage is
+    /// not a logout. If fal no longer accepts the refresh token, another program may have used it.
+    /// Then this function releases the lock of the official clients, waits up to 3 s for new tokens
+    /// in the file, and returns the new access token.
     ///
     /// # Errors
-    /// [`LoginError::Refused`] otherwise; [`LoginError::needs_login`] says whether trying again is
-    /// pointless.
+    /// [`LoginError::Refused`]. [`LoginError::needs_login`] tells whether a retry is pointless.
     pub fn failed(
         self,
         status: u16,
@@ -186,7 +188,7 @@ impl Refresh {
         now: SystemTime,
         wait: Wait<'_>,
     ) -> Result<AccessToken, LoginError> {
-        let error = answer::refusal(status, body, &self.refresh_token);
+        let error = response::refusal(status, body, &self.refresh_token);
         if !error.needs_login() {
             return Err(error);
         }
@@ -199,7 +201,7 @@ impl Refresh {
         locks.release_official();
         let started = Instant::now();
         loop {
-            // A file that cannot be read is no better news than the refusal.
+            // If the file cannot be read, the refusal is the better error.
             let stored = login
                 .read()
                 .ok()

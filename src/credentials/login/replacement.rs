@@ -1,4 +1,7 @@
-//! A file that takes the place of another at once, or not at all.
+//! Replaces the login file atomically.
+//!
+//! Crates such as tempfile and atomic-write-file neither reserve the disk space in advance nor wait
+//! for a file that another program holds on Windows.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -9,16 +12,16 @@ use std::time::{Duration, SystemTime};
 use crate::system::random;
 use crate::system::replace::{self, Access, Successor};
 
-/// Written beforehand, so that a full disk shows before the old token is used up. In bytes; tokens
-/// take less.
+/// Written before the request, so that a full disk is noticed before the refresh token is used.
+/// Tokens are shorter than these 16 KiB.
 const RESERVED: [u8; 16 << 10] = [b'\n'; 16 << 10];
 
-/// A temporary file that is older was left behind by a killed process.
+/// The age from which a temporary file counts as left behind by a killed process.
 const STALE: Duration = Duration::from_secs(600);
 
 const SUFFIX: &str = ".libfal";
 
-/// The successor of an existing file, still without tokens. Dropped, it is removed.
+/// A file that will replace an existing file. It holds no token yet, and dropping removes it.
 #[derive(Debug)]
 pub(super) struct Replacement {
     target: PathBuf,
@@ -26,13 +29,13 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
-    /// Finds out whether `path`, or the file it links to, can be replaced.
+    /// Creates the successor of `path`, or of the file that `path` links to.
     ///
     /// # Errors
-    /// The system's; `PermissionDenied` for a file that nobody may write.
+    /// Those of the system, and `PermissionDenied` if the file is read-only.
     pub(super) fn prepare(path: &Path) -> io::Result<Self> {
         let target = replace::real(path)?;
-        // Renaming needs no permission on the file itself, and yet its owner said no.
+        // A rename would succeed on a read-only file, but its owner does not want it to change.
         if fs::metadata(&target)?.permissions().readonly() {
             return Err(ErrorKind::PermissionDenied.into());
         }
@@ -44,10 +47,10 @@ impl Replacement {
         Ok(Self { target, successor })
     }
 
-    /// Puts the text in place. Once this returns, it has reached the disk.
+    /// Replaces the file by one with this text, and syncs it to disk.
     ///
-    /// What the file holds is used up. So if it cannot be replaced, as while another program holds
-    /// it, it is written over.
+    /// The refresh token in the old file no longer works. So if the file cannot be replaced, for
+    /// example because another program holds it, it is overwritten in place.
     pub(super) fn commit(self, text: &str) -> io::Result<()> {
         let Self { target, successor } = self;
         let mut file = &**successor.file();
@@ -72,7 +75,7 @@ fn create(target: &Path) -> io::Result<Successor> {
     }
 }
 
-/// `.<name>.`
+/// Returns `.<name>.`, the start of the names of temporary files.
 fn prefix(target: &Path) -> OsString {
     let mut prefix = OsString::from(".");
     prefix.push(target.file_name().unwrap_or_default());
@@ -80,14 +83,15 @@ fn prefix(target: &Path) -> OsString {
     prefix
 }
 
-/// Removes what killed processes left behind. Only a nuisance is left if that fails.
+/// Removes temporary files that killed processes left behind. Ignores errors, because such files are
+/// harmless.
 fn remove_stale(target: &Path) {
     let prefix = prefix(target).into_encoded_bytes();
     let entries = target.parent().and_then(|folder| fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name().into_encoded_bytes();
-        let ours = name.starts_with(&prefix) && name.ends_with(SUFFIX.as_bytes());
-        if ours && entry.metadata().is_ok_and(|metadata| is_stale(&metadata)) {
+        let temporary = name.starts_with(&prefix) && name.ends_with(SUFFIX.as_bytes());
+        if temporary && entry.metadata().is_ok_and(|metadata| is_stale(&metadata)) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -1,4 +1,4 @@
-//! The answers of `POST /oauth/token` (docs/protocol.md §1.4).
+//! The responses to `POST /oauth/token` (docs/protocol.md §1.4).
 
 use std::time::{Duration, SystemTime};
 
@@ -9,17 +9,17 @@ use super::error::LoginError;
 use super::token::{AccessToken, is_token};
 use crate::error::clause;
 
-/// How much of fal's own words an error repeats, in characters.
+/// The longest part of fal's error description that an error repeats, in characters.
 const MAX_DESCRIPTION: usize = 200;
 
 /// The tokens of a renewal.
 pub(super) struct Tokens {
     pub(super) access: AccessToken,
-    /// `None`: the old one goes on.
+    /// `None` if the old refresh token stays valid.
     pub(super) refresh_token: Option<Zeroizing<String>>,
 }
 
-/// Reads the body of an answer with status 200.
+/// Reads the body of a response with status 200.
 pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError> {
     let mut members = Members::parse(body).ok_or(LoginError::BadAnswer {
         reason: "it is not a JSON object",
@@ -46,8 +46,8 @@ pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError>
     })
 }
 
-/// The error of an answer with another status. `sent` is the token that must not show, should fal
-/// repeat it.
+/// Returns the error for a response with another status. Masks `sent`, the refresh token, in case
+/// that fal repeats it.
 pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
     let mut members = Members::parse(body).unwrap_or_default();
     let error = members
@@ -65,7 +65,7 @@ pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
     }
 }
 
-/// Whether a text looks like the names of RFC 6749, and not like anything secret.
+/// Returns whether a text has the form of an error name of RFC 6749, which no secret has.
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
@@ -80,7 +80,7 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// A JSON object whose texts are wiped when it is dropped.
+/// A JSON object whose strings are zeroized on drop.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 

@@ -1,4 +1,4 @@
-//! Access tokens: JWTs of which only the expiry matters here.
+//! Access tokens: JWTs, of which only the expiry is read.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,9 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-/// So long before its expiry a token counts as expired, as in the official Python client.
+use crate::credentials::credential::bearer;
+
+/// How long before its expiry a token counts as expired, as in the official Python client.
 const LEEWAY: Duration = Duration::from_secs(300);
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -19,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A bearer token of a user. `Debug` shows its expiry only.
+/// An access token of a user. `Debug` shows only its expiry.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
     text: Zeroizing<String>,
@@ -27,7 +29,8 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// `None` if the text cannot be a token. One whose expiry is unreadable counts as expired.
+    /// Parses a token. Returns `None` if the text cannot be one. A token whose expiry cannot be read
+    /// counts as expired.
     pub(super) fn parse(text: &str) -> Option<Self> {
         is_token(text).then(|| Self {
             text: Zeroizing::new(text.to_owned()),
@@ -35,32 +38,29 @@ impl AccessToken {
         })
     }
 
-    /// The expiry that the server names beside the token, if the token itself names none.
+    /// Sets the expiry that the response states, unless the token itself states one.
     pub(super) fn or_expires(mut self, expires: Option<SystemTime>) -> Self {
         self.expires = self.expires.or(expires);
         self
     }
 
-    /// The token. The caller keeps it out of logs and messages.
+    /// Returns the token. The caller must keep it out of logs and errors.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The value of the `Authorization` header: `Bearer <token>`.
+    /// Returns the value of the `Authorization` header: `Bearer <token>`.
     pub fn authorization(&self) -> Zeroizing<String> {
-        // Written into a buffer of the final size: growing would leave copies of the secret behind.
-        let mut header = Zeroizing::new(String::with_capacity("Bearer ".len() + self.text.len()));
-        header.push_str("Bearer ");
-        header.push_str(&self.text);
-        header
+        bearer(&self.text)
     }
 
-    /// When it expires, as far as it or its issuer says so. Nobody has checked the signature.
+    /// Returns when the token expires, according to the token or to the response that delivered it.
+    /// The signature is not verified.
     pub fn expires(&self) -> Option<SystemTime> {
         self.expires
     }
 
-    /// Whether it can be used for another 300 s.
+    /// Returns whether the token is valid for more than 300 s from `now`.
     pub fn is_fresh(&self, now: SystemTime) -> bool {
         self.expires
             .is_some_and(|expires| now.checked_add(LEEWAY).is_some_and(|then| then < expires))
@@ -75,12 +75,12 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Whether a text can stand in a line of the file and in a header.
+/// Returns whether a text can be a line of the file and part of a header.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// `exp` of the payload, read as the Python client does: a number, or a text of one.
+/// Reads the claim `exp` as the Python client does: a number, or a string that holds a number.
 fn expiry(token: &str) -> Option<SystemTime> {
     let payload = Zeroizing::new(BASE64.decode(token.split('.').nth(1)?).ok()?);
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -125,7 +125,7 @@ mod tests {
             seconds(&jwt(r#"{"exp":1700000000}"#).replace('=', "")),
             Some(1_700_000_000)
         );
-        // Two parts are enough for the official client as well.
+        // The official client accepts a token without a signature, too.
         assert_eq!(
             seconds(jwt(r#"{"exp":5}"#).rsplit_once('.').unwrap().0),
             Some(5)

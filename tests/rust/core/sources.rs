@@ -294,7 +294,11 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
     let stored = || std::fs::read_to_string(home.path().join(".fal/auth0_token")).unwrap();
     log_in(home.path(), &login.refresh_token);
     for (status, body, part) in [
-        (200, json!("<html>captive portal</html>"), "makes no sense"),
+        (
+            200,
+            json!("<html>captive portal</html>"),
+            "malformed response",
+        ),
         (200, json!({"access_token": 7}), "no access token"),
         (200, json!({"access_token": "fake secret"}), "not a token"),
         (302, json!({}), "HTTP 302"),
@@ -386,7 +390,7 @@ fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
         .map(|(_, line)| line)
         .collect();
     assert!(
-        errors.len() == 1 && errors[0].contains("was renewed but could not be stored"),
+        errors.len() == 1 && errors[0].contains("cannot store the renewed fal login"),
         "{lines:?}"
     );
     assert!(!errors[0].contains(&login.refresh_token));

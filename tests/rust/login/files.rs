@@ -123,10 +123,10 @@ fn what_is_no_login_is_refused_with_its_reason() {
             .to_string()
             .replace(&home.path().display().to_string(), "auth0_token")
     };
-    let malformed = "the fal login cannot be used: auth0_token: line 1 is no token: log in again with `fal auth login`";
+    let malformed = "cannot use the fal login auth0_token: line 1 is not a token; log in again with `fal auth login`";
     assert_eq!(refused(b"fake-secret with spaces"), malformed);
     assert_eq!(refused("fake-secret-\u{1b}[31m".as_bytes()), malformed);
-    let unreadable = |reason| format!("the fal login cannot be read: auth0_token: {reason}");
+    let unreadable = |reason| format!("cannot read the fal login auth0_token: {reason}");
     assert_eq!(
         refused(b"fake-secret\xff"),
         unreadable("not UTF-8 text at byte 12")

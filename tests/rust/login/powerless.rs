@@ -57,7 +57,7 @@ fn a_file_that_may_not_be_read() {
     set_mode(&home.path(), 0o000);
     assert_eq!(
         begun(&home),
-        "the fal login cannot be read: ~/auth0_token: permission denied"
+        "cannot read the fal login ~/auth0_token: permission denied"
     );
 }
 
@@ -67,7 +67,7 @@ fn a_folder_that_may_not_be_written() {
     set_mode(&home.path(), 0o444);
     assert_eq!(
         begun(&home),
-        "the fal login cannot be locked: ~/.libfal.lock: permission denied"
+        "cannot lock the fal login ~/.libfal.lock: permission denied"
     );
     // A token that is fresh needs neither lock nor writing.
     set_mode(&home.path(), 0o600);
@@ -86,7 +86,7 @@ fn a_folder_that_may_be_read_and_locked_but_not_written() {
     let said = begun(&home);
     assert_eq!(
         said,
-        "the fal login was not renewed, for its file cannot be replaced: ~/auth0_token: permission denied"
+        "cannot renew the fal login: its file ~/auth0_token cannot be replaced: permission denied"
     );
     assert_eq!(home.content(), REFRESH);
 }
