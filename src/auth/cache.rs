@@ -73,7 +73,7 @@ impl CredentialCache {
 
     /// Looks at the environment, on the host's thread: what an operation does later may need it.
     pub(crate) fn look(&self) {
-        self.seen.store(Arc::new(self.environment.taken()));
+        self.seen.store(Arc::new(self.environment.snapshot()));
     }
 
     /// The same environment with other wishes.
@@ -89,7 +89,7 @@ impl CredentialCache {
         let resolution = credentials::resolve(&active.options, &self.environment);
         match active.renews {
             true => resolution.delivered(&active.credential, &active.notes),
-            false => resolution.beside(&active.credential, &active.resolution),
+            false => resolution.keeping(&active.credential, &active.resolution),
         }
     }
 

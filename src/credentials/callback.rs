@@ -1,4 +1,4 @@
-//! A credential that the host program delivers when it is asked.
+//! A function of the host that delivers a credential.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Credential, Token};
+use super::credential::{Credential, Token};
 use crate::error::{Code, Error};
 use crate::key::Key;
 use crate::runtime::host_functions::{self, HostOwned};
 use crate::secrets::Secrets;
 
-/// How long the host may take to answer; a person may have to be asked.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the host may take to answer. The host may have to ask the user.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 type Function = Box<dyn Fn(Answer) + Send + Sync>;
 
-/// A function of the host that is asked for a credential when one is needed, on a thread that is
-/// there for such functions. It gives its [`Answer`] at once, or keeps it and gives it later, from
-/// any thread. It may take its time and use other clients than the one that asks, whose calls wait
-/// for the answer.
+/// A function of the host that delivers a credential when a client needs one.
+///
+/// libfal calls it on a thread for functions of the host. It answers through the [`Answer`], before
+/// it returns or later, and from any thread. The calls of the client wait for the answer. The
+/// function may block, and may use other clients.
 #[derive(Clone)]
 pub struct Callback(Arc<HostOwned<Function>>);
 
@@ -30,7 +31,7 @@ impl Callback {
         Callback(Arc::new(HostOwned::new(Box::new(function))))
     }
 
-    /// Asks the host.
+    /// Calls the function and waits for the answer.
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
         let (answer, function) = (Answer::new(sender), self.0.clone());
@@ -39,13 +40,13 @@ impl Callback {
                 function(answer);
             }
         });
-        // The function first: what it is lent by the host is not used behind the end of the call.
+        // The function has to return before its answer is used, because it may borrow data of the host.
         let answered = async move { asked.await.map(|()| receiver)?.await.map_err(|_| dropped()) };
-        match tokio::time::timeout(PATIENCE, answered).await {
+        match tokio::time::timeout(TIMEOUT, answered).await {
             Ok(Ok(delivered)) => delivered,
             Ok(Err(error)) => Err(error.message().to_owned().into()),
             Err(_) => {
-                Err(format!("the program did not answer within {} s", PATIENCE.as_secs()).into())
+                Err(format!("the program did not answer within {} s", TIMEOUT.as_secs()).into())
             }
         }
     }
@@ -54,7 +55,7 @@ impl Callback {
 fn dropped() -> Error {
     Error::new(
         Code::CredentialsFailed,
-        "the program dropped the question without an answer",
+        "the program dropped the request for a credential without an answer",
     )
 }
 
@@ -64,28 +65,29 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// A credential, and how long it is good for.
+/// A credential that a provider has delivered.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
     pub(crate) credential: Credential,
+    /// How long the credential is valid. `None` if that is unknown.
     pub(crate) expires_in: Option<Duration>,
     /// Remarks for the report, one sentence each.
     pub(crate) notes: Vec<String>,
-    /// What was renewed and could not be stored, so that the next process needs another login.
+    /// Why a renewed login was not stored. The next process needs a new login then.
     pub(crate) unsaved: Option<String>,
 }
 
-/// Why there is no credential, without a secret.
+/// Why a provider has not delivered a credential. Contains no secret.
 #[derive(Clone, Debug)]
 pub(crate) enum Undelivered {
-    /// There is none to be had, and nothing went wrong.
+    /// The provider has no credential. This is not an error.
     Absent(String),
-    /// Something went wrong.
+    /// The provider failed.
     Failed(String),
 }
 
 impl Undelivered {
-    /// The same without a secret in it.
+    /// Masks secrets in the reason.
     pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
         let (Undelivered::Absent(reason) | Undelivered::Failed(reason)) = &mut self;
         secrets.hide(reason);
@@ -99,7 +101,7 @@ impl From<String> for Undelivered {
     }
 }
 
-/// The place for the host's answer. Dropping it is an answer too: there is no credential.
+/// Takes the answer of a [`Callback`]. If it is dropped without an answer, the calls that wait fail.
 pub struct Answer {
     pid: u32,
     sender: Option<oneshot::Sender<Result<Delivered, Undelivered>>>,
@@ -113,11 +115,12 @@ impl Answer {
         }
     }
 
-    /// Gives a key, `id:secret`. After `expires_in` the host is asked again; `None`: never.
+    /// Answers with a key, `id:secret`. The client calls the function again after `expires_in`, or only
+    /// if fal refuses the key if `expires_in` is `None`.
     ///
     /// # Errors
     ///
-    /// What is given is not a key; the calls that wait for it fail with the same reason.
+    /// The text is not a key. The calls that wait fail with the same reason.
     pub fn key(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
         let parsed = Key::parse(text)
             .map(|(key, _)| Credential::Key(key))
@@ -125,11 +128,12 @@ impl Answer {
         self.give(parsed, expires_in)
     }
 
-    /// Gives a short-lived token for some apps, as a server of the host's maker mints it.
+    /// Answers with a short-lived token, which authorizes requests to some apps. A server of the host's
+    /// vendor can create such tokens.
     ///
     /// # Errors
     ///
-    /// As for [`key`](Self::key).
+    /// The text is not a token. The calls that wait fail with the same reason.
     pub fn app_token(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
         let parsed = Token::parse(text)
             .map(Credential::AppToken)
@@ -137,13 +141,13 @@ impl Answer {
         self.give(parsed, expires_in)
     }
 
-    /// Says why there is none. The reason becomes part of an error; it must hold no secret.
+    /// Answers that the function failed. `reason` becomes part of an error, and must not contain a secret.
     pub fn fail(self, reason: &str) {
         self.send(Err(Undelivered::Failed(reason.to_owned())));
     }
 
-    /// Says that a notebook has no key, and why, so that the next source is tried. For any other
-    /// question it is a failure.
+    /// Answers that a notebook has no key, so that the next source is read. Same as [`fail`](Self::fail)
+    /// for a function that is not of a notebook.
     pub fn absent(self, reason: &str) {
         self.send(Err(Undelivered::Absent(reason.to_owned())));
     }
@@ -153,7 +157,7 @@ impl Answer {
         parsed: Result<Credential, String>,
         expires_in: Option<Duration>,
     ) -> Result<(), String> {
-        let told = parsed.as_ref().map(|_| ()).map_err(String::clone);
+        let returned = parsed.as_ref().map(|_| ()).map_err(String::clone);
         let delivered = parsed.map(|credential| Delivered {
             credential,
             expires_in,
@@ -161,11 +165,11 @@ impl Answer {
             unsaved: None,
         });
         self.send(delivered.map_err(Undelivered::Failed));
-        told
+        returned
     }
 
     fn send(mut self, answer: Result<Delivered, Undelivered>) {
-        // Nobody waits any more after a shutdown; the host need not know.
+        // The receiver is gone after a shutdown, which is not an error of the host.
         if let Some(sender) = self.sender.take_if(|_| self.pid == std::process::id()) {
             let _ = sender.send(answer);
         }
@@ -174,8 +178,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // In a forked child nobody waits: who asked is a task of the parent's, which must not be
-        // woken there.
+        // In a forked child, the receiver is a task of the parent. Dropping the sender would wake it.
         if self.pid != std::process::id() {
             std::mem::forget(self.sender.take());
         }

@@ -1,21 +1,23 @@
 //! The chain that tries the sources in order.
 
-use super::environment::Variable;
+use super::credential::Credential;
+use super::dotenv;
+use super::environment::{Environment, Variable};
+use super::options::Options;
+use super::provider::Provider;
+use super::report::{Problem, Resolution, SourceReport, State};
 use super::sources::{Context, Finding, Outcome, Source};
 use super::sources::{
-    colab, explicit_callback, explicit_key, explicit_profile, explicit_token, key_command,
-    key_file, key_pair, key_variable, profile, system_keyring, user_login,
-};
-use super::{
-    Credential, Environment, Options, Problem, Provider, Resolution, SourceReport, State, dotenv,
+    colab, explicit, key_command, key_file, key_pair, key_variable, profile, system_keyring,
+    user_login,
 };
 use crate::key::Key;
 
 const SOURCES: [Source; 12] = [
-    explicit_key::SOURCE,
-    explicit_token::SOURCE,
-    explicit_profile::SOURCE,
-    explicit_callback::SOURCE,
+    explicit::KEY,
+    explicit::TOKEN,
+    explicit::PROFILE,
+    explicit::CALLBACK,
     key_variable::SOURCE,
     key_pair::SOURCE,
     key_file::SOURCE,
@@ -26,14 +28,14 @@ const SOURCES: [Source; 12] = [
     user_login::SOURCE,
 ];
 
-/// Tries every source in order, and tells what became of each.
+/// Reads every source in order, and reports what each one contains.
 ///
-/// The first source that holds anything decides: with its credential, or, if what it holds cannot
-/// be used, with a problem. Later sources are read only to report them. Reads variables and files;
-/// blocks no longer than that takes.
+/// The first source that is not empty decides: its credential is used, or, if its content is
+/// malformed, the resolution has a [`Problem`]. Later sources are read only for the report. Blocks on
+/// files, but not on the network, on other programs or on the user.
 pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     let context = Context::new(options, environment);
-    if options.is_anonymous() {
+    if options.anonymous {
         return anonymous(&context);
     }
     let keys_skipped = forced_by_user(environment);
@@ -49,20 +51,20 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     decide(findings.collect(), nothing, environment)
 }
 
-/// Outside a notebook, its source is not worth a line.
+/// Returns the sources. Outside a notebook, its source is left out of the report.
 fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
-    let in_notebook = options.notebook_secrets().is_some();
+    let in_notebook = options.notebook.is_some();
     SOURCES
         .iter()
         .filter(move |source| in_notebook || source.name != colab::SOURCE.name)
 }
 
-/// Exactly `1`, as the official clients have it (docs/protocol.md §1.2).
+/// The official clients compare the value with `1` exactly (docs/protocol.md §1.2).
 fn forced_by_user(environment: &Environment) -> bool {
     matches!(environment.variable("FAL_FORCE_AUTH_BY_USER"), Variable::Set(text) if *text == "1")
 }
 
-/// A finding for each source; none for a skipped one.
+/// The finding of each source, or `None` if the source is skipped.
 type Findings = Vec<(&'static Source, Option<Finding>)>;
 
 fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Resolution {
@@ -79,22 +81,45 @@ fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Re
             continue;
         };
         let decides = decider == Some(index);
-        let (report, found) = judge(source, finding, decides);
-        if let Ok(Some(Provider::Ready(Credential::Key(key)))) = &found {
-            keys.push((index, key.clone()));
-        }
-        if let (true, Some(found)) = (decides, found.transpose()) {
-            outcome = found;
+        let state = if decides {
+            State::Used
+        } else {
+            State::Shadowed
+        };
+        let mut report = report(source.name, state, finding.notes);
+        report.location = finding.location;
+        match finding.outcome {
+            Outcome::Absent => report.state = State::Absent,
+            Outcome::Found(provider) => {
+                if let Some(key) = provider.key() {
+                    report.key_id = Some(key.printable_id());
+                    keys.push((index, key.clone()));
+                }
+                if decides {
+                    outcome = Ok(provider);
+                }
+            }
+            Outcome::Malformed(reason) if decides => {
+                report.state = State::Malformed;
+                report.notes.insert(0, reason.clone());
+                outcome = Err(Problem::Malformed {
+                    source: source.name,
+                    location: report.location.clone(),
+                    reason,
+                });
+            }
+            Outcome::Malformed(reason) => {
+                report
+                    .notes
+                    .insert(0, format!("could not be used: {reason}"));
+            }
         }
         reports.push(report);
     }
-    if let (Some(used), Ok(Provider::Ready(Credential::Key(key)))) = (decider, &outcome) {
+    let in_use = outcome.as_ref().ok().and_then(Provider::key);
+    if let (Some(used), Some(key)) = (decider, in_use) {
         compare(&mut reports, used, key, &keys);
     }
-    let in_use = match &outcome {
-        Ok(Provider::Ready(Credential::Key(key))) => Some(key),
-        _ => None,
-    };
     reports.extend(dotenv::report(environment, &reports, in_use));
     let hints = if matches!(outcome, Err(Problem::NotFound)) {
         hints(environment, &reports)
@@ -104,7 +129,7 @@ fn decide(findings: Findings, nothing: Problem, environment: &Environment) -> Re
     Resolution::new(reports, outcome).with_hints(hints)
 }
 
-/// What was found that is no source, and may be what the user meant.
+/// Returns remarks about places that are not sources, but may hold the key that the user expects.
 fn hints(environment: &Environment, reports: &[SourceReport]) -> Vec<String> {
     let unread = reports.iter().find(|report| report.source == dotenv::NAME);
     let unread = unread.and_then(|report| {
@@ -117,63 +142,7 @@ fn hints(environment: &Environment, reports: &[SourceReport]) -> Vec<String> {
     key_variable::misnamed(environment).chain(unread).collect()
 }
 
-/// The report of one source, and what it holds.
-fn judge(
-    source: &Source,
-    finding: Finding,
-    decides: bool,
-) -> (SourceReport, Result<Option<Provider>, Problem>) {
-    let Finding {
-        outcome,
-        location,
-        mut notes,
-    } = finding;
-    let mut key_id = None;
-    let (state, found) = match outcome {
-        Outcome::Absent => (State::Absent, Ok(None)),
-        Outcome::Found(provider) => {
-            if let Provider::Ready(Credential::Key(key)) = &provider {
-                key_id = Some(key.printable_id());
-            }
-            (
-                if decides {
-                    State::Used
-                } else {
-                    State::Shadowed
-                },
-                Ok(Some(provider)),
-            )
-        }
-        Outcome::Malformed(reason) if decides => {
-            notes.insert(0, reason.clone());
-            let location = location.clone();
-            (
-                State::Malformed,
-                Err(Problem::Malformed {
-                    source: source.name,
-                    location,
-                    reason,
-                }),
-            )
-        }
-        Outcome::Malformed(reason) => {
-            notes.insert(0, format!("could not be used: {reason}"));
-            (State::Shadowed, Ok(None))
-        }
-    };
-    (
-        SourceReport {
-            source: source.name,
-            state,
-            location,
-            key_id,
-            notes,
-        },
-        found,
-    )
-}
-
-/// Points out which of the other sources hold the key in use, and which another one.
+/// Adds notes that compare the keys of other sources with the key in use.
 fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize, Key)]) {
     for (index, other) in keys.iter().filter(|(index, _)| *index != used) {
         let (here, there) = if other == key {
@@ -194,62 +163,48 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
     }
 }
 
-/// The caller wants no credential; one that he passes nevertheless contradicts that.
+/// Resolves to no credential. It is an error if the caller has passed one as well.
 fn anonymous(context: &Context<'_>) -> Resolution {
     const NAME: &str = "anonymous";
+    let options = context.options;
     let passed = [
-        (
-            context.options.key_text().is_some(),
-            explicit_key::SOURCE.name,
-        ),
-        (
-            context.options.token_text().is_some(),
-            explicit_token::SOURCE.name,
-        ),
-        (
-            context.options.profile_name().is_some(),
-            explicit_profile::SOURCE.name,
-        ),
-        (
-            context.options.callback_function().is_some(),
-            explicit_callback::SOURCE.name,
-        ),
+        (options.key.is_some(), explicit::KEY),
+        (options.token.is_some(), explicit::TOKEN),
+        (options.profile.is_some(), explicit::PROFILE),
+        (options.callback.is_some(), explicit::CALLBACK),
     ];
-    let contradiction = passed.into_iter().find(|(is_passed, _)| *is_passed);
-    let (state, notes, outcome) = match contradiction {
+    let (head, outcome) = match passed.into_iter().find(|(is_passed, _)| *is_passed) {
         None => (
-            State::Used,
-            Vec::new(),
+            report(NAME, State::Used, Vec::new()),
             Ok(Provider::Ready(Credential::Anonymous)),
         ),
-        Some((_, name)) => {
-            let reason = format!("no credential was asked for, and yet an {name} was passed");
+        Some((_, source)) => {
+            let reason = format!(
+                "the option `anonymous` was set, but an {} was passed",
+                source.name
+            );
             let problem = Problem::Malformed {
                 source: NAME,
                 location: None,
                 reason: reason.clone(),
             };
-            (State::Malformed, vec![reason], Err(problem))
+            (report(NAME, State::Malformed, vec![reason]), Err(problem))
         }
     };
-    let head = SourceReport {
-        source: NAME,
-        state,
-        location: None,
-        key_id: None,
-        notes,
-    };
-    let rest = sources(context.options)
-        .map(|source| skipped(source, "the caller asked for no credential"));
+    let rest = sources(options).map(|source| skipped(source, "the caller asked for no credential"));
     Resolution::new(std::iter::once(head).chain(rest).collect(), outcome)
 }
 
 fn skipped(source: &Source, reason: &str) -> SourceReport {
+    report(source.name, State::Skipped, vec![reason.to_owned()])
+}
+
+fn report(source: &'static str, state: State, notes: Vec<String>) -> SourceReport {
     SourceReport {
-        source: source.name,
-        state: State::Skipped,
+        source,
+        state,
         location: None,
         key_id: None,
-        notes: vec![reason.to_owned()],
+        notes,
     }
 }

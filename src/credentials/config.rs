@@ -122,10 +122,10 @@ pub(super) struct Located {
 
 /// Returns the path of the file, or a [`Config`] that says why the path is unknown.
 pub(super) fn locate(options: &Options, environment: &Environment) -> Result<Located, Config> {
-    if let Some(path) = options.config_file() {
+    if let Some(path) = &options.config_path {
         let named_by = Some("the option `config_path`");
         return Ok(Located {
-            path: path.to_owned(),
+            path: path.clone(),
             named_by,
             notes: Vec::new(),
         });

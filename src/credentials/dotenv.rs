@@ -1,15 +1,15 @@
-//! A `.env` in the working directory. It is no source: what it sets reaches a program only if
-//! something loads it, and many who wrote their key into one expect that something does. So the
-//! report names it, if it holds a key that is not in use.
+//! A `.env` in the working directory. It is not a source, but many users expect that it is read. So
+//! the report mentions it if it sets a key that is not in use.
 
-use super::file::{self, SecretFile};
-use super::{Environment, SourceReport, State};
+use super::environment::Environment;
+use super::file;
+use super::report::{SourceReport, State};
 use crate::key::Key;
 
 pub(super) const NAME: &str = ".env";
 
-/// The line of a dotenv file that sets `FAL_KEY`: its number from 0, and the right side. The last
-/// one counts, as where such files are loaded.
+/// Returns the last line of a dotenv file that sets `FAL_KEY`: its index from 0, and the value. Loaders
+/// of such files use the last line, too.
 pub(super) fn assigned(text: &str) -> Option<(usize, &str)> {
     let lines = text.lines().enumerate();
     lines
@@ -17,7 +17,7 @@ pub(super) fn assigned(text: &str) -> Option<(usize, &str)> {
         .last()
 }
 
-/// The right side of `FAL_KEY=…` or `export FAL_KEY=…`.
+/// Returns the value in a line `FAL_KEY=…` or `export FAL_KEY=…`.
 fn value(line: &str) -> Option<&str> {
     let line = line.trim();
     let assignment = line.strip_prefix("export ").map_or(line, str::trim_start);
@@ -27,8 +27,8 @@ fn value(line: &str) -> Option<&str> {
         .strip_prefix('=')
 }
 
-/// What is said of the file, unless there is none, or it holds no other key than the one in use, or
-/// it is a source under another name.
+/// Returns the report of the file. Returns `None` if the file does not set `FAL_KEY`, sets the key in
+/// use, or is the file of one of `sources`.
 pub(super) fn report(
     environment: &Environment,
     sources: &[SourceReport],
@@ -49,19 +49,14 @@ pub(super) fn report(
     {
         return None;
     }
+    let note = format!(
+        "holds FAL_KEY, and is not read: set FAL_KEY_FILE={shown}, or load it before the program needs the key"
+    );
     Some(SourceReport {
         source: NAME,
         state: State::Skipped,
         location: Some(format!("{shown}:{}", line + 1)),
         key_id: key.map(|key| key.printable_id()),
-        notes: notes(&file, &shown),
+        notes: std::iter::once(note).chain(file.exposed).collect(),
     })
-}
-
-/// How to use it.
-fn notes(file: &SecretFile, shown: &str) -> Vec<String> {
-    let note = format!(
-        "holds FAL_KEY, and is not read: set FAL_KEY_FILE={shown}, or load it before the program needs the key"
-    );
-    std::iter::once(note).chain(file.exposed.clone()).collect()
 }

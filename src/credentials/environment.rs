@@ -1,4 +1,4 @@
-//! The process's surroundings as the sources see them: variables, the home directory, the platform.
+//! The environment of the sources: variables, the home directory and the platform.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// Whose conventions name the home directory.
+/// The platform, which decides which variable names the home directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// `HOME`.
+    /// The variable is `HOME`.
     Unix,
-    /// `USERPROFILE`.
+    /// The variable is `USERPROFILE`.
     Windows,
 }
 
 /// Where the sources read variables and find the home directory.
 ///
-/// Nothing is read until a source asks. `Debug` shows no values.
+/// Variables are read when a source needs them. `Debug` shows no values.
 #[derive(Clone)]
 pub struct Environment {
     variables: Variables,
@@ -31,11 +31,11 @@ pub struct Environment {
 enum Variables {
     Process,
     Given(BTreeMap<String, OsString>),
-    Taken(Arc<[(&'static str, Value)]>),
+    Snapshot(Arc<[(&'static str, Value)]>),
 }
 
-/// What is looked at after a client was made, and so on other threads than the host's.
-const LOOKED_AT: [&str; 20] = [
+/// The variables that are read after a client was made, on threads of the library.
+const LATER: [&str; 20] = [
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
     "FALAI_API_KEY",
@@ -69,23 +69,23 @@ impl Drop for Value {
 
 #[derive(Clone)]
 enum Directory {
-    /// The one that the process is in when somebody looks.
+    /// The working directory of the process at the time of the read.
     Process,
     Given(PathBuf),
     Unknown,
 }
 
-/// The state of one variable. White space around the value is left to the reader of it.
+/// The state of one variable. White space around the value is not removed.
 pub(crate) enum Variable {
     Unset,
-    /// Set, but empty or white space only; counts as unset.
+    /// Set, but empty or white space only. Counts as unset.
     Blank,
     NotUnicode,
     Set(Zeroizing<String>),
 }
 
 impl Environment {
-    /// The environment of this process.
+    /// Returns the environment of this process.
     pub fn process() -> Self {
         let platform = if cfg!(windows) {
             Platform::Windows
@@ -99,8 +99,8 @@ impl Environment {
         }
     }
 
-    /// An environment of nothing but these variables, and of this process's platform. Its working
-    /// directory is unknown.
+    /// Returns an environment that has only these variables, the platform of this process, and no
+    /// working directory.
     pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<String>,
@@ -116,7 +116,7 @@ impl Environment {
         }
     }
 
-    /// The same with this working directory: where reports point out a `.env` that nothing reads.
+    /// Sets the working directory, in which a report looks for a `.env`.
     pub fn with_working_directory(self, path: impl Into<PathBuf>) -> Self {
         Self {
             directory: Directory::Given(path.into()),
@@ -124,23 +124,24 @@ impl Environment {
         }
     }
 
-    /// The same environment as it is now. Threads of the library look at nothing else: the C
-    /// library allows no other thread to read variables while the host sets some.
+    /// Returns a copy with the present values of the variables, for threads of the library. They must
+    /// not read variables of the process, because the host may set some at the same time, and the C
+    /// library does not synchronize that.
     #[allow(clippy::disallowed_methods, reason = "on the thread that calls")]
-    pub(crate) fn taken(&self) -> Self {
+    pub(crate) fn snapshot(&self) -> Self {
         let Variables::Process = self.variables else {
             return self.clone();
         };
-        let taken = LOOKED_AT
+        let values = LATER
             .iter()
             .filter_map(|name| Some((*name, Value(std::env::var_os(name)?))));
         Self {
-            variables: Variables::Taken(taken.collect()),
+            variables: Variables::Snapshot(values.collect()),
             ..self.clone()
         }
     }
 
-    /// The same variables, read by the conventions of `platform`.
+    /// Sets the platform.
     pub fn with_platform(self, platform: Platform) -> Self {
         Self { platform, ..self }
     }
@@ -163,6 +164,11 @@ impl Environment {
         }
     }
 
+    /// Returns whether a variable is set to `1`. Ignores white space around it.
+    pub(crate) fn is_one(&self, name: &str) -> bool {
+        matches!(self.variable(name), Variable::Set(text) if text.trim() == "1")
+    }
+
     pub(crate) fn working_directory(&self) -> Option<PathBuf> {
         match &self.directory {
             Directory::Process => std::env::current_dir().ok(),
@@ -171,7 +177,7 @@ impl Environment {
         }
     }
 
-    /// The user's home directory, unless it is unknown.
+    /// Returns the home directory of the user, or `None` if it is unknown.
     #[allow(
         clippy::disallowed_methods,
         reason = "HOME is asked for by the system's way to look a user up"
@@ -186,16 +192,16 @@ impl Environment {
             .filter(|home| !home.is_empty())
             .map(PathBuf::from);
         match self.variables {
-            // Without the variable, the system's user database knows it.
-            Variables::Process | Variables::Taken(_) => named.or_else(std::env::home_dir),
+            // Without the variable, the user database of the system is the source.
+            Variables::Process | Variables::Snapshot(_) => named.or_else(std::env::home_dir),
             Variables::Given(_) => named,
         }
         .filter(|home| !home.as_os_str().is_empty())
     }
 
-    /// The path with a leading `~` replaced by the home directory; `None` if that is unknown.
+    /// Replaces a leading `~` by the home directory. Returns `None` if the home directory is unknown.
     ///
-    /// `~user` is left as it is.
+    /// Does not expand `~user`.
     pub(crate) fn expand(&self, path: &str) -> Option<PathBuf> {
         let Some(rest) = path.strip_prefix('~') else {
             return Some(PathBuf::from(path));
@@ -210,28 +216,25 @@ impl Environment {
         }
     }
 
-    /// Whether the operating system may have settings beside the variables. An environment that was
-    /// given is all there is.
+    /// Returns whether settings of the operating system, such as a proxy, apply in addition to the
+    /// variables. They do not apply to an environment that was made of variables.
     pub(crate) fn has_system_settings(&self) -> bool {
         matches!(self.variables, Variables::Process) && cfg!(any(target_vendor = "apple", windows))
     }
 
     #[allow(
         clippy::disallowed_methods,
-        reason = "on the thread that calls: others are given what was taken"
+        reason = "on the thread that calls: others get a snapshot"
     )]
     fn raw(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => std::env::var_os(name),
             Variables::Given(given) => given.get(name).cloned(),
-            Variables::Taken(taken) => {
-                debug_assert!(
-                    LOOKED_AT.contains(&name),
-                    "{name} is looked at and was not taken"
-                );
-                taken
+            Variables::Snapshot(values) => {
+                debug_assert!(LATER.contains(&name), "{name} is missing in LATER");
+                values
                     .iter()
-                    .find(|(taken, _)| *taken == name)
+                    .find(|(known, _)| *known == name)
                     .map(|(_, value)| value.0.clone())
             }
         }
@@ -242,7 +245,9 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Environment");
         match &self.variables {
-            Variables::Process | Variables::Taken(_) => out.field("variables", &"of this process"),
+            Variables::Process | Variables::Snapshot(_) => {
+                out.field("variables", &"of this process")
+            }
             Variables::Given(given) => out.field("variables", &given.keys()),
         };
         out.field("platform", &self.platform).finish()

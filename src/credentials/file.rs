@@ -1,4 +1,4 @@
-//! Reading a file that may hold a secret.
+//! Reads files that may contain a secret.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,19 +10,19 @@ use zeroize::Zeroizing;
 
 use crate::system::replace;
 
-/// The most that is read, in bytes.
+/// The maximum size of a file, in bytes.
 pub(super) const MAX_SIZE: usize = 1 << 20;
 
 /// The text of a file, without a byte order mark.
 pub(super) struct SecretFile {
     pub(super) text: Zeroizing<String>,
-    /// Whether there was one.
+    /// Whether the file starts with a byte order mark.
     pub(super) has_mark: bool,
-    /// That others than the owner have access, and the remedy.
+    /// A remark and a remedy if other users have access to the file.
     pub(super) exposed: Option<String>,
 }
 
-/// Why a file cannot be used. Holds nothing of its content.
+/// Why a file cannot be used. Contains no part of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FileProblem {
     Missing,
@@ -59,9 +59,9 @@ impl From<io::Error> for FileProblem {
     }
 }
 
-/// Reads a whole regular file.
+/// Reads a regular file.
 ///
-/// Never blocks on a FIFO or a device, which are refused unopened.
+/// Refuses FIFOs and devices without opening them, so it never blocks on one.
 pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     if is_device(path) {
         return Err(FileProblem::NotRegular("a device"));
@@ -69,7 +69,7 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     let metadata = fs::metadata(path).map_err(|error| missing_or(path, error))?;
     check_regular(&metadata)?;
     let mut file = replace::patiently(|| open(path))?;
-    // What was opened may be another file than the one looked at before.
+    // The path may name another file by now.
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
     let bytes = read_all(&mut file, &metadata)?;
@@ -82,7 +82,8 @@ pub(super) fn read(path: &Path) -> Result<SecretFile, FileProblem> {
     })
 }
 
-/// Whether Windows takes it for a device, whatever the folder is.
+/// Returns whether the file name is that of a Windows device, such as `NUL`. Windows ignores the
+/// folder of such a path.
 pub(super) fn is_device(path: &Path) -> bool {
     cfg!(windows)
         && path
@@ -130,7 +131,7 @@ fn special_kind(_: &Metadata) -> &'static str {
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    // A FIFO put in the place of the file meanwhile must not block the open.
+    // A FIFO that has replaced the file since the check must not block the open.
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -147,8 +148,8 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     if too_large(metadata.len()) {
         return Err(FileProblem::TooLarge);
     }
-    // One buffer, large enough for a file that grows meanwhile: a vector that grew would leave
-    // copies of the secret behind.
+    // One buffer with room for a file that grows during the read. A vector that grows leaves copies of
+    // the secret in memory.
     let size = usize::try_from(metadata.len())
         .unwrap_or(MAX_SIZE)
         .max(SPARE)
@@ -169,7 +170,7 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     Err(FileProblem::TooLarge)
 }
 
-/// By how much a file may grow while it is read, in bytes.
+/// By how many bytes a file may grow while it is read.
 const SPARE: usize = 4096;
 
 fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, FileProblem> {
@@ -208,8 +209,8 @@ fn exposed(path: &Path, _: &Metadata) -> Option<String> {
     ))
 }
 
-/// The path as it may be printed: without control characters, and not at all if it looks like a key
-/// in the place of a path.
+/// Returns a path in printable form: without control characters. A text that may be a key instead of a
+/// path is replaced by a placeholder.
 pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     let text = if cfg!(windows) { plain(text) } else { text };
@@ -224,7 +225,7 @@ pub(super) fn shown(path: &Path) -> String {
     }
 }
 
-/// The path in the form that people know. Where a path leads, Windows says in another.
+/// Removes the prefix `\\?\` of a Windows path.
 fn plain(path: String) -> String {
     match path.strip_prefix(r"\\?\") {
         Some(rest) => rest

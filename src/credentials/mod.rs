@@ -1,6 +1,6 @@
-//! Where a key comes from: one file per source, and the chain that tries them.
+//! Where a key comes from: the sources, and the chain that reads them in order.
 //!
-//! Nothing is read before [`resolve`] is called; it uses no network and starts nothing. The
+//! Only [`resolve`] reads sources. It uses no network, and starts no program and no thread. The
 //! sources, in order:
 //!
 //! | Source | What it is |
@@ -8,21 +8,21 @@
 //! | `explicit key` | the key the caller passed |
 //! | `explicit token` | the short-lived token the caller passed |
 //! | `explicit profile` | the profile the caller named |
-//! | `explicit callback` | a function of the caller's that delivers one |
+//! | `explicit callback` | the caller's function that returns a key or a token |
 //! | `FAL_KEY` | the variable |
 //! | `FAL_KEY_ID + FAL_KEY_SECRET` | the two variables |
-//! | `FAL_KEY_FILE` | the file the variable names |
+//! | `FAL_KEY_FILE` | the file that the variable names |
 //! | `FAL_KEY_COMMAND` | a program that prints the key |
-//! | `profile` | the profile that `FAL_PROFILE` or the configuration file chooses: its `key`, else its `key_command` |
-//! | `keyring` | the system keyring, if the caller or `FAL_KEYRING=1` asks for it |
-//! | `Colab` | the notebook's secret `FAL_KEY`; only in Google Colab, and only from Python |
+//! | `profile` | the profile that `FAL_PROFILE` or the configuration file selects: its `key`, else its `key_command` |
+//! | `keyring` | the system keyring, if the caller or `FAL_KEYRING=1` enables it |
+//! | `Colab` | the secret `FAL_KEY` of a Google Colab notebook, from Python only |
 //! | `login` | the tokens of `fal auth login` |
 //!
-//! Beside them the report names what is no source and is often taken for one: a `.env` in the
-//! working directory that sets `FAL_KEY`, and variables with other clients' names for it.
+//! The report also names places that users may take for a source: a `.env` in the working directory
+//! that sets `FAL_KEY`, and variables with names that other clients use for `FAL_KEY`.
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the keys that the caller does not point to: all from `FAL_KEY`
-//! to `Colab`. [`Resolution`] tells what became of each.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the sources from `FAL_KEY` to `Colab`. [`Resolution`] reports the
+//! state of each source.
 
 mod callback;
 mod chain;

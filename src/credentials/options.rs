@@ -1,7 +1,7 @@
-//! What the caller says about its credential.
+//! The caller's choice of a credential.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -11,78 +11,78 @@ use super::printable::printable_name;
 use super::provider::Provider;
 use super::report::Resolution;
 
-/// The caller's wishes. The default leaves everything to the environment.
+/// The caller's choice of a credential. By default, the environment decides.
 ///
-/// `Debug` shows no key.
+/// `Debug` shows no secret.
 #[derive(Clone, Default)]
 pub struct Options {
-    key: Option<Zeroizing<String>>,
-    token: Option<Zeroizing<String>>,
-    profile: Option<String>,
-    callback: Option<Callback>,
-    keyring: KeyringUse,
-    notebook: Option<Notebook>,
-    anonymous: bool,
-    config_path: Option<PathBuf>,
+    pub(super) key: Option<Zeroizing<String>>,
+    pub(super) token: Option<Zeroizing<String>>,
+    pub(super) profile: Option<String>,
+    pub(super) callback: Option<Callback>,
+    pub(super) keyring: KeyringUse,
+    pub(super) notebook: Option<Notebook>,
+    pub(super) anonymous: bool,
+    pub(super) config_path: Option<PathBuf>,
 }
 
 /// Whether the system keyring is a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum KeyringUse {
-    /// If `FAL_KEYRING=1` asks for it.
+    /// Only if `FAL_KEYRING` is 1.
     #[default]
     IfAsked,
     On,
     Off,
-    /// It was looked into, and holds nothing for us.
+    /// It was read, and has no key for this account.
     Empty,
 }
 
 /// The secret store of a notebook.
 #[derive(Clone, Debug)]
 pub(super) enum Notebook {
-    /// It can be asked.
+    /// The function that reads the secret.
     Ask(Callback),
-    /// It was asked, and has no key, for this reason.
+    /// It has no key, for this reason.
     Empty(String),
 }
 
 impl Options {
-    /// No wishes.
+    /// Returns the default: the environment decides.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Use this key, `<key id>:<key secret>`. It is checked by [`resolve`](super::resolve); unlike
-    /// an empty variable, an empty text is an error there.
+    /// Uses this key, `<key id>:<key secret>`. [`resolve`](super::resolve) checks it. An empty text is
+    /// an error, although an empty variable is not.
     pub fn key(mut self, text: impl Into<String>) -> Self {
         self.key = Some(Zeroizing::new(text.into()));
         self
     }
 
-    /// Use this short-lived token, which opens some apps on the run host and nothing else.
+    /// Uses this short-lived token, which authorizes requests to some apps on the run host only.
     pub fn app_token(mut self, text: impl Into<String>) -> Self {
         self.token = Some(Zeroizing::new(text.into()));
         self
     }
 
-    /// Ask this function for a credential when one is needed, and again when it has expired or is
-    /// refused.
+    /// Calls this function when a credential is needed, and again after the credential has expired or
+    /// fal has refused it.
     pub fn callback(mut self, callback: Callback) -> Self {
         self.callback = Some(callback);
         self
     }
 
-    /// Offer the secret store of the notebook that the program runs in. It is asked if the sources
-    /// before `login` hold nothing; if it answers [`absent`](super::Answer::absent), `login` is
-    /// next.
+    /// Sets the function that reads the secret store of the notebook in which the program runs. It is
+    /// called if the sources before `Colab` have no credential. If it answers
+    /// [`absent`](super::Answer::absent), the source `login` is next.
     pub fn notebook(mut self, secrets: Callback) -> Self {
         self.notebook = Some(Notebook::Ask(secrets));
         self
     }
 
-    /// The same wishes, knowing that the source that this resolution chose turned out to be empty.
-    /// `None` if it is one that cannot be: only the keyring and a notebook are found out by asking.
+    /// Returns these options without the source that `asked` selected, which turned out to have no
+    /// key. Returns `None` unless that source is the keyring or a notebook: only these can be empty.
     pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
         let mut options = self.clone();
         match asked.provider()? {
@@ -93,15 +93,15 @@ impl Options {
         Some(options)
     }
 
-    /// Use the key of this profile of the configuration file; or, if the system keyring is asked
-    /// for, that of this name there.
+    /// Uses the key of this profile in the configuration file. If the profile has no key and the
+    /// system keyring is enabled, uses the key of this name in the keyring.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// Whether to read the system keyring, which may ask the user to unlock it. By default
-    /// `FAL_KEYRING=1` decides.
+    /// Sets whether to read the system keyring, which may ask the user to unlock it. By default it is
+    /// read if `FAL_KEYRING` is 1.
     pub fn keyring(mut self, keyring: bool) -> Self {
         self.keyring = if keyring {
             KeyringUse::On
@@ -111,19 +111,20 @@ impl Options {
         self
     }
 
-    /// Use no credential at all. A key or a profile beside it is an error.
+    /// Sets whether to send requests without a credential. It is an error to pass a key, a token, a
+    /// profile or a callback as well.
     pub fn anonymous(mut self, anonymous: bool) -> Self {
         self.anonymous = anonymous;
         self
     }
 
-    /// Read this configuration file, not the one of `FAL_CONFIG_PATH` or `~/.fal/config.toml`.
+    /// Reads this configuration file instead of `FAL_CONFIG_PATH` or `~/.fal/config.toml`.
     pub fn config_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.config_path = Some(path.into());
         self
     }
 
-    /// Whether the caller wishes for nothing in particular.
+    /// Returns whether the caller has chosen no credential.
     pub(crate) fn is_empty(&self) -> bool {
         let named = self.key.is_some()
             || self.token.is_some()
@@ -131,43 +132,11 @@ impl Options {
             || self.callback.is_some();
         !named && !self.anonymous
     }
-
-    pub(super) fn key_text(&self) -> Option<&str> {
-        self.key.as_ref().map(|text| text.as_str())
-    }
-
-    pub(super) fn keyring_use(&self) -> KeyringUse {
-        self.keyring
-    }
-
-    pub(super) fn token_text(&self) -> Option<&str> {
-        self.token.as_ref().map(|text| text.as_str())
-    }
-
-    pub(super) fn callback_function(&self) -> Option<&Callback> {
-        self.callback.as_ref()
-    }
-
-    pub(super) fn notebook_secrets(&self) -> Option<&Notebook> {
-        self.notebook.as_ref()
-    }
-
-    pub(super) fn profile_name(&self) -> Option<&str> {
-        self.profile.as_deref()
-    }
-
-    pub(super) fn is_anonymous(&self) -> bool {
-        self.anonymous
-    }
-
-    pub(super) fn config_file(&self) -> Option<&Path> {
-        self.config_path.as_deref()
-    }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A key pasted into the wrong field must not show either.
+        // A key in the wrong field must not appear either.
         f.debug_struct("Options")
             .field("key", &self.key.as_ref().map(|_| "****"))
             .field("token", &self.token.as_ref().map(|_| "****"))

@@ -1,19 +1,18 @@
-//! Tests that need a process of their own: they change what belongs to the whole process, or count
-//! it.
+//! Runs a test in a process of its own, because it changes or counts what the whole process shares.
 
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Tells a test that it runs in a process of its own.
+/// Set if a test runs in a process of its own.
 const ALONE: &str = "FAL_TEST_ALONE";
 
 pub(super) fn is_alone() -> bool {
     std::env::var_os(ALONE).is_some()
 }
 
-/// Runs the test of this name again, in a process in which [`is_alone`].
+/// Runs the test of this name in a new process, in which [`is_alone`] returns true.
 pub(super) fn again(
     module: &str,
     name: &str,

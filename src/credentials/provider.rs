@@ -4,6 +4,7 @@ use super::callback::Callback;
 use super::command::KeyCommand;
 use super::credential::Credential;
 use super::login::LoginFile;
+use crate::key::Key;
 
 /// A credential, or a way to get one. Getting one may take time or ask the user, so it happens at the
 /// first call.
@@ -24,6 +25,14 @@ impl Provider {
     pub(crate) fn ready(&self) -> Option<&Credential> {
         match self {
             Provider::Ready(credential) => Some(credential),
+            _ => None,
+        }
+    }
+
+    /// Returns the key, if no other step is needed to get it.
+    pub(super) fn key(&self) -> Option<&Key> {
+        match self {
+            Provider::Ready(Credential::Key(key)) => Some(key),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! What a resolution found, for people (`Display`) and for programs (`to_json`), without secrets.
+//! The report of a resolution, for people (`Display`) and for programs (`to_json`), without secrets.
 
 use std::fmt;
 
@@ -9,26 +9,27 @@ use super::provider::Provider;
 use crate::error::Error;
 use crate::system::replace::{IN_USE, SET_FREE};
 
-/// What became of one source.
+/// The state of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// The credential comes from here.
+    /// The source provides the credential.
     Used,
-    /// It holds something, but an earlier source decided.
+    /// The source is not empty, but an earlier source decided.
     Shadowed,
-    /// Nothing is there.
+    /// The source is empty.
     Absent,
-    /// What is there cannot be used, and no earlier source decided: the resolution fails here.
+    /// The content of the source cannot be used, and no earlier source decided, so the resolution
+    /// failed.
     Malformed,
-    /// Not looked at, by the wish of the caller or of the user.
+    /// The source was not read, because of an option or a variable.
     Skipped,
-    /// It was asked for a credential, and had none to give.
+    /// The source decided, but could not deliver a credential.
     Failed,
 }
 
 impl State {
-    /// The name of the state in JSON and in the table.
+    /// Returns the name of the state in JSON and in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Used => "used",
@@ -47,19 +48,20 @@ impl fmt::Display for State {
     }
 }
 
-/// What one source had to offer. Holds no secret.
+/// The report of one source. Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceReport {
-    /// The stable name of the source, such as `FAL_KEY` or `profile`.
+    /// The name of the source, such as `FAL_KEY` or `profile`. Names do not change between versions.
     pub source: &'static str,
-    /// What became of it.
+    /// The state of the source.
     pub state: State,
-    /// The variable, the file and line, or the profile.
+    /// The variable, the file and line, or the profile that holds the credential.
     pub location: Option<String>,
-    /// The public half of the key that was found, in printable form.
+    /// The public half of the key, in printable form.
     pub key_id: Option<String>,
-    /// Remarks, one sentence each; the reason first, if the source is malformed or skipped.
+    /// Remarks, one sentence each. The first one is the reason if the source is malformed, skipped or
+    /// failed.
     pub notes: Vec<String>,
 }
 
@@ -75,19 +77,19 @@ impl SourceReport {
     }
 }
 
-/// Why a resolution has no credential. Holds no secret.
+/// Why a resolution has no credential. Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// No source holds a credential.
+    /// Every source is empty.
     NotFound,
-    /// No source was left to look at: `FAL_FORCE_AUTH_BY_USER=1` skips the keys.
+    /// `FAL_FORCE_AUTH_BY_USER=1` skips the keys, and there is no login.
     KeysSkipped,
-    /// A source holds something that cannot be used. Later sources are not used in its place.
+    /// The first source that is not empty cannot be used. Later sources do not replace it.
     Malformed {
         /// The name of the source.
         source: &'static str,
-        /// Where it is.
+        /// The location of the source.
         location: Option<String>,
         /// What is wrong.
         reason: String,
@@ -95,7 +97,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The name of the kind in JSON: `not_found`, `keys_skipped` or `malformed`.
+    /// Returns the name of the kind in JSON: `not_found`, `keys_skipped` or `malformed`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -104,11 +106,11 @@ impl Problem {
         }
     }
 
-    /// What the user should do.
+    /// Returns what the user should do.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound => {
-                "Set FAL_KEY=<key id>:<key secret> in the environment that this program is started in; keys are made at \
+                "Set FAL_KEY=<key id>:<key secret> in the environment of this program. Create a key at \
                  https://fal.ai/dashboard/keys."
             }
             Self::KeysSkipped => {
@@ -159,12 +161,12 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The outcome of trying every source, in order.
+/// The outcome of [`resolve`](super::resolve): a credential or a problem, and a report of every source.
 #[derive(Clone, Debug)]
 pub struct Resolution {
     sources: Vec<SourceReport>,
     outcome: Result<Provider, Problem>,
-    /// What was found where no source is.
+    /// Remarks about places that are not sources.
     hints: Vec<String>,
 }
 
@@ -181,20 +183,26 @@ impl Resolution {
         Self { hints, ..self }
     }
 
-    /// Every source, in the order in which they are tried.
+    /// Returns the report of every source, in the order in which they are read.
     pub fn sources(&self) -> &[SourceReport] {
         &self.sources
     }
 
-    /// The source of the credential.
+    /// Returns the source of the credential.
     pub fn used(&self) -> Option<&SourceReport> {
         self.sources
             .iter()
             .find(|report| report.state == State::Used)
     }
 
-    /// The credential, if it is there already: not with a [`problem`](Self::problem), and not if a
-    /// function or a program has to be asked for it first.
+    fn used_mut(&mut self) -> Option<&mut SourceReport> {
+        self.sources
+            .iter_mut()
+            .find(|report| report.state == State::Used)
+    }
+
+    /// Returns the credential. Returns `None` if there is a [`problem`](Self::problem), and if a
+    /// function, a program, the keyring or a login has to deliver the credential at the first call.
     pub fn credential(&self) -> Option<&Credential> {
         self.provider()?.ready()
     }
@@ -203,13 +211,9 @@ impl Resolution {
         self.outcome.as_ref().ok()
     }
 
-    /// The same report once the source in use has delivered this credential.
+    /// Adds the credential that the source in use has delivered.
     pub(crate) fn delivered(mut self, credential: &Credential, notes: &[String]) -> Self {
-        if let Some(used) = self
-            .sources
-            .iter_mut()
-            .find(|report| report.state == State::Used)
-        {
+        if let Some(used) = self.used_mut() {
             if let Credential::Key(key) = credential {
                 used.key_id = Some(key.printable_id());
             }
@@ -218,9 +222,9 @@ impl Resolution {
         self
     }
 
-    /// The same report for a client that goes on with a key found before, in `then`, whatever is
-    /// found now.
-    pub(crate) fn beside(mut self, kept: &Credential, then: &Resolution) -> Self {
+    /// Adds a note that the client keeps using `kept`, which the earlier resolution `then` found, if
+    /// this resolution found another credential or none.
+    pub(crate) fn keeping(mut self, kept: &Credential, then: &Resolution) -> Self {
         if self.credential() == Some(kept) {
             return self;
         }
@@ -237,44 +241,38 @@ impl Resolution {
             (place.and_then(|at| self.sources.get_mut(at)), kept)
         {
             report.notes.push(format!(
-                "calls go on with key {}, which was found before",
+                "calls keep using key {}, which was found earlier",
                 key.printable_id()
             ));
         }
         self
     }
 
-    /// The same report after the source in use has failed to deliver.
+    /// Marks the source in use as failed.
     pub(crate) fn failed(mut self, reason: &str) -> Self {
-        if let Some(used) = self
-            .sources
-            .iter_mut()
-            .find(|report| report.state == State::Used)
-        {
+        if let Some(used) = self.used_mut() {
             used.state = State::Failed;
             used.notes.insert(0, reason.to_owned());
         }
         self
     }
 
-    /// Why there is no credential.
+    /// Returns why there is no credential.
     pub fn problem(&self) -> Option<&Problem> {
         self.outcome.as_ref().err()
     }
 
-    /// The same for people, with what was found that may be the key that was meant.
+    /// Returns the problem as text, with remarks about places that may hold the key the user expects.
     pub(crate) fn problem_text(&self) -> Option<String> {
-        let problem = self.problem()?.to_string();
-        Some(
-            std::iter::once(&problem)
-                .chain(&self.hints)
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join("; "),
-        )
+        let mut text = self.problem()?.to_string();
+        for hint in &self.hints {
+            text.push_str("; ");
+            text.push_str(hint);
+        }
+        Some(text)
     }
 
-    /// The report for programs. Keys are only ever added to this shape:
+    /// Returns the report for programs. Later versions may add members to these objects:
     ///
     /// ```json
     /// {
@@ -286,9 +284,9 @@ impl Resolution {
     /// }
     /// ```
     ///
-    /// `used` is null when nothing is; `location` and `key_id` are null when there is none.
-    /// `problem` is null or `{"kind", "source", "location", "message", "remedy"}`, with `kind` as
-    /// in [`Problem::kind`] and `source` and `location` null unless the kind is `malformed`.
+    /// Members without a value are null. `problem` is null or
+    /// `{"kind", "source", "location", "message", "remedy"}`. `kind` is one of [`Problem::kind`].
+    /// `source` and `location` are null unless the kind is `malformed`.
     pub fn to_json(&self) -> Value {
         let used = self.used().map(|report| {
             json!({
@@ -305,7 +303,8 @@ impl Resolution {
     }
 }
 
-/// A table: one line a source, its remarks below it, and the outcome at the end.
+/// Writes a table with one line for each source, its notes below that line, and the outcome at the
+/// end.
 impl fmt::Display for Resolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self
@@ -345,7 +344,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: [&str; 4], widths: [usize; 4]) -> 
 }
 
 impl Error {
-    /// Where the credential of the failed call came from: every source that was tried, in order.
+    /// Returns the resolution that provided the credential of the failed call.
     pub fn resolution(&self) -> Option<&Resolution> {
         self.resolution_of()
     }

@@ -354,7 +354,7 @@ static void a_key_corrected_later_is_found(void)
     fal_credentials *credentials = NULL;
     CHECK_OK(fal_client_explain(client, &credentials, &err));
     CHECK_TEXT(fal_credentials_key_id(credentials, NULL), id_of(control_variable("FAL_EMULATOR_API_KEY")));
-    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), "calls go on with key");
+    CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), "calls keep using key");
     CHECK_HAS(fal_credentials_source_notes(credentials, 4, NULL), id_of(old));
     CHECK_LACKS(fal_credentials_json(credentials, NULL), strchr(old, ':') + 1);
     fal_credentials_free(credentials);

@@ -212,7 +212,7 @@ def test_a_key_corrected_later_is_found(emulator: Emulator, monkeypatch: pytest.
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     used = client.explain().used
     assert used and used.key_id == emulator.key_id
-    assert f"calls go on with key {old['key_id']}, which was found before" in used.notes
+    assert f"calls keep using key {old['key_id']}, which was found earlier" in used.notes
     assert client.run("emulator/echo")["key_id"] == old["key_id"]
     emulator.control("DELETE", f"keys/{old['key_id']}")
     assert client.run("emulator/echo")["key_id"] == emulator.key_id
@@ -277,8 +277,8 @@ def test_what_is_taken_for_a_source_and_is_none_is_named(monkeypatch: pytest.Mon
     assert (unread.state, unread.location, unread.key_id) == ("skipped", f"{tmp_path}/.env:2", "fake-id")
     for text in (str(explanation), explanation.problem.message, "\n".join(unread.notes)):
         assert f"FAL_KEY_FILE={tmp_path}/.env" in text
-    assert "FAL_API_KEY is set, and is not read: fal's variable is FAL_KEY" in explanation.problem.message
-    with pytest.raises(libfal.CredentialsError, match="FAL_API_KEY is set, and is not read") as caught:
+    assert "FAL_API_KEY is set, but libfal reads only FAL_KEY" in explanation.problem.message
+    with pytest.raises(libfal.CredentialsError, match="FAL_API_KEY is set, but libfal reads only FAL_KEY") as caught:
         logs.client().run("fal-ai/any")
     assert "FAL_KEY_FILE=" in caught.value.message and "fake-secret" not in str(caught.value)
     monkeypatch.setenv("FAL_KEY_FILE", f"{tmp_path}/.env")

@@ -249,7 +249,7 @@ fn an_empty_variable_is_absent_and_an_empty_key_of_the_caller_is_not() {
 #[test]
 fn a_key_under_another_name_is_named_and_not_read() {
     for name in ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"] {
-        let told = format!("{name} is set, and is not read: fal's variable is FAL_KEY");
+        let told = format!("{name} is set, but libfal reads only FAL_KEY");
         let world = World::new().set(name, GOOD);
         let resolution = world.resolve();
         assert_eq!(resolution.problem(), Some(&Problem::NotFound));
@@ -352,7 +352,7 @@ fn no_credential_at_all_is_a_choice() {
         )
         .resolve();
         let expected =
-            format!("anonymous: no credential was asked for, and yet an {name} was passed");
+            format!("anonymous: the option `anonymous` was set, but an {name} was passed");
         assert_eq!(resolution.problem().unwrap().to_string(), expected);
     }
 }

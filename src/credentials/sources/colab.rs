@@ -1,5 +1,5 @@
-//! The secret of a notebook in Google Colab (docs/protocol.md §1.2). Only the Python package can
-//! ask for it.
+//! The secret `FAL_KEY` of a notebook in Google Colab (docs/protocol.md §1.2). Only the Python
+//! package can read it.
 
 use super::{Context, Finding, Source};
 use crate::credentials::options::Notebook;
@@ -11,9 +11,9 @@ pub(crate) const SOURCE: Source = Source {
     read,
 };
 
-/// The notebook's user may be asked for his consent, so the secret waits for the first call.
+/// Leaves the secret to the first call, because Colab may ask the user for permission.
 fn read(context: &Context<'_>) -> Finding {
-    let finding = match context.options.notebook_secrets() {
+    let finding = match &context.options.notebook {
         None => return Finding::absent(),
         Some(Notebook::Empty(reason)) => Finding::absent().notes([reason]),
         Some(Notebook::Ask(callback)) => Finding::found(Provider::Notebook(callback.clone()))

@@ -1,10 +1,10 @@
-//! `FAL_KEY_COMMAND`: a program that prints the key. It runs when a key is needed, not to explain.
+//! `FAL_KEY_COMMAND`: a program that prints the key. It runs at the first call, not when the sources
+//! are read.
 
-use super::{Context, Finding, Source};
+use super::{Context, Finding, Source, variable};
 use crate::credentials::command::{InvocationProblem, KeyCommand};
-use crate::credentials::environment::Variable;
-use crate::credentials::variables::{blank, not_unicode};
-use crate::credentials::{Environment, Provider};
+use crate::credentials::environment::Environment;
+use crate::credentials::provider::Provider;
 
 const NAME: &str = "FAL_KEY_COMMAND";
 const SHELL: &str = "FAL_KEY_COMMAND_SHELL";
@@ -17,17 +17,13 @@ pub(crate) const SOURCE: Source = Source {
 
 fn read(context: &Context<'_>) -> Finding {
     let environment = context.environment;
-    match environment.variable(NAME) {
-        Variable::Unset => Finding::absent(),
-        Variable::Blank => Finding::absent().at(NAME).notes([blank(NAME)]),
-        Variable::NotUnicode => Finding::malformed(not_unicode(NAME)).at(NAME),
-        Variable::Set(text) => {
-            found(of_text(&text, wants_shell(environment), environment)).at(NAME)
-        }
+    match variable(environment, NAME) {
+        Ok(text) => found(of_text(&text, environment.is_one(SHELL), environment)).at(NAME),
+        Err(finding) => finding,
     }
 }
 
-/// A command given as one text.
+/// Parses a command that is one text.
 pub(crate) fn of_text(
     text: &str,
     shell: bool,
@@ -47,8 +43,4 @@ pub(crate) fn found(command: Result<KeyCommand, InvocationProblem>) -> Finding {
         }
         Err(problem) => Finding::malformed(problem.to_string()),
     }
-}
-
-fn wants_shell(environment: &Environment) -> bool {
-    matches!(environment.variable(SHELL), Variable::Set(text) if text.trim() == "1")
 }

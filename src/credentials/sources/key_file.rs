@@ -1,5 +1,4 @@
-//! The file that `FAL_KEY_FILE` names: a key alone, or a dotenv file with a line that sets
-//! `FAL_KEY`.
+//! `FAL_KEY_FILE`: a file that contains only a key, or a dotenv file that sets `FAL_KEY`.
 
 use super::{Context, Finding, Source, variable};
 use crate::credentials::dotenv;
@@ -43,9 +42,9 @@ fn key_in(file: &SecretFile, path: &str) -> Finding {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let finding = match (dotenv::assigned(&file.text), lines.next(), lines.next()) {
         (Some((line, key)), ..) => Finding::key(Key::parse(key)).at(at_line(path, line)),
-        (None, None, _) => Finding::malformed("the file holds no key").at(path),
+        (None, None, _) => Finding::malformed("the file contains no key").at(path),
         (None, Some(_), Some((second, _))) => {
-            Finding::malformed("more than one line, and none that sets FAL_KEY")
+            Finding::malformed("the file has more than one line, and no line sets FAL_KEY")
                 .at(at_line(path, second))
         }
         (None, Some((first, line)), None) => {

@@ -1,8 +1,7 @@
 //! `FAL_KEY_ID` and `FAL_KEY_SECRET` (docs/protocol.md §1.2).
 //!
-//! The official clients treat one without the other as absent and go on to weaker sources. Here it
-//! is an error: whoever set one half meant to use this key, and a profile found after it may bill
-//! another account.
+//! If only one of the variables is set, the official clients try the next source. Here that is an
+//! error: a user who sets one half wants this key, and the next source may bill another account.
 
 use super::{Context, Finding, Source};
 use crate::credentials::environment::Variable;

@@ -6,8 +6,7 @@ use crate::key::Key;
 
 const NAME: &str = "FAL_KEY";
 
-/// What other libraries and guides call it. Reading them would use a key that no other client of
-/// fal's uses.
+/// Names that other libraries and guides use for `FAL_KEY`. No official client of fal reads them.
 const MISNAMED: [&str; 3] = ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"];
 
 pub(crate) const SOURCE: Source = Source {
@@ -26,7 +25,7 @@ fn read(context: &Context<'_>) -> Finding {
     }
 }
 
-/// What to say of other names that are set.
+/// Returns a remark for each such variable that is set.
 pub(crate) fn misnamed(environment: &Environment) -> impl Iterator<Item = String> {
     let is_set = |name: &&str| {
         matches!(
@@ -37,5 +36,5 @@ pub(crate) fn misnamed(environment: &Environment) -> impl Iterator<Item = String
     MISNAMED
         .into_iter()
         .filter(is_set)
-        .map(|name| format!("{name} is set, and is not read: fal's variable is {NAME}"))
+        .map(|name| format!("{name} is set, but libfal reads only {NAME}"))
 }

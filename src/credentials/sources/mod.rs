@@ -1,10 +1,7 @@
-//! What every source is made of, and what it may find.
+//! The sources, and the types that they share.
 
 pub(super) mod colab;
-pub(super) mod explicit_callback;
-pub(super) mod explicit_key;
-pub(super) mod explicit_profile;
-pub(super) mod explicit_token;
+pub(super) mod explicit;
 pub(super) mod key_command;
 pub(super) mod key_file;
 pub(super) mod key_pair;
@@ -23,16 +20,18 @@ use crate::credentials::provider::Provider;
 use crate::credentials::variables::{blank, not_unicode};
 use crate::key::{Key, KeyProblem, Note};
 
-/// A place where a credential may be.
+/// A place where a credential may be stored.
 pub(crate) struct Source {
-    /// Its stable name.
+    /// The name of the source. Names do not change between versions.
     pub(crate) name: &'static str,
-    /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips it: every key that the caller does not point to.
+    /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips the source. It skips every key that the caller does not
+    /// pass or name.
     pub(crate) skippable: bool,
+    /// Reads the source. Runs no program and does not ask the user.
     pub(crate) read: fn(&Context<'_>) -> Finding,
 }
 
-/// What the sources of one resolution share.
+/// The input of all sources of one resolution.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) environment: &'a Environment,
@@ -48,14 +47,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The configuration file, read at the first call.
+    /// Returns the configuration file. The first call reads it.
     pub(crate) fn config(&self) -> &Config {
         self.config
             .get_or_init(|| Config::load(self.options, self.environment))
     }
 }
 
-/// What is at a source. Holds no secret outside the credential.
+/// The content of a source. Only the credential contains a secret.
 pub(crate) struct Finding {
     pub(crate) outcome: Outcome,
     pub(crate) location: Option<String>,
@@ -65,7 +64,7 @@ pub(crate) struct Finding {
 pub(crate) enum Outcome {
     Found(Provider),
     Absent,
-    /// Why what is there cannot be used.
+    /// The content cannot be used, for this reason.
     Malformed(String),
 }
 
@@ -103,7 +102,7 @@ impl Finding {
         self
     }
 
-    /// Where it is, unless that is known better already.
+    /// Sets the location, unless a more precise one is set.
     pub(crate) fn at_least(mut self, location: Option<&str>) -> Self {
         self.location = self.location.or_else(|| location.map(str::to_owned));
         self
@@ -115,7 +114,7 @@ impl Finding {
     }
 }
 
-/// The text of a variable, unless what it holds already answers for the source.
+/// Returns the text of a variable, or the finding if the variable is unset, blank or malformed.
 pub(crate) fn variable(
     environment: &Environment,
     name: &'static str,

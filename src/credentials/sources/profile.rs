@@ -1,24 +1,22 @@
-//! The profile that `FAL_PROFILE` or the configuration file chooses, as the official CLI does
+//! The profile that `FAL_PROFILE` or the configuration file selects, as in the official CLI
 //! (docs/protocol.md §1.3).
 //!
-//! One difference: the CLI takes the name of a profile that does not exist for "no profile". Here
-//! that is an error if the user or the caller asked for the profile by name: another credential may
-//! bill another account. Where the system keyring is asked for, it may hold the key of that name
-//! instead.
+//! One difference: the CLI ignores the name of a profile that does not exist. Here that is an error
+//! if the user or the caller named the profile, because another credential may bill another account.
+//! If the system keyring is enabled, it may hold the key of that name instead.
 
 use super::{Context, Finding, Source};
 use super::{key_command, system_keyring};
-use crate::credentials::Environment;
 use crate::credentials::command::KeyCommand;
 use crate::credentials::config::{CommandEntry, Config, ConfigFile, Content, Profile, Words};
-use crate::credentials::environment::Variable;
+use crate::credentials::environment::{Environment, Variable};
 use crate::credentials::printable::printable_name;
 use crate::credentials::variables::{blank, not_unicode, trimmed};
 use crate::key::{Key, KeyProblem};
 
 const NAME_VARIABLE: &str = "FAL_PROFILE";
 
-/// How many names an error lists.
+/// How many profile names an error lists.
 const LISTED: usize = 8;
 
 pub(crate) const SOURCE: Source = Source {
@@ -44,8 +42,8 @@ fn read(context: &Context<'_>) -> Finding {
     }
 }
 
-/// The profile that the caller named; unlike another one, it must hold a key, or the keyring if
-/// that is asked for.
+/// Reads the profile that the caller named. The profile, or else the keyring if it is enabled, must
+/// have a key.
 pub(crate) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
     let lacking = |reason| match system_keyring::may_hold(context) {
         true => system_keyring::entry(name.to_owned()).notes([reason]),
@@ -54,14 +52,14 @@ pub(crate) fn asked_for(context: &Context<'_>, name: &str) -> Finding {
     named(context, name, &lacking, &lacking)
 }
 
-/// What it means that there is no key, for this reason.
+/// Turns the reason for a missing key into a finding.
 type Lacking<'a> = &'a dyn Fn(String) -> Finding;
 
 fn absent(reason: String) -> Finding {
     Finding::absent().notes([reason])
 }
 
-/// The profile of a name that someone gave.
+/// Reads the profile that the caller or `FAL_PROFILE` named.
 fn named(context: &Context<'_>, name: &str, keyless: Lacking<'_>, missing: Lacking<'_>) -> Finding {
     let config = context.config();
     let finding = match &config.content {
@@ -80,7 +78,7 @@ fn named(context: &Context<'_>, name: &str, keyless: Lacking<'_>, missing: Lacki
     finding.notes(&config.notes)
 }
 
-/// The profile that the file itself makes the active one, if any.
+/// Reads the profile that the configuration file makes active.
 fn active(config: &Config, environment: &Environment) -> Finding {
     let finding = match &config.content {
         Content::File(file) => match &file.active {
@@ -88,13 +86,13 @@ fn active(config: &Config, environment: &Environment) -> Finding {
             Some(name) => match file.profile(name) {
                 Some(profile) => key_of(file, profile, &absent, environment),
                 None => Finding::absent().at(&file.path).notes([format!(
-                    "[__internal__] chooses a profile that does not exist: {}",
+                    "[__internal__] selects a profile that does not exist: {}",
                     no_such(name)
                 )]),
             },
             None => Finding::absent()
                 .at(&file.path)
-                .notes(["no profile is chosen"]),
+                .notes(["no profile is selected"]),
         },
         Content::Missing(path) => Finding::absent()
             .at_least(path.as_deref())
@@ -135,13 +133,13 @@ fn command_of(entry: &CommandEntry, environment: &Environment) -> Finding {
             key_command::found(key_command::of_text(text, entry.shell, environment))
         }
         Words::List(_) if entry.shell => {
-            Finding::malformed("key_command_shell goes with a key_command of one text")
+            Finding::malformed("key_command_shell needs a key_command that is a string, not a list")
         }
         Words::List(words) => {
             key_command::found(KeyCommand::from_words(words.iter().cloned(), environment))
         }
         Words::Other => Finding::malformed(
-            "the key_command of the profile is neither a text nor a list of texts",
+            "the key_command of the profile is not a string or a list of strings",
         ),
     }
 }

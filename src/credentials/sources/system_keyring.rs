@@ -1,20 +1,20 @@
-//! The system keyring, for those who ask for it. It is read when a key is needed, not to explain:
-//! it may ask the user.
+//! The system keyring, which is off by default. It is read at the first call, not when the sources are
+//! read, because it may ask the user to unlock it.
 //!
-//! In a build without the feature `keyring` everything here fails and says so.
+//! In a build without the feature `keyring`, every function here fails.
 
 use super::{Context, Finding, Source};
-use crate::credentials::environment::Variable;
+use crate::credentials::environment::{Environment, Variable};
 use crate::credentials::options::KeyringUse;
 use crate::credentials::printable::printable_name;
-use crate::credentials::{Environment, Provider};
+use crate::credentials::provider::Provider;
 use crate::error::{Code, Error, Result};
 use crate::key::Key;
 use crate::runtime;
 
 const SWITCH: &str = "FAL_KEYRING";
 
-/// The account of a key that belongs to no profile.
+/// The account of the key that is used without a profile.
 const DEFAULT_ACCOUNT: &str = "default";
 
 pub(crate) const SOURCE: Source = Source {
@@ -23,7 +23,7 @@ pub(crate) const SOURCE: Source = Source {
     read,
 };
 
-/// Whether this build can read a keyring at all.
+/// Whether this build can read a keyring.
 const BUILT: bool = cfg!(all(
     feature = "keyring",
     not(any(target_os = "ios", target_os = "android"))
@@ -34,9 +34,9 @@ const NOT_BUILT: &str =
 
 fn read(context: &Context<'_>) -> Finding {
     let account = account(context);
-    match context.options.keyring_use() {
+    match context.options.keyring {
         KeyringUse::Off => Finding::absent(),
-        KeyringUse::IfAsked if !by_variable(context) => {
+        KeyringUse::IfAsked if !context.environment.is_one(SWITCH) => {
             Finding::absent().notes(["read only with FAL_KEYRING=1"])
         }
         _ if !BUILT => Finding::malformed(NOT_BUILT),
@@ -47,16 +47,17 @@ fn read(context: &Context<'_>) -> Finding {
     }
 }
 
-/// Whether the keyring can be asked for a profile that the configuration file does not have.
+/// Returns whether the keyring may hold the key of a profile that has none in the configuration file.
 pub(crate) fn may_hold(context: &Context<'_>) -> bool {
-    match context.options.keyring_use() {
-        KeyringUse::Off | KeyringUse::Empty => false,
-        KeyringUse::IfAsked => BUILT && by_variable(context),
-        KeyringUse::On => BUILT,
-    }
+    BUILT
+        && match context.options.keyring {
+            KeyringUse::Off | KeyringUse::Empty => false,
+            KeyringUse::IfAsked => context.environment.is_one(SWITCH),
+            KeyringUse::On => true,
+        }
 }
 
-/// The entry of an account.
+/// Returns the finding for an account.
 pub(crate) fn entry(account: String) -> Finding {
     let place = place(&account);
     Finding::found(Provider::Keyring(account))
@@ -64,15 +65,11 @@ pub(crate) fn entry(account: String) -> Finding {
         .notes(["read when a key is needed"])
 }
 
-fn by_variable(context: &Context<'_>) -> bool {
-    matches!(context.environment.variable(SWITCH), Variable::Set(text) if text.trim() == "1")
-}
-
 fn place(account: &str) -> String {
     format!("fal.ai, {}", printable_name(account))
 }
 
-/// A profile's name, or the default.
+/// Returns the profile in `FAL_PROFILE`, or the default account.
 fn account(context: &Context<'_>) -> String {
     match context.environment.variable("FAL_PROFILE") {
         Variable::Set(name) => name.trim().to_owned(),
@@ -80,26 +77,30 @@ fn account(context: &Context<'_>) -> String {
     }
 }
 
-/// Stores a key in the system keyring, in the place of the one that is there: under a profile's
-/// name, or under `default`, which is what is read without a profile. With the keyring asked for, a
-/// profile that is named by [`Options::profile`](crate::credentials::Options::profile) or
-/// `FAL_PROFILE` and that the configuration file does not have, or has without a key, is looked for
-/// there. It may ask the user to unlock the keyring, and takes a minute at the most.
+/// Stores a key in the system keyring. Replaces the present key of the account.
+///
+/// `account` is the name of a profile, or `default` for the key that is used without a profile. If
+/// the keyring is enabled, it is searched for a profile that
+/// [`Options::profile`](crate::credentials::Options::profile) or `FAL_PROFILE` names and that has no
+/// key in the configuration file.
+///
+/// Blocks for at most a minute. The keyring may ask the user to unlock it.
 ///
 /// # Errors
 ///
-/// [`Code::Io`]: there is no keyring, or it refused, stayed locked or did not answer. [`Code::InvalidArgument`]: this build has
-/// no keyring. [`Code::WouldDeadlock`]: this is a callback.
+/// - [`Code::Io`]: there is no keyring, or it refused, stayed locked or did not respond.
+/// - [`Code::InvalidArgument`]: this build has no keyring.
+/// - [`Code::WouldDeadlock`]: the caller is a callback of libfal.
 pub fn store_in_keyring(environment: &Environment, account: &str, key: &Key) -> Result<()> {
     runtime::may_wait()?;
     backend::store(environment, account, key)
 }
 
-/// Removes a key from the system keyring; false if there is none.
+/// Removes a key from the system keyring. Returns false if there is none.
 ///
 /// # Errors
 ///
-/// As for [`store_in_keyring`].
+/// Those of [`store_in_keyring`].
 pub fn remove_from_keyring(environment: &Environment, account: &str) -> Result<bool> {
     runtime::may_wait()?;
     backend::remove(environment, account)

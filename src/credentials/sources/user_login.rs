@@ -1,9 +1,9 @@
-//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed when they are first
-//! used, not to explain.
+//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed at the first call, not when
+//! the sources are read.
 
 use super::{Context, Finding, Source};
-use crate::credentials::Provider;
 use crate::credentials::login::LoginFile;
+use crate::credentials::provider::Provider;
 
 pub(crate) const SOURCE: Source = Source {
     name: "login",

@@ -168,7 +168,7 @@ fn an_explanation_says_if_calls_go_on_with_a_key_found_before() {
     );
     let (_home, client, write) = with_key_file(&emulator);
     let note = format!(
-        "calls go on with key {}, which was found before",
+        "calls keep using key {}, which was found earlier",
         id(&first)
     );
     let says_so = || {
@@ -199,7 +199,7 @@ fn an_explanation_says_if_calls_go_on_with_a_key_found_before() {
     assert!(
         explained
             .to_string()
-            .contains(&format!("calls go on with key {}", id(&second))),
+            .contains(&format!("calls keep using key {}", id(&second))),
         "{explained}"
     );
 }

@@ -588,7 +588,7 @@ fn a_key_in_the_wrong_variable_is_named_and_nothing_is_sent() {
         (
             &[("FAL_API_KEY", key)],
             Code::NoCredentials,
-            "FAL_API_KEY is set, and is not read: fal's variable is FAL_KEY",
+            "FAL_API_KEY is set, but libfal reads only FAL_KEY",
         ),
         (
             &[("FALAI_API_KEY", key)],

@@ -16,7 +16,7 @@ fn the_profile_is_chosen_as_the_cli_does() {
     let path = "~/.fal/config.toml";
     let no_key = "the profile has no key";
     let cases: &[(&str, Option<&str>, String)] = &[
-        (TWO, None, format!("absent {path}; no profile is chosen")),
+        (TWO, None, format!("absent {path}; no profile is selected")),
         (TWO, Some("a"), format!("used {path}:2 [a]")),
         (
             TWO,
@@ -65,19 +65,19 @@ fn the_profile_is_chosen_as_the_cli_does() {
             &internal("c"),
             None,
             format!(
-                "absent {path}; [__internal__] chooses a profile that does not exist: no profile named c"
+                "absent {path}; [__internal__] selects a profile that does not exist: no profile named c"
             ),
         ),
         (&internal(""), None, format!("absent {path}")),
         (
             "__internal__ = 1\n",
             None,
-            format!("absent {path}; no profile is chosen"),
+            format!("absent {path}; no profile is selected"),
         ),
         (
             "[__internal__]\nprofile = 1\n",
             None,
-            format!("absent {path}; no profile is chosen"),
+            format!("absent {path}; no profile is selected"),
         ),
         (
             "a = \"fake-a:fake-secret-a\"\n",
@@ -304,6 +304,6 @@ fn a_file_that_is_empty_while_it_is_written_anew_is_read_full() {
     let empty = World::new().file(".fal/config.toml", "");
     assert_eq!(
         empty.row(&empty.resolve(), "profile"),
-        "absent ~/.fal/config.toml; no profile is chosen"
+        "absent ~/.fal/config.toml; no profile is selected"
     );
 }

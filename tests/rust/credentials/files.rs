@@ -24,10 +24,10 @@ fn every_oddity_of_a_key_file() {
             good("export FAL_KEY = 'fake-id:fake-secret-1'\n"),
             "used ~/key.txt:1; surrounding white space was dropped; surrounding quotes were dropped",
         ),
-        (good(""), "malformed ~/key.txt; the file holds no key"),
+        (good(""), "malformed ~/key.txt; the file contains no key"),
         (
             good("\n# nothing\n"),
-            "malformed ~/key.txt; the file holds no key",
+            "malformed ~/key.txt; the file contains no key",
         ),
         (
             good("FAL_KEY=\n"),
@@ -35,7 +35,7 @@ fn every_oddity_of_a_key_file() {
         ),
         (
             good("fake-id:fake-secret-1\n\nOTHER=1\n"),
-            "malformed ~/key.txt:3; more than one line, and none that sets FAL_KEY",
+            "malformed ~/key.txt:3; the file has more than one line, and no line sets FAL_KEY",
         ),
         // A dotenv file, in which the last line counts.
         (
@@ -48,7 +48,7 @@ fn every_oddity_of_a_key_file() {
         ),
         (
             good("OTHER=1\n#FAL_KEY=a:b\nFAL_KEY_ID=fake-id\n"),
-            "malformed ~/key.txt:3; more than one line, and none that sets FAL_KEY",
+            "malformed ~/key.txt:3; the file has more than one line, and no line sets FAL_KEY",
         ),
         (
             good("fake-secret-1\n"),
