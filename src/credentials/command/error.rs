@@ -1,4 +1,4 @@
-//! Why a command gave no credential. Holds nothing of its standard output, and no secret.
+//! Errors of a command. They contain no part of its standard output and no secret.
 
 use std::fmt;
 use std::io;
@@ -8,15 +8,15 @@ use super::output::OutputProblem;
 use super::process::{Exit, MAX_OUTPUT};
 use super::words::WordsProblem;
 
-/// Why what a user wrote is no command.
+/// Why a text or a list of words is not a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvocationProblem {
-    /// No program is named.
+    /// There is no program.
     Empty,
-    /// A NUL, which no operating system passes on.
+    /// A word contains a NUL.
     Nul,
     Words(WordsProblem),
-    /// The program starts with `~`.
+    /// The program starts with `~`, and the home directory is unknown.
     UnknownHome,
 }
 
@@ -41,17 +41,17 @@ impl From<WordsProblem> for InvocationProblem {
     }
 }
 
-/// Why a command gave no credential.
+/// Why a command has not delivered a credential.
 #[derive(Debug)]
 pub(crate) enum CommandProblem {
-    /// This process runs inside such a command already.
+    /// This process was itself started by a key command.
     Recursion,
     NotStarted {
-        /// The program, as it may be shown.
+        /// The program in printable form.
         program: String,
         cause: StartProblem,
     },
-    /// It exited with something else than 0.
+    /// The exit code was not 0.
     Failed {
         program: String,
         exit: Exit,
@@ -62,20 +62,20 @@ pub(crate) enum CommandProblem {
         after: Duration,
         stderr: String,
     },
-    /// The caller gave up.
+    /// The caller cancelled the run.
     Cancelled,
-    /// It was stopped because it wanted to use the terminal.
+    /// The command tried to use the terminal.
     WantsTerminal { program: String, stderr: String },
-    /// It printed more than 64 KiB.
+    /// The command printed more than 64 KiB.
     TooMuchOutput { program: String },
-    /// What it printed is no credential.
+    /// The output is not a credential.
     Output {
         program: String,
         problem: OutputProblem,
         exit: Exit,
         stderr: String,
     },
-    /// The operating system failed while it ran.
+    /// The operating system failed during the run.
     System {
         program: String,
         kind: io::ErrorKind,
@@ -85,15 +85,15 @@ pub(crate) enum CommandProblem {
 /// Why a program was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StartProblem {
-    /// `on_path` if its name has no directory.
+    /// `on_path` is set if the name contains no directory, so that PATH was searched.
     NotFound {
         on_path: bool,
     },
-    /// The file exists, the program that its first line names does not.
+    /// The file exists, but the program in its first line does not.
     NoInterpreter,
     Directory,
     PermissionDenied,
-    /// Neither a program of this system nor a script with a `#!` line.
+    /// The file is neither a program for this system nor a script with a `#!` line.
     NotAProgram,
     Other(io::ErrorKind),
 }
@@ -102,18 +102,17 @@ impl fmt::Display for StartProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound { on_path: true } => f.write_str(
-                "not found in PATH (a program started from a desktop may have another PATH than a shell: write the \
-                 whole path)",
+                "not found in PATH (a desktop may set another PATH than a shell; write the full path)",
             ),
             Self::NotFound { on_path: false } => f.write_str("not found"),
-            Self::NoInterpreter => f.write_str("not found: the program that the first line of the script names"),
+            Self::NoInterpreter => f.write_str("the interpreter in the first line of the script was not found"),
             Self::Directory => f.write_str("a directory, not a program"),
             Self::PermissionDenied => f.write_str("permission denied (is it executable?)"),
             Self::NotAProgram if cfg!(windows) => f.write_str(
-                "not a program that this system can run (a script needs the program that runs it before it)",
+                "not a program for this system (for a script, write its interpreter before it)",
             ),
             Self::NotAProgram => {
-                f.write_str("not a program that this system can run (a script needs a first line like `#!/bin/sh`)")
+                f.write_str("not a program for this system (a script needs a first line such as `#!/bin/sh`)")
             }
             Self::Other(kind) => kind.fmt(f),
         }
@@ -124,10 +123,10 @@ impl fmt::Display for CommandProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Recursion => f.write_str(
-                "this program was itself started by a key command, which is not run inside of itself: give the inner \
-                 program a key another way",
+                "cannot run a key command in a program that a key command started; use another source \
+                 there",
             ),
-            Self::NotStarted { program, cause } => write!(f, "the command {program}: {cause}"),
+            Self::NotStarted { program, cause } => write!(f, "cannot start the command {program}: {cause}"),
             Self::Failed { program, exit, stderr } => {
                 write!(f, "the command {program} failed: {exit}")?;
                 said(f, stderr)
@@ -138,20 +137,20 @@ impl fmt::Display for CommandProblem {
             }
             Self::Cancelled => f.write_str("the command was killed because the call was cancelled"),
             Self::WantsTerminal { program, stderr } => {
-                write!(f, "the command {program} wants to use the terminal, which it cannot here, and was killed")?;
+                write!(f, "the command {program} tried to use the terminal and was killed")?;
                 said(f, stderr)
             }
             Self::TooMuchOutput { program } => {
                 write!(f, "the command {program} printed more than {MAX_OUTPUT} bytes and was killed")
             }
             Self::Output { program, problem, exit, stderr } => {
-                write!(f, "the output of the command {program}: {problem}")?;
+                write!(f, "cannot use the output of the command {program}: {problem}")?;
                 if *exit == Exit::Unknown {
                     write!(f, " ({exit})")?;
                 }
                 said(f, stderr)
             }
-            Self::System { program, kind } => write!(f, "the command {program} could not be followed: {kind}"),
+            Self::System { program, kind } => write!(f, "cannot watch the command {program}: {kind}"),
         }
     }
 }

@@ -1,24 +1,24 @@
-//! What a command wrote to stderr, as it may be shown.
+//! The stderr of a command in printable form, without secrets.
 
 use zeroize::Zeroizing;
 
 use super::process;
 
-/// The most of it that is shown, in characters.
+/// The maximum length of an excerpt, in characters.
 const MAX_SHOWN: usize = 1000;
 
-/// The shortest text that counts as the secret half of a key, in bytes.
+/// The minimum length of the secret half of a key, in bytes.
 const MIN_SECRET: usize = 8;
 
-/// The shortest run of letters and digits that is taken for a token, in bytes.
+/// The minimum length of a token, in bytes.
 const MIN_TOKEN: usize = 32;
 
 const MASK: &str = "****";
 
-/// The end of what a command wrote to stderr, on one line, without whatever looks like a secret.
+/// Returns the end of stderr as one line. Masks everything that looks like a secret.
 ///
-/// `whole` is false if stderr was cut off. A word of eight bytes or more that is also in `stdout`
-/// is masked: what the command gave as a secret is one, whatever it looks like.
+/// `whole` is false if the end of stderr was dropped. Masks words of eight bytes or more that also
+/// occur in `stdout`, because any of them may be the secret.
 pub(super) fn of_stderr(stderr: &[u8], whole: bool, stdout: &[u8]) -> String {
     let text = Zeroizing::new(process::text_of(stderr));
     let text = if whole {
@@ -35,19 +35,19 @@ pub(super) fn of_stderr(stderr: &[u8], whole: bool, stdout: &[u8]) -> String {
     last_characters(&masked.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// A text that is no output but may be a secret in the wrong place, as it may be shown.
+/// Returns a text in printable form. Masks everything that looks like a secret.
 pub(super) fn of_text(text: &str) -> String {
     last_characters(&mask(text, |_| false))
 }
 
-/// What was cut off may be the rest of a secret, whose beginning does not look like one.
+/// Removes the last word, which may be the start of a secret and too short to be recognized.
 fn without_last_word(text: &str) -> &str {
     text.rfind(char::is_whitespace)
         .and_then(|end| text.get(..end))
         .unwrap_or_default()
 }
 
-/// The words of `stdout` that may be secrets, separated by spaces.
+/// Returns the words of `stdout` that may be secrets, separated by spaces.
 fn words_of(stdout: &[u8]) -> Zeroizing<String> {
     let text = Zeroizing::new(String::from_utf8_lossy(stdout).into_owned());
     let mut words = Zeroizing::new(String::with_capacity(text.len() + 1));
@@ -61,13 +61,13 @@ fn words_of(stdout: &[u8]) -> Zeroizing<String> {
     words
 }
 
-/// Letters, digits and what base64, JWT and UUIDs put between them.
+/// Returns whether a character occurs in tokens: letters, digits, and the other characters of base64,
+/// JWTs and UUIDs.
 fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-_.+=~".contains(character)
 }
 
-/// `text` without control characters, and without the words that look like secrets or are `known`
-/// ones.
+/// Removes control characters from `text`. Masks the words that look like secrets or are `known`.
 fn mask(text: &str, known: impl Fn(&str) -> bool) -> String {
     let mut masked = String::new();
     let mut after_scheme = false;
@@ -91,12 +91,13 @@ fn mask(text: &str, known: impl Fn(&str) -> bool) -> String {
     masked
 }
 
-/// What ends a word: white space, and what surrounds a value in JSON, in a shell and in prose.
+/// Returns whether a character ends a word: white space, and punctuation around values in JSON, in
+/// shells and in prose.
 fn is_boundary(character: char) -> bool {
     character.is_whitespace() || character.is_control() || "\"'`,;()[]{}<>=".contains(character)
 }
 
-/// Whether a part of the word is `<key id>:<key secret>`; the `://` of a URL is no such part.
+/// Returns whether the word contains `<key id>:<key secret>`. The `://` of a URL does not count.
 fn has_key_shape(word: &str) -> bool {
     word.match_indices(':').any(|(at, _)| {
         let before = word.get(..at).unwrap_or_default();
@@ -122,7 +123,7 @@ fn has_known(word: &str, known: &impl Fn(&str) -> bool) -> bool {
 
 fn printable(character: char) -> char {
     match character {
-        // What reorders or hides the text around it.
+        // Invisible characters, and characters that reorder or hide the text around them.
         '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}'
@@ -133,7 +134,7 @@ fn printable(character: char) -> char {
     }
 }
 
-/// The last word on a failure is at its end.
+/// Cuts the start off, because the cause of a failure is usually at the end.
 fn last_characters(text: &str) -> String {
     let text = text.trim();
     let length = text.chars().count();

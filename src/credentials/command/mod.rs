@@ -1,8 +1,7 @@
-//! A program that prints the key: a password manager's, or the user's own.
+//! A program that prints the key, such as a password manager.
 //!
-//! It runs in a process group of its own, without a terminal, without a shell unless one is asked
-//! for, and not longer than it is given; what it prints is read into two buffers that are
-//! overwritten, and is never shown.
+//! The program runs in its own process group, without a terminal, and until a timeout at most. A
+//! shell runs it only on request. Its output is read into two zeroized buffers and never shown.
 
 mod error;
 mod excerpt;
@@ -15,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::Environment;
+use super::environment::Environment;
 #[cfg(all(test, unix))]
 use super::environment::Platform;
 use process::{Ending, Exit, Finished, Prepared, RUNNING_VARIABLE};
@@ -25,11 +24,10 @@ pub(crate) use error::{CommandProblem, InvocationProblem, StartProblem};
 pub(crate) use output::OutputProblem;
 pub(crate) use output::{CommandOutput, Secret};
 
-/// How long a command may take unless something else is said: a person may have to unlock a
-/// password manager.
+/// The default timeout of a command. The user may have to unlock a password manager.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A command that prints a credential. `Debug` shows the program and no argument.
+/// A command that prints a credential. `Debug` shows the program, but not its arguments.
 #[derive(Clone)]
 pub(crate) struct KeyCommand {
     invocation: Invocation,
@@ -37,23 +35,22 @@ pub(crate) struct KeyCommand {
 
 #[derive(Clone)]
 enum Invocation {
-    /// Run as it is.
+    /// Started directly.
     Program {
         program: Zeroizing<String>,
         arguments: Vec<Zeroizing<String>>,
     },
-    /// Given to the shell as one text.
+    /// A text that the shell runs.
     Shell(Zeroizing<String>),
 }
 
 impl KeyCommand {
-    /// A program and its arguments in one text, split as a shell would split it but not given to
-    /// one.
+    /// Splits a text into a program and its arguments, as a shell does. No shell runs it.
     ///
     /// # Errors
     ///
-    /// An [`InvocationProblem`], also if the text holds what only a shell gives a meaning. It holds
-    /// no part of it.
+    /// An [`InvocationProblem`], for example if the text contains shell syntax other than quotes. The
+    /// error contains no part of the text but one character.
     pub(crate) fn from_text(
         text: &str,
         environment: &Environment,
@@ -62,11 +59,11 @@ impl KeyCommand {
         Self::from_words(words::split(text, environment.platform())?, environment)
     }
 
-    /// A program and its arguments, taken as they are.
+    /// Takes a program and its arguments. Expands a leading `~` of the program.
     ///
     /// # Errors
     ///
-    /// An [`InvocationProblem`], which holds no part of the words.
+    /// An [`InvocationProblem`], which contains no part of the words.
     pub(crate) fn from_words(
         words: impl IntoIterator<Item = Zeroizing<String>>,
         environment: &Environment,
@@ -87,11 +84,11 @@ impl KeyCommand {
         })
     }
 
-    /// A text that `sh -c` (on Windows `cmd /C`) runs.
+    /// Takes a text that `sh -c` (on Windows `cmd /C`) runs.
     ///
     /// # Errors
     ///
-    /// An [`InvocationProblem`], which holds no part of the text.
+    /// An [`InvocationProblem`], which contains no part of the text.
     pub(crate) fn from_shell(text: &str) -> Result<Self, InvocationProblem> {
         check_nul(text)?;
         let text = text.trim();
@@ -103,7 +100,7 @@ impl KeyCommand {
         })
     }
 
-    /// The program as it may be shown, without its arguments.
+    /// Returns the program in printable form, without its arguments.
     pub(crate) fn program(&self) -> String {
         match &self.invocation {
             Invocation::Program { program, .. } => format!("`{}`", excerpt::of_text(program)),
@@ -111,15 +108,14 @@ impl KeyCommand {
         }
     }
 
-    /// Runs the command and reads what it prints. Blocks for at most `timeout` and a second.
+    /// Runs the command and parses its output. Blocks for at most `timeout` and one second.
     ///
-    /// When the time is over, or soon after `cancelled` returns true, the whole process group is
-    /// killed. No thread is started, and neither a handler of SIGCHLD nor its absence in the host
-    /// matters.
+    /// Kills the whole process group after the timeout, and soon after `cancelled` returns true.
+    /// Starts no thread. Works whatever the host does with SIGCHLD.
     ///
     /// # Errors
     ///
-    /// A [`CommandProblem`], which holds no secret.
+    /// A [`CommandProblem`], which contains no secret.
     #[allow(
         clippy::disallowed_methods,
         reason = "fal.h says that commands inherit the environment"
@@ -129,7 +125,7 @@ impl KeyCommand {
         timeout: Duration,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<CommandOutput, CommandProblem> {
-        // Of the process, because that is what the command inherits.
+        // A command inherits the variables of the process, not those of an `Environment`.
         if std::env::var_os(RUNNING_VARIABLE).is_some() {
             return Err(CommandProblem::Recursion);
         }
@@ -245,10 +241,9 @@ impl fmt::Debug for KeyCommand {
 }
 
 fn check_nul(text: &str) -> Result<(), InvocationProblem> {
-    if text.contains('\0') {
-        Err(InvocationProblem::Nul)
-    } else {
-        Ok(())
+    match text.contains('\0') {
+        true => Err(InvocationProblem::Nul),
+        false => Ok(()),
     }
 }
 
@@ -262,7 +257,7 @@ fn expand(
     let path = environment
         .expand(&program)
         .ok_or(InvocationProblem::UnknownHome)?;
-    // A home directory that is no Unicode is not one that this text can name.
+    // A home directory that is not Unicode cannot be part of this text.
     path.into_os_string()
         .into_string()
         .map(Zeroizing::new)

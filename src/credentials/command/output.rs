@@ -1,4 +1,4 @@
-//! What a command prints: a key on one line, or a JSON object with a key or a token and its expiry.
+//! The output of a command: one line with a key, or a JSON object with a key or a token and its expiry.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,26 +9,26 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::codec::rfc3339;
 use crate::key::{Key, KeyProblem, Note};
 
-/// The longest bearer token, in bytes: what servers accept as a header.
+/// The maximum length of a bearer token, in bytes. Servers limit the length of a header.
 const MAX_TOKEN: usize = 16 * 1024;
 
-/// Why an output is no credential. Holds nothing of it.
+/// Why an output is not a credential. Contains no part of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputProblem {
     Nothing,
     NotUtf8,
-    /// How many lines there are, without blank ones.
+    /// There is more than one line. Holds the number of lines that are not blank.
     Lines(usize),
     Key(KeyProblem),
-    /// It starts with `{` and is no JSON.
+    /// It starts with `{`, but is not valid JSON.
     Json,
-    /// Neither a `key` nor a `token`, or both.
+    /// It has neither a `key` nor a `token`, or both.
     NotOneSecret,
-    /// A member has another type than it should; its name.
+    /// The member of this name has the wrong type.
     Type(&'static str),
-    /// Not printable ASCII, or too long.
+    /// The token is empty, too long, or not printable ASCII.
     Token,
-    /// Both `expires_at` and `expires_in`.
+    /// It has both `expires_at` and `expires_in`.
     TwoExpiries,
     NotRfc3339,
     NotSeconds,
@@ -40,12 +40,9 @@ impl fmt::Display for OutputProblem {
         match self {
             Self::Nothing => f.write_str("nothing was printed"),
             Self::NotUtf8 => f.write_str("not UTF-8 text"),
-            Self::Lines(count) => write!(
-                f,
-                "{count} lines where one is expected: print the key and nothing else"
-            ),
+            Self::Lines(count) => write!(f, "{count} lines instead of one; print only the key"),
             Self::Key(problem) => problem.fmt(f),
-            Self::Json => f.write_str("starts with `{` and is not valid JSON"),
+            Self::Json => f.write_str("the text starts with `{`, but is not valid JSON"),
             Self::NotOneSecret => f.write_str("the JSON object needs either `key` or `token`"),
             Self::Type(member) => write!(f, "`{member}` has the wrong type"),
             Self::Token => write!(
@@ -56,24 +53,24 @@ impl fmt::Display for OutputProblem {
                 f.write_str("the JSON object has both `expires_at` and `expires_in`")
             }
             Self::NotRfc3339 => {
-                f.write_str("`expires_at` is not a moment like 2026-01-31T23:59:59Z (RFC 3339)")
+                f.write_str("`expires_at` is not a time such as 2026-01-31T23:59:59Z (RFC 3339)")
             }
-            Self::NotSeconds => f.write_str("`expires_in` is not a number of seconds from now"),
-            Self::Expired => f.write_str("what was printed has expired already"),
+            Self::NotSeconds => f.write_str("`expires_in` is not a number of seconds"),
+            Self::Expired => f.write_str("the credential has already expired"),
         }
     }
 }
 
-/// What a command gave. `Debug` shows no secret.
+/// The parsed output of a command. `Debug` shows no secret.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) secret: Secret,
     pub(crate) expires_at: Option<SystemTime>,
-    /// What was dropped from around the key.
+    /// Remarks about text that was removed around the key.
     pub(crate) notes: Vec<Note>,
 }
 
-/// What authorizes a request. Overwritten when it is dropped; `Debug` shows no secret.
+/// A key or a bearer token. Zeroized on drop. `Debug` shows no secret.
 pub(crate) enum Secret {
     Key(Key),
     Bearer(Zeroizing<String>),
@@ -88,7 +85,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads what was printed by a command that was started at `started`.
+/// Parses the output of a command that was started at `started`.
 pub(super) fn read(stdout: &[u8], started: SystemTime) -> Result<CommandOutput, OutputProblem> {
     let text = std::str::from_utf8(stdout).map_err(|_| OutputProblem::NotUtf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
@@ -114,7 +111,7 @@ fn read_line(text: &str) -> Result<CommandOutput, OutputProblem> {
 }
 
 fn read_json(text: &str, started: SystemTime) -> Result<CommandOutput, OutputProblem> {
-    // The parser's own message is not used: it may quote the text.
+    // The message of the parser is not used, because it may quote the text.
     let value = serde_json::from_str(text).map_err(|_| OutputProblem::Json)?;
     let mut wiped = Wiped(value);
     let Value::Object(members) = &mut wiped.0 else {
@@ -136,7 +133,7 @@ fn read_json(text: &str, started: SystemTime) -> Result<CommandOutput, OutputPro
     })
 }
 
-/// A member that may be missing or null.
+/// Returns a string member, or `None` if it is missing or null.
 fn string<'m>(
     members: &'m Map<String, Value>,
     name: &'static str,
@@ -189,7 +186,7 @@ fn expiry(
     }
 }
 
-/// A value whose texts are overwritten when it is dropped.
+/// A value whose strings are zeroized on drop.
 struct Wiped(Value);
 
 impl Drop for Wiped {

@@ -1,7 +1,7 @@
-//! Real scripts. Every secret here contains `fake-secret`, and every text that a run gives is
+//! Runs real scripts. Every secret contains `fake-secret`, and every text that a run returns is
 //! searched for it.
 
-// clippy.toml allows these in test functions; their helpers are tests as well.
+// clippy.toml allows these in test functions, but not in helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
@@ -11,13 +11,13 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
-use super::process::Exit;
+use super::process::{Exit, MAX_OUTPUT};
 use super::words::{self, WordsProblem};
 use std::process::Command;
 
 use super::*;
 use crate::credentials::process_tests::{again, is_alone, plainly};
-use crate::key::KeyProblem;
+use crate::key::{KeyProblem, Note};
 
 /// Longer than any command here takes.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;
@@ -26,13 +26,25 @@ fn never() -> bool {
     false
 }
 
-/// An executable `key` of this text in a directory of its own.
+macro_rules! assert_is {
+    ($outcome:expr, $pattern:pat) => {{
+        let outcome = $outcome;
+        assert!(matches!(outcome, $pattern), "{outcome:?}");
+    }};
+}
+
+fn assert_within(begun: Instant, limit: Duration) {
+    let taken = begun.elapsed();
+    assert!(taken < limit, "{taken:?}");
+}
+
+/// Creates an executable file `key` with this text in a new directory.
 fn script(text: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let (draft, path) = (directory.path().join("draft"), directory.path().join("key"));
     fs::write(&draft, text).unwrap();
-    // Not written by this process: a file that a fork of it holds open for writing cannot be
-    // executed.
+    // Another process writes the file, because a file that a fork of this process holds open for
+    // writing cannot be executed.
     let installed = Command::new("install")
         .args(["-m", "755"])
         .args([&draft, &path])
@@ -60,7 +72,7 @@ fn run_script(text: &str) -> Result<CommandOutput, CommandProblem> {
     run(&words(&[&path_of(&directory)]))
 }
 
-/// The same outcome, which shows no secret.
+/// Asserts that the outcome shows no secret.
 fn checked(
     outcome: Result<CommandOutput, CommandProblem>,
 ) -> Result<CommandOutput, CommandProblem> {
@@ -94,7 +106,12 @@ fn output_problem(text: &str) -> OutputProblem {
     }
 }
 
-/// The ids of the processes, zombies aside, whose command line contains `text`.
+fn assert_ends(problem: &CommandProblem, end: &str) {
+    let text = problem.to_string();
+    assert!(text.ends_with(end), "{text}");
+}
+
+/// Returns the ids of the processes, without zombies, whose command line contains `text`.
 #[cfg(target_os = "linux")]
 fn processes(text: &str) -> Vec<u32> {
     let ids = fs::read_dir("/proc")
@@ -127,7 +144,7 @@ fn wait_until_gone(text: &str) {
 fn a_key_is_read() {
     let plain = run_script("echo fake-id:fake-secret-1").unwrap();
     assert_eq!(secret(&plain), "fake-secret-1");
-    // The line's end is no remark.
+    // A line end gives no remark.
     assert_eq!((plain.expires_at, plain.notes), (None, vec![]));
     assert_eq!(
         run_script("echo '\"fake-id:fake-secret-1\"'")
@@ -161,65 +178,57 @@ fn a_key_is_read() {
 
 #[test]
 fn other_output_is_refused() {
+    use OutputProblem::*;
     let outputs = [
-        ("true", OutputProblem::Nothing),
-        ("printf ' \\n\\n'", OutputProblem::Nothing),
+        ("true", Nothing),
+        ("printf ' \\n\\n'", Nothing),
         (
             "printf 'fake-id:fake-secret-1\\nfake-id:fake-secret-2\\n'",
-            OutputProblem::Lines(2),
+            Lines(2),
         ),
-        (
-            "echo fake-secret-1",
-            OutputProblem::Key(KeyProblem::NoColon),
-        ),
-        (
-            "printf 'fake-secret\\377:fake-secret'",
-            OutputProblem::NotUtf8,
-        ),
-        ("echo '{fake-secret-1}'", OutputProblem::Json),
-        (r#"echo '{"key": "fake-secret-1'"#, OutputProblem::Json),
-        (r#"echo '{}'"#, OutputProblem::NotOneSecret),
+        ("echo fake-secret-1", Key(KeyProblem::NoColon)),
+        ("printf 'fake-secret\\377:fake-secret'", NotUtf8),
+        ("echo '{fake-secret-1}'", Json),
+        (r#"echo '{"key": "fake-secret-1'"#, Json),
+        (r#"echo '{}'"#, NotOneSecret),
         (
             r#"echo '{"key": "fake-id:fake-secret-1", "token": "fake-secret-2"}'"#,
-            OutputProblem::NotOneSecret,
+            NotOneSecret,
         ),
-        (
-            r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#,
-            OutputProblem::Type("key"),
-        ),
+        (r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#, Type("key")),
         (
             r#"echo '{"key": "fake-secret-1"}'"#,
-            OutputProblem::Key(KeyProblem::NoColon),
+            Key(KeyProblem::NoColon),
         ),
-        (r#"echo '{"token": "fake-secret 1"}'"#, OutputProblem::Token),
-        (r#"echo '{"token": ""}'"#, OutputProblem::Token),
+        (r#"echo '{"token": "fake-secret 1"}'"#, Token),
+        (r#"echo '{"token": ""}'"#, Token),
         (
             r#"echo '{"token": "fake-secret", "expires_in": "600"}'"#,
-            OutputProblem::Type("expires_in"),
+            Type("expires_in"),
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": -1}'"#,
-            OutputProblem::NotSeconds,
+            NotSeconds,
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": 1e300}'"#,
-            OutputProblem::NotSeconds,
+            NotSeconds,
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": 0}'"#,
-            OutputProblem::Expired,
+            Expired,
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "2020-01-01T00:00:00Z"}'"#,
-            OutputProblem::Expired,
+            Expired,
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "tomorrow"}'"#,
-            OutputProblem::NotRfc3339,
+            NotRfc3339,
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "2999-01-01T00:00:00Z", "expires_in": 1}'"#,
-            OutputProblem::TwoExpiries,
+            TwoExpiries,
         ),
     ];
     for (text, expected) in outputs {
@@ -232,37 +241,13 @@ fn a_failure_carries_the_code_and_what_was_said() {
     let failed = problem(
         "echo fake-id:fake-secret-1\nprintf 'no such item:\\n\\033[31mwork\\n' >&2\nexit 3",
     );
-    assert!(matches!(
+    assert_ends(
         &failed,
-        CommandProblem::Failed {
-            exit: Exit::Code(3),
-            ..
-        }
-    ));
-    let text = failed.to_string();
-    assert!(
-        text.ends_with("/key` failed: exit code 3; it said: no such item: \u{fffd}[31mwork"),
-        "{text}"
+        "/key` failed: exit code 3; it said: no such item: \u{fffd}[31mwork",
     );
-    let killed = problem("kill -TERM $$");
-    assert!(
-        matches!(
-            &killed,
-            CommandProblem::Failed {
-                exit: Exit::Signal(15),
-                ..
-            }
-        ),
-        "{killed:?}"
-    );
-    assert!(killed.to_string().ends_with("ended by signal 15"));
+    assert_ends(&problem("kill -TERM $$"), "ended by signal 15");
     let output = problem("echo 'the vault is locked' >&2");
-    assert!(
-        output
-            .to_string()
-            .ends_with("nothing was printed; it said: the vault is locked"),
-        "{output}"
-    );
+    assert_ends(&output, "nothing was printed; it said: the vault is locked");
 }
 
 #[test]
@@ -291,7 +276,7 @@ fn what_was_said_shows_no_secret() {
         ),
     ];
     for (written, shown) in said {
-        // The command also prints a word that it should not repeat.
+        // The command also prints a word that must not appear.
         let text = format!("echo fake-secret-half\ncat >&2 <<'END'\n{written}\nEND\nexit 1");
         let CommandProblem::Failed { stderr, .. } = problem(&text) else {
             panic!("{written}")
@@ -311,7 +296,7 @@ fn much_of_what_was_said_is_cut() {
         stderr.starts_with('…') && stderr.ends_with("9999 the end"),
         "{stderr}"
     );
-    // The buffer ends within the secret: what is left of it has no shape to be known by.
+    // The buffer ends within the secret, and the part before its end does not look like a secret.
     let line = format!(
         "{} fake-id:",
         "x".repeat(MAX_OUTPUT - "x fake-id:fake-s".len())
@@ -337,11 +322,8 @@ fn a_command_that_hangs_is_killed_with_what_it_started() {
         taken >= Duration::from_millis(400) && taken < Duration::from_millis(900),
         "{taken:?}"
     );
-    let text = outcome.unwrap_err().to_string();
-    assert!(
-        text.ends_with("did not end within 0.4 s and was killed; it said: waiting for you"),
-        "{text}"
-    );
+    let end = "did not end within 0.4 s and was killed; it said: waiting for you";
+    assert_ends(&outcome.unwrap_err(), end);
     wait_until_gone(&marker);
     wait_until_gone(directory.path().to_str().unwrap());
 }
@@ -351,23 +333,15 @@ fn a_command_that_hangs_is_killed_with_what_it_started() {
 fn a_cancelled_command_is_killed() {
     let marker = format!("7{}.5", std::process::id());
     let begun = Instant::now();
-    // A program that has closed its pipes is followed as well.
+    // The program has closed its pipes.
     let command = KeyCommand::from_shell(&format!("exec >&- 2>&-; sleep {marker}; true")).unwrap();
     let outcome = command.run(PATIENCE, &|| begun.elapsed() > Duration::from_millis(200));
-    assert!(
-        matches!(outcome, Err(CommandProblem::Cancelled)),
-        "{outcome:?}"
-    );
-    assert!(
-        begun.elapsed() < Duration::from_millis(700),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert_is!(outcome, Err(CommandProblem::Cancelled));
+    assert_within(begun, Duration::from_millis(700));
     wait_until_gone(&marker);
-    let outcome = command.run(PATIENCE, &|| true);
-    assert!(
-        matches!(outcome, Err(CommandProblem::Cancelled)),
-        "{outcome:?}"
+    assert_is!(
+        command.run(PATIENCE, &|| true),
+        Err(CommandProblem::Cancelled)
     );
 }
 
@@ -378,11 +352,7 @@ fn what_a_command_leaves_running_is_neither_waited_for_nor_killed() {
     let begun = Instant::now();
     let output = run_script(&format!("echo fake-id:fake-secret-1\nsleep {marker} &")).unwrap();
     assert_eq!(secret(&output), "fake-secret-1");
-    assert!(
-        begun.elapsed() < Duration::from_millis(800),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert_within(begun, Duration::from_millis(800));
     assert_eq!(processes(&marker).len(), 1);
     wait_until_gone(&marker);
 }
@@ -393,25 +363,15 @@ fn endless_output_is_stopped() {
     let marker = format!("fake-secret-{}", std::process::id());
     let begun = Instant::now();
     let outcome = problem(&format!("yes {marker}"));
-    assert!(
-        matches!(outcome, CommandProblem::TooMuchOutput { .. }),
-        "{outcome:?}"
-    );
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert_is!(outcome, CommandProblem::TooMuchOutput { .. });
+    assert_within(begun, Duration::from_secs(2));
     wait_until_gone(&marker);
-    // Endless complaints end with the time.
+    // Endless stderr ends with the timeout.
     let marker = format!("complaint-{}", std::process::id());
     let outcome = checked(
         words(&["sh", "-c", &format!("yes {marker} >&2")]).run(Duration::from_millis(300), &never),
     );
-    assert!(
-        matches!(outcome, Err(CommandProblem::TimedOut { .. })),
-        "{outcome:?}"
-    );
+    assert_is!(outcome, Err(CommandProblem::TimedOut { .. }));
     wait_until_gone(&marker);
 }
 
@@ -423,10 +383,10 @@ fn the_whole_bound_may_be_used() {
         secret(&run_script(&pad(MAX_OUTPUT)).unwrap()),
         "fake-secret-1"
     );
-    assert!(matches!(
+    assert_is!(
         problem(&pad(MAX_OUTPUT + 1)),
         CommandProblem::TooMuchOutput { .. }
-    ));
+    );
 }
 
 #[test]
@@ -467,21 +427,13 @@ fn a_program_that_cannot_be_started_is_named() {
             panic!("{outcome:?}")
         };
         assert_eq!(*cause, expected);
-        assert!(
-            outcome
-                .to_string()
-                .starts_with(&format!("the command `{program}`: ")),
-            "{outcome}"
-        );
+        let start = format!("cannot start the command `{program}`: ");
+        assert!(outcome.to_string().starts_with(&start), "{outcome}");
     }
-    // A key in the place of a command.
+    // A key instead of a command.
     let outcome = run(&words(&["fake-id:fake-secret-1"])).unwrap_err();
-    assert!(
-        outcome
-            .to_string()
-            .starts_with("the command `****`: not found"),
-        "{outcome}"
-    );
+    let start = "cannot start the command `****`: not found";
+    assert!(outcome.to_string().starts_with(start), "{outcome}");
 }
 
 #[test]
@@ -548,29 +500,22 @@ fn shell_syntax_is_refused() {
         ("a *.txt", '*'),
         ("a # b", '#'),
     ];
+    let refused = |text: &str| KeyCommand::from_text(text, &Environment::process()).unwrap_err();
     for (text, character) in texts {
-        let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
-        assert_eq!(
-            problem,
-            InvocationProblem::Words(WordsProblem::ShellSyntax(character)),
-            "{text}"
-        );
+        let problem = refused(text);
+        let expected = InvocationProblem::Words(WordsProblem::ShellSyntax(character));
+        assert_eq!(problem, expected, "{text}");
         assert!(
             problem.to_string().contains("key_command_shell = true"),
             "{problem}"
         );
     }
     for (text, quote) in [("a 'b", '\''), ("a \"b", '"'), ("a \"b\\", '"')] {
-        let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
-        assert_eq!(
-            problem,
-            InvocationProblem::Words(WordsProblem::OpenQuote(quote)),
-            "{text}"
-        );
+        let expected = InvocationProblem::Words(WordsProblem::OpenQuote(quote));
+        assert_eq!(refused(text), expected, "{text}");
     }
     for text in ["", "  ", "''", "\"\" x"] {
-        let problem = KeyCommand::from_text(text, &Environment::process()).unwrap_err();
-        assert_eq!(problem, InvocationProblem::Empty, "{text}");
+        assert_eq!(refused(text), InvocationProblem::Empty, "{text}");
     }
     assert_eq!(
         KeyCommand::from_shell(" \n").unwrap_err(),
@@ -584,19 +529,20 @@ fn shell_syntax_is_refused() {
 
 #[test]
 fn windows_paths_are_words() {
-    let split = words::split(
-        r#""C:\Program Files\op\op.exe" read C:\keys\a 'x y'"#,
-        Platform::Windows,
-    )
-    .unwrap();
-    let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
-    assert_eq!(
-        split,
-        [r"C:\Program Files\op\op.exe", "read", r"C:\keys\a", "x y"]
-    );
-    let split = words::split(r#"C:\O'Brien\k.exe "C:\me$\a" b$ `c"#, Platform::Windows).unwrap();
-    let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
-    assert_eq!(split, [r"C:\O'Brien\k.exe", r"C:\me$\a", "b$", "`c"]);
+    for (text, expected) in [
+        (
+            r#""C:\Program Files\op\op.exe" read C:\keys\a 'x y'"#,
+            [r"C:\Program Files\op\op.exe", "read", r"C:\keys\a", "x y"],
+        ),
+        (
+            r#"C:\O'Brien\k.exe "C:\me$\a" b$ `c"#,
+            [r"C:\O'Brien\k.exe", r"C:\me$\a", "b$", "`c"],
+        ),
+    ] {
+        let split = words::split(text, Platform::Windows).unwrap();
+        let split: Vec<_> = split.iter().map(|word| word.as_str()).collect();
+        assert_eq!(split, expected);
+    }
     let percent = words::split(r"%USERPROFILE%\key.exe", Platform::Windows);
     assert_eq!(percent.unwrap_err(), WordsProblem::ShellSyntax('%'));
 }
@@ -631,7 +577,7 @@ fn a_command_has_no_input_and_no_part_in_our_group() {
 #[test]
 fn a_command_inside_a_command_is_refused() {
     if is_alone() {
-        // What the inner run says is handed out as the outer one's stderr.
+        // The error of the inner run is the stderr of the outer one.
         let inner = run(&KeyCommand::from_shell("echo fake-id:fake-secret-1").unwrap());
         if std::env::var_os(RUNNING_VARIABLE).is_some() {
             eprintln!("{}", inner.unwrap_err());
@@ -646,7 +592,7 @@ fn a_command_inside_a_command_is_refused() {
             .collect();
         let text = run(&words(&command)).unwrap_err().to_string();
         assert!(
-            text.contains("exit code 7; it said: this program was itself started by a key command"),
+            text.contains("exit code 7; it said: cannot run a key command in"),
             "{text}"
         );
         return;
@@ -688,15 +634,8 @@ fn a_host_may_ignore_its_children() {
         let outcome = KeyCommand::from_shell("sleep 30; true")
             .unwrap()
             .run(Duration::from_millis(200), &never);
-        assert!(
-            matches!(outcome, Err(CommandProblem::TimedOut { .. })),
-            "{outcome:?}"
-        );
-        assert!(
-            begun.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert_is!(outcome, Err(CommandProblem::TimedOut { .. }));
+        assert_within(begun, Duration::from_secs(1));
         return;
     }
     again(module_path!(), "a_host_may_ignore_its_children", plainly);
@@ -736,15 +675,8 @@ fn a_command_that_wants_the_terminal_does_not_wait_for_it() {
     if is_alone() {
         let begun = Instant::now();
         let outcome = problem("echo password: >&2; read password < /dev/tty");
-        assert!(
-            matches!(outcome, CommandProblem::WantsTerminal { .. }),
-            "{outcome:?}"
-        );
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert_is!(outcome, CommandProblem::WantsTerminal { .. });
+        assert_within(begun, Duration::from_secs(2));
         return;
     }
     // `script` gives the test a terminal.

@@ -1,17 +1,18 @@
-//! A command line split into words as a shell would split it, and nothing else that a shell does.
+//! Splits a command line into words as a shell does, and refuses all other shell syntax. The crate
+//! shlex does not refuse it, and leaves copies of the words in memory.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::super::Platform;
+use crate::credentials::environment::Platform;
 
-/// Why a text is no command line without a shell.
+/// Why a text needs a shell, or cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WordsProblem {
-    /// A quote without its partner.
+    /// A quote that is not closed.
     OpenQuote(char),
-    /// A character that only a shell gives its meaning.
+    /// A character with a meaning for a shell.
     ShellSyntax(char),
 }
 
@@ -27,8 +28,8 @@ impl fmt::Display for WordsProblem {
                 };
                 write!(
                     f,
-                    "{shown} needs a shell, and none is used unless asked: set `key_command_shell = true` in the \
-                     profile (FAL_KEY_COMMAND_SHELL=1 for the variable), write {}, or quote it if it is meant literally",
+                    "{shown} needs a shell; set `key_command_shell = true` in the profile \
+                     (FAL_KEY_COMMAND_SHELL=1 for the variable), write {}, or quote the character",
                     if cfg!(windows) {
                         "[\"cmd\", \"/C\", \"…\"]"
                     } else {
@@ -40,11 +41,11 @@ impl fmt::Display for WordsProblem {
     }
 }
 
-/// The words of `text`. Quotes group, a backslash quotes the next character (on Windows it
-/// separates a path).
+/// Splits `text`. Quotes group words, and a backslash quotes the next character. On Windows, a
+/// backslash has no special meaning.
 ///
-/// What a shell would replace or act upon is refused rather than handed to the program: a `$HOME`
-/// that stays as it is only fails later, and less clearly.
+/// Refuses syntax that a shell would expand or execute. If the program got a literal `$HOME`, it
+/// would fail with an unclear error.
 pub(super) fn split(
     text: &str,
     platform: Platform,
@@ -73,7 +74,7 @@ pub(super) fn split(
                 return Err(WordsProblem::ShellSyntax(character));
             }
             '%' if platform == Platform::Windows => return Err(WordsProblem::ShellSyntax('%')),
-            // Within a word it is a letter of a name there, as in a folder of O'Brien.
+            // On Windows, a quote within a word is part of a name, such as O'Brien.
             '\'' if platform == Platform::Unix || splitter.word.is_none() => {
                 splitter.single_quoted(&mut rest)?
             }
@@ -92,9 +93,9 @@ pub(super) fn split(
 
 struct Splitter {
     words: Vec<Zeroizing<String>>,
-    /// The word that has begun.
+    /// The word in progress.
     word: Option<Zeroizing<String>>,
-    /// Enough for any word: growing would leave copies of it behind.
+    /// The capacity of each word: a string that grows leaves copies of a secret in memory.
     size: usize,
     platform: Platform,
 }
@@ -115,7 +116,7 @@ impl Splitter {
     }
 
     fn single_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), WordsProblem> {
-        // Quotes around nothing are a word.
+        // Empty quotes are a word.
         self.word();
         loop {
             match rest.next() {
@@ -126,7 +127,7 @@ impl Splitter {
         }
     }
 
-    /// A shell still acts on `$` and a backquote here.
+    /// Refuses `$` and backquotes, which a shell expands within double quotes.
     fn double_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), WordsProblem> {
         self.word();
         loop {

@@ -134,7 +134,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Makes a new file private, and prevents that a FIFO of this name blocks the open.
+/// Makes a new file private, and prevents a FIFO of this name from blocking the open.
 #[cfg(unix)]
 fn careful(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -202,9 +202,11 @@ mod tests {
 
     use super::*;
 
+    static CANCELLED: AtomicBool = AtomicBool::new(false);
+
     const WAIT: Wait<'_> = Wait {
         limit: Wait::OFFICIAL_LIMIT,
-        cancelled: &AtomicBool::new(false),
+        cancelled: &CANCELLED,
     };
 
     /// Removes an open file.

@@ -1,14 +1,14 @@
-//! How a program ended.
+//! The exit status of a program.
 
 use std::fmt;
 
-/// How a program that came to an end did so.
+/// How a program has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Code(i32),
-    #[cfg_attr(windows, expect(dead_code, reason = "nothing ends a program so there"))]
+    #[cfg_attr(windows, expect(dead_code, reason = "Windows has no signals"))]
     Signal(i32),
-    /// The host collects its children itself, or ignores SIGCHLD.
+    /// The host reaps its children itself, or ignores SIGCHLD.
     Unknown,
 }
 
@@ -18,7 +18,7 @@ impl fmt::Display for Exit {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
             Self::Unknown => f.write_str(
-                "its exit code is unknown, because the host ignores or collects its children",
+                "its exit code is unknown, because the host ignores or reaps its children",
             ),
         }
     }

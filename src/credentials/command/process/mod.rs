@@ -1,5 +1,5 @@
-//! Runs a program to its end or its deadline, with what it started, and reads what it prints into
-//! bounded buffers.
+//! Runs a program and its child processes until they end or a timeout, and reads their output into
+//! bounded buffers. The crate process-wrap neither bounds the output nor zeroizes it.
 
 mod exit;
 #[cfg(unix)]
@@ -20,25 +20,24 @@ pub(super) use exit::Exit;
 use system::{Child, Group, State, Stderr, Stdout};
 pub(super) use system::{Prepared, SHELL, is_not_a_program, program, shell, text_of};
 
-/// The most that a command may print to stdout, in bytes. Of stderr as much is read, and the rest
-/// dropped.
+/// The maximum size of stdout, in bytes. Of stderr, as many bytes are kept and the rest is dropped.
 pub(super) const MAX_OUTPUT: usize = 64 * 1024;
 
-/// Set for the command, so that one that uses libfal itself does not run itself again.
+/// A variable that is set for the command. A command that uses libfal must not start itself again.
 pub(super) const RUNNING_VARIABLE: &str = "FAL_KEY_COMMAND_RUNNING";
 
-/// How often `cancelled` is asked.
+/// How often `cancelled` is called.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long pipes may stay open after the program has exited: then something that it left running
-/// holds them, and what it may still say is not waited for.
+/// How long the pipes may stay open after the program has exited. A longer wait is useless, because
+/// they belong to a background process that the program has started.
 const AFTERMATH: Duration = Duration::from_millis(200);
 
-/// How long a killed program may take to disappear; one that hangs in the kernel is left to the
-/// system.
+/// How long a killed program may take to end. A program that hangs in the kernel takes longer, and is
+/// not reaped.
 const REAPING: Duration = Duration::from_millis(500);
 
-/// Why the run ended.
+/// How the run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Exited(Exit),
@@ -57,11 +56,11 @@ pub(super) struct Finished {
 pub(super) enum Failure {
     /// The program was not started.
     Start(io::Error),
-    /// It was, and could not be observed; it has been killed.
+    /// The program was started, but could not be watched. It was killed.
     Follow(io::Error),
 }
 
-/// Runs the command. Blocks for at most `timeout` and [`REAPING`].
+/// Runs the program. Blocks for at most `timeout` and [`REAPING`].
 pub(super) fn run(
     prepared: Prepared,
     timeout: Duration,
@@ -88,13 +87,13 @@ pub(super) fn run(
     })
 }
 
-/// A program that runs. Dropping it kills it and its group, and collects it.
+/// A running program. Dropping this kills the program and its group, and reaps the program.
 struct Running {
     child: Child,
     group: Group,
     stdout: Pipe<Stdout>,
     stderr: Pipe<Stderr>,
-    /// Whether it has come to its end by itself.
+    /// Whether the program has exited or was killed.
     ended: bool,
 }
 
@@ -124,8 +123,8 @@ impl Running {
         let mut pause = Duration::from_millis(1);
         let mut exited_at = None;
         loop {
-            // Observed before the pipes are emptied: what an exited program has written is all
-            // there.
+            // The state is read before the pipes: if the program has exited, all its output is in
+            // the pipes.
             let state = self.group.state(&mut self.child)?;
             self.stdout.drain()?;
             self.stderr.drain()?;
@@ -158,7 +157,7 @@ impl Running {
         }
     }
 
-    /// The exit of a program that has exited.
+    /// Reaps a program that has exited.
     fn collect(&mut self) -> Exit {
         self.ended = true;
         self.group.spare();
@@ -168,7 +167,7 @@ impl Running {
         }
     }
 
-    /// What was printed; what still runs and has not ended by itself is killed.
+    /// Returns the output. Kills the program and its group unless the program has exited.
     fn end(mut self) -> (Captured, Captured) {
         self.kill();
         let take = |captured: &mut Captured| std::mem::replace(captured, Captured::empty());
@@ -199,7 +198,7 @@ impl Drop for Running {
     }
 }
 
-/// One end of a pipe, closed as soon as the other end is.
+/// The reading end of a pipe. It is closed when the writing end is closed.
 struct Pipe<S> {
     source: Option<S>,
     captured: Captured,
@@ -221,8 +220,8 @@ impl<S: system::Source> Pipe<S> {
         self.source.is_none()
     }
 
-    /// Reads what is there, at most about [`MAX_OUTPUT`] bytes, so that an endless writer does not
-    /// keep us here.
+    /// Reads the available output, but not much more than [`MAX_OUTPUT`] bytes: an endless writer must
+    /// not block this function.
     fn drain(&mut self) -> io::Result<()> {
         let mut left = MAX_OUTPUT;
         while let Some(source) = &mut self.source {
@@ -241,9 +240,9 @@ impl<S: system::Source> Pipe<S> {
     }
 }
 
-/// The first [`MAX_OUTPUT`] bytes of a stream. Overwritten when it is dropped.
+/// The first [`MAX_OUTPUT`] bytes of a stream. Zeroized on drop.
 pub(super) struct Captured {
-    /// Of its final size from the start: growing would leave copies of a secret behind.
+    /// A buffer of the final size: a vector that grows leaves copies of a secret in memory.
     buffer: Zeroizing<Vec<u8>>,
     length: usize,
     overflowed: bool,
@@ -269,12 +268,12 @@ impl Captured {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
-    /// Whether there was more than was kept.
+    /// Returns whether bytes were dropped.
     pub(super) fn overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// Reads once; what is beyond the buffer is dropped.
+    /// Reads once. Drops the bytes that do not fit into the buffer.
     fn read_from(&mut self, source: &mut impl system::Source) -> io::Result<usize> {
         match self
             .buffer

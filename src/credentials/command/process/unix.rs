@@ -1,4 +1,4 @@
-//! The part of running a program that Unix has its own way for.
+//! Starts, watches and kills a program on Unix.
 
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
@@ -11,20 +11,20 @@ use std::time::Duration;
 
 use super::exit::Exit;
 
-/// The shell as it is named to the user.
+/// The name of the shell in messages.
 pub(in super::super) const SHELL: &str = "`sh -c`";
 
-/// What a program wrote for people.
+/// Decodes the stderr of a program.
 pub(in super::super) fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What is to be started.
+/// A program to start.
 pub(in super::super) type Prepared = Command;
 pub(super) type Stdout = ChildStdout;
 pub(super) type Stderr = ChildStderr;
 
-/// A program by its path, or by a name that is looked for in PATH.
+/// Returns a program by its path, or by a name that is searched in PATH.
 pub(in super::super) fn program<'a>(
     program: &str,
     arguments: impl Iterator<Item = &'a str>,
@@ -40,7 +40,7 @@ pub(in super::super) fn shell(text: &str) -> Prepared {
     command
 }
 
-/// Whether the file is neither a program nor a script.
+/// Returns whether the error says that the file is neither a program nor a script.
 pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOEXEC)
 }
@@ -50,7 +50,7 @@ pub(super) trait Source: Read + AsRawFd {}
 
 impl<S: Read + AsRawFd> Source for S {}
 
-/// Starts it in a group of its own, with `marker` in its environment.
+/// Starts a program in its own group, with the variable `marker` set to 1.
 pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, Group)> {
     command.env(marker, "1").process_group(0);
     command
@@ -58,10 +58,11 @@ pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, G
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if ignores_children() {
-        // An ignored signal stays ignored in the program, which then could not wait for its own
-        // children. (Only then: with such a hook the standard library forks the whole host instead
-        // of using posix_spawn.) SAFETY: signal() is async-signal-safe, and nothing else is called
-        // between fork and exec.
+        // The program would inherit that SIGCHLD is ignored, and could not wait for its own
+        // children. The hook is set only if needed, because the standard library then forks the whole
+        // host instead of using posix_spawn().
+        //
+        // SAFETY: the hook calls only signal(), which is async-signal-safe.
         unsafe {
             command.pre_exec(|| {
                 libc::signal(libc::SIGCHLD, libc::SIG_DFL);
@@ -76,8 +77,8 @@ pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, G
 
 fn ignores_children() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action is allowed; `action` is valid for writes, and all zeros is a valid
-    // value of it.
+    // SAFETY: a null new action is allowed. `action` is valid for writes, and all zeros is a valid
+    // value of its type.
     unsafe {
         libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -86,8 +87,7 @@ fn ignores_children() -> bool {
 
 pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
     let descriptor = source.as_raw_fd();
-    // SAFETY: the descriptor is open as long as `source` is borrowed, and these commands touch no
-    // memory.
+    // SAFETY: the descriptor is open while `source` is borrowed, and these commands access no memory.
     let result = unsafe {
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
         if flags < 0 {
@@ -103,18 +103,18 @@ pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
     }
 }
 
-/// Reads what is there; `WouldBlock` if there is nothing yet, 0 if there will be nothing more.
+/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the stream.
 pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
     source.read(buffer)
 }
 
-/// Waits until one of the pipes has something to read or is closed, but no longer than `limit`.
+/// Waits until one of the pipes is readable or closed, but no longer than `limit`.
 pub(super) fn wait_readable(
     first: Option<&impl Source>,
     second: Option<&impl Source>,
     limit: Duration,
 ) {
-    // poll() leaves negative descriptors out.
+    // poll() ignores negative descriptors.
     let entry = |fd| libc::pollfd {
         fd,
         events: libc::POLLIN,
@@ -124,18 +124,17 @@ pub(super) fn wait_readable(
         entry(first.map_or(-1, AsRawFd::as_raw_fd)),
         entry(second.map_or(-1, AsRawFd::as_raw_fd)),
     ];
-    // At least 1 ms: a rest below that would not let us wait at all.
+    // At least 1 ms: 0 would not wait at all.
     let limit = libc::c_int::try_from(limit.as_millis())
         .unwrap_or(libc::c_int::MAX)
         .max(1);
-    // SAFETY: the array is valid for its two entries. A failure or a signal only ends the wait
-    // early.
+    // SAFETY: the array is valid for its two entries. An error ends the wait early, which is harmless.
     unsafe { libc::poll(entries.as_mut_ptr(), 2, limit) };
 }
 
 pub(super) enum State {
     Running,
-    /// Stopped because a background process may not use the terminal.
+    /// Stopped by the system, because a background process must not use the terminal.
     WantsTerminal,
     Exited,
 }
@@ -143,7 +142,7 @@ pub(super) enum State {
 /// The process group that a program leads.
 pub(super) struct Group {
     id: libc::pid_t,
-    /// Whether the host has collected the program: its number may be another process's by now.
+    /// Whether the host has reaped the program. Its id may belong to another process by now.
     lost: bool,
 }
 
@@ -155,12 +154,12 @@ impl Group {
         }
     }
 
-    /// What has become of the program. It is not collected, so that its number stays its own until
+    /// Returns the state of the program. Does not reap the program, so that its id stays valid until
     /// [`Self::kill`].
     pub(super) fn state(&mut self, _: &mut Child) -> io::Result<State> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
-        // SAFETY: `info` is valid for writes, and all zeros is a valid value of it.
+        // SAFETY: `info` is valid for writes, and all zeros is a valid value of its type.
         let (result, info) = unsafe {
             let result = libc::waitid(
                 libc::P_PID,
@@ -173,7 +172,7 @@ impl Group {
         if result != 0 {
             let error = io::Error::last_os_error();
             return match error.raw_os_error() {
-                // SIGCHLD is ignored, or a handler of the host was faster.
+                // The host ignores SIGCHLD, or has reaped the program.
                 Some(libc::ECHILD) => {
                     self.lost = true;
                     Ok(State::Exited)
@@ -182,7 +181,7 @@ impl Group {
                 _ => Err(error),
             };
         }
-        // SAFETY: a report of waitid() about a child has a status.
+        // SAFETY: waitid() sets the status of a child.
         let status = unsafe { info.si_status() };
         Ok(match info.si_code {
             libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED => State::Exited,
@@ -193,13 +192,13 @@ impl Group {
         })
     }
 
-    /// Leaves alone what a program that has ended left running.
+    /// Lets background processes of the program continue.
     pub(super) fn spare(&self) {}
 
     pub(super) fn kill(&self, _: &mut Child) {
         if !self.lost {
-            // SAFETY: touches no memory. The program is not collected, so that the group is still
-            // its own.
+            // SAFETY: kill() accesses no memory. The program is not reaped, so the id is still that of
+            // its group.
             unsafe { libc::kill(-self.id, libc::SIGKILL) };
         }
     }

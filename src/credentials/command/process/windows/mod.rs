@@ -1,8 +1,8 @@
-//! The part of running a program that Windows has its own way for.
+//! Starts, watches and kills a program on Windows.
 //!
-//! The standard library would let the program inherit every handle of the host that can be
-//! inherited, such as a port or a file that then stays in use, and could put it into its job only
-//! once it runs. So it is started here.
+//! The standard library would let the program inherit every inheritable handle of the host, so that
+//! ports and files would stay in use. It could also add the program to a job only after the start.
+//! So this module calls CreateProcessW() itself.
 
 mod search;
 mod start;
@@ -20,13 +20,13 @@ use zeroize::Zeroizing;
 use super::exit::Exit;
 pub(super) use start::{Child, Group, spawn};
 
-/// The shell as it is named to the user.
+/// The name of the shell in messages.
 pub(in super::super) const SHELL: &str = "`cmd /C`";
 
 pub(super) type Stdout = PipeReader;
 pub(super) type Stderr = PipeReader;
 
-/// What is to be started.
+/// A program to start.
 pub(in super::super) enum Prepared {
     Program {
         program: String,
@@ -35,7 +35,7 @@ pub(in super::super) enum Prepared {
     Shell(Zeroizing<String>),
 }
 
-/// A program by its path, or by a name that is looked for in PATH.
+/// Returns a program by its path, or by a name that is searched in PATH.
 pub(in super::super) fn program<'a>(
     program: &str,
     arguments: impl Iterator<Item = &'a str>,
@@ -53,17 +53,17 @@ pub(in super::super) fn shell(text: &str) -> Prepared {
     Prepared::Shell(Zeroizing::new(text.to_owned()))
 }
 
-/// Whether the file is no program.
+/// Returns whether the error says that the file is not a program.
 pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_BAD_EXE_FORMAT.cast_signed())
 }
 
-/// What a program wrote for people: UTF-8, or the encoding of consoles.
+/// Decodes the stderr of a program: UTF-8, or the encoding of the console.
 pub(in super::super) fn text_of(bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
-    // No character of such an encoding takes more units than bytes.
+    // A character takes at most as many UTF-16 units as bytes.
     let mut units = Zeroizing::new(vec![0_u16; bytes.len()]);
     let size = |length: usize| i32::try_from(length).unwrap_or(i32::MAX);
     // SAFETY: both buffers are valid for their sizes.
@@ -88,11 +88,11 @@ pub(super) fn never_block(_: &impl Source) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what is there; `WouldBlock` if there is nothing yet, 0 if there will be nothing more.
+/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the stream.
 pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
     let mut available = 0;
-    // SAFETY: the handle is open as long as `source` is borrowed; nothing is copied, and
-    // `available` is valid for writes.
+    // SAFETY: the handle is open while `source` is borrowed. Nothing is copied, and `available` is
+    // valid for writes.
     let peeked = unsafe {
         PeekNamedPipe(
             source.as_raw_handle(),
@@ -111,7 +111,7 @@ pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<us
             Err(error)
         };
     }
-    // With this much there, reading does not block.
+    // A read of the available bytes does not block.
     match usize::try_from(available)
         .unwrap_or(usize::MAX)
         .min(buffer.len())
@@ -121,7 +121,7 @@ pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<us
     }
 }
 
-/// Waits; a pipe of this system cannot be waited for without a thread or an overlapped read.
+/// Sleeps for `limit`. A wait for a pipe would need a thread or an overlapped read.
 pub(super) fn wait_readable(_: Option<&impl Source>, _: Option<&impl Source>, limit: Duration) {
     std::thread::sleep(limit.max(Duration::from_millis(1)));
 }
@@ -130,7 +130,7 @@ pub(super) enum State {
     Running,
     #[expect(
         dead_code,
-        reason = "a console application of this system is not stopped for using the console"
+        reason = "Windows does not stop programs that use the console"
     )]
     WantsTerminal,
     Exited,

@@ -1,4 +1,4 @@
-//! Which file a name means, and the text that starts it.
+//! Finds the file of a program, and builds its command line.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use super::Prepared;
 
-/// What programs end with where `PATHEXT` says nothing.
+/// The file name extensions of programs if `PATHEXT` is not set.
 const ENDINGS: &str = ".COM;.EXE;.BAT;.CMD";
 
-/// A file and the whole line it is started with.
+/// A file and its command line.
 pub(super) struct Line {
     pub(super) file: PathBuf,
     pub(super) text: Zeroizing<String>,
@@ -23,7 +23,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn of(prepared: &Prepared) -> io::Result<Self> {
         match prepared {
-            // With /S, it takes off this one pair of quotes and leaves the text as it was written.
+            // With /S, cmd.exe removes this pair of quotes and leaves the text unchanged.
             Prepared::Shell(text) => Self::of_shell(&format!("/D /S /C \"{}\"", text.as_str())),
             Prepared::Program { program, arguments } => {
                 let file = find(program).ok_or(ErrorKind::NotFound)?;
@@ -46,8 +46,8 @@ impl Line {
         Self { file, text }
     }
 
-    /// A batch file is run by the command processor, which looks at its arguments before the file
-    /// does. Between quotes it leaves everything as it is but these.
+    /// Builds the command line of a batch file. cmd.exe runs the file and parses its arguments. It has
+    /// no way to quote the characters that this function refuses.
     fn of_batch<'a>(file: &'a Path, arguments: impl Iterator<Item = &'a str>) -> io::Result<Self> {
         let path = file.to_str().ok_or(ErrorKind::InvalidInput)?;
         let mut text = Zeroizing::new(String::new());
@@ -67,14 +67,15 @@ impl Line {
     }
 
     fn of_shell(arguments: &str) -> io::Result<Self> {
-        // Not one that lies beside the host.
+        // An absolute path, so that a cmd.exe in the folder of the host is not started.
         let file = system_folder().ok_or(ErrorKind::NotFound)?.join("cmd.exe");
         let text = Zeroizing::new(format!("\"{}\" {arguments}", file.display()));
         Ok(Self { file, text })
     }
 }
 
-/// As programs take a line apart: a backslash counts only before a quote.
+/// Quotes an argument for the usual parsers of command lines: a backslash is special only before a
+/// quote.
 fn quote(line: &mut String, argument: &str) {
     line.push('"');
     let mut backslashes = 0;
@@ -93,7 +94,8 @@ fn quote(line: &mut String, argument: &str) {
     line.push('"');
 }
 
-/// The file, never one of the current folder or of the host's own unless it is named by a path.
+/// Finds the file of a program. Searches the current folder and the folder of the host only if the
+/// program is a path to them.
 #[allow(
     clippy::disallowed_methods,
     reason = "Windows guards the environment by a lock"

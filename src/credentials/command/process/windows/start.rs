@@ -1,4 +1,4 @@
-//! A program in a job of its own, with three handles and no other.
+//! Starts a program in its own job. The program inherits three handles and no other.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use super::search::Line;
 use super::{Prepared, State};
 
-/// A program that was started.
+/// A running program.
 pub(in super::super) struct Child {
     process: OwnedHandle,
     pub(in super::super) stdout: Option<PipeReader>,
@@ -37,10 +37,10 @@ pub(in super::super) struct Child {
 }
 
 impl Child {
-    /// Its exit code, once it has one.
+    /// Returns the exit code, or `None` while the program runs.
     pub(in super::super) fn try_wait(&mut self) -> io::Result<Option<u32>> {
         let mut code = 0;
-        // SAFETY: the handle is open, and the place is valid for writes.
+        // SAFETY: the handle is open, and `code` is valid for writes.
         unsafe {
             if WaitForSingleObject(self.process.as_raw_handle(), 0) != WAIT_OBJECT_0 {
                 return Ok(None);
@@ -54,19 +54,20 @@ impl Child {
     }
 }
 
-/// The job that a program and what it starts are in. It ends with this process at the latest.
+/// The job of a program and of the processes that it starts. The system ends the job with this
+/// process at the latest.
 pub(in super::super) struct Group {
     job: OwnedHandle,
 }
 
 impl Group {
     fn new() -> io::Result<Self> {
-        // SAFETY: null pointers ask for a job without a name and with the default security.
+        // SAFETY: null pointers are allowed: no name, and the default security.
         let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
         if job.is_null() {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the handle was just made and is owned by nothing else.
+        // SAFETY: the handle is new and has no other owner.
         let group = Self {
             job: unsafe { OwnedHandle::from_raw_handle(job) },
         };
@@ -77,7 +78,7 @@ impl Group {
     fn limit(&self, flags: u32) -> io::Result<()> {
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = flags;
-        // SAFETY: the handle is open, and the structure is of that size.
+        // SAFETY: the handle is open, and the structure has that size.
         done(unsafe {
             let (place, size) = ((&raw const limits).cast(), size_of_val(&limits) as u32);
             SetInformationJobObject(
@@ -97,14 +98,14 @@ impl Group {
         })
     }
 
-    /// Leaves alone what a program that has ended left running.
+    /// Lets background processes of the program continue.
     pub(in super::super) fn spare(&self) {
-        // Without it that is ended, which is no loss of ours.
+        // On an error the background processes are killed, which does not affect the result.
         let _ = self.limit(0);
     }
 
     pub(in super::super) fn kill(&self, child: &mut Child) {
-        // SAFETY: both handles are open. An error means that nothing runs any more.
+        // SAFETY: both handles are open. An error means that no process is left.
         unsafe {
             TerminateJobObject(self.job.as_raw_handle(), 1);
             TerminateProcess(child.process.as_raw_handle(), 1);
@@ -112,7 +113,7 @@ impl Group {
     }
 }
 
-/// Starts it in a job of its own, with `marker` in its environment.
+/// Starts a program in its own job, with the variable `marker` set to 1.
 pub(in super::super) fn spawn(prepared: Prepared, marker: &str) -> io::Result<(Child, Group)> {
     let line = Line::of(&prepared)?;
     let group = Group::new()?;
@@ -149,7 +150,7 @@ fn create(
     let mut text: Zeroizing<Vec<u16>> = Zeroizing::new(Vec::with_capacity(line.text.len() + 1));
     text.extend(line.text.encode_utf16().chain([0]));
     for handle in handles {
-        // SAFETY: the handle is open, and ours.
+        // SAFETY: the handle is open, and the caller owns it.
         done(unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) })?;
     }
     let jobs = [job];
@@ -167,8 +168,8 @@ fn create(
     startup.lpAttributeList = attributes.list();
     let mut information = PROCESS_INFORMATION::default();
     let flags = CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
-    // SAFETY: the texts end with a NUL and the environment with two; the lists, and the handles
-    // that they name, outlive the call.
+    // SAFETY: the texts end with a NUL and the environment with two. The lists and their handles
+    // outlive the call.
     done(unsafe {
         CreateProcessW(
             file.as_ptr(),
@@ -183,14 +184,14 @@ fn create(
             &raw mut information,
         )
     })?;
-    // SAFETY: both handles were just made and are owned by nothing else.
+    // SAFETY: both handles are new and have no other owner.
     unsafe {
         drop(OwnedHandle::from_raw_handle(information.hThread));
         Ok(OwnedHandle::from_raw_handle(information.hProcess))
     }
 }
 
-/// The environment of this process, and the marker.
+/// Returns the environment of this process with the marker.
 #[allow(
     clippy::disallowed_methods,
     reason = "Windows guards the environment by a lock"
@@ -209,9 +210,9 @@ fn environment(marker: &str) -> Vec<u16> {
     block
 }
 
-/// What a program is started with beside the usual.
+/// Extended attributes for the start of a program.
 struct Attributes {
-    /// Of the alignment that pointers need.
+    /// Has the alignment of pointers.
     room: Vec<usize>,
 }
 
@@ -220,7 +221,7 @@ impl Attributes {
 
     fn new() -> io::Result<Self> {
         let mut size = 0;
-        // SAFETY: asked without a list, it tells the size.
+        // SAFETY: without a list, the function only writes the size.
         unsafe {
             InitializeProcThreadAttributeList(ptr::null_mut(), Self::COUNT, 0, &raw mut size)
         };
@@ -233,7 +234,7 @@ impl Attributes {
         };
         if made == 0 {
             let error = io::Error::last_os_error();
-            // What was not made is not to be deleted.
+            // A list that was not initialized must not be deleted.
             std::mem::forget(attributes);
             return Err(error);
         }
@@ -244,10 +245,10 @@ impl Attributes {
         self.room.as_mut_ptr().cast::<c_void>()
     }
 
-    /// The handles have to outlive the list.
+    /// Sets an attribute. The handles have to outlive the list.
     fn set(&mut self, attribute: u32, handles: &[HANDLE]) -> io::Result<()> {
         let size = size_of_val(handles);
-        // SAFETY: the list was made, and the handles are of that size.
+        // SAFETY: the list is initialized, and the handles have that size.
         done(unsafe {
             let (which, place) = (attribute as usize, handles.as_ptr().cast());
             UpdateProcThreadAttribute(
@@ -265,7 +266,7 @@ impl Attributes {
 
 impl Drop for Attributes {
     fn drop(&mut self) {
-        // SAFETY: the list was made.
+        // SAFETY: the list is initialized.
         unsafe { DeleteProcThreadAttributeList(self.list()) };
     }
 }
@@ -290,7 +291,7 @@ mod tests {
     const SLEEPS: &str = "LIBFAL_TEST_SLEEPS";
     const LONG: Duration = Duration::from_secs(60);
 
-    /// What the tests below start: this one, in another process.
+    /// The program that the tests below start: this test, in another process.
     #[test]
     fn a_program_that_sleeps() {
         if env::var_os(SLEEPS).is_some() {
@@ -299,7 +300,7 @@ mod tests {
         }
     }
 
-    /// Once it runs.
+    /// Starts the program and waits until it runs.
     fn asleep() -> (Child, Group) {
         let program = env::current_exe().unwrap();
         let name = concat!(module_path!(), "::a_program_that_sleeps")
@@ -337,7 +338,7 @@ mod tests {
     #[test]
     fn no_handle_of_the_host_is_inherited() {
         let (mut reader, writer) = io::pipe().unwrap();
-        // SAFETY: the handle is open, and ours.
+        // SAFETY: the handle is open, and this test owns it.
         done(unsafe {
             SetHandleInformation(
                 writer.as_raw_handle(),
@@ -348,7 +349,7 @@ mod tests {
         .unwrap();
         let (mut child, group) = asleep();
         drop(writer);
-        // It ends as soon as nobody has the other end.
+        // The read ends as soon as no process holds the writing end.
         let (ended, end) = mpsc::channel();
         thread::spawn(move || ended.send(reader.read(&mut [0]).unwrap()));
         assert_eq!(end.recv_timeout(LONG / 2), Ok(0));
@@ -357,7 +358,7 @@ mod tests {
         assert!(ends(&mut child));
     }
 
-    /// The system closes the handle of a job when the process that has it ends, however it does.
+    /// The system closes the handles of a process when the process ends for any reason.
     #[test]
     fn a_program_ends_with_the_last_handle_of_its_job() {
         let (mut child, group) = asleep();
