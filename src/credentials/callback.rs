@@ -40,7 +40,8 @@ impl Callback {
                 function(answer);
             }
         });
-        // The function has to return before its answer is used, because it may borrow data of the host.
+        // The function has to return before its answer is used, because it may borrow data of the
+        // host.
         let answered = async move { asked.await.map(|()| receiver)?.await.map_err(|_| dropped()) };
         match tokio::time::timeout(TIMEOUT, answered).await {
             Ok(Ok(delivered)) => delivered,
@@ -101,7 +102,8 @@ impl From<String> for Undelivered {
     }
 }
 
-/// Takes the answer of a [`Callback`]. If it is dropped without an answer, the calls that wait fail.
+/// Takes the answer of a [`Callback`]. If it is dropped without an answer, the calls that wait
+/// fail.
 pub struct Answer {
     pid: u32,
     sender: Option<oneshot::Sender<Result<Delivered, Undelivered>>>,
@@ -115,8 +117,8 @@ impl Answer {
         }
     }
 
-    /// Answers with a key, `id:secret`. The client calls the function again after `expires_in`, or only
-    /// if fal refuses the key if `expires_in` is `None`.
+    /// Answers with a key, `id:secret`. The client calls the function again after `expires_in`, and
+    /// after fal has refused the key. `None` means that the key does not expire.
     ///
     /// # Errors
     ///
@@ -128,8 +130,8 @@ impl Answer {
         self.give(parsed, expires_in)
     }
 
-    /// Answers with a short-lived token, which authorizes requests to some apps. A server of the host's
-    /// vendor can create such tokens.
+    /// Answers with a short-lived token, which authorizes requests to some apps. A server of the
+    /// host's vendor can create such tokens.
     ///
     /// # Errors
     ///
@@ -141,13 +143,14 @@ impl Answer {
         self.give(parsed, expires_in)
     }
 
-    /// Answers that the function failed. `reason` becomes part of an error, and must not contain a secret.
+    /// Answers that the function failed. `reason` becomes part of an error, and must not contain a
+    /// secret.
     pub fn fail(self, reason: &str) {
         self.send(Err(Undelivered::Failed(reason.to_owned())));
     }
 
-    /// Answers that a notebook has no key, so that the next source is read. Same as [`fail`](Self::fail)
-    /// for a function that is not of a notebook.
+    /// Answers that a notebook has no key, so that the next source is read. Same as
+    /// [`fail`](Self::fail) for a function that is not of a notebook.
     pub fn absent(self, reason: &str) {
         self.send(Err(Undelivered::Absent(reason.to_owned())));
     }
@@ -178,7 +181,8 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // In a forked child, the receiver is a task of the parent. Dropping the sender would wake it.
+        // In a forked child, the receiver is a task of the parent. Dropping the sender would wake
+        // it.
         if self.pid != std::process::id() {
             std::mem::forget(self.sender.take());
         }

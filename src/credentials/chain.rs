@@ -31,8 +31,8 @@ const SOURCES: [Source; 12] = [
 /// Reads every source in order, and reports what each one contains.
 ///
 /// The first source that is not empty decides: its credential is used, or, if its content is
-/// malformed, the resolution has a [`Problem`]. Later sources are read only for the report. Blocks on
-/// files, but not on the network, on other programs or on the user.
+/// malformed, the resolution has a [`Problem`]. Later sources are read only for the report. Blocks
+/// on files, but not on the network, on other programs or on the user.
 pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     let context = Context::new(options, environment);
     if options.anonymous {

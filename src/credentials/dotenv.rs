@@ -8,8 +8,8 @@ use crate::key::Key;
 
 pub(super) const NAME: &str = ".env";
 
-/// Returns the last line of a dotenv file that sets `FAL_KEY`: its index from 0, and the value. Loaders
-/// of such files use the last line, too.
+/// Returns the last line of a dotenv file that sets `FAL_KEY`: its index from 0, and the value.
+/// Loaders of such files use the last line, too.
 pub(super) fn assigned(text: &str) -> Option<(usize, &str)> {
     let lines = text.lines().enumerate();
     lines
@@ -27,8 +27,8 @@ fn value(line: &str) -> Option<&str> {
         .strip_prefix('=')
 }
 
-/// Returns the report of the file. Returns `None` if the file does not set `FAL_KEY`, sets the key in
-/// use, or is the file of one of `sources`.
+/// Returns the report of the file. Returns `None` if the file does not set `FAL_KEY`, sets the key
+/// in use, or is the file of one of `sources`.
 pub(super) fn report(
     environment: &Environment,
     sources: &[SourceReport],

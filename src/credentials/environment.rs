@@ -124,9 +124,9 @@ impl Environment {
         }
     }
 
-    /// Returns a copy with the present values of the variables, for threads of the library. They must
-    /// not read variables of the process, because the host may set some at the same time, and the C
-    /// library does not synchronize that.
+    /// Returns a copy with the present values of the variables, for threads of the library. They
+    /// must not read variables of the process, because the host may set some at the same time, and
+    /// the C library does not synchronize that.
     #[allow(clippy::disallowed_methods, reason = "on the thread that calls")]
     pub(crate) fn snapshot(&self) -> Self {
         let Variables::Process = self.variables else {
@@ -199,7 +199,8 @@ impl Environment {
         .filter(|home| !home.as_os_str().is_empty())
     }
 
-    /// Replaces a leading `~` by the home directory. Returns `None` if the home directory is unknown.
+    /// Replaces a leading `~` by the home directory. Returns `None` if the home directory is
+    /// unknown.
     ///
     /// Does not expand `~user`.
     pub(crate) fn expand(&self, path: &str) -> Option<PathBuf> {

@@ -148,8 +148,8 @@ fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, 
     if too_large(metadata.len()) {
         return Err(FileProblem::TooLarge);
     }
-    // One buffer with room for a file that grows during the read. A vector that grows leaves copies of
-    // the secret in memory.
+    // One buffer with room for a file that grows during the read. A vector that grows leaves copies
+    // of the secret in memory.
     let size = usize::try_from(metadata.len())
         .unwrap_or(MAX_SIZE)
         .max(SPARE)
@@ -209,8 +209,8 @@ fn exposed(path: &Path, _: &Metadata) -> Option<String> {
     ))
 }
 
-/// Returns a path in printable form: without control characters. A text that may be a key instead of a
-/// path is replaced by a placeholder.
+/// Returns a path in printable form: without control characters. A text that may be a key instead
+/// of a path is replaced by a placeholder.
 pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     let text = if cfg!(windows) { plain(text) } else { text };

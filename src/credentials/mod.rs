@@ -21,8 +21,8 @@
 //! The report also names places that users may take for a source: a `.env` in the working directory
 //! that sets `FAL_KEY`, and variables with names that other clients use for `FAL_KEY`.
 //!
-//! `FAL_FORCE_AUTH_BY_USER=1` skips the sources from `FAL_KEY` to `Colab`. [`Resolution`] reports the
-//! state of each source.
+//! `FAL_FORCE_AUTH_BY_USER=1` skips the sources from `FAL_KEY` to `Colab`. [`Resolution`] reports
+//! the state of each source.
 
 mod callback;
 mod chain;

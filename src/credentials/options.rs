@@ -53,8 +53,8 @@ impl Options {
         Self::default()
     }
 
-    /// Uses this key, `<key id>:<key secret>`. [`resolve`](super::resolve) checks it. An empty text is
-    /// an error, although an empty variable is not.
+    /// Uses this key, `<key id>:<key secret>`. [`resolve`](super::resolve) checks it. An empty text
+    /// is an error, although an empty variable is not.
     pub fn key(mut self, text: impl Into<String>) -> Self {
         self.key = Some(Zeroizing::new(text.into()));
         self
@@ -66,15 +66,15 @@ impl Options {
         self
     }
 
-    /// Calls this function when a credential is needed, and again after the credential has expired or
-    /// fal has refused it.
+    /// Calls this function when a credential is needed, and again after the credential has expired
+    /// or fal has refused it.
     pub fn callback(mut self, callback: Callback) -> Self {
         self.callback = Some(callback);
         self
     }
 
-    /// Sets the function that reads the secret store of the notebook in which the program runs. It is
-    /// called if the sources before `Colab` have no credential. If it answers
+    /// Sets the function that reads the secret store of the notebook in which the program runs. It
+    /// is called if the sources before `Colab` have no credential. If it answers
     /// [`absent`](super::Answer::absent), the source `login` is next.
     pub fn notebook(mut self, secrets: Callback) -> Self {
         self.notebook = Some(Notebook::Ask(secrets));
@@ -82,7 +82,8 @@ impl Options {
     }
 
     /// Returns these options without the source that `asked` selected, which turned out to have no
-    /// key. Returns `None` unless that source is the keyring or a notebook: only these can be empty.
+    /// key. Returns `None` unless that source is the keyring or a notebook: only these can be
+    /// empty.
     pub(crate) fn without_empty(&self, asked: &Resolution, reason: &str) -> Option<Self> {
         let mut options = self.clone();
         match asked.provider()? {
@@ -100,8 +101,8 @@ impl Options {
         self
     }
 
-    /// Sets whether to read the system keyring, which may ask the user to unlock it. By default it is
-    /// read if `FAL_KEYRING` is 1.
+    /// Sets whether to read the system keyring, which may ask the user to unlock it. By default it
+    /// is read if `FAL_KEYRING` is 1.
     pub fn keyring(mut self, keyring: bool) -> Self {
         self.keyring = if keyring {
             KeyringUse::On

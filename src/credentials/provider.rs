@@ -6,8 +6,8 @@ use super::credential::Credential;
 use super::login::LoginFile;
 use crate::key::Key;
 
-/// A credential, or a way to get one. Getting one may take time or ask the user, so it happens at the
-/// first call.
+/// A credential, or a way to get one. Getting one may take time or ask the user, so it happens at
+/// the first call.
 #[derive(Clone, Debug)]
 pub(crate) enum Provider {
     Ready(Credential),

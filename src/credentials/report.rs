@@ -1,4 +1,5 @@
-//! The report of a resolution, for people (`Display`) and for programs (`to_json`), without secrets.
+//! The report of a resolution, for people (`Display`) and for programs (`to_json`), without
+//! secrets.
 
 use std::fmt;
 
@@ -52,7 +53,8 @@ impl fmt::Display for State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceReport {
-    /// The name of the source, such as `FAL_KEY` or `profile`. Names do not change between versions.
+    /// The name of the source, such as `FAL_KEY` or `profile`. Names do not change between
+    /// versions.
     pub source: &'static str,
     /// The state of the source.
     pub state: State,
@@ -60,8 +62,8 @@ pub struct SourceReport {
     pub location: Option<String>,
     /// The public half of the key, in printable form.
     pub key_id: Option<String>,
-    /// Remarks, one sentence each. The first one is the reason if the source is malformed, skipped or
-    /// failed.
+    /// Remarks, one sentence each. The first one is the reason if the source is malformed, skipped
+    /// or failed.
     pub notes: Vec<String>,
 }
 
@@ -161,7 +163,8 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The outcome of [`resolve`](super::resolve): a credential or a problem, and a report of every source.
+/// The outcome of [`resolve`](super::resolve): a credential or a problem, and a report of every
+/// source.
 #[derive(Clone, Debug)]
 pub struct Resolution {
     sources: Vec<SourceReport>,
@@ -222,8 +225,8 @@ impl Resolution {
         self
     }
 
-    /// Adds a note that the client keeps using `kept`, which the earlier resolution `then` found, if
-    /// this resolution found another credential or none.
+    /// Adds a note that the client keeps using `kept`, which the earlier resolution `then` found,
+    /// if this resolution found another credential or none.
     pub(crate) fn keeping(mut self, kept: &Credential, then: &Resolution) -> Self {
         if self.credential() == Some(kept) {
             return self;
@@ -262,7 +265,8 @@ impl Resolution {
         self.outcome.as_ref().err()
     }
 
-    /// Returns the problem as text, with remarks about places that may hold the key the user expects.
+    /// Returns the problem as text, with remarks about places that may hold the key the user
+    /// expects.
     pub(crate) fn problem_text(&self) -> Option<String> {
         let mut text = self.problem()?.to_string();
         for hint in &self.hints {

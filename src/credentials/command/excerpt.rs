@@ -61,8 +61,8 @@ fn words_of(stdout: &[u8]) -> Zeroizing<String> {
     words
 }
 
-/// Returns whether a character occurs in tokens: letters, digits, and the other characters of base64,
-/// JWTs and UUIDs.
+/// Returns whether a character occurs in tokens: letters, digits, and the other characters of
+/// base64, JWTs and UUIDs.
 fn is_token(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-_.+=~".contains(character)
 }

@@ -49,8 +49,8 @@ impl KeyCommand {
     ///
     /// # Errors
     ///
-    /// An [`InvocationProblem`], for example if the text contains shell syntax other than quotes. The
-    /// error contains no part of the text but one character.
+    /// An [`InvocationProblem`], for example if the text contains shell syntax other than quotes.
+    /// The error contains no part of the text but one character.
     pub(crate) fn from_text(
         text: &str,
         environment: &Environment,

@@ -1,4 +1,5 @@
-//! The output of a command: one line with a key, or a JSON object with a key or a token and its expiry.
+//! The output of a command: one line with a key, or a JSON object with a key or a token and its
+//! expiry.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

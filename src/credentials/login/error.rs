@@ -54,8 +54,8 @@ pub enum LoginError {
         /// The error of the system.
         kind: ErrorKind,
     },
-    /// fal renewed the login, but the new tokens were not stored. The stored refresh token no longer
-    /// works.
+    /// fal renewed the login, but the new tokens were not stored. The stored refresh token no
+    /// longer works.
     NotStored {
         /// The path of the file.
         path: String,

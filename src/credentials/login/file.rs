@@ -141,8 +141,8 @@ impl Content {
     }
 }
 
-/// Parses the file as the Python client does: trims lines, skips empty lines, and ignores everything
-/// after the second line. The CLI does not trim lines, and sends the white space.
+/// Parses the file as the Python client does: trims lines, skips empty lines, and ignores
+/// everything after the second line. The CLI does not trim lines, and sends the white space.
 fn parse(text: &str, path: &Path, exposed: Option<String>) -> Result<Content, LoginError> {
     let mut lines = text
         .split(['\n', '\r'])

@@ -1,10 +1,10 @@
 //! The locks that a renewal holds.
 //!
-//! The official clients lock `.portalock`: an exclusive `flock` (`LockFileEx` on Windows), which they
-//! poll. Their library removes the file on release, and portalocker 2, which the CLI requires,
-//! removes it again when the interpreter exits, even while another process holds the lock. So a lock
-//! counts only if the path still names the locked file. A second lock, whose file is never removed,
-//! always excludes other processes of this library.
+//! The official clients lock `.portalock`: an exclusive `flock` (`LockFileEx` on Windows), which
+//! they poll. Their library removes the file on release, and portalocker 2, which the CLI requires,
+//! removes it again when the interpreter exits, even while another process holds the lock. So a
+//! lock counts only if the path still names the locked file. A second lock, whose file is never
+//! removed, always excludes other processes of this library.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};

@@ -11,9 +11,9 @@
 //! ```
 //!
 //! A refresh token works once, and the response to it holds its only successor, which has to be
-//! stored. So [`LoginFile::begin`] first checks that the file can be replaced, and a caller that has
-//! sent the request should wait for the response, even if the access token is no longer needed. All
-//! functions block on files. A function that takes a [`Wait`] also blocks on other processes.
+//! stored. So [`LoginFile::begin`] first checks that the file can be replaced, and a caller that
+//! has sent the request should wait for the response, even if the access token is no longer needed.
+//! All functions block on files. A function that takes a [`Wait`] also blocks on other processes.
 
 mod error;
 mod file;

@@ -20,8 +20,8 @@ const CLIENT_ID: &str = "TwXR51Vz8JbY8GUUMy6EyuVR0fTO7N4N";
 /// How long [`Refresh::failed`] waits for new tokens of another program.
 ///
 /// The official Python client renews a login without the lock, and takes the lock to store the
-/// tokens. If fal refuses a token because that client has used it, the new tokens appear in the file
-/// a moment later.
+/// tokens. If fal refuses a token because that client has used it, the new tokens appear in the
+/// file a moment later.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -122,7 +122,8 @@ impl Refresh {
 
     /// Returns the body of the request.
     pub fn form(&self) -> Zeroizing<String> {
-        // Encoding may triple the length. A string that grows leaves copies of the secret in memory.
+        // Encoding may triple the length. A string that grows leaves copies of the secret in
+        // memory.
         let target = String::with_capacity(128 + 3 * self.refresh_token.len());
         let mut form = form_urlencoded::Serializer::new(target);
         form.append_pair("grant_type", "refresh_token");

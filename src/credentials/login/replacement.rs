@@ -83,8 +83,8 @@ fn prefix(target: &Path) -> OsString {
     prefix
 }
 
-/// Removes temporary files that killed processes left behind. Ignores errors, because such files are
-/// harmless.
+/// Removes temporary files that killed processes left behind. Ignores errors, because such files
+/// are harmless.
 fn remove_stale(target: &Path) {
     let prefix = prefix(target).into_encoded_bytes();
     let entries = target.parent().and_then(|folder| fs::read_dir(folder).ok());

@@ -29,8 +29,8 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// Parses a token. Returns `None` if the text cannot be one. A token whose expiry cannot be read
-    /// counts as expired.
+    /// Parses a token. Returns `None` if the text cannot be one. A token whose expiry cannot be
+    /// read counts as expired.
     pub(super) fn parse(text: &str) -> Option<Self> {
         is_token(text).then(|| Self {
             text: Zeroizing::new(text.to_owned()),

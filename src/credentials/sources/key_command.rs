@@ -1,5 +1,5 @@
-//! `FAL_KEY_COMMAND`: a program that prints the key. It runs at the first call, not when the sources
-//! are read.
+//! `FAL_KEY_COMMAND`: a program that prints the key. It runs at the first call, not when the
+//! sources are read.
 
 use super::{Context, Finding, Source, variable};
 use crate::credentials::command::{InvocationProblem, KeyCommand};

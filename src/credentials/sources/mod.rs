@@ -24,8 +24,8 @@ use crate::key::{Key, KeyProblem, Note};
 pub(crate) struct Source {
     /// The name of the source. Names do not change between versions.
     pub(crate) name: &'static str,
-    /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips the source. It skips every key that the caller does not
-    /// pass or name.
+    /// Whether `FAL_FORCE_AUTH_BY_USER=1` skips the source. It skips every key that the caller does
+    /// not pass or name.
     pub(crate) skippable: bool,
     /// Reads the source. Runs no program and does not ask the user.
     pub(crate) read: fn(&Context<'_>) -> Finding,

@@ -2,8 +2,8 @@
 //! (docs/protocol.md §1.3).
 //!
 //! One difference: the CLI ignores the name of a profile that does not exist. Here that is an error
-//! if the user or the caller named the profile, because another credential may bill another account.
-//! If the system keyring is enabled, it may hold the key of that name instead.
+//! if the user or the caller named the profile, because another credential may bill another
+//! account. If the system keyring is enabled, it may hold the key of that name instead.
 
 use super::{Context, Finding, Source};
 use super::{key_command, system_keyring};

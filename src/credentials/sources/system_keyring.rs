@@ -1,5 +1,5 @@
-//! The system keyring, which is off by default. It is read at the first call, not when the sources are
-//! read, because it may ask the user to unlock it.
+//! The system keyring, which is off by default. It is read at the first call, not when the sources
+//! are read, because it may ask the user to unlock it.
 //!
 //! In a build without the feature `keyring`, every function here fails.
 
@@ -47,7 +47,8 @@ fn read(context: &Context<'_>) -> Finding {
     }
 }
 
-/// Returns whether the keyring may hold the key of a profile that has none in the configuration file.
+/// Returns whether the keyring may hold the key of a profile that has none in the configuration
+/// file.
 pub(crate) fn may_hold(context: &Context<'_>) -> bool {
     BUILT
         && match context.options.keyring {
@@ -81,8 +82,8 @@ fn account(context: &Context<'_>) -> String {
 ///
 /// `account` is the name of a profile, or `default` for the key that is used without a profile. If
 /// the keyring is enabled, it is searched for a profile that
-/// [`Options::profile`](crate::credentials::Options::profile) or `FAL_PROFILE` names and that has no
-/// key in the configuration file.
+/// [`Options::profile`](crate::credentials::Options::profile) or `FAL_PROFILE` names and that has
+/// no key in the configuration file.
 ///
 /// Blocks for at most a minute. The keyring may ask the user to unlock it.
 ///

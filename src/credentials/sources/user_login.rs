@@ -1,5 +1,5 @@
-//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed at the first call, not when
-//! the sources are read.
+//! The tokens of `fal auth login` (docs/protocol.md §1.4). They are renewed at the first call, not
+//! when the sources are read.
 
 use super::{Context, Finding, Source};
 use crate::credentials::login::LoginFile;

@@ -33,8 +33,8 @@ const TICK: Duration = Duration::from_millis(20);
 /// they belong to a background process that the program has started.
 const AFTERMATH: Duration = Duration::from_millis(200);
 
-/// How long a killed program may take to end. A program that hangs in the kernel takes longer, and is
-/// not reaped.
+/// How long a killed program may take to end. A program that hangs in the kernel takes longer, and
+/// is not reaped.
 const REAPING: Duration = Duration::from_millis(500);
 
 /// How the run ended.
@@ -220,8 +220,8 @@ impl<S: system::Source> Pipe<S> {
         self.source.is_none()
     }
 
-    /// Reads the available output, but not much more than [`MAX_OUTPUT`] bytes: an endless writer must
-    /// not block this function.
+    /// Reads the available output, but not much more than [`MAX_OUTPUT`] bytes: an endless writer
+    /// must not block this function.
     fn drain(&mut self) -> io::Result<()> {
         let mut left = MAX_OUTPUT;
         while let Some(source) = &mut self.source {

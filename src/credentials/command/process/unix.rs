@@ -59,8 +59,8 @@ pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, G
         .stderr(Stdio::piped());
     if ignores_children() {
         // The program would inherit that SIGCHLD is ignored, and could not wait for its own
-        // children. The hook is set only if needed, because the standard library then forks the whole
-        // host instead of using posix_spawn().
+        // children. The hook is set only if needed, because the standard library then forks the
+        // whole host instead of using posix_spawn().
         //
         // SAFETY: the hook calls only signal(), which is async-signal-safe.
         unsafe {
@@ -87,7 +87,8 @@ fn ignores_children() -> bool {
 
 pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
     let descriptor = source.as_raw_fd();
-    // SAFETY: the descriptor is open while `source` is borrowed, and these commands access no memory.
+    // SAFETY: the descriptor is open while `source` is borrowed, and these commands access no
+    // memory.
     let result = unsafe {
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
         if flags < 0 {
@@ -103,7 +104,8 @@ pub(super) fn never_block(source: &impl Source) -> io::Result<()> {
     }
 }
 
-/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the stream.
+/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the
+/// stream.
 pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
     source.read(buffer)
 }
@@ -128,7 +130,8 @@ pub(super) fn wait_readable(
     let limit = libc::c_int::try_from(limit.as_millis())
         .unwrap_or(libc::c_int::MAX)
         .max(1);
-    // SAFETY: the array is valid for its two entries. An error ends the wait early, which is harmless.
+    // SAFETY: the array is valid for its two entries. An error ends the wait early, which is
+    // harmless.
     unsafe { libc::poll(entries.as_mut_ptr(), 2, limit) };
 }
 
@@ -154,8 +157,8 @@ impl Group {
         }
     }
 
-    /// Returns the state of the program. Does not reap the program, so that its id stays valid until
-    /// [`Self::kill`].
+    /// Returns the state of the program. Does not reap the program, so that its id stays valid
+    /// until [`Self::kill`].
     pub(super) fn state(&mut self, _: &mut Child) -> io::Result<State> {
         let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
@@ -197,8 +200,8 @@ impl Group {
 
     pub(super) fn kill(&self, _: &mut Child) {
         if !self.lost {
-            // SAFETY: kill() accesses no memory. The program is not reaped, so the id is still that of
-            // its group.
+            // SAFETY: kill() accesses no memory. The program is not reaped, so the id is still that
+            // of its group.
             unsafe { libc::kill(-self.id, libc::SIGKILL) };
         }
     }

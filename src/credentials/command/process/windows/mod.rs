@@ -88,7 +88,8 @@ pub(super) fn never_block(_: &impl Source) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the stream.
+/// Reads the available bytes. Returns `WouldBlock` if there are none, and 0 at the end of the
+/// stream.
 pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<usize> {
     let mut available = 0;
     // SAFETY: the handle is open while `source` is borrowed. Nothing is copied, and `available` is

@@ -46,8 +46,8 @@ impl Line {
         Self { file, text }
     }
 
-    /// Builds the command line of a batch file. cmd.exe runs the file and parses its arguments. It has
-    /// no way to quote the characters that this function refuses.
+    /// Builds the command line of a batch file. cmd.exe runs the file and parses its arguments. It
+    /// has no way to quote the characters that this function refuses.
     fn of_batch<'a>(file: &'a Path, arguments: impl Iterator<Item = &'a str>) -> io::Result<Self> {
         let path = file.to_str().ok_or(ErrorKind::InvalidInput)?;
         let mut text = Zeroizing::new(String::new());
