@@ -2,7 +2,10 @@
 
 #![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
 
+use std::time::Duration;
+
 use super::*;
+use crate::error::Code;
 use crate::fuzz::input::Input;
 
 /// docs/protocol.md §10.4.

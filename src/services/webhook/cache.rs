@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use super::KeySet;
+use super::signature::KeySet;
 use crate::client::Exchange;
 use crate::codec::json;
 use crate::error::{Code, Error, Result};

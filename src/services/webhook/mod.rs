@@ -17,13 +17,14 @@
 
 mod cache;
 mod delivery;
+mod error;
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/webhook.rs"]
 pub(crate) mod fuzz;
 mod signature;
 mod time;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -31,19 +32,18 @@ use ring::digest::{SHA256, digest};
 
 pub(crate) use self::cache::Cache;
 pub use self::delivery::{Delivery, Status};
+use self::error::{invalid, nobodys};
 pub use self::signature::KeySet;
+use self::signature::{Signed, signature_of};
+use self::time::TIMESTAMP;
+pub use self::time::TOLERANCE;
 use crate::client::{Client, Exchange};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::operation::Op;
 use crate::response::Response;
 
-/// How far the clock of the sender and ours may be apart, and so how long a delivery can be
-/// replayed (§10.3).
-pub const TOLERANCE: Duration = Duration::from_secs(300);
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-fal-webhook-request-id");
 const USER_ID: HeaderName = HeaderName::from_static("x-fal-webhook-user-id");
-const TIMESTAMP: HeaderName = HeaderName::from_static("x-fal-webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-fal-webhook-signature");
 /// All four are needed, in the order in which they are signed.
 const HEADERS: [HeaderName; 4] = [REQUEST_ID, USER_ID, TIMESTAMP, SIGNATURE];
@@ -55,12 +55,6 @@ pub struct Webhook {
     body: Bytes,
     /// The values of each of [`HEADERS`]: exactly one is right.
     values: [Vec<String>; 4],
-}
-
-/// A delivery whose form and time are right, so that only the signature is left to look at.
-struct Signed {
-    message: Vec<u8>,
-    signature: [u8; 64],
 }
 
 impl Webhook {
@@ -89,7 +83,7 @@ impl Webhook {
     /// The response holds what was delivered and the headers that were signed with it.
     ///
     /// # Errors
-    /// [`Code::WebhookInvalid`]; the message says which check failed.
+    /// [`Code::WebhookInvalid`](crate::Code::WebhookInvalid); the message says which check failed.
     pub fn verify(&self, keys: &KeySet, now: SystemTime) -> Result<Response> {
         match keys.signed(&self.signed(now)?) {
             true => self.verified(),
@@ -192,40 +186,8 @@ async fn with_fals_keys(exchange: &Exchange, cache: &Cache, webhook: &Webhook) -
     }
 }
 
-fn signature_of(text: &str) -> Option<[u8; 64]> {
-    let digits = text.as_bytes();
-    let mut signature = [0; 64];
-    if digits.len() != 2 * signature.len() {
-        return None;
-    }
-    for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(signature)
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A signature that may well be fal's, but not of this. Who forges one does not read what it says;
-/// who verifies the wrong bytes does.
-fn nobodys() -> Error {
-    let message = "the signature is well-formed and fresh, but no key of fal's made it for these headers and bytes: the webhook is \
-                   forged, or its body differs from what fal signed";
-    invalid(message.to_owned()).with_remedy(
-        "Do not act on it. If all webhooks fail like this, give the raw body, byte for byte as it arrived: JSON that a framework has \
-         parsed and written anew has other bytes.",
-    )
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(Code::WebhookInvalid, message)
 }
 
 /// Outputs may be private: a body shows its size only.

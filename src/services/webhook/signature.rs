@@ -5,7 +5,6 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::Signed;
 use crate::codec::json;
 use crate::error::{Error, Result};
 use crate::limits::WEBHOOK_KEYS;
@@ -15,6 +14,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// A delivery whose form and time are right, so that only the signature is left to look at.
+pub(super) struct Signed {
+    pub(super) message: Vec<u8>,
+    pub(super) signature: [u8; 64],
+}
 
 /// A set of Ed25519 public keys, of which each may sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,4 +72,21 @@ fn public_key(entry: &Value) -> Option<[u8; 32]> {
         return None;
     }
     BASE64.decode(member("x")?).ok()?.try_into().ok()
+}
+
+pub(super) fn signature_of(text: &str) -> Option<[u8; 64]> {
+    let digits = text.as_bytes();
+    let mut signature = [0; 64];
+    if digits.len() != 2 * signature.len() {
+        return None;
+    }
+    for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| {
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(signature)
 }

@@ -1,6 +1,9 @@
 //! The vectors of docs/protocol.md §10.4, and everything that is nearly right.
 
+use std::time::Duration;
+
 use super::*;
+use crate::error::{Code, Error};
 
 struct Vector {
     jwk: &'static str,

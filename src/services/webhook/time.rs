@@ -2,8 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{TIMESTAMP, TOLERANCE, invalid};
+use reqwest::header::HeaderName;
+
+use super::error::invalid;
 use crate::error::Result;
+
+/// How far the clock of the sender and ours may be apart, and so how long a delivery can be
+/// replayed (§10.3).
+pub const TOLERANCE: Duration = Duration::from_secs(300);
+
+pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("x-fal-webhook-timestamp");
 
 /// Checks that a timestamp is less than [`TOLERANCE`] from now.
 pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {

@@ -1,0 +1,18 @@
+//! The errors of verifying.
+
+use crate::error::{Code, Error};
+
+/// A signature that may well be fal's, but not of this. Who forges one does not read what it says;
+/// who verifies the wrong bytes does.
+pub(super) fn nobodys() -> Error {
+    let message = "the signature is well-formed and fresh, but no key of fal's made it for these headers and bytes: the webhook is \
+                   forged, or its body differs from what fal signed";
+    invalid(message.to_owned()).with_remedy(
+        "Do not act on it. If all webhooks fail like this, give the raw body, byte for byte as it arrived: JSON that a framework has \
+         parsed and written anew has other bytes.",
+    )
+}
+
+pub(super) fn invalid(message: String) -> Error {
+    Error::new(Code::WebhookInvalid, message)
+}
