@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::file::LocalFile;
 use super::meter::Share;
 use crate::error::{Error, Result};
-use crate::request::{Pull, Waiting};
+use crate::request::{Content, Pull, Upload, Waiting};
 use crate::transport::{Payload, Pieces, Source};
 
 /// Bytes that are read from a disk at once.
@@ -70,6 +70,30 @@ impl Data {
             Data::File(file) => file.read(at, most).await,
             // Within memory, so within a usize.
             Data::Bytes(bytes) => Ok(bytes.slice(at as usize..at as usize + most)),
+        }
+    }
+}
+
+/// Content that is there.
+#[derive(Clone)]
+pub(super) enum Opened {
+    Data(Data),
+    Reader(Waiting),
+}
+
+impl Opened {
+    pub(super) async fn of(upload: &Upload) -> Result<Self> {
+        Ok(match &upload.content {
+            Content::File(path) => Opened::Data(Data::File(LocalFile::open(path.clone()).await?)),
+            Content::Bytes(bytes) => Opened::Data(Data::Bytes(bytes.clone())),
+            Content::Reader(waiting) => Opened::Reader(waiting.clone()),
+        })
+    }
+
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Opened::Data(data) => Some(data.length()),
+            Opened::Reader(waiting) => waiting.size(),
         }
     }
 }

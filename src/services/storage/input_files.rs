@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::content::{Data, Once};
+use super::content::{Data, Once, Opened};
 use super::file::Seen;
 use super::meter::Meter;
-use super::upload::{Opened, send};
+use super::upload::send;
 use crate::client::Exchange;
 use crate::codec::json;
 use crate::error::{Error, Idempotency, Result};

@@ -8,7 +8,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::fetch::too_large;
+use super::errors::too_large;
+use super::percent::unescaped;
 use super::sink::Target;
 use crate::error::{Error, Result};
 use crate::response::Response;
@@ -75,28 +76,6 @@ fn decoded(url: &str) -> Result<(String, Bytes)> {
         bytes = decoded;
     }
     Ok((kind, bytes.into()))
-}
-
-/// Undoes percent escapes; a percent sign that begins none stays.
-pub(super) fn unescaped(text: &str) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits.
-                plain.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                plain.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    plain
 }
 
 fn malformed() -> Error {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_RANGE, RANGE};
 
+use super::errors::too_large;
 use super::range::{self, Part};
 use super::sink::{Sink, Target};
 use crate::client::Exchange;
@@ -15,14 +16,6 @@ use crate::transport::{Call, Opened};
 
 /// After so many bytes the tries count anew.
 const GAIN: u64 = 1 << 20;
-
-pub(super) fn too_large(most: u64) -> Error {
-    Error::new(
-        Code::TooLarge,
-        format!("the file has more than the {most} bytes allowed"),
-    )
-    .with_remedy("Raise the download's limit if a file of this size is expected.")
-}
 
 pub(super) struct Fetch<'a> {
     exchange: &'a Exchange,

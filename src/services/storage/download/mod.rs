@@ -2,8 +2,11 @@
 //! (docs/protocol.md §9.6).
 
 mod data;
+mod errors;
 mod fetch;
+mod file_name;
 mod partial;
+mod percent;
 mod range;
 mod sink;
 
@@ -16,7 +19,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use url::Url;
 
 #[cfg(any(test, fuzzing))]
-pub(crate) use self::sink::fuzz;
+pub(crate) use self::file_name::fuzz;
 
 use self::fetch::Fetch;
 use self::sink::Target;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::error::{Code, Error, Result};
+use super::errors::{exists, failed, kept};
+use crate::error::{Error, Result};
 use crate::services::storage::blocking::blocking;
 use crate::system::memory;
 use crate::system::random;
@@ -238,40 +239,8 @@ fn other_name(place: &Path, number: u32) -> PathBuf {
     place.with_file_name(name)
 }
 
-fn kept(error: &Error, what: &str, at: &Path) -> Error {
-    let message = format!("{}; {what} kept as {}", error.message(), at.display());
-    error.clone().with_message(message)
-}
-
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
-}
-
-pub(super) fn exists(path: &Path) -> Error {
-    Error::new(Code::Io, format!("{} exists already", path.display()))
-        .with_remedy("Choose another path, or allow that the file is replaced.")
-}
-
-pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    let failed = Error::new(
-        Code::Io,
-        format!("cannot {what} {}: {error}", path.display()),
-    );
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            failed.with_remedy("Make room on that disk, or choose a path on another.")
-        }
-        ErrorKind::ResourceBusy if cfg!(windows) => {
-            failed.with_remedy("Close the program that has the file open, or choose another path.")
-        }
-        ErrorKind::FileTooLarge => {
-            failed.with_remedy("Files there, or of this process, may not be so large.")
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            failed.with_remedy("Choose a folder in which this program may create files.")
-        }
-        _ => failed,
-    }
 }

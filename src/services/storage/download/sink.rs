@@ -5,15 +5,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::HeaderMap;
 use serde_json::json;
 
-use super::data::unescaped;
-use super::fetch::too_large;
-use super::partial::{Partial, Place, Unplaced, exists, failed, folder_of};
+use super::errors::{again, exists, failed, missing, too_large};
+use super::file_name::{content_type, name_of};
+use super::partial::{Partial, Place, Unplaced, folder_of};
 use crate::client::Exchange;
-use crate::error::{Answer, Code, Error, Result};
-use crate::request::{made_up, sanitized};
+use crate::error::{Answer, Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::services::storage::blocking::blocking;
@@ -104,73 +103,6 @@ fn names_folder(path: &Path) -> bool {
             .as_os_str()
             .to_string_lossy()
             .ends_with(std::path::is_separator)
-}
-
-fn missing(folder: &Path) -> Error {
-    Error::new(
-        Code::Io,
-        format!("the folder {} does not exist", folder.display()),
-    )
-}
-
-/// The name that the server gives, else the address's last segment, made harmless.
-fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) -> String {
-    let value = headers.get(CONTENT_DISPOSITION);
-    let told = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
-    let segment = url_path.rsplit('/').next().unwrap_or_default();
-    // Before it is cut: half a secret would not be known for one.
-    let harmless = |mut name: String| {
-        secrets.hide(&mut name);
-        sanitized(&name)
-    };
-    let of_url = || harmless(String::from_utf8_lossy(&unescaped(segment)).into_owned());
-    let named = told.and_then(harmless).or_else(of_url);
-    named.unwrap_or_else(|| made_up("download", content_type(headers)))
-}
-
-/// The file name in a `Content-Disposition`.
-fn disposition(value: &str) -> Option<String> {
-    let parts = unquoted_parts(value);
-    let parameter = |wanted: &str| {
-        parts.iter().skip(1).find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case(wanted)
-                .then(|| value.trim().to_owned())
-        })
-    };
-    let extended = parameter("filename*").and_then(|value| {
-        let encoded = value.splitn(3, '\'').nth(2)?;
-        Some(String::from_utf8_lossy(&unescaped(encoded)).into_owned())
-    });
-    extended.or_else(|| parameter("filename"))
-}
-
-/// What stands between the semicolons of a header, those within quotes not counted; without the
-/// quotes (RFC 9110 §5.6.4).
-fn unquoted_parts(value: &str) -> Vec<String> {
-    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
-    let mut rest = value.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            // Of a path with backslashes, which some send as it is, they stay.
-            '\\' if quoted => {
-                part.push(rest.next_if(|next| matches!(next, '"' | '\\')).unwrap_or(c))
-            }
-            '"' => quoted = !quoted,
-            ';' if !quoted => parts.push(std::mem::take(&mut part)),
-            c => part.push(c),
-        }
-    }
-    parts.push(part);
-    parts
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("application/octet-stream")
 }
 
 /// What takes the bytes.
@@ -351,79 +283,4 @@ async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, exchange: &
     )
     .await;
     again(error.with_message(message)).with_answer(answer)
-}
-
-/// What may be done about an output that is not where it should be, or is lost.
-fn again(error: Error) -> Error {
-    let remedy = format!(
-        "{} fal's history may have the output too: ask models.requests.by_endpoint for this request_id, with expand \
-         \"payloads\".",
-        error.remedy()
-    );
-    error.with_remedy(remedy)
-}
-
-#[cfg(any(test, fuzzing))]
-#[path = "../../../fuzz/names.rs"]
-pub(crate) mod fuzz;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reqwest::header::HeaderValue;
-
-    /// It is shown by errors and listed by the file system.
-    #[test]
-    fn a_name_has_no_part_of_a_secret_in_it() {
-        let secret = "fake-secret-0123456789abcdef";
-        let secrets = Secrets::default();
-        secrets.carry(secret);
-        for before in 0..150 {
-            let told = format!(
-                "attachment; filename=\"{}{secret}.png\"",
-                "a".repeat(before)
-            );
-            let headers = HeaderMap::from_iter([(
-                CONTENT_DISPOSITION,
-                HeaderValue::from_str(&told).unwrap(),
-            )]);
-            let name = name_of(&headers, "/x", &secrets);
-            assert!(!name.contains(&secret[..4]), "{before}: {name}");
-        }
-    }
-
-    #[test]
-    fn names_are_the_servers_and_harmless() {
-        let name = |disposition: &'static str, url: &str| {
-            let headers = HeaderMap::from_iter([(
-                CONTENT_DISPOSITION,
-                HeaderValue::from_static(disposition),
-            )]);
-            name_of(&headers, url, &Secrets::default())
-        };
-        for (disposition, url, expected) in [
-            ("attachment; filename=\"a b.png\"", "/x", "a b.png"),
-            ("attachment; filename=../../etc/passwd", "/x", "passwd"),
-            (
-                "attachment; filename=\"photo;1.png\"; size=3",
-                "/x",
-                "photo;1.png",
-            ),
-            ("attachment; filename=\"a\\\"b.png\"", "/x", "a_b.png"),
-            ("attachment; filename=\"C:\\dir\\c.png\"", "/x", "c.png"),
-            ("attachment; filename=\"open;c.png", "/x", "open;c.png"),
-            (
-                "attachment; filename=a.png; filename*=UTF-8''%C3%A4%2F..%2Fb.png",
-                "/x",
-                "b.png",
-            ),
-            ("attachment; filename=\"..\"", "/files/b/c_d.png", "c_d.png"),
-            ("inline", "/files/%2e%2e%2fx.png", "x.png"),
-            ("inline", "/files/", "download.bin"),
-            ("inline", "/..", "download.bin"),
-            ("inline", "/.bashrc", "bashrc"),
-        ] {
-            assert_eq!(name(disposition, url), expected, "{disposition} {url}");
-        }
-    }
 }

@@ -3,39 +3,30 @@
 
 mod confirmed;
 mod parts;
+mod requests;
 mod single;
 mod supply;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use url::Url;
 
 use super::LONGEST_PAUSE;
-use super::content::Data;
-use super::file::LocalFile;
+use super::content::Opened;
 use super::meter::Meter;
-use super::token::{FileToken, TokenCache};
 use crate::client::{Client, Exchange};
-use crate::error::{Error, Idempotency, Result};
+use crate::error::Result;
 use crate::operation::Op;
-use crate::request::{Content, FileInfo, Request, Upload, UploadWay, Waiting, file_name};
+use crate::request::{FileInfo, Upload, UploadWay};
 use crate::response::Response;
-use crate::transport::{Authorization, Call, Payload, SMALL, Watch};
 pub(crate) use confirmed::confirmed;
 
 /// Large files on slow lines take hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 /// Above this the official JavaScript client sends parts (docs/protocol.md §9.4).
 const SINGLE: u64 = 90 << 20;
-/// The size of a part in all official clients.
-const PART: u64 = 10 << 20;
-
-const FILE_NAME: HeaderName = HeaderName::from_static("x-fal-file-name");
-
 impl Client {
     /// Starts an upload. The answer is JSON: `url`, which a model can read, `file_name`,
     /// `content_type` and `size` in bytes.
@@ -69,61 +60,6 @@ impl Client {
     /// Uploads and waits for the answer, on any async runtime.
     pub async fn upload(&self, upload: Upload) -> Result<Response> {
         self.upload_start(upload)?.outcome().await
-    }
-}
-
-/// Content that is there.
-#[derive(Clone)]
-pub(super) enum Opened {
-    Data(Data),
-    Reader(Waiting),
-}
-
-impl Opened {
-    pub(super) async fn of(upload: &Upload) -> Result<Self> {
-        Ok(match &upload.content {
-            Content::File(path) => Opened::Data(Data::File(LocalFile::open(path.clone()).await?)),
-            Content::Bytes(bytes) => Opened::Data(Data::Bytes(bytes.clone())),
-            Content::Reader(waiting) => Opened::Reader(waiting.clone()),
-        })
-    }
-
-    pub(super) fn size(&self) -> Option<u64> {
-        match self {
-            Opened::Data(data) => Some(data.length()),
-            Opened::Reader(waiting) => waiting.size(),
-        }
-    }
-}
-
-impl FileInfo {
-    fn type_header(&self) -> Result<HeaderValue> {
-        HeaderValue::from_str(&self.content_type)
-            .map_err(|_| Error::invalid("the content type is malformed"))
-    }
-
-    /// The headers of an upload with a CDN token (§9.3, §9.4).
-    fn direct_headers(&self) -> Result<HeaderMap> {
-        let mut headers = self.headers.clone();
-        headers.insert(CONTENT_TYPE, self.type_header()?);
-        let name = HeaderValue::from_str(&file_name::in_header(&self.file_name));
-        headers.insert(
-            FILE_NAME,
-            name.map_err(|_| Error::invalid("the file name is malformed"))?,
-        );
-        Ok(headers)
-    }
-
-    /// Announces the file: what to send it to comes back (§9.1, §9.4).
-    async fn announce(&self, exchange: &Exchange, path: &str) -> Result<Response> {
-        let url = exchange.hosts().rest_url(path)?;
-        let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
-        request.set_json(json!({"content_type": self.content_type, "file_name": self.file_name}));
-        let mut call = exchange.call(request)?;
-        call.headers.extend(self.headers.clone());
-        // A second announcement is one that nothing is sent to.
-        (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
-        exchange.ask_for("a place for the file", &call).await
     }
 }
 
@@ -178,53 +114,4 @@ pub(super) async fn send(
         }
     };
     Ok(Sent { url, size, about })
-}
-
-/// A call to an address that an answer named.
-fn call_to(
-    exchange: &Exchange,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Payload,
-    authorization: Authorization,
-) -> Call {
-    let (deadline, watch) = (exchange.deadline, Watch::Transfer);
-    let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
-    Call {
-        method,
-        url,
-        endpoint: None,
-        headers,
-        body,
-        authorization,
-        idempotency: Idempotency::NonIdempotent,
-        deadline,
-        longest_pause,
-        most,
-        watch,
-    }
-}
-
-/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because
-/// nothing was done with it.
-async fn send_with_token(
-    exchange: &Exchange,
-    make: impl Fn(&FileToken) -> Result<Call> + Send,
-) -> Result<Response> {
-    let cache = exchange.slot::<TokenCache>();
-    let token = cache.token(exchange, None).await?;
-    let call = make(&token)?;
-    match exchange.send_call(&call).await {
-        Err(error)
-            if error.refuses_credential()
-                && !error.may_have_executed()
-                && !call.body.is_spent() =>
-        {
-            let token = cache.token(exchange, Some(&token)).await?;
-            let call = make(&token)?;
-            exchange.send_call(&call).await
-        }
-        outcome => outcome,
-    }
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::confirmed::confirmed;
+use super::requests::{call_to, send_with_token};
 use super::supply::{Part, Supply};
-use super::{call_to, send_with_token};
 use crate::client::Exchange;
 use crate::error::{Code, Error, Idempotency, Result};
 use crate::log::Level;

@@ -7,12 +7,12 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use super::confirmed::confirmed;
-use super::{Opened, call_to, send_with_token};
+use super::requests::{call_to, send_with_token};
 use crate::client::Exchange;
 use crate::error::{Error, Idempotency, Result};
 use crate::request::FileInfo;
 use crate::services::storage::address;
-use crate::services::storage::content::Once;
+use crate::services::storage::content::{Once, Opened};
 use crate::services::storage::meter::{Meter, Share};
 use crate::transport::{Authorization, Payload};
 

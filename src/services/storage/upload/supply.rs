@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{Opened, PART};
 use crate::error::{Error, Result};
 use crate::request::{Pull, Waiting};
-use crate::services::storage::content::Data;
+use crate::services::storage::content::{Data, Opened};
 
+/// The size of a part in all official clients.
+const PART: u64 = 10 << 20;
 /// More parts than this no object store takes; larger files have larger parts.
 const MOST: u64 = 10_000;
 

@@ -1,0 +1,63 @@
+//! The errors of downloads.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::error::{Code, Error};
+
+pub(super) fn too_large(most: u64) -> Error {
+    Error::new(
+        Code::TooLarge,
+        format!("the file has more than the {most} bytes allowed"),
+    )
+    .with_remedy("Raise the download's limit if a file of this size is expected.")
+}
+
+pub(super) fn missing(folder: &Path) -> Error {
+    Error::new(
+        Code::Io,
+        format!("the folder {} does not exist", folder.display()),
+    )
+}
+
+pub(super) fn exists(path: &Path) -> Error {
+    Error::new(Code::Io, format!("{} exists already", path.display()))
+        .with_remedy("Choose another path, or allow that the file is replaced.")
+}
+
+pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
+    let failed = Error::new(
+        Code::Io,
+        format!("cannot {what} {}: {error}", path.display()),
+    );
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            failed.with_remedy("Make room on that disk, or choose a path on another.")
+        }
+        ErrorKind::ResourceBusy if cfg!(windows) => {
+            failed.with_remedy("Close the program that has the file open, or choose another path.")
+        }
+        ErrorKind::FileTooLarge => {
+            failed.with_remedy("Files there, or of this process, may not be so large.")
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            failed.with_remedy("Choose a folder in which this program may create files.")
+        }
+        _ => failed,
+    }
+}
+
+pub(super) fn kept(error: &Error, what: &str, at: &Path) -> Error {
+    let message = format!("{}; {what} kept as {}", error.message(), at.display());
+    error.clone().with_message(message)
+}
+
+/// What may be done about an output that is not where it should be, or is lost.
+pub(super) fn again(error: Error) -> Error {
+    let remedy = format!(
+        "{} fal's history may have the output too: ask models.requests.by_endpoint for this request_id, with expand \
+         \"payloads\".",
+        error.remedy()
+    );
+    error.with_remedy(remedy)
+}

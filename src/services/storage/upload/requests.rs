@@ -1,0 +1,96 @@
+//! The requests of an upload.
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use url::Url;
+
+use crate::client::Exchange;
+use crate::error::{Error, Idempotency, Result};
+use crate::request::{FileInfo, Request, file_name};
+use crate::response::Response;
+use crate::services::storage::LONGEST_PAUSE;
+use crate::services::storage::token::{FileToken, TokenCache};
+use crate::transport::{Authorization, Call, Payload, SMALL, Watch};
+
+const FILE_NAME: HeaderName = HeaderName::from_static("x-fal-file-name");
+
+impl FileInfo {
+    pub(super) fn type_header(&self) -> Result<HeaderValue> {
+        HeaderValue::from_str(&self.content_type)
+            .map_err(|_| Error::invalid("the content type is malformed"))
+    }
+
+    /// The headers of an upload with a CDN token (§9.3, §9.4).
+    pub(super) fn direct_headers(&self) -> Result<HeaderMap> {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_TYPE, self.type_header()?);
+        let name = HeaderValue::from_str(&file_name::in_header(&self.file_name));
+        headers.insert(
+            FILE_NAME,
+            name.map_err(|_| Error::invalid("the file name is malformed"))?,
+        );
+        Ok(headers)
+    }
+
+    /// Announces the file: what to send it to comes back (§9.1, §9.4).
+    pub(super) async fn announce(&self, exchange: &Exchange, path: &str) -> Result<Response> {
+        let url = exchange.hosts().rest_url(path)?;
+        let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
+        request.set_json(json!({"content_type": self.content_type, "file_name": self.file_name}));
+        let mut call = exchange.call(request)?;
+        call.headers.extend(self.headers.clone());
+        // A second announcement is one that nothing is sent to.
+        (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
+        exchange.ask_for("a place for the file", &call).await
+    }
+}
+
+/// A call to an address that an answer named.
+pub(super) fn call_to(
+    exchange: &Exchange,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Payload,
+    authorization: Authorization,
+) -> Call {
+    let (deadline, watch) = (exchange.deadline, Watch::Transfer);
+    let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
+    Call {
+        method,
+        url,
+        endpoint: None,
+        headers,
+        body,
+        authorization,
+        idempotency: Idempotency::NonIdempotent,
+        deadline,
+        longest_pause,
+        most,
+        watch,
+    }
+}
+
+/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because
+/// nothing was done with it.
+pub(super) async fn send_with_token(
+    exchange: &Exchange,
+    make: impl Fn(&FileToken) -> Result<Call> + Send,
+) -> Result<Response> {
+    let cache = exchange.slot::<TokenCache>();
+    let token = cache.token(exchange, None).await?;
+    let call = make(&token)?;
+    match exchange.send_call(&call).await {
+        Err(error)
+            if error.refuses_credential()
+                && !error.may_have_executed()
+                && !call.body.is_spent() =>
+        {
+            let token = cache.token(exchange, Some(&token)).await?;
+            let call = make(&token)?;
+            exchange.send_call(&call).await
+        }
+        outcome => outcome,
+    }
+}
