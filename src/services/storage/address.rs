@@ -1,20 +1,19 @@
 //! Addresses that an answer names: no more is believed of them than is needed.
 
-use serde_json::Value;
 use url::Url;
 
 use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::response::Response;
 
+/// The text in the field of this name.
+pub(super) fn text<'a>(answer: &'a Response, field: &str) -> Option<&'a str> {
+    answer.json().ok()?.get(field)?.as_str()
+}
+
 /// The https address in the field of this name.
 pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
-    let text = answer
-        .json()
-        .ok()
-        .and_then(|json| json.get(field))
-        .and_then(Value::as_str);
-    let text = text.ok_or_else(|| {
+    let text = text(answer, field).ok_or_else(|| {
         Error::new(
             Code::Protocol,
             format!("the answer has no address in {field:?}"),
@@ -61,15 +60,12 @@ pub(super) fn below(url: &Url, segments: &[&str]) -> Result<Url> {
     let mut url = url.clone();
     // A dot segment would be swallowed and change the meaning of what follows.
     let dotted = |segment: &&&str| matches!(**segment, "" | "." | "..");
-    match (segments.iter().find(dotted), url.path_segments_mut()) {
-        (None, Ok(mut path)) => path.pop_if_empty().extend(segments),
-        _ => {
-            return Err(Error::new(
-                Code::Protocol,
-                "the answer names an upload that cannot be part of an address",
-            ));
-        }
-    };
+    if let (None, Ok(mut path)) = (segments.iter().find(dotted), url.path_segments_mut()) {
+        path.pop_if_empty().extend(segments);
+    } else {
+        let message = "the answer names an upload that cannot be part of an address";
+        return Err(Error::new(Code::Protocol, message));
+    }
     Ok(url)
 }
 

@@ -44,21 +44,13 @@ impl Data {
         }
     }
 
-    /// All of it, as a body.
-    pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
-        Arc::new(Part::of(self, 0, self.length(), Some(share)))
-    }
-
     /// All of it, at once.
     pub(super) async fn whole(&self) -> Result<Bytes> {
         match self {
             Data::File(file) if file.stamp().length > 0 => {
-                let length = usize::try_from(file.stamp().length);
-                file.read(
-                    0,
-                    length.map_err(|_| Error::invalid("the file does not fit into the memory"))?,
-                )
-                .await
+                let length = usize::try_from(file.stamp().length)
+                    .map_err(|_| Error::invalid("the file does not fit into the memory"))?;
+                file.read(0, length).await
             }
             Data::File(_) => Ok(Bytes::new()),
             Data::Bytes(bytes) => Ok(bytes.clone()),
@@ -94,6 +86,26 @@ impl Opened {
         match self {
             Opened::Data(data) => Some(data.length()),
             Opened::Reader(waiting) => waiting.size(),
+        }
+    }
+
+    /// All of it, as a body.
+    pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
+        match self {
+            Opened::Data(data) => Arc::new(Part::of(data, 0, data.length(), Some(share))),
+            Opened::Reader(waiting) => Arc::new(Once {
+                waiting: waiting.clone(),
+                share,
+            }),
+        }
+    }
+
+    /// Fails if what was sent is not what is there: the end of it may have been read before it
+    /// changed.
+    pub(super) async fn unchanged(&self) -> Result<()> {
+        match self {
+            Opened::Data(data) => data.unchanged().await,
+            Opened::Reader(_) => Ok(()),
         }
     }
 }
@@ -160,15 +172,9 @@ impl Source for Part {
 }
 
 /// What a reader gives, as a body that can be sent once.
-pub(super) struct Once {
+struct Once {
     waiting: Waiting,
     share: Arc<Share>,
-}
-
-impl Once {
-    pub(super) fn new(waiting: Waiting, share: Arc<Share>) -> Self {
-        Once { waiting, share }
-    }
 }
 
 impl Source for Once {

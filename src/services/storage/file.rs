@@ -39,11 +39,10 @@ impl Stamp {
     /// Whether the same file has this stamp `now` and nobody has written to it. `named` is the
     /// stamp of what has its name now.
     fn is_still(&self, now: &Stamp, named: Option<&Stamp>) -> bool {
-        let times = self.length == now.length && self.modified == now.modified;
-        times
-            && self
-                .inode
-                .is_still(&now.inode, named.map(|named| &named.inode))
+        let named = named.map(|named| &named.inode);
+        self.length == now.length
+            && self.modified == now.modified
+            && self.inode.is_still(&now.inode, named)
     }
 }
 
@@ -183,17 +182,9 @@ impl LocalFile {
     }
 
     fn check(&self) -> Result<()> {
-        let now = Stamp::of(
-            &self
-                .file
-                .metadata()
-                .map_err(|e| unreadable(&self.path, &e))?,
-        );
-        let named = || {
-            std::fs::metadata(&self.path)
-                .ok()
-                .map(|named| Stamp::of(&named))
-        };
+        let now = self.file.metadata();
+        let now = Stamp::of(&now.map_err(|e| unreadable(&self.path, &e))?);
+        let named = || std::fs::metadata(&self.path).as_ref().map(Stamp::of).ok();
         let is_still = now == self.stamp || self.stamp.is_still(&now, named().as_ref());
         if is_still {
             self.check_end()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::content::{Data, Once, Opened};
+use super::content::{Data, Opened};
 use super::file::Seen;
 use super::meter::Meter;
 use super::upload::send;
@@ -74,15 +74,10 @@ struct Found {
 
 /// Uploads the local files of a request's input and opens a body that is a file, so that the
 /// request can become a call or a message. Nothing of the request itself is sent before.
-pub(crate) async fn resolve_files(exchange: &Exchange, request: Request) -> Result<Request> {
-    if request.is_local() {
-        resolve(exchange, request).await
-    } else {
-        Ok(request)
+pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> Result<Request> {
+    if !request.is_local() {
+        return Ok(request);
     }
-}
-
-async fn resolve(exchange: &Exchange, mut request: Request) -> Result<Request> {
     if let Body::Content(content) = &request.body {
         let source = body(exchange, content).await?;
         request.body = Body::Source(source);
@@ -103,21 +98,16 @@ async fn resolve(exchange: &Exchange, mut request: Request) -> Result<Request> {
     let found = find(inputs.files).await?;
     // What becomes part of the input is not transferred by itself.
     let counted = |found: &Found| {
-        found
-            .there
-            .size()
-            .map(|size| if size > inputs.inline { size } else { 0 })
+        let size = found.there.size()?;
+        Some(if size > inputs.inline { size } else { 0 })
     };
     let meter = &Meter::new(&exchange.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
         let address = address(exchange, &found, inputs.inline, meter).await;
         // Whatever became of the file, the request was not sent.
         let told = |error: Error| {
-            let message = format!(
-                "the file of {:?}: {}",
-                found.places[0].join("/"),
-                error.message()
-            );
+            let place = found.places[0].join("/");
+            let message = format!("the file of {place:?}: {}", error.message());
             error.with_message(message).with_outcome_unknown(false)
         };
         Ok::<_, Error>((address.map_err(told)?, found.places))
@@ -165,19 +155,15 @@ async fn address(
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
             // Exactly the form of the official helpers.
-            memory::base64(
-                &format!("data:{};base64,", found.about.content_type),
-                &bytes,
-                "",
-            )
+            let before = format!("data:{};base64,", found.about.content_type);
+            memory::base64(&before, &bytes, "")
         }
         // The operation is about the request, which is not sent before.
-        opened => Ok(
-            send(exchange, &exchange.parallel(), &found.upload, opened, meter)
-                .await?
-                .url
-                .into(),
-        ),
+        opened => {
+            let making = &exchange.parallel();
+            let sent = send(exchange, making, &found.upload, opened, meter).await?;
+            Ok(sent.url.into())
+        }
     }
 }
 
@@ -185,8 +171,5 @@ async fn address(
 async fn body(exchange: &Exchange, content: &Content) -> Result<Arc<dyn Source>> {
     let opened = Opened::of(&Upload::of(content.clone())).await?;
     let share = Meter::new(&exchange.task, opened.size()).share();
-    Ok(match opened {
-        Opened::Data(data) => data.source(share),
-        Opened::Reader(waiting) => Arc::new(Once::new(waiting, share)),
-    })
+    Ok(opened.source(share))
 }

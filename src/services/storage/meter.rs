@@ -13,7 +13,6 @@ pub(super) struct Meter {
     state: Mutex<State>,
 }
 
-#[derive(Clone, Copy, Default)]
 struct State {
     done: u64,
     total: Option<u64>,
@@ -37,10 +36,8 @@ impl Meter {
 
     /// How many bytes there are was found out on the way.
     pub(super) fn set_total(&self, total: u64) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .total = Some(total);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.total = Some(total);
     }
 
     fn add(&self, bytes: u64) {

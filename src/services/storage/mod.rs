@@ -3,6 +3,7 @@
 
 mod address;
 mod blocking;
+mod call;
 mod content;
 mod download;
 mod file;
@@ -12,7 +13,6 @@ mod token;
 mod upload;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use self::content::Data;
 use self::file::LocalFile;
@@ -27,10 +27,6 @@ pub(crate) use download::fuzz;
 pub(crate) use input_files::resolve_files;
 pub(crate) use upload::confirmed;
 
-/// A service that asks to be left alone for longer while a file comes or goes is asked again then:
-/// the hours that a transfer may take are for its bytes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
 /// A local file as a body that is read while it is sent; how far it has come is told to `task`.
 pub(crate) struct FileBody(Data);
 
@@ -40,8 +36,9 @@ impl FileBody {
     }
 
     pub(crate) fn payload(&self, task: &Task) -> Payload {
-        let meter = Meter::new(task, Some(self.0.length()));
-        self.0.part(0, self.0.length(), Some(meter.share()))
+        let length = self.0.length();
+        let share = Meter::new(task, Some(length)).share();
+        self.0.part(0, length, Some(share))
     }
 
     /// Fails if the file is not what it was: its end may have been sent before it changed.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -17,7 +17,7 @@ use crate::credentials::Token;
 use crate::error::{Code, Error, Idempotency, Result};
 use crate::request::Request;
 use crate::runtime::per_runtime::PerRuntime;
-use crate::transport::{SMALL, Watch};
+use crate::transport::{Authorization, SMALL, Watch};
 
 /// A token that expires within this time counts as expired: what is sent with it has to arrive
 /// before it does.
@@ -25,7 +25,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// A token, and the host that its answer named.
 pub(super) struct FileToken {
-    pub(super) token: Token,
+    token: Token,
     pub(super) base: Url,
     expires: Option<SystemTime>,
     /// The credential that it was made with: another one needs another token.
@@ -63,6 +63,10 @@ impl TokenCache {
 }
 
 impl FileToken {
+    pub(super) fn authorization(&self) -> Authorization {
+        Authorization::Files(self.token.clone())
+    }
+
     fn serves(&self, active: &Arc<ActiveCredential>) -> bool {
         let fresh = self
             .expires
@@ -82,13 +86,7 @@ async fn fetch(exchange: &Exchange, active: &Arc<ActiveCredential>) -> Result<Fi
     // A second token does no harm.
     (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
     let answer = exchange.ask_for("a token for files", &call).await?;
-    let text = |name: &str| {
-        answer
-            .json()
-            .ok()
-            .and_then(|json| json.get(name))
-            .and_then(Value::as_str)
-    };
+    let text = |name: &str| address::text(&answer, name);
     let token = text("token").and_then(|text| Token::parse(text).ok());
     let token =
         token.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token for files"))?;

@@ -41,6 +41,13 @@ struct Known {
     since: Instant,
 }
 
+impl Known {
+    fn now(keys: Arc<KeySet>) -> Arc<Self> {
+        let since = Instant::now();
+        Arc::new(Known { keys, since })
+    }
+}
+
 #[derive(Default)]
 struct Asking {
     /// When the last fetch began: one that nobody saw the end of counts too.
@@ -106,29 +113,22 @@ impl Cache {
             let now = Instant::now();
             // They may have landed since the caller looked; they are kept before a fetch counts as
             // landed.
-            match self.fresh(now) {
-                Some(keys) => Ok(landed(keys)),
-                None => asking
-                    .under_way()
-                    .or_else(|| asking.failed(now))
-                    .map_or_else(|| self.fetch(asking, exchange), Ok),
-            }
+            let known = self.fresh(now).map(landed);
+            let flight = known.or_else(|| asking.under_way());
+            let flight = flight.or_else(|| asking.failed(now));
+            flight.map_or_else(|| self.fetch(asking, exchange), Ok)
         })
     }
 
     fn next(&self, exchange: &Exchange, than: &Arc<KeySet>) -> Result<Option<Flight>> {
         self.asking(|asking| {
             let now = Instant::now();
-            let newer = self
-                .fresh(now)
-                .filter(|keys| !Arc::ptr_eq(keys, than))
-                .map(landed);
-            match newer.or_else(|| asking.under_way()) {
-                Some(flight) => Ok(Some(flight)),
+            let newer = self.fresh(now).filter(|keys| !Arc::ptr_eq(keys, than));
+            match newer.map(landed).or_else(|| asking.under_way()) {
                 None if asking.may_begin(now, self.interval) => {
                     self.fetch(asking, exchange).map(Some)
                 }
-                None => Ok(None),
+                flight => Ok(flight),
             }
         })
     }
@@ -140,28 +140,17 @@ impl Cache {
     }
 
     fn fetch(&self, asking: &mut Asking, exchange: &Exchange) -> Result<Flight> {
-        let (exchange, known, limit) = (
-            exchange.detached(self.limit)?,
-            self.known.clone(),
-            self.limit,
-        );
+        let (known, limit) = (self.known.clone(), self.limit);
+        let exchange = exchange.detached(limit)?;
         let fetch = tokio::spawn(async move {
-            let late = |_| Err(unavailable(limit));
-            let keys = Arc::new(
-                tokio::time::timeout(limit, ask(&exchange))
-                    .await
-                    .unwrap_or_else(late)?,
-            );
-            known.store(Some(Arc::new(Known {
-                keys: keys.clone(),
-                since: Instant::now(),
-            })));
+            let answer = tokio::time::timeout(limit, ask(&exchange)).await;
+            let keys = Arc::new(answer.unwrap_or_else(|_| Err(unavailable(limit)))?);
+            known.store(Some(Known::now(keys.clone())));
             Ok(keys)
         });
         let flight = fetch.map(|end| {
-            let end =
-                end.unwrap_or_else(|end| Err(runtime::task_error("the fetch of fal's keys", &end)));
-            end.map_err(|error| Failure {
+            let undone = |end| Err(runtime::task_error("the fetch of fal's keys", &end));
+            end.unwrap_or_else(undone).map_err(|error| Failure {
                 error,
                 at: Instant::now(),
             })
@@ -174,10 +163,7 @@ impl Cache {
 
     #[cfg(test)]
     pub(super) fn know(&self, keys: KeySet) {
-        self.known.store(Some(Arc::new(Known {
-            keys: Arc::new(keys),
-            since: Instant::now(),
-        })));
+        self.known.store(Some(Known::now(Arc::new(keys))));
     }
 }
 
@@ -206,10 +192,8 @@ fn landed(keys: Arc<KeySet>) -> Flight {
 }
 
 fn unavailable(limit: Duration) -> Error {
-    let message = format!(
-        "fal's keys for webhooks did not come within {} s",
-        limit.as_secs_f64()
-    );
+    let limit = limit.as_secs_f64();
+    let message = format!("fal's keys for webhooks did not come within {limit} s");
     Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 
@@ -221,14 +205,11 @@ async fn ask(exchange: &Exchange) -> Result<KeySet> {
         ..exchange.call(Request::new("GET", url.as_str())?)?
     };
     let answer = exchange.send_call(&call).await?;
-    json::look(answer.into_body(), |set| KeySet::from_jwks(&set))
-        .await?
-        .map_err(|error| {
-            Error::new(
-                Code::Protocol,
-                format!("fal's keys for webhooks: {}", error.message()),
-            )
-        })
+    let keys = json::look(answer.into_body(), |set| KeySet::from_jwks(&set)).await?;
+    keys.map_err(|error| {
+        let message = format!("fal's keys for webhooks: {}", error.message());
+        Error::new(Code::Protocol, message)
+    })
 }
 
 #[cfg(test)]

@@ -63,9 +63,7 @@ impl Delivery {
             payload_error: text("payload_error"),
         })
     }
-}
 
-impl Delivery {
     /// The error that the request failed with, the same as who fetches its result gets: a code to
     /// branch on, the fields that were refused, and what to do. `None` if it did not fail.
     pub fn failure(&self) -> Option<Error> {
@@ -73,10 +71,9 @@ impl Delivery {
             return None;
         }
         let text = self.error.as_deref().unwrap_or("fal gives no reason");
-        let body = if self.payload.is_null() {
-            String::new()
-        } else {
-            self.payload.to_string()
+        let body = match &self.payload {
+            Value::Null => String::new(),
+            payload => payload.to_string(),
         };
         let error = match self.http_status {
             Some(status) => service_error::delivered(status, text, body.into()),
@@ -89,15 +86,11 @@ impl Delivery {
 /// `Invalid status code: 422`, the one form that is known.
 fn status_in(error: &str) -> Option<u16> {
     let digits = error.strip_prefix("Invalid status code:")?.trim();
-    digits
-        .parse()
-        .ok()
-        .filter(|status| (300..=599).contains(status))
+    let status = digits.parse().ok()?;
+    (300..=599).contains(&status).then_some(status)
 }
 
 fn malformed(what: &str) -> Error {
-    Error::new(
-        Code::Protocol,
-        format!("the webhook's body is not as fal documents it: {what}"),
-    )
+    let message = format!("the webhook's body is not as fal documents it: {what}");
+    Error::new(Code::Protocol, message)
 }

@@ -69,10 +69,8 @@ impl Webhook {
     /// Takes note of a header of the delivery. The name's case does not matter; headers that play
     /// no part are ignored, so all of them can be given.
     pub fn set_header(&mut self, name: &str, value: &str) {
-        if let Some(place) = HEADERS
-            .iter()
-            .position(|header| header.as_str().eq_ignore_ascii_case(name))
-        {
+        let is_it = |header: &HeaderName| header.as_str().eq_ignore_ascii_case(name);
+        if let Some(place) = HEADERS.iter().position(is_it) {
             self.values[place].push(value.trim_matches([' ', '\t']).to_owned());
         }
     }
@@ -93,45 +91,27 @@ impl Webhook {
 
     /// Checks all that can be checked without a key.
     fn signed(&self, now: SystemTime) -> Result<Signed> {
-        let [request_id, user_id, timestamp, signature] = [
-            self.header(0)?,
-            self.header(1)?,
-            self.header(2)?,
-            self.header(3)?,
-        ];
-        let signature = signature_of(signature).ok_or_else(|| {
-            invalid(format!(
-                "{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits"
-            ))
-        })?;
+        let (request_id, user_id) = (self.header(0)?, self.header(1)?);
+        let (timestamp, signature) = (self.header(2)?, self.header(3)?);
+        let malformed =
+            || format!("{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits");
+        let signature = signature_of(signature).ok_or_else(|| invalid(malformed()))?;
         time::check(timestamp, now)?;
         let body = hex(digest(&SHA256, &self.body).as_ref());
-        Ok(Signed {
-            message: [request_id, user_id, timestamp, &body]
-                .join("\n")
-                .into_bytes(),
-            signature,
-        })
+        let message = [request_id, user_id, timestamp, &body].join("\n").into();
+        Ok(Signed { message, signature })
     }
 
     fn header(&self, place: usize) -> Result<&str> {
         let name = &HEADERS[place];
-        let value = match self.values[place].as_slice() {
-            [value] if !value.is_empty() => value,
-            [] | [_] => return Err(invalid(format!("the header {name} is missing"))),
-            _ => {
-                return Err(invalid(format!(
-                    "the header {name} is there more than once"
-                )));
-            }
+        let wrong = match self.values[place].as_slice() {
+            // A line break would let one signature stand for two ways to read the headers.
+            [value] if value.chars().any(char::is_control) => "has a control character",
+            [value] if !value.is_empty() => return Ok(value),
+            [] | [_] => "is missing",
+            _ => "is there more than once",
         };
-        // A line break would let one signature stand for two ways to read the headers.
-        match value.chars().any(char::is_control) {
-            true => Err(invalid(format!(
-                "the header {name} has a control character"
-            ))),
-            false => Ok(value),
-        }
+        Err(invalid(format!("the header {name} {wrong}")))
     }
 
     fn verified(&self) -> Result<Response> {

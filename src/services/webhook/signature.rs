@@ -80,13 +80,9 @@ pub(super) fn signature_of(text: &str) -> Option<[u8; 64]> {
     if digits.len() != 2 * signature.len() {
         return None;
     }
+    let digit = |digit: u8| char::from(digit).to_digit(16);
     for (byte, pair) in signature.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| {
-            char::from(digit)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
     }
     Some(signature)
 }

@@ -23,93 +23,69 @@ pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
             "{TIMESTAMP} is not a time in Unix seconds"
         )));
     };
-    match sent {
-        Sent::Whole(seconds) if now.abs_diff(Duration::from_secs(seconds)) <= TOLERANCE => Ok(()),
-        sent => Err(invalid(sent.refusal(now)).with_remedy(
-            "Do not act on it. If all webhooks fail like this, set this machine's clock, and give the headers as they arrived.",
-        )),
+    let is_near = |seconds| now.abs_diff(Duration::from_secs(seconds)) <= TOLERANCE;
+    if sent.whole().is_some_and(is_near) {
+        return Ok(());
     }
+    Err(invalid(sent.refusal(now)).with_remedy(
+        "Do not act on it. If all webhooks fail like this, set this machine's clock, and give the headers as they arrived.",
+    ))
 }
 
 /// What a timestamp says.
-enum Sent {
-    /// Seconds, as fal has them.
-    Whole(u64),
-    /// A number that fal's timestamps never are: before 1970, with a fraction, or with more seconds
-    /// than can be counted.
-    Odd {
-        before_1970: bool,
-        seconds: Option<u64>,
-    },
+struct Sent {
+    before_1970: bool,
+    /// None if there are more than can be counted.
+    seconds: Option<u64>,
+    has_fraction: bool,
 }
 
 impl Sent {
     fn read(timestamp: &str) -> Option<Self> {
-        let (before_1970, number) = timestamp
-            .strip_prefix('-')
-            .map_or((false, timestamp), |number| (true, number));
-        let (whole, fraction) = number
-            .split_once('.')
-            .map_or((number, None), |(whole, rest)| (whole, Some(rest)));
+        let number = timestamp.strip_prefix('-');
+        let before_1970 = number.is_some();
+        let mut parts = number.unwrap_or(timestamp).splitn(2, '.');
+        let (whole, fraction) = (parts.next()?, parts.next());
         let is_number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number(whole) || !fraction.is_none_or(is_number) {
-            return None;
-        }
-        Some(match (whole.parse().ok(), before_1970, fraction) {
-            (Some(seconds), false, None) => Sent::Whole(seconds),
-            (seconds, before_1970, _) => Sent::Odd {
-                before_1970,
-                seconds,
-            },
+        (is_number(whole) && fraction.is_none_or(is_number)).then(|| Sent {
+            before_1970,
+            seconds: whole.parse().ok(),
+            has_fraction: fraction.is_some(),
         })
+    }
+
+    /// Seconds, as fal has them; none if fal's timestamps are never like this.
+    fn whole(&self) -> Option<u64> {
+        self.seconds
+            .filter(|_| !self.before_1970 && !self.has_fraction)
     }
 
     /// Why it is refused, with its age in words.
     fn refusal(&self, now: Duration) -> String {
-        let allowed = format!(
-            "{} seconds are allowed, so that none can be replayed",
-            TOLERANCE.as_secs()
-        );
-        match *self {
-            Sent::Whole(seconds) => {
-                let unit = unit(seconds, now)
-                    .map(|unit| format!("; it looks like {unit}, and fal sends seconds"));
-                format!(
-                    "the webhook is {}{}; {allowed}",
-                    apart(seconds, now),
-                    unit.unwrap_or_default()
-                )
+        let age = match (self.seconds, self.before_1970) {
+            (Some(seconds), false) => apart(seconds, now),
+            (Some(seconds), true) => {
+                format!("{} old", words(now.as_secs().saturating_add(seconds)))
             }
-            Sent::Odd {
-                seconds: None,
-                before_1970,
-            } => {
-                let side = if before_1970 { "old" } else { AHEAD };
-                format!(
-                    "the webhook is more than {} {side}; {allowed}",
-                    words(u64::MAX)
-                )
-            }
-            Sent::Odd {
-                seconds: Some(seconds),
-                before_1970: true,
-            } => {
-                format!(
-                    "the webhook is {} old; {allowed}",
-                    words(now.as_secs().saturating_add(seconds))
-                )
-            }
-            Sent::Odd {
-                seconds: Some(seconds),
-                before_1970: false,
-            } => {
-                format!(
-                    "{TIMESTAMP} has a fraction, and fal sends whole seconds; by it, the webhook is {}",
-                    apart(seconds, now)
-                )
-            }
+            (None, true) => format!("more than {} old", words(u64::MAX)),
+            (None, false) => format!("more than {} {AHEAD}", words(u64::MAX)),
+        };
+        if self.has_fraction && !self.before_1970 && self.seconds.is_some() {
+            return format!(
+                "{TIMESTAMP} has a fraction, and fal sends whole seconds; by it, the webhook is {age}"
+            );
         }
+        let unit = self
+            .whole()
+            .and_then(|seconds| unit(seconds, now))
+            .map_or(String::new(), |unit| {
+                format!("; it looks like {unit}, and fal sends seconds")
+            });
+        format!(
+            "the webhook is {age}{unit}; {} seconds are allowed, so that none can be replayed",
+            TOLERANCE.as_secs()
+        )
     }
 }
 

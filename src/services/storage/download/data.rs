@@ -43,9 +43,9 @@ pub(super) async fn save(
     }
     let kind = HeaderValue::from_str(&content_type).map_err(|_| malformed())?;
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-    let mut sink = target
-        .open(200, headers, "", &Secrets::default(), None)
-        .await?;
+    let secrets = Secrets::default();
+    let open = target.open(200, headers, "", &secrets, None);
+    let mut sink = open.await?;
     sink.write(bytes).await?;
     meter.set_total(size);
     meter.share().reach(size);
@@ -54,10 +54,8 @@ pub(super) async fn save(
 
 fn decoded(url: &str) -> Result<(String, Bytes)> {
     let (head, content) = url[5..].split_once(',').ok_or_else(malformed)?;
-    let (kind, base64) = match head.len().checked_sub(";base64".len()) {
-        Some(at) if head.is_char_boundary(at) && head[at..].eq_ignore_ascii_case(";base64") => {
-            (&head[..at], true)
-        }
+    let (kind, base64) = match head.rsplit_once(';') {
+        Some((kind, last)) if last.eq_ignore_ascii_case("base64") => (kind, true),
         _ => (head, false),
     };
     let kind = match kind {

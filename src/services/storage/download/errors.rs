@@ -6,18 +6,14 @@ use std::path::Path;
 use crate::error::{Code, Error};
 
 pub(super) fn too_large(most: u64) -> Error {
-    Error::new(
-        Code::TooLarge,
-        format!("the file has more than the {most} bytes allowed"),
-    )
-    .with_remedy("Raise the download's limit if a file of this size is expected.")
+    let message = format!("the file has more than the {most} bytes allowed");
+    Error::new(Code::TooLarge, message)
+        .with_remedy("Raise the download's limit if a file of this size is expected.")
 }
 
 pub(super) fn missing(folder: &Path) -> Error {
-    Error::new(
-        Code::Io,
-        format!("the folder {} does not exist", folder.display()),
-    )
+    let message = format!("the folder {} does not exist", folder.display());
+    Error::new(Code::Io, message)
 }
 
 pub(super) fn exists(path: &Path) -> Error {
@@ -26,25 +22,22 @@ pub(super) fn exists(path: &Path) -> Error {
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    let failed = Error::new(
-        Code::Io,
-        format!("cannot {what} {}: {error}", path.display()),
-    );
-    match error.kind() {
+    let message = format!("cannot {what} {}: {error}", path.display());
+    let failed = Error::new(Code::Io, message);
+    let remedy = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            failed.with_remedy("Make room on that disk, or choose a path on another.")
+            "Make room on that disk, or choose a path on another."
         }
         ErrorKind::ResourceBusy if cfg!(windows) => {
-            failed.with_remedy("Close the program that has the file open, or choose another path.")
+            "Close the program that has the file open, or choose another path."
         }
-        ErrorKind::FileTooLarge => {
-            failed.with_remedy("Files there, or of this process, may not be so large.")
-        }
+        ErrorKind::FileTooLarge => "Files there, or of this process, may not be so large.",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            failed.with_remedy("Choose a folder in which this program may create files.")
+            "Choose a folder in which this program may create files."
         }
-        _ => failed,
-    }
+        _ => return failed,
+    };
+    failed.with_remedy(remedy)
 }
 
 pub(super) fn kept(error: &Error, what: &str, at: &Path) -> Error {

@@ -20,8 +20,6 @@ const GAIN: u64 = 1 << 20;
 pub(super) struct Fetch<'a> {
     exchange: &'a Exchange,
     call: Call,
-    /// Taken with the first answer.
-    target: Option<Target>,
     most: u64,
     meter: Arc<Meter>,
     share: Arc<Share>,
@@ -34,18 +32,11 @@ pub(super) struct Fetch<'a> {
 }
 
 impl<'a> Fetch<'a> {
-    pub(super) fn new(
-        exchange: &'a Exchange,
-        call: Call,
-        target: Target,
-        most: u64,
-        meter: &Arc<Meter>,
-    ) -> Self {
+    pub(super) fn new(exchange: &'a Exchange, call: Call, most: u64, meter: &Arc<Meter>) -> Self {
         let (meter, share) = (meter.clone(), meter.share());
         Fetch {
             exchange,
             call,
-            target: Some(target),
             most,
             meter,
             share,
@@ -56,7 +47,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    pub(super) async fn run(self) -> Result<Response> {
+    pub(super) async fn run(self, target: Target) -> Result<Response> {
         let opened = self.exchange.open_call(&self.call).await?;
         // What a run answers is lost with its file, but it was executed.
         let executed = self.call.idempotency.leaves_doubt();
@@ -65,21 +56,20 @@ impl<'a> Fetch<'a> {
             .get("x-fal-request-id")
             .and_then(|id| id.to_str().ok())
             .map(str::to_owned);
-        let saved = self.save(opened).await;
+        let saved = self.save(opened, target).await;
         saved.map_err(|error| {
             let error = match id {
                 Some(id) if error.request_id().is_none() => error.with_request_id(id),
                 _ => error,
             };
-            if executed {
-                error.with_outcome_unknown(true)
-            } else {
-                error
+            match executed {
+                true => error.with_outcome_unknown(true),
+                false => error,
             }
         })
     }
 
-    async fn save(mut self, mut opened: Opened) -> Result<Response> {
+    async fn save(mut self, mut opened: Opened, target: Target) -> Result<Response> {
         if opened.status == 206 {
             return Err(Error::new(
                 Code::Protocol,
@@ -88,24 +78,11 @@ impl<'a> Fetch<'a> {
         }
         self.notice(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
-        let keep = self
-            .call
-            .idempotency
-            .leaves_doubt()
-            .then(|| self.exchange.clone());
-        let target = self
-            .target
-            .take()
-            .ok_or_else(|| Error::invalid("the download has no target"))?;
-        let mut sink = target
-            .open(
-                opened.status,
-                headers,
-                self.call.url.path(),
-                self.exchange.task.secrets(),
-                keep,
-            )
-            .await?;
+        let keep = self.call.idempotency.leaves_doubt();
+        let keep = keep.then(|| self.exchange.clone());
+        let (path, secrets) = (self.call.url.path(), self.exchange.task.secrets());
+        let open = target.open(opened.status, headers, path, secrets, keep);
+        let mut sink = open.await?;
         let (mut tries, mut before) = (0, 0);
         loop {
             let Some(error) = self.read(opened, &mut sink).await? else {
@@ -141,21 +118,17 @@ impl<'a> Fetch<'a> {
                 }
                 Err(error) => return Err(error),
             };
-            match opened.status == 206 {
-                true if resumes && self.goes_on(&opened) => {}
-                true => {
-                    // A part that does not fit to what is there.
-                    self.validator = None;
-                    continue;
+            if opened.status != 206 {
+                self.restarts += 1;
+                if self.restarts >= self.exchange.attempts().most {
+                    return Err(error);
                 }
-                false => {
-                    self.restarts += 1;
-                    if self.restarts >= self.exchange.attempts().most {
-                        return Err(error);
-                    }
-                    sink.restart().await?;
-                    self.have = 0;
-                }
+                sink.restart().await?;
+                self.have = 0;
+            } else if !resumes || !self.goes_on(&opened) {
+                // A part that does not fit to what is there.
+                self.validator = None;
+                continue;
             }
             self.notice(&opened)?;
             return Ok(opened);
@@ -202,16 +175,11 @@ impl<'a> Fetch<'a> {
             );
             return Err(Error::new(Code::Protocol, message));
         }
-        let length = opened
-            .body
-            .length()
-            .map(|length| self.have.saturating_add(length));
-        self.total = match opened.status {
+        let length = opened.body.length();
+        let length = length.map(|length| self.have.saturating_add(length));
+        self.total = match range::part(&opened.headers) {
             // It may hold less than was asked for.
-            206 => range::part(&opened.headers)
-                .and_then(|part| part.total)
-                .or(self.total)
-                .or(length),
+            Some(part) if opened.status == 206 => part.total.or(self.total).or(length),
             _ => length,
         };
         if self.total.is_some_and(|total| total > self.most) {

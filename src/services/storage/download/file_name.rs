@@ -27,9 +27,8 @@ fn disposition(value: &str) -> Option<String> {
     let parameter = |wanted: &str| {
         parts.iter().skip(1).find_map(|part| {
             let (name, value) = part.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case(wanted)
-                .then(|| value.trim().to_owned())
+            let is_wanted = name.trim().eq_ignore_ascii_case(wanted);
+            is_wanted.then(|| value.trim().to_owned())
         })
     };
     let extended = parameter("filename*").and_then(|value| {

@@ -13,7 +13,6 @@ mod sink;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use url::Url;
@@ -23,7 +22,7 @@ pub(crate) use self::file_name::fuzz;
 
 use self::fetch::Fetch;
 use self::sink::Target;
-use super::LONGEST_PAUSE;
+use super::call::call_to;
 use super::meter::Meter;
 use crate::client::{Client, Exchange};
 use crate::error::{Error, Idempotency, Result};
@@ -173,11 +172,11 @@ impl Client {
 }
 
 async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Response> {
-    let most = download.most.unwrap_or(if download.path.is_some() {
-        u64::MAX
-    } else {
-        limit
-    });
+    let most = match download.path {
+        Some(_) => u64::MAX,
+        None => limit,
+    };
+    let most = download.most.unwrap_or(most);
     // What is wrong with the place is said before anything is sent.
     let target = Target::of(download.path, download.overwrite).await?;
     let meter = Meter::new(&exchange.task, None);
@@ -185,17 +184,18 @@ async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Respo
         From::Data(text) => return data::save(&text, target, most, &meter).await,
         From::Url(url) => {
             let authorization = match download.token {
-                true => Authorization::Files(
-                    exchange
-                        .slot::<TokenCache>()
-                        .token(&exchange, None)
-                        .await?
-                        .token
-                        .clone(),
-                ),
+                true => {
+                    let cache = exchange.slot::<TokenCache>();
+                    cache.token(&exchange, None).await?.authorization()
+                }
                 false => Authorization::Nothing,
             };
-            file_call(&exchange, url, authorization)
+            Call {
+                headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*"))]),
+                idempotency: Idempotency::Safe,
+                most: usize::MAX,
+                ..call_to(&exchange, Method::GET, url, authorization)
+            }
         }
         From::Request(request) => {
             let mut call = exchange.call(resolve_files(&exchange, *request).await?)?;
@@ -209,25 +209,5 @@ async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Respo
     // Only of what is not compressed one knows where it broke off.
     call.headers
         .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Fetch::new(&exchange, call, target, most, &meter)
-        .run()
-        .await
-}
-
-fn file_call(exchange: &Exchange, url: Url, authorization: Authorization) -> Call {
-    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*"))]);
-    let body = Bytes::new().into();
-    Call {
-        method: Method::GET,
-        url,
-        endpoint: None,
-        headers,
-        body,
-        authorization,
-        idempotency: Idempotency::Safe,
-        deadline: exchange.deadline,
-        longest_pause: LONGEST_PAUSE,
-        most: usize::MAX,
-        watch: Watch::Transfer,
-    }
+    Fetch::new(&exchange, call, most, &meter).run(target).await
 }

@@ -1,5 +1,6 @@
 //! A file that appears once it is whole.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,8 @@ use bytes::Bytes;
 use super::errors::{exists, failed, kept};
 use crate::error::{Error, Result};
 use crate::services::storage::blocking::blocking;
-use crate::system::memory;
-use crate::system::random;
 use crate::system::replace::{self, Access, Refused, Successor};
+use crate::system::{memory, random};
 
 /// Other names that are tried where one is taken.
 const OTHERS: u32 = 1000;
@@ -85,22 +85,20 @@ impl Partial {
     }
 
     pub(super) async fn append(&self, block: Bytes) -> Result<()> {
-        let (file, place) = (self.successor.file().clone(), self.place.clone());
-        blocking(move || {
-            (&*file)
-                .write_all(&block)
-                .map_err(|e| failed("write", &place, &e))
-        })
-        .await
+        self.write(move |mut file| file.write_all(&block)).await
     }
 
     pub(super) async fn empty(&self) -> Result<()> {
+        self.write(|mut file| file.set_len(0).and_then(|()| file.rewind()))
+            .await
+    }
+
+    async fn write(
+        &self,
+        write: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<()> {
         let (file, place) = (self.successor.file().clone(), self.place.clone());
-        blocking(move || {
-            let emptied = file.set_len(0).and_then(|()| (&*file).rewind());
-            emptied.map_err(|e| failed("write", &place, &e))
-        })
-        .await
+        blocking(move || write(&file).map_err(|e| failed("write", &place, &e))).await
     }
 
     /// Where it is in the end. What cannot be had again (`keep`) is kept beside its place, and the
@@ -119,10 +117,9 @@ impl Partial {
             successor,
             overwrite,
         } = self;
-        let moved = if replaces {
-            successor.replace(&place)
-        } else {
-            successor.join(&place)
+        let moved = match replaces {
+            true => successor.replace(&place),
+            false => successor.join(&place),
         };
         let Err(Refused {
             error: why,
@@ -132,53 +129,39 @@ impl Partial {
             return Ok(place);
         };
         let taken = why.kind() == ErrorKind::AlreadyExists;
-        let error = if taken {
-            exists(&place)
-        } else {
-            failed("create", &place, &why)
+        let mut error = match taken {
+            true => exists(&place),
+            false => failed("create", &place, &why),
         };
-        if !(keep || named && taken) {
-            return Err(Unplaced {
-                error,
-                partial: None,
-            });
-        }
-        match join_beside(successor, &place) {
-            Ok(other) if named && taken => Ok(other),
-            Ok(other) => Err(Unplaced {
-                error: kept(&error, "what came is", &other),
-                partial: None,
-            }),
-            // All of it is on the disk: there it is safest, if it has a name yet.
-            Err(mut successor) if keep && is_there(&successor) => {
-                successor.keep();
-                Err(Unplaced {
-                    error: kept(&error, "what came is", successor.path()),
-                    partial: None,
-                })
+        let mut partial = None;
+        if keep || named && taken {
+            match join_beside(successor, &place) {
+                Ok(other) if named && taken => return Ok(other),
+                Ok(other) => error = kept(&error, "what came is", &other),
+                // All of it is on the disk: there it is safest, if it has a name yet.
+                Err(mut successor) if keep && is_there(&successor) => {
+                    successor.keep();
+                    error = kept(&error, "what came is", successor.path());
+                }
+                Err(successor) => {
+                    partial = Some(Self {
+                        place,
+                        named,
+                        successor,
+                        overwrite,
+                    });
+                }
             }
-            Err(successor) => Err(Unplaced {
-                error,
-                partial: Some(Self {
-                    place,
-                    named,
-                    successor,
-                    overwrite,
-                }),
-            }),
         }
+        Err(Unplaced { error, partial })
     }
 
     /// Its first bytes, as many as were written, and what follows.
     pub(super) fn content(&self, length: u64, rest: &[u8]) -> Result<Vec<u8>> {
         let lost = |e: io::Error| failed("read", self.successor.path(), &e);
         let mut content = Vec::new();
-        memory::reserve(
-            &mut content,
-            usize::try_from(length)
-                .unwrap_or(usize::MAX)
-                .saturating_add(rest.len()),
-        )?;
+        let size = usize::try_from(length).unwrap_or(usize::MAX);
+        memory::reserve(&mut content, size.saturating_add(rest.len()))?;
         let mut file = &**self.successor.file();
         file.rewind().map_err(lost)?;
         if file.take(length).read_to_end(&mut content).map_err(lost)? as u64 != length {

@@ -34,12 +34,9 @@ fn is_strong(etag: &HeaderValue) -> bool {
 
 fn is_settled(headers: &HeaderMap, changed: &HeaderValue) -> bool {
     let time = |value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok();
-    let rest = headers
-        .get(DATE)
-        .and_then(time)
-        .zip(time(changed))
-        .map(|(now, changed)| now.duration_since(changed));
-    rest.is_some_and(|rest| rest.is_ok_and(|rest| rest >= AT_REST))
+    let times = headers.get(DATE).and_then(time).zip(time(changed));
+    let rest = times.and_then(|(now, changed)| now.duration_since(changed).ok());
+    rest.is_some_and(|rest| rest >= AT_REST)
 }
 
 /// A part of a file: its bytes from `first` up to but without `end`.
@@ -57,10 +54,9 @@ pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     let (range, total) = value.strip_prefix("bytes ")?.trim().split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    let total = if total == "*" {
-        None
-    } else {
-        Some(total.parse().ok()?)
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
     };
     let end = last.checked_add(1)?;
     (first <= last && total.is_none_or(|total| last < total)).then_some(Part { first, end, total })

@@ -72,10 +72,7 @@ impl Target {
         keep: Option<Exchange>,
     ) -> Result<Sink> {
         let store = match self {
-            Target::Memory => Store::Memory {
-                bytes: Vec::new(),
-                failed: None,
-            },
+            Target::Memory => Store::EMPTY,
             Target::File(mut partial) => {
                 let (name, keeps) = (name_of(&headers, url_path, secrets), keep.is_some());
                 let partial =
@@ -126,6 +123,13 @@ enum Store {
     },
 }
 
+impl Store {
+    const EMPTY: Store = Store::Memory {
+        bytes: Vec::new(),
+        failed: None,
+    };
+}
+
 impl Sink {
     pub(super) async fn write(&mut self, piece: Bytes) -> Result<()> {
         let (bytes, failed) = match &mut self.store {
@@ -133,10 +137,9 @@ impl Sink {
             Store::File { block, size, .. } => {
                 block.extend_from_slice(&piece);
                 *size += piece.len() as u64;
-                return if block.len() >= BLOCK {
-                    self.flush().await
-                } else {
-                    Ok(())
+                return match block.len() >= BLOCK {
+                    true => self.flush().await,
+                    false => Ok(()),
                 };
             }
         };
@@ -153,14 +156,8 @@ impl Sink {
             return full;
         };
         let error = failed.take().unwrap_or_else(|| full.clone());
-        Err(held(
-            error,
-            "the first bytes of what came are",
-            self.status,
-            std::mem::take(bytes),
-            exchange,
-        )
-        .await)
+        let (what, bytes) = ("the first bytes of what came are", std::mem::take(bytes));
+        Err(held(error, what, self.status, bytes, exchange).await)
     }
 
     /// Writes what was collected.
@@ -175,20 +172,14 @@ impl Sink {
         if self.keep.is_none() {
             return Err(error);
         }
-        let none = Store::Memory {
-            bytes: Vec::new(),
-            failed: None,
-        };
-        let Store::File { partial, size, .. } = std::mem::replace(&mut self.store, none) else {
+        let store = std::mem::replace(&mut self.store, Store::EMPTY);
+        let Store::File { partial, size, .. } = store else {
             return Err(error);
         };
-        let bytes = self
-            .taken_back(partial, size - block.len() as u64, block, &error)
-            .await?;
-        self.store = Store::Memory {
-            bytes,
-            failed: Some(error),
-        };
+        let length = size - block.len() as u64;
+        let bytes = self.taken_back(partial, length, block, &error).await?;
+        let failed = Some(error);
+        self.store = Store::Memory { bytes, failed };
         Ok(())
     }
 
@@ -232,25 +223,20 @@ impl Sink {
     /// All has come. What cannot be had again is kept even if it cannot be where it should.
     pub(super) async fn finish(mut self) -> Result<Response> {
         self.flush().await?;
-        let none = Store::Memory {
-            bytes: Vec::new(),
-            failed: None,
-        };
-        let (bytes, failed) = match std::mem::replace(&mut self.store, none) {
+        let (bytes, failed) = match std::mem::replace(&mut self.store, Store::EMPTY) {
             Store::Memory { bytes, failed } => (bytes, failed),
             Store::File { partial, size, .. } => {
                 let keep = self.keep.is_some();
-                match blocking(move || Ok(partial.put_in_place(keep))).await? {
-                    Ok(path) => return Ok(self.saved(&path, size)),
-                    Err(Unplaced {
-                        error,
-                        partial: Some(partial),
-                    }) if keep => (
-                        self.taken_back(partial, size, Bytes::new(), &error).await?,
-                        Some(error),
-                    ),
-                    Err(Unplaced { error, .. }) => return Err(error),
-                }
+                let Unplaced { error, partial } =
+                    match blocking(move || Ok(partial.put_in_place(keep))).await? {
+                        Ok(path) => return Ok(self.saved(&path, size)),
+                        Err(unplaced) => unplaced,
+                    };
+                let Some(partial) = partial.filter(|_| keep) else {
+                    return Err(error);
+                };
+                let bytes = self.taken_back(partial, size, Bytes::new(), &error).await?;
+                (bytes, Some(error))
             }
         };
         match (failed, &self.keep) {
@@ -275,12 +261,7 @@ impl Sink {
 /// The error of an output that no file took: it has the bytes.
 async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, exchange: &Exchange) -> Error {
     let message = format!("{}; {what} the body of this error", error.message());
-    let answer = Answer::of_large(
-        exchange.task.secrets(),
-        status,
-        HeaderMap::new(),
-        bytes.into(),
-    )
-    .await;
-    again(error.with_message(message)).with_answer(answer)
+    let secrets = exchange.task.secrets();
+    let answer = Answer::of_large(secrets, status, HeaderMap::new(), bytes.into());
+    again(error.with_message(message)).with_answer(answer.await)
 }

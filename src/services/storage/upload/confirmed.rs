@@ -1,8 +1,6 @@
 //! What a store says with its success: one may answer 200 before it is done, and in the body what
 //! went wrong then.
 
-use serde_json::value::RawValue;
-
 use crate::client::Exchange;
 use crate::codec::json;
 use crate::error::{Answer, Code, Error, Idempotency, Result};
@@ -33,12 +31,8 @@ fn judged(answer: Response, secrets: &Secrets, idempotency: Idempotency) -> Resu
         answer.status(),
         secrets.quoted(said)
     );
-    let answer = Answer::new(
-        secrets,
-        answer.status(),
-        Default::default(),
-        answer.body().clone(),
-    );
+    let (status, body) = (answer.status(), answer.body().clone());
+    let answer = Answer::new(secrets, status, Default::default(), body);
     Err(Error::new(Code::ServiceFailed, message)
         .with_answer(answer)
         .with_outcome_unknown(idempotency.leaves_doubt()))
@@ -55,12 +49,8 @@ fn failure(body: &[u8]) -> Option<String> {
     let named = error.or(detail).filter(|said| !json::is_null(said));
     let failed = success.is_some_and(|success| success.get() == "false");
     named
-        .map(words)
+        .map(|said| json::text(said).unwrap_or_else(|| said.get().to_owned()))
         .or_else(|| failed.then(|| text.into_owned()))
-}
-
-fn words(said: &RawValue) -> String {
-    json::text(said).unwrap_or_else(|| said.get().to_owned())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use url::Url;
 
-use super::LONGEST_PAUSE;
+use super::call::LONGEST_PAUSE;
 use super::content::Opened;
 use super::meter::Meter;
 use crate::client::{Client, Exchange};
@@ -91,15 +91,10 @@ pub(super) async fn send(
         }
         (_, opened) => (opened, None),
     };
+    let is_large = pull.is_some() || opened.size().is_some_and(|size| size > SINGLE);
     let way = match upload.way {
         // A server proxy lets nothing else pass by default (§11.2).
-        UploadWay::Automatic if exchange.is_proxied() => UploadWay::Signed,
-        UploadWay::Automatic
-            if pull.is_some() || opened.size().is_some_and(|size| size > SINGLE) =>
-        {
-            UploadWay::SignedParts
-        }
-        UploadWay::Automatic => UploadWay::Signed,
+        UploadWay::Automatic if is_large && !exchange.is_proxied() => UploadWay::SignedParts,
         way => way,
     };
     let (url, size) = match way {

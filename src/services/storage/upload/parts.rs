@@ -7,11 +7,11 @@ use bytes::Bytes;
 use futures_util::stream::{self, TryStreamExt};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::confirmed::confirmed;
-use super::requests::{call_to, send_with_token};
+use super::requests::send_with_token;
 use super::supply::{Part, Supply};
 use crate::client::Exchange;
 use crate::error::{Code, Error, Idempotency, Result};
@@ -19,9 +19,10 @@ use crate::log::Level;
 use crate::request::{FileInfo, UploadWay};
 use crate::response::Response;
 use crate::service_error::with_content;
-use crate::services::storage::LONGEST_PAUSE;
 use crate::services::storage::address;
+use crate::services::storage::call::{LONGEST_PAUSE, call_to};
 use crate::services::storage::meter::Meter;
+use crate::services::storage::token::FileToken;
 use crate::transport::{Authorization, Call, Watch};
 
 /// Parts under way at once; of a reader they are in memory.
@@ -79,12 +80,8 @@ impl Session {
             UploadWay::GoogleParts => "gcs",
             _ => "fal-cdn-v3",
         };
-        let answer = about
-            .announce(
-                exchange,
-                &format!("/storage/upload/initiate-multipart?storage_type={kind}"),
-            )
-            .await?;
+        let path = format!("/storage/upload/initiate-multipart?storage_type={kind}");
+        let answer = about.announce(exchange, &path).await?;
         let to = match way {
             // The key goes there.
             UploadWay::GoogleParts => address::rest(exchange.hosts(), &answer, "upload_url")?,
@@ -107,30 +104,20 @@ impl Session {
         let headers = about.direct_headers()?;
         let answer = send_with_token(exchange, |token| {
             let url = address::below(&token.base, &["files", "upload", "multipart"])?;
-            let authorization = Authorization::Files(token.token.clone());
-            let mut call = call_to(
-                exchange,
-                Method::POST,
-                url,
-                headers.clone(),
-                Bytes::new().into(),
-                authorization,
-            );
-            // A second one is one that nothing is sent to.
-            call.idempotency = Idempotency::Safe;
-            Ok(call)
+            Ok(Call {
+                headers: headers.clone(),
+                // A second one is one that nothing is sent to.
+                idempotency: Idempotency::Safe,
+                ..call_to(exchange, Method::POST, url, token.authorization())
+            })
         });
         let (what, secrets) = ("a place for the file", exchange.task.secrets());
         let answer = with_content(answer.await?, what, secrets, Idempotency::Safe)?
             .parsed()
             .await?;
         let url = address::file_host(exchange.hosts(), &answer, "access_url")?;
-        let id = answer
-            .json()
-            .ok()
-            .and_then(|json| json.get("uploadId"))
-            .and_then(Value::as_str);
-        let id = id.ok_or_else(|| Error::new(Code::Protocol, "the answer names no upload"))?;
+        let id = address::text(&answer, "uploadId")
+            .ok_or_else(|| Error::new(Code::Protocol, "the answer names no upload"))?;
         let to = address::below(&url, &["multipart", id])?;
         Ok(Session {
             way: UploadWay::DirectParts,
@@ -154,10 +141,8 @@ impl Session {
             made += 1;
             // What the transport has not repeated already, because of other requests it may not.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
-            let pause = exchange.attempts().pause(
-                made,
-                error.retry_after().map(|asked| asked.min(LONGEST_PAUSE)),
-            );
+            let asked = error.retry_after().map(|asked| asked.min(LONGEST_PAUSE));
+            let pause = exchange.attempts().pause(made, asked);
             let Some(pause) = pause.filter(|pause| again && exchange.has_time_for(*pause)) else {
                 let message = format!("part {}: {}", part.number, error.message());
                 return Err(error.with_message(message));
@@ -172,72 +157,47 @@ impl Session {
     }
 
     async fn try_part(&self, exchange: &Exchange, part: &Part) -> Result<String> {
-        let url = address::below(&self.to, &[&part.number.to_string()])?;
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]);
-        let put = |url: Url, authorization: Authorization| {
-            let body = part.data.part(part.from, part.to, None);
-            let call = call_to(
-                exchange,
-                Method::PUT,
-                url,
-                headers.clone(),
-                body,
-                authorization,
-            );
-            Call {
-                idempotency: Idempotency::Safe,
-                ..call
-            }
+        let mut url = address::below(&self.to, &[&part.number.to_string()])?;
+        if self.way == UploadWay::GoogleParts {
+            url = self.place(exchange, url).await?;
+        }
+        let put = |authorization| Call {
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]),
+            body: part.data.part(part.from, part.to, None),
+            idempotency: Idempotency::Safe,
+            ..call_to(exchange, Method::PUT, url.clone(), authorization)
         };
-        let answer = match self.way {
-            UploadWay::DirectParts => {
-                send_with_token(exchange, |token| {
-                    Ok(put(url.clone(), Authorization::Files(token.token.clone())))
-                })
-                .await?
-            }
-            UploadWay::GoogleParts => {
-                exchange
-                    .send_call(&put(
-                        self.place(exchange, url).await?,
-                        Authorization::Nothing,
-                    ))
-                    .await?
-            }
-            _ => {
-                exchange
-                    .send_call(&put(url, Authorization::Nothing))
-                    .await?
-            }
-        };
-        etag(
-            &confirmed(answer, exchange, Idempotency::Safe)
-                .await?
-                .parsed()
-                .await?,
-        )
+        let answer = self.send(exchange, Authorization::Nothing, put).await?;
+        let answer = confirmed(answer, exchange, Idempotency::Safe).await?;
+        etag(&answer.parsed().await?)
     }
 
     /// Asks where a part goes (D3).
     async fn place(&self, exchange: &Exchange, url: Url) -> Result<Url> {
-        let call = call_to(
-            exchange,
-            Method::POST,
-            url,
-            HeaderMap::new(),
-            Bytes::new().into(),
-            Authorization::Credential,
-        );
-        let answer = exchange
-            .ask_for(
-                "a place for the part",
-                &Call {
-                    idempotency: Idempotency::Safe,
-                    ..call
-                },
-            )
-            .await?;
+        let call = Call {
+            idempotency: Idempotency::Safe,
+            ..call_to(exchange, Method::POST, url, Authorization::Credential)
+        };
+        let answer = exchange.ask_for("a place for the part", &call).await?;
         address::named(&answer, "upload_url")
+    }
+
+    /// Sends a request with the authorization of this way; with `google` to a Google storage.
+    async fn send(
+        &self,
+        exchange: &Exchange,
+        google: Authorization,
+        call: impl Fn(Authorization) -> Call + Send,
+    ) -> Result<Response> {
+        let authorization = match self.way {
+            UploadWay::DirectParts => {
+                let make = move |token: &FileToken| Ok(call(token.authorization()));
+                return send_with_token(exchange, make).await;
+            }
+            UploadWay::GoogleParts => google,
+            _ => Authorization::Nothing,
+        };
+        exchange.send_call(&call(authorization)).await
     }
 
     /// Says which parts there are, in order. It is sent once: whether a second time would do harm
@@ -250,51 +210,23 @@ impl Session {
         };
         let list = json!({"parts": parts.iter().map(entry).collect::<Vec<_>>()}).to_string();
         let url = address::below(&self.to, &["complete"])?;
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let post = |authorization: Authorization| {
-            let body = Bytes::from(list.clone()).into();
-            let call = call_to(
-                exchange,
-                Method::POST,
-                url.clone(),
-                headers.clone(),
-                body,
-                authorization,
-            );
-            Call {
-                watch: Watch::Assembly,
-                ..call
-            }
+        let json = HeaderValue::from_static("application/json");
+        let post = |authorization| Call {
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json.clone())]),
+            body: Bytes::from(list.clone()).into(),
+            watch: Watch::Assembly,
+            ..call_to(exchange, Method::POST, url.clone(), authorization)
         };
-        let answer = match self.way {
-            UploadWay::DirectParts => {
-                send_with_token(exchange, |token| {
-                    Ok(post(Authorization::Files(token.token.clone())))
-                })
-                .await
-            }
-            UploadWay::GoogleParts => exchange.send_call(&post(Authorization::Credential)).await,
-            _ => exchange.send_call(&post(Authorization::Nothing)).await,
-        };
-        confirmed(answer?, exchange, Idempotency::NonIdempotent)
-            .await
-            .map(|_| ())
+        let answer = self.send(exchange, Authorization::Credential, post).await?;
+        confirmed(answer, exchange, Idempotency::NonIdempotent).await?;
+        Ok(())
     }
 }
 
 /// In the header as it is, or in the body (docs/protocol.md §16.28).
 fn etag(answer: &Response) -> Result<String> {
     let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
-    let body = || {
-        answer
-            .json()
-            .ok()
-            .and_then(|json| json.get("etag"))
-            .and_then(Value::as_str)
-    };
-    let etag = header
-        .or_else(body)
-        .ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))?;
-    Ok(etag.to_owned())
+    let etag = header.or_else(|| address::text(answer, "etag"));
+    etag.map(str::to_owned)
+        .ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))
 }

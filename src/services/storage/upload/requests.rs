@@ -3,15 +3,13 @@
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
-use url::Url;
 
 use crate::client::Exchange;
 use crate::error::{Error, Idempotency, Result};
 use crate::request::{FileInfo, Request, file_name};
 use crate::response::Response;
-use crate::services::storage::LONGEST_PAUSE;
 use crate::services::storage::token::{FileToken, TokenCache};
-use crate::transport::{Authorization, Call, Payload, SMALL, Watch};
+use crate::transport::{Call, SMALL, Watch};
 
 const FILE_NAME: HeaderName = HeaderName::from_static("x-fal-file-name");
 
@@ -25,11 +23,9 @@ impl FileInfo {
     pub(super) fn direct_headers(&self) -> Result<HeaderMap> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, self.type_header()?);
-        let name = HeaderValue::from_str(&file_name::in_header(&self.file_name));
-        headers.insert(
-            FILE_NAME,
-            name.map_err(|_| Error::invalid("the file name is malformed"))?,
-        );
+        let name = HeaderValue::from_str(&file_name::in_header(&self.file_name))
+            .map_err(|_| Error::invalid("the file name is malformed"))?;
+        headers.insert(FILE_NAME, name);
         Ok(headers)
     }
 
@@ -43,32 +39,6 @@ impl FileInfo {
         // A second announcement is one that nothing is sent to.
         (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
         exchange.ask_for("a place for the file", &call).await
-    }
-}
-
-/// A call to an address that an answer named.
-pub(super) fn call_to(
-    exchange: &Exchange,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Payload,
-    authorization: Authorization,
-) -> Call {
-    let (deadline, watch) = (exchange.deadline, Watch::Transfer);
-    let (most, longest_pause) = (SMALL, LONGEST_PAUSE);
-    Call {
-        method,
-        url,
-        endpoint: None,
-        headers,
-        body,
-        authorization,
-        idempotency: Idempotency::NonIdempotent,
-        deadline,
-        longest_pause,
-        most,
-        watch,
     }
 }
 
@@ -88,8 +58,7 @@ pub(super) async fn send_with_token(
                 && !call.body.is_spent() =>
         {
             let token = cache.token(exchange, Some(&token)).await?;
-            let call = make(&token)?;
-            exchange.send_call(&call).await
+            exchange.send_call(&make(&token)?).await
         }
         outcome => outcome,
     }

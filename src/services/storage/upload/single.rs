@@ -7,14 +7,15 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
 
 use super::confirmed::confirmed;
-use super::requests::{call_to, send_with_token};
+use super::requests::send_with_token;
 use crate::client::Exchange;
 use crate::error::{Error, Idempotency, Result};
 use crate::request::FileInfo;
 use crate::services::storage::address;
-use crate::services::storage::content::{Once, Opened};
-use crate::services::storage::meter::{Meter, Share};
-use crate::transport::{Authorization, Payload};
+use crate::services::storage::call::call_to;
+use crate::services::storage::content::Opened;
+use crate::services::storage::meter::Meter;
+use crate::transport::{Authorization, Call, Payload};
 
 /// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.
 pub(super) async fn signed(
@@ -24,34 +25,20 @@ pub(super) async fn signed(
     meter: &Arc<Meter>,
     kind: &str,
 ) -> Result<(Url, u64)> {
-    let Body {
-        payload,
-        size,
-        share,
-    } = body(&opened, meter)?;
-    let answer = about
-        .announce(
-            exchange,
-            &format!("/storage/upload/initiate?storage_type={kind}"),
-        )
-        .await?;
-    let (to, url) = (
-        address::named(&answer, "upload_url")?,
-        address::named(&answer, "file_url")?,
-    );
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]);
-    let mut call = call_to(
-        exchange,
-        Method::PUT,
-        to,
-        headers,
-        payload,
-        Authorization::Nothing,
-    );
-    // It replaces what an earlier try left.
-    call.idempotency = Idempotency::Safe;
+    let (size, share) = (size_of(&opened)?, meter.share());
+    let path = format!("/storage/upload/initiate?storage_type={kind}");
+    let answer = about.announce(exchange, &path).await?;
+    let to = address::named(&answer, "upload_url")?;
+    let url = address::named(&answer, "file_url")?;
+    let call = Call {
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]),
+        body: Payload::Source(opened.source(share.clone())),
+        // It replaces what an earlier try left.
+        idempotency: Idempotency::Safe,
+        ..call_to(exchange, Method::PUT, to, Authorization::Nothing)
+    };
     confirmed(exchange.send_call(&call).await?, exchange, call.idempotency).await?;
-    unchanged(&opened).await?;
+    opened.unchanged().await?;
     share.reach(size);
     Ok((url, size))
 }
@@ -63,32 +50,23 @@ pub(super) async fn direct(
     opened: Opened,
     meter: &Arc<Meter>,
 ) -> Result<(Url, u64)> {
-    let Body {
-        payload,
-        size,
-        share,
-    } = body(&opened, meter)?;
+    let (size, share) = (size_of(&opened)?, meter.share());
     let headers = about.direct_headers()?;
+    let body = Payload::Source(opened.source(share.clone()));
     let answer = send_with_token(exchange, |token| {
         // Not to the host that the token's answer names: the official client does not either
         // (§9.3).
         let url = exchange.hosts().cdn_url("/files/upload")?;
-        let authorization = Authorization::Files(token.token.clone());
-        Ok(call_to(
-            exchange,
-            Method::POST,
-            url,
-            headers.clone(),
-            payload.clone(),
-            authorization,
-        ))
+        Ok(Call {
+            headers: headers.clone(),
+            body: body.clone(),
+            ..call_to(exchange, Method::POST, url, token.authorization())
+        })
     });
-    let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent)
-        .await?
-        .parsed()
-        .await?;
+    let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent).await?;
+    let answer = answer.parsed().await?;
     // The file is there, wherever that is.
-    let url = match unchanged(&opened).await {
+    let url = match opened.unchanged().await {
         Ok(()) => address::named(&answer, "access_url"),
         Err(error) => Err(error),
     };
@@ -97,42 +75,9 @@ pub(super) async fn direct(
     Ok((url, size))
 }
 
-/// Fails if what was sent is not what is there: the end of it may have been read before it changed.
-async fn unchanged(opened: &Opened) -> Result<()> {
-    match opened {
-        Opened::Data(data) => data.unchanged().await,
-        Opened::Reader(_) => Ok(()),
-    }
-}
-
-struct Body {
-    payload: Payload,
-    size: u64,
-    share: Arc<Share>,
-}
-
-fn body(opened: &Opened, meter: &Arc<Meter>) -> Result<Body> {
-    let share = meter.share();
-    match opened {
-        Opened::Data(data) => {
-            let size = data.length();
-            Ok(Body {
-                payload: data.part(0, size, Some(share.clone())),
-                size,
-                share,
-            })
-        }
-        Opened::Reader(waiting) => {
-            let size = waiting.size().ok_or_else(|| {
-                Error::invalid("what a reader gives cannot be sent in one request without its size")
-                    .with_remedy("Say how many bytes there are, or let it be sent in parts.")
-            })?;
-            let once = Once::new(waiting.clone(), share.clone());
-            Ok(Body {
-                payload: Payload::Source(Arc::new(once)),
-                size,
-                share,
-            })
-        }
-    }
+fn size_of(opened: &Opened) -> Result<u64> {
+    opened.size().ok_or_else(|| {
+        Error::invalid("what a reader gives cannot be sent in one request without its size")
+            .with_remedy("Say how many bytes there are, or let it be sent in parts.")
+    })
 }

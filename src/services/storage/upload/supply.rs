@@ -29,9 +29,10 @@ pub(super) struct Begun {
 pub(super) async fn begin(waiting: &Waiting) -> Result<(Opened, Option<Begun>)> {
     let mut pull = waiting.begin()?;
     let first = pull.next(PART as usize).await?;
-    match (first.len() as u64) < PART || waiting.size() == Some(PART) {
-        true => Ok((Opened::Data(Data::Bytes(first)), None)),
-        false => Ok((Opened::Reader(waiting.clone()), Some(Begun { pull, first }))),
+    if (first.len() as u64) < PART || waiting.size() == Some(PART) {
+        Ok((Opened::Data(Data::Bytes(first)), None))
+    } else {
+        Ok((Opened::Reader(waiting.clone()), Some(Begun { pull, first })))
     }
 }
 
@@ -95,10 +96,8 @@ impl Supply {
         if from == to && self.number > 0 {
             return Ok(None);
         }
-        self.number = self
-            .number
-            .checked_add(1)
-            .ok_or_else(|| Error::invalid("the upload has too many parts"))?;
+        let next = self.number.checked_add(1);
+        self.number = next.ok_or_else(|| Error::invalid("the upload has too many parts"))?;
         self.size += to - from;
         Ok(Some(Part {
             number: self.number,
