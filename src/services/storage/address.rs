@@ -1,4 +1,4 @@
-//! Addresses that an answer names: no more is believed of them than is needed.
+//! URLs in responses. Each is checked before a request goes to it.
 
 use url::Url;
 
@@ -6,12 +6,12 @@ use crate::endpoint::{Hosts, Origin};
 use crate::error::{Code, Error, Result};
 use crate::response::Response;
 
-/// The text in the field of this name.
+/// The string in a field of a JSON response.
 pub(super) fn text<'a>(answer: &'a Response, field: &str) -> Option<&'a str> {
     answer.json().ok()?.get(field)?.as_str()
 }
 
-/// The https address in the field of this name.
+/// The https URL in a field of a JSON response. It has no user and no password.
 pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
     let text = text(answer, field).ok_or_else(|| {
         Error::new(
@@ -28,15 +28,15 @@ pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
     })
 }
 
-/// The same of one of fal's file hosts, because a token goes there.
+/// Like [`named`], but only a URL of fal's file hosts, because a token is sent to it.
 pub(super) fn file_host(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
     only(answer, field, "a file host of fal's", |url| {
         hosts.origin(url) == Origin::Files
     })
 }
 
-/// The same of the service that was asked, because the key goes there. No other of fal's services
-/// has a part in it.
+/// Like [`named`], but only a URL of fal's REST service, because the key is sent to it. That
+/// service gave the URL, and no other service of fal takes part in an upload.
 pub(super) fn rest(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
     only(answer, field, "the service for files", |url| {
         hosts.is_rest(url)
@@ -55,10 +55,10 @@ fn only(answer: &Response, field: &str, whose: &str, is_so: impl Fn(&Url) -> boo
     Err(Error::new(Code::ForeignOrigin, message))
 }
 
-/// `url` with another segment behind its path; its query stays.
+/// Appends segments to the path of `url` and keeps the query.
 pub(super) fn below(url: &Url, segments: &[&str]) -> Result<Url> {
     let mut url = url.clone();
-    // A dot segment would be swallowed and change the meaning of what follows.
+    // The URL parser removes dot segments, which would move the segments after them.
     let dotted = |segment: &&&str| matches!(**segment, "" | "." | "..");
     if let (None, Ok(mut path)) = (segments.iter().find(dotted), url.path_segments_mut()) {
         path.pop_if_empty().extend(segments);

@@ -1,4 +1,4 @@
-//! Work on local files: on the runtime's helper threads.
+//! Runs work on local files on the runtime's helper threads.
 
 use crate::error::Result;
 use crate::runtime::blocking::{self, Kind};

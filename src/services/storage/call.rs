@@ -1,4 +1,4 @@
-//! The requests of transfers.
+//! What all requests of transfers have in common.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::client::Exchange;
 use crate::error::Idempotency;
 use crate::transport::{Authorization, Call, Payload, SMALL, Watch};
 
-/// A service that asks to be left alone for longer while a file comes or goes is asked again then:
-/// the hours that a transfer may take are for its bytes.
+/// The longest pause between two attempts of a transfer, even if `Retry-After` asks for more. A
+/// transfer may take hours, which are meant for its bytes and not for pauses.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A call to an address that an answer named.
+/// A request without a body that is not idempotent and whose response is small.
 pub(super) fn call_to(
     exchange: &Exchange,
     method: Method,

@@ -1,4 +1,4 @@
-//! What is sent: a file, bytes in memory, or what a reader gives.
+//! The content of an upload: a file, bytes in memory, or a reader.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 use crate::request::{Content, Pull, Upload, Waiting};
 use crate::transport::{Payload, Pieces, Source};
 
-/// Bytes that are read from a disk at once.
+/// The most bytes of one read.
 const PIECE: usize = 256 << 10;
 
-/// Content that can be read in any order, any number of times.
+/// Content that can be read at any position, any number of times.
 #[derive(Clone)]
 pub(super) enum Data {
     File(Arc<LocalFile>),
@@ -31,12 +31,12 @@ impl Data {
         }
     }
 
-    /// The bytes `from..to`. `share` is told what was handed to the connection.
+    /// The bytes `from..to` as a body. `share` counts the bytes that the connection has taken.
     pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Payload {
         Payload::Source(Arc::new(Part::of(self, from, to, share)))
     }
 
-    /// Fails if the content is not what it was.
+    /// Fails if the content has changed since it was opened.
     pub(super) async fn unchanged(&self) -> Result<()> {
         match self {
             Data::File(file) => file.unchanged().await,
@@ -44,7 +44,7 @@ impl Data {
         }
     }
 
-    /// All of it, at once.
+    /// The whole content, in memory.
     pub(super) async fn whole(&self) -> Result<Bytes> {
         match self {
             Data::File(file) if file.stamp().length > 0 => {
@@ -60,13 +60,13 @@ impl Data {
     async fn read(&self, at: u64, most: usize) -> Result<Bytes> {
         match self {
             Data::File(file) => file.read(at, most).await,
-            // Within memory, so within a usize.
+            // An offset into memory fits into a usize.
             Data::Bytes(bytes) => Ok(bytes.slice(at as usize..at as usize + most)),
         }
     }
 }
 
-/// Content that is there.
+/// The content of an upload, opened.
 #[derive(Clone)]
 pub(super) enum Opened {
     Data(Data),
@@ -89,7 +89,7 @@ impl Opened {
         }
     }
 
-    /// All of it, as a body.
+    /// The whole content as a body. `share` counts the bytes that the connection has taken.
     pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
         match self {
             Opened::Data(data) => Arc::new(Part::of(data, 0, data.length(), Some(share))),
@@ -100,8 +100,8 @@ impl Opened {
         }
     }
 
-    /// Fails if what was sent is not what is there: the end of it may have been read before it
-    /// changed.
+    /// Fails if the content has changed since it was opened. Call it after the response: a file may
+    /// change after its last byte was read.
     pub(super) async fn unchanged(&self) -> Result<()> {
         match self {
             Opened::Data(data) => data.unchanged().await,
@@ -110,13 +110,13 @@ impl Opened {
     }
 }
 
-/// A part of it, as a body.
+/// A range of bytes as a body.
 struct Part {
     data: Data,
     from: u64,
     to: u64,
     share: Option<Arc<Share>>,
-    /// All of it was read, by which it was found to be what it was.
+    /// Whether the range was read to its end. The last read checks that the file has not changed.
     is_read: Arc<AtomicBool>,
 }
 
@@ -171,7 +171,7 @@ impl Source for Part {
     }
 }
 
-/// What a reader gives, as a body that can be sent once.
+/// The content of a reader, as a body that can be sent once.
 struct Once {
     waiting: Waiting,
     share: Arc<Share>,
@@ -187,7 +187,8 @@ impl Source for Once {
     }
 
     fn open(&self) -> Result<Pieces> {
-        // Taken when the connection asks, so that an attempt that never connected costs nothing.
+        // The reader is used up when the connection takes the first piece. An attempt that does not
+        // connect leaves it for the next one.
         let (waiting, share) = (self.waiting.clone(), self.share.clone());
         let pull = stream::once(async move { waiting.begin() });
         let pieces = pull

@@ -1,4 +1,4 @@
-//! A local file that is read in pieces and must not change meanwhile.
+//! A local file that is read in pieces, and the check that it does not change while it is read.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -12,14 +12,14 @@ use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
 use crate::system::{memory, replace};
 
-/// An open file, as it was when it was opened.
+/// An open file, and its [`Stamp`] of that moment.
 pub(super) struct LocalFile {
     file: File,
     path: PathBuf,
     stamp: Stamp,
 }
 
-/// What a change of the file changes.
+/// The metadata by which a change of a file is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) length: u64,
@@ -36,8 +36,8 @@ impl Stamp {
         }
     }
 
-    /// Whether the same file has this stamp `now` and nobody has written to it. `named` is the
-    /// stamp of what has its name now.
+    /// Whether `now` is a later stamp of the same file and shows no write to it. `named` is the
+    /// stamp of the file that now has the path of this one.
     fn is_still(&self, now: &Stamp, named: Option<&Stamp>) -> bool {
         let named = named.map(|named| &named.inode);
         self.length == now.length
@@ -46,15 +46,15 @@ impl Stamp {
     }
 }
 
-/// What else a file system tells of a file.
+/// The metadata of an inode.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Inode {
-    /// Which file it is.
+    /// The device and the inode number, which identify a file.
     id: (u64, u64),
-    /// When anything of it changed, which nobody can put back: seconds and nanoseconds.
+    /// The `ctime` in seconds and nanoseconds. A program cannot set it back.
     changed: (i64, i64),
-    /// What changes that time too and is no content: owner, group, mode and number of names.
+    /// Owner, group, mode and number of links. A change of one also changes the `ctime`.
     other: (u32, u32, u32, u64),
 }
 
@@ -74,8 +74,9 @@ impl Inode {
         }
     }
 
-    /// A time that moved means that somebody wrote and put the other one back, unless it is
-    /// explained: by what changed besides, or by another name.
+    /// Called when the `mtime` is the same. A different `ctime` then means that a program wrote to
+    /// the file and set the `mtime` back, unless owner, group, mode, links or the path of the file
+    /// changed, which changes the `ctime` too.
     fn is_still(&self, now: &Inode, named: Option<&Inode>) -> bool {
         let is_renamed = named.is_none_or(|named| named.id != self.id);
         self.id == now.id && (self.changed == now.changed || self.other != now.other || is_renamed)
@@ -97,7 +98,7 @@ impl Inode {
     }
 }
 
-/// A file that was looked at and is not open: a program may have only so many open.
+/// A file that was examined and closed, because the system limits the number of open files.
 pub(super) struct Seen {
     path: PathBuf,
     stamp: Stamp,
@@ -120,7 +121,7 @@ impl Seen {
         self.path == other.path && self.stamp == other.stamp
     }
 
-    /// Opens it, if it is what was seen.
+    /// Opens the file. Fails if it has changed since it was examined.
     pub(super) async fn open(&self) -> Result<Arc<LocalFile>> {
         let file = LocalFile::open(self.path.clone()).await?;
         if self.stamp.is_still(&file.stamp, Some(&file.stamp)) {
@@ -137,7 +138,7 @@ impl LocalFile {
     }
 
     fn open_now(path: PathBuf) -> Result<Self> {
-        // A pipe would be waited for, so it is not even opened.
+        // Opening a pipe blocks until another program writes to it.
         let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
         if !metadata.is_file() {
             return Err(Error::invalid(format!(
@@ -156,8 +157,8 @@ impl LocalFile {
         self.stamp
     }
 
-    /// The bytes from `at`, at most `most` of them but never none. What ends the file also finds
-    /// out whether it changed.
+    /// Reads `most` bytes at the offset `at`; there must be as many. The read of the last byte
+    /// fails if the file has changed.
     pub(super) async fn read(self: &Arc<Self>, at: u64, most: usize) -> Result<Bytes> {
         let file = self.clone();
         blocking(move || {
@@ -175,7 +176,7 @@ impl LocalFile {
         .await
     }
 
-    /// Fails if the file is not what it was.
+    /// Fails if the file has changed since it was opened.
     pub(super) async fn unchanged(self: &Arc<Self>) -> Result<()> {
         let file = self.clone();
         blocking(move || file.check()).await
@@ -193,7 +194,8 @@ impl LocalFile {
         }
     }
 
-    /// Fails if there is more than the file system says: some say of every file that it is empty.
+    /// Fails if the file is longer than its metadata says. Some file systems, such as procfs,
+    /// report a length of 0 for every file.
     fn check_end(&self) -> Result<()> {
         match self.fill(&mut [0], self.stamp.length)? {
             0 => Ok(()),

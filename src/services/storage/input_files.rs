@@ -1,5 +1,5 @@
-//! Files in the input of a request: uploaded before it is sent, and replaced by their addresses
-//! (docs/protocol.md §3.4).
+//! Files in the input of a request. They are uploaded before the request is sent, and their URLs
+//! take their places (docs/protocol.md §3.4).
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use crate::request::{Body, Content, FileInfo, Request, Upload, slot};
 use crate::system::memory;
 use crate::transport::Source;
 
-/// Files under way at once.
+/// How many files are uploaded at the same time.
 const PARALLEL: usize = 4;
 
-/// Content that is there.
+/// Content that exists and can be read.
 enum LocalContent {
-    /// Opened when its turn comes: there may be more of them than a program may have open.
+    /// Opened only for its upload: an input may have more files than a process may open.
     File(Seen),
     Other(Opened),
 }
@@ -34,7 +34,7 @@ impl LocalContent {
         })
     }
 
-    /// Whether it is the same content, as far as that can be told without reading a file.
+    /// Whether both are the same content. Files are compared by path and metadata.
     fn is_same(&self, other: &LocalContent) -> bool {
         match (self, other) {
             (LocalContent::File(a), LocalContent::File(b)) => a.is_same(b),
@@ -64,7 +64,7 @@ impl LocalContent {
     }
 }
 
-/// What is there, and every place that it belongs to.
+/// One content, and the places in the input that get its URL.
 struct Found {
     upload: Upload,
     there: LocalContent,
@@ -72,8 +72,8 @@ struct Found {
     places: Vec<Vec<String>>,
 }
 
-/// Uploads the local files of a request's input and opens a body that is a file, so that the
-/// request can become a call or a message. Nothing of the request itself is sent before.
+/// Uploads the local files in the input of a request, and opens a body that is a file. The result
+/// can be sent; the request itself is not sent here.
 pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> Result<Request> {
     if !request.is_local() {
         return Ok(request);
@@ -96,7 +96,7 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
         return Err(Error::invalid("the input has no fields"));
     };
     let found = find(inputs.files).await?;
-    // What becomes part of the input is not transferred by itself.
+    // Content that becomes a data URI is part of the request and does not count as a transfer.
     let counted = |found: &Found| {
         let size = found.there.size()?;
         Some(if size > inputs.inline { size } else { 0 })
@@ -104,7 +104,7 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
     let meter = &Meter::new(&exchange.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
         let address = address(exchange, &found, inputs.inline, meter).await;
-        // Whatever became of the file, the request was not sent.
+        // The request was not sent, even if the outcome of the upload is unknown.
         let told = |error: Error| {
             let place = found.places[0].join("/");
             let message = format!("the file of {place:?}: {}", error.message());
@@ -124,7 +124,7 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
     Ok(request)
 }
 
-/// Looks at the files; the same one in several places is one.
+/// Opens the contents, or examines them if they are files. Equal contents become one.
 async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
     let mut all: Vec<Found> = Vec::new();
     for (place, upload) in files {
@@ -154,11 +154,11 @@ async fn address(
     match found.there.open().await? {
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
-            // Exactly the form of the official helpers.
+            // Same form as the helpers of fal's official clients.
             let before = format!("data:{};base64,", found.about.content_type);
             memory::base64(&before, &bytes, "")
         }
-        // The operation is about the request, which is not sent before.
+        // The upload has a task of its own: its stages are not stages of the operation.
         opened => {
             let making = &exchange.parallel();
             let sent = send(exchange, making, &found.upload, opened, meter).await?;
@@ -167,7 +167,7 @@ async fn address(
     }
 }
 
-/// The body that a content is.
+/// Opens content as a request body.
 async fn body(exchange: &Exchange, content: &Content) -> Result<Arc<dyn Source>> {
     let opened = Opened::of(&Upload::of(content.clone())).await?;
     let share = Meter::new(&exchange.task, opened.size()).share();

@@ -1,4 +1,4 @@
-//! How far a transfer has come, told to the host.
+//! Reports the progress of transfers to the host.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::operation::Task;
 use crate::operation::event::{Event, EventKind};
 
-/// The progress of all transfers of one operation together.
+/// The sum of the progress of all transfers of an operation.
 pub(super) struct Meter {
     task: Task,
     state: Mutex<State>,
@@ -26,7 +26,7 @@ impl Meter {
         })
     }
 
-    /// What one transfer adds.
+    /// A counter for one more transfer.
     pub(super) fn share(self: &Arc<Self>) -> Arc<Share> {
         Arc::new(Share {
             meter: self.clone(),
@@ -34,7 +34,7 @@ impl Meter {
         })
     }
 
-    /// How many bytes there are was found out on the way.
+    /// Sets the size of all transfers, in bytes, when it becomes known later.
     pub(super) fn set_total(&self, total: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.total = Some(total);
@@ -47,19 +47,19 @@ impl Meter {
             Some(total) => json!({"transferred": state.done, "total": total}),
             None => json!({"transferred": state.done}),
         };
-        // Told under the lock, so that the figures never go back.
+        // The event is sent under the lock, so that the numbers in the events never decrease.
         self.task.emit(Event::json(EventKind::Progress, &told));
     }
 }
 
-/// One transfer: what is sent a second time counts once.
+/// The progress of one transfer. Bytes that are sent again count once.
 pub(super) struct Share {
     meter: Arc<Meter>,
     reached: Mutex<u64>,
 }
 
 impl Share {
-    /// The transfer has come so far.
+    /// Reports that the transfer has reached this number of bytes.
     pub(super) fn reach(&self, bytes: u64) {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         if bytes > *reached {

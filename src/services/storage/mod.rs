@@ -1,5 +1,4 @@
-//! Files: uploaded so that a model can read them, uploaded for the fields of an input, downloaded
-//! (docs/protocol.md §9).
+//! File transfers: uploads, uploads of the files in an input, and downloads (docs/protocol.md §9).
 
 mod address;
 mod blocking;
@@ -27,7 +26,7 @@ pub(crate) use download::fuzz;
 pub(crate) use input_files::resolve_files;
 pub(crate) use upload::confirmed;
 
-/// A local file as a body that is read while it is sent; how far it has come is told to `task`.
+/// A local file as a request body. It is read while it is sent.
 pub(crate) struct FileBody(Data);
 
 impl FileBody {
@@ -35,13 +34,15 @@ impl FileBody {
         Ok(FileBody(Data::File(LocalFile::open(path).await?)))
     }
 
+    /// The body. `task` gets an event for each piece that was sent.
     pub(crate) fn payload(&self, task: &Task) -> Payload {
         let length = self.0.length();
         let share = Meter::new(task, Some(length)).share();
         self.0.part(0, length, Some(share))
     }
 
-    /// Fails if the file is not what it was: its end may have been sent before it changed.
+    /// Fails if the file has changed since it was opened. Call it after the response: the file may
+    /// change after its last byte was read.
     pub(crate) async fn unchanged(&self) -> Result<()> {
         self.0.unchanged().await
     }

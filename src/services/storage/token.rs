@@ -1,5 +1,5 @@
-//! The token of fal's file hosts (docs/protocol.md §9.2): fetched once for all who wait, and kept
-//! until it expires.
+//! The token of fal's file hosts (docs/protocol.md §9.2). Each client fetches it once, also for
+//! concurrent operations, and keeps it until it expires.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -19,27 +19,28 @@ use crate::request::Request;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{Authorization, SMALL, Watch};
 
-/// A token that expires within this time counts as expired: what is sent with it has to arrive
-/// before it does.
+/// A token that expires within this time counts as expired, because a request must arrive before
+/// its token expires.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// A token, and the host that its answer named.
+/// A token, and the host that the response with the token named.
 pub(super) struct FileToken {
     token: Token,
     pub(super) base: Url,
     expires: Option<SystemTime>,
-    /// The credential that it was made with: another one needs another token.
+    /// The credential that fetched the token. A token is valid for this credential only.
     active: Weak<ActiveCredential>,
 }
 
-/// A client's place for it.
+/// The token of a client.
 #[derive(Default)]
 pub(crate) struct TokenCache {
     kept: PerRuntime<Mutex<Option<Arc<FileToken>>>>,
 }
 
 impl TokenCache {
-    /// The token, fetched unless a good one is kept. One that a file host refused is `bad`.
+    /// Returns the token, and fetches it if there is none, if it has expired, or if it is `bad`, a
+    /// token that a file host refused.
     pub(super) async fn token(
         &self,
         exchange: &Exchange,
@@ -47,7 +48,7 @@ impl TokenCache {
     ) -> Result<Arc<FileToken>> {
         let active = exchange.active().await?;
         let kept = self.kept.get(|| Ok(Mutex::default()))?;
-        // Held while it is fetched, so that the others find it.
+        // The lock is held during the fetch, so that concurrent operations share its result.
         let mut kept = kept.lock().await;
         let good = |kept: &&Arc<FileToken>| {
             kept.serves(&active) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept))
@@ -71,8 +72,7 @@ impl FileToken {
         let fresh = self
             .expires
             .is_some_and(|expires| SystemTime::now() + MARGIN < expires);
-        // The allocation of a weak pointer is not used again, so equal addresses are the same
-        // grant.
+        // A weak pointer keeps its allocation, so equal pointers mean the same credential.
         fresh && std::ptr::eq(self.active.as_ptr(), Arc::as_ptr(active))
     }
 }
@@ -83,7 +83,7 @@ async fn fetch(exchange: &Exchange, active: &Arc<ActiveCredential>) -> Result<Fi
     let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
     request.set_json(json!({}));
     let mut call = exchange.call(request)?;
-    // A second token does no harm.
+    // A repeated request only makes another token.
     (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
     let answer = exchange.ask_for("a token for files", &call).await?;
     let text = |name: &str| address::text(&answer, name);
@@ -100,7 +100,7 @@ async fn fetch(exchange: &Exchange, active: &Arc<ActiveCredential>) -> Result<Fi
         Some(_) => address::file_host(hosts, &answer, "base_url")?,
         None => hosts.cdn_url("")?,
     };
-    // Without a time that can be read it is used once.
+    // A token without a readable time counts as expired: the next request fetches another.
     let expires = text("expires_at").and_then(rfc3339::parse);
     Ok(FileToken {
         token,

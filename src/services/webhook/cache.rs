@@ -1,4 +1,4 @@
-//! fal's keys as this client knows them: fetched once for all who wait, and kept for a day.
+//! Fetches fal's keys, once for all concurrent verifications, and keeps them for a day.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,21 +16,21 @@ use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::transport::{Authorization, Call, SMALL};
 
-/// The longest that fal allows (docs/protocol.md §10.3).
+/// How long keys are kept, the longest time that fal allows (docs/protocol.md §10.3).
 const MOST: Duration = Duration::from_secs(24 * 3600);
-/// A forged signature must not become a request of ours each time.
+/// The shortest time between two fetches because of unknown signatures. Anyone can send forged
+/// deliveries, and each of them would cause a request.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Nor must any delivery while there are no keys at all: that they could not be fetched stands for
-/// so long.
+/// How long the error of a failed fetch is returned without another fetch, while there are no keys.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
-/// A fetch is over after so long, however long those who wait for it may take.
+/// The timeout of a fetch. It does not depend on the deadlines of the operations that wait for it.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The place of the keys. They are read without a lock, so that a delivery that they verify never
-/// waits for a fetch that another one gave rise to.
+/// The keys of a client. They are read without a lock: a delivery that they verify never waits for
+/// a fetch.
 pub(crate) struct Cache {
     known: Arc<ArcSwapOption<Known>>,
-    /// It belongs to one life of the runtime, because a fetch and those who wait for it do.
+    /// One for each runtime, because a fetch is a task of a runtime.
     asking: PerRuntime<Mutex<Asking>>,
     interval: Duration,
     limit: Duration,
@@ -50,12 +50,12 @@ impl Known {
 
 #[derive(Default)]
 struct Asking {
-    /// When the last fetch began: one that nobody saw the end of counts too.
+    /// The start of the last fetch, even if no operation waited for its end.
     last: Option<Instant>,
     flight: Option<Flight>,
 }
 
-/// A fetch that belongs to nobody who waits for it: their ends do not end it.
+/// The result of a fetch. Dropping it does not cancel the fetch.
 type Flight = Shared<BoxFuture<'static, std::result::Result<Arc<KeySet>, Failure>>>;
 
 #[derive(Clone)]
@@ -80,8 +80,8 @@ impl Cache {
         }
     }
 
-    /// The keys, fetched if they are not known or too old. Whoever waits for a fetch shares its
-    /// outcome, and of one that failed a moment ago whoever asks.
+    /// Returns the keys, and fetches them if they are unknown or too old. Concurrent calls share
+    /// one fetch. For [`PAUSE`] after a failed fetch, calls return its error.
     pub(super) async fn keys(&self, exchange: &Exchange) -> Result<Arc<KeySet>> {
         match self.fresh(Instant::now()) {
             Some(keys) => Ok(keys),
@@ -89,8 +89,8 @@ impl Cache {
         }
     }
 
-    /// Newer keys than those that did not do, if there are any; fetched unless they were asked for
-    /// a moment ago.
+    /// Returns other keys than `than`, in which the key of a signature was not found. Fetches them
+    /// if the last fetch is long enough ago, else returns `None`.
     pub(super) async fn newer(
         &self,
         exchange: &Exchange,
@@ -111,8 +111,7 @@ impl Cache {
     fn first(&self, exchange: &Exchange) -> Result<Flight> {
         self.asking(|asking| {
             let now = Instant::now();
-            // They may have landed since the caller looked; they are kept before a fetch counts as
-            // landed.
+            // A fetch may have ended since the caller looked. It stores the keys before it ends.
             let known = self.fresh(now).map(landed);
             let flight = known.or_else(|| asking.under_way());
             let flight = flight.or_else(|| asking.failed(now));
@@ -172,7 +171,7 @@ impl Asking {
         self.flight.clone().filter(|flight| flight.peek().is_none())
     }
 
-    /// One that failed a moment ago.
+    /// The last fetch, if it failed less than [`PAUSE`] ago.
     fn failed(&self, now: Instant) -> Option<Flight> {
         let failed = |flight: &Flight| {
             let failure = flight.peek().and_then(|end| end.as_ref().err());

@@ -1,4 +1,4 @@
-//! What a delivery says (docs/protocol.md §10.1).
+//! The content of a delivery (docs/protocol.md §10.1).
 
 use serde_json::Value;
 
@@ -11,36 +11,36 @@ use crate::service_error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// The app answered 200.
+    /// The app responded with 200.
     Ok,
-    /// It did not.
+    /// The app failed, or responded with another status.
     Error,
 }
 
-/// What fal says of a request that has ended.
+/// The content of a delivery: the outcome of a queued request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// The id that the queue gave. A delivery may arrive more than once; this is what it is
-    /// recognised by.
+    /// The id of the request in the queue. A delivery may arrive more than once, each time with the
+    /// same id.
     pub request_id: String,
     /// The id of the last attempt.
     pub gateway_request_id: Option<String>,
     /// How the request ended.
     pub status: Status,
-    /// The output, or the body of the error; null if it is no JSON.
+    /// The output, or the body of the error. Null if that is not JSON.
     pub payload: Value,
-    /// Why it failed, such as `Invalid status code: 422`.
+    /// Why the request failed, such as `Invalid status code: 422`.
     pub error: Option<String>,
-    /// The HTTP status that the app answered with, where `error` tells.
+    /// The HTTP status of the app's response, if `error` contains it.
     pub http_status: Option<u16>,
-    /// Why there is no payload although there is a result, which the queue still has. fal's sources
-    /// know it with either status (docs/protocol.md §16.35).
+    /// Why the payload of an existing result is missing. The result can still be fetched from the
+    /// queue. May be set with either status (docs/protocol.md §16.35).
     pub payload_error: Option<String>,
 }
 
 impl Delivery {
-    /// Reads what a verified webhook says.
+    /// Reads the body of a verified delivery.
     ///
     /// # Errors
     /// [`Code::Protocol`] if the body is not what fal documents.
@@ -64,8 +64,8 @@ impl Delivery {
         })
     }
 
-    /// The error that the request failed with, the same as who fetches its result gets: a code to
-    /// branch on, the fields that were refused, and what to do. `None` if it did not fail.
+    /// Returns the error of a failed request, or `None` if the request succeeded. It has the same
+    /// code, fields and remedy as the error of fetching the result from the queue.
     pub fn failure(&self) -> Option<Error> {
         if self.status == Status::Ok {
             return None;
@@ -83,7 +83,7 @@ impl Delivery {
     }
 }
 
-/// `Invalid status code: 422`, the one form that is known.
+/// Reads the status from `Invalid status code: 422`, the only known form.
 fn status_in(error: &str) -> Option<u16> {
     let digits = error.strip_prefix("Invalid status code:")?.trim();
     let status = digits.parse().ok()?;

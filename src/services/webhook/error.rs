@@ -1,9 +1,9 @@
-//! The errors of verifying.
+//! The errors of verification.
 
 use crate::error::{Code, Error};
 
-/// A signature that may well be fal's, but not of this. Who forges one does not read what it says;
-/// who verifies the wrong bytes does.
+/// The error of a signature that fits no key. The text is for developers who verify other bytes
+/// than those that arrived, which is the most frequent cause.
 pub(super) fn nobodys() -> Error {
     let message = "the signature is well-formed and fresh, but no key of fal's made it for these headers and bytes: the webhook is \
                    forged, or its body differs from what fal signed";

@@ -1,4 +1,4 @@
-//! Webhooks: whether a delivery is fal's own, and what it says (docs/protocol.md §10).
+//! Webhooks: verifies that fal sent a delivery, and reads it (docs/protocol.md §10).
 //!
 //! ```no_run
 //! # async fn handle(client: fal::Client, headers: Vec<(String, String)>, raw_body: Vec<u8>) -> fal::Result<()> {
@@ -45,20 +45,20 @@ use crate::response::Response;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-fal-webhook-request-id");
 const USER_ID: HeaderName = HeaderName::from_static("x-fal-webhook-user-id");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-fal-webhook-signature");
-/// All four are needed, in the order in which they are signed.
+/// The required headers, in the order in which they are signed.
 const HEADERS: [HeaderName; 4] = [REQUEST_ID, USER_ID, TIMESTAMP, SIGNATURE];
 
-/// A delivery as it arrived: the raw body, and those of its headers that matter. Nothing of it is
-/// to be believed yet.
+/// A delivery that is not verified yet: the raw body, and the headers that the signature needs.
 #[derive(Clone)]
 pub struct Webhook {
     body: Bytes,
-    /// The values of each of [`HEADERS`]: exactly one is right.
+    /// The values of each of [`HEADERS`]. A valid delivery has exactly one value for each.
     values: [Vec<String>; 4],
 }
 
 impl Webhook {
-    /// A delivery with this body, exactly as it arrived: not parsed and written anew.
+    /// Creates a delivery with this body, which must be the bytes as they arrived. JSON that was
+    /// parsed and serialized again has other bytes.
     pub fn new(body: Bytes) -> Self {
         Webhook {
             body,
@@ -66,8 +66,8 @@ impl Webhook {
         }
     }
 
-    /// Takes note of a header of the delivery. The name's case does not matter; headers that play
-    /// no part are ignored, so all of them can be given.
+    /// Adds a header of the delivery. The name's case does not matter. Headers that the signature
+    /// does not need are ignored, so a caller can add all of them.
     pub fn set_header(&mut self, name: &str, value: &str) {
         let is_it = |header: &HeaderName| header.as_str().eq_ignore_ascii_case(name);
         if let Some(place) = HEADERS.iter().position(is_it) {
@@ -75,10 +75,10 @@ impl Webhook {
         }
     }
 
-    /// Whether one of `keys` signed this delivery, not more than [`TOLERANCE`] before or after
-    /// `now`. Uses no network.
+    /// Verifies that one of `keys` signed this delivery, not more than [`TOLERANCE`] before or
+    /// after `now`. Uses no network.
     ///
-    /// The response holds what was delivered and the headers that were signed with it.
+    /// The response has the body of the delivery and the four headers of the signature.
     ///
     /// # Errors
     /// [`Code::WebhookInvalid`](crate::Code::WebhookInvalid); the message says which check failed.
@@ -89,7 +89,7 @@ impl Webhook {
         }
     }
 
-    /// Checks all that can be checked without a key.
+    /// Makes all checks that need no key.
     fn signed(&self, now: SystemTime) -> Result<Signed> {
         let (request_id, user_id) = (self.header(0)?, self.header(1)?);
         let (timestamp, signature) = (self.header(2)?, self.header(3)?);
@@ -105,7 +105,8 @@ impl Webhook {
     fn header(&self, place: usize) -> Result<&str> {
         let name = &HEADERS[place];
         let wrong = match self.values[place].as_slice() {
-            // A line break would let one signature stand for two ways to read the headers.
+            // Line breaks separate the signed values. A line break in a value would make one
+            // signature valid for other values too.
             [value] if value.chars().any(char::is_control) => "has a control character",
             [value] if !value.is_empty() => return Ok(value),
             [] | [_] => "is missing",
@@ -126,13 +127,13 @@ impl Webhook {
 }
 
 impl Client {
-    /// Starts to verify a delivery with fal's own keys. They are fetched from `rest.fal.ai` without
-    /// a credential and kept for 24 hours at the most; a signature that none of them made has them
-    /// fetched anew, at most once a minute and for 10 seconds at the most. Deliveries that known
-    /// keys verify do not wait for that. If they cannot be fetched anew, the delivery is invalid,
-    /// and the reason is the error's [source](std::error::Error::source).
+    /// Starts to verify a delivery with fal's keys. The client fetches them from `rest.fal.ai`
+    /// without a credential and keeps them for at most 24 hours. If none of them made the
+    /// signature, it fetches them again, at most once a minute and for at most 10 seconds.
+    /// Deliveries that known keys verify do not wait for a fetch. If fetching again fails, the
+    /// delivery is invalid, and the cause is the error's [source](std::error::Error::source).
     ///
-    /// What can be refused without a key is refused without a request. The response is that of
+    /// A delivery that fails a check that needs no key causes no request. The response is that of
     /// [`Webhook::verify`].
     pub fn verify_webhook_start(&self, webhook: Webhook) -> Result<Op> {
         self.start_exchange(|exchange| async move {
@@ -140,7 +141,8 @@ impl Client {
         })
     }
 
-    /// Verifies a delivery, on any async runtime.
+    /// Verifies a delivery and returns the response of
+    /// [`verify_webhook_start`](Self::verify_webhook_start). Works on any async runtime.
     pub async fn verify_webhook(&self, webhook: Webhook) -> Result<Response> {
         self.verify_webhook_start(webhook)?.outcome().await
     }
@@ -155,7 +157,8 @@ async fn with_fals_keys(exchange: &Exchange, cache: &Cache, webhook: &Webhook) -
     match cache.newer(exchange, &keys).await {
         Ok(Some(newer)) if newer.signed(&signed) => webhook.verified(),
         Ok(_) => Err(nobodys()),
-        // What anybody may have sent must not look like a failure of ours.
+        // Anyone can send a forged delivery. It must not become a network error, after which a host
+        // would respond with 5xx.
         Err(error) => {
             let unasked = format!(
                 "{}. Whether fal has newer keys could not be asked: {error}",
@@ -170,7 +173,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Outputs may be private: a body shows its size only.
+/// Shows only the size of the body, because outputs may be private.
 impl std::fmt::Debug for Webhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Webhook")

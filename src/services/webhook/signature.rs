@@ -1,4 +1,4 @@
-//! The public keys that fal signs webhooks with.
+//! The signatures of webhooks, and the public keys that verify them.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,30 +9,30 @@ use crate::codec::json;
 use crate::error::{Error, Result};
 use crate::limits::WEBHOOK_KEYS;
 
-/// fal's live keys carry padding, RFC 7517 has none (docs/protocol.md §10.3).
+/// fal's keys have padding; RFC 7517 specifies keys without it (docs/protocol.md §10.3).
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A delivery whose form and time are right, so that only the signature is left to look at.
+/// A delivery that has passed all checks that need no key.
 pub(super) struct Signed {
     pub(super) message: Vec<u8>,
     pub(super) signature: [u8; 64],
 }
 
-/// A set of Ed25519 public keys, of which each may sign.
+/// A set of Ed25519 public keys. A signature is valid if any of them made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
     keys: Vec<[u8; 32]>,
 }
 
 impl KeySet {
-    /// Reads a JSON Web Key Set (RFC 7517, 8037). Keys of another kind are passed over.
+    /// Reads a JSON Web Key Set (RFC 7517, 8037). Keys of other types are ignored.
     ///
     /// # Errors
-    /// [`crate::Code::InvalidArgument`] if the text is none, has no Ed25519 key, or has more than
-    /// 100: each is tried for each delivery.
+    /// [`crate::Code::InvalidArgument`] if the text is not a key set, or has no Ed25519 key or more
+    /// than 100. The limit exists because each key is tried for each delivery.
     pub fn from_jwks(text: &[u8]) -> Result<Self> {
         let set = json::tree(text)?
             .map_err(|e| Error::invalid(format!("the key set is not JSON: {e}")))?;
@@ -49,15 +49,16 @@ impl KeySet {
         }
     }
 
-    /// A set of these keys, 32 bytes each.
+    /// Creates a set of keys of 32 bytes each.
     pub fn from_public_keys(keys: impl IntoIterator<Item = [u8; 32]>) -> Self {
         KeySet {
             keys: keys.into_iter().collect(),
         }
     }
 
-    /// Whether one of the keys made the signature. There is no key id, so each is tried
-    /// (docs/protocol.md §10.3). All of it is public, so it does not matter how long that takes.
+    /// Whether one of the keys made the signature. A delivery has no key id, so each key is tried
+    /// (docs/protocol.md §10.3). All values are public, so the time that this takes reveals
+    /// nothing.
     pub(super) fn signed(&self, signed: &Signed) -> bool {
         let made_by = |key: &[u8; 32]| {
             UnparsedPublicKey::new(&ED25519, key).verify(&signed.message, &signed.signature)

@@ -1,4 +1,4 @@
-//! The vectors of docs/protocol.md §10.4, and everything that is nearly right.
+//! The vectors of docs/protocol.md §10.4, and deliveries that differ slightly from them.
 
 use std::time::Duration;
 
@@ -96,8 +96,8 @@ fn a_change_of_any_byte_is_refused() {
         for (header, value) in vector.headers.iter().enumerate() {
             for place in 0..value.len() {
                 let mut changed = value.as_bytes().to_vec();
-                // A change of the last digits of the time keeps it within the window: the signature
-                // has to notice.
+                // A time with other last digits is still within the tolerance, so only the
+                // signature is wrong.
                 changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
                 let changed = String::from_utf8(changed).unwrap();
                 let mut headers = vector.headers;
@@ -108,7 +108,7 @@ fn a_change_of_any_byte_is_refused() {
     }
 }
 
-/// What most frameworks hand over: the same JSON, with other bytes.
+/// Many web frameworks pass on JSON that they have serialized again.
 #[test]
 fn a_body_that_was_written_anew_is_said_to_differ() {
     let vector = &VECTORS[0];
@@ -130,7 +130,7 @@ fn a_body_that_was_written_anew_is_said_to_differ() {
         );
         assert!(remedy.contains("raw body, byte for byte"), "{remedy}");
     }
-    // What is not fresh, or no signature, is not about the body.
+    // The error of an old timestamp or a malformed signature does not mention the body.
     let [id, user, time, signature] = vector.headers;
     for (headers, now) in [
         ([id, user, time, signature], 1_800_000_000),
@@ -290,7 +290,7 @@ fn a_delivery_is_read_in_every_documented_form() {
     assert_eq!(failed.status, Status::Error);
     assert_eq!(failed.error.as_deref(), Some("Invalid status code: 422"));
     assert_eq!(failed.gateway_request_id.as_deref(), Some("g"));
-    // A payload that is no JSON is known with either status (§16.35).
+    // `payload_error` may be set with either status (§16.35).
     for (status, expected) in [("OK", Status::Ok), ("ERROR", Status::Error)] {
         let delivery = read(&format!(
             r#"{{"request_id":"r","status":"{status}","payload":null,"payload_error":"not JSON"}}"#
@@ -313,7 +313,7 @@ fn a_delivery_is_read_in_every_documented_form() {
     }
 }
 
-/// An endpoint whose path is wrong, as fal is known to tell of it; and other failures.
+/// The first delivery is a recorded one for a wrong path of an endpoint.
 #[test]
 fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
     let failed = read(&json!({
@@ -384,7 +384,7 @@ fn a_delivery_of_a_failure_is_an_error_like_that_of_its_result() {
     }
 }
 
-/// A client of an emulator that publishes keys, and a sender whose deliveries one of them verifies.
+/// Tests with a client of an emulator, which publishes the key of the sender.
 mod fetched {
     use super::*;
     use crate::credentials::Environment;
@@ -394,7 +394,7 @@ mod fetched {
     use ring::signature::{Ed25519KeyPair, KeyPair};
     use std::sync::Arc;
 
-    /// Long enough for anything that happens at all.
+    /// Longer than anything in these tests takes.
     const PATIENCE: Duration = Duration::from_secs(20);
     const HOUR: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(300);
@@ -406,7 +406,7 @@ mod fetched {
     }
 
     impl Scene {
-        /// Whose operations may take `timeout`.
+        /// `timeout` is that of each operation.
         fn new(cache: Cache, timeout: Duration) -> Self {
             let emulator = Emulator::start().unwrap();
             let environment = Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
@@ -462,12 +462,12 @@ mod fetched {
         webhook(["r", "u", &now, &signature], b"{}")
     }
 
-    /// Well-formed and fresh, and signed by nobody.
+    /// A delivery with a correct form and time, but an invalid signature.
     fn forged() -> Webhook {
         webhook(["r", "u", &now(), &"0".repeat(128)], b"{}")
     }
 
-    /// Keys that fal has replaced since they were fetched.
+    /// fal replaces its keys after they were fetched.
     #[test]
     fn a_new_key_of_fals_is_found() {
         for (interval, found, requests) in [(Duration::ZERO, true, 3), (HOUR, false, 1)] {

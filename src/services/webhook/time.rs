@@ -1,4 +1,4 @@
-//! When a delivery was signed, and how far that is from now (docs/protocol.md §10.3).
+//! The time at which a delivery was signed (docs/protocol.md §10.3).
 
 use std::time::{Duration, SystemTime};
 
@@ -7,13 +7,13 @@ use reqwest::header::HeaderName;
 use super::error::invalid;
 use crate::error::Result;
 
-/// How far the clock of the sender and ours may be apart, and so how long a delivery can be
-/// replayed (§10.3).
+/// The largest accepted difference between the timestamp of a delivery and the local clock. A
+/// delivery can be replayed for this long (§10.3).
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
 pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static("x-fal-webhook-timestamp");
 
-/// Checks that a timestamp is less than [`TOLERANCE`] from now.
+/// Fails if a timestamp is more than [`TOLERANCE`] before or after `now`.
 pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
     let now = now
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -32,10 +32,10 @@ pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
     ))
 }
 
-/// What a timestamp says.
+/// A timestamp that is a decimal number.
 struct Sent {
     before_1970: bool,
-    /// None if there are more than can be counted.
+    /// The whole seconds before or after 1970. None if they do not fit.
     seconds: Option<u64>,
     has_fraction: bool,
 }
@@ -55,13 +55,13 @@ impl Sent {
         })
     }
 
-    /// Seconds, as fal has them; none if fal's timestamps are never like this.
+    /// The Unix time, if the timestamp has the form of fal's.
     fn whole(&self) -> Option<u64> {
         self.seconds
             .filter(|_| !self.before_1970 && !self.has_fraction)
     }
 
-    /// Why it is refused, with its age in words.
+    /// The message of the error, with the age of the delivery.
     fn refusal(&self, now: Duration) -> String {
         let age = match (self.seconds, self.before_1970) {
             (Some(seconds), false) => apart(seconds, now),
@@ -98,7 +98,7 @@ fn apart(sent: u64, now: Duration) -> String {
     format!("{apart} {side}")
 }
 
-/// What the number would be a time near to now in, if not in seconds.
+/// The unit other than seconds in which `number` is a time near `now`.
 fn unit(number: u64, now: Duration) -> Option<&'static str> {
     const NEAR: u64 = 2 * DAY;
     let units = [
@@ -114,7 +114,7 @@ fn unit(number: u64, now: Duration) -> Option<&'static str> {
 
 const DAY: u64 = 86_400;
 
-/// A time for people: its largest unit of which there are some.
+/// A duration in the largest unit of which it has at least two.
 fn words(seconds: u64) -> String {
     const UNITS: [(u64, &str); 5] = [
         (1_000_000 * YEAR, "million years"),
@@ -124,7 +124,7 @@ fn words(seconds: u64) -> String {
         (60, "minutes"),
     ];
     const YEAR: u64 = 31_556_952;
-    // 301 seconds say more than 5 minutes where 300 are allowed.
+    // With a tolerance of 300 seconds, "301 seconds" is clearer than "5 minutes".
     const FEW: u64 = 600;
     let unit = UNITS
         .into_iter()

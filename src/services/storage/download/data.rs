@@ -1,4 +1,5 @@
-//! `data:` URIs (RFC 2397, docs/protocol.md §3.4).
+//! `data:` URIs (RFC 2397, docs/protocol.md §3.4). The crate `data-url` allocates infallibly, and a
+//! host's memory may be short.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::secrets::Secrets;
 use crate::services::storage::meter::Meter;
 use crate::system::memory;
 
-/// What a data URI without a type is.
+/// The content type of a data URI that names none.
 const USUAL_TYPE: &str = "text/plain;charset=US-ASCII";
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -63,7 +64,7 @@ fn decoded(url: &str) -> Result<(String, Bytes)> {
         parameters if parameters.starts_with(';') => format!("text/plain{parameters}"),
         kind => kind.to_owned(),
     };
-    // Percent signs may stand in it.
+    // Decoding percent escapes allocates infallibly, so this fails first if memory is short.
     memory::probe(content.len())?;
     let mut bytes = unescaped(content);
     if base64 {

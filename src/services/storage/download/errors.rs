@@ -45,7 +45,7 @@ pub(super) fn kept(error: &Error, what: &str, at: &Path) -> Error {
     error.clone().with_message(message)
 }
 
-/// What may be done about an output that is not where it should be, or is lost.
+/// Adds to the remedy how to find an output that was not saved.
 pub(super) fn again(error: Error) -> Error {
     let remedy = format!(
         "{} fal's history may have the output too: ask models.requests.by_endpoint for this request_id, with expand \

@@ -1,4 +1,4 @@
-//! Gets a file, and goes on where a connection broke.
+//! Downloads a file, and resumes after a connection broke.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::response::{Response, lacking};
 use crate::services::storage::meter::{Meter, Share};
 use crate::transport::{Call, Opened};
 
-/// After so many bytes the tries count anew.
+/// After so many new bytes the count of attempts starts again from zero.
 const GAIN: u64 = 1 << 20;
 
 pub(super) struct Fetch<'a> {
@@ -26,8 +26,8 @@ pub(super) struct Fetch<'a> {
     have: u64,
     total: Option<u64>,
     validator: Option<HeaderValue>,
-    /// How often it was begun anew. What came before was for nothing, so it is no reason to try
-    /// more often.
+    /// How many times the download restarted from its first byte. These restarts are limited even
+    /// if many bytes arrived before each of them.
     restarts: u32,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Fetch<'a> {
 
     pub(super) async fn run(self, target: Target) -> Result<Response> {
         let opened = self.exchange.open_call(&self.call).await?;
-        // What a run answers is lost with its file, but it was executed.
+        // A run was executed even if its output could not be saved.
         let executed = self.call.idempotency.leaves_doubt();
         let id = opened
             .headers
@@ -96,8 +96,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Asks for what is missing. `error` is why, and is what the download fails with if it was
-    /// tried often enough.
+    /// Requests the missing bytes after `error`. Returns `error` once the attempts are used up.
     async fn again(&mut self, tries: &mut u32, error: Error, sink: &mut Sink) -> Result<Opened> {
         let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
         loop {
@@ -111,7 +110,7 @@ impl<'a> Fetch<'a> {
             let resumes = self.ask_for_rest();
             let opened = match self.exchange.open_call(&self.call).await {
                 Ok(opened) => opened,
-                // The file is no longer what it was: from the beginning.
+                // The file has changed: restart from its first byte.
                 Err(refused) if refused.http_status() == Some(416) && resumes => {
                     self.validator = None;
                     continue;
@@ -126,7 +125,7 @@ impl<'a> Fetch<'a> {
                 sink.restart().await?;
                 self.have = 0;
             } else if !resumes || !self.goes_on(&opened) {
-                // A part that does not fit to what is there.
+                // The part does not continue the bytes so far: restart from the first byte.
                 self.validator = None;
                 continue;
             }
@@ -135,7 +134,8 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Says in the call where to go on, if the server can tell that the file is still the same.
+    /// Sets the headers that request the rest of the file. Returns false, and leaves them out, if
+    /// the server cannot tell whether the file is still the same version.
     fn ask_for_rest(&mut self) -> bool {
         let headers = &mut self.call.headers;
         headers.remove(RANGE);
@@ -153,8 +153,8 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// Whether a part continues what is there: of the same version, from here on, as long as it
-    /// says.
+    /// Whether a part continues the bytes so far: it is of the same version, starts at the next
+    /// byte, and its body is as long as its range.
     fn goes_on(&self, opened: &Opened) -> bool {
         let (Some(part), Some(validator)) = (range::part(&opened.headers), &self.validator) else {
             return false;
@@ -166,7 +166,7 @@ impl<'a> Fetch<'a> {
         part.first == self.have && sized && whole && range::is_of(&opened.headers, validator)
     }
 
-    /// What the head of an answer says about the file, of which a part is there.
+    /// Reads size and version of the file from the headers of a response.
     fn notice(&mut self, opened: &Opened) -> Result<()> {
         if let Some(lacks) = lacking(opened.status).filter(|_| opened.status != 206) {
             let message = format!(
@@ -178,15 +178,15 @@ impl<'a> Fetch<'a> {
         let length = opened.body.length();
         let length = length.map(|length| self.have.saturating_add(length));
         self.total = match range::part(&opened.headers) {
-            // It may hold less than was asked for.
+            // A part may end before the file does, so its length does not give the total.
             Some(part) if opened.status == 206 => part.total.or(self.total).or(length),
             _ => length,
         };
         if self.total.is_some_and(|total| total > self.most) {
             return Err(too_large(self.most));
         }
-        // Compressed, its length is another, and a part of it cannot be asked for. A part is of the
-        // version that was asked for.
+        // A compressed body has no known length and cannot be resumed. A part keeps the validator
+        // that it was requested with.
         if opened.status != 206 {
             self.validator = range::validator(&opened.headers).filter(|_| self.total.is_some());
         }
@@ -196,7 +196,8 @@ impl<'a> Fetch<'a> {
         Ok(())
     }
 
-    /// Reads an answer to its end, or up to where it broke.
+    /// Reads a body to its end and returns `None`, or returns the error after which the download
+    /// may resume.
     async fn read(&mut self, mut opened: Opened, sink: &mut Sink) -> Result<Option<Error>> {
         let part = range::part(&opened.headers).filter(|_| opened.status == 206);
         loop {
@@ -217,7 +218,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// A part may end before the file does, and then the rest of it is asked for.
+    /// The error of a part that has ended, if bytes of it or of the file are missing.
     fn part_ended(&mut self, part: Part) -> Option<Error> {
         if self.have < part.end {
             return Some(self.distrusted(part, "fewer"));
@@ -227,7 +228,7 @@ impl<'a> Fetch<'a> {
         Some(Error::new(Code::ConnectionLost, message).with_retryable(true))
     }
 
-    /// A part that is not what it says: nothing is joined to it any more, all is fetched anew.
+    /// The error of a part with a wrong length. The download restarts from the first byte.
     fn distrusted(&mut self, part: Part, than: &str) -> Error {
         self.validator = None;
         let message = format!(

@@ -6,12 +6,13 @@ use super::percent::unescaped;
 use crate::request::{made_up, sanitized};
 use crate::secrets::Secrets;
 
-/// The name that the server gives, else the address's last segment, made harmless.
+/// A safe file name from the `Content-Disposition` header, else from the last segment of the URL's
+/// path, else a made-up one.
 pub(super) fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) -> String {
     let value = headers.get(CONTENT_DISPOSITION);
     let told = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
     let segment = url_path.rsplit('/').next().unwrap_or_default();
-    // Before it is cut: half a secret would not be known for one.
+    // Secrets are removed before the name is shortened, because a part of a secret is not found.
     let harmless = |mut name: String| {
         secrets.hide(&mut name);
         sanitized(&name)
@@ -21,7 +22,7 @@ pub(super) fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) ->
     named.unwrap_or_else(|| made_up("download", content_type(headers)))
 }
 
-/// The file name in a `Content-Disposition`.
+/// The file name in the value of a `Content-Disposition` header.
 fn disposition(value: &str) -> Option<String> {
     let parts = unquoted_parts(value);
     let parameter = |wanted: &str| {
@@ -38,14 +39,13 @@ fn disposition(value: &str) -> Option<String> {
     extended.or_else(|| parameter("filename"))
 }
 
-/// What stands between the semicolons of a header, those within quotes not counted; without the
-/// quotes (RFC 9110 §5.6.4).
+/// Splits a header at its semicolons outside quotes, and removes the quotes (RFC 9110 §5.6.4).
 fn unquoted_parts(value: &str) -> Vec<String> {
     let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
     let mut rest = value.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
-            // Of a path with backslashes, which some send as it is, they stay.
+            // Other backslashes stay: some servers send a Windows path without escapes.
             '\\' if quoted => {
                 part.push(rest.next_if(|next| matches!(next, '"' | '\\')).unwrap_or(c))
             }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use reqwest::header::HeaderValue;
 
-    /// It is shown by errors and listed by the file system.
+    /// Errors and listings of the folder show the name.
     #[test]
     fn a_name_has_no_part_of_a_secret_in_it() {
         let secret = "fake-secret-0123456789abcdef";

@@ -1,5 +1,5 @@
-//! Downloads: the files that results name, into memory or onto a disk, never with a key
-//! (docs/protocol.md §9.6).
+//! Downloads of the files that results name, into memory or to a file (docs/protocol.md §9.6). No
+//! key is sent to a file host.
 
 mod data;
 mod errors;
@@ -33,10 +33,10 @@ use crate::services::storage::input_files::resolve_files;
 use crate::services::storage::token::TokenCache;
 use crate::transport::{Authorization, Call, Watch};
 
-/// Large files on slow lines take hours.
+/// Default timeout. A large file on a slow connection takes hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
-/// A download: what, and where to.
+/// A download: the source, the target and the limits.
 #[derive(Clone, Debug)]
 pub struct Download {
     from: From,
@@ -55,7 +55,7 @@ enum From {
     Request(Box<Request>),
 }
 
-/// A data URI is content, and the query of an address may be a signature.
+/// Shows neither the content of a data URI nor the query of a URL, which may be a signature.
 impl std::fmt::Debug for From {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -67,7 +67,11 @@ impl std::fmt::Debug for From {
 }
 
 impl Download {
-    /// What is at an https address, or in a `data:` URI.
+    /// Downloads an https URL or decodes a `data:` URI.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument) if the URL is malformed, or contains
+    /// a user name or a password.
     pub fn new(url: &str) -> Result<Self> {
         if data::is_data(url) {
             return Ok(Download::of(From::Data(url.to_owned())));
@@ -81,8 +85,8 @@ impl Download {
         Ok(Download::of(From::Url(url)))
     }
 
-    /// The answer to a request as [`Client::send_start`] sends it, with the key where the service
-    /// takes one.
+    /// Saves the response to a request. The request is sent as by [`Client::send_start`], with the
+    /// key if it goes to a service of fal's.
     pub fn of_request(request: Request) -> Self {
         Download::of(From::Request(Box::new(request)))
     }
@@ -98,39 +102,39 @@ impl Download {
         }
     }
 
-    /// Writes to a file at this path; into a folder under the name that the server gives, made
-    /// harmless. Without it the bytes are the answer, in memory.
+    /// Saves to a file at this path. If the path is a folder, the file gets the name that the
+    /// server gives, made safe. Without a path the response contains the bytes.
     pub fn to(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Replaces a file that is there already, and keeps its mode; otherwise it stays, and the
-    /// download fails. A name that the server gives and that is taken in the folder becomes
-    /// another, as in `out-1.png`.
+    /// Replaces an existing file and keeps its mode. Default false: the download fails before it
+    /// sends anything if the file exists. In a folder, a name that the server gives and that exists
+    /// is changed instead, as in `out-1.png`.
     ///
-    /// A file that is made while a run is under way does not cost its answer: the error says where
-    /// that is kept. What is wrong with a place is told before anything is sent.
+    /// If the file appears while a run is executing, the output is saved under another name, and
+    /// the error names it.
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// The most bytes. By default of a file any number, in memory the client's
-    /// [limit](crate::ClientBuilder::max_response_bytes).
+    /// Sets the largest size in bytes. The default is no limit for a file, and the client's
+    /// [limit](crate::ClientBuilder::max_response_bytes) in memory.
     pub fn max_bytes(mut self, most: u64) -> Self {
         self.most = Some(most);
         self
     }
 
-    /// Reads a restricted file of this account: the token of fal's file hosts goes along, to those
-    /// and to nobody else (§9.6).
+    /// Sends the token of fal's file hosts, which can read the restricted files of this account. It
+    /// is sent to these hosts only (§9.6).
     pub fn with_file_token(mut self, token: bool) -> Self {
         self.token = token;
         self
     }
 
-    /// The time for all of it; by default the client's, else six hours.
+    /// Sets the timeout of the whole operation. The default is that of the client, else six hours.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -138,21 +142,21 @@ impl Download {
 }
 
 impl Client {
-    /// Starts a download. Into memory, the answer has the server's headers and the bytes; to a
-    /// file, it is JSON: `path`, `file_name`, `content_type`, `size` in bytes and the
-    /// `http_status`. [`Progress`](crate::EventKind::Progress) events tell how much has come.
+    /// Starts a download. In memory, the response has the server's headers and the bytes. To a
+    /// file, it is JSON: `path`, `file_name`, `content_type`, `size` in bytes and `http_status`.
+    /// [`Progress`](crate::EventKind::Progress) events report the bytes that have arrived.
     ///
-    /// No key goes along, whatever the address, and only https is taken. After a connection that
-    /// breaks, or [stalls](crate::ClientBuilder::stall_timeout), a GET is continued where it ended
-    /// if the server can tell that the file is still the same, else begun anew; as often in a row
-    /// as a call is tried, counted anew after each MiB.
+    /// A URL must be https, and no key is sent to it. After a connection breaks or
+    /// [stalls](crate::ClientBuilder::stall_timeout), a GET resumes if the server can tell that the
+    /// file is still the same, and restarts otherwise. It gives up after as many attempts in a row
+    /// as any request; the count starts again after each MiB.
     ///
-    /// A file is written beside its place under another name and put there once it is whole and on
-    /// the disk, so that there is never half a file.
+    /// The file is written in the same folder under another name, and gets its name once it is
+    /// complete and on the disk. A partial file never has the final name.
     ///
-    /// The output of a run that the disk does not take is the [body](Error::body) of the error, up
-    /// to the most that an answer may have in memory; of a larger one the error says where its
-    /// first bytes are.
+    /// If the output of a run cannot be written, it is the [body](Error::body) of the error, up to
+    /// the client's limit for responses. If it is larger, the error names the file with its first
+    /// bytes.
     pub fn download_start(&self, download: Download) -> Result<Op> {
         let own = match &download.from {
             From::Request(request) => download.timeout.or(request.timeout),
@@ -165,7 +169,8 @@ impl Client {
         })
     }
 
-    /// Downloads, on any async runtime.
+    /// Downloads and returns the response of [`download_start`](Self::download_start). Works on any
+    /// async runtime.
     pub async fn download(&self, download: Download) -> Result<Response> {
         self.download_start(download)?.outcome().await
     }
@@ -177,7 +182,7 @@ async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Respo
         None => limit,
     };
     let most = download.most.unwrap_or(most);
-    // What is wrong with the place is said before anything is sent.
+    // A target that cannot be written fails before anything is sent.
     let target = Target::of(download.path, download.overwrite).await?;
     let meter = Meter::new(&exchange.task, None);
     let mut call = match download.from {
@@ -199,14 +204,14 @@ async fn run(exchange: Exchange, download: Download, limit: u64) -> Result<Respo
         }
         From::Request(request) => {
             let mut call = exchange.call(resolve_files(&exchange, *request).await?)?;
-            // What an app answers comes when it comes.
+            // An app may take any time to respond, so only other services get a limit for silence.
             if call.watch == Watch::Body {
                 call.watch = Watch::Transfer;
             }
             call
         }
     };
-    // Only of what is not compressed one knows where it broke off.
+    // A compressed body cannot be resumed: the position in the file is unknown.
     call.headers
         .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Fetch::new(&exchange, call, most, &meter).run(target).await

@@ -1,4 +1,4 @@
-//! A file that appears once it is whole.
+//! A file that gets its name once it is complete.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -12,21 +12,22 @@ use crate::services::storage::blocking::blocking;
 use crate::system::replace::{self, Access, Refused, Successor};
 use crate::system::{memory, random};
 
-/// Other names that are tried where one is taken.
+/// How many other names are tried if a name exists.
 const OTHERS: u32 = 1000;
 
-/// Where a file is to be.
+/// The place of a file.
 pub(super) enum Place {
-    /// Here.
+    /// This path.
     Path(PathBuf),
-    /// In this folder, under a name that is known later.
+    /// A folder. The name is set later by [`Partial::called`].
     Folder(PathBuf),
 }
 
-/// A file beside its place, removed unless it gets there.
+/// A file under a temporary name in the folder of its place. It is removed on drop unless it got to
+/// its place or is kept.
 pub(super) struct Partial {
     place: PathBuf,
-    /// Whether the name is the server's, so that another is as good.
+    /// Whether the server gave the name, which then may be changed.
     named: bool,
     overwrite: bool,
     successor: Successor,
@@ -57,8 +58,8 @@ impl Partial {
         Ok(partial)
     }
 
-    /// What the file in the folder is called, if it has no name yet. What cannot be had again
-    /// (`keep`) gets another name where it may not replace that file.
+    /// Sets the name if the place is a folder. If an existing file of this name cannot be replaced,
+    /// this fails, or with `keep` the file will get another name.
     pub(super) fn called(&mut self, name: impl FnOnce() -> String, keep: bool) -> Result<()> {
         if self.named {
             self.place.push(name());
@@ -70,7 +71,7 @@ impl Partial {
         Ok(())
     }
 
-    /// What it replaces is a file, not a folder.
+    /// Whether the file may replace an existing one. It never replaces a folder.
     fn replaces(&self) -> bool {
         self.overwrite && !self.place.is_dir()
     }
@@ -101,8 +102,8 @@ impl Partial {
         blocking(move || write(&file).map_err(|e| failed("write", &place, &e))).await
     }
 
-    /// Where it is in the end. What cannot be had again (`keep`) is kept beside its place, and the
-    /// error says where; or it comes back.
+    /// Moves the file to its place and returns the path. With `keep`, a file that cannot get there
+    /// gets another name in the folder, which the error contains, or is returned with the error.
     pub(super) fn put_in_place(self, keep: bool) -> std::result::Result<PathBuf, Unplaced> {
         if let Err(why) = self.successor.file().sync_all() {
             return Err(Unplaced {
@@ -138,7 +139,7 @@ impl Partial {
             match join_beside(successor, &place) {
                 Ok(other) if named && taken => return Ok(other),
                 Ok(other) => error = kept(&error, "what came is", &other),
-                // All of it is on the disk: there it is safest, if it has a name yet.
+                // The complete file is on the disk, so it stays under its temporary name.
                 Err(mut successor) if keep && is_there(&successor) => {
                     successor.keep();
                     error = kept(&error, "what came is", successor.path());
@@ -156,7 +157,7 @@ impl Partial {
         Err(Unplaced { error, partial })
     }
 
-    /// Its first bytes, as many as were written, and what follows.
+    /// Reads the first `length` bytes of the file and appends `rest`.
     pub(super) fn content(&self, length: u64, rest: &[u8]) -> Result<Vec<u8>> {
         let lost = |e: io::Error| failed("read", self.successor.path(), &e);
         let mut content = Vec::new();
@@ -171,7 +172,7 @@ impl Partial {
         Ok(content)
     }
 
-    /// Leaves what is there of a file that did not become whole beside its place, and says so.
+    /// Keeps an incomplete file under another name, which is added to `error`.
     pub(super) fn leave(self, length: u64, error: &Error) -> Error {
         let what = format!("the first {length} bytes are");
         match join_beside(self.successor, &self.place) {
@@ -185,18 +186,18 @@ impl Partial {
     }
 }
 
-/// A file that did not get to its place, and why; itself, if it is not kept elsewhere.
+/// The error of a file that did not get to its place, and the file if it is not kept elsewhere.
 pub(super) struct Unplaced {
     pub(super) error: Error,
     pub(super) partial: Option<Partial>,
 }
 
-/// Whether somebody finds it under its name: its folder may be gone.
+/// Whether the file still has its temporary name. Its folder may have been removed.
 fn is_there(successor: &Successor) -> bool {
     replace::names(successor.path(), successor.file()).unwrap_or(false)
 }
 
-/// Takes another name in the folder, if one can be had.
+/// Gives the file another name in the folder of `place`.
 fn join_beside(mut successor: Successor, place: &Path) -> std::result::Result<PathBuf, Successor> {
     for number in 1..=OTHERS {
         let other = other_name(place, number);
@@ -211,7 +212,7 @@ fn join_beside(mut successor: Successor, place: &Path) -> std::result::Result<Pa
     Err(successor)
 }
 
-/// `a.png` is `a-1.png`.
+/// `a.png` becomes `a-1.png`.
 fn other_name(place: &Path, number: u32) -> PathBuf {
     let mut name = place.file_stem().unwrap_or_default().to_owned();
     name.push(format!("-{number}"));

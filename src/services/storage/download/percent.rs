@@ -1,6 +1,6 @@
 //! Percent escapes (RFC 3986 §2.1).
 
-/// Undoes percent escapes; a percent sign that begins none stays.
+/// Decodes percent escapes. A percent sign that is not part of an escape stays.
 pub(super) fn unescaped(text: &str) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
     let bytes = text.as_bytes();
@@ -9,7 +9,7 @@ pub(super) fn unescaped(text: &str) -> Vec<u8> {
     while let Some(byte) = bytes.get(at) {
         match (byte, digit(bytes.get(at + 1)), digit(bytes.get(at + 2))) {
             (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits.
+                // Two hexadecimal digits fit into a byte.
                 plain.push((high * 16 + low) as u8);
                 at += 3;
             }

@@ -1,15 +1,16 @@
-//! What tells whether a file is still the same, and which part of it came.
+//! The headers that name the version of a file, and the part of it in a response.
 
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 
-/// A time of the last change names one version if the file was this long at rest: a clock of
-/// seconds shows no second change in it (RFC 9110 §8.8.2.2).
+/// `Last-Modified` identifies a version if the file had not changed for this long before the
+/// response. It has a resolution of one second, so it does not tell two changes in that second
+/// apart (RFC 9110 §8.8.2.2).
 const AT_REST: Duration = Duration::from_secs(60);
 
-/// What names one version of a file, for `If-Range`: a strong etag, or without any the time of the
-/// last change if that is as good (RFC 9110 §13.1.5).
+/// The value that identifies the version of a file in `If-Range`: a strong `ETag`, or if there is
+/// no `ETag` a `Last-Modified` that is old enough (RFC 9110 §13.1.5).
 pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     match headers.get(ETAG) {
         Some(etag) => Some(etag).filter(|etag| is_strong(etag)).cloned(),
@@ -20,7 +21,7 @@ pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
-/// Whether these are the headers of the version that `validator` names.
+/// Whether a response is of the version that `validator` identifies.
 pub(super) fn is_of(headers: &HeaderMap, validator: &HeaderValue) -> bool {
     match headers.get(ETAG) {
         Some(etag) => etag == validator,
@@ -39,16 +40,16 @@ fn is_settled(headers: &HeaderMap, changed: &HeaderValue) -> bool {
     rest.is_some_and(|rest| rest >= AT_REST)
 }
 
-/// A part of a file: its bytes from `first` up to but without `end`.
+/// A part of a file: the bytes `first..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) first: u64,
     pub(super) end: u64,
-    /// How many the file has, if that is said.
+    /// The size of the file, if the header has it.
     pub(super) total: Option<u64>,
 }
 
-/// `bytes 5-9/10` are the bytes from 5 up to 10, of 10.
+/// Reads a `Content-Range`. `bytes 5-9/10` is the part `5..10` of a file of 10 bytes.
 pub(super) fn part(headers: &HeaderMap) -> Option<Part> {
     let value = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = value.strip_prefix("bytes ")?.trim().split_once('/')?;

@@ -1,4 +1,4 @@
-//! Where a download goes: memory, or a file.
+//! Writes a download to memory or to a file.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,17 +18,17 @@ use crate::secrets::Secrets;
 use crate::services::storage::blocking::blocking;
 use crate::system::memory;
 
-/// Bytes that are collected before the disk is troubled.
+/// How many bytes are collected in memory before they are written to the file.
 const BLOCK: usize = 1 << 20;
 
-/// Where it is to go: ready to be written to.
+/// The target of a download, checked and ready for writing.
 pub(super) enum Target {
     Memory,
     File(Partial),
 }
 
 impl Target {
-    /// Whatever is wrong with the place is found out here, before anything is sent.
+    /// Opens the target. Fails if it cannot be written, before anything is sent.
     pub(super) async fn of(path: Option<PathBuf>, overwrite: bool) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Target::Memory);
@@ -61,8 +61,8 @@ impl Target {
         .await
     }
 
-    /// Begins, with the head of the answer. What cannot be had again is handed over with an error
-    /// rather than lost: by these (`keep`).
+    /// Starts to save a response. `keep` is set for the output of a run, which cannot be requested
+    /// again: if it cannot be written, it becomes the body of the error.
     pub(super) async fn open(
         self,
         status: u16,
@@ -93,7 +93,7 @@ impl Target {
     }
 }
 
-/// Whether a path is that of a folder whatever is there.
+/// Whether a path can only be that of a folder, whether or not it exists.
 fn names_folder(path: &Path) -> bool {
     path.file_name().is_none()
         || path
@@ -102,7 +102,7 @@ fn names_folder(path: &Path) -> bool {
             .ends_with(std::path::is_separator)
 }
 
-/// What takes the bytes.
+/// Receives the bytes of a download.
 pub(super) struct Sink {
     status: u16,
     headers: HeaderMap,
@@ -113,7 +113,7 @@ pub(super) struct Sink {
 enum Store {
     Memory {
         bytes: Vec<u8>,
-        /// Why they are not in a file.
+        /// Why a file could not be written, if the bytes were meant for one.
         failed: Option<Error>,
     },
     File {
@@ -160,7 +160,7 @@ impl Sink {
         Err(held(error, what, self.status, bytes, exchange).await)
     }
 
-    /// Writes what was collected.
+    /// Writes the collected bytes to the file.
     async fn flush(&mut self) -> Result<()> {
         let Store::File { partial, block, .. } = &mut self.store else {
             return Ok(());
@@ -183,7 +183,8 @@ impl Sink {
         Ok(())
     }
 
-    /// What is in the file, and what follows; else an error, by which it is where it was.
+    /// Reads the output back into memory: `length` bytes of the file, and `block`. If that fails,
+    /// the file stays and the error names it.
     async fn taken_back(
         &self,
         partial: Partial,
@@ -203,7 +204,7 @@ impl Sink {
         .await
     }
 
-    /// Forgets what came.
+    /// Discards all bytes.
     pub(super) async fn restart(&mut self) -> Result<()> {
         match &mut self.store {
             Store::Memory { bytes, .. } => bytes.clear(),
@@ -220,7 +221,8 @@ impl Sink {
         Ok(())
     }
 
-    /// All has come. What cannot be had again is kept even if it cannot be where it should.
+    /// Puts the complete file into its place. With `keep`, an output that cannot get there stays
+    /// under another name or becomes the body of the error.
     pub(super) async fn finish(mut self) -> Result<Response> {
         self.flush().await?;
         let (bytes, failed) = match std::mem::replace(&mut self.store, Store::EMPTY) {
@@ -258,7 +260,7 @@ impl Sink {
     }
 }
 
-/// The error of an output that no file took: it has the bytes.
+/// Adds the output to the error about the file that could not be written.
 async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, exchange: &Exchange) -> Error {
     let message = format!("{}; {what} the body of this error", error.message());
     let secrets = exchange.task.secrets();

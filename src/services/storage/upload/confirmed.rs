@@ -1,5 +1,5 @@
-//! What a store says with its success: one may answer 200 before it is done, and in the body what
-//! went wrong then.
+//! Errors in the body of a successful response. An object store may send the status 200 before it
+//! has finished, and report in the body that it failed.
 
 use crate::client::Exchange;
 use crate::codec::json;
@@ -8,7 +8,7 @@ use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::service_error::confirming;
 
-/// Lets a success pass that does not say that it is none.
+/// Returns the response unless its body reports an error.
 pub(crate) async fn confirmed(
     answer: Response,
     exchange: &Exchange,
@@ -38,10 +38,10 @@ fn judged(answer: Response, secrets: &Secrets, idempotency: Idempotency) -> Resu
         .with_outcome_unknown(idempotency.leaves_doubt()))
 }
 
-/// What went wrong, if the body says that something did.
+/// The error in a body, if it has one.
 fn failure(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    // Object stores speak XML.
+    // Object stores send XML.
     if text.trim_start().starts_with('<') {
         return text.contains("<Error>").then(|| text.into_owned());
     }

@@ -1,5 +1,4 @@
-//! Uploads: in one request or in parts, by any of the ways that fal has (docs/protocol.md §9.1 to
-//! §9.5).
+//! Uploads, in one request or in parts, in each of fal's ways (docs/protocol.md §9.1 to §9.5).
 
 mod confirmed;
 mod parts;
@@ -23,24 +22,26 @@ use crate::request::{FileInfo, Upload, UploadWay};
 use crate::response::Response;
 pub(crate) use confirmed::confirmed;
 
-/// Large files on slow lines take hours.
+/// Default timeout. A large file on a slow connection takes hours.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
-/// Above this the official JavaScript client sends parts (docs/protocol.md §9.4).
+/// Larger content is sent in parts, as by the official JavaScript client (docs/protocol.md §9.4).
 const SINGLE: u64 = 90 << 20;
 impl Client {
-    /// Starts an upload. The answer is JSON: `url`, which a model can read, `file_name`,
+    /// Starts an upload. The response is JSON: `url`, which a model can read, `file_name`,
     /// `content_type` and `size` in bytes.
     ///
-    /// [`Progress`](crate::EventKind::Progress) events tell how much was sent: of parts those that
-    /// fal has confirmed, of a single request what the connection has taken. They never go back.
-    /// The time for all of it is the upload's own, else the client's, else six hours.
+    /// [`Progress`](crate::EventKind::Progress) events report the bytes that were sent: in an
+    /// upload in parts the parts that fal has confirmed, in a single request the bytes that the
+    /// connection has taken. The numbers never decrease. The timeout of the whole operation is that
+    /// of the upload, else that of the client, else six hours.
     ///
-    /// A connection that breaks, or [stalls](crate::ClientBuilder::stall_timeout), costs what is
-    /// not confirmed: a single PUT begins again, of parts the missing ones are sent. A file that
-    /// changes meanwhile is [`Code::Io`](crate::Code::Io), and nothing of it is announced. What is
-    /// compared are its length and times: on Windows a change whose time was put back is not seen,
-    /// on Unix one that came with another name, owner or mode. A cancelled upload in parts is not
-    /// completed; fal documents no way to take the parts back.
+    /// If a connection breaks or [stalls](crate::ClientBuilder::stall_timeout), a single PUT
+    /// restarts, and an upload in parts sends the missing parts again. If the file changes during
+    /// the upload, the operation fails with [`Code::Io`](crate::Code::Io) and fal gets no complete
+    /// file. Changes are found by length and times. A change is missed on Windows if the program
+    /// that made it also set the time back, and on Unix if the file also got another name, owner or
+    /// mode. A cancelled upload in parts stays incomplete; fal documents no request that removes
+    /// the parts.
     pub fn upload_start(&self, upload: Upload) -> Result<Op> {
         upload.check()?;
         let timeout = upload.timeout.unwrap_or_else(|| self.timeout_or(TIMEOUT));
@@ -57,23 +58,25 @@ impl Client {
         })
     }
 
-    /// Uploads and waits for the answer, on any async runtime.
+    /// Uploads and returns the response of [`upload_start`](Self::upload_start). Works on any async
+    /// runtime.
     pub async fn upload(&self, upload: Upload) -> Result<Response> {
         self.upload_start(upload)?.outcome().await
     }
 }
 
-/// An upload that is over.
+/// A finished upload.
 pub(super) struct Sent {
     pub(super) url: Url,
     pub(super) size: u64,
     pub(super) about: FileInfo,
 }
 
-/// Sends the content the way that was asked for, or the one that suits it.
+/// Sends the content in the way that `upload` names, or in the way that suits its size.
 ///
-/// `making` is told of the one request that makes the file, if there is one: the operation's own
-/// steps where the file is what the operation is about.
+/// `making` sends the one request that makes the file and must not be repeated. It is the
+/// operation's own exchange if the operation is an upload, so that the operation reports whether
+/// that request may have been executed.
 pub(super) async fn send(
     exchange: &Exchange,
     making: &Exchange,
@@ -82,7 +85,7 @@ pub(super) async fn send(
     meter: &Arc<Meter>,
 ) -> Result<Sent> {
     exchange.task.progress.transferring();
-    // The stages of its requests are its own: others may be under way beside them.
+    // Other requests of the operation may run at the same time, so their stages are kept apart.
     let exchange = &exchange.parallel().with_pauses_up_to(LONGEST_PAUSE);
     let about = FileInfo::of(upload)?;
     let (opened, pull) = match (upload.way, opened) {
@@ -93,7 +96,7 @@ pub(super) async fn send(
     };
     let is_large = pull.is_some() || opened.size().is_some_and(|size| size > SINGLE);
     let way = match upload.way {
-        // A server proxy lets nothing else pass by default (§11.2).
+        // By default a server proxy forwards only the requests of a signed single upload (§11.2).
         UploadWay::Automatic if is_large && !exchange.is_proxied() => UploadWay::SignedParts,
         way => way,
     };

@@ -1,4 +1,4 @@
-//! Uploads in parts, several at a time (docs/protocol.md §9.4).
+//! Uploads in parts, several of them at the same time (docs/protocol.md §9.4).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,20 +25,20 @@ use crate::services::storage::meter::Meter;
 use crate::services::storage::token::FileToken;
 use crate::transport::{Authorization, Call, Watch};
 
-/// Parts under way at once; of a reader they are in memory.
+/// How many parts are sent at the same time. The parts of a reader are in memory.
 const PARALLEL: usize = 4;
 
-/// An upload in parts that fal knows of.
+/// An upload in parts that was announced to fal.
 struct Session {
     way: UploadWay,
-    /// Where the parts go.
+    /// The URL that the parts are sent below.
     to: Url,
-    /// Where the file will be.
+    /// The URL of the complete file.
     url: Url,
     content_type: HeaderValue,
 }
 
-/// Sends all parts and puts them together. Whatever fails, nothing is announced.
+/// Sends all parts, then completes the upload. An upload that fails stays incomplete.
 pub(super) async fn send(
     exchange: &Exchange,
     making: &Exchange,
@@ -83,7 +83,7 @@ impl Session {
         let path = format!("/storage/upload/initiate-multipart?storage_type={kind}");
         let answer = about.announce(exchange, &path).await?;
         let to = match way {
-            // The key goes there.
+            // The key is sent to this URL.
             UploadWay::GoogleParts => address::rest(exchange.hosts(), &answer, "upload_url")?,
             _ => address::named(&answer, "upload_url")?,
         };
@@ -106,7 +106,7 @@ impl Session {
             let url = address::below(&token.base, &["files", "upload", "multipart"])?;
             Ok(Call {
                 headers: headers.clone(),
-                // A second one is one that nothing is sent to.
+                // A repeated request makes a second upload, which stays empty.
                 idempotency: Idempotency::Safe,
                 ..call_to(exchange, Method::POST, url, token.authorization())
             })
@@ -127,10 +127,10 @@ impl Session {
         })
     }
 
-    /// Sends a part, and again if it fails: it replaces what an earlier try left. Its etag comes
-    /// back.
+    /// Sends a part and returns its etag. Retries if that fails: a part replaces what an earlier
+    /// attempt left.
     async fn part(&self, exchange: &Exchange, part: &Part) -> Result<String> {
-        // Its stages are its own: other parts are under way beside it.
+        // Other parts are sent at the same time, so the stages of each are kept apart.
         let exchange = &exchange.parallel();
         let mut made = 0;
         loop {
@@ -139,7 +139,7 @@ impl Session {
                 Err(error) => error,
             };
             made += 1;
-            // What the transport has not repeated already, because of other requests it may not.
+            // The transport does not retry after these errors.
             let again = matches!(error.code(), Code::ServiceFailed | Code::Protocol);
             let asked = error.retry_after().map(|asked| asked.min(LONGEST_PAUSE));
             let pause = exchange.attempts().pause(made, asked);
@@ -172,7 +172,7 @@ impl Session {
         etag(&answer.parsed().await?)
     }
 
-    /// Asks where a part goes (D3).
+    /// Requests the URL for a part (way D3).
     async fn place(&self, exchange: &Exchange, url: Url) -> Result<Url> {
         let call = Call {
             idempotency: Idempotency::Safe,
@@ -182,7 +182,8 @@ impl Session {
         address::named(&answer, "upload_url")
     }
 
-    /// Sends a request with the authorization of this way; with `google` to a Google storage.
+    /// Sends a request with the authorization of this way, which is `google` for
+    /// [`UploadWay::GoogleParts`].
     async fn send(
         &self,
         exchange: &Exchange,
@@ -200,8 +201,8 @@ impl Session {
         exchange.send_call(&call(authorization)).await
     }
 
-    /// Says which parts there are, in order. It is sent once: whether a second time would do harm
-    /// is not known.
+    /// Completes the upload with a list of its parts in order. The request is not retried, because
+    /// the effect of a second one is unknown.
     async fn complete(&self, exchange: &Exchange, parts: &[(u32, String)]) -> Result<()> {
         let google = self.way == UploadWay::GoogleParts;
         let entry = |(number, etag): &(u32, String)| match google {
@@ -223,7 +224,7 @@ impl Session {
     }
 }
 
-/// In the header as it is, or in the body (docs/protocol.md §16.28).
+/// The etag of a part, unchanged from the header or else from the body (docs/protocol.md §16.28).
 fn etag(answer: &Response) -> Result<String> {
     let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
     let etag = header.or_else(|| address::text(answer, "etag"));

@@ -1,4 +1,4 @@
-//! The requests of an upload.
+//! The requests of uploads.
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -19,7 +19,7 @@ impl FileInfo {
             .map_err(|_| Error::invalid("the content type is malformed"))
     }
 
-    /// The headers of an upload with a CDN token (§9.3, §9.4).
+    /// The headers of an upload with a token (§9.3, §9.4).
     pub(super) fn direct_headers(&self) -> Result<HeaderMap> {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_TYPE, self.type_header()?);
@@ -29,21 +29,21 @@ impl FileInfo {
         Ok(headers)
     }
 
-    /// Announces the file: what to send it to comes back (§9.1, §9.4).
+    /// Announces the file. The response has the URL to send the file to (§9.1, §9.4).
     pub(super) async fn announce(&self, exchange: &Exchange, path: &str) -> Result<Response> {
         let url = exchange.hosts().rest_url(path)?;
         let mut request = Request::new(Method::POST.as_str(), url.as_str())?;
         request.set_json(json!({"content_type": self.content_type, "file_name": self.file_name}));
         let mut call = exchange.call(request)?;
         call.headers.extend(self.headers.clone());
-        // A second announcement is one that nothing is sent to.
+        // A repeated announcement makes a second URL, which stays unused.
         (call.idempotency, call.most, call.watch) = (Idempotency::Safe, SMALL, Watch::Transfer);
         exchange.ask_for("a place for the file", &call).await
     }
 }
 
-/// Sends with the token of fal's file hosts; a token that they refuse is replaced once, because
-/// nothing was done with it.
+/// Sends a request with the token of fal's file hosts. If they refuse the token, they have not
+/// executed the request: it is sent once more with a new token.
 pub(super) async fn send_with_token(
     exchange: &Exchange,
     make: impl Fn(&FileToken) -> Result<Call> + Send,

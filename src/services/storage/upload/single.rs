@@ -17,7 +17,7 @@ use crate::services::storage::content::Opened;
 use crate::services::storage::meter::Meter;
 use crate::transport::{Authorization, Call, Payload};
 
-/// Ways A and B: announced, then one PUT to an address that is signed and so needs nothing else.
+/// Ways A and B: an announcement, then a PUT to a signed URL, which needs no authorization.
 pub(super) async fn signed(
     exchange: &Exchange,
     about: &FileInfo,
@@ -33,7 +33,7 @@ pub(super) async fn signed(
     let call = Call {
         headers: HeaderMap::from_iter([(CONTENT_TYPE, about.type_header()?)]),
         body: Payload::Source(opened.source(share.clone())),
-        // It replaces what an earlier try left.
+        // A PUT replaces what an earlier attempt left.
         idempotency: Idempotency::Safe,
         ..call_to(exchange, Method::PUT, to, Authorization::Nothing)
     };
@@ -43,7 +43,7 @@ pub(super) async fn signed(
     Ok((url, size))
 }
 
-/// Way C. A second POST would make a second file, so it is sent like any other POST.
+/// Way C: one POST with a token. It is not idempotent, because a second POST makes a second file.
 pub(super) async fn direct(
     exchange: &Exchange,
     about: &FileInfo,
@@ -54,8 +54,7 @@ pub(super) async fn direct(
     let headers = about.direct_headers()?;
     let body = Payload::Source(opened.source(share.clone()));
     let answer = send_with_token(exchange, |token| {
-        // Not to the host that the token's answer names: the official client does not either
-        // (§9.3).
+        // Like the official client, this ignores the host in the response with the token (§9.3).
         let url = exchange.hosts().cdn_url("/files/upload")?;
         Ok(Call {
             headers: headers.clone(),
@@ -65,7 +64,7 @@ pub(super) async fn direct(
     });
     let answer = confirmed(answer.await?, exchange, Idempotency::NonIdempotent).await?;
     let answer = answer.parsed().await?;
-    // The file is there, wherever that is.
+    // From here on a file exists, although its URL may be unknown.
     let url = match opened.unchanged().await {
         Ok(()) => address::named(&answer, "access_url"),
         Err(error) => Err(error),

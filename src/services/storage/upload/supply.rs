@@ -1,4 +1,4 @@
-//! The parts of an upload, in order.
+//! Divides the content of an upload into parts.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use crate::services::storage::content::{Data, Opened};
 
 /// The size of a part in all official clients.
 const PART: u64 = 10 << 20;
-/// More parts than this no object store takes; larger files have larger parts.
+/// The most parts that object stores accept. Very large files have larger parts.
 const MOST: u64 = 10_000;
 
-/// One part.
+/// A part: the bytes `from..to` of `data`. Numbers start with 1.
 pub(super) struct Part {
     pub(super) number: u32,
     pub(super) data: Data,
@@ -19,13 +19,13 @@ pub(super) struct Part {
     pub(super) to: u64,
 }
 
-/// A reader in use, and what was read of it already.
+/// A reader that has been started, and the first part that was read from it.
 pub(super) struct Begun {
     pull: Pull,
     first: Bytes,
 }
 
-/// Reads the beginning of what a reader gives: if it fits into one part, that is all there is.
+/// Reads the first part from a reader. Returns the whole content if the reader has no more.
 pub(super) async fn begin(waiting: &Waiting) -> Result<(Opened, Option<Begun>)> {
     let mut pull = waiting.begin()?;
     let first = pull.next(PART as usize).await?;
@@ -36,7 +36,7 @@ pub(super) async fn begin(waiting: &Waiting) -> Result<(Opened, Option<Begun>)> 
     }
 }
 
-/// Where parts come from.
+/// An iterator over parts.
 pub(super) struct Supply {
     from: From,
     number: u32,
@@ -68,7 +68,7 @@ impl Supply {
         })
     }
 
-    /// What has to be the same at the end.
+    /// The content that must not change during the upload.
     pub(super) fn data(&self) -> Option<Data> {
         match &self.from {
             From::Data(data) => Some(data.clone()),
@@ -76,7 +76,7 @@ impl Supply {
         }
     }
 
-    /// The next part. An empty file has one, an empty one.
+    /// Returns the next part. Empty content has one part, which is empty.
     pub(super) async fn next(&mut self) -> Result<Option<Part>> {
         let (data, from, to) = match &mut self.from {
             From::Data(data) => {
@@ -108,7 +108,7 @@ impl Supply {
     }
 }
 
-/// 10 MiB, or more of very large files.
+/// The size of each part of content of this length: 10 MiB, or more if that made too many parts.
 fn part_size(length: u64) -> u64 {
     PART.max(length.div_ceil(MOST))
 }
