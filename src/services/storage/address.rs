@@ -16,14 +16,14 @@ pub(super) fn named(answer: &Response, field: &str) -> Result<Url> {
     let text = text(answer, field).ok_or_else(|| {
         Error::new(
             Code::Protocol,
-            format!("the answer has no address in {field:?}"),
+            format!("the response has no URL in {field:?}"),
         )
     })?;
     let url = Url::parse(text).ok().filter(is_plain);
     url.ok_or_else(|| {
         Error::new(
             Code::Protocol,
-            format!("the answer's {field:?} is not a plain https address"),
+            format!("the {field:?} of the response is not a plain https URL"),
         )
     })
 }
@@ -38,7 +38,7 @@ pub(super) fn file_host(hosts: &Hosts, answer: &Response, field: &str) -> Result
 /// Like [`named`], but only a URL of fal's REST service, because the key is sent to it. That
 /// service gave the URL, and no other service of fal takes part in an upload.
 pub(super) fn rest(hosts: &Hosts, answer: &Response, field: &str) -> Result<Url> {
-    only(answer, field, "the service for files", |url| {
+    only(answer, field, "fal's service for files", |url| {
         hosts.is_rest(url)
     })
 }
@@ -50,7 +50,7 @@ fn only(answer: &Response, field: &str, whose: &str, is_so: impl Fn(&Url) -> boo
     }
     let host = url.host_str().unwrap_or_default();
     let message = format!(
-        "the answer's {field:?} names {host:?}, which is not {whose}; nothing was sent there"
+        "the {field:?} of the response names {host:?}, which is not {whose}; nothing was sent there"
     );
     Err(Error::new(Code::ForeignOrigin, message))
 }
@@ -63,7 +63,7 @@ pub(super) fn below(url: &Url, segments: &[&str]) -> Result<Url> {
     if let (None, Ok(mut path)) = (segments.iter().find(dotted), url.path_segments_mut()) {
         path.pop_if_empty().extend(segments);
     } else {
-        let message = "the answer names an upload that cannot be part of an address";
+        let message = "the upload's id in the response cannot be part of a URL";
         return Err(Error::new(Code::Protocol, message));
     }
     Ok(url)

@@ -49,7 +49,7 @@ impl Data {
         match self {
             Data::File(file) if file.stamp().length > 0 => {
                 let length = usize::try_from(file.stamp().length)
-                    .map_err(|_| Error::invalid("the file does not fit into the memory"))?;
+                    .map_err(|_| Error::invalid("the file is too large for the memory"))?;
                 file.read(0, length).await
             }
             Data::File(_) => Ok(Bytes::new()),

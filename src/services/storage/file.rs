@@ -141,10 +141,8 @@ impl LocalFile {
         // Opening a pipe blocks until another program writes to it.
         let metadata = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
         if !metadata.is_file() {
-            return Err(Error::invalid(format!(
-                "{} is not a regular file",
-                path.display()
-            )));
+            let message = format!("the path {path:?} is not a regular file");
+            return Err(Error::invalid(message));
         }
         let file = replace::patiently(|| File::open(&path)).map_err(|e| unreadable(&path, &e))?;
         let stamp = Stamp::of(&file.metadata().map_err(|e| unreadable(&path, &e))?);
@@ -217,17 +215,16 @@ impl LocalFile {
     }
 
     fn longer(&self) -> Error {
-        let (path, length) = (self.path.display(), self.stamp.length);
-        Error::new(Code::Io, format!("{path} has more than the {length} bytes that the file system says it has"))
-            .with_remedy("Read it into memory, and send the bytes; or send a file that nobody writes to. Nothing of this one was sent.")
+        let (path, length) = (&self.path, self.stamp.length);
+        let message = format!(
+            "the file {path:?} has more than the {length} bytes that the file system reports"
+        );
+        Error::new(Code::Io, message).with_remedy("Read the file into memory and send the bytes, or send a file that no program writes to.")
     }
 
     fn changed(&self) -> Error {
-        Error::new(
-            Code::Io,
-            format!("{} changed before all of it was sent", self.path.display()),
-        )
-        .with_remedy("Send a file that nobody writes to; nothing of this one was announced.")
+        let message = format!("the file {:?} changed before all of it was sent", self.path);
+        Error::new(Code::Io, message).with_remedy("Send a file that no program writes to.")
     }
 }
 
@@ -236,11 +233,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::ResourceBusy if cfg!(windows) => replace::SET_FREE,
         _ => "Check the path, and that this program may read the file.",
     };
-    Error::new(
-        Code::Io,
-        format!("{} cannot be read: {error}", path.display()),
-    )
-    .with_remedy(remedy)
+    let message = format!("cannot read the file {path:?}: {error}");
+    Error::new(Code::Io, message).with_remedy(remedy)
 }
 
 #[cfg(unix)]
@@ -273,9 +267,7 @@ mod tests {
             .unwrap();
         let error = LocalFile::open_now(path).err().unwrap();
         assert!(
-            error
-                .message()
-                .ends_with("cannot be read: in use by another program"),
+            error.message().ends_with(": in use by another program"),
             "{error}"
         );
         assert!(error.remedy().starts_with("Close the program"), "{error}");

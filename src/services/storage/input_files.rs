@@ -88,7 +88,7 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
     }
     if request.idempotency() == Idempotency::Safe {
         return Err(Error::invalid(format!(
-            "{} takes no input, so no file either",
+            "a {} request takes no input and no files",
             request.method
         )));
     }
@@ -116,8 +116,8 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
     let root = json::own(input)?;
     for (address, places) in addresses {
         for place in places {
-            let place =
-                slot(root, &place).ok_or_else(|| Error::invalid("the field of a file is gone"))?;
+            let place = slot(root, &place)
+                .ok_or_else(|| Error::invalid("the field of a file is missing"))?;
             *place = memory::text(&address)?.into();
         }
     }

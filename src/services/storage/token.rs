@@ -89,11 +89,11 @@ async fn fetch(exchange: &Exchange, active: &Arc<ActiveCredential>) -> Result<Fi
     let text = |name: &str| address::text(&answer, name);
     let token = text("token").and_then(|text| Token::parse(text).ok());
     let token =
-        token.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token for files"))?;
+        token.ok_or_else(|| Error::new(Code::Protocol, "the response has no token for files"))?;
     if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return Err(Error::new(
             Code::Protocol,
-            "the token for files is of an unknown type",
+            "the token for files has an unknown type",
         ));
     }
     let base = match text("base_url") {

@@ -192,7 +192,7 @@ fn landed(keys: Arc<KeySet>) -> Flight {
 
 fn unavailable(limit: Duration) -> Error {
     let limit = limit.as_secs_f64();
-    let message = format!("fal's keys for webhooks did not come within {limit} s");
+    let message = format!("fal's keys for webhooks did not arrive within {limit} s");
     Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 

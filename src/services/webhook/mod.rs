@@ -32,7 +32,7 @@ use ring::digest::{SHA256, digest};
 
 pub(crate) use self::cache::Cache;
 pub use self::delivery::{Delivery, Status};
-use self::error::{invalid, nobodys};
+use self::error::{invalid, unsigned};
 pub use self::signature::KeySet;
 use self::signature::{Signed, signature_of};
 use self::time::TIMESTAMP;
@@ -85,7 +85,7 @@ impl Webhook {
     pub fn verify(&self, keys: &KeySet, now: SystemTime) -> Result<Response> {
         match keys.signed(&self.signed(now)?) {
             true => self.verified(),
-            false => Err(nobodys()),
+            false => Err(unsigned()),
         }
     }
 
@@ -94,7 +94,7 @@ impl Webhook {
         let (request_id, user_id) = (self.header(0)?, self.header(1)?);
         let (timestamp, signature) = (self.header(2)?, self.header(3)?);
         let malformed =
-            || format!("{SIGNATURE} is not a signature: 64 bytes, in hexadecimal digits");
+            || format!("{SIGNATURE} is not a signature of 64 bytes in hexadecimal digits");
         let signature = signature_of(signature).ok_or_else(|| invalid(malformed()))?;
         time::check(timestamp, now)?;
         let body = hex(digest(&SHA256, &self.body).as_ref());
@@ -110,7 +110,7 @@ impl Webhook {
             [value] if value.chars().any(char::is_control) => "has a control character",
             [value] if !value.is_empty() => return Ok(value),
             [] | [_] => "is missing",
-            _ => "is there more than once",
+            _ => "is present more than once",
         };
         Err(invalid(format!("the header {name} {wrong}")))
     }
@@ -156,15 +156,12 @@ async fn with_fals_keys(exchange: &Exchange, cache: &Cache, webhook: &Webhook) -
     }
     match cache.newer(exchange, &keys).await {
         Ok(Some(newer)) if newer.signed(&signed) => webhook.verified(),
-        Ok(_) => Err(nobodys()),
+        Ok(_) => Err(unsigned()),
         // Anyone can send a forged delivery. It must not become a network error, after which a host
         // would respond with 5xx.
         Err(error) => {
-            let unasked = format!(
-                "{}. Whether fal has newer keys could not be asked: {error}",
-                nobodys().message()
-            );
-            Err(nobodys().with_message(unasked).with_source(error))
+            let message = format!("{}; cannot fetch newer keys: {error}", unsigned().message());
+            Err(unsigned().with_message(message).with_source(error))
         }
     }
 }

@@ -83,7 +83,7 @@ impl Sent {
                 format!("; it looks like {unit}, and fal sends seconds")
             });
         format!(
-            "the webhook is {age}{unit}; {} seconds are allowed, so that none can be replayed",
+            "the webhook is {age}{unit}; {} seconds are allowed, so that old ones cannot be replayed",
             TOLERANCE.as_secs()
         )
     }

@@ -29,7 +29,7 @@ fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &
             (Code::Io, false),
             "{error}"
         );
-        let place = format!("cannot write {}: ", to.display());
+        let place = format!("cannot write {to:?}: ");
         assert!(
             error.message().starts_with(&place) && error.message().contains(what),
             "{error}"
@@ -98,7 +98,7 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
             &std::env::var(URL).unwrap(),
             folder.as_ref(),
             "File too large",
-            "so large",
+            "limit for the size of files",
         );
         assert_kept(&client, folder.as_ref(), "File too large");
         // What is larger than an answer may be in memory stays where it is, as far as it came.
@@ -108,7 +108,7 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
             .unwrap();
         let kept = Path::new(&folder).join("run-1");
         let error = save_run(&small, &Path::new(&folder).join("run")).unwrap_err();
-        assert!(error.message().contains(kept.to_str().unwrap()), "{error}");
+        assert!(error.message().contains(&format!("{kept:?}")), "{error}");
         assert!(
             error.request_id().is_some() && error.remedy().contains("models.requests.by_endpoint"),
             "{error}"
@@ -294,7 +294,7 @@ fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
         assert!(
             error
                 .message()
-                .contains("/proc/self/status has more than the 0 bytes"),
+                .contains("\"/proc/self/status\" has more than the 0 bytes"),
             "{error}"
         );
         assert!(

@@ -70,7 +70,7 @@ fn what_is_not_on_the_disk_is_not_in_its_place() {
         // What can be had again is not kept …
         let what = Download::new("data:,small").unwrap();
         let error = Op::finish(|| client.download_start(what.to(to).overwrite(true))).unwrap_err();
-        let told = format!("cannot write {}: Input/output error", to.display());
+        let told = format!("cannot write {to:?}: Input/output error");
         assert!(error.message().starts_with(&told), "{error}");
         assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));
         // … and what a run made is, and comes back.
@@ -97,7 +97,7 @@ fn what_is_not_on_the_disk_is_not_in_its_place() {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let part = part.into_iter().find(|path| *path != old).unwrap();
-    assert!(error.message().contains(part.to_str().unwrap()), "{error}");
+    assert!(error.message().contains(&format!("{part:?}")), "{error}");
     assert_eq!(std::fs::metadata(&part).unwrap().len() as usize, SIZE);
     assert_eq!(count(&folder), 2);
 }
@@ -112,7 +112,7 @@ fn what_cannot_allow_what_the_one_before_it_did_does_not_take_its_place() {
     refuse(&[libc::SYS_fchmod], libc::EPERM);
     let client = client();
     let place = folder.join("out.bin");
-    let told = format!("cannot create {}: Operation not permitted", place.display());
+    let told = format!("cannot create {place:?}: Operation not permitted");
     // Where the place is known it is said before the run.
     let error = run_to(&client, &place, true).unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));

@@ -92,7 +92,7 @@ fn what_a_run_made_is_kept_where_its_place_is_taken_meanwhile() {
         "{error}"
     );
     let kept = folder.path().join("out-1.bin");
-    assert!(error.message().contains(kept.to_str().unwrap()), "{error}");
+    assert!(error.message().contains(&format!("{kept:?}")), "{error}");
     assert_eq!(
         error.request_id().map(str::to_owned),
         emulator.arrivals()[0].request_id,

@@ -12,26 +12,28 @@ pub(super) fn too_large(most: u64) -> Error {
 }
 
 pub(super) fn missing(folder: &Path) -> Error {
-    let message = format!("the folder {} does not exist", folder.display());
+    let message = format!("the folder {folder:?} does not exist");
     Error::new(Code::Io, message)
 }
 
 pub(super) fn exists(path: &Path) -> Error {
-    Error::new(Code::Io, format!("{} exists already", path.display()))
-        .with_remedy("Choose another path, or allow that the file is replaced.")
+    Error::new(Code::Io, format!("the file {path:?} exists already"))
+        .with_remedy("Choose another path, or allow the download to overwrite the file.")
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
-    let message = format!("cannot {what} {}: {error}", path.display());
+    let message = format!("cannot {what} {path:?}: {error}");
     let failed = Error::new(Code::Io, message);
     let remedy = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "Make room on that disk, or choose a path on another."
+            "Make room on the disk, or choose a path on another disk."
         }
         ErrorKind::ResourceBusy if cfg!(windows) => {
             "Close the program that has the file open, or choose another path."
         }
-        ErrorKind::FileTooLarge => "Files there, or of this process, may not be so large.",
+        ErrorKind::FileTooLarge => {
+            "Choose a path on another disk, or raise this process's limit for the size of files."
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "Choose a folder in which this program may create files."
         }
@@ -41,14 +43,14 @@ pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
 }
 
 pub(super) fn kept(error: &Error, what: &str, at: &Path) -> Error {
-    let message = format!("{}; {what} kept as {}", error.message(), at.display());
+    let message = format!("{}; {what} kept as {at:?}", error.message());
     error.clone().with_message(message)
 }
 
 /// Adds to the remedy how to find an output that was not saved.
 pub(super) fn again(error: Error) -> Error {
     let remedy = format!(
-        "{} fal's history may have the output too: ask models.requests.by_endpoint for this request_id, with expand \
+        "{} Look for the output in fal's history: call models.requests.by_endpoint with this request_id and expand \
          \"payloads\".",
         error.remedy()
     );

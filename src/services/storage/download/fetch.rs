@@ -73,7 +73,7 @@ impl<'a> Fetch<'a> {
         if opened.status == 206 {
             return Err(Error::new(
                 Code::Protocol,
-                "a part of a file came where all of it was asked for",
+                "the server sent a part of the file, but the whole file was requested",
             ));
         }
         self.notice(&opened)?;
@@ -170,7 +170,7 @@ impl<'a> Fetch<'a> {
     fn notice(&mut self, opened: &Opened) -> Result<()> {
         if let Some(lacks) = lacking(opened.status).filter(|_| opened.status != 206) {
             let message = format!(
-                "{} came, which says that there is {lacks}, where a file was asked for",
+                "the server responded with {}, which means {lacks}, but a file was requested",
                 opened.status
             );
             return Err(Error::new(Code::Protocol, message));
@@ -224,7 +224,7 @@ impl<'a> Fetch<'a> {
             return Some(self.distrusted(part, "fewer"));
         }
         let (have, total) = (self.have, self.total.filter(|total| *total > self.have)?);
-        let message = format!("the answer ended after {have} of {total} bytes");
+        let message = format!("the response ended after {have} of {total} bytes");
         Some(Error::new(Code::ConnectionLost, message).with_retryable(true))
     }
 
@@ -232,7 +232,7 @@ impl<'a> Fetch<'a> {
     fn distrusted(&mut self, part: Part, than: &str) -> Error {
         self.validator = None;
         let message = format!(
-            "{than} bytes came than the part from {} to {} has",
+            "{than} bytes arrived than the part from {} to {} has",
             part.first,
             part.end - 1
         );

@@ -77,9 +77,11 @@ impl Download {
             return Ok(Download::of(From::Data(url.to_owned())));
         }
         let mut url = Url::parse(url)
-            .map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
+            .map_err(|e| Error::invalid(format!("the URL of a file is malformed: {e}")))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Error::invalid("the address of a file has a user in it"));
+            return Err(Error::invalid(
+                "the URL of a file must not contain a user or a password",
+            ));
         }
         url.set_fragment(None);
         Ok(Download::of(From::Url(url)))

@@ -138,11 +138,11 @@ impl Partial {
         if keep || named && taken {
             match join_beside(successor, &place) {
                 Ok(other) if named && taken => return Ok(other),
-                Ok(other) => error = kept(&error, "what came is", &other),
+                Ok(other) => error = kept(&error, "the output is", &other),
                 // The complete file is on the disk, so it stays under its temporary name.
                 Err(mut successor) if keep && is_there(&successor) => {
                     successor.keep();
-                    error = kept(&error, "what came is", successor.path());
+                    error = kept(&error, "the output is", successor.path());
                 }
                 Err(successor) => {
                     partial = Some(Self {

@@ -37,14 +37,13 @@ impl Target {
             let place = match fs::metadata(&path) {
                 Ok(there) if there.is_dir() => Place::Folder(path),
                 Ok(there) if !there.is_file() => {
-                    return Err(Error::invalid(format!(
-                        "{} is neither a regular file nor a folder",
-                        path.display()
-                    )));
+                    let message =
+                        format!("the path {path:?} is neither a regular file nor a folder");
+                    return Err(Error::invalid(message));
                 }
                 Ok(_) if !overwrite => return Err(exists(&path)),
                 Err(e) if e.kind() != ErrorKind::NotFound => {
-                    return Err(failed("look at", &path, &e));
+                    return Err(failed("access", &path, &e));
                 }
                 Err(_) if !overwrite && path.symlink_metadata().is_ok() => {
                     return Err(exists(&path));
@@ -156,7 +155,7 @@ impl Sink {
             return full;
         };
         let error = failed.take().unwrap_or_else(|| full.clone());
-        let (what, bytes) = ("the first bytes of what came are", std::mem::take(bytes));
+        let (what, bytes) = ("the first bytes of the output are", std::mem::take(bytes));
         Err(held(error, what, self.status, bytes, exchange).await)
     }
 
@@ -243,7 +242,7 @@ impl Sink {
         };
         match (failed, &self.keep) {
             (Some(error), Some(exchange)) => {
-                Err(held(error, "what came is", self.status, bytes, exchange).await)
+                Err(held(error, "the output is", self.status, bytes, exchange).await)
             }
             _ => Ok(Response::new(self.status, self.headers, bytes.into())),
         }

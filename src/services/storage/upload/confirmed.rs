@@ -27,7 +27,7 @@ fn judged(answer: Response, secrets: &Secrets, idempotency: Idempotency) -> Resu
         return Ok(answer);
     };
     let message = format!(
-        "the store answered {} and an error: {}",
+        "the store responded with {} and an error: {}",
         answer.status(),
         secrets.quoted(said)
     );

@@ -117,7 +117,7 @@ impl Session {
             .await?;
         let url = address::file_host(exchange.hosts(), &answer, "access_url")?;
         let id = address::text(&answer, "uploadId")
-            .ok_or_else(|| Error::new(Code::Protocol, "the answer names no upload"))?;
+            .ok_or_else(|| Error::new(Code::Protocol, "the response has no \"uploadId\""))?;
         let to = address::below(&url, &["multipart", id])?;
         Ok(Session {
             way: UploadWay::DirectParts,
@@ -229,5 +229,5 @@ fn etag(answer: &Response) -> Result<String> {
     let header = answer.header(ETAG.as_str()).filter(|etag| !etag.is_empty());
     let etag = header.or_else(|| address::text(answer, "etag"));
     etag.map(str::to_owned)
-        .ok_or_else(|| Error::new(Code::Protocol, "the answer to a part has no etag"))
+        .ok_or_else(|| Error::new(Code::Protocol, "the response to a part has no etag"))
 }

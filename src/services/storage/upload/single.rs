@@ -76,7 +76,7 @@ pub(super) async fn direct(
 
 fn size_of(opened: &Opened) -> Result<u64> {
     opened.size().ok_or_else(|| {
-        Error::invalid("what a reader gives cannot be sent in one request without its size")
-            .with_remedy("Say how many bytes there are, or let it be sent in parts.")
+        Error::invalid("cannot send the bytes of a reader in one request: their number is unknown")
+            .with_remedy("Give the size when you create the upload, or upload in parts.")
     })
 }
