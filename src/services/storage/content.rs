@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, StreamExt};
 
 use super::file::LocalFile;
 use super::meter::Share;
 use crate::error::{Error, Result};
-use crate::request::{Content, Pull, Upload, Waiting};
-use crate::transport::{Payload, Pieces, Source};
+use crate::request::{Content, Upload, Waiting};
+use crate::transport::{Pieces, Source};
 
 /// The most bytes of one read.
 const PIECE: usize = 256 << 10;
@@ -32,8 +32,14 @@ impl Data {
     }
 
     /// The bytes `from..to` as a body. `share` counts the bytes that the connection has taken.
-    pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Payload {
-        Payload::Source(Arc::new(Part::of(self, from, to, share)))
+    pub(super) fn part(&self, from: u64, to: u64, share: Option<Arc<Share>>) -> Arc<dyn Source> {
+        Arc::new(Part {
+            data: self.clone(),
+            from,
+            to,
+            share,
+            is_read: Arc::default(),
+        })
     }
 
     /// Fails if the content has changed since it was opened.
@@ -92,7 +98,7 @@ impl Opened {
     /// The whole content as a body. `share` counts the bytes that the connection has taken.
     pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
         match self {
-            Opened::Data(data) => Arc::new(Part::of(data, 0, data.length(), Some(share))),
+            Opened::Data(data) => data.part(0, data.length(), Some(share)),
             Opened::Reader(waiting) => Arc::new(Once {
                 waiting: waiting.clone(),
                 share,
@@ -111,6 +117,7 @@ impl Opened {
 }
 
 /// A range of bytes as a body.
+#[derive(Clone)]
 struct Part {
     data: Data,
     from: u64,
@@ -120,42 +127,25 @@ struct Part {
     is_read: Arc<AtomicBool>,
 }
 
-impl Part {
-    fn of(data: &Data, from: u64, to: u64, share: Option<Arc<Share>>) -> Self {
-        Part {
-            data: data.clone(),
-            from,
-            to,
-            share,
-            is_read: Arc::default(),
-        }
-    }
-}
-
 impl Source for Part {
     fn length(&self) -> Option<u64> {
         Some(self.to - self.from)
     }
 
     fn open(&self) -> Result<Pieces> {
-        let (data, from, to, share) = (self.data.clone(), self.from, self.to, self.share.clone());
-        let is_read = self.is_read.clone();
-        is_read.store(false, Ordering::Relaxed);
-        let pieces = stream::try_unfold(from, move |at| {
-            let (data, share, is_read) = (data.clone(), share.clone(), is_read.clone());
-            async move {
-                if let Some(share) = share {
-                    share.reach(at - from);
-                }
-                if at == to {
-                    return Ok(None);
-                }
-                let most = usize::try_from(to - at).map_or(PIECE, |left| left.min(PIECE));
-                let piece = data.read(at, most).await?;
-                let next = at + most as u64;
-                is_read.store(next == to, Ordering::Relaxed);
-                Ok(Some((piece, next)))
+        self.is_read.store(false, Ordering::Relaxed);
+        let pieces = stream::try_unfold((self.clone(), self.from), |(part, at)| async move {
+            if let Some(share) = &part.share {
+                share.reach(at - part.from);
             }
+            if at == part.to {
+                return Ok(None);
+            }
+            let most = usize::try_from(part.to - at).map_or(PIECE, |left| left.min(PIECE));
+            let piece = part.data.read(at, most).await?;
+            let next = at + most as u64;
+            part.is_read.store(next == part.to, Ordering::Relaxed);
+            Ok(Some((piece, (part, next))))
         });
         Ok(pieces.boxed())
     }
@@ -187,29 +177,19 @@ impl Source for Once {
     }
 
     fn open(&self) -> Result<Pieces> {
-        // The reader is used up when the connection takes the first piece. An attempt that does not
-        // connect leaves it for the next one.
-        let (waiting, share) = (self.waiting.clone(), self.share.clone());
-        let pull = stream::once(async move { waiting.begin() });
-        let pieces = pull
-            .map_ok(move |pull| pulled(pull, share.clone()))
-            .try_flatten();
-        Ok(pieces.boxed())
-    }
-}
-
-fn pulled(pull: Pull, share: Arc<Share>) -> impl futures_util::Stream<Item = Result<Bytes>> {
-    stream::try_unfold((pull, 0), move |(mut pull, at)| {
-        let share = share.clone();
-        async move {
+        let state = (self.waiting.clone(), self.share.clone(), None, 0);
+        let pieces = stream::try_unfold(state, |(waiting, share, pull, at)| async move {
             share.reach(at);
+            let mut pull = match pull {
+                Some(pull) => pull,
+                // The reader is used up when the connection takes the first piece. An attempt that
+                // does not connect leaves it for the next one.
+                None => waiting.begin()?,
+            };
             let piece = pull.next(PIECE).await?;
             let next = at + piece.len() as u64;
-            Ok::<_, Error>(if piece.is_empty() {
-                None
-            } else {
-                Some((piece, (pull, next)))
-            })
-        }
-    })
+            Ok((!piece.is_empty()).then(|| (piece, (waiting, share, Some(pull), next))))
+        });
+        Ok(pieces.boxed())
+    }
 }

@@ -1,5 +1,6 @@
 //! Reports the progress of transfers to the host.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
@@ -30,7 +31,7 @@ impl Meter {
     pub(super) fn share(self: &Arc<Self>) -> Arc<Share> {
         Arc::new(Share {
             meter: self.clone(),
-            reached: Mutex::new(0),
+            reached: AtomicU64::new(0),
         })
     }
 
@@ -55,16 +56,15 @@ impl Meter {
 /// The progress of one transfer. Bytes that are sent again count once.
 pub(super) struct Share {
     meter: Arc<Meter>,
-    reached: Mutex<u64>,
+    reached: AtomicU64,
 }
 
 impl Share {
     /// Reports that the transfer has reached this number of bytes.
     pub(super) fn reach(&self, bytes: u64) {
-        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        if bytes > *reached {
-            self.meter.add(bytes - *reached);
-            *reached = bytes;
+        let before = self.reached.fetch_max(bytes, Ordering::Relaxed);
+        if bytes > before {
+            self.meter.add(bytes - before);
         }
     }
 }

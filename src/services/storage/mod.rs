@@ -38,7 +38,7 @@ impl FileBody {
     pub(crate) fn payload(&self, task: &Task) -> Payload {
         let length = self.0.length();
         let share = Meter::new(task, Some(length)).share();
-        self.0.part(0, length, Some(share))
+        Payload::Source(self.0.part(0, length, Some(share)))
     }
 
     /// Fails if the file has changed since it was opened. Call it after the response: the file may

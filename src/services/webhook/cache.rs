@@ -31,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Cache {
     known: Arc<ArcSwapOption<Known>>,
     /// One for each runtime, because a fetch is a task of a runtime.
-    asking: PerRuntime<Mutex<Asking>>,
+    fetches: PerRuntime<Mutex<Fetches>>,
     interval: Duration,
     limit: Duration,
 }
@@ -49,14 +49,14 @@ impl Known {
 }
 
 #[derive(Default)]
-struct Asking {
+struct Fetches {
     /// The start of the last fetch, even if no operation waited for its end.
     last: Option<Instant>,
-    flight: Option<Flight>,
+    fetch: Option<Fetch>,
 }
 
 /// The result of a fetch. Dropping it does not cancel the fetch.
-type Flight = Shared<BoxFuture<'static, std::result::Result<Arc<KeySet>, Failure>>>;
+type Fetch = Shared<BoxFuture<'static, std::result::Result<Arc<KeySet>, Failure>>>;
 
 #[derive(Clone)]
 struct Failure {
@@ -74,7 +74,7 @@ impl Cache {
     pub(super) fn with_times(interval: Duration, limit: Duration) -> Self {
         Cache {
             known: Arc::default(),
-            asking: PerRuntime::default(),
+            fetches: PerRuntime::default(),
             interval,
             limit,
         }
@@ -97,7 +97,7 @@ impl Cache {
         than: &Arc<KeySet>,
     ) -> Result<Option<Arc<KeySet>>> {
         match self.next(exchange, than)? {
-            Some(flight) => flight.await.map(Some).map_err(|failure| failure.error),
+            Some(fetch) => fetch.await.map(Some).map_err(|failure| failure.error),
             None => Ok(None),
         }
     }
@@ -108,56 +108,56 @@ impl Cache {
         (now.saturating_duration_since(known.since) < MOST).then(|| known.keys.clone())
     }
 
-    fn first(&self, exchange: &Exchange) -> Result<Flight> {
-        self.asking(|asking| {
+    fn first(&self, exchange: &Exchange) -> Result<Fetch> {
+        self.fetches(|fetches| {
             let now = Instant::now();
             // A fetch may have ended since the caller looked. It stores the keys before it ends.
-            let known = self.fresh(now).map(landed);
-            let flight = known.or_else(|| asking.under_way());
-            let flight = flight.or_else(|| asking.failed(now));
-            flight.map_or_else(|| self.fetch(asking, exchange), Ok)
+            let known = self.fresh(now).map(done);
+            let fetch = known.or_else(|| fetches.under_way());
+            let fetch = fetch.or_else(|| fetches.failed(now));
+            fetch.map_or_else(|| self.start(fetches, exchange), Ok)
         })
     }
 
-    fn next(&self, exchange: &Exchange, than: &Arc<KeySet>) -> Result<Option<Flight>> {
-        self.asking(|asking| {
+    fn next(&self, exchange: &Exchange, than: &Arc<KeySet>) -> Result<Option<Fetch>> {
+        self.fetches(|fetches| {
             let now = Instant::now();
             let newer = self.fresh(now).filter(|keys| !Arc::ptr_eq(keys, than));
-            match newer.map(landed).or_else(|| asking.under_way()) {
-                None if asking.may_begin(now, self.interval) => {
-                    self.fetch(asking, exchange).map(Some)
+            match newer.map(done).or_else(|| fetches.under_way()) {
+                None if fetches.may_begin(now, self.interval) => {
+                    self.start(fetches, exchange).map(Some)
                 }
-                flight => Ok(flight),
+                fetch => Ok(fetch),
             }
         })
     }
 
-    fn asking<T>(&self, act: impl FnOnce(&mut Asking) -> Result<T>) -> Result<T> {
-        let asking = self.asking.get(|| Ok(Mutex::default()))?;
-        let mut asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&mut asking)
+    fn fetches<T>(&self, act: impl FnOnce(&mut Fetches) -> Result<T>) -> Result<T> {
+        let fetches = self.fetches.get(|| Ok(Mutex::default()))?;
+        let mut fetches = fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut fetches)
     }
 
-    fn fetch(&self, asking: &mut Asking, exchange: &Exchange) -> Result<Flight> {
+    fn start(&self, fetches: &mut Fetches, exchange: &Exchange) -> Result<Fetch> {
         let (known, limit) = (self.known.clone(), self.limit);
         let exchange = exchange.detached(limit)?;
-        let fetch = tokio::spawn(async move {
-            let answer = tokio::time::timeout(limit, ask(&exchange)).await;
+        let task = tokio::spawn(async move {
+            let answer = tokio::time::timeout(limit, download(&exchange)).await;
             let keys = Arc::new(answer.unwrap_or_else(|_| Err(unavailable(limit)))?);
             known.store(Some(Known::now(keys.clone())));
             Ok(keys)
         });
-        let flight = fetch.map(|end| {
+        let fetch = task.map(|end| {
             let undone = |end| Err(runtime::task_error("the fetch of fal's keys", &end));
             end.unwrap_or_else(undone).map_err(|error| Failure {
                 error,
                 at: Instant::now(),
             })
         });
-        let flight = flight.boxed().shared();
-        asking.last = Some(Instant::now());
-        asking.flight = Some(flight.clone());
-        Ok(flight)
+        let fetch = fetch.boxed().shared();
+        fetches.last = Some(Instant::now());
+        fetches.fetch = Some(fetch.clone());
+        Ok(fetch)
     }
 
     #[cfg(test)]
@@ -166,18 +166,18 @@ impl Cache {
     }
 }
 
-impl Asking {
-    fn under_way(&self) -> Option<Flight> {
-        self.flight.clone().filter(|flight| flight.peek().is_none())
+impl Fetches {
+    fn under_way(&self) -> Option<Fetch> {
+        self.fetch.clone().filter(|fetch| fetch.peek().is_none())
     }
 
     /// The last fetch, if it failed less than [`PAUSE`] ago.
-    fn failed(&self, now: Instant) -> Option<Flight> {
-        let failed = |flight: &Flight| {
-            let failure = flight.peek().and_then(|end| end.as_ref().err());
+    fn failed(&self, now: Instant) -> Option<Fetch> {
+        let failed = |fetch: &Fetch| {
+            let failure = fetch.peek().and_then(|end| end.as_ref().err());
             failure.is_some_and(|failure| now.saturating_duration_since(failure.at) < PAUSE)
         };
-        self.flight.clone().filter(failed)
+        self.fetch.clone().filter(failed)
     }
 
     fn may_begin(&self, now: Instant, interval: Duration) -> bool {
@@ -186,7 +186,7 @@ impl Asking {
     }
 }
 
-fn landed(keys: Arc<KeySet>) -> Flight {
+fn done(keys: Arc<KeySet>) -> Fetch {
     std::future::ready(Ok(keys)).boxed().shared()
 }
 
@@ -196,7 +196,7 @@ fn unavailable(limit: Duration) -> Error {
     Error::new(Code::ServiceUnavailable, message).with_retryable(true)
 }
 
-async fn ask(exchange: &Exchange) -> Result<KeySet> {
+async fn download(exchange: &Exchange) -> Result<KeySet> {
     let url = exchange.hosts().rest_url(crate::endpoint::JWKS)?;
     let call = Call {
         authorization: Authorization::Nothing,
@@ -227,13 +227,13 @@ mod tests {
         let second = Duration::from_secs(1);
         assert!(cache.fresh(then).is_some() && cache.fresh(then + day - second).is_some());
         assert!(cache.fresh(then + day).is_none());
-        let asking = Asking {
+        let fetches = Fetches {
             last: Some(then),
-            flight: None,
+            fetch: None,
         };
-        assert!(!asking.may_begin(then + Duration::from_secs(59), INTERVAL));
-        assert!(asking.may_begin(then + Duration::from_secs(60), INTERVAL));
-        assert!(Asking::default().may_begin(then, INTERVAL));
+        assert!(!fetches.may_begin(then + Duration::from_secs(59), INTERVAL));
+        assert!(fetches.may_begin(then + Duration::from_secs(60), INTERVAL));
+        assert!(Fetches::default().may_begin(then, INTERVAL));
     }
 
     #[test]
@@ -243,12 +243,12 @@ mod tests {
             error: Error::invalid("x"),
             at: then,
         };
-        let flight: Flight = std::future::ready(Err(failure)).boxed().shared();
-        assert!(flight.clone().now_or_never().is_some());
-        let asking = Asking {
+        let fetch: Fetch = std::future::ready(Err(failure)).boxed().shared();
+        assert!(fetch.clone().now_or_never().is_some());
+        let fetches = Fetches {
             last: Some(then),
-            flight: Some(flight),
+            fetch: Some(fetch),
         };
-        assert!(asking.failed(then).is_some() && asking.failed(then + PAUSE).is_none());
+        assert!(fetches.failed(then).is_some() && fetches.failed(then + PAUSE).is_none());
     }
 }

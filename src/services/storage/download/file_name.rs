@@ -74,6 +74,12 @@ mod tests {
     use super::*;
     use reqwest::header::HeaderValue;
 
+    fn name(disposition: &str, url: &str, secrets: &Secrets) -> String {
+        let disposition = HeaderValue::from_str(disposition).unwrap();
+        let headers = HeaderMap::from_iter([(CONTENT_DISPOSITION, disposition)]);
+        name_of(&headers, url, secrets)
+    }
+
     /// Errors and listings of the folder show the name.
     #[test]
     fn a_name_has_no_part_of_a_secret_in_it() {
@@ -81,28 +87,15 @@ mod tests {
         let secrets = Secrets::default();
         secrets.carry(secret);
         for before in 0..150 {
-            let told = format!(
-                "attachment; filename=\"{}{secret}.png\"",
-                "a".repeat(before)
-            );
-            let headers = HeaderMap::from_iter([(
-                CONTENT_DISPOSITION,
-                HeaderValue::from_str(&told).unwrap(),
-            )]);
-            let name = name_of(&headers, "/x", &secrets);
+            let before = "a".repeat(before);
+            let told = format!("attachment; filename=\"{before}{secret}.png\"");
+            let name = name(&told, "/x", &secrets);
             assert!(!name.contains(&secret[..4]), "{before}: {name}");
         }
     }
 
     #[test]
     fn names_are_the_servers_and_harmless() {
-        let name = |disposition: &'static str, url: &str| {
-            let headers = HeaderMap::from_iter([(
-                CONTENT_DISPOSITION,
-                HeaderValue::from_static(disposition),
-            )]);
-            name_of(&headers, url, &Secrets::default())
-        };
         for (disposition, url, expected) in [
             ("attachment; filename=\"a b.png\"", "/x", "a b.png"),
             ("attachment; filename=../../etc/passwd", "/x", "passwd"),
@@ -125,7 +118,8 @@ mod tests {
             ("inline", "/..", "download.bin"),
             ("inline", "/.bashrc", "bashrc"),
         ] {
-            assert_eq!(name(disposition, url), expected, "{disposition} {url}");
+            let name = name(disposition, url, &Secrets::default());
+            assert_eq!(name, expected, "{disposition} {url}");
         }
     }
 }

@@ -15,29 +15,24 @@ use crate::system::{memory, random};
 /// How many other names are tried if a name exists.
 const OTHERS: u32 = 1000;
 
-/// The place of a file.
-pub(super) enum Place {
-    /// This path.
-    Path(PathBuf),
-    /// A folder. The name is set later by [`Partial::called`].
-    Folder(PathBuf),
-}
-
 /// A file under a temporary name in the folder of its place. It is removed on drop unless it got to
 /// its place or is kept.
 pub(super) struct Partial {
     place: PathBuf,
-    /// Whether the server gave the name, which then may be changed.
+    /// Whether the server gives the name, which then may be changed.
     named: bool,
     overwrite: bool,
     successor: Successor,
 }
 
 impl Partial {
-    pub(super) fn create(place: Place, overwrite: bool) -> Result<Self> {
-        let (place, folder, named) = match place {
-            Place::Path(path) => (path.clone(), folder_of(&path).to_owned(), false),
-            Place::Folder(folder) => (folder.clone(), folder, true),
+    /// Creates the file. If `named`, `place` is the folder, and [`called`](Self::called) sets the
+    /// name.
+    pub(super) fn create(place: PathBuf, named: bool, overwrite: bool) -> Result<Self> {
+        let folder = if named {
+            place.as_path()
+        } else {
+            folder_of(&place)
         };
         let start: String = match place.file_name() {
             Some(name) if !named => name.to_string_lossy().chars().take(40).collect(),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::errors::{again, exists, failed, missing, too_large};
 use super::file_name::{content_type, name_of};
-use super::partial::{Partial, Place, Unplaced, folder_of};
+use super::partial::{Partial, Unplaced, folder_of};
 use crate::client::Exchange;
 use crate::error::{Answer, Error, Result};
 use crate::response::Response;
@@ -34,8 +34,8 @@ impl Target {
             return Ok(Target::Memory);
         };
         blocking(move || {
-            let place = match fs::metadata(&path) {
-                Ok(there) if there.is_dir() => Place::Folder(path),
+            let named = match fs::metadata(&path) {
+                Ok(there) if there.is_dir() => true,
                 Ok(there) if !there.is_file() => {
                     let message =
                         format!("the path {path:?} is neither a regular file nor a folder");
@@ -53,9 +53,9 @@ impl Target {
                 }
                 _ if names_folder(&path) => return Err(missing(&path)),
                 _ if !folder_of(&path).is_dir() => return Err(missing(folder_of(&path))),
-                _ => Place::Path(path),
+                _ => false,
             };
-            Ok(Target::File(Partial::create(place, overwrite)?))
+            Ok(Target::File(Partial::create(path, named, overwrite)?))
         })
         .await
     }

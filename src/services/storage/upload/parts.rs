@@ -23,7 +23,7 @@ use crate::services::storage::address;
 use crate::services::storage::call::{LONGEST_PAUSE, call_to};
 use crate::services::storage::meter::Meter;
 use crate::services::storage::token::FileToken;
-use crate::transport::{Authorization, Call, Watch};
+use crate::transport::{Authorization, Call, Payload, Watch};
 
 /// How many parts are sent at the same time. The parts of a reader are in memory.
 const PARALLEL: usize = 4;
@@ -163,7 +163,7 @@ impl Session {
         }
         let put = |authorization| Call {
             headers: HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())]),
-            body: part.data.part(part.from, part.to, None),
+            body: Payload::Source(part.data.part(part.from, part.to, None)),
             idempotency: Idempotency::Safe,
             ..call_to(exchange, Method::PUT, url.clone(), authorization)
         };

@@ -19,10 +19,10 @@ pub(super) struct Part {
     pub(super) to: u64,
 }
 
-/// A reader that has been started, and the first part that was read from it.
+/// A reader that has been started, and its first part if that was read.
 pub(super) struct Begun {
     pull: Pull,
-    first: Bytes,
+    first: Option<Bytes>,
 }
 
 /// Reads the first part from a reader. Returns the whole content if the reader has no more.
@@ -32,6 +32,7 @@ pub(super) async fn begin(waiting: &Waiting) -> Result<(Opened, Option<Begun>)> 
     if (first.len() as u64) < PART || waiting.size() == Some(PART) {
         Ok((Opened::Data(Data::Bytes(first)), None))
     } else {
+        let first = Some(first);
         Ok((Opened::Reader(waiting.clone()), Some(Begun { pull, first })))
     }
 }
@@ -45,21 +46,18 @@ pub(super) struct Supply {
 
 enum From {
     Data(Data),
-    Reader { pull: Pull, first: Option<Bytes> },
+    Reader(Begun),
 }
 
 impl Supply {
     pub(super) fn of(opened: Opened, begun: Option<Begun>) -> Result<Self> {
         let from = match (opened, begun) {
-            (_, Some(begun)) => From::Reader {
-                pull: begun.pull,
-                first: Some(begun.first),
-            },
+            (_, Some(begun)) => From::Reader(begun),
             (Opened::Data(data), None) => From::Data(data),
-            (Opened::Reader(waiting), None) => From::Reader {
+            (Opened::Reader(waiting), None) => From::Reader(Begun {
                 pull: waiting.begin()?,
                 first: None,
-            },
+            }),
         };
         Ok(Supply {
             from,
@@ -72,7 +70,7 @@ impl Supply {
     pub(super) fn data(&self) -> Option<Data> {
         match &self.from {
             From::Data(data) => Some(data.clone()),
-            From::Reader { .. } => None,
+            From::Reader(_) => None,
         }
     }
 
@@ -84,7 +82,7 @@ impl Supply {
                 let (from, to) = (self.size, (self.size + part_size(length)).min(length));
                 (data.clone(), from, to)
             }
-            From::Reader { pull, first } => {
+            From::Reader(Begun { pull, first }) => {
                 let bytes = match first.take() {
                     Some(first) => first,
                     None => pull.next(PART as usize).await?,
