@@ -1,7 +1,6 @@
 //! An operation. `libfal/_operation.py` waits for it.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use fal::platform::CreatingKey;
 use fal::{Code, Error, EventKind, NextEvent};
@@ -10,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::answer::{Answer, Parts};
 use crate::key::NewKey;
-use crate::values::{invalid, told};
+use crate::values::{invalid, step, told};
 
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Op {
@@ -58,11 +57,6 @@ impl Op {
             ..Op::new(creating.op().clone())
         }
     }
-}
-
-/// How long one step of a wait is, as Python's half has bounded it.
-pub(crate) fn step(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 #[pymethods]

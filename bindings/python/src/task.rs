@@ -7,8 +7,7 @@ use fal::{Code, Error};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::op::step;
-use crate::values::told;
+use crate::values::{step, told};
 
 /// What such work gives.
 #[derive(Clone)]

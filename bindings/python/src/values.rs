@@ -114,6 +114,11 @@ pub(crate) fn seconds(name: &str, value: f64) -> fal::Result<Duration> {
     })
 }
 
+/// How long one step of a wait is, as Python's half has bounded it.
+pub(crate) fn step(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
 pub(crate) fn count<T: TryFrom<i64>>(name: &str, value: i64) -> fal::Result<T> {
     T::try_from(value).map_err(|_| invalid(format!("{name} is {value}, which is out of range")))
 }
