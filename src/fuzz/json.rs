@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
 
+use serde_json::Value;
+use serde_json::value::RawValue;
+
 use super::*;
 use crate::fuzz::spent::peak;
 
