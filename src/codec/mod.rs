@@ -1,4 +1,4 @@
-//! Formats: they parse and write, and know nothing of fal.
+//! Parsers and writers of data formats. They contain nothing specific to fal.
 
 pub(crate) mod json;
 pub(crate) mod msgpack;

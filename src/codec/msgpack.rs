@@ -1,10 +1,10 @@
-//! MessagePack as JSON and back (docs/protocol.md §7.3).
+//! Converts MessagePack to JSON and back (docs/protocol.md §7.3).
 //!
-//! What MessagePack has and JSON has not takes the shape of an object with one field: bytes are
-//! `{"$bytes": "<base64>"}`, an extension is `{"$ext": [type, "<base64>"]}`. Integers stay exact
-//! over all of 64 bits. NaN and the infinities are `null`, as in JavaScript. A map's key that is no
-//! string becomes its JSON text; of equal keys the last counts. A frame with a list, a map or an
-//! extension as a key has no JSON: keys within keys would double with each level.
+//! Types that JSON lacks become objects with one member: bytes are `{"$bytes": "<base64>"}`, an
+//! extension is `{"$ext": [type, "<base64>"]}`. Integers of up to 64 bits stay exact. NaN and the
+//! infinities become `null`, as in JavaScript. A map key that is not a string becomes its JSON
+//! text; of equal keys the last counts. A frame with an array, a map or an extension as a key is
+//! refused, because the escaping of keys within keys would double with each level.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -22,13 +22,13 @@ use crate::system::memory::{self, Growing};
 const BYTES: &str = "$bytes";
 const EXTENSION: &str = "$ext";
 
-/// Bytes for an input of a realtime app: set it as a field's value. In JSON they are `{"$bytes":
-/// "<base64>"}`; they are sent as bytes (docs/protocol.md §7.3).
+/// Returns bytes as a field value for an input of a realtime app: the object `{"$bytes":
+/// "<base64>"}`, which is sent as MessagePack bytes (docs/protocol.md §7.3).
 pub fn bytes_value(bytes: &[u8]) -> Value {
     json!({BYTES: STANDARD.encode(bytes)})
 }
 
-/// The same, unless there is no memory for it.
+/// Does the same as [`bytes_value`], but fails if there is no memory.
 #[cfg(any(test, feature = "capi"))]
 pub(crate) fn bytes_of(bytes: &[u8]) -> Result<Value> {
     Ok(Value::Object(
@@ -38,18 +38,19 @@ pub(crate) fn bytes_of(bytes: &[u8]) -> Result<Value> {
     ))
 }
 
-/// The frame of an input.
+/// Encodes an input as a frame.
 pub(crate) fn pack(value: &Value) -> Result<Vec<u8>> {
     let mut frame = Growing::default();
     pack_into(&mut frame, value)?;
     Ok(frame.0)
 }
 
-/// A part of a frame's JSON. There may be none; the error is for want of memory.
+/// The outcome of writing a part of a frame as JSON. `Err(None)` means that the frame has no JSON
+/// form, `Err(Some(_))` that there is no memory.
 type Written<T = ()> = std::result::Result<T, Option<Error>>;
 
-/// The JSON of a frame; none if the frame is not exactly one value of a sane size and depth that
-/// JSON has a shape for. Fails if there is no memory for it.
+/// Converts a frame to JSON. Returns `None` if the frame is not exactly one value within the limits
+/// of size and depth, or has no JSON form. Fails if there is no memory.
 pub(crate) fn to_json(frame: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some(value) = unpack(frame)? else {
         return Ok(None);
@@ -66,7 +67,7 @@ pub(crate) fn to_json(frame: &[u8]) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// What a frame holds, borrowed from it.
+/// Decodes a frame into values that borrow from it.
 fn unpack(frame: &[u8]) -> Result<Option<ValueRef<'_>>> {
     let mut counted = Counted {
         rest: frame,
@@ -78,24 +79,24 @@ fn unpack(frame: &[u8]) -> Result<Option<ValueRef<'_>>> {
     Ok(value.ok().filter(|_| counted.rest.is_empty()))
 }
 
-/// Counts what is read: every value begins with a read of its own.
+/// A reader that counts values: rmpv begins each value with one call of `read`.
 struct Counted<'a> {
     rest: &'a [u8],
     left: usize,
     refused: Result<()>,
 }
 
-/// Of fewer values nobody asks whether there is memory for them.
+/// A frame of fewer values skips the check of memory.
 const FEW: usize = 256;
-/// A list and a map begin with room for four.
+/// The most bytes that a value takes: arrays and maps begin with a capacity of four.
 const VALUE: usize = 4 * size_of::<ValueRef<'_>>();
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::OutOfMemory)?;
         let read = PACKED_VALUES - self.left;
-        // Lists grow in a way that cannot fail; until they have so many more they take no more than
-        // this.
+        // rmpv's lists allocate infallibly. The probe covers them up to twice as many values, where
+        // the next probe follows.
         if read >= FEW && read.is_power_of_two() {
             self.refused = memory::probe(read * VALUE);
             self.refused
@@ -116,10 +117,11 @@ impl<'a> BorrowRead<'a> for Counted<'a> {
     }
 }
 
-/// How the length of what follows is written: in the marker itself up to so many, or after it in
-/// one, two or four bytes.
+/// How the length of a type's content is written.
 struct Head {
+    /// The marker that itself contains the length, and the first length that is too large for it.
     small: (u8, usize),
+    /// The markers before a length of one, two or four bytes.
     markers: [Option<u8>; 3],
 }
 
@@ -147,7 +149,7 @@ const MAP: Head = Head {
 impl Head {
     fn put(&self, frame: &mut Growing, length: usize) -> Result<()> {
         let long = u32::try_from(length)
-            .map_err(|_| Error::invalid("the input: it is longer than MessagePack can be"))?;
+            .map_err(|_| Error::invalid("the input is longer than MessagePack allows"))?;
         let length_in = |marker: Option<u8>, bytes: usize| {
             Some([&[marker?][..], &long.to_be_bytes()[4 - bytes..]].concat())
         };
@@ -210,7 +212,7 @@ fn extension(frame: &mut Growing, value: &Value) -> Result<()> {
         ));
     };
     let bytes = decoded(bytes)?;
-    // Of these lengths a marker of its own knows.
+    // These lengths have markers of their own.
     match [1, 2, 4, 8, 16]
         .iter()
         .zip(0xD4..)
@@ -233,7 +235,7 @@ fn decoded(value: &Value) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes JSON, up to so many bytes.
+/// Writes JSON of at most `most` bytes.
 struct Writer {
     text: Growing,
     most: usize,
@@ -263,7 +265,7 @@ impl Writer {
                 self.put(b"{")?;
                 let mut first = true;
                 for (place, (name, _, value)) in named.iter().enumerate() {
-                    // Of equal ones the last counts.
+                    // Of equal keys the last counts.
                     if named.get(place + 1).is_some_and(|(next, ..)| next == name) {
                         continue;
                     }
@@ -301,7 +303,7 @@ impl Writer {
     }
 }
 
-/// A map's key: a string, or the JSON text of another value without parts.
+/// Returns a map key as text: a string as it is, another scalar as its JSON.
 fn key<'v>(name: &'v ValueRef<'_>) -> Written<Cow<'v, str>> {
     match name {
         ValueRef::String(text) if text.is_str() => Ok(text.as_str().unwrap_or_default().into()),
@@ -310,7 +312,7 @@ fn key<'v>(name: &'v ValueRef<'_>) -> Written<Cow<'v, str>> {
     }
 }
 
-/// The JSON of a value that has no parts.
+/// Returns the JSON of a value that is neither an array nor a map.
 fn scalar_text(value: &ValueRef<'_>) -> Written<String> {
     let bytes_text = |bytes: &[u8]| memory::base64(&format!("{{\"{BYTES}\":\""), bytes, "\"}");
     let value = match value {
@@ -340,7 +342,7 @@ fn number(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-/// The bytes at a JSON Pointer of a frame, without the detour over base64.
+/// Returns the bytes at a JSON Pointer of a frame, without encoding them as base64.
 pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Result<Option<&'a [u8]>> {
     let Some(value) = unpack(frame)? else {
         return Ok(None);
@@ -361,7 +363,7 @@ pub(crate) fn bytes_at<'a>(frame: &'a [u8], pointer: &str) -> Result<Option<&'a 
     Ok(match found {
         Some(ValueRef::Binary(bytes) | ValueRef::Ext(_, bytes)) => Some(bytes),
         Some(ValueRef::String(text)) if text.is_err() => {
-            // Where it is in the frame: the value itself does not live as long.
+            // `text` borrows from `value`, so the slice is taken from the frame instead.
             let (bytes, start) = (text.as_bytes(), frame.as_ptr().addr());
             let at = bytes.as_ptr().addr().checked_sub(start);
             at.and_then(|at| frame.get(at..at + bytes.len()))
@@ -444,7 +446,7 @@ mod tests {
         assert_eq!(of(bytes), r#"{"{\"$bytes\":\"AQ==\"}":1}"#);
     }
 
-    /// Their JSON would double with each level.
+    /// Its JSON would double with each level.
     #[test]
     fn a_key_with_parts_has_no_json() {
         for depth in [1, 2, 20, 50, 100] {
@@ -492,7 +494,7 @@ mod tests {
         assert!(unpack(&many).unwrap().is_none(), "too many");
     }
 
-    /// Lengths are written by ourselves.
+    /// Lengths are encoded here, not by rmpv.
     #[test]
     fn a_frame_is_what_the_codec_makes_of_it() {
         for length in [0, 1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 255, 256, 65535, 65536] {
@@ -525,7 +527,7 @@ mod tests {
         }
     }
 
-    /// An allocation that nobody expects to fail would end the process.
+    /// A failed infallible allocation would abort the process.
     #[test]
     fn what_has_no_memory_is_an_error() {
         let mut packing = 0;

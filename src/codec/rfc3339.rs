@@ -1,10 +1,12 @@
-//! A moment as RFC 3339 writes it: `2026-01-31T23:59:59.5+01:00`.
+//! Parses the timestamps of RFC 3339, such as `2026-01-31T23:59:59.5+01:00`.
+//!
+//! Written here because a date crate is a large dependency for one function.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// The moment that `text` names, to the nanosecond; `None` if it is no RFC 3339 text or before
+/// Parses a timestamp, to the nanosecond. Returns `None` if `text` is not RFC 3339, or is before
 /// 1970.
 ///
 /// A leap second counts as the first second of the next minute.
@@ -41,7 +43,7 @@ fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
     })
 }
 
-/// Takes one of the bytes `allowed`, and returns it.
+/// Consumes one byte and returns it, if it is one of `allowed`.
 fn mark(rest: &mut &[u8], allowed: &[u8]) -> Option<u8> {
     let (first, after) = rest.split_first()?;
     *rest = after;
@@ -52,7 +54,7 @@ fn within(range: std::ops::RangeInclusive<i64>, value: i64) -> Option<i64> {
     range.contains(&value).then_some(value)
 }
 
-/// In nanoseconds; what is finer is cut off.
+/// Parses the fraction of a second as nanoseconds; further digits are cut off.
 fn fraction(rest: &mut &[u8]) -> Option<u32> {
     let Some(after) = rest.strip_prefix(b".") else {
         return Some(0);
@@ -69,7 +71,7 @@ fn fraction(rest: &mut &[u8]) -> Option<u32> {
     Some((0..9).fold(0, |value, index| value * 10 + digit(index)))
 }
 
-/// How far local time is ahead of UTC, in seconds.
+/// Parses the offset of local time from UTC, in seconds.
 fn offset(rest: &mut &[u8]) -> Option<i64> {
     let sign = match mark(rest, b"Zz+-")? {
         b'+' => 1,
@@ -107,7 +109,7 @@ mod tests {
 
     #[test]
     fn moments_are_read() {
-        // Checked against `date -u -d TEXT +%s.%N`.
+        // Expected values are from `date -u -d TEXT +%s.%N`.
         let moments = [
             ("1970-01-01T00:00:00Z", 0, 0),
             ("2000-02-29T12:00:00Z", 951_825_600, 0),

@@ -1,8 +1,8 @@
-//! Server-sent events, read while they arrive (the HTML standard's "event stream"; docs/protocol.md
-//! §5.4, §6).
+//! An incremental parser of server-sent events (the HTML standard's "event stream";
+//! docs/protocol.md §5.4, §6).
 //!
-//! The parser keeps one unfinished line and one unfinished event, each of a bounded size, whatever
-//! the service sends.
+//! Unlike eventsource-stream, the parser bounds what it keeps: one unfinished line and one
+//! unfinished event.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::system::memory;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// A piece is read in steps of so many bytes, between which others have their turn.
+/// How many bytes of a piece are parsed before other tasks of the thread may run.
 const STEP: usize = 64 << 10;
 
-/// Takes a stream apart. Pieces may end anywhere, within a line end or a character too.
+/// Splits a stream into events. Pieces may end anywhere, even within a line end or a character.
 pub(crate) struct Parser {
     most: usize,
     line: Vec<u8>,
     /// The last byte was a CR, so an LF that follows belongs to it.
     after_cr: bool,
-    /// No line has ended yet, so a byte order mark may come.
+    /// No line has ended yet, so a byte order mark may follow.
     at_start: bool,
     data: Vec<u8>,
     has_data: bool,
-    /// A line of an event has ended, and the event has not.
+    /// A line of an event has ended, but not the event.
     has_begun: bool,
     retry: Option<Duration>,
 }
 
 impl Parser {
-    /// A parser that refuses lines and events of more than `most` bytes.
+    /// Creates a parser that refuses lines and events of more than `most` bytes.
     pub(crate) fn new(most: usize) -> Self {
         Parser {
             most,
@@ -47,13 +47,12 @@ impl Parser {
         }
     }
 
-    /// Reads on in `piece`, up to the data of the next whole event: its `data:` lines, joined by
-    /// line feeds. `None` once the piece is used up. Nobody needs an event's name or id
-    /// (docs/protocol.md §6), so they are not kept.
+    /// Consumes `piece` up to the end of the next event, and returns the event's data: its `data:`
+    /// lines, joined by line feeds. Returns `None` once the piece is consumed. Names and ids of
+    /// events are discarded, because fal's protocol does not use them (docs/protocol.md §6).
     ///
-    /// What is unfinished when the stream ends is no event; see [`finish`](Self::finish). After an
-    /// error the stream cannot be read on. A piece may hold any number of events and of lines that
-    /// are none, so others have their turn in between.
+    /// At the end of the stream call [`finish`](Self::finish). After an error the parser cannot be
+    /// used again. Yields to other tasks, because a piece may hold any number of events.
     pub(crate) async fn next(&mut self, piece: &mut Bytes) -> Result<Option<Bytes>> {
         while !piece.is_empty() {
             tokio::task::consume_budget().await;
@@ -64,7 +63,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// The same, until so many bytes are left.
+    /// Does the work of [`next`](Self::next) without yielding, until `until` bytes are left.
     fn step(&mut self, piece: &mut Bytes, until: usize) -> Result<Option<Bytes>> {
         while piece.len() > until {
             if std::mem::take(&mut self.after_cr) && piece.first() == Some(&b'\n') {
@@ -88,8 +87,8 @@ impl Parser {
         Ok(None)
     }
 
-    /// The data that the stream's end leaves without the empty line that ends an event, if they are
-    /// whole JSON. Anything else of an event that is left was cut, and so was the stream.
+    /// Ends the stream, and returns the data of a last event without its empty line, if the data
+    /// are complete JSON. Any other rest of an event means that the stream was cut: an error.
     pub(crate) async fn finish(&mut self) -> Result<Option<Bytes>> {
         let cut = || Error::new(Code::ConnectionLost, "the stream ended inside an event");
         let torn = self.line.first().is_some_and(|first| *first != b':');
@@ -101,7 +100,7 @@ impl Parser {
         }
         let data = Bytes::from(std::mem::take(&mut self.data));
         let first = data.trim_ascii_start().first();
-        // Of a number nobody can tell where it ends.
+        // The last line may be cut within a number.
         let may_go_on = torn && first.is_some_and(|first| *first == b'-' || first.is_ascii_digit());
         let is_whole = json::look(data.clone(), |data| {
             json::fits(&data).map(|()| json::is_json(&data))
@@ -114,13 +113,13 @@ impl Parser {
         }
     }
 
-    /// How long the service asks to wait before the stream is opened again, if it does.
+    /// The delay before a reconnection, if the service sent a `retry:` field.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
     fn lengthen(&mut self, part: &[u8]) -> Result<()> {
-        // A comment is dropped while it arrives.
+        // Of a comment only the colon is kept.
         if self.line.first() == Some(&b':') {
             return Ok(());
         }
@@ -198,7 +197,7 @@ impl Parser {
     }
 }
 
-/// What is no UTF-8 is replaced, as the standard says.
+/// Replaces malformed UTF-8 with U+FFFD, as the standard demands.
 fn text(data: Bytes) -> Result<Bytes> {
     if std::str::from_utf8(&data).is_ok() {
         return Ok(data);
@@ -221,7 +220,7 @@ pub(crate) mod fuzz;
 mod tests {
     use super::*;
 
-    /// Every event of a stream that arrives in pieces of these sizes, and the parser.
+    /// Parses a stream that arrives in these pieces. Returns its events and the parser.
     fn read(pieces: &[&[u8]]) -> (Vec<Bytes>, Parser) {
         let mut parser = Parser::new(64);
         let mut events = Vec::new();
@@ -245,7 +244,7 @@ mod tests {
         text.to_owned().into()
     }
 
-    /// The same, however the stream is cut in two or three, and byte by byte.
+    /// Checks the events of a stream: in one piece, byte by byte, and cut at each two places.
     fn expect(stream: &[u8], expected: &[Bytes]) {
         assert_eq!(read(&[stream]).0, expected, "in one piece");
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();

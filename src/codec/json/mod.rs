@@ -1,9 +1,9 @@
-//! Looks at JSON that somebody else wrote.
+//! Reads and writes JSON.
 //!
-//! A tree takes up to a hundred times as much memory as its text, so one is made only of what is
-//! needed. It is made here and not by serde_json's own reader of trees, for which one name in an
-//! object means that a string holds more JSON: a text could say one thing to us and another to
-//! everybody else, and be deeper than its depth.
+//! A tree takes up to a hundred times the memory of its text, so libfal builds trees only of the
+//! parts that it needs. serde_json's own `Value` is not deserialized directly: with the feature
+//! `raw_value` it parses the string under the name `$serde_json::private::RawValue` as JSON, so a
+//! text could mean one thing to libfal and another to other readers, and exceed the depth limit.
 
 mod text;
 mod tree;

@@ -13,11 +13,11 @@ use crate::runtime;
 use crate::runtime::blocking::{self, Kind};
 use crate::system::memory;
 
-/// A longer text is not looked at where it would keep others waiting.
+/// The longest text, in bytes, that is parsed directly on an async worker thread.
 pub(super) const LONG: usize = 64 << 10;
 
-/// Looks at a text that may be as long as an answer: beside the runtime's threads, so that whoever
-/// waits for it hears a cancellation. A short one is looked at at once.
+/// Calls `look` with a text that may be as long as a response body. Long texts go to a blocking
+/// thread, so that the awaiting task still sees a cancellation.
 pub(crate) async fn look<T: Send + 'static>(
     text: Bytes,
     look: impl FnOnce(Bytes) -> T + Send + 'static,
@@ -25,7 +25,8 @@ pub(crate) async fn look<T: Send + 'static>(
     beside(text.len(), move || look(text)).await
 }
 
-/// The same for whatever takes its time because of so many bytes.
+/// Runs `work`, which takes time in proportion to `length` bytes: on a blocking thread if the
+/// length is above [`LONG`], else directly.
 pub(crate) async fn beside<T: Send + 'static>(
     length: usize,
     work: impl FnOnce() -> T + Send + 'static,
@@ -37,8 +38,8 @@ pub(crate) async fn beside<T: Send + 'static>(
     }
 }
 
-/// The same at once, for a text whose length is bounded or which is awaited for its own sake:
-/// another thread takes over whatever else this one had to do.
+/// Calls `look` on this thread. If the text is long and this is an async worker thread, its other
+/// tasks move to another thread first.
 fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
     if text.len() > LONG && runtime::carries_calls() {
         tokio::task::block_in_place(look)
@@ -47,9 +48,8 @@ fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Fails if there is no memory for the longest string with an escape, which serde_json puts
-/// together beside the text and, growing, has up to three times. Of short texts nobody asks: their
-/// memory is as likely there as that of everything else.
+/// Fails if there is no memory for the longest string with an escape. serde_json unescapes it into
+/// a growing buffer, which takes up to three times its length. Short texts skip the check.
 pub fn fits(text: &[u8]) -> Outcome<()> {
     if text.len() <= LONG {
         Ok(())
@@ -72,7 +72,7 @@ pub(super) fn longest_escaped(text: &[u8]) -> usize {
         }
         at += 1;
     }
-    // One without an end is read up to there.
+    // serde_json reads an unterminated string to the end of the text.
     longest.max(
         begun
             .filter(|_| is_escaped)
@@ -80,29 +80,29 @@ pub(super) fn longest_escaped(text: &[u8]) -> usize {
     )
 }
 
-/// Whether a text is JSON of which a [`tree`] can be made. Takes no memory but for strings with an
-/// escape.
+/// Whether a text is JSON that [`tree`](super::tree()) accepts. Allocates memory only for strings
+/// with an escape.
 pub(crate) fn is_json(text: &[u8]) -> bool {
     off_runtime(text, || {
-        fits(text).is_ok() && serde_json::from_slice::<Looked>(text).is_ok()
+        fits(text).is_ok() && serde_json::from_slice::<Parsed>(text).is_ok()
     })
 }
 
-/// Whether a text is JSON that nothing can be missing of: a number may go on, and a text without
-/// its quote is none.
+/// Whether a text is JSON that was not cut short: an object, an array or a string, which have an
+/// end mark. A number could have more digits.
 pub(crate) fn ends_itself(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
 }
 
-/// The members of an object that have these names, as they were written; of equal ones the last
-/// counts. `None` if the text is no object.
+/// Returns the members of an object that have these names, as raw text. Of members with the same
+/// name, the last one counts. Returns `None` if the text is not an object.
 pub(crate) fn members<'t, const N: usize>(
     text: &'t [u8],
     names: [&str; N],
 ) -> Option<[Option<&'t RawValue>; N]> {
     off_runtime(text, || {
         fits(text).ok()?;
-        // What is passed over is not looked at for this.
+        // serde_json does not check that skipped values are UTF-8.
         let text = std::str::from_utf8(text).ok()?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let found = reader.deserialize_map(Members { names }).ok()?;
@@ -111,35 +111,51 @@ pub(crate) fn members<'t, const N: usize>(
     })
 }
 
-/// The last entries of an array, or all if there are fewer. `None` if it is none.
+/// Returns the last `most` entries of an array, or `None` if the text is not an array.
 pub(crate) fn last_entries(array: &str, most: usize) -> Option<VecDeque<&RawValue>> {
-    off_runtime(array.as_bytes(), || {
-        serde_json::Deserializer::from_str(array)
-            .deserialize_seq(Last { most })
-            .ok()
-    })
+    let mut last = VecDeque::new();
+    for_each_entry(array, |entry| {
+        if last.len() == most {
+            last.pop_front();
+        }
+        last.push_back(entry);
+    })?;
+    Some(last)
 }
 
-/// The first entries of an array. `None` if it is none.
+/// Returns the first `most` entries of an array, or `None` if the text is not an array.
 pub(crate) fn first_entries(array: &str, most: usize) -> Option<Vec<&RawValue>> {
-    off_runtime(array.as_bytes(), || {
-        serde_json::Deserializer::from_str(array)
-            .deserialize_seq(First { most })
-            .ok()
-    })
+    let mut first = Vec::new();
+    for_each_entry(array, |entry| {
+        if first.len() < most {
+            first.push(entry);
+        }
+    })?;
+    Some(first)
 }
 
-/// The entry of an array at an index. `None` if it is none, or has no such entry.
+/// Returns the entry of an array at an index, or `None` if the text is not an array or has no such
+/// entry.
 pub(crate) fn entry(array: &str, index: usize) -> Option<&RawValue> {
+    let (mut at, mut found) = (0, None);
+    for_each_entry(array, |entry| {
+        if at == index {
+            found = Some(entry);
+        }
+        at += 1;
+    })?;
+    found
+}
+
+fn for_each_entry<'t>(array: &'t str, act: impl FnMut(&'t RawValue)) -> Option<()> {
     off_runtime(array.as_bytes(), || {
         serde_json::Deserializer::from_str(array)
-            .deserialize_seq(Nth { index })
+            .deserialize_seq(EachEntry(act))
             .ok()
-            .flatten()
     })
 }
 
-/// The index that a part of a JSON Pointer names: digits without a zero before them (RFC 6901,
+/// Parses a segment of a JSON Pointer as an array index: digits without a leading zero (RFC 6901,
 /// section 4).
 pub(crate) fn index(part: &str) -> Option<usize> {
     let zero = part.starts_with('0') && part.len() > 1;
@@ -150,30 +166,26 @@ pub(crate) fn index(part: &str) -> Option<usize> {
         .filter(|_| !zero)
 }
 
-/// The text that a string stands for, if there is memory for it.
+/// Returns the unescaped content of a JSON string. Returns `None` if the value is not a string or
+/// there is no memory for it.
 pub(crate) fn text(value: &RawValue) -> Option<String> {
     let text = value.get();
     off_runtime(text.as_bytes(), || {
-        fits(text.as_bytes())
-            .and_then(|()| {
-                if text.len() > LONG {
-                    memory::probe(text.len())
-                } else {
-                    Ok(())
-                }
-            })
-            .ok()?;
+        fits(text.as_bytes()).ok()?;
+        if text.len() > LONG {
+            memory::probe(text.len()).ok()?;
+        }
         serde_json::from_str(text).ok()
     })
 }
 
-/// An array that is read a few entries at a time, without a list of them.
+/// An array that is read a few entries at a time, without a list of all entries.
 pub(crate) struct Entries {
     rest: Bytes,
 }
 
 impl Entries {
-    /// Those of a text that is known to be JSON. `None` if it is no array.
+    /// Begins to read `array`, which must be valid JSON. Returns `None` if it is not an array.
     pub(crate) fn of(mut array: Bytes) -> Option<Self> {
         let begins = array.iter().position(|byte| !byte.is_ascii_whitespace())?;
         array.advance(begins);
@@ -183,13 +195,13 @@ impl Entries {
         })
     }
 
-    /// What is left of the text.
+    /// The unread part of the text.
     pub(crate) fn rest(&self) -> Bytes {
         self.rest.clone()
     }
 
-    /// The next ones, as they were written: at most so many, and not many more bytes than are
-    /// looked at in one go. None at the end.
+    /// Returns the next entries as raw text: at most `most`, and no further entry once [`LONG`]
+    /// bytes are read. Returns an empty list at the end.
     pub(crate) fn next(&mut self, most: usize) -> Vec<Bytes> {
         let (mut entries, all) = (Vec::new(), self.rest.len());
         while entries.len() < most && all - self.rest.len() < LONG {
@@ -214,55 +226,56 @@ pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 
-struct Looked;
+/// Any JSON value, parsed and discarded.
+struct Parsed;
 
-impl<'de> Deserialize<'de> for Looked {
+impl<'de> Deserialize<'de> for Parsed {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Looked)
+        reader.deserialize_any(Parsed)
     }
 }
 
-impl<'de> Visitor<'de> for Looked {
-    type Value = Looked;
+impl<'de> Visitor<'de> for Parsed {
+    type Value = Parsed;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_bool<E>(self, _: bool) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_i64<E>(self, _: i64) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_u64<E>(self, _: u64) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_f64<E>(self, _: f64) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_str<E>(self, _: &str) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_unit<E>(self) -> Result<Looked, E> {
-        Ok(Looked)
+    fn visit_unit<E>(self) -> Result<Parsed, E> {
+        Ok(Parsed)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Looked, A::Error> {
-        while entries.next_element::<Looked>()?.is_some() {}
-        Ok(Looked)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Parsed, A::Error> {
+        while entries.next_element::<Parsed>()?.is_some() {}
+        Ok(Parsed)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Looked, A::Error> {
-        while members.next_key::<Looked>()?.is_some() {
-            members.next_value::<Looked>()?;
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Parsed, A::Error> {
+        while members.next_key::<Parsed>()?.is_some() {
+            members.next_value::<Parsed>()?;
         }
-        Ok(Looked)
+        Ok(Parsed)
     }
 }
 
@@ -289,7 +302,7 @@ impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
     }
 }
 
-/// Where a name is among those that are looked for.
+/// Finds the index of a member's name in the list of wanted names.
 struct Place<'n>(&'n [&'n str]);
 
 impl<'de> DeserializeSeed<'de> for Place<'_> {
@@ -312,73 +325,21 @@ impl Visitor<'_> for Place<'_> {
     }
 }
 
-struct First {
-    most: usize,
-}
+/// Calls a function with each entry of an array.
+struct EachEntry<F>(F);
 
-impl<'de> Visitor<'de> for First {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut first = Vec::new();
-        while first.len() < self.most {
-            let Some(entry) = entries.next_element()? else {
-                return Ok(first);
-            };
-            first.push(entry);
-        }
-        while entries.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first)
-    }
-}
-
-struct Nth {
-    index: usize,
-}
-
-impl<'de> Visitor<'de> for Nth {
-    type Value = Option<&'de RawValue>;
+impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for EachEntry<F> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        for _ in 0..self.index {
-            if entries.next_element::<IgnoredAny>()?.is_none() {
-                return Ok(None);
-            }
-        }
-        let found = entries.next_element()?;
-        while entries.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(found)
-    }
-}
-
-struct Last {
-    most: usize,
-}
-
-impl<'de> Visitor<'de> for Last {
-    type Value = VecDeque<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut last = VecDeque::new();
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         while let Some(entry) = entries.next_element()? {
-            if last.len() == self.most {
-                last.pop_front();
-            }
-            last.push_back(entry);
+            (self.0)(entry);
         }
-        Ok(last)
+        Ok(())
     }
 }
 

@@ -11,8 +11,8 @@ use crate::error::{Error, Result as Outcome};
 use crate::limits::DEPTH;
 use crate::system::memory;
 
-/// Fails if there is no memory for the tree of a text, which is made in a way that cannot fail. Of
-/// small ones nobody asks.
+/// Fails if there is no memory for the tree of a text. Building the tree allocates infallibly, so
+/// the check comes first. Small texts skip it.
 fn fits_as_tree(text: &[u8], values: usize) -> Outcome<()> {
     if text.len() <= LONG / DEAREST {
         return Ok(());
@@ -23,21 +23,22 @@ fn fits_as_tree(text: &[u8], values: usize) -> Outcome<()> {
     memory::probe(weight(text).min(values.saturating_mul(NODE).saturating_add(strings)))
 }
 
-/// What a value takes in a list, which grows by doubling: for a moment it is there once and a half.
+/// The bytes that a value takes in a `Vec`. A `Vec` grows by doubling, and while it moves, the old
+/// and the new buffer exist together: three slots for each value.
 const VALUE: usize = 3 * size_of::<Value>();
-/// What a node of an object takes at most: eleven members and the nodes below. Each but the first
-/// has at least five.
+/// The most bytes that a node of a `BTreeMap` takes: eleven members and the edges to its children.
+/// Each node but the root has at least five members.
 const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 16 * size_of::<usize>();
-/// What an allocator adds.
+/// The overhead of one allocation.
 const ALLOCATED: usize = 3 * size_of::<usize>();
-/// The most that a byte of text comes to, of `{"":{"":` say.
+/// The most bytes of tree for one byte of text. `{"":{"":` is such a text.
 const DEAREST: usize = 256;
 
-/// At most so many bytes are the tree of a text.
+/// Returns an upper bound for the size of a text's tree, in bytes.
 fn weight(text: &[u8]) -> usize {
-    // A bit for each level, which is set where there is an object.
+    // `levels` has one bit for each open level: 1 for an object, 0 for an array.
     let (mut levels, mut depth, mut weight, mut at) = (0_u128, 0_usize, size_of::<Value>(), 0);
-    // Nobody reads more levels.
+    // The parser refuses deeper texts.
     while let Some(byte) = text.get(at).filter(|_| depth <= DEPTH) {
         weight += match byte {
             b'{' | b'[' => {
@@ -71,7 +72,7 @@ fn weight(text: &[u8]) -> usize {
     weight.saturating_add(longest_escaped(text).saturating_mul(3))
 }
 
-/// The same for a copy of a tree.
+/// Returns an upper bound for the size of a copy of a tree, in bytes.
 fn copied_weight(tree: &Value) -> usize {
     match tree {
         Value::String(text) => ALLOCATED + text.len(),
@@ -94,7 +95,7 @@ fn copied_weight(tree: &Value) -> usize {
     }
 }
 
-/// The tree itself, of which a copy is made if others have it too.
+/// Returns a mutable tree. Copies it first if there are other references to it.
 pub(crate) fn own(tree: &mut Arc<Value>) -> Outcome<&mut Value> {
     if Arc::get_mut(tree).is_none() {
         let weight = copied_weight(tree);
@@ -105,7 +106,7 @@ pub(crate) fn own(tree: &mut Arc<Value>) -> Outcome<&mut Value> {
     Ok(Arc::make_mut(tree))
 }
 
-/// A tree as text.
+/// Writes a tree as text.
 pub(crate) fn written(tree: &Value) -> Outcome<Vec<u8>> {
     let mut text = memory::Growing::default();
     match serde_json::to_writer(&mut text, tree) {
@@ -115,42 +116,44 @@ pub(crate) fn written(tree: &Value) -> Outcome<Vec<u8>> {
     }
 }
 
-/// The same as a string.
+/// Writes a tree as a `String`.
 pub(crate) fn written_text(tree: &Value) -> Outcome<String> {
     String::from_utf8(written(tree)?)
         .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))
 }
 
-/// What a text of the host's says, as a tree.
+/// Parses a text of the caller.
 pub fn parsed(text: &str) -> Outcome<Value> {
     tree(text.as_bytes())?.map_err(|e| Error::invalid(format!("it is not JSON: {e}")))
 }
 
-/// What a text says, as a tree. Fails if there is no memory for it.
+/// Parses a text. The outer error means that there is no memory, the inner one that the text is not
+/// JSON.
 pub(crate) fn tree(text: &[u8]) -> Outcome<serde_json::Result<Value>> {
     let mut left = usize::MAX;
     tree_within(text, &mut left)
 }
 
-/// The same of at most `left` values, of which as many are taken as there are; else it is none.
+/// Parses a text of at most `left` values, and subtracts the number of its values from `left`. The
+/// inner error also means that it has more.
 pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> Outcome<serde_json::Result<Value>> {
     fits_as_tree(text, *left)?;
-    Ok(planted(text, left))
+    Ok(build(text, left))
 }
 
-fn planted(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
+fn build(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let tree = Planted { left }.deserialize(&mut reader)?;
+    let tree = Builder { left }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(tree)
 }
 
-/// Makes a tree.
-struct Planted<'l> {
+/// Builds a tree of at most `left` values.
+struct Builder<'l> {
     left: &'l mut usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Planted<'_> {
+impl<'de> DeserializeSeed<'de> for Builder<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
@@ -162,7 +165,7 @@ impl<'de> DeserializeSeed<'de> for Planted<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Planted<'_> {
+impl<'de> Visitor<'de> for Builder<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -199,7 +202,7 @@ impl<'de> Visitor<'de> for Planted<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(entry) = entries.next_element_seed(Planted {
+        while let Some(entry) = entries.next_element_seed(Builder {
             left: &mut *self.left,
         })? {
             list.push(entry);
@@ -212,7 +215,7 @@ impl<'de> Visitor<'de> for Planted<'_> {
         while let Some(name) = members.next_key::<String>()? {
             object.insert(
                 name,
-                members.next_value_seed(Planted {
+                members.next_value_seed(Builder {
                     left: &mut *self.left,
                 })?,
             );
@@ -261,7 +264,7 @@ mod tests {
         assert!(!is_json(b"\"\xff\""));
     }
 
-    /// serde_json's own reader takes this for `[1]`.
+    /// `serde_json::from_str::<Value>` reads this text as `[1]`.
     #[test]
     fn no_name_in_an_object_means_anything() {
         let text = r#"{"$serde_json::private::RawValue":"[1]"}"#;
@@ -282,7 +285,7 @@ mod tests {
         assert!(tree_within(b"[1,2]", &mut left).unwrap().is_err());
     }
 
-    /// An allocation that nobody expects to fail would end the process.
+    /// A failed infallible allocation would abort the process.
     #[test]
     fn what_has_no_memory_is_an_error() {
         let many =
@@ -309,7 +312,7 @@ mod tests {
             let tree = tree(text.as_bytes()).unwrap().unwrap();
             assert!(scarce(|| written(&tree).map(drop)) > 0);
             let shared = Arc::new(tree);
-            // A copy of one string is made at once.
+            // The copy of a single string is one allocation.
             scarce(|| own(&mut shared.clone()).map(|own| assert!(*own == *shared)));
         }
     }
