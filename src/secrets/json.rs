@@ -1,11 +1,11 @@
-//! Secrets in values that were read already.
+//! Removes secrets from JSON trees.
 
 use serde_json::Value;
 
 use super::Secrets;
 
 impl Secrets {
-    /// Takes the secrets out of a value: its texts and its names.
+    /// Replaces the secrets in all strings and member names of a value.
     pub(crate) fn hide_json(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.hide(text),

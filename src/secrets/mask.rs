@@ -1,10 +1,9 @@
-//! Finds one secret in a text, in whatever form somebody wrote it there.
+//! Finds one secret in a text, in each encoding in which a service may repeat it.
 //!
-//! A text is read in units: a byte, or the escape of one. The forms of the secret that escapes do
-//! not make, itself and its base64 at each of the three places that it can have among other bytes,
-//! are in one automaton (Aho and Corasick's), so that a text is read once and costs no more than a
-//! constant times its length, whatever it holds. The automaton is overwritten when it is dropped,
-//! which those of libraries are not.
+//! A text is read in units: a byte, or the escape sequence of a byte. One Aho-Corasick automaton
+//! matches the secret itself and its base64 at each of the three alignments to the bytes before it.
+//! The search reads a text once, so its time is linear whatever the text contains. The automaton is
+//! overwritten when it is dropped; the one of the crate aho-corasick is not.
 
 use std::ops::Range;
 
@@ -12,33 +11,33 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
-/// A text shorter than this is no secret, and so many characters of one at the end of a text are
-/// none either.
+/// The shortest secret, in bytes. It is also the shortest beginning of a secret that is masked at
+/// the end of a text.
 pub(super) const LEAST: usize = 4;
-/// A shorter piece of base64 may be anything's.
+/// The shortest base64 form that is searched for. Shorter ones also occur by chance.
 const LEAST_ENCODED: usize = 8;
 
-/// What is read up to here: one of the forms, a beginning of one, or nothing.
+/// A state of the automaton: a prefix of a form, or a whole form. The root is the empty prefix.
 #[derive(Clone, Copy, Default)]
 struct State {
     byte: u8,
-    /// The secret itself ends here, and not another form of it.
+    /// The secret itself ends here, not its base64.
     is_plain: bool,
-    /// Its first continuation, and the next one of what it continues; 0 for none.
+    /// The first child, and the next child of the same parent. 0 if there is no such state.
     child: u32,
     sibling: u32,
-    /// Where to go on if nothing continues it: the longest end of it that is a beginning.
+    /// The state to continue from if no child matches: the longest suffix that is a prefix.
     fail: u32,
     depth: u32,
-    /// How many of the last units are one of the forms, if they are.
+    /// How many of the last units are a whole form. 0 if no form ends here.
     found: u32,
 }
 
 impl DefaultIsZeroes for State {}
 
-/// A byte that some form begins with.
+/// The kind of a byte that begins a form.
 const FIRST: u8 = 1;
-/// A byte that an escape begins with.
+/// The kind of a byte that begins an escape sequence.
 const ESCAPE: u8 = 2;
 
 pub(crate) struct Mask {
@@ -55,7 +54,7 @@ impl Drop for Mask {
 }
 
 impl Mask {
-    /// What hides this secret; nothing does for what is too short to be one.
+    /// Builds the automaton of a secret. Returns `None` if the text is too short for a secret.
     pub(super) fn of(secret: &str) -> Option<Self> {
         if secret.len() < LEAST {
             return None;
@@ -66,7 +65,7 @@ impl Mask {
             .map(|form| form.len())
             .fold(secret.len(), usize::max);
         let size = secret.len() + encoded.iter().map(|form| form.len()).sum::<usize>() + 1;
-        // Of the final size at once: growing would leave copies behind.
+        // Allocated with the final size: growing would leave copies of the secret in memory.
         let mut states = Vec::with_capacity(size);
         states.push(State::default());
         let mut kinds = [0; 256];
@@ -85,7 +84,7 @@ impl Mask {
         Some(mask)
     }
 
-    /// Whether it hides this secret.
+    /// Whether this is the mask of `secret`.
     pub(super) fn is_of(&self, secret: &str) -> bool {
         let end = secret.bytes().try_fold(0, |state, byte| {
             self.child(state, byte.to_ascii_lowercase())
@@ -93,7 +92,7 @@ impl Mask {
         end.is_some_and(|end| self.states[end].is_plain)
     }
 
-    /// Where the secret is in a text.
+    /// Begins a search of a text.
     pub(super) fn find<'a>(&'a self, text: &'a [u8], escaped: bool) -> Search<'a> {
         let recent = vec![0; self.longest.next_power_of_two()];
         Search {
@@ -135,7 +134,7 @@ impl Mask {
                     depth: depth + 1,
                     ..State::default()
                 });
-                // Bounded by the longest token: a few times 16 KiB.
+                // The number fits: it is at most a few times the longest token, 16 KiB.
                 self.states[state].child = new as u32;
                 new
             });
@@ -144,7 +143,7 @@ impl Mask {
         state
     }
 
-    /// Says of each state where to go on if nothing continues it.
+    /// Sets `fail` of each state, breadth first.
     fn connect(&mut self) {
         let mut due = vec![0];
         let mut next = 0;
@@ -171,7 +170,8 @@ impl Mask {
         }
     }
 
-    /// Each step down is paid for by one up, so that a text is read in linear time.
+    /// Returns the next state. Each step along `fail` undoes an earlier step to a child, so the
+    /// whole search takes linear time.
     fn step(&self, mut state: usize, byte: u8) -> usize {
         loop {
             match self.child(state, byte) {
@@ -183,7 +183,8 @@ impl Mask {
     }
 }
 
-/// What of the secret's base64 does not depend on its neighbours: three places, two alphabets.
+/// Returns the part of the secret's base64 that does not depend on adjacent bytes, for three
+/// alignments and two alphabets.
 fn encoded(secret: &[u8]) -> Vec<Zeroizing<String>> {
     let mut forms: Vec<Zeroizing<String>> = Vec::with_capacity(6);
     for before in 0..3 {
@@ -206,18 +207,19 @@ fn encoded(secret: &[u8]) -> Vec<Zeroizing<String>> {
 pub(super) struct Search<'a> {
     mask: &'a Mask,
     text: &'a [u8],
-    /// Whether an escape counts as what it stands for, and not as its characters.
+    /// Whether an escape sequence is read as the byte that it stands for, not as its characters.
     escaped: bool,
     at: usize,
     state: usize,
-    /// How many units were read, and where the last of them began.
+    /// How many units were read.
     read: usize,
+    /// A ring buffer of the positions at which the last units begin.
     recent: Vec<usize>,
     found: Vec<Range<usize>>,
 }
 
 impl Search<'_> {
-    /// Reads on up to here, or to the end of the unit that is there.
+    /// Searches up to position `to`, or to the end of the unit at that position.
     pub(super) fn advance(&mut self, to: usize) {
         let kinds = if self.escaped { FIRST | ESCAPE } else { FIRST };
         let to = to.min(self.text.len());
@@ -234,7 +236,7 @@ impl Search<'_> {
             } else {
                 Some((self.text[self.at], self.at + 1))
             };
-            // It is cut off, and so is whatever it belongs to.
+            // The text ends within an escape sequence.
             let Some((byte, next)) = unit else {
                 return self.at = self.text.len();
             };
@@ -250,7 +252,7 @@ impl Search<'_> {
         }
     }
 
-    /// Notes that the last units are to be hidden.
+    /// Records the last units as a match, and merges it with overlapping matches.
     fn note(&mut self, units: usize, end: usize) {
         let mut range = self.recent[(self.read - units) & (self.recent.len() - 1)]..end;
         while let Some(last) = self.found.pop_if(|last| last.end >= range.start) {
@@ -258,13 +260,14 @@ impl Search<'_> {
         }
         let has_room = self.found.try_reserve(1).is_ok();
         match self.found.last_mut() {
-            // It hides what is between, too.
+            // Without memory for another range, extend the last one over the text between them.
             Some(last) if !has_room => last.end = range.end,
             _ => self.found.push(range),
         }
     }
 
-    /// All places, in order. What the text may have been cut off in the middle of counts, too.
+    /// Searches the rest and returns all matches, in order. The beginning of a form at the end of
+    /// the text also matches, because the text may have been cut there.
     pub(super) fn end(mut self) -> Vec<Range<usize>> {
         self.advance(self.text.len());
         let depth = self.mask.states[self.state].depth as usize;
@@ -275,14 +278,14 @@ impl Search<'_> {
     }
 }
 
-/// Whether a text has anything that could be an escape.
+/// Whether a text contains a byte that may begin an escape sequence.
 pub(super) fn has_escapes(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'\\' | b'%'))
 }
 
-/// The unit that begins here, and where the next one does; none if the text ends within it. Those
-/// of JSON, however often they were escaped again, of addresses, in the same way, and of Rust's and
-/// Python's notations.
+/// Reads the unit at a position. Returns its byte and the position of the next unit, or `None` if
+/// the text ends within the unit. Knows the escape sequences of JSON and of URLs, both also escaped
+/// repeatedly, and of string literals in Rust and Python.
 fn unit(text: &[u8], at: usize) -> Option<(u8, usize)> {
     match text[at] {
         b'%' => {
@@ -292,7 +295,7 @@ fn unit(text: &[u8], at: usize) -> Option<(u8, usize)> {
             }
             match number(text, digits, 2) {
                 Number::Byte(byte) => Some((byte, digits + 2)),
-                // All that was passed is the escape of one.
+                // The whole run of `%25` stands for one percent sign.
                 Number::None => Some((b'%', digits)),
                 Number::Cut => None,
             }
@@ -316,13 +319,15 @@ fn unit(text: &[u8], at: usize) -> Option<(u8, usize)> {
 }
 
 enum Number {
-    /// 0 for what is no character of a secret.
+    /// An ASCII character, or 0 for any other number.
     Byte(u8),
+    /// No number follows.
     None,
+    /// The text ends within the number.
     Cut,
 }
 
-/// What so many hexadecimal digits say.
+/// Reads a number of `count` hexadecimal digits.
 fn number(text: &[u8], at: usize, count: usize) -> Number {
     let digits = &text[at.min(text.len())..text.len().min(at + count)];
     let value = digits.iter().try_fold(0, |value: u32, digit| {

@@ -1,8 +1,8 @@
-//! The secrets that an operation carried, and their removal from all that is said about it.
+//! Removes the secrets of an operation from everything that reports about it.
 //!
-//! Whatever leaves an operation passes through here: an answer before an error is made of it, its
-//! error, its events and its lines of the log. What was asked for is not touched: the body and
-//! headers of a success, files, and the bytes among the events.
+//! A secret is a key or token that a request of the operation carried. Error responses, errors,
+//! events and log lines pass through here. Requested data pass unchanged: the body and headers of a
+//! success, downloaded files, and binary events.
 
 mod json;
 mod mask;
@@ -18,16 +18,16 @@ use bytes::Bytes;
 use self::mask::{Mask, has_escapes};
 use crate::limits::QUOTED;
 
-/// In the place of a secret.
+/// The text that replaces a secret.
 const MASK: &str = "****";
-/// An operation that goes on for long renews its tokens; the oldest, which have expired, are
-/// forgotten.
+/// The most secrets that an operation remembers. A long operation renews its tokens; the oldest
+/// ones have expired and are forgotten.
 const MOST: usize = 16;
-/// So many bytes are looked through before others have their turn.
+/// How many bytes are searched before other tasks of the thread may run.
 const TURN: usize = 64 << 10;
 
-/// What hides the secrets of one client: made once for all operations that carry the same. Reached
-/// without a lock, which a fork could leave locked.
+/// The masks of one client. Operations that carry the same secret share one mask. No lock protects
+/// them, because a fork could leave it locked.
 #[derive(Default)]
 pub(crate) struct Masks {
     known: ArcSwap<Vec<Weak<Mask>>>,
@@ -56,7 +56,7 @@ impl Masks {
 #[derive(Default)]
 pub(crate) struct Secrets {
     masks: Arc<Masks>,
-    /// Those that were carried last at the end. Only tasks of ours look at them.
+    /// The most recent one last. Only tasks of the runtime lock it.
     carried: Mutex<Vec<Arc<Mask>>>,
 }
 
@@ -68,7 +68,7 @@ impl Secrets {
         }
     }
 
-    /// Notes that a request is about to carry a secret.
+    /// Registers a secret. Call it before a request carries the secret.
     pub(crate) fn carry(&self, secret: &str) {
         let mut carried = self.carried();
         if carried.last().is_some_and(|mask| mask.is_of(secret)) {
@@ -82,7 +82,7 @@ impl Secrets {
         add(&mut carried, mask);
     }
 
-    /// Notes that what `other` carried may come back here, too.
+    /// Registers all secrets of `other`, whose texts this operation may also report.
     pub(crate) fn share(&self, other: &Secrets) {
         let others = other.carried().clone();
         let mut carried = self.carried();
@@ -100,23 +100,23 @@ impl Secrets {
         self.carried().clone()
     }
 
-    /// Takes the secrets out of a text.
+    /// Replaces the secrets in a text.
     pub(crate) fn hide(&self, text: &mut String) {
         if let Some(hidden) = self.hidden(text.as_bytes()) {
-            // Only whole characters of ASCII are replaced.
+            // Removing ASCII characters from UTF-8 leaves UTF-8.
             *text = String::from_utf8(hidden).unwrap_or_else(|_| MASK.to_owned());
         }
     }
 
-    /// The same for a text that may not be there.
+    /// Replaces the secrets in a text, if there is a text.
     pub(crate) fn hide_in(&self, text: &mut Option<String>) {
         if let Some(text) = text {
             self.hide(text);
         }
     }
 
-    /// The beginning of a text of the service's, for a message: of what is cut first half a secret
-    /// would be left, which nobody knows for one.
+    /// Returns the beginning of a service's text, for a message. Secrets are removed before the
+    /// cut, because a part of a secret would not be recognized.
     pub(crate) fn quoted(&self, mut text: String) -> String {
         self.hide(&mut text);
         match text.char_indices().nth(QUOTED) {
@@ -125,7 +125,7 @@ impl Secrets {
         }
     }
 
-    /// Bytes without the secrets in them; none if there are none.
+    /// Returns a copy without secrets, or `None` if the text contains no secret.
     pub(crate) fn hidden(&self, text: &[u8]) -> Option<Vec<u8>> {
         let mut hidden: Option<Vec<u8>> = None;
         for mask in self.all() {
@@ -143,7 +143,7 @@ impl Secrets {
         hidden
     }
 
-    /// The same for what may be many bytes: others have their turn meanwhile.
+    /// Does the same as [`hidden`](Self::hidden) for a long text, and yields to other tasks.
     pub(crate) async fn hidden_slowly(&self, text: &Bytes) -> Option<Bytes> {
         if text.len() <= TURN {
             return self.hidden(text).map(Bytes::from);
@@ -168,7 +168,7 @@ impl Secrets {
         hidden.then_some(text)
     }
 
-    /// Whether there is a secret in a text.
+    /// Whether a text contains a secret.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         self.hidden(text.as_bytes()).is_some()
     }
@@ -191,7 +191,8 @@ fn add(carried: &mut Vec<Arc<Mask>>, mask: Option<Arc<Mask>>) {
     }
 }
 
-/// What there is no memory to tell without its secrets is not told.
+/// Returns a copy of a text in which each range is masked. Without memory for the copy, the whole
+/// text is masked.
 fn without(text: &[u8], found: &[std::ops::Range<usize>]) -> Vec<u8> {
     let hidden: usize = found.iter().map(ExactSizeIterator::len).sum();
     let mut kept = Vec::new();

@@ -19,7 +19,7 @@ fn hide(secret: &str, text: &str) -> String {
     text
 }
 
-/// Each way of writing a text in another text.
+/// The encodings in which a text may contain another text.
 fn forms(text: &str) -> Vec<String> {
     let each = |write: fn(u8) -> String| text.bytes().map(write).collect::<String>();
     let mut forms = vec![
@@ -94,7 +94,7 @@ fn a_secret_is_found_in_each_form_and_among_anything() {
                     !hidden.to_lowercase().contains(&secret.to_lowercase()),
                     "{hidden}"
                 );
-                // At the most what is left of the base64 of its neighbours.
+                // The base64 of adjacent bytes may remain.
                 let left = hidden
                     .len()
                     .saturating_sub(before.len() + behind.len() + "****".len());
@@ -126,7 +126,7 @@ fn what_is_too_short_to_be_a_secret_is_none() {
     assert_eq!(hide("abcd", "abcabcd"), "abc****");
 }
 
-/// A text that was cut off ends within a secret, or within an escape of one of its characters.
+/// A text that was cut may end within a secret, or within an escape sequence of the secret.
 #[test]
 fn the_beginning_of_a_secret_at_an_end_goes_too() {
     let escaped: String = SECRET
@@ -140,7 +140,7 @@ fn the_beginning_of_a_secret_at_an_end_goes_too() {
         (&escaped, 6),
         (&percent, 3),
     ] {
-        // The last character that base64 has of the secret depends on its neighbours.
+        // The last base64 character of the secret depends on the bytes that follow.
         for cut in 5 * unit..form.len() - 4 {
             let hidden = hide(SECRET, &format!("not {}", &form[..cut]));
             assert_eq!(hidden, "not ****", "{}", &form[..cut]);
@@ -209,7 +209,7 @@ async fn large_texts_are_searched_across_the_turns() {
     assert!(secrets.hidden_slowly(&whole).await.is_none());
 }
 
-/// Whoever answers knows what he was sent, and may write what is most expensive to search.
+/// A server knows the key that it received, and may send the text that is most expensive to search.
 #[test]
 fn nothing_costs_more_than_a_constant_times_its_length() {
     const LENGTH: usize = 1 << 20;
@@ -237,8 +237,8 @@ fn nothing_costs_more_than_a_constant_times_its_length() {
             let mut search = mask.find(&text, escaped);
             search.advance(text.len());
             search.end();
-            // In a debug build on a busy machine; whatever grows with the length of the secret
-            // takes minutes.
+            // Generous for a debug build on a busy machine. A search whose time also grows with the
+            // length of the secret takes minutes.
             assert!(
                 started.elapsed().as_secs() < 30,
                 "{piece:.20}: {:?}",
@@ -252,7 +252,7 @@ fn nothing_costs_more_than_a_constant_times_its_length() {
 fn random_secrets_in_random_texts() {
     const LETTERS: &[u8] = b"ab%2\\u0/F";
     let mut state: u64 = 1;
-    // Knuth's generator: the same texts each time.
+    // Knuth's linear congruential generator, so that each run has the same texts.
     let mut below = |most: usize| -> usize {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -269,7 +269,7 @@ fn random_secrets_in_random_texts() {
         let secret = some(12, LEAST);
         let text = format!("{}{secret}{}", some(20, 0), some(20, 0));
         let hidden = hide(&secret, &text);
-        // The mask itself cannot make one.
+        // The secret has no `*`, so the mask cannot complete one.
         assert!(
             !hidden.to_lowercase().contains(&secret.to_lowercase()),
             "{secret} in {text}: {hidden}"
@@ -277,7 +277,7 @@ fn random_secrets_in_random_texts() {
     }
 }
 
-/// An allocation that nobody expects to fail would end the process.
+/// A failed infallible allocation would abort the process.
 #[test]
 fn what_there_is_no_memory_to_hide_is_not_told() {
     let secrets = carrying(SECRET);
