@@ -1,5 +1,5 @@
-//! Endpoint ids and addresses, named by callers, servers and redirects: what carries the key goes
-//! to fal's own services, or nowhere.
+//! Fuzzes endpoint ids and URLs from callers, servers and redirects: only fal's own services
+//! receive the key.
 
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
@@ -17,7 +17,7 @@ use crate::services::queue::Job;
 use reqwest::Method;
 use url::Url;
 
-/// Written out once more: whoever sees a key.
+/// A second list, to compare with: the hosts that may receive a key.
 const FALS: [&str; 6] = [
     "fal.run",
     "queue.fal.run",
@@ -55,7 +55,7 @@ fn key() -> Credential {
     key.unwrap_or(Credential::Anonymous)
 }
 
-/// A key only ever goes by https to the usual port of one of fal's services.
+/// Checks that the key goes only to fal's services, over https, to the default port.
 fn carried(hosts: &Hosts, url: &Url) {
     for authorization in [Authorization::Credential, Authorization::Nothing] {
         let Ok(route) = route(hosts, url, &key(), &authorization, &Secrets::default()) else {
@@ -107,8 +107,7 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
             else {
                 continue;
             };
-            // Read, or what an app has made, or a file that is put elsewhere: nothing else is asked
-            // for by a redirect.
+            // A redirect may only read, fetch the output of an app, or move the upload of a file.
             let of_app = method == Method::POST
                 && status == StatusCode::SEE_OTHER
                 && from.host_str() == Some("fal.run");
@@ -127,7 +126,7 @@ fn redirected(hosts: &Hosts, from: &Url, location: &str) {
     }
 }
 
-/// An id, and a path that the caller names, stay within the host that they are asked at.
+/// Checks that an id and a path of the caller do not change the host of a URL.
 fn endpoint(hosts: &Hosts, id: &str, path: &str) {
     let Ok(id) = id.parse::<EndpointId>() else {
         return;
@@ -166,7 +165,7 @@ fn endpoint(hosts: &Hosts, id: &str, path: &str) {
     }
 }
 
-/// The addresses that an answer names are the queue's, whatever it says.
+/// Checks that the URLs of a job belong to the queue, whatever URLs the response contains.
 fn job(id: &str, address: &str) {
     let answer = serde_json::json!({"request_id": id, "status_url": address, "response_url": address, "cancel_url": address});
     let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else {

@@ -1,5 +1,4 @@
-//! `config.toml`: the reader and the editor. What is changed is what was meant, and all else stays
-//! as it is.
+//! Fuzzes reading and editing `config.toml`: an edit changes only its target.
 
 #![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
 
@@ -54,7 +53,7 @@ pub(crate) fn run(data: &[u8]) {
             after.contains(&(table.clone(), Some(value.clone()))),
             "the key is not what was set"
         );
-        // Once it is there, only it can change.
+        // A key that was set can be removed.
         let again = Edit::Unset {
             table: &table,
             member,
@@ -72,7 +71,7 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// The profiles and their keys. What is told of a text that is none shows nothing of it.
+/// Reads the profiles and their keys. The error for malformed text contains none of the text.
 fn read(text: &str) -> Option<Vec<(String, Option<String>)>> {
     match config::parse(text, "config.toml".to_owned(), None) {
         Content::File(file) => {

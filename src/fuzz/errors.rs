@@ -1,10 +1,9 @@
-//! The answers that errors are made of: bounded, and no reason to send a POST again that may have
-//! run.
+//! Fuzzes error responses: errors are bounded, and no POST that may have been executed is retried.
 
 use super::*;
 use crate::error::{Answer, Idempotency};
 use crate::fuzz::input::Input;
-use crate::fuzz::spent::peak;
+use crate::fuzz::spent::bounded;
 use crate::secrets::Secrets;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
@@ -20,7 +19,8 @@ const NAMES: [&str; 8] = [
 ];
 const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 
-/// Written out once more: whether a 401 or 429 was said before any app was asked.
+/// A second implementation, to compare with: whether a 401 or 429 was sent before an app was
+/// called.
 fn is_said_before_apps(headers: &HeaderMap, whose: Responder) -> bool {
     let marked = MARKS.iter().any(|name| headers.contains_key(*name));
     match whose {
@@ -30,7 +30,7 @@ fn is_said_before_apps(headers: &HeaderMap, whose: Responder) -> bool {
     }
 }
 
-/// And what alone permits to send a POST again.
+/// A second implementation, to compare with: whether a POST may be retried.
 fn is_permitted(status: u16, headers: &HeaderMap, whose: Responder) -> bool {
     let kind = headers
         .get("x-fal-error-type")
@@ -93,14 +93,11 @@ pub(crate) fn run(data: &[u8]) {
         about_job,
         whose,
     };
-    // The fields' own trees are bounded by their number, so that of a short body they may be a
-    // hundred times as much.
-    let (classification, spent) = peak(|| classify(answer.clone(), asked));
-    assert!(
-        spent <= 256 * body.len() + 64 * 1024,
-        "{spent} bytes for {}",
-        body.len()
-    );
+    // The number of values in the fields' trees is bounded. For a short body, they may still take a
+    // hundred times its size.
+    let classification = bounded(body.len(), 256, 64 * 1024, || {
+        classify(answer.clone(), asked)
+    });
     let error = &classification.error;
     assert!(
         error.message().len() <= crate::limits::MESSAGE + 4
@@ -108,7 +105,7 @@ pub(crate) fn run(data: &[u8]) {
     );
     assert!(error.fields().len() <= crate::limits::FIELDS);
     assert_eq!(error.body(), body);
-    // What the service forbids is forbidden, and what may have run is not sent again.
+    // A header of the service forbids a retry, and a request that may have run is not retried.
     let forbidden = matches!(
         headers.get("x-fal-needs-retry").map(HeaderValue::as_bytes),
         Some(b"0" | b"false")

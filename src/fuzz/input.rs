@@ -1,6 +1,6 @@
-//! The bytes of a fuzzer as what a target needs.
+//! Splits the bytes of the fuzzer into the values that a target needs.
 
-/// Reads them from the front. What is missing is empty.
+/// Reads values from the front of the bytes. Past the end, values are zero or empty.
 pub(crate) struct Input<'a> {
     rest: &'a [u8],
 }
@@ -16,7 +16,7 @@ impl<'a> Input<'a> {
         *first
     }
 
-    /// Up to the next NUL, or to the end.
+    /// Returns the bytes up to the next NUL or the end.
     pub(crate) fn part(&mut self) -> &'a [u8] {
         let end = self
             .rest
@@ -28,7 +28,7 @@ impl<'a> Input<'a> {
         part
     }
 
-    /// The same as text.
+    /// Returns the bytes up to the next NUL or the end, as text.
     pub(crate) fn text(&mut self) -> String {
         String::from_utf8_lossy(self.part()).into_owned()
     }
@@ -38,10 +38,10 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What no other text has in it by chance.
+/// A secret that no other text contains by chance.
 pub(crate) const PLANTED: &str = "fake5ecret7Qx9Zk2Lw8Vb3Nm";
 
-/// A text in which each `\x01` stands for the planted secret.
+/// Replaces each `\x01` in a text by the planted secret.
 pub(crate) fn planted(text: &str) -> String {
     text.replace('\u{1}', PLANTED)
 }

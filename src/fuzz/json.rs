@@ -1,5 +1,5 @@
-//! JSON of somebody else's: what is looked at is what a tree would be made of, and it takes a
-//! bounded part of the memory.
+//! Fuzzes the reading of JSON: reading without a tree agrees with the tree, and both take bounded
+//! memory.
 
 #![allow(clippy::unwrap_used, reason = "a panic is what the fuzzer looks for")]
 
@@ -7,30 +7,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::fuzz::spent::peak;
+use crate::fuzz::spent::bounded;
 
 const NAMES: [&str; 3] = ["a", "status", "logs"];
 
 pub(crate) fn run(text: &[u8]) {
-    let (looked, spent) = peak(|| is_json(text));
-    assert!(
-        spent <= 4 * text.len() + 4096,
-        "looking took {spent} bytes for {}",
-        text.len()
-    );
-    let (tree, spent) = peak(|| tree(text).unwrap());
-    assert!(
-        spent <= 256 * text.len() + 4096,
-        "a tree took {spent} bytes for {}",
-        text.len()
-    );
+    let looked = bounded(text.len(), 4, 4096, || is_json(text));
+    let tree = bounded(text.len(), 256, 4096, || tree(text).unwrap());
     assert_eq!(looked, tree.is_ok());
-    let (found, spent) = peak(|| members(text, NAMES));
-    assert!(
-        spent <= 4 * text.len() + 4096,
-        "members took {spent} bytes for {}",
-        text.len()
-    );
+    let found = bounded(text.len(), 4, 4096, || members(text, NAMES));
     let Ok(tree) = tree else { return };
     assert_eq!(found.is_some(), tree.is_object());
     for (name, raw) in NAMES.iter().zip(found.into_iter().flatten()) {

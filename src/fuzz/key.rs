@@ -1,4 +1,4 @@
-//! A key and the report about it: no half that is secret is ever shown.
+//! Fuzzes keys and reports about keys: no output contains the secret half.
 
 use super::input::{Input, PLANTED, planted};
 use crate::credentials::{Environment, Options, resolve};
@@ -33,7 +33,7 @@ pub(super) fn run(data: &[u8]) {
         Err(problem) => hides(&format!("{problem:?}"), None),
     }
     let half = halves.ok().map(|(key, _)| key);
-    // It takes many times as long as the rest.
+    // This part takes many times longer than the rest.
     if cfg!(fuzzing) && !data.len().is_multiple_of(16) {
         return;
     }
@@ -50,8 +50,7 @@ pub(super) fn run(data: &[u8]) {
     }
 }
 
-/// The planted secret is shown where it is the public half, which nothing can know, and nowhere
-/// else.
+/// Checks that an output contains the planted secret only if it is the public half of the key.
 fn hides(shown: &str, key: Option<&Key>) {
     let public = key.is_some_and(|key| key.id().contains(PLANTED));
     assert!(public || !shown.contains(PLANTED), "{shown}");

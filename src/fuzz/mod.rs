@@ -1,15 +1,14 @@
-//! What machines feed with anything at all: one function a target, each of which asserts what has
-//! to hold whatever comes.
+//! Fuzz targets. Each one is a function that takes arbitrary bytes and asserts invariants.
 //!
-//! `make fuzz` runs them under libFuzzer (the crate in `fuzz/`); the test below replays what is
-//! kept there. Only for these two: neither this module nor what it opens is in a library that is
-//! shipped.
+//! `make fuzz` runs them under libFuzzer (the crate in `fuzz/`), and the test below replays the
+//! files that are stored there. This module and the functions that it makes accessible are compiled
+//! only for these two.
 
 pub(crate) mod input;
 mod key;
 pub(crate) mod spent;
 
-/// A target's name, which is that of its program, and the function.
+/// The name of a target, which is also the name of its program, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
@@ -30,7 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("webhook", crate::services::webhook::fuzz::run),
 ];
 
-/// Runs one of them.
+/// Runs the target of this name.
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     assert!(target.is_some(), "no target {name}");
@@ -68,14 +67,14 @@ mod replay {
                 .iter()
                 .chain(&files(&root().join("crashes").join(name)))
             {
-                // The last one named is the one that fails.
+                // The last file printed is the one that fails.
                 println!("{}", path.display());
                 run(&fs::read(path).unwrap());
             }
         }
     }
 
-    /// The API's program calls the exported functions and no target of this table.
+    /// The program `api` calls the exported C functions, and has no target here.
     #[test]
     fn every_target_has_a_program_and_every_program_a_target() {
         let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! The name that a server gives a file: one harmless component, on every system.
+//! Fuzzes the file names of a server: each is one harmless path component on every system.
 
 use std::path::{Component, Path};
 

@@ -1,5 +1,5 @@
-//! Parameters of the Platform API: what is accepted leads to the operation that was named and to no
-//! other.
+//! Fuzzes parameters of the Platform API: accepted parameters result in a URL of the requested
+//! operation.
 
 #![allow(
     clippy::panic,

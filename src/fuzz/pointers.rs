@@ -1,5 +1,5 @@
-//! Fields of an input by name and by JSON Pointer, and what is read by one: nothing is deeper than
-//! anybody reads.
+//! Fuzzes setting fields by name and by JSON Pointer, and reading by JSON Pointer: no input exceeds
+//! the depth limit.
 
 #![allow(
     clippy::panic,
@@ -18,11 +18,9 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(mut request) = Request::run("a/b") else {
         return;
     };
-    let mut left = 8;
-    while left > 0 {
-        left -= 1;
+    for _ in 0..8 {
         let (kind, name, text) = (input.byte(), input.text(), input.text());
-        // Many parts from a few bytes.
+        // Builds long pointers from a few bytes.
         let name = if kind & 1 == 1 {
             name.repeat(usize::from(kind))
         } else {

@@ -1,4 +1,4 @@
-//! How much memory a piece of code takes.
+//! Measures and limits the memory of a piece of code.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
@@ -11,13 +11,13 @@ thread_local! {
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// The system's allocator, counted for each thread.
+/// The system's allocator, with a count for each thread.
 struct Counted;
 
 #[global_allocator]
 static COUNTED: Counted = Counted;
 
-/// Whether this thread may have so many more, which then count as taken.
+/// Counts an allocation of this thread, and returns whether its limit permits it.
 fn took(bytes: usize) -> bool {
     let taken = NOW.try_with(|now| {
         let would = now
@@ -26,7 +26,7 @@ fn took(bytes: usize) -> bool {
             .cast_signed()
             .max(0)
             .cast_unsigned();
-        // Where there is no room for much there is still some for a little.
+        // Small allocations may exceed the limit a little.
         let little = if bytes < SMALL / 16 { SMALL } else { 0 };
         if would
             > LIMIT
@@ -37,7 +37,7 @@ fn took(bytes: usize) -> bool {
             return false;
         }
         now.set(now.get().wrapping_add(bytes));
-        // What this thread frees of another's makes it less than nothing.
+        // The count is negative if this thread frees memory of other threads.
         let _ = MOST.try_with(|most| most.set(most.get().max(would)));
         true
     });
@@ -48,34 +48,34 @@ fn gave(bytes: usize) {
     let _ = NOW.try_with(|now| now.set(now.get().wrapping_sub(bytes)));
 }
 
-// SAFETY: the system's allocator does all the work; what is counted has no part in it.
+// SAFETY: all calls go to the system's allocator; counting does not affect its results.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !took(layout.size()) {
             return std::ptr::null_mut();
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         gave(layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both may be there at once.
+        // The old and the new block may exist together.
         if !took(size) {
             return std::ptr::null_mut();
         }
         gave(layout.size());
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// The result, and the most bytes that this thread had beyond what it had before.
+/// Returns the result of `work`, and the most bytes that it had allocated at one time.
 pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     NOW.set(0);
     MOST.set(0);
@@ -83,9 +83,26 @@ pub(crate) fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, MOST.get())
 }
 
-/// Tries this with ever more memory. Where nobody expects that an allocation fails, the process is
-/// aborted; else the outcome is an error of its own kind, until there is enough: how often, is
-/// returned. Small allocations are not the point.
+/// Calls `work`, and checks that it allocates at most `factor` bytes for each byte of an input of
+/// `size` bytes, plus `constant`.
+#[track_caller]
+pub(crate) fn bounded<T>(
+    size: usize,
+    factor: usize,
+    constant: usize,
+    work: impl FnOnce() -> T,
+) -> T {
+    let (result, spent) = peak(work);
+    assert!(
+        spent <= factor * size + constant,
+        "{spent} bytes for {size}"
+    );
+    result
+}
+
+/// Calls `work` with increasing limits of memory, and returns how often it failed. Each failure
+/// must be the error about memory. An infallible allocation beyond the limit aborts the process.
+/// The limit does not apply to small allocations.
 #[cfg(test)]
 #[track_caller]
 pub(crate) fn scarce(work: impl Fn() -> crate::error::Result<()>) -> usize {
@@ -115,7 +132,7 @@ pub(crate) fn scarce(work: impl Fn() -> crate::error::Result<()>) -> usize {
     refused
 }
 
-/// So much is always there.
+/// How many bytes small allocations may exceed the limit.
 const SMALL: usize = 64 << 10;
 
 #[cfg(test)]

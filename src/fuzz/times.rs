@@ -1,4 +1,4 @@
-//! Moments and pauses that a server names: any or none, and none that is infinite.
+//! Fuzzes the delays and timestamps of a server: parsing never panics, and no delay is infinite.
 
 use super::*;
 use crate::fuzz::input::Input;
@@ -14,7 +14,7 @@ pub(crate) fn run(data: &[u8]) {
         }
     }
     let pause = retry_after(&headers);
-    // Whoever waits adds to it, and looks when that is.
+    // As the code that waits does.
     if let Some(pause) = pause {
         let _ = std::time::Instant::now().checked_add(pause.saturating_add(Duration::from_secs(1)));
         assert!(pause.as_secs_f64().is_finite());

@@ -1,4 +1,4 @@
-//! Webhooks: only what was signed is valid, however it is written.
+//! Fuzzes webhooks: only the signed values are valid.
 
 #![allow(clippy::panic, reason = "a panic is what the fuzzer looks for")]
 
@@ -19,7 +19,8 @@ const SIGNED: [&str; 4] = [
 
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    // Which headers are as they were signed, so that others are all that is wrong.
+    // The bits of `signed` choose the headers with the signed value, so that single headers can be
+    // wrong.
     let (signed, doubled) = (input.byte(), input.byte());
     let mut given: Vec<(usize, String)> = Vec::new();
     for (place, right) in SIGNED.iter().enumerate() {
@@ -69,7 +70,7 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// Whether a time is about now, whatever it is.
+/// Calls the check of a timestamp.
 pub(crate) fn is_now(timestamp: &str) -> bool {
     time::check(timestamp, SystemTime::now()).is_ok()
 }
