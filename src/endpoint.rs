@@ -1,4 +1,4 @@
-//! Endpoint ids, and the address of every service.
+//! Endpoint ids, and the URLs of fal's services.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,24 +12,24 @@ use crate::error::{Error, Result};
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (docs/protocol.md §3.1).
 ///
 /// `[namespace/]owner/alias[/path]`, where a namespace is `workflows` or `comfy`. The old form
-/// `123-abc` is read as `123/abc`. Surrounding slashes are dropped; case is kept. An address, such
-/// as `https://fal.run/fal-ai/flux/dev`, is refused with an error that shows the id.
+/// `123-abc` is parsed as `123/abc`. Surrounding slashes are removed; case is kept. A URL, such as
+/// `https://fal.run/fal-ai/flux/dev`, is refused with an error that shows the id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId {
     text: String,
     app_len: usize,
 }
 
-/// The host that renews the tokens of a login.
+/// The host that renews the access tokens of logins.
 pub const AUTH_HOST: &str = "auth.fal.ai";
 
-/// The REST host by its old name, which the CLI and older pages use (docs/protocol.md §16.37, 38).
+/// The old name of the REST host. The CLI and older pages use it (docs/protocol.md §16.37, 38).
 const OLD_REST_HOST: &str = "rest.alpha.fal.ai";
 
-/// The path of the keys that webhooks are signed with, on the REST host (docs/protocol.md §10.3).
+/// The path of the keys that verify webhooks, on the REST host (docs/protocol.md §10.3).
 pub(crate) const JWKS: &str = ".well-known/jwks.json";
 
-/// A host that stands in for one of fal's own (docs/protocol.md §13.4).
+/// A backup of one of fal's hosts (docs/protocol.md §13.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backup {
     Run,
@@ -50,27 +50,27 @@ impl Backup {
 const NAMESPACES: [&str; 2] = ["workflows", "comfy"];
 
 impl EndpointId {
-    /// The whole id, with its path.
+    /// Returns the whole id, including the path.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// `[namespace/]owner/alias`, without the path: what the queue's addresses are made of.
+    /// Returns `[namespace/]owner/alias`, without the path. URLs of the queue contain this part.
     pub fn app(&self) -> &str {
         &self.text[..self.app_len]
     }
 
-    /// What follows the app, without its leading slash; empty if there is nothing.
+    /// Returns the path after the app, without a leading slash. Empty if there is no path.
     pub fn path(&self) -> &str {
         self.text[self.app_len..].trim_start_matches('/')
     }
 
-    /// The name of the app within its owner's.
+    /// Returns the name of the app, which is unique among the apps of its owner.
     pub fn alias(&self) -> &str {
         self.app().rsplit('/').next().unwrap_or_default()
     }
 
-    /// The account or team that the app belongs to.
+    /// Returns the account or team that owns the app.
     pub fn owner(&self) -> &str {
         let mut segments = self.app().rsplit('/');
         segments.next();
@@ -83,7 +83,7 @@ impl FromStr for EndpointId {
 
     fn from_str(text: &str) -> Result<Self> {
         if let Some(named) = id_in(text) {
-            return Err(address_for_id(text, named));
+            return Err(url_for_id(text, named));
         }
         let trimmed = text.trim_matches('/');
         let text = match trimmed.contains('/') {
@@ -117,9 +117,9 @@ impl fmt::Display for EndpointId {
     }
 }
 
-/// What an address of one of fal's own hosts has in the place of an id, if the text is one, with
-/// its scheme or without: the id as far as one can tell. It is not taken for the id, because the
-/// client may be meant to use other hosts than the address says.
+/// Returns the probable endpoint id in a URL of one of fal's hosts, with or without a scheme, or
+/// `None` if the text is not such a URL. The id only goes into an error: the client may be
+/// configured for another host than the URL names.
 fn id_in(text: &str) -> Option<&str> {
     let text = text.trim().trim_start_matches('/');
     let lower = text.to_ascii_lowercase();
@@ -149,21 +149,23 @@ fn id_in(text: &str) -> Option<&str> {
     )
 }
 
-fn address_for_id(text: &str, named: &str) -> Error {
-    // An address in an address is none either, and is not looked into: there may be thousands.
+fn url_for_id(text: &str, named: &str) -> Error {
+    // A URL within a URL is not an id. It is not searched further, because URLs may be nested
+    // thousands of times.
     let id = if id_in(named).is_none() {
         named.parse::<EndpointId>().ok()
     } else {
         None
     };
     match id {
-        Some(id) => malformed_id(text, "it is an address")
-            .with_remedy(format!("Give the id alone: \"{id}\".")),
-        None => malformed_id(text, "it is an address, and not one of a model"),
+        Some(id) => {
+            malformed_id(text, "it is a URL").with_remedy(format!("Give the id alone: \"{id}\"."))
+        }
+        None => malformed_id(text, "it is a URL, but not of a model"),
     }
 }
 
-/// `123-my-app` is `123/my-app`.
+/// Converts the old form `123-my-app` to `123/my-app`.
 fn legacy(text: &str) -> Option<String> {
     let (number, name) = text.split_once('-')?;
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
@@ -171,7 +173,8 @@ fn legacy(text: &str) -> Option<String> {
     (digits && named).then(|| format!("{number}/{name}"))
 }
 
-/// An id becomes part of an address: nothing that could change the address's meaning gets in.
+/// Checks a segment of an id, which becomes part of a URL: refuses characters that have a meaning
+/// in URLs.
 pub(crate) fn check_segment(segment: &str) -> std::result::Result<(), &'static str> {
     if segment.is_empty() {
         return Err("it has an empty segment");
@@ -182,7 +185,7 @@ pub(crate) fn check_segment(segment: &str) -> std::result::Result<(), &'static s
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~@:+,=!$()*".contains(&b);
     match segment.bytes().all(plain) {
         true => Ok(()),
-        false => Err("it has a character that no endpoint id has"),
+        false => Err("it has a character that is not allowed"),
     }
 }
 
@@ -204,8 +207,7 @@ pub(crate) fn abbreviate(text: &str) -> String {
 
 /// The hosts of fal's services (docs/protocol.md §1.1), each a host name with an optional port.
 ///
-/// Requests go to them over https. The key is sent to `run`, `queue`, `ws`, `rest` and `platform`
-/// only.
+/// Requests use https. Only `run`, `queue`, `ws`, `rest` and `platform` receive the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
     pub(crate) run: String,
@@ -216,21 +218,21 @@ pub struct Hosts {
     pub(crate) platform: String,
     pub(crate) cdn: String,
     pub(crate) emulator: Option<SocketAddr>,
-    /// A server of the host's maker that holds the key and forwards (docs/protocol.md §11).
+    /// A server of the program's vendor, which adds the key and forwards requests to fal
+    /// (docs/protocol.md §11).
     pub(crate) proxy: Option<Url>,
 }
 
-/// Which services may see the key, and where a request really goes.
+/// The kind of service behind a URL, which decides whether a request carries the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A service that authenticates by key.
     Key,
-    /// Where logins are renewed: fal's own, but with a token of its own in the body and never with
-    /// a key.
+    /// fal's host that renews logins. It receives a refresh token in the body, and never a key.
     Login,
-    /// fal's file hosts: fal's own, but never with a key (docs/protocol.md §9.6).
+    /// fal's file hosts. They never receive a key (docs/protocol.md §9.6).
     Files,
-    /// Anything else.
+    /// Any other host.
     Foreign,
 }
 
@@ -250,9 +252,10 @@ impl Default for Hosts {
 }
 
 impl Hosts {
-    /// The hosts that `lookup`, usually the environment, names: `FAL_RUN_HOST`,
+    /// Reads the hosts from variables, usually of the environment: `FAL_RUN_HOST`,
     /// `FAL_QUEUE_RUN_HOST`, `FAL_REST_HOST`, `FAL_PLATFORM_HOST`, `FAL_CDN_HOST` and
-    /// `FAL_EMULATOR_HOST` (docs/protocol.md §1.2); fal's own for the rest.
+    /// `FAL_EMULATOR_HOST` (docs/protocol.md §1.2). `lookup` returns the value of a variable. Where
+    /// a variable is unset or empty, fal's own host remains.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut hosts = Hosts::default();
         let read = |name: &str| {
@@ -262,7 +265,7 @@ impl Hosts {
             value.map(|v| named(name, &v, host)).transpose()
         };
         if let Some(run) = read("FAL_RUN_HOST")? {
-            // The official clients derive the queue's host from the run host.
+            // The official clients derive the host of the queue from the run host.
             hosts.queue = format!("queue.{run}");
             hosts.ws = format!("ws.{run}");
             hosts.run = run;
@@ -285,56 +288,49 @@ impl Hosts {
     }
 
     pub(crate) fn run_url(&self, id: &EndpointId) -> Result<Url> {
-        self.url(&self.run, id.as_str())
+        url(&self.run, id.as_str())
     }
 
-    /// An address of the Platform API (docs/protocol.md §14.1): `path` begins with `/v1`.
+    /// Returns a URL of the Platform API (docs/protocol.md §14.1). `path` begins with `/v1`.
     pub(crate) fn platform_url(&self, path: &str) -> Result<Url> {
-        self.url(&self.platform, path.trim_start_matches('/'))
+        url(&self.platform, path)
     }
 
     pub(crate) fn queue_url(&self, path: &str) -> Result<Url> {
-        self.url(&self.queue, path.trim_start_matches('/'))
+        url(&self.queue, path)
     }
 
     pub(crate) fn ws_url(&self, id: &EndpointId) -> Result<Url> {
-        self.url(&self.ws, id.as_str())
+        url(&self.ws, id.as_str())
     }
 
     pub(crate) fn rest_url(&self, path: &str) -> Result<Url> {
-        self.url(&self.rest, path.trim_start_matches('/'))
+        url(&self.rest, path)
     }
 
-    /// Whether an address is one of the service that takes files and makes tokens, by either name.
+    /// Whether a URL belongs to the REST service, by its current or its old name.
     pub(crate) fn is_rest(&self, url: &Url) -> bool {
-        let same = |host: &str| {
-            self.url(host, "")
-                .is_ok_and(|rest| rest.origin() == url.origin())
-        };
-        same(&self.rest) || same(OLD_REST_HOST)
+        is_at(&self.rest, url) || is_at(OLD_REST_HOST, url)
     }
 
     pub(crate) fn cdn_url(&self, path: &str) -> Result<Url> {
-        self.url(&self.cdn, path.trim_start_matches('/'))
+        url(&self.cdn, path)
     }
 
     pub(crate) fn login_url(&self, path: &str) -> Result<Url> {
-        self.url(AUTH_HOST, path.trim_start_matches('/'))
+        url(AUTH_HOST, path)
     }
 
-    /// The proxy that a request to this address goes through, if it does.
+    /// Returns the server proxy for requests to a URL. `None` if the request does not use it.
     pub(crate) fn proxied(&self, url: &Url) -> Option<&Url> {
-        self.proxy
-            .as_ref()
-            .filter(|_| self.origin(url) == Origin::Key)
+        self.proxy.as_ref().filter(|_| self.is_service(url))
     }
 
-    /// The host that stands in for the one of `url` when that cannot be reached; only fal's own
-    /// have one.
+    /// Returns the backup of the host of `url`. Only two of fal's own hosts have one.
     pub(crate) fn backup(&self, url: &Url) -> Option<Backup> {
         let host = url
             .host_str()
-            .filter(|_| self.origin(url) == Origin::Key && url.port().is_none());
+            .filter(|_| self.is_service(url) && url.port().is_none());
         match host? {
             "fal.run" => Some(Backup::Run),
             "queue.fal.run" => Some(Backup::Queue),
@@ -342,56 +338,45 @@ impl Hosts {
         }
     }
 
-    pub(crate) fn run_host(&self) -> &str {
-        &self.run
-    }
-
     pub(crate) fn is_run(&self, url: &Url) -> bool {
-        self.url(&self.run, "")
-            .is_ok_and(|run| run.origin() == url.origin())
+        is_at(&self.run, url)
     }
 
     pub(crate) fn is_queue(&self, url: &Url) -> bool {
-        self.queue_url("")
-            .is_ok_and(|queue| queue.origin() == url.origin())
+        is_at(&self.queue, url)
     }
 
-    /// Whether the queue is asked here about a job or told to cancel it. The result, and what
-    /// stands for it, is the job's own.
+    /// Whether a URL is for the status or the cancellation of a job. The queue itself responds
+    /// there. To a request for the result, the app of the job responds.
     pub(crate) fn is_about_job(&self, url: &Url) -> bool {
         let path = url.path().trim_end_matches('/');
         self.is_queue(url) && (path.ends_with("/status") || path.ends_with("/cancel"))
     }
 
-    /// Whether short-lived tokens open this address. That they open the host of HTTP over WebSocket
-    /// is third parties' word (docs/protocol.md §8).
+    /// Whether a URL accepts short-lived tokens. Only third-party sources say so about the host of
+    /// HTTP over WebSocket (docs/protocol.md §8).
     pub(crate) fn takes_tokens(&self, url: &Url) -> bool {
-        let matches = |host: &str| {
-            self.url(host, "")
-                .is_ok_and(|ours| ours.origin() == url.origin())
-        };
-        matches(&self.run) || matches(&self.ws)
+        is_at(&self.run, url) || is_at(&self.ws, url)
     }
 
-    /// Whether an app may be who answers here: not where only the queue itself, or another service,
-    /// does.
+    /// Whether the response from a URL may come from an app, and not only from a service of fal.
     pub(crate) fn answers_by_app(&self, url: &Url) -> bool {
         self.takes_tokens(url) || (self.is_queue(url) && !self.is_about_job(url))
     }
 
-    /// Whether the address is one of fal's services, perhaps behind a server proxy.
+    /// Whether a URL belongs to a service that accepts the key, possibly through a server proxy.
     pub(crate) fn is_service(&self, url: &Url) -> bool {
         self.origin(url) == Origin::Key
     }
 
-    /// Whether fal's gateway answers here, which names its request id in every success (§4, §5.5).
-    /// A web page without one is not fal's.
+    /// Whether fal's gateway responds at a URL. Its successful responses always have a request id
+    /// (§4, §5.5), so a web page without one is not from fal.
     pub(crate) fn answers_with_id(&self, url: &Url) -> bool {
         self.is_run(url) || self.is_queue(url)
     }
 
-    /// Whether fal's protocol has nothing but JSON as the answer of a success: not where an app may
-    /// answer what it likes, or a file is fetched.
+    /// Whether a successful response must be JSON by fal's protocol. `false` where an app chooses
+    /// the format, or a file is downloaded.
     pub(crate) fn answers_json(&self, url: &Url, method: &Method) -> bool {
         let path = url.path();
         let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
@@ -403,7 +388,7 @@ impl Hosts {
             return !begins(&["/v1/serverless/files/", "/v1/serverless/logs/stream"]);
         }
         match self.is_queue(url) {
-            // Submit, status and cancel (§5); the result is the app's.
+            // Submit, status and cancel (§5). The app chooses the format of the result.
             true => *method == Method::POST || self.is_about_job(url),
             // §7.1, §9, §10.3.
             false => begins(&["/tokens", "/storage/", "/.well-known/"]),
@@ -411,42 +396,26 @@ impl Hosts {
     }
 
     pub(crate) fn is_platform(&self, url: &Url) -> bool {
-        self.platform_url("")
-            .is_ok_and(|platform| platform.origin() == url.origin())
+        is_at(&self.platform, url)
     }
 
-    fn url(&self, host: &str, path: &str) -> Result<Url> {
-        Url::parse(&format!("https://{host}/{path}"))
-            .map_err(|e| Error::invalid(format!("the address of host {host:?} is malformed: {e}")))
-    }
-
-    /// Whose address this is. Host, port and scheme count; the path does not.
+    /// Returns the kind of service behind a URL. Scheme, host and port decide; the path does not.
     pub(crate) fn origin(&self, url: &Url) -> Origin {
-        let matches = |host: &String| {
-            let ours = Url::parse(&format!("https://{host}/"));
-            ours.is_ok_and(|ours| ours.origin() == url.origin())
-        };
         if !url.username().is_empty() || url.password().is_some() {
             return Origin::Foreign;
         }
-        let old_rest = OLD_REST_HOST.to_owned();
-        if [
+        let services = [
             &self.run,
             &self.queue,
             &self.ws,
             &self.rest,
             &self.platform,
-            &old_rest,
-        ]
-        .into_iter()
-        .any(matches)
-        {
+            OLD_REST_HOST,
+        ];
+        if services.iter().any(|host| is_at(host, url)) {
             return Origin::Key;
         }
-        if self
-            .login_url("")
-            .is_ok_and(|login| login.origin() == url.origin())
-        {
+        if is_at(AUTH_HOST, url) {
             return Origin::Login;
         }
         let fal_media = url.scheme() == "https"
@@ -454,11 +423,21 @@ impl Hosts {
             && url
                 .host_str()
                 .is_some_and(|h| h == "fal.media" || h.ends_with(".fal.media"));
-        match fal_media || matches(&self.cdn) {
+        match fal_media || is_at(&self.cdn, url) {
             true => Origin::Files,
             false => Origin::Foreign,
         }
     }
+}
+
+fn url(host: &str, path: &str) -> Result<Url> {
+    Url::parse(&format!("https://{host}/{}", path.trim_start_matches('/')))
+        .map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))
+}
+
+/// Whether a URL has the scheme https and this host and port.
+fn is_at(host: &str, other: &Url) -> bool {
+    url(host, "").is_ok_and(|own| own.origin() == other.origin())
 }
 
 fn named<T>(name: &str, value: &str, parse: impl Fn(&str) -> Result<T>) -> Result<T> {
@@ -466,7 +445,7 @@ fn named<T>(name: &str, value: &str, parse: impl Fn(&str) -> Result<T>) -> Resul
         .map_err(|e| Error::invalid(format!("{name}: {}", e.message())).with_remedy(e.remedy()))
 }
 
-/// `name` or `name:port`; a scheme, a path or a user is refused.
+/// Parses `name` or `name:port`. A scheme, a path or a user name is an error.
 pub(crate) fn host(text: &str) -> Result<String> {
     let bare = !text.contains(['/', '\\', '@', '?', '#']) && !text.contains(char::is_whitespace);
     let parsed = bare
@@ -478,21 +457,24 @@ pub(crate) fn host(text: &str) -> Result<String> {
     match host {
         Some((host, None)) => Ok(host.to_owned()),
         Some((host, Some(port))) => Ok(format!("{host}:{port}")),
-        None => Err(Error::invalid(format!("{:?} is not a host", abbreviate(text)))
-            .with_remedy("Give a host name, with a port if need be: \"fal.run\" or \"gateway.example:8443\".")),
+        None => Err(
+            Error::invalid(format!("{:?} is not a host", abbreviate(text))).with_remedy(
+                "Give a host name with an optional port: \"fal.run\" or \"gateway.example:8443\".",
+            ),
+        ),
     }
 }
 
-/// The address of a server proxy: https, or http on this machine for development.
+/// Parses the URL of a server proxy: https, or http on this machine for development.
 pub(crate) fn proxy(text: &str) -> Result<Url> {
     https_or_local(text).ok_or_else(|| {
-        Error::invalid("the address of the proxy is not an https URL").with_remedy(
-            "Give the address of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
+        Error::invalid("the URL of the proxy is not an https URL").with_remedy(
+            "Give the URL of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
         )
     })
 }
 
-/// An https address, or an http one on this machine; without user and fragment.
+/// Parses an https URL, or an http URL on this machine, without user name and fragment.
 pub(crate) fn https_or_local(text: &str) -> Option<Url> {
     let parsed = Url::parse(text).ok();
     let local = |url: &Url| match url.host() {
@@ -508,7 +490,8 @@ pub(crate) fn https_or_local(text: &str) -> Option<Url> {
     parsed.filter(|url| safe(url) && plain(url))
 }
 
-/// `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`: the emulator never leaves this machine.
+/// Parses `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`. The emulator runs on this machine
+/// only.
 pub(crate) fn loopback(text: &str) -> Result<SocketAddr> {
     let parsed = Url::parse(&format!("http://{text}/")).ok();
     let address = parsed.and_then(|url| {
@@ -581,7 +564,7 @@ mod tests {
             "fal.ai/models/fal-ai/flux/dev",
         ] {
             let error = text.parse::<EndpointId>().unwrap_err();
-            assert!(error.message().contains("an address"), "{error}");
+            assert!(error.message().contains("it is a URL"), "{error}");
             assert_eq!(
                 error.remedy(),
                 "Give the id alone: \"fal-ai/flux/dev\".",
@@ -597,7 +580,7 @@ mod tests {
         ] {
             let error = text.parse::<EndpointId>().unwrap_err();
             assert!(
-                error.message().contains("not one of a model")
+                error.message().contains("not of a model")
                     && error.remedy().contains("owner/alias"),
                 "{error}"
             );
@@ -606,8 +589,8 @@ mod tests {
             .repeat(100_000)
             .parse::<EndpointId>()
             .unwrap_err();
-        assert!(nested.message().contains("not one of a model"), "{nested}");
-        // An owner may have a name that looks like a host's.
+        assert!(nested.message().contains("not of a model"), "{nested}");
+        // The name of an owner may look like a host.
         assert!("fal.example/app".parse::<EndpointId>().is_ok());
     }
 

@@ -161,7 +161,7 @@ impl Delivery {
         let secrets = self.exchange.task.secrets().clone();
         let answer = Answer::of_large(&secrets, status.unwrap_or(500), headers.clone(), body).await;
         // The headers are not those of the step.
-        let host = self.exchange.hosts().run_host().to_owned();
+        let host = self.exchange.hosts().run.clone();
         let judge = move || {
             let asked = RequestContext {
                 host: &host,
