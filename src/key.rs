@@ -1,21 +1,21 @@
 //! A key and its scope: parsing, validation, redaction.
 //!
-//! A key is `<key id>:<key secret>`; the id is public, the secret is shown once (docs/protocol.md
-//! §2.1). Nothing here puts a secret into a `Debug`, a `Display` or a problem; a text that cannot
-//! be split into its halves is treated as a secret as a whole.
+//! A key is `<key id>:<key secret>`. The id is public; fal shows the secret once
+//! (docs/protocol.md §2.1). No `Debug`, `Display` or problem contains a secret. A text that cannot
+//! be split into two halves is treated as a secret.
 
 use std::fmt;
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-/// The longest text that is considered as a key, in bytes.
+/// The longest key, in bytes.
 pub const MAX_LENGTH: usize = 4096;
 
-/// The longest key id that is printed whole, in characters.
+/// The longest key id that is printed in full, in characters.
 const MAX_PRINTED_ID: usize = 64;
 
-/// A fal key. Its secret is overwritten when it is dropped, in each copy.
+/// A fal key. Dropping a key overwrites its secret in memory.
 ///
 /// `Debug` and `Display` show the id and never the secret: `fake-id:****`.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,14 +25,14 @@ pub struct Key {
 }
 
 impl Key {
-    /// Reads `<key id>:<key secret>`, split at the first `:` as the official CLI does.
+    /// Parses `<key id>:<key secret>`, split at the first `:` as the official CLI does.
     ///
-    /// White space, invisible characters and one pair of quotes around the text are dropped, and
-    /// noted.
+    /// Removes white space, invisible characters and one pair of quotes around the text, and
+    /// returns a [`Note`] for each of these.
     ///
     /// # Errors
     ///
-    /// The first [`KeyProblem`] found; it holds no part of the text.
+    /// Returns the first [`KeyProblem`] found. It contains no part of the text.
     pub fn parse(text: &str) -> Result<(Self, Vec<Note>), KeyProblem> {
         let (clean, notes) = clean(text)?;
         let (id, secret) = clean.split_once(':').ok_or(KeyProblem::NoColon)?;
@@ -43,7 +43,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// The first [`KeyProblem`] found and the half that has it; it holds no part of the texts.
+    /// Returns the first [`KeyProblem`] found and its half. It contains no part of the texts.
     pub fn from_halves(id: &str, secret: &str) -> Result<(Self, HalfNotes), (Half, KeyProblem)> {
         let (id, id_notes) = clean(id).map_err(|problem| (Half::Id, problem))?;
         let (secret, secret_notes) = clean(secret).map_err(|problem| (Half::Secret, problem))?;
@@ -81,13 +81,12 @@ impl Key {
         })
     }
 
-    /// The public half, as it was given: printable ASCII without white space, at least one
-    /// character.
+    /// Returns the public half: printable ASCII without white space, at least one character.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The id as it may be printed: whole up to 64 characters, abbreviated beyond.
+    /// Returns the id for printing. An id of more than 64 characters is abbreviated.
     pub fn printable_id(&self) -> String {
         // The id is ASCII, so that bytes are characters.
         match self.id.get(..8) {
@@ -98,14 +97,15 @@ impl Key {
         }
     }
 
-    /// The secret half. The caller keeps it out of logs and messages.
+    /// Returns the secret half. The caller must keep it out of logs and messages.
     pub fn expose_secret(&self) -> &str {
         &self.secret
     }
 
-    /// The value of the `Authorization` header: `Key <id>:<secret>` (docs/protocol.md §2.1).
+    /// Returns the value of the `Authorization` header: `Key <id>:<secret>` (docs/protocol.md
+    /// §2.1).
     pub fn authorization(&self) -> Zeroizing<String> {
-        // Written into a buffer of the final size: growing would leave copies of the secret behind.
+        // Allocated with the final size: growing would leave copies of the secret in memory.
         let size = "Key :".len() + self.id.len() + self.secret.len();
         let mut header = Zeroizing::new(String::with_capacity(size));
         for part in ["Key ", &self.id, ":", &self.secret] {
@@ -127,17 +127,17 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a key may do (docs/protocol.md §2.2). `Admin` is more than `Api`.
+/// The permissions of a key (docs/protocol.md §2.2). `Admin` includes `Api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Call models, upload files, and the Platform API operations marked API.
     Api,
-    /// All of that, private models, and the Platform API operations marked ADMIN.
+    /// Everything that `Api` permits, private models, and the Platform API operations marked ADMIN.
     Admin,
 }
 
 impl Scope {
-    /// The name that fal uses: `API` or `ADMIN`.
+    /// Returns fal's name of the scope: `API` or `ADMIN`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "API",
@@ -145,7 +145,7 @@ impl Scope {
         }
     }
 
-    /// Whether a key of this scope may do what needs `needed`.
+    /// Whether a key of this scope may call an operation that needs `needed`.
     pub fn allows(self, needed: Self) -> bool {
         self >= needed
     }
@@ -160,22 +160,22 @@ impl fmt::Display for Scope {
 impl FromStr for Scope {
     type Err = UnknownScope;
 
-    /// Reads `API` or `ADMIN`, in any case.
+    /// Parses `API` or `ADMIN`, case-insensitive.
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
         [Self::Api, Self::Admin]
             .into_iter()
-            .find(|scope| text.eq_ignore_ascii_case(&scope.to_string()))
+            .find(|scope| text.eq_ignore_ascii_case(scope.as_str()))
             .ok_or(UnknownScope)
     }
 }
 
-/// A text that is no [`Scope`].
+/// The error for a text that is not a [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownScope;
 
 impl fmt::Display for UnknownScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scope is API or ADMIN")
+        f.write_str("a scope must be API or ADMIN")
     }
 }
 
@@ -184,22 +184,22 @@ impl std::error::Error for UnknownScope {}
 /// One of the two parts of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Half {
-    /// What is before the first `:`.
+    /// The part before the first `:`.
     Id,
-    /// What is after it.
+    /// The part after the first `:`.
     Secret,
 }
 
-/// What was dropped from around the halves of a key.
+/// What was removed around the halves of a key.
 pub type HalfNotes = Vec<(Half, Note)>;
 
-/// What was dropped from around a key.
+/// What was removed around a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
-    /// White space, or line ends, before or after it.
+    /// White space or line ends before or after the key.
     WhiteSpace,
-    /// Characters that nobody sees, such as a byte order mark or a zero-width space.
+    /// Invisible characters, such as a byte order mark or a zero-width space.
     Invisible,
     /// One pair of quotes, straight or curly.
     Quotes,
@@ -215,21 +215,21 @@ impl fmt::Display for Note {
     }
 }
 
-/// A character that has no place in a key.
+/// A character that is not allowed in a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Character {
-    /// Space, tab, or one of the other spaces of Unicode.
+    /// Space, tab, or another space of Unicode.
     WhiteSpace,
-    /// A character that nobody sees, such as a zero-width space or a soft hyphen.
+    /// An invisible character, such as a zero-width space or a soft hyphen.
     Invisible(char),
     /// Line feed or carriage return.
     LineBreak,
-    /// ESC, which starts a terminal's control sequences.
+    /// ESC, which begins a control sequence of a terminal.
     Escape,
     /// Any other control character.
     Control,
-    /// Anything else beyond ASCII.
+    /// Any other character beyond ASCII.
     NonAscii,
     /// A quote, straight or curly, that is not one of a pair around the whole key.
     Quote,
@@ -255,42 +255,42 @@ impl fmt::Display for Character {
     }
 }
 
-/// Why a text is no key. Holds no part of the text.
+/// Why a text is not a key. Contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyProblem {
-    /// Nothing, or nothing but white space and quotes.
+    /// An empty text, or only white space and quotes.
     Empty,
     /// More than [`MAX_LENGTH`] bytes.
     TooLong {
         /// The length of the text, in bytes.
         length: usize,
     },
-    /// Something copied along with the key stands in front of it.
+    /// A prefix that was copied together with the key, such as `FAL_KEY=`.
     Prefixed {
-        /// What that is, from a fixed list.
+        /// The prefix, from a fixed list.
         prefix: &'static str,
     },
-    /// An example out of a documentation, an unexpanded variable, or a masked key.
+    /// An example from documentation, an unexpanded variable, or a masked key.
     Placeholder,
-    /// A character that has no place in a key.
+    /// A character that is not allowed in a key.
     Character {
-        /// Its kind.
+        /// The kind of the character.
         found: Character,
-        /// Its place in the trimmed text, in characters, from 1.
+        /// The position in the trimmed text, in characters, from 1.
         position: usize,
     },
     /// Only one half of a key.
     NoColon,
-    /// Nothing before the first `:`.
+    /// The part before the first `:` is empty.
     EmptyId,
-    /// Nothing after it.
+    /// The part after the first `:` is empty.
     EmptySecret,
-    /// The half that should be an id holds a `:`, like a whole key.
+    /// The id contains a `:`, like a whole key.
     ColonInId,
-    /// The half that should be a secret starts with the id, like a whole key.
+    /// The secret begins with the id and a `:`, like a whole key.
     RepeatedId,
-    /// The secret comes first.
+    /// The secret precedes the id.
     Swapped,
 }
 
@@ -338,7 +338,7 @@ impl fmt::Display for KeyProblem {
 
 impl std::error::Error for KeyProblem {}
 
-/// The text without what surrounds it, if it could be a key or a half of one.
+/// Trims a text and checks that it may be a key or a half of a key.
 fn clean(text: &str) -> Result<(&str, Vec<Note>), KeyProblem> {
     let (clean, notes) = trim(text);
     if clean.is_empty() {
@@ -380,8 +380,8 @@ fn trim(text: &str) -> (&str, Vec<Note>) {
     )
 }
 
-/// Quotes that stand for a pair if one of each is at both ends: word processors make curly ones, by
-/// the rules of many languages.
+/// Quotes that form a pair if both ends have one of the same group. Word processors write curly
+/// quotes, which differ between languages.
 const PAIRS: [&[char]; 4] = [
     &['"'],
     &['\''],
@@ -389,7 +389,7 @@ const PAIRS: [&[char]; 4] = [
     &['‘', '’', '‚', '‛', '‹', '›'],
 ];
 
-/// What was found at the ends of a text.
+/// What was removed at the ends of a text.
 #[derive(Default)]
 struct Dropped {
     white_space: bool,
@@ -407,7 +407,7 @@ impl Dropped {
     }
 }
 
-/// Whether a character is there and nobody sees it: those that come along when text is copied.
+/// Whether a character is invisible. Copied text often contains such characters.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -416,7 +416,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// What people copy along with a key: a header, or an assignment.
+/// Returns the prefix that was copied together with a key: the name of a header, or an assignment.
 fn pasted_prefix(text: &str) -> Option<&'static str> {
     const PREFIXES: [&str; 10] = [
         "Authorization:",
@@ -455,7 +455,7 @@ fn check_characters(text: &str) -> Result<(), KeyProblem> {
     Ok(())
 }
 
-/// Whether a key or a half of one is what documentations, templates and masks show in its place.
+/// Whether a key or a half of a key is a placeholder of documentation, a template, or a mask.
 fn is_placeholder(text: &str) -> bool {
     const WORDS: [&str; 26] = [
         "api-key",
@@ -500,9 +500,9 @@ fn is_placeholder(text: &str) -> bool {
             .is_some_and(|(id, secret)| is_word(id) && is_word(secret))
 }
 
-/// In small letters, joined by `-`, and without the brackets and marks of a template.
+/// Converts a text to lower case, replaces `_` and spaces by `-`, and removes template marks.
 fn plain_words(text: &str) -> Zeroizing<String> {
-    // Written into a buffer of the final size: growing would leave copies of a secret behind.
+    // Allocated with the final size: growing would leave copies of a secret in memory.
     let mut plain = Zeroizing::new(String::with_capacity(text.len()));
     plain.extend(
         text.chars()
@@ -515,8 +515,9 @@ fn plain_words(text: &str) -> Zeroizing<String> {
     plain
 }
 
-/// fal's key ids are UUIDs and its secrets are not [I]; other ids pass, but a UUID in the place of
-/// the secret only gives swapped halves away: printing such an "id" would print the secret.
+/// Whether a text has the form of a UUID. fal's key ids are UUIDs and its secrets are not [I]. Ids
+/// of other forms are accepted, but if only the secret is a UUID, the halves are swapped, and
+/// printing the "id" would print the secret.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {

@@ -1,45 +1,46 @@
-//! What the network may make us spend: nothing that arrives costs more than a constant times its
-//! size, and each of these is part of that constant. docs/guarantees.md has the table.
+//! Limits for everything that the network sends, so that received data costs at most a constant
+//! times its size. docs/guarantees.md has the table.
 
-/// Bytes of an error's message or remedy, whatever the service told us.
+/// Bytes of an error's message or remedy.
 pub(crate) const MESSAGE: usize = 4 << 10;
 /// Characters of the service's own text in a message.
 pub(crate) const QUOTED: usize = 500;
-/// An error's body is kept up to here, if the answers of the call may be as large. A validator
-/// repeats the input that it refuses, which may be a file's content.
+/// Bytes of an error response's body, if the client's own limit is not lower. It is large because a
+/// validator repeats the input that it refuses, which may be the content of a file.
 pub(crate) const ERROR_BODY: usize = 16 << 20;
-/// What the library asks for on its own behalf, tokens, keys and addresses, is never larger.
+/// Bytes of a response that libfal requests for itself: tokens, keys, upload URLs.
 pub(crate) const SMALL: usize = 1 << 20;
 
-/// Refused fields of an input: nobody reads more.
+/// Fields of an input that an error lists as refused.
 pub(crate) const FIELDS: usize = 1000;
-/// Values in what an error says about its fields, all together.
+/// JSON values in the details of all fields of an error together.
 pub(crate) const FIELD_VALUES: usize = 1 << 16;
 
-/// Bytes of a job's status with its window of the log.
+/// Bytes of a job's status, which includes a window of the log.
 pub(crate) const STATUS: usize = 16 << 20;
-/// Lines of a window that are looked at, the newest, and so many different ones are remembered.
+/// Lines of a log window that are read, the newest ones, and different lines that are remembered.
 pub(crate) const LINES: usize = 1 << 16;
-/// Bytes of JSON that are read to be written in one way, whoever wrote it.
+/// Bytes of JSON that are parsed and rewritten in a uniform notation.
 pub(crate) const TIDIED: usize = 64 << 10;
 
-/// Levels of JSON that are written. serde_json reads no more, and so does whoever reads ours.
+/// Levels of JSON that is written. serde_json reads at most as many.
 pub(crate) const DEPTH: usize = 128;
-/// Levels of MessagePack. What it has and JSON has not takes a few more there.
+/// Levels of MessagePack. It is lower than [`DEPTH`], because types that JSON lacks take more
+/// levels in JSON.
 pub(crate) const PACKED_DEPTH: usize = 120;
-/// Values in a frame: one may have one byte and takes forty in memory.
+/// Values in a frame of MessagePack. A value of one byte takes 40 bytes in memory.
 pub(crate) const PACKED_VALUES: usize = 1 << 20;
 /// Bytes of JSON for each byte of MessagePack.
 pub(crate) const PACKED_RATIO: usize = 16;
 
-/// Headers of an answer that comes over a channel.
+/// Headers of a response over a WebSocket channel.
 pub(crate) const HEADERS: usize = 1000;
 
-/// Keys in a set of webhook keys: each is tried for each delivery.
+/// Keys in a set of webhook keys. A verification tries each key.
 pub(crate) const WEBHOOK_KEYS: usize = 100;
 
-/// A text of at most so many bytes, whose secrets may still be in it. The last word goes as a
-/// whole, and if it is the only one: half of a secret would not be known for one.
+/// Shortens a text to at most `most` bytes, and appends an ellipsis. Removes a cut word completely:
+/// the text may contain secrets, and a part of a secret would not be recognized later.
 pub(crate) fn shortened(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     if text.len() <= most {
         return text.into();

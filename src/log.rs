@@ -1,8 +1,8 @@
-//! The host's own log, off by default. No global logger is touched.
+//! Log lines for the host's log function. Off by default; no global logger is used.
 //!
-//! A line is made and cleaned of secrets where it arises, and waits for a thread on which the
-//! host's function may take its time. So many wait for each function; what comes then is dropped
-//! and counted, and the count is told in its place.
+//! The thread that logs formats the line, removes secrets, and adds the line to a bounded queue.
+//! Another thread calls the host's function, which may block. When the queue is full, further lines
+//! are dropped, and one line with their number takes their place.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,21 +19,21 @@ use crate::secrets::Secrets;
 #[repr(i32)]
 #[non_exhaustive]
 pub enum Level {
-    /// Something failed and the caller will see the error.
+    /// A failure that the caller also receives as an error.
     Error = 1,
-    /// Something went wrong and was mended, such as by a retry.
+    /// A failure that libfal handled, for example by a retry.
     Warn = 2,
-    /// Where the key came from.
+    /// The source of the key.
     Info = 3,
-    /// Each request and answer, without bodies.
+    /// Each request and response, without bodies.
     Debug = 4,
 }
 
-/// The most lines that wait for one function …
+/// The most lines in the queue of one function.
 const MOST: usize = 1024;
-/// … and the most bytes in them; one line may be longer.
+/// The most bytes in the queue. A line that is alone in it may be longer.
 const MOST_BYTES: usize = 256 << 10;
-/// After so many lines in a row others have their turn.
+/// After this many lines the thread serves other functions of the host.
 const TURN: usize = 64;
 
 type Sink = Box<dyn Fn(Level, &str) + Send + Sync>;
@@ -43,15 +43,14 @@ pub(crate) struct Log {
     outlet: Option<Arc<Outlet>>,
 }
 
-/// The host's function, which receives lines of at most the chosen level, in order and one at a
-/// time.
+/// The host's function. It receives the lines up to level `most`, in order and one at a time.
 struct Outlet {
     most: Level,
     sink: HostOwned<Sink>,
     queue: PerRuntime<Queue>,
 }
 
-/// The lines that wait for a function, in one life of the runtime.
+/// The queue of one function in one lifetime of the runtime.
 struct Queue {
     host: Arc<HostThreads>,
     waiting: Mutex<Waiting>,
@@ -61,9 +60,9 @@ struct Queue {
 struct Waiting {
     lines: VecDeque<(Level, String)>,
     bytes: usize,
-    /// Since the last line that waits.
+    /// How many lines were dropped since the last line was added.
     dropped: u64,
-    /// A thread gives the lines to the function, or is about to.
+    /// Whether a thread delivers the lines, or is scheduled to.
     served: bool,
 }
 
@@ -79,7 +78,7 @@ impl Log {
         }
     }
 
-    /// Writes a line, without the secrets of the operation that it is about. It waits for nobody.
+    /// Writes a line after removing `secrets` from it. Never blocks.
     pub(crate) fn write(&self, level: Level, secrets: &Secrets, line: fmt::Arguments<'_>) {
         if let Some(outlet) = &self.outlet
             && level <= outlet.most
@@ -99,7 +98,7 @@ impl Outlet {
                 waiting: Mutex::default(),
             })
         };
-        // Without a runtime nothing happens that a line could be about.
+        // There is no runtime: it was shut down, and so was the operation that logs.
         let Ok(queue) = self.queue.get(make) else {
             return;
         };
@@ -108,7 +107,7 @@ impl Outlet {
         }
     }
 
-    /// Has a thread give the lines to the function.
+    /// Schedules the delivery of the lines on a thread of the host's functions.
     fn serve(self: &Arc<Self>, queue: Arc<OfInstance<Queue>>) {
         let (outlet, host) = (self.clone(), queue.host.clone());
         let again = queue.clone();
@@ -126,8 +125,7 @@ impl Outlet {
                 return;
             };
             if let Some(sink) = self.sink.get() {
-                // The function is called again: this line may have been the only one that it does
-                // not like.
+                // A panic is caught, and the function is called again for the next line.
                 let _ = catch_unwind(AssertUnwindSafe(|| sink(level, &line)));
             }
         }
@@ -142,7 +140,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Adds a line if there is room, and says whether a thread is needed for it.
+    /// Adds a line if there is room. Returns whether a delivery must be scheduled.
     fn add(&mut self, most: Level, level: Level, line: String) -> bool {
         let room = self.lines.len() < MOST && self.bytes + line.len() <= MOST_BYTES;
         if !room && !self.lines.is_empty() {
@@ -157,7 +155,7 @@ impl Waiting {
         !std::mem::replace(&mut self.served, true)
     }
 
-    /// The next line; `None` ends the turn of the thread.
+    /// Removes and returns the next line. After `None` the thread must stop delivering.
     fn next(&mut self, most: Level) -> Option<(Level, String)> {
         match self.lines.pop_front() {
             Some((level, line)) => {
@@ -172,7 +170,7 @@ impl Waiting {
         }
     }
 
-    /// What is told in the place of lines that were dropped, at a level that the host hears.
+    /// Returns the line that reports dropped lines, at a level that the host receives.
     fn gap(&mut self, most: Level) -> Option<(Level, String)> {
         let told = match std::mem::take(&mut self.dropped) {
             0 => return None,
@@ -247,7 +245,7 @@ mod tests {
         assert_eq!(
             (level, told.contains("1 line was dropped")),
             (Level::Error, true),
-            "it is heard at any level"
+            "delivered at any level"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What the service answered.
+//! Successful responses.
 
 use bytes::Bytes;
 use once_cell::race::OnceBox;
@@ -10,12 +10,11 @@ use crate::codec::json;
 use crate::error::{Answer, Code, Error, Result};
 use crate::secrets::Secrets;
 
-/// What to do where there is JSON, and another one than was expected.
+/// The remedy for JSON that differs from what the caller expects.
 pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
 
-/// What a success of this status says that there is, where all of an output or of a file was asked
-/// for and this is not that. fal counts 200 as an app's success (docs/protocol.md §4, §5.5, §10.1);
-/// HTTP gives these another meaning.
+/// Describes the content of a 2xx status that does not mean a whole output or file. Returns `None`
+/// for other statuses. fal's own success status is 200 (docs/protocol.md §4, §5.5, §10.1).
 pub(crate) fn lacking(status: u16) -> Option<&'static str> {
     match status {
         202 => Some("nothing yet"),
@@ -25,13 +24,13 @@ pub(crate) fn lacking(status: u16) -> Option<&'static str> {
     }
 }
 
-/// A successful answer: status, headers and the whole body, bare as the service sent it.
+/// A successful response: status, headers and the whole body, unchanged as the service sent it.
 pub struct Response {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
-    /// Two threads may both read it, and neither waits for the other: in a forked child there is no
-    /// other.
+    /// A `OnceBox` does not block: if two threads parse at the same time, one result is discarded.
+    /// In a forked child, a blocking cell could wait for a thread that does not exist there.
     json: OnceBox<std::result::Result<Value, String>>,
 }
 
@@ -45,7 +44,7 @@ impl Response {
         }
     }
 
-    /// An answer that an operation made of others.
+    /// Creates a response from JSON that an operation composed of other responses.
     pub(crate) fn made(json: &Value) -> Self {
         Response::typed(json.to_string().into(), "application/json")
     }
@@ -56,7 +55,7 @@ impl Response {
         Response::new(200, headers, body)
     }
 
-    /// The answer is about this request, if it does not say so itself.
+    /// Sets the id of the request, unless the response has one.
     pub(crate) fn with_request_id(mut self, id: &str) -> Self {
         if let Ok(id) = HeaderValue::from_str(id) {
             self.headers.entry("x-fal-request-id").or_insert(id);
@@ -69,32 +68,32 @@ impl Response {
         self.status
     }
 
-    /// A header's value, if it is there and text; the name's case does not matter.
+    /// Returns the value of a header, if it exists and is text. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether its content has just this type. Each event of a frame loop is asked, so no name is
-    /// parsed for it.
+    /// Whether the `Content-Type` header is exactly this text. Parses nothing, because it is called
+    /// for each event in the frame loop of a game.
     pub(crate) fn is_typed(&self, content_type: &str) -> bool {
         self.headers
             .get(CONTENT_TYPE)
             .is_some_and(|value| value == content_type)
     }
 
-    /// Every header, in the order of arrival. Values that are not text are left out.
+    /// Returns all headers, in the order of arrival. Values that are not text are omitted.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
-    /// fal's id of the request, from the header `x-fal-request-id`.
+    /// Returns fal's id of the request, from the header `x-fal-request-id`.
     pub fn request_id(&self) -> Option<&str> {
         self.header("x-fal-request-id")
     }
 
-    /// The body as received.
+    /// Returns the body as received.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -103,12 +102,12 @@ impl Response {
         (self.body, self.json) = (body, OnceBox::new());
     }
 
-    /// The same as the answer of an error.
+    /// Converts it to the response of an error.
     pub(crate) async fn into_answer(self, secrets: &Secrets) -> Answer {
         Answer::of_large(secrets, self.status, self.headers, self.body).await
     }
 
-    /// The same without the body, which may be a key or a token.
+    /// Converts it to the response of an error, without the body, which may contain a key or token.
     pub(crate) fn into_head(self, secrets: &Secrets) -> Answer {
         Answer::new(secrets, self.status, self.headers, Bytes::new())
     }
@@ -117,13 +116,14 @@ impl Response {
         self.body
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> Result<&str> {
         std::str::from_utf8(&self.body)
             .map_err(|e| Error::new(Code::WrongType, format!("the body is not text: {e}")))
     }
 
-    /// The same, parsed already if that would keep others waiting later.
+    /// Parses the body now, and on a blocking thread if it is long, so that later calls return at
+    /// once.
     pub(crate) async fn parsed(self) -> Result<Self> {
         json::beside(self.body.len(), move || {
             let _unused = self.json();
@@ -132,8 +132,8 @@ impl Response {
         .await
     }
 
-    /// The body as JSON, parsed at the first call. [`Code::Io`] if there is no memory for that,
-    /// which may be there later.
+    /// Returns the body as JSON, parsed at the first call. Fails with [`Code::Io`] if there is no
+    /// memory for the tree; a later call tries again.
     pub fn json(&self) -> Result<&Value> {
         let read = || Ok::<_, Error>(Box::new(json::tree(&self.body)?.map_err(|e| e.to_string())));
         let parsed = self.json.get_or_try_init(read)?;
@@ -142,8 +142,8 @@ impl Response {
             .map_err(|e| Error::new(Code::WrongType, format!("the body is not JSON: {e}")))
     }
 
-    /// The value at a JSON Pointer (RFC 6901), such as `/images/0/url`; the empty pointer is the
-    /// whole body.
+    /// Returns the value at a JSON Pointer (RFC 6901), such as `/images/0/url`. The empty pointer
+    /// is the whole body.
     pub fn get(&self, pointer: &str) -> Result<&Value> {
         let json = self.json()?;
         let well_formed = pointer.is_empty() || pointer.starts_with('/');
@@ -159,13 +159,12 @@ impl Response {
             )
             .with_remedy(POINTER),
             false => Error::invalid(format!(
-                "{pointer:?} is not a JSON Pointer: it has to begin with '/'"
+                "{pointer:?} is not a JSON Pointer: it must begin with '/'"
             )),
         })
     }
 
-    /// The value at a pointer as whatever `read` makes of it; `expected` names the type for the
-    /// error.
+    /// Returns the value at a pointer, converted by `read`. `expected` names the type in the error.
     pub fn get_as<'a, T>(
         &'a self,
         pointer: &str,
@@ -183,9 +182,10 @@ impl Response {
         })
     }
 
-    /// The value at a pointer as JSON text, as the service sent it: numbers keep every digit.
+    /// Returns the value at a pointer as JSON text, unchanged as the service sent it: numbers keep
+    /// all digits.
     pub fn get_raw(&self, pointer: &str) -> Result<&str> {
-        // It is there, and the body is well formed.
+        // Checks that the value exists and the body is well formed.
         self.get(pointer)?;
         let mut text = self.text()?.trim();
         for segment in pointer.split('/').skip(1) {
@@ -196,13 +196,13 @@ impl Response {
         Ok(text)
     }
 
-    /// The text at a pointer.
+    /// Returns the string at a pointer.
     pub fn get_str(&self, pointer: &str) -> Result<&str> {
         self.get_as(pointer, "a string", Value::as_str)
     }
 }
 
-/// What an array or an object, as text, has by this index or name.
+/// Returns the raw text of an array's entry or an object's member.
 fn member<'a>(text: &'a str, name: &str) -> Result<Option<&'a str>> {
     json::fits(text.as_bytes())?;
     let found = match text.starts_with('[') {
@@ -212,7 +212,7 @@ fn member<'a>(text: &'a str, name: &str) -> Result<Option<&'a str>> {
     Ok(found.map(RawValue::get))
 }
 
-/// The JSON name of a value's type.
+/// Returns the JSON name of a value's type.
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

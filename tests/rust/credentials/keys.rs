@@ -251,6 +251,6 @@ fn admin_may_do_what_api_may() {
     assert_eq!("Api".parse(), Ok(Scope::Api));
     assert_eq!(
         "root".parse::<Scope>().unwrap_err().to_string(),
-        "a scope is API or ADMIN"
+        "a scope must be API or ADMIN"
     );
 }
