@@ -1,18 +1,18 @@
-//! The client.
+//! The client, and the search for a key without one.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use fal::{ClientBuilder, HostRole, Request};
+use fal::Request;
+use fal::credentials::{self, Environment, Resolution};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use serde_json::Value;
 
-use crate::callbacks;
 use crate::op::Op;
+use crate::options::{ClientOptions, CredentialOptions};
 use crate::task::{Done, Task};
-use crate::values::{count, explained, invalid, parsed, seconds, told};
-use crate::wishes::Wishes;
+use crate::values::{count, explained, parsed, seconds, told};
 
 /// What `libfal.Client` stands for.
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -20,46 +20,46 @@ pub(crate) struct Core {
     inner: fal::Client,
 }
 
-/// Make a client. log is the number of a log function.
+/// Make a client.
 #[pyfunction]
-#[pyo3(signature = (wishes, timeout, max_attempts, max_response_bytes, user_agent, proxy, hosts, strict_scopes, log, log_level, /))]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one for each of Python's keywords"
-)]
-pub(crate) fn client<'py>(
-    py: Python<'py>,
-    wishes: &Wishes,
-    timeout: Option<f64>,
-    max_attempts: Option<i64>,
-    max_response_bytes: Option<i64>,
-    user_agent: Option<&str>,
-    proxy: Option<&str>,
-    hosts: &str,
-    strict_scopes: bool,
-    log: Option<u64>,
-    log_level: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    let limits = Limits {
-        timeout,
-        max_attempts,
-        max_response_bytes,
-        user_agent,
-    };
+#[pyo3(signature = (credential, options, /))]
+pub(crate) fn client(
+    py: Python<'_>,
+    credential: CredentialOptions,
+    options: ClientOptions,
+) -> PyResult<Bound<'_, PyAny>> {
     told(py, || {
-        let level = callbacks::level(log_level)?;
-        let builder = fal::Client::builder()
-            .credentials(wishes.options.clone())
-            .strict_scopes(strict_scopes);
-        let builder = with_hosts(limits.set(builder)?, &parsed(hosts)?)?;
-        let builder = proxy.into_iter().try_fold(builder, ClientBuilder::proxy)?;
-        let builder = log.into_iter().fold(builder, |builder, number| {
-            builder.log(level, callbacks::sink(number))
-        });
+        let builder = options.builder()?.credentials(credential.into());
         Ok(Core {
             inner: builder.build()?,
         })
     })
+}
+
+/// Look for a key as a client with these options does.
+#[pyfunction]
+#[pyo3(signature = (credential, /))]
+pub(crate) fn explain(py: Python<'_>, credential: CredentialOptions) -> PyResult<Bound<'_, PyAny>> {
+    let (options, environment) = (credential.into(), Environment::process());
+    told(py, || {
+        Task::start(move || Ok(report(&credentials::resolve(&options, &environment))))
+    })
+}
+
+fn report(resolution: &Resolution) -> Done {
+    Done::Text(explained(resolution).to_string())
+}
+
+/// The arguments of `libfal.Client.request`. The headers are JSON.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Sent {
+    method: PyBackedStr,
+    url: PyBackedStr,
+    body: Option<PyBackedBytes>,
+    content_type: PyBackedStr,
+    headers: PyBackedStr,
+    timeout: Option<f64>,
 }
 
 #[pymethods]
@@ -83,47 +83,35 @@ impl Core {
         })
     }
 
-    /// Start a request to an address; the headers are JSON.
-    #[pyo3(signature = (method, url, body, content_type, headers, timeout, /))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one for each of Python's keywords"
-    )]
-    fn send<'py>(
-        &self,
-        py: Python<'py>,
-        method: &str,
-        url: &str,
-        body: Option<PyBackedBytes>,
-        content_type: &str,
-        headers: &str,
-        timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// Start a request to a URL.
+    #[pyo3(signature = (request, /))]
+    fn send<'py>(&self, py: Python<'py>, request: Sent) -> PyResult<Bound<'py, PyAny>> {
         told(py, || {
-            let mut request = Request::new(method, url)?;
-            if let Some(body) = body {
-                request.set_bytes(Bytes::from_owner(body), content_type)?;
+            let mut sent = Request::new(&request.method, &request.url)?;
+            if let Some(body) = request.body {
+                sent.set_bytes(Bytes::from_owner(body), &request.content_type)?;
             }
-            set_timeout(&mut request, timeout)?;
-            for (name, value) in texts(&parsed(headers)?) {
-                request.set_header(name, value)?;
+            set_timeout(&mut sent, request.timeout)?;
+            let headers = parsed(&request.headers)?;
+            for header in headers.as_array().into_iter().flatten() {
+                if let (Some(name), Some(value)) = (header[0].as_str(), header[1].as_str()) {
+                    sent.set_header(name, value)?;
+                }
             }
-            self.inner.send_start(request).map(Op::new)
+            self.inner.send_start(sent).map(Op::new)
         })
     }
 
-    /// Look for the key anew.
+    /// Look for the key again.
     fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.inner.clone();
-        told(py, || {
-            Task::start(move || Ok(Done::Text(explained(&client.explain()).to_string())))
-        })
+        told(py, || Task::start(move || Ok(report(&client.explain()))))
     }
 
-    /// Use another credential from now on.
-    #[pyo3(signature = (wishes, /))]
-    fn set_credentials(&self, wishes: &Wishes) {
-        self.inner.set_credentials(wishes.options.clone());
+    /// Use another credential for later calls.
+    #[pyo3(signature = (credential, /))]
+    fn set_credentials(&self, credential: CredentialOptions) {
+        self.inner.set_credentials(credential.into());
     }
 
     /// Start a check of the credential.
@@ -205,52 +193,6 @@ impl Core {
             self.inner.mint_token_start(&apps, lifetime).map(Op::new)
         })
     }
-}
-
-struct Limits<'a> {
-    timeout: Option<f64>,
-    max_attempts: Option<i64>,
-    max_response_bytes: Option<i64>,
-    user_agent: Option<&'a str>,
-}
-
-impl Limits<'_> {
-    fn set(&self, mut builder: ClientBuilder) -> fal::Result<ClientBuilder> {
-        if let Some(timeout) = self.timeout {
-            builder = builder.timeout(seconds("timeout", timeout)?);
-        }
-        if let Some(most) = self.max_attempts {
-            builder = builder.max_attempts(count("max_attempts", most)?)?;
-        }
-        if let Some(most) = self.max_response_bytes {
-            builder = builder.max_response_bytes(count("max_response_bytes", most)?);
-        }
-        match self.user_agent {
-            Some(product) => builder.user_agent(product),
-            None => Ok(builder),
-        }
-    }
-}
-
-fn with_hosts(builder: ClientBuilder, hosts: &Value) -> fal::Result<ClientBuilder> {
-    texts(hosts).try_fold(builder, |builder, (name, host)| {
-        let role = match name {
-            "run" => HostRole::Run,
-            "queue" => HostRole::Queue,
-            "rest" => HostRole::Rest,
-            "platform" => HostRole::Platform,
-            "cdn" => HostRole::Cdn,
-            "emulator" => HostRole::Emulator,
-            _ => return Err(invalid(format!("there is no {name} host"))),
-        };
-        builder.host(role, host)
-    })
-}
-
-/// The pairs of texts in a list.
-fn texts(pairs: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let pairs = pairs.as_array().into_iter().flatten();
-    pairs.filter_map(|pair| Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?)))
 }
 
 fn set_timeout(request: &mut Request, timeout: Option<f64>) -> fal::Result<()> {

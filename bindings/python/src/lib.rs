@@ -11,10 +11,10 @@ mod guard;
 mod json;
 mod key;
 mod op;
+mod options;
 mod store;
 mod task;
 mod values;
-mod wishes;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -31,7 +31,7 @@ mod _libfal {
     #[pymodule_export]
     use crate::callbacks::{Question, call_back, silence};
     #[pymodule_export]
-    use crate::client::{Core, client};
+    use crate::client::{Core, client, explain};
     #[pymodule_export]
     use crate::key::NewKey;
     #[pymodule_export]
@@ -44,8 +44,6 @@ mod _libfal {
     use crate::task::Task;
     #[pymodule_export]
     use crate::values::{Failure, codes, failure};
-    #[pymodule_export]
-    use crate::wishes::{Wishes, explain};
     #[pymodule_export]
     use crate::{flush_log, may_wait, shutdown};
 

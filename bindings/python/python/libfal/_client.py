@@ -17,7 +17,7 @@ from ._operation import Operation
 from ._platform import Items, NewKey
 from ._response import Response
 from ._values import Path, Seconds, content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
-from ._values import maybe_text, pairs, path, seconds as seconds_of, text
+from ._values import each, maybe_text, pairs, path, seconds as seconds_of, text
 from ._waiting import finish, told
 
 if TYPE_CHECKING:
@@ -96,27 +96,20 @@ class Client:
         log: Callable[[_Level, str], object] | None = None,
         log_level: _Level = "info",
     ) -> None:
-        wishes, functions = _wishes(key, profile, app_token, credential, anonymous, keyring, config_path)
+        options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
         functions = functions._replace(log=_callbacks.hold_log(log))
-        hosts = {
-            "run": maybe_text("run_host", run_host),
-            "queue": maybe_text("queue_host", queue_host),
-            "rest": maybe_text("rest_host", rest_host),
-            "platform": maybe_text("platform_host", platform_host),
-            "cdn": maybe_text("cdn_host", cdn_host),
-            "emulator": maybe_text("emulator_host", emulator_host),
-        }
         core = _libfal.client(
-            wishes,
-            maybe_seconds("timeout", timeout),
-            maybe_count("max_attempts", max_attempts),
-            maybe_count("max_response_bytes", max_response_bytes),
-            maybe_text("user_agent", user_agent),
-            maybe_text("proxy", proxy),
-            dumps([(name, host) for name, host in hosts.items() if host is not None]),
-            bool(strict_scopes),
-            _callbacks.number(functions.log),
-            text("log_level", log_level),
+            options,
+            {
+                **each(maybe_seconds, timeout=timeout),
+                **each(maybe_count, max_attempts=max_attempts, max_response_bytes=max_response_bytes),
+                **each(maybe_text, user_agent=user_agent, proxy=proxy, run_host=run_host, queue_host=queue_host),
+                **each(maybe_text, rest_host=rest_host, platform_host=platform_host, cdn_host=cdn_host),
+                **each(maybe_text, emulator_host=emulator_host),
+                "strict_scopes": bool(strict_scopes),
+                "log": _callbacks.number(functions.log),
+                "log_level": text("log_level", log_level),
+            },
         )
         self._core = told(core)
         self._functions = functions
@@ -177,8 +170,8 @@ class Client:
         The body is JSON, or bytes of content_type ("application/octet-stream"). bytes are not copied.
         """
         core = self._open()
-        parts = _request(method, url, json, content, content_type, headers, timeout)
-        return Response._of(finish(lambda: core.send(*parts)))
+        request = _request(method, url, json, content, content_type, headers, timeout)
+        return Response._of(finish(lambda: core.send(request)))
 
     def request_start(
         self,
@@ -193,8 +186,7 @@ class Client:
     ) -> Operation:
         """Start such a request and return at once."""
         core = self._open()
-        parts = _request(method, url, json, content, content_type, headers, timeout)
-        return Operation._of(told(core.send(*parts)))
+        return Operation._of(told(core.send(_request(method, url, json, content, content_type, headers, timeout))))
 
     def explain(self) -> Explanation:
         """Look for the key anew and report every source, in order. Sends nothing.
@@ -220,10 +212,10 @@ class Client:
         Operations under way keep theirs, for all of their requests.
         """
         core = self._open()
-        wishes, functions = _wishes(key, profile, app_token, credential, anonymous, keyring, config_path)
+        options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
         before, self._functions = self._functions, functions._replace(log=self._functions.log)
         _callbacks.let_go(before._replace(log=None))
-        core.set_credentials(wishes)
+        core.set_credentials(options)
 
     def check(self) -> Check:
         """Ask fal whether it accepts the credential and what it may do. Runs nothing and costs nothing.
@@ -323,8 +315,8 @@ def explain(
     config_path: Path | None = None,
 ) -> Explanation:
     """Look for a key as a client with these options would, and report every source. Sends and asks nothing."""
-    wishes, _functions = _wishes(key, profile, app_token, credential, anonymous, keyring, config_path)
-    return _explanation(_libfal.explain(wishes))
+    options, _functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+    return _explanation(_libfal.explain(options))
 
 
 def shutdown(timeout: Seconds = 5.0) -> None:
@@ -345,7 +337,7 @@ def _explanation(task: _libfal.Task | _libfal.Failure) -> Explanation:
     return from_report(*json.loads(_waiting.text(task)))
 
 
-def _wishes(
+def _credential_options(
     key: str | None,
     profile: str | None,
     app_token: str | AppToken | None,
@@ -353,8 +345,8 @@ def _wishes(
     anonymous: bool,
     keyring: bool | None,
     config_path: Path | None,
-) -> tuple[_libfal.Wishes, Functions]:
-    """The options of the credential as the core takes them, and the functions that it may then ask."""
+) -> tuple[dict[str, object], Functions]:
+    """Returns the options of the credential for the core, and the functions that the core may call."""
     token = app_token.text if isinstance(app_token, AppToken) else app_token
     if token is not None and not isinstance(token, str):
         raise TypeError(f"app_token is a str or a libfal.AppToken, not {type(token).__name__}")
@@ -363,17 +355,15 @@ def _wishes(
     answer = functools.partial(_credential.answer, credential) if credential is not None else None
     asked = Held(answer) if answer else None
     notebook = Held(_colab.answer) if _colab.is_here() else None
-    wishes = _libfal.Wishes(
-        maybe_text("key", key),
-        maybe_text("profile", profile),
-        maybe_text("app_token", token),
-        _callbacks.number(asked),
-        bool(anonymous),
-        None if keyring is None else bool(keyring),
-        path("config_path", config_path),
-        _callbacks.number(notebook),
-    )
-    return wishes, Functions(None, asked, notebook)
+    options = {
+        **each(maybe_text, key=key, profile=profile, app_token=token),
+        **each(path, config_path=config_path),
+        "credential": _callbacks.number(asked),
+        "anonymous": bool(anonymous),
+        "keyring": None if keyring is None else bool(keyring),
+        "notebook": _callbacks.number(notebook),
+    }
+    return options, Functions(None, asked, notebook)
 
 
 def _request(
@@ -384,18 +374,23 @@ def _request(
     content_type: str | None,
     headers: Mapping[str, str] | None,
     timeout: Seconds | None,
-) -> tuple[str, str, bytes | None, str, str, float | None]:
-    """A request as the core takes it."""
+) -> dict[str, object]:
+    """Returns a request for the core."""
     if json is not None and content is not None:
         raise invalid("a request has json or content, not both")
     if json is None and content is None and content_type is not None:
         raise invalid("a request without a body has no content_type")
-    body, usual = (content_of(content), "application/octet-stream") if content is not None else (None, "")
+    body, default_type = (content_of(content), "application/octet-stream") if content is not None else (None, "")
     if json is not None:
-        body, usual = dumps(json).encode(), "application/json"
+        body, default_type = dumps(json).encode(), "application/json"
     kind = maybe_text("content_type", content_type)
-    place = text("method", method), text("url", url)
-    return *place, body, usual if kind is None else kind, pairs(headers), maybe_seconds("timeout", timeout)
+    return {
+        **each(text, method=method, url=url),
+        "body": body,
+        "content_type": default_type if kind is None else kind,
+        "headers": pairs(headers),
+        **each(maybe_seconds, timeout=timeout),
+    }
 
 
 # The name to show and to pickle is the public one.

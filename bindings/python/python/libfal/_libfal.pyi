@@ -15,7 +15,6 @@ __all__ = [
     "Op",
     "Question",
     "Task",
-    "Wishes",
     "__version__",
     "call_back",
     "client",
@@ -51,39 +50,13 @@ class Failure:
         """The body of the answer."""
 
 @final
-class Wishes:
-    """Which credential is to be used. Functions are numbers."""
-
-    def __new__(
-        cls,
-        key: str | None,
-        profile: str | None,
-        app_token: str | None,
-        credential: int | None,
-        anonymous: bool,
-        keyring: bool | None,
-        config_path: str | None,
-        notebook: int | None,
-        /,
-    ) -> Wishes: ...
-
-@final
 class Core:
     """What Client stands for. Each call returns at once."""
 
     def run(self, endpoint: str, input: bytes | None, timeout: float | None, /) -> Op | Failure: ...
-    def send(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        content_type: str,
-        headers: str,
-        timeout: float | None,
-        /,
-    ) -> Op | Failure: ...
+    def send(self, request: dict[str, object], /) -> Op | Failure: ...
     def explain(self) -> Task | Failure: ...
-    def set_credentials(self, wishes: Wishes, /) -> None: ...
+    def set_credentials(self, credential: dict[str, object], /) -> None: ...
     def check(self) -> Op | Failure: ...
     def known_scope(self) -> str | None: ...
     def platform(self, name: str, params: str, /) -> Op | Failure: ...
@@ -159,20 +132,8 @@ class Question:
     def fail(self, reason: str, /) -> None:
         """Say why there is no credential."""
 
-def client(
-    wishes: Wishes,
-    timeout: float | None,
-    max_attempts: int | None,
-    max_response_bytes: int | None,
-    user_agent: str | None,
-    proxy: str | None,
-    hosts: str,
-    strict_scopes: bool,
-    log: int | None,
-    log_level: str,
-    /,
-) -> Core | Failure: ...
-def explain(wishes: Wishes, /) -> Task | Failure: ...
+def client(credential: dict[str, object], options: dict[str, object], /) -> Core | Failure: ...
+def explain(credential: dict[str, object], /) -> Task | Failure: ...
 def profiles(config_path: str | None, /) -> Task | Failure: ...
 def store_key(profile: str, key: str, activate: bool, config_path: str | None, /) -> Task | Failure: ...
 def remove_key(profile: str, config_path: str | None, /) -> Task | Failure: ...

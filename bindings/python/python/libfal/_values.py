@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import operator
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, Union
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypeVar, Union
 
 from ._errors import Error, failed
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+_T = TypeVar("_T")
 
 Path = Union[str, "os.PathLike[str]"]
 Seconds = Union[SupportsFloat, SupportsIndex]
@@ -82,6 +84,11 @@ def path(name: str, value: Path | None) -> str | None:
     if "\0" in found:
         raise invalid(f"{name} holds a NUL character")
     return found
+
+
+def each(check: Callable[[str, _T], object], **values: _T) -> dict[str, object]:
+    """Checks several arguments with one function."""
+    return {name: check(name, value) for name, value in values.items()}
 
 
 def dumps(value: object) -> str:
