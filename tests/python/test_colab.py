@@ -73,7 +73,7 @@ def test_a_variable_is_stronger_and_the_notebook_is_not_asked(emulator: Emulator
 def test_without_the_secret_the_login_is_next(emulator: Emulator, notebook: str, home: Path) -> None:
     place = {"PYTHONPATH": notebook, "FAL_EMULATOR_HOST": emulator.address}
     printed = output(CODE, **place)
-    why = "Colab: absent, secret FAL_KEY, the notebook's secret FAL_KEY is not to be had: SecretNotFoundError: Secret"
+    why = "Colab: absent, secret FAL_KEY, cannot read the notebook's secret FAL_KEY: SecretNotFoundError: Secret"
     assert printed.count("FAL_E_NO_CREDENTIALS") == printed.count(why) == 3
     login = emulator.control("POST", "logins", {})
     (home / ".fal").mkdir()

@@ -1,4 +1,4 @@
-//! An answer.
+//! A response, or an event of a list.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use pyo3::types::{PyBytes, PyString};
 use serde_json::json;
 
 use crate::json as decoding;
-use crate::values::{bytes, told};
+use crate::values::{bytes, value_or_failure};
 
-/// What an operation or an event brought.
+/// The content of a response or an event.
 pub(crate) struct Parts {
     status: u16,
     headers: Vec<(String, String)>,
@@ -48,33 +48,33 @@ impl Answer {
         }))
     }
 
-    /// Status and headers, as JSON.
+    /// Return status and headers as JSON.
     fn facts(&self) -> String {
         json!([self.0.status, self.0.headers]).to_string()
     }
 
-    /// How many bytes the body has.
+    /// Return the length of the body in bytes.
     fn size(&self) -> usize {
         self.0.body.len()
     }
 
-    /// A copy of the body.
+    /// Return a copy of the body.
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         bytes(py, &self.0.body)
     }
 
-    /// The body as text.
+    /// Return the body as text.
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match std::str::from_utf8(&self.0.body) {
             Ok(_) => PyString::from_bytes(py, &self.0.body).map(Bound::into_any),
             Err(cause) => {
                 let error = Error::new(Code::WrongType, format!("the body is not text: {cause}"));
-                told::<bool>(py, || Err(error))
+                value_or_failure::<bool>(py, || Err(error))
             }
         }
     }
 
-    /// The body as JSON, or NotImplemented where Python's own decoder has to look.
+    /// Return the body as JSON, or NotImplemented if Python's own decoder must read it.
     fn json<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         decoding::decode(py, &self.0.body).unwrap_or_else(|| py.NotImplemented().into_bound(py))
     }

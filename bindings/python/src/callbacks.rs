@@ -1,5 +1,6 @@
-//! The program's functions: for log lines, and for the credential. They are kept in Python, where
-//! the collector sees them; here they are numbers. `libfal/_callbacks.py` has the other half.
+//! Calls Python functions of the program: for log lines, and for the credential. Python objects
+//! hold the functions, so that the garbage collector sees them; the native half knows their
+//! numbers. `libfal/_callbacks.py` is the other half.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,29 +15,29 @@ use crate::guard::{Attached, Object, attached};
 use crate::values::seconds;
 
 struct Hooks {
-    /// `find(number)` is the log function of that number, or None.
+    /// `find(number)` returns the log function of that number, or None.
     find: Py<PyAny>,
-    /// `ask(number, question)` has the function of that number answer.
+    /// `ask(number, question)` calls the credential function of that number.
     ask: Py<PyAny>,
-    /// `release(number)` hears that the core calls that function no more.
+    /// `release(number)` is called when the core no longer calls that function.
     release: Py<PyAny>,
 }
 
-/// Set when the module is made.
+/// Set when the package is imported.
 static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
-/// Whether the program ends.
+/// Whether the program is ending.
 static SILENT: AtomicBool = AtomicBool::new(false);
-/// The process, and how many log functions run in it. A child has none of its parent's.
+/// The process id and the number of running log functions. A forked child starts at 0.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
 
-/// Name the functions that find log functions, ask for credentials, and hear which functions are
-/// called no more. The first ones count.
+/// Set the functions that find log functions, ask for credentials, and release functions. Only the
+/// first call has an effect.
 #[pyfunction]
 pub(crate) fn call_back(py: Python<'_>, find: Py<PyAny>, ask: Py<PyAny>, release: Py<PyAny>) {
     let _ = HOOKS.set(py, Hooks { find, ask, release });
 }
 
-/// Begin no log function from now on, and say how many still run.
+/// Start no more log functions, and return how many still run.
 #[pyfunction]
 pub(crate) fn silence() -> u32 {
     SILENT.store(true, Ordering::SeqCst);
@@ -57,11 +58,11 @@ fn add(change: i32) {
     let _ = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add);
 }
 
-/// A function of the program's, as long as the core may call it.
+/// A reference to a Python function. Dropping it calls `release`.
 struct Function(u64);
 
 impl Function {
-    /// A method, so that closures take the whole of it.
+    /// A closure that calls this method captures the whole `Function`, not only the number.
     fn number(&self) -> u64 {
         self.0
     }
@@ -81,7 +82,7 @@ fn release(thread: &Attached, number: u64) -> Option<()> {
     thread.call(&release, &int(thread, number), None).map(drop)
 }
 
-/// As in Python's `logging`, so that a name is also the name of a logger's method.
+/// The names are those of the methods of `logging.Logger`.
 const LEVELS: [(&str, Level); 4] = [
     ("error", Level::Error),
     ("warning", Level::Warn),
@@ -93,12 +94,13 @@ pub(crate) fn level(name: &str) -> fal::Result<Level> {
     let known = LEVELS.iter().find(|(known, _)| *known == name);
     known.map(|(_, level)| *level).ok_or_else(|| {
         crate::values::invalid(format!(
-            "log_level is {name:?}: one of error, warning, info, debug is needed"
+            "log_level must be error, warning, info or debug, not {name:?}"
         ))
     })
 }
 
-/// Calls the log function of this number. What it raises goes to `sys.unraisablehook`.
+/// Returns a log function that calls the Python function of this number. Its exceptions go to
+/// `sys.unraisablehook`.
 pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static {
     let function = Function(number);
     move |level: Level, line: &str| {
@@ -130,14 +132,14 @@ fn int(thread: &Attached, number: u64) -> Object<'_> {
     thread.object(PyInt::new(thread.python(), number).into_any().unbind())
 }
 
-/// Has the function of this number asked for a credential, on a thread of its own: it may take as
-/// long as it likes, and neither another question nor a shutdown waits for it.
+/// Returns a callback that asks the Python function of this number for a credential. Each call has
+/// a thread of its own, so neither another request nor a shutdown waits for the function.
 pub(crate) fn asking(number: u64) -> Callback {
     let function = Function(number);
     Callback::new(move |answer| {
         let number = function.number();
         let ask = move || attached(|thread| ask(thread, number, answer).unwrap_or_default());
-        // A question that is dropped is answered too.
+        // If there is no thread, dropping `answer` fails the request.
         let _ = std::thread::Builder::new()
             .name("fal-credential".into())
             .spawn(ask);
@@ -163,7 +165,7 @@ fn ask(thread: &Attached, number: u64, answer: Answer) -> Option<()> {
         .map(drop)
 }
 
-/// A question of the core for a credential. The first answer counts.
+/// A request of the core for a credential. Only the first response counts.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Question {
     answer: Mutex<Option<Answer>>,
@@ -187,7 +189,7 @@ impl Question {
             .map(|time| seconds("expires_in", time))
             .transpose()
         {
-            // What is wrong with the text is told to the calls that wait.
+            // The core reports a malformed text to the waiting calls.
             Ok(expires_in) => drop(give(answer, expires_in)),
             Err(error) => answer.fail(error.message()),
         }
@@ -196,7 +198,7 @@ impl Question {
 
 #[pymethods]
 impl Question {
-    /// Answer with a key that is good for so many seconds.
+    /// Deliver a key that is valid for this number of seconds.
     #[pyo3(signature = (text, expires_in, /))]
     fn key(&self, text: &str, expires_in: Option<f64>) {
         self.give(expires_in, |answer, expires_in| {
@@ -204,7 +206,7 @@ impl Question {
         });
     }
 
-    /// Answer with a short-lived token.
+    /// Deliver a short-lived token.
     #[pyo3(signature = (text, expires_in, /))]
     fn app_token(&self, text: &str, expires_in: Option<f64>) {
         self.give(expires_in, |answer, expires_in| {
@@ -212,7 +214,7 @@ impl Question {
         });
     }
 
-    /// Say that a notebook has no key, and why, so that the next source is tried.
+    /// Report that a notebook has no key, and why. The next source is tried.
     #[pyo3(signature = (reason, /))]
     fn absent(&self, reason: &str) {
         if let Some(answer) = self.take() {
@@ -220,7 +222,7 @@ impl Question {
         }
     }
 
-    /// Say why there is no credential.
+    /// Report why there is no credential.
     #[pyo3(signature = (reason, /))]
     fn fail(&self, reason: &str) {
         if let Some(answer) = self.take() {

@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::op::Op;
 use crate::options::{ClientOptions, CredentialOptions};
 use crate::task::{Done, Task};
-use crate::values::{count, explained, parsed, seconds, told};
+use crate::values::{count, explained, parsed, seconds, value_or_failure};
 
-/// What `libfal.Client` stands for.
+/// The native half of `libfal.Client`.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Core {
     inner: fal::Client,
@@ -28,7 +28,7 @@ pub(crate) fn client(
     credential: CredentialOptions,
     options: ClientOptions,
 ) -> PyResult<Bound<'_, PyAny>> {
-    told(py, || {
+    value_or_failure(py, || {
         let builder = options.builder()?.credentials(credential.into());
         Ok(Core {
             inner: builder.build()?,
@@ -41,7 +41,7 @@ pub(crate) fn client(
 #[pyo3(signature = (credential, /))]
 pub(crate) fn explain(py: Python<'_>, credential: CredentialOptions) -> PyResult<Bound<'_, PyAny>> {
     let (options, environment) = (credential.into(), Environment::process());
-    told(py, || {
+    value_or_failure(py, || {
         Task::start(move || Ok(report(&credentials::resolve(&options, &environment))))
     })
 }
@@ -73,7 +73,7 @@ impl Core {
         input: Option<PyBackedBytes>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             let mut request = Request::run(endpoint)?;
             if let Some(text) = input {
                 request.set_bytes(Bytes::from_owner(text), "application/json")?;
@@ -86,7 +86,7 @@ impl Core {
     /// Start a request to a URL.
     #[pyo3(signature = (request, /))]
     fn send<'py>(&self, py: Python<'py>, request: Sent) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             let mut sent = Request::new(&request.method, &request.url)?;
             if let Some(body) = request.body {
                 sent.set_bytes(Bytes::from_owner(body), &request.content_type)?;
@@ -105,7 +105,7 @@ impl Core {
     /// Look for the key again.
     fn explain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.inner.clone();
-        told(py, || Task::start(move || Ok(report(&client.explain()))))
+        value_or_failure(py, || Task::start(move || Ok(report(&client.explain()))))
     }
 
     /// Use another credential for later calls.
@@ -116,10 +116,10 @@ impl Core {
 
     /// Start a check of the credential.
     fn check<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.inner.check_start().map(Op::new))
+        value_or_failure(py, || self.inner.check_start().map(Op::new))
     }
 
-    /// The scope of the key in use, if it is known.
+    /// Return the scope of the key in use, if it is known.
     fn known_scope(&self) -> Option<&'static str> {
         self.inner.known_scope().map(fal::Scope::as_str)
     }
@@ -132,14 +132,14 @@ impl Core {
         name: &str,
         params: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             self.inner
                 .platform_start(name, parsed(params)?)
                 .map(Op::new)
         })
     }
 
-    /// Begin to read a list.
+    /// Start to read a list.
     #[pyo3(signature = (name, params, /))]
     fn platform_list<'py>(
         &self,
@@ -147,20 +147,20 @@ impl Core {
         name: &str,
         params: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             self.inner
                 .platform_list_start(name, parsed(params)?)
                 .map(Op::list)
         })
     }
 
-    /// Begin to make an API key.
+    /// Start to create an API key.
     #[pyo3(signature = (alias, /))]
     fn create_key<'py>(&self, py: Python<'py>, alias: &str) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.inner.create_key_start(alias).map(Op::creating))
+        value_or_failure(py, || self.inner.create_key_start(alias).map(Op::creating))
     }
 
-    /// Begin to revoke an API key.
+    /// Start to revoke an API key.
     #[pyo3(signature = (id, allow_own, /))]
     fn revoke_key<'py>(
         &self,
@@ -168,12 +168,12 @@ impl Core {
         id: &str,
         allow_own: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             self.inner.revoke_key_start(id, allow_own).map(Op::new)
         })
     }
 
-    /// Begin to make a token; the apps are JSON.
+    /// Start to create a token; the apps are JSON.
     #[pyo3(signature = (apps, seconds, /))]
     fn mint_token<'py>(
         &self,
@@ -181,7 +181,7 @@ impl Core {
         apps: &str,
         seconds: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             let apps = parsed(apps)?;
             let apps: Vec<&str> = apps
                 .as_array()

@@ -1,14 +1,14 @@
-//! Python code that runs on a thread of ours, below frames of Rust.
+//! Calls from Rust into Python code, on a thread of libfal.
 //!
-//! While it ends, CPython before 3.14 ends each thread that wants the GIL by `pthread_exit`. With
-//! glibc that unwinds the stack, and frames of Rust abort the process where that is not allowed, or
-//! clean up what the interpreter no longer protects. So each call into code that may give the GIL
-//! away is made in [`parked`]: the thread stops there for ever, as CPython 3.14 itself has it. PyO3
-//! does the same where a thread attaches.
+//! When CPython before 3.14 shuts down, it terminates each thread that waits for the GIL with
+//! `pthread_exit`. With glibc this unwinds the stack. A Rust frame on the stack then aborts the
+//! process, or drops objects that the interpreter no longer protects. Therefore each call that may
+//! release the GIL runs in [`parked`], which blocks the thread forever instead, as CPython 3.14
+//! does. PyO3 does the same where a thread attaches.
 //!
-//! Everywhere else the native half runs no Python code, makes no object that the collector tracks,
-//! and lets none go that may have a finalizer: a daemon thread that is ended has only frames of C
-//! and Python then.
+//! All other native code runs no Python code, creates no object that the garbage collector tracks,
+//! and releases no object that may have a finalizer. It therefore never gives up the GIL, and a
+//! daemon thread is terminated only where its stack has no Rust frame.
 #![expect(unsafe_code, reason = "PyO3's own calls allow no unwinding")]
 
 use std::marker::PhantomData;
@@ -25,7 +25,7 @@ mod unwinding {
 
     use pyo3::ffi::PyObject;
 
-    // As PyO3 declares them, but that they may unwind.
+    // As PyO3 declares them, except that they may unwind.
     unsafe extern "C-unwind" {
         pub(super) fn PyObject_CallFunctionObjArgs(callable: *mut PyObject, ...) -> *mut PyObject;
         pub(super) fn PyErr_WriteUnraisable(object: *mut PyObject);
@@ -34,7 +34,7 @@ mod unwinding {
     }
 }
 
-/// Windows ends a thread without unwinding it.
+/// Windows terminates a thread without unwinding.
 #[cfg(not(unix))]
 mod unwinding {
     use std::ffi::c_int;
@@ -53,7 +53,7 @@ mod unwinding {
     }
 }
 
-/// Stops the thread for ever where it is unwound.
+/// Blocks the thread forever when its stack is unwound.
 struct Parked;
 
 impl Drop for Parked {
@@ -64,7 +64,8 @@ impl Drop for Parked {
     }
 }
 
-/// Nothing between `call` and here may need cleaning up.
+/// Runs `call`, and blocks the thread forever if it is unwound. Between `call` and this frame, no
+/// frame may have anything to drop.
 fn parked<T>(call: impl FnOnce() -> T) -> T {
     let guard = Parked;
     let value = call();
@@ -72,26 +73,26 @@ fn parked<T>(call: impl FnOnce() -> T) -> T {
     value
 }
 
-/// A thread of ours that holds the GIL.
+/// Proof that this thread of libfal holds the GIL.
 pub(crate) struct Attached(PhantomData<*mut ()>);
 
-/// Does the work with the GIL; not at all where there is no interpreter.
+/// Runs `work` while holding the GIL. Does nothing if there is no interpreter.
 pub(crate) fn attached(work: impl FnOnce(&Attached)) {
-    // SAFETY: it may be asked at any time.
+    // SAFETY: this function may be called at any time.
     if unsafe { ffi::Py_IsInitialized() } == 0 {
         return;
     }
-    // SAFETY: there is an interpreter. If it ends meanwhile, PyO3's function stops the thread.
+    // SAFETY: there is an interpreter. If it shuts down now, PyO3's function blocks the thread.
     let state = unsafe { ffi::PyGILState_Ensure() };
     work(&Attached(PhantomData));
-    // SAFETY: of the call above. What the thread kept for Python goes here, finalizers included.
+    // SAFETY: `state` is from the call above. It may run finalizers of thread-local Python objects.
     parked(|| unsafe { unwinding::PyGILState_Release(state as i32) });
 }
 
 impl Attached {
-    /// What may be made with it must not be tracked by the collector.
+    /// Returns the token of PyO3. The caller must not create objects that the collector tracks.
     pub(crate) fn python(&self) -> Python<'_> {
-        // SAFETY: this exists only while the thread holds the GIL.
+        // SAFETY: `self` exists only while the thread holds the GIL.
         unsafe { Python::assume_attached() }
     }
 
@@ -99,7 +100,7 @@ impl Attached {
         Object(object.into_ptr(), PhantomData)
     }
 
-    /// Calls `function`. What it raises goes to `sys.unraisablehook`.
+    /// Calls `function`. An exception goes to `sys.unraisablehook`.
     pub(crate) fn call(
         &self,
         function: &Object<'_>,
@@ -114,7 +115,7 @@ impl Attached {
             unwinding::PyObject_CallFunctionObjArgs(callable, first, second, end)
         });
         if NonNull::new(result).is_none() {
-            // SAFETY: an exception is set, since the call gave nothing.
+            // SAFETY: an exception is set, because the call returned NULL.
             parked(|| unsafe { unwinding::PyErr_WriteUnraisable(callable) });
             return None;
         }
@@ -122,12 +123,12 @@ impl Attached {
     }
 }
 
-/// A reference of its own to an object.
+/// An owned reference to an object.
 pub(crate) struct Object<'a>(*mut ffi::PyObject, PhantomData<&'a Attached>);
 
 impl Object<'_> {
     pub(crate) fn is_none(&self) -> bool {
-        // SAFETY: it is only compared.
+        // SAFETY: the pointer is only compared.
         ptr::eq(self.0, unsafe { ffi::Py_None() })
     }
 }
@@ -135,21 +136,20 @@ impl Object<'_> {
 impl Drop for Object<'_> {
     fn drop(&mut self) {
         let object = self.0;
-        // SAFETY: it is a reference of ours, and the thread holds the GIL as long as `Attached`
-        // lives.
+        // SAFETY: the reference is owned, and the thread holds the GIL while `Attached` exists.
         parked(|| unsafe { unwinding::Py_DecRef(object) });
     }
 }
 
-/// Whether this is the interpreter that the program began with.
+/// Whether this is the main interpreter.
 #[cfg(not(windows))]
 pub(crate) fn is_main_interpreter(_: Python<'_>) -> bool {
     // SAFETY: the thread holds the GIL.
     unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
 }
 
-/// The same; `python3.dll` of 3.9 lacks the function. Where the module is missing, CPython refuses
-/// by itself.
+/// Whether this is the main interpreter. `python3.dll` of 3.9 lacks the C function. CPython
+/// versions without this module refuse the import in a sub-interpreter themselves.
 #[cfg(windows)]
 pub(crate) fn is_main_interpreter(py: Python<'_>) -> bool {
     let ask = || {

@@ -1,4 +1,4 @@
-//! JSON as Python's values, made while it is read, so that there is no other copy of a large text.
+//! Decodes JSON to Python objects directly, without an intermediate tree.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,11 +8,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// What `json.loads` makes of the text. `None` where it has to look itself: at what is no JSON, and
-/// at the few things that it reads in its own way, such as integers of any size, `NaN`, and halves
-/// of surrogate pairs.
+/// Decodes a text with the same result as `json.loads`. Returns `None` if `json.loads` must decode
+/// it: malformed JSON, and values that only `json.loads` accepts, such as integers of any size,
+/// `NaN`, and unpaired surrogates.
 pub(crate) fn decode<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyAny>> {
-    // It has an exception for that.
+    // `json.loads` raises MemoryError if there is no memory.
     fal::fits(text).ok()?;
     let _paused = Paused::new(py)?;
     catch_unwind(AssertUnwindSafe(|| {
@@ -21,11 +21,12 @@ pub(crate) fn decode<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyA
         reader.end().ok()?;
         Some(value)
     }))
-    // For want of memory.
+    // PyO3 panics if there is no memory.
     .unwrap_or(None)
 }
 
-/// `gc.isenabled`, `gc.disable` and `gc.enable`, as built in: they run no Python code.
+/// `gc.isenabled`, `gc.disable` and `gc.enable`. They are built-in functions and run no Python
+/// code.
 static COLLECTOR: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
 
 pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
@@ -42,9 +43,9 @@ pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Until it goes, no object is collected: before CPython 3.12 that happens while lists and dicts
-/// are made, and runs finalizers, which may do anything. The GIL is kept meanwhile, so that nobody
-/// sees it.
+/// Disables the garbage collector until it is dropped. Before CPython 3.12, creating a list or dict
+/// may start the collector, which runs finalizers with arbitrary code. The thread holds the GIL all
+/// the time, so no other thread sees the change.
 struct Paused<'py>(bool, Python<'py>);
 
 impl<'py> Paused<'py> {
@@ -69,7 +70,7 @@ impl Drop for Paused<'_> {
 #[derive(Clone, Copy)]
 struct Maker<'py>(Python<'py>);
 
-/// From here on a number may be an integer that is not told apart from a fraction.
+/// From this size on, a float may be an integer that serde_json could not represent.
 const LARGE: f64 = 9.0e18;
 
 impl<'de, 'py> DeserializeSeed<'de> for Maker<'py> {
@@ -104,7 +105,7 @@ impl<'de, 'py> Visitor<'de> for Maker<'py> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        // `-0` is an integer too.
+        // `-0` is an integer, but serde_json reads it as a float.
         match value.abs() < LARGE && (value != 0.0 || value.is_sign_positive()) {
             true => Ok(PyFloat::new(self.0, value).into_any()),
             false => Err(E::custom("perhaps an integer")),

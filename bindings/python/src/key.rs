@@ -1,4 +1,4 @@
-//! A key that was just made, with its secret.
+//! A new API key with its secret.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::store;
 use crate::task::{Done, Task};
-use crate::values::told;
+use crate::values::value_or_failure;
 
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct NewKey {
@@ -24,17 +24,17 @@ impl From<Key> for NewKey {
 
 #[pymethods]
 impl NewKey {
-    /// The public half.
+    /// Return the public half.
     fn id(&self) -> &str {
         self.key.id()
     }
 
-    /// The whole key, "id:secret".
+    /// Return the whole key, "id:secret".
     fn secret(&self) -> String {
         format!("{}:{}", self.key.id(), self.key.expose_secret())
     }
 
-    /// The key without its secret.
+    /// Return the key without its secret.
     fn shown(&self) -> String {
         self.key.to_string()
     }
@@ -49,7 +49,7 @@ impl NewKey {
         config_path: Option<PathBuf>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let key = self.key.clone();
-        told(py, || store::put(profile, key, activate, config_path))
+        value_or_failure(py, || store::put(profile, key, activate, config_path))
     }
 
     /// Put the key into the system keyring.
@@ -60,7 +60,7 @@ impl NewKey {
         account: String,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (key, environment) = (self.key.clone(), Environment::process());
-        told(py, || {
+        value_or_failure(py, || {
             Task::start(move || {
                 store_in_keyring(&environment, &account, &key).map(|()| Done::Nothing)
             })

@@ -1,6 +1,6 @@
-//! The native half of the Python package `libfal`: a thin translation of the Rust core, with no
-//! behaviour of its own. What Python's rules ask for (exceptions, JSON, waiting, functions of the
-//! program) is in `python/libfal/*.py`; `guard` says why.
+//! The native half of the Python package `libfal`: it translates calls to the Rust core.
+//! Exceptions, JSON, waiting and callbacks are implemented in `python/libfal/*.py`; `guard`
+//! explains why.
 
 #![deny(unsafe_code)]
 
@@ -53,34 +53,35 @@ mod _libfal {
     }
 }
 
-/// Whatever needs an import is imported here and never later: a child that is forked meanwhile
-/// would find it half-done for ever.
+/// Imports all modules that the native half needs. A fork during a later import would leave the
+/// import unfinished in the child.
 fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if !guard::is_main_interpreter(module.py()) {
         return Err(PyImportError::new_err(
             "libfal works in the main interpreter of a process, and in no sub-interpreter",
         ));
     }
-    // A panic becomes an exception; nothing of this module's goes to standard error.
+    // A panic becomes an exception. The hook keeps its message from standard error.
     std::panic::set_hook(Box::new(|_| {}));
     json::begin(module.py())?;
-    module.add("modules", kept(module.py()))?;
+    module.add("modules", modules(module.py()))?;
     module.add("__version__", fal::VERSION)
 }
 
-/// What lives as long as this library, which is never loaded twice: the modules of the package.
-/// Programs that delete it from `sys.modules` and import it again find the same classes.
-fn kept(py: Python<'_>) -> Py<PyDict> {
+/// Returns the modules of the package. The dict exists as long as this library, which is loaded
+/// once in a process. A program that deletes the package from `sys.modules` and imports it again
+/// gets the same classes.
+fn modules(py: Python<'_>) -> Py<PyDict> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     MODULES
         .get_or_init(py, || PyDict::new(py).unbind())
         .clone_ref(py)
 }
 
-/// None, or why this thread must not wait.
+/// Return None, or why this thread must not wait.
 #[pyfunction]
 fn may_wait(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    values::told(py, || {
+    values::value_or_failure(py, || {
         fal::runtime::may_wait().map(|()| task::Done::Nothing)
     })
 }
@@ -89,17 +90,17 @@ fn may_wait(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 #[pyfunction]
 #[pyo3(signature = (timeout, /))]
 fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<Bound<'_, PyAny>> {
-    values::told(py, || {
+    values::value_or_failure(py, || {
         let timeout = values::seconds("timeout", timeout)?;
         task::Task::start(move || fal::runtime::shutdown(timeout).map(|()| task::Done::Nothing))
     })
 }
 
-/// Wait until the log functions have been told every line.
+/// Wait until the log functions have received all lines.
 #[pyfunction]
 #[pyo3(signature = (timeout, /))]
 fn flush_log(py: Python<'_>, timeout: f64) -> PyResult<Bound<'_, PyAny>> {
-    values::told(py, || {
+    values::value_or_failure(py, || {
         let timeout = values::seconds("timeout", timeout)?;
         task::Task::start(move || fal::runtime::flush_log(timeout).map(|()| task::Done::Nothing))
     })

@@ -9,19 +9,19 @@ use pyo3::prelude::*;
 
 use crate::answer::{Answer, Parts};
 use crate::key::NewKey;
-use crate::values::{invalid, step, told};
+use crate::values::{invalid, step, value_or_failure};
 
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Op {
     op: fal::Op,
-    /// Taken at the first look. Nothing waits and no Python runs while it is, so that a fork finds
-    /// it empty or whole.
+    /// Taken at the first call of `outcome`. Initialization neither blocks nor runs Python code, so
+    /// a fork finds it either empty or complete.
     outcome: OnceLock<Result<Arc<Parts>, Error>>,
     creating: Option<CreatingKey>,
     _reading: Option<Reading>,
 }
 
-/// Forgetting a list ends the reading.
+/// Cancels the reading of a list when the list is dropped.
 struct Reading(fal::Op);
 
 impl Drop for Reading {
@@ -31,7 +31,7 @@ impl Drop for Reading {
 }
 
 impl Op {
-    /// Nothing reads its events, and what waits to be read would hold it up.
+    /// Creates an operation whose events are discarded: unread events would block it.
     pub(crate) fn new(op: fal::Op) -> Self {
         op.discard_events();
         Op {
@@ -61,31 +61,31 @@ impl Op {
 
 #[pymethods]
 impl Op {
-    /// Whether it has ended.
+    /// Return whether it has ended.
     fn done<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || self.op.poll())
+        value_or_failure(py, || self.op.poll())
     }
 
-    /// The same; None for one of another process.
+    /// Return whether it has ended; None for an operation of another process.
     fn ended(&self) -> Option<bool> {
         self.op.ended()
     }
 
-    /// Wait for its end, without the GIL, and say whether it has come.
+    /// Wait for the end without the GIL, and return whether it has ended.
     #[pyo3(signature = (seconds, /))]
     fn wait<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         let ended = py.detach(|| self.op.wait(Some(step(seconds))));
-        told(py, || ended)
+        value_or_failure(py, || ended)
     }
 
-    /// Ask it to end. Does nothing once it has.
+    /// Cancel it. No effect after its end.
     fn cancel(&self) {
         self.op.cancel();
     }
 
-    /// The answer of one that has ended, each time the same.
+    /// Return the response of an ended operation, each time the same.
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             let take = || {
                 let unended = || Err(Error::new(Code::Panic, "the call has not ended"));
                 self.op
@@ -97,23 +97,23 @@ impl Op {
         })
     }
 
-    /// The next element of a list: an answer, None if there is none yet, False after the last.
+    /// Return the next element of a list; None if there is none yet, False after the last one.
     #[pyo3(signature = (seconds, /))]
     fn next<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         let next = py.detach(|| self.op.wait_event(Some(step(seconds))));
         match next {
             Ok(NextEvent::Event(event)) if event.kind() == EventKind::Item => {
-                told(py, || Ok(Answer(Arc::new(Parts::from(event.content())))))
+                value_or_failure(py, || Ok(Answer(Arc::new(Parts::from(event.content())))))
             }
             Ok(NextEvent::Event(_) | NextEvent::Pending) => Ok(py.None().into_bound(py)),
             Ok(NextEvent::End) => false.into_bound_py_any(py),
-            Err(error) => told::<bool>(py, || Err(error)),
+            Err(error) => value_or_failure::<bool>(py, || Err(error)),
         }
     }
 
-    /// The key that was made, once.
+    /// Return the new key. A second call fails.
     fn take_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             let key = self.creating.as_ref().and_then(CreatingKey::take_key);
             key.map(NewKey::from)
                 .ok_or_else(|| invalid("no key was made"))

@@ -1,5 +1,5 @@
-//! The options of a client and of its credential, as `libfal/_client.py` passes them: one dict whose
-//! members have the names of the public keyword arguments.
+//! The options of a client and of its credential, as `libfal/_client.py` passes them: one dict
+//! whose members have the names of the public keyword arguments.
 //!
 //! Each dict has all members. Reading a missing member would create a KeyError, which the garbage
 //! collector tracks (see `guard`).

@@ -1,4 +1,4 @@
-//! Storing keys: in the profiles of the configuration file, and in the system keyring.
+//! Stores keys in the profiles of the configuration file and in the system keyring.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use crate::task::{Done, Task};
-use crate::values::told;
+use crate::values::value_or_failure;
 
-/// The profiles of the configuration file.
+/// Return the profiles of the configuration file.
 #[pyfunction]
 #[pyo3(signature = (config_path, /))]
 pub(crate) fn profiles(py: Python<'_>, config_path: Option<PathBuf>) -> PyResult<Bound<'_, PyAny>> {
     let listed = |found: Vec<ProfileInfo>| Value::from_iter(found.into_iter().map(profile));
-    told(py, || {
+    value_or_failure(py, || {
         in_store(config_path, move |store| store.profiles().map(listed))
     })
 }
@@ -32,7 +32,7 @@ pub(crate) fn store_key<'py>(
     activate: bool,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    told(py, || {
+    value_or_failure(py, || {
         put(profile, Arc::new(parse(key)?), activate, config_path)
     })
 }
@@ -61,14 +61,14 @@ pub(crate) fn remove_key(
     profile: String,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    told(py, || {
+    value_or_failure(py, || {
         in_store(config_path, move |store| {
             store.remove_key(&profile).map(change)
         })
     })
 }
 
-/// Make a profile the active one, or none.
+/// Make a profile the active one; None: no profile.
 #[pyfunction]
 #[pyo3(signature = (profile, config_path, /))]
 pub(crate) fn set_active_profile(
@@ -76,7 +76,7 @@ pub(crate) fn set_active_profile(
     profile: Option<String>,
     config_path: Option<PathBuf>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    told(py, || {
+    value_or_failure(py, || {
         in_store(config_path, move |store| {
             store.set_active(profile.as_deref()).map(change)
         })
@@ -92,7 +92,7 @@ pub(crate) fn into_keyring<'py>(
     key: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
     let environment = Environment::process();
-    told(py, || {
+    value_or_failure(py, || {
         let key = parse(key)?;
         Task::start(move || store_in_keyring(&environment, &account, &key).map(|()| Done::Nothing))
     })
@@ -103,7 +103,7 @@ pub(crate) fn into_keyring<'py>(
 #[pyo3(signature = (account, /))]
 pub(crate) fn from_keyring(py: Python<'_>, account: String) -> PyResult<Bound<'_, PyAny>> {
     let environment = Environment::process();
-    told(py, || {
+    value_or_failure(py, || {
         Task::start(move || remove_from_keyring(&environment, &account).map(Done::Whether))
     })
 }
@@ -113,8 +113,8 @@ fn parse(key: &str) -> fal::Result<Key> {
     parsed.map_err(|problem| Error::new(Code::MalformedCredentials, problem.to_string()))
 }
 
-/// Another program's change may be waited for. The environment is that of the caller's thread,
-/// which may set it meanwhile.
+/// Opens the configuration file on another thread, because it may wait for a lock of another
+/// program. The caller's thread reads the environment.
 fn in_store(
     config_path: Option<PathBuf>,
     work: impl FnOnce(Store) -> Result<Value, StoreError> + Send + 'static,
@@ -129,7 +129,7 @@ fn in_store(
     })
 }
 
-/// As the fields of `Profile` in `libfal/_store.py`.
+/// Returns the fields of `Profile` in `libfal/_store.py`.
 fn profile(it: ProfileInfo) -> Value {
     json!({
         "name": it.name,
@@ -141,7 +141,7 @@ fn profile(it: ProfileInfo) -> Value {
     })
 }
 
-/// As the fields of `Change` in `libfal/_store.py`.
+/// Returns the fields of `Change` in `libfal/_store.py`.
 fn change(it: Change) -> Value {
     let table = match it.table {
         Table::Created => "created",

@@ -1,4 +1,4 @@
-//! Work that blocks, on a thread of its own, so that whoever waits for it sees signals meanwhile.
+//! Blocking work on a thread of its own, so that the waiting thread can handle signals.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,9 @@ use fal::{Code, Error};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::values::{step, told};
+use crate::values::{step, value_or_failure};
 
-/// What such work gives.
+/// The result of such work.
 #[derive(Clone)]
 pub(crate) enum Done {
     Nothing,
@@ -31,11 +31,11 @@ impl<'py> IntoPyObject<'py> for Done {
     }
 }
 
-/// Work under way. Forgetting it does not end it.
+/// Blocking work. Dropping the handle does not end the work.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Task {
     process: u32,
-    course: Arc<State>,
+    state: Arc<State>,
 }
 
 #[derive(Default)]
@@ -51,30 +51,30 @@ impl State {
 }
 
 impl Task {
-    /// Refused where waiting is.
+    /// Starts a thread for `work`. Fails on a thread that must not wait.
     pub(crate) fn start(
         work: impl FnOnce() -> fal::Result<Done> + Send + 'static,
     ) -> fal::Result<Task> {
         fal::runtime::may_wait()?;
-        let course = Arc::new(State::default());
-        let begun = course.clone();
+        let state = Arc::new(State::default());
+        let shared = state.clone();
         let run = move || {
             let panicked = |_| Err(Error::new(Code::Panic, "a panic was caught"));
             let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked);
-            *begun.lock() = Some(done);
-            begun.ended.notify_all();
+            *shared.lock() = Some(done);
+            shared.ended.notify_all();
         };
         let thread = std::thread::Builder::new()
             .name("fal-python".into())
             .spawn(run);
-        thread.map_err(|e| Error::new(Code::Io, format!("no thread could be started: {e}")))?;
+        thread.map_err(|e| Error::new(Code::Io, format!("cannot start a thread: {e}")))?;
         Ok(Task {
             process: std::process::id(),
-            course,
+            state,
         })
     }
 
-    /// The thread exists in the process that started it only, and so do the locks that it lets go.
+    /// Fails in a forked child, where the thread does not exist and its locks stay locked.
     fn check(&self) -> fal::Result<()> {
         match self.process == std::process::id() {
             true => Ok(()),
@@ -88,27 +88,28 @@ impl Task {
 
 #[pymethods]
 impl Task {
-    /// Wait for its end, without the GIL, and say whether it has come.
+    /// Wait for the end without the GIL, and return whether it has ended.
     #[pyo3(signature = (seconds, /))]
     fn wait<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         let ended = self.check().map(|()| {
             py.detach(|| {
-                let wait = self.course.ended.wait_timeout_while(
-                    self.course.lock(),
-                    step(seconds),
-                    |done| done.is_none(),
-                );
+                let wait =
+                    self.state
+                        .ended
+                        .wait_timeout_while(self.state.lock(), step(seconds), |done| {
+                            done.is_none()
+                        });
                 wait.unwrap_or_else(PoisonError::into_inner).0.is_some()
             })
         });
-        told(py, || ended)
+        value_or_failure(py, || ended)
     }
 
-    /// What it gave, once it has ended.
+    /// Return the result, after the end.
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        told(py, || {
+        value_or_failure(py, || {
             self.check()?;
-            let done = self.course.lock().clone();
+            let done = self.state.lock().clone();
             done.unwrap_or_else(|| Err(Error::new(Code::Panic, "the call has not ended")))
         })
     }

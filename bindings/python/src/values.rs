@@ -1,5 +1,5 @@
-//! Values between the core and `libfal/*.py`. What has parts is JSON text, and what went wrong is a
-//! value too: lists and exceptions are made by Python's own code, never here (see `guard`).
+//! Values that the core and `libfal/*.py` exchange. Structured data is JSON text, and an error is a
+//! return value: only Python code creates lists and exceptions (see `guard`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
-/// What went wrong, as `libfal/_errors.py` makes an exception of it.
+/// An error. `libfal/_errors.py` converts it to an exception.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Failure {
     error: Error,
@@ -18,7 +18,7 @@ pub(crate) struct Failure {
 
 #[pymethods]
 impl Failure {
-    /// Everything but the body of the answer, as JSON.
+    /// Return everything but the body of the response, as JSON.
     fn facts(&self) -> String {
         let error = &self.error;
         let headers: Vec<_> = error.headers().collect();
@@ -40,13 +40,13 @@ impl Failure {
         .to_string()
     }
 
-    /// The body of the answer.
+    /// Return the body of the response.
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         bytes(py, self.error.body())
     }
 }
 
-/// What went wrong in Python's half.
+/// Make a failure of the Python half.
 #[pyfunction]
 #[pyo3(signature = (code, message, /))]
 pub(crate) fn failure(code: &str, message: &str) -> Failure {
@@ -60,7 +60,7 @@ pub(crate) fn failure(code: &str, message: &str) -> Failure {
     }
 }
 
-/// The name and the meaning of every code of the core, as JSON.
+/// Return the name and the meaning of each error code of the core, as JSON.
 #[pyfunction]
 pub(crate) fn codes() -> String {
     Value::from_iter(
@@ -71,8 +71,8 @@ pub(crate) fn codes() -> String {
     .to_string()
 }
 
-/// What the work gave, or the `Failure`. A panic is one.
-pub(crate) fn told<'py, T: IntoPyObject<'py>>(
+/// Calls `work` and returns its value, or a [`Failure`] for an error or a panic.
+pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     work: impl FnOnce() -> fal::Result<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -88,7 +88,7 @@ pub(crate) fn told<'py, T: IntoPyObject<'py>>(
     }
 }
 
-/// A copy that may not fit into memory: MemoryError then.
+/// Copies bytes. Raises MemoryError if there is no memory for the copy.
 pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     PyBytes::new_with(py, content.len(), |copy| {
         copy.copy_from_slice(content);
@@ -96,8 +96,8 @@ pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py,
     })
 }
 
-/// Where a credential comes from: the report for programs, and the same for people. It holds no
-/// secret.
+/// Returns the report about the sources of a credential twice: as JSON, and as text for people. It
+/// contains no secret.
 pub(crate) fn explained(resolution: &fal::credentials::Resolution) -> Value {
     json!([resolution.to_json().to_string(), resolution.to_string()])
 }
@@ -109,21 +109,21 @@ pub(crate) fn invalid(message: impl Into<String>) -> Error {
 pub(crate) fn seconds(name: &str, value: f64) -> fal::Result<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         invalid(format!(
-            "{name} is {value}: a number of seconds from 0 is needed"
+            "{name} must be a number of seconds from 0, not {value}"
         ))
     })
 }
 
-/// How long one step of a wait is, as Python's half has bounded it.
+/// Converts the length of one step of a wait, which the Python half has limited.
 pub(crate) fn step(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 pub(crate) fn count<T: TryFrom<i64>>(name: &str, value: i64) -> fal::Result<T> {
-    T::try_from(value).map_err(|_| invalid(format!("{name} is {value}, which is out of range")))
+    T::try_from(value).map_err(|_| invalid(format!("{name} is out of range: {value}")))
 }
 
-/// JSON that Python's half has made.
+/// Parses JSON that the Python half wrote.
 pub(crate) fn parsed(text: &str) -> fal::Result<Value> {
     fal::parsed(text)
 }

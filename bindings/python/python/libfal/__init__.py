@@ -14,10 +14,11 @@ try:
 except ImportError as _refused:
     if "subinterpreters" not in str(_refused):
         raise
-    # As the module says it itself where CPython lets it be loaded.
+    # The same text as in the module's own check, for CPython versions that load it.
     raise ImportError("libfal works in the main interpreter of a process, and in no sub-interpreter") from None
 
-# The library is loaded once in a process. Whoever deletes this package from sys.modules and imports it again finds the same classes.
+# A program that deletes the package from sys.modules and imports it again gets the same classes, because the native library is loaded
+# once in a process.
 _sys.modules.update(_libfal.modules)
 
 from ._client import Client, explain, flush_log, run, shutdown

@@ -1,7 +1,7 @@
-"""The program's functions that threads of the core call: for log lines, and for the credential.
+"""Functions of the program that threads of the core call: for log lines, and for the credential.
 
-The core knows them by numbers only: clients hold them, so that the collector sees what holds what. The functions of a client that is gone
-are kept until the core says that it calls them no more: calls may be under way yet, and lines of the log.
+The core refers to a function by a number. The client holds the function, so that the garbage collector sees the reference. After a client
+is deleted, its functions are kept until the core releases them, because running calls and queued log lines may still need them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ._libfal import Task
 if TYPE_CHECKING:
     from ._libfal import Question
 
-# For how many seconds the end of the program waits for lines that log functions have not heard yet, and for a function that runs.
+# How many seconds the end of the program waits for queued log lines, and for a running log function.
 _LAST_WORDS = 1.0
 _PATIENCE = 5.0
 _STEP = 0.005
 
 
 class Held:
-    """A function that the core may call as long as this is held."""
+    """A function that the core may call while this object exists."""
 
     __slots__ = ("__weakref__", "function", "number")
 
@@ -47,10 +47,10 @@ class Functions(NamedTuple):
 _numbers = itertools.count(1)
 _held: weakref.WeakValueDictionary[int, Held] = weakref.WeakValueDictionary()
 
-# Whether there is, or was, a log function.
+# Whether a log function was ever set.
 _logs = False
 
-# The functions of clients that are gone.
+# The functions of deleted clients that the core has not released.
 _kept: dict[int, Held] = {}
 
 
@@ -69,7 +69,7 @@ def number(held: Held | None) -> int | None:
 
 
 def let_go(functions: Functions) -> None:
-    """Nobody but the core needs the functions any more."""
+    """Keeps the functions of a deleted client until the core releases them."""
     for held in functions:
         if held:
             _kept[held.number] = held
@@ -89,12 +89,12 @@ def _ask(number: int, question: Question) -> None:
     if held:
         held.function(question)
     else:
-        question.fail("the client whose function was to be asked is gone")
+        question.fail("the client of the function was deleted")
 
 
 def _stop() -> None:
-    """Tell the log functions what there is to tell, and begin none any more. One that runs comes to its end: it may hold a lock that
-    the interpreter wants.
+    """Delivers queued log lines, then starts no more log functions. Waits for a running one, which may hold a lock that the
+    interpreter needs.
     """
     if not _logs:
         return

@@ -1,4 +1,4 @@
-"""The client, and the functions that need none."""
+"""The client, and the functions that need no client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._platform import Items, NewKey
 from ._response import Response
 from ._values import Path, Seconds, content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
 from ._values import each, maybe_text, pairs, path, seconds as seconds_of, text
-from ._waiting import finish, told
+from ._waiting import finish, value_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,39 +33,39 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """A credential, addresses, limits and a pool of connections. Any number of threads may use it at once.
+    """A client of fal with a credential, hosts, limits and a connection pool. It is thread-safe.
 
-    Making one reads nothing but the variables that name hosts. The key is looked for at the first call. A client that
-    was made before a fork may be used in the child. In a with statement it is closed at the end.
+    The constructor reads only the variables that name hosts. The first call searches for the key. A forked child may
+    use a client of its parent. A with statement closes the client at the end.
 
-    Every option is stronger than the variable that says the same.
+    An option takes precedence over the environment variable with the same meaning.
 
-    key: "<key id>:<key secret>"; without it, the first key that the environment offers, as explain() tells.
-    profile: use the key of this profile of the configuration file; with keyring=True, or of this name in the keyring.
-    app_token: use this short-lived token, which mint_token() of a program with a key made.
-    credential: a function that returns a key; or (key, seconds), to be asked again after so many seconds; or an
-        AppToken; or raises. It is asked when a call needs a key, and once more when fal refuses that one, on a
-        thread of its own, which does not keep the program from ending; all calls that need it wait for the same
-        answer, two minutes at the most. It may use other clients, but not this one. The type and the text of what it
-        raises go into the CredentialsError, so they must hold no secret.
-    anonymous: use no key at all.
-    keyring: whether the system keyring is a source, which may ask the user to unlock it; by default FAL_KEYRING=1
-        decides. It is read when a call needs a key, never before.
-    config_path: read this configuration file, not that of FAL_CONFIG_PATH or ~/.fal/config.toml.
-    proxy: the https address of a server proxy, which holds the key: all requests to fal's services go through it.
-        No key is looked for on this machine; one that is passed goes to the proxy.
-    timeout: seconds for each whole call, retries included; by default 3600 for a run and 120 for a request.
-    max_attempts: 1 to 100, by default 5. What may have been executed is never sent again.
-    max_response_bytes: by default 256 MiB.
-    user_agent: added to the header, such as "MyGame/1.2".
+    key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
+    profile: use the key of this profile of the configuration file. With keyring=True, also of this name in the keyring.
+    app_token: use this short-lived token from mint_token().
+    credential: a function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again after
+        that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of its own that
+        does not keep the program running. All calls that need the key wait for the same result, at most two minutes.
+        The function may use other clients, but not this one. The type and text of an exception become part of the
+        CredentialsError, so they must contain no secret.
+    anonymous: use no key.
+    keyring: whether to search the system keyring, which may ask the user to unlock it. By default only if FAL_KEYRING=1.
+        The keyring is read only when a call needs a key.
+    config_path: read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
+    proxy: the https URL of a server proxy that holds the key. All requests to fal's services go through it. libfal does
+        not search for a key; a key that you pass goes to the proxy.
+    timeout: the time limit of each call in seconds, including retries. By default 3600 for a run and 120 for a request.
+    max_attempts: 1 to 100, by default 5. A request that may have been executed is never sent again.
+    max_response_bytes: the longest response body, by default 256 MiB.
+    user_agent: text to add to the User-Agent header, such as "MyGame/1.2".
     *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
-    strict_scopes: refuse operations of the Platform API that need an ADMIN key before anything is sent, if the key in use
-        is known to be an API key.
-    log: called as log(level, message) on a thread of libfal, line by line and in order. It may take its time, and holds up
-        no call: 1024 lines wait for it, and for those that are dropped then there is a line that counts them. It must
-        not call libfal; what it raises goes to sys.unraisablehook. The end of the program gives it a second for the
-        lines that wait, and five for the line that it works on; then it is called no more.
-    log_level: the least important level that is logged.
+    strict_scopes: refuse operations of the Platform API that need an ADMIN key without sending them, if the key is known
+        to be an API key.
+    log: a function that is called as log(level, message) on a thread of libfal, for each line in order. It may block
+        without delaying calls: up to 1024 lines are queued, and one line reports the number of dropped lines. It must
+        not call libfal. Its exceptions go to sys.unraisablehook. At the end of the program, libfal delivers queued lines
+        for up to one second and waits for a running call for up to five seconds.
+    log_level: the lowest level to log.
     """
 
     _core: _libfal.Core | None = None
@@ -111,17 +111,17 @@ class Client:
                 "log_level": text("log_level", log_level),
             },
         )
-        self._core = told(core)
+        self._core = value_of(core)
         self._functions = functions
 
     def close(self) -> None:
-        """Let go of the connections, the credential and the functions. Calls under way go on; new ones raise UsageError."""
+        """Release the connections, the credential and the functions. Running calls continue; new calls raise UsageError."""
         functions, self._functions = self._functions, Functions(None, None, None)
         _callbacks.let_go(functions)
         self._core = None
 
     def __del__(self, _is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
-        # Then modules are taken apart, and nobody hears of anything any more.
+        # During finalization, modules are being torn down.
         if not _is_ending():
             self.close()
 
@@ -148,10 +148,10 @@ class Client:
     def run_start(
         self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None
     ) -> Operation:
-        """Start a run and return at once."""
+        """Start a run and return without waiting."""
         core = self._open()
         parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
-        return Operation._of(told(core.run(*parts)))
+        return Operation._of(value_of(core.run(*parts)))
 
     def request(
         self,
@@ -164,10 +164,10 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: Seconds | None = None,
     ) -> Response:
-        """Send a request to an address of fal's, or to a path of the Platform API such as "/v1/models", and wait.
+        """Send a request to a URL of fal, or to a path of the Platform API such as "/v1/models", and wait.
 
-        The key goes along to the services that take keys, and to nothing else; an address outside fal is refused.
-        The body is JSON, or bytes of content_type ("application/octet-stream"). bytes are not copied.
+        Only services that accept keys receive the key. A URL of another host is refused. The body is JSON, or bytes with
+        content_type (by default "application/octet-stream"). A bytes object is not copied.
         """
         core = self._open()
         request = _request(method, url, json, content, content_type, headers, timeout)
@@ -184,14 +184,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: Seconds | None = None,
     ) -> Operation:
-        """Start such a request and return at once."""
+        """Start a request and return without waiting."""
         core = self._open()
-        return Operation._of(told(core.send(_request(method, url, json, content, content_type, headers, timeout))))
+        return Operation._of(value_of(core.send(_request(method, url, json, content, content_type, headers, timeout))))
 
     def explain(self) -> Explanation:
-        """Look for the key anew and report every source, in order. Sends nothing.
+        """Search for the key again and report each source, in order. Sends nothing.
 
-        A key is kept once it is found; if another one is found now, a note says with which one calls go on.
+        The client keeps the first key that it found. If the search now finds another key, a note says which one calls
+        use.
         """
         core = self._open()
         return _explanation(core.explain())
@@ -207,9 +208,9 @@ class Client:
         keyring: bool | None = None,
         config_path: Path | None = None,
     ) -> None:
-        """Use another credential from now on; without arguments, what the environment offers.
+        """Use another credential for later calls. Without arguments, search the environment.
 
-        Operations under way keep theirs, for all of their requests.
+        Running operations keep their credential for all of their requests.
         """
         core = self._open()
         options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
@@ -218,65 +219,65 @@ class Client:
         core.set_credentials(options)
 
     def check(self) -> Check:
-        """Ask fal whether it accepts the credential and what it may do. Runs nothing and costs nothing.
+        """Ask fal whether it accepts the credential and what the scope is. Runs no model and costs nothing.
 
-        That the key is refused is an answer; that fal could not be asked is an error.
+        A rejected key is a result. Only a failure to ask fal raises an error.
         """
         core = self._open()
         return _credential.check_from(finish(core.check).body())
 
     def known_scope(self) -> _Scope:
-        """The scope of the key in use, if it is known: from check(), or from what fal answered before."""
+        """Return the scope of the key in use, if check() or an earlier response has shown it."""
         core = self._open()
         return cast("_Scope", core.known_scope())
 
     def platform(self, name: _Name, /, **params: Any) -> Response:
         """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
 
-        docs/platform.md lists all of them with their parameters. What is wrong with a parameter is told before anything
-        is sent, as InvalidArgumentError.
+        docs/platform.md lists the operations and their parameters. A wrong parameter raises InvalidArgumentError before
+        anything is sent.
         """
         core = self._open()
         parts = text("name", name), dumps(params)
         return Response._of(finish(lambda: core.platform(*parts)))
 
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
-        """Start such a call and return at once."""
+        """Start a call of the Platform API and return without waiting."""
         core = self._open()
-        return Operation._of(told(core.platform(text("name", name), dumps(params))))
+        return Operation._of(value_of(core.platform(text("name", name), dumps(params))))
 
     def platform_list(
         self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
     ) -> Items:
-        """Read a list of the Platform API element by element, through all its pages.
+        """Read a list of the Platform API element by element, through all pages.
 
-        The next page is asked for when the last element before it was read. limit is the size of a page. parse_float
-        makes the fractions, such as decimal.Decimal.
+        A page is requested when the last element of the previous page has been read. limit is the size of a page.
+        parse_float converts fractions, for example decimal.Decimal.
 
-        "serverless.logs.stream" gives the lines of a log as they are written, until it is forgotten.
+        "serverless.logs.stream" yields the lines of a log as they are written, until the Items object is deleted.
         """
         core = self._open()
-        return Items._of(told(core.platform_list(text("name", name), dumps(params))), parse_float)
+        return Items._of(value_of(core.platform_list(text("name", name), dumps(params))), parse_float)
 
     def create_key(self, alias: str) -> NewKey:
-        """Make an API key of this name, 1 to 255 characters. It works at once, and needs a client with an ADMIN key.
+        """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
 
-        Its secret is in the result and nowhere else, and comes only this time.
+        Only this result contains the secret; fal does not return it again.
         """
         core = self._open()
         alias = text("alias", alias)
         op = _waiting.ended(lambda: core.create_key(alias))
-        told(op.outcome())
-        return NewKey._of(told(op.take_key()))
+        value_of(op.outcome())
+        return NewKey._of(value_of(op.take_key()))
 
     def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
-        """Revoke an API key by its id: it stops at once. The key of this client is revoked only if allow_own."""
+        """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own."""
         core = self._open()
         parts = text("id", id), bool(allow_own)
         finish(lambda: core.revoke_key(*parts))
 
     def mint_token(self, *apps: str, seconds: SupportsIndex = 120) -> AppToken:
-        """Make a token that opens these apps for so many seconds, 1 to 3600, and nothing else. It needs a key."""
+        """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
         core = self._open()
         parts = dumps([text("an app", app) for app in apps]), count("seconds", seconds)
         return _credential.token_from(finish(lambda: core.mint_token(*parts)).body())
@@ -292,7 +293,7 @@ class Client:
 
 
 def run(endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None) -> Response:
-    """Run an endpoint with the client that the environment describes, made at the first call."""
+    """Run an endpoint with a default client, which the first call creates from the environment."""
     return _default().run(endpoint, input, timeout=timeout)
 
 
@@ -300,7 +301,7 @@ _made: dict[str, Client] = {}
 
 
 def _default() -> Client:
-    """The client of run(). Whoever comes first makes it, and nobody waits for another one who does."""
+    """Return the client of run(). No lock: if two threads create one at the same time, one client is discarded."""
     return _made.get("default") or _made.setdefault("default", Client())
 
 
@@ -314,21 +315,21 @@ def explain(
     keyring: bool | None = None,
     config_path: Path | None = None,
 ) -> Explanation:
-    """Look for a key as a client with these options would, and report every source. Sends and asks nothing."""
+    """Search for a key as a client with these options does, and report each source. Sends nothing and asks no user."""
     options, _functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
     return _explanation(_libfal.explain(options))
 
 
 def shutdown(timeout: Seconds = 5.0) -> None:
-    """Stop every thread of libfal: calls under way end with ShutDownError. Afterwards libfal can be used again."""
+    """Stop all threads of libfal. Running calls raise ShutDownError. Afterwards libfal can be used again."""
     _waiting.work(_libfal.shutdown(seconds_of("timeout", timeout)))
 
 
 def flush_log(timeout: Seconds = 5.0) -> None:
-    """Wait until every line of the log has been given to its function; DeadlineError if that takes longer than timeout seconds.
+    """Wait until the log functions have received all lines. Raises DeadlineError after timeout seconds.
 
-    Lines are given on a thread of libfal's, after the call that they are about. shutdown() waits for them too, and the end of the
-    program does for a second.
+    A thread of libfal delivers the lines, possibly after the call has returned. shutdown() also waits for them, and the end of the
+    program waits for one second.
     """
     _waiting.work(_libfal.flush_log(seconds_of("timeout", timeout)))
 
@@ -393,6 +394,6 @@ def _request(
     }
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _public in (Client, run, explain, shutdown, flush_log):
     _public.__module__ = "libfal"

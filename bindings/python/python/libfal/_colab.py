@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_here() -> bool:
-    """Whether this program is a notebook in Colab: its shell is Colab's, as the official client has it."""
+    """Returns whether the program runs in a Colab notebook, by the check of the official client: the class of its shell."""
     ipython = sys.modules.get("IPython")
     try:
         shell = ipython.get_ipython() if ipython else None
@@ -23,16 +23,16 @@ def is_here() -> bool:
 
 
 def answer(question: Question) -> None:
-    """Ask the notebook for its secret FAL_KEY. Its user may have to grant access."""
-    why = "the notebook's secret FAL_KEY is not to be had"
+    """Asks the notebook for its secret FAL_KEY. The user may have to grant access."""
+    why = "cannot read the notebook's secret FAL_KEY"
     try:
         secret = importlib.import_module("google.colab.userdata").get("FAL_KEY")
         if isinstance(secret, str) and secret.strip():
             question.key(secret.strip(), None)
         else:
             question.absent("the notebook's secret FAL_KEY is empty")
-    except BaseException as error:  # There is none, or access to it is not granted.
+    except BaseException as error:  # The secret does not exist, or access is denied.
         why = f"{why}: {_credential.reason(error)}"
     finally:
-        # The first answer counts.
+        # Has no effect if the question was answered before.
         question.absent(why)

@@ -1,4 +1,4 @@
-"""The caller's function that delivers a credential, and what may be delivered besides a key."""
+"""Calls the credential function of the program, and defines what it may return besides a key."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class AppToken:
-    """A short-lived token that opens some apps and nothing else, for programs that ship without a key.
+    """A short-lived token that permits calls of some apps, for programs that ship without a key.
 
-    It is a secret: only text shows it.
+    It is a secret: repr() does not show it.
     """
 
     __slots__ = ("_expires_in", "_text")
@@ -27,12 +27,12 @@ class AppToken:
 
     @property
     def text(self) -> str:
-        """The token itself."""
+        """The token."""
         return self._text
 
     @property
     def expires_in(self) -> float | None:
-        """For how many seconds it was good when it was made; None if that is unknown."""
+        """The lifetime of the token in seconds when it was created; None if unknown."""
         return self._expires_in
 
     def __repr__(self) -> str:
@@ -53,51 +53,51 @@ class AppToken:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a libfal.AppToken is a secret and cannot be pickled; pass its text on where it is needed")
+        raise TypeError("a libfal.AppToken is a secret and cannot be pickled; pass its text explicitly")
 
 
 Delivered = Union[str, tuple[str, Optional[float]], AppToken]
-"""A key; a key and for how many seconds it is good; a token."""
+"""A key; a key and its lifetime in seconds; a token."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a check of the credential found."""
+    """The result of a check of the credential."""
 
     accepted: bool
-    """Whether fal knows the key."""
+    """Whether fal accepts the key."""
     scope: str | None
-    """What the key may do, "API" or "ADMIN", where fal tells."""
+    """The scope of the key, "API" or "ADMIN", if fal reports it."""
     account: str | None
-    """The account that the key or login belongs to, where fal tells: not every key may ask."""
+    """The account of the key or login, if fal reports it. Not all keys have access to it."""
     locked: str | None
-    """Why the account is locked, if it is: its key is accepted, and good for nothing."""
+    """Why the account is locked, if it is. fal then accepts the key, but refuses all calls."""
     key_id: str | None
     """The public half of the key."""
     source: str | None
     """The source of the key, as in explain()."""
 
 
-def check_from(told: bytes) -> Check:
-    """The check of an answer of the core."""
-    return Check(**json.loads(told))
+def check_from(text: bytes) -> Check:
+    """Returns the check in a response of the core."""
+    return Check(**json.loads(text))
 
 
-def token_from(told: bytes) -> AppToken:
-    """The token of an answer of the core."""
-    facts = json.loads(told)
+def token_from(text: bytes) -> AppToken:
+    """Returns the token in a response of the core."""
+    facts = json.loads(text)
     return AppToken(facts["token"], facts["expires_in"])
 
 
 def answer(function: Callable[[], Delivered], question: Question) -> None:
-    """Ask the function, and answer the question whatever comes of it: calls wait for that."""
-    why = "the function did not come to its end"
+    """Calls the function and answers the question in any case, because calls are waiting for it."""
+    why = "the function did not return"
     try:
         _deliver(function(), question)
     except BaseException as error:
         why = reason(error)
     finally:
-        # The first answer counts.
+        # Has no effect if the question was answered before.
         question.fail(why)
 
 
@@ -118,12 +118,12 @@ def _deliver(credential: object, question: Question) -> None:
         question.fail(f"the function returned {kind}, not a key, a pair of key and seconds, or a libfal.AppToken")
 
 
-# Of what an exception says, so many characters are passed on.
+# The most characters of an exception's text.
 _LONGEST = 1000
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, in one line of bounded length that is Unicode text."""
+    """Returns the type and text of an exception, as one line of bounded length and valid Unicode."""
     kind = type(error).__name__
     try:
         text = str(getattr(error, "message", error))
@@ -136,6 +136,6 @@ def reason(error: BaseException) -> str:
     return said.encode(errors="backslashreplace").decode()
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _class in (AppToken, Check):
     _class.__module__ = "libfal"

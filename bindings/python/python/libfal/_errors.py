@@ -1,4 +1,4 @@
-"""What can go wrong, as classes to catch. Which class an error has follows from its code; CLASSES is the table."""
+"""The exception classes. CLASSES maps an error code to its class."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from ._explanation import Explanation, from_report
 
 
 class Error(Exception):
-    """Any failure of libfal: what happened, what it means for the request, and what to do. Holds no secret."""
+    """The base class of all errors of libfal. Contains no secret."""
 
     code: str
     """The code, as in fal.h: "FAL_E_NOT_FOUND"."""
     message: str
     """What happened, in one or two sentences."""
     remedy: str
-    """What to do about it."""
+    """How to correct it."""
     http_status: int | None
     """The HTTP status, if the service answered."""
     error_type: str | None
-    """fal's own name of the error, such as "image_too_large"."""
+    """fal's name of the error, such as "image_too_large"."""
     request_id: str | None
     """fal's id of the request."""
     headers: dict[str, str]
-    """The headers of the answer by their names in small letters; empty if there was no answer."""
+    """The headers of the response by their names in lower case; empty if there was no response."""
     body: bytes
-    """The body of the answer as received, up to 16 MiB; empty if there was none."""
+    """The body of the response as received, up to 16 MiB; empty if there was no response."""
     may_have_executed: bool
-    """Whether the service may have executed the request. If so, sending it again may run, and bill, it twice."""
+    """Whether the service may have executed the request. If so, sending it again may run and bill it twice."""
     is_retryable: bool
     """Whether the same request may succeed later."""
     retry_after: float | None
-    """How many seconds the service asked to wait."""
+    """How many seconds to wait before a retry, as requested by the service."""
     needed_scope: str | None
-    """The scope that the operation needs, "API" or "ADMIN", if the credential was refused and fal says so."""
+    """The scope that the operation needs, "API" or "ADMIN", if fal reports it with the refusal."""
     explanation: Explanation | None
-    """Where the credential of the call came from: every source that was tried."""
+    """The search for the credential of the call: all sources."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class InvalidArgumentError(Error, ValueError):
 
 
 class CredentialsError(Error):
-    """No source holds a key, or what it holds is none, or the one asked for it failed. Nothing was sent."""
+    """No source has a key, the key is malformed, or a source failed. Nothing was sent."""
 
     def __str__(self) -> str:
         sources = self.explanation.sources if self.explanation else ()
@@ -92,7 +92,7 @@ class AuthenticationError(Error):
 
 
 class ForbiddenError(Error):
-    """The credential is valid but not allowed to do this (403)."""
+    """The credential is valid but lacks permission (403)."""
 
 
 class AccountLockedError(Error):
@@ -104,23 +104,23 @@ class NotFoundError(Error):
 
 
 class InvalidInputError(Error):
-    """The service refused the input (400, 405, 409, 413, 422); body lists the fields."""
+    """The service rejected the input (400, 405, 409, 413, 422). body lists the fields."""
 
 
 class RateLimitedError(Error):
-    """Too many requests (429); this one was not taken."""
+    """Too many requests (429). The service did not accept this one."""
 
 
 class ServiceError(Error):
-    """The app or the platform failed or could not be had (5xx, 408, 499)."""
+    """The app or the platform failed or was unavailable (5xx, 408, 499)."""
 
 
 class TransportError(Error, ConnectionError):
-    """No connection could be made, or it broke before the whole answer arrived: see may_have_executed."""
+    """The connection failed, or was lost before the whole response arrived: see may_have_executed."""
 
 
 class DeadlineError(Error, TimeoutError):
-    """The time allowed for the call is over: see may_have_executed."""
+    """The call exceeded its time limit: see may_have_executed."""
 
 
 class CancelledError(Error):
@@ -132,23 +132,23 @@ class RedirectError(Error):
 
 
 class ForeignOriginError(Error):
-    """The address is not one of fal's. Nothing was sent."""
+    """The URL does not belong to fal. Nothing was sent."""
 
 
 class ProtocolError(Error):
-    """The answer does not follow HTTP or fal's protocol."""
+    """The response violates HTTP or fal's protocol."""
 
 
 class ResponseTooLargeError(Error):
-    """The answer is larger than max_response_bytes."""
+    """The response is longer than max_response_bytes."""
 
 
 class DecodeError(Error, ValueError):
-    """The answer is not the text or the JSON that was asked for."""
+    """The response is not text, or not JSON of the expected form."""
 
 
 class UsageError(Error, RuntimeError):
-    """Waiting inside a log function, a client that was closed, or an operation of a process that this one was forked from."""
+    """A wait inside a log function, a call of a closed client, or an operation of the parent process."""
 
 
 class ShutDownError(Error):
@@ -160,7 +160,7 @@ class ResourceError(Error, OSError):
 
 
 class WebhookInvalidError(Error):
-    """A webhook is not fal's, was changed, or is too old. Do not act on it."""
+    """A webhook is not from fal, was modified, or is too old. Do not act on it."""
 
 
 class NotReadyError(Error):
@@ -207,7 +207,7 @@ CLASSES: dict[str, type[Error]] = {
 
 
 def error(failure: _libfal.Failure) -> Error:
-    """The exception of what went wrong in the core."""
+    """Returns the exception for a failure of the core."""
     facts = json.loads(failure.facts())
     message: str = facts.pop("message")
     facts["headers"] = joined(facts["headers"])
@@ -217,20 +217,20 @@ def error(failure: _libfal.Failure) -> Error:
 
 
 def failed(code: str, message: str, cause: BaseException | None = None) -> Error:
-    """The exception of what went wrong here."""
+    """Returns the exception for a failure of the Python half."""
     made = error(_libfal.failure(code, message.encode(errors="backslashreplace").decode()))
     made.__cause__ = cause
     return made
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Names in small letters; the values of a repeated header are joined by commas, as HTTP allows."""
+    """Joins the values of repeated headers by commas, as HTTP allows."""
     found: dict[str, str] = {}
     for name, value in headers:
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _class in (Error, *CLASSES.values()):
     _class.__module__ = "libfal"

@@ -1,4 +1,4 @@
-"""Where a credential comes from: plain values without secrets, made from the core's report."""
+"""The report about the sources of a credential. It contains no secret."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """What one source had to offer."""
+    """The result of one source."""
 
     source: str
-    """Its stable name, such as "FAL_KEY" or "profile"."""
+    """The stable name of the source, such as "FAL_KEY" or "profile"."""
     state: str
     """"used", "shadowed", "absent", "malformed", "skipped" or "failed"."""
     location: str | None = None
     """The variable, the file and line, or the profile."""
     key_id: str | None = None
-    """The public half of the key that was found."""
+    """The public half of the key."""
     notes: tuple[str, ...] = ()
-    """Remarks, one sentence each; the reason first, if the source is malformed, skipped or failed."""
+    """Remarks. The first one is the reason, if the source is malformed, skipped or failed."""
 
     def __str__(self) -> str:
         facts = [self.state, self.key_id, self.location if self.location != self.source else None, *self.notes]
@@ -36,11 +36,11 @@ class Problem:
     message: str
     """What is wrong."""
     remedy: str
-    """What to do about it."""
+    """How to correct it."""
     source: str | None = None
-    """The source that is malformed."""
+    """The malformed source."""
     location: str | None = None
-    """Where that is."""
+    """The location of the malformed source."""
 
     def __str__(self) -> str:
         return self.message
@@ -48,16 +48,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Every source of a credential, in the order in which they are tried. str() is a table for people."""
+    """All sources of a credential, in search order. str() returns a table for people."""
 
     sources: tuple[Source, ...]
-    """Every source, in order."""
+    """All sources, in search order."""
     problem: Problem | None
     """Why there is no credential, if there is none."""
     report: str = field(repr=False)
-    """The core's report, as JSON text."""
+    """The report as JSON text."""
     table: str = field(repr=False)
-    """The same for people."""
+    """The report as a table for people."""
 
     @property
     def used(self) -> Source | None:
@@ -65,12 +65,12 @@ class Explanation:
         return next((source for source in self.sources if source.state == "used"), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report for programs: {"used", "sources", "problem"}."""
+        """Return the report for programs: {"used", "sources", "problem"}."""
         report: dict[str, Any] = json.loads(self.report)
         return report
 
     def to_json(self) -> str:
-        """The same as JSON text."""
+        """Return the report for programs as JSON text."""
         return self.report
 
     def __str__(self) -> str:
@@ -78,13 +78,13 @@ class Explanation:
 
 
 def from_report(report: str, table: str) -> Explanation:
-    """The explanation of a report of the core."""
-    told = json.loads(report)
-    sources = tuple(Source(**{**source, "notes": tuple(source["notes"])}) for source in told["sources"])
-    problem = Problem(**told["problem"]) if told["problem"] else None
+    """Returns the explanation in a report of the core."""
+    found = json.loads(report)
+    sources = tuple(Source(**{**source, "notes": tuple(source["notes"])}) for source in found["sources"])
+    problem = Problem(**found["problem"]) if found["problem"] else None
     return Explanation(sources, problem, report, table)
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _class in (Source, Problem, Explanation):
     _class.__module__ = "libfal"

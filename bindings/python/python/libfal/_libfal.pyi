@@ -1,6 +1,6 @@
-"""The native half of libfal. What has parts is JSON text; what went wrong is a value, which _errors.py makes an exception of.
+"""The native half of libfal. Structured data is JSON text. An error is a return value, which _errors.py converts to an exception.
 
-None of it runs Python code, so that no thread that the interpreter ends as the program does has frames of Rust.
+It runs no Python code, so that a thread which the interpreter terminates at shutdown has no Rust frame on its stack.
 """
 
 from collections.abc import Callable
@@ -37,21 +37,21 @@ __all__ = [
 __version__: str
 
 modules: dict[str, ModuleType]
-"""The modules of the package, as they were imported first."""
+"""The modules of the package, from its first import."""
 
 @final
 class Failure:
-    """What went wrong."""
+    """An error."""
 
     def facts(self) -> str:
-        """Everything but the body of the answer, as JSON."""
+        """Return everything but the body of the response, as JSON."""
 
     def body(self) -> bytes:
-        """The body of the answer."""
+        """Return the body of the response."""
 
 @final
 class Core:
-    """What Client stands for. Each call returns at once."""
+    """The native half of Client. No method waits. The dicts have the members of the structs in src/options.rs and src/client.rs."""
 
     def run(self, endpoint: str, input: bytes | None, timeout: float | None, /) -> Op | Failure: ...
     def send(self, request: dict[str, object], /) -> Op | Failure: ...
@@ -71,44 +71,44 @@ class Op:
 
     def done(self) -> bool | Failure: ...
     def ended(self) -> bool | None:
-        """Whether it has ended; None for one of another process."""
+        """Return whether it has ended; None for an operation of another process."""
 
     def wait(self, seconds: float, /) -> bool | Failure: ...
     def cancel(self) -> None: ...
     def outcome(self) -> Answer | Failure:
-        """The answer of one that has ended, each time the same."""
+        """Return the response of an ended operation, each time the same."""
 
     def next(self, seconds: float, /) -> Answer | None | Literal[False] | Failure:
-        """The next element of a list: None if there is none yet, False after the last."""
+        """Return the next element of a list; None if there is none yet, False after the last one."""
 
     def take_key(self) -> NewKey | Failure:
-        """The key that was made, once."""
+        """Return the new key. A second call fails."""
 
 @final
 class Task:
-    """Work that blocks, on a thread of its own."""
+    """Blocking work on a thread of its own."""
 
     def wait(self, seconds: float, /) -> bool | Failure: ...
     def outcome(self) -> str | bool | Failure | None:
-        """What it gave, once it has ended."""
+        """Return the result, after the end."""
 
 @final
 class Answer:
-    """What an operation or an event brought."""
+    """The content of a response or an event."""
 
     def __new__(cls, content: bytes, /) -> Answer: ...
     def facts(self) -> str:
-        """Status and headers, as JSON."""
+        """Return status and headers as JSON."""
 
     def size(self) -> int: ...
     def body(self) -> bytes: ...
     def text(self) -> str | Failure: ...
     def json(self) -> Any:
-        """The body as JSON, or NotImplemented where Python's own decoder has to look."""
+        """Return the body as JSON, or NotImplemented if Python's own decoder must read it."""
 
 @final
 class NewKey:
-    """A key that was just made."""
+    """A new API key."""
 
     def id(self) -> str: ...
     def secret(self) -> str: ...
@@ -118,19 +118,19 @@ class NewKey:
 
 @final
 class Question:
-    """A question of the core for a credential. The first answer counts."""
+    """A request of the core for a credential. Only the first response counts."""
 
     def key(self, text: str, expires_in: float | None, /) -> None:
-        """Answer with a key that is good for so many seconds."""
+        """Deliver a key that is valid for this number of seconds."""
 
     def app_token(self, text: str, expires_in: float | None, /) -> None:
-        """Answer with a short-lived token."""
+        """Deliver a short-lived token."""
 
     def absent(self, reason: str, /) -> None:
-        """Say that a notebook has no key, and why, so that the next source is tried."""
+        """Report that a notebook has no key, and why. The next source is tried."""
 
     def fail(self, reason: str, /) -> None:
-        """Say why there is no credential."""
+        """Report why there is no credential."""
 
 def client(credential: dict[str, object], options: dict[str, object], /) -> Core | Failure: ...
 def explain(credential: dict[str, object], /) -> Task | Failure: ...
@@ -143,23 +143,20 @@ def remove_from_keyring(account: str, /) -> Task | Failure: ...
 def shutdown(timeout: float, /) -> Task | Failure: ...
 def flush_log(timeout: float, /) -> Task | Failure: ...
 def may_wait() -> None | Failure:
-    """Why this thread must not wait."""
+    """Return None, or why this thread must not wait."""
 
 def failure(code: str, message: str, /) -> Failure:
-    """What went wrong in Python's half."""
+    """Make a failure of the Python half."""
 
 def codes() -> str:
-    """The name and the meaning of every code of the core, as JSON."""
+    """Return the name and the meaning of each error code of the core, as JSON."""
 
 def call_back(
     find: Callable[[int], Callable[..., Any] | None],
     ask: Callable[[int, Question], None],
     release: Callable[[int], None],
 ) -> None:
-    """Name the functions that find log functions, ask for credentials, and hear which functions are called no more.
-
-    The first ones count.
-    """
+    """Set the functions that find log functions, ask for credentials, and release functions. Only the first call has an effect."""
 
 def silence() -> int:
-    """Begin no log function from now on, and say how many still run."""
+    """Start no more log functions, and return how many still run."""

@@ -1,4 +1,4 @@
-"""A call under way."""
+"""Operations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, final
 from . import _waiting
 from ._response import Response
 from ._values import Seconds, waiting
-from ._waiting import told
+from ._waiting import value_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @final
 class Operation:
-    """A call under way. Forgetting it neither cancels nor waits."""
+    """A running or ended call. Deleting it neither cancels the call nor waits."""
 
     _op: Op
     _response: Response
 
     def __new__(cls, *_: object) -> Self:
-        raise TypeError("a libfal.Operation is made by a client: run_start(), request_start(), platform_start()")
+        raise TypeError("cannot create a libfal.Operation: call Client.run_start(), request_start() or platform_start()")
 
     @classmethod
     def _of(cls, op: Op) -> Self:
@@ -33,27 +33,27 @@ class Operation:
 
     def done(self) -> bool:
         """Whether the call has ended. Never blocks."""
-        return told(self._op.done())
+        return value_of(self._op.done())
 
     def wait(self, timeout: Seconds | None = None) -> bool:
-        """Wait until the call has ended, at most timeout seconds, and say whether it has."""
+        """Wait until the call has ended, at most timeout seconds. Return whether it has ended."""
         return _waiting.wait(self._op, waiting("timeout", timeout))
 
     def cancel(self) -> None:
-        """Ask the call to end with CancelledError. Any thread, any number of times."""
+        """Cancel the call, which then raises CancelledError. Thread-safe; repeated calls have no effect."""
         self._op.cancel()
 
     def result(self, timeout: Seconds | None = None) -> Response:
-        """Wait for the answer, or raise the call's error; the same each time.
+        """Wait and return the response, or raise the error of the call. Each call has the same result.
 
-        Raises the built-in TimeoutError, and leaves the call alone, if it takes more than timeout seconds.
+        Raises the built-in TimeoutError after timeout seconds; the call continues.
         """
         if not self.wait(timeout):
-            raise TimeoutError("the call is still under way")
+            raise TimeoutError("the call has not ended")
         try:
             return self._response
         except AttributeError:
-            response: Response = self.__dict__.setdefault("_response", Response._of(told(self._op.outcome())))
+            response: Response = self.__dict__.setdefault("_response", Response._of(value_of(self._op.outcome())))
             return response
 
     def __repr__(self) -> str:

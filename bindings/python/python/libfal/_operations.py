@@ -1,1 +1,1 @@
-"""The names of the operations of the Platform API are in the stub of this module; nothing here is needed at run time."""
+"""Empty at run time. The stub of this module has the names of the Platform API's operations."""

@@ -1,4 +1,4 @@
-"""Lists of the Platform API, and keys that are made."""
+"""Lists of the Platform API, and new API keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import _libfal, _store, _waiting
 from ._libfal import Answer
 from ._response import element
 from ._values import Path, path, text
-from ._waiting import told
+from ._waiting import value_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @final
 class Items:
-    """The elements of a list as they are read. Forgetting it ends the reading."""
+    """An iterator over the elements of a list. Deleting it ends the reading."""
 
     _op: Op
     _parse_float: Callable[[str], Any] | None
     _over: bool
 
     def __new__(cls, *_: object) -> Self:
-        raise TypeError("libfal.Items are made by a client: platform_list()")
+        raise TypeError("cannot create libfal.Items: call Client.platform_list()")
 
     @classmethod
     def _of(cls, op: Op, parse_float: Callable[[str], Any] | None) -> Self:
@@ -42,12 +42,12 @@ class Items:
     def __next__(self) -> Any:
         most = _waiting.step()
         while not self._over:
-            found = told(self._op.next(most))
+            found = value_of(self._op.next(most))
             if isinstance(found, Answer):
                 return element(found, self._parse_float)
             if found is False:
                 self._over = True
-                told(self._op.outcome())
+                value_of(self._op.outcome())
         raise StopIteration
 
     def __reduce__(self) -> NoReturn:
@@ -56,12 +56,12 @@ class Items:
 
 @final
 class NewKey:
-    """A key that was just made. Its secret is overwritten in the core when this is forgotten."""
+    """A new API key. Deleting the object overwrites the secret in the core."""
 
     _key: _libfal.NewKey
 
     def __new__(cls, *_: object) -> Self:
-        raise TypeError("a libfal.NewKey is made by a client: create_key()")
+        raise TypeError("cannot create a libfal.NewKey: call Client.create_key()")
 
     @classmethod
     def _of(cls, key: _libfal.NewKey) -> Self:
@@ -75,16 +75,16 @@ class NewKey:
         return self._key.id()
 
     def secret(self) -> str:
-        """The whole key, "<key id>:<key secret>". Python keeps the text as long as it likes: prefer store()."""
+        """Return the whole key, "<key id>:<key secret>". Python does not overwrite the text in memory: prefer store()."""
         return self._key.secret()
 
     def store(self, profile: str, *, activate: bool = False, config_path: Path | None = None) -> _store.Change:
-        """Put the key into a profile of the configuration file, as store_key() does."""
+        """Store the key in a profile of the configuration file, as store_key() does."""
         place = path("config_path", config_path)
         return _store.change(self._key.store(text("profile", profile), activate, place))
 
     def store_in_keyring(self, account: str) -> None:
-        """Put the key into the system keyring, as libfal.store_in_keyring() does."""
+        """Store the key in the system keyring, as libfal.store_in_keyring() does."""
         _waiting.work(self._key.store_in_keyring(text("account", account)))
 
     def __repr__(self) -> str:
@@ -94,6 +94,6 @@ class NewKey:
         raise TypeError("a libfal.NewKey holds a secret and cannot be pickled; store it")
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _class in (Items, NewKey):
     _class.__module__ = "libfal"

@@ -1,4 +1,4 @@
-"""An answer."""
+"""Responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 from ._errors import failed, joined
 from ._libfal import Answer
 from ._values import content as content_of
-from ._waiting import told
+from ._waiting import value_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @final
 class Response:
-    """A successful answer. response["images"][0] looks into its JSON."""
+    """A successful response. response["images"][0] reads its JSON."""
 
-    # Filled in at the first look, by whoever comes first: what is under way in a signal handler or a finalizer waits for nobody.
+    # Set by the first access. There is no lock, because a signal handler or finalizer may interrupt the first access and read too.
     _content: bytes
     _json: Any
 
@@ -44,7 +44,7 @@ class Response:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers by their names in small letters."""
+        """The headers by their names in lower case."""
         return dict(self._headers)
 
     @property
@@ -64,12 +64,12 @@ class Response:
     @property
     def text(self) -> str:
         """The body as text. Raises DecodeError if it is not UTF-8."""
-        return told(self._answer.text())
+        return value_of(self._answer.text())
 
     def json(self, *, parse_float: Callable[[str], Any] | None = None) -> Any:
-        """The body as JSON, decoded at the first call. Raises DecodeError if it is not JSON.
+        """Return the body as JSON, decoded at the first call. Raises DecodeError if it is not JSON.
 
-        parse_float makes the fractions, as in json.loads: with decimal.Decimal no digit of an amount is lost.
+        parse_float converts fractions, as in json.loads: decimal.Decimal keeps all digits.
         """
         if parse_float is not None:
             return _loads(self._answer, parse_float)
@@ -99,12 +99,12 @@ class Response:
 
 
 def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
-    """The element of a list."""
+    """Returns the element of a list."""
     _, headers = json.loads(answer.facts())
     kind = dict(headers).get("content-type", "")
-    # Only the lines of a log, of which nobody says what they are.
+    # Only log lines have this type. They are not JSON.
     if kind.startswith("text/plain"):
-        return told(answer.text())
+        return value_of(answer.text())
     return _loads(answer, parse_float)
 
 
@@ -115,5 +115,5 @@ def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
         raise failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 Response.__module__ = "libfal"

@@ -1,4 +1,4 @@
-"""Storing keys: in the profiles of the configuration file, and in the system keyring."""
+"""Stores keys in the profiles of the configuration file and in the system keyring."""
 
 from __future__ import annotations
 
@@ -15,79 +15,78 @@ class Profile:
     """A profile of the configuration file."""
 
     name: str
-    """Its name; "(name not shown)" if it may be a key in the wrong place."""
+    """The name; "(name not shown)" if it may be a misplaced key."""
     key_id: str | None
-    """The public half of its key, if it has a good one."""
+    """The public half of the key, if the profile has a valid key."""
     problem: str | None
-    """Why its key cannot be used."""
+    """Why the key cannot be used."""
     host: str | None
-    """The host that it sets for the official CLI. libfal does not use it."""
+    """The host that the profile sets for the official CLI. libfal does not use it."""
     active: bool
-    """Whether it is used where FAL_PROFILE names none."""
+    """Whether libfal uses the profile if FAL_PROFILE is not set."""
     line: int
-    """The line of its name in the file, from 1."""
+    """The line of the name in the file, from 1."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a change of the configuration file did."""
+    """The result of a change of the configuration file."""
 
     path: str
-    """The file."""
+    """The path of the file."""
     written: bool
-    """Whether the file was written; not, if it was already as wished."""
+    """Whether the file was written. False if it needed no change."""
     table: str
-    """What became of the profile: "kept", "created" or "removed"."""
+    """The change of the profile: "kept", "created" or "removed"."""
     previous_key_id: str | None
-    """The public half of the key that the profile had before."""
+    """The public half of the profile's previous key."""
     active: str | None
     """The active profile after the change."""
     tightened_from: int | None
-    """The permission bits that the file had, if others than its owner had any and no longer have."""
-
+    """The previous permission bits of the file, if they were restricted to its owner."""
 
 
 def change(task: Task | Failure) -> Change:
-    """The change that the task makes."""
+    """Waits for a change and returns it."""
     return Change(**json.loads(_waiting.text(task)))
 
 
 def profiles(config_path: Path | None = None) -> list[Profile]:
-    """Every profile of the configuration file, in its order; none if there is no file.
+    """Return the profiles of the configuration file, in order; an empty list if there is no file.
 
-    The file is config_path, else that of FAL_CONFIG_PATH, else ~/.fal/config.toml.
+    The file is config_path, or FAL_CONFIG_PATH, or ~/.fal/config.toml.
     """
     found = _waiting.text(_libfal.profiles(path("config_path", config_path)))
     return [Profile(**profile) for profile in json.loads(found)]
 
 
 def store_key(profile: str, key: str, *, activate: bool = False, config_path: Path | None = None) -> Change:
-    """Put a key into a profile, in the place of one that is there, for every program on the machine.
+    """Store a key in a profile, and replace the profile's previous key. All programs of the user can use it.
 
-    Makes the profile, the file and its folder if they are missing; whatever else is in the file stays. activate makes
-    the profile the one that programs use where FAL_PROFILE names none. Waits up to 20 seconds for another program that
-    changes the file. Ctrl-C ends the waiting, and the key may be stored all the same.
+    Creates the profile, the file and its directory if they do not exist. All other content of the file stays. With
+    activate, programs use the profile if FAL_PROFILE is not set. Waits up to 20 seconds for another program that changes
+    the file. Ctrl-C ends the wait, but the key may still be stored.
     """
     place = path("config_path", config_path)
     return change(_libfal.store_key(text("profile", profile), text("key", key), activate, place))
 
 
 def remove_key(profile: str, *, config_path: Path | None = None) -> Change:
-    """Remove the key of a profile; and the profile, if then nothing is left in it. Waits as store_key() does."""
+    """Remove the key of a profile, and the profile if it is then empty. Waits as store_key() does."""
     return change(_libfal.remove_key(text("profile", profile), path("config_path", config_path)))
 
 
 def set_active_profile(profile: str | None, *, config_path: Path | None = None) -> Change:
-    """Make a profile the one that programs use where FAL_PROFILE names none; None: no profile. Waits as store_key() does."""
+    """Make a profile the one that programs use if FAL_PROFILE is not set; None: no profile. Waits as store_key() does."""
     return change(_libfal.set_active_profile(maybe_text("profile", profile), path("config_path", config_path)))
 
 
 def store_in_keyring(account: str, key: str) -> None:
-    """Put a key into the system keyring, in the place of one that is there, for every program of the user.
+    """Store a key in the system keyring, and replace the account's previous key. All programs of the user can use it.
 
-    account: a profile's name, or "default", which is what is read where FAL_PROFILE names none. It may ask the user to
-    unlock the keyring, takes a minute at the most, and raises ResourceError if there is no keyring or it refuses. Ctrl-C
-    ends the waiting, and the key may be stored all the same.
+    account: the name of a profile, or "default", which is used if FAL_PROFILE is not set. The keyring may ask the user to
+    unlock it. The call takes at most one minute, and raises ResourceError if there is no keyring or it denies access.
+    Ctrl-C ends the wait, but the key may still be stored.
     """
     _waiting.work(_libfal.store_in_keyring(text("account", account), text("key", key)))
 
@@ -97,6 +96,6 @@ def remove_from_keyring(account: str) -> bool:
     return bool(_waiting.work(_libfal.remove_from_keyring(text("account", account))))
 
 
-# The name to show and to pickle is the public one.
+# So that repr() and pickle use the public name.
 for _public in (Profile, Change, profiles, store_key, remove_key, set_active_profile, store_in_keyring, remove_from_keyring):
     _public.__module__ = "libfal"

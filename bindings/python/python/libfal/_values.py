@@ -1,4 +1,4 @@
-"""Python's values as the core takes them: exact, in range, and made before the core is called."""
+"""Checks arguments and converts them to the types that the core takes, before the core is called."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def invalid(message: str, cause: BaseException | None = None) -> Error:
-    """The error of a malformed argument."""
+    """Returns the error for a malformed argument."""
     return failed("FAL_E_INVALID_ARGUMENT", message, cause)
 
 
@@ -32,7 +32,7 @@ def text(name: str, value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as cause:
-        # The value may be a secret, and the cause shows it.
+        # The value may be a secret, and the cause contains it.
         raise invalid(f"{name} is not Unicode text: {cause.reason}") from None
     return value
 
@@ -42,13 +42,13 @@ def maybe_text(name: str, value: str | None) -> str | None:
 
 
 def seconds(name: str, value: Seconds) -> float:
-    """A number of seconds; the core says whether it may be that many."""
+    """Converts a number of seconds. The core checks the range."""
     if isinstance(value, (str, bytes, bytearray)):
         raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
     try:
         return float(value)
     except OverflowError as cause:
-        raise invalid(f"{name} is a larger number than there are seconds", cause)
+        raise invalid(f"{name} is out of range", cause)
 
 
 def maybe_seconds(name: str, value: Seconds | None) -> float | None:
@@ -56,17 +56,17 @@ def maybe_seconds(name: str, value: Seconds | None) -> float | None:
 
 
 def waiting(name: str, value: Seconds | None) -> float | None:
-    """For how long to wait."""
+    """Converts the timeout of a wait."""
     if value is None:
         return None
     time = seconds(name, value)
     if not 0 <= time < float("inf"):
-        raise invalid(f"{name} is {time}: a number of seconds from 0 is needed")
+        raise invalid(f"{name} must be a number of seconds from 0, not {time}")
     return time
 
 
 def count(name: str, value: SupportsIndex) -> int:
-    """A whole number; the core says whether it is in range."""
+    """Converts an integer of 64 bits. The core checks the exact range."""
     number = operator.index(value)
     if not _LEAST <= number <= _MOST:
         raise invalid(f"{name} is out of range")
@@ -82,7 +82,7 @@ def path(name: str, value: Path | None) -> str | None:
         return None
     found = os.fsdecode(os.fspath(value))
     if "\0" in found:
-        raise invalid(f"{name} holds a NUL character")
+        raise invalid(f"{name} contains a NUL character")
     return found
 
 
@@ -92,9 +92,9 @@ def each(check: Callable[[str, _T], object], **values: _T) -> dict[str, object]:
 
 
 def dumps(value: object) -> str:
-    """JSON text by the rules of Python's own json, without its extensions NaN and Infinity.
+    """Converts to JSON text as json.dumps does, but refuses NaN and Infinity.
 
-    A value of a wrong type stays a TypeError, which names the type.
+    A value of a wrong type raises TypeError, which names the type.
     """
     try:
         made = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -105,7 +105,7 @@ def dumps(value: object) -> str:
 
 
 def mapping(value: Mapping[str, Any] | None) -> bytes | None:
-    """The input of an endpoint, as JSON text."""
+    """Converts the input of an endpoint to JSON text."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -114,10 +114,10 @@ def mapping(value: Mapping[str, Any] | None) -> bytes | None:
 
 
 def content(value: ReadableBuffer) -> bytes:
-    """The bytes of a bytes-like object: bytes themselves are shared, any other's are copied, because they may change."""
+    """Returns a bytes object as it is, and a copy of any other bytes-like object, which could change."""
     return value if type(value) is bytes else memoryview(value).tobytes()
 
 
 def pairs(headers: Mapping[str, str] | None) -> str:
-    """Headers as JSON text."""
+    """Converts headers to JSON text."""
     return dumps([(text("the name of a header", name), text("a header", it)) for name, it in (headers or {}).items()])

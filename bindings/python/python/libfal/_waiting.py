@@ -1,4 +1,4 @@
-"""How Python waits for the core, and takes what it says."""
+"""Waits for the core, and converts its failures to exceptions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ._libfal import Answer, Failure, Op, Task
 
 _T = TypeVar("_T")
 
-# How long one step of a wait is, in seconds. Python runs handlers of signals between two steps, and only in the main thread; the others
-# look too, because a library may have made many threads of the main one.
+# The length of one step of a wait, in seconds. Python runs signal handlers between two steps, and only in the main thread. Other
+# threads also wait in steps, because a library such as gevent may run several threads in the main thread.
 _STEP = 0.025
 _STEP_ELSEWHERE = 1.0
 
@@ -23,39 +23,39 @@ class _Waited(Protocol):
     def wait(self, seconds: float, /) -> bool | Failure: ...
 
 
-def told(value: Union[_T, Failure]) -> _T:
-    """What the core gave; or raises what went wrong."""
+def value_of(value: Union[_T, Failure]) -> _T:
+    """Returns a value of the core, or raises its failure."""
     if isinstance(value, Failure):
         raise error(value)
     return value
 
 
 def step() -> float:
-    """How long this thread may wait until it looks for signals."""
+    """Returns how long this thread may wait before it must run signal handlers."""
     return _STEP if threading.get_ident() == threading.main_thread().ident else _STEP_ELSEWHERE
 
 
 def wait(waited: _Waited, timeout: float | None = None) -> bool:
-    """Wait for an end, and say whether it has come."""
+    """Waits for the end, and returns whether it has ended."""
     most = step()
     end = None if timeout is None else time.monotonic() + timeout
     while True:
         left = most if end is None else end - time.monotonic()
-        if told(waited.wait(max(0.0, min(left, most)))):
+        if value_of(waited.wait(max(0.0, min(left, most)))):
             return True
         if end is not None and time.monotonic() >= end:
             return False
 
 
 def finish(start: Callable[[], Op | Failure]) -> Answer:
-    """The synchronous form of a call. Where waiting is refused nothing is started; Ctrl-C cancels."""
-    return told(ended(start).outcome())
+    """Starts a call and waits for its response. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
+    return value_of(ended(start).outcome())
 
 
 def ended(start: Callable[[], Op | Failure]) -> Op:
-    """The same, for who wants more than the answer."""
-    told(_libfal.may_wait())
-    op = told(start())
+    """Starts a call and waits for its end. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
+    value_of(_libfal.may_wait())
+    op = value_of(start())
     try:
         wait(op)
     except BaseException:
@@ -65,14 +65,14 @@ def ended(start: Callable[[], Op | Failure]) -> Op:
 
 
 def work(task: Task | Failure) -> str | bool | None:
-    """Wait for work that blocks. Ctrl-C ends the waiting, and not the work."""
-    begun = told(task)
+    """Waits for blocking work. Ctrl-C ends the wait, not the work."""
+    begun = value_of(task)
     wait(begun)
-    return told(begun.outcome())
+    return value_of(begun.outcome())
 
 
 def text(task: Task | Failure) -> str:
-    """The text that such work gives."""
+    """Waits for blocking work and returns its text."""
     done = work(task)
     assert isinstance(done, str)
     return done
