@@ -1,5 +1,5 @@
-//! What is written out of the table: `docs/platform.md`, and the names for Python's type checkers.
-//! `FAL_UPDATE=1 cargo test --test platform` writes them anew.
+//! The documents that are generated from the table of operations: `docs/platform.md`, and the names
+//! for Python's type checkers. `FAL_UPDATE=1 cargo test --test platform` generates them.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,30 +11,33 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from src/openapi/operations.txt by tests/rust/platform/documents.rs: edit the table. -->
 
-Every operation of fal's Platform API (`docs/protocol.md` §14), by its name:
+Every operation of fal's Platform API (`docs/protocol.md` §14), by name:
 
-| | one answer | a list, element by element |
+| | one response | a list, element by element |
 |---|---|---|
 | Rust | `client.platform(\"models.pricing\", json!({\"endpoint_id\": \"fal-ai/flux/dev\"})).await?` | `client.platform_list_start(\"keys.list\", json!({}))?` |
 | C | `fal_client_platform(client, \"models.pricing\", FAL_NUL, \"{\\\"endpoint_id\\\": \\\"fal-ai/flux/dev\\\"}\", FAL_NUL, &response, &err)` | `fal_client_platform_list_start(client, \"keys.list\", FAL_NUL, NULL, 0, &op, &err)` |
 | Python | `client.platform(\"models.pricing\", endpoint_id=\"fal-ai/flux/dev\")` | `client.platform_list(\"keys.list\")` |
 
-Parameters are the members of one JSON object, wherever they go: path, query, header or body. They are checked before anything is
-sent. A `OneOrMany` is a text or an array of 1 to 50 texts; a `DateOrDay` is `YYYY-MM-DD` or a date and time as in RFC 3339; slashes in a
-path parameter are escaped, except where it says `slashes`. The errors that fal lists are statuses of HTTP.
+Parameters are members of one JSON object, whether they belong to the path, the query, a header or the body. libfal checks them before
+it sends anything. A `OneOrMany` is a string or an array of 1 to 50 strings. A `DateOrDay` is `YYYY-MM-DD`, or a date and time as in
+RFC 3339. Slashes in a path parameter are escaped, unless the parameter is marked `slashes`. The errors are HTTP statuses, as fal
+documents them.
 
-- **Scope**: what the key needs. An ADMIN key may do whatever an API key may. See [Which key do I need?](keys-and-scopes.md).
-- **Lists** (`pages`): read through all their pages; `limit` is the size of a page. The next page is asked for when the last element
-  before it was read.
-- **Repeats**: GET is tried again freely. So is an operation with an `Idempotency-Key`, which is made and sent, or given as
-  `idempotency_key`; fal knows it for 10 minutes, so with a longer time limit nothing is repeated. No other operation is sent again once it may have
-  been executed.
-- **`keys.create`** has a secret in its answer, so it is refused by name: `create_key` in Rust and Python, `fal_client_create_key()` in C.
-  (Whoever sends `POST /v1/keys` as a plain request gets fal's answer as it is, with the secret in it.)
-- **`keys.revoke`** refuses the key that the client itself uses, unless `allow_own` is true.
+- **Scope**: the scope that the key needs. An ADMIN key has all permissions of an API key. See
+  [Which key do I need?](keys-and-scopes.md).
+- **Lists** (`pages`): libfal reads all pages; `limit` is the size of a page. It requests a page when the last element of the previous
+  page has been read.
+- **Retries**: a GET request is retried. An operation with an `Idempotency-Key` is also retried; libfal generates the key unless you
+  pass `idempotency_key`. fal remembers it for 10 minutes, so with a longer time limit the operation is not retried. Any other operation
+  is not sent again once it may have been executed.
+- **`keys.create`** is refused by name, because its response contains a secret. Call `create_key` in Rust and Python, or
+  `fal_client_create_key()` in C. (A plain request `POST /v1/keys` returns fal's response unchanged, including the secret.)
+- **`keys.revoke`** refuses to revoke the client's own key, unless `allow_own` is true.
 - **`serverless.files.upload`** takes `file_upload` as `{\"path\": \"a/local/file\"}`, which is read while it is sent, or as
   `{\"base64\": \"…\", \"file_name\": \"a.bin\"}`.
-- **`serverless.logs.stream`** gives each line as an item, until it is cancelled; it can be read as a list, in Python only so.
+- **`serverless.logs.stream`** yields each log line as an item until it is cancelled. It can also be read as a list, in Python only as
+  a list.
 
 ";
 
@@ -149,8 +152,8 @@ fn the_committed_documents_are_the_generated_ones() {
 
 const PAGE_OF_KEYS: &str = "docs/keys-and-scopes.md";
 
-/// The rows of the table of keys that name operations, or groups of them: the name, and what stands
-/// below "API key" and "ADMIN key".
+/// Returns the rows of the table of keys that name operations or groups of operations: the name, the
+/// first cell, and the other cells.
 fn opened() -> Vec<(String, String, [String; 3])> {
     let page = std::fs::read_to_string(root().join(PAGE_OF_KEYS)).unwrap();
     let section = page.split("\n## ").next().unwrap();
@@ -181,7 +184,7 @@ fn the_page_of_keys_says_which_key_opens_what() {
         );
     }
     for one in operations() {
-        // The longest name counts: `serverless.usage` is not like the rest of `serverless`.
+        // The longest matching name counts: `serverless.usage` differs from the rest of `serverless`.
         let row = rows
             .iter()
             .filter(|(name, ..)| covers(name, one))
