@@ -11,8 +11,8 @@ use std::io::{self, Read};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rmpv::ValueRef;
 use rmpv::decode::value_ref::BorrowRead;
-use rmpv::{Value as Packed, ValueRef};
 use serde_json::{Number, Value, json};
 
 use crate::error::{Error, Result};
@@ -117,90 +117,70 @@ impl<'a> BorrowRead<'a> for Counted<'a> {
     }
 }
 
-/// How the length of a type's content is written.
-struct Head {
-    /// The marker that itself contains the length, and the first length that is too large for it.
-    small: (u8, usize),
-    /// The markers before a length of one, two or four bytes.
-    markers: [Option<u8>; 3],
-}
-
-const TEXT: Head = Head {
-    small: (0xA0, 32),
-    markers: [Some(0xD9), Some(0xDA), Some(0xDB)],
-};
-const BINARY: Head = Head {
-    small: (0, 0),
-    markers: [Some(0xC4), Some(0xC5), Some(0xC6)],
-};
-const EXTENDED: Head = Head {
-    small: (0, 0),
-    markers: [Some(0xC7), Some(0xC8), Some(0xC9)],
-};
-const ARRAY: Head = Head {
-    small: (0x90, 16),
-    markers: [None, Some(0xDC), Some(0xDD)],
-};
-const MAP: Head = Head {
-    small: (0x80, 16),
-    markers: [None, Some(0xDE), Some(0xDF)],
-};
-
-impl Head {
-    fn put(&self, frame: &mut Growing, length: usize) -> Result<()> {
-        let long = u32::try_from(length)
-            .map_err(|_| Error::invalid("the input is longer than MessagePack allows"))?;
-        let length_in = |marker: Option<u8>, bytes: usize| {
-            Some([&[marker?][..], &long.to_be_bytes()[4 - bytes..]].concat())
-        };
-        let head = match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(small), _) if length < self.small.1 => Some(vec![self.small.0 | small]),
-            (Ok(_), _) => length_in(self.markers[0], 1).or_else(|| length_in(self.markers[1], 2)),
-            (_, Ok(_)) => length_in(self.markers[1], 2),
-            _ => length_in(self.markers[2], 4),
-        };
-        memory::append(&mut frame.0, &head.unwrap_or_default())
-    }
-}
-
 fn pack_into(frame: &mut Growing, value: &Value) -> Result<()> {
-    let run = |frame: &mut Growing, head: Head, bytes: &[u8]| {
-        head.put(frame, bytes.len())?;
-        memory::append(&mut frame.0, bytes)
-    };
-    let scalar = match value {
-        Value::Null => Packed::Nil,
-        Value::Bool(value) => (*value).into(),
+    let value = match value {
+        Value::Null => ValueRef::Nil,
+        Value::Bool(value) => ValueRef::Boolean(*value),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => value.into(),
             (_, Some(value)) => value.into(),
-            _ => number.as_f64().map_or(Packed::Nil, Packed::from),
+            _ => number.as_f64().map_or(ValueRef::Nil, ValueRef::from),
         },
-        Value::String(text) => return run(frame, TEXT, text.as_bytes()),
+        Value::String(text) => text.as_str().into(),
         Value::Array(items) => {
-            ARRAY.put(frame, items.len())?;
+            put_count(frame, (0x90, 0xDC), items.len())?;
             return items.iter().try_for_each(|item| pack_into(frame, item));
         }
         Value::Object(fields) => match fields.iter().next() {
             Some((name, value)) if fields.len() == 1 && name == BYTES => {
-                return run(frame, BINARY, &decoded(value)?);
+                return put(frame, &ValueRef::Binary(&decoded(value)?));
             }
             Some((name, value)) if fields.len() == 1 && name == EXTENSION => {
-                return extension(frame, value);
+                return put_extension(frame, value);
             }
             _ => {
-                MAP.put(frame, fields.len())?;
+                put_count(frame, (0x80, 0xDE), fields.len())?;
                 return fields.iter().try_for_each(|(name, value)| {
-                    run(frame, TEXT, name.as_bytes())?;
+                    put(frame, &name.as_str().into())?;
                     pack_into(frame, value)
                 });
             }
         },
     };
-    rmpv::encode::write_value(frame, &scalar).map_err(|_| memory::refused(frame.0.len()))
+    put(frame, &value)
 }
 
-fn extension(frame: &mut Growing, value: &Value) -> Result<()> {
+/// Writes a value that is neither an array nor a map.
+fn put(frame: &mut Growing, value: &ValueRef<'_>) -> Result<()> {
+    let length = match value {
+        ValueRef::String(text) => text.as_bytes().len(),
+        ValueRef::Binary(bytes) | ValueRef::Ext(_, bytes) => bytes.len(),
+        _ => 0,
+    };
+    // rmpv would write the length modulo 2³².
+    length_of(length)?;
+    rmpv::encode::write_value_ref(frame, value).map_err(|_| memory::refused(frame.0.len()))
+}
+
+/// Writes the number of entries of an array or a map: in the first marker up to 15, or in two or
+/// four bytes after the second or the next marker.
+fn put_count(frame: &mut Growing, (small, large): (u8, u8), count: usize) -> Result<()> {
+    let bytes = length_of(count)?.to_be_bytes();
+    match bytes {
+        [0, 0, 0, count @ ..16] => memory::append(&mut frame.0, &[small | count]),
+        [0, 0, high, low] => memory::append(&mut frame.0, &[large, high, low]),
+        [first, rest @ ..] => {
+            memory::append(&mut frame.0, &[large + 1, first])?;
+            memory::append(&mut frame.0, &rest)
+        }
+    }
+}
+
+fn length_of(length: usize) -> Result<u32> {
+    u32::try_from(length).map_err(|_| Error::invalid("the input is longer than MessagePack allows"))
+}
+
+fn put_extension(frame: &mut Growing, value: &Value) -> Result<()> {
     let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let kind = parts
         .first()
@@ -211,18 +191,7 @@ fn extension(frame: &mut Growing, value: &Value) -> Result<()> {
             "an extension is {\"$ext\": [type, \"<base64>\"]}",
         ));
     };
-    let bytes = decoded(bytes)?;
-    // These lengths have markers of their own.
-    match [1, 2, 4, 8, 16]
-        .iter()
-        .zip(0xD4..)
-        .find(|(length, _)| **length == bytes.len())
-    {
-        Some((_, marker)) => memory::append(&mut frame.0, &[marker])?,
-        None => EXTENDED.put(frame, bytes.len())?,
-    }
-    memory::append(&mut frame.0, &kind.to_be_bytes())?;
-    memory::append(&mut frame.0, &bytes)
+    put(frame, &ValueRef::Ext(kind, &decoded(bytes)?))
 }
 
 fn decoded(value: &Value) -> Result<Vec<u8>> {
@@ -378,6 +347,8 @@ pub(crate) mod fuzz;
 
 #[cfg(test)]
 mod tests {
+    use rmpv::Value as Packed;
+
     use super::*;
     use crate::fuzz::spent::scarce;
 
@@ -494,7 +465,7 @@ mod tests {
         assert!(unpack(&many).unwrap().is_none(), "too many");
     }
 
-    /// Lengths are encoded here, not by rmpv.
+    /// The numbers of entries are encoded here, not by rmpv.
     #[test]
     fn a_frame_is_what_the_codec_makes_of_it() {
         for length in [0, 1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 255, 256, 65535, 65536] {
