@@ -116,7 +116,7 @@ impl Op {
         value_or_failure(py, || {
             let key = self.creating.as_ref().and_then(CreatingKey::take_key);
             key.map(NewKey::from)
-                .ok_or_else(|| invalid("no key was made"))
+                .ok_or_else(|| invalid("no key was created"))
         })
     }
 }

@@ -57,7 +57,7 @@ class Operation:
             return response
 
     def __repr__(self) -> str:
-        states = {True: "done", False: "under way", None: "of another process"}
+        states = {True: "done", False: "running", None: "of another process"}
         return f"<libfal.Operation: {states[self._op.ended()]}>"
 
     def __copy__(self) -> Self:
