@@ -11,7 +11,7 @@ use crate::error::{Answer, Code, Error, Result};
 use crate::secrets::Secrets;
 
 /// The remedy for JSON that differs from what the caller expects.
-pub(crate) const POINTER: &str = "Check the JSON Pointer against the answer's text.";
+pub(crate) const POINTER: &str = "Check the JSON Pointer against the text of the response.";
 
 /// Describes the content of a 2xx status that does not mean a whole output or file. Returns `None`
 /// for other statuses. fal's own success status is 200 (docs/protocol.md §4, §5.5, §10.1).
@@ -146,21 +146,14 @@ impl Response {
     /// is the whole body.
     pub fn get(&self, pointer: &str) -> Result<&Value> {
         let json = self.json()?;
-        let well_formed = pointer.is_empty() || pointer.starts_with('/');
-        let found = if well_formed {
-            json.pointer(pointer)
-        } else {
-            None
-        };
-        found.ok_or_else(|| match well_formed {
-            true => Error::new(
-                Code::WrongType,
-                format!("the answer has nothing at {pointer:?}"),
-            )
-            .with_remedy(POINTER),
-            false => Error::invalid(format!(
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            return Err(Error::invalid(format!(
                 "{pointer:?} is not a JSON Pointer: it must begin with '/'"
-            )),
+            )));
+        }
+        json.pointer(pointer).ok_or_else(|| {
+            let message = format!("the response has nothing at {pointer:?}");
+            Error::new(Code::WrongType, message).with_remedy(POINTER)
         })
     }
 

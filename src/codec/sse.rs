@@ -133,29 +133,22 @@ impl Parser {
     }
 
     fn check(&self, length: usize) -> Result<()> {
-        match length > self.most {
-            true => Err(Error::new(
-                Code::TooLarge,
-                format!("the stream has an event of more than {} bytes", self.most),
-            )),
-            false => Ok(()),
+        if length <= self.most {
+            return Ok(());
         }
+        let message = format!("the stream has an event of more than {} bytes", self.most);
+        Err(Error::new(Code::TooLarge, message))
     }
 
     fn end_line(&mut self) -> Result<Option<Bytes>> {
         let line = std::mem::take(&mut self.line);
         let marked = std::mem::take(&mut self.at_start) && line.starts_with(BOM);
-        let text = if marked {
-            &line[BOM.len()..]
+        let text = &line[if marked { BOM.len() } else { 0 }..];
+        let event = if text.is_empty() {
+            self.end_event()
         } else {
-            &line[..]
-        };
-        let event = match text {
-            [] => self.end_event(),
-            text => {
-                self.field(text)?;
-                None
-            }
+            self.field(text)?;
+            None
         };
         self.line = line;
         self.line.clear();
@@ -180,10 +173,8 @@ impl Parser {
                 memory::append(&mut self.data, value)?;
             }
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
-                let text = std::str::from_utf8(value).ok();
-                self.retry = text
-                    .and_then(|text| text.parse().ok())
-                    .map(Duration::from_millis);
+                let text = std::str::from_utf8(value).unwrap_or_default();
+                self.retry = text.parse().ok().map(Duration::from_millis);
             }
             _ => {}
         }

@@ -74,17 +74,15 @@ impl Secrets {
         if carried.last().is_some_and(|mask| mask.is_of(secret)) {
             return;
         }
-        let known = carried
-            .iter()
-            .position(|mask| mask.is_of(secret))
-            .map(|place| carried.remove(place));
+        let place = carried.iter().position(|mask| mask.is_of(secret));
+        let known = place.map(|place| carried.remove(place));
         let mask = known.or_else(|| self.masks.of(secret));
         add(&mut carried, mask);
     }
 
     /// Registers all secrets of `other`, whose texts this operation may also report.
     pub(crate) fn share(&self, other: &Secrets) {
-        let others = other.carried().clone();
+        let others = other.all();
         let mut carried = self.carried();
         for mask in others {
             carried.retain(|known| !Arc::ptr_eq(known, &mask));
