@@ -287,11 +287,10 @@ impl ClientBuilder {
     }
 }
 
-/// A proxy holds the key, so none is looked for.
-pub(super) fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credentials::Options {
-    match hosts.proxy.is_some() && options.is_empty() {
-        true => options.anonymous(true),
-        false => options,
+impl Client {
+    /// Options to make a client with.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
     }
 }
 

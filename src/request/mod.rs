@@ -1,9 +1,11 @@
 //! What the caller wants sent.
 
 mod content;
+mod field;
 pub(crate) mod file_name;
 mod inputs;
 mod lifecycle;
+mod queue_headers;
 mod queue_options;
 mod reader;
 mod upload;
@@ -28,6 +30,7 @@ pub(crate) use content::Content;
 pub(crate) use file_name::{made_up, sanitized};
 pub(crate) use inputs::Inputs;
 pub use lifecycle::{Decision, Lifecycle};
+pub(crate) use field::slot;
 use queue_options::QueueOptions;
 pub(crate) use queue_options::WatchOptions;
 pub use queue_options::{Priority, Retries};
@@ -355,56 +358,6 @@ pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
         Error::invalid(format!(
             "the value of header {name} has a control character"
         ))
-    })
-}
-
-/// The parts of a field's name. What is set there is part of the depth: code that walks through a
-/// tree calls itself at each level.
-fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
-    let Some(pointer) = name.strip_prefix('/') else {
-        return Ok(vec![name.to_owned()]);
-    };
-    let parts = pointer.split('/');
-    let room = DEPTH.checked_sub(parts.clone().take(DEPTH + 1).count());
-    if !room.is_some_and(|room| is_at_most(value, room)) {
-        let message = format!(
-            "{:?} leads deeper than the {DEPTH} levels that JSON may have",
-            abbreviate(name)
-        );
-        return Err(Error::invalid(message));
-    }
-    Ok(parts
-        .map(|part| part.replace("~1", "/").replace("~0", "~"))
-        .collect())
-}
-
-/// Whether a value has at most so many levels below it.
-fn is_at_most(value: &Value, levels: usize) -> bool {
-    let below = |part: &Value| levels > 0 && is_at_most(part, levels - 1);
-    match value {
-        Value::Array(entries) => entries.iter().all(below),
-        Value::Object(members) => members.values().all(below),
-        _ => true,
-    }
-}
-
-/// The place of a value: objects are made as needed, an array grows by one.
-pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
-    path.iter().try_fold(root, |value, part| {
-        if value.is_null() {
-            *value = Value::Object(Map::new());
-        }
-        match value {
-            Value::Array(entries) => {
-                let index =
-                    crate::codec::json::index(part).filter(|index| *index <= entries.len())?;
-                if index == entries.len() {
-                    entries.push(Value::Null);
-                }
-                entries.get_mut(index)
-            }
-            value => Some(value.as_object_mut()?.entry(part).or_insert(Value::Null)),
-        }
     })
 }
 

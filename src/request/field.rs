@@ -1,0 +1,58 @@
+//! Fields of an input.
+
+use serde_json::{Map, Value};
+
+use crate::codec::json;
+use crate::endpoint::abbreviate;
+use crate::error::{Error, Result};
+use crate::limits::DEPTH;
+
+/// The parts of a field's name. What is set there is part of the depth: code that walks through a
+/// tree calls itself at each level.
+pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
+    let Some(pointer) = name.strip_prefix('/') else {
+        return Ok(vec![name.to_owned()]);
+    };
+    let parts = pointer.split('/');
+    let room = DEPTH.checked_sub(parts.clone().take(DEPTH + 1).count());
+    if !room.is_some_and(|room| is_at_most(value, room)) {
+        let message = format!(
+            "{:?} leads deeper than the {DEPTH} levels that JSON may have",
+            abbreviate(name)
+        );
+        return Err(Error::invalid(message));
+    }
+    Ok(parts
+        .map(|part| part.replace("~1", "/").replace("~0", "~"))
+        .collect())
+}
+
+/// Whether a value has at most so many levels below it.
+fn is_at_most(value: &Value, levels: usize) -> bool {
+    let below = |part: &Value| levels > 0 && is_at_most(part, levels - 1);
+    match value {
+        Value::Array(entries) => entries.iter().all(below),
+        Value::Object(members) => members.values().all(below),
+        _ => true,
+    }
+}
+
+/// The place of a value: objects are made as needed, an array grows by one.
+pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    path.iter().try_fold(root, |value, part| {
+        if value.is_null() {
+            *value = Value::Object(Map::new());
+        }
+        match value {
+            Value::Array(entries) => {
+                let index =
+                    json::index(part).filter(|index| *index <= entries.len())?;
+                if index == entries.len() {
+                    entries.push(Value::Null);
+                }
+                entries.get_mut(index)
+            }
+            value => Some(value.as_object_mut()?.entry(part).or_insert(Value::Null)),
+        }
+    })
+}
