@@ -1,7 +1,7 @@
 //! fal.ai for programs that are not web programs.
 //!
-//! A [`Client`] finds the key, says where it came from ([`Client::explain`]), attaches it to fal's
-//! services and to nothing else, and runs requests on a runtime of the library's own, so that
+//! A [`Client`] finds the key, explains where it came from ([`Client::explain`]), attaches it to
+//! requests for fal's services only, and runs the requests on the library's own runtime, so that
 //! `.await` works on any executor:
 //!
 //! ```
@@ -23,7 +23,7 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! The same call as an operation ([`Op`]), to poll once a frame or to wait for without async:
+//! An operation ([`Op`]) is the same call without async, to poll once a frame or to block on:
 //!
 //! ```
 //! # let emulator = fal_emulator::Emulator::start()?;
@@ -38,7 +38,7 @@
 //! while !op.wait(Some(Duration::from_millis(16)))? {
 //!     // draw a frame
 //! }
-//! let output = op.take().ok_or("it has ended")??;
+//! let output = op.take().ok_or("taken before")??;
 //! println!("{}", output.get("/images/0/width")?);
 //! # assert!(output.request_id().is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,4 +1,4 @@
-//! The options that a client is made with.
+//! The options of a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use arc_swap::ArcSwap;
 use reqwest::header::HeaderValue;
 use url::Url;
 
+use super::handle::Client;
+use super::inner::{Inner, for_hosts};
 use super::slots::Slots;
-use super::{Client, Inner};
 use crate::auth::cache::CredentialCache;
 use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Environment, Variable};
@@ -17,11 +18,12 @@ use crate::error::{Error, Result};
 use crate::log::{Level, Log};
 use crate::transport::{Attempts, Network, STALL, Transport};
 
-/// What the user agent begins with.
+/// The first product of the `User-Agent` header.
 const PRODUCT: &str = concat!("libfal/", env!("CARGO_PKG_VERSION"));
 const RESPONSE_LIMIT: usize = 256 << 20;
 
-/// Options of a client. What is not set comes from the environment or is the documented default.
+/// Options of a client. An option that is not set comes from the environment, or has the documented
+/// default.
 #[derive(Clone)]
 pub struct ClientBuilder {
     credentials: credentials::Options,
@@ -57,12 +59,12 @@ impl Default for ClientBuilder {
     }
 }
 
-/// A host that can be replaced. Each is also read from the variable of that name.
+/// A host that can be replaced, here or by the variable that each role names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum HostRole {
-    /// `FAL_RUN_HOST`: synchronous calls; the queue's host follows as `queue.` + this one.
+    /// `FAL_RUN_HOST`: direct runs. Without `FAL_QUEUE_RUN_HOST` the queue is at `queue.` + this host.
     Run = 0,
     /// `FAL_QUEUE_RUN_HOST`: the queue.
     Queue = 1,
@@ -70,10 +72,9 @@ pub enum HostRole {
     Rest = 2,
     /// `FAL_PLATFORM_HOST`: the Platform API.
     Platform = 3,
-    /// `FAL_CDN_HOST`: files. It never sees the key.
+    /// `FAL_CDN_HOST`: files. It never receives the key.
     Cdn = 4,
-    /// `FAL_EMULATOR_HOST`: a local fal-emulator that takes the place of all of them, in plain
-    /// HTTP.
+    /// `FAL_EMULATOR_HOST`: a local fal-emulator that replaces all of them, over plain HTTP.
     Emulator = 5,
 }
 
@@ -101,20 +102,20 @@ impl HostRole {
 }
 
 impl ClientBuilder {
-    /// Which credential to use; by default the first that the environment offers.
+    /// Sets which credential to use. By default the first one found is used.
     pub fn credentials(mut self, options: credentials::Options) -> Self {
         self.credentials = options;
         self
     }
 
-    /// Another environment than the process's, for tests and for hosts that keep their own
+    /// Replaces the environment of the process, for tests and for hosts that keep their own
     /// settings.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
         self
     }
 
-    /// Replaces a host (`name` or `name:port`); stronger than its variable.
+    /// Replaces a host (`name` or `name:port`). It overrides the variable.
     pub fn host(mut self, role: HostRole, host: &str) -> Result<Self> {
         match role {
             HostRole::Emulator => endpoint::loopback(host).map(|_| ())?,
@@ -124,79 +125,77 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Sends everything for fal's services to this server proxy, which holds the key
-    /// (docs/protocol.md §11); files are fetched directly. No key is looked for on this machine;
-    /// one that is given explicitly goes to the proxy.
+    /// Sends every request for fal's services to this server proxy, which holds the key
+    /// (docs/protocol.md §11). Downloads go to the file's host directly. The client searches for no
+    /// key on this machine. A key that is set explicitly goes to the proxy.
     pub fn proxy(mut self, url: &str) -> Result<Self> {
         self.proxy = Some(endpoint::proxy(url)?);
         Ok(self)
     }
 
-    /// Reaches fal through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`,
-    /// where the scheme is `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`; through
-    /// none if it is empty.
+    /// Connects through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`, where
+    /// the scheme is `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. An empty URL means
+    /// no proxy.
     ///
-    /// By default `HTTPS_PROXY` and then `ALL_PROXY` are read, and on macOS and Windows the
-    /// system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts
-    /// that `NO_PROXY` names are reached directly in any case, and so is the emulator.
+    /// By default the proxy is that of `HTTPS_PROXY`, else of `ALL_PROXY`, else of the system's
+    /// settings on macOS and Windows. Scripts that find proxies (PAC, WPAD) are not run. Connections
+    /// to the emulator and to the hosts in `NO_PROXY` are always direct.
     pub fn http_proxy(mut self, url: &str) -> Result<Self> {
         self.network.set_proxy(url)?;
         Ok(self)
     }
 
-    /// Trusts these certificates of authorities, in PEM, besides those that the operating system
-    /// trusts.
+    /// Trusts these certificate authorities, in PEM, in addition to those of the operating system.
     pub fn add_root_certificates(mut self, pem: &[u8]) -> Result<Self> {
         self.network.add_roots(pem)?;
         Ok(self)
     }
 
-    /// The time for each whole call, from credential to decoded body, retries included. A request's
-    /// own is stronger.
+    /// Sets the timeout of each whole call, from the search for the credential to the decoded body,
+    /// retries included. The timeout of a request overrides it.
     ///
-    /// By default one hour for a run or a stream, 24 hours for a job that is waited for and for the
-    /// lines of a live log, six for an upload or a download, two minutes for anything else. Of a
-    /// session only the request's own time counts.
+    /// The default is one hour for a run or a stream, 24 hours for waiting for a job and for a live
+    /// log, six hours for an upload or a download, and two minutes for other calls. A session is
+    /// limited by the request's timeout only.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How often a call is tried at the most, 1 to 100; by default 5.
-    /// `docs/decisions/0007-a-post-is-sent-once.md` says what is tried again.
+    /// Sets the maximum number of attempts of a call, 1 to 100; by default 5.
+    /// `docs/decisions/0007-a-post-is-sent-once.md` lists which failures are retried.
     pub fn max_attempts(mut self, most: u32) -> Result<Self> {
         if !(1..=100).contains(&most) {
             return Err(Error::invalid(format!(
-                "{most} attempts: 1 to 100 are possible"
+                "max_attempts must be 1 to 100, not {most}"
             )));
         }
         self.attempts = Attempts { most };
         Ok(self)
     }
 
-    /// How long the other side of a transfer may move no byte; by default 60 seconds, without a
-    /// limit if it is zero. The connection is then given up with
-    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), and what may be sent again is: a PUT,
-    /// a part, a download, which goes on where it ended.
+    /// Sets how long the other side of a transfer may send or take no byte; by default 60 seconds.
+    /// Zero means no limit. A transfer that stalls longer fails with
+    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), and is retried where that is safe: a
+    /// PUT, a part of an upload, a download, which resumes where it ended.
     ///
-    /// It holds for uploads, which wait ten times as long while fal puts parts together, for
-    /// downloads but those of an app's answer, and for the body of any request to fal but its
-    /// answer. An app, the queue, a stream and a session may be silent for as long as the call may
-    /// take, and so may this side: a reader of the host's, a disk. Of an upload the buffers of the
-    /// operating system hide up to 4 MiB, so that for each MiB that was sent, up to 4, the same
-    /// time is added.
+    /// The limit holds for uploads, for downloads of files, and for the body of any request to fal.
+    /// It is ten times as long while fal assembles the parts of an upload. It does not hold for
+    /// the response of an app, the queue, a stream or a session, which may be silent until the
+    /// call's deadline, nor for a slow reader or disk on this side. The operating system buffers up
+    /// to 4 MiB of an upload, so the limit grows by itself for each MiB sent, up to 4.
     pub fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = Some(limit).filter(|limit| !limit.is_zero());
         self
     }
 
-    /// The most bytes that the body of an answer may have; by default 256 MiB.
+    /// Sets the most bytes that the body of a response may have; by default 256 MiB.
     pub fn max_response_bytes(mut self, most: usize) -> Self {
         self.response_limit = most;
         self
     }
 
-    /// Adds the host program's name to the header `User-Agent`, such as `MyGame/1.2`.
+    /// Adds the name of the program to the `User-Agent` header, such as `MyGame/1.2`.
     pub fn user_agent(mut self, product: &str) -> Result<Self> {
         let whole = format!("{PRODUCT} {product}");
         HeaderValue::from_str(&whole)
@@ -205,30 +204,30 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Refuses operations of the Platform API that need the scope ADMIN before anything is sent, if
-    /// the key in use is known to be of scope API: from [`Client::check`], or from what fal
-    /// answered before (docs/protocol.md §2.5). By default they are sent.
+    /// Refuses operations of the Platform API that need the scope ADMIN without sending them, if the
+    /// key in use is known to have scope API: from [`Client::check`], or from an earlier response of
+    /// fal (docs/protocol.md §2.5). By default they are sent.
     ///
-    /// Never does it refuse a model: whether an API key may call its own account's private app, fal
-    /// tells in two ways (§16.51).
+    /// It never refuses a call of a model, because fal's documentation contradicts itself about API
+    /// keys and private apps of the same account (§16.51).
     pub fn strict_scopes(mut self, strict: bool) -> Self {
         self.strict_scopes = strict;
         self
     }
 
-    /// Has `sink` called with each log line of at most this level, in the order in which they arose
-    /// and one at a time, on a thread that is there for such functions. It may take its time, which
-    /// holds up nothing but lines: 1024 of them, or 256 KiB, wait for it, and what comes then is
-    /// dropped and counted in a line of its own. Waiting for libfal in it is refused
-    /// ([`Code::WouldDeadlock`](crate::Code::WouldDeadlock)). A line is delivered a moment after
-    /// what it tells of; [`runtime::shutdown`](crate::runtime::shutdown) and
-    /// [`runtime::flush_log`](crate::runtime::flush_log) wait for all of them.
+    /// Sets a function that receives each log line of at most this level, one at a time and in
+    /// order, on a thread that libfal has for such functions. A slow function delays nothing but
+    /// lines: up to 1024 lines or 256 KiB wait for it, and further lines are dropped, counted, and
+    /// reported in a line of their own. Blocking on libfal inside the function fails with
+    /// [`Code::WouldDeadlock`](crate::Code::WouldDeadlock). Lines arrive shortly after the event;
+    /// [`runtime::shutdown`](crate::runtime::shutdown) and
+    /// [`runtime::flush_log`](crate::runtime::flush_log) wait until all have arrived.
     pub fn log(mut self, most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         self.log = Log::new(most, sink);
         self
     }
 
-    /// Logs nothing, as by default.
+    /// Logs nothing, which is the default.
     pub fn without_log(mut self) -> Self {
         self.log = Log::default();
         self
@@ -243,7 +242,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client. Fails if an option or a variable that names a host is malformed.
+    /// Builds the client. Fails if an option, or a variable that names a host, is malformed.
     pub fn build(self) -> Result<Client> {
         let environment = &self.environment;
         let mut hosts = Hosts::from_lookup(|name| {
@@ -251,7 +250,7 @@ impl ClientBuilder {
             set.map(|(_, host)| host.clone())
                 .or_else(|| match environment.variable(name) {
                     Variable::Set(value) => Some(value.to_string()),
-                    // No host is spelled like this, so the error names the variable.
+                    // This is no valid host, so parsing fails with an error that names the variable.
                     Variable::NotUnicode => Some(char::REPLACEMENT_CHARACTER.into()),
                     Variable::Unset | Variable::Blank => None,
                 })
@@ -288,7 +287,7 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// Options to make a client with.
+    /// Returns options with every default.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }

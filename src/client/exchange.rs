@@ -1,44 +1,40 @@
-//! The requests of one operation: what they carry, and what a refusal of it leads to.
+//! The requests of one operation: they share its credential, its deadline and its progress.
 
 use std::any::Any;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use reqwest::Upgraded;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 
-use super::Inner;
+use super::inner::{Inner, SentCredential, deadline};
 use crate::auth::cache::{ActiveCredential, CredentialCache};
 use crate::auth::denied;
-use crate::codec::json;
 use crate::credentials::Credential;
-use crate::endpoint::{EndpointId, Hosts, Origin};
-use crate::error::{Error, Idempotency, Result};
+use crate::endpoint::{EndpointId, Hosts};
+use crate::error::{Error, Result};
 use crate::key::Scope;
 use crate::log::Level;
-use crate::openapi;
 use crate::operation::Task;
-use crate::request::{Body, Request, Target};
+use crate::request::Request;
 use crate::response::Response;
 use crate::service_error::with_content;
-use crate::transport::{Attempts, Authorization, Call, Opened, Payload, Progress, Watch};
+use crate::transport::{Attempts, Call, Opened};
 
-/// The requests of one operation. Clones belong to the same one.
+/// The requests of one operation. Clones belong to the same operation.
 #[derive(Clone)]
 pub(crate) struct Exchange {
     pub(super) inner: Arc<Inner>,
-    /// That of the client when the operation started: another one is for later operations.
+    /// The client's cache when the operation started. A replacement serves later operations only.
     pub(super) credential_cache: Arc<CredentialCache>,
     pub(crate) task: Task,
     pub(crate) deadline: Instant,
-    /// What is asked of us (`Retry-After`) is cut to this.
+    /// A longer `Retry-After` is cut to this.
     pub(super) longest_pause: Duration,
 }
 
 impl Exchange {
-    /// Sends a request with the client's credential and reads the whole answer.
+    /// Sends a request with the client's credential and reads the whole response.
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         let call = self.call(request)?;
         self.inner
@@ -46,13 +42,13 @@ impl Exchange {
             .await
     }
 
-    /// The same, and leaves the body of the answer to be read.
+    /// Sends a request and returns the response with its body unread.
     pub(crate) async fn open(&self, request: Request) -> Result<Opened> {
         let call = self.call(request)?;
         self.open_call(&call).await
     }
 
-    /// The same for a call that was made by hand: with another body or another [`Authorization`].
+    /// Sends a call and returns the response with its body unread.
     pub(crate) async fn open_call(&self, call: &Call) -> Result<Opened> {
         let (transport, progress) = (&self.inner.transport, &self.task.progress);
         let open = |active: SentCredential| async move {
@@ -63,14 +59,14 @@ impl Exchange {
             .await
     }
 
-    /// Sends such a call and reads the whole answer.
+    /// Sends a call and reads the whole response.
     pub(crate) async fn send_call(&self, call: &Call) -> Result<Response> {
         self.inner
             .perform(&self.credential_cache, call, &self.task.progress)
             .await
     }
 
-    /// The same where `what` has to be in the answer.
+    /// Sends a call whose response must have a body of JSON. `what` names it in the error.
     pub(crate) async fn ask_for(&self, what: &str, call: &Call) -> Result<Response> {
         let answer = self.send_call(call).await?;
         with_content(answer, what, self.task.secrets(), call.idempotency)?
@@ -78,8 +74,8 @@ impl Exchange {
             .await
     }
 
-    /// Makes a WebSocket's connection: the headers of the answer, what is left of HTTP, and the
-    /// credential that opened it if it was the client's.
+    /// Opens a WebSocket. Returns the headers of the response, the connection, and the credential of
+    /// the handshake if it was the client's.
     pub(crate) async fn upgrade(
         &self,
         call: &Call,
@@ -96,7 +92,7 @@ impl Exchange {
             .await
     }
 
-    /// The call that a request makes, whose local files are uploaded.
+    /// Returns the call that a request makes. Its local files are uploaded already.
     pub(crate) fn call(&self, request: Request) -> Result<Call> {
         let call = self.inner.call(request, self.deadline)?;
         Ok(Call {
@@ -105,7 +101,7 @@ impl Exchange {
         })
     }
 
-    /// The same operation, with `time` for its next requests.
+    /// Returns the same operation with a new deadline, `time` from now.
     pub(crate) fn anew(&self, time: Duration) -> Result<Exchange> {
         Ok(Exchange {
             deadline: deadline(time)?,
@@ -113,14 +109,14 @@ impl Exchange {
         })
     }
 
-    /// Whether a pause ends before the operation's time does. One that does not is not begun: the
-    /// error comes at once.
+    /// Whether a pause ends before the operation's deadline. If it does not, the caller fails at once
+    /// instead of pausing.
     pub(crate) fn has_time_for(&self, pause: Duration) -> bool {
         pause < self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The same operation, which waits between two attempts at most so long, whatever the service
-    /// asks for.
+    /// Returns the same operation with a limit for each pause between two attempts, whatever the
+    /// service asks for.
     pub(crate) fn with_pauses_up_to(&self, longest_pause: Duration) -> Exchange {
         Exchange {
             longest_pause,
@@ -128,13 +124,12 @@ impl Exchange {
         }
     }
 
-    /// The scope of a key was found out.
+    /// Stores the scope of a key.
     pub(crate) fn learn(&self, credential: &Credential, scope: Scope) {
         self.inner.scopes.learn(credential, scope);
     }
 
-    /// The same client for a request of its own within `time`, beside the operation and even after
-    /// its end.
+    /// Returns an exchange for requests that are independent of the operation and may outlive it.
     pub(crate) fn detached(&self, time: Duration) -> Result<Exchange> {
         Ok(Exchange {
             task: self.task.detached(),
@@ -143,7 +138,7 @@ impl Exchange {
         })
     }
 
-    /// What a service keeps for this client, made by the first call.
+    /// Returns the value of this type that a service keeps for the client, made by the first call.
     pub(crate) fn slot<T: Any + Default + Send + Sync>(&self) -> &T {
         self.inner.slots.get()
     }
@@ -156,7 +151,8 @@ impl Exchange {
             .write(level, self.task.secrets(), line);
     }
 
-    /// The same operation for requests that are under way beside others: their stages do not mix.
+    /// Returns the same operation for requests that run concurrently with others. Their progress is
+    /// tracked apart.
     pub(crate) fn parallel(&self) -> Exchange {
         Exchange {
             task: self.task.detached(),
@@ -168,12 +164,12 @@ impl Exchange {
         self.inner.transport.attempts
     }
 
-    /// Whether a server proxy forwards what needs a key.
+    /// Whether a server proxy forwards the requests that need a key.
     pub(crate) fn is_proxied(&self) -> bool {
         self.hosts().proxy.is_some()
     }
 
-    /// Adds to an error of an endpoint what is known about the credential.
+    /// Adds the facts about the credential to an error of an endpoint.
     pub(crate) async fn explained(&self, error: Error, endpoint: &EndpointId) -> Error {
         match self.active().await {
             Ok(active) => denied::explain(
@@ -187,14 +183,14 @@ impl Exchange {
         }
     }
 
-    /// The credential that the requests carry, and where it is from.
+    /// Returns the credential that the requests carry, and its origin.
     pub(crate) async fn active(&self) -> Result<Arc<ActiveCredential>> {
         self.credential_cache
             .active(None, &self.inner.transport)
             .await
     }
 
-    /// Has a credential replaced that fal refused. Whether its source may have another.
+    /// Replaces a credential that fal refused. Returns whether its source has another.
     pub(crate) async fn replace(&self, refused: &ActiveCredential) -> Result<bool> {
         Ok(self
             .credential_cache

@@ -1,30 +1,48 @@
-//! The client.
+//! The client, and how its operations start.
 
-/// For everything else; the official Python client's default (docs/protocol.md §13.1).
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::exchange::Exchange;
+use super::inner::{Inner, deadline, for_hosts};
+use crate::auth::cache::CredentialCache;
+use crate::auth::denied;
+use crate::credentials::{self, Resolution};
+use crate::endpoint::Hosts;
+use crate::error::{Code, Result};
+use crate::key::Scope;
+use crate::operation::{Op, Task};
+use crate::request::Request;
+use crate::response::Response;
+use crate::secrets::Secrets;
+use crate::transport::Call;
+
+/// The default timeout of short calls: the official Python client's (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A client: a credential, addresses, limits and a pool of connections. Clones share them; any
+/// A client: a credential, hosts, limits and a pool of connections. Clones share them, and any
 /// number of threads may use it at once.
 ///
-/// Making one reads nothing but the variables that name hosts. The credential is looked for at the
-/// first call.
+/// Building a client reads only the variables that name hosts and proxies. The first call searches
+/// for the credential.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Client {
-    /// Where the credential comes from, resolved anew: every source in order. It reads variables
-    /// and files and uses no network.
+    /// Returns where the credential comes from. It searches every source in order, reads variables
+    /// and files, and uses no network.
     ///
-    /// A key is kept once it is found; if another one is found now, a note says with which one
-    /// calls go on.
+    /// A client keeps the key that it found first. If the search now finds another, a note in the
+    /// result says which one the calls use.
     pub fn explain(&self) -> Resolution {
         self.inner.credential_cache.load().explain()
     }
 
-    /// The same, but an error unless there is a credential: [`Code::NoCredentials`] or
-    /// [`Code::MalformedCredentials`].
+    /// Like [`explain`](Self::explain), and fails with [`Code::NoCredentials`] or
+    /// [`Code::MalformedCredentials`] if there is no credential.
     pub fn resolve(&self) -> Result<Resolution> {
         let resolution = self.explain();
         match resolution.problem() {
@@ -33,8 +51,8 @@ impl Client {
         }
     }
 
-    /// Uses another credential from now on, for this client and its clones. Operations under way
-    /// keep theirs, for all of their requests.
+    /// Replaces the credential of this client and its clones. Operations under way keep the old one
+    /// for all of their requests.
     pub fn set_credentials(&self, options: credentials::Options) {
         let credential_cache = self
             .inner
@@ -46,24 +64,24 @@ impl Client {
             .store(Arc::new(credential_cache));
     }
 
-    /// The scope of the key in use, if it is known: from [`check`](Client::check), or from what fal
-    /// answered. `None` before the first call, and where fal did not tell.
+    /// Returns the scope of the key in use, if [`check`](Client::check) or a response of fal showed
+    /// it. `None` before the first call.
     pub fn known_scope(&self) -> Option<Scope> {
         let active = self.inner.credential_cache.load().current()?;
         self.inner.scopes.known(&active.credential)
     }
 
-    /// The addresses that this client uses.
+    /// Returns the hosts that this client uses.
     pub fn hosts(&self) -> &Hosts {
         &self.inner.transport.hosts
     }
 
-    /// The call that a request makes, which has to be sent within `timeout` from now.
+    /// Returns the call that a request makes, with its deadline `timeout` from now.
     pub(crate) fn call(&self, request: Request, timeout: Duration) -> Result<Call> {
         self.inner.call(request, deadline(timeout)?)
     }
 
-    /// Starts an operation that sends several requests within the client's usual time.
+    /// Starts an operation that may send several requests, within the client's timeout.
     pub(crate) fn start_exchange<F>(&self, exchange: impl FnOnce(Exchange) -> F) -> Result<Op>
     where
         F: Future<Output = Result<Response>> + Send + 'static,
@@ -71,7 +89,7 @@ impl Client {
         self.start_exchange_within(self.inner.timeout.unwrap_or(TIMEOUT), exchange)
     }
 
-    /// The same within `timeout`.
+    /// Starts an operation that may send several requests, within `timeout`.
     pub(crate) fn start_exchange_within<F>(
         &self,
         timeout: Duration,
@@ -93,24 +111,24 @@ impl Client {
         })
     }
 
-    /// The credential that an operation uses from here on.
+    /// Returns the cache that an operation uses, and starts the search for a credential.
     fn credential_cache(&self) -> Arc<CredentialCache> {
         let credential_cache = self.inner.credential_cache.load_full();
         credential_cache.look();
         credential_cache
     }
 
-    /// The time for a call: the request's own, else the client's, else `usual`.
+    /// Returns the timeout of a call: the request's, else the client's, else `usual`.
     pub(crate) fn timeout_of(&self, request: &Request, usual: Duration) -> Duration {
         request.timeout.unwrap_or_else(|| self.timeout_or(usual))
     }
 
-    /// The client's own time for a call, else `usual`.
+    /// Returns the client's timeout, else `usual`.
     pub(crate) fn timeout_or(&self, usual: Duration) -> Duration {
         self.inner.timeout.unwrap_or(usual)
     }
 
-    /// The most bytes that an answer may have.
+    /// Returns the most bytes that the body of a response may have.
     pub(crate) fn response_limit(&self) -> usize {
         self.inner.transport.response_limit
     }
@@ -124,14 +142,14 @@ impl Client {
         let secrets = Arc::new(Secrets::of(&self.inner.transport.masks));
         Op::start(secrets, |task| {
             let progress = task.progress.clone();
-            // In a place of its own: each layer around it would make room for it twice.
+            // Boxed, because each layer around an unboxed future doubles its size.
             let work = Box::pin(work(inner, task));
             async move {
                 let over = || {
-                    let what = format!("the {} ms for the call were over", timeout.as_millis());
+                    let what =
+                        format!("the call did not end within its {} ms", timeout.as_millis());
                     Err(progress.cut_short(Code::Deadline, &what))
                 };
-                // Nothing is begun that cannot end in time.
                 if deadline <= Instant::now() {
                     return over();
                 }

@@ -1,19 +1,40 @@
-//! What clones of a client share.
+//! The state that clones of a client share, and how it sends a call with the client's credential.
 
-struct Inner {
-    credential_cache: ArcSwap<CredentialCache>,
-    timeout: Option<Duration>,
-    strict_scopes: bool,
-    scopes: Scopes,
-    transport: Arc<Transport>,
-    slots: Slots,
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::slots::Slots;
+use crate::auth::cache::{ActiveCredential, CredentialCache};
+use crate::auth::denied;
+use crate::auth::scopes::Scopes;
+use crate::codec::json;
+use crate::credentials::{self, Credential};
+use crate::endpoint::{Hosts, Origin};
+use crate::error::{Error, Idempotency, Result};
+use crate::openapi;
+use crate::request::{Body, Request, Target};
+use crate::response::Response;
+use crate::transport::{Authorization, Call, Payload, Progress, Transport, Watch};
+
+pub(super) struct Inner {
+    pub(super) credential_cache: ArcSwap<CredentialCache>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) strict_scopes: bool,
+    pub(super) scopes: Scopes,
+    pub(super) transport: Arc<Transport>,
+    pub(super) slots: Slots,
 }
 
-/// The credential that a request carries, if it is the client's.
-struct SentCredential(Option<Arc<ActiveCredential>>);
+/// The credential that a request carries. `None` if it carries none of the client's.
+pub(super) struct SentCredential(pub(super) Option<Arc<ActiveCredential>>);
 
 impl SentCredential {
-    fn credential(&self) -> &Credential {
+    pub(super) fn credential(&self) -> &Credential {
         self.0
             .as_ref()
             .map_or(&Credential::Anonymous, |active| &active.credential)
@@ -42,8 +63,9 @@ impl Inner {
             .await
     }
 
-    /// Sends a call with this credential, which is renewed once if it is refused and can be.
-    async fn authorized<T, F>(
+    /// Sends a call with the credential of this cache. If fal refuses the credential and the source has
+    /// another, the call is sent once more with that.
+    pub(super) async fn authorized<T, F>(
         &self,
         credential_cache: &Arc<CredentialCache>,
         call: &Call,
@@ -75,7 +97,7 @@ impl Inner {
             .err()
             .filter(|error| error.refuses_credential());
         match refused.map(|error| !error.may_have_executed() && !call.body.is_spent()) {
-            // What was refused was not executed, so it can be sent once more with a new credential.
+            // fal did not execute a request that it refused, so sending it again is safe.
             Some(true) => {
                 progress.pausing();
                 if let Some(another) = credential_cache.another(&active, &self.transport).await? {
@@ -83,8 +105,8 @@ impl Inner {
                     outcome = send(SentCredential(Some(active.clone()))).await;
                 }
             }
-            // Who refused what is not certain, or there is nothing left to send: a new one is for
-            // the next request.
+            // The app may have refused it after executing it, or the body cannot be sent again. The
+            // renewed credential serves the next request.
             Some(false) => drop(credential_cache.another(&active, &self.transport).await),
             None => {}
         }
@@ -104,8 +126,8 @@ impl Inner {
         })
     }
 
-    /// Refuses, where the caller asked for strictness, what the key in use is known not to be
-    /// allowed.
+    /// Fails if the client is strict about scopes and the key's known scope does not allow the
+    /// operation.
     fn allow(&self, (method, path): (&str, &str), active: &ActiveCredential) -> Result<()> {
         let known = if self.strict_scopes {
             self.scopes.known(&active.credential)
@@ -124,11 +146,13 @@ impl Inner {
         }
     }
 
+    /// Returns the call that a request makes. The bodies of the request are open, and its files are
+    /// uploaded.
     pub(super) fn call(&self, request: Request, deadline: Instant) -> Result<Call> {
         let idempotency = request.idempotency();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
-            Target::Endpoint(ref id) => (request.address(hosts.run_url(id)?, ""), Some(id.clone())),
+            Target::Endpoint(ref id) => (request.url(hosts.run_url(id)?, ""), Some(id.clone())),
             Target::Of(id, url) => (url, Some(id)),
             Target::Address(url) => (url, None),
             Target::Platform(path) => (hosts.platform_url(&path)?, None),
@@ -138,10 +162,13 @@ impl Inner {
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new().into(),
-            // Never sent half: whoever makes the call has to resolve it first.
-            Body::Content(_) => return Err(Error::invalid("the body was not opened")),
+            Body::Content(_) => {
+                return Err(Error::invalid("the body was not opened before the call"));
+            }
             Body::Json(_) if !request.inputs.is_empty() => {
-                return Err(Error::invalid("the input's files were not uploaded"));
+                return Err(Error::invalid(
+                    "the files of the input were not uploaded before the call",
+                ));
             }
             Body::Bytes(_) | Body::Source(_)
                 if hosts.proxy.is_some()
@@ -152,7 +179,7 @@ impl Inner {
             }
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
-            // A safe method takes no input: fal's clients send none either (docs/protocol.md §4).
+            // A safe method has no input, and fal's clients send none (docs/protocol.md §4).
             Body::Json(_) if idempotency == Idempotency::Safe && endpoint.is_some() => {
                 Bytes::new().into()
             }
@@ -190,13 +217,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The proxy declares every body to be JSON (docs/protocol.md §11.2), so that bytes would arrive as
-/// something else.
+/// Returns the error for bytes: the proxy declares every body to be JSON (docs/protocol.md §11.2).
 fn bytes_by_proxy() -> Error {
-    Error::invalid("bytes cannot be sent through a server proxy, which forwards JSON only")
+    Error::invalid("cannot send bytes through a server proxy: it forwards JSON only")
         .with_remedy("Send JSON, or upload the bytes and send their URL.")
 }
-/// A proxy holds the key, so none is looked for.
+/// Adds anonymity where a server proxy holds the key: the client then searches for none.
 pub(super) fn for_hosts(options: credentials::Options, hosts: &Hosts) -> credentials::Options {
     match hosts.proxy.is_some() && options.is_empty() {
         true => options.anonymous(true),

@@ -1,11 +1,11 @@
-//! What services keep for each client, by type. A client knows none of these types.
+//! Values that services keep for each client, by type. The client knows none of the types.
 
 use std::any::Any;
 
 use once_cell::race::OnceBox;
 
-/// A list that only grows: no lock that a fork could leave locked, and as many entries as there are
-/// services that keep something.
+/// A list that only grows, with one entry for each type. It has no lock that a fork could leave
+/// locked.
 #[derive(Default)]
 pub(super) struct Slots {
     first: OnceBox<Slot>,
@@ -17,7 +17,7 @@ struct Slot {
 }
 
 impl Slots {
-    /// The value of this type, made by the first call.
+    /// Returns the value of this type, made by the first call.
     pub(super) fn get<T: Any + Default + Send + Sync>(&self) -> &T {
         let mut place = &self.first;
         loop {

@@ -156,7 +156,7 @@ fn endpoint(hosts: &Hosts, id: &str, path: &str) {
         return;
     };
     if request.set_path(path).is_ok() {
-        let url = request.address(base.clone(), "stream");
+        let url = request.url(base.clone(), "stream");
         assert!(
             url.origin() == base.origin() && url.path().starts_with(base.path()),
             "{url}"

@@ -1,4 +1,4 @@
-//! What is sent: a file, bytes in memory, or what a reader gives.
+//! Content to send: a file, bytes in memory, or a reader.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::reader::Waiting;
 
-/// Content as the caller names it.
+/// Content that is not opened yet.
 #[derive(Clone)]
 pub(crate) enum Content {
     File(PathBuf),

@@ -1,4 +1,4 @@
-//! Fields of an input.
+//! Fields of an input, by name or by JSON Pointer.
 
 use serde_json::{Map, Value};
 
@@ -7,8 +7,8 @@ use crate::endpoint::abbreviate;
 use crate::error::{Error, Result};
 use crate::limits::DEPTH;
 
-/// The parts of a field's name. What is set there is part of the depth: code that walks through a
-/// tree calls itself at each level.
+/// Returns the parts of a field's name. Fails if `value` in that place exceeds the depth that the
+/// recursive code for trees can take.
 pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
     let Some(pointer) = name.strip_prefix('/') else {
         return Ok(vec![name.to_owned()]);
@@ -17,7 +17,7 @@ pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
     let room = DEPTH.checked_sub(parts.clone().take(DEPTH + 1).count());
     if !room.is_some_and(|room| is_at_most(value, room)) {
         let message = format!(
-            "{:?} leads deeper than the {DEPTH} levels that JSON may have",
+            "{:?} is deeper than the {DEPTH} levels that JSON may have",
             abbreviate(name)
         );
         return Err(Error::invalid(message));
@@ -27,7 +27,7 @@ pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Whether a value has at most so many levels below it.
+/// Whether a value has at most this many levels below it.
 fn is_at_most(value: &Value, levels: usize) -> bool {
     let below = |part: &Value| levels > 0 && is_at_most(part, levels - 1);
     match value {
@@ -37,7 +37,7 @@ fn is_at_most(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// The place of a value: objects are made as needed, an array grows by one.
+/// Returns the place of a value. It creates missing objects, and extends an array by one element.
 pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     path.iter().try_fold(root, |value, part| {
         if value.is_null() {
@@ -45,8 +45,7 @@ pub(crate) fn slot<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut V
         }
         match value {
             Value::Array(entries) => {
-                let index =
-                    json::index(part).filter(|index| *index <= entries.len())?;
+                let index = json::index(part).filter(|index| *index <= entries.len())?;
                 if index == entries.len() {
                     entries.push(Value::Null);
                 }

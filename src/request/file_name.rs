@@ -1,24 +1,24 @@
-//! Names and types of files: what a stranger says of them is not taken as it is.
+//! Names and content types of files, which untrusted parties choose.
 
 use reqwest::header::HeaderValue;
 
 use crate::error::{Error, Result};
 use crate::system::replace::names_device;
 
-/// Bytes of a name that are kept; file systems take 255.
+/// The most bytes of a name. File systems allow 255.
 const MOST: usize = 150;
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// A name without folders, control characters and what file systems do not take; `None` if nothing
-/// is left.
+/// Returns a name without folders, control characters and characters that file systems refuse.
+/// `None` if nothing is left.
 pub(crate) fn sanitized(name: &str) -> Option<String> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept: String = base
         .chars()
         .map(|c| if is_odd(c) { '_' } else { c })
         .collect();
-    // Leading dots hide a file, trailing dots and blanks get lost on Windows.
+    // Leading dots hide a file, and Windows drops trailing dots and spaces.
     let kept = kept
         .trim_start_matches(['.', ' '])
         .trim_end_matches(['.', ' ']);
@@ -32,13 +32,13 @@ pub(crate) fn sanitized(name: &str) -> Option<String> {
 }
 
 fn is_odd(c: char) -> bool {
-    // Marks that turn the order of letters around make "gpj.exe" look like a picture.
+    // Bidirectional marks make "gpj.exe" look like a picture.
     let turns =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns || "<>:\"|?*".contains(c)
 }
 
-/// Cut in the middle, so that the extension stays.
+/// Shortens a name and keeps its extension.
 fn shortened(name: &str) -> String {
     if name.len() <= MOST {
         return name.to_owned();
@@ -55,11 +55,11 @@ fn shortened(name: &str) -> String {
         .find(|end| name.is_char_boundary(*end))
         .unwrap_or_default();
     let cut = format!("{}{tail}", &name[..end]);
-    // What was within it may now be its end.
+    // The cut may expose a dot or a space.
     cut.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// A name for what has none: `upload.png` (docs/protocol.md §9.1).
+/// Returns a name for content without one, such as `upload.png` (docs/protocol.md §9.1).
 pub(crate) fn made_up(stem: &str, content_type: &str) -> String {
     let subtype = content_type
         .split('/')
@@ -80,7 +80,7 @@ pub(crate) fn made_up(stem: &str, content_type: &str) -> String {
     }
 }
 
-/// A header holds ASCII only.
+/// Replaces the characters of a name that a header cannot hold.
 pub(crate) fn in_header(name: &str) -> String {
     name.chars()
         .map(|c| {
@@ -93,14 +93,14 @@ pub(crate) fn in_header(name: &str) -> String {
         .collect()
 }
 
-/// The type that the extension stands for.
+/// Returns the content type of an extension.
 pub(crate) fn guessed_type(name: &str) -> &'static str {
     mime_guess::from_path(name)
         .first_raw()
         .unwrap_or(UNKNOWN_TYPE)
 }
 
-/// A content type as it can be sent.
+/// Checks that a content type can be sent.
 pub(crate) fn checked_type(text: &str) -> Result<()> {
     let plain = HeaderValue::from_str(text).is_ok()
         && text
@@ -110,7 +110,7 @@ pub(crate) fn checked_type(text: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Error::invalid(
-            "the content type is not of the form type/subtype",
+            "the content type must have the form type/subtype",
         ))
     }
 }

@@ -1,12 +1,12 @@
-//! Files in the input of a request (docs/protocol.md §3.4).
+//! The files in the input of a request (docs/protocol.md §3.4).
 
 use super::upload::Upload;
 
-/// The files of a request, each at its place in the input.
+/// The files of a request, each with the path of its field.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inputs {
     pub(crate) files: Vec<(Vec<String>, Upload)>,
-    /// Up to so many bytes a file becomes a data URI.
+    /// Files of up to this many bytes become data URIs.
     pub(crate) inline: u64,
 }
 
@@ -19,7 +19,7 @@ impl Inputs {
         self.files.push((path, upload));
     }
 
-    /// Something else is set there, so a file at this place or below it is gone.
+    /// Removes the files at this path and below it.
     pub(crate) fn forget(&mut self, path: &[String]) {
         self.files.retain(|(place, _)| !place.starts_with(path));
     }

@@ -1,17 +1,18 @@
-//! How long a file is kept and who may read it (docs/protocol.md §9.6).
+//! How long fal keeps a file, and who may read it (docs/protocol.md §9.6).
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 
-/// Which of the two is read where is contradictory, so both are sent (docs/protocol.md §16.27).
+/// The sources contradict each other about which header fal reads, so both are sent
+/// (docs/protocol.md §16.27).
 const HEADERS: [&str; 2] = [
     "x-fal-object-lifecycle",
     "x-fal-object-lifecycle-preference",
 ];
 
-/// The clients' names of times, in seconds.
+/// The official clients' names of times, in seconds.
 const NAMES: [(&str, u64); 6] = [
     ("immediate", 60),
     ("1h", 3600),
@@ -21,15 +22,15 @@ const NAMES: [(&str, u64); 6] = [
     ("1y", 31_536_000),
 ];
 
-/// Whether somebody may read a file.
+/// Whether a user may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// He may.
+    /// The user may read the file.
     Allow,
-    /// He is refused (403).
+    /// Access is denied (403).
     Forbid,
-    /// For him the file does not exist (404).
+    /// The file appears not to exist (404).
     Hide,
 }
 
@@ -50,11 +51,11 @@ impl std::str::FromStr for Decision {
     fn from_str(text: &str) -> Result<Self> {
         let all = [Decision::Allow, Decision::Forbid, Decision::Hide];
         let found = all.into_iter().find(|decision| decision.name() == text);
-        found.ok_or_else(|| Error::invalid("a decision is allow, forbid or hide"))
+        found.ok_or_else(|| Error::invalid("a decision must be allow, forbid or hide"))
     }
 }
 
-/// How long a file is kept and who may read it; what is not set is the account's default.
+/// How long fal keeps a file, and who may read it. The account's defaults hold for what is not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lifecycle {
     seconds: Option<u64>,
@@ -63,14 +64,13 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// The account's defaults.
+    /// Returns the account's defaults.
     pub fn new() -> Self {
         Lifecycle::default()
     }
 
-    /// How long the file is kept: `never` (it does not expire by a wish of ours: the account's
-    /// default), `immediate` (a minute), `1h`, `1d`, `7d`, `30d`, `1y`, or a number of seconds from
-    /// 1.
+    /// Sets how long fal keeps the file: `immediate` (a minute), `1h`, `1d`, `7d`, `30d`, `1y`, a
+    /// number of seconds from 1, or `never` (sends no time, so the account's default holds).
     pub fn expires_in(mut self, text: &str) -> Result<Self> {
         let named = NAMES
             .iter()
@@ -81,26 +81,26 @@ impl Lifecycle {
         self.seconds = match text {
             "never" => None,
             _ => Some(named.or(counted).ok_or_else(|| {
-                Error::invalid("a file is kept for never, immediate, 1h, 1d, 7d, 30d, 1y or a number of seconds from 1")
+                Error::invalid("the expiry must be never, immediate, 1h, 1d, 7d, 30d, 1y or a number of seconds from 1")
             })?),
         };
         Ok(self)
     }
 
-    /// Who may read the file, unless a [rule](Self::rule) names him. Its owner always may.
+    /// Sets who may read the file: every user for whom there is no [rule](Self::rule). The owner always
+    /// may.
     pub fn access(mut self, default: Decision) -> Self {
         self.access = Some(default);
         self
     }
 
-    /// What holds for one user, by nickname (or id, §16.33). fal ignores users that it does not
-    /// know.
+    /// Adds a rule for one user, by nickname (or id, §16.33). fal ignores users that it does not know.
     ///
-    /// Fails if it was not said before what holds for all others.
+    /// Fails if [`access`](Self::access) is not set.
     pub fn rule(mut self, user: &str, decision: Decision) -> Result<Self> {
         if self.access.is_none() {
             return Err(Error::invalid(
-                "a rule needs to know what holds for everybody else",
+                "a rule needs the access of all other users to be set first",
             ));
         }
         if user.is_empty() || user.chars().any(char::is_control) {
@@ -112,24 +112,24 @@ impl Lifecycle {
         Ok(self)
     }
 
-    /// Adds the headers, if anything is wished for.
+    /// Adds the headers, unless nothing is set.
     pub(crate) fn write(&self, headers: &mut HeaderMap) -> Result<()> {
-        let mut wish = Map::new();
+        let mut members = Map::new();
         if let Some(seconds) = self.seconds {
-            wish.insert("expiration_duration_seconds".into(), seconds.into());
+            members.insert("expiration_duration_seconds".into(), seconds.into());
         }
         if let Some(access) = self.access {
             let rule = |(user, decision): &(String, Decision)| json!({"user": user, "decision": decision.name()});
             let rules: Vec<_> = self.rules.iter().map(rule).collect();
-            wish.insert(
+            members.insert(
                 "initial_acl".into(),
                 json!({"default": access.name(), "rules": rules}),
             );
         }
-        if wish.is_empty() {
+        if members.is_empty() {
             return Ok(());
         }
-        let text = ascii(&Value::Object(wish).to_string());
+        let text = ascii(&Value::Object(members).to_string());
         let value = HeaderValue::from_str(&text)
             .map_err(|_| Error::invalid("a rule cannot be put into a header"))?;
         for name in HEADERS {
@@ -139,7 +139,7 @@ impl Lifecycle {
     }
 }
 
-/// JSON with every other character as an escape, as a header needs it.
+/// Escapes every character of JSON that is not ASCII, because a header holds ASCII only.
 fn ascii(json: &str) -> String {
     let mut units = [0; 2];
     json.chars()
@@ -179,13 +179,13 @@ mod tests {
             .unwrap()
             .rule("jürgen😀", Decision::Hide)
             .unwrap();
-        let wish = json!({"expiration_duration_seconds": 3600, "initial_acl": {"default": "forbid", "rules": [
+        let expected = json!({"expiration_duration_seconds": 3600, "initial_acl": {"default": "forbid", "rules": [
             {"user": "alice", "decision": "allow"}, {"user": "jürgen😀", "decision": "hide"}]}});
-        assert_eq!(written(lifecycle), [wish.clone(), wish]);
+        assert_eq!(written(lifecycle), [expected.clone(), expected]);
     }
 
     #[test]
-    fn nothing_wished_for_is_not_sent() {
+    fn defaults_send_no_header() {
         assert!(written(Lifecycle::new()).is_empty());
         assert!(written(Lifecycle::new().expires_in("never").unwrap()).is_empty());
     }

@@ -1,4 +1,4 @@
-//! What the caller wants sent.
+//! Requests as the caller describes them.
 
 mod content;
 mod field;
@@ -23,14 +23,14 @@ use url::Url;
 use crate::codec::json;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Idempotency, Result};
-use crate::limits::DEPTH;
 use crate::transport::Source;
 
 pub(crate) use content::Content;
+use field::path_of;
+pub(crate) use field::slot;
 pub(crate) use file_name::{made_up, sanitized};
 pub(crate) use inputs::Inputs;
 pub use lifecycle::{Decision, Lifecycle};
-pub(crate) use field::slot;
 use queue_options::QueueOptions;
 pub(crate) use queue_options::WatchOptions;
 pub use queue_options::{Priority, Retries};
@@ -38,12 +38,11 @@ pub(crate) use reader::{Pull, Waiting};
 pub(crate) use upload::FileInfo;
 pub use upload::{Upload, UploadWay};
 
-/// A request, either to an endpoint ([`Request::run`]) or to any address of fal's
-/// ([`Request::new`]).
+/// A request to an endpoint ([`Request::run`]) or to any URL of fal ([`Request::new`]).
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(crate) target: Target,
-    /// The path of the app, where it is not the usual one.
+    /// The path within the app, if it is not the default.
     pub(crate) path: Option<String>,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
@@ -51,14 +50,14 @@ pub struct Request {
     pub(crate) timeout: Option<Duration>,
     pub(crate) queue: QueueOptions,
     pub(crate) inputs: Inputs,
-    /// It carries an idempotency key, so sending it twice can do no harm, whatever the method is.
+    /// It carries an idempotency key, so fal executes it once even if it arrives twice.
     pub(crate) recognized: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Endpoint(EndpointId),
-    /// An address that belongs to an endpoint.
+    /// A URL that belongs to an endpoint.
     Of(EndpointId, Url),
     Address(Url),
     /// A path of the Platform API, beginning with `/v1/`.
@@ -68,16 +67,16 @@ pub(crate) enum Target {
 #[derive(Clone)]
 pub(crate) enum Body {
     Empty,
-    /// Shared, so that a copy of the request costs nothing; changed by copying first if need be.
+    /// Shared between clones of the request, and copied on write.
     Json(Arc<Value>),
     Bytes(Bytes),
-    /// What is read while it is sent …
+    /// Content that is read while it is sent, not opened yet.
     Content(Content),
-    /// … and the same, opened.
+    /// Opened content.
     Source(Arc<dyn Source>),
 }
 
-/// Headers that belong to the transport. The key, above all, is attached in one place only.
+/// Headers that the transport owns. The key is attached in one place only.
 const RESERVED: [&str; 10] = [
     "authorization",
     "connection",
@@ -92,8 +91,8 @@ const RESERVED: [&str; 10] = [
 ];
 
 impl Request {
-    /// A call of an endpoint by its id, such as `fal-ai/flux/schnell`: POST, with an empty object
-    /// as input.
+    /// Returns a POST to an endpoint by its id, such as `fal-ai/flux/schnell`, with an empty object
+    /// as the input.
     pub fn run(endpoint: &str) -> Result<Self> {
         let target = Target::Endpoint(endpoint.parse()?);
         Ok(Request::with_target(
@@ -103,10 +102,9 @@ impl Request {
         ))
     }
 
-    /// A request to an address, or to a path of the Platform API such as `/v1/models?limit=5`.
+    /// Returns a request to a URL, or to a path of the Platform API such as `/v1/models?limit=5`.
     ///
-    /// The client sends it only if the address is one of fal's; the key goes along to those that
-    /// take keys.
+    /// The client sends it only to hosts of fal, and attaches the key only for those that take keys.
     pub fn new(method: &str, url: &str) -> Result<Self> {
         let method = parse_method(method)?;
         if url.starts_with("/v1/") {
@@ -116,8 +114,8 @@ impl Request {
                 Body::Empty,
             ));
         }
-        let mut url = Url::parse(url)
-            .map_err(|e| Error::invalid(format!("the address is not a URL: {e}")))?;
+        let mut url =
+            Url::parse(url).map_err(|e| Error::invalid(format!("the URL is malformed: {e}")))?;
         url.set_fragment(None);
         Ok(Request::with_target(
             Target::Address(url),
@@ -126,12 +124,12 @@ impl Request {
         ))
     }
 
-    /// A request without a body to an address of an endpoint.
+    /// Returns a request without a body to a URL of an endpoint.
     pub(crate) fn about(endpoint: EndpointId, method: Method, url: Url) -> Self {
         Request::with_target(Target::Of(endpoint, url), method, Body::Empty)
     }
 
-    /// The same input and headers for another address of its endpoint.
+    /// Returns the same input and headers for another URL of the endpoint.
     pub(crate) fn for_endpoint(&self, endpoint: EndpointId, method: Method, url: Url) -> Self {
         Request {
             target: Target::Of(endpoint, url),
@@ -140,13 +138,13 @@ impl Request {
         }
     }
 
-    /// The endpoint that it calls.
+    /// Returns the endpoint that it calls.
     pub(crate) fn endpoint(&self) -> Result<&EndpointId> {
         match &self.target {
             Target::Endpoint(id) | Target::Of(id, _) => Ok(id),
-            Target::Address(_) | Target::Platform(_) => {
-                Err(Error::invalid("the request is not one to an endpoint"))
-            }
+            Target::Address(_) | Target::Platform(_) => Err(Error::invalid(
+                "the request is not made by Request::run (fal_request_new), so it names no endpoint",
+            )),
         }
     }
 
@@ -166,16 +164,16 @@ impl Request {
         }
     }
 
-    /// Calls another path of the app than the usual one, which is the endpoint id's own for a run,
-    /// the queue and a WebSocket, and after it `stream` for a stream and `realtime` for a realtime
-    /// session (docs/protocol.md §3.2). Surrounding slashes are dropped.
+    /// Sets the path within the app. The default is the path in the endpoint id for a run, the queue
+    /// and a WebSocket, followed by `stream` for a stream and by `realtime` for a realtime session
+    /// (docs/protocol.md §3.2). Surrounding slashes are dropped.
     pub fn set_path(&mut self, path: &str) -> Result<()> {
         let path = path.trim_matches('/');
         let mut segments = path.split('/').filter(|_| !path.is_empty());
         let checked = segments.try_for_each(check_segment);
         checked.map_err(|what| {
             Error::invalid(format!(
-                "{:?} is not a path of an app: {what}",
+                "{:?} is not a path within an app: {what}",
                 abbreviate(path)
             ))
         })?;
@@ -183,9 +181,9 @@ impl Request {
         Ok(())
     }
 
-    /// The address to call, where `base` is the endpoint's. An id whose path ends in the usual one
-    /// already gets no second; the app itself may be called the same.
-    pub(crate) fn address(&self, base: Url, usual: &str) -> Url {
+    /// Returns the URL to call. `base` is the endpoint's URL, and `usual` the path of the service. The
+    /// path is not added to an id that already ends in it, unless it is the app's own name.
+    pub(crate) fn url(&self, base: Url, usual: &str) -> Url {
         let ends = self
             .endpoint()
             .is_ok_and(|id| id.path().rsplit('/').next() == Some(usual));
@@ -200,19 +198,18 @@ impl Request {
         url
     }
 
-    /// Sends another method than POST to an endpoint that defines it, or to an address.
+    /// Sets the HTTP method. `TRACE` and `CONNECT` are refused.
     pub fn set_method(&mut self, method: &str) -> Result<()> {
         self.method = parse_method(method)?;
         Ok(())
     }
 
-    /// Replaces the whole input or body by JSON.
+    /// Sets the whole input or body, as JSON.
     pub fn set_json(&mut self, body: Value) {
         self.set_body(Body::Json(Arc::new(body)));
     }
 
-    /// Replaces the whole body by bytes of this content type. They are sent as they are and not
-    /// copied again.
+    /// Sets the whole body to bytes of this content type. They are sent unchanged and not copied.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
         self.headers.insert(CONTENT_TYPE, content_type);
@@ -220,12 +217,12 @@ impl Request {
         Ok(())
     }
 
-    /// Replaces the whole body by a file, or what a reader gives, of this content type: read while
-    /// it is sent, with bounded memory.
+    /// Sets the whole body to the content of a file or a reader, of this content type. It is read
+    /// while it is sent, with bounded memory.
     ///
-    /// A file that changes meanwhile ends the call with [`Code::Io`](crate::Code::Io). What a
-    /// reader gives is sent once. Of the upload only the content counts. Through a server proxy
-    /// only JSON goes.
+    /// The call fails with [`Code::Io`](crate::Code::Io) if the file changes meanwhile. The content
+    /// of a reader is sent once, without retries. The other options of the upload are ignored. A
+    /// server proxy forwards JSON only.
     pub fn set_body_of(&mut self, upload: Upload, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
         self.headers.insert(CONTENT_TYPE, content_type);
@@ -239,25 +236,24 @@ impl Request {
     }
 
     /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
-    /// `/image_size/width`, whose objects are made as needed. Of an array that is there the pointer
-    /// may name an entry, or the one behind the last.
+    /// `/image_size/width`. Missing objects on the way are created. In an existing array the pointer
+    /// may name an element, or the position after the last.
     ///
     /// Fails if the body is not a JSON object, if the pointer passes through something that is
-    /// neither object nor array, or if the value would be more than 128 levels deep in the body,
-    /// which nobody reads.
+    /// neither an object nor an array, or if the body would become more than 128 levels deep.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
         if matches!(self.body, Body::Empty) {
             self.body = Body::Json(Arc::new(Value::Object(Map::new())));
         }
         let Body::Json(root) = &mut self.body else {
             return Err(Error::invalid(
-                "the body is bytes; fields can be set in a JSON object only",
+                "cannot set a field: the body is bytes, not a JSON object",
             ));
         };
         let path = path_of(name, &value)?;
         let wrong = || {
             Error::invalid(format!(
-                "{name:?} does not lead through JSON objects and arrays"
+                "{name:?} passes through a value that is neither an object nor an array"
             ))
         };
         *slot(json::own(root)?, &path).ok_or_else(wrong)? = value;
@@ -265,15 +261,16 @@ impl Request {
         Ok(())
     }
 
-    /// Sets one field of the input to a local file: it is uploaded before the request is sent and
-    /// replaced by its address (docs/protocol.md §3.4). The time for the request covers both. The
-    /// name is as for [`set_field`](Self::set_field); the same file in several fields is uploaded
-    /// once.
+    /// Sets one field of the input to a local file. The file is uploaded before the request is sent,
+    /// and the field receives its URL (docs/protocol.md §3.4). The timeout of the request covers
+    /// both. The name is as for [`set_field`](Self::set_field). A file that is in several fields is
+    /// uploaded once.
     pub fn set_file(&mut self, name: &str, path: impl Into<PathBuf>) -> Result<()> {
         self.set_upload(name, Upload::file(path))
     }
 
-    /// The same for bytes in memory.
+    /// Sets one field of the input to bytes in memory, which are uploaded as for
+    /// [`set_file`](Self::set_file).
     pub fn set_file_bytes(
         &mut self,
         name: &str,
@@ -283,11 +280,11 @@ impl Request {
         self.set_upload(name, Upload::bytes(bytes).content_type(content_type)?)
     }
 
-    /// The same for anything that can be uploaded, the way it says. Its time does not count: the
-    /// request's does.
+    /// Sets one field of the input to an upload with options of its own, as for
+    /// [`set_file`](Self::set_file). The timeout of the upload is ignored.
     pub fn set_upload(&mut self, name: &str, upload: Upload) -> Result<()> {
         upload.check()?;
-        // Not null, which would be made into an object by what is set below it.
+        // Not null: a later field below it would turn null into an object.
         let place = Value::String(String::new());
         let path = path_of(name, &place)?;
         self.set_field(name, place)?;
@@ -295,13 +292,14 @@ impl Request {
         Ok(())
     }
 
-    /// Files of at most so many bytes become data URIs and are not uploaded; fal advises against it
-    /// above a few kilobytes (docs/protocol.md §3.4). 0, the default, uploads all.
+    /// Sets the size in bytes up to which a file becomes a data URI in the input and is not uploaded.
+    /// fal advises against data URIs above a few kilobytes (docs/protocol.md §3.4). 0, the default,
+    /// uploads every file.
     pub fn set_inline_files(&mut self, most: u64) {
         self.inputs.set_inline(most);
     }
 
-    /// Sets a header. Those that the transport owns, such as `Authorization` and `Host`, are
+    /// Sets a header. Headers that the transport owns, such as `Authorization` and `Host`, are
     /// refused.
     pub fn set_header(&mut self, name: &str, value: &str) -> Result<()> {
         let header = HeaderName::from_bytes(name.as_bytes())
@@ -315,25 +313,24 @@ impl Request {
         Ok(())
     }
 
-    /// The time for the whole call, from credential to decoded body. Without it the client's own
-    /// limits hold.
+    /// Sets the timeout of the whole call, from the search for the credential to the decoded body.
+    /// The default is the client's timeout.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = Some(timeout);
     }
 
-    /// Whether it names something on this machine that has to be read first.
+    /// Whether it names local content that has to be opened or uploaded first.
     pub(crate) fn is_local(&self) -> bool {
         !self.inputs.is_empty() || matches!(self.body, Body::Content(_))
     }
 
-    /// Whether it asks an endpoint for an output. Other methods ask for changes, of which an app
-    /// may have nothing to say.
+    /// Whether its response must be an output. An app may answer other methods without a body.
     pub(crate) fn asks_for_output(&self) -> bool {
         matches!(self.target, Target::Endpoint(_))
             && matches!(self.method, Method::POST | Method::GET)
     }
 
-    /// What sending this twice does.
+    /// Returns whether the request may be sent twice.
     pub(crate) fn idempotency(&self) -> Idempotency {
         match self.method {
             Method::GET | Method::HEAD | Method::OPTIONS => Idempotency::Safe,
@@ -346,8 +343,8 @@ impl Request {
 fn parse_method(method: &str) -> Result<Method> {
     let malformed = || Error::invalid(format!("{:?} is not an HTTP method", abbreviate(method)));
     match Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| malformed())? {
-        // The one has the server repeat the key, the other makes a tunnel of the connection.
-        Method::TRACE | Method::CONNECT => Err(Error::invalid(format!("{} is not sent", method.to_ascii_uppercase()))
+        // TRACE makes the server repeat the key, and CONNECT turns the connection into a tunnel.
+        Method::TRACE | Method::CONNECT => Err(Error::invalid(format!("the method {} is refused", method.to_ascii_uppercase()))
             .with_remedy("Use GET, POST or another method that the service defines; TRACE and CONNECT reach no app.")),
         method => Ok(method),
     }
@@ -361,7 +358,7 @@ pub(crate) fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
     })
 }
 
-/// Inputs may be private: a body shows its size only.
+/// Shows sizes only, because inputs may be private.
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -441,7 +438,7 @@ mod tests {
             path.into_iter()
                 .for_each(|path| request.set_path(path).unwrap());
             request
-                .address(Url::parse(&format!("https://fal.run/{id}")).unwrap(), usual)
+                .url(Url::parse(&format!("https://fal.run/{id}")).unwrap(), usual)
                 .path()
                 .to_owned()
         };

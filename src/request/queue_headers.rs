@@ -1,17 +1,17 @@
-//! What can be asked of the platform with a request (docs/protocol.md §5.7).
+//! The platform's options of a request, most of them headers (docs/protocol.md §5.7).
 
 use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
-use url::Url;
 
+use super::queue_options::{Priority, Retries};
 use super::{Request, header_value};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Error, Result};
 
-/// The official clients refuse less (§5.7).
+/// The official clients refuse shorter times (§5.7).
 const LEAST_START: Duration = Duration::from_secs(1);
 /// The platform makes at most ten attempts in all (§5.9).
 const MOST_RETRIES: u32 = 9;
@@ -27,16 +27,16 @@ const LIFECYCLE: HeaderName = HeaderName::from_static("x-fal-object-lifecycle-pr
 const STORE_IO: HeaderName = HeaderName::from_static("x-fal-store-io");
 const NO_RETRY: HeaderName = HeaderName::from_static("x-fal-no-retry");
 const RETRY_CONFIG: HeaderName = HeaderName::from_static("x-fal-retry-config");
-/// Two of fal's pages name it differently (§16.15).
+/// fal documents the header under two names (§16.15).
 const NO_FALLBACK: [HeaderName; 2] = [
     HeaderName::from_static("x-app-fal-disable-fallback"),
     HeaderName::from_static("x-fal-disable-fallbacks"),
 ];
 const TAGS: HeaderName = HeaderName::from_static("x-fal-tags");
 
-/// Options for the queue. Those whose effect on a direct run is not mentioned have none there.
+/// Options of queued requests. A direct run ignores them, unless the method says otherwise.
 impl Request {
-    /// The request's place in the line.
+    /// Sets the priority in the queue.
     pub fn set_priority(&mut self, priority: Priority) {
         let name = match priority {
             Priority::Normal => "normal",
@@ -46,9 +46,9 @@ impl Request {
             .insert(PRIORITY, HeaderValue::from_static(name));
     }
 
-    /// The time from the submission within which the work has to start, above one second. If it
-    /// does not, the request fails with 504 and is not repeated; once the work has started there is
-    /// no limit. On a run: the time to find a runner. `None` sets no limit.
+    /// Sets the time within which the work has to start after the submission, above one second. If it
+    /// does not, the request fails with 504 and the platform does not retry it. Work that has started
+    /// has no limit. For a direct run it is the time to find a runner. `None` means no limit.
     pub fn set_start_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let Some(timeout) = timeout.into() else {
             self.headers.remove(START_TIMEOUT);
@@ -56,63 +56,67 @@ impl Request {
         };
         if timeout <= LEAST_START {
             return Err(Error::invalid(format!(
-                "{} ms to start: more than 1000 are needed",
+                "the start timeout must be above 1000 ms, not {}",
                 timeout.as_millis()
             )));
         }
         self.insert(START_TIMEOUT, &timeout.as_secs_f64().to_string())
     }
 
-    /// Prefers the runner that served this hint before, if it is free. On a run too.
+    /// Prefers the runner that served this hint before, if it is free. Holds for direct runs too.
     pub fn set_runner_hint(&mut self, hint: &str) -> Result<()> {
         self.insert(RUNNER_HINT, hint)
     }
 
-    /// The address that fal posts the result to when the job has ended: https, or http on this
+    /// Sets the URL to which fal posts the result when the job has ended: https, or http on this
     /// machine for the emulator.
     pub fn set_webhook(&mut self, url: &str) -> Result<()> {
         let parsed = endpoint::https_or_local(url).ok_or_else(|| {
-            Error::invalid("the address of the webhook is not an https URL").with_remedy(
-                "Give an address that fal can reach, such as https://app.example/fal/webhook.",
+            Error::invalid("the URL of the webhook is not an https URL").with_remedy(
+                "Give a URL that fal can reach, such as https://app.example/fal/webhook.",
             )
         })?;
         self.queue.webhook = Some(parsed);
         Ok(())
     }
 
-    /// Refuses the request ([`Code::RateLimited`](crate::Code::RateLimited)) if more than so many
-    /// wait at the endpoint, all callers counted. It was not taken then, so it is tried again as
-    /// often as any request that was not taken
-    /// ([`ClientBuilder::max_attempts`](crate::ClientBuilder::max_attempts)) before that is the
-    /// error.
+    /// Sets how many requests of all callers may wait at the endpoint. If more wait, fal refuses the
+    /// submission, which is retried like any refused request
+    /// ([`ClientBuilder::max_attempts`](crate::ClientBuilder::max_attempts)) and then fails with
+    /// [`Code::RateLimited`](crate::Code::RateLimited).
     pub fn set_max_queue_length(&mut self, most: u32) {
         self.queue.longest_line = Some(most);
     }
 
-    /// How long the files that the request makes live, and who may see them (§9.6): an object with
-    /// `expiration_duration_seconds` (a positive number, or null for ever), `initial_acl` (an
-    /// object), or both. On a run too.
+    /// Sets how long fal keeps the files that the request creates, and who may read them (§9.6): an
+    /// object with `expiration_duration_seconds` (a positive number, or null for ever), `initial_acl`
+    /// (an object), or both. Holds for direct runs too.
     pub fn set_object_lifecycle(&mut self, preference: &Value) -> Result<()> {
         let members = preference.as_object().filter(|members| !members.is_empty());
-        let members =
-            members.ok_or_else(|| Error::invalid("the lifecycle is not an object with members"))?;
+        let members = members.ok_or_else(|| {
+            Error::invalid("the lifecycle must be an object with at least one member")
+        })?;
         for (name, value) in members {
             let fits = match name.as_str() {
                 "expiration_duration_seconds" => {
                     value.is_null() || value.as_f64().is_some_and(|seconds| seconds > 0.0)
                 }
                 "initial_acl" => value.is_object(),
-                _ => return Err(Error::invalid(format!("a lifecycle has no {name:?}"))),
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "a lifecycle has no member {name:?}"
+                    )));
+                }
             };
             if !fits {
-                return Err(Error::invalid(format!("{name} cannot be {value}")));
+                return Err(Error::invalid(format!("{name} must not be {value}")));
             }
         }
         self.insert(LIFECYCLE, &preference.to_string())
     }
 
-    /// Whether fal keeps the input and the output for 30 days, as it does by default. Files are
-    /// another matter. On a run too.
+    /// Sets whether fal stores the input and the output for 30 days, which is the default. It does not
+    /// affect files. Holds for direct runs too.
     pub fn set_store_io(&mut self, store: bool) {
         self.headers.insert(
             STORE_IO,
@@ -120,13 +124,13 @@ impl Request {
         );
     }
 
-    /// Whether the platform may repeat failed attempts, as it does by default.
+    /// Forbids the platform to retry failed attempts, which it does by default.
     pub fn set_no_retry(&mut self, no_retry: bool) {
         self.switch(NO_RETRY, no_retry);
     }
 
-    /// How often the platform repeats failed attempts, 0 to 9 times each. It listens to this for
-    /// the caller's own apps only.
+    /// Sets how many times the platform retries failed attempts, 0 to 9 for each kind of failure. fal
+    /// honours it for apps of the caller only.
     pub fn set_retries(&mut self, retries: Retries) -> Result<()> {
         let named = [
             ("server_error", retries.server_error),
@@ -140,7 +144,7 @@ impl Request {
         {
             if count > MOST_RETRIES {
                 return Err(Error::invalid(format!(
-                    "{count} retries after {name}: 0 to {MOST_RETRIES} are possible"
+                    "retries after {name} must be 0 to {MOST_RETRIES}, not {count}"
                 )));
             }
             config.insert(name.to_owned(), json!({ "retries": count }));
@@ -152,31 +156,30 @@ impl Request {
         self.insert(RETRY_CONFIG, &Value::Object(config).to_string())
     }
 
-    /// Whether the platform must not send the request to an equivalent endpoint when this one
-    /// fails. On a run too.
+    /// Forbids the platform to send the request to an equivalent endpoint when this one fails. Holds
+    /// for direct runs too.
     pub fn set_no_fallback(&mut self, no_fallback: bool) {
         NO_FALLBACK
             .into_iter()
             .for_each(|name| self.switch(name, no_fallback));
     }
 
-    /// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64
-    /// of `a-z 0-9 . _ -` and does not begin with `fal.`; a value has up to 256 printable ASCII
-    /// characters but no comma. On a run too.
+    /// Adds a tag or replaces its value. There are at most ten tags, with 1024 bytes in all. A name has
+    /// 1 to 64 characters of `a-z 0-9 . _ -` and does not begin with `fal.`. A value has up to 256
+    /// printable ASCII characters and no comma. Holds for direct runs too.
     pub fn set_tag(&mut self, name: &str, value: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
         let named = (1..=LONGEST_TAG_NAME).contains(&name.len()) && name.bytes().all(plain);
         if !named || name.starts_with("fal.") {
             return Err(Error::invalid(format!(
-                "{:?} is not a tag's name",
+                "{:?} is not the name of a tag",
                 endpoint::abbreviate(name)
             )));
         }
         let printable = |b: u8| (b' '..=b'~').contains(&b) && b != b',';
         if value.len() > LONGEST_TAG_VALUE || !value.bytes().all(printable) {
             return Err(Error::invalid(format!(
-                "the value of the tag {name} has a comma or a character that is not printable \
-                                               ASCII, or more than {LONGEST_TAG_VALUE}"
+                "the value of the tag {name} must be up to {LONGEST_TAG_VALUE} printable ASCII characters without a comma"
             )));
         }
         let before = self
@@ -196,33 +199,33 @@ impl Request {
         let text = tags.join(",");
         if tags.len() > MOST_TAGS || text.len() > LONGEST_TAGS {
             return Err(Error::invalid(format!(
-                "more than {MOST_TAGS} tags, or more than {LONGEST_TAGS} bytes of them"
+                "a request has at most {MOST_TAGS} tags, with {LONGEST_TAGS} bytes in all"
             )));
         }
         self.insert(TAGS, &text)
     }
 
-    /// Whether [`subscribe`](crate::Client::subscribe_start) asks for the log. By default it does.
+    /// Sets whether [`subscribe`](crate::Client::subscribe_start) fetches the log. By default it does.
     pub fn set_logs(&mut self, logs: bool) {
         self.queue.watch.logs = logs;
     }
 
-    /// Whether the job goes on at fal when a [`subscribe`](crate::Client::subscribe_start) is
-    /// cancelled, its time is over or the library is shut down. By default it is cancelled then.
+    /// Sets whether the job continues at fal when a [`subscribe`](crate::Client::subscribe_start) is
+    /// cancelled, reaches its deadline or is ended by a shutdown. By default the job is cancelled.
     pub fn set_keep_running(&mut self, keep: bool) {
         self.queue.watch.keep_running = keep;
     }
 
-    /// The POST that submits this.
+    /// Returns the POST that submits this request.
     pub(crate) fn submission(&self, hosts: &Hosts) -> Result<Request> {
         let endpoint = self.endpoint()?.clone();
         if self.method != Method::POST {
             return Err(Error::invalid(format!(
-                "the queue takes POST, not {}",
+                "the queue accepts POST only, not {}",
                 self.method
             )));
         }
-        let mut url = self.address(hosts.queue_url(endpoint.as_str())?, "");
+        let mut url = self.url(hosts.queue_url(endpoint.as_str())?, "");
         if let Some(webhook) = &self.queue.webhook {
             url.query_pairs_mut()
                 .append_pair("fal_webhook", webhook.as_str());

@@ -1,32 +1,33 @@
-//! Options of a queued request that are no headers.
+//! Options of a queued request that are not headers.
 
 use std::time::Duration;
 
 use url::Url;
 
-/// A request's place in the line of its endpoint.
+/// The priority of a request in the queue of its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum Priority {
-    /// As usual.
+    /// The default.
     Normal = 0,
-    /// Behind all normal ones.
+    /// Served after all requests of normal priority.
     Low = 1,
 }
 
-/// How often the platform repeats a failed attempt, for each kind of failure; `None`: as it likes.
+/// How many times the platform retries a failed attempt, for each kind of failure. `None` leaves the
+/// number to the platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
     /// The app failed with 503 or 504.
     pub server_error: Option<u32>,
-    /// The app's own time for a request was over.
+    /// The app reached its own request timeout.
     pub timeout: Option<u32>,
     /// The connection to the runner broke.
     pub connection_error: Option<u32>,
 }
 
-/// How a job is asked for and waited for.
+/// How an operation waits for a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WatchOptions {
     pub(crate) logs: bool,
@@ -44,7 +45,7 @@ impl Default for WatchOptions {
     }
 }
 
-/// What a request asks of the queue besides headers.
+/// Options that go into the URL of the submission, or stay on this side.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct QueueOptions {
     pub(super) webhook: Option<Url>,

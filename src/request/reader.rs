@@ -1,4 +1,4 @@
-//! Content that a function of the host gives, once and in order.
+//! Content from a reader of the host, which is read once and in order.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use crate::system::memory;
 
 type Boxed = HostOwned<Box<dyn Read + Send>>;
 
-/// A reader that waits to be used. Clones are the same one.
+/// A reader that has not begun. Clones share the reader.
 #[derive(Clone)]
 pub(crate) struct Waiting {
     reader: Arc<Reader>,
@@ -21,7 +21,8 @@ pub(crate) struct Waiting {
 
 struct Reader {
     spent: AtomicBool,
-    /// Locked by nobody but who has spent it, so that no other thread can hold it at a fork.
+    /// Locked only by the caller that has set `spent`, so no other thread can hold the lock during a
+    /// fork.
     boxed: Mutex<Option<Boxed>>,
 }
 
@@ -41,7 +42,7 @@ impl Waiting {
         self.size
     }
 
-    /// Whether it was used.
+    /// Whether reading has begun.
     pub(crate) fn is_spent(&self) -> bool {
         self.reader.spent.load(Ordering::Acquire)
     }
@@ -50,7 +51,7 @@ impl Waiting {
         Arc::ptr_eq(&self.reader, &other.reader)
     }
 
-    /// Takes the reader, which works once.
+    /// Begins reading. Fails the second time.
     pub(crate) fn begin(&self) -> Result<Pull> {
         let first = !self.reader.spent.swap(true, Ordering::AcqRel);
         let reader = first
@@ -63,7 +64,7 @@ impl Waiting {
             })
             .flatten();
         let reader = reader
-            .ok_or_else(|| Error::invalid("the reader was used before: it can be read once"))?;
+            .ok_or_else(|| Error::invalid("the reader is already used: it can be read once"))?;
         Ok(Pull {
             reader: Some(reader),
             size: self.size,
@@ -75,19 +76,19 @@ impl Waiting {
 
 /// A reader in use.
 pub(crate) struct Pull {
-    /// Away while it is read.
+    /// `None` while a thread reads from it.
     reader: Option<Boxed>,
     size: Option<u64>,
     got: u64,
     buffers: Buffers,
 }
 
-/// Buffers that were sent, to be filled again: an allocator keeps much of what one thread allocates
-/// and another frees.
+/// Buffers to fill again. Reuse keeps memory low, because an allocator retains much of the memory
+/// that one thread allocates and another frees.
 #[derive(Clone, Default)]
 struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
-/// A buffer that goes back to the others when nobody needs its bytes any more.
+/// A buffer that returns to the others when its last reference is dropped.
 struct Filled {
     bytes: Vec<u8>,
     home: Buffers,
@@ -102,7 +103,7 @@ impl Buffers {
             .pop()
             .unwrap_or_default();
         buffer.clear();
-        // Room for all of it: what grows is, for a moment, there twice.
+        // The full size at once, because a growing buffer briefly exists twice.
         buffer
             .try_reserve_exact(most)
             .map_err(|_| memory::refused(most))?;
@@ -128,15 +129,15 @@ impl Drop for Filled {
 }
 
 impl Pull {
-    /// The next `most` bytes; fewer only at the end, none behind it. An end that comes too early or
-    /// too late is an error.
+    /// Returns the next `most` bytes: fewer at the end, and none after it. Fails if the content is
+    /// shorter or longer than its stated size.
     pub(crate) async fn next(&mut self, most: usize) -> Result<Bytes> {
-        let lost = || Error::new(Code::Io, "the reader failed before");
+        let lost = || Error::new(Code::Io, "the reader has already failed");
         let reader = self.reader.take().ok_or_else(lost)?;
         let left = self.size.map(|size| size - self.got);
         let home = self.buffers.clone();
         let (reader, bytes) = host_functions::call(host_functions::Kind::Readers, move || {
-            // A byte behind the promised end is asked for: nobody else would.
+            // One byte more than the stated size shows whether the content is longer.
             let most = left
                 .filter(|left| *left <= most as u64)
                 .map_or(most, |left| left as usize + 1);
@@ -156,7 +157,7 @@ impl Pull {
                 let than = if self.got > size { "more" } else { "fewer" };
                 Err(Error::new(
                     Code::Io,
-                    format!("the reader gave {than} than the {size} bytes that were promised"),
+                    format!("the reader returned {than} than its stated {size} bytes"),
                 ))
             }
             _ => Ok(bytes),

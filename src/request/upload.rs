@@ -1,4 +1,4 @@
-//! What is uploaded, and how.
+//! Uploads.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -15,28 +15,27 @@ use super::reader::Waiting;
 use crate::error::Result;
 use crate::runtime::host_functions::HostOwned;
 
-/// How the bytes get to fal (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
+/// The protocol of an upload (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
 /// never change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum UploadWay {
     /// [`Signed`](Self::Signed) up to 90 MiB and through a server proxy, else
-    /// [`SignedParts`](Self::SignedParts). What a reader gives is sent in parts above 10 MiB.
+    /// [`SignedParts`](Self::SignedParts). The content of a reader is sent in parts above 10 MiB.
     #[default]
     Automatic = 0,
-    /// Way A: announced, then one PUT to a signed address.
+    /// Way A: one request that announces the file, then one PUT to a signed URL.
     Signed = 1,
-    /// Way B: the same at Google's storage.
+    /// Way B: like [`Signed`](Self::Signed), to Google's storage.
     SignedGoogle = 2,
-    /// Way C: one POST to fal's file host with a token. It is not repeated when the connection
-    /// breaks.
+    /// Way C: one POST to fal's file host with a token. It is not retried after a lost connection.
     Direct = 3,
     /// Way D1: parts to fal's file host with a token.
     DirectParts = 4,
-    /// Way D2: parts to a signed address.
+    /// Way D2: parts to a signed URL.
     SignedParts = 5,
-    /// Way D3: parts, each to a signed address of its own at Google's storage.
+    /// Way D3: parts, each to a signed URL of its own at Google's storage.
     GoogleParts = 6,
 }
 
@@ -53,8 +52,8 @@ impl UploadWay {
     ];
 }
 
-/// An upload: what is sent, and how. At most 40 MiB of it are in memory, whatever its size; bytes
-/// that are given in memory are not copied.
+/// An upload: its content and its options. libfal holds at most 40 MiB of a file in memory, whatever
+/// its size. Bytes in memory are not copied.
 #[derive(Clone, Debug)]
 pub struct Upload {
     pub(crate) content: Content,
@@ -66,26 +65,25 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// The file at a path, opened when the upload begins. It must be a regular file that nobody
-    /// changes meanwhile.
+    /// Returns an upload of the file at a path, which is opened when the upload begins. It must be a
+    /// regular file, and must not change during the upload.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Upload::of(Content::File(path.into()))
     }
 
-    /// Bytes in memory.
+    /// Returns an upload of bytes in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        // They may be the host's own, and run its code when they end.
+        // Dropping the bytes may run code of the host.
         Upload::of(Content::Bytes(Bytes::from_owner(HostOwned::new(
             bytes.into(),
         ))))
     }
 
-    /// What a reader gives, read once. So many bytes, or (`None`) up to its end. It is read on a
-    /// thread that it may block: two are for readers alone, so that one that blocks keeps other
-    /// readers waiting and nothing else.
+    /// Returns an upload of the content of a reader, which is read once: `size` bytes, or up to its
+    /// end for `None`. The reader may block. All readers share two threads, so a reader that blocks
+    /// delays other readers and nothing else.
     ///
-    /// In one request without a known size nothing can be sent, except by [`UploadWay::Automatic`]
-    /// up to 10 MiB.
+    /// Without a size the upload must be sent in parts, or by [`UploadWay::Automatic`].
     pub fn reader(reader: impl Read + Send + 'static, size: Option<u64>) -> Self {
         Upload::of(Content::Reader(Waiting::new(Box::new(reader), size)))
     }
@@ -105,38 +103,39 @@ impl Upload {
         &self.content
     }
 
-    /// Whether both are sent the same way.
+    /// Whether both use the same protocol.
     pub(crate) fn is_sent_as(&self, other: &Upload) -> bool {
         self.way == other.way
     }
 
-    /// The content type, such as `image/png`; without one it follows from the name's extension.
+    /// Sets the content type, such as `image/png`. By default it follows from the extension of the
+    /// name.
     pub fn content_type(mut self, content_type: &str) -> Result<Self> {
         file_name::checked_type(content_type)?;
         self.content_type = Some(content_type.to_owned());
         Ok(self)
     }
 
-    /// The name that fal is told, without folders and odd characters; without one the file's own,
-    /// or `upload.png` and the like.
+    /// Sets the file name for fal. Folders and unsafe characters are removed. By default it is the name
+    /// of the file, or one like `upload.png`.
     pub fn file_name(mut self, name: &str) -> Self {
         self.file_name = Some(name.to_owned());
         self
     }
 
-    /// How long the file is kept and who may read it.
+    /// Sets how long fal keeps the file, and who may read it.
     pub fn lifecycle(mut self, lifecycle: Lifecycle) -> Self {
         self.lifecycle = lifecycle;
         self
     }
 
-    /// How the bytes get to fal.
+    /// Sets the protocol of the upload.
     pub fn way(mut self, way: UploadWay) -> Self {
         self.way = way;
         self
     }
 
-    /// The time for all of it.
+    /// Sets the timeout of the whole upload.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -146,13 +145,13 @@ impl Upload {
         self.content
     }
 
-    /// What can be known before anything is sent.
+    /// Checks the options before anything is sent.
     pub(crate) fn check(&self) -> Result<()> {
         FileInfo::of(self).map(|_| ())
     }
 }
 
-/// What fal is told about a file.
+/// The facts about a file that fal receives.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct FileInfo {
     pub(crate) file_name: String,

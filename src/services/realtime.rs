@@ -62,7 +62,7 @@ impl Client {
         language: Language,
     ) -> Result<Handle> {
         let endpoint = request.endpoint()?.clone();
-        let mut url = request.address(self.hosts().run_url(&endpoint)?, path);
+        let mut url = request.url(self.hosts().run_url(&endpoint)?, path);
         if let Some(most) = options.max_buffering {
             url.query_pairs_mut()
                 .append_pair("max_buffering", &most.to_string());

@@ -40,7 +40,7 @@ impl Client {
         let endpoint = request.endpoint()?.clone();
         let timeout = self.timeout_of(&request, RUN_TIMEOUT);
         let asks = request.asks_for_output();
-        let url = request.address(self.hosts().run_url(&endpoint)?, "stream");
+        let url = request.url(self.hosts().run_url(&endpoint)?, "stream");
         request
             .headers
             .entry(ACCEPT)

@@ -77,7 +77,7 @@ impl Client {
             return Err(Error::invalid("a server proxy forwards no WebSocket")
                 .with_remedy("Run the requests one by one."));
         }
-        let url = request.address(self.hosts().ws_url(&endpoint)?, "");
+        let url = request.url(self.hosts().ws_url(&endpoint)?, "");
         let headers = request.headers.clone();
         let ping = AtomicU64::new(millis(PING));
         let inner = Inner {
