@@ -62,6 +62,29 @@
 //! println!("{error}\n{}", error.remedy());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Where to find what
+//!
+//! | To … | Start at |
+//! |---|---|
+//! | make a client: credential, hosts, timeouts, proxy, log | [`Client::builder`], [`ClientBuilder`] |
+//! | learn which key is used and why | [`Client::explain`], [`credentials`] |
+//! | store, list and remove keys | [`credentials::store`](mod@credentials::store), [`Key`] |
+//! | learn the scope of a key | [`Client::check`], [`Scope`] |
+//! | describe a request, with local files in its input | [`Request`], [`Upload`], [`Lifecycle`] |
+//! | run a model and wait | [`Client::run`], [`Client::run_start`] |
+//! | queue a job, follow it, come back to it, cancel it | [`Client::subscribe_start`], [`Client::submit_start`], [`Job`] |
+//! | read a stream of events | [`Client::stream_start`], [`Event`], [`WorkflowEvent`] |
+//! | hold a session open | [`Realtime`], [`WebSocket`], [`Channel`], [`SocketOptions`] |
+//! | upload and download files | [`Client::upload_start`], [`Download`] |
+//! | use the Platform API: models, prices, usage, keys | [`platform`] |
+//! | verify a webhook | [`webhook`] |
+//! | poll, wait for or await an operation | [`Op`], [`Dispatcher`] |
+//! | handle an error | [`Error`], [`Code`], [`FieldError`] |
+//! | configure, stop or flush the runtime | [`runtime`] |
+//!
+//! Files of the repository say more: `docs/guarantees.md` on what is sent twice and what is never
+//! lost, `docs/credentials.md` on the search for a key, and `docs/known-limits.md`.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
