@@ -251,10 +251,7 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
             &FileProblem::NotRegular("a device"),
         ));
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = replace::folder_of(path);
     let found = match replace::real(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound && make_folder => {
             make_private(folder).map_err(|error| StoreError::io("create", folder, &error))?;

@@ -1,8 +1,11 @@
 //! Changing one member of a TOML text. Every byte outside of the change stays; the result is read
 //! again and has to be the old content with that change and nothing else, or it is not used.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::same;
@@ -58,12 +61,46 @@ impl<'a> Edit<'a> {
             return Ok(None);
         }
         let changed = spliced(text, &splices).ok_or(Refusal::Unclear)?;
-        if same::differ_only_by(text, &changed, self) {
+        if same::differ_only_by(text, &changed, |root| make(root, self)) {
             Ok(Some(changed))
         } else {
             Err(Refusal::Unclear)
         }
     }
+}
+
+fn make<'t>(root: &mut DeTable<'t>, change: &Edit<'t>) {
+    match *change {
+        Edit::Set {
+            table,
+            member,
+            value,
+        } => {
+            let entry = root.entry(unplaced(Cow::Borrowed(table)));
+            let table = entry.or_insert_with(|| unplaced(DeValue::Table(DeTable::new())));
+            if let DeValue::Table(members) = table.get_mut() {
+                members.insert(
+                    unplaced(Cow::Borrowed(member)),
+                    unplaced(DeValue::String(Cow::Borrowed(value))),
+                );
+            }
+        }
+        Edit::Unset { table, member } => {
+            if let Some(DeValue::Table(members)) = root.get_mut(table).map(Spanned::get_mut) {
+                members.remove(member);
+            }
+        }
+        Edit::DropEmpty { table } => {
+            if matches!(root.get(table).map(Spanned::get_ref), Some(DeValue::Table(members)) if members.is_empty())
+            {
+                root.remove(table);
+            }
+        }
+    }
+}
+
+fn unplaced<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
 }
 
 /// A part of the text and what takes its place.

@@ -10,8 +10,9 @@
 //! on Windows the access control list and the attributes. A Unix's access control lists and
 //! extended attributes are not carried over.
 
-mod device;
+mod access;
 mod held;
+mod path;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -23,23 +24,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use device::names_device;
+pub(crate) use access::Access;
 pub(crate) use held::{IN_USE, PATIENCE, SET_FREE, is_denied, is_held, patiently, said};
+pub(crate) use path::{folder_of, names_device, real};
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
 use windows as system;
 #[cfg(windows)]
 pub(crate) use windows::who_else_reads;
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// Its owner.
-    Secret,
-    /// As many as could read the one before it, or whoever may read a new file there.
-    Plain,
-}
 
 /// A file that is to take a place, removed unless it gets there.
 #[derive(Debug)]
@@ -177,24 +170,6 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
         Ok(named) => Ok(named == system::identity(file)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// Where a path leads in the end, all links followed.
-///
-/// # Errors
-/// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows'
-/// cannot.
-pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
-    fs::canonicalize(path).or_else(|error| as_named(path, error))
-}
-
-fn as_named(path: &Path, error: io::Error) -> io::Result<PathBuf> {
-    let is_there = error.kind() != io::ErrorKind::NotFound && path.exists();
-    if cfg!(windows) && is_there {
-        std::path::absolute(path)
-    } else {
-        Err(error)
     }
 }
 

@@ -3,6 +3,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::path::as_named;
 use super::*;
 
 fn written(folder: &Path, name: &str, content: &[u8], access: Access) -> Successor {

@@ -6,7 +6,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use super::Access;
+use super::access::Access;
+use super::path::folder_of;
 
 pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> io::Result<File> {
     if access == Access::Secret {
@@ -69,11 +70,7 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
 
 /// Makes the new name last. Some file systems cannot; the file is complete all the same.
 pub(super) fn settle(target: &Path) {
-    let folder = target
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    let _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
 }
 
 #[cfg(test)]

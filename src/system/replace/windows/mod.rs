@@ -15,7 +15,9 @@ use windows_sys::Win32::Storage::FileSystem::{
     GetFileInformationByHandle, MoveFileExW, READ_CONTROL, SetFileInformationByHandle, WRITE_DAC,
 };
 
-use super::{Access, held};
+use super::access::Access;
+use super::held::{self, PATIENCE};
+use super::path::{folder_of, real};
 use acl::Rights;
 
 mod acl;
@@ -115,7 +117,7 @@ pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     if target.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
-    held::while_held(super::PATIENCE, || fs::rename(path, target))
+    held::while_held(PATIENCE, || fs::rename(path, target))
         .map_err(|error| why_denied(error, target))
 }
 
@@ -129,7 +131,7 @@ fn why_denied(error: io::Error, target: &Path) -> io::Error {
 
 pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     let (path, target) = (wide(path)?, wide(target)?);
-    held::while_held(super::PATIENCE, || {
+    held::while_held(PATIENCE, || {
         // SAFETY: both paths end with a NUL.
         if unsafe { MoveFileExW(path.as_ptr(), target.as_ptr(), 0) } == 0 {
             return Err(io::Error::last_os_error());
@@ -140,12 +142,8 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
 
 /// In the form that may be of any length.
 fn wide(path: &Path) -> io::Result<Vec<u16>> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let whole = match path.file_name() {
-        Some(name) => super::real(folder)?.join(name),
+        Some(name) => real(folder_of(path))?.join(name),
         None => path.to_owned(),
     };
     Ok(whole.as_os_str().encode_wide().chain([0]).collect())
