@@ -47,19 +47,21 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// A copy of a text.
 pub(crate) fn text(text: &str) -> Result<String> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(text.len())
-        .map_err(|_| refused(text.len()))?;
+    let mut copy = string(text.len())?;
     copy.push_str(text);
     Ok(copy)
+}
+
+fn string(size: usize) -> Result<String> {
+    let mut text = String::new();
+    text.try_reserve_exact(size).map_err(|_| refused(size))?;
+    Ok(text)
 }
 
 /// These bytes in base64, between two texts.
 pub(crate) fn base64(before: &str, bytes: &[u8], after: &str) -> Result<String> {
     let encoded = base64::encoded_len(bytes.len(), true).unwrap_or(usize::MAX);
-    let size = encoded.saturating_add(before.len() + after.len());
-    let mut text = String::new();
-    text.try_reserve_exact(size).map_err(|_| refused(size))?;
+    let mut text = string(encoded.saturating_add(before.len() + after.len()))?;
     text.push_str(before);
     STANDARD.encode_string(bytes, &mut text);
     text.push_str(after);

@@ -12,10 +12,10 @@ use crate::error::{Code, Error, Result};
 /// A number that no other process takes, nor this one a second time.
 pub(crate) fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled
-        .map(|()| bytes)
-        .map_err(|_| io::Error::other("the operating system gives no random numbers"))
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| io::Error::other("the operating system gives no random numbers"))?;
+    Ok(bytes)
 }
 
 /// The same as hexadecimal digits, for a name beside which nothing of the same name may be.
@@ -29,15 +29,11 @@ pub(crate) fn uuid() -> Result<String> {
         unique().map_err(|e| Error::new(Code::Io, e.to_string()).with_source(e))?,
     );
     let marked = random & !(0xF << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{marked:032x}");
-    let (a, b, c, d, e) = (
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    );
-    Ok(format!("{a}-{b}-{c}-{d}-{e}"))
+    let mut uuid = format!("{marked:032x}");
+    for at in [20, 16, 12, 8] {
+        uuid.insert(at, '-');
+    }
+    Ok(uuid)
 }
 
 /// A time between these shares of `whole`, so that those who wait do not come in step.

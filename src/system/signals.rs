@@ -1,25 +1,30 @@
 //! Signals that our own writes raise stay away from the host.
 
+#[cfg(unix)]
+const OURS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
 /// A vectored write to a socket that the peer has closed raises SIGPIPE, and one to a file beyond
 /// the limit of the process (RLIMIT_FSIZE) raises SIGXFSZ: each ends a host that does not ignore
 /// it. The signal goes to the writing thread, and only our own threads write; blocked there, the
 /// write fails.
-#[cfg(unix)]
 pub(crate) fn block() {
+    #[cfg(unix)]
+    change(libc::SIG_BLOCK, OURS);
+}
+
+#[cfg(unix)]
+fn change(how: libc::c_int, signals: impl IntoIterator<Item = libc::c_int>) {
     // SAFETY: `set` is a local that sigemptyset initializes before it is read, and a null old set
     // is allowed.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
-        for signal in OURS {
+        for signal in signals {
             libc::sigaddset(&mut set, signal);
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        libc::pthread_sigmask(how, &set, std::ptr::null_mut());
     }
 }
-
-#[cfg(not(unix))]
-pub(crate) fn block() {}
 
 /// Which of these signals a thread of the host's blocks by itself.
 #[derive(Clone, Copy)]
@@ -28,11 +33,8 @@ pub(crate) struct Mask {
     blocked: [bool; OURS.len()],
 }
 
-#[cfg(unix)]
-const OURS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
-
-#[cfg(unix)]
 impl Mask {
+    #[cfg(unix)]
     pub(crate) fn of_this_thread() -> Self {
         // SAFETY: with a null new set nothing is changed, and `set` is a local that is written
         // before it is read.
@@ -45,27 +47,19 @@ impl Mask {
         }
     }
 
-    /// On a thread on which none of our own writes happens: none of these signals waits for it.
-    pub(crate) fn restore(self) {
-        // SAFETY: as for `block`.
-        unsafe {
-            let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&mut set);
-            for (signal, blocked) in OURS.into_iter().zip(self.blocked) {
-                if !blocked {
-                    libc::sigaddset(&mut set, signal);
-                }
-            }
-            libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Mask {
+    #[cfg(not(unix))]
     pub(crate) fn of_this_thread() -> Self {
         Mask {}
     }
 
-    pub(crate) fn restore(self) {}
+    /// On a thread on which none of our own writes happens: none of these signals waits for it.
+    pub(crate) fn restore(self) {
+        #[cfg(unix)]
+        change(
+            libc::SIG_UNBLOCK,
+            OURS.into_iter()
+                .zip(self.blocked)
+                .filter_map(|(signal, blocked)| (!blocked).then_some(signal)),
+        );
+    }
 }

@@ -37,12 +37,9 @@ pub(crate) fn is_denied(error: &io::Error) -> bool {
 }
 
 /// Tries again while another program holds the file that is to be replaced.
-pub(super) fn while_held<T>(
-    patience: Duration,
-    attempt: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
-    tried(
-        patience,
+pub(super) fn while_held<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retry(
+        PATIENCE,
         |error| is_denied(error) || is_held(error),
         attempt,
     )
@@ -50,30 +47,27 @@ pub(super) fn while_held<T>(
 
 /// Opens or reads a file of which another program may keep others out: tries again for a moment.
 pub(crate) fn patiently<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    tried(OPEN_PATIENCE, is_held, attempt)
+    retry(OPEN_PATIENCE, is_held, attempt)
 }
 
-fn tried<T>(
+fn retry<T>(
     patience: Duration,
-    is_held: impl Fn(&io::Error) -> bool,
+    is_temporary: impl Fn(&io::Error) -> bool,
     mut attempt: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     let start = Instant::now();
     loop {
         match attempt() {
-            Err(error) if is_held(&error) => {
-                if start.elapsed() >= patience {
-                    return Err(told(error));
-                }
+            Err(error) if is_temporary(&error) && start.elapsed() < patience => {
                 thread::sleep(random::jittered(PAUSE, 1.0, 2.0));
             }
-            done => return done,
+            outcome => return outcome.map_err(with_kind),
         }
     }
 }
 
 /// The error by its kind; the standard library has none for it.
-pub(super) fn told(error: io::Error) -> io::Error {
+pub(super) fn with_kind(error: io::Error) -> io::Error {
     if is_held(&error) {
         io::Error::new(ErrorKind::ResourceBusy, IN_USE)
     } else {

@@ -62,7 +62,7 @@ impl Successor {
     pub(crate) fn create_anew(path: PathBuf, access: Access) -> io::Result<Self> {
         match Self::create(path.clone(), access) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                held::while_held(PATIENCE, || match fs::remove_file(&path) {
+                held::while_held(|| match fs::remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                     _ => Self::create(path.clone(), access),
                 })
@@ -153,7 +153,7 @@ impl Drop for Successor {
 /// # Errors
 /// The system's; `ResourceBusy` as above. The file may then hold anything.
 pub(crate) fn write_over(target: &Path, content: &[u8]) -> io::Result<()> {
-    held::while_held(PATIENCE, || {
+    held::while_held(|| {
         let mut file = OpenOptions::new().write(true).open(target)?;
         file.write_all(content)?;
         file.set_len(content.len() as u64)?;

@@ -12,6 +12,10 @@ fn written(folder: &Path, name: &str, content: &[u8], access: Access) -> Success
     successor
 }
 
+fn plain(folder: &Path, content: &[u8]) -> Successor {
+    written(folder, "new", content, Access::Plain)
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
@@ -21,56 +25,43 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// Checks the content of the file, and that nothing else is in its folder.
+#[track_caller]
+fn is_alone(path: &Path, content: &[u8]) {
+    assert_eq!(fs::read(path).unwrap(), content);
+    let name = path.file_name().unwrap();
+    assert_eq!(names(path.parent().unwrap()), [name.to_str().unwrap()]);
+}
+
 #[test]
 fn the_place_is_taken_or_nothing_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a");
-    written(folder.path(), "new", b"first", Access::Plain)
-        .replace(&target)
-        .unwrap();
-    assert_eq!(
-        (fs::read(&target).unwrap(), names(folder.path())),
-        (b"first".to_vec(), vec!["a".to_owned()])
-    );
-    written(folder.path(), "new", b"second", Access::Plain)
-        .replace(&target)
-        .unwrap();
-    assert_eq!(
-        (fs::read(&target).unwrap(), names(folder.path())),
-        (b"second".to_vec(), vec!["a".to_owned()])
-    );
-    drop(written(folder.path(), "new", b"third", Access::Plain));
-    assert_eq!(
-        (fs::read(&target).unwrap(), names(folder.path())),
-        (b"second".to_vec(), vec!["a".to_owned()])
-    );
+    for content in [&b"first"[..], b"second"] {
+        plain(folder.path(), content).replace(&target).unwrap();
+        is_alone(&target, content);
+    }
+    drop(plain(folder.path(), b"third"));
+    is_alone(&target, b"second");
     // A folder is no file.
-    fs::create_dir(folder.path().join("dir")).unwrap();
-    assert!(
-        written(folder.path(), "new", b"x", Access::Plain)
-            .replace(&folder.path().join("dir"))
-            .is_err()
-    );
+    let inner = folder.path().join("dir");
+    fs::create_dir(&inner).unwrap();
+    assert!(plain(folder.path(), b"x").replace(&inner).is_err());
     assert_eq!(names(folder.path()), ["a", "dir"]);
 }
 
 #[test]
 fn where_something_is_nothing_joins() {
     let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("a");
+    let (target, free) = (folder.path().join("a"), folder.path().join("b"));
     fs::write(&target, b"old").unwrap();
-    let successor = written(folder.path(), "new", b"new", Access::Plain);
+    let successor = plain(folder.path(), b"new");
     let Refused { error, successor } = successor.join(&target).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&target).unwrap(), b"old");
-    successor.join(&folder.path().join("b")).unwrap();
-    assert_eq!(
-        (
-            fs::read(folder.path().join("b")).unwrap(),
-            names(folder.path()).len()
-        ),
-        (b"new".to_vec(), 2)
-    );
+    successor.join(&free).unwrap();
+    assert_eq!(fs::read(free).unwrap(), b"new");
+    assert_eq!(names(folder.path()), ["a", "b"]);
 }
 
 /// What the disk holds when the process is killed between two steps.
@@ -225,13 +216,11 @@ mod modes {
         let (link, far) = (folder.path().join("link"), folder.path().join("far"));
         fs::write(&far, b"far").unwrap();
         std::os::unix::fs::symlink(&far, &link).unwrap();
-        let successor = written(folder.path(), "new", b"new", Access::Plain);
+        let successor = plain(folder.path(), b"new");
         successor.follow(&link).unwrap();
         successor.replace(&link).unwrap();
-        assert_eq!(
-            (fs::read(&far).unwrap(), fs::read(&link).unwrap()),
-            (b"far".to_vec(), b"new".to_vec())
-        );
+        assert_eq!(fs::read(&far).unwrap(), b"far");
+        assert_eq!(fs::read(&link).unwrap(), b"new");
         assert_eq!(
             real(&link).unwrap(),
             fs::canonicalize(folder.path()).unwrap().join("link")
@@ -252,6 +241,11 @@ pub(crate) fn held_for_a_moment<T>(path: &Path, work: impl FnOnce() -> T) -> T {
         .share_mode(0)
         .open(path)
         .unwrap();
+    released_after_a_moment(holder, work)
+}
+
+#[cfg(windows)]
+fn released_after_a_moment<T>(holder: File, work: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(std::time::Duration::from_millis(300));
@@ -264,7 +258,7 @@ pub(crate) fn held_for_a_moment<T>(path: &Path, work: impl FnOnce() -> T) -> T {
 #[cfg(windows)]
 mod held_files {
     use std::os::windows::fs::OpenOptionsExt;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use windows_sys::Win32::Storage::FileSystem::{
         FILE_ATTRIBUTE_HIDDEN, FILE_SHARE_READ, FILE_SHARE_WRITE,
@@ -287,19 +281,10 @@ mod held_files {
         let target = folder.path().join("a");
         fs::write(&target, b"old").unwrap();
         let holder = hold(&target);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(300));
-                drop(holder);
-            });
-            written(folder.path(), "new", b"new", Access::Plain)
-                .replace(&target)
-                .unwrap();
+        released_after_a_moment(holder, || {
+            plain(folder.path(), b"new").replace(&target).unwrap();
         });
-        assert_eq!(
-            (fs::read(&target).unwrap(), names(folder.path()).len()),
-            (b"new".to_vec(), 1)
-        );
+        is_alone(&target, b"new");
     }
 
     #[test]
@@ -309,19 +294,12 @@ mod held_files {
         fs::write(&target, b"old").unwrap();
         let holder = hold(&target);
         let started = Instant::now();
-        let error = written(folder.path(), "new", b"new", Access::Plain)
-            .replace(&target)
-            .unwrap_err()
-            .error;
+        let successor = plain(folder.path(), b"new");
+        let error = successor.replace(&target).unwrap_err().error;
         assert!(started.elapsed() >= PATIENCE);
-        assert_eq!(
-            (error.kind(), error.to_string().as_str()),
-            (ErrorKind::ResourceBusy, "in use by another program")
-        );
-        assert_eq!(
-            (fs::read(&target).unwrap(), names(folder.path()).len()),
-            (b"old".to_vec(), 1)
-        );
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        assert_eq!(error.to_string(), IN_USE);
+        is_alone(&target, b"old");
         // The content can be replaced all the same.
         write_over(&target, b"new").unwrap();
         drop(holder);
@@ -347,20 +325,20 @@ mod held_files {
             .replace(&target)
             .unwrap();
         assert_eq!(who_else_reads(&target), None);
-        let successor = written(folder.path(), "new", b"two", Access::Plain);
+        let successor = plain(folder.path(), b"two");
         successor.follow(&target).unwrap();
         successor.replace(&target).unwrap();
         assert_eq!(who_else_reads(&target), None);
         let hidden = folder.path().join("b");
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
         drop(
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
+            options
                 .attributes(FILE_ATTRIBUTE_HIDDEN)
                 .open(&hidden)
                 .unwrap(),
         );
-        let successor = written(folder.path(), "new", b"two", Access::Plain);
+        let successor = plain(folder.path(), b"two");
         successor.follow(&hidden).unwrap();
         successor.replace(&hidden).unwrap();
         use std::os::windows::fs::MetadataExt;

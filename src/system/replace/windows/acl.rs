@@ -52,11 +52,13 @@ impl Drop for Rights {
 }
 
 impl Rights {
+    const EMPTY: Self = Self {
+        descriptor: ptr::null_mut(),
+        list: ptr::null_mut(),
+    };
+
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        let mut rights = Self {
-            descriptor: ptr::null_mut(),
-            list: ptr::null_mut(),
-        };
+        let mut rights = Self::EMPTY;
         // SAFETY: the handle is open, and both places are valid for writes; the others are not
         // asked for.
         let code = unsafe {
@@ -71,7 +73,10 @@ impl Rights {
                 &raw mut rights.descriptor,
             )
         };
-        checked(code).map(|()| rights)
+        match code {
+            0 => Ok(rights),
+            code => Err(io::Error::from_raw_os_error(code as i32)),
+        }
     }
 
     /// Makes it the list of another file in the same folder, what was inherited included.
@@ -219,19 +224,11 @@ fn system() -> io::Result<[u8; SECURITY_MAX_SID_SIZE as usize]> {
     Ok(sid)
 }
 
-fn done(result: i32) -> io::Result<()> {
+pub(super) fn done(result: i32) -> io::Result<()> {
     if result == 0 {
         Err(io::Error::last_os_error())
     } else {
         Ok(())
-    }
-}
-
-fn checked(code: u32) -> io::Result<()> {
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code as i32))
     }
 }
 
@@ -245,10 +242,7 @@ mod tests {
     /// A list in Windows' own notation.
     fn rights(text: &str) -> Rights {
         let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
-        let mut rights = Rights {
-            descriptor: ptr::null_mut(),
-            list: ptr::null_mut(),
-        };
+        let mut rights = Rights::EMPTY;
         let (mut is_there, mut is_default) = (0, 0);
         // SAFETY: the text ends with a NUL, the places are valid for writes, and the descriptor is
         // valid once it is made.

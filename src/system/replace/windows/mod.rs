@@ -16,9 +16,9 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::access::Access;
-use super::held::{self, PATIENCE};
+use super::held;
 use super::path::{folder_of, real};
-use acl::Rights;
+use acl::{Rights, done};
 
 mod acl;
 
@@ -75,19 +75,14 @@ fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
     };
     let size = size_of::<FILE_BASIC_INFO>() as u32;
     // SAFETY: the handle is open, and the structure is of that size and outlives the call.
-    let done = unsafe {
+    done(unsafe {
         SetFileInformationByHandle(
             file.as_raw_handle(),
             FileBasicInfo,
             (&raw const information).cast(),
             size,
         )
-    };
-    if done == 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    })
 }
 
 /// The volume and the number of the file there.
@@ -103,9 +98,7 @@ pub(super) fn identity_at(path: &Path) -> io::Result<(u32, u64)> {
 pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
     let mut found = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open, and the place is valid for writes.
-    if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } == 0 {
-        return Err(io::Error::last_os_error());
-    }
+    done(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) })?;
     Ok((
         found.dwVolumeSerialNumber,
         u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow),
@@ -117,26 +110,22 @@ pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     if target.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
-    held::while_held(PATIENCE, || fs::rename(path, target))
-        .map_err(|error| why_denied(error, target))
+    held::while_held(|| fs::rename(path, target)).map_err(|error| why_denied(error, target))
 }
 
 /// A rename over a file that is open is just denied. Who asks to delete it is told why.
 fn why_denied(error: io::Error, target: &Path) -> io::Error {
     match OpenOptions::new().access_mode(DELETE).open(target) {
-        Err(reason) if is_denied(&error) && !is_denied(&reason) => held::told(reason),
+        Err(reason) if is_denied(&error) && !is_denied(&reason) => held::with_kind(reason),
         _ => error,
     }
 }
 
 pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     let (path, target) = (wide(path)?, wide(target)?);
-    held::while_held(PATIENCE, || {
+    held::while_held(|| {
         // SAFETY: both paths end with a NUL.
-        if unsafe { MoveFileExW(path.as_ptr(), target.as_ptr(), 0) } == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(())
+        done(unsafe { MoveFileExW(path.as_ptr(), target.as_ptr(), 0) })
     })
 }
 
