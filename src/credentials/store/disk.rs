@@ -27,30 +27,13 @@ const MARK: &str = "\u{feff}";
 /// replaced, and a lock on it would be one on its predecessor.
 pub(super) struct Locked {
     target: PathBuf,
-    _lock: Lock,
+    lock: File,
 }
 
-struct Lock(File);
-
-impl Lock {
-    /// `None` if another program has it.
-    fn take(path: &Path) -> io::Result<Option<Self>> {
-        let file = match open_lock(path) {
-            Err(error) if replace::is_held(&error) => return Ok(None),
-            opened => opened?,
-        };
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
-    }
-}
-
-impl Drop for Lock {
+impl Drop for Locked {
     fn drop(&mut self) {
         // Closing alone would not do: a forked child may have inherited the file.
-        let _ = self.0.unlock();
+        let _ = self.lock.unlock();
     }
 }
 
@@ -67,7 +50,6 @@ pub(super) struct Snapshot {
 struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
-    #[cfg(not(unix))]
     read_only: bool,
     #[cfg(unix)]
     inode: (u64, u64),
@@ -91,21 +73,15 @@ impl Locked {
         let lock_path = sibling(&target, ".lock");
         let start = Instant::now();
         loop {
-            match Lock::take(&lock_path)
-                .map_err(|error| StoreError::io("lock", &lock_path, &error))?
-            {
-                Some(lock) => {
-                    return Ok(Some(Self {
-                        target,
-                        _lock: lock,
-                    }));
-                }
-                None if start.elapsed() >= wait => {
+            match take_lock(&lock_path) {
+                Ok(Some(lock)) => return Ok(Some(Self { target, lock })),
+                Ok(None) if start.elapsed() >= wait => {
                     return Err(StoreError::Locked {
                         path: file::shown(&lock_path),
                     });
                 }
-                None => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
+                Ok(None) => thread::sleep(random::jittered(PAUSE, 1.0, 2.0)),
+                Err(error) => return Err(StoreError::io("lock", &lock_path, &error)),
             }
         }
     }
@@ -126,7 +102,14 @@ impl Locked {
         let old = self.stamp()?;
         match file::read(&self.target) {
             Ok(file) => Ok(Snapshot { file, old }),
-            Err(FileProblem::Missing) => Ok(Snapshot::empty()),
+            Err(FileProblem::Missing) => Ok(Snapshot {
+                file: SecretFile {
+                    text: Zeroizing::default(),
+                    has_mark: false,
+                    exposed: None,
+                },
+                old: None,
+            }),
             Err(problem) => Err(StoreError::unreadable(&self.target, &problem)),
         }
     }
@@ -140,22 +123,27 @@ impl Locked {
         }
         // Renaming needs no permission on the file itself, and yet its owner said no; the CLI could
         // not write it either.
-        if snapshot.old.as_ref().is_some_and(Stamp::is_read_only) {
+        if snapshot.old.as_ref().is_some_and(|old| old.read_only) {
             return Err(StoreError::io(
                 "write",
                 &self.target,
                 &ErrorKind::PermissionDenied.into(),
             ));
         }
-        let successor = successor(&self.target)?;
-        fill(&successor, &[mark, text], &self.target)?;
+        // The name is always the same: a file that a killed program left behind, with keys in it,
+        // goes away with the next change.
+        let path = sibling(&self.target, ".tmp");
+        let successor = Successor::create_anew(path.clone(), Access::Secret)
+            .map_err(|error| StoreError::io("create", &path, &error))?;
+        fill(&successor, &[mark, text], &self.target)
+            .map_err(|error| StoreError::io("write", &path, &error))?;
         if self.stamp()? != snapshot.old {
             return Ok(false);
         }
-        let replaced = successor.replace(&self.target);
-        replaced
-            .map(|()| true)
-            .map_err(|refused| StoreError::io("replace", &self.target, &refused.error))
+        successor
+            .replace(&self.target)
+            .map_err(|refused| StoreError::io("replace", &self.target, &refused.error))?;
+        Ok(true)
     }
 
     fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
@@ -168,18 +156,6 @@ impl Locked {
 }
 
 impl Snapshot {
-    /// What is read where there is no file.
-    pub(super) fn empty() -> Self {
-        Self {
-            file: SecretFile {
-                text: Zeroizing::default(),
-                has_mark: false,
-                exposed: None,
-            },
-            old: None,
-        }
-    }
-
     /// The permission bits of the file, if others than its owner have any.
     pub(super) fn loose_mode(&self) -> Option<u32> {
         #[cfg(unix)]
@@ -194,34 +170,19 @@ impl Snapshot {
 }
 
 impl Stamp {
-    #[cfg(unix)]
-    fn is_read_only(&self) -> bool {
-        self.mode & 0o222 == 0
-    }
-
-    #[cfg(not(unix))]
-    fn is_read_only(&self) -> bool {
-        self.read_only
-    }
-
-    #[cfg(unix)]
     fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
         Self {
             len: metadata.len(),
             modified: metadata.modified().ok(),
-            inode: (metadata.dev(), metadata.ino()),
-            owner: (metadata.uid(), metadata.gid()),
-            mode: metadata.mode(),
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            len: metadata.len(),
-            modified: metadata.modified().ok(),
             read_only: metadata.permissions().readonly(),
+            #[cfg(unix)]
+            inode: (metadata.dev(), metadata.ino()),
+            #[cfg(unix)]
+            owner: (metadata.uid(), metadata.gid()),
+            #[cfg(unix)]
+            mode: metadata.mode(),
         }
     }
 }
@@ -238,18 +199,11 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
             Err(error) => Err(read_error(&error)),
         };
     }
-    let Some(name) = path.file_name() else {
-        return Err(StoreError::unreadable(
-            path,
-            &FileProblem::NotRegular("a directory"),
-        ));
-    };
+    let irregular = |kind| StoreError::unreadable(path, &FileProblem::NotRegular(kind));
+    let name = path.file_name().ok_or_else(|| irregular("a directory"))?;
     // In the long form of a path it would be a file, which nobody finds again.
     if file::is_device(path) {
-        return Err(StoreError::unreadable(
-            path,
-            &FileProblem::NotRegular("a device"),
-        ));
+        return Err(irregular("a device"));
     }
     let folder = replace::folder_of(path);
     let found = match replace::real(folder) {
@@ -280,20 +234,11 @@ fn sibling(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn open_lock(path: &Path) -> io::Result<File> {
+/// The lock file, locked; `None` if another program has it.
+fn take_lock(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    private(&mut options);
-    let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(ErrorKind::InvalidInput.into())
-    }
-}
-
-/// For its owner only, never through a link, and without waiting for a FIFO's other end.
-fn private(options: &mut OpenOptions) {
+    // For its owner only, never through a link, and without waiting for a FIFO's other end.
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -301,33 +246,37 @@ fn private(options: &mut OpenOptions) {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
     }
-    #[cfg(not(unix))]
-    let _ = options;
+    let file = match options.open(path) {
+        Err(error) if replace::is_held(&error) => return Ok(None),
+        opened => opened?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
-/// A file for its owner only beside the target.
-///
-/// Its name is always the same: one that a killed program left behind, with keys in it, goes away
-/// with the next change.
-fn successor(target: &Path) -> Result<Successor, StoreError> {
-    let path = sibling(target, ".tmp");
-    Successor::create_anew(path.clone(), Access::Secret)
-        .map_err(|error| StoreError::io("create", &path, &error))
-}
-
-fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> Result<(), StoreError> {
-    let written = successor.follow(target).and_then(|()| {
-        pieces
-            .iter()
-            .try_for_each(|piece| (&**successor.file()).write_all(piece.as_bytes()))?;
-        successor.file().sync_all()
-    });
-    written.map_err(|error| StoreError::io("write", successor.path(), &error))
+fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> io::Result<()> {
+    successor.follow(target)?;
+    let mut file: &File = successor.file();
+    for piece in pieces {
+        file.write_all(piece.as_bytes())?;
+    }
+    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lock(path: &Path) -> Locked {
+        let locked = Locked::acquire(path, false, Duration::ZERO);
+        locked.unwrap().unwrap()
+    }
 
     /// The official CLI takes no lock and writes the file in place.
     #[test]
@@ -338,9 +287,7 @@ mod tests {
             if let Some(old) = old {
                 fs::write(&path, old).unwrap();
             }
-            let locked = Locked::acquire(&path, false, Duration::ZERO)
-                .unwrap()
-                .unwrap();
+            let locked = lock(&path);
             let snapshot = locked.read().unwrap();
             fs::write(&path, "theirs = 1\n").unwrap();
             assert!(!locked.replace(&snapshot, "ours = 1\n").unwrap());
@@ -388,9 +335,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("config.toml");
         fs::write(&path, "").unwrap();
-        let locked = Locked::acquire(&path, false, Duration::ZERO)
-            .unwrap()
-            .unwrap();
+        let locked = lock(&path);
         let text = thread::scope(|scope| {
             let read = scope.spawn(|| locked.read().unwrap().file.text.to_string());
             thread::sleep(SETTLE / 10);

@@ -91,8 +91,8 @@ fn make<'t>(root: &mut DeTable<'t>, change: &Edit<'t>) {
             }
         }
         Edit::DropEmpty { table } => {
-            if matches!(root.get(table).map(Spanned::get_ref), Some(DeValue::Table(members)) if members.is_empty())
-            {
+            let found = root.get(table).map(Spanned::get_ref);
+            if matches!(found, Some(DeValue::Table(members)) if members.is_empty()) {
                 root.remove(table);
             }
         }
@@ -161,15 +161,10 @@ fn set(
         Splice::replace(old.span.clone(), &[&new])
     } else if let Some(header) = header(index, table) {
         let end = index.line_end(header.span.end);
-        let start = if ends_line(text, end) {
-            ""
-        } else {
-            line_end(text)
-        };
-        Splice::insert(
-            end,
-            &[start, &bare_or_quoted(member), " = ", &new, line_end(text)],
-        )
+        let line_end = line_end(text);
+        let start = if ends_line(text, end) { "" } else { line_end };
+        let member = bare_or_quoted(member);
+        Splice::insert(end, &[start, &member, " = ", &new, line_end])
     } else if let Some(inline) = find(index, &[table]) {
         into_inline(text, inline, member, &new)
     } else if let Some(sibling) = dotted_sibling(index, table) {
@@ -185,22 +180,12 @@ fn set(
 fn into_inline(text: &str, table: &Value, member: &str, new: &str) -> Splice {
     let at = table.span.start + 1;
     let rest = text.get(at..).unwrap_or_default();
-    let is_empty = rest.trim_start().starts_with('}');
-    let gap = if is_empty && rest.starts_with('}') {
-        " "
-    } else {
-        ""
+    let after = match rest {
+        _ if rest.starts_with('}') => " ",
+        _ if rest.trim_start().starts_with('}') => "",
+        _ => ",",
     };
-    Splice::insert(
-        at,
-        &[
-            " ",
-            &bare_or_quoted(member),
-            " = ",
-            new,
-            if is_empty { gap } else { "," },
-        ],
-    )
+    Splice::insert(at, &[" ", &bare_or_quoted(member), " = ", new, after])
 }
 
 fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
@@ -243,11 +228,9 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
         .map(|header| header.span.start)
         .find(|start| *start > header.span.start);
     let section = header.span.start..next.unwrap_or(text.len());
+    let mut headers = index.headers.iter();
     let holds_something = index.values.iter().any(|value| inside(&value.path))
-        || index
-            .headers
-            .iter()
-            .any(|header| header.path.len() > 1 && inside(&header.path))
+        || headers.any(|header| header.path.len() > 1 && inside(&header.path))
         || index.has_comment(&section);
     if holds_something {
         return Vec::new();
@@ -270,16 +253,10 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
 
 /// The table, if it is there, has to be one, and the member must not be one.
 fn check_shape(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<(), Refusal> {
-    let is_array = |header: &Header| {
-        header.is_array && header.path.first().is_some_and(|first| first == table)
-    };
+    let mut headers = index.headers.iter();
+    let is_array = headers.any(|header| header.is_array && header.path == [table]);
     let is_value = find(index, &[table]).is_some_and(|value| value.kind != Kind::InlineTable);
-    if is_value
-        || index
-            .headers
-            .iter()
-            .any(|header| header.path.len() == 1 && is_array(header))
-    {
+    if is_array || is_value {
         return Err(Refusal::NotATable);
     }
     let within =

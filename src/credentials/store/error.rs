@@ -72,17 +72,8 @@ impl StoreError {
         }
     }
 
-    pub(super) fn no_such(profile: &str) -> Self {
-        Self::NoSuchProfile {
-            profile: printable_name(profile).to_owned(),
-        }
-    }
-
-    pub(super) fn unusable(location: String, reason: impl Into<String>) -> Self {
-        Self::Unusable {
-            location,
-            reason: reason.into(),
-        }
+    pub(super) fn unusable(location: String, reason: String) -> Self {
+        Self::Unusable { location, reason }
     }
 
     pub(super) fn unreadable(path: &Path, problem: &FileProblem) -> Self {
@@ -99,24 +90,15 @@ impl StoreError {
     }
 
     pub(super) fn refused(refusal: Refusal, table: &str, path: String) -> Self {
-        let profile = printable_name(table);
-        match refusal {
-            Refusal::NotATable => Self::NotAProfile {
-                profile: profile.to_owned(),
-            },
-            Refusal::MemberIsTable => Self::unusable(
-                path,
-                format!("[{profile}] has a table where a text belongs"),
-            ),
-            Refusal::Unclear => Self::unusable(
-                path,
-                format!("[{profile}] is written in a way that cannot be changed safely"),
-            ),
-        }
+        let profile = printable_name(table).to_owned();
+        let reason = match refusal {
+            Refusal::NotATable => return Self::NotAProfile { profile },
+            Refusal::MemberIsTable => "has a table where a text belongs",
+            Refusal::Unclear => "is written in a way that cannot be changed safely",
+        };
+        Self::unusable(path, format!("[{profile}] {reason}"))
     }
-}
 
-impl StoreError {
     /// Whether it goes away by itself when another program has done its part.
     fn is_in_use(&self) -> bool {
         match self {
@@ -132,12 +114,10 @@ impl fmt::Display for StoreError {
         match self {
             Self::Name(problem) => write!(f, "not a name for a profile: {problem}"),
             Self::NoSuchProfile { profile } => write!(f, "no profile named {profile}"),
-            Self::NotAProfile { profile } => {
-                write!(
-                    f,
-                    "{profile} is a global setting in the configuration file, not a profile"
-                )
-            }
+            Self::NotAProfile { profile } => write!(
+                f,
+                "{profile} is a global setting in the configuration file, not a profile"
+            ),
             Self::NoFile { reason } => write!(f, "no configuration file: {reason}"),
             Self::Unusable { location, reason } => {
                 write!(f, "{location}: {reason}; nothing was changed")
@@ -151,19 +131,13 @@ impl fmt::Display for StoreError {
                 action,
                 path,
                 kind,
-                os_error: None,
-            } => write!(f, "cannot {action} {path}: {}", said(*kind)),
-            Self::Io {
-                action,
-                path,
-                os_error: Some(number),
-                ..
+                os_error,
             } => {
-                write!(
-                    f,
-                    "cannot {action} {path}: {}",
-                    io::Error::from_raw_os_error(*number)
-                )
+                let cause = match os_error {
+                    Some(number) => io::Error::from_raw_os_error(*number).to_string(),
+                    None => said(*kind),
+                };
+                write!(f, "cannot {action} {path}: {cause}")
             }
         }
     }

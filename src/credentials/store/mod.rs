@@ -30,6 +30,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::config::{self, ConfigFile, Content, INTERNAL, Located, Profile};
+use super::printable::printable_name;
 use super::{Environment, Options, file};
 use crate::key::{Key, KeyProblem};
 use disk::Locked;
@@ -128,13 +129,12 @@ impl Store {
                 path,
                 lock_wait: LOCK_WAIT,
             }),
-            Err(unknown) => {
-                let reason = match unknown.content {
+            Err(unknown) => Err(StoreError::NoFile {
+                reason: match unknown.content {
                     Content::Bad { reason, .. } => reason,
                     Content::Missing(_) | Content::File(_) => unknown.notes.join("; "),
-                };
-                Err(StoreError::NoFile { reason })
-            }
+                },
+            }),
         }
     }
 
@@ -154,15 +154,11 @@ impl Store {
     ///
     /// [`StoreError::Unusable`] if the file cannot be read or is not TOML.
     pub fn profiles(&self) -> Result<Vec<ProfileInfo>, StoreError> {
-        match config::read(&self.path) {
-            Content::File(config) => Ok(config
-                .profiles
-                .iter()
-                .map(|profile| info(&config, profile))
-                .collect()),
-            Content::Missing(_) => Ok(Vec::new()),
-            Content::Bad { location, reason } => Err(StoreError::Unusable { location, reason }),
-        }
+        let Some(config) = usable(config::read(&self.path))? else {
+            return Ok(Vec::new());
+        };
+        let profiles = config.profiles.iter();
+        Ok(profiles.map(|profile| info(&config, profile)).collect())
     }
 
     /// Puts a key into a profile, in the place of one that is there. Makes the profile, the file
@@ -181,18 +177,10 @@ impl Store {
         let text = edit::concat(&[key.id(), ":", key.expose_secret()]);
         self.change(profile, Folder::Make, |config, draft| {
             if key_text(config, profile) != Some(text.as_str()) {
-                draft.apply(&Edit::Set {
-                    table: profile,
-                    member: KEY,
-                    value: &text,
-                })?;
+                draft.set(profile, KEY, &text)?;
             }
             if activate == Activate::Yes && config.active.as_deref() != Some(profile) {
-                draft.apply(&Edit::Set {
-                    table: INTERNAL,
-                    member: ACTIVE,
-                    value: profile,
-                })?;
+                draft.set(INTERNAL, ACTIVE, profile)?;
             }
             Ok(())
         })
@@ -206,22 +194,13 @@ impl Store {
     /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then as it was.
     pub fn remove_key(&self, profile: &str) -> Result<Change, StoreError> {
         self.change(profile, Folder::Leave, |config, draft| {
-            let Some(before) = config.profile(profile) else {
-                return Err(StoreError::no_such(profile));
-            };
-            if before.key.is_none() {
+            if existing(config, profile)?.key.is_none() {
                 return Ok(());
             }
-            draft.apply(&Edit::Unset {
-                table: profile,
-                member: KEY,
-            })?;
+            draft.unset(profile, KEY)?;
             let is_gone = draft.apply(&Edit::DropEmpty { table: profile })?;
             if is_gone && config.active.as_deref() == Some(profile) {
-                draft.apply(&Edit::Unset {
-                    table: INTERNAL,
-                    member: ACTIVE,
-                })?;
+                draft.unset(INTERNAL, ACTIVE)?;
             }
             Ok(())
         })
@@ -236,32 +215,17 @@ impl Store {
         if let Some(profile) = profile {
             name::check(profile).map_err(StoreError::Name)?;
         }
-        self.change(
-            profile.unwrap_or(INTERNAL),
-            Folder::Leave,
-            |config, draft| {
-                match profile {
-                    Some(profile) if config.profile(profile).is_none() => {
-                        return Err(StoreError::no_such(profile));
-                    }
-                    Some(profile) if config.active.as_deref() == Some(profile) => {}
-                    Some(profile) => draft
-                        .apply(&Edit::Set {
-                            table: INTERNAL,
-                            member: ACTIVE,
-                            value: profile,
-                        })
-                        .map(drop)?,
-                    None => draft
-                        .apply(&Edit::Unset {
-                            table: INTERNAL,
-                            member: ACTIVE,
-                        })
-                        .map(drop)?,
-                }
-                Ok(())
-            },
-        )
+        let table = profile.unwrap_or(INTERNAL);
+        self.change(table, Folder::Leave, |config, draft| {
+            let Some(profile) = profile else {
+                return draft.unset(INTERNAL, ACTIVE);
+            };
+            existing(config, profile)?;
+            if config.active.as_deref() != Some(profile) {
+                draft.set(INTERNAL, ACTIVE, profile)?;
+            }
+            Ok(())
+        })
     }
 
     /// Reads the file, changes it, and puts the result in its place, with no other program in
@@ -272,28 +236,17 @@ impl Store {
         folder: Folder,
         edit: impl Fn(&ConfigFile, &mut Draft<'_>) -> Result<(), StoreError>,
     ) -> Result<Change, StoreError> {
-        let Some(locked) = Locked::acquire(&self.path, folder == Folder::Make, self.lock_wait)?
-        else {
-            let nothing = self.parse("")?;
-            edit(
-                &nothing,
-                &mut Draft {
-                    store: self,
-                    old: "",
-                    new: None,
-                },
-            )?;
-            return Ok(self.outcome(profile, &nothing, &nothing));
+        let make_folder = folder == Folder::Make;
+        let Some(locked) = Locked::acquire(&self.path, make_folder, self.lock_wait)? else {
+            let empty = self.parse("")?;
+            edit(&empty, &mut Draft::of(self, ""))?;
+            return Ok(self.outcome(profile, &empty, &empty));
         };
         for _ in 0..ATTEMPTS {
             let snapshot = locked.read()?;
             let old = &snapshot.file.text;
             let before = self.parse(old)?;
-            let mut draft = Draft {
-                store: self,
-                old,
-                new: None,
-            };
+            let mut draft = Draft::of(self, old);
             edit(&before, &mut draft)?;
             let tightened_from = snapshot.loose_mode();
             if draft.new.is_none() && tightened_from.is_none() {
@@ -313,13 +266,10 @@ impl Store {
     }
 
     fn parse(&self, text: &str) -> Result<ConfigFile, StoreError> {
-        match config::parse(text, self.path(), None) {
-            Content::File(config) => Ok(config),
-            Content::Bad { location, reason } => Err(StoreError::Unusable { location, reason }),
-            Content::Missing(_) => Err(StoreError::NoFile {
-                reason: self.path(),
-            }),
-        }
+        let parsed = usable(config::parse(text, self.path(), None))?;
+        parsed.ok_or_else(|| StoreError::NoFile {
+            reason: self.path(),
+        })
     }
 
     /// What became of a profile, as if nothing had been written.
@@ -349,19 +299,37 @@ struct Draft<'a> {
     new: Option<Zeroizing<String>>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    fn of(store: &'a Store, old: &'a str) -> Self {
+        let new = None;
+        Self { store, old, new }
+    }
+
     fn text(&self) -> &str {
         self.new.as_deref().map_or(self.old, String::as_str)
     }
 
+    fn set(&mut self, table: &str, member: &str, value: &str) -> Result<(), StoreError> {
+        let edit = Edit::Set {
+            table,
+            member,
+            value,
+        };
+        self.apply(&edit).map(drop)
+    }
+
+    fn unset(&mut self, table: &str, member: &str) -> Result<(), StoreError> {
+        self.apply(&Edit::Unset { table, member }).map(drop)
+    }
+
     /// Whether the edit changed anything.
     fn apply(&mut self, edit: &Edit<'_>) -> Result<bool, StoreError> {
-        let edited = edit.apply(self.text());
-        let edited = edited
+        let edited = edit
+            .apply(self.text())
             .map_err(|refusal| StoreError::refused(refusal, edit.table(), self.store.path()))?;
-        let changed = edited.is_some();
+        let is_changed = edited.is_some();
         self.new = edited.or(self.new.take());
-        Ok(changed)
+        Ok(is_changed)
     }
 }
 
@@ -371,32 +339,41 @@ enum Folder {
     Leave,
 }
 
+/// The content of the file; `None` if there is no file.
+fn usable(content: Content) -> Result<Option<ConfigFile>, StoreError> {
+    match content {
+        Content::File(config) => Ok(Some(config)),
+        Content::Missing(_) => Ok(None),
+        Content::Bad { location, reason } => Err(StoreError::unusable(location, reason)),
+    }
+}
+
+fn existing<'c>(config: &'c ConfigFile, name: &str) -> Result<&'c Profile, StoreError> {
+    let profile = config.profile(name);
+    profile.ok_or_else(|| StoreError::NoSuchProfile {
+        profile: printable_name(name).to_owned(),
+    })
+}
+
 fn key_text<'c>(config: &'c ConfigFile, profile: &str) -> Option<&'c str> {
-    config
-        .profile(profile)?
-        .key
-        .as_ref()?
-        .text
-        .as_ref()
-        .map(|text| text.as_str())
+    let key = config.profile(profile)?.key.as_ref()?;
+    key.text.as_deref().map(String::as_str)
 }
 
 fn info(config: &ConfigFile, profile: &Profile) -> ProfileInfo {
-    let (key_id, problem) = match &profile.key {
+    let parsed = profile.key.as_ref().map(|entry| {
+        let Some(text) = entry.text.as_deref() else {
+            return Err("the key of the profile is not a string".to_owned());
+        };
+        Key::parse(text).map_err(|problem| match problem {
+            KeyProblem::Empty => "the key of the profile is empty".to_owned(),
+            problem => problem.to_string(),
+        })
+    });
+    let (key_id, problem) = match parsed {
         None => (None, None),
-        Some(entry) => match entry.text.as_deref() {
-            None => (
-                None,
-                Some("the key of the profile is not a string".to_owned()),
-            ),
-            Some(text) => match Key::parse(text) {
-                Ok((key, _)) => (Some(key.printable_id()), None),
-                Err(KeyProblem::Empty) => {
-                    (None, Some("the key of the profile is empty".to_owned()))
-                }
-                Err(problem) => (None, Some(problem.to_string())),
-            },
-        },
+        Some(Ok((key, _))) => (Some(key.printable_id()), None),
+        Some(Err(problem)) => (None, Some(problem)),
     };
     ProfileInfo {
         name: printable(&profile.name),
@@ -410,11 +387,9 @@ fn info(config: &ConfigFile, profile: &Profile) -> ProfileInfo {
 
 /// The name of a profile, unless it may be something else in the wrong place.
 fn printable(name: &str) -> String {
-    if name::check(name).is_ok() {
-        name.to_owned()
-    } else {
-        "(name not shown)".to_owned()
-    }
+    let is_valid = name::check(name).is_ok();
+    let shown = if is_valid { name } else { "(name not shown)" };
+    shown.to_owned()
 }
 
 /// The host, unless it may be something else in the wrong place.

@@ -66,20 +66,19 @@ impl<'t> TomlIndex<'t> {
         if errors > 0 {
             return None;
         }
-        let index = TomlIndex {
-            text,
-            events,
-            headers: Vec::new(),
-            values: Vec::new(),
-        };
-        Reader {
+        let reader = Reader {
             source,
-            index,
+            index: TomlIndex {
+                text,
+                events,
+                headers: Vec::new(),
+                values: Vec::new(),
+            },
             next: 0,
             section: Vec::new(),
-            in_root: true,
-        }
-        .read()
+            place: Place::Root,
+        };
+        reader.read()
     }
 
     /// The line, or lines, of an assignment, with the last one's end.
@@ -88,9 +87,8 @@ impl<'t> TomlIndex<'t> {
     }
 
     pub(super) fn line_start(&self, at: usize) -> usize {
-        before(self.text, at)
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1)
+        let before = self.text.get(..at).unwrap_or(self.text);
+        before.rfind('\n').map_or(0, |newline| newline + 1)
     }
 
     /// The start of the next line, or the end of the text.
@@ -104,33 +102,18 @@ impl<'t> TomlIndex<'t> {
     /// and the member with the comma after it, if there is one.
     pub(super) fn inline_member(&self, value: &Value) -> (Option<Range<usize>>, Range<usize>) {
         let (start, end) = (value.key_start, value.span.end);
-        let mut later = self
-            .events
-            .get(value.events.end..)
-            .unwrap_or_default()
-            .iter();
-        if let Some(comma) = later
-            .find(|event| !is_blank(event))
-            .filter(|event| is_comma(event))
-        {
+        let later = self.events.get(value.events.end..).unwrap_or_default();
+        if let Some(comma) = first_comma(later.iter()) {
             let rest = after(self.text, comma.span().end());
             let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
             return (None, start..comma.span().end() + blank);
         }
-        let mut earlier = self
-            .events
-            .get(..value.events.start)
-            .unwrap_or_default()
-            .iter()
-            .rev();
-        let comma = earlier
-            .find(|event| !is_blank(event))
-            .filter(|event| is_comma(event))
-            .map(|comma| {
-                let between = self.text.get(comma.span().end()..start).unwrap_or_default();
-                let is_space = between.trim().is_empty();
-                comma.span().start()..if is_space { start } else { comma.span().end() }
-            });
+        let earlier = self.events.get(..value.events.start).unwrap_or_default();
+        let comma = first_comma(earlier.iter().rev()).map(|comma| {
+            let between = self.text.get(comma.span().end()..start).unwrap_or_default();
+            let is_space = between.trim().is_empty();
+            comma.span().start()..if is_space { start } else { comma.span().end() }
+        });
         (comma, start..end)
     }
 
@@ -142,19 +125,12 @@ impl<'t> TomlIndex<'t> {
     }
 }
 
-fn is_blank(event: &Event) -> bool {
-    matches!(
-        event.kind(),
-        EventKind::Whitespace | EventKind::Newline | EventKind::Comment
-    )
-}
-
-fn is_comma(event: &Event) -> bool {
-    event.kind() == EventKind::ValueSep
-}
-
-fn before(text: &str, at: usize) -> &str {
-    text.get(..at).unwrap_or(text)
+/// The first event that is neither blank nor a comment, if it is a comma.
+fn first_comma<'e>(mut events: impl Iterator<Item = &'e Event>) -> Option<&'e Event> {
+    use EventKind::{Comment, Newline, Whitespace};
+    events
+        .find(|event| !matches!(event.kind(), Whitespace | Newline | Comment))
+        .filter(|event| event.kind() == EventKind::ValueSep)
 }
 
 fn after(text: &str, at: usize) -> &str {
@@ -167,7 +143,8 @@ struct Reader<'t> {
     index: TomlIndex<'t>,
     next: usize,
     section: Vec<String>,
-    in_root: bool,
+    /// Where the next assignment stands.
+    place: Place,
 }
 
 impl<'t> Reader<'t> {
@@ -176,13 +153,8 @@ impl<'t> Reader<'t> {
             match event.kind() {
                 EventKind::StdTableOpen | EventKind::ArrayTableOpen => self.header(&event)?,
                 EventKind::SimpleKey => {
-                    let place = if self.in_root {
-                        Place::Root
-                    } else {
-                        Place::Section
-                    };
                     let section = self.section.clone();
-                    self.assignment(&section, place, true)?;
+                    self.assignment(&section, self.place, true)?;
                 }
                 _ => self.next += 1,
             }
@@ -213,7 +185,7 @@ impl<'t> Reader<'t> {
         }
         let is_array = open.kind() == EventKind::ArrayTableOpen;
         let span = open.span().start()..close.span().end();
-        self.in_root = false;
+        self.place = Place::Section;
         self.section.clone_from(&path);
         self.index.headers.push(Header {
             path,
@@ -258,9 +230,10 @@ impl<'t> Reader<'t> {
     /// Reads a value from its first event to its last.
     fn value(&mut self, path: &[String], addressable: bool) -> Option<Kind> {
         match self.take()?.kind() {
-            EventKind::InlineTableOpen => self
-                .inline_table(path, addressable)
-                .map(|()| Kind::InlineTable),
+            EventKind::InlineTableOpen => {
+                self.inline_table(path, addressable)?;
+                Some(Kind::InlineTable)
+            }
             EventKind::ArrayOpen => self.array(path).map(|()| Kind::Array),
             EventKind::Scalar => Some(Kind::Scalar),
             _ => None,
