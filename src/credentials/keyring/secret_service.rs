@@ -9,9 +9,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use secret_service::{EncryptionType, Item, SecretService};
+use zbus::Address;
 use zbus::address::Transport;
 use zbus::address::transport::{Unix, UnixSocket};
-use zbus::{Address, Connection};
 use zeroize::Zeroizing;
 
 use super::{KeyringProblem, Limits, SERVICE, TICK};
@@ -114,7 +114,7 @@ impl Session {
     async fn open(&self) -> Result<SecretService<'static>, KeyringProblem> {
         let builder = zbus::connection::Builder::address(self.bus.clone())
             .map_err(|error| bus_problem(&error))?;
-        let connection: Connection = builder.build().await.map_err(|error| bus_problem(&error))?;
+        let connection = builder.build().await.map_err(|error| bus_problem(&error))?;
         // Encrypted, so that the secret is not in the buffers of the connection, here and in the
         // bus.
         SecretService::connect_with_existing(EncryptionType::Dh, connection)
@@ -155,32 +155,32 @@ impl Session {
 /// The address of the session bus: a Unix socket that exists. Others would start a program or use
 /// the network.
 fn bus(environment: &Environment) -> Result<Address, KeyringProblem> {
+    use KeyringProblem::NoSessionBus;
     match environment.variable(ADDRESS_VARIABLE) {
         Variable::Set(text) => text
             .split(';')
             .filter_map(|address| Address::from_str(address.trim()).ok())
             .find(is_present)
-            .ok_or(KeyringProblem::NoSessionBus(
+            .ok_or(NoSessionBus(
                 "DBUS_SESSION_BUS_ADDRESS names no socket that exists",
             )),
-        Variable::NotUnicode => Err(KeyringProblem::NoSessionBus(
+        Variable::NotUnicode => Err(NoSessionBus(
             "DBUS_SESSION_BUS_ADDRESS is not valid Unicode",
         )),
         Variable::Unset | Variable::Blank => {
             let Variable::Set(directory) = environment.variable("XDG_RUNTIME_DIR") else {
-                return Err(KeyringProblem::NoSessionBus(
+                return Err(NoSessionBus(
                     "neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set",
                 ));
             };
             let path = Path::new(directory.as_str()).join("bus");
             if !is_socket(&path) {
-                return Err(KeyringProblem::NoSessionBus(
+                return Err(NoSessionBus(
                     "DBUS_SESSION_BUS_ADDRESS is not set, and XDG_RUNTIME_DIR has no socket `bus`",
                 ));
             }
-            Ok(Address::new(Transport::Unix(Unix::new(UnixSocket::File(
-                path,
-            )))))
+            let socket = Unix::new(UnixSocket::File(path));
+            Ok(Address::new(Transport::Unix(socket)))
         }
     }
 }
@@ -232,14 +232,11 @@ fn problem(error: secret_service::Error) -> KeyringProblem {
     use secret_service::Error;
     match error {
         Error::Zbus(error) => service_problem(&error),
-        Error::ZbusFdo(zbus::fdo::Error::ZBus(error)) => service_problem(&error),
-        Error::ZbusFdo(
-            zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_),
-        ) => KeyringProblem::NoService,
+        Error::ZbusFdo(error) => fdo_problem(&error),
+        Error::Unavailable => KeyringProblem::NoService,
         Error::Locked => KeyringProblem::Locked,
         Error::NoResult => KeyringProblem::NoCollection,
         Error::Prompt | Error::PromptDisconnected => KeyringProblem::Dismissed,
-        Error::Unavailable => KeyringProblem::NoService,
         Error::Crypto(what) => KeyringProblem::Refused(what.to_owned()),
         // The text may be anything that the service sent.
         _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
@@ -256,13 +253,17 @@ fn service_problem(error: &zbus::Error) -> KeyringProblem {
             "org.freedesktop.Secret.Error.IsLocked" => KeyringProblem::Locked,
             name => KeyringProblem::Refused(name.to_owned()),
         },
-        zbus::Error::FDO(error) => match &**error {
-            zbus::fdo::Error::ServiceUnknown(_) | zbus::fdo::Error::NameHasNoOwner(_) => {
-                KeyringProblem::NoService
-            }
-            _ => KeyringProblem::Refused("an error of the bus".to_owned()),
-        },
+        zbus::Error::FDO(error) => fdo_problem(error),
         _ => bus_problem(error),
+    }
+}
+
+fn fdo_problem(error: &zbus::fdo::Error) -> KeyringProblem {
+    use zbus::fdo::Error;
+    match error {
+        Error::ZBus(error) => service_problem(error),
+        Error::ServiceUnknown(_) | Error::NameHasNoOwner(_) => KeyringProblem::NoService,
+        _ => KeyringProblem::Refused("an error of the bus".to_owned()),
     }
 }
 

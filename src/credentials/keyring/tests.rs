@@ -7,7 +7,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -36,10 +35,6 @@ fn bus_at(address: &str) -> Environment {
     Environment::from_variables([("DBUS_SESSION_BUS_ADDRESS", address)])
 }
 
-fn key(text: &str) -> Key {
-    Key::parse(text).unwrap().0
-}
-
 /// The secret that is stored; no outcome shows it.
 fn stored(environment: &Environment, account: &str) -> Option<String> {
     let outcome = read(environment, account, NOW_AND_THEN);
@@ -52,8 +47,28 @@ fn stored(environment: &Environment, account: &str) -> Option<String> {
         .map(|(key, _)| key.expose_secret().to_owned())
 }
 
+#[track_caller]
+fn is_stored(environment: &Environment, account: &str, secret: Option<&str>) {
+    assert_eq!(stored(environment, account).as_deref(), secret);
+}
+
+fn put(environment: &Environment, account: &str, text: &str) -> Result<(), KeyringProblem> {
+    let (key, _) = Key::parse(text).unwrap();
+    store(environment, account, &key, NOW_AND_THEN)
+}
+
+fn removed(environment: &Environment) -> Result<bool, KeyringProblem> {
+    remove(environment, "default", NOW_AND_THEN)
+}
+
 fn problem(environment: &Environment) -> KeyringProblem {
     read(environment, "default", NOW_AND_THEN).unwrap_err()
+}
+
+#[track_caller]
+fn took_less_than(begun: Instant, milliseconds: u64) {
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(milliseconds), "{took:?}");
 }
 
 /// A bus of its own, with a home directory for what is on it, both gone when this is.
@@ -139,12 +154,9 @@ impl Bus {
                     .build()
                     .await
                     .unwrap();
-                act(
-                    &SecretService::connect_with_existing(EncryptionType::Plain, connection)
-                        .await
-                        .unwrap(),
-                )
-                .await;
+                let service =
+                    SecretService::connect_with_existing(EncryptionType::Plain, connection).await;
+                act(&service.unwrap()).await;
             });
     }
 }
@@ -195,12 +207,8 @@ fn without_a_session_bus_nothing_is_contacted() {
             matches!(problem, KeyringProblem::NoSessionBus(_)),
             "{problem:?}"
         );
-        assert!(
-            problem
-                .to_string()
-                .starts_with("headless: no session bus ("),
-            "{problem}"
-        );
+        let text = problem.to_string();
+        assert!(text.starts_with("headless: no session bus ("), "{text}");
     }
     assert!(!marker.exists());
     assert_eq!(
@@ -226,36 +234,20 @@ fn a_bus_that_does_not_answer_is_given_up() {
         outcome.unwrap_err(),
         KeyringProblem::TimedOut(Duration::from_millis(300))
     );
-    assert!(
-        begun.elapsed() < Duration::from_millis(800),
-        "{:?}",
-        begun.elapsed()
-    );
+    took_less_than(begun, 800);
     // The connection has ended with the call.
-    let mut heard = Vec::new();
-    listener
-        .accept()
-        .unwrap()
-        .0
-        .read_to_end(&mut heard)
-        .unwrap();
+    let (mut connection, _) = listener.accept().unwrap();
+    connection.read_to_end(&mut Vec::new()).unwrap();
     let begun = Instant::now();
     let cancelled = || begun.elapsed() > Duration::from_millis(100);
-    let outcome = store(
-        &environment,
-        "default",
-        &key("fake-id:fake-secret-1"),
-        Limits {
-            timeout: PATIENCE,
-            cancelled: &cancelled,
-        },
-    );
+    let limits = Limits {
+        cancelled: &cancelled,
+        ..NOW_AND_THEN
+    };
+    let key = Key::parse("fake-id:fake-secret-1").unwrap().0;
+    let outcome = store(&environment, "default", &key, limits);
     assert_eq!(outcome, Err(KeyringProblem::Cancelled));
-    assert!(
-        begun.elapsed() < Duration::from_millis(600),
-        "{:?}",
-        begun.elapsed()
-    );
+    took_less_than(begun, 600);
     drop(listener);
     assert_eq!(
         problem(&environment),
@@ -267,67 +259,32 @@ fn a_bus_that_does_not_answer_is_given_up() {
 fn a_bus_without_a_keyring_is_told() {
     let bus = Bus::start();
     assert_eq!(problem(&bus.environment()), KeyringProblem::NoService);
-    let outcome = store(
-        &bus.environment(),
-        "default",
-        &key("fake-id:fake-secret-1"),
-        NOW_AND_THEN,
-    );
+    let outcome = put(&bus.environment(), "default", "fake-id:fake-secret-1");
     assert_eq!(outcome, Err(KeyringProblem::NoService));
-    assert_eq!(
-        remove(&bus.environment(), "default", NOW_AND_THEN),
-        Err(KeyringProblem::NoService)
-    );
+    assert_eq!(removed(&bus.environment()), Err(KeyringProblem::NoService));
 }
 
 #[test]
 fn a_key_is_stored_replaced_and_removed() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    assert_eq!(stored(&environment, "default"), None);
-    store(
-        &environment,
-        "default",
-        &key("fake-id:fake-secret-1"),
-        NOW_AND_THEN,
-    )
-    .unwrap();
-    store(
-        &environment,
-        "team \u{fc}",
-        &key("fake-id:fake-secret-2"),
-        NOW_AND_THEN,
-    )
-    .unwrap();
-    assert_eq!(
-        stored(&environment, "default").as_deref(),
-        Some("fake-secret-1")
-    );
-    store(
-        &environment,
-        "default",
-        &key("fake-id:fake-secret-3"),
-        NOW_AND_THEN,
-    )
-    .unwrap();
-    assert_eq!(
-        stored(&environment, "default").as_deref(),
-        Some("fake-secret-3")
-    );
-    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(true));
-    assert_eq!(remove(&environment, "default", NOW_AND_THEN), Ok(false));
-    assert_eq!(stored(&environment, "default"), None);
-    assert_eq!(
-        stored(&environment, "team \u{fc}").as_deref(),
-        Some("fake-secret-2")
-    );
+    is_stored(&environment, "default", None);
+    put(&environment, "default", "fake-id:fake-secret-1").unwrap();
+    put(&environment, "team \u{fc}", "fake-id:fake-secret-2").unwrap();
+    is_stored(&environment, "default", Some("fake-secret-1"));
+    put(&environment, "default", "fake-id:fake-secret-3").unwrap();
+    is_stored(&environment, "default", Some("fake-secret-3"));
+    assert_eq!(removed(&environment), Ok(true));
+    assert_eq!(removed(&environment), Ok(false));
+    is_stored(&environment, "default", None);
+    is_stored(&environment, "team \u{fc}", Some("fake-secret-2"));
 }
 
 #[test]
 fn entries_of_other_programs_are_used() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    let put = |secret: &'static [u8]| {
+    let put_by_another = |secret: &'static [u8]| {
         bus.with_service(async |service| {
             let attributes = [
                 ("service", "fal.ai"),
@@ -341,26 +298,20 @@ fn entries_of_other_programs_are_used() {
                 .unwrap();
         });
     };
-    put(b"fake-id:fake-secret-1\n");
+    put_by_another(b"fake-id:fake-secret-1\n");
     let (found, notes) = read(&environment, "default", NOW_AND_THEN)
         .unwrap()
         .unwrap();
     assert_eq!((found.expose_secret(), notes), ("fake-secret-1", vec![]));
-    put(b"fake-secret-1");
+    put_by_another(b"fake-secret-1");
     assert_eq!(
         problem(&environment),
         KeyringProblem::Key(KeyProblem::NoColon)
     );
-    put(b"fake-id:fake-secret\xff");
+    put_by_another(b"fake-id:fake-secret\xff");
     assert_eq!(problem(&environment), KeyringProblem::NotUtf8);
     // The entry is written to, and not shadowed by a second one.
-    store(
-        &environment,
-        "default",
-        &key("fake-id:fake-secret-2"),
-        NOW_AND_THEN,
-    )
-    .unwrap();
+    put(&environment, "default", "fake-id:fake-secret-2").unwrap();
     bus.with_service(async |service| {
         let found = service
             .search_items([("service", "fal.ai")].into())
@@ -378,70 +329,33 @@ fn entries_of_other_programs_are_used() {
 fn nobody_is_asked_to_unlock_it_without_a_display() {
     let bus = Bus::with_keyring();
     let environment = bus.environment();
-    store(
-        &environment,
-        "default",
-        &key("fake-id:fake-secret-1"),
-        NOW_AND_THEN,
-    )
-    .unwrap();
+    put(&environment, "default", "fake-id:fake-secret-1").unwrap();
     bus.with_service(async |service| {
-        service
-            .get_default_collection()
-            .await
-            .unwrap()
-            .lock()
-            .await
-            .unwrap()
+        let collection = service.get_default_collection().await.unwrap();
+        collection.lock().await.unwrap();
     });
     assert_eq!(problem(&environment), KeyringProblem::Locked);
-    let outcome = store(
-        &environment,
-        "new",
-        &key("fake-id:fake-secret-2"),
-        NOW_AND_THEN,
-    );
+    let outcome = put(&environment, "new", "fake-id:fake-secret-2");
     assert_eq!(outcome, Err(KeyringProblem::Locked));
-    assert_eq!(
-        remove(&environment, "default", NOW_AND_THEN),
-        Err(KeyringProblem::Locked)
-    );
+    assert_eq!(removed(&environment), Err(KeyringProblem::Locked));
     // With one, the question is asked, and here it cannot appear.
-    let variables = [
+    let environment = Environment::from_variables([
         ("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()),
         ("DISPLAY", ":99"),
-    ];
+    ]);
     let begun = Instant::now();
-    let outcome = read(
-        &Environment::from_variables(variables),
-        "default",
-        within(Duration::from_secs(2)),
-    );
+    let outcome = read(&environment, "default", within(Duration::from_secs(2)));
     assert_eq!(outcome.unwrap_err(), KeyringProblem::Dismissed);
-    assert!(
-        begun.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        begun.elapsed()
-    );
+    took_less_than(begun, 3000);
 }
 
 #[test]
 fn no_thread_outlives_a_call() {
     if is_alone() {
-        let count = |what: &str| {
-            fs::read_dir(Path::new("/proc/self").join(what))
-                .unwrap()
-                .count()
-        };
+        let count = |what: &str| fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
         let bus = Bus::with_keyring();
         let before = (count("task"), count("fd"));
-        store(
-            &bus.environment(),
-            "default",
-            &key("fake-id:fake-secret-1"),
-            NOW_AND_THEN,
-        )
-        .unwrap();
+        put(&bus.environment(), "default", "fake-id:fake-secret-1").unwrap();
         assert_eq!((count("task"), count("fd")), before);
         let _ = read(&bus.environment(), "default", within(Duration::ZERO));
         assert_eq!((count("task"), count("fd")), before);

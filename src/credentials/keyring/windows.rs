@@ -200,17 +200,16 @@ mod tests {
     }
 
     fn store(account: &str, secret: &str) {
-        write(
-            &Environment::process(),
-            account,
-            Zeroizing::new(secret.to_owned()),
-            LIMITS,
-        )
-        .unwrap();
+        let secret = Zeroizing::new(secret.to_owned());
+        write(&Environment::process(), account, secret, LIMITS).unwrap();
     }
 
     fn removed(account: &str) -> bool {
         remove(&Environment::process(), account, LIMITS).unwrap()
+    }
+
+    fn long(account: &str) -> Vec<u16> {
+        wide(&format!("{account}@{SERVICE}"))
     }
 
     fn targets_that_exist(account: &str) -> [bool; 2] {
@@ -242,12 +241,7 @@ mod tests {
             (None, Some("fake-id:fake-secret-2"))
         );
         // It moves the one that was first to the long name.
-        put(
-            wide(&format!("default@{SERVICE}")),
-            "default",
-            "fake-id:fake-secret-4",
-        )
-        .unwrap();
+        put(long("default"), "default", "fake-id:fake-secret-4").unwrap();
         put(wide(SERVICE), "other", "fake-id:fake-secret-5").unwrap();
         assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-4"));
         // Whose entry is under the short name is not read by another name, nor removed.
@@ -255,12 +249,7 @@ mod tests {
         assert!(removed("team") && removed("default") && !removed("default"));
         assert_eq!(found("other").as_deref(), Some("fake-id:fake-secret-5"));
         // Of the two names one is used.
-        put(
-            wide(&format!("other@{SERVICE}")),
-            "other",
-            "fake-id:fake-secret-6",
-        )
-        .unwrap();
+        put(long("other"), "other", "fake-id:fake-secret-6").unwrap();
         store("other", "fake-id:fake-secret-7");
         assert_eq!(targets_that_exist("other"), [true, false]);
         assert!(removed("other"));
