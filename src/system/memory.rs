@@ -1,4 +1,5 @@
-//! Memory for what a service sends and a host gives, of which the system may refuse as much.
+//! Allocations that return an error when memory runs out. Their sizes depend on what a service
+//! sends or a host passes.
 
 use std::io;
 
@@ -7,37 +8,37 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::error::{Code, Error, Result};
 
-/// Makes room for so many bytes more.
+/// Reserves capacity for `more` additional bytes.
 pub(crate) fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<()> {
     bytes
         .try_reserve(more)
         .map_err(|_| refused(bytes.len().saturating_add(more)))
 }
 
-/// Room for so many bytes, and no more.
+/// Returns an empty vector with a capacity of `size` bytes.
 pub(crate) fn room(size: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| refused(size))?;
     Ok(bytes)
 }
 
-/// Fails if so many bytes are not to be had now, for what takes them in a way that cannot fail.
-/// Somebody else may take them in between.
+/// Fails if `size` bytes cannot be allocated now. For use before code that allocates infallibly.
+/// Another thread may still take the memory between the two.
 pub(crate) fn probe(size: usize) -> Result<()> {
     let bytes = room(size)?;
-    // What nobody looks at is not allocated at all.
+    // Without this, the compiler removes an allocation that is never read.
     std::hint::black_box(&bytes);
     Ok(())
 }
 
-/// Adds a piece.
+/// Appends a piece.
 pub(crate) fn append(bytes: &mut Vec<u8>, piece: &[u8]) -> Result<()> {
     reserve(bytes, piece.len())?;
     bytes.extend_from_slice(piece);
     Ok(())
 }
 
-/// A copy of bytes.
+/// Returns a copy of the bytes.
 #[cfg(any(test, feature = "capi"))]
 pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut copy = room(bytes.len())?;
@@ -45,7 +46,7 @@ pub(crate) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(copy)
 }
 
-/// A copy of a text.
+/// Returns a copy of the text.
 pub(crate) fn text(text: &str) -> Result<String> {
     let mut copy = string(text.len())?;
     copy.push_str(text);
@@ -58,7 +59,7 @@ fn string(size: usize) -> Result<String> {
     Ok(text)
 }
 
-/// These bytes in base64, between two texts.
+/// Returns the bytes in base64, with a text before and a text after.
 pub(crate) fn base64(before: &str, bytes: &[u8], after: &str) -> Result<String> {
     let encoded = base64::encoded_len(bytes.len(), true).unwrap_or(usize::MAX);
     let mut text = string(encoded.saturating_add(before.len() + after.len()))?;
@@ -68,7 +69,7 @@ pub(crate) fn base64(before: &str, bytes: &[u8], after: &str) -> Result<String> 
     Ok(text)
 }
 
-/// Takes what is written, as long as there is room for it.
+/// A buffer that grows with each write. A write fails when memory runs out.
 #[derive(Default)]
 pub(crate) struct Growing(pub(crate) Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! What the operating system gives: files, memory, random numbers, signals, modules.
+//! Operating system services: file replacement, memory, random numbers, signals, loaded modules.
 
 pub(crate) mod memory;
 pub(crate) mod module;

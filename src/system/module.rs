@@ -1,6 +1,7 @@
-//! The library as the system has loaded it, which must be there as long as its threads are.
+//! A reference to the loaded library, which must stay mapped while its threads run.
 //!
-//! A Unix keeps it mapped by itself. Windows unmaps it with the last reference, whoever runs in it.
+//! Unix systems keep it mapped. Windows unmaps it when the last reference is released, even while
+//! threads run its code.
 
 #[cfg(not(windows))]
 pub(crate) use elsewhere::{Reference, has_ended, process_ends};
@@ -11,7 +12,7 @@ pub(crate) use windows::{Reference, has_ended, process_ends};
 mod elsewhere {
     use std::thread::JoinHandle;
 
-    /// Nothing has to be held.
+    /// Holds nothing.
     pub(crate) struct Reference;
 
     impl Reference {
@@ -20,12 +21,12 @@ mod elsewhere {
         }
     }
 
-    /// The threads of a process that ends go on until it has ended.
+    /// Returns false: threads keep running until the process has ended.
     pub(crate) fn process_ends() -> bool {
         false
     }
 
-    /// Whether a join of the thread does not wait.
+    /// Returns whether joining the thread does not block.
     pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
         thread.is_finished()
     }
@@ -49,19 +50,19 @@ mod windows {
         fn RtlDllShutdownInProgress() -> u8;
     }
 
-    /// A reference to the module that this code is in, be it the library or a program or plug-in
-    /// that it was linked into.
+    /// A reference to the module that contains this code: the library, or the program or plug-in it
+    /// is linked into.
     pub(crate) struct Reference(HMODULE);
 
-    // SAFETY: a module is not a thread's.
+    // SAFETY: a module handle belongs to the process, not to a thread.
     unsafe impl Send for Reference {}
 
     impl Reference {
         pub(crate) fn new() -> Option<Self> {
             let mut module: HMODULE = ptr::null_mut();
             let here: fn() -> bool = process_ends;
-            // SAFETY: with this flag the name is any address in the module, and the place is valid
-            // for writes.
+            // SAFETY: with this flag the name is any address in the module. `module` is valid for
+            // writes.
             let found = unsafe {
                 GetModuleHandleExW(
                     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
@@ -75,23 +76,23 @@ mod windows {
 
     impl Drop for Reference {
         fn drop(&mut self) {
-            // SAFETY: the reference is ours. Whoever called the library has another, so that this
-            // code stays until it returns.
+            // SAFETY: `self` owns this reference. The caller of the library holds another one, so
+            // this code stays mapped until it returns.
             unsafe { FreeLibrary(self.0) };
         }
     }
 
-    /// Whether the process is past the point where the system has ended all threads but this one,
-    /// be they in the middle of what they did. What they held is held for ever.
+    /// Returns whether the system has already ended all other threads of the process. Locks that
+    /// those threads held stay locked.
     pub(crate) fn process_ends() -> bool {
-        // SAFETY: has no requirements.
+        // SAFETY: this function has no preconditions.
         unsafe { RtlDllShutdownInProgress() != 0 }
     }
 
-    /// Whether a join of the thread does not wait: as long as a DLL is being unloaded, no thread
-    /// ends that has come to its end.
+    /// Returns whether joining the thread does not block. While a DLL is being unloaded, a thread
+    /// that has finished its work cannot exit.
     pub(crate) fn has_ended(thread: &JoinHandle<()>) -> bool {
-        // SAFETY: the handle is open as long as the thread is not joined.
+        // SAFETY: the handle is open until the thread is joined.
         thread.is_finished()
             && unsafe { WaitForSingleObject(thread.as_raw_handle(), 0) } == WAIT_OBJECT_0
     }

@@ -1,6 +1,5 @@
-//! Chance. Every bit comes from the operating system: a generator in this process would be
-//! inherited by a forked child, and the child and its siblings would then take the same number for
-//! theirs.
+//! Random numbers. Every bit comes from the operating system: a forked child would inherit a
+//! generator in this process, and parent and child would then produce the same numbers.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::{Code, Error, Result};
 
-/// A number that no other process takes, nor this one a second time.
+/// Returns random bytes. With enough of them no process gets the same number twice.
 pub(crate) fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     SystemRandom::new()
@@ -18,12 +17,12 @@ pub(crate) fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     Ok(bytes)
 }
 
-/// The same as hexadecimal digits, for a name beside which nothing of the same name may be.
+/// Returns a random file name of 16 hexadecimal digits.
 pub(crate) fn unique_name() -> io::Result<String> {
     Ok(format!("{:016x}", u64::from_ne_bytes(unique()?)))
 }
 
-/// A random UUID (version 4).
+/// Returns a random UUID (version 4).
 pub(crate) fn uuid() -> Result<String> {
     let random = u128::from_ne_bytes(
         unique().map_err(|e| Error::new(Code::Io, e.to_string()).with_source(e))?,
@@ -36,9 +35,10 @@ pub(crate) fn uuid() -> Result<String> {
     Ok(uuid)
 }
 
-/// A time between these shares of `whole`, so that those who wait do not come in step.
+/// Returns a random duration between `least` and `most` times `whole`, so that waiting programs do
+/// not retry at the same moment.
 pub(crate) fn jittered(whole: Duration, least: f64, most: f64) -> Duration {
-    // Without chance they come in step, and everything else is as it was.
+    // Without random numbers the duration is the middle of the range.
     let random = unique().map_or(u32::MAX / 2, u32::from_ne_bytes);
     whole.mul_f64(least + (most - least) * f64::from(random) / f64::from(u32::MAX))
 }

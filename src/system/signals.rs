@@ -1,21 +1,23 @@
-//! Signals that our own writes raise stay away from the host.
+//! Keeps the signals that libfal's own writes raise away from the host.
 
+/// The signals that a write raises: SIGPIPE for a vectored write to a socket that the peer closed,
+/// SIGXFSZ for a write beyond the file size limit of the process (RLIMIT_FSIZE). Each ends a
+/// process that does not ignore it.
 #[cfg(unix)]
-const OURS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+const WRITE_SIGNALS: [libc::c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
-/// A vectored write to a socket that the peer has closed raises SIGPIPE, and one to a file beyond
-/// the limit of the process (RLIMIT_FSIZE) raises SIGXFSZ: each ends a host that does not ignore
-/// it. The signal goes to the writing thread, and only our own threads write; blocked there, the
-/// write fails.
+/// Blocks the write signals on the calling thread. The system sends such a signal to the thread
+/// that writes, and only libfal's own threads write; where the signal is blocked, the write fails
+/// with an error.
 pub(crate) fn block() {
     #[cfg(unix)]
-    change(libc::SIG_BLOCK, OURS);
+    set_mask(libc::SIG_BLOCK, WRITE_SIGNALS);
 }
 
 #[cfg(unix)]
-fn change(how: libc::c_int, signals: impl IntoIterator<Item = libc::c_int>) {
-    // SAFETY: `set` is a local that sigemptyset initializes before it is read, and a null old set
-    // is allowed.
+fn set_mask(how: libc::c_int, signals: impl IntoIterator<Item = libc::c_int>) {
+    // SAFETY: `set` is a local variable that sigemptyset initializes before it is read. The old set
+    // may be null.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
@@ -26,23 +28,23 @@ fn change(how: libc::c_int, signals: impl IntoIterator<Item = libc::c_int>) {
     }
 }
 
-/// Which of these signals a thread of the host's blocks by itself.
+/// Which of the write signals a thread of the host blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask {
     #[cfg(unix)]
-    blocked: [bool; OURS.len()],
+    blocked: [bool; WRITE_SIGNALS.len()],
 }
 
 impl Mask {
     #[cfg(unix)]
     pub(crate) fn of_this_thread() -> Self {
-        // SAFETY: with a null new set nothing is changed, and `set` is a local that is written
-        // before it is read.
+        // SAFETY: a null new set changes nothing. `set` is a local variable that is written before
+        // it is read.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
             Mask {
-                blocked: OURS.map(|signal| libc::sigismember(&set, signal) == 1),
+                blocked: WRITE_SIGNALS.map(|signal| libc::sigismember(&set, signal) == 1),
             }
         }
     }
@@ -52,12 +54,14 @@ impl Mask {
         Mask {}
     }
 
-    /// On a thread on which none of our own writes happens: none of these signals waits for it.
+    /// Unblocks the other write signals on the calling thread. libfal must never write on this
+    /// thread, so that none of these signals is pending.
     pub(crate) fn restore(self) {
         #[cfg(unix)]
-        change(
+        set_mask(
             libc::SIG_UNBLOCK,
-            OURS.into_iter()
+            WRITE_SIGNALS
+                .into_iter()
                 .zip(self.blocked)
                 .filter_map(|(signal, blocked)| (!blocked).then_some(signal)),
         );

@@ -1,8 +1,8 @@
 //! The user's default Keychain.
 //!
-//! Its functions block while the user is asked, and cannot be called off. They therefore run on a
-//! thread of their own, which is left behind when the time is over and ends with the answer to the
-//! question; a shutdown waits for it.
+//! Its functions block while the user is prompted, and cannot be cancelled. Each call therefore
+//! runs on a thread of its own. After the timeout that thread keeps running until the user answers
+//! the prompt; a shutdown waits for it.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Instant;
@@ -61,6 +61,7 @@ pub(super) fn remove(
     Ok(unless_missing(removed)?.is_some())
 }
 
+/// Turns the error of a missing entry into `None`.
 fn unless_missing<T>(outcome: Result<T, Error>) -> Result<Option<T>, KeyringProblem> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -78,6 +79,7 @@ fn problem(error: Error) -> KeyringProblem {
     }
 }
 
+/// Runs `call` until it returns, the timeout expires, or the caller cancels.
 fn limited<T: Send + 'static>(
     limits: Limits<'_>,
     call: impl FnOnce() -> T + Send + 'static,
@@ -85,9 +87,9 @@ fn limited<T: Send + 'static>(
     let (sender, receiver) = mpsc::sync_channel(1);
     let counted = runtime::counted();
     let run = move || {
-        // After its limit the call goes on, and a shutdown waits for it.
+        // Counts until the call returns, so that a shutdown waits for it even after the timeout.
         let _counted = counted;
-        // Nobody waits any more if this fails.
+        // Fails if the caller has stopped waiting.
         let _ = sender.send(call());
     };
     std::thread::Builder::new()

@@ -1,12 +1,13 @@
 //! The system keyring: the Secret Service on Linux, the Keychain on macOS, the Credential Manager
 //! on Windows.
 //!
-//! An entry is a key under the service `fal.ai` and an account: a profile's name, or `default`. The
-//! attributes are those that other programs use, so that `secret-tool store --label fal service
-//! fal.ai username default`, or `keyring set fal.ai default` of Python, make entries that are found
-//! here.
+//! An entry holds a key under the service `fal.ai` and an account: the name of a profile, or
+//! `default`. The attributes are those of other programs, so that this module finds the entries of
+//! `secret-tool store --label fal service fal.ai username default`, and of `keyring set fal.ai
+//! default` in Python.
 //!
-//! Every call is given a time and ends within it; nothing is contacted where nobody could answer.
+//! Every call has a timeout. Nothing is contacted in a session without a keyring. The calls of the
+//! crate `keyring` cannot be cancelled.
 
 #[cfg(target_os = "macos")]
 #[path = "macos.rs"]
@@ -30,33 +31,35 @@ use zeroize::Zeroizing;
 use super::Environment;
 use crate::key::{Key, KeyProblem, Note};
 
-/// How long a call may take unless something else is said: a person may have to unlock the keyring.
+/// The default timeout of a call. The user may have to unlock the keyring during it.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the entries belong to. A test that meets the user's own leaves them alone.
+/// The service of the entries. Tests on Windows use another one, because they run in the user's own
+/// keyring.
 const SERVICE: &str = if cfg!(all(test, windows)) {
     "libfal-tests"
 } else {
     "fal.ai"
 };
 
-/// How often `cancelled` is asked.
+/// The interval between two calls of `cancelled`.
 #[cfg(not(windows))]
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long a call may take, and whether the caller still wants it.
+/// The timeout of a call, and a function that returns whether the caller has cancelled it.
 #[derive(Clone, Copy)]
-#[cfg_attr(windows, expect(dead_code, reason = "its keyring asks nobody"))]
+#[cfg_attr(windows, expect(dead_code, reason = "its keyring never prompts"))]
 pub(crate) struct Limits<'a> {
     pub(crate) timeout: Duration,
     pub(crate) cancelled: &'a dyn Fn() -> bool,
 }
 
-/// The key of the account, and what was dropped from around it; `None` if there is none.
+/// Returns the key of the account, with notes on characters that were dropped around it; `None` if
+/// there is no entry.
 ///
 /// # Errors
 ///
-/// A [`KeyringProblem`], which holds nothing of what is stored.
+/// A [`KeyringProblem`], which holds no part of the stored text.
 pub(crate) fn read(
     environment: &Environment,
     account: &str,
@@ -66,25 +69,25 @@ pub(crate) fn read(
         return Ok(None);
     };
     let text = std::str::from_utf8(&stored).map_err(|_| KeyringProblem::NotUtf8)?;
-    // A final line's end is what `echo` adds, and no remark.
+    // `echo` adds a line end, which needs no note.
     Key::parse(text.trim_end_matches(['\r', '\n']))
         .map(Some)
         .map_err(KeyringProblem::Key)
 }
 
-/// Stores the key as the account's, in the place of the one that is there.
+/// Stores the key of the account, and replaces the previous one.
 ///
 /// # Errors
 ///
 /// A [`KeyringProblem`]. After [`KeyringProblem::TimedOut`] or [`KeyringProblem::Cancelled`] the
-/// key may be stored.
+/// key may have been stored.
 pub(crate) fn store(
     environment: &Environment,
     account: &str,
     key: &Key,
     limits: Limits<'_>,
 ) -> Result<(), KeyringProblem> {
-    // Written into a buffer of the final size: growing would leave copies of the secret behind.
+    // A buffer of the final size. A buffer that grew would leave copies of the secret in memory.
     let mut text = Zeroizing::new(String::with_capacity(
         key.id().len() + 1 + key.expose_secret().len(),
     ));
@@ -94,12 +97,12 @@ pub(crate) fn store(
     store::write(environment, account, text, limits)
 }
 
-/// Removes the account's key; false if there is none.
+/// Removes the key of the account. Returns false if there is none.
 ///
 /// # Errors
 ///
 /// A [`KeyringProblem`]. After [`KeyringProblem::TimedOut`] or [`KeyringProblem::Cancelled`] the
-/// key may be gone.
+/// key may have been removed.
 pub(crate) fn remove(
     environment: &Environment,
     account: &str,
@@ -108,32 +111,32 @@ pub(crate) fn remove(
     store::remove(environment, account, limits)
 }
 
-/// Why the keyring cannot be used. Holds nothing of what is stored.
+/// Why the keyring cannot be used. Holds no part of the stored text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     windows,
-    expect(dead_code, reason = "its keyring is always there, and never locked")
+    expect(dead_code, reason = "its keyring always exists and is never locked")
 )]
 pub(crate) enum KeyringProblem {
-    /// There is no session bus; nothing was contacted. Why that is known.
+    /// There is no session bus, for this reason. Nothing was contacted.
     NoSessionBus(&'static str),
     /// The session bus cannot be reached.
     Bus(std::io::ErrorKind),
-    /// There is a session bus, and no keyring on it.
+    /// The session bus has no keyring.
     NoService,
-    /// No keyring is set up to store into.
+    /// There is no default keyring to store the key in.
     NoCollection,
-    /// It is locked, and there is no display to ask the user on.
+    /// The keyring is locked, and there is no display to prompt the user on.
     Locked,
-    /// The user did not unlock it, or the keyring could not ask.
+    /// The user dismissed the prompt, or the keyring could not show it.
     Dismissed,
-    /// Nobody unlocked it, or it does not answer.
+    /// The keyring did not respond, or the user did not unlock it, within this time.
     TimedOut(Duration),
-    /// The caller gave up.
+    /// The caller cancelled the call.
     Cancelled,
     NotUtf8,
     Key(KeyProblem),
-    /// The keyring refused; the name or number of its error.
+    /// The keyring returned an error with this name or number.
     Refused(String),
 }
 

@@ -1,7 +1,7 @@
 //! The Secret Service of freedesktop.org, over the session bus.
 //!
-//! A call runs on a runtime of its own on the calling thread, which ends with it: no thread and no
-//! connection outlives a call, and closing the connection also takes back a question to the user.
+//! Each call runs in a runtime of its own on the calling thread, so that no thread and no
+//! connection outlives the call. Closing the connection also dismisses a prompt to the user.
 
 use std::collections::HashMap;
 use std::os::unix::fs::FileTypeExt;
@@ -55,7 +55,7 @@ pub(super) fn write(
         }
         let collection = service.get_default_collection().await.map_err(problem)?;
         if collection.is_locked().await.map_err(problem)? {
-            session.may_ask()?;
+            session.can_prompt()?;
             collection.unlock().await.map_err(problem)?;
         }
         let mut attributes = attributes(account);
@@ -78,7 +78,7 @@ pub(super) fn remove(
     limited(limits, async {
         let service = session.open().await?;
         let mut removed = false;
-        // Another program may have stored one with other attributes besides.
+        // Another program may have stored a second entry with additional attributes.
         while let Some(item) = session.find(&service, account).await? {
             item.delete().await.map_err(problem)?;
             removed = true;
@@ -89,15 +89,15 @@ pub(super) fn remove(
 
 const CONTENT_TYPE: &str = "text/plain";
 
-/// What an entry is found by.
+/// Returns the attributes that identify an entry.
 fn attributes(account: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", SERVICE), ("username", account)])
 }
 
-/// What is known of the user's session without contacting anything.
+/// The user's session, as far as the environment describes it.
 struct Session {
     bus: Address,
-    /// Whether a question to the user has a place to appear.
+    /// Whether the keyring can show a prompt.
     has_display: bool,
 }
 
@@ -115,14 +115,14 @@ impl Session {
         let builder = zbus::connection::Builder::address(self.bus.clone())
             .map_err(|error| bus_problem(&error))?;
         let connection = builder.build().await.map_err(|error| bus_problem(&error))?;
-        // Encrypted, so that the secret is not in the buffers of the connection, here and in the
-        // bus.
+        // Encrypted, so that neither this process nor the bus has the secret in a buffer of the
+        // connection.
         SecretService::connect_with_existing(EncryptionType::Dh, connection)
             .await
             .map_err(problem)
     }
 
-    /// The unlocked entry of the account; the user is asked to unlock it if need be.
+    /// Returns the entry of the account. Prompts the user if it is locked.
     async fn find<'s>(
         &self,
         service: &'s SecretService<'_>,
@@ -138,12 +138,13 @@ impl Session {
         let Some(item) = found.locked.into_iter().next() else {
             return Ok(None);
         };
-        self.may_ask()?;
+        self.can_prompt()?;
         item.unlock().await.map_err(problem)?;
         Ok(Some(item))
     }
 
-    fn may_ask(&self) -> Result<(), KeyringProblem> {
+    /// Fails if the keyring cannot show a prompt.
+    fn can_prompt(&self) -> Result<(), KeyringProblem> {
         if self.has_display {
             Ok(())
         } else {
@@ -152,8 +153,8 @@ impl Session {
     }
 }
 
-/// The address of the session bus: a Unix socket that exists. Others would start a program or use
-/// the network.
+/// Returns the address of the session bus, which must be an existing Unix socket. Other kinds of
+/// address would start a program or use the network.
 fn bus(environment: &Environment) -> Result<Address, KeyringProblem> {
     use KeyringProblem::NoSessionBus;
     match environment.variable(ADDRESS_VARIABLE) {
@@ -200,7 +201,7 @@ fn is_socket(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
-/// Runs the call to its end, to its time, or until the caller gives up.
+/// Runs `call` until it returns, the timeout expires, or the caller cancels.
 fn limited<T>(
     limits: Limits<'_>,
     call: impl Future<Output = Result<T, KeyringProblem>>,
@@ -238,7 +239,7 @@ fn problem(error: secret_service::Error) -> KeyringProblem {
         Error::NoResult => KeyringProblem::NoCollection,
         Error::Prompt | Error::PromptDisconnected => KeyringProblem::Dismissed,
         Error::Crypto(what) => KeyringProblem::Refused(what.to_owned()),
-        // The text may be anything that the service sent.
+        // The error's own text may contain anything that the service sent.
         _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
     }
 }

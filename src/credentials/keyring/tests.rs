@@ -1,5 +1,5 @@
-//! Against sockets of our own, and against a real GNOME Keyring on a bus of its own, which Debian
-//! has in the packages `dbus-daemon` and `gnome-keyring`. Without them the tests fail and say so.
+//! Tests against raw sockets, and against a real GNOME Keyring on a private bus. They need the
+//! Debian packages `dbus-daemon` and `gnome-keyring`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -16,28 +16,25 @@ use tempfile::TempDir;
 use super::*;
 use crate::credentials::process_tests::{again, is_alone, plainly};
 
-/// Longer than anything here takes.
+/// Longer than any step of these tests.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;
 
-const NOW_AND_THEN: Limits<'_> = Limits {
+const PATIENT: Limits<'_> = Limits {
     timeout: PATIENCE,
     cancelled: &|| false,
 };
 
 fn within(timeout: Duration) -> Limits<'static> {
-    Limits {
-        timeout,
-        ..NOW_AND_THEN
-    }
+    Limits { timeout, ..PATIENT }
 }
 
 fn bus_at(address: &str) -> Environment {
     Environment::from_variables([("DBUS_SESSION_BUS_ADDRESS", address)])
 }
 
-/// The secret that is stored; no outcome shows it.
+/// Returns the stored secret. Checks that the debug output of the result does not contain it.
 fn stored(environment: &Environment, account: &str) -> Option<String> {
-    let outcome = read(environment, account, NOW_AND_THEN);
+    let outcome = read(environment, account, PATIENT);
     assert!(
         !format!("{outcome:?}").contains("fake-secret"),
         "{outcome:?}"
@@ -54,15 +51,15 @@ fn is_stored(environment: &Environment, account: &str, secret: Option<&str>) {
 
 fn put(environment: &Environment, account: &str, text: &str) -> Result<(), KeyringProblem> {
     let (key, _) = Key::parse(text).unwrap();
-    store(environment, account, &key, NOW_AND_THEN)
+    store(environment, account, &key, PATIENT)
 }
 
 fn removed(environment: &Environment) -> Result<bool, KeyringProblem> {
-    remove(environment, "default", NOW_AND_THEN)
+    remove(environment, "default", PATIENT)
 }
 
 fn problem(environment: &Environment) -> KeyringProblem {
-    read(environment, "default", NOW_AND_THEN).unwrap_err()
+    read(environment, "default", PATIENT).unwrap_err()
 }
 
 #[track_caller]
@@ -71,7 +68,8 @@ fn took_less_than(begun: Instant, milliseconds: u64) {
     assert!(took < Duration::from_millis(milliseconds), "{took:?}");
 }
 
-/// A bus of its own, with a home directory for what is on it, both gone when this is.
+/// A private bus with a home directory for its services. Dropping it ends the processes and removes
+/// the directory.
 struct Bus {
     address: String,
     directory: TempDir,
@@ -79,7 +77,7 @@ struct Bus {
 }
 
 impl Bus {
-    /// A bus that starts no service by itself.
+    /// Starts a bus that starts no service by itself.
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().display();
@@ -106,7 +104,7 @@ impl Bus {
         }
     }
 
-    /// A bus with an unlocked keyring.
+    /// Starts a bus with an unlocked keyring.
     fn with_keyring() -> Self {
         let mut bus = Self::start();
         let home = bus.directory.path();
@@ -131,7 +129,7 @@ impl Bus {
         daemon.stdin.take().unwrap().write_all(b"\n").unwrap();
         bus.processes.push(daemon);
         let deadline = Instant::now() + PATIENCE;
-        while let Err(problem) = read(&bus.environment(), "none", NOW_AND_THEN) {
+        while let Err(problem) = read(&bus.environment(), "none", PATIENT) {
             assert!(Instant::now() < deadline, "{problem}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -142,7 +140,7 @@ impl Bus {
         bus_at(&self.address)
     }
 
-    /// What another program does with the keyring.
+    /// Uses the keyring like another program.
     fn with_service(&self, act: impl AsyncFnOnce(&SecretService<'_>)) {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -219,14 +217,14 @@ fn without_a_session_bus_nothing_is_contacted() {
 
 #[test]
 fn a_bus_that_does_not_answer_is_given_up() {
-    // What a D-Bus address would have to escape.
+    // A path with characters that a D-Bus address must escape.
     let directory = tempfile::Builder::new()
         .prefix("run;time, %")
         .tempdir()
         .unwrap();
     let path = directory.path().join("bus");
     let listener = UnixListener::bind(&path).unwrap();
-    // The socket's usual place is looked at as well.
+    // The default path of the socket is used as well.
     let environment = Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]);
     let begun = Instant::now();
     let outcome = read(&environment, "default", within(Duration::from_millis(300)));
@@ -235,14 +233,14 @@ fn a_bus_that_does_not_answer_is_given_up() {
         KeyringProblem::TimedOut(Duration::from_millis(300))
     );
     took_less_than(begun, 800);
-    // The connection has ended with the call.
+    // The connection was closed when the call returned.
     let (mut connection, _) = listener.accept().unwrap();
     connection.read_to_end(&mut Vec::new()).unwrap();
     let begun = Instant::now();
     let cancelled = || begun.elapsed() > Duration::from_millis(100);
     let limits = Limits {
         cancelled: &cancelled,
-        ..NOW_AND_THEN
+        ..PATIENT
     };
     let key = Key::parse("fake-id:fake-secret-1").unwrap().0;
     let outcome = store(&environment, "default", &key, limits);
@@ -299,9 +297,7 @@ fn entries_of_other_programs_are_used() {
         });
     };
     put_by_another(b"fake-id:fake-secret-1\n");
-    let (found, notes) = read(&environment, "default", NOW_AND_THEN)
-        .unwrap()
-        .unwrap();
+    let (found, notes) = read(&environment, "default", PATIENT).unwrap().unwrap();
     assert_eq!((found.expose_secret(), notes), ("fake-secret-1", vec![]));
     put_by_another(b"fake-secret-1");
     assert_eq!(
@@ -310,7 +306,7 @@ fn entries_of_other_programs_are_used() {
     );
     put_by_another(b"fake-id:fake-secret\xff");
     assert_eq!(problem(&environment), KeyringProblem::NotUtf8);
-    // The entry is written to, and not shadowed by a second one.
+    // Storing changes the entry and adds no second one.
     put(&environment, "default", "fake-id:fake-secret-2").unwrap();
     bus.with_service(async |service| {
         let found = service
@@ -338,7 +334,7 @@ fn nobody_is_asked_to_unlock_it_without_a_display() {
     let outcome = put(&environment, "new", "fake-id:fake-secret-2");
     assert_eq!(outcome, Err(KeyringProblem::Locked));
     assert_eq!(removed(&environment), Err(KeyringProblem::Locked));
-    // With one, the question is asked, and here it cannot appear.
+    // With a display the keyring tries to prompt, and fails here.
     let environment = Environment::from_variables([
         ("DBUS_SESSION_BUS_ADDRESS", bus.address.as_str()),
         ("DISPLAY", ":99"),
@@ -359,7 +355,7 @@ fn no_thread_outlives_a_call() {
         assert_eq!((count("task"), count("fd")), before);
         let _ = read(&bus.environment(), "default", within(Duration::ZERO));
         assert_eq!((count("task"), count("fd")), before);
-        // As the client calls it.
+        // The client reads the keyring on a blocking thread of a runtime.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

@@ -1,5 +1,5 @@
-//! The user's Credential Manager. Its functions ask nobody and answer at once, so that no limit is
-//! put on them.
+//! The user's Credential Manager. Its functions never prompt and return at once, so that the limits
+//! are ignored.
 
 use std::ptr;
 
@@ -28,7 +28,7 @@ pub(super) fn read(
     Ok(None)
 }
 
-/// Under the short name, unless that is another account's.
+/// Stores under the short name, unless another account uses it.
 pub(super) fn write(
     _: &Environment,
     account: &str,
@@ -40,7 +40,7 @@ pub(super) fn write(
         Some(entry) if !entry.is_of(account) => put(long, account, &secret),
         _ => {
             put(short, account, &secret)?;
-            // It would no longer be read, but neither be removed.
+            // Otherwise the entry would stay, although nothing reads it any more.
             delete(&long).map(drop)
         }
     }
@@ -60,19 +60,19 @@ pub(super) fn remove(
     Ok(removed)
 }
 
-/// The names that an account's entry may have, in the order of Python's `keyring`: the second is
-/// used if the first is taken.
+/// Returns the short and the long name of an account's entry. Like Python's `keyring`, uses the
+/// long name if another account has the short one.
 fn targets(account: &str) -> [Vec<u16>; 2] {
     [wide(SERVICE), wide(&format!("{account}@{SERVICE}"))]
 }
 
-/// An entry as the system gave it. Overwritten when it is dropped.
+/// An entry that the system returned. Dropping it zeroizes the secret.
 struct Entry(*mut CREDENTIALW);
 
 impl Entry {
     fn read(target: &[u16]) -> Result<Option<Self>, KeyringProblem> {
         let mut credential: *mut CREDENTIALW = ptr::null_mut();
-        // SAFETY: the target ends with a NUL, and `credential` is valid for writes.
+        // SAFETY: the target ends with a NUL. `credential` is valid for writes.
         if unsafe { CredReadW(target.as_ptr(), CRED_TYPE_GENERIC, 0, &raw mut credential) } == 0 {
             return unless_missing().map(|()| None);
         }
@@ -80,22 +80,21 @@ impl Entry {
     }
 
     fn is_of(&self, account: &str) -> bool {
-        // SAFETY: the credential is valid until it is freed, and its user, if it has one, ends with
-        // a NUL.
+        // SAFETY: the credential is valid until it is freed.
         let user = unsafe { (*self.0).UserName };
         if user.is_null() {
             return false;
         }
         wide(account).iter().enumerate().all(|(at, unit)| {
-            // SAFETY: as all units before were equal and none of them was the last, there is one
-            // more.
+            // SAFETY: the name ends with a NUL, and none of the units before `at` was the NUL,
+            // since they equal those of `account`.
             unsafe { *user.add(at) == *unit }
         })
     }
 
     fn blob(&mut self) -> &mut [u8] {
-        // SAFETY: the credential is valid until it is freed. Its blob, unless it is empty, is of
-        // that size, and nothing else refers to it.
+        // SAFETY: the credential is valid until it is freed. A blob that is not empty has that
+        // size, and nothing else refers to it.
         unsafe {
             match usize::try_from((*self.0).CredentialBlobSize) {
                 Ok(size) if size > 0 => {
@@ -114,14 +113,14 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.blob().zeroize();
-        // SAFETY: it is the system's, and freed once.
+        // SAFETY: the system allocated the credential, and this is the only place that frees it.
         unsafe { CredFree(self.0.cast()) };
     }
 }
 
 fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringProblem> {
     let mut user = wide(account);
-    // As other programs do: they take an even number of bytes for UTF-16 in any case.
+    // UTF-16, because other programs read an even number of bytes as UTF-16.
     let mut blob = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
     blob.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
     let size = u32::try_from(blob.len())
@@ -135,7 +134,7 @@ fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringP
         Persist: CRED_PERSIST_LOCAL_MACHINE,
         ..CREDENTIALW::default()
     };
-    // SAFETY: the structure and all that it points to are valid, and the names end with a NUL.
+    // SAFETY: the structure and everything it points to are valid. The names end with a NUL.
     if unsafe { CredWriteW(&raw const credential, 0) } == 0 {
         Err(last_problem())
     } else {
@@ -155,7 +154,8 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// Other programs store UTF-16; every second byte of a key in it is zero.
+/// Returns the secret as UTF-8. Other programs store UTF-16, in which every second byte of a key is
+/// zero.
 fn text_of(secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
     let is_wide =
         secret.len().is_multiple_of(2) && secret.iter().skip(1).step_by(2).all(|byte| *byte == 0);
@@ -167,7 +167,7 @@ fn text_of(secret: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
 }
 
 fn unless_missing() -> Result<(), KeyringProblem> {
-    // SAFETY: has no requirements.
+    // SAFETY: this function has no preconditions.
     if unsafe { GetLastError() } == ERROR_NOT_FOUND {
         Ok(())
     } else {
@@ -176,7 +176,7 @@ fn unless_missing() -> Result<(), KeyringProblem> {
 }
 
 fn last_problem() -> KeyringProblem {
-    // SAFETY: has no requirements.
+    // SAFETY: this function has no preconditions.
     match unsafe { GetLastError() } {
         ERROR_NO_SUCH_LOGON_SESSION => KeyringProblem::NoService,
         code => KeyringProblem::Refused(format!("Windows error {code}")),
@@ -223,13 +223,13 @@ mod tests {
             removed(account);
         }
         assert_eq!(found("default"), None);
-        // Its first entry has the short name, and belongs to one account.
+        // The first entry has the short name and belongs to one account.
         put(wide(SERVICE), "default", "fake-id:fake-secret-1").unwrap();
         assert_eq!(
             (found("default").as_deref(), found("team")),
             (Some("fake-id:fake-secret-1"), None)
         );
-        // A second one does not take it away.
+        // A second account does not replace it.
         store("team", "fake-id:fake-secret-2");
         assert_eq!(targets_that_exist("team"), [true, true]);
         assert_eq!(found("team").as_deref(), Some("fake-id:fake-secret-2"));
@@ -240,15 +240,15 @@ mod tests {
             (found("default"), found("team").as_deref()),
             (None, Some("fake-id:fake-secret-2"))
         );
-        // It moves the one that was first to the long name.
+        // Python moves the first entry to the long name.
         put(long("default"), "default", "fake-id:fake-secret-4").unwrap();
         put(wide(SERVICE), "other", "fake-id:fake-secret-5").unwrap();
         assert_eq!(found("default").as_deref(), Some("fake-id:fake-secret-4"));
-        // Whose entry is under the short name is not read by another name, nor removed.
+        // The entry under the short name is neither read nor removed for another account.
         assert_eq!(found("othe"), None);
         assert!(removed("team") && removed("default") && !removed("default"));
         assert_eq!(found("other").as_deref(), Some("fake-id:fake-secret-5"));
-        // Of the two names one is used.
+        // An account uses only one of its two names.
         put(long("other"), "other", "fake-id:fake-secret-6").unwrap();
         store("other", "fake-id:fake-secret-7");
         assert_eq!(targets_that_exist("other"), [true, false]);

@@ -1,4 +1,4 @@
-//! Replacing a file that may hold secrets: whole or not at all, by one program at a time, and for
+//! Replaces a file that may hold secrets: atomically, by one program at a time, and with access for
 //! its owner only.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
@@ -14,17 +14,18 @@ use crate::credentials::file::{self, FileProblem, SecretFile};
 use crate::system::random;
 use crate::system::replace::{self, Access, Successor};
 
-/// How long it is waited between two tries for the lock; up to as much again is added by chance.
+/// The shortest pause between two tries for the lock. The pause is random, up to twice as long.
 const PAUSE: Duration = Duration::from_millis(8);
-/// How long a program that writes the file in place may need from emptying it to filling it.
+/// How long an empty file may take to be filled by a program that writes it in place.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// The byte order mark.
 const MARK: &str = "\u{feff}";
 
-/// The right to replace a file. It ends when this is dropped.
+/// The lock for replacing a file. Dropping it releases the lock.
 ///
-/// The lock is advisory and on a file of its own, `<name>.lock`, which stays: the file itself is
-/// replaced, and a lock on it would be one on its predecessor.
+/// The lock is advisory and on a separate file, `<name>.lock`, which is never removed: the file
+/// itself is replaced, and a lock on it would stay on the replaced file.
 pub(super) struct Locked {
     target: PathBuf,
     lock: File,
@@ -32,20 +33,20 @@ pub(super) struct Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // Closing alone would not do: a forked child may have inherited the file.
+        // Closing the file is not enough, because a forked child may have inherited it.
         let _ = self.lock.unlock();
     }
 }
 
-/// The file as it was read.
+/// The content of the file at the time it was read.
 pub(super) struct Snapshot {
-    /// An empty one, if there is none.
+    /// Empty if there is no file.
     pub(super) file: SecretFile,
     /// `None` if there is no file.
     old: Option<Stamp>,
 }
 
-/// What changes when another program writes the file.
+/// The metadata that differ after another program has written the file.
 #[derive(PartialEq, Eq)]
 struct Stamp {
     len: u64,
@@ -60,8 +61,8 @@ struct Stamp {
 }
 
 impl Locked {
-    /// Waits for the right to replace the file at `path`, or at the end of the link there. `None`
-    /// if its folder does not exist and was not to be made.
+    /// Takes the lock for the file at `path`, or for the target of a link at `path`. Blocks up to
+    /// `wait`. Returns `None` if the folder does not exist and `make_folder` is false.
     pub(super) fn acquire(
         path: &Path,
         make_folder: bool,
@@ -88,8 +89,8 @@ impl Locked {
 
     pub(super) fn read(&self) -> Result<Snapshot, StoreError> {
         let snapshot = self.read_once()?;
-        // The CLI empties the file before it writes it anew: what is empty may be full a moment
-        // later.
+        // The CLI empties the file before it writes it, so that an empty file may be filled a
+        // moment later.
         if snapshot.old.is_some() && snapshot.file.text.is_empty() {
             thread::sleep(SETTLE);
             return self.read_once();
@@ -98,7 +99,7 @@ impl Locked {
     }
 
     fn read_once(&self) -> Result<Snapshot, StoreError> {
-        // Looked at before it is read: a change between the two is then found by `replace`.
+        // The metadata come first, so that `replace` detects a change made while the file is read.
         let old = self.stamp()?;
         match file::read(&self.target) {
             Ok(file) => Ok(Snapshot { file, old }),
@@ -114,15 +115,15 @@ impl Locked {
         }
     }
 
-    /// Puts a file of this text in the place of the one that was read. `false`, and nothing is
-    /// done, if another program has changed that one since.
+    /// Replaces the file that was read with one of this text. Does nothing and returns false if
+    /// another program has changed the file since.
     pub(super) fn replace(&self, snapshot: &Snapshot, text: &str) -> Result<bool, StoreError> {
         let mark = if snapshot.file.has_mark { MARK } else { "" };
         if mark.len() + text.len() > file::MAX_SIZE {
             return Err(StoreError::unreadable(&self.target, &FileProblem::TooLarge));
         }
-        // Renaming needs no permission on the file itself, and yet its owner said no; the CLI could
-        // not write it either.
+        // A rename needs no write permission on the file, but its owner made it read-only, and the
+        // CLI could not write it either.
         if snapshot.old.as_ref().is_some_and(|old| old.read_only) {
             return Err(StoreError::io(
                 "write",
@@ -130,8 +131,8 @@ impl Locked {
                 &ErrorKind::PermissionDenied.into(),
             ));
         }
-        // The name is always the same: a file that a killed program left behind, with keys in it,
-        // goes away with the next change.
+        // The name is always the same, so that the next change removes a file with keys that a
+        // killed program left behind.
         let path = sibling(&self.target, ".tmp");
         let successor = Successor::create_anew(path.clone(), Access::Secret)
             .map_err(|error| StoreError::io("create", &path, &error))?;
@@ -156,7 +157,7 @@ impl Locked {
 }
 
 impl Snapshot {
-    /// The permission bits of the file, if others than its owner have any.
+    /// Returns the permission bits of the file if they grant other users access.
     pub(super) fn loose_mode(&self) -> Option<u32> {
         #[cfg(unix)]
         return self
@@ -187,7 +188,8 @@ impl Stamp {
     }
 }
 
-/// Where the file is, whatever links lead to it, so that all who mean it take the same lock.
+/// Returns the real path of the file, so that all programs that use it take the same lock, by
+/// whatever link they reach it.
 fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError> {
     let read_error = |error: &io::Error| StoreError::io("read", path, error);
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
@@ -201,7 +203,7 @@ fn target(path: &Path, make_folder: bool) -> Result<Option<PathBuf>, StoreError>
     }
     let irregular = |kind| StoreError::unreadable(path, &FileProblem::NotRegular(kind));
     let name = path.file_name().ok_or_else(|| irregular("a directory"))?;
-    // In the long form of a path it would be a file, which nobody finds again.
+    // In the long form of a path Windows would create a file that no program finds later.
     if file::is_device(path) {
         return Err(irregular("a device"));
     }
@@ -234,11 +236,11 @@ fn sibling(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The lock file, locked; `None` if another program has it.
+/// Opens and locks the lock file. Returns `None` if another program has locked it.
 fn take_lock(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    // For its owner only, never through a link, and without waiting for a FIFO's other end.
+    // Refuses a symbolic link, and does not block on a FIFO.
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -278,7 +280,7 @@ mod tests {
         locked.unwrap().unwrap()
     }
 
-    /// The official CLI takes no lock and writes the file in place.
+    /// Covers the official CLI, which takes no lock and writes the file in place.
     #[test]
     fn a_change_by_a_program_without_the_lock_is_not_overwritten() {
         let folder = tempfile::TempDir::new().unwrap();

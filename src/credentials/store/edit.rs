@@ -1,5 +1,5 @@
-//! Changing one member of a TOML text. Every byte outside of the change stays; the result is read
-//! again and has to be the old content with that change and nothing else, or it is not used.
+//! Changes one member of a TOML text. Keeps every byte outside the change. The result is parsed
+//! again; it is used only if its content is the old content with that change and no other.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,26 +13,26 @@ use super::toml_index::{Header, Kind, Place, TomlIndex, Value};
 
 /// A change of a top-level table.
 pub(super) enum Edit<'a> {
-    /// Sets a member to a string. The table is made if it is missing.
+    /// Sets a member to a string. Creates the table if it is missing.
     Set {
         table: &'a str,
         member: &'a str,
         value: &'a str,
     },
-    /// Removes a member, if it is there.
+    /// Removes a member, if it exists.
     Unset { table: &'a str, member: &'a str },
-    /// Removes a table, if it has nothing in it, not even a comment, and a header of its own.
+    /// Removes a table that has a header of its own and is empty, without even a comment.
     DropEmpty { table: &'a str },
 }
 
 /// Why a change cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The name is that of a value or of an array of tables.
+    /// The name belongs to a value or to an array of tables.
     NotATable,
-    /// The member is a table itself.
+    /// The member is itself a table.
     MemberIsTable,
-    /// The result would not have been what was wanted.
+    /// The result would have differed from the requested change.
     Unclear,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// The changed text; `None` if nothing has to change.
+    /// Returns the changed text; `None` if the text already complies.
     pub(super) fn apply(&self, text: &str) -> Result<Option<Zeroizing<String>>, Refusal> {
         let index = TomlIndex::of(text).ok_or(Refusal::Unclear)?;
         let splices = match self {
@@ -69,6 +69,7 @@ impl<'a> Edit<'a> {
     }
 }
 
+/// Makes the change in a parsed text.
 fn make<'t>(root: &mut DeTable<'t>, change: &Edit<'t>) {
     match *change {
         Edit::Set {
@@ -103,7 +104,7 @@ fn unplaced<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
 }
 
-/// A part of the text and what takes its place.
+/// A part of the text and its replacement.
 struct Splice {
     part: Range<usize>,
     new: Zeroizing<String>,
@@ -129,7 +130,8 @@ impl Splice {
     }
 }
 
-/// Joined in a buffer of the final size: growing would leave copies of a secret behind.
+/// Joins the pieces in a buffer of the final size. A buffer that grew would leave copies of a
+/// secret in memory.
 pub(super) fn concat(pieces: &[&str]) -> Zeroizing<String> {
     let mut whole = Zeroizing::new(String::with_capacity(
         pieces.iter().map(|piece| piece.len()).sum(),
@@ -236,8 +238,8 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
         return Vec::new();
     }
     let mut lines = index.lines(header.span.start, header.span.end);
-    // The empty line that a new table gets goes with it: the one above or, at the top, the one that
-    // was below.
+    // Also removes the empty line that was added with the table: the line above, or at the top of
+    // the file the line below.
     let (above, below) = text.split_at_checked(lines.end).unwrap_or_default();
     let above = above.get(..lines.start).unwrap_or_default();
     let blank_above = ["\r\n", "\n"]
@@ -251,7 +253,7 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
     vec![Splice::remove(lines)]
 }
 
-/// The table, if it is there, has to be one, and the member must not be one.
+/// Checks that the table, if it exists, is a table, and that the member is not.
 fn check_shape(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<(), Refusal> {
     let mut headers = index.headers.iter();
     let is_array = headers.any(|header| header.is_array && header.path == [table]);
@@ -282,7 +284,7 @@ fn header<'o>(index: &'o TomlIndex<'_>, table: &str) -> Option<&'o Header> {
         .find(|header| header.path == [table] && !header.is_array)
 }
 
-/// A line `table.other = …` before the first header.
+/// Returns a line `table.other = …` before the first header.
 fn dotted_sibling<'o>(index: &'o TomlIndex<'_>, table: &str) -> Option<&'o Value> {
     index.values.iter().find(|value| {
         value.place == Place::Root
@@ -296,7 +298,7 @@ fn ends_line(text: &str, at: usize) -> bool {
         .is_none_or(|before| before.is_empty() || before.ends_with('\n'))
 }
 
-/// What ends a line in this text.
+/// Returns the line end that the text uses.
 fn line_end(text: &str) -> &'static str {
     match text.split_once('\n') {
         Some((first, _)) if first.ends_with('\r') => "\r\n",
@@ -304,7 +306,7 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-/// A basic string of TOML 1.0. The text has no control characters.
+/// Returns the text as a basic string of TOML 1.0. The text must have no control characters.
 fn quoted(text: &str) -> Zeroizing<String> {
     let mut quoted = Zeroizing::new(String::with_capacity(2 * text.len() + 2));
     quoted.push('"');

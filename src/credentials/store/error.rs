@@ -1,4 +1,4 @@
-//! Why the file could not be changed or listed.
+//! The error of changing or listing profiles.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -11,53 +11,53 @@ use crate::credentials::printable::printable_name;
 use crate::error::{Code, Error};
 use crate::system::replace::said;
 
-/// Why the file could not be changed or listed. It is as it was before. Holds no secret.
+/// Why the file could not be changed or listed. The file is unchanged. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The name is none that a profile may have.
+    /// The name is not valid for a profile.
     Name(NameProblem),
     /// The file has no profile of this name.
     NoSuchProfile {
         /// The name, as it may be printed.
         profile: String,
     },
-    /// What has this name in the file is a global setting, not a profile.
+    /// The name belongs to a global setting of the file, not to a profile.
     NotAProfile {
         /// The name, as it may be printed.
         profile: String,
     },
-    /// It is not known which file to use.
+    /// The path of the file is unknown.
     NoFile {
-        /// Why.
+        /// Why it is unknown.
         reason: String,
     },
-    /// What is there is no configuration file that can be changed.
+    /// The file cannot be read or changed.
     Unusable {
-        /// The path; with line and column, if it is the text that is wrong.
+        /// The path; with line and column if the text is malformed.
         location: String,
         /// What is wrong.
         reason: String,
     },
-    /// Another program is changing the file, and did not end in time.
+    /// Another program held the lock until the timeout.
     Locked {
-        /// The file that it holds.
+        /// The lock file.
         path: String,
     },
-    /// The file was changed again and again meanwhile by a program that does not lock it.
+    /// A program that takes no lock changed the file during each of several attempts.
     Contended {
         /// The file.
         path: String,
     },
-    /// The operating system refused.
+    /// An operation of the operating system failed.
     Io {
-        /// What was to be done, such as `write`.
+        /// The operation, such as `write`.
         action: &'static str,
-        /// On which file.
+        /// The file.
         path: String,
-        /// How it was refused.
+        /// The kind of error.
         kind: ErrorKind,
-        /// The system's own number of that.
+        /// The error number of the operating system, if known.
         os_error: Option<i32>,
     },
 }
@@ -99,7 +99,7 @@ impl StoreError {
         Self::unusable(path, format!("[{profile}] {reason}"))
     }
 
-    /// Whether it goes away by itself when another program has done its part.
+    /// Returns whether a retry can succeed once another program has finished.
     fn is_in_use(&self) -> bool {
         match self {
             Self::Locked { .. } | Self::Contended { .. } => true,

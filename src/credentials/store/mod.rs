@@ -1,18 +1,22 @@
-//! Storing keys in the configuration file of the official CLI, for every program on the machine.
+//! Stores keys in the configuration file of the official CLI, for every program on the machine.
 //!
-//! The file is the one that the credential chain reads. A change touches the lines that it has to
-//! and leaves every other byte alone: comments, order, unknown members, line ends, a byte order
-//! mark. The new file takes the place of the old one as a whole, is for its owner only (mode 0600;
-//! on Windows the access control list of the old one stays, and a new one that others could read is
-//! for the user and the system only), and programs that use this library wait for each other. The
-//! official CLI does not (docs/protocol.md §1.3): if it changes the file in the very same moment,
-//! that is noticed up to the last microseconds, and the change is made again on top. A file that is
-//! read-only stays as it is, and on Windows one that another program has open for longer than some
-//! seconds. Hard links to the file, and on a Unix its access control lists and extended attributes,
-//! are not carried over.
+//! The file is the one that the credential chain reads. A change affects only the lines that it
+//! must, and keeps every other byte: comments, order, unknown members, line ends, a byte order
+//! mark.
 //!
-//! What is read and written is overwritten in memory afterwards, but for names, for the lengths and
-//! places of the parts, and for values that the TOML parser had to copy because they hold escapes.
+//! The new file replaces the old one atomically, and only its owner has access: mode 0600 on Unix.
+//! On Windows the new file gets the access control list of the old one; without an old file, the
+//! user and the system get access if others would have it otherwise.
+//!
+//! Programs that use this library wait for each other. The official CLI takes no lock
+//! (docs/protocol.md §1.3). A change that it makes at the same time is detected, except in the last
+//! microseconds before the file is replaced, and the change of this library is then repeated on the
+//! new content. A read-only file is not changed, nor, on Windows, one that another program has open
+//! for more than a few seconds. Hard links to the file are lost, and on Unix its access control
+//! lists and extended attributes.
+//!
+//! All text read and written is zeroized in memory, except names, the lengths and positions of
+//! parts, and values with escapes, which the TOML parser copies.
 
 mod disk;
 mod edit;
@@ -39,20 +43,19 @@ use edit::Edit;
 pub use error::StoreError;
 pub use name::NameProblem;
 
-/// How long another program's change is waited for.
+/// How long a change waits for the lock of another program.
 const LOCK_WAIT: Duration = Duration::from_secs(20);
 
-/// How often a change is made again because a program that takes no lock came in between.
+/// How many times a change is tried if a program that takes no lock keeps changing the file.
 const ATTEMPTS: usize = 8;
 
 const KEY: &str = "key";
 const ACTIVE: &str = "profile";
 
-/// Whether a profile becomes the active one: the one that programs use whose user chose none by
-/// `FAL_PROFILE`.
+/// Whether a profile becomes the active one, which programs use if `FAL_PROFILE` names no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activate {
-    /// It does.
+    /// The profile becomes the active one.
     Yes,
     /// The active profile stays, if there is one.
     No,
@@ -62,31 +65,32 @@ pub enum Activate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileInfo {
-    /// Its name; `(name not shown)` for one that cannot be stored to, since it may be a key in the
-    /// wrong place.
+    /// The name; `(name not shown)` if it is not a valid profile name, since it may then be a key
+    /// in the wrong place.
     pub name: String,
-    /// The public half of its key, in printable form; `None` if it has no key or there is a
-    /// problem.
+    /// The public half of the key, in printable form; `None` if there is no key or it cannot be
+    /// used.
     pub key_id: Option<String>,
-    /// Why its key cannot be used.
+    /// Why the key cannot be used.
     pub problem: Option<String>,
-    /// The host of the CLI that it sets; libfal does not use it. `(host not shown)` if it is none.
+    /// The host that the profile sets for the CLI; libfal does not use it. `(host not shown)` if it
+    /// is not a host name.
     pub host: Option<String>,
-    /// Whether the file makes it the active one. `FAL_PROFILE` is stronger.
+    /// Whether the file makes the profile the active one. `FAL_PROFILE` overrides it.
     pub active: bool,
-    /// The line of its name in the file, from 1.
+    /// The line of the name in the file, from 1.
     pub line: usize,
 }
 
-/// What became of the table of a profile.
+/// The effect of a change on the table of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Table {
-    /// It was there, and is.
+    /// The table existed before and after the change, or neither before nor after.
     Kept,
-    /// It was made.
+    /// The change created the table.
     Created,
-    /// Nothing was left in it, and it is gone.
+    /// The change removed the table because it became empty.
     Removed,
 }
 
@@ -96,20 +100,21 @@ pub enum Table {
 pub struct Change {
     /// The file, as it may be printed.
     pub path: String,
-    /// Whether the file was written; not, if it was already as wished.
+    /// Whether the file was written. False if it already had the requested content.
     pub written: bool,
-    /// What became of the profile's table.
+    /// The effect on the table of the profile.
     pub table: Table,
     /// The public half of the key that the profile had before, in printable form.
     pub previous_key_id: Option<String>,
     /// The active profile after the change, as it may be printed.
     pub active: Option<String>,
-    /// The permission bits of the file before, if others than its owner had any and no longer have.
+    /// The permission bits of the file before the change, if they granted other users access that
+    /// the change removed.
     pub tightened_from: Option<u32>,
 }
 
-/// The configuration file, to be changed. Every function blocks on the disk, and up to 20 seconds
-/// on other programs.
+/// The configuration file, for changes. Every method reads or writes the disk, and every change
+/// blocks up to 20 seconds while another program holds the lock.
 #[derive(Clone, Debug)]
 pub struct Store {
     path: PathBuf,
@@ -117,8 +122,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// The file that [`resolve`](super::resolve) would read: the option `config_path`, else
-    /// `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. Reads nothing yet; it need not exist.
+    /// Selects the file that [`resolve`](super::resolve) reads: the option `config_path`, else
+    /// `FAL_CONFIG_PATH`, else `~/.fal/config.toml`. Reads nothing; the file need not exist.
     ///
     /// # Errors
     ///
@@ -138,17 +143,17 @@ impl Store {
         }
     }
 
-    /// The same, waiting this long for other programs.
+    /// Sets how long a change waits for other programs. The default is 20 seconds.
     pub fn with_lock_wait(self, lock_wait: Duration) -> Self {
         Self { lock_wait, ..self }
     }
 
-    /// The file, as it may be printed.
+    /// Returns the path of the file, as it may be printed.
     pub fn path(&self) -> String {
         file::shown(&self.path)
     }
 
-    /// Every profile, in the order of the file; none if there is no file.
+    /// Returns every profile, in the order of the file. Without a file the list is empty.
     ///
     /// # Errors
     ///
@@ -161,12 +166,12 @@ impl Store {
         Ok(profiles.map(|profile| info(&config, profile)).collect())
     }
 
-    /// Puts a key into a profile, in the place of one that is there. Makes the profile, the file
-    /// and its folder (mode 0700) if they are missing. Other members of the profile stay.
+    /// Stores a key in a profile and replaces the previous key. Creates the profile, the file and
+    /// its folder (mode 0700) if they are missing. Keeps other members of the profile.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`]; the file is then as it was.
+    /// A [`StoreError`]; the file is then unchanged.
     pub fn store_key(
         &self,
         profile: &str,
@@ -186,12 +191,13 @@ impl Store {
         })
     }
 
-    /// Removes the key of a profile and nothing else of it. If the profile then has nothing in it,
-    /// not even a comment, it goes too, and no profile is active if it was the active one.
+    /// Removes the key of a profile, and keeps its other members. If the profile is then empty,
+    /// without even a comment, the profile is removed too; if it was the active one, no profile is
+    /// active afterwards.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then as it was.
+    /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then unchanged.
     pub fn remove_key(&self, profile: &str) -> Result<Change, StoreError> {
         self.change(profile, Folder::Leave, |config, draft| {
             if existing(config, profile)?.key.is_none() {
@@ -206,11 +212,11 @@ impl Store {
         })
     }
 
-    /// Makes a profile the active one, or none.
+    /// Makes a profile the active one. With `None`, no profile is active afterwards.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then as it was.
+    /// [`StoreError::NoSuchProfile`], or another [`StoreError`]; the file is then unchanged.
     pub fn set_active(&self, profile: Option<&str>) -> Result<Change, StoreError> {
         if let Some(profile) = profile {
             name::check(profile).map_err(StoreError::Name)?;
@@ -228,8 +234,7 @@ impl Store {
         })
     }
 
-    /// Reads the file, changes it, and puts the result in its place, with no other program in
-    /// between.
+    /// Reads the file, edits the text, and replaces the file, under the lock.
     fn change(
         &self,
         profile: &str,
@@ -272,7 +277,8 @@ impl Store {
         })
     }
 
-    /// What became of a profile, as if nothing had been written.
+    /// Compares a profile before and after a change. The caller sets `written` and
+    /// `tightened_from`.
     fn outcome(&self, profile: &str, before: &ConfigFile, after: &ConfigFile) -> Change {
         let table = match (before.profile(profile), after.profile(profile)) {
             (None, Some(_)) => Table::Created,
@@ -291,11 +297,11 @@ impl Store {
     }
 }
 
-/// The text as it will be.
+/// The text of the file while it is edited.
 struct Draft<'a> {
     store: &'a Store,
     old: &'a str,
-    /// `None` as long as it is the old one.
+    /// The edited text; `None` while there is no difference.
     new: Option<Zeroizing<String>>,
 }
 
@@ -322,7 +328,7 @@ impl<'a> Draft<'a> {
         self.apply(&Edit::Unset { table, member }).map(drop)
     }
 
-    /// Whether the edit changed anything.
+    /// Applies an edit. Returns whether it changed the text.
     fn apply(&mut self, edit: &Edit<'_>) -> Result<bool, StoreError> {
         let edited = edit
             .apply(self.text())
@@ -339,7 +345,7 @@ enum Folder {
     Leave,
 }
 
-/// The content of the file; `None` if there is no file.
+/// Returns the parsed file; `None` if there is no file.
 fn usable(content: Content) -> Result<Option<ConfigFile>, StoreError> {
     match content {
         Content::File(config) => Ok(Some(config)),
@@ -385,14 +391,15 @@ fn info(config: &ConfigFile, profile: &Profile) -> ProfileInfo {
     }
 }
 
-/// The name of a profile, unless it may be something else in the wrong place.
+/// Returns the name of a profile as it may be printed.
 fn printable(name: &str) -> String {
     let is_valid = name::check(name).is_ok();
     let shown = if is_valid { name } else { "(name not shown)" };
     shown.to_owned()
 }
 
-/// The host, unless it may be something else in the wrong place.
+/// Returns the host as it may be printed. Text that is not a host name may be a key in the wrong
+/// place.
 fn printable_host(host: &str) -> String {
     let (name, port) = host.split_once(':').unwrap_or((host, "0"));
     let is_name = name.contains('.') || name == "localhost";

@@ -1,29 +1,31 @@
-//! What a profile may be called.
+//! Checks the names of profiles.
 
 use std::fmt;
 
 use crate::credentials::config::INTERNAL;
 use crate::credentials::printable::looks_like_secret;
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 const LONGEST: usize = 128;
 
-/// From how many characters on a text with a `:` is taken for a key. fal's are longer by far.
+/// The minimum length, in characters, at which a name with a `:` counts as a key. fal's keys are
+/// much longer.
 const KEY_LIKE: usize = 17;
 
-/// Why a text is no name for a profile. Holds no part of it: it may be a key in the wrong place.
+/// Why a name is not valid for a profile. Holds no part of the name, which may be a key in the
+/// wrong place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameProblem {
-    /// Nothing.
+    /// The name is empty.
     Empty,
-    /// `__internal__`, where the settings of the official CLI are.
+    /// The name is `__internal__`, the table with the settings of the official CLI.
     Reserved,
-    /// More than 128 characters.
+    /// The name has more than 128 characters.
     TooLong,
-    /// A control character.
+    /// The name has a control character.
     ControlCharacter,
-    /// It looks like a key, and a name is printed.
+    /// The name looks like a key, and names are printed.
     LooksLikeKey,
 }
 
@@ -39,7 +41,7 @@ impl fmt::Display for NameProblem {
     }
 }
 
-/// Whether a profile may have this name.
+/// Checks that a profile may have this name.
 pub(super) fn check(name: &str) -> Result<(), NameProblem> {
     if name.is_empty() {
         Err(NameProblem::Empty)
@@ -56,7 +58,7 @@ pub(super) fn check(name: &str) -> Result<(), NameProblem> {
     }
 }
 
-/// A whole key, or the secret half of one.
+/// Returns whether the name looks like a whole key or like the secret half of one.
 fn looks_like_key(name: &str) -> bool {
     let is_whole = name.contains(':') && name.chars().count() >= KEY_LIKE;
     is_whole || looks_like_secret(name)

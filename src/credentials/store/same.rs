@@ -1,8 +1,8 @@
-//! Whether two TOML texts say the same but for one change.
+//! Compares two TOML texts that may differ by one change.
 
 use toml::de::{DeTable, DeValue};
 
-/// Whether `new` is what `old` becomes by the change.
+/// Returns whether the content of `new` is that of `old` after `change`.
 pub(super) fn differ_only_by<'t>(
     old: &'t str,
     new: &str,

@@ -1,4 +1,4 @@
-//! Where the tables and values of a TOML text stand. Copies no value.
+//! The positions of the tables and values of a TOML text. Copies no value.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use toml_parser::Source;
 use toml_parser::lexer::Token;
 use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 
-/// The parser's own limit, so that what it reads is read here too.
+/// The nesting limit of the parser that reads the file, so that both accept the same texts.
 const MAX_DEPTH: u32 = 80;
 
-/// The headers and assignments of a text, in its order.
+/// The headers and assignments of a text, in the order of the text.
 pub(super) struct TomlIndex<'t> {
     text: &'t str,
     events: Vec<Event>,
@@ -24,9 +24,9 @@ pub(super) struct Header {
     pub(super) span: Range<usize>,
 }
 
-/// `path = value`, outside of arrays.
+/// `path = value`, not inside an array.
 pub(super) struct Value {
-    /// From the root.
+    /// The full path, from the root.
     pub(super) path: Vec<String>,
     pub(super) place: Place,
     pub(super) kind: Kind,
@@ -36,12 +36,12 @@ pub(super) struct Value {
     events: Range<usize>,
 }
 
-/// What an assignment stands in.
+/// The context of an assignment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Lines before the first header.
+    /// The lines before the first header.
     Root,
-    /// Lines under a header.
+    /// The lines under a header.
     Section,
     /// An inline table.
     Inline,
@@ -55,7 +55,7 @@ pub(super) enum Kind {
 }
 
 impl<'t> TomlIndex<'t> {
-    /// The index of a text; `None` if it is not TOML.
+    /// Indexes a text. Returns `None` if it is not TOML.
     pub(super) fn of(text: &'t str) -> Option<Self> {
         let source = Source::new(text);
         let tokens: Vec<Token> = source.lex().into_vec();
@@ -81,7 +81,7 @@ impl<'t> TomlIndex<'t> {
         reader.read()
     }
 
-    /// The line, or lines, of an assignment, with the last one's end.
+    /// Returns the range of the whole lines from `start` to `end`, the last line end included.
     pub(super) fn lines(&self, start: usize, end: usize) -> Range<usize> {
         self.line_start(start)..self.line_end(end)
     }
@@ -91,15 +91,15 @@ impl<'t> TomlIndex<'t> {
         before.rfind('\n').map_or(0, |newline| newline + 1)
     }
 
-    /// The start of the next line, or the end of the text.
+    /// Returns the start of the next line, or the end of the text.
     pub(super) fn line_end(&self, at: usize) -> usize {
         after(self.text, at)
             .find('\n')
             .map_or(self.text.len(), |newline| at + newline + 1)
     }
 
-    /// What has to go if a member of an inline table goes: the comma before it, if that is the one,
-    /// and the member with the comma after it, if there is one.
+    /// Returns the parts to remove with a member of an inline table: the comma before the member if
+    /// there is none after it, and the member with the comma after it.
     pub(super) fn inline_member(&self, value: &Value) -> (Option<Range<usize>>, Range<usize>) {
         let (start, end) = (value.key_start, value.span.end);
         let later = self.events.get(value.events.end..).unwrap_or_default();
@@ -117,7 +117,7 @@ impl<'t> TomlIndex<'t> {
         (comma, start..end)
     }
 
-    /// Whether a comment starts in this part of the text.
+    /// Returns whether a comment starts in this part of the text.
     pub(super) fn has_comment(&self, part: &Range<usize>) -> bool {
         self.events
             .iter()
@@ -125,7 +125,7 @@ impl<'t> TomlIndex<'t> {
     }
 }
 
-/// The first event that is neither blank nor a comment, if it is a comma.
+/// Returns the first event that is neither white space nor a comment, if it is a comma.
 fn first_comma<'e>(mut events: impl Iterator<Item = &'e Event>) -> Option<&'e Event> {
     use EventKind::{Comment, Newline, Whitespace};
     events
@@ -137,13 +137,13 @@ fn after(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or_default()
 }
 
-/// Reads the events once, from the first to the last.
+/// Reads the events once, in order.
 struct Reader<'t> {
     source: Source<'t>,
     index: TomlIndex<'t>,
     next: usize,
     section: Vec<String>,
-    /// Where the next assignment stands.
+    /// The context of the next assignment.
     place: Place,
 }
 
@@ -195,7 +195,7 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// Reads `path = value`; notes it down if it can be addressed by its path.
+    /// Reads `path = value`. Adds it to the index if `addressable`, that is, not inside an array.
     fn assignment(&mut self, table: &[String], place: Place, addressable: bool) -> Option<()> {
         let (first, mut path) = (self.next, table.to_vec());
         let key_start = self.peek()?.span().start();

@@ -1,8 +1,11 @@
+//! The access that a new file grants.
+
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Its owner.
+    /// Only its owner.
     Secret,
-    /// As many as could read the one before it, or whoever may read a new file there.
+    /// The readers of the file that it replaces; without one, the readers of any new file in the
+    /// folder.
     Plain,
 }

@@ -1,5 +1,4 @@
-//! Files that another program holds open in a way that keeps others out, as only Windows knows
-//! them.
+//! Files that another program has opened without sharing, which only Windows allows.
 
 use std::io::{self, ErrorKind};
 use std::thread;
@@ -7,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use crate::system::random;
 
-/// How long a file that is to be replaced may be held. Scanners and indexers hold it for a fraction
-/// of a second.
+/// How long replacing a file is retried while another program has it open. Virus scanners and
+/// indexers have it open for a fraction of a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// The same for one that is to be opened or read.
+/// How long opening or reading a file is retried.
 const OPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 const PAUSE: Duration = Duration::from_millis(8);
 
-/// `ERROR_ACCESS_DENIED`, which is what a rename over an open file gives, and the name of one that was
-/// removed.
+/// `ERROR_ACCESS_DENIED`: also the error of a rename over an open file, and of opening a file that
+/// was removed and is still open.
 const DENIED: i32 = 5;
 /// `ERROR_SHARING_VIOLATION` and `ERROR_LOCK_VIOLATION`.
 const HELD: [i32; 2] = [32, 33];
 
-/// Whether another program keeps others out of the file.
+/// Returns whether the operation failed because another program has the file open.
 pub(crate) fn is_held(error: &io::Error) -> bool {
     cfg!(windows)
         && error
@@ -30,13 +29,13 @@ pub(crate) fn is_held(error: &io::Error) -> bool {
             .is_some_and(|code| HELD.contains(&code))
 }
 
-/// Whether Windows denies the access, as it does where another program has removed the file and
-/// somebody has it open still.
+/// Returns whether Windows denied access. It also does so for a file that was removed and that a
+/// program still has open.
 pub(crate) fn is_denied(error: &io::Error) -> bool {
     cfg!(windows) && error.raw_os_error() == Some(DENIED)
 }
 
-/// Tries again while another program holds the file that is to be replaced.
+/// Retries `attempt` for [`PATIENCE`] while another program has the file to be replaced open.
 pub(super) fn while_held<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     retry(
         PATIENCE,
@@ -45,7 +44,8 @@ pub(super) fn while_held<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Resul
     )
 }
 
-/// Opens or reads a file of which another program may keep others out: tries again for a moment.
+/// Retries `attempt`, which opens or reads a file, for one second while another program has the
+/// file open.
 pub(crate) fn patiently<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     retry(OPEN_PATIENCE, is_held, attempt)
 }
@@ -66,7 +66,8 @@ fn retry<T>(
     }
 }
 
-/// The error by its kind; the standard library has none for it.
+/// Gives the error a kind if the file is open in another program. The standard library maps these
+/// errors to no kind.
 pub(super) fn with_kind(error: io::Error) -> io::Error {
     if is_held(&error) {
         io::Error::new(ErrorKind::ResourceBusy, IN_USE)
@@ -77,10 +78,10 @@ pub(super) fn with_kind(error: io::Error) -> io::Error {
 
 pub(crate) const IN_USE: &str = "in use by another program";
 
-/// What helps against it.
+/// The remedy for [`IN_USE`].
 pub(crate) const SET_FREE: &str = "Close the program that has the file open, and try again.";
 
-/// A kind in words.
+/// Describes an error of this kind.
 pub(crate) fn said(kind: ErrorKind) -> String {
     if cfg!(windows) && kind == ErrorKind::ResourceBusy {
         IN_USE.to_owned()

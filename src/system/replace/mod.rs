@@ -1,14 +1,19 @@
-//! A file takes the place of another: at once or not at all.
+//! Replaces files atomically.
 //!
-//! The successor is written beside the target under another name, and reaches the disk before the
-//! target changes. On a Unix it is renamed, and the folder is written too. On Windows no other
-//! program can open it meanwhile, and what it is to replace may be open in another program, such as
-//! a virus scanner: then it is tried for [`PATIENCE`]. Whenever the process ends, the target is the
-//! old file or the new one. Every file that others may hold is opened and read [`patiently`].
+//! The new file, the successor, is written to the target's folder under another name, and synced to
+//! the disk before it is renamed. If the process ends at any point, the target is the old file or
+//! the new one.
 //!
-//! What the target allowed stays: on a Unix the owner, and of a file that holds no secret the mode;
-//! on Windows the access control list and the attributes. A Unix's access control lists and
-//! extended attributes are not carried over.
+//! On Unix the folder is synced as well. On Windows no other program can open the successor, and
+//! another program, such as a virus scanner, may have the target open: the rename is then retried
+//! for [`PATIENCE`]. Code that opens or reads a file that other programs use calls [`patiently`].
+//!
+//! The successor keeps the target's permissions: on Unix the owner, and the mode of a file without
+//! secrets; on Windows the access control list and the attributes. On Unix, access control lists
+//! and extended attributes are lost.
+//!
+//! The crates `tempfile` and `atomic-write-file` neither retry on Windows nor copy its access
+//! control lists.
 
 mod access;
 mod held;
@@ -34,31 +39,33 @@ use windows as system;
 #[cfg(windows)]
 pub(crate) use windows::who_else_reads;
 
-/// A file that is to take a place, removed unless it gets there.
+/// A new file that will replace the target. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct Successor {
     path: PathBuf,
     access: Access,
     file: Arc<File>,
-    stays: bool,
+    is_kept: bool,
 }
 
 impl Successor {
-    /// An empty file of this name, which is free and in the folder of the target.
+    /// Creates an empty file at `path`, which must be in the target's folder. Fails with
+    /// `AlreadyExists` if the name is taken.
     pub(crate) fn create(path: PathBuf, access: Access) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        // Read, because what cannot get to its place may be wanted all the same.
+        // Readable, because a caller may still use the content when the rename fails.
         options.read(true).write(true).create_new(true);
         let file = Arc::new(system::create(&mut options, &path, access)?);
         Ok(Self {
             path,
             access,
             file,
-            stays: false,
+            is_kept: false,
         })
     }
 
-    /// The same in the place of what a program that was killed may have left under this name.
+    /// Like [`create`](Self::create), but first removes a file that a killed program left at
+    /// `path`.
     pub(crate) fn create_anew(path: PathBuf, access: Access) -> io::Result<Self> {
         match Self::create(path.clone(), access) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -71,8 +78,8 @@ impl Successor {
         }
     }
 
-    /// Takes over what `old` allows, if there is such a file, before anything is written. Nobody
-    /// else may read the new content than the old.
+    /// Copies the permissions of `old`, if that file exists. Must be called before anything is
+    /// written, so that the new content never has more readers than the old.
     pub(crate) fn follow(&self, old: &Path) -> io::Result<()> {
         match old.symlink_metadata() {
             Ok(metadata) if metadata.is_file() => {
@@ -90,25 +97,28 @@ impl Successor {
         &self.file
     }
 
-    /// Takes the place of what is at `target`, be it a link; nothing need be there. Has reached the
-    /// disk once this returns.
+    /// Replaces the file or link at `target`, which need not exist. The new file is on the disk
+    /// when this returns.
     ///
     /// # Errors
-    /// The system's; `ResourceBusy` on Windows if another program had the target open all the time.
-    /// The target is as it was.
+    ///
+    /// The error of the system; `ResourceBusy` if another program on Windows keeps the target open.
+    /// The target is then unchanged.
     pub(crate) fn replace(self, target: &Path) -> Result<(), Refused> {
-        self.go(|path| system::replace(path, target), target)
+        self.rename_by(|path| system::replace(path, target), target)
     }
 
-    /// Takes a place where nothing is. Has reached the disk once this returns.
+    /// Renames the file to `target`, which must not exist. The new file is on the disk when this
+    /// returns.
     ///
     /// # Errors
-    /// `AlreadyExists`, else as [`replace`](Self::replace).
+    ///
+    /// `AlreadyExists` if `target` exists, else the errors of [`replace`](Self::replace).
     pub(crate) fn join(self, target: &Path) -> Result<(), Refused> {
-        self.go(|path| system::join(path, target), target)
+        self.rename_by(|path| system::join(path, target), target)
     }
 
-    fn go(
+    fn rename_by(
         mut self,
         rename: impl FnOnce(&Path) -> io::Result<()>,
         target: &Path,
@@ -119,20 +129,20 @@ impl Successor {
                 successor: self,
             });
         }
-        self.stays = true;
-        // Closed, so that others may open it.
+        self.is_kept = true;
+        // Windows lets other programs open the file only once it is closed.
         drop(self);
         system::settle(target);
         Ok(())
     }
 
-    /// Leaves the file where it is.
+    /// Makes dropping leave the file in place.
     pub(crate) fn keep(&mut self) {
-        self.stays = true;
+        self.is_kept = true;
     }
 }
 
-/// A file that did not get into its place, and why.
+/// A file that could not be renamed, and the cause.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) error: io::Error,
@@ -141,17 +151,19 @@ pub(crate) struct Refused {
 
 impl Drop for Successor {
     fn drop(&mut self) {
-        if !self.stays {
+        if !self.is_kept {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Writes over a file that cannot be replaced, for what is worse lost than cut. Keeps everything
-/// but the content.
+/// Overwrites the content of a file that cannot be replaced. Not atomic: for content whose loss is
+/// worse than a damaged file.
 ///
 /// # Errors
-/// The system's; `ResourceBusy` as above. The file may then hold anything.
+///
+/// The error of the system; `ResourceBusy` as for [`Successor::replace`]. The content is then
+/// undefined.
 pub(crate) fn write_over(target: &Path, content: &[u8]) -> io::Result<()> {
     held::while_held(|| {
         let mut file = OpenOptions::new().write(true).open(target)?;
@@ -161,10 +173,11 @@ pub(crate) fn write_over(target: &Path, content: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Whether the path still leads to this file, and not to one that has taken its place.
+/// Returns whether the path still names this open file, and not one that has replaced it.
 ///
 /// # Errors
-/// The system's.
+///
+/// The error of the system.
 pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
     match system::identity_at(path) {
         Ok(named) => Ok(named == system::identity(file)?),

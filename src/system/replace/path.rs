@@ -1,13 +1,14 @@
-//! Where a path leads, and what its name means to Windows.
+//! The real path of a file, and names that Windows reserves for devices.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Where a path leads in the end, all links followed.
+/// Returns the absolute path with all links resolved. On Windows some drivers cannot resolve a
+/// path; if the file exists, the result is then its absolute path.
 ///
 /// # Errors
-/// The system's; not for what exists on a disk whose driver cannot tell, as some of Windows'
-/// cannot.
+///
+/// The error of the system.
 pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path).or_else(|error| as_named(path, error))
 }
@@ -21,16 +22,16 @@ pub(super) fn as_named(path: &Path, error: io::Error) -> io::Result<PathBuf> {
     }
 }
 
-/// The folder that a path is in.
+/// Returns the folder of a path, `.` for a bare name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
-/// Whether Windows takes the name for a device, in every folder and with any extension.
+/// Returns whether Windows opens a device for this name. It does so in every folder.
 pub(crate) fn names_device(name: &str) -> bool {
-    // A device is known before a dot, and before blanks.
+    // Windows ignores everything after the first dot, and spaces before it.
     let stem = name
         .split('.')
         .next()
@@ -47,7 +48,7 @@ fn is_port(stem: &str) -> bool {
     let number = stem
         .strip_prefix("COM")
         .or_else(|| stem.strip_prefix("LPT"));
-    // Superscripts count as digits there.
+    // Windows takes superscripts for digits.
     number.is_some_and(|number| {
         matches!(number, "¹" | "²" | "³") || matches!(number.as_bytes(), [b'0'..=b'9'])
     })

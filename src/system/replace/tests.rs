@@ -43,7 +43,7 @@ fn the_place_is_taken_or_nothing_is_left() {
     }
     drop(plain(folder.path(), b"third"));
     is_alone(&target, b"second");
-    // A folder is no file.
+    // A file does not replace a folder.
     let inner = folder.path().join("dir");
     fs::create_dir(&inner).unwrap();
     assert!(plain(folder.path(), b"x").replace(&inner).is_err());
@@ -64,7 +64,7 @@ fn where_something_is_nothing_joins() {
     assert_eq!(names(folder.path()), ["a", "b"]);
 }
 
-/// What the disk holds when the process is killed between two steps.
+/// Checks what the disk holds when the process is killed between two steps.
 #[test]
 fn ends_between_the_steps_leave_the_old_or_the_new() {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn ends_between_the_steps_leave_the_old_or_the_new() {
         if last == steps.len() {
             successor.replace(&target).unwrap();
         } else {
-            // As a kill does: the file is closed, and nothing is tidied up.
+            // Like a kill: the file is closed and not removed.
             successor.keep();
         }
         let expected: &[u8] = if last == steps.len() { b"new" } else { b"old" };
@@ -109,7 +109,7 @@ fn readers_see_the_one_or_the_other() {
                 while !done.load(Ordering::SeqCst) {
                     let read = patiently(|| fs::read(&target)).unwrap();
                     assert!(contents.contains(&read), "{} bytes", read.len());
-                    // Without a pause a file of Windows may never be free.
+                    // Without a pause, a file on Windows may never be closed for long enough.
                     std::thread::sleep(std::time::Duration::from_millis(2));
                 }
             });
@@ -147,7 +147,7 @@ fn a_name_that_leads_to_another_file_is_noticed() {
     assert!(!super::names(&path, &file).unwrap());
 }
 
-/// As on disks whose driver cannot tell where a path leads.
+/// Covers disks whose driver cannot resolve a path.
 #[test]
 fn what_is_there_and_leads_nowhere_is_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,8 +228,8 @@ mod modes {
     }
 }
 
-/// Keeps everybody else out of the file until a moment of the work has passed. It is created if
-/// need be.
+/// Runs `work` while the file, which is created if missing, is open without sharing for the first
+/// 300 ms.
 #[cfg(windows)]
 pub(crate) fn held_for_a_moment<T>(path: &Path, work: impl FnOnce() -> T) -> T {
     use std::os::windows::fs::OpenOptionsExt;
@@ -266,7 +266,7 @@ mod held_files {
 
     use super::*;
 
-    /// As scanners and most programs open a file.
+    /// Opens a file like virus scanners and most programs do.
     fn hold(path: &Path) -> File {
         OpenOptions::new()
             .read(true)
@@ -300,7 +300,7 @@ mod held_files {
         assert_eq!(error.kind(), ErrorKind::ResourceBusy);
         assert_eq!(error.to_string(), IN_USE);
         is_alone(&target, b"old");
-        // The content can be replaced all the same.
+        // The content can still be overwritten.
         write_over(&target, b"new").unwrap();
         drop(holder);
         assert_eq!(fs::read(&target).unwrap(), b"new");

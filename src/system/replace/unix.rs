@@ -1,5 +1,4 @@
-//! Names are links to files here, and a rename puts one in the place of another whoever has it
-//! open.
+//! Replacing files on Unix, where a rename also replaces a file that is open.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -13,7 +12,7 @@ pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> 
     if access == Access::Secret {
         options.mode(0o600);
     }
-    // Never through a link, and without waiting for a FIFO's other end.
+    // Refuses a symbolic link, and does not block on a FIFO.
     options
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
@@ -23,8 +22,8 @@ pub(super) fn follow(file: &File, _: &Path, old: &Metadata, access: Access) -> i
     let new = file.metadata()?;
     let same_owner = new.uid() == old.uid();
     match access {
-        // A program run as root must not take the file away from its owner; and a secret must not
-        // go to one who may not have it.
+        // A program that root runs must leave the file to its owner. If the owner cannot be set,
+        // the secret is not written.
         Access::Secret if same_owner => Ok(()),
         Access::Secret => fchown(file, Some(old.uid()), Some(old.gid())),
         Access::Plain => {
@@ -36,7 +35,8 @@ pub(super) fn follow(file: &File, _: &Path, old: &Metadata, access: Access) -> i
     }
 }
 
-/// A group that is another may do no more than all others.
+/// Returns the permission bits of the new file. If its group differs, the group gets no more than
+/// everyone else.
 fn mode(old: u32, same_group: bool) -> u32 {
     if same_group {
         old & 0o777
@@ -57,8 +57,8 @@ pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     fs::rename(path, target)
 }
 
-/// A link is never made over a file. Where there are no links, a moment is left in which somebody
-/// else may create one.
+/// A hard link never replaces a file. On a file system without hard links, another program may
+/// create the target between the check and the rename; the rename then replaces it.
 pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(path, target) {
         Ok(()) => fs::remove_file(path),
@@ -68,7 +68,8 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the new name last. Some file systems cannot; the file is complete all the same.
+/// Writes the folder to the disk, so that the new name survives a power failure. Some file systems
+/// cannot; the file itself is complete in any case.
 pub(super) fn settle(target: &Path) {
     let _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
 }

@@ -1,4 +1,4 @@
-//! Access control lists: who may read a file.
+//! Access control lists, which say who may read a file.
 
 use std::ffi::c_void;
 use std::fs::{File, OpenOptions};
@@ -22,13 +22,13 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::Storage::FileSystem::{FILE_ALL_ACCESS, FILE_READ_DATA, READ_CONTROL};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-/// The type of an entry that allows something (`ACCESS_ALLOWED_ACE_TYPE`).
+/// `ACCESS_ALLOWED_ACE_TYPE`, the type of an entry that grants access.
 const ALLOWED: u8 = 0;
 
 /// `SECURITY_DESCRIPTOR_REVISION`.
 const SECURITY_DESCRIPTOR_REVISION: u32 = 1;
 
-/// Who else than its owner may read the file, by the name of a group.
+/// Returns the name of a group beyond the owner that may read the file.
 pub(crate) fn who_else_reads(path: &Path) -> Option<&'static str> {
     let file = OpenOptions::new()
         .access_mode(READ_CONTROL)
@@ -40,13 +40,13 @@ pub(crate) fn who_else_reads(path: &Path) -> Option<&'static str> {
 /// The access control list of a file.
 pub(super) struct Rights {
     descriptor: PSECURITY_DESCRIPTOR,
-    /// Within the descriptor; null if everybody may do everything.
+    /// Points into the descriptor; null if everyone has full access.
     list: *mut ACL,
 }
 
 impl Drop for Rights {
     fn drop(&mut self) {
-        // SAFETY: the system allocated it for us, and nothing refers to it any more.
+        // SAFETY: `self` owns the descriptor, which the system allocated, or it is null.
         unsafe { LocalFree(self.descriptor) };
     }
 }
@@ -59,8 +59,8 @@ impl Rights {
 
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let mut rights = Self::EMPTY;
-        // SAFETY: the handle is open, and both places are valid for writes; the others are not
-        // asked for.
+        // SAFETY: the handle is open. The two places are valid for writes; the null ones are not
+        // requested.
         let code = unsafe {
             GetSecurityInfo(
                 file.as_raw_handle(),
@@ -79,10 +79,10 @@ impl Rights {
         }
     }
 
-    /// Makes it the list of another file in the same folder, what was inherited included.
+    /// Sets this list, inherited entries included, on another file in the same folder.
     pub(super) fn give(&self, file: &File) -> io::Result<()> {
         let (mut control, mut revision) = (0, 0);
-        // SAFETY: the descriptor is valid, and both places are valid for writes.
+        // SAFETY: the descriptor is valid. Both places are valid for writes.
         done(unsafe {
             GetSecurityDescriptorControl(self.descriptor, &raw mut control, &raw mut revision)
         })?;
@@ -99,36 +99,37 @@ impl Rights {
         }
     }
 
-    /// The first group of people, not of this machine's administrators, that may read the file.
+    /// Returns the first well-known group of ordinary users that may read the file.
     pub(super) fn others(&self) -> Option<&'static str> {
         if self.list.is_null() {
             return Some("Everyone");
         }
-        // SAFETY: the list is valid as long as the descriptor is.
+        // SAFETY: the list is not null, and valid as long as the descriptor.
         let count = unsafe { (*self.list).AceCount };
         (0..u32::from(count)).find_map(|index| self.reader(index))
     }
 
+    /// Returns the group that the entry at `index` allows to read.
     fn reader(&self, index: u32) -> Option<&'static str> {
         let mut entry: *mut c_void = ptr::null_mut();
-        // SAFETY: the list is valid, and the place is valid for writes.
+        // SAFETY: the list is valid. `entry` is valid for writes.
         if unsafe { GetAce(self.list, index, &raw mut entry) } == 0 {
             return None;
         }
-        // SAFETY: every entry begins with a header.
+        // SAFETY: GetAce returned a valid entry, and every entry begins with a header.
         let header = unsafe { *entry.cast::<ACE_HEADER>() };
         if header.AceType != ALLOWED || u32::from(header.AceFlags) & INHERIT_ONLY_ACE != 0 {
             return None;
         }
         let entry = entry.cast::<ACCESS_ALLOWED_ACE>();
-        // SAFETY: an entry of this type has a mask, and at this place the SID.
+        // SAFETY: an entry of this type has a mask, and a SID that begins at `SidStart`.
         let (mask, sid) = unsafe { ((*entry).Mask, (&raw mut (*entry).SidStart).cast::<c_void>()) };
         let groups = [
             (WinWorldSid, "Everyone"),
             (WinBuiltinUsersSid, "Users"),
             (WinAuthenticatedUserSid, "Authenticated Users"),
         ];
-        // SAFETY: the SID is valid as long as the list is.
+        // SAFETY: the SID is valid as long as the list.
         let is = |group| unsafe { IsWellKnownSid(sid, group) } != 0;
         let reads = mask & (FILE_READ_DATA | GENERIC_READ | GENERIC_ALL) != 0;
         groups
@@ -138,14 +139,14 @@ impl Rights {
     }
 }
 
-/// Gives a file to the user of this process and to the system, and to nobody else.
+/// Grants access to the user of this process and to the system only.
 pub(super) fn make_private(file: &File) -> io::Result<()> {
-    // Of the alignment that a list needs, with room for two entries.
+    // `u64` has the alignment that a list needs. There is room for two entries.
     let mut list = [0_u64; 32];
     let start = list.as_mut_ptr().cast::<ACL>();
     let mut descriptor = SECURITY_DESCRIPTOR::default();
     let whole = (&raw mut descriptor).cast::<c_void>();
-    // SAFETY: the list has that size; the SIDs, the list and the descriptor are valid during the
+    // SAFETY: the list has that size. The SIDs, the list and the descriptor are valid during the
     // calls.
     unsafe {
         done(InitializeAcl(
@@ -177,7 +178,7 @@ pub(super) fn make_private(file: &File) -> io::Result<()> {
 }
 
 fn set(file: &File, kind: u32, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<()> {
-    // SAFETY: the handle is open and the descriptor valid.
+    // SAFETY: the handle is open. The descriptor is valid.
     done(unsafe {
         SetKernelObjectSecurity(
             file.as_raw_handle(),
@@ -187,15 +188,15 @@ fn set(file: &File, kind: u32, descriptor: PSECURITY_DESCRIPTOR) -> io::Result<(
     })
 }
 
-/// A `TOKEN_USER`, and the SID that it points to, which must not move.
+/// Returns a `TOKEN_USER` and the SID that it points to, in a box because the SID must not move.
 fn user() -> io::Result<Box<[u64; 32]>> {
     let mut token = ptr::null_mut();
-    // SAFETY: the pseudo handle is always valid, and the place is valid for writes.
+    // SAFETY: the pseudo handle is always valid. `token` is valid for writes.
     done(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) })?;
-    // SAFETY: it is open, and ours.
+    // SAFETY: the handle is open, and nothing else owns it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
     let (mut user, mut size) = (Box::new([0_u64; 32]), 0);
-    // SAFETY: the token is open, and the buffer is valid for writes of its size.
+    // SAFETY: the token is open. The buffer is valid for writes of its size.
     done(unsafe {
         let room = size_of_val(&*user) as u32;
         GetTokenInformation(
@@ -239,13 +240,13 @@ mod tests {
 
     use super::*;
 
-    /// A list in Windows' own notation.
+    /// Parses a list in Windows' text notation (SDDL).
     fn rights(text: &str) -> Rights {
         let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
         let mut rights = Rights::EMPTY;
         let (mut is_there, mut is_default) = (0, 0);
-        // SAFETY: the text ends with a NUL, the places are valid for writes, and the descriptor is
-        // valid once it is made.
+        // SAFETY: the text ends with a NUL. The places are valid for writes. The descriptor is
+        // valid once the first call has succeeded.
         unsafe {
             let (place, revision) = (&raw mut rights.descriptor, SECURITY_DESCRIPTOR_REVISION);
             done(ConvertStringSecurityDescriptorToSecurityDescriptorW(
@@ -276,7 +277,7 @@ mod tests {
             ("D:(A;;0x1200a9;;;BU)", Some("Users")),
             ("D:(A;;GR;;;AU)", Some("Authenticated Users")),
             ("D:(A;ID;GA;;;BU)", Some("Users")),
-            // Refused, for what is in a folder only, and not for reading.
+            // A denial, an entry that only files in a folder inherit, and one without reading.
             ("D:(D;;FR;;;WD)", None),
             ("D:(A;OICIIO;FR;;;WD)", None),
             ("D:(A;;0x2;;;WD)", None),

@@ -1,5 +1,5 @@
-//! A file that is open keeps its name here, unless whoever opened it allows others to take that
-//! away.
+//! Replacing files on Windows, where a file that is open can only be renamed or replaced if every
+//! program that has it open shares deletion.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -24,23 +24,23 @@ mod acl;
 
 pub(crate) use acl::who_else_reads;
 
-/// What of the attributes is the user's.
+/// The attributes that a user sets.
 const ATTRIBUTES: u32 =
     FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
 
-/// Nobody can read it, or hold it when it is to be renamed.
+/// Opens the file so that no other program can open it for reading or writing.
 pub(super) fn create(options: &mut OpenOptions, path: &Path, access: Access) -> io::Result<File> {
     let access_mode = GENERIC_READ | GENERIC_WRITE | READ_CONTROL;
     options
         .share_mode(FILE_SHARE_DELETE)
         .access_mode(access_mode | WRITE_DAC);
     let file = match options.open(path) {
-        // Some shares let nobody change an access control list.
+        // Some network shares forbid changing an access control list.
         Err(error) if is_denied(&error) => options.access_mode(access_mode).open(path),
         opened => opened,
     }?;
-    // In a profile others have no access. Elsewhere a file system that knows no access control
-    // lists is as it is.
+    // Other users have no access to a user profile. Elsewhere the file system may have no access
+    // control lists, so a failure is ignored.
     if access == Access::Secret && Rights::of(&file).is_ok_and(|rights| rights.others().is_some()) {
         let _ = acl::make_private(&file);
     }
@@ -68,13 +68,13 @@ fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
     if attributes == 0 {
         return Ok(());
     }
-    // Times of zero stay as they are.
+    // Windows keeps the times that are zero here.
     let information = FILE_BASIC_INFO {
         FileAttributes: attributes,
         ..FILE_BASIC_INFO::default()
     };
     let size = size_of::<FILE_BASIC_INFO>() as u32;
-    // SAFETY: the handle is open, and the structure is of that size and outlives the call.
+    // SAFETY: the handle is open. The structure has that size and outlives the call.
     done(unsafe {
         SetFileInformationByHandle(
             file.as_raw_handle(),
@@ -85,9 +85,10 @@ fn follow_attributes(file: &File, old: &Metadata) -> io::Result<()> {
     })
 }
 
-/// The volume and the number of the file there.
+/// Returns the volume and the index of the file at `path`.
 pub(super) fn identity_at(path: &Path) -> io::Result<(u32, u64)> {
-    // No access to the content is asked for, so that no other program keeps it from us.
+    // Without access to the content, the open succeeds even while another program does not share
+    // it.
     identity(
         &OpenOptions::new()
             .access_mode(FILE_READ_ATTRIBUTES)
@@ -97,7 +98,7 @@ pub(super) fn identity_at(path: &Path) -> io::Result<(u32, u64)> {
 
 pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
     let mut found = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open, and the place is valid for writes.
+    // SAFETY: the handle is open. `found` is valid for writes.
     done(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) })?;
     Ok((
         found.dwVolumeSerialNumber,
@@ -106,14 +107,15 @@ pub(super) fn identity(file: &File) -> io::Result<(u32, u64)> {
 }
 
 pub(super) fn replace(path: &Path, target: &Path) -> io::Result<()> {
-    // For this nothing has to be waited.
+    // A folder never goes away: fails without retries.
     if target.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
     held::while_held(|| fs::rename(path, target)).map_err(|error| why_denied(error, target))
 }
 
-/// A rename over a file that is open is just denied. Who asks to delete it is told why.
+/// A rename over an open file fails with "access denied". Opening the target for deletion returns
+/// the true cause.
 fn why_denied(error: io::Error, target: &Path) -> io::Error {
     match OpenOptions::new().access_mode(DELETE).open(target) {
         Err(reason) if is_denied(&error) && !is_denied(&reason) => held::with_kind(reason),
@@ -129,7 +131,7 @@ pub(super) fn join(path: &Path, target: &Path) -> io::Result<()> {
     })
 }
 
-/// In the form that may be of any length.
+/// Returns the path in the form that has no length limit, ending with a NUL.
 fn wide(path: &Path) -> io::Result<Vec<u16>> {
     let whole = match path.file_name() {
         Some(name) => real(folder_of(path))?.join(name),
@@ -138,8 +140,8 @@ fn wide(path: &Path) -> io::Result<Vec<u16>> {
     Ok(whole.as_os_str().encode_wide().chain([0]).collect())
 }
 
-/// The journal of the file system keeps the old name or the new one; this is to make it the new
-/// one.
+/// Syncs the file. After a power failure the journal of the file system restores the old name or
+/// the new one; this makes it the new one.
 pub(super) fn settle(target: &Path) {
     let _ = OpenOptions::new()
         .write(true)
