@@ -85,8 +85,9 @@ impl io::Write for Growing {
 }
 
 pub(crate) fn refused(size: usize) -> Error {
-    Error::new(Code::Io, format!("there is no memory for {size} bytes")).with_remedy(
-        "Allow the process more memory, or send and ask for less: max_response_bytes refuses larger answers.",
+    let message = format!("cannot allocate {size} bytes: out of memory");
+    Error::new(Code::Io, message).with_remedy(
+        "Raise the memory limit of the process, send less data, or lower max_response_bytes.",
     )
 }
 

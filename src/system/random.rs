@@ -9,11 +9,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::error::{Code, Error, Result};
 
 /// Returns random bytes. With enough of them no process gets the same number twice.
-pub(crate) fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
+fn unique<const BYTES: usize>() -> io::Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     SystemRandom::new()
         .fill(&mut bytes)
-        .map_err(|_| io::Error::other("the operating system gives no random numbers"))?;
+        .map_err(|_| io::Error::other("cannot get random numbers from the operating system"))?;
     Ok(bytes)
 }
 

@@ -30,7 +30,7 @@ static rlim_t there_and(size_t more)
 #define CHECK_NO_MEMORY(call)                                                                                                              \
     do {                                                                                                                                   \
         CHECK_STATUS(call, FAL_E_IO);                                                                                                      \
-        CHECK(err && strstr(fal_error_message(err, NULL), "there is no memory for"));                                                      \
+        CHECK(err && strstr(fal_error_message(err, NULL), "cannot allocate "));                                                      \
         fal_error_free(err);                                                                                                               \
         err = NULL;                                                                                                                        \
     } while (0)

@@ -75,7 +75,7 @@ fn problem(error: Error) -> KeyringProblem {
         NO_DISPLAY => KeyringProblem::Locked,
         DISMISSED => KeyringProblem::Dismissed,
         NO_KEYCHAIN => KeyringProblem::NoCollection,
-        code => KeyringProblem::Refused(format!("OSStatus {code}")),
+        code => KeyringProblem::Failed(format!("OSStatus {code}")),
     }
 }
 
@@ -95,14 +95,14 @@ fn limited<T: Send + 'static>(
     std::thread::Builder::new()
         .name("fal-keyring".to_owned())
         .spawn(run)
-        .map_err(|error| KeyringProblem::Refused(error.kind().to_string()))?;
+        .map_err(|error| KeyringProblem::Failed(error.kind().to_string()))?;
     let begun = Instant::now();
     loop {
         let left = limits.timeout.saturating_sub(begun.elapsed());
         match receiver.recv_timeout(TICK.min(left)) {
             Ok(outcome) => return Ok(outcome),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(KeyringProblem::Refused("its client panicked".to_owned()));
+                return Err(KeyringProblem::Failed("its client panicked".to_owned()));
             }
             Err(RecvTimeoutError::Timeout) if (limits.cancelled)() => {
                 return Err(KeyringProblem::Cancelled);

@@ -136,41 +136,41 @@ pub(crate) enum KeyringProblem {
     Cancelled,
     NotUtf8,
     Key(KeyProblem),
-    /// The keyring returned an error with this name or number.
-    Refused(String),
+    /// The keyring failed: the name or number of its error, or another cause.
+    Failed(String),
 }
 
 impl fmt::Display for KeyringProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSessionBus(reason) => write!(f, "headless: no session bus ({reason})"),
-            Self::Bus(kind) => write!(f, "the session bus cannot be reached: {kind}"),
+            Self::Bus(kind) => write!(f, "cannot connect to the session bus: {kind}"),
             Self::NoService if cfg!(windows) => {
                 f.write_str("this session has no Credential Manager")
             }
             Self::NoService => f.write_str(
-                "no keyring runs in this session (GNOME Keyring, KWallet and KeePassXC can be one)",
+                "no keyring runs in this session (GNOME Keyring, KWallet and KeePassXC provide one)",
             ),
             Self::NoCollection => {
-                f.write_str("no default keyring is set up: make one with the desktop's own tool")
+                f.write_str("there is no default keyring; create one with the keyring tool of the desktop")
             }
             Self::Locked => f.write_str(
-                "the keyring is locked, and there is no display to ask for its password on",
+                "the keyring is locked, and there is no display for a password prompt",
             ),
             Self::Dismissed => f.write_str(
-                "the keyring was not unlocked: the question was dismissed, or could not be asked",
+                "cannot unlock the keyring: the prompt was dismissed or could not be shown",
             ),
             Self::TimedOut(after) => write!(
                 f,
-                "the keyring did not answer within {} s",
+                "the keyring did not respond within {} s",
                 after.as_secs_f64()
             ),
             Self::Cancelled => {
-                f.write_str("the keyring was not waited for because the call was cancelled")
+                f.write_str("the call was cancelled before the keyring responded")
             }
-            Self::NotUtf8 => f.write_str("what the keyring holds is not UTF-8 text"),
+            Self::NotUtf8 => f.write_str("the entry in the keyring is not UTF-8 text"),
             Self::Key(problem) => problem.fmt(f),
-            Self::Refused(name) => write!(f, "the keyring refused: {name}"),
+            Self::Failed(cause) => write!(f, "the keyring failed: {cause}"),
         }
     }
 }

@@ -213,7 +213,7 @@ fn limited<T>(
         .enable_io()
         .enable_time()
         .build()
-        .map_err(|error| KeyringProblem::Refused(error.kind().to_string()))?;
+        .map_err(|error| KeyringProblem::Failed(error.kind().to_string()))?;
     let cancelled = async {
         while !(limits.cancelled)() {
             tokio::time::sleep(TICK).await;
@@ -238,9 +238,9 @@ fn problem(error: secret_service::Error) -> KeyringProblem {
         Error::Locked => KeyringProblem::Locked,
         Error::NoResult => KeyringProblem::NoCollection,
         Error::Prompt | Error::PromptDisconnected => KeyringProblem::Dismissed,
-        Error::Crypto(what) => KeyringProblem::Refused(what.to_owned()),
+        Error::Crypto(what) => KeyringProblem::Failed(what.to_owned()),
         // The error's own text may contain anything that the service sent.
-        _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
+        _ => KeyringProblem::Failed("a response that violates the protocol".to_owned()),
     }
 }
 
@@ -252,7 +252,7 @@ fn service_problem(error: &zbus::Error) -> KeyringProblem {
             | "org.freedesktop.DBus.Error.Spawn.ExecFailed"
             | "org.freedesktop.DBus.Error.Spawn.ChildExited" => KeyringProblem::NoService,
             "org.freedesktop.Secret.Error.IsLocked" => KeyringProblem::Locked,
-            name => KeyringProblem::Refused(name.to_owned()),
+            name => KeyringProblem::Failed(name.to_owned()),
         },
         zbus::Error::FDO(error) => fdo_problem(error),
         _ => bus_problem(error),
@@ -264,7 +264,7 @@ fn fdo_problem(error: &zbus::fdo::Error) -> KeyringProblem {
     match error {
         Error::ZBus(error) => service_problem(error),
         Error::ServiceUnknown(_) | Error::NameHasNoOwner(_) => KeyringProblem::NoService,
-        _ => KeyringProblem::Refused("an error of the bus".to_owned()),
+        _ => KeyringProblem::Failed("an error of the bus".to_owned()),
     }
 }
 
@@ -274,6 +274,6 @@ fn bus_problem(error: &zbus::Error) -> KeyringProblem {
             KeyringProblem::Bus(error.kind())
         }
         zbus::Error::Handshake(_) => KeyringProblem::Bus(std::io::ErrorKind::PermissionDenied),
-        _ => KeyringProblem::Refused("an answer that does not follow the protocol".to_owned()),
+        _ => KeyringProblem::Failed("a response that violates the protocol".to_owned()),
     }
 }

@@ -124,7 +124,7 @@ fn put(mut target: Vec<u16>, account: &str, secret: &str) -> Result<(), KeyringP
     let mut blob = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
     blob.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
     let size = u32::try_from(blob.len())
-        .map_err(|_| KeyringProblem::Refused("the key is too long".to_owned()))?;
+        .map_err(|_| KeyringProblem::Failed("the key is too long".to_owned()))?;
     let credential = CREDENTIALW {
         Type: CRED_TYPE_GENERIC,
         TargetName: target.as_mut_ptr(),
@@ -179,7 +179,7 @@ fn last_problem() -> KeyringProblem {
     // SAFETY: this function has no preconditions.
     match unsafe { GetLastError() } {
         ERROR_NO_SUCH_LOGON_SESSION => KeyringProblem::NoService,
-        code => KeyringProblem::Refused(format!("Windows error {code}")),
+        code => KeyringProblem::Failed(format!("Windows error {code}")),
     }
 }
 

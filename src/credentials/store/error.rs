@@ -93,7 +93,7 @@ impl StoreError {
         let profile = printable_name(table).to_owned();
         let reason = match refusal {
             Refusal::NotATable => return Self::NotAProfile { profile },
-            Refusal::MemberIsTable => "has a table where a text belongs",
+            Refusal::MemberIsTable => "has a table where a string belongs",
             Refusal::Unclear => "is written in a way that cannot be changed safely",
         };
         Self::unusable(path, format!("[{profile}] {reason}"))
@@ -112,21 +112,22 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(problem) => write!(f, "not a name for a profile: {problem}"),
+            Self::Name(problem) => write!(f, "the profile name is not valid: {problem}"),
             Self::NoSuchProfile { profile } => write!(f, "no profile named {profile}"),
             Self::NotAProfile { profile } => write!(
                 f,
                 "{profile} is a global setting in the configuration file, not a profile"
             ),
-            Self::NoFile { reason } => write!(f, "no configuration file: {reason}"),
+            Self::NoFile { reason } => write!(f, "cannot locate the configuration file: {reason}"),
             Self::Unusable { location, reason } => {
-                write!(f, "{location}: {reason}; nothing was changed")
+                write!(f, "cannot use {location}: {reason}; nothing was changed")
             }
-            Self::Locked { path } => write!(f, "{path} is locked by another program"),
-            Self::Contended { path } => write!(
-                f,
-                "{path} is being changed by another program; nothing was changed"
-            ),
+            Self::Locked { path } => {
+                write!(f, "cannot lock {path}: another program holds the lock")
+            }
+            Self::Contended { path } => {
+                write!(f, "cannot change {path}: another program keeps changing it")
+            }
             Self::Io {
                 action,
                 path,
@@ -157,13 +158,13 @@ impl From<StoreError> for Error {
             }
             StoreError::NoFile { .. } => (
                 Code::InvalidArgument,
-                "Name the file by the option or by FAL_CONFIG_PATH.",
+                "Set the option config_path or the variable FAL_CONFIG_PATH.",
             ),
             StoreError::Unusable { .. } => (
                 Code::MalformedCredentials,
                 "Correct the file, or move it away.",
             ),
-            _ if error.is_in_use() => (Code::Io, "Try again when the other program has ended."),
+            _ if error.is_in_use() => (Code::Io, "Try again when the other program has finished."),
             _ => (Code::Io, Code::Io.remedy()),
         };
         let retryable = error.is_in_use();

@@ -33,8 +33,11 @@ impl fmt::Display for NameProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
-            Self::Reserved => write!(f, "{INTERNAL} holds the settings of the fal CLI"),
-            Self::TooLong => write!(f, "more than {LONGEST} characters"),
+            Self::Reserved => write!(
+                f,
+                "{INTERNAL} is the table with the settings of the fal CLI"
+            ),
+            Self::TooLong => write!(f, "it has more than {LONGEST} characters"),
             Self::ControlCharacter => f.write_str("it has a control character"),
             Self::LooksLikeKey => f.write_str("it looks like a key, and names are printed"),
         }

@@ -136,15 +136,15 @@ fn what_is_no_file_stays() {
     let place = Place::empty();
     fs::create_dir_all(&place.file).unwrap();
     let error = place.put("team").unwrap_err();
-    let message = "~/.fal/config.toml: a directory, not a regular file; nothing was changed";
+    let message =
+        "cannot use ~/.fal/config.toml: a directory, not a regular file; nothing was changed";
     assert_eq!(place.without_home(error), message);
     assert!(place.file.is_dir());
 
     fs::remove_dir(&place.file).unwrap();
     std::os::unix::fs::symlink("nowhere", &place.file).unwrap();
     let error = place.put("team").unwrap_err();
-    let message =
-        "~/.fal/config.toml: a symbolic link to a file that does not exist; nothing was changed";
+    let message = "cannot use ~/.fal/config.toml: a symbolic link to a file that does not exist; nothing was changed";
     assert_eq!(place.without_home(error), message);
     assert!(fs::symlink_metadata(&place.file).unwrap().is_symlink());
 
@@ -160,7 +160,7 @@ fn what_is_no_file_stays() {
     let error = place.put("team").unwrap_err();
     assert_eq!(
         place.without_home(error),
-        "~/.fal/config.toml: a FIFO, not a regular file; nothing was changed"
+        "cannot use ~/.fal/config.toml: a FIFO, not a regular file; nothing was changed"
     );
     assert!(start.elapsed() < Duration::from_secs(2));
     assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
@@ -179,7 +179,7 @@ fn a_text_that_is_no_text_stays() {
         let error = place.put("team").unwrap_err();
         assert_eq!(
             place.without_home(error),
-            format!("~/.fal/config.toml: {reason}; nothing was changed")
+            format!("cannot use ~/.fal/config.toml: {reason}; nothing was changed")
         );
         assert_eq!(fs::read(&place.file).unwrap(), bytes);
         assert_eq!(place.names(), ["config.toml", "config.toml.lock"]);
@@ -200,7 +200,7 @@ fn a_lock_that_is_held_is_not_waited_for_without_end() {
     assert!((wait..wait * 10).contains(&start.elapsed()));
     assert_eq!(
         place.without_home(&error),
-        "~/.fal/config.toml.lock is locked by another program"
+        "cannot lock ~/.fal/config.toml.lock: another program holds the lock"
     );
     assert!(fal::Error::from(error).is_retryable());
     lock.unlock().unwrap();

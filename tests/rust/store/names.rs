@@ -117,14 +117,14 @@ fn the_file_is_the_one_that_the_chain_reads() {
     let unknown = path(Options::new(), &[]).unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "no configuration file: the home directory is unknown"
+        "cannot locate the configuration file: the home directory is unknown"
     );
     let unknown = path(Options::new(), &variables[1..])
         .unwrap_err()
         .to_string();
     assert_eq!(
         unknown,
-        "no configuration file: FAL_CONFIG_PATH starts with `~`, and the home directory is unknown"
+        "cannot locate the configuration file: FAL_CONFIG_PATH starts with `~`, and the home directory is unknown"
     );
     drop(place);
 }

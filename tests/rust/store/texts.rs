@@ -231,20 +231,20 @@ fn texts_that_cannot_be_changed_stay() {
         ),
         (
             "[team.key]\nx = 1\n",
-            "~/.fal/config.toml: [team] has a table where a text belongs; nothing was changed",
+            "cannot use ~/.fal/config.toml: [team] has a table where a string belongs; nothing was changed",
         ),
         (
             "team.key.x = 1\n",
-            "~/.fal/config.toml: [team] has a table where a text belongs; nothing was changed",
+            "cannot use ~/.fal/config.toml: [team] has a table where a string belongs; nothing was changed",
         ),
         (
             "[team]\nkey = fake-secret\n",
-            "~/.fal/config.toml:2:7: not valid TOML at line 2, column 7 (a value is quoted and set once: key = \"…\"); \
+            "cannot use ~/.fal/config.toml:2:7: not valid TOML at line 2, column 7 (a value is quoted and set once: key = \"…\"); \
              nothing was changed",
         ),
         (
             "[team]\nkey = 'a'\nkey = 'fake-secret'\n",
-            "~/.fal/config.toml:3:1: not valid TOML at line 3, column 1 (a value is quoted and set once: key = \"…\"); \
+            "cannot use ~/.fal/config.toml:3:1: not valid TOML at line 3, column 1 (a value is quoted and set once: key = \"…\"); \
              nothing was changed",
         ),
     ];
