@@ -87,16 +87,16 @@ impl Bus {
             <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"#
         );
         fs::write(&config, text).unwrap();
-        let mut daemon = Command::new("dbus-daemon");
-        daemon
-            .args(["--nofork", "--print-address=1", "--config-file"])
-            .arg(&config)
-            .stdout(Stdio::piped());
-        let mut daemon = spawn(daemon.stderr(Stdio::null()));
+        let mut daemon = spawn(
+            Command::new("dbus-daemon")
+                .args(["--nofork", "--print-address=1", "--config-file"])
+                .arg(&config)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        );
+        let mut output = BufReader::new(daemon.stdout.take().unwrap());
         let mut address = String::new();
-        BufReader::new(daemon.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
+        output.read_line(&mut address).unwrap();
         Self {
             address: address.trim().to_owned(),
             directory,
@@ -109,18 +109,13 @@ impl Bus {
         let mut bus = Self::start();
         let home = bus.directory.path();
         fs::set_permissions(home, fs::Permissions::from_mode(0o700)).unwrap();
-        let mut daemon = Command::new("gnome-keyring-daemon");
-        daemon
-            .args(["--unlock", "--foreground", "--components=secrets"])
-            .env_clear()
-            .envs([
-                ("PATH", "/usr/bin:/bin"),
-                ("HOME", home.to_str().unwrap()),
-                ("XDG_RUNTIME_DIR", home.to_str().unwrap()),
-                ("DBUS_SESSION_BUS_ADDRESS", &bus.address),
-            ]);
         let mut daemon = spawn(
-            daemon
+            Command::new("gnome-keyring-daemon")
+                .args(["--unlock", "--foreground", "--components=secrets"])
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .envs([("HOME", home), ("XDG_RUNTIME_DIR", home)])
+                .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
@@ -142,20 +137,14 @@ impl Bus {
 
     /// Uses the keyring like another program.
     fn with_service(&self, act: impl AsyncFnOnce(&SecretService<'_>)) {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async {
-                let connection = zbus::connection::Builder::address(self.address.as_str())
-                    .unwrap()
-                    .build()
-                    .await
-                    .unwrap();
-                let service =
-                    SecretService::connect_with_existing(EncryptionType::Plain, connection).await;
-                act(&service.unwrap()).await;
-            });
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(async {
+            let builder = zbus::connection::Builder::address(self.address.as_str()).unwrap();
+            let connection = builder.build().await.unwrap();
+            let service =
+                SecretService::connect_with_existing(EncryptionType::Plain, connection).await;
+            act(&service.unwrap()).await;
+        });
     }
 }
 
@@ -180,22 +169,18 @@ fn spawn(command: &mut Command) -> Child {
 #[test]
 fn without_a_session_bus_nothing_is_contacted() {
     let directory = tempfile::tempdir().unwrap();
-    let marker = directory.path().join("started");
+    let path = directory.path().display();
+    let marker = format!("{path}/started");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
     let environments = [
         Environment::from_variables([("HOME", "/root")]),
         Environment::from_variables([("XDG_RUNTIME_DIR", directory.path())]),
         bus_at("unix:path=/does/not/exist"),
-        bus_at(&format!("unix:path={}", directory.path().display())),
-        bus_at(&format!(
-            "unixexec:path=/usr/bin/touch,argv1={}",
-            marker.display()
-        )),
-        bus_at(&format!(
-            "tcp:host=127.0.0.1,port={}",
-            listener.local_addr().unwrap().port()
-        )),
+        bus_at(&format!("unix:path={path}")),
+        bus_at(&format!("unixexec:path=/usr/bin/touch,argv1={marker}")),
+        bus_at(&format!("tcp:host=127.0.0.1,port={port}")),
         bus_at("autolaunch:"),
         bus_at("no address"),
     ];
@@ -208,7 +193,7 @@ fn without_a_session_bus_nothing_is_contacted() {
         let text = problem.to_string();
         assert!(text.starts_with("headless: no session bus ("), "{text}");
     }
-    assert!(!marker.exists());
+    assert!(!fs::exists(marker).unwrap());
     assert_eq!(
         listener.accept().unwrap_err().kind(),
         std::io::ErrorKind::WouldBlock

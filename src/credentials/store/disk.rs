@@ -268,6 +268,7 @@ fn fill(successor: &Successor, pieces: &[&str], target: &Path) -> io::Result<()>
     for piece in pieces {
         file.write_all(piece.as_bytes())?;
     }
+    // Synced before the metadata are compared, so that the rename follows the comparison at once.
     file.sync_all()
 }
 

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::same;
-use super::toml_index::{Header, Kind, Place, TomlIndex, Value};
+use super::toml_index::{Header, Place, TomlIndex, Value};
 
 /// A change of a top-level table.
 pub(super) enum Edit<'a> {
@@ -257,7 +257,7 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
 fn check_shape(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<(), Refusal> {
     let mut headers = index.headers.iter();
     let is_array = headers.any(|header| header.is_array && header.path == [table]);
-    let is_value = find(index, &[table]).is_some_and(|value| value.kind != Kind::InlineTable);
+    let is_value = find(index, &[table]).is_some_and(|value| !value.is_table);
     if is_array || is_value {
         return Err(Refusal::NotATable);
     }

@@ -29,7 +29,7 @@ pub(super) struct Value {
     /// The full path, from the root.
     pub(super) path: Vec<String>,
     pub(super) place: Place,
-    pub(super) kind: Kind,
+    pub(super) is_table: bool,
     pub(super) key_start: usize,
     pub(super) span: Range<usize>,
     /// The events from the key to the value.
@@ -45,13 +45,6 @@ pub(super) enum Place {
     Section,
     /// An inline table.
     Inline,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Scalar,
-    Array,
-    InlineTable,
 }
 
 impl<'t> TomlIndex<'t> {
@@ -211,14 +204,14 @@ impl<'t> Reader<'t> {
             self.next += 1;
         }
         let start = self.peek()?.span().start();
-        let kind = self.value(&path, addressable)?;
+        let is_table = self.value(&path, addressable)?;
         let end = self.index.events.get(self.next - 1)?.span().end();
         if addressable {
             let events = first..self.next;
             self.index.values.push(Value {
                 path,
                 place,
-                kind,
+                is_table,
                 key_start,
                 span: start..end,
                 events,
@@ -227,15 +220,12 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
-    /// Reads a value from its first event to its last.
-    fn value(&mut self, path: &[String], addressable: bool) -> Option<Kind> {
+    /// Reads a value from its first event to its last. Returns whether it is an inline table.
+    fn value(&mut self, path: &[String], addressable: bool) -> Option<bool> {
         match self.take()?.kind() {
-            EventKind::InlineTableOpen => {
-                self.inline_table(path, addressable)?;
-                Some(Kind::InlineTable)
-            }
-            EventKind::ArrayOpen => self.array(path).map(|()| Kind::Array),
-            EventKind::Scalar => Some(Kind::Scalar),
+            EventKind::InlineTableOpen => self.inline_table(path, addressable).map(|()| true),
+            EventKind::ArrayOpen => self.array(path).map(|()| false),
+            EventKind::Scalar => Some(false),
             _ => None,
         }
     }

@@ -156,18 +156,14 @@ pub(super) fn make_private(file: &File) -> io::Result<()> {
         ))?;
         let (user, mut system) = (user()?, system()?);
         let user = (*user.as_ptr().cast::<TOKEN_USER>()).User.Sid;
-        done(AddAccessAllowedAce(
-            start,
-            ACL_REVISION,
-            FILE_ALL_ACCESS,
-            user,
-        ))?;
-        done(AddAccessAllowedAce(
-            start,
-            ACL_REVISION,
-            FILE_ALL_ACCESS,
-            system.as_mut_ptr().cast(),
-        ))?;
+        for sid in [user, system.as_mut_ptr().cast()] {
+            done(AddAccessAllowedAce(
+                start,
+                ACL_REVISION,
+                FILE_ALL_ACCESS,
+                sid,
+            ))?;
+        }
         done(InitializeSecurityDescriptor(
             whole,
             SECURITY_DESCRIPTOR_REVISION,

@@ -8,7 +8,7 @@ use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 
-use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, DELETE, FILE_ATTRIBUTE_HIDDEN, FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
     FILE_ATTRIBUTE_SYSTEM, FILE_BASIC_INFO, FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FileBasicInfo,
@@ -16,7 +16,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::access::Access;
-use super::held;
+use super::held::{self, is_denied};
 use super::path::{folder_of, real};
 use acl::{Rights, done};
 
@@ -147,8 +147,4 @@ pub(super) fn settle(target: &Path) {
         .write(true)
         .open(target)
         .and_then(|file| file.sync_all());
-}
-
-fn is_denied(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(ERROR_ACCESS_DENIED as i32)
 }
