@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ask;
+use super::ask::ask;
 use super::job::{Ask, Job};
 use super::result::Patience;
 use crate::client::Exchange;

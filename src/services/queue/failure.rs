@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::job::{Ask, Job};
-use super::result;
+use super::readiness;
 use super::status::{Phase, Status};
 use crate::codec::json;
 use crate::error::{Answer, Code, Error, RefusalReason, Result};
@@ -53,7 +53,7 @@ pub(super) fn of_contradiction(
     waited: Duration,
     secrets: &Secrets,
 ) -> Error {
-    let (id, early) = (&job.id, result::is_early(&answer));
+    let (id, early) = (&job.id, readiness::is_early(&answer));
     let (http_status, error) = match answer {
         Ok(answer) => (answer.status(), None),
         Err(error) => (error.http_status().unwrap_or_default(), Some(error)),

@@ -1,32 +1,33 @@
 //! The queue (docs/protocol.md §5): submitting a request, and asking, waiting for and cancelling
 //! what was submitted.
 
+mod ask;
 mod cancel_on_drop;
 mod failure;
 mod job;
 mod logs;
 mod poll_schedule;
+mod readiness;
 mod result;
 mod status;
 mod watch;
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde_json::Value;
 
 pub use job::Job;
 #[cfg(any(test, fuzzing))]
 pub(crate) use status::fuzz;
 
+use self::ask::ask;
 use self::cancel_on_drop::Guard;
 use self::job::Ask;
 use self::status::Status;
 use self::watch::{End, Watch};
 use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json;
-use crate::error::{Idempotency, Result};
-use crate::limits::STATUS;
+use crate::error::Result;
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
@@ -209,45 +210,4 @@ async fn first(answer: &Response) -> Result<Status> {
         Status::parse_or(text, Some("IN_QUEUE"))
     })
     .await?
-}
-
-/// Asks one thing of a job. All of it can be sent twice without harm.
-async fn ask(exchange: &Exchange, job: &mut Job, what: Ask) -> Result<Response> {
-    let (address, built) = (
-        job.address(what, exchange.hosts())?,
-        job.built(what, exchange.hosts())?,
-    );
-    let method = if what == Ask::Cancel {
-        Method::PUT
-    } else {
-        Method::GET
-    };
-    let other = address != built;
-    let mut call = exchange.call(Request::about(job.endpoint.clone(), method, address))?;
-    call.idempotency = Idempotency::Safe;
-    // A result is the app's, of any size; all else is the queue's own.
-    call.most = if what == Ask::Result {
-        usize::MAX
-    } else {
-        STATUS
-    };
-    let answer = match exchange.send_call(&call).await {
-        // Some endpoints refuse addresses with the full id, although fal's answers name them
-        // (§16.2).
-        Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
-            job.forget_addresses();
-            call.url = built;
-            exchange.send_call(&call).await
-        }
-        answer => answer,
-    };
-    if what == Ask::Cancel {
-        let (answer, secrets) = (answer?, exchange.task.secrets().clone());
-        json::look(answer.body().clone(), move |_| {
-            failure::cancelled(answer, &secrets)
-        })
-        .await?
-    } else {
-        answer
-    }
 }

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 
-use super::ask;
+use super::ask::ask;
 use super::failure;
 use super::job::{Ask, Job};
 use super::poll_schedule::{ActiveJobs, PollSchedule};
+use super::readiness;
 use super::result::{self, PATIENCE};
 use super::status::{Phase, Status, StatusReporter};
 use crate::client::Exchange;
@@ -192,11 +193,12 @@ impl<'a> Watch<'a> {
         let is_early = match &answer {
             Ok(answer) if answer.status() == 202 => true,
             Ok(_) => {
-                (result::is_doubtful(&answer) || result::is_nothing(&answer)) && self.is_patient()
+                (readiness::is_doubtful(&answer) || readiness::is_nothing(&answer))
+                    && self.is_patient()
             }
-            Err(error) if error.http_status() == Some(400) => result::is_doubtful(&answer),
+            Err(error) if error.http_status() == Some(400) => readiness::is_doubtful(&answer),
             Err(error) if error.http_status() == Some(404) => {
-                result::is_doubtful(&answer) && self.is_patient()
+                readiness::is_doubtful(&answer) && self.is_patient()
             }
             Err(error) => self.bears(error),
         };
