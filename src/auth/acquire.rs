@@ -1,4 +1,5 @@
-//! How a provider delivers: by running a program, by asking the host, by renewing a login.
+//! Gets a credential from a provider: runs a program, calls the host's function, reads the keyring,
+//! or renews a login.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,18 +15,17 @@ use crate::credentials::{
     COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token,
     Undelivered,
 };
-use crate::error::{Error, Idempotency};
+use crate::error::Idempotency;
 use crate::runtime;
 use crate::runtime::blocking::{self, Kind};
 use crate::secrets::Secrets;
 use crate::transport::{Authorization, Call, Progress, SMALL, Transport, Watch};
 
-/// A token of a login counts as expired this long before it is (docs/protocol.md §1.4).
+/// How long before its end a login's access token counts as expired (docs/protocol.md §1.4).
 const LOGIN_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Gets a credential out of a provider. `refused` is a credential that fal did not accept. The
-/// error says what is wrong, and what helps, without a secret, or that the provider turned out to
-/// hold nothing.
+/// Gets a credential from a provider. `refused` is a credential that fal did not accept. The error
+/// states the cause and the remedy without a secret, or that the provider has no credential.
 pub(crate) async fn deliver(
     provider: Provider,
     refused: Option<Credential>,
@@ -34,12 +34,7 @@ pub(crate) async fn deliver(
 ) -> Result<Delivered, Undelivered> {
     let secrets = Arc::new(Secrets::of(&transport.masks));
     let outcome = match provider {
-        Provider::Ready(credential) => Ok(Delivered {
-            credential,
-            expires_in: None,
-            notes: Vec::new(),
-            unsaved: None,
-        }),
+        Provider::Ready(credential) => Ok(delivered(credential, None, Vec::new())),
         Provider::Callback(callback) | Provider::Notebook(callback) => callback.ask().await,
         Provider::Command(command) => run(command).await.map_err(Undelivered::from),
         Provider::Keyring(account) => keyring(account, environment).await,
@@ -47,8 +42,25 @@ pub(crate) async fn deliver(
             .await
             .map_err(Undelivered::from),
     };
-    // Whoever waits for this has not carried what was carried here.
+    // The secrets of this request are unknown to the operations that get the error.
     outcome.map_err(|undelivered| undelivered.without(&secrets))
+}
+
+fn delivered(
+    credential: Credential,
+    expires_in: Option<Duration>,
+    notes: Vec<String>,
+) -> Delivered {
+    Delivered {
+        credential,
+        expires_in,
+        notes,
+        unsaved: None,
+    }
+}
+
+fn texts(notes: &[impl ToString]) -> Vec<String> {
+    notes.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(all(
@@ -57,37 +69,22 @@ pub(crate) async fn deliver(
 ))]
 async fn keyring(account: String, environment: &Environment) -> Result<Delivered, Undelivered> {
     use crate::credentials::keyring::{DEFAULT_TIMEOUT, Limits, read};
-    let closing = runtime::current()
-        .map_err(|e| e.to_string())?
-        .closing()
-        .clone();
+    let closing = closing()?;
     let environment = environment.clone();
-    let limits = DEFAULT_TIMEOUT;
-    let found = slowly(move || {
-        let cancelled = || closing.is_cancelled();
-        read(
-            &environment,
-            &account,
-            Limits {
-                timeout: limits,
-                cancelled: &cancelled,
-            },
-        )
+    let found = blocking(Kind::Providers, move || {
+        let limits = Limits {
+            timeout: DEFAULT_TIMEOUT,
+            cancelled: &|| closing.is_cancelled(),
+        };
+        read(&environment, &account, limits)
     });
-    let found = found.await?.map_err(|problem| problem.to_string())?;
-    let Some((key, notes)) = found else {
-        return Err(Undelivered::Absent("the keyring holds no key there".into()));
-    };
-    let notes = notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered {
-        credential: Credential::Key(key),
-        expires_in: None,
-        notes,
-        unsaved: None,
-    })
+    match found.await?.map_err(|problem| problem.to_string())? {
+        Some((key, notes)) => Ok(delivered(Credential::Key(key), None, texts(&notes))),
+        None => Err(Undelivered::Absent("the keyring holds no key there".into())),
+    }
 }
 
-/// The chain offers no keyring where it was not built.
+/// Unreachable: the chain offers no keyring in this build.
 #[cfg(not(all(
     feature = "keyring",
     not(any(target_os = "ios", target_os = "android"))
@@ -99,11 +96,9 @@ async fn keyring(_: String, _: &Environment) -> Result<Delivered, Undelivered> {
 }
 
 async fn run(command: KeyCommand) -> Result<Delivered, String> {
-    let closing = runtime::current()
-        .map_err(|e| e.to_string())?
-        .closing()
-        .clone();
-    let output = slowly(move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled())).await?;
+    let closing = closing()?;
+    let run = move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled());
+    let output = blocking(Kind::Providers, run).await?;
     let output = output.map_err(|problem| problem.to_string())?;
     let credential = match output.secret {
         Secret::Key(key) => Credential::Key(key),
@@ -114,17 +109,11 @@ async fn run(command: KeyCommand) -> Result<Delivered, String> {
     let expires_in = output
         .expires_at
         .map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    let notes = output.notes.iter().map(ToString::to_string).collect();
-    Ok(Delivered {
-        credential,
-        expires_in,
-        notes,
-        unsaved: None,
-    })
+    Ok(delivered(credential, expires_in, texts(&output.notes)))
 }
 
-/// The stored access token if it is good, else a renewed one. One renewal serves all processes of
-/// the user.
+/// Returns the stored access token if it is valid, else a renewed one. One renewal serves all
+/// processes of the user.
 async fn user_login(
     file: LoginFile,
     refused: Option<Credential>,
@@ -137,19 +126,19 @@ async fn user_login(
     };
     let cancelled = Cancelled::with_the_runtime()?;
     let flag = cancelled.flag.clone();
-    let begun = slowly(move || begin(&file, rejected.as_ref(), &flag))
-        .await?
-        .map_err(told)?;
-    match begun {
-        Begun::Fresh(token) => delivered(&token, Vec::new()),
-        // A refresh token that was sent is used up, and its successor comes with the answer and
-        // exists nowhere else.
+    let begun = blocking(Kind::Providers, move || {
+        begin(&file, rejected.as_ref(), &flag)
+    });
+    match begun.await?.map_err(with_remedy)? {
+        Begun::Fresh(token) => of_login(&token, Vec::new()),
+        // The server accepts a refresh token once. Only the response contains the next one, so the
+        // renewal continues even if the operation ends.
         Begun::Refresh(refresh) => {
             let (transport, secrets) = (transport.clone(), secrets.clone());
-            let renewed = runtime::run_to_completion(async move {
-                renew(*refresh, &transport, &cancelled, &secrets).await
-            });
-            renewed.await.map_err(|e| e.message().to_owned())?
+            let renewed = async move { renew(*refresh, &transport, &cancelled, &secrets).await };
+            runtime::run_to_completion(renewed)
+                .await
+                .map_err(|e| e.message().to_owned())?
         }
     }
 }
@@ -164,18 +153,18 @@ fn begin(
     let fresh = stored
         .as_ref()
         .and_then(|stored| stored.access_token(SystemTime::now()));
-    // No lock is needed for a token that is good.
+    // A valid token needs no lock.
     if let Some(token) = fresh.filter(|token| rejected != Some(token.expose())) {
         return Ok(Begun::Fresh(token.clone()));
     }
-    file.begin(
-        SystemTime::now(),
-        rejected,
-        Wait {
-            limit: Wait::OFFICIAL_LIMIT,
-            cancelled,
-        },
-    )
+    file.begin(SystemTime::now(), rejected, wait(cancelled))
+}
+
+fn wait(cancelled: &AtomicBool) -> Wait<'_> {
+    Wait {
+        limit: Wait::OFFICIAL_LIMIT,
+        cancelled,
+    }
 }
 
 async fn renew(
@@ -211,68 +200,54 @@ async fn renew(
     };
     let now = SystemTime::now();
     let flag = cancelled.flag.clone();
-    match answer {
+    let error = match answer {
         Ok(Ok(response)) => {
-            let body = response.body().clone();
-            let renewed = blocking(move || refresh.complete(&body, now))
+            let body = response.into_body();
+            let renewed = blocking(Kind::Credentials, move || refresh.complete(&body, now))
                 .await?
-                .map_err(told)?;
-            // Whoever changed the file meanwhile has stored what counts.
+                .map_err(with_remedy)?;
+            // Another reason not to store the login is that another process has stored a newer one.
             let is_lost = matches!(renewed.not_stored, Some(LoginError::NotStored { .. }));
             let problem = renewed.not_stored.map(|problem| problem.to_string());
-            let delivered = delivered(&renewed.access, problem.iter().cloned().collect())?;
-            Ok(Delivered {
+            let delivered = of_login(&renewed.access, problem.iter().cloned().collect())?;
+            return Ok(Delivered {
                 unsaved: problem.filter(|_| is_lost),
                 ..delivered
-            })
+            });
         }
-        Ok(Err(error)) => match error.http_status() {
-            Some(status) => {
-                let body = Bytes::copy_from_slice(error.body());
-                let wait = move || {
-                    let wait = Wait {
-                        limit: Wait::OFFICIAL_LIMIT,
-                        cancelled: &flag,
-                    };
-                    refresh.failed(status, &body, now, wait)
-                };
-                delivered(&blocking(wait).await?.map_err(told)?, Vec::new())
-            }
-            None => Err(unreachable(&error)),
-        },
-        Err(_) => Err(format!(
-            "{} did not answer within {} s",
-            login::AUTH_HOST,
-            login::REFRESH_TIMEOUT.as_secs()
-        )),
-    }
+        Ok(Err(error)) => error,
+        Err(_) => {
+            return Err(format!(
+                "{} did not answer within {} s",
+                login::AUTH_HOST,
+                login::REFRESH_TIMEOUT.as_secs()
+            ));
+        }
+    };
+    let Some(status) = error.http_status() else {
+        // The error of the transport does not contain the body, which has the refresh token.
+        return Err(format!("cannot renew the login: {error}"));
+    };
+    let body = Bytes::copy_from_slice(error.body());
+    let failed = move || refresh.failed(status, &body, now, wait(&flag));
+    let token = blocking(Kind::Credentials, failed).await?;
+    of_login(&token.map_err(with_remedy)?, Vec::new())
 }
 
-fn delivered(token: &AccessToken, notes: Vec<String>) -> Result<Delivered, String> {
+fn of_login(token: &AccessToken, notes: Vec<String>) -> Result<Delivered, String> {
     let credential = Token::parse(token.expose()).map_err(|problem| problem.to_string())?;
     let left = token
         .expires()
         .and_then(|at| at.duration_since(SystemTime::now()).ok());
     let expires_in = left.map(|left| left.saturating_sub(LOGIN_LEEWAY));
-    Ok(Delivered {
-        credential: Credential::Bearer(credential),
-        expires_in,
-        notes,
-        unsaved: None,
-    })
+    Ok(delivered(Credential::Bearer(credential), expires_in, notes))
 }
 
-fn told(error: LoginError) -> String {
+fn with_remedy(error: LoginError) -> String {
     format!("{error}. {}", error.remedy())
 }
 
-/// The error of the transport may name what was sent, but not its body, which holds the refresh
-/// token.
-fn unreachable(error: &Error) -> String {
-    format!("the login could not be renewed: {error}")
-}
-
-/// Tells work that the runtime stops.
+/// Signals blocking work that the runtime stops.
 struct Cancelled {
     closing: CancellationToken,
     flag: Arc<AtomicBool>,
@@ -281,10 +256,7 @@ struct Cancelled {
 
 impl Cancelled {
     fn with_the_runtime() -> Result<Self, String> {
-        let closing = runtime::current()
-            .map_err(|e| e.to_string())?
-            .closing()
-            .clone();
+        let closing = closing()?;
         let flag = Arc::new(AtomicBool::new(false));
         let (raised, closes) = (flag.clone(), closing.clone());
         let watch = tokio::spawn(async move {
@@ -298,7 +270,7 @@ impl Cancelled {
         })
     }
 
-    /// Ends when the runtime stops before the request can have been executed, and never afterwards.
+    /// Returns when the runtime stops, unless the request may have been executed by then.
     async fn before(&self, progress: &Progress) {
         self.closing.cancelled().await;
         if !progress.withdraw() && progress.may_have_executed() {
@@ -313,17 +285,19 @@ impl Drop for Cancelled {
     }
 }
 
-/// Waits for a person or for another program, apart from what only reads and writes files.
-async fn slowly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    blocking::blocking(Kind::Providers, work)
-        .await
-        .map_err(|e| e.message().to_owned())
+/// Returns the token that is cancelled when the runtime stops.
+fn closing() -> Result<CancellationToken, String> {
+    let instance = runtime::current().map_err(|e| e.to_string())?;
+    Ok(instance.closing().clone())
 }
 
+/// Runs blocking work. Work that waits for a person or a program must not delay work that only reads
+/// and writes files, so each has its own kind.
 async fn blocking<T: Send + 'static>(
+    kind: Kind,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
-    blocking::blocking(Kind::Credentials, work)
+    blocking::blocking(kind, work)
         .await
         .map_err(|e| e.message().to_owned())
 }

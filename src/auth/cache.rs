@@ -1,4 +1,4 @@
-//! The credential of a client: looked for at the first call, kept, renewed, replaced.
+//! Caches the credential of a client: finds it at the first call, renews it, and replaces it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,7 @@ use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
 use crate::transport::Transport;
 
-/// A credential that expires within this time counts as expired: the request has to arrive before
-/// it does.
+/// How long before its end a credential counts as expired: the request must arrive in time.
 const MARGIN: Duration = Duration::from_secs(10);
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -30,7 +29,7 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct ActiveCredential {
     serial: u64,
     pub(crate) credential: Credential,
-    /// The wishes that led here, with what was learned on the way.
+    /// The options that led to the credential, without the sources that turned out to be empty.
     options: credentials::Options,
     pub(crate) resolution: Arc<Resolution>,
     notes: Vec<String>,
@@ -45,17 +44,18 @@ impl ActiveCredential {
     }
 }
 
-type Flight = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
+type Search = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 
-/// Wishes about a credential, and the credential that they led to.
+/// The options of a client for its credential, and the credential that they led to.
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// As the host's thread saw it that started the last operation.
+    /// The environment when the host last started an operation.
     seen: ArcSwap<Environment>,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
-    flight: PerRuntime<Mutex<Option<Flight>>>,
+    /// The search that runs, or the last one.
+    search: PerRuntime<Mutex<Option<Search>>>,
 }
 
 impl CredentialCache {
@@ -67,21 +67,22 @@ impl CredentialCache {
             seen,
             log,
             active: ArcSwapOption::empty(),
-            flight: PerRuntime::default(),
+            search: PerRuntime::default(),
         }
     }
 
-    /// Looks at the environment, on the host's thread: what an operation does later may need it.
+    /// Reads the environment, on the host's thread, for the operation that starts.
     pub(crate) fn look(&self) {
         self.seen.store(Arc::new(self.environment.snapshot()));
     }
 
-    /// The same environment with other wishes.
+    /// Returns a cache for the same environment with other options.
     pub(crate) fn with_options(&self, options: credentials::Options) -> Self {
         CredentialCache::new(options, self.environment.clone(), self.log.clone())
     }
 
-    /// Where the credential comes from, looked for anew. Nothing that takes time is asked.
+    /// Finds out again where the credential comes from, without a call to a program, a host function
+    /// or a server.
     pub(crate) fn explain(&self) -> Resolution {
         let Some(active) = self.active.load_full() else {
             return credentials::resolve(&self.options, &self.environment);
@@ -93,23 +94,22 @@ impl CredentialCache {
         }
     }
 
-    /// A credential to send with. One that has expired, or is `refused`, is replaced first; whoever
-    /// needs it meanwhile waits for the same replacement. Without one the next call looks again:
-    /// the user may have set it by then.
+    /// Returns a credential to send with. Replaces it first if it has expired or is `refused`; all
+    /// operations wait for the same replacement. A failed search is repeated by the next call, since
+    /// the user may have set a credential by then.
     pub(crate) async fn active(
         self: &Arc<Self>,
         refused: Option<&ActiveCredential>,
         transport: &Arc<Transport>,
     ) -> Result<Arc<ActiveCredential>> {
-        match self.kept(refused) {
+        match self.cached(refused) {
             Some(active) => Ok(active),
-            None => self.board(refused, transport)?.await,
+            None => self.join_search(refused, transport)?.await,
         }
     }
 
-    /// A credential in the place of one that fal refused, if there is another: who delivers is
-    /// asked again, and where a key was found is looked at again, since its user may have corrected
-    /// it.
+    /// Returns another credential in place of one that fal refused, if there is one: a provider is
+    /// asked again, and the place of a key is read again, since the user may have corrected it.
     pub(crate) async fn another(
         self: &Arc<Self>,
         refused: &ActiveCredential,
@@ -125,43 +125,43 @@ impl CredentialCache {
         }
     }
 
-    /// The credential in use; none before the first call.
+    /// The credential in use; `None` before the first call.
     pub(crate) fn current(&self) -> Option<Arc<ActiveCredential>> {
         self.active.load_full()
     }
 
-    /// The credential that was found before, if it is good and not the one that fal `refused`.
-    fn kept(&self, refused: Option<&ActiveCredential>) -> Option<Arc<ActiveCredential>> {
-        let kept = self.active.load_full().filter(|active| active.is_fresh());
-        kept.filter(|active| refused.is_none_or(|refused| refused.serial != active.serial))
+    /// The credential in use, if it is valid and not the one that fal `refused`.
+    fn cached(&self, refused: Option<&ActiveCredential>) -> Option<Arc<ActiveCredential>> {
+        let cached = self.active.load_full().filter(|active| active.is_fresh());
+        cached.filter(|active| refused.is_none_or(|refused| refused.serial != active.serial))
     }
 
-    /// Joins the search that is under way, or starts one. It belongs to nobody who waits for it:
-    /// their ends do not end it.
-    fn board(
+    /// Joins the search that runs, or starts one. A search continues when the operations that wait
+    /// for it end.
+    fn join_search(
         self: &Arc<Self>,
         refused: Option<&ActiveCredential>,
         transport: &Arc<Transport>,
-    ) -> Result<Flight> {
-        let life = self.flight.get(|| Ok(Mutex::default()))?;
-        let mut flight = life.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(under_way) = flight.as_ref().filter(|flight| flight.peek().is_none()) {
-            return Ok(under_way.clone());
+    ) -> Result<Search> {
+        let search = self.search.get(|| Ok(Mutex::default()))?;
+        let mut search = search.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = search.as_ref().filter(|search| search.peek().is_none()) {
+            return Ok(running.clone());
         }
-        // A search may have landed since the caller looked; it keeps what it found before it counts
-        // as landed.
-        if let Some(active) = self.kept(refused) {
+        // A search may have ended since the caller looked. It stores the credential before it ends.
+        if let Some(active) = self.cached(refused) {
             return Ok(std::future::ready(Ok(active)).boxed().shared());
         }
-        let (credential_cache, transport) = (self.clone(), transport.clone());
+        let (cache, transport) = (self.clone(), transport.clone());
         let refused = refused.map(|active| active.credential.clone());
-        let search =
-            tokio::spawn(async move { credential_cache.search(refused, &transport).await });
-        let landed = search.map(|end| {
-            end.unwrap_or_else(|end| Err(runtime::task_error("the search for a key", &end)))
-        });
-        let started = landed.boxed().shared();
-        *flight = Some(started.clone());
+        let task = tokio::spawn(async move { cache.search(refused, &transport).await });
+        let started = task
+            .map(|end| {
+                end.unwrap_or_else(|end| Err(runtime::task_error("the search for a key", &end)))
+            })
+            .boxed()
+            .shared();
+        *search = Some(started.clone());
         Ok(started)
     }
 
@@ -177,16 +177,13 @@ impl CredentialCache {
                 return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let undelivered =
-                match deliver(provider, refused.clone(), &self.seen.load_full(), transport).await {
-                    Ok(delivered) => return Ok(self.keep(options, &resolution, delivered, renews)),
-                    Err(undelivered) => undelivered,
-                };
-            options = match undelivered {
-                Undelivered::Absent(reason) => options
+            let environment = self.seen.load_full();
+            options = match deliver(provider, refused.clone(), &environment, transport).await {
+                Ok(delivered) => return Ok(self.store(options, &resolution, delivered, renews)),
+                Err(Undelivered::Absent(reason)) => options
                     .without_empty(&resolution, &reason)
                     .ok_or_else(|| denied::undelivered(&resolution, &reason))?,
-                Undelivered::Failed(reason) => {
+                Err(Undelivered::Failed(reason)) => {
                     return Err(denied::undelivered(&resolution, &reason));
                 }
             };
@@ -201,32 +198,33 @@ impl CredentialCache {
         .await
     }
 
-    fn keep(
+    fn store(
         &self,
         options: credentials::Options,
         resolution: &Resolution,
         delivered: Delivered,
         renews: bool,
     ) -> Arc<ActiveCredential> {
-        let resolution = Arc::new(
-            resolution
-                .clone()
-                .delivered(&delivered.credential, &delivered.notes),
-        );
-        self.log_credential(&resolution);
+        let resolution = resolution.clone();
+        let resolution = resolution.delivered(&delivered.credential, &delivered.notes);
+        match resolution.used() {
+            Some(used) => {
+                let id = used.key_id.as_deref().unwrap_or("-");
+                self.write(Level::Info, format_args!("key {id} from {}", used.source));
+            }
+            None => self.write(Level::Info, format_args!("no key is used")),
+        }
         if let Some(unsaved) = &delivered.unsaved {
-            self.log
-                .write(Level::Error, &Secrets::default(), format_args!("{unsaved}"));
+            self.write(Level::Error, format_args!("{unsaved}"));
         }
         let expires = delivered
             .expires_in
             .and_then(|time| Instant::now().checked_add(time));
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let active = Arc::new(ActiveCredential {
-            serial,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             credential: delivered.credential,
             options,
-            resolution,
+            resolution: Arc::new(resolution),
             notes: delivered.notes,
             renews,
             expires,
@@ -235,21 +233,8 @@ impl CredentialCache {
         active
     }
 
-    fn log_credential(&self, resolution: &Resolution) {
-        // No service had a say in it.
-        let secrets = Secrets::default();
-        match resolution.used() {
-            Some(used) => {
-                let id = used.key_id.as_deref().unwrap_or("-");
-                self.log.write(
-                    Level::Info,
-                    &secrets,
-                    format_args!("key {id} from {}", used.source),
-                );
-            }
-            None => self
-                .log
-                .write(Level::Info, &secrets, format_args!("no key is used")),
-        }
+    /// Writes a line that contains no text of a service, so nothing in it needs to be masked.
+    fn write(&self, level: Level, line: std::fmt::Arguments<'_>) {
+        self.log.write(level, &Secrets::default(), line);
     }
 }

@@ -1,5 +1,5 @@
-//! What a refused credential means: which key it was, where it came from, and what the operation
-//! needs.
+//! The errors of missing and refused credentials: they name the key, its source, and what the
+//! operation needs.
 
 use std::sync::Arc;
 
@@ -12,17 +12,16 @@ use crate::key::Scope;
 use crate::openapi;
 use crate::service_error::{NO_KEY, UNLINKED};
 
-/// So many bytes of an answer are looked at for what a proxy says.
+/// How many bytes of a response are searched for the text of a proxy.
 const BEGINNING: usize = 64 << 10;
 
-const DASHBOARD: &str = "Keys of both scopes are made at https://fal.ai/dashboard/keys.";
+const DASHBOARD: &str = "Create keys of both scopes at https://fal.ai/dashboard/keys.";
 
-/// Of a 401 in words that fal is not known to use.
-const DOUBT: &str = "If the app itself answered so, it may have run: see whether it did before you send the request again.";
+/// The remedy of a 401 whose text is not known to be fal's.
+const DOUBT: &str = "The app itself may have sent this response, and so may have run: check whether it did before you send the request again.";
 
-/// Adds to an error what is known about the credential that it was made with.
-///
-/// `platform` is the method and path of an operation of the Platform API, if the request was one.
+/// Adds to an error what is known about the credential that the request carried. `platform` is the
+/// method and path of an operation of the Platform API, if the request was one.
 pub(crate) fn explain(
     error: Error,
     endpoint: Option<&EndpointId>,
@@ -31,87 +30,82 @@ pub(crate) fn explain(
     credential: &Credential,
 ) -> Error {
     let error = error.with_resolution_of(resolution.clone());
-    // An app refuses for reasons of its own, and what is in front of fal looks at no key.
-    let ours = !matches!(
+    // An app refuses for its own reasons, and a server in front of fal does not check the key.
+    let by_fal = !matches!(
         error.about(),
         Some(RefusalReason::AppsOwn | RefusalReason::Edge)
     );
-    let refused = ours && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
+    let refused = by_fal && matches!(error.code(), Code::Unauthenticated | Code::Forbidden);
     let hidden = error.code() == Code::NotFound && error.about() != Some(RefusalReason::Path);
-    let told = match (endpoint, platform) {
-        (Some(id), _) if refused || hidden => {
-            private_app(error, id.app(), resolution, credential, refused)
-        }
-        (_, Some((method, path))) if refused => scoped(error, method, path, resolution, credential),
-        _ if refused => {
-            let told = format!(
-                "{}; {}",
-                error.message(),
-                credential_used(resolution, credential)
-            );
-            error.with_message(told)
-        }
+    let used = credential_used(resolution, credential);
+    let error = match (endpoint, platform) {
+        (Some(id), _) if refused || hidden => private_app(error, id.app(), &used, refused),
+        (_, Some((method, path))) if refused => scoped(error, method, path, &used),
+        _ if refused => with_clause(error, &used),
         _ => error,
     };
-    match credential {
-        Credential::Anonymous if refused && told.code() == Code::Unauthenticated => {
-            told.with_remedy(NO_KEY)
-        }
-        _ if !refused => told,
-        _ => {
-            let unlinked = (told.about() == Some(RefusalReason::UnknownKey)).then_some(UNLINKED);
-            let doubt =
-                (told.code() == Code::Unauthenticated && told.may_have_executed()).then_some(DOUBT);
-            let more: Vec<_> = std::iter::once(told.remedy())
-                .chain(unlinked)
-                .chain(doubt)
-                .collect();
-            let remedy = more.join(" ");
-            told.with_remedy(remedy)
-        }
+    if !refused {
+        return error;
     }
+    let unauthenticated = error.code() == Code::Unauthenticated;
+    if unauthenticated && matches!(credential, Credential::Anonymous) {
+        return error.with_remedy(NO_KEY);
+    }
+    let unlinked = (error.about() == Some(RefusalReason::UnknownKey)).then_some(UNLINKED);
+    let doubt = (unauthenticated && error.may_have_executed()).then_some(DOUBT);
+    let remedies: Vec<_> = [Some(error.remedy()), unlinked, doubt]
+        .into_iter()
+        .flatten()
+        .collect();
+    let remedy = remedies.join(" ");
+    error.with_remedy(remedy)
 }
 
-/// A refusal by a server proxy, as opposed to one by fal behind it: the texts are those of §11.2.
+/// Adds a fact to the message of an error.
+fn with_clause(error: Error, clause: &str) -> Error {
+    let message = format!("{}; {clause}", error.message());
+    error.with_message(message)
+}
+
+/// Explains an error that a server proxy sent, not fal behind it. The texts are those of §11.2.
 pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
-    // Its texts are short.
     let body = &error.body()[..error.body().len().min(BEGINNING)];
     let body = String::from_utf8_lossy(body).into_owned();
     let says =
         |text: &str| body.trim().trim_matches('"') == text || body.contains(&format!("\"{text}\""));
     let place = proxy.host_str().unwrap_or_default();
-    let unnamed = error.header("x-fal-request-id").is_none();
-    match error.http_status() {
-        // An old version answered 412.
-        Some(400 | 412) if says("Invalid request") || error.http_status() == Some(412) => {
+    let status = error.http_status();
+    match status {
+        // An old version sent 412.
+        Some(400 | 412) if says("Invalid request") || status == Some(412) => {
             let message = format!(
                 "the proxy at {place} does not forward requests to {}{}",
                 target.authority(),
                 target.path()
             );
             error.with_message(message).with_remedy(
-                "By default a server proxy forwards to fal.run, queue.fal.run and the start of an upload only: allow the address in \
+                "By default a server proxy forwards to fal.run, queue.fal.run and the start of an upload only: allow the URL in \
                  its configuration (allowedUrlPatterns, allowedEndpoints), or use a key.",
             )
         }
         Some(401) if says("Unauthorized") => {
             let message = format!(
-                "the proxy at {place} refused the request: it holds no key, or wants its user to sign in"
+                "the proxy at {place} refused the request: it has no key, or its user must sign in"
             );
             error
                 .with_message(message)
                 .with_remedy("Check the proxy's own key and its isAuthenticated option.")
         }
-        // Nobody of fal's: the web server of the proxy may know no such route, or fail.
+        // The web server of the proxy may not know the route, or may fail.
         Some(_)
-            if unnamed
+            if error.header("x-fal-request-id").is_none()
                 && matches!(
                     error.code(),
                     Code::Protocol | Code::Redirect | Code::ServiceUnavailable
                 ) =>
         {
             let remedy = format!(
-                "Check the server proxy's address, and the server. {}",
+                "Check the server proxy's URL, and the server. {}",
                 error.remedy()
             );
             error.with_remedy(remedy)
@@ -135,7 +129,7 @@ pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
         .with_resolution_of(resolution.clone())
 }
 
-/// The code of a resolution's problem, if it has one.
+/// Returns the code of a resolution's problem, if it has one.
 pub(crate) fn problem_code(resolution: &Resolution) -> Option<Code> {
     resolution.problem().map(|problem| match problem {
         Problem::Malformed { .. } => Code::MalformedCredentials,
@@ -143,7 +137,7 @@ pub(crate) fn problem_code(resolution: &Resolution) -> Option<Code> {
     })
 }
 
-/// The error of a source that was asked for a credential and had none to give.
+/// The error of a source that did not deliver a credential.
 pub(crate) fn undelivered(resolution: &Resolution, reason: &str) -> Error {
     let source = resolution.used().map_or("the source", |used| used.source);
     let message = format!("{source}: {reason}");
@@ -151,7 +145,7 @@ pub(crate) fn undelivered(resolution: &Resolution, reason: &str) -> Error {
     Error::new(Code::CredentialsFailed, message).with_resolution_of(resolution)
 }
 
-/// "the request carried key fake-id from FAL_KEY".
+/// Describes the credential: "the request carried key fake-id from FAL_KEY".
 fn credential_used(resolution: &Resolution, credential: &Credential) -> String {
     match named(resolution, credential) {
         Some(named) => format!("the request carried {named}"),
@@ -159,7 +153,7 @@ fn credential_used(resolution: &Resolution, credential: &Credential) -> String {
     }
 }
 
-/// "key fake-id from FAL_KEY".
+/// Names the credential: "key fake-id from FAL_KEY".
 fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
     let what = match credential {
         Credential::Key(key) => format!("key {}", key.printable_id()),
@@ -178,37 +172,29 @@ fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
     Some(format!("{what} from {}{place}", used.source))
 }
 
-fn scoped(
-    error: Error,
-    method: &str,
-    path: &str,
-    resolution: &Resolution,
-    credential: &Credential,
-) -> Error {
+fn scoped(error: Error, method: &str, path: &str, used: &str) -> Error {
     let needed = openapi::needed_scope(method, path);
-    let used = credential_used(resolution, credential);
     let needs = needed
         .map(|scope| format!("; {method} {path} needs a key of scope {scope}"))
         .unwrap_or_default();
-    let told = format!("{}; {used}{needs}", error.message());
-    let told = error.with_message(told).with_needed_scope(needed);
+    let error = with_clause(error, &format!("{used}{needs}")).with_needed_scope(needed);
     match needed {
-        Some(Scope::Admin) => told.with_remedy(format!(
+        Some(Scope::Admin) => error.with_remedy(format!(
             "Use a key of scope ADMIN for this. If the key has that scope already, check that it was not revoked{}. {DASHBOARD}",
             extra(method, path)
         )),
-        _ => told,
+        _ => error,
     }
 }
 
-/// What besides the scope an operation needs, according to fal.
+/// What an operation needs besides the scope, according to fal.
 fn extra(method: &str, path: &str) -> String {
     openapi::needed_besides(method, path)
         .map(|needed| format!(", and that there is {needed}: this operation needs that too"))
         .unwrap_or_default()
 }
 
-/// A request that was not sent, because the key is known not to be allowed it.
+/// The error of a request that was not sent, because the key is known to lack the scope.
 pub(crate) fn beforehand(
     (method, path): (&str, &str),
     needed: Scope,
@@ -217,37 +203,29 @@ pub(crate) fn beforehand(
     credential: &Credential,
 ) -> Error {
     let named = named(resolution, credential).unwrap_or_default();
-    let told = format!(
+    let message = format!(
         "{method} {path} needs a key of scope {needed}, and {named} is known to have the scope {known}; nothing was sent"
     );
-    Error::new(Code::Forbidden, told)
+    Error::new(Code::Forbidden, message)
         .with_needed_scope(Some(needed))
         .with_remedy(format!("Use a key of scope {needed} for this. {DASHBOARD}"))
         .with_resolution_of(resolution.clone())
 }
 
-/// Whether an API key of the owner may call a private app is told in two ways by fal
-/// (docs/protocol.md §16.51): say both.
-fn private_app(
-    error: Error,
-    app: &str,
-    resolution: &Resolution,
-    credential: &Credential,
-    refused: bool,
-) -> Error {
-    let used = credential_used(resolution, credential);
-    let told = format!("{}; {used}", error.message());
-    let told = error.with_message(told);
+/// fal's documentation contradicts itself on whether an API key of the owner may call a private app
+/// (docs/protocol.md §16.51), so the remedy states both.
+fn private_app(error: Error, app: &str, used: &str, refused: bool) -> Error {
+    let error = with_clause(error, used);
     let private = format!(
-        "if {app} is a private app, it takes keys of its owner only: a key of scope ADMIN always, one of scope API \
-         by some of fal's documentation and not by other"
+        "if {app} is a private app, it takes keys of its owner only: a key of scope ADMIN always, \
+         one of scope API according to a part of fal's documentation"
     );
-    match refused {
-        // It is the form of what was sent that is wrong: no other app would take it.
-        true if matches!(told.about(), Some(RefusalReason::MalformedKey | RefusalReason::WrongScheme)) => told,
-        true => told.with_remedy(format!(
+    match (refused, error.about()) {
+        // The credential is malformed, so no other app would accept it.
+        (true, Some(RefusalReason::MalformedKey | RefusalReason::WrongScheme)) => error,
+        (true, _) => error.with_remedy(format!(
             "Check at https://fal.ai/dashboard/keys that the key exists and belongs to the account you mean; {private}."
         )),
-        false => told.with_remedy(format!("Check the endpoint id and its path; {private}.")),
+        (false, _) => error.with_remedy(format!("Check the endpoint id and its path; {private}.")),
     }
 }

@@ -1,4 +1,4 @@
-//! Who pays: the credential of a client, found, asked for, kept, renewed and replaced.
+//! The credential of a client: found, cached, renewed and replaced.
 
 pub(crate) mod acquire;
 pub(crate) mod cache;

@@ -1,5 +1,4 @@
-//! What is known about the scopes of the keys that a client used: learned from answers, never
-//! guessed.
+//! The scopes of the keys that a client has used, learned from responses.
 
 use arc_swap::ArcSwap;
 
@@ -8,49 +7,42 @@ use crate::error::{Code, Error};
 use crate::key::Scope;
 use crate::openapi::Operation;
 
-/// Of so many keys, the last that were learned of.
+/// The most keys whose scope is remembered. The oldest are forgotten.
 const MOST: usize = 32;
 
-/// By the public id of the key. A key's scope never changes. Without a lock, so a forked child
-/// inherits what is known.
+/// Scopes by the public id of the key. The scope of a key never changes. A forked child inherits the
+/// scopes, because there is no lock.
 #[derive(Debug, Default)]
 pub(crate) struct Scopes(ArcSwap<Vec<(String, Scope)>>);
 
 impl Scopes {
-    /// The scope of a key, as far as is known.
+    /// Returns the scope of a key, if it is known.
     pub(crate) fn known(&self, credential: &Credential) -> Option<Scope> {
-        match credential {
-            Credential::Key(key) => self
-                .0
-                .load()
-                .iter()
-                .find(|(id, _)| id == key.id())
-                .map(|(_, scope)| *scope),
-            _ => None,
-        }
+        let Credential::Key(key) = credential else {
+            return None;
+        };
+        let scopes = self.0.load();
+        let found = scopes.iter().find(|(id, _)| id == key.id());
+        found.map(|(_, scope)| *scope)
     }
 
     pub(crate) fn learn(&self, credential: &Credential, scope: Scope) {
-        if let Credential::Key(key) = credential {
-            if self.known(credential) == Some(scope) {
-                return;
-            }
+        if let Credential::Key(key) = credential
+            && self.known(credential) != Some(scope)
+        {
             self.0.rcu(|known| {
-                let others = known
-                    .iter()
-                    .filter(|(id, _)| id != key.id())
-                    .take(MOST - 1)
-                    .cloned();
-                std::iter::once((key.id().to_owned(), scope))
-                    .chain(others)
-                    .collect::<Vec<_>>()
+                let mut scopes = vec![(key.id().to_owned(), scope)];
+                let others = known.iter().filter(|(id, _)| id != key.id());
+                scopes.extend(others.take(MOST - 1).cloned());
+                scopes
             });
         }
     }
 
     /// Learns from an operation of the Platform API that needs the scope ADMIN. A success proves
-    /// that the key has it. A 403 by fal proves that it has not (docs/protocol.md §2.5), unless the
-    /// account may have lacked something else. A 401 proves nothing (§16.42).
+    /// that the key has the scope. A 403 from fal proves that the key does not have it
+    /// (docs/protocol.md §2.5), unless the operation needs more than the scope. A 401 proves nothing
+    /// (§16.42).
     pub(crate) fn observe<T>(
         &self,
         (method, path): (&str, &str),

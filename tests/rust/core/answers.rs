@@ -136,7 +136,7 @@ fn a_private_app_is_refused_with_both_readings() {
         for part in [
             "acme/private is a private app",
             "ADMIN always",
-            "API by some",
+            "one of scope API according to",
         ] {
             assert!(
                 error.remedy().contains(part),
@@ -226,7 +226,7 @@ fn every_way_to_a_private_or_public_app_is_open_or_shut_alike() {
         assert!(
             error
                 .remedy()
-                .contains("ADMIN always, one of scope API by some"),
+                .contains("ADMIN always, one of scope API according to"),
             "{}",
             error.remedy()
         );
