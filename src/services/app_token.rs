@@ -14,20 +14,19 @@ use crate::response::Response;
 use crate::transport::SMALL;
 
 impl Client {
-    /// Starts making a token that opens these apps for so long, 1 second to 1 hour, and nothing
-    /// else. It needs a key.
+    /// Starts making a token that gives access to these apps only, for `lifetime`: 1 second to
+    /// 1 hour. The client needs a key.
     ///
-    /// The answer is JSON: `token`, and `expires_in` in seconds. A token is a secret, if a
-    /// short-lived one.
+    /// The response is JSON: `token`, a secret, and `expires_in` in seconds.
     pub fn mint_token_start(&self, apps: &[&str], lifetime: Duration) -> Result<Op> {
         let seconds = lifetime.as_secs();
         if !(1..=3600).contains(&seconds) {
             return Err(Error::invalid(format!(
-                "a token of {seconds} s: 1 to 3600 are possible"
+                "the lifetime of a token must be 1 to 3600 s, not {seconds}"
             )));
         }
         if apps.is_empty() {
-            return Err(Error::invalid("a token for no app opens nothing"));
+            return Err(Error::invalid("the apps of a token must be at least one"));
         }
         let aliases = apps
             .iter()
@@ -48,25 +47,25 @@ impl Client {
 
     /// Makes a token, on any async runtime.
     pub async fn mint_token(&self, apps: &[&str], lifetime: Duration) -> Result<Token> {
-        let answer = self.mint_token_start(apps, lifetime)?.outcome().await?;
-        minted(&answer)
+        minted(&self.mint_token_start(apps, lifetime)?.outcome().await?)
     }
 }
 
-/// What is asked for.
+/// The name of a token in error messages.
 pub(crate) const TOKEN: &str = "a token";
 
-/// A JSON string, or an object with `token` or `detail` (§16.22).
-pub(crate) fn minted(answer: &Response) -> Result<Token> {
-    let answer = answer.json().ok();
-    let text = answer.and_then(|answer| {
-        let member = |name: &str| answer.get(name)?.as_str();
-        answer
-            .as_str()
+/// Reads the token from a response: a JSON string, or an object with `token` or `detail` (§16.22).
+pub(crate) fn minted(response: &Response) -> Result<Token> {
+    let json = response.json().ok();
+    let text = json.and_then(|json| {
+        let member = |name: &str| json.get(name)?.as_str();
+        json.as_str()
             .or_else(|| member("token"))
             .or_else(|| member("detail"))
     });
-    let text = text.ok_or_else(|| Error::new(Code::Protocol, "the answer holds no token"))?;
-    Token::parse(text)
-        .map_err(|problem| Error::new(Code::Protocol, format!("the answer: {problem}")))
+    let text = text.ok_or_else(|| Error::new(Code::Protocol, "the response contains no token"))?;
+    Token::parse(text).map_err(|problem| {
+        let message = format!("the response contains no valid token: {problem}");
+        Error::new(Code::Protocol, message)
+    })
 }

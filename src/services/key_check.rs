@@ -1,4 +1,4 @@
-//! Whether a key is accepted, and what it may do, without running anything.
+//! Checks whether fal accepts a key, and which scope the key has, without running an app.
 
 use std::sync::Arc;
 
@@ -15,41 +15,32 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::service_error::with_content;
 
-/// No request has this id, so its status costs nothing and tells a good key (404) from a bad one
-/// (401) (docs/protocol.md §2.5).
-const NOBODYS_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
+/// No request has this id. fal answers a request for its status with 404 if the key is valid, else
+/// with 401 (docs/protocol.md §2.5), and charges nothing.
+const UNKNOWN_REQUEST: &str = "/fal-ai/flux/requests/00000000-0000-4000-8000-000000000000/status";
 
-/// So often is a check begun before a key that does not stay is given up.
+/// How many times a check runs while the key changes during it.
 const ROUNDS: u32 = 3;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// Whether fal knows the key.
+    /// Whether fal accepts the key.
     pub accepted: bool,
-    /// What the key may do, where fal tells: a key that may list keys has the scope ADMIN.
+    /// The scope of the key, if fal reveals it: a key that may list keys has the scope ADMIN.
     pub scope: Option<Scope>,
-    /// The account that the key or login belongs to, where fal tells: not every key may ask.
+    /// The account of the key or login, if fal reveals it: not every key may read the account.
     pub account: Option<String>,
-    /// Why the account is locked, if it is. A locked account's key is accepted, and good for
-    /// nothing.
+    /// Why the account is locked, if it is. fal accepts the key of a locked account, but runs
+    /// nothing for it.
     pub locked: Option<String>,
 }
 
 impl Check {
-    fn refused() -> Self {
+    fn new(accepted: bool, scope: Option<Scope>) -> Self {
         Check {
-            accepted: false,
-            scope: None,
-            account: None,
-            locked: None,
-        }
-    }
-
-    fn accepted(scope: Option<Scope>) -> Self {
-        Check {
-            accepted: true,
+            accepted,
             scope,
             account: None,
             locked: None,
@@ -59,17 +50,17 @@ impl Check {
     fn locked(error: &Error) -> Self {
         Check {
             locked: Some(error.message().to_owned()),
-            ..Check::accepted(None)
+            ..Check::new(true, None)
         }
     }
 }
 
 impl Client {
-    /// Starts a check of the credential: three requests at the most, none of which runs or costs
-    /// anything. They are made again if the key is renewed meanwhile.
+    /// Starts a check of the credential. The check sends at most three requests, which run no app
+    /// and cost nothing. It restarts if the key is replaced during it.
     ///
-    /// The answer is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`, each
-    /// but the first null if unknown.
+    /// The response is JSON: `accepted`, `scope`, `account`, `locked`, `key_id` and `source`. All
+    /// but `accepted` are null if unknown.
     pub fn check_start(&self) -> Result<Op> {
         self.start_exchange(|exchange| async move {
             let (active, check) = settled(&exchange).await?;
@@ -101,8 +92,7 @@ impl Client {
     }
 }
 
-/// The check of a key that was in use from its first request to its last; begun anew where another
-/// took its place meanwhile.
+/// Checks the key, again if another key replaced it during the check.
 async fn settled(exchange: &Exchange) -> Result<(Arc<ActiveCredential>, Check)> {
     for _ in 0..ROUNDS {
         let before = exchange.active().await?;
@@ -112,8 +102,8 @@ async fn settled(exchange: &Exchange) -> Result<(Arc<ActiveCredential>, Check)> 
             return Ok((active, check));
         }
     }
-    let told = "the key was replaced again and again while it was checked";
-    Err(Error::new(Code::CredentialsFailed, told).with_remedy("Check it when it stays."))
+    let message = format!("cannot check the key: it was replaced during each of {ROUNDS} checks");
+    Err(Error::new(Code::CredentialsFailed, message).with_remedy("Check the key again later."))
 }
 
 fn key_id(active: &ActiveCredential) -> Option<&str> {
@@ -128,11 +118,11 @@ async fn look(exchange: &Exchange) -> Result<Check> {
         Credential::Key(_) => key(exchange).await,
         Credential::Bearer(_) => known(exchange, None).await,
         _ if exchange.is_proxied() => Err(Error::invalid(
-            "there is no key to check: the server proxy holds it, and forwards no check",
+            "there is no key to check: the server proxy has the key and does not forward a check",
         )
-        .with_remedy("Check the key where the proxy runs.")),
+        .with_remedy("Check the key on the machine of the proxy.")),
         _ => Err(Error::invalid(
-            "there is no key to check: the client uses none, or a short-lived token",
+            "there is no key to check: the client uses no credential, or a short-lived token",
         )),
     }
 }
@@ -142,85 +132,78 @@ async fn key(exchange: &Exchange) -> Result<Check> {
         .send(Request::new("GET", "/v1/keys?limit=1")?)
         .await
     {
-        Ok(answer) => {
-            told(answer, "keys", |keys| keys.starts_with('['), exchange)?;
+        Ok(response) => {
+            confirm(response, "keys", '[', exchange)?;
             Ok(Check {
                 account: account(exchange).await,
-                ..Check::accepted(Some(Scope::Admin))
+                ..Check::new(true, Some(Scope::Admin))
             })
         }
         Err(error) => match error.code() {
             Code::AccountLocked => Ok(Check::locked(&error)),
-            // 403: a good key of scope API, whose account may be locked. 401: a bad key, or, as
-            // some report, a good one of scope API (§16.42). The gateway knows.
+            // 403: a valid key of scope API, whose account may be locked. 401: an invalid key or,
+            // according to some reports, a valid key of scope API (§16.42). The gateway decides.
             Code::Forbidden | Code::Unauthenticated => known(exchange, Some(Scope::Api)).await,
             _ => Err(error),
         },
     }
 }
 
-/// Fails unless a success holds what it is an answer with: anybody between may send one.
-fn told(
-    answer: Response,
-    name: &str,
-    is_so: impl FnOnce(&str) -> bool,
-    exchange: &Exchange,
-) -> Result<()> {
-    let answer = with_content(answer, name, exchange.task.secrets(), Idempotency::Safe)?;
-    let [found] = json::members(answer.body(), [name]).unwrap_or_default();
-    match found.is_some_and(|found| is_so(found.get())) {
+/// Fails unless the response has the member `name`, whose JSON text starts with `first`: a server
+/// between the client and fal may send any success.
+fn confirm(response: Response, name: &str, first: char, exchange: &Exchange) -> Result<()> {
+    let response = with_content(response, name, exchange.task.secrets(), Idempotency::Safe)?;
+    let [found] = json::members(response.body(), [name]).unwrap_or_default();
+    match found.is_some_and(|found| found.get().starts_with(first)) {
         true => Ok(()),
         false => Err(Error::new(
             Code::Protocol,
-            format!("the answer to the check has no {name}, so it says nothing of the key"),
+            format!("cannot check the key: the response has no {name}"),
         )),
     }
 }
 
-/// Whether fal knows the credential; if it does, it has this scope.
+/// Checks whether fal accepts the credential, which has the given scope if fal does.
 async fn known(exchange: &Exchange, scope: Option<Scope>) -> Result<Check> {
     if let Some(check) = current(exchange, scope).await {
         return Ok(check);
     }
-    let url = exchange.hosts().queue_url(NOBODYS_REQUEST)?;
+    let url = exchange.hosts().queue_url(UNKNOWN_REQUEST)?;
     match exchange.send(Request::new("GET", url.as_str())?).await {
-        Ok(answer) => {
-            told(answer, "status", |status| status.starts_with('"'), exchange)?;
-            Ok(Check::accepted(scope))
+        Ok(response) => {
+            confirm(response, "status", '"', exchange)?;
+            Ok(Check::new(true, scope))
         }
         Err(error) => match error.code() {
-            Code::NotFound => Ok(Check::accepted(scope)),
+            Code::NotFound => Ok(Check::new(true, scope)),
             Code::AccountLocked => Ok(Check::locked(&error)),
-            Code::Unauthenticated => Ok(Check::refused()),
+            Code::Unauthenticated => Ok(Check::new(false, None)),
             _ => Err(error),
         },
     }
 }
 
-/// What fal says of the account in use (docs/protocol.md §1.4), as the official CLI asks for keys
-/// and for logins. A key may lack the permission to ask and be good all the same, so that no other
-/// answer says anything.
+/// Reads the account of the credential (docs/protocol.md §1.4), as the official CLI does for keys
+/// and logins. Any other response proves nothing: a valid key may lack the permission.
 async fn current(exchange: &Exchange, scope: Option<Scope>) -> Option<Check> {
     let url = exchange.hosts().rest_url("/users/current").ok()?;
-    let answer = exchange
-        .send(Request::new("GET", url.as_str()).ok()?)
-        .await
-        .ok()?;
-    let text = |pointer: &str| answer.get_str(pointer).ok().map(str::to_owned);
+    let request = Request::new("GET", url.as_str()).ok()?;
+    let response = exchange.send(request).await.ok()?;
+    let text = |pointer: &str| response.get_str(pointer).ok().map(str::to_owned);
     let account = text("/nickname")?;
-    let is_locked = answer.get("/is_locked").is_ok_and(|locked| locked == true);
+    let is_locked = response.get("/is_locked").is_ok_and(|is| is == true);
     let locked = is_locked
         .then(|| text("/lock_reason").unwrap_or_else(|| "the account is locked".to_owned()));
     Some(Check {
         account: Some(account),
         locked,
-        ..Check::accepted(scope)
+        ..Check::new(true, scope)
     })
 }
 
-/// The name of an ADMIN key's account; not worth failing for.
+/// The name of an ADMIN key's account. The check succeeds without it.
 async fn account(exchange: &Exchange) -> Option<String> {
     let request = Request::new("GET", "/v1/account/billing").ok()?;
-    let answer = exchange.send(request).await.ok()?;
-    answer.get_str("/username").ok().map(str::to_owned)
+    let response = exchange.send(request).await.ok()?;
+    response.get_str("/username").ok().map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! What fal offers: one file or folder for each service.
+//! fal's services, one file or folder each.
 
 pub(crate) mod app_token;
 pub(crate) mod channel;

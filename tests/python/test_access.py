@@ -55,7 +55,7 @@ def test_a_token_opens_its_apps_and_nothing_else(emulator: Emulator) -> None:
 
 def test_a_token_needs_sensible_wishes(emulator: Emulator) -> None:
     client = emulator.client()
-    with pytest.raises(libfal.InvalidArgumentError, match="no app"):
+    with pytest.raises(libfal.InvalidArgumentError, match="apps of a token"):
         client.mint_token()
     for seconds in (0, -1, 3601, 2**62):
         with pytest.raises(libfal.InvalidArgumentError, match=str(seconds)):
