@@ -42,7 +42,7 @@ pub(crate) fn run(data: &[u8]) {
         Heard::Nothing | Heard::Timeout => assert!(language == Language::Realtime),
     }
     if let Some(text) = text {
-        crate::services::channel::heard(&text);
+        crate::services::channel::is_control(&text);
         let failure = crate::services::workflow::Failure::read(&text.clone().into());
         assert!(failure.is_none_or(|failure| failure.body.len() <= text.len().max(4)));
     }

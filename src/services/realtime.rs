@@ -1,4 +1,4 @@
-//! Realtime apps: inputs in, results out, over a WebSocket that is opened anew if it breaks
+//! Realtime apps: inputs and results over a WebSocket, which reconnects if it breaks
 //! (docs/protocol.md §7).
 
 use std::sync::Arc;
@@ -14,46 +14,46 @@ use crate::operation::Op;
 use crate::request::{Body, Request};
 use crate::services::socket::{self, Handle, Inputs, Language, Plan, SocketOptions, Taken};
 
-/// A session lasts until somebody ends it; this long at the most.
+/// The default timeout of a session: long enough that only the host or the app ends it.
 const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A session with a realtime app. Clones are handles to the same one.
+/// A session with a realtime app. Clones are handles to the same session.
 ///
-/// Its operation ([`op`](Self::op)) tells what happens: an event
-/// [`Message`](crate::EventKind::Message) for each result, which are delivered in order and wait to
-/// be read, and [`Connection`](crate::EventKind::Connection) with `state`
+/// Its operation ([`op`](Self::op)) delivers an event [`Message`](crate::EventKind::Message) for
+/// each result, in order, which waits until the host reads it, and events
+/// [`Connection`](crate::EventKind::Connection) with `state`
 ///
-/// - `connected`, and fal's `request_id` if it gave one;
-/// - `lost`, with `reason` and how many inputs were `unanswered`. They may or may not have been
-///   executed, and are never sent again. Another connection is made, unless that fails again and
-///   again ([`max_attempts`](crate::ClientBuilder::max_attempts));
-/// - `dropped`, with the `count` of inputs that were never sent: those that made room for others,
-///   and at the end, in whatever way it comes, those that still waited. The counts add up to
+/// - `connected`, and fal's `request_id` if fal sent one;
+/// - `lost`, with `reason` and the number of `unanswered` inputs. These may or may not have been
+///   executed, and are never sent again. The session reconnects until that has failed
+///   [`max_attempts`](crate::ClientBuilder::max_attempts) times in a row;
+/// - `dropped`, with the `count` of inputs that were never sent: inputs that made room for others
+///   and, when the session ends in any way, inputs that still waited. The counts add up to
 ///   [`unsent`](Self::unsent).
 ///
-/// The operation ends well when the host or the app closes the session, its time-out for want of
-/// inputs included (§7.4); the response is JSON with `ended` (`closed`, `server` or `timeout`),
-/// `connections`, `sent`, `received`, `unanswered` and `unsent`. It fails when the app reports an
-/// error. fal does not say which result answers which input, so `unanswered` is an estimate: at
-/// least the inputs after which no result came.
+/// The operation succeeds when the host closes the session or the app closes it, also after a
+/// timeout without inputs (§7.4). The response is JSON with `ended` (`closed`, `server` or
+/// `timeout`), `connections`, `sent`, `received`, `unanswered` and `unsent`. The operation fails
+/// when the app reports an error. fal does not state which result belongs to which input, so
+/// `unanswered` is an estimate: at least the inputs after which no result came.
 ///
-/// Once the last handle is dropped, the session is closed as by [`close`](Self::close).
+/// Dropping the last handle closes the session as [`close`](Self::close) does.
 #[derive(Clone, Debug)]
 pub struct Realtime {
     session: Handle,
 }
 
 impl Client {
-    /// Starts a session with a realtime app, whose endpoint, [path](Request::set_path), headers and
-    /// time limit the request gives; without a time limit it lasts a year. The request's input is
-    /// the first to be sent, unless it is empty.
+    /// Starts a session with a realtime app. The request sets the endpoint, the
+    /// [path](Request::set_path), the headers and the timeout, by default a year. The request's
+    /// input is the session's first, unless it is empty.
     pub fn realtime_start(&self, request: Request, options: SocketOptions) -> Result<Realtime> {
         Ok(Realtime {
             session: self.session(&request, "realtime", options, Language::Realtime)?,
         })
     }
 
-    /// Starts a session with the endpoint of a request, whose usual path this is.
+    /// Starts a session with the endpoint of a request. `path` is the default path.
     pub(crate) fn session(
         &self,
         request: &Request,
@@ -100,64 +100,67 @@ impl Client {
 }
 
 impl Realtime {
-    /// Sends an input, as MessagePack. It waits its turn; whether it was executed only results
-    /// tell. Bytes are sent as [`bytes_value`](crate::bytes_value) makes them.
+    /// Sends an input as MessagePack, after the inputs that wait. Only a result proves that the app
+    /// executed it. [`bytes_value`](crate::bytes_value) makes a value that is sent as bytes.
     ///
-    /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many wait and none may be
-    /// dropped, and with [`Code::Closed`](crate::Code::Closed) once the session has ended or is
+    /// Fails with [`Code::QueueFull`](crate::Code::QueueFull) if too many inputs wait and none may
+    /// be dropped, and with [`Code::Closed`](crate::Code::Closed) if the session is closed or
     /// closing.
     pub fn send(&self, input: &Value) -> Result<()> {
         self.session.push(Message::binary(msgpack::pack(input)?))
     }
 
-    /// Sends the input of a request; nothing else of it is used.
+    /// Sends the input of a request; its other parts are ignored.
     pub fn send_request(&self, request: &Request) -> Result<()> {
         if request.is_local() {
-            let error = Error::invalid("only the first input of a session can hold local files");
-            return Err(error.with_remedy("Upload the files, and send their addresses."));
+            let error = Error::invalid("only the first input of a session can contain local files");
+            return Err(error.with_remedy("Upload the files, and send their URLs."));
         }
         self.session.push(Message::binary(request.packed()?))
     }
 
-    /// How many inputs were taken and not sent: those that wait now, and those that were dropped.
-    /// Once the session has ended, in whatever way (closed, failed, cancelled, out of time, shut
-    /// down), they are those that never will be. Inputs that may have left do not count; of them
-    /// the events and [`may_have_executed`](crate::Error::may_have_executed) tell. 0 in a forked
+    /// The number of inputs that were accepted but not sent: those that wait now, and those that
+    /// were dropped. Once the session has ended (closed, failed, cancelled, out of time, shut
+    /// down), they are never sent. An input that may have been sent does not count; the events and
+    /// [`may_have_executed`](crate::Error::may_have_executed) report it. Returns 0 in a forked
     /// child.
     pub fn unsent(&self) -> u64 {
         self.session.unsent()
     }
 
-    /// Ends the session once what waits is sent. Results are delivered until the app has closed it
-    /// too.
+    /// Closes the session once the inputs that wait are sent. Results are delivered until the app
+    /// closes the session, too.
     pub fn close(&self) {
         self.session.close();
     }
 
-    /// The session's operation, with its events. Cancelling it ends the session at once.
+    /// Returns the session's operation. Cancelling it ends the session at once.
     pub fn op(&self) -> &Op {
         self.session.op()
     }
 }
 
+/// Whether a request has an input, which is then the first of the session.
 fn has_first(request: &Request) -> Result<bool> {
-    match &request.body {
-        Body::Json(input) => Ok(input.as_object().is_none_or(|fields| !fields.is_empty())),
-        Body::Empty => Ok(false),
-        Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
-    }
+    let input = request.json_input()?;
+    Ok(input.is_some_and(|input| input.as_object().is_none_or(|fields| !fields.is_empty())))
 }
 
 fn no_json() -> Error {
-    Error::invalid("the input of a realtime app is JSON")
+    Error::invalid("the input of a realtime app must be JSON")
 }
 
 impl Request {
     /// The input as MessagePack.
     pub(crate) fn packed(&self) -> Result<Vec<u8>> {
+        msgpack::pack(self.json_input()?.ok_or_else(no_json)?)
+    }
+
+    fn json_input(&self) -> Result<Option<&Value>> {
         match &self.body {
-            Body::Json(input) => msgpack::pack(input),
-            Body::Empty | Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
+            Body::Json(input) => Ok(Some(input)),
+            Body::Empty => Ok(None),
+            Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Streamed answers of an endpoint (docs/protocol.md §6).
+//! Streamed responses of an endpoint (docs/protocol.md §6).
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use super::run::RUN_TIMEOUT;
+use super::run::{RUN_TIMEOUT, run_request};
 use super::storage::resolve_files;
 use crate::client::{Client, Exchange};
 use crate::codec::json;
@@ -16,26 +16,26 @@ use crate::operation::event::{Event, EventKind};
 use crate::request::Request;
 use crate::response::Response;
 use crate::service_error::{RequestContext, Responder, classify};
-use crate::services::workflow::{self, Failure, Said};
-use crate::transport::Opened;
+use crate::services::workflow::{self, Failure, WorkflowResult};
+use crate::transport::{Opened, Reader};
 
 impl Client {
-    /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] names
-    /// another), straight to a runner.
+    /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] sets
+    /// another), directly to a runner.
     ///
-    /// Each event of the answer is an event [`Item`](crate::EventKind::Item), in order: JSON, or
-    /// text where the app sent something else. They wait to be read. The response is the last of
-    /// them, by convention the result; it is empty if there was none. The stream of a workflow is
-    /// an error if a step failed and no output came after it ([`Event::workflow`]).
+    /// Each event of the response becomes an event [`Item`](crate::EventKind::Item), in order: JSON,
+    /// or text if the app sent text. Items wait until the host reads them. The outcome is the last
+    /// item, by convention the result, or an empty response if there was no item. The stream of a
+    /// workflow fails if a step failed and no output followed ([`Event::workflow`]).
     ///
-    /// An answer that is no stream of events is told apart by its content type: JSON is one item,
-    /// which is the response, too; of anything else each piece is an item of
-    /// [bytes](Event::is_bytes) as it arrives, and the response is empty.
+    /// The content type distinguishes other responses: JSON becomes one item, which is also the
+    /// outcome. Of any other body, each piece becomes an item of [bytes](Event::is_bytes) when it
+    /// arrives, and the outcome is empty.
     ///
-    /// It is never sent a second time once it may have been executed. A stream that breaks is
-    /// [`Code::ConnectionLost`](crate::Code::ConnectionLost), whatever had arrived; the message
-    /// says how many items had. So is one that ends inside an event, unless what there is of it is
-    /// whole JSON.
+    /// The request is not retried once the app may have executed it. A stream that breaks fails
+    /// with [`Code::ConnectionLost`](crate::Code::ConnectionLost), and the message states how many
+    /// items had arrived. So does a stream that ends inside an event, unless the part that arrived
+    /// is complete JSON.
     pub fn stream_start(&self, mut request: Request) -> Result<Op> {
         let endpoint = request.endpoint()?.clone();
         let timeout = self.timeout_of(&request, RUN_TIMEOUT);
@@ -57,22 +57,33 @@ impl Client {
         })
     }
 
-    /// Streams an answer and waits for its last event, on any async runtime. The others are
+    /// Streams a response and returns its last item, on any async runtime. The other items are
     /// discarded.
     pub async fn stream(&self, endpoint: &str, input: Value) -> Result<Response> {
-        let mut request = Request::run(endpoint)?;
-        request.set_json(input);
+        let request = run_request(endpoint, input)?;
         self.stream_start(request)?.outcome().await
     }
 }
 
-/// The way of a stream's items to the host.
+/// A body that arrives in pieces.
+pub(crate) trait Pieces {
+    /// Returns the next piece; `None` at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
+}
+
+impl Pieces for Reader {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        self.piece().await
+    }
+}
+
+/// Delivers the items of a stream to the host.
 pub(crate) struct Delivery {
     exchange: Exchange,
     endpoint: EndpointId,
     items: u64,
     last: Option<Bytes>,
-    /// Of a workflow: the failure of a step that no output has followed.
+    /// The first failed step of a workflow, unless an output followed.
     failure: Option<Failure>,
 }
 
@@ -89,7 +100,7 @@ impl Delivery {
 
     async fn read(&mut self, mut opened: Opened) -> Result<Response> {
         match kind(&opened.headers) {
-            Kind::Events => self.events(&mut opened).await?,
+            Kind::Events => self.events(&mut opened.body).await?,
             Kind::Json => {
                 let body = opened.body.rest(self.exchange.response_limit()).await?;
                 self.deliver(body).await?;
@@ -107,9 +118,10 @@ impl Delivery {
         self.finish(opened.status, opened.headers).await
     }
 
-    async fn events(&mut self, opened: &mut Opened) -> Result<()> {
+    /// Delivers each event of an event stream.
+    pub(crate) async fn events(&mut self, body: &mut impl Pieces) -> Result<()> {
         let mut parser = Parser::new(self.exchange.response_limit());
-        while let Some(mut piece) = opened.body.piece().await? {
+        while let Some(mut piece) = body.next().await? {
             while let Some(data) = parser.next(&mut piece).await? {
                 self.deliver(data).await?;
             }
@@ -120,36 +132,38 @@ impl Delivery {
         Ok(())
     }
 
-    pub(crate) async fn deliver(&mut self, data: Bytes) -> Result<()> {
+    async fn deliver(&mut self, data: Bytes) -> Result<()> {
         self.items += 1;
         self.last = Some(data.clone());
         let is_workflow = self.endpoint.as_str().starts_with("workflows/");
         let look = move |data: Bytes| {
-            let said = is_workflow.then(|| workflow::said(&data)).flatten();
-            Event::read(EventKind::Item, data).map(|event| (event, said))
+            let result = is_workflow.then(|| workflow::result(&data)).flatten();
+            Event::read(EventKind::Item, data).map(|event| (event, result))
         };
-        let (event, said) = json::look(data, look).await??;
-        match said {
-            Some(Said::Output) => self.failure = None,
-            // The first is the cause.
-            Some(Said::Failure(failure)) if self.failure.is_none() => self.failure = Some(failure),
-            _ => {}
+        let (event, result) = json::look(data, look).await??;
+        match result {
+            Some(WorkflowResult::Output) => self.failure = None,
+            // The first failure is the cause of later ones.
+            Some(WorkflowResult::Failure(failure)) => {
+                self.failure.get_or_insert(failure);
+            }
+            None => {}
         }
         self.exchange.task.emit_when_room(event).await;
         Ok(())
     }
 
-    /// What the stream came to.
+    /// The outcome of the stream.
     pub(crate) async fn finish(&mut self, status: u16, mut headers: HeaderMap) -> Result<Response> {
-        let response = Response::typed(self.last.take().unwrap_or_default(), "application/json");
         if let Some(failure) = self.failure.take() {
             return Err(self.failed_step(failure, &headers).await?);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Response::new(status, headers, response.body().clone()))
+        let body = self.last.take().unwrap_or_default();
+        Ok(Response::new(status, headers, body))
     }
 
-    /// A workflow in which a step failed, and which has no output, has failed (§3.5).
+    /// The error of a workflow in which a step failed and that has no output (§3.5).
     async fn failed_step(&self, failure: Failure, headers: &HeaderMap) -> Result<Error> {
         let Failure {
             node_id,
@@ -159,8 +173,8 @@ impl Delivery {
         } = failure;
         let length = node_id.len() + message.len() + body.len();
         let secrets = self.exchange.task.secrets().clone();
+        // The headers are those of the workflow's response; the step's are unknown.
         let answer = Answer::of_large(&secrets, status.unwrap_or(500), headers.clone(), body).await;
-        // The headers are not those of the step.
         let host = self.exchange.hosts().run.clone();
         let judge = move || {
             let asked = RequestContext {
@@ -176,32 +190,30 @@ impl Delivery {
             )
         };
         let (error, [node_id, message]) = json::beside(length, judge).await?;
-        let said = Some(clause(&message))
-            .filter(|said| !said.is_empty())
-            .map(|said| format!("{said}: "));
-        let told = format!(
-            "step {node_id} of the workflow failed: {}{}",
-            said.unwrap_or_default(),
-            error.message()
-        );
-        // The steps before it have run.
+        let cause = match clause(&message) {
+            "" => error.message().to_owned(),
+            reason => format!("{reason}: {}", error.message()),
+        };
+        // The steps before the failed one have run.
         Ok(error
-            .with_message(told)
+            .with_message(format!("step {node_id} of the workflow failed: {cause}"))
             .with_outcome_unknown(true)
             .with_retryable(false))
     }
 
+    /// Adds the number of delivered items to an error that ended the stream.
     pub(crate) fn explained(&self, error: Error) -> Error {
-        let told = format!(
+        let message = format!(
             "{}; {} items of the stream had arrived",
             error.message(),
             self.items
         );
-        // The answer had begun, so the app had run.
-        error.with_message(told).with_outcome_unknown(true)
+        // The app sent the head of the response, so it had started.
+        error.with_message(message).with_outcome_unknown(true)
     }
 }
 
+/// How a body is delivered, by its content type.
 pub(crate) enum Kind {
     Events,
     Json,
@@ -213,16 +225,12 @@ pub(crate) fn kind(headers: &HeaderMap) -> Kind {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    match declared
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
-        .as_str()
-    {
-        "text/event-stream" => Kind::Events,
-        "application/json" => Kind::Json,
-        _ => Kind::Bytes,
+    let media_type = declared.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("text/event-stream") {
+        Kind::Events
+    } else if media_type.eq_ignore_ascii_case("application/json") {
+        Kind::Json
+    } else {
+        Kind::Bytes
     }
 }

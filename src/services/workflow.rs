@@ -1,4 +1,4 @@
-//! What the stream of a workflow tells (docs/protocol.md §3.5).
+//! The events of a workflow's stream (docs/protocol.md §3.5).
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -7,11 +7,11 @@ use crate::codec::json;
 use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
-/// An event of a workflow. Members that only some of fal's sources have may be missing.
+/// An event of a workflow. A member that only some of fal's sources document is optional.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum WorkflowEvent<'a> {
-    /// A step was given to its app.
+    /// A step was submitted to its app.
     Submit {
         /// The step.
         node_id: &'a str,
@@ -24,14 +24,14 @@ pub enum WorkflowEvent<'a> {
     Completion {
         /// The step.
         node_id: &'a str,
-        /// The app, if it is told.
+        /// The app, if fal names it.
         app_id: Option<&'a str>,
         /// The step's output.
         output: &'a Value,
     },
     /// The workflow has finished.
     Output {
-        /// The step of the output, if it is told.
+        /// The step that made the output, if fal names it.
         node_id: Option<&'a str>,
         /// The workflow's output.
         output: &'a Value,
@@ -40,42 +40,42 @@ pub enum WorkflowEvent<'a> {
     Error {
         /// The step.
         node_id: &'a str,
-        /// What happened, for people.
+        /// A description of the failure.
         message: &'a str,
-        /// The HTTP status of the step's answer.
+        /// The HTTP status of the step's response.
         status: Option<u16>,
-        /// The body of the step's answer.
+        /// The body of the step's response.
         body: &'a Value,
     },
 }
 
-/// What an event says that decides how the stream ends.
-pub(crate) enum Said {
+/// The part of an event that decides how the stream ends.
+pub(crate) enum WorkflowResult {
     Output,
     Failure(Failure),
 }
 
-/// Makes nothing of the rest of an event.
-pub(crate) fn said(event: &Bytes) -> Option<Said> {
+/// Reads the result of a workflow from an event, without a tree of the whole event.
+pub(crate) fn result(event: &Bytes) -> Option<WorkflowResult> {
     let [kind] = json::members(event, ["type"])?;
     match json::text(kind?)?.as_str() {
-        "output" => Some(Said::Output),
-        "error" => Failure::read(event).map(Said::Failure),
+        "output" => Some(WorkflowResult::Output),
+        "error" => Failure::read(event).map(WorkflowResult::Failure),
         _ => None,
     }
 }
 
-/// The event of a step that failed, of which no tree is made.
+/// The failure of a step, read without a tree of the event.
 pub(crate) struct Failure {
     pub(crate) node_id: String,
     pub(crate) message: String,
     pub(crate) status: Option<u16>,
-    /// JSON, as the step answered.
+    /// The JSON body of the step's response.
     pub(crate) body: Bytes,
 }
 
 impl Failure {
-    /// None if it is another event.
+    /// Returns `None` for any other event.
     pub(crate) fn read(event: &Bytes) -> Option<Self> {
         let [kind, node_id, message, error] =
             json::members(event, ["type", "node_id", "message", "error"])?;
@@ -99,7 +99,7 @@ impl Failure {
 }
 
 impl Event {
-    /// What an item of a workflow's stream says; `None` for any other event.
+    /// Returns the item of a workflow's stream; `None` for any other event.
     pub fn workflow(&self) -> Option<WorkflowEvent<'_>> {
         WorkflowEvent::of(self.kind(), self.content())
     }
@@ -107,24 +107,18 @@ impl Event {
 
 impl<'a> WorkflowEvent<'a> {
     pub(crate) fn of(kind: EventKind, content: &'a Response) -> Option<Self> {
-        (kind == EventKind::Item)
-            .then(|| content.json().ok())
-            .flatten()
-            .and_then(WorkflowEvent::read)
+        let is_item = kind == EventKind::Item;
+        WorkflowEvent::read(is_item.then(|| content.json().ok())??)
     }
 
     pub(crate) fn read(event: &'a Value) -> Option<Self> {
         let text = |name: &str| event.get(name).and_then(Value::as_str);
         Some(match text("type")? {
-            "submit" => {
-                let (node_id, app_id, request_id) =
-                    (text("node_id")?, text("app_id")?, text("request_id")?);
-                WorkflowEvent::Submit {
-                    node_id,
-                    app_id,
-                    request_id,
-                }
-            }
+            "submit" => WorkflowEvent::Submit {
+                node_id: text("node_id")?,
+                app_id: text("app_id")?,
+                request_id: text("request_id")?,
+            },
             "completion" => WorkflowEvent::Completion {
                 node_id: text("node_id")?,
                 app_id: text("app_id"),

@@ -1,4 +1,4 @@
-//! The connection of a channel: requests go out as they come, answers come back in the same order.
+//! The connection of a channel. Responses arrive in the order in which the requests were sent.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -19,17 +19,17 @@ use crate::limits::HEADERS;
 use crate::services::socket::{Socket, broken, pause};
 use crate::transport::Progress;
 
-/// How long the other side may take to close.
+/// How long the server may take to close the connection, and a host to read that it was lost.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// One request.
 pub(super) struct Job {
     pub(super) text: String,
     pub(super) progress: Arc<Progress>,
-    pub(super) answer: mpsc::Sender<Piece>,
+    pub(super) response: mpsc::Sender<Piece>,
 }
 
-/// A piece of an answer.
+/// A piece of a response.
 pub(super) enum Piece {
     Start { status: u16, headers: HeaderMap },
     Body(Bytes),
@@ -37,30 +37,30 @@ pub(super) enum Piece {
     Lost(Error),
 }
 
-/// What those who send, receive and watch share.
-struct Line {
+/// The state that the sending, receiving and watching parts share.
+struct Shared {
     state: Mutex<State>,
-    /// An answer has ended.
+    /// Notified when a response ends.
     ended: Notify,
 }
 
 struct State {
-    /// Those whose requests were sent and whose answers have not ended, the next one first.
+    /// The receivers of the responses to the requests that were sent, the next response first.
     open: VecDeque<mpsc::Sender<Piece>>,
-    /// When a host had read the last piece.
+    /// When a host read the last piece.
     read: Instant,
-    /// A host takes its time, so silence is ours.
+    /// A host has yet to read a piece, so the client, not the server, causes the silence.
     delivering: bool,
 }
 
-impl Line {
+impl Shared {
     fn new() -> Self {
         let state = State {
             open: VecDeque::new(),
             read: Instant::now(),
             delivering: false,
         };
-        Line {
+        Shared {
             state: Mutex::new(state),
             ended: Notify::new(),
         }
@@ -70,22 +70,15 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a piece over, however long its reader takes. A request that was given up has nobody to
-    /// read its answer.
-    async fn deliver(&self, answer: &mpsc::Sender<Piece>, piece: Piece) {
+    /// Sends a piece and waits for its reader. The response of a cancelled request has no reader.
+    async fn deliver(&self, response: &mpsc::Sender<Piece>, piece: Piece) {
         self.state().delivering = true;
-        let _ = answer.send(piece).await;
+        let _ = response.send(piece).await;
         let mut state = self.state();
         (state.read, state.delivering) = (Instant::now(), false);
     }
 
-    /// The first answer has ended.
-    fn ended(&self) {
-        self.state().open.pop_front();
-        self.ended.notify_waiters();
-    }
-
-    /// Waits until no answer is waited for: each has ended, or whoever asked for it has left.
+    /// Waits until each response has ended or has lost its reader.
     async fn empty(&self) {
         loop {
             let mut ended = pin!(self.ended.notified());
@@ -94,27 +87,28 @@ impl Line {
                 .state()
                 .open
                 .iter()
-                .find(|answer| !answer.is_closed())
+                .find(|response| !response.is_closed())
                 .cloned();
-            let Some(answer) = wanted else { return };
+            let Some(response) = wanted else { return };
             tokio::select! {
-                () = answer.closed() => {}
+                () = response.closed() => {}
                 () = ended => {}
             }
         }
     }
 
-    /// Since when the hosts have let us read; none while one takes its time.
+    /// Since when no host has delayed the reading; `None` while one does.
     fn free(&self) -> Option<Instant> {
         let state = self.state();
         (!state.delivering).then_some(state.read)
     }
 }
 
-/// Drives a connection until it ends or nobody has a request left. A ping is sent every `ping`.
+/// Drives a connection until it ends, or until `jobs` is closed and every response has ended. Sends
+/// a ping every `ping`.
 pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: Option<Duration>) {
     let (mut sink, mut stream) = socket.stream.split();
-    let line = Line::new();
+    let shared = Shared::new();
     let pause = pause(ping);
     let sending = async {
         let mut due = tokio::time::Instant::now() + pause;
@@ -125,12 +119,15 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
                 next = jobs.recv() => Some(next),
             };
             let message = match next {
-                // Whoever has ended meanwhile needs no answer, so nothing has to be run.
-                Some(Some(job)) if job.answer.is_closed() => continue,
-                // The same, in this moment.
-                Some(Some(job)) if !job.progress.begins(Idempotency::NonIdempotent) => continue,
+                // The operation has ended, or has just withdrawn its request.
+                Some(Some(job))
+                    if job.response.is_closed()
+                        || !job.progress.begins(Idempotency::NonIdempotent) =>
+                {
+                    continue;
+                }
                 Some(Some(job)) => {
-                    line.state().open.push_back(job.answer);
+                    shared.state().open.push_back(job.response);
                     Message::text(job.text)
                 }
                 Some(None) => break,
@@ -143,8 +140,7 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
                 return broken(error);
             }
         }
-        // The last answers are waited for.
-        while tokio::time::timeout(pause, line.empty()).await.is_err() {
+        while tokio::time::timeout(pause, shared.empty()).await.is_err() {
             if let Err(error) = sink.send(Message::Ping(Bytes::new())).await {
                 return broken(error);
             }
@@ -166,15 +162,15 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
                 Some(Ok(message)) => message,
                 Some(Err(error)) => return broken(error),
             };
-            // Frames that are no news, however many, do not keep the others from being heard.
+            // Any number of empty frames may be ready without a pause in between.
             tokio::task::consume_budget().await;
-            if let Err(error) = hear(message, &line, &mut current).await {
+            if let Err(error) = receive(message, &shared, &mut current).await {
                 return error;
             }
         }
     };
     let watching = async {
-        let silence = socket.pulse.lost(ping, || line.free()).await;
+        let silence = socket.pulse.lost(ping, || shared.free()).await;
         Error::new(
             Code::ConnectionLost,
             format!("nothing was heard for {} s", silence.as_secs()),
@@ -186,28 +182,26 @@ pub(super) async fn drive(socket: Socket, mut jobs: mpsc::Receiver<Job>, ping: O
         error = watching => error,
     };
     drop(jobs);
-    let left = std::mem::take(&mut line.state().open);
-    for answer in left {
+    let left = std::mem::take(&mut shared.state().open);
+    for response in left {
         let error = error.clone().with_outcome_unknown(true);
-        let _ = tokio::time::timeout(GRACE, answer.send(Piece::Lost(error))).await;
+        let _ = tokio::time::timeout(GRACE, response.send(Piece::Lost(error))).await;
     }
 }
 
-/// The answer that is under way, and its id.
+/// The response that is arriving, and its id.
 type Current = Option<(mpsc::Sender<Piece>, String)>;
 
-async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()> {
+async fn receive(message: Message, shared: &Shared, current: &mut Current) -> Result<()> {
     let control = match &message {
-        // A body may be as long as an answer.
+        // The text may be a whole body, and long.
         Message::Text(text) => json::look(text.clone().into(), |text| control(&text)).await?,
         Message::Binary(_) => None,
         _ => return Ok(()),
     };
     let unexpected = || {
-        Error::new(
-            Code::Protocol,
-            "the answers over the WebSocket are not in order",
-        )
+        let message = "the responses over the WebSocket are not in order";
+        Error::new(Code::Protocol, message)
     };
     match (control, current.as_ref()) {
         (
@@ -218,19 +212,22 @@ async fn hear(message: Message, line: &Line, current: &mut Current) -> Result<()
             }),
             None,
         ) => {
-            let answer = line.state().open.front().cloned().ok_or_else(unexpected)?;
-            line.deliver(&answer, Piece::Start { status, headers })
-                .await;
-            *current = Some((answer, id));
+            let response = shared.state().open.front().cloned();
+            let response = response.ok_or_else(unexpected)?;
+            let start = Piece::Start { status, headers };
+            shared.deliver(&response, start).await;
+            *current = Some((response, id));
         }
-        (Some(Control::End { id }), Some((answer, expected))) if id == *expected => {
-            line.deliver(answer, Piece::End).await;
-            line.ended();
+        (Some(Control::End { id }), Some((response, expected))) if id == *expected => {
+            shared.deliver(response, Piece::End).await;
+            shared.state().open.pop_front();
+            shared.ended.notify_waiters();
             *current = None;
         }
         (Some(_), _) | (None, None) => return Err(unexpected()),
-        (None, Some((answer, _))) => {
-            line.deliver(answer, Piece::Body(message.into_data())).await;
+        (None, Some((response, _))) => {
+            let body = Piece::Body(message.into_data());
+            shared.deliver(response, body).await;
         }
     }
     Ok(())
@@ -247,7 +244,7 @@ pub(super) enum Control {
     },
 }
 
-/// A frame of control is JSON with `type` and `request_id`; everything else belongs to a body.
+/// Reads a control frame: JSON with `type` and `request_id`. Any other frame is part of a body.
 pub(super) fn control(text: &[u8]) -> Option<Control> {
     let names = ["type", "request_id", "status", "headers"];
     let [kind, id, status, headers] = json::members(text, names)?;
@@ -255,7 +252,7 @@ pub(super) fn control(text: &[u8]) -> Option<Control> {
     match json::text(kind?)?.as_str() {
         "start" => {
             let status = status?.get().parse().ok()?;
-            let mut headers = headers.map(given).unwrap_or_default();
+            let mut headers = headers.map(header_map).unwrap_or_default();
             if let Ok(id) = HeaderValue::from_str(&id) {
                 headers.entry("x-fal-request-id").or_insert(id);
             }
@@ -270,22 +267,15 @@ pub(super) fn control(text: &[u8]) -> Option<Control> {
     }
 }
 
-/// Headers as an object. More than any answer has are none.
-fn given(headers: &RawValue) -> HeaderMap {
+/// Reads headers from an object; none if the object has more members than [`HEADERS`].
+fn header_map(headers: &RawValue) -> HeaderMap {
     let mut left = HEADERS;
-    let headers = json::tree_within(headers.get().as_bytes(), &mut left)
-        .ok()
-        .and_then(|read| read.ok());
-    let given = headers
-        .as_ref()
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let headers = json::tree_within(headers.get().as_bytes(), &mut left);
+    let headers = headers.ok().and_then(|headers| headers.ok());
+    let members = headers.as_ref().and_then(Value::as_object);
     let header = |(name, value): (&String, &Value)| {
-        let value = value
-            .as_str()
-            .and_then(|value| HeaderValue::from_str(value).ok())?;
+        let value = HeaderValue::from_str(value.as_str()?).ok()?;
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     };
-    given.filter_map(header).collect()
+    members.into_iter().flatten().filter_map(header).collect()
 }

@@ -16,7 +16,6 @@ use super::run::RUN_TIMEOUT;
 use super::storage::resolve_files;
 use crate::client::{Client, Exchange};
 use crate::codec::json;
-use crate::codec::sse::Parser;
 use crate::endpoint::EndpointId;
 use crate::error::{Answer, Code, Error, Idempotency, Result};
 use crate::operation::Op;
@@ -25,36 +24,37 @@ use crate::response::{Response, lacking};
 use crate::runtime;
 use crate::runtime::per_runtime::PerRuntime;
 use crate::secrets::Secrets;
-use crate::service_error::SEE_FIRST;
-use crate::service_error::{Classification, RequestContext, Responder, classify, without_output};
+use crate::service_error::{
+    Classification, RequestContext, Responder, SEE_FIRST, classify, without_output,
+};
 use crate::services::socket::open;
-use crate::services::stream::{Delivery, Kind, kind};
+use crate::services::stream::{Delivery, Kind, Pieces, kind};
 use crate::system::memory;
 use crate::transport::{Authorization, ERROR_BODY};
 
-/// Requests that wait for the connection, and pieces of an answer that wait for their operation.
+/// The most requests that wait for the connection, and the most pieces of a response that wait for
+/// their operation.
 const WAITING: usize = 16;
-/// As long as a session's.
+/// The default interval of pings, as in a realtime session.
 const PING: Duration = Duration::from_secs(30);
-/// The most bytes of a request: fal documents no limit, and frames are made in the memory.
+/// The most bytes of a request. fal documents no limit, but a frame is built in memory.
 const MOST: usize = 256 << 20;
 
-/// The requests of one endpoint over one WebSocket: a connection is made once for all of them, and
-/// answers come in the order of the requests. Clones share the connection; any number of threads
-/// may use it at once.
+/// The requests of one endpoint over one WebSocket. All requests share a connection, and responses
+/// arrive in the order of the requests. Clones share the connection. A channel is thread-safe.
 ///
-/// It connects with the first request, and again with the next one if the connection has ended
-/// meanwhile. Once the last clone is dropped and every answer has come, the connection is closed.
-/// An answer whose items are not read holds up those behind it.
+/// The first request connects, and so does the next request after the connection has ended. The
+/// connection is closed once the last clone is dropped and every response has arrived. A response
+/// whose items are not read blocks the responses behind it.
 #[derive(Clone)]
 pub struct Channel {
     inner: Arc<Inner>,
 }
 
-/// The way to the connection.
-struct Line {
+/// An open connection.
+struct Connection {
     jobs: mpsc::Sender<Job>,
-    /// Of the operation that opened it: the service may repeat them to any other.
+    /// The secrets of the operation that connected: the service may repeat them in any response.
     secrets: Arc<Secrets>,
 }
 
@@ -63,30 +63,27 @@ struct Inner {
     endpoint: EndpointId,
     url: Url,
     headers: HeaderMap,
-    /// In milliseconds; 0 for none. No lock, which a fork could leave locked.
+    /// In milliseconds; 0 disables pings. Not a mutex, which a fork could leave locked.
     ping: AtomicU64,
-    line: PerRuntime<Mutex<Option<Line>>>,
+    connection: PerRuntime<Mutex<Option<Connection>>>,
 }
 
 impl Client {
-    /// A channel to the endpoint of a request, whose [path](Request::set_path) and headers hold for
-    /// all requests of the channel. Nothing is sent yet.
+    /// Makes a channel to the endpoint of a request. The [path](Request::set_path) and the headers
+    /// of the request apply to all requests of the channel. Nothing is sent yet.
     pub fn channel(&self, request: &Request) -> Result<Channel> {
         let endpoint = request.endpoint()?.clone();
         if self.hosts().proxy.is_some() {
             return Err(Error::invalid("a server proxy forwards no WebSocket")
-                .with_remedy("Run the requests one by one."));
+                .with_remedy("Run each request without a channel."));
         }
-        let url = request.url(self.hosts().ws_url(&endpoint)?, "");
-        let headers = request.headers.clone();
-        let ping = AtomicU64::new(millis(PING));
         let inner = Inner {
             client: self.clone(),
+            url: request.url(self.hosts().ws_url(&endpoint)?, ""),
             endpoint,
-            url,
-            headers,
-            ping,
-            line: PerRuntime::default(),
+            headers: request.headers.clone(),
+            ping: AtomicU64::new(millis(PING)),
+            connection: PerRuntime::default(),
         };
         Ok(Channel {
             inner: Arc::new(inner),
@@ -95,36 +92,37 @@ impl Client {
 }
 
 impl Channel {
-    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other
-    /// side has moved nothing for four times as long, the connection counts as lost: requests under
-    /// way on it are not sent again, and their outcome is unknown. While the host does not read an
-    /// answer, silence does not count. It holds for all clones, from the next connection on.
+    /// Sets the interval of pings, by default 30 seconds; `None` disables them. After four intervals
+    /// without traffic the connection counts as lost: its requests are not retried, and their
+    /// outcome is unknown. Time in which the host does not read a response does not count. The
+    /// interval applies to all clones, from the next connection on.
     pub fn set_ping(&self, idle: Option<Duration>) {
-        // What is shorter than a millisecond is one.
+        // Less than a millisecond must not become 0, which disables pings.
         let idle = idle
             .filter(|idle| !idle.is_zero())
             .map_or(0, |idle| millis(idle).max(1));
         self.inner.ping.store(idle, Ordering::Relaxed);
     }
 
-    /// Starts a run over the channel with the input and the time limit of a request to its
-    /// endpoint; its other parts are not used.
+    /// Starts a run over the channel. The request sets the input and the timeout; its other parts
+    /// are ignored. Its endpoint must be the channel's.
     ///
-    /// The outcome is that of [`Client::run_start`]; if the endpoint streams events, it is that of
-    /// [`Client::stream_start`], with the same events. Cancelling leaves the connection, and the
-    /// others on it, alone. A request is not sent again once it may have been executed.
+    /// The outcome is that of [`Client::run_start`]. If the endpoint streams events, the outcome and
+    /// the events are those of [`Client::stream_start`]. Cancelling the operation leaves the
+    /// connection and its other requests alone. The request is not retried once the app may have
+    /// executed it.
     pub fn run_start(&self, request: Request) -> Result<Op> {
-        if request.endpoint()? != &self.inner.endpoint {
-            let ours = &self.inner.endpoint;
+        let inner = self.inner.clone();
+        if request.endpoint()? != &inner.endpoint {
             return Err(Error::invalid(format!(
-                "the channel is one to {ours}, the request to another endpoint"
+                "the endpoint of the request must be {}, as the channel's",
+                inner.endpoint
             )));
         }
         if !matches!(request.body, Body::Json(_)) {
-            return Err(Error::invalid("a channel sends JSON"));
+            return Err(no_json());
         }
         let timeout = self.inner.client.timeout_of(&request, RUN_TIMEOUT);
-        let inner = self.inner.clone();
         self.inner
             .client
             .start_exchange_within(timeout, move |exchange| async move {
@@ -137,12 +135,13 @@ impl Inner {
     async fn run(&self, exchange: Exchange, request: Request) -> Result<Response> {
         let request = resolve_files(&exchange, request).await?;
         let Body::Json(input) = &request.body else {
-            return Err(Error::invalid("a channel sends JSON"));
+            return Err(no_json());
         };
         let text = json::written_text(input)?;
         if text.len() > MOST {
             return Err(Error::invalid(format!(
-                "the input has more than the {MOST} bytes that a channel sends at once"
+                "the input must have at most {MOST} bytes on a channel, not {}",
+                text.len()
             )));
         }
         let mut made = 0;
@@ -153,7 +152,7 @@ impl Inner {
             };
             made += 1;
             let pause = exchange.attempts().pause(made, failure.error.retry_after());
-            let Some(pause) = pause.filter(|pause| failure.again && exchange.has_time_for(*pause))
+            let Some(pause) = pause.filter(|pause| failure.retry && exchange.has_time_for(*pause))
             else {
                 return Err(exchange.explained(failure.error, &self.endpoint).await);
             };
@@ -167,23 +166,24 @@ impl Inner {
         exchange: &Exchange,
         text: &str,
     ) -> std::result::Result<Response, Failure> {
-        let line = self.line(exchange).await?;
+        let jobs = self.connect(exchange).await?;
         exchange.task.progress.connecting();
-        let (answer, mut pieces) = mpsc::channel(WAITING);
+        let (response, mut pieces) = mpsc::channel(WAITING);
         let job = Job {
             text: text.to_owned(),
             progress: exchange.task.progress.clone(),
-            answer,
+            response,
         };
         let unsent = || Failure {
             error: Error::new(
                 Code::Connect,
                 "the connection ended before the request was sent",
             ),
-            again: true,
+            retry: true,
         };
-        line.send(job).await.map_err(|_| unsent())?;
-        drop(line);
+        jobs.send(job).await.map_err(|_| unsent())?;
+        // The last sender keeps the connection open.
+        drop(jobs);
         match pieces.recv().await {
             Some(Piece::Start { status, headers }) => {
                 exchange.task.progress.reading(Idempotency::NonIdempotent);
@@ -202,9 +202,13 @@ impl Inner {
         headers: HeaderMap,
         pieces: &mut mpsc::Receiver<Piece>,
     ) -> std::result::Result<Response, Failure> {
-        if !(200..300).contains(&status) {
+        let instead = lacking(status);
+        if instead.is_some() || !(200..300).contains(&status) {
             let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
             let answer = Answer::of_large(exchange.task.secrets(), status, headers, body).await;
+            if let Some(instead) = instead {
+                return Err(without_output(answer, instead, Idempotency::NonIdempotent).into());
+            }
             let secrets = exchange.task.secrets().clone();
             let (host, length) = (self.url.authority().to_owned(), answer.body().len());
             let judge = move || {
@@ -219,43 +223,33 @@ impl Inner {
             };
             return Err(json::beside(length, judge).await?.into());
         }
-        if let Some(instead) = lacking(status) {
-            let body = rest(pieces, ERROR_BODY).await.unwrap_or_default();
-            let answer = Answer::of_large(exchange.task.secrets(), status, headers, body).await;
-            return Err(without_output(answer, instead, Idempotency::NonIdempotent).into());
-        }
         if !matches!(kind(&headers), Kind::Events) {
-            return Ok(Response::new(
-                status,
-                headers,
-                rest(pieces, exchange.response_limit()).await?,
-            ));
+            let body = rest(pieces, exchange.response_limit()).await?;
+            return Ok(Response::new(status, headers, body));
         }
         let mut delivery = Delivery::new(exchange.clone(), self.endpoint.clone());
-        let outcome = events(&mut delivery, pieces, exchange.response_limit()).await;
-        let outcome = match outcome {
+        let outcome = match delivery.events(pieces).await {
             Ok(()) => delivery.finish(status, headers).await,
             Err(error) => Err(error),
         };
         Ok(outcome.map_err(|error| delivery.explained(error))?)
     }
 
-    /// The way to the connection, which is made if there is none.
-    async fn line(&self, exchange: &Exchange) -> Result<mpsc::Sender<Job>> {
-        let place = self.line.get(|| Ok(Mutex::new(None)))?;
-        let mut line = place.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.jobs.is_closed()) {
-            exchange.task.secrets().share(&line.secrets);
-            return Ok(line.jobs.clone());
+    /// Returns the sender of the connection, and connects if there is none.
+    async fn connect(&self, exchange: &Exchange) -> Result<mpsc::Sender<Job>> {
+        let place = self.connection.get(|| Ok(Mutex::new(None)))?;
+        let mut connection = place.lock().await;
+        if let Some(open) = connection.as_ref().filter(|open| !open.jobs.is_closed()) {
+            exchange.task.secrets().share(&open.secrets);
+            return Ok(open.jobs.clone());
         }
-        let most = exchange.response_limit();
         let socket = open(
             exchange,
             &self.url,
             &self.endpoint,
             &self.headers,
             Authorization::Credential,
-            most,
+            exchange.response_limit(),
             MOST,
         )
         .await?;
@@ -271,7 +265,7 @@ impl Inner {
                 () = closing.cancelled() => {}
             }
         });
-        *line = Some(Line {
+        *connection = Some(Connection {
             jobs: sender.clone(),
             secrets: exchange.task.secrets().clone(),
         });
@@ -283,22 +277,27 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+fn no_json() -> Error {
+    Error::invalid("the input of a channel must be JSON")
+}
+
 struct Failure {
     error: Error,
-    again: bool,
+    /// The request was not sent, so it may be sent again.
+    retry: bool,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure {
             error,
-            again: false,
+            retry: false,
         }
     }
 }
 
-/// The error of an answer over a channel. A start frame has the status of the endpoint, which had
-/// the request by then (§8): what says anywhere else that no app ran proves nothing here.
+/// The error of a response over a channel. A start frame has the status of the endpoint, which has
+/// the request by then (§8). A status that elsewhere proves that no app ran proves nothing here.
 fn of_the_endpoint(classify: Classification) -> Error {
     let Classification { error, rule, .. } = classify;
     let denies = rule.post || matches!(error.http_status(), Some(401 | 504));
@@ -312,48 +311,32 @@ fn of_the_endpoint(classify: Classification) -> Error {
 fn lost() -> Error {
     Error::new(
         Code::ConnectionLost,
-        "the connection ended before the whole answer arrived",
+        "the connection ended before the whole response arrived",
     )
     .with_outcome_unknown(true)
 }
 
-/// The next piece of a body; none at its end.
-async fn next(pieces: &mut mpsc::Receiver<Piece>) -> Result<Option<Bytes>> {
-    match pieces.recv().await {
-        Some(Piece::Body(bytes)) => Ok(Some(bytes)),
-        Some(Piece::End) => Ok(None),
-        Some(Piece::Lost(error)) => Err(error),
-        Some(Piece::Start { .. }) | None => Err(lost()),
+impl Pieces for mpsc::Receiver<Piece> {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self.recv().await {
+            Some(Piece::Body(bytes)) => Ok(Some(bytes)),
+            Some(Piece::End) => Ok(None),
+            Some(Piece::Lost(error)) => Err(error),
+            Some(Piece::Start { .. }) | None => Err(lost()),
+        }
     }
 }
 
 async fn rest(pieces: &mut mpsc::Receiver<Piece>, most: usize) -> Result<Bytes> {
     let mut body = Vec::new();
-    while let Some(piece) = next(pieces).await? {
+    while let Some(piece) = pieces.next().await? {
         if body.len() + piece.len() > most {
-            let message = format!("the answer has more than the {most} bytes allowed");
+            let message = format!("the response has more than the {most} bytes allowed");
             return Err(Error::new(Code::TooLarge, message).with_outcome_unknown(true));
         }
         memory::append(&mut body, &piece).map_err(|error| error.with_outcome_unknown(true))?;
     }
     Ok(body.into())
-}
-
-async fn events(
-    delivery: &mut Delivery,
-    pieces: &mut mpsc::Receiver<Piece>,
-    most: usize,
-) -> Result<()> {
-    let mut parser = Parser::new(most);
-    while let Some(mut piece) = next(pieces).await? {
-        while let Some(data) = parser.next(&mut piece).await? {
-            delivery.deliver(data).await?;
-        }
-    }
-    if let Some(data) = parser.finish().await? {
-        delivery.deliver(data).await?;
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for Channel {
@@ -364,8 +347,7 @@ impl std::fmt::Debug for Channel {
     }
 }
 
-/// Whether this would be a word of the channel's own.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn heard(text: &str) -> bool {
+pub(crate) fn is_control(text: &str) -> bool {
     driver::control(text.as_bytes()).is_some()
 }
