@@ -171,7 +171,7 @@ fn job(id: &str, address: &str) {
     let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else {
         return;
     };
-    for url in job.addresses() {
+    for url in job.all_urls() {
         assert!(
             url.host_str() == Some("queue.fal.run")
                 && url.scheme() == "https"

@@ -9,7 +9,7 @@ pub(crate) fn run(data: &[u8]) {
     let status = bounded(data.len(), 256, 4096, || Status::parse(text));
     let Ok(status) = status else { return };
     // A control character becomes an escape sequence of six bytes.
-    assert!(status.told.len() <= 6 * data.len() + 64);
+    assert!(status.reported.len() <= 6 * data.len() + 64);
     if let Some((text, kind)) = status.failure() {
         assert!(text.len() <= 6 * data.len() && kind.is_none_or(|kind| kind.len() <= data.len()));
     }

@@ -29,7 +29,7 @@ impl Client {
     /// workflow fails if a step failed and no output followed ([`Event::workflow`]).
     ///
     /// The content type distinguishes other responses: JSON becomes one item, which is also the
-    /// outcome. Of any other body, each piece becomes an item of [bytes](Event::is_bytes) when it
+    /// outcome. Each piece of any other body becomes an item of [bytes](Event::is_bytes) when it
     /// arrives, and the outcome is empty.
     ///
     /// The request is not retried once the app may have executed it. A stream that breaks fails

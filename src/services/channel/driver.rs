@@ -267,7 +267,7 @@ pub(super) fn control(text: &[u8]) -> Option<Control> {
     }
 }
 
-/// Reads headers from an object; none if the object has more members than [`HEADERS`].
+/// Reads headers from an object. An object of more than [`HEADERS`] values yields no headers.
 fn header_map(headers: &RawValue) -> HeaderMap {
     let mut left = HEADERS;
     let headers = json::tree_within(headers.get().as_bytes(), &mut left);

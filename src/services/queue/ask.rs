@@ -1,4 +1,4 @@
-//! One request about a job.
+//! Requests about a job.
 
 use reqwest::Method;
 
@@ -11,43 +11,37 @@ use crate::limits::STATUS;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Asks one thing of a job. All of it can be sent twice without harm.
+/// Sends a request about a job. Each can be sent twice without harm.
 pub(super) async fn ask(exchange: &Exchange, job: &mut Job, what: Ask) -> Result<Response> {
-    let (address, built) = (
-        job.address(what, exchange.hosts())?,
-        job.built(what, exchange.hosts())?,
-    );
-    let method = if what == Ask::Cancel {
-        Method::PUT
-    } else {
-        Method::GET
+    let (url, other_url) = job.urls(what, exchange.hosts())?;
+    // A result comes from the app and may have any size. The rest comes from the queue.
+    let (method, most) = match what {
+        Ask::Status | Ask::StatusStream => (Method::GET, STATUS),
+        Ask::Result => (Method::GET, usize::MAX),
+        Ask::Cancel => (Method::PUT, STATUS),
     };
-    let other = address != built;
-    let mut call = exchange.call(Request::about(job.endpoint.clone(), method, address))?;
-    call.idempotency = Idempotency::Safe;
-    // A result is the app's, of any size; all else is the queue's own.
-    call.most = if what == Ask::Result {
-        usize::MAX
-    } else {
-        STATUS
-    };
-    let answer = match exchange.send_call(&call).await {
-        // Some endpoints refuse addresses with the full id, although fal's answers name them
-        // (§16.2).
-        Err(error) if other && matches!(error.http_status(), Some(404 | 405)) => {
-            job.forget_addresses();
-            call.url = built;
-            exchange.send_call(&call).await
-        }
-        answer => answer,
-    };
-    if what == Ask::Cancel {
-        let (answer, secrets) = (answer?, exchange.task.secrets().clone());
-        json::look(answer.body().clone(), move |_| {
-            failure::cancelled(answer, &secrets)
-        })
-        .await?
-    } else {
-        answer
+    let mut call = exchange.call(Request::about(job.endpoint.clone(), method, url))?;
+    (call.idempotency, call.most) = (Idempotency::Safe, most);
+    let mut response = exchange.send_call(&call).await;
+    if let Some(url) = other_url.filter(|_| rejects_url(&response)) {
+        job.forget_named_urls();
+        call.url = url;
+        response = exchange.send_call(&call).await;
     }
+    if what != Ask::Cancel {
+        return response;
+    }
+    let (response, secrets) = (response?, exchange.task.secrets().clone());
+    let body = response.body().clone();
+    json::look(body, move |_| failure::cancelled(response, &secrets)).await?
+}
+
+/// Whether fal rejects a URL that it named itself. Some endpoints reject URLs with their full id
+/// (§16.2).
+pub(super) fn rejects_url<T>(response: &Result<T>) -> bool {
+    let status = response
+        .as_ref()
+        .err()
+        .and_then(|error| error.http_status());
+    matches!(status, Some(404 | 405))
 }

@@ -1,4 +1,4 @@
-//! Cancels a job at fal when nobody waits for it any more.
+//! Cancels a job at fal when the operation that waits for it ends early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::response::Response;
 use crate::runtime::{self, Instance};
 use crate::transport::JobState;
 
-/// How long the cancellation may take, in the background.
+/// The timeout of a cancellation in the background.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Held while an operation waits for a job. If it is dropped before the job is known to have ended,
-/// the operation was cancelled, its time is over or the library shuts down.
+/// Cancels the job when dropped before [`ended`](Self::ended) or [`release`](Self::release): the
+/// operation was cancelled or timed out, or the library shuts down.
 pub(super) struct Guard {
     exchange: Exchange,
     job: Job,
-    /// Taken while it certainly runs: during a shutdown there is no other way to it.
+    /// Obtained while the runtime runs: it cannot be obtained during a shutdown.
     runtime: Arc<Instance>,
     armed: bool,
-    /// Whether fal has named the job to us.
-    told: bool,
+    /// Whether fal returned the job's id in this operation, so that the job exists.
+    is_known: bool,
 }
 
 impl Guard {
-    pub(super) fn new(exchange: &Exchange, job: &Job, told: bool) -> Result<Self> {
+    pub(super) fn new(exchange: &Exchange, job: &Job, is_known: bool) -> Result<Self> {
         exchange.task.progress.submitted(&job.id);
         let armed = !job.options.keep_running;
         Ok(Guard {
@@ -37,17 +37,17 @@ impl Guard {
             job: job.clone(),
             runtime: runtime::current_or_closing()?,
             armed,
-            told,
+            is_known,
         })
     }
 
-    /// The job has ended.
+    /// Disarms the guard, because the job has ended.
     pub(super) fn ended(&mut self) {
         self.armed = false;
         self.exchange.task.progress.set_job_state(JobState::Ended);
     }
 
-    /// The operation ends by itself, so its error tells what to do about the job.
+    /// Disarms the guard, because the operation returns: its error says how to attach to the job.
     pub(super) fn release(mut self) {
         self.armed = false;
     }
@@ -61,34 +61,32 @@ impl Drop for Guard {
         if !self.armed {
             return;
         }
-        self.exchange
-            .task
-            .progress
-            .set_job_state(JobState::CancelRequested);
-        let (mut job, told) = (self.job.clone(), self.told);
+        let progress = &self.exchange.task.progress;
+        progress.set_job_state(JobState::CancelRequested);
+        let (mut job, is_known) = (self.job.clone(), self.is_known);
         self.runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(TIME, cancel(&exchange, &mut job, told)).await;
-            match cancelled {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => {
-                    exchange.log(Level::Warn, format_args!("cancelling {}: {error}", job.id))
-                }
-                Err(_) => exchange.log(
-                    Level::Warn,
-                    format_args!("cancelling {}: no answer in time", job.id),
-                ),
-            }
+            let cancelled = tokio::time::timeout(TIME, cancel(&exchange, &mut job, is_known)).await;
+            let cause = match cancelled {
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
+            };
+            let line = format_args!("cannot cancel request {}: {cause}", job.id);
+            exchange.log(Level::Warn, line);
         });
     }
 }
 
-/// Fal may not know yet what it has named: a job that is not cancelled goes on and costs.
-async fn cancel(exchange: &Exchange, job: &mut Job, told: bool) -> Result<Response> {
+/// Cancels a job. A job that was just submitted may be unknown to fal for a moment: it would run, and
+/// cost money, if the cancellation were not retried.
+async fn cancel(exchange: &Exchange, job: &mut Job, is_known: bool) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
         match ask(exchange, job, Ask::Cancel).await {
             Err(error)
-                if told && error.http_status() == Some(404) && patience.pause(exchange).await => {}
+                if is_known
+                    && error.http_status() == Some(404)
+                    && patience.pause(exchange).await => {}
             outcome => return outcome,
         }
     }

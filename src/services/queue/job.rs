@@ -1,4 +1,4 @@
-//! A request in the queue, and its addresses (docs/protocol.md §3.2).
+//! A request in the queue, and its URLs (docs/protocol.md §3.2).
 
 use std::time::Duration;
 
@@ -11,31 +11,30 @@ use crate::error::{Code, Error, Result};
 use crate::request::WatchOptions;
 use crate::response::Response;
 
-/// Longer than any id that was seen, which are UUIDs (§3.3).
+/// The longest request id that is accepted, in bytes. Known ids are UUIDs (§3.3).
 const LONGEST_ID: usize = 256;
 
-/// A queued request: what its status, its result and its cancellation are asked for with, from any
-/// process and at any time.
+/// A queued request, whose status and result any process can ask for, and which any process can
+/// cancel, at any time.
 ///
-/// An endpoint id and the request's own id are enough. To come back to a job after a restart, keep
-/// these two.
+/// The endpoint id and the request id identify it. Store both to return to the job after a restart.
 #[derive(Clone)]
 pub struct Job {
     pub(super) endpoint: EndpointId,
     pub(super) id: String,
-    named: Named,
+    urls: NamedUrls,
     pub(super) options: WatchOptions,
 }
 
-/// The addresses that the answer to the submission named.
+/// The URLs in the response to the submission.
 #[derive(Clone, Default)]
-pub(super) struct Named {
+struct NamedUrls {
     status: Option<Url>,
     result: Option<Url>,
     cancel: Option<Url>,
 }
 
-/// Addresses of a service's may hold anything.
+/// Leaves the URLs out, which may contain secrets.
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job")
@@ -45,7 +44,7 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// What is asked of a job.
+/// The kind of a request about a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     Status,
@@ -55,56 +54,49 @@ pub(super) enum Ask {
 }
 
 impl Job {
-    /// The request of this id that was submitted to this endpoint. Its addresses are built from the
-    /// endpoint's app, as fal's own clients do.
+    /// The job with this id that was submitted to this endpoint. Its URLs are built from the
+    /// endpoint's app, as in fal's own clients.
     pub fn new(endpoint: &str, request_id: &str) -> Result<Self> {
         let id = checked(request_id).ok_or_else(|| {
             Error::invalid(format!("{:?} is not a request id", abbreviate(request_id)))
-                .with_remedy("Give the request_id of the answer to the submission.")
+                .with_remedy("Give the request_id of the response to the submission.")
         })?;
         Ok(Job {
             endpoint: endpoint.parse()?,
             id,
-            named: Named::default(),
+            urls: NamedUrls::default(),
             options: WatchOptions::default(),
         })
     }
 
-    /// The request that was submitted to this endpoint with this answer. The addresses in the
-    /// answer are followed if they are the queue's own; others are ignored, and built instead.
+    /// The job whose submission to this endpoint got this response. URLs in the response are used
+    /// if their host is the queue's. Others are ignored, and built instead.
     pub fn of_answer(endpoint: &str, answer: &Response) -> Result<Self> {
         Job::submitted(endpoint.parse()?, answer.body())
     }
 
-    pub(super) fn submitted(endpoint: EndpointId, answer: &[u8]) -> Result<Self> {
-        let members = json::members(
-            answer,
-            ["request_id", "status_url", "response_url", "cancel_url"],
-        );
-        let [id, status, result, cancel] = members.unwrap_or_default();
+    pub(super) fn submitted(endpoint: EndpointId, body: &[u8]) -> Result<Self> {
+        let names = ["request_id", "status_url", "response_url", "cancel_url"];
+        let [id, status, result, cancel] = json::members(body, names).unwrap_or_default();
         let id = id.and_then(json::text).as_deref().and_then(checked);
         let id = id.ok_or_else(|| {
-            Error::new(
-                Code::Protocol,
-                "the answer to the submission holds no request id",
-            )
+            let message = "the response to the submission has no request id";
+            Error::new(Code::Protocol, message)
         })?;
-        let url =
-            |text: Option<&RawValue>| text.and_then(json::text).and_then(|url| url.parse().ok());
-        let named = Named {
-            status: url(status),
-            result: url(result),
-            cancel: url(cancel),
-        };
+        let url = |text: Option<&RawValue>| json::text(text?)?.parse().ok();
         Ok(Job {
             endpoint,
             id,
-            named,
+            urls: NamedUrls {
+                status: url(status),
+                result: url(result),
+                cancel: url(cancel),
+            },
             options: WatchOptions::default(),
         })
     }
 
-    /// The endpoint that it was submitted to.
+    /// The endpoint that the job was submitted to.
     pub fn endpoint(&self) -> &EndpointId {
         &self.endpoint
     }
@@ -114,57 +106,59 @@ impl Job {
         &self.id
     }
 
-    /// Whether the job's log is asked for, which costs an answer's size each time; by default it
-    /// is.
+    /// Sets whether a status includes the job's log, by default true. Each status then contains
+    /// log lines again.
     pub fn set_logs(&mut self, logs: bool) {
         self.options.logs = logs;
     }
 
-    /// Whether the job goes on at fal when an operation that waits for it is cancelled, its time is
-    /// over or the library is shut down. By default it is cancelled then.
+    /// Sets whether the job keeps running at fal when an operation that waits for it is cancelled
+    /// or times out, or the library is shut down. By default the job is then cancelled.
     pub fn set_keep_running(&mut self, keep: bool) {
         self.options.keep_running = keep;
     }
 
-    /// The time for each operation on the job. By default 24 hours to attach to it, and the
-    /// client's time for the others.
+    /// Sets the timeout of each operation on the job: by default 24 hours to attach to it, and the
+    /// client's timeout for the others.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.options.timeout = Some(timeout);
     }
 
-    /// Those that fal named turned out not to lead there.
-    pub(super) fn forget_addresses(&mut self) {
-        self.named = Named::default();
+    pub(super) fn forget_named_urls(&mut self) {
+        self.urls = NamedUrls::default();
     }
 
-    /// The address to ask at: the one that fal named, if it is on the queue's host, else the one of
-    /// the app.
-    pub(super) fn address(&self, ask: Ask, hosts: &Hosts) -> Result<Url> {
+    /// The URL for a request about the job: the one that fal named, if its host is the queue's, else
+    /// the one built from the app. In the first case the second URL is the built one, if it differs.
+    pub(super) fn urls(&self, ask: Ask, hosts: &Hosts) -> Result<(Url, Option<Url>)> {
         let named = match ask {
-            Ask::Status | Ask::StatusStream => &self.named.status,
-            Ask::Result => &self.named.result,
-            Ask::Cancel => &self.named.cancel,
+            Ask::Status | Ask::StatusStream => &self.urls.status,
+            Ask::Result => &self.urls.result,
+            Ask::Cancel => &self.urls.cancel,
         };
-        let own = named
-            .as_ref()
-            .filter(|url| url.username().is_empty() && url.password().is_none());
-        match own.filter(|url| hosts.is_queue(url)) {
-            Some(named) => Ok(finished(named.clone(), ask, self.options.logs)),
-            None => self.built(ask, hosts),
-        }
+        let is_trusted = |url: &&Url| {
+            url.username().is_empty() && url.password().is_none() && hosts.is_queue(url)
+        };
+        let built = self.built(ask, hosts)?;
+        Ok(match named.as_ref().filter(is_trusted) {
+            Some(named) => {
+                let url = finished(named.clone(), ask, self.options.logs);
+                let other = (url != built).then_some(built);
+                (url, other)
+            }
+            None => (built, None),
+        })
     }
 
-    /// All of them.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn addresses(&self) -> Vec<Url> {
-        let asks = [Ask::Status, Ask::StatusStream, Ask::Result, Ask::Cancel];
-        asks.iter()
-            .filter_map(|ask| self.address(*ask, &Hosts::default()).ok())
+    pub(crate) fn all_urls(&self) -> Vec<Url> {
+        [Ask::Status, Ask::StatusStream, Ask::Result, Ask::Cancel]
+            .into_iter()
+            .filter_map(|ask| Some(self.urls(ask, &Hosts::default()).ok()?.0))
             .collect()
     }
 
-    /// The same without those that fal named.
-    pub(super) fn built(&self, ask: Ask, hosts: &Hosts) -> Result<Url> {
+    fn built(&self, ask: Ask, hosts: &Hosts) -> Result<Url> {
         let mut url = hosts.queue_url(self.endpoint.app())?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.push("requests").push(&self.id);
@@ -178,6 +172,7 @@ impl Job {
     }
 }
 
+/// Adds the path of the status stream and the query `logs`.
 fn finished(mut url: Url, ask: Ask, logs: bool) -> Url {
     url.set_fragment(None);
     if ask == Ask::StatusStream
@@ -200,8 +195,7 @@ fn finished(mut url: Url, ask: Ask, logs: bool) -> Url {
     url
 }
 
-/// An id becomes one segment of a path. Whatever it contains is escaped there, but for what has no
-/// place in one.
+/// Returns the id if it fits into one segment of a path, where special characters are escaped.
 fn checked(id: &str) -> Option<String> {
     let fits = !id.is_empty() && id.len() <= LONGEST_ID && id != "." && id != "..";
     (fits && !id.chars().any(char::is_control)).then(|| id.to_owned())
@@ -212,47 +206,46 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn address(job: &Job, ask: Ask) -> String {
-        job.address(ask, &Hosts::default()).unwrap().into()
+    fn urls(job: &Job) -> Vec<String> {
+        job.all_urls().into_iter().map(String::from).collect()
+    }
+
+    fn answered(response: &serde_json::Value) -> Result<Job> {
+        Job::of_answer("a/b/c", &Response::made(response))
     }
 
     #[test]
     fn addresses_are_built_from_the_app() {
         let mut job = Job::new("workflows/me/flow/sub/path", "r-1").unwrap();
-        let base = "https://queue.fal.run/workflows/me/flow/requests/r-1";
-        assert_eq!(address(&job, Ask::Status), format!("{base}/status?logs=1"));
-        assert_eq!(
-            address(&job, Ask::StatusStream),
-            format!("{base}/status/stream?logs=1")
-        );
-        assert_eq!(address(&job, Ask::Result), base);
-        assert_eq!(address(&job, Ask::Cancel), format!("{base}/cancel"));
+        let built = |logs| {
+            ["/status?logs=", "/status/stream?logs=", "", "/cancel"].map(|path| {
+                let logs = if path.ends_with('=') { logs } else { "" };
+                format!("https://queue.fal.run/workflows/me/flow/requests/r-1{path}{logs}")
+            })
+        };
+        assert_eq!(urls(&job), built("1"));
         job.set_logs(false);
-        assert_eq!(address(&job, Ask::Status), format!("{base}/status?logs=0"));
+        assert_eq!(urls(&job), built("0"));
     }
 
     #[test]
     fn an_id_cannot_leave_its_segment() {
         let job = Job::new("a/b", "../x?y=1#z%2e").unwrap();
         assert_eq!(
-            address(&job, Ask::Result),
+            urls(&job)[2],
             "https://queue.fal.run/a/b/requests/..%2Fx%3Fy=1%23z%252e"
         );
         for id in ["", ".", "..", "a\nb", "\u{7f}", &"x".repeat(257)] {
-            assert_eq!(
-                Job::new("a/b", id).unwrap_err().code(),
-                Code::InvalidArgument,
-                "{id:?}"
-            );
+            let error = Job::new("a/b", id).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument, "{id:?}");
         }
     }
 
     #[test]
     fn only_the_queues_own_addresses_are_followed() {
         let of = |url: &str| {
-            let answer = json!({"request_id": "r", "status_url": url, "response_url": url, "cancel_url": url});
-            let job = Job::of_answer("a/b/c", &Response::made(&answer)).unwrap();
-            [Ask::Status, Ask::StatusStream, Ask::Result, Ask::Cancel].map(|ask| address(&job, ask))
+            let response = json!({"request_id": "r", "status_url": url, "response_url": url, "cancel_url": url});
+            urls(&answered(&response).unwrap())
         };
         assert_eq!(
             of("https://queue.fal.run/a/b/c/requests/r/x/?logs=0&token=1#f"),
@@ -284,21 +277,16 @@ mod tests {
 
     #[test]
     fn an_answer_without_an_id_is_none() {
-        for answer in [
+        for response in [
             json!({}),
             json!({"request_id": 1}),
             json!({"request_id": ""}),
             json!([]),
             json!("x"),
         ] {
-            assert_eq!(
-                Job::of_answer("a/b", &Response::made(&answer))
-                    .unwrap_err()
-                    .code(),
-                Code::Protocol
-            );
+            assert_eq!(answered(&response).unwrap_err().code(), Code::Protocol);
         }
-        let least = Job::of_answer("a/b", &Response::made(&json!({"request_id": "r"}))).unwrap();
+        let least = answered(&json!({"request_id": "r"})).unwrap();
         assert_eq!((least.request_id(), least.endpoint().app()), ("r", "a/b"));
     }
 }

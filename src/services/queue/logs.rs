@@ -1,4 +1,4 @@
-//! Which lines of a log are new. Each status holds a window of the log that may repeat lines and
+//! Finds the new lines of a log. Each status contains a window of the log, which may repeat lines and
 //! may lack the oldest (docs/protocol.md §5.3).
 
 use std::collections::{HashMap, VecDeque};
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use crate::codec::json;
 use crate::limits::LINES;
 
-/// The newest lines of a window: of an array, or of an object that is one (the OpenAPI documents
-/// say so; §16.9).
+/// Returns the newest lines of a window: an array of lines, or one line, as the OpenAPI documents
+/// say (§16.9).
 pub(super) fn lines(window: &str) -> VecDeque<&str> {
     let line = || {
         let [message] = json::members(window.as_bytes(), ["message"])?;
@@ -21,11 +21,10 @@ pub(super) fn lines(window: &str) -> VecDeque<&str> {
     newest.or_else(line).unwrap_or_default()
 }
 
-/// The lines that were seen. So many different ones are remembered; of a longer log the oldest are
-/// forgotten.
+/// The lines of earlier windows: the newest [`LINES`] different ones.
 ///
-/// A line is known by its content. The same line twice in one window is two lines; twice in two
-/// windows it is one, since a window that goes on cannot be told from one that repeats.
+/// Lines are identified by their content. Equal lines in one window are two lines. Equal lines in two
+/// windows are one line, since a window that continues the log and one that repeats it look alike.
 #[derive(Default)]
 pub(super) struct Seen {
     hasher: RandomState,
@@ -33,7 +32,7 @@ pub(super) struct Seen {
     order: VecDeque<u64>,
 }
 
-/// A window, of which each line is new or not.
+/// The lines of the current window so far.
 pub(super) struct Window<'a> {
     seen: &'a mut Seen,
     here: HashMap<u64, u32>,
@@ -56,7 +55,8 @@ impl Seen {
         }
     }
 
-    /// Notes that a line was seen so many times in one window; whether that is more than ever.
+    /// Records that one window contains a line `times` times. Returns whether no earlier window
+    /// contains it as often.
     fn add(&mut self, key: u64, times: u32) -> bool {
         let known = self.times.entry(key).or_default();
         if *known >= times {
@@ -79,6 +79,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    type Windows<'a> = &'a [&'a [u32]];
+
     fn window(lines: &[u32]) -> Value {
         lines
             .iter()
@@ -95,43 +97,40 @@ mod tests {
             .collect()
     }
 
-    /// All that is new in these windows, in order.
-    fn news(windows: &[&[u32]]) -> Vec<u64> {
+    /// The new lines of these windows, in order.
+    fn news(windows: Windows<'_>) -> Vec<u64> {
         let mut seen = Seen::default();
-        let windows: Vec<Value> = windows.iter().map(|lines| window(lines)).collect();
-        let lines: Vec<_> = windows
+        let number = |line: String| {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            line["timestamp"].as_u64().unwrap()
+        };
+        windows
             .iter()
-            .flat_map(|window| new_lines(&mut seen, window))
-            .collect();
-        lines
-            .iter()
-            .map(|line| {
-                serde_json::from_str::<Value>(line).unwrap()["timestamp"]
-                    .as_u64()
-                    .unwrap()
-            })
+            .flat_map(|lines| new_lines(&mut seen, &window(lines)))
+            .map(number)
             .collect()
     }
 
     #[test]
     fn every_kind_of_window_gives_each_line_once() {
-        assert_eq!(
-            news(&[&[1], &[1, 2], &[1, 2, 3], &[1, 2, 3]]),
-            [1, 2, 3],
-            "the whole log"
-        );
-        assert_eq!(
-            news(&[&[1], &[2, 3], &[], &[4]]),
-            [1, 2, 3, 4],
-            "new lines only"
-        );
-        assert_eq!(
-            news(&[&[1, 2, 3], &[2, 3, 4], &[4, 5, 6]]),
-            [1, 2, 3, 4, 5, 6],
-            "the last lines"
-        );
-        assert_eq!(news(&[&[2, 3], &[1, 2, 3, 4]]), [2, 3, 1, 4], "a late line");
-        assert_eq!(news(&[&[1, 1], &[1, 1, 1]]), [1, 1, 1], "equal lines");
+        let cases: [(Windows<'_>, &[u64], &str); 5] = [
+            (
+                &[&[1], &[1, 2], &[1, 2, 3], &[1, 2, 3]],
+                &[1, 2, 3],
+                "the whole log",
+            ),
+            (&[&[1], &[2, 3], &[], &[4]], &[1, 2, 3, 4], "new lines only"),
+            (
+                &[&[1, 2, 3], &[2, 3, 4], &[4, 5, 6]],
+                &[1, 2, 3, 4, 5, 6],
+                "the last lines",
+            ),
+            (&[&[2, 3], &[1, 2, 3, 4]], &[2, 3, 1, 4], "a late line"),
+            (&[&[1, 1], &[1, 1, 1]], &[1, 1, 1], "equal lines"),
+        ];
+        for (windows, expected, name) in cases {
+            assert_eq!(news(windows), expected, "{name}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The queue (docs/protocol.md §5): submitting a request, and asking, waiting for and cancelling
-//! what was submitted.
+//! The queue (docs/protocol.md §5): submits a request, asks for its status and result, waits for it,
+//! and cancels it.
 
 mod ask;
 mod cancel_on_drop;
@@ -14,6 +14,7 @@ mod watch;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 pub use job::Job;
@@ -31,17 +32,19 @@ use crate::error::Result;
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
+use crate::services::run::run_request;
 use crate::services::storage::resolve_files;
 
-/// The queue has no limit of its own, and an app may run for an hour (docs/protocol.md §4, §5.1).
+/// The default timeout of a wait. The queue has no time limit of its own, and an app may run for an
+/// hour (docs/protocol.md §4, §5.1).
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Client {
-    /// Starts a submission: one POST to the endpoint's queue. The answer is fal's, with
-    /// `request_id` (§5.2); the job goes on by itself. [`Job::of_answer`] makes of it what the
-    /// other calls need.
+    /// Starts a submission: one POST to the endpoint's queue. The outcome is fal's response, with
+    /// `request_id` (§5.2), from which [`Job::of_answer`] makes the job. The job runs whether or
+    /// not anything waits for it.
     ///
-    /// It is never sent a second time once the request may have been taken.
+    /// The request is not retried once fal may have accepted it.
     pub fn submit_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, TIMEOUT);
@@ -50,25 +53,24 @@ impl Client {
         })
     }
 
-    /// Submits an input and waits until fal has taken it, on any async runtime.
+    /// Submits an input and waits until fal has accepted it, on any async runtime.
     pub async fn submit(&self, endpoint: &str, input: Value) -> Result<Job> {
-        let mut request = Request::run(endpoint)?;
-        request.set_json(input);
+        let request = run_request(endpoint, input)?;
         let answer = self.submit_start(request)?.outcome().await?;
         Job::of_answer(endpoint, &answer)
     }
 
-    /// Starts a submission that waits for the job's result, which is the answer. Meanwhile the
-    /// operation tells of the job's [status](crate::EventKind::Status), the first time with its
-    /// request id at once, and of its [log](crate::EventKind::Log).
+    /// Starts a submission that waits for the job's result, which is the outcome. Meanwhile the
+    /// operation delivers the job's [status](crate::EventKind::Status) as events, the first with the
+    /// request id directly after the submission, and its [log](crate::EventKind::Log).
     ///
-    /// By default it waits for up to 24 hours. If it is cancelled, its time is over or the library
-    /// is shut down, the job is cancelled at fal in the background (see
-    /// [`Request::set_keep_running`]); dropping the handle does nothing. An error that comes after
-    /// the submission carries the request id, so that one can [attach](Self::attach_start) to the
-    /// job. One that comes while the answer to the submission is on its way cannot: the request may
-    /// have been taken ([`Error::may_have_executed`](crate::Error::may_have_executed)), and nobody
-    /// knows its id to cancel it.
+    /// The default timeout is 24 hours. When the operation is cancelled or times out, or the library
+    /// is shut down, the job is cancelled at fal in the background, unless
+    /// [`Request::set_keep_running`] is set. Dropping the handle has no effect. An error after the
+    /// submission carries the request id, so that a caller can [attach](Self::attach_start) to the
+    /// job. An error during the submission carries no id: fal may have accepted the request
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), but without its id it cannot
+    /// be cancelled.
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);
@@ -82,13 +84,12 @@ impl Client {
     /// Submits an input and waits for the result, on any async runtime. If the future is dropped,
     /// the job is cancelled.
     pub async fn subscribe(&self, endpoint: &str, input: Value) -> Result<Response> {
-        let mut request = Request::run(endpoint)?;
-        request.set_json(input);
+        let request = run_request(endpoint, input)?;
         self.subscribe_start(request)?.outcome().await
     }
 
-    /// Starts waiting for a job that was submitted before, perhaps by another process: the same as
-    /// [`subscribe_start`](Self::subscribe_start) after its submission.
+    /// Starts waiting for a job that this or another process has submitted, as
+    /// [`subscribe_start`](Self::subscribe_start) does after its submission.
     pub fn attach_start(&self, job: &Job) -> Result<Op> {
         let (job, timeout) = (job.clone(), self.timeout_of_job(job, WAIT));
         self.start_exchange_within(timeout, |exchange| async move {
@@ -102,22 +103,22 @@ impl Client {
         self.attach_start(job)?.outcome().await
     }
 
-    /// Starts asking for a job's status (§5.3): `status`, `queue_position` while it waits, `logs`
-    /// if they are asked for.
+    /// Starts a request for a job's status (§5.3): `status`, `queue_position` while the job waits,
+    /// and `logs` unless [disabled](Job::set_logs).
     pub fn status_start(&self, job: &Job) -> Result<Op> {
         self.start_asking(job, Ask::Status)
     }
 
-    /// Asks for a job's status, on any async runtime.
+    /// Returns a job's status, on any async runtime.
     pub async fn status(&self, job: &Job) -> Result<Response> {
         self.status_start(job)?.outcome().await
     }
 
-    /// Starts fetching a job's result: the output, or the error that the job failed with.
+    /// Starts a request for a job's result: the output, or the error of the job.
     ///
-    /// [`Code::NotReady`](crate::Code::NotReady) if the job has not finished. If its status says
-    /// that it has and no result is handed out, it is asked for again for some seconds; the error
-    /// then says that the job has run.
+    /// Fails with [`Code::NotReady`](crate::Code::NotReady) if the job has not finished. If the
+    /// status says that the job has finished but fal returns no result, the request is retried for
+    /// some seconds; the error then says that the job has run.
     pub fn result_start(&self, job: &Job) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_exchange_within(timeout, |exchange| async move {
@@ -125,13 +126,13 @@ impl Client {
         })
     }
 
-    /// Fetches a job's result, on any async runtime.
+    /// Returns a job's result, on any async runtime.
     pub async fn result(&self, job: &Job) -> Result<Response> {
         self.result_start(job)?.outcome().await
     }
 
-    /// Starts cancelling a job (§5.6): one that waits never runs, one that runs is told to stop and
-    /// may still finish.
+    /// Starts cancelling a job (§5.6). A job that waits never runs. A job that runs receives the
+    /// request to stop, but may still finish.
     ///
     /// Fails with [`Code::InvalidInput`](crate::Code::InvalidInput) if the job has ended.
     pub fn cancel_start(&self, job: &Job) -> Result<Op> {
@@ -146,12 +147,11 @@ impl Client {
     fn start_asking(&self, job: &Job, what: Ask) -> Result<Op> {
         let (mut job, timeout) = (job.clone(), self.timeout_of_job(job, TIMEOUT));
         self.start_exchange_within(timeout, move |exchange| async move {
-            let answer = ask(&exchange, &mut job, what).await;
-            let answer = match answer {
-                Ok(answer) if what == Ask::Status => status::whole(answer).await,
-                answer => answer,
+            let response = match ask(&exchange, &mut job, what).await {
+                Ok(response) if what == Ask::Status => status::with_state(response).await,
+                response => response,
             };
-            answer.map_err(|error| failure::of_asking(error, &job, what))
+            response.map_err(|error| failure::of_asking(error, &job, what))
         })
     }
 
@@ -165,27 +165,32 @@ impl Client {
 async fn submit(exchange: &Exchange, submission: Request) -> Result<(Job, Response)> {
     let endpoint = submission.endpoint()?.clone();
     let submission = resolve_files(exchange, submission).await?;
-    let answer = exchange.send(submission).await?;
-    // Whatever it says, it was taken.
-    let job = json::look(answer.body().clone(), move |text| {
-        Job::submitted(endpoint, &text)
-    })
-    .await;
-    let job = job
-        .flatten()
-        .map_err(|error| error.with_outcome_unknown(true))?;
-    Ok((job, answer))
+    let response = exchange.send(submission).await?;
+    let submitted = move |body: Bytes| Job::submitted(endpoint, &body);
+    let job = json::look(response.body().clone(), submitted).await;
+    // fal has accepted the request, even if its response is malformed.
+    let job = job.flatten();
+    Ok((
+        job.map_err(|error| error.with_outcome_unknown(true))?,
+        response,
+    ))
 }
 
-/// Waits for a job and fetches its result. `answer` is that to its submission, if it comes from
-/// here.
-async fn wait(exchange: &Exchange, mut job: Job, answer: Option<&Response>) -> Result<Response> {
+/// Waits for a job and fetches its result. `submission` is the response to its submission, if this
+/// operation submitted it.
+async fn wait(
+    exchange: &Exchange,
+    mut job: Job,
+    submission: Option<&Response>,
+) -> Result<Response> {
     let exchange = &exchange.with_pauses_up_to(watch::LONGEST_PAUSE);
-    let mut guard = Guard::new(exchange, &job, answer.is_some())?;
+    let mut guard = Guard::new(exchange, &job, submission.is_some())?;
     let end = {
         let mut watch = Watch::new(exchange, &mut job);
-        if let Some(answer) = answer {
-            watch.notice(&first(answer).await?).await;
+        if let Some(submission) = submission {
+            watch
+                .notice(&Status::of_submission(submission).await?)
+                .await;
         }
         watch.end().await
     };
@@ -194,20 +199,12 @@ async fn wait(exchange: &Exchange, mut job: Job, answer: Option<&Response>) -> R
             guard.ended();
             result::of_ended(exchange, &mut job, &status).await
         }
-        Ok(End::Answered(answer)) => {
+        Ok(End::Result(response)) => {
             guard.ended();
-            result::finished(exchange, answer, &job, None).await
+            result::finished(exchange, response, &job, None).await
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };
     guard.release();
     outcome
-}
-
-/// The status that the answer to a submission is. It may lack the state (§16.3).
-async fn first(answer: &Response) -> Result<Status> {
-    json::look(answer.body().clone(), |text| {
-        Status::parse_or(text, Some("IN_QUEUE"))
-    })
-    .await?
 }

@@ -1,29 +1,30 @@
-//! How often a job is asked for, and how many a client watches by streams.
+//! When a client requests the status of its jobs, and how many status streams it opens.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::system::random;
 
-/// The first pause …
+/// The shortest pause between two requests for the status of a job.
 const LEAST: Duration = Duration::from_millis(250);
-/// … and the longest of a client with few jobs.
+/// The longest pause for a job near the front of its queue, of a client with few jobs.
 const MOST: Duration = Duration::from_secs(5);
-/// One client asks for the status of its jobs not more often than so many times a second, once they
-/// have waited for a while.
+/// The most requests for a status that one client sends in a second, once its jobs have waited for a
+/// while.
 const RATE: f64 = 200.0;
-/// From this place on a job will not start within moments.
+/// A job at this position or a later one does not start within moments.
 const FAR: u64 = 10;
 
-/// The most status streams of a client at once: each has a socket of its own. The others are asked
-/// for from time to time.
+/// The most status streams that a client opens at once: each needs a socket. The status of further
+/// jobs is polled.
 pub(super) const STREAMS: usize = 64;
-/// For so long no stream is tried where none was to be had.
+/// How long a client opens no status stream after one has proved to be unsupported.
 const WITHOUT: Duration = Duration::from_secs(300);
 
-/// The pauses between two looks at one job. They grow with the time that it takes, so that a short
-/// job is seen to end at once and a long one costs little.
+/// The pauses between two requests for the status of one job. They grow with the time waited, so that
+/// the end of a short job is noticed at once and a long job causes few requests.
 pub(super) struct PollSchedule {
     began: Instant,
 }
@@ -35,65 +36,55 @@ impl PollSchedule {
         }
     }
 
-    /// The next pause for a job in this place of its line, of a client that waits for so many jobs.
-    pub(super) fn next(&self, place: Option<u64>, jobs: usize) -> Duration {
-        random::jittered(pause(self.began.elapsed(), place, jobs), 0.75, 1.25)
+    /// Returns the next pause for a job at this queue position, of a client that waits for `jobs`
+    /// jobs.
+    pub(super) fn next(&self, position: Option<u64>, jobs: usize) -> Duration {
+        random::jittered(pause(self.began.elapsed(), position, jobs), 0.75, 1.25)
     }
 }
 
-fn pause(waited: Duration, place: Option<u64>, jobs: usize) -> Duration {
-    let far = if place.is_some_and(|place| place >= FAR) {
-        2
-    } else {
-        1
-    };
+fn pause(waited: Duration, position: Option<u64>, jobs: usize) -> Duration {
+    let far = 1 + u32::from(position.is_some_and(|position| position >= FAR));
     let usual = (waited / 8).clamp(LEAST, MOST) * far;
     let share = Duration::from_secs_f64(jobs as f64 / RATE);
-    // Never longer than it has waited already, so that no job takes more than twice its time.
+    // At most the time waited so far, so that the end of a job is noticed within twice its time.
     usual.max(share.min(waited))
 }
 
-/// The jobs that one client waits for.
-#[derive(Default)]
+/// Counts the jobs that one client waits for, and their status streams.
 pub(crate) struct ActiveJobs {
-    jobs: AtomicUsize,
-    streams: AtomicUsize,
+    /// Each job holds a clone.
+    jobs: Arc<()>,
+    streams: Semaphore,
+    /// Until when no stream is opened.
     without: Mutex<Option<Instant>>,
 }
 
-/// One of a number that is counted; dropping it counts back.
-pub(super) struct Counted<'a>(&'a AtomicUsize);
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 impl ActiveJobs {
-    /// One job more.
-    pub(super) fn job(&self) -> Counted<'_> {
-        self.jobs.fetch_add(1, Ordering::AcqRel);
-        Counted(&self.jobs)
+    pub(super) fn new() -> Self {
+        ActiveJobs {
+            jobs: Arc::new(()),
+            streams: Semaphore::new(STREAMS),
+            without: Mutex::default(),
+        }
+    }
+
+    /// Counts one more job until the returned value is dropped.
+    pub(super) fn job(&self) -> Arc<()> {
+        self.jobs.clone()
     }
 
     pub(super) fn jobs(&self) -> usize {
-        self.jobs.load(Ordering::Acquire)
+        Arc::strong_count(&self.jobs) - 1
     }
 
-    /// Leave for one more stream, unless there are enough or none are to be had.
-    pub(super) fn stream(&self) -> Option<Counted<'_>> {
-        if self.is_without(Instant::now()) {
-            return None;
-        }
-        if self.streams.fetch_add(1, Ordering::AcqRel) >= STREAMS {
-            self.streams.fetch_sub(1, Ordering::AcqRel);
-            return None;
-        }
-        Some(Counted(&self.streams))
+    /// Returns a permit for one more stream, unless there are enough or streams are given up.
+    pub(super) fn stream(&self) -> Option<SemaphorePermit<'_>> {
+        let allowed = !self.is_without(Instant::now());
+        allowed.then(|| self.streams.try_acquire().ok()).flatten()
     }
 
-    /// Streams are not to be had here at the moment.
+    /// Stops opening streams for a while.
     pub(super) fn give_up_streams(&self) {
         *self.without.lock().unwrap_or_else(PoisonError::into_inner) =
             Instant::now().checked_add(WITHOUT);
@@ -120,24 +111,25 @@ mod tests {
         assert_eq!(of(8, Some(10), 1), 2000);
         assert_eq!(of(3600, None, 1), 5000);
         assert_eq!(of(3600, Some(500), 1), 10_000);
-        assert_eq!(
-            of(0, None, 10_000),
-            250,
-            "the first looks find the short jobs"
-        );
+        assert_eq!(of(0, None, 10_000), 250, "short jobs are noticed at once");
         assert_eq!(of(8, None, 10_000), 8000);
         assert_eq!(of(100, None, 10_000), 50_000);
     }
 
     #[test]
     fn streams_are_counted_and_given_up() {
-        let active_jobs = ActiveJobs::default();
+        let active_jobs = ActiveJobs::new();
         let held: Vec<_> = (0..STREAMS)
             .map(|_| active_jobs.stream().unwrap())
             .collect();
         assert!(active_jobs.stream().is_none());
         drop(held);
-        assert!(active_jobs.stream().is_some() && active_jobs.streams.load(Ordering::Acquire) == 0);
+        assert!(active_jobs.stream().is_some());
+        assert_eq!(active_jobs.streams.available_permits(), STREAMS);
+        let waiting = [active_jobs.job(), active_jobs.job()];
+        assert_eq!(active_jobs.jobs(), waiting.len());
+        drop(waiting);
+        assert_eq!(active_jobs.jobs(), 0);
         active_jobs.give_up_streams();
         assert!(
             active_jobs.stream().is_none() && !active_jobs.is_without(Instant::now() + WITHOUT)

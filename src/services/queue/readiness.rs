@@ -1,57 +1,51 @@
-//! What the response to a request for a result says of whether the job has ended
-//! (docs/protocol.md §5.5).
+//! What a response to a request for a result reveals about the job (docs/protocol.md §5.5).
 
 use crate::error::{Error, RefusalReason, Result};
 use crate::response::{Response, lacking};
 use crate::service_error;
 
-/// Whether an answer may mean that there is no result yet: a success that holds none always
-/// (§16.4), a 400 or 404 unless it is visibly the job's own end.
-pub(super) fn is_doubtful(answer: &Result<Response>) -> bool {
-    match answer {
-        Ok(answer) => lacking(answer.status()).is_some(),
+/// Whether a response may mean that there is no result yet: a success without content (§16.4), or a
+/// 400 or 404 that is not recognizably the job's own error.
+pub(super) fn is_doubtful(response: &Result<Response>) -> bool {
+    match response {
+        Ok(response) => lacking(response.status()).is_some(),
         Err(error) => matches!(error.http_status(), Some(400 | 404)) && !is_the_jobs_own(error),
     }
 }
 
-/// Whether an answer says that there is no result yet.
-pub(super) fn is_early(answer: &Result<Response>) -> bool {
-    match answer {
-        Ok(answer) => answer.status() == 202,
+/// Whether a response says that there is no result yet.
+pub(super) fn is_early(response: &Result<Response>) -> bool {
+    match response {
+        Ok(response) => response.status() == 202,
         Err(error) => {
             error.http_status() == Some(400) && !is_the_jobs_own(error) && speaks_of_progress(error)
         }
     }
 }
 
-/// fal's text for it is known from third parties only: "Request is still in progress".
+/// Whether the body says that the job is not done. Only third parties report fal's text: "Request is
+/// still in progress".
 fn speaks_of_progress(error: &Error) -> bool {
-    let text =
-        String::from_utf8_lossy(&error.body()[..error.body().len().min(1000)]).to_ascii_lowercase();
-    text.trim().is_empty()
-        || [
-            "progress",
-            "in queue",
-            "not ready",
-            "not finished",
-            "not completed",
-        ]
-        .iter()
-        .any(|word| text.contains(word))
+    const WORDS: [&str; 5] = [
+        "progress",
+        "in queue",
+        "not ready",
+        "not finished",
+        "not completed",
+    ];
+    let beginning = &error.body()[..error.body().len().min(1000)];
+    let text = String::from_utf8_lossy(beginning).to_ascii_lowercase();
+    text.trim().is_empty() || WORDS.iter().any(|word| text.contains(word))
 }
 
-/// What only an app or the platform says of a run: which field is wrong, one of fal's names of an
-/// error, which path there is not.
+/// Whether only the app or the platform sends this error of a run: it names a field or a path, or has
+/// one of fal's error types.
 fn is_the_jobs_own(error: &Error) -> bool {
     let named = error.error_type().is_some_and(service_error::is_known);
     !error.fields().is_empty() || named || error.about() == Some(RefusalReason::Path)
 }
 
-pub(super) fn is_nothing(answer: &Result<Response>) -> bool {
-    answer.as_ref().is_ok_and(is_empty)
-}
-
-/// Whether an answer holds no output at all.
-pub(super) fn is_empty(answer: &Response) -> bool {
-    matches!(answer.body().trim_ascii(), b"" | b"null")
+/// Whether a response contains no output.
+pub(super) fn is_empty(response: &Response) -> bool {
+    matches!(response.body().trim_ascii(), b"" | b"null")
 }

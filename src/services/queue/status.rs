@@ -1,4 +1,4 @@
-//! The status of a job as fal tells it (docs/protocol.md §5.3), and what of it the host is told.
+//! The status of a job (docs/protocol.md §5.3), and the events that report it to the host.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::operation::Task;
 use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 
-/// What is read of a status. The host is told the first of them: no addresses, which are the
-/// library's business, and no log, whose lines are events of their own.
+/// The members of a status that are read. The first [`REPORTED`] are reported to the host: no URLs,
+/// which only the library uses, and no log, whose lines are events of their own.
 const READ: [&str; 9] = [
     "error",
     "error_type",
@@ -26,27 +26,26 @@ const READ: [&str; 9] = [
     "detail",
     "message",
 ];
-const TOLD: usize = 6;
+const REPORTED: usize = 6;
 
-/// A host that reads slowly holds up the job's end for so long, for each status with many new
-/// lines; then the oldest go.
+/// How long the lines of one status wait for a slow host to read events, before the oldest are
+/// dropped. The end of the job waits meanwhile.
 const BURST: Duration = Duration::from_secs(2);
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// In its line, with so many ahead of it if fal says so.
+    /// In the queue, at this position if fal states one.
     Waiting(Option<u64>),
     Running,
     Completed,
-    /// A state that the protocol does not know and whose name says that it is an end, and no
-    /// success.
+    /// A state outside the protocol whose name denotes a failure.
     Failed,
-    /// Something that the protocol does not know: only the result can tell.
+    /// A state outside the protocol. Only the result shows whether the job has ended.
     Unknown,
 }
 
-/// Names of such states, as other queues have them. fal documents none (docs/protocol.md §16.4).
+/// Names of states that other queues use for a failure. fal documents no such state (docs/protocol.md §16.4).
 const FAILED: [&str; 10] = [
     "FAILED",
     "FAILURE",
@@ -60,20 +59,18 @@ const FAILED: [&str; 10] = [
     "ABORTED",
 ];
 
-/// A status.
 #[derive(Clone, Debug)]
 pub(super) struct Status {
     pub(super) phase: Phase,
-    /// Its name.
     state: Option<String>,
     text: Bytes,
-    /// Its part of the text.
+    /// The part of `text` with the log.
     logs: Option<Bytes>,
-    /// JSON for the host.
-    told: String,
+    /// The JSON that is reported to the host.
+    reported: String,
     error: Option<String>,
     error_type: Option<String>,
-    /// What says more in other shapes of errors.
+    /// The `detail` or `message` of other shapes of errors.
     detail: Option<String>,
 }
 
@@ -82,16 +79,20 @@ impl Status {
         Status::parse_or(text, None)
     }
 
-    /// The same of an answer, without keeping others waiting.
-    pub(super) async fn read(answer: Result<Response>) -> Result<Self> {
-        json::look(answer?.into_body(), Status::parse).await?
+    /// Parses the body of a response. A long body does not block the runtime.
+    pub(super) async fn read(response: Result<Response>) -> Result<Self> {
+        json::look(response?.into_body(), Status::parse).await?
     }
 
-    /// The same where the state may be missing, and then is this.
-    pub(super) fn parse_or(text: Bytes, usual: Option<&str>) -> Result<Self> {
-        let members = json::members(&text, READ);
-        let members =
-            members.ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
+    /// Parses the response to a submission, which may lack the state (§16.3).
+    pub(super) async fn of_submission(response: &Response) -> Result<Self> {
+        let parse = |text| Status::parse_or(text, Some("IN_QUEUE"));
+        json::look(response.body().clone(), parse).await?
+    }
+
+    fn parse_or(text: Bytes, default_state: Option<&str>) -> Result<Self> {
+        let members = json::members(&text, READ)
+            .ok_or_else(|| Error::new(Code::Protocol, "the status is not a JSON object"))?;
         let [
             error,
             error_type,
@@ -103,69 +104,55 @@ impl Status {
             detail,
             message,
         ] = members;
-        let state = state.map_or_else(|| usual.map(str::to_owned), json::text);
+        let state = state.map_or_else(|| default_state.map(str::to_owned), json::text);
         let phase = match state.as_deref() {
-            Some("IN_QUEUE") => {
-                Phase::Waiting(position.and_then(|position| position.get().parse().ok()))
-            }
+            Some("IN_QUEUE") => Phase::Waiting(position.and_then(|at| at.get().parse().ok())),
             Some("IN_PROGRESS") => Phase::Running,
             Some("COMPLETED") => Phase::Completed,
-            Some(state)
-                if FAILED
-                    .iter()
-                    .any(|failed| failed.eq_ignore_ascii_case(state)) =>
-            {
+            Some(state) if FAILED.iter().any(|name| name.eq_ignore_ascii_case(state)) => {
                 Phase::Failed
             }
             _ => Phase::Unknown,
         };
         let error = error.filter(|error| !json::is_null(error));
         let error = error.map(|error| json::text(error).unwrap_or_else(|| tidy(error.get())));
-        let error_type = error_type.and_then(json::text);
-        let mut told = String::new();
-        for (name, value) in READ.iter().zip(members).take(TOLD) {
-            let value = value
-                .map(|value| tidy(value.get()))
-                .or_else(|| Some(format!("{:?}", usual.filter(|_| *name == "status")?)));
+        let detail = detail.and_then(json::text);
+        let detail = detail.or_else(|| message.and_then(json::text));
+        let mut reported = String::new();
+        for (name, value) in READ.iter().zip(members).take(REPORTED) {
+            let value = value.map(|value| tidy(value.get())).or_else(|| {
+                Some(format!(
+                    "{:?}",
+                    default_state.filter(|_| *name == "status")?
+                ))
+            });
             if let Some(value) = value {
-                // Writing into a text cannot fail.
-                let _ = write!(
-                    told,
-                    "{}\"{name}\":{value}",
-                    if told.is_empty() { '{' } else { ',' }
-                );
+                let before = if reported.is_empty() { '{' } else { ',' };
+                // Writing to a string does not fail.
+                let _ = write!(reported, "{before}\"{name}\":{value}");
             }
         }
-        told.push_str(if told.is_empty() { "{}" } else { "}" });
-        let logs = logs.map(|logs| text.slice_ref(logs.get().as_bytes()));
-        let detail = detail
-            .and_then(json::text)
-            .or_else(|| message.and_then(json::text));
+        reported.push_str(if reported.is_empty() { "{}" } else { "}" });
         Ok(Status {
             phase,
             state,
-            text,
-            logs,
-            told,
+            logs: logs.map(|logs| text.slice_ref(logs.get().as_bytes())),
+            reported,
             error,
-            error_type,
+            error_type: error_type.and_then(json::text),
             detail,
+            text,
         })
     }
 
-    /// Why the job failed, if the status says so: a text and fal's name for it (§12.3).
+    /// Why the job failed, if the status says so: a text and fal's error type (§12.3). The detail,
+    /// which other shapes of errors have (§12.1), counts only in a failed state.
     pub(super) fn failure(&self) -> Option<(String, Option<&str>)> {
         let kind = self.error_type.as_deref();
-        let text = self.error.as_deref().or(kind).or_else(|| self.detail());
-        Some((text?.to_owned(), kind))
-    }
-
-    /// What a state that is a failure says besides its name, as the other shapes of errors have it
-    /// (§12.1).
-    fn detail(&self) -> Option<&str> {
-        self.detail
-            .as_deref()
-            .filter(|_| self.phase == Phase::Failed)
+        let detail = self.detail.as_deref();
+        let detail = detail.filter(|_| self.phase == Phase::Failed);
+        let text = self.error.as_deref().or(kind).or(detail)?;
+        Some((text.to_owned(), kind))
     }
 
     /// The name of the state.
@@ -173,35 +160,31 @@ impl Status {
         self.state.as_deref().unwrap_or("unknown")
     }
 
-    /// As it came.
+    /// The text as fal sent it.
     pub(super) fn body(&self) -> Bytes {
         self.text.clone()
     }
 }
 
-/// JSON in one way of writing it, whoever wrote it, so that the same is known to be the same. What
-/// is very long stays as it is.
+/// Formats JSON uniformly, so that equal values have equal texts. A long text stays as it is.
 fn tidy(text: &str) -> String {
-    let tree = if text.len() <= TIDIED {
-        json::tree(text.as_bytes()).ok().and_then(|read| read.ok())
-    } else {
-        None
-    };
-    tree.map_or_else(|| text.to_owned(), |tree| tree.to_string())
-}
-
-/// An answer that is a status, whatever state it names.
-pub(super) async fn whole(answer: Response) -> Result<Response> {
-    match json::look(answer.body().clone(), Status::parse)
-        .await??
-        .state
-    {
-        Some(_) => Ok(answer),
-        None => Err(Error::new(Code::Protocol, "the status names no state")),
+    let tree = (text.len() <= TIDIED).then(|| json::tree(text.as_bytes()));
+    match tree {
+        Some(Ok(Ok(tree))) => tree.to_string(),
+        _ => text.to_owned(),
     }
 }
 
-/// Tells the host what is new in each status.
+/// Returns the response if it is a status with a state, whatever the state is.
+pub(super) async fn with_state(response: Response) -> Result<Response> {
+    let status = json::look(response.body().clone(), Status::parse).await??;
+    match status.state {
+        Some(_) => Ok(response),
+        None => Err(Error::new(Code::Protocol, "the status has no state")),
+    }
+}
+
+/// Reports to the host what changes from status to status.
 pub(super) struct StatusReporter<'a> {
     task: &'a Task,
     last: Option<String>,
@@ -217,9 +200,10 @@ impl<'a> StatusReporter<'a> {
         }
     }
 
-    /// The lines come first, so that the end of a job comes after the last of them. There may be
-    /// many, so others have their turn in between. Whether there was anything new.
+    /// Emits the new log lines and then the status, so that the last line precedes the end of the
+    /// job. Returns whether anything was new.
     pub(super) async fn report(&mut self, status: &Status) -> bool {
+        let event = |kind, json: String| Event::typed(kind, json.into(), "application/json");
         let mut window = self.seen.window();
         let (mut burst, mut is_news) = (self.task.burst(BURST), false);
         let newest = |logs: Bytes| -> Vec<Bytes> {
@@ -229,7 +213,7 @@ impl<'a> StatusReporter<'a> {
                 .map(|line| logs.slice_ref(line.as_bytes()))
                 .collect()
         };
-        // Without a runtime there is nobody to tell.
+        // This fails only without a runtime, and then no host reads the events.
         let newest = json::look(status.logs.clone().unwrap_or_default(), newest)
             .await
             .unwrap_or_default();
@@ -237,24 +221,14 @@ impl<'a> StatusReporter<'a> {
             tokio::task::consume_budget().await;
             let line = tidy(std::str::from_utf8(&line).unwrap_or_default());
             if window.is_new(&line) {
-                burst
-                    .emit(Event::typed(
-                        EventKind::Log,
-                        line.into(),
-                        "application/json",
-                    ))
-                    .await;
+                burst.emit(event(EventKind::Log, line)).await;
                 is_news = true;
             }
         }
-        if self.last.as_ref() != Some(&status.told) {
-            let told = Event::typed(
-                EventKind::Status,
-                status.told.clone().into(),
-                "application/json",
-            );
-            self.task.emit_slowly(told).await;
-            self.last = Some(status.told.clone());
+        if self.last.as_ref() != Some(&status.reported) {
+            let event = event(EventKind::Status, status.reported.clone());
+            self.task.emit_slowly(event).await;
+            self.last = Some(status.reported.clone());
             is_news = true;
         }
         is_news
@@ -275,24 +249,16 @@ mod tests {
 
     #[test]
     fn what_is_told_is_the_same_however_it_was_written() {
-        let told = |text: &str| parse(text).unwrap().told;
+        let reported = |text: &str| parse(text).unwrap().reported;
         assert_eq!(
-            told(r#"{"status":"X","metrics":{"b":1,"a":2},"logs":[],"status_url":"u"}"#),
-            told("{ \"metrics\": {\"a\": 2, \"b\": 1}, \"status\": \"\\u0058\"}")
+            reported(r#"{"status":"X","metrics":{"b":1,"a":2},"logs":[],"status_url":"u"}"#),
+            reported("{ \"metrics\": {\"a\": 2, \"b\": 1}, \"status\": \"\\u0058\"}")
         );
-        assert_eq!(told("{}"), "{}");
-        let first = Status::parse_or(
-            Bytes::from_static(b"{\"request_id\":\"r\"}"),
-            Some("IN_QUEUE"),
-        )
-        .unwrap();
-        assert_eq!(
-            (first.told.as_str(), first.phase),
-            (
-                r#"{"request_id":"r","status":"IN_QUEUE"}"#,
-                Phase::Waiting(None)
-            )
-        );
+        assert_eq!(reported("{}"), "{}");
+        let submission = Bytes::from_static(b"{\"request_id\":\"r\"}");
+        let first = Status::parse_or(submission, Some("IN_QUEUE")).unwrap();
+        assert_eq!(first.reported, r#"{"request_id":"r","status":"IN_QUEUE"}"#);
+        assert_eq!(first.phase, Phase::Waiting(None));
     }
 
     #[test]
@@ -320,40 +286,31 @@ mod tests {
 
     #[test]
     fn a_failure_has_a_text_or_a_type() {
-        let failure = |text: &str| {
+        for (text, expected) in [
+            (r#"{"status":"COMPLETED"}"#, None),
+            (r#"{"error":null}"#, None),
+            (r#"{"error":"gone"}"#, Some(("gone", None))),
+            (
+                r#"{"error":"Timed out","error_type":"request_timeout"}"#,
+                Some(("Timed out", Some("request_timeout"))),
+            ),
+            (r#"{"error_type":"x"}"#, Some(("x", Some("x")))),
+            (r#"{"error":{"a":1}}"#, Some((r#"{"a":1}"#, None))),
+            (
+                r#"{"status":"FAILED","error":"gone"}"#,
+                Some(("gone", None)),
+            ),
+            (r#"{"status":"FAILED"}"#, None),
+            (
+                r#"{"status":"ERROR","detail":"no memory"}"#,
+                Some(("no memory", None)),
+            ),
+            (r#"{"status":"COMPLETED","detail":"of the run"}"#, None),
+        ] {
             let status = parse(text).unwrap();
-            status
-                .failure()
-                .map(|(text, kind)| (text, kind.map(str::to_owned)))
-        };
-        assert_eq!(failure(r#"{"status":"COMPLETED"}"#), None);
-        assert_eq!(failure(r#"{"error":null}"#), None);
-        assert_eq!(failure(r#"{"error":"gone"}"#), Some(("gone".into(), None)));
-        let timed_out = Some(("Timed out".into(), Some("request_timeout".into())));
-        assert_eq!(
-            failure(r#"{"error":"Timed out","error_type":"request_timeout"}"#),
-            timed_out
-        );
-        assert_eq!(
-            failure(r#"{"error_type":"x"}"#),
-            Some(("x".into(), Some("x".into())))
-        );
-        assert_eq!(
-            failure(r#"{"error":{"a":1}}"#),
-            Some((r#"{"a":1}"#.into(), None))
-        );
-        assert_eq!(
-            failure(r#"{"status":"FAILED","error":"gone"}"#),
-            Some(("gone".into(), None))
-        );
-        assert_eq!(failure(r#"{"status":"FAILED"}"#), None);
-        assert_eq!(
-            failure(r#"{"status":"ERROR","detail":"no memory"}"#),
-            Some(("no memory".into(), None))
-        );
-        assert_eq!(
-            failure(r#"{"status":"COMPLETED","detail":"of the run"}"#),
-            None
-        );
+            let failure = status.failure();
+            let failure = failure.as_ref().map(|(text, kind)| (text.as_str(), *kind));
+            assert_eq!(failure, expected, "{text}");
+        }
     }
 }

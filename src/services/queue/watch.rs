@@ -1,4 +1,4 @@
-//! Waiting for a job: by its status stream where there is one, else by asking now and then
+//! Waits for a job to end: by its status stream if there is one, else by polling its status
 //! (docs/protocol.md §5.3, §5.4).
 
 use std::mem::{Discriminant, discriminant};
@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderValue};
+use url::Url;
 
-use super::ask::ask;
+use super::ask::{ask, rejects_url};
 use super::failure;
 use super::job::{Ask, Job};
 use super::poll_schedule::{ActiveJobs, PollSchedule};
@@ -24,105 +25,110 @@ use crate::limits::STATUS;
 use crate::request::Request;
 use crate::response::Response;
 use crate::runtime::per_runtime::PerRuntime;
+use crate::services::stream::{Kind, kind};
 use crate::transport::{Opened, Reader};
 
-/// A stream tells the status at once. One that does not is held up on its way, by a server proxy
-/// for example.
+/// The timeout of the first status of a stream. fal sends it at once, unless a server in between,
+/// such as a server proxy, buffers the stream.
 const FIRST: Duration = Duration::from_secs(8);
-/// A stream may tell nothing new while nothing happens, but not for ever: it may have died
-/// unnoticed, or live and know no better. Then the status is asked for.
+/// How long a stream may report no change before the status is requested: the connection may be
+/// dead, or fal may keep it open without new statuses.
 const IDLE: Duration = Duration::from_secs(30);
-/// After the last event a stream is read on for so long, so that its connection can be used again.
+/// How long the stream is read after its last event, so that the connection can be reused.
 const LAST: Duration = Duration::from_millis(100);
-/// A job's stream that broke so often is not opened again.
+/// After how many breaks a job's stream is not opened again.
 const BREAKS: u32 = 5;
-/// A service that asks to be left alone is, but not for longer: the job may end at any time.
+/// The longest pause that fal may ask for: the job may end at any time.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Failures to be told the status are borne for so long, one after the other.
+/// How long requests for the status may fail in succession.
 const OUTAGE: Duration = Duration::from_secs(60);
 
 /// How a job was found to have ended.
 pub(super) enum End {
     Completed(Status),
-    /// The status was none that we know, but there was a result.
-    Answered(Result<Response>),
+    /// The state is outside the protocol, but fal returned a result.
+    Result(Result<Response>),
 }
 
-/// What came of a stream.
+/// How a status stream ended.
 enum Streamed {
     Completed(Status),
-    /// What was asked beside it knows of the end, or failed.
-    RequestContext(Result<End>),
-    /// It broke, ended, fell silent or knew less than the status.
-    Cut,
-    /// There is none to be had here.
-    Nowhere,
+    /// A request for the status found the end of the job, or failed.
+    Asked(Result<End>),
+    /// The stream broke, ended, fell silent, or lagged behind the status.
+    Broken,
+    /// The endpoint has no status stream.
+    Unsupported,
 }
 
-/// Somebody who waits for a job.
+/// One wait for a job.
 pub(super) struct Watch<'a> {
     exchange: &'a Exchange,
     job: &'a mut Job,
-    teller: StatusReporter<'a>,
-    pace: PollSchedule,
-    /// The job's place in its line, as far as is known.
-    place: Option<u64>,
+    reporter: StatusReporter<'a>,
+    schedule: PollSchedule,
+    /// The last known position of the job in its queue.
+    position: Option<u64>,
+    /// How often the stream broke.
     breaks: u32,
-    /// When something new was told last, and of which state.
-    news: Instant,
+    /// When a status last reported anything new.
+    changed: Instant,
+    /// The phase of the last status.
     state: Option<Discriminant<Phase>>,
+    /// Since when every request for the status fails.
     failing: Option<Instant>,
     /// Since when fal contradicts itself about the job.
     contradicting: Option<Instant>,
-    /// What the stream asked to wait before it is opened again.
-    asked: Option<Duration>,
+    /// The pause that the stream asked for before it is opened again.
+    retry: Option<Duration>,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(exchange: &'a Exchange, job: &'a mut Job) -> Self {
-        let teller = StatusReporter::new(&exchange.task);
+        let reporter = StatusReporter::new(&exchange.task);
         Watch {
             exchange,
             job,
-            teller,
-            pace: PollSchedule::new(),
-            place: None,
+            reporter,
+            schedule: PollSchedule::new(),
+            position: None,
             breaks: 0,
-            news: Instant::now(),
+            changed: Instant::now(),
             state: None,
             failing: None,
             contradicting: None,
-            asked: None,
+            retry: None,
         }
     }
 
-    /// The host is told, and a job that is behind many is asked for less often.
+    /// Reports a status to the host, and adapts the polling to the position of the job.
     pub(super) async fn notice(&mut self, status: &Status) {
-        if self.teller.report(status).await {
-            self.news = Instant::now();
+        if self.reporter.report(status).await {
+            self.changed = Instant::now();
         }
         self.state = Some(discriminant(&status.phase));
-        self.place = match status.phase {
-            Phase::Waiting(place) => place,
+        self.position = match status.phase {
+            Phase::Waiting(position) => position,
             _ => None,
         };
     }
 
+    /// Waits for the end of the job.
     pub(super) async fn end(&mut self) -> Result<End> {
         let active_jobs = self
             .exchange
             .slot::<PerRuntime<ActiveJobs>>()
-            .get(|| Ok(ActiveJobs::default()))?;
-        let _one = active_jobs.job();
+            .get(|| Ok(ActiveJobs::new()))?;
+        let _counted = active_jobs.job();
         loop {
-            match self.look(&active_jobs).await {
+            match self.try_stream(&active_jobs).await {
                 Some(Streamed::Completed(status)) => return Ok(End::Completed(status)),
-                Some(Streamed::RequestContext(end)) => return end,
-                Some(Streamed::Nowhere) => active_jobs.give_up_streams(),
-                Some(Streamed::Cut) => self.breaks += 1,
+                Some(Streamed::Asked(end)) => return end,
+                Some(Streamed::Unsupported) => active_jobs.give_up_streams(),
+                Some(Streamed::Broken) => self.breaks += 1,
                 None => self.pause(&active_jobs).await,
             }
-            // What a broken stream did not bring, the lines of the log above all, is in the status.
+            // The status contains what a broken stream missed, above all lines of the log.
             if let ControlFlow::Break(end) = self.ask().await? {
                 return Ok(end);
             }
@@ -132,32 +138,32 @@ impl<'a> Watch<'a> {
         }
     }
 
-    async fn look(&mut self, active_jobs: &ActiveJobs) -> Option<Streamed> {
+    async fn try_stream(&mut self, active_jobs: &ActiveJobs) -> Option<Streamed> {
         if self.breaks >= BREAKS {
             return None;
         }
-        let _leave = active_jobs.stream()?;
-        // Few jobs have a stream, so that the others have no room for one.
+        let _counted = active_jobs.stream()?;
+        // Boxed, because few jobs have a stream: the others save its memory.
         Some(Box::pin(self.stream()).await)
     }
 
     async fn pause(&mut self, active_jobs: &ActiveJobs) {
-        let pause = self.pace.next(self.place, active_jobs.jobs());
-        let asked = self.asked.take().unwrap_or_default().min(LONGEST_PAUSE);
-        tokio::time::sleep(pause.max(asked)).await;
+        let pause = self.schedule.next(self.position, active_jobs.jobs());
+        let retry = self.retry.take().unwrap_or_default().min(LONGEST_PAUSE);
+        tokio::time::sleep(pause.max(retry)).await;
     }
 
-    /// Asks for the status once.
+    /// Requests the status once.
     async fn ask(&mut self) -> Result<ControlFlow<End>> {
-        let answer = ask(self.exchange, self.job, Ask::Status).await;
-        let status = match Status::read(answer).await {
+        let response = ask(self.exchange, self.job, Ask::Status).await;
+        let status = match Status::read(response).await {
             Ok(status) => status,
-            // The job is worth more than its log.
+            // Without the log the status is small.
             Err(error) if error.code() == Code::TooLarge && self.job.options.logs => {
                 self.job.options.logs = false;
                 return Ok(ControlFlow::Continue(()));
             }
-            Err(error) if self.bears(&error) => return Ok(ControlFlow::Continue(())),
+            Err(error) if self.tolerates(&error) => return Ok(ControlFlow::Continue(())),
             Err(error) => return Err(error),
         };
         self.failing = None;
@@ -172,8 +178,9 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Whether an error may pass by itself. So may a 404 of a job that fal has told of.
-    fn bears(&mut self, error: &Error) -> bool {
+    /// Whether polling continues after an error: for a while after one that may pass, and after a
+    /// 404 for a job that fal has reported before.
+    fn tolerates(&mut self, error: &Error) -> bool {
         if error.http_status() == Some(404) && self.state.is_some() {
             return self.is_patient();
         }
@@ -181,119 +188,109 @@ impl<'a> Watch<'a> {
     }
 
     fn is_patient(&mut self) -> bool {
-        self.contradicting
-            .get_or_insert_with(Instant::now)
-            .elapsed()
-            < PATIENCE
+        let since = self.contradicting.get_or_insert_with(Instant::now);
+        since.elapsed() < PATIENCE
     }
 
-    /// A state that we do not know: if there is a result, it was an end (§16.4).
+    /// Handles a state outside the protocol: the job has ended if there is a result (§16.4).
     async fn unknown(&mut self) -> ControlFlow<End> {
-        let answer = ask(self.exchange, self.job, Ask::Result).await;
-        let is_early = match &answer {
-            Ok(answer) if answer.status() == 202 => true,
-            Ok(_) => {
-                (readiness::is_doubtful(&answer) || readiness::is_nothing(&answer))
-                    && self.is_patient()
-            }
-            Err(error) if error.http_status() == Some(400) => readiness::is_doubtful(&answer),
-            Err(error) if error.http_status() == Some(404) => {
-                readiness::is_doubtful(&answer) && self.is_patient()
-            }
-            Err(error) => self.bears(error),
+        let response = ask(self.exchange, self.job, Ask::Result).await;
+        let is_doubtful = readiness::is_doubtful(&response);
+        let is_early = match &response {
+            Ok(response) if response.status() == 202 => true,
+            Ok(success) => (is_doubtful || readiness::is_empty(success)) && self.is_patient(),
+            Err(error) => match error.http_status() {
+                Some(400) => is_doubtful,
+                Some(404) => is_doubtful && self.is_patient(),
+                _ => self.tolerates(error),
+            },
         };
         match is_early {
             true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(End::Answered(result::in_doubt(answer))),
+            false => ControlFlow::Break(End::Result(result::in_doubt(response))),
         }
     }
 
     async fn stream(&mut self) -> Streamed {
         let Ok(opened) = tokio::time::timeout(FIRST, self.open()).await else {
-            return Streamed::Nowhere;
+            return Streamed::Unsupported;
         };
         let mut body = match opened {
-            Ok(opened) if is_stream(&opened) => opened.body,
-            Ok(_) => return Streamed::Nowhere,
-            Err(error) if error.code() == Code::Protocol => return Streamed::Nowhere,
-            Err(error) if matches!(error.http_status(), Some(404..=406 | 501)) => {
-                return Streamed::Nowhere;
-            }
-            Err(_) => return Streamed::Cut,
+            Ok(opened) if matches!(kind(&opened.headers), Kind::Events) => opened.body,
+            Ok(_) => return Streamed::Unsupported,
+            Err(error) if error.code() == Code::Protocol => return Streamed::Unsupported,
+            Err(error) => match error.http_status() {
+                Some(404..=406 | 501) => return Streamed::Unsupported,
+                _ => return Streamed::Broken,
+            },
         };
         let mut parser = Parser::new(STATUS);
-        let mut life = Life {
-            spoke: false,
-            moved: false,
+        let mut activity = Activity {
+            has_status: false,
+            has_data: false,
             since: Instant::now(),
         };
         loop {
-            // Silence is counted from the last news: comments, and a status that is told again, are
-            // none.
-            let limit = if life.spoke { IDLE } else { FIRST };
-            let left = limit.saturating_sub(life.since.max(self.news).elapsed());
+            // Comments and repeated statuses do not extend the limit.
+            let limit = if activity.has_status { IDLE } else { FIRST };
+            let left = limit.saturating_sub(activity.since.max(self.changed).elapsed());
             if left.is_zero() {
-                match life {
-                    Life { spoke: false, .. } => return Streamed::Nowhere,
-                    Life { moved: false, .. } => return Streamed::Cut,
-                    _ => {}
+                if !activity.has_status {
+                    return Streamed::Unsupported;
                 }
-                if let Some(streamed) = self.ask_beside().await {
+                if !activity.has_data {
+                    return Streamed::Broken;
+                }
+                if let Some(streamed) = self.compare().await {
                     return streamed;
                 }
-                life = Life {
-                    spoke: true,
-                    moved: false,
+                activity = Activity {
+                    has_status: true,
+                    has_data: false,
                     since: Instant::now(),
                 };
                 continue;
             }
             let mut piece = match tokio::time::timeout(left, body.piece()).await {
                 Ok(Ok(Some(piece))) => piece,
-                Ok(_) => return Streamed::Cut,
+                Ok(_) => return Streamed::Broken,
                 Err(_) => continue,
             };
-            life.moved = true;
-            match self.events(&mut parser, &mut piece, &mut life).await {
+            activity.has_data = true;
+            match self.events(&mut parser, &mut piece, &mut activity).await {
                 Some(Streamed::Completed(status)) => {
-                    let _ = tokio::time::timeout(LAST, to_the_end(&mut body)).await;
+                    let _ = tokio::time::timeout(LAST, drain(&mut body)).await;
                     return Streamed::Completed(status);
                 }
                 Some(streamed) => return streamed,
-                None => self.asked = parser.retry(),
+                None => self.retry = parser.retry(),
             }
         }
     }
 
-    /// Asks for the status beside a stream that lives and tells nothing new. `None` if the stream
-    /// was right so far.
-    async fn ask_beside(&mut self) -> Option<Streamed> {
+    /// Requests the status during a stream that reports no change. Returns `None` if the status
+    /// agrees with the stream.
+    async fn compare(&mut self) -> Option<Streamed> {
         let before = self.state;
         match self.ask().await {
-            Ok(ControlFlow::Break(end)) => Some(Streamed::RequestContext(Ok(end))),
-            Err(error) => Some(Streamed::RequestContext(Err(error))),
-            Ok(ControlFlow::Continue(())) => (self.state != before).then_some(Streamed::Cut),
+            Ok(ControlFlow::Break(end)) => Some(Streamed::Asked(Ok(end))),
+            Err(error) => Some(Streamed::Asked(Err(error))),
+            Ok(ControlFlow::Continue(())) => (self.state != before).then_some(Streamed::Broken),
         }
     }
 
     async fn open(&mut self) -> Result<Opened> {
-        let hosts = self.exchange.hosts();
-        let (address, built) = (
-            self.job.address(Ask::StatusStream, hosts)?,
-            self.job.built(Ask::StatusStream, hosts)?,
-        );
-        let mut request = Request::about(self.job.endpoint.clone(), Method::GET, address.clone());
-        request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let opened = self.exchange.open(request.clone()).await;
-        match opened {
-            Err(error) if address != built && matches!(error.http_status(), Some(404 | 405)) => {
-                self.exchange
-                    .open(request.for_endpoint(self.job.endpoint.clone(), Method::GET, built))
-                    .await
-            }
-            opened => opened,
+        let (url, other_url) = self.job.urls(Ask::StatusStream, self.exchange.hosts())?;
+        let request = |url: Url| {
+            let mut request = Request::about(self.job.endpoint.clone(), Method::GET, url);
+            let accepted = HeaderValue::from_static("text/event-stream");
+            request.headers.insert(ACCEPT, accepted);
+            request
+        };
+        let opened = self.exchange.open(request(url)).await;
+        match other_url.filter(|_| rejects_url(&opened)) {
+            Some(url) => self.exchange.open(request(url)).await,
+            None => opened,
         }
     }
 
@@ -302,50 +299,38 @@ impl<'a> Watch<'a> {
         &mut self,
         parser: &mut Parser,
         piece: &mut Bytes,
-        life: &mut Life,
+        activity: &mut Activity,
     ) -> Option<Streamed> {
         loop {
             let data = match parser.next(piece).await {
                 Ok(Some(data)) => data,
                 Ok(None) => return None,
-                Err(_) => return Some(Streamed::Cut),
+                Err(_) => return Some(Streamed::Broken),
             };
             let Ok(Ok(status)) = json::look(data, Status::parse).await else {
-                return Some(Streamed::Cut);
+                return Some(Streamed::Broken);
             };
             self.notice(&status).await;
-            life.spoke = true;
+            activity.has_status = true;
             match status.phase {
                 Phase::Completed | Phase::Failed => return Some(Streamed::Completed(status)),
-                Phase::Unknown => return Some(Streamed::Cut),
+                Phase::Unknown => return Some(Streamed::Broken),
                 Phase::Waiting(_) | Phase::Running => {}
             }
         }
     }
 }
 
-/// Signs of life of a stream.
-struct Life {
-    /// It has told a status.
-    spoke: bool,
-    /// Something came since then.
-    moved: bool,
-    /// It was opened, or the status was asked for beside it.
+/// What a stream has sent.
+struct Activity {
+    /// A status.
+    has_status: bool,
+    /// Anything since `since`.
+    has_data: bool,
+    /// When the stream was opened, or the status was last requested.
     since: Instant,
 }
 
-fn is_stream(opened: &Opened) -> bool {
-    let declared = opened
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    declared
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
-}
-
-async fn to_the_end(body: &mut Reader) {
+async fn drain(body: &mut Reader) {
     while let Ok(Some(_)) = body.piece().await {}
 }
