@@ -246,8 +246,8 @@ FAL_API const char *fal_error_remedy(const fal_error *err, size_t *len);
 // The HTTP status of the service's answer, 100 to 599; 0 if there was none.
 FAL_API int32_t fal_error_http_status(const fal_error *err);
 
-// fal's own name of the error, such as "image_too_large" or "runner_disconnected"; NULL if it gave
-// none.
+// fal's own name of the error, such as "image_too_large" or "runner_disconnected"; NULL if it
+// gave none.
 FAL_API const char *fal_error_type(const fal_error *err, size_t *len);
 
 // fal's id of the request, for its support; NULL if the service gave none.
@@ -262,55 +262,58 @@ FAL_API const char *fal_error_header(const fal_error *err, const char *name, siz
 // At most 16 MiB of it are kept. A key that the service repeated is replaced by asterisks.
 FAL_API const void *fal_error_body(const fal_error *err, size_t *len);
 
-// Whether the service may have executed the request although no success arrived: the outcome is
-// unknown, and sending the request again may run, and bill, it twice.
+// Whether the service may have executed the request although no success arrived: the outcome
+// is unknown, and sending the request again may run, and bill, it twice.
 FAL_API bool fal_error_may_have_executed(const fal_error *err);
 
 // Whether the same request may succeed if it is sent again later.
 FAL_API bool fal_error_is_retryable(const fal_error *err);
 
-// How long the service asked to wait before the next attempt, in milliseconds; -1 if it did not.
+// How long the service asked to wait before the next attempt, in milliseconds; -1 if it did
+// not.
 FAL_API int64_t fal_error_retry_after_ms(const fal_error *err);
 
 // The scope that the refused operation needs, "API" or "ADMIN"; NULL where fal does not say or
 // nothing was refused.
 FAL_API const char *fal_error_needed_scope(const fal_error *err, size_t *len);
 
-// Why the account is locked, where the code is FAL_E_ACCOUNT_LOCKED: "balance", "payment_method",
-// "budget", "admin", "archived" or "unknown"; NULL for any other error.
+// Why the account is locked, where the code is FAL_E_ACCOUNT_LOCKED: "balance",
+// "payment_method", "budget", "admin", "archived" or "unknown"; NULL for any other error.
 FAL_API const char *fal_error_lock_reason(const fal_error *err, size_t *len);
 
 // How many fields of the input the service refused, at most 1000; 0 if it named none, and for
 // NULL.
 FAL_API size_t fal_error_field_count(const fal_error *err);
 
-// Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past the
-// last.
+// Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past
+// the last.
 FAL_API const char *fal_error_field_path(const fal_error *err, size_t index, size_t *len);
 
-// The same as a JSON array of names and of places in lists, such as `["body","images",0,"url"]`;
-// NULL past the last.
+// The same as a JSON array of names and of places in lists, such as
+// `["body","images",0,"url"]`; NULL past the last.
 FAL_API const char *fal_error_field_location(const fal_error *err, size_t index, size_t *len);
 
 // What is wrong with the field, for people; NULL past the last.
 FAL_API const char *fal_error_field_message(const fal_error *err, size_t index, size_t *len);
 
-// fal's own name of what is wrong with the field, such as "image_too_large"; NULL if it gave none.
+// fal's own name of what is wrong with the field, such as "image_too_large"; NULL if it gave
+// none.
 FAL_API const char *fal_error_field_type(const fal_error *err, size_t index, size_t *len);
 
 // The page that documents it; NULL if the service names none.
 FAL_API const char *fal_error_field_url(const fal_error *err, size_t index, size_t *len);
 
-// What would be right, as JSON text, such as `{"max_height":1024,"max_width":1024}`; NULL if the
-// service does not say.
+// What would be right, as JSON text, such as `{"max_height":1024,"max_width":1024}`; NULL if
+// the service does not say.
 FAL_API const char *fal_error_field_context(const fal_error *err, size_t index, size_t *len);
 
 // The value that was refused, as JSON text; NULL if the service does not repeat it. It may be
 // private.
 FAL_API const char *fal_error_field_input(const fal_error *err, size_t index, size_t *len);
 
-// Where the credential of the failed call came from, every source that was tried included; NULL if
-// the error has nothing to do with credentials. It belongs to the error and must not be freed.
+// Where the credential of the failed call came from, every source that was tried included;
+// NULL if the error has nothing to do with credentials. It belongs to the error and must not
+// be freed.
 FAL_API const fal_credentials *fal_error_credentials(const fal_error *err);
 
 /* ==== Credentials =====================================================================================================
@@ -322,15 +325,16 @@ FAL_API const fal_credentials *fal_error_credentials(const fal_error *err);
  */
 
 // Looks for a key as a client with these options would (options: NULL for the defaults) and
-// reports every source. That no key is there is not an error here: see fal_credentials_status().
+// reports every source. That no key is there is not an error here: see
+// fal_credentials_status().
 //
 // Free the result with fal_credentials_free().
 FAL_API fal_status fal_credentials_explain(const fal_options *options,
                                            fal_credentials **out,
                                            fal_error **err);
 
-// The same, but fails with FAL_E_NO_CREDENTIALS or FAL_E_MALFORMED_CREDENTIALS unless a credential
-// was found; the error then carries the report (fal_error_credentials()).
+// The same, but fails with FAL_E_NO_CREDENTIALS or FAL_E_MALFORMED_CREDENTIALS unless a
+// credential was found; the error then carries the report (fal_error_credentials()).
 FAL_API fal_status fal_credentials_resolve(const fal_options *options,
                                            fal_credentials **out,
                                            fal_error **err);
@@ -363,8 +367,8 @@ FAL_API const char *fal_credentials_source_name(const fal_credentials *credentia
                                                 size_t index,
                                                 size_t *len);
 
-// What became of the source: "used", "shadowed", "absent", "malformed", "skipped", or, once it was
-// asked for a key and gave none, "failed"; NULL past the last.
+// What became of the source: "used", "shadowed", "absent", "malformed", "skipped", or, once it
+// was asked for a key and gave none, "failed"; NULL past the last.
 FAL_API const char *fal_credentials_source_state(const fal_credentials *credentials,
                                                  size_t index,
                                                  size_t *len);
@@ -379,8 +383,8 @@ FAL_API const char *fal_credentials_source_key_id(const fal_credentials *credent
                                                   size_t index,
                                                   size_t *len);
 
-// Remarks on the source, one a line: why it is malformed, that another key is there, that others
-// can read the file; NULL if there are none.
+// Remarks on the source, one a line: why it is malformed, that another key is there, that
+// others can read the file; NULL if there are none.
 FAL_API const char *fal_credentials_source_notes(const fal_credentials *credentials,
                                                  size_t index,
                                                  size_t *len);
@@ -395,10 +399,10 @@ FAL_API const char *fal_credentials_source_notes(const fal_credentials *credenti
  * is making.
  */
 
-// Stores a key, "id:secret", in a profile, in the place of one that is there; makes the profile,
-// the file and its folder if they are missing. With activate it becomes the active profile: the
-// one that programs use whose user chose none by FAL_PROFILE. The profile and the key that options
-// may have play no part. options: NULL for the defaults.
+// Stores a key, "id:secret", in a profile, in the place of one that is there; makes the
+// profile, the file and its folder if they are missing. With activate it becomes the active
+// profile: the one that programs use whose user chose none by FAL_PROFILE. The profile and the
+// key that options may have play no part. options: NULL for the defaults.
 //
 // FAL_E_INVALID_ARGUMENT for a name that no profile may have: empty, "__internal__", with a
 // control character, over 128 characters, or like a key, since names are printed.
@@ -412,9 +416,9 @@ FAL_API fal_status fal_credentials_store_key(const fal_options *options,
                                              bool activate,
                                              fal_error **err);
 
-// Removes the key of a profile and nothing else of it. A profile that then has nothing in it, not
-// even a comment, goes too. FAL_E_INVALID_ARGUMENT if there is no such profile; one without a key
-// is left as it is.
+// Removes the key of a profile and nothing else of it. A profile that then has nothing in it,
+// not even a comment, goes too. FAL_E_INVALID_ARGUMENT if there is no such profile; one
+// without a key is left as it is.
 FAL_API fal_status fal_credentials_remove_key(const fal_options *options,
                                               const char *profile,
                                               size_t profile_len,
@@ -438,8 +442,8 @@ FAL_API void fal_profiles_free(fal_profiles *profiles);
 // How many profiles there are; 0 for NULL.
 FAL_API size_t fal_profiles_count(const fal_profiles *profiles);
 
-// The name of the profile at an index from 0; "(name not shown)" for one that looks like a key.
-// NULL past the last.
+// The name of the profile at an index from 0; "(name not shown)" for one that looks like a
+// key. NULL past the last.
 FAL_API const char *fal_profiles_name(const fal_profiles *profiles, size_t index, size_t *len);
 
 // The public id of the profile's key; NULL if it has none, or there is a problem with it.
@@ -448,8 +452,8 @@ FAL_API const char *fal_profiles_key_id(const fal_profiles *profiles, size_t ind
 // Why the profile's key cannot be used; NULL if it can, or there is none.
 FAL_API const char *fal_profiles_problem(const fal_profiles *profiles, size_t index, size_t *len);
 
-// The host that the profile sets for the official CLI; NULL if it sets none. This library does not
-// use it.
+// The host that the profile sets for the official CLI; NULL if it sets none. This library does
+// not use it.
 FAL_API const char *fal_profiles_host(const fal_profiles *profiles, size_t index, size_t *len);
 
 // Whether the file makes this profile the active one. FAL_PROFILE is stronger. false past the
@@ -459,9 +463,9 @@ FAL_API bool fal_profiles_is_active(const fal_profiles *profiles, size_t index);
 // The line of the profile's name in the file, from 1; 0 past the last.
 FAL_API size_t fal_profiles_line(const fal_profiles *profiles, size_t index);
 
-// Stores a key, "id:secret", in the system keyring, in the place of the one that is there: account
-// is a profile's name, or "default", which is what is read without a profile. It may ask the user,
-// and takes a minute at the most.
+// Stores a key, "id:secret", in the system keyring, in the place of the one that is there:
+// account is a profile's name, or "default", which is what is read without a profile. It may
+// ask the user, and takes a minute at the most.
 //
 // FAL_E_IO if there is no keyring, or it refused or stayed locked; FAL_E_INVALID_ARGUMENT in a
 // build without one; FAL_E_WOULD_DEADLOCK inside a callback.
@@ -471,8 +475,8 @@ FAL_API fal_status fal_keyring_store_key(const char *account,
                                          size_t key_len,
                                          fal_error **err);
 
-// Removes the account's key from the system keyring; that there is none is no error. Errors as for
-// fal_keyring_store_key().
+// Removes the account's key from the system keyring; that there is none is no error. Errors as
+// for fal_keyring_store_key().
 FAL_API fal_status fal_keyring_remove_key(const char *account, size_t account_len, fal_error **err);
 
 /* ==== Options =========================================================================================================
@@ -538,21 +542,22 @@ FAL_API fal_status fal_options_set_key(fal_options *options,
                                        size_t key_len,
                                        fal_error **err);
 
-// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(), that
-// of this name in the keyring.
+// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(),
+// that of this name in the keyring.
 FAL_API fal_status fal_options_set_profile(fal_options *options,
                                            const char *profile,
                                            size_t profile_len,
                                            fal_error **err);
 
-// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The path is
-// UTF-8 on every system.
+// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The
+// path is UTF-8 on every system.
 FAL_API fal_status fal_options_set_config_path(fal_options *options,
                                                const char *path,
                                                size_t path_len,
                                                fal_error **err);
 
-// Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
+// Uses no key at all, for public apps. A key or a profile beside it is an error at the first
+// call.
 FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymous, fal_error **err);
 
 // Whether to read the system keyring, which may ask the user to unlock it. By default
@@ -560,80 +565,82 @@ FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymou
 // call.
 FAL_API fal_status fal_options_set_keyring(fal_options *options, bool keyring, fal_error **err);
 
-// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It
-// opens some apps on the run host and nothing else.
+// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key.
+// It opens some apps on the run host and nothing else.
 FAL_API fal_status fal_options_set_app_token(fal_options *options,
                                              const char *token,
                                              size_t token_len,
                                              fal_error **err);
 
 // Has callback asked for a credential when one is needed, and again when it has expired or was
-// refused. All calls that wait for one share one question. user has to outlive the clients made
-// with these options and their operations: until fal_shutdown() has returned is always enough.
+// refused. All calls that wait for one share one question. user has to outlive the clients
+// made with these options and their operations: until fal_shutdown() has returned is always
+// enough.
 FAL_API fal_status fal_options_set_credential_callback(fal_options *options,
                                                        fal_credential_callback callback,
                                                        void *user,
                                                        fal_error **err);
 
-// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy", that
-// holds the key. Files are fetched directly. No key is looked for on this machine; one that is set
-// explicitly goes to the proxy.
+// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy",
+// that holds the key. Files are fetched directly. No key is looked for on this machine; one
+// that is set explicitly goes to the proxy.
 FAL_API fal_status fal_options_set_proxy(fal_options *options,
                                          const char *url,
                                          size_t url_len,
                                          fal_error **err);
 
-// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where
-// the scheme is http, https, socks4, socks4a, socks5 or socks5h; through none if it is empty. By
-// default HTTPS_PROXY and then ALL_PROXY are read, and on macOS and Windows the system's settings,
-// but for a script that finds proxies (PAC, WPAD), which is not run. Hosts that NO_PROXY names are
-// reached directly in any case, and so is the emulator.
+// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]",
+// where the scheme is http, https, socks4, socks4a, socks5 or socks5h; through none if it is
+// empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS and Windows the
+// system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts
+// that NO_PROXY names are reached directly in any case, and so is the emulator.
 FAL_API fal_status fal_options_set_http_proxy(fal_options *options,
                                               const char *url,
                                               size_t url_len,
                                               fal_error **err);
 
-// Trusts these certificates of authorities, one or more in PEM, besides those that the operating
-// system trusts.
+// Trusts these certificates of authorities, one or more in PEM, besides those that the
+// operating system trusts.
 FAL_API fal_status fal_options_add_root_certificates(fal_options *options,
                                                      const char *pem,
                                                      size_t pem_len,
                                                      fal_error **err);
 
-// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else,
-// and for an emulator that is not on this machine.
+// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything
+// else, and for an emulator that is not on this machine.
 FAL_API fal_status fal_options_set_host(fal_options *options,
                                         fal_host role,
                                         const char *host,
                                         size_t host_len,
                                         fal_error **err);
 
-// The time for each whole call in milliseconds, from credential to decoded body, retries included.
-// A request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job
-// that is waited for and for the lines of a live log, six for an upload or a download, two minutes
-// for anything else. Of a session only the request's own time counts.
+// The time for each whole call in milliseconds, from credential to decoded body, retries
+// included. A request's own time is stronger. By default one hour for a run or a stream, 24
+// hours for a job that is waited for and for the lines of a live log, six for an upload or a
+// download, two minutes for anything else. Of a session only the request's own time counts.
 FAL_API fal_status fal_options_set_timeout_ms(fal_options *options, int64_t timeout_ms, fal_error **err);
 
 // How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been
 // executed is never tried again.
 FAL_API fal_status fal_options_set_max_attempts(fal_options *options, uint32_t most, fal_error **err);
 
-// How long the other side of a transfer may move no byte, in milliseconds; by default 60000. The
-// connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a
-// part, a download, which goes on where it ended.
+// How long the other side of a transfer may move no byte, in milliseconds; by default 60000.
+// The connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a
+// PUT, a part, a download, which goes on where it ended.
 //
-// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads
-// but those of an app's answer, and for the body of any request to fal but its answer. An app, the
-// queue, a stream and a session may be silent for as long as the call may take, and so may this
-// side: a read callback, a disk. Of an upload the buffers of the operating system hide up to 4
-// MiB, so that for each MiB that was sent, up to 4, the same time is added.
+// It holds for uploads, which wait ten times as long while fal puts parts together, for
+// downloads but those of an app's answer, and for the body of any request to fal but its
+// answer. An app, the queue, a stream and a session may be silent for as long as the call may
+// take, and so may this side: a read callback, a disk. Of an upload the buffers of the
+// operating system hide up to 4 MiB, so that for each MiB that was sent, up to 4, the same
+// time is added.
 FAL_API fal_status fal_options_set_stall_timeout_ms(fal_options *options,
                                                     int64_t stall_timeout_ms,
                                                     fal_error **err);
 
 // Refuses operations of the Platform API that need an ADMIN key before anything is sent, with
-// FAL_E_FORBIDDEN, if the key in use is known to be an API key: from fal_client_check(), or from
-// what fal answered before. By default they are sent.
+// FAL_E_FORBIDDEN, if the key in use is known to be an API key: from fal_client_check(), or
+// from what fal answered before. By default they are sent.
 FAL_API fal_status fal_options_set_strict_scopes(fal_options *options, bool strict, fal_error **err);
 
 // The most bytes that the body of an answer may have; by default 256 MiB.
@@ -645,8 +652,8 @@ FAL_API fal_status fal_options_set_user_agent(fal_options *options,
                                               size_t product_len,
                                               fal_error **err);
 
-// Has callback called with each log line of at most this level. user comes back unchanged, and has
-// to outlive the clients made with these options and their operations, what goes on in the
+// Has callback called with each log line of at most this level. user comes back unchanged, and
+// has to outlive the clients made with these options and their operations, what goes on in the
 // background included: and until their lines are delivered: until fal_shutdown() has returned
 // FAL_OK is always enough. A NULL callback turns the log off, as it is by default.
 FAL_API fal_status fal_options_set_log(fal_options *options,
@@ -693,32 +700,33 @@ FAL_API fal_status fal_credential_request_refuse(fal_credential_request *request
  * child.
  */
 
-// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release it
-// with fal_client_release().
+// Makes a client. options may be NULL, for the defaults, and may be freed afterwards. Release
+// it with fal_client_release().
 FAL_API fal_status fal_client_new(const fal_options *options, fal_client **out, fal_error **err);
 
 // One more owner of the client; returns it. NULL gives NULL.
 FAL_API fal_client *fal_client_retain(const fal_client *client);
 
-// One owner less; the last one frees the client. Operations under way go on. NULL does nothing.
+// One owner less; the last one frees the client. Operations under way go on. NULL does
+// nothing.
 FAL_API void fal_client_release(fal_client *client);
 
 // Looks for the key anew and reports every source, as fal_credentials_explain() does for this
-// client's options. A key is kept once it is found; if another one is found now, a note says with
-// which one calls go on.
+// client's options. A key is kept once it is found; if another one is found now, a note says
+// with which one calls go on.
 FAL_API fal_status fal_client_explain(const fal_client *client, fal_credentials **out, fal_error **err);
 
-// Uses another credential from now on, the one that options describe (NULL: what the environment
-// offers); their other settings are ignored. Operations under way keep theirs, for all of their
-// requests.
+// Uses another credential from now on, the one that options describe (NULL: what the
+// environment offers); their other settings are ignored. Operations under way keep theirs, for
+// all of their requests.
 FAL_API fal_status fal_client_set_credentials(const fal_client *client,
                                               const fal_options *options,
                                               fal_error **err);
 
 // Starts a check of the credential: three requests at the most, none of which runs or costs
-// anything. They are made again if the key is renewed meanwhile. The response is JSON: /accepted
-// (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it), /locked (why
-// the account is locked, or null), /key_id and /source.
+// anything. They are made again if the key is renewed meanwhile. The response is JSON:
+// /accepted (boolean), /scope ("API", "ADMIN" or null), /account (null unless fal tells it),
+// /locked (why the account is locked, or null), /key_id and /source.
 FAL_API fal_status fal_client_check_start(const fal_client *client, fal_op **out, fal_error **err);
 
 // The same, and waits for the answer. Free the response with fal_response_free().
@@ -746,13 +754,13 @@ FAL_API fal_status fal_client_mint_token(const fal_client *client,
                                          fal_response **out,
                                          fal_error **err);
 
-// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without the
-// queue. The request is copied and may be changed or freed. Release the operation with
+// Starts a run: one POST of the request's input to its endpoint, straight to a runner, without
+// the queue. The request is copied and may be changed or freed. Release the operation with
 // fal_op_release().
 //
-// It is sent again only if it provably did not reach the service or the service did not take it. A
-// success that says itself that the output is not in it (202, 204, 205 or 206 to a POST or GET) is
-// FAL_E_PROTOCOL.
+// It is sent again only if it provably did not reach the service or the service did not take
+// it. A success that says itself that the output is not in it (202, 204, 205 or 206 to a POST
+// or GET) is FAL_E_PROTOCOL.
 FAL_API fal_status fal_client_run_start(const fal_client *client,
                                         const fal_request *request,
                                         fal_op **out,
@@ -766,9 +774,9 @@ FAL_API fal_status fal_client_run(const fal_client *client,
                                   fal_response **out,
                                   fal_error **err);
 
-// Starts a request that was made with fal_request_new_http(). The key goes along to those of fal's
-// services that take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN. GET and
-// HEAD are tried again freely.
+// Starts a request that was made with fal_request_new_http(). The key goes along to those of
+// fal's services that take keys; an address outside fal is refused with FAL_E_FOREIGN_ORIGIN.
+// GET and HEAD are tried again freely.
 FAL_API fal_status fal_client_send_start(const fal_client *client,
                                          const fal_request *request,
                                          fal_op **out,
@@ -788,8 +796,8 @@ FAL_API fal_status fal_client_send(const fal_client *client,
  * they hold a copy. One thread at a time may change a request.
  */
 
-// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as input;
-// for fal_client_run(), the queue, streams, sessions and channels.
+// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as
+// input; for fal_client_run(), the queue, streams, sessions and channels.
 //
 // FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as
 // "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
@@ -798,9 +806,9 @@ FAL_API fal_status fal_request_new(const char *endpoint,
                                    fal_request **out,
                                    fal_error **err);
 
-// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or to a
-// path of the Platform API, such as "/v1/keys"; for fal_client_send(). It has no body until one is
-// set.
+// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or
+// to a path of the Platform API, such as "/v1/keys"; for fal_client_send(). It has no body
+// until one is set.
 FAL_API fal_status fal_request_new_http(const char *method,
                                         size_t method_len,
                                         const char *url,
@@ -827,8 +835,8 @@ FAL_API fal_status fal_request_set_int(fal_request *request,
                                        int64_t value,
                                        fal_error **err);
 
-// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name is
-// as for fal_request_set_string().
+// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name
+// is as for fal_request_set_string().
 FAL_API fal_status fal_request_set_double(fal_request *request,
                                           const char *name,
                                           size_t name_len,
@@ -843,8 +851,8 @@ FAL_API fal_status fal_request_set_bool(fal_request *request,
                                         fal_error **err);
 
 // Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are
-// {"$bytes": "<base64>"}. Apps that are called otherwise take files, not bytes. The name is as for
-// fal_request_set_string().
+// {"$bytes": "<base64>"}. Apps that are called otherwise take files, not bytes. The name is as
+// for fal_request_set_string().
 FAL_API fal_status fal_request_set_bytes(fal_request *request,
                                          const char *name,
                                          size_t name_len,
@@ -875,9 +883,9 @@ FAL_API fal_status fal_request_set_body(fal_request *request,
                                         size_t content_type_len,
                                         fal_error **err);
 
-// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue and
-// a WebSocket, "stream" for a stream, "realtime" for a realtime session. Surrounding slashes are
-// dropped.
+// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue
+// and a WebSocket, "stream" for a stream, "realtime" for a realtime session. Surrounding
+// slashes are dropped.
 FAL_API fal_status fal_request_set_path(fal_request *request,
                                         const char *path,
                                         size_t path_len,
@@ -898,8 +906,8 @@ FAL_API fal_status fal_request_set_header(fal_request *request,
                                           size_t value_len,
                                           fal_error **err);
 
-// The time for the whole call in milliseconds, from credential to decoded body, retries included.
-// Stronger than the client's.
+// The time for the whole call in milliseconds, from credential to decoded body, retries
+// included. Stronger than the client's.
 FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t timeout_ms, fal_error **err);
 
 /* ==== Queue options ===================================================================================================
@@ -917,9 +925,9 @@ FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t time
 // The request's place in the line of its endpoint: a FAL_PRIORITY_ constant.
 FAL_API fal_status fal_request_set_priority(fal_request *request, int32_t priority, fal_error **err);
 
-// The time in milliseconds from the submission within which the work has to start; above 1000. If
-// it does not, the request fails with 504 and is not repeated; once the work has started there is
-// no limit. On a run too.
+// The time in milliseconds from the submission within which the work has to start; above 1000.
+// If it does not, the request fails with 504 and is not repeated; once the work has started
+// there is no limit. On a run too.
 FAL_API fal_status fal_request_set_start_timeout_ms(fal_request *request,
                                                     int64_t timeout_ms,
                                                     fal_error **err);
@@ -930,8 +938,8 @@ FAL_API fal_status fal_request_set_runner_hint(fal_request *request,
                                                size_t hint_len,
                                                fal_error **err);
 
-// The address that fal posts the result to when the job has ended: https, or http on this machine
-// for the emulator.
+// The address that fal posts the result to when the job has ended: https, or http on this
+// machine for the emulator.
 FAL_API fal_status fal_request_set_webhook(fal_request *request,
                                            const char *url,
                                            size_t url_len,
@@ -943,36 +951,36 @@ FAL_API fal_status fal_request_set_webhook(fal_request *request,
 FAL_API fal_status fal_request_set_max_queue_length(fal_request *request, uint32_t most, fal_error **err);
 
 // How long the files that the request makes live, and who may see them, as JSON:
-// expiration_duration_seconds (a positive number, or null for ever), initial_acl (an object), or
-// both. On a run too.
+// expiration_duration_seconds (a positive number, or null for ever), initial_acl (an object),
+// or both. On a run too.
 FAL_API fal_status fal_request_set_object_lifecycle(fal_request *request,
                                                     const char *json,
                                                     size_t json_len,
                                                     fal_error **err);
 
-// Whether fal keeps the input and the output for 30 days, as it does by default. Files are another
-// matter. On a run too.
+// Whether fal keeps the input and the output for 30 days, as it does by default. Files are
+// another matter. On a run too.
 FAL_API fal_status fal_request_set_store_io(fal_request *request, bool store, fal_error **err);
 
 // Whether the platform must not repeat failed attempts; by default it may.
 FAL_API fal_status fal_request_set_no_retry(fal_request *request, bool no_retry, fal_error **err);
 
-// How often the platform repeats attempts after the app failed with 503 or 504, after the app's
-// own time was over, and after the connection to the runner broke: 0 to 9 each, or -1 for as it
-// likes. It listens to this for the caller's own apps only.
+// How often the platform repeats attempts after the app failed with 503 or 504, after the
+// app's own time was over, and after the connection to the runner broke: 0 to 9 each, or -1
+// for as it likes. It listens to this for the caller's own apps only.
 FAL_API fal_status fal_request_set_retries(fal_request *request,
                                            int32_t server_error,
                                            int32_t timeout,
                                            int32_t connection_error,
                                            fal_error **err);
 
-// Whether the platform must not send the request to an equivalent endpoint when this one fails; by
-// default it may. On a run too.
+// Whether the platform must not send the request to an equivalent endpoint when this one
+// fails; by default it may. On a run too.
 FAL_API fal_status fal_request_set_no_fallback(fal_request *request, bool no_fallback, fal_error **err);
 
-// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64 of
-// a-z 0-9 . _ - and does not begin with "fal."; a value has up to 256 printable ASCII characters
-// but no comma. On a run too.
+// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64
+// of a-z 0-9 . _ - and does not begin with "fal."; a value has up to 256 printable ASCII
+// characters but no comma. On a run too.
 FAL_API fal_status fal_request_set_tag(fal_request *request,
                                        const char *name,
                                        size_t name_len,
@@ -1035,8 +1043,8 @@ FAL_API fal_status fal_response_get_int(const fal_response *response,
                                         int64_t *out,
                                         fal_error **err);
 
-// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of
-// amounts of money say.
+// The number at a pointer, or the double next to it: fal_response_get_json() gives every
+// digit, of amounts of money say.
 FAL_API fal_status fal_response_get_double(const fal_response *response,
                                            const char *pointer,
                                            size_t pointer_len,
@@ -1105,21 +1113,21 @@ FAL_API bool fal_op_is_done(const fal_op *op);
 // FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
 FAL_API fal_status fal_op_wait(const fal_op *op, int64_t timeout_ms, fal_error **err);
 
-// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any number
-// of times; once the operation has ended, and for NULL, it does nothing.
+// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any
+// number of times; once the operation has ended, and for NULL, it does nothing.
 FAL_API void fal_op_cancel(const fal_op *op);
 
 // Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error.
 // FAL_PENDING, and no error, while it is under way; FAL_E_TAKEN after the first time.
 FAL_API fal_status fal_op_take(const fal_op *op, fal_response **out, fal_error **err);
 
-// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever way:
-// answered, failed, cancelled or shut down. If it has ended already, the next run calls it; it is
-// never called in here.
+// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever
+// way: answered, failed, cancelled or shut down. If it has ended already, the next run calls
+// it; it is never called in here.
 //
 // The operation and the dispatcher are kept alive until then; user has to be valid that long.
-// Where a callback holds the operation, releasing every other handle does not discard its outcome:
-// it can be taken in the callback.
+// Where a callback holds the operation, releasing every other handle does not discard its
+// outcome: it can be taken in the callback.
 FAL_API fal_status fal_op_when_done(const fal_op *op,
                                     const fal_dispatcher *dispatcher,
                                     fal_op_callback callback,
@@ -1173,9 +1181,9 @@ FAL_API void fal_op_discard_events(const fal_op *op);
 // lost.
 FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
 
-// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been
-// called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The end of the
-// operation is no event: see fal_op_when_done().
+// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has
+// been called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The
+// end of the operation is no event: see fal_op_when_done().
 //
 // user has to outlive the operation.
 FAL_API fal_status fal_op_when_event(const fal_op *op,
@@ -1187,21 +1195,21 @@ FAL_API fal_status fal_op_when_event(const fal_op *op,
 // Frees an event. NULL does nothing.
 FAL_API void fal_event_free(fal_event *event);
 
-// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore
-// what you do not know.
+// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others:
+// ignore what you do not know.
 FAL_API int32_t fal_event_kind(const fal_event *event);
 
 // What it tells, borrowed from the event: read it with the functions for responses, such as
 // fal_response_get_string(). NULL for NULL.
 FAL_API const fal_response *fal_event_content(const fal_event *event);
 
-// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the
-// content has the members that it names. 0 for any other event, one of an unknown /type included,
-// and for NULL.
+// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5):
+// the content has the members that it names. 0 for any other event, one of an unknown /type
+// included, and for NULL.
 FAL_API int32_t fal_event_workflow(const fal_event *event);
 
-// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the
-// piece of a stream that is none of events. false for NULL.
+// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket,
+// the piece of a stream that is none of events. false for NULL.
 FAL_API bool fal_event_is_bytes(const fal_event *event);
 
 // The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes":
@@ -1248,29 +1256,30 @@ FAL_API fal_status fal_job_of_answer(const char *endpoint,
 // Frees a job, which does nothing to it at fal. NULL does nothing.
 FAL_API void fal_job_free(fal_job *job);
 
-// fal's id of the request, to keep and to come back with. Borrowed from the job; NULL for NULL.
+// fal's id of the request, to keep and to come back with. Borrowed from the job; NULL for
+// NULL.
 FAL_API const char *fal_job_request_id(const fal_job *job, size_t *len);
 
 // Whether the job's log is asked for; by default it is. It comes with each status.
 FAL_API fal_status fal_job_set_logs(fal_job *job, bool logs, fal_error **err);
 
-// Whether the job goes on at fal when a fal_client_attach_start() is cancelled, its time is over
-// or the library is shut down. By default it is cancelled then.
+// Whether the job goes on at fal when a fal_client_attach_start() is cancelled, its time is
+// over or the library is shut down. By default it is cancelled then.
 FAL_API fal_status fal_job_set_keep_running(fal_job *job, bool keep, fal_error **err);
 
-// The time in milliseconds for each operation on the job. By default 24 hours to attach to it, and
-// the client's time for the others.
+// The time in milliseconds for each operation on the job. By default 24 hours to attach to it,
+// and the client's time for the others.
 FAL_API fal_status fal_job_set_timeout_ms(fal_job *job, int64_t timeout_ms, fal_error **err);
 
 // Starts a submission that waits for the job's result, which is the response. Meanwhile the
 // operation has events: the job's status, the first time with its request id at once, and the
 // lines of its log. By default it waits for up to 24 hours.
 //
-// If it is cancelled, its time is over or the library is shut down, the job is cancelled at fal in
-// the background, unless fal_request_set_keep_running() says otherwise; releasing the operation
-// does nothing to it. An error that comes after the submission carries the request id, to attach
-// to the job with fal_job_new() and fal_client_attach(). While the answer to the submission is on
-// its way nobody knows the id, so that the job cannot be cancelled: see
+// If it is cancelled, its time is over or the library is shut down, the job is cancelled at
+// fal in the background, unless fal_request_set_keep_running() says otherwise; releasing the
+// operation does nothing to it. An error that comes after the submission carries the request
+// id, to attach to the job with fal_job_new() and fal_client_attach(). While the answer to the
+// submission is on its way nobody knows the id, so that the job cannot be cancelled: see
 // fal_error_may_have_executed().
 FAL_API fal_status fal_client_subscribe_start(const fal_client *client,
                                               const fal_request *request,
@@ -1285,9 +1294,9 @@ FAL_API fal_status fal_client_subscribe(const fal_client *client,
                                         fal_response **out,
                                         fal_error **err);
 
-// Starts a submission: one POST to the endpoint's queue. The response is JSON: /request_id, and
-// what else fal says. The job goes on by itself; fal_job_of_answer() makes of the response what
-// the other functions need.
+// Starts a submission: one POST to the endpoint's queue. The response is JSON: /request_id,
+// and what else fal says. The job goes on by itself; fal_job_of_answer() makes of the response
+// what the other functions need.
 //
 // It is never sent a second time once the request may have been taken.
 FAL_API fal_status fal_client_submit_start(const fal_client *client,
@@ -1349,8 +1358,8 @@ FAL_API fal_status fal_client_result(const fal_client *client,
                                      fal_response **out,
                                      fal_error **err);
 
-// Starts cancelling a job: one that waits never runs, one that runs is told to stop and may still
-// finish. FAL_E_INVALID_INPUT if it has ended.
+// Starts cancelling a job: one that waits never runs, one that runs is told to stop and may
+// still finish. FAL_E_INVALID_INPUT if it has ended.
 FAL_API fal_status fal_client_cancel_start(const fal_client *client,
                                            const fal_job *job,
                                            fal_op **out,
@@ -1375,15 +1384,15 @@ FAL_API fal_status fal_client_cancel(const fal_client *client,
 // Each event of the answer is a FAL_EVENT_ITEM, in order: JSON, or text where the app sent
 // something else. They wait to be read, and the stream with them: read or discard them. The
 // response is the last of them, by convention the result; it is empty if there was none. The
-// stream of a workflow in which a step failed, without an output after it, is an error; so is a
-// stream that ends inside an event.
+// stream of a workflow in which a step failed, without an output after it, is an error; so is
+// a stream that ends inside an event.
 //
-// An answer that is no stream of events is told apart by its content type: JSON is one item, which
-// is the response, too; of anything else each piece is an item of bytes (fal_event_is_bytes()) as
-// it arrives, and the response is empty.
+// An answer that is no stream of events is told apart by its content type: JSON is one item,
+// which is the response, too; of anything else each piece is an item of bytes
+// (fal_event_is_bytes()) as it arrives, and the response is empty.
 //
-// A stream that breaks is FAL_E_CONNECTION_LOST, whatever had arrived. It is never sent a second
-// time once it may have been executed.
+// A stream that breaks is FAL_E_CONNECTION_LOST, whatever had arrived. It is never sent a
+// second time once it may have been executed.
 FAL_API fal_status fal_client_stream_start(const fal_client *client,
                                            const fal_request *request,
                                            fal_op **out,
@@ -1420,8 +1429,8 @@ FAL_API fal_socket_options *fal_socket_options_new(void);
 // Frees options. NULL does nothing.
 FAL_API void fal_socket_options_free(fal_socket_options *options);
 
-// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default the
-// app decides.
+// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default
+// the app decides.
 FAL_API fal_status fal_socket_options_set_max_buffering(fal_socket_options *options,
                                                         uint32_t most,
                                                         fal_error **err);
@@ -1444,16 +1453,16 @@ FAL_API fal_status fal_socket_options_set_queue(fal_socket_options *options,
                                                 fal_when_full when_full,
                                                 fal_error **err);
 
-// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers if
-// that is less. A larger one that arrives ends the session with FAL_E_TOO_LARGE.
+// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers
+// if that is less. A larger one that arrives ends the session with FAL_E_TOO_LARGE.
 FAL_API fal_status fal_socket_options_set_max_message_bytes(fal_socket_options *options,
                                                             size_t most,
                                                             fal_error **err);
 
-// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the
-// other side has moved nothing for four times as long, the connection counts as lost; a message
-// that comes or goes slowly moves. While the host does not read its events, silence does not
-// count.
+// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once
+// the other side has moved nothing for four times as long, the connection counts as lost; a
+// message that comes or goes slowly moves. While the host does not read its events, silence
+// does not count.
 FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
                                                   uint32_t ping_ms,
                                                   fal_error **err);
@@ -1484,16 +1493,16 @@ FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options,
  */
 
 // Starts a session with the endpoint of a request; its path, headers and time limit hold, too.
-// Without a time limit it lasts a year. The request's input is the first to be sent, unless it is
-// empty. options may be NULL, for the defaults. Request and options are copied.
+// Without a time limit it lasts a year. The request's input is the first to be sent, unless it
+// is empty. options may be NULL, for the defaults. Request and options are copied.
 FAL_API fal_status fal_client_realtime_start(const fal_client *client,
                                              const fal_request *request,
                                              const fal_socket_options *options,
                                              fal_realtime **out,
                                              fal_error **err);
 
-// Sends the input of a request, set field by field; nothing else of the request is used. It waits
-// its turn; whether it was executed only results tell.
+// Sends the input of a request, set field by field; nothing else of the request is used. It
+// waits its turn; whether it was executed only results tell.
 //
 // FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has
 // ended or is closing.
@@ -1511,14 +1520,15 @@ FAL_API fal_status fal_realtime_send_json(const fal_realtime *realtime,
 // longer. fal_op_cancel() ends the session at once. NULL for NULL.
 FAL_API const fal_op *fal_realtime_op(const fal_realtime *realtime);
 
-// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once
-// the session has ended, in whatever way (closed, failed, cancelled, out of time, shut down), they
-// are those that never will be. Inputs that may have left do not count; of them the events and
-// fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
+// How many inputs were taken and not sent: those that wait now, and those that were dropped.
+// Once the session has ended, in whatever way (closed, failed, cancelled, out of time, shut
+// down), they are those that never will be. Inputs that may have left do not count; of them
+// the events and fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and
+// in a forked child.
 FAL_API uint64_t fal_realtime_unsent(const fal_realtime *realtime);
 
-// Ends the session once what waits is sent, and returns at once. Results are delivered until the
-// app has closed it too. NULL does nothing.
+// Ends the session once what waits is sent, and returns at once. Results are delivered until
+// the app has closed it too. NULL does nothing.
 FAL_API void fal_realtime_close(const fal_realtime *realtime);
 
 // One more owner of the session; returns it. NULL gives NULL.
@@ -1536,9 +1546,9 @@ FAL_API void fal_realtime_release(fal_realtime *realtime);
  * breaks: what a new one would continue only the app knows, so none is made.
  */
 
-// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too, its
-// input does not. Without a time limit it lasts a year. options may be NULL, for the defaults.
-// Request and options are copied.
+// Opens a WebSocket of the endpoint of a request; its path, headers and time limit hold, too,
+// its input does not. Without a time limit it lasts a year. options may be NULL, for the
+// defaults. Request and options are copied.
 FAL_API fal_status fal_client_websocket_start(const fal_client *client,
                                               const fal_request *request,
                                               const fal_socket_options *options,
@@ -1547,8 +1557,8 @@ FAL_API fal_status fal_client_websocket_start(const fal_client *client,
 
 // Sends a text message. It waits its turn.
 //
-// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the connection has
-// ended or is closing.
+// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the connection
+// has ended or is closing.
 FAL_API fal_status fal_websocket_send_text(const fal_websocket *websocket,
                                            const char *text,
                                            size_t text_len,
@@ -1560,18 +1570,18 @@ FAL_API fal_status fal_websocket_send_bytes(const fal_websocket *websocket,
                                             size_t data_len,
                                             fal_error **err);
 
-// The connection's operation, with its events; borrowed from the connection, so retain it to keep
-// it longer. fal_op_cancel() ends the connection at once. NULL for NULL.
+// The connection's operation, with its events; borrowed from the connection, so retain it to
+// keep it longer. fal_op_cancel() ends the connection at once. NULL for NULL.
 FAL_API const fal_op *fal_websocket_op(const fal_websocket *websocket);
 
 // How many messages were taken and not sent: those that wait now, and those that were dropped.
-// Once the connection has ended, in whatever way, they are those that never will be; events with
-// the /state "dropped" tell of them, too. Any thread; never fails. 0 for NULL, and in a forked
-// child.
+// Once the connection has ended, in whatever way, they are those that never will be; events
+// with the /state "dropped" tell of them, too. Any thread; never fails. 0 for NULL, and in a
+// forked child.
 FAL_API uint64_t fal_websocket_unsent(const fal_websocket *websocket);
 
-// Closes the connection once what waits is sent, and returns at once. Messages are delivered until
-// the app has closed it too. NULL does nothing.
+// Closes the connection once what waits is sent, and returns at once. Messages are delivered
+// until the app has closed it too. NULL does nothing.
 FAL_API void fal_websocket_close(const fal_websocket *websocket);
 
 // One more owner of the connection; returns it. NULL gives NULL.
@@ -1588,25 +1598,25 @@ FAL_API void fal_websocket_release(fal_websocket *websocket);
  */
 
 // A channel to the endpoint of a request, whose path and headers hold for all requests of the
-// channel. Nothing is sent yet: it connects with the first request, and again with the next one if
-// the connection has ended meanwhile. The client is kept.
+// channel. Nothing is sent yet: it connects with the first request, and again with the next
+// one if the connection has ended meanwhile. The client is kept.
 FAL_API fal_status fal_channel_new(const fal_client *client,
                                    const fal_request *request,
                                    fal_channel **out,
                                    fal_error **err);
 
-// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once the
-// other side has moved nothing for four times as long, the connection counts as lost: requests
-// under way on it are not sent again, and their outcome is unknown. While the host does not read
-// an answer, silence does not count. It holds for every owner of the channel, from the next
-// connection on. Any thread.
+// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once
+// the other side has moved nothing for four times as long, the connection counts as lost:
+// requests under way on it are not sent again, and their outcome is unknown. While the host
+// does not read an answer, silence does not count. It holds for every owner of the channel,
+// from the next connection on. Any thread.
 FAL_API fal_status fal_channel_set_ping_ms(const fal_channel *channel, uint32_t ping_ms, fal_error **err);
 
-// Starts a run over the channel with the input and the time limit of a request to its endpoint;
-// its other parts are not used. The outcome is that of fal_client_run_start(); if the endpoint
-// streams events, it is that of fal_client_stream_start(), with the same events. Cancelling leaves
-// the connection, and the others on it, alone; an answer whose items are not read holds up those
-// behind it.
+// Starts a run over the channel with the input and the time limit of a request to its
+// endpoint; its other parts are not used. The outcome is that of fal_client_run_start(); if
+// the endpoint streams events, it is that of fal_client_stream_start(), with the same events.
+// Cancelling leaves the connection, and the others on it, alone; an answer whose items are not
+// read holds up those behind it.
 //
 // A request is not sent again once it may have been executed.
 FAL_API fal_status fal_channel_run_start(const fal_channel *channel,
@@ -1625,8 +1635,8 @@ FAL_API fal_status fal_channel_run(const fal_channel *channel,
 // One more owner of the channel; returns it. NULL gives NULL.
 FAL_API fal_channel *fal_channel_retain(const fal_channel *channel);
 
-// One owner less; the connection is closed after the last one, once every answer has come. NULL
-// does nothing.
+// One owner less; the connection is closed after the last one, once every answer has come.
+// NULL does nothing.
 FAL_API void fal_channel_release(fal_channel *channel);
 
 /* ==== Uploads =========================================================================================================
@@ -1709,26 +1719,26 @@ FAL_API fal_status fal_upload_set_content_type(fal_upload *upload,
                                                size_t content_type_len,
                                                fal_error **err);
 
-// The name that fal is told; folders and odd characters are taken out of it. Without one it is the
-// file's own, or made up.
+// The name that fal is told; folders and odd characters are taken out of it. Without one it is
+// the file's own, or made up.
 FAL_API fal_status fal_upload_set_file_name(fal_upload *upload,
                                             const char *name,
                                             size_t name_len,
                                             fal_error **err);
 
-// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number of
-// seconds from 1, or "never", which is the account's default, as without it.
+// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number
+// of seconds from 1, or "never", which is the account's default, as without it.
 FAL_API fal_status fal_upload_set_expires_in(fal_upload *upload,
                                              const char *time,
                                              size_t time_len,
                                              fal_error **err);
 
-// Who may read the file, unless a rule names him; the owner always may. Without it the account's
-// default holds.
+// Who may read the file, unless a rule names him; the owner always may. Without it the
+// account's default holds.
 FAL_API fal_status fal_upload_set_access(fal_upload *upload, fal_access access, fal_error **err);
 
-// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for all
-// others. fal ignores users that it does not know.
+// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for
+// all others. fal ignores users that it does not know.
 FAL_API fal_status fal_upload_add_rule(fal_upload *upload,
                                        const char *name,
                                        size_t name_len,
@@ -1738,16 +1748,16 @@ FAL_API fal_status fal_upload_add_rule(fal_upload *upload,
 // How the bytes get to fal.
 FAL_API fal_status fal_upload_set_way(fal_upload *upload, fal_upload_way way, fal_error **err);
 
-// The time for all of it in milliseconds; by default the client's, else six hours. In the input of
-// a request the request's counts.
+// The time for all of it in milliseconds; by default the client's, else six hours. In the
+// input of a request the request's counts.
 FAL_API fal_status fal_upload_set_timeout_ms(fal_upload *upload, int64_t timeout_ms, fal_error **err);
 
-// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type
-// and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in one request how
-// much the connection has taken; they never go back.
+// Starts an upload. The response is JSON: /url, which a model can read, /file_name,
+// /content_type and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in
+// one request how much the connection has taken; they never go back.
 //
-// What a broken connection has not confirmed is sent again. An upload that is cancelled before its
-// last byte has left leaves no file; afterwards it may.
+// What a broken connection has not confirmed is sent again. An upload that is cancelled before
+// its last byte has left leaves no file; afterwards it may.
 FAL_API fal_status fal_client_upload_start(const fal_client *client,
                                            const fal_upload *upload,
                                            fal_op **out,
@@ -1762,9 +1772,9 @@ FAL_API fal_status fal_client_upload(const fal_client *client,
                                      fal_error **err);
 
 // Sets a field of the input to a local file: it is uploaded before the request is sent and
-// replaced by its address. The name is as for fal_request_set_string(), and may also name an entry
-// of an array. The same file in several fields is uploaded once; the time for the request covers
-// it.
+// replaced by its address. The name is as for fal_request_set_string(), and may also name an
+// entry of an array. The same file in several fields is uploaded once; the time for the
+// request covers it.
 FAL_API fal_status fal_request_set_file(fal_request *request,
                                         const char *name,
                                         size_t name_len,
@@ -1789,12 +1799,12 @@ FAL_API fal_status fal_request_set_upload(fal_request *request,
                                           const fal_upload *upload,
                                           fal_error **err);
 
-// Files of at most so many bytes become data URIs in the input and are not uploaded; fal advises
-// against it above a few kilobytes. 0, the default, uploads all.
+// Files of at most so many bytes become data URIs in the input and are not uploaded; fal
+// advises against it above a few kilobytes. 0, the default, uploads all.
 FAL_API fal_status fal_request_set_inline_files(fal_request *request, uint64_t max_bytes, fal_error **err);
 
-// Replaces the whole body by the content of an upload, of a content type such as "image/png": read
-// while it is sent. Nothing else of the upload counts, and it is copied.
+// Replaces the whole body by the content of an upload, of a content type such as "image/png":
+// read while it is sent. Nothing else of the upload counts, and it is copied.
 FAL_API fal_status fal_request_set_body_upload(fal_request *request,
                                                const fal_upload *upload,
                                                const char *content_type,
@@ -1812,8 +1822,8 @@ FAL_API fal_status fal_request_set_body_upload(fal_request *request,
 // What is at an https address, whoever's it is, or in a "data:" URI. No key goes along.
 FAL_API fal_status fal_download_new(const char *url, size_t url_len, fal_download **out, fal_error **err);
 
-// The answer to a request, which is sent as by fal_client_send() or fal_client_run(): with the key
-// where the service takes one. The request is copied.
+// The answer to a request, which is sent as by fal_client_send() or fal_client_run(): with the
+// key where the service takes one. The request is copied.
 FAL_API fal_status fal_download_new_request(const fal_request *request, fal_download **out, fal_error **err);
 
 // Frees a download. NULL does nothing.
@@ -1826,29 +1836,30 @@ FAL_API fal_status fal_download_set_path(fal_download *download,
                                          size_t path_len,
                                          fal_error **err);
 
-// Whether a file that is there already is replaced. By default it stays, and the download fails
-// with FAL_E_IO; a name that the server gives and that is taken in the folder becomes another, as
-// in out-1.png. A file that is made while a run is under way does not cost its answer: the error
-// says where that is kept. What is wrong with a place is told before anything is sent.
+// Whether a file that is there already is replaced. By default it stays, and the download
+// fails with FAL_E_IO; a name that the server gives and that is taken in the folder becomes
+// another, as in out-1.png. A file that is made while a run is under way does not cost its
+// answer: the error says where that is kept. What is wrong with a place is told before
+// anything is sent.
 FAL_API fal_status fal_download_set_overwrite(fal_download *download, bool overwrite, fal_error **err);
 
-// The most bytes; more is FAL_E_TOO_LARGE. By default of a file any number, in memory the client's
-// limit of response bytes.
+// The most bytes; more is FAL_E_TOO_LARGE. By default of a file any number, in memory the
+// client's limit of response bytes.
 FAL_API fal_status fal_download_set_max_bytes(fal_download *download, uint64_t max_bytes, fal_error **err);
 
-// Whether to read a restricted file of this account: a token of fal's file hosts, made with the
-// key, goes along, to those and to nobody else.
+// Whether to read a restricted file of this account: a token of fal's file hosts, made with
+// the key, goes along, to those and to nobody else.
 FAL_API fal_status fal_download_set_file_token(fal_download *download, bool file_token, fal_error **err);
 
 // The time for all of it in milliseconds; by default the client's, else six hours.
 FAL_API fal_status fal_download_set_timeout_ms(fal_download *download, int64_t timeout_ms, fal_error **err);
 
-// Starts a download. Into memory, the response has the server's headers and the bytes; to a file,
-// it is JSON: /path, /file_name, /content_type, /size in bytes and /http_status. Events of
-// FAL_EVENT_PROGRESS tell how much has come.
+// Starts a download. Into memory, the response has the server's headers and the bytes; to a
+// file, it is JSON: /path, /file_name, /content_type, /size in bytes and /http_status. Events
+// of FAL_EVENT_PROGRESS tell how much has come.
 //
-// After a connection that breaks, a GET is continued where it ended if the server can tell that
-// the file is still the same, else begun anew.
+// After a connection that breaks, a GET is continued where it ended if the server can tell
+// that the file is still the same, else begun anew.
 FAL_API fal_status fal_client_download_start(const fal_client *client,
                                              const fal_download *download,
                                              fal_op **out,
@@ -1873,9 +1884,9 @@ FAL_API fal_status fal_client_download(const fal_client *client,
  * made and sent.
  */
 
-// Starts an operation by its name. params is a JSON object; NULL for none. The response is what
-// fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line as a
-// FAL_EVENT_ITEM, until it is cancelled.
+// Starts an operation by its name. params is a JSON object; NULL for none. The response is
+// what fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line
+// as a FAL_EVENT_ITEM, until it is cancelled.
 //
 // "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
 FAL_API fal_status fal_client_platform_start(const fal_client *client,
@@ -1898,13 +1909,13 @@ FAL_API fal_status fal_client_platform(const fal_client *client,
                                        fal_error **err);
 
 // Starts reading a list, such as "keys.list", through all its pages: each element is a
-// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a list
-// may be longer than the memory. To stop early, cancel the operation and discard its events. The
-// parameter "limit" is the size of a page. The client's time holds for each page. The lines of
-// "serverless.logs.stream" can be read so too.
+// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a
+// list may be longer than the memory. To stop early, cancel the operation and discard its
+// events. The parameter "limit" is the size of a page. The client's time holds for each page.
+// The lines of "serverless.logs.stream" can be read so too.
 //
-// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a
-// row without an element.
+// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in
+// a row without an element.
 FAL_API fal_status fal_client_platform_list_start(const fal_client *client,
                                                   const char *name,
                                                   size_t name_len,
@@ -1917,13 +1928,13 @@ FAL_API fal_status fal_client_platform_list_start(const fal_client *client,
 // what fal answered. NULL if it is not. The string is static.
 FAL_API const char *fal_client_known_scope(const fal_client *client, size_t *len);
 
-// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key. When
-// the operation of fal_new_key_op() has ended well, the key is in the object; it works at once.
-// Its secret comes only this time, and is nowhere else: not in the response, in an error or in the
-// log.
+// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key.
+// When the operation of fal_new_key_op() has ended well, the key is in the object; it works at
+// once. Its secret comes only this time, and is nowhere else: not in the response, in an error
+// or in the log.
 //
-// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true, and a
-// key may be there that nobody knows: fal_error_remedy() tells how to find it.
+// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true,
+// and a key may be there that nobody knows: fal_error_remedy() tells how to find it.
 FAL_API fal_status fal_client_create_key_start(const fal_client *client,
                                                const char *alias,
                                                size_t alias_len,
@@ -1939,8 +1950,8 @@ FAL_API fal_status fal_client_create_key(const fal_client *client,
                                          fal_new_key **out,
                                          fal_error **err);
 
-// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL does
-// nothing.
+// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL
+// does nothing.
 FAL_API void fal_new_key_free(fal_new_key *key);
 
 // The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for
@@ -1954,8 +1965,8 @@ FAL_API const char *fal_new_key_id(const fal_new_key *key, size_t *len);
 // made.
 FAL_API const char *fal_new_key_secret(const fal_new_key *key, size_t *len);
 
-// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does; the
-// secret does not pass through the host.
+// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does;
+// the secret does not pass through the host.
 FAL_API fal_status fal_new_key_store_in_profile(const fal_new_key *key,
                                                 const fal_options *options,
                                                 const char *profile,
@@ -1963,8 +1974,8 @@ FAL_API fal_status fal_new_key_store_in_profile(const fal_new_key *key,
                                                 bool activate,
                                                 fal_error **err);
 
-// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not pass
-// through the host.
+// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not
+// pass through the host.
 FAL_API fal_status fal_new_key_store_in_keyring(const fal_new_key *key,
                                                 const char *account,
                                                 size_t account_len,
@@ -2006,8 +2017,8 @@ FAL_API fal_status fal_webhook_new(const void *body, size_t body_len, fal_webhoo
 FAL_API void fal_webhook_free(fal_webhook *webhook);
 
 // Takes note of a header of the delivery, its name in any case. Those that play no part are
-// ignored, so that all can be given. What matters: X-Fal-Webhook-Request-Id, -User-Id, -Timestamp
-// and -Signature, each once.
+// ignored, so that all can be given. What matters: X-Fal-Webhook-Request-Id, -User-Id,
+// -Timestamp and -Signature, each once.
 FAL_API fal_status fal_webhook_set_header(fal_webhook *webhook,
                                           const char *name,
                                           size_t name_len,
@@ -2016,13 +2027,13 @@ FAL_API fal_status fal_webhook_set_header(fal_webhook *webhook,
                                           fal_error **err);
 
 // Verifies a delivery with a JSON Web Key Set, the text of
-// https://rest.fal.ai/.well-known/jwks.json, which may be kept for 24 hours. Uses no network. now
-// is the time in Unix seconds; negative: the system's clock.
+// https://rest.fal.ai/.well-known/jwks.json, which may be kept for 24 hours. Uses no network.
+// now is the time in Unix seconds; negative: the system's clock.
 //
-// On success *out holds what was delivered and the headers that were signed with it; free it with
-// fal_response_free(). FAL_E_WEBHOOK_INVALID if it is not fal's, was changed, or is more than 300
-// seconds old or early; the message says which. FAL_E_INVALID_ARGUMENT for a text that is no key
-// set or has no Ed25519 key.
+// On success *out holds what was delivered and the headers that were signed with it; free it
+// with fal_response_free(). FAL_E_WEBHOOK_INVALID if it is not fal's, was changed, or is more
+// than 300 seconds old or early; the message says which. FAL_E_INVALID_ARGUMENT for a text
+// that is no key set or has no Ed25519 key.
 FAL_API fal_status fal_webhook_verify(const fal_webhook *webhook,
                                       const char *jwks,
                                       size_t jwks_len,
@@ -2030,19 +2041,20 @@ FAL_API fal_status fal_webhook_verify(const fal_webhook *webhook,
                                       fal_response **out,
                                       fal_error **err);
 
-// How the request of a verified delivery ended: FAL_OK if it succeeded, else what it failed with,
-// as fetching its result would: the code, the fields that were refused, the body and the remedy.
-// The HTTP status is the app's where fal tells it. FAL_E_PROTOCOL, without an HTTP status, if the
-// body is not as fal documents it.
+// How the request of a verified delivery ended: FAL_OK if it succeeded, else what it failed
+// with, as fetching its result would: the code, the fields that were refused, the body and the
+// remedy. The HTTP status is the app's where fal tells it. FAL_E_PROTOCOL, without an HTTP
+// status, if the body is not as fal documents it.
 FAL_API fal_status fal_webhook_outcome(const fal_response *verified, fal_error **err);
 
-// Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without a
-// credential and kept for 24 hours at the most; a signature that none of them made has them
-// fetched anew, at most once a minute and for 10 seconds at the most. Deliveries that known keys
-// verify do not wait for that. What can be refused without a key is refused without a request.
+// Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without
+// a credential and kept for 24 hours at the most; a signature that none of them made has them
+// fetched anew, at most once a minute and for 10 seconds at the most. Deliveries that known
+// keys verify do not wait for that. What can be refused without a key is refused without a
+// request.
 //
-// The operation's outcome is as for fal_webhook_verify(). If no keys can be had, it is the error
-// of the request for them; if only newer ones cannot, it is FAL_E_WEBHOOK_INVALID.
+// The operation's outcome is as for fal_webhook_verify(). If no keys can be had, it is the
+// error of the request for them; if only newer ones cannot, it is FAL_E_WEBHOOK_INVALID.
 FAL_API fal_status fal_client_verify_webhook_start(const fal_client *client,
                                                    const fal_webhook *webhook,
                                                    fal_op **out,
@@ -2072,8 +2084,8 @@ FAL_API fal_dispatcher *fal_dispatcher_new(void);
 // One more owner of the dispatcher; returns it. NULL gives NULL.
 FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 
-// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher until
-// fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
+// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher
+// until fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
 // Calls the callbacks of operations that have ended, here and now on this thread: at most max of
@@ -2088,14 +2100,15 @@ FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
                                       size_t *ran,
                                       fal_error **err);
 
-// How many callbacks are accepted and not called yet, whether their operations have ended or not;
-// 0 for NULL.
+// How many callbacks are accepted and not called yet, whether their operations have ended or
+// not; 0 for NULL.
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
-// Has callback called when others become ready, so that an event loop can sleep; one call may be
-// for several. NULL ends it. user has to outlive the dispatcher and its operations, and a little
-// more: a call that has begun on another thread may go on after the callback is ready, replaced or
-// its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
+// Has callback called when others become ready, so that an event loop can sleep; one call may
+// be for several. NULL ends it. user has to outlive the dispatcher and its operations, and a
+// little more: a call that has begun on another thread may go on after the callback is ready,
+// replaced or its dispatcher released. None is under way after fal_shutdown() has returned
+// FAL_OK.
 FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
                                            fal_wake_callback callback,
                                            void *user,
@@ -2115,44 +2128,46 @@ typedef void (*fal_thread_callback)(void *user);
 // shutdown; FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
 
-// Has on_start called on each thread of the runtime when it starts, and on_stop before it ends;
-// NULL for neither. Those that call functions of the host's are among them. user has to stay valid
-// until the shutdown. When it can be set is as for fal_runtime_set_worker_threads().
+// Has on_start called on each thread of the runtime when it starts, and on_stop before it
+// ends; NULL for neither. Those that call functions of the host's are among them. user has to
+// stay valid until the shutdown. When it can be set is as for
+// fal_runtime_set_worker_threads().
 FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
                                                 fal_thread_callback on_stop,
                                                 void *user,
                                                 fal_error **err);
 
 // Waits until every line of the log has been given to its function, at most timeout_ms
-// milliseconds; lines that are logged meanwhile count too. fal_shutdown() does the same; a program
-// that ends without it would lose its last lines. Without a running runtime it does nothing.
+// milliseconds; lines that are logged meanwhile count too. fal_shutdown() does the same; a
+// program that ends without it would lose its last lines. Without a running runtime it does
+// nothing.
 //
 // With a negative timeout_ms it waits for a function that never returns for ever.
 //
 // FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
 FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 
-// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins every
-// thread. Afterwards the library can be unloaded, or used again: the next call starts a new
-// runtime, also with clients made before. Without a running runtime it does nothing.
+// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins
+// every thread. Afterwards the library can be unloaded, or used again: the next call starts a
+// new runtime, also with clients made before. Without a running runtime it does nothing.
 //
-// What has to be finished once it is begun is waited for: the renewal of a login that was sent,
-// the cancellation of a job, and the functions of the host's that are called: each line of the log
-// is delivered.
+// What has to be finished once it is begun is waited for: the renewal of a login that was
+// sent, the cancellation of a job, and the functions of the host's that are called: each line
+// of the log is delivered.
 //
 // Give it a limit: with a negative timeout_ms it waits for a function of the host's that never
 // returns for ever.
 //
 // FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms
-// milliseconds; a later call waits for the threads that are left. FAL_E_WOULD_DEADLOCK inside a
-// callback. After an error, callbacks that have begun may still be under way, and the library must
-// not be unloaded.
+// milliseconds; a later call waits for the threads that are left. FAL_E_WOULD_DEADLOCK inside
+// a callback. After an error, callbacks that have begun may still be under way, and the
+// library must not be unloaded.
 //
-// Not in DllMain, nor in what runs there: the destructor of a static object in a DLL. Windows ends
-// no thread meanwhile, so that this waits for all of timeout_ms and fails. A plug-in shuts libfal
-// down before it is unloaded. As the process exits, when its other threads are gone, this does
-// nothing and returns FAL_OK. Until a shutdown has succeeded, the library stays loaded whatever
-// becomes of the handle it was loaded by.
+// Not in DllMain, nor in what runs there: the destructor of a static object in a DLL. Windows
+// ends no thread meanwhile, so that this waits for all of timeout_ms and fails. A plug-in
+// shuts libfal down before it is unloaded. As the process exits, when its other threads are
+// gone, this does nothing and returns FAL_OK. Until a shutdown has succeeded, the library
+// stays loaded whatever becomes of the handle it was loaded by.
 FAL_API fal_status fal_shutdown(int64_t timeout_ms, fal_error **err);
 
 #ifdef __cplusplus

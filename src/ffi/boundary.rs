@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::error::fal_error;
-use super::status::{FAL_OK, fal_status};
 use crate::error::{Error, Result};
 use crate::operation::panicked;
 use crate::runtime;
@@ -17,38 +15,12 @@ use crate::system::memory;
 /// Marks a string that ends with a NUL, in place of its length.
 pub(super) const NUL_TERMINATED: usize = usize::MAX;
 
-/// Runs the body of a function that returns a status, and hands its error out.
-pub(super) fn fallible(
-    err: *mut *mut fal_error,
-    body: impl FnOnce() -> Result<fal_status>,
-) -> fal_status {
-    let outcome = caught(body).unwrap_or_else(Err);
-    match outcome {
-        Ok(status) => {
-            give_error(err, ptr::null_mut());
-            status
-        }
-        Err(error) => {
-            let code = error.code().number();
-            if !err.is_null() {
-                give_error(err, Box::into_raw(Box::new(fal_error::new(error))));
-            }
-            code
-        }
-    }
-}
-
-/// The same for a body that either succeeds or fails.
-pub(super) fn status(err: *mut *mut fal_error, body: impl FnOnce() -> Result<()>) -> fal_status {
-    fallible(err, || body().map(|()| FAL_OK))
-}
-
 /// Runs the body of a function without a status; `fallback` stands for a panic.
 pub(super) fn plain<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     caught(body).unwrap_or(fallback)
 }
 
-fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
+pub(super) fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
     quiet_panics();
     runtime::in_guest(|| catch_unwind(AssertUnwindSafe(body)))
         .map_err(|payload| panicked(&*payload))
@@ -68,13 +40,6 @@ fn quiet_panics() {
             before(info);
         }
     }));
-}
-
-fn give_error(err: *mut *mut fal_error, error: *mut fal_error) {
-    if !err.is_null() {
-        // SAFETY: the caller gives a valid place for an error pointer, or NULL.
-        unsafe { err.write(error) }
-    }
 }
 
 /// A null pointer for the parameter of this name.
@@ -109,6 +74,18 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
     if !pointer.is_null() {
         // SAFETY: by this function's own contract.
         plain((), || drop(unsafe { Box::from_raw(pointer) }));
+    }
+}
+
+/// Takes a unique object over from the host.
+///
+/// # Safety
+/// As for [`free`].
+pub(super) unsafe fn take<T>(pointer: *mut T, name: &str) -> Result<Box<T>> {
+    match pointer.is_null() {
+        true => Err(null(name)),
+        // SAFETY: by this function's own contract.
+        false => Ok(unsafe { Box::from_raw(pointer) }),
     }
 }
 
@@ -147,12 +124,8 @@ pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> R
 }
 
 /// A copy of bytes.
-///
-/// # Safety
-/// As for [`bytes`].
-pub(super) unsafe fn copy(data: *const c_void, len: usize, name: &str) -> Result<Bytes> {
-    // SAFETY: by this function's own contract.
-    Ok(memory::copy(unsafe { bytes(data, len, name) }?)?.into())
+pub(super) fn copy(bytes: &[u8]) -> Result<Bytes> {
+    Ok(memory::copy(bytes)?.into())
 }
 
 /// The place of an output: set to its zero at once, and to its value on success.

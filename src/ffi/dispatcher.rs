@@ -6,28 +6,23 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use super::boundary::{self, Out, User, plain, status};
+use super::boundary::{self, Out, User, plain};
 use super::error::fal_error;
-use super::shared::{self, Counted, Shared};
+use super::outcome::status;
+use super::shared::{Counted, Shared};
 use super::status::fal_status;
 use super::times;
 use crate::operation::dispatcher::Dispatcher;
 
 /// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
 pub struct fal_dispatcher {
-    dispatcher: Dispatcher,
+    pub(super) inner: Dispatcher,
     counted: Counted,
 }
 
 impl AsRef<Counted> for fal_dispatcher {
     fn as_ref(&self) -> &Counted {
         &self.counted
-    }
-}
-
-impl fal_dispatcher {
-    pub(super) fn get(&self) -> &Dispatcher {
-        &self.dispatcher
     }
 }
 
@@ -40,28 +35,20 @@ pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
     plain(std::ptr::null_mut(), || {
         Shared::new(|counted| fal_dispatcher {
-            dispatcher: Dispatcher::new(),
+            inner: Dispatcher::new(),
             counted,
         })
         .give()
     })
 }
 
-/// One more owner of the dispatcher; returns it. NULL gives NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_dispatcher_retain(
-    dispatcher: *const fal_dispatcher,
-) -> *mut fal_dispatcher {
-    // SAFETY: NULL or live, by the header's contract.
-    unsafe { shared::retain(dispatcher) }
-}
+counted! {
+    /// One more owner of the dispatcher; returns it. NULL gives NULL.
+    fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher;
 
-/// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher until
-/// fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher) {
-    // SAFETY: NULL or live, by the header's contract.
-    unsafe { shared::release(dispatcher) }
+    /// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher
+    /// until fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
+    fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher);
 }
 
 /// Calls the callbacks of operations that have ended, here and now on this thread: at most max of
@@ -85,40 +72,35 @@ pub unsafe extern "C" fn fal_dispatcher_run(
         let ran = unsafe { Out::new(place, 0, "ran") }?;
         // SAFETY: NULL or live, by the header's contract.
         let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
-        ran.set(dispatcher.dispatcher.run(max, times::wait_us(budget_us))?);
+        ran.set(dispatcher.inner.run(max, times::wait_us(budget_us))?);
         Ok(())
     })
 }
 
-/// How many callbacks are accepted and not called yet, whether their operations have ended or not;
-/// 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_dispatcher_outstanding(dispatcher: *const fal_dispatcher) -> usize {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { dispatcher.as_ref() }.map_or(0, |dispatcher| dispatcher.dispatcher.outstanding())
-    })
+infallible! {
+    /// How many callbacks are accepted and not called yet, whether their operations have ended or
+    /// not; 0 for NULL.
+    fn fal_dispatcher_outstanding(dispatcher: &fal_dispatcher) -> usize = 0 {
+        dispatcher.inner.outstanding()
+    }
 }
 
-/// Has callback called when others become ready, so that an event loop can sleep; one call may be
-/// for several. NULL ends it. user has to outlive the dispatcher and its operations, and a little
-/// more: a call that has begun on another thread may go on after the callback is ready, replaced or
-/// its dispatcher released. None is under way after fal_shutdown() has returned FAL_OK.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_dispatcher_set_wake(
-    dispatcher: *const fal_dispatcher,
-    callback: fal_wake_callback,
-    user: *mut c_void,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or live, by the header's contract.
-        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+fallible! {
+    /// Has callback called when others become ready, so that an event loop can sleep; one call may
+    /// be for several. NULL ends it. user has to outlive the dispatcher and its operations, and a
+    /// little more: a call that has begun on another thread may go on after the callback is ready,
+    /// replaced or its dispatcher released. None is under way after fal_shutdown() has returned
+    /// FAL_OK.
+    fn fal_dispatcher_set_wake(
+        dispatcher: &fal_dispatcher,
+        callback: fal_wake_callback,
+        user: *mut c_void,
+    ) {
         let user = User::new(user);
-        dispatcher.dispatcher.set_wake(callback.map(|callback| {
+        dispatcher.inner.set_wake(callback.map(|callback| {
             // SAFETY: the host gave this callback for this argument.
             let wake = move || unsafe { callback(user.get()) };
             Arc::new(wake) as Arc<dyn Fn() + Send + Sync>
-        }))
-    })
+        }))?;
+    }
 }

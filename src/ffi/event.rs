@@ -8,15 +8,15 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::boundary::{self, Out, User, fallible, plain, status};
+use super::boundary::{self, Out, User};
 use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::op::{fal_op, fal_op_callback};
+use super::outcome::{outcome, status};
 use super::response::fal_response;
 use super::status::{FAL_OK, FAL_PENDING, fal_status};
 use super::texts::set_len;
 use super::times;
-use crate::error::Error;
 use crate::operation::NextEvent;
 use crate::operation::event::{Event, EventKind, Packed};
 use crate::services::workflow::WorkflowEvent;
@@ -64,16 +64,6 @@ impl fal_event {
             content: fal_response::new(content),
         }
     }
-
-    fn workflow(&self) -> i32 {
-        match WorkflowEvent::of(self.kind, self.content.get()) {
-            None => 0,
-            Some(WorkflowEvent::Submit { .. }) => FAL_WORKFLOW_SUBMIT,
-            Some(WorkflowEvent::Completion { .. }) => FAL_WORKFLOW_COMPLETION,
-            Some(WorkflowEvent::Output { .. }) => FAL_WORKFLOW_OUTPUT,
-            Some(WorkflowEvent::Error { .. }) => FAL_WORKFLOW_ERROR,
-        }
-    }
 }
 
 /// Reads the next event of an operation, waited for at most timeout_ms milliseconds. FAL_OK and an
@@ -89,12 +79,12 @@ pub unsafe extern "C" fn fal_op_next_event(
     out: *mut *mut fal_event,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    fallible(err, || {
+    outcome(err, || {
         // SAFETY: NULL or writable, by the header's contract.
         let out = unsafe { Out::object(out, "out") }?;
         // SAFETY: NULL or live, by the header's contract.
         let op = unsafe { boundary::borrow(op, "op") }?;
-        match op.op().wait_event(times::wait(timeout_ms))? {
+        match op.inner.wait_event(times::wait(timeout_ms))? {
             NextEvent::Event(event) => out.give(fal_event::new(event)),
             NextEvent::Pending => return Ok(FAL_PENDING),
             NextEvent::End => {}
@@ -103,100 +93,78 @@ pub unsafe extern "C" fn fal_op_next_event(
     })
 }
 
-/// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_op_discard_events(op: *const fal_op) {
-    plain((), || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { op.as_ref() }.map_or((), |op| op.op().discard_events())
-    });
+infallible! {
+    /// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
+    fn fal_op_discard_events(op: &fal_op) -> () = () {
+        op.inner.discard_events()
+    }
+
+    /// How many events were lost because nobody read them; 0 for NULL. Items and messages are never
+    /// lost.
+    fn fal_op_dropped_events(op: &fal_op) -> u64 = 0 {
+        op.inner.dropped_events()
+    }
 }
 
-/// How many events were lost because nobody read them; 0 for NULL. Items and messages are never
-/// lost.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_op_dropped_events(op: *const fal_op) -> u64 {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { op.as_ref() }.map_or(0, |op| op.op().dropped_events())
-    })
-}
-
-/// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has been
-/// called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The end of the
-/// operation is no event: see fal_op_when_done().
-///
-/// user has to outlive the operation.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_op_when_event(
-    op: *const fal_op,
-    dispatcher: *const fal_dispatcher,
-    callback: fal_op_callback,
-    user: *mut c_void,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or live, by the header's contract.
-        let op = unsafe { boundary::borrow(op, "op") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
-        let callback = callback.ok_or_else(|| Error::invalid("callback is NULL"))?;
+fallible! {
+    /// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has
+    /// been called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The
+    /// end of the operation is no event: see fal_op_when_done().
+    ///
+    /// user has to outlive the operation.
+    fn fal_op_when_event(
+        op: &fal_op,
+        dispatcher: &fal_dispatcher,
+        callback: fal_op_callback,
+        user: *mut c_void,
+    ) {
+        let callback = callback.ok_or_else(|| boundary::null("callback"))?;
         let user = User::new(user);
-        dispatcher.get().when_event(op.op(), move |op| {
+        dispatcher.inner.when_event(&op.inner, move |op| {
             let stirred = fal_op::new(op);
             // SAFETY: the host gave this callback for these arguments; `stirred` lives longer than
             // the call.
             unsafe { callback(stirred.lend().cast_mut(), user.get()) }
-        })
-    })
+        })?;
+    }
 }
 
-/// Frees an event. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_free(event: *mut fal_event) {
-    // SAFETY: the caller owns it.
-    unsafe { boundary::free(event) }
+frees! {
+    /// Frees an event. NULL does nothing.
+    fn fal_event_free(event: *mut fal_event);
 }
 
-/// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others: ignore
-/// what you do not know.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_kind(event: *const fal_event) -> i32 {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { event.as_ref() }.map_or(0, |event| event.kind as i32)
-    })
-}
+infallible! {
+    /// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others:
+    /// ignore what you do not know.
+    fn fal_event_kind(event: &fal_event) -> i32 = 0 {
+        event.kind as i32
+    }
 
-/// What it tells, borrowed from the event: read it with the functions for responses, such as
-/// fal_response_get_string(). NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_content(event: *const fal_event) -> *const fal_response {
-    plain(std::ptr::null(), || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { event.as_ref() }.map_or(std::ptr::null(), |event| &raw const event.content)
-    })
-}
+    /// What it tells, borrowed from the event: read it with the functions for responses, such as
+    /// fal_response_get_string(). NULL for NULL.
+    fn fal_event_content(event: &fal_event) -> *const fal_response = (std::ptr::null()) {
+        &raw const event.content
+    }
 
-/// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5): the
-/// content has the members that it names. 0 for any other event, one of an unknown /type included,
-/// and for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_workflow(event: *const fal_event) -> i32 {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { event.as_ref() }.map_or(0, |event| event.workflow())
-    })
-}
+    /// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5):
+    /// the content has the members that it names. 0 for any other event, one of an unknown /type
+    /// included, and for NULL.
+    fn fal_event_workflow(event: &fal_event) -> i32 = 0 {
+        match WorkflowEvent::of(event.kind, &event.content.inner) {
+            None => 0,
+            Some(WorkflowEvent::Submit { .. }) => FAL_WORKFLOW_SUBMIT,
+            Some(WorkflowEvent::Completion { .. }) => FAL_WORKFLOW_COMPLETION,
+            Some(WorkflowEvent::Output { .. }) => FAL_WORKFLOW_OUTPUT,
+            Some(WorkflowEvent::Error { .. }) => FAL_WORKFLOW_ERROR,
+        }
+    }
 
-/// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket, the
-/// piece of a stream that is none of events. false for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_is_bytes(event: *const fal_event) -> bool {
-    plain(false, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { event.as_ref() }.is_some_and(|event| event.bytes)
-    })
+    /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket,
+    /// the piece of a stream that is none of events. false for NULL.
+    fn fal_event_is_bytes(event: &fal_event) -> bool = false {
+        event.bytes
+    }
 }
 
 /// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes":
@@ -211,18 +179,14 @@ pub unsafe extern "C" fn fal_event_get_bytes(
     len: *mut usize,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or writable, by the header's contract.
-        unsafe { set_len(len, 0) };
-        // SAFETY: NULL or writable, by the header's contract.
-        let out = unsafe { Out::new(out, std::ptr::null(), "out") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let event = unsafe { boundary::borrow(event, "event") }?;
-        // SAFETY: NULL or a string, by the header's contract.
-        let pointer = unsafe { boundary::text(pointer, pointer_len, "pointer") }?;
-        let bytes = event.packed.get_bytes(event.content.get(), pointer)?;
-        // SAFETY: NULL or writable, by the header's contract.
-        unsafe { set_len(len, bytes.len()) };
+    // SAFETY: each pointer is NULL or valid, by the header's contract.
+    status(err, || unsafe {
+        set_len(len, 0);
+        let out = Out::new(out, std::ptr::null(), "out")?;
+        let event = boundary::borrow(event, "event")?;
+        let pointer = boundary::text(pointer, pointer_len, "pointer")?;
+        let bytes = event.packed.get_bytes(&event.content.inner, pointer)?;
+        set_len(len, bytes.len());
         out.set(bytes.as_ptr().cast());
         Ok(())
     })

@@ -1,6 +1,6 @@
 //! The C ABI: one file per section of `fal.h`. It translates; what it does is done by the core.
 //!
-//! `include/fal/fal.h` is generated from these files by `tests/rust/header.rs`: their documentation
+//! `include/fal/fal.h` is generated from these files by `tests/rust/header`: their documentation
 //! is the header's.
 
 #![allow(non_camel_case_types, clippy::missing_safety_doc, unreachable_pub)]
@@ -11,8 +11,11 @@
     rustdoc::invalid_html_tags
 )]
 
+#[macro_use]
+mod macros;
+
 mod boundary;
-mod session;
+mod outcome;
 mod shared;
 mod texts;
 mod times;
@@ -37,6 +40,7 @@ pub mod platform;
 pub mod queue;
 pub mod queue_options;
 pub mod realtime;
+pub mod report;
 pub mod request;
 pub mod response;
 pub mod runtime;

@@ -6,10 +6,8 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use super::boundary::{self, User, plain, status};
+use super::boundary::{self, User, plain};
 use super::credential_request::fal_credential_request;
-use super::error::fal_error;
-use super::status::fal_status;
 use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
 use crate::credentials;
@@ -21,7 +19,7 @@ use crate::runtime;
 /// need.
 pub struct fal_options {
     builder: ClientBuilder,
-    credentials: credentials::Options,
+    pub(super) credentials: credentials::Options,
 }
 
 /// A host that can be replaced: one of the FAL_HOST_ constants. The variable in brackets sets it
@@ -77,13 +75,9 @@ pub type fal_log_callback = Option<
 pub type fal_credential_callback =
     Option<unsafe extern "C" fn(request: *mut fal_credential_request, user: *mut c_void)>;
 
-/// The client that options describe; NULL means the defaults.
-///
-/// # Safety
-/// `options` is NULL or live.
-pub(super) unsafe fn client(options: *const fal_options) -> Result<Client> {
-    // SAFETY: by this function's own contract.
-    match unsafe { options.as_ref() } {
+/// The client that options describe; `None` means the defaults.
+pub(super) fn client(options: Option<&fal_options>) -> Result<Client> {
+    match options {
         Some(options) => options
             .builder
             .clone()
@@ -94,29 +88,10 @@ pub(super) unsafe fn client(options: *const fal_options) -> Result<Client> {
 }
 
 /// What they say about the credential.
-///
-/// # Safety
-/// As for [`client`].
-pub(super) unsafe fn credentials(options: *const fal_options) -> credentials::Options {
-    // SAFETY: by this function's own contract.
-    unsafe { options.as_ref() }
+pub(super) fn credentials(options: Option<&fal_options>) -> credentials::Options {
+    options
         .map(|options| options.credentials.clone())
         .unwrap_or_default()
-}
-
-/// Changes options by a step that may fail and then changes nothing.
-///
-/// # Safety
-/// `options` is NULL or live and used by nobody else.
-unsafe fn change(
-    options: *mut fal_options,
-    err: *mut *mut fal_error,
-    step: impl FnOnce(&mut fal_options) -> Result<()>,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: by this function's own contract.
-        step(unsafe { boundary::borrow_mut(options, "options") }?)
-    })
 }
 
 /// Options with every default. NULL only if memory is gone.
@@ -131,385 +106,166 @@ pub extern "C" fn fal_options_new() -> *mut fal_options {
     })
 }
 
-/// Frees options, and zeroizes a key in them. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_free(options: *mut fal_options) {
-    // SAFETY: the caller owns them.
-    unsafe { boundary::free(options) }
+frees! {
+    /// Frees options, and zeroizes a key in them. NULL does nothing.
+    fn fal_options_free(options: *mut fal_options);
 }
 
-/// Uses this key, "id:secret". It is copied, and checked when it is first needed.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_key(
-    options: *mut fal_options,
-    key: *const c_char,
-    key_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let key = boundary::text(key, key_len, "key")?;
-            options.credentials = options.credentials.clone().key(key);
-            Ok(())
-        })
+fallible! {
+    /// Uses this key, "id:secret". It is copied, and checked when it is first needed.
+    fn fal_options_set_key(options: &mut fal_options, key: text[key_len]) {
+        options.credentials = options.credentials.clone().key(key);
     }
-}
 
-/// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(), that
-/// of this name in the keyring.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_profile(
-    options: *mut fal_options,
-    profile: *const c_char,
-    profile_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let profile = boundary::text(profile, profile_len, "profile")?;
-            options.credentials = options.credentials.clone().profile(profile);
-            Ok(())
-        })
+    /// Uses the key of this profile of the configuration file; or, with fal_options_set_keyring(),
+    /// that of this name in the keyring.
+    fn fal_options_set_profile(options: &mut fal_options, profile: text[profile_len]) {
+        options.credentials = options.credentials.clone().profile(profile);
     }
-}
 
-/// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The path is
-/// UTF-8 on every system.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_config_path(
-    options: *mut fal_options,
-    path: *const c_char,
-    path_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let path = boundary::text(path, path_len, "path")?;
-            options.credentials = options.credentials.clone().config_path(path);
-            Ok(())
-        })
+    /// Reads this configuration file, not the one of FAL_CONFIG_PATH or ~/.fal/config.toml. The
+    /// path is UTF-8 on every system.
+    fn fal_options_set_config_path(options: &mut fal_options, path: text[path_len]) {
+        options.credentials = options.credentials.clone().config_path(path);
     }
-}
 
-/// Uses no key at all, for public apps. A key or a profile beside it is an error at the first call.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_anonymous(
-    options: *mut fal_options,
-    anonymous: bool,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.credentials = options.credentials.clone().anonymous(anonymous);
-            Ok(())
-        })
+    /// Uses no key at all, for public apps. A key or a profile beside it is an error at the first
+    /// call.
+    fn fal_options_set_anonymous(options: &mut fal_options, anonymous: bool) {
+        options.credentials = options.credentials.clone().anonymous(anonymous);
     }
-}
 
-/// Whether to read the system keyring, which may ask the user to unlock it. By default
-/// FAL_KEYRING=1 decides. In a build without a keyring, asking for it is an error at the first
-/// call.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_keyring(
-    options: *mut fal_options,
-    keyring: bool,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.credentials = options.credentials.clone().keyring(keyring);
-            Ok(())
-        })
+    /// Whether to read the system keyring, which may ask the user to unlock it. By default
+    /// FAL_KEYRING=1 decides. In a build without a keyring, asking for it is an error at the first
+    /// call.
+    fn fal_options_set_keyring(options: &mut fal_options, keyring: bool) {
+        options.credentials = options.credentials.clone().keyring(keyring);
     }
-}
 
-/// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key. It
-/// opens some apps on the run host and nothing else.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_app_token(
-    options: *mut fal_options,
-    token: *const c_char,
-    token_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let token = boundary::text(token, token_len, "token")?;
-            options.credentials = options.credentials.clone().app_token(token);
-            Ok(())
-        })
+    /// Uses this short-lived token, made by fal_client_mint_token() on a machine that holds a key.
+    /// It opens some apps on the run host and nothing else.
+    fn fal_options_set_app_token(options: &mut fal_options, token: text[token_len]) {
+        options.credentials = options.credentials.clone().app_token(token);
     }
-}
 
-/// Has callback asked for a credential when one is needed, and again when it has expired or was
-/// refused. All calls that wait for one share one question. user has to outlive the clients made
-/// with these options and their operations: until fal_shutdown() has returned is always enough.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_credential_callback(
-    options: *mut fal_options,
-    callback: fal_credential_callback,
-    user: *mut c_void,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    let user = User::new(user);
-    let ask = callback.map(|callback| {
-        move |answer| {
+    /// Has callback asked for a credential when one is needed, and again when it has expired or was
+    /// refused. All calls that wait for one share one question. user has to outlive the clients
+    /// made with these options and their operations: until fal_shutdown() has returned is always
+    /// enough.
+    fn fal_options_set_credential_callback(
+        options: &mut fal_options,
+        callback: fal_credential_callback,
+        user: *mut c_void,
+    ) {
+        let callback = callback.ok_or_else(|| boundary::null("callback"))?;
+        let user = User::new(user);
+        let ask = credentials::Callback::new(move |answer| {
             let request = Box::into_raw(Box::new(fal_credential_request::new(answer)));
             // SAFETY: the host gave this callback for these arguments, and now owns the request.
             unsafe { callback(request, user.get()) }
-        }
-    });
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            let ask = ask.ok_or_else(|| boundary::null("callback"))?;
-            options.credentials = options
-                .credentials
-                .clone()
-                .callback(credentials::Callback::new(ask));
-            Ok(())
-        })
+        });
+        options.credentials = options.credentials.clone().callback(ask);
     }
-}
 
-/// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy", that
-/// holds the key. Files are fetched directly. No key is looked for on this machine; one that is set
-/// explicitly goes to the proxy.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_proxy(
-    options: *mut fal_options,
-    url: *const c_char,
-    url_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let url = boundary::text(url, url_len, "url")?;
-            options.builder = options.builder.clone().proxy(url)?;
-            Ok(())
-        })
+    /// Sends everything for fal's services to a server proxy, "https://app.example/api/fal/proxy",
+    /// that holds the key. Files are fetched directly. No key is looked for on this machine; one
+    /// that is set explicitly goes to the proxy.
+    fn fal_options_set_proxy(options: &mut fal_options, url: text[url_len]) {
+        options.builder = options.builder.clone().proxy(url)?;
     }
-}
 
-/// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]", where
-/// the scheme is http, https, socks4, socks4a, socks5 or socks5h; through none if it is empty. By
-/// default HTTPS_PROXY and then ALL_PROXY are read, and on macOS and Windows the system's settings,
-/// but for a script that finds proxies (PAC, WPAD), which is not run. Hosts that NO_PROXY names are
-/// reached directly in any case, and so is the emulator.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_http_proxy(
-    options: *mut fal_options,
-    url: *const c_char,
-    url_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let url = boundary::text(url, url_len, "url")?;
-            options.builder = options.builder.clone().http_proxy(url)?;
-            Ok(())
-        })
+    /// Reaches fal through this HTTP or SOCKS proxy: "[scheme://][user:password@]host[:port]",
+    /// where the scheme is http, https, socks4, socks4a, socks5 or socks5h; through none if it is
+    /// empty. By default HTTPS_PROXY and then ALL_PROXY are read, and on macOS and Windows the
+    /// system's settings, but for a script that finds proxies (PAC, WPAD), which is not run. Hosts
+    /// that NO_PROXY names are reached directly in any case, and so is the emulator.
+    fn fal_options_set_http_proxy(options: &mut fal_options, url: text[url_len]) {
+        options.builder = options.builder.clone().http_proxy(url)?;
     }
-}
 
-/// Trusts these certificates of authorities, one or more in PEM, besides those that the operating
-/// system trusts.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_add_root_certificates(
-    options: *mut fal_options,
-    pem: *const c_char,
-    pem_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let pem = boundary::text(pem, pem_len, "pem")?;
-            options.builder = options
-                .builder
-                .clone()
-                .add_root_certificates(pem.as_bytes())?;
-            Ok(())
-        })
+    /// Trusts these certificates of authorities, one or more in PEM, besides those that the
+    /// operating system trusts.
+    fn fal_options_add_root_certificates(options: &mut fal_options, pem: text[pem_len]) {
+        let builder = options.builder.clone();
+        options.builder = builder.add_root_certificates(pem.as_bytes())?;
     }
-}
 
-/// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything else,
-/// and for an emulator that is not on this machine.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_host(
-    options: *mut fal_options,
-    role: fal_host,
-    host: *const c_char,
-    host_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let role = HostRole::ALL.iter().find(|known| **known as i32 == role);
-            let role = *role
-                .ok_or_else(|| Error::invalid("role is not one of the FAL_HOST_ constants"))?;
-            let host = boundary::text(host, host_len, "host")?;
-            options.builder = options.builder.clone().host(role, host)?;
-            Ok(())
-        })
+    /// Replaces one of the hosts, by "name" or "name:port". FAL_E_INVALID_ARGUMENT for anything
+    /// else, and for an emulator that is not on this machine.
+    fn fal_options_set_host(options: &mut fal_options, role: fal_host, host: text[host_len]) {
+        let role = HostRole::ALL.iter().find(|known| **known as i32 == role);
+        let role = *role.ok_or_else(|| Error::invalid("role is not one of the FAL_HOST_ constants"))?;
+        options.builder = options.builder.clone().host(role, host)?;
     }
-}
 
-/// The time for each whole call in milliseconds, from credential to decoded body, retries included.
-/// A request's own time is stronger. By default one hour for a run or a stream, 24 hours for a job
-/// that is waited for and for the lines of a live log, six for an upload or a download, two minutes
-/// for anything else. Of a session only the request's own time counts.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_timeout_ms(
-    options: *mut fal_options,
-    timeout_ms: i64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.builder = options.builder.clone().timeout(times::longest(timeout_ms)?);
-            Ok(())
-        })
+    /// The time for each whole call in milliseconds, from credential to decoded body, retries
+    /// included. A request's own time is stronger. By default one hour for a run or a stream, 24
+    /// hours for a job that is waited for and for the lines of a live log, six for an upload or a
+    /// download, two minutes for anything else. Of a session only the request's own time counts.
+    fn fal_options_set_timeout_ms(options: &mut fal_options, timeout_ms: i64) {
+        options.builder = options.builder.clone().timeout(times::longest(timeout_ms)?);
     }
-}
 
-/// How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been
-/// executed is never tried again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_max_attempts(
-    options: *mut fal_options,
-    most: u32,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.builder = options.builder.clone().max_attempts(most)?;
-            Ok(())
-        })
+    /// How often a call is tried at the most, 1 to 100; by default 5. A POST that may have been
+    /// executed is never tried again.
+    fn fal_options_set_max_attempts(options: &mut fal_options, most: u32) {
+        options.builder = options.builder.clone().max_attempts(most)?;
     }
-}
 
-/// How long the other side of a transfer may move no byte, in milliseconds; by default 60000. The
-/// connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a PUT, a
-/// part, a download, which goes on where it ended.
-///
-/// It holds for uploads, which wait ten times as long while fal puts parts together, for downloads
-/// but those of an app's answer, and for the body of any request to fal but its answer. An app, the
-/// queue, a stream and a session may be silent for as long as the call may take, and so may this
-/// side: a read callback, a disk. Of an upload the buffers of the operating system hide up to 4
-/// MiB, so that for each MiB that was sent, up to 4, the same time is added.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_stall_timeout_ms(
-    options: *mut fal_options,
-    stall_timeout_ms: i64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            let limit =
-                times::limit(stall_timeout_ms, "stall_timeout_ms")?.unwrap_or(Duration::ZERO);
-            options.builder = options.builder.clone().stall_timeout(limit);
-            Ok(())
-        })
+    /// How long the other side of a transfer may move no byte, in milliseconds; by default 60000.
+    /// The connection is then given up with FAL_E_CONNECTION_LOST, and what may be sent again is: a
+    /// PUT, a part, a download, which goes on where it ended.
+    ///
+    /// It holds for uploads, which wait ten times as long while fal puts parts together, for
+    /// downloads but those of an app's answer, and for the body of any request to fal but its
+    /// answer. An app, the queue, a stream and a session may be silent for as long as the call may
+    /// take, and so may this side: a read callback, a disk. Of an upload the buffers of the
+    /// operating system hide up to 4 MiB, so that for each MiB that was sent, up to 4, the same
+    /// time is added.
+    fn fal_options_set_stall_timeout_ms(options: &mut fal_options, stall_timeout_ms: i64) {
+        let limit = times::limit(stall_timeout_ms, "stall_timeout_ms")?.unwrap_or(Duration::ZERO);
+        options.builder = options.builder.clone().stall_timeout(limit);
     }
-}
 
-/// Refuses operations of the Platform API that need an ADMIN key before anything is sent, with
-/// FAL_E_FORBIDDEN, if the key in use is known to be an API key: from fal_client_check(), or from
-/// what fal answered before. By default they are sent.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_strict_scopes(
-    options: *mut fal_options,
-    strict: bool,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.builder = options.builder.clone().strict_scopes(strict);
-            Ok(())
-        })
+    /// Refuses operations of the Platform API that need an ADMIN key before anything is sent, with
+    /// FAL_E_FORBIDDEN, if the key in use is known to be an API key: from fal_client_check(), or
+    /// from what fal answered before. By default they are sent.
+    fn fal_options_set_strict_scopes(options: &mut fal_options, strict: bool) {
+        options.builder = options.builder.clone().strict_scopes(strict);
     }
-}
 
-/// The most bytes that the body of an answer may have; by default 256 MiB.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_max_response_bytes(
-    options: *mut fal_options,
-    most: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            options.builder = options.builder.clone().max_response_bytes(most);
-            Ok(())
-        })
+    /// The most bytes that the body of an answer may have; by default 256 MiB.
+    fn fal_options_set_max_response_bytes(options: &mut fal_options, most: usize) {
+        options.builder = options.builder.clone().max_response_bytes(most);
     }
-}
 
-/// Adds the host program's name to the header User-Agent, such as "MyGame/1.2".
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_user_agent(
-    options: *mut fal_options,
-    product: *const c_char,
-    product_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        change(options, err, |options| {
-            let product = boundary::text(product, product_len, "product")?;
-            options.builder = options.builder.clone().user_agent(product)?;
-            Ok(())
-        })
+    /// Adds the host program's name to the header User-Agent, such as "MyGame/1.2".
+    fn fal_options_set_user_agent(options: &mut fal_options, product: text[product_len]) {
+        options.builder = options.builder.clone().user_agent(product)?;
     }
-}
 
-/// Has callback called with each log line of at most this level. user comes back unchanged, and has
-/// to outlive the clients made with these options and their operations, what goes on in the
-/// background included: and until their lines are delivered: until fal_shutdown() has returned
-/// FAL_OK is always enough. A NULL callback turns the log off, as it is by default.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_options_set_log(
-    options: *mut fal_options,
-    level: fal_log_level,
-    callback: fal_log_callback,
-    user: *mut c_void,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says.
-    unsafe {
-        change(options, err, |options| {
-            let known = [Level::Error, Level::Warn, Level::Info, Level::Debug];
-            let level = known.into_iter().find(|known| *known as i32 == level);
-            let level = level
-                .ok_or_else(|| Error::invalid("level is not one of the FAL_LOG_ constants"))?;
-            let builder = options.builder.clone();
-            options.builder = match callback {
-                None => builder.without_log(),
-                Some(callback) => {
-                    let user = User::new(user);
-                    builder.log(level, move |level, line| {
-                        send_line(callback, level, line, user)
-                    })
-                }
-            };
-            Ok(())
-        })
+    /// Has callback called with each log line of at most this level. user comes back unchanged, and
+    /// has to outlive the clients made with these options and their operations, what goes on in the
+    /// background included: and until their lines are delivered: until fal_shutdown() has returned
+    /// FAL_OK is always enough. A NULL callback turns the log off, as it is by default.
+    fn fal_options_set_log(
+        options: &mut fal_options,
+        level: fal_log_level,
+        callback: fal_log_callback,
+        user: *mut c_void,
+    ) {
+        let known = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+        let level = known.into_iter().find(|known| *known as i32 == level);
+        let level =
+            level.ok_or_else(|| Error::invalid("level is not one of the FAL_LOG_ constants"))?;
+        let builder = options.builder.clone();
+        let user = User::new(user);
+        options.builder = match callback {
+            None => builder.without_log(),
+            Some(callback) => builder.log(level, move |level, line| {
+                send_line(callback, level, line, user)
+            }),
+        };
     }
 }
 
@@ -526,10 +282,4 @@ fn send_line(
     runtime::in_callback(|| unsafe {
         callback(level as i32, text.as_ptr().cast(), line.len(), user.get())
     });
-}
-
-impl fal_options {
-    pub(super) fn credentials(&self) -> credentials::Options {
-        self.credentials.clone()
-    }
 }

@@ -15,99 +15,54 @@ use once_cell::race::OnceBox;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::boundary::{self, Out, plain, status};
-use super::client::{call, fal_client, start};
-use super::error::fal_error;
+use super::boundary::plain;
+use super::client::fal_client;
 use super::op::fal_op;
 use super::options::fal_options;
-use super::response::fal_response;
 use super::shared::Shared;
-use super::status::fal_status;
-use super::store::store;
+use super::store::{activation, store};
 use super::texts::set_len;
-use crate::credentials::store::Activate;
 use crate::credentials::{Environment, store_in_keyring};
 use crate::error::{Error, Result};
 use crate::key::{Key, Scope};
 use crate::operation::Op;
 use crate::services::platform::CreatingKey;
 
-/// Starts an operation by its name. params is a JSON object; NULL for none. The response is what
-/// fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line as a
-/// FAL_EVENT_ITEM, until it is cancelled.
-///
-/// "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_platform_start(
-    client: *const fal_client,
-    name: *const c_char,
-    name_len: usize,
-    params: *const c_char,
-    params_len: usize,
-    out: *mut *mut fal_op,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        start(client, out, err, |client| {
-            client.platform_start(
-                boundary::text(name, name_len, "name")?,
-                json(params, params_len)?,
-            )
-        })
+operations! {
+    /// Starts an operation by its name. params is a JSON object; NULL for none. The response is
+    /// what fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line
+    /// as a FAL_EVENT_ITEM, until it is cancelled.
+    ///
+    /// "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
+    fn fal_client_platform_start(
+        client: &fal_client,
+        name: text[name_len],
+        params: Option<text[params_len]>,
+    ) {
+        client.inner.platform_start(name, json(params)?)?
     }
+
+    /// The same, and waits for the answer. Free the response with fal_response_free().
+    ///
+    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    wait fal_client_platform;
 }
 
-/// The same, and waits for the answer. Free the response with fal_response_free().
-///
-/// FAL_E_WOULD_DEADLOCK inside a callback.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_platform(
-    client: *const fal_client,
-    name: *const c_char,
-    name_len: usize,
-    params: *const c_char,
-    params_len: usize,
-    out: *mut *mut fal_response,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        call(client, out, err, |client| {
-            client.platform_start(
-                boundary::text(name, name_len, "name")?,
-                json(params, params_len)?,
-            )
-        })
-    }
-}
-
-/// Starts reading a list, such as "keys.list", through all its pages: each element is a
-/// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a list
-/// may be longer than the memory. To stop early, cancel the operation and discard its events. The
-/// parameter "limit" is the size of a page. The client's time holds for each page. The lines of
-/// "serverless.logs.stream" can be read so too.
-///
-/// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in a
-/// row without an element.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_platform_list_start(
-    client: *const fal_client,
-    name: *const c_char,
-    name_len: usize,
-    params: *const c_char,
-    params_len: usize,
-    out: *mut *mut fal_op,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        start(client, out, err, |client| {
-            client.platform_list_start(
-                boundary::text(name, name_len, "name")?,
-                json(params, params_len)?,
-            )
-        })
+fallible! {
+    /// Starts reading a list, such as "keys.list", through all its pages: each element is a
+    /// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a
+    /// list may be longer than the memory. To stop early, cancel the operation and discard its
+    /// events. The parameter "limit" is the size of a page. The client's time holds for each page.
+    /// The lines of "serverless.logs.stream" can be read so too.
+    ///
+    /// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in
+    /// a row without an element.
+    fn fal_client_platform_list_start(
+        client: &fal_client,
+        name: text[name_len],
+        params: Option<text[params_len]>,
+    ) -> Shared<fal_op> {
+        fal_op::new(client.inner.platform_list_start(name, json(params)?)?)
     }
 }
 
@@ -120,7 +75,7 @@ pub unsafe extern "C" fn fal_client_known_scope(
 ) -> *const c_char {
     let scope = plain(None, || {
         // SAFETY: NULL or live, by the header's contract.
-        unsafe { client.as_ref() }.and_then(|client| client.client().known_scope())
+        unsafe { client.as_ref() }.and_then(|client| client.inner.known_scope())
     });
     let name = match scope {
         None => c"",
@@ -154,6 +109,15 @@ struct Made {
 }
 
 impl fal_new_key {
+    fn new(creating: CreatingKey) -> Self {
+        let op = fal_op::new(creating.op().clone());
+        fal_new_key {
+            creating,
+            op,
+            made: OnceBox::new(),
+        }
+    }
+
     fn made(&self) -> Option<&Made> {
         let made = self.made.get_or_try_init(|| {
             let key = self.creating.key().ok_or(())?;
@@ -169,85 +133,50 @@ impl fal_new_key {
         });
         made.ok()
     }
+
+    fn ready(&self) -> Result<&Made> {
+        self.made()
+            .ok_or_else(|| Error::invalid("the key was not made, or not yet"))
+    }
 }
 
-/// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key. When
-/// the operation of fal_new_key_op() has ended well, the key is in the object; it works at once.
-/// Its secret comes only this time, and is nowhere else: not in the response, in an error or in the
-/// log.
-///
-/// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true, and a
-/// key may be there that nobody knows: fal_error_remedy() tells how to find it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_create_key_start(
-    client: *const fal_client,
-    alias: *const c_char,
-    alias_len: usize,
-    out: *mut *mut fal_new_key,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or writable, by the header's contract.
-        let out = unsafe { Out::object(out, "out") }?;
-        // SAFETY: as the header says of each pointer.
-        let creating = unsafe { create(client, alias, alias_len) }?;
-        let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key {
-            creating,
-            op,
-            made: OnceBox::new(),
-        });
-        Ok(())
-    })
-}
+fallible! {
+    /// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key.
+    /// When the operation of fal_new_key_op() has ended well, the key is in the object; it works at
+    /// once. Its secret comes only this time, and is nowhere else: not in the response, in an error
+    /// or in the log.
+    ///
+    /// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true,
+    /// and a key may be there that nobody knows: fal_error_remedy() tells how to find it.
+    fn fal_client_create_key_start(client: &fal_client, alias: text[alias_len]) -> fal_new_key {
+        fal_new_key::new(client.inner.create_key_start(alias)?)
+    }
 
-/// The same, and waits for the key. Free it with fal_new_key_free().
-///
-/// FAL_E_WOULD_DEADLOCK inside a callback.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_create_key(
-    client: *const fal_client,
-    alias: *const c_char,
-    alias_len: usize,
-    out: *mut *mut fal_new_key,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or writable, by the header's contract.
-        let out = unsafe { Out::object(out, "out") }?;
+    /// The same, and waits for the key. Free it with fal_new_key_free().
+    ///
+    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    fn fal_client_create_key(client: &fal_client, alias: text[alias_len]) -> fal_new_key {
         let mut creating = None;
         Op::finish(|| {
-            // SAFETY: as the header says of each pointer.
-            let started = creating.insert(unsafe { create(client, alias, alias_len) }?);
+            let started = creating.insert(client.inner.create_key_start(alias)?);
             Ok(started.op().clone())
         })?;
-        let creating = creating.ok_or_else(|| Error::invalid("nothing was started"))?;
-        let op = fal_op::new(creating.op().clone());
-        out.give(fal_new_key {
-            creating,
-            op,
-            made: OnceBox::new(),
-        });
-        Ok(())
-    })
+        fal_new_key::new(creating.ok_or_else(|| Error::invalid("nothing was started"))?)
+    }
 }
 
-/// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL does
-/// nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_new_key_free(key: *mut fal_new_key) {
-    // SAFETY: the caller owns it.
-    unsafe { boundary::free(key) }
+frees! {
+    /// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL
+    /// does nothing.
+    fn fal_new_key_free(key: *mut fal_new_key);
 }
 
-/// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for
-/// NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_new_key_op(key: *const fal_new_key) -> *const fal_op {
-    plain(std::ptr::null(), || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { key.as_ref() }.map_or(std::ptr::null(), |key| key.op.lend())
-    })
+infallible! {
+    /// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for
+    /// NULL.
+    fn fal_new_key_op(key: &fal_new_key) -> *const fal_op = (std::ptr::null()) {
+        key.op.lend()
+    }
 }
 
 /// The public half of the key; NULL before it was made.
@@ -268,125 +197,43 @@ pub unsafe extern "C" fn fal_new_key_secret(
     unsafe { text(key, len, |made| &made.whole) }
 }
 
-/// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does; the
-/// secret does not pass through the host.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_new_key_store_in_profile(
-    key: *const fal_new_key,
-    options: *const fal_options,
-    profile: *const c_char,
-    profile_len: usize,
-    activate: bool,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or a string, by the header's contract.
-        let profile = unsafe { boundary::text(profile, profile_len, "profile") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let made = unsafe { ready(key) }?;
-        let activate = if activate {
-            Activate::Yes
-        } else {
-            Activate::No
-        };
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { store(options) }?.store_key(profile, &made.key, activate)?;
-        Ok(())
+fallible! {
+    /// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does;
+    /// the secret does not pass through the host.
+    fn fal_new_key_store_in_profile(
+        key: &fal_new_key,
+        options: Option<&fal_options>,
+        profile: text[profile_len],
+        activate: bool,
+    ) {
+        let made = key.ready()?;
+        store(options)?.store_key(profile, &made.key, activation(activate))?;
+    }
+
+    /// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not
+    /// pass through the host.
+    fn fal_new_key_store_in_keyring(key: &fal_new_key, account: text[account_len]) {
+        store_in_keyring(&Environment::process(), account, &key.ready()?.key)?;
+    }
+}
+
+operations! {
+    /// Starts revoking an API key by its id. It stops at once; that there is none of this id is no
+    /// error. The key that the client itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
+    fn fal_client_revoke_key_start(client: &fal_client, id: text[id_len], allow_own: bool) {
+        client.inner.revoke_key_start(id, allow_own)?
+    }
+
+    /// The same, and waits for the answer, which is empty.
+    ///
+    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    wait fal_client_revoke_key;
+}
+
+fn json(params: Option<&str>) -> Result<Value> {
+    params.map_or(Ok(Value::Null), |params| {
+        serde_json::from_str(params).map_err(|e| Error::invalid(format!("params is not JSON: {e}")))
     })
-}
-
-/// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not pass
-/// through the host.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_new_key_store_in_keyring(
-    key: *const fal_new_key,
-    account: *const c_char,
-    account_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or a string, by the header's contract.
-        let account = unsafe { boundary::text(account, account_len, "account") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let made = unsafe { ready(key) }?;
-        store_in_keyring(&Environment::process(), account, &made.key)
-    })
-}
-
-/// Starts revoking an API key by its id. It stops at once; that there is none of this id is no
-/// error. The key that the client itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_revoke_key_start(
-    client: *const fal_client,
-    id: *const c_char,
-    id_len: usize,
-    allow_own: bool,
-    out: *mut *mut fal_op,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        start(client, out, err, |client| {
-            client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)
-        })
-    }
-}
-
-/// The same, and waits for the answer, which is empty.
-///
-/// FAL_E_WOULD_DEADLOCK inside a callback.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_revoke_key(
-    client: *const fal_client,
-    id: *const c_char,
-    id_len: usize,
-    allow_own: bool,
-    out: *mut *mut fal_response,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        call(client, out, err, |client| {
-            client.revoke_key_start(boundary::text(id, id_len, "id")?, allow_own)
-        })
-    }
-}
-
-/// # Safety
-/// Each pointer is NULL or valid for its type.
-unsafe fn create(
-    client: *const fal_client,
-    alias: *const c_char,
-    alias_len: usize,
-) -> Result<CreatingKey> {
-    // SAFETY: by this function's own contract.
-    let (client, alias) = unsafe {
-        (
-            boundary::borrow(client, "client")?,
-            boundary::text(alias, alias_len, "alias")?,
-        )
-    };
-    client.client().create_key_start(alias)
-}
-
-/// # Safety
-/// `params` is NULL or a string.
-unsafe fn json(params: *const c_char, len: usize) -> Result<Value> {
-    if params.is_null() {
-        return Ok(Value::Null);
-    }
-    // SAFETY: by this function's own contract.
-    let text = unsafe { boundary::text(params, len, "params") }?;
-    serde_json::from_str(text).map_err(|e| Error::invalid(format!("params is not JSON: {e}")))
-}
-
-/// # Safety
-/// `key` is NULL or live.
-unsafe fn ready<'a>(key: *const fal_new_key) -> Result<&'a Made> {
-    // SAFETY: by this function's own contract.
-    let key = unsafe { boundary::borrow(key, "key") }?;
-    key.made()
-        .ok_or_else(|| Error::invalid("the key was not made, or not yet"))
 }
 
 /// # Safety

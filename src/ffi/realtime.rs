@@ -22,25 +22,19 @@
 //! extension makes the message bytes. fal_event_get_bytes() and fal_request_set_bytes() spare the
 //! base64. Text frames are handed over as they are.
 
-use std::ffi::c_char;
-
-use super::boundary::{self, plain, status};
 use super::client::fal_client;
-use super::error::fal_error;
 use super::op::fal_op;
 use super::request::fal_request;
-use super::session::{self, Session};
-use super::shared::{self, Counted, Shared};
-use super::socket_options::fal_socket_options;
-use super::status::fal_status;
-use crate::client::Client;
+use super::shared::{Counted, Shared};
+use super::socket_options::{fal_socket_options, options_or_default};
 use crate::error::Error;
 use crate::services::realtime::Realtime;
 
 /// A session with a realtime app. Shared: fal_realtime_retain() and fal_realtime_release(). Any
 /// thread may use it.
 pub struct fal_realtime {
-    session: Session<Realtime>,
+    inner: Realtime,
+    op: Shared<fal_op>,
     counted: Counted,
 }
 
@@ -50,109 +44,66 @@ impl AsRef<Counted> for fal_realtime {
     }
 }
 
-/// Starts a session with the endpoint of a request; its path, headers and time limit hold, too.
-/// Without a time limit it lasts a year. The request's input is the first to be sent, unless it is
-/// empty. options may be NULL, for the defaults. Request and options are copied.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_realtime_start(
-    client: *const fal_client,
-    request: *const fal_request,
-    options: *const fal_socket_options,
-    out: *mut *mut fal_realtime,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    let begin = |client: &Client, request, options| {
-        let realtime = client.realtime_start(request, options)?;
-        let op = realtime.op().clone();
-        let session = Session::new(realtime, op);
-        Ok(Shared::new(|counted| fal_realtime { session, counted }))
-    };
-    // SAFETY: as the header says.
-    unsafe { session::start(client, request, options, out, err, begin) }
-}
+fallible! {
+    /// Starts a session with the endpoint of a request; its path, headers and time limit hold, too.
+    /// Without a time limit it lasts a year. The request's input is the first to be sent, unless it
+    /// is empty. options may be NULL, for the defaults. Request and options are copied.
+    fn fal_client_realtime_start(
+        client: &fal_client,
+        request: &fal_request,
+        options: Option<&fal_socket_options>,
+    ) -> Shared<fal_realtime> {
+        let options = options_or_default(options);
+        let inner = client.inner.realtime_start(request.inner.clone(), options)?;
+        let op = fal_op::new(inner.op().clone());
+        Shared::new(|counted| fal_realtime { inner, op, counted })
+    }
 
-/// Sends the input of a request, set field by field; nothing else of the request is used. It waits
-/// its turn; whether it was executed only results tell.
-///
-/// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has
-/// ended or is closing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_send(
-    realtime: *const fal_realtime,
-    request: *const fal_request,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or live, by the header's contract.
-        let realtime = unsafe { boundary::borrow(realtime, "realtime") }?;
-        // SAFETY: NULL or live, by the header's contract.
-        let request = unsafe { boundary::borrow(request, "request") }?;
-        realtime.session.get().send_request(request.get())
-    })
-}
+    /// Sends the input of a request, set field by field; nothing else of the request is used. It
+    /// waits its turn; whether it was executed only results tell.
+    ///
+    /// FAL_E_QUEUE_FULL if too many wait and none may be dropped, FAL_E_CLOSED once the session has
+    /// ended or is closing.
+    fn fal_realtime_send(realtime: &fal_realtime, request: &fal_request) {
+        realtime.inner.send_request(&request.inner)?;
+    }
 
-/// Sends an input, given as JSON text, in the same way.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_send_json(
-    realtime: *const fal_realtime,
-    json: *const c_char,
-    json_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: NULL or live, by the header's contract.
-        let realtime = unsafe { boundary::borrow(realtime, "realtime") }?;
-        // SAFETY: NULL or a string, by the header's contract.
-        let json = unsafe { boundary::text(json, json_len, "json") }?;
+    /// Sends an input, given as JSON text, in the same way.
+    fn fal_realtime_send_json(realtime: &fal_realtime, json: text[json_len]) {
         let input = serde_json::from_str(json)
             .map_err(|e| Error::invalid(format!("json is not JSON: {e}")))?;
-        realtime.session.get().send(&input)
-    })
+        realtime.inner.send(&input)?;
+    }
 }
 
-/// The session's operation, with its events; borrowed from the session, so retain it to keep it
-/// longer. fal_op_cancel() ends the session at once. NULL for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_op(realtime: *const fal_realtime) -> *const fal_op {
-    plain(std::ptr::null(), || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { realtime.as_ref() }.map_or(std::ptr::null(), |realtime| realtime.session.op())
-    })
+infallible! {
+    /// The session's operation, with its events; borrowed from the session, so retain it to keep it
+    /// longer. fal_op_cancel() ends the session at once. NULL for NULL.
+    fn fal_realtime_op(realtime: &fal_realtime) -> *const fal_op = (std::ptr::null()) {
+        realtime.op.lend()
+    }
+
+    /// How many inputs were taken and not sent: those that wait now, and those that were dropped.
+    /// Once the session has ended, in whatever way (closed, failed, cancelled, out of time, shut
+    /// down), they are those that never will be. Inputs that may have left do not count; of them
+    /// the events and fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and
+    /// in a forked child.
+    fn fal_realtime_unsent(realtime: &fal_realtime) -> u64 = 0 {
+        realtime.inner.unsent()
+    }
+
+    /// Ends the session once what waits is sent, and returns at once. Results are delivered until
+    /// the app has closed it too. NULL does nothing.
+    fn fal_realtime_close(realtime: &fal_realtime) -> () = () {
+        realtime.inner.close()
+    }
 }
 
-/// How many inputs were taken and not sent: those that wait now, and those that were dropped. Once
-/// the session has ended, in whatever way (closed, failed, cancelled, out of time, shut down), they
-/// are those that never will be. Inputs that may have left do not count; of them the events and
-/// fal_error_may_have_executed() tell. Any thread; never fails. 0 for NULL, and in a forked child.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_unsent(realtime: *const fal_realtime) -> u64 {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { realtime.as_ref() }.map_or(0, |realtime| realtime.session.get().unsent())
-    })
-}
+counted! {
+    /// One more owner of the session; returns it. NULL gives NULL.
+    fn fal_realtime_retain(realtime: *const fal_realtime) -> *mut fal_realtime;
 
-/// Ends the session once what waits is sent, and returns at once. Results are delivered until the
-/// app has closed it too. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_close(realtime: *const fal_realtime) {
-    plain((), || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { realtime.as_ref() }.map_or((), |realtime| realtime.session.get().close())
-    });
-}
-
-/// One more owner of the session; returns it. NULL gives NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_retain(realtime: *const fal_realtime) -> *mut fal_realtime {
-    // SAFETY: NULL or live, by the header's contract.
-    unsafe { shared::retain(realtime) }
-}
-
-/// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does
-/// nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_realtime_release(realtime: *mut fal_realtime) {
-    // SAFETY: NULL or live, by the header's contract.
-    unsafe { shared::release(realtime) }
+    /// One owner less; the last one closes the session, as fal_realtime_close() does. NULL does
+    /// nothing.
+    fn fal_realtime_release(realtime: *mut fal_realtime);
 }

@@ -8,88 +8,76 @@
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::boundary::{self, Out, plain, status};
+use super::boundary::{self, Out, plain};
 use super::error::fal_error;
+use super::outcome::status;
 use super::status::fal_status;
-use super::texts::{Texts, set_len};
+use super::texts::{Texts, bytes, set_len};
 use crate::error::{Error, Result};
 use crate::response::Response;
 
 /// A successful answer. Unique; freed with fal_response_free().
 pub struct fal_response {
-    response: Response,
+    pub(super) inner: Response,
     texts: Texts,
 }
 
 impl fal_response {
-    pub(super) fn new(response: Response) -> Self {
+    pub(super) fn new(inner: Response) -> Self {
         fal_response {
-            response,
+            inner,
             texts: Texts::default(),
         }
     }
-
-    pub(super) fn get(&self) -> &Response {
-        &self.response
-    }
 }
 
-/// Reads a value at a pointer into a place of the caller's.
+/// Copies a text of the response, found by `read`, into a string that the response owns.
 ///
 /// # Safety
 /// Each pointer is NULL or valid for its type.
-unsafe fn get<T>(
+unsafe fn get_text(
     response: *const fal_response,
-    pointer: *const c_char,
-    pointer_len: usize,
-    out: (*mut T, T),
+    key: &str,
+    pointer: (*const c_char, usize),
+    out: *mut *const c_char,
+    len: *mut usize,
     err: *mut *mut fal_error,
-    read: impl FnOnce(&fal_response, &str) -> Result<T>,
+    read: impl for<'a> FnOnce(&'a Response, &str) -> Result<&'a str>,
 ) -> fal_status {
-    status(err, || {
-        // SAFETY: by this function's own contract.
-        let out = unsafe { Out::new(out.0, out.1, "out") }?;
-        // SAFETY: by this function's own contract.
-        let response = unsafe { boundary::borrow(response, "response") }?;
-        // SAFETY: by this function's own contract.
-        let pointer = unsafe { boundary::text(pointer, pointer_len, "pointer") }?;
-        out.set(read(response, pointer)?);
+    // SAFETY: by this function's own contract.
+    status(err, || unsafe {
+        set_len(len, 0);
+        let out = Out::new(out, ptr::null(), "out")?;
+        let response = boundary::borrow(response, "response")?;
+        let pointer = boundary::text(pointer.0, pointer.1, "pointer")?;
+        let text = read(&response.inner, pointer)?;
+        out.set(
+            response
+                .texts
+                .copy(&format!("{key} {pointer}"), len, text)?,
+        );
         Ok(())
     })
 }
 
-/// Frees a response. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_free(response: *mut fal_response) {
-    // SAFETY: the caller owns it.
-    unsafe { boundary::free(response) }
+frees! {
+    /// Frees a response. NULL does nothing.
+    fn fal_response_free(response: *mut fal_response);
 }
 
-/// The HTTP status, 200 to 299; 0 for NULL.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_http_status(response: *const fal_response) -> i32 {
-    plain(0, || {
-        // SAFETY: NULL or live, by the header's contract.
-        unsafe { response.as_ref() }.map_or(0, |response| response.response.status().into())
-    })
+infallible! {
+    /// The HTTP status, 200 to 299; 0 for NULL.
+    fn fal_response_http_status(response: &fal_response) -> i32 = 0 {
+        response.inner.status().into()
+    }
 }
 
-/// fal's id of the request; NULL if the service gave none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_request_id(
-    response: *const fal_response,
-    len: *mut usize,
-) -> *const c_char {
-    // SAFETY: as the header says of both pointers.
-    unsafe {
-        fal_response_header(
-            response,
-            c"x-fal-request-id".as_ptr(),
-            boundary::NUL_TERMINATED,
-            len,
-        )
+strings! {
+    /// fal's id of the request; NULL if the service gave none.
+    fn fal_response_request_id(response: &fal_response) {
+        response.inner.header("x-fal-request-id").map(str::to_owned)
     }
 }
 
@@ -112,7 +100,7 @@ pub unsafe extern "C" fn fal_response_header(
             let Some(response) = response.as_ref() else {
                 return ptr::null();
             };
-            let value = || response.response.header(&name).map(str::to_owned);
+            let value = || response.inner.header(&name).map(str::to_owned);
             response.texts.get(&format!("header {name}"), len, value)
         }
     })
@@ -128,15 +116,10 @@ pub unsafe extern "C" fn fal_response_body(
     plain(ptr::null(), || {
         // SAFETY: NULL or live and NULL or writable, by the header's contract.
         unsafe {
-            let body = response
-                .as_ref()
-                .map_or(&[][..], |response| response.response.body());
-            set_len(len, body.len());
-            if body.is_empty() {
-                ptr::null()
-            } else {
-                body.as_ptr().cast()
-            }
+            bytes(
+                response.as_ref().map(|response| &response.inner.body()[..]),
+                len,
+            )
         }
     })
 }
@@ -149,20 +132,12 @@ pub unsafe extern "C" fn fal_response_get_text(
     len: *mut usize,
     err: *mut *mut fal_error,
 ) -> fal_status {
+    let body = (c"".as_ptr(), 0);
     // SAFETY: as the header says of each pointer.
     unsafe {
-        get(
-            response,
-            c"".as_ptr(),
-            0,
-            (out, ptr::null()),
-            err,
-            |response, _| {
-                set_len(len, 0);
-                let text = response.response.text()?;
-                response.texts.copy("text", len, text)
-            },
-        )
+        get_text(response, "text", body, out, len, err, |response, _| {
+            response.text()
+        })
     }
 }
 
@@ -178,93 +153,34 @@ pub unsafe extern "C" fn fal_response_get_string(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        set_len(len, 0);
-        get(
+        let pointer = (pointer, pointer_len);
+        get_text(
             response,
+            "string",
             pointer,
-            pointer_len,
-            (out, ptr::null()),
+            out,
+            len,
             err,
-            |response, pointer| {
-                let text = response.response.get_str(pointer)?;
-                response.texts.copy(&format!("string {pointer}"), len, text)
-            },
+            Response::get_str,
         )
     }
 }
 
-/// The integer at a pointer. FAL_E_WRONG_TYPE if the number has a fraction or does not fit.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_get_int(
-    response: *const fal_response,
-    pointer: *const c_char,
-    pointer_len: usize,
-    out: *mut i64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        get(
-            response,
-            pointer,
-            pointer_len,
-            (out, 0),
-            err,
-            |response, pointer| {
-                response
-                    .response
-                    .get_as(pointer, "an integer of 64 bits", Value::as_i64)
-            },
-        )
+fallible! {
+    /// The integer at a pointer. FAL_E_WRONG_TYPE if the number has a fraction or does not fit.
+    fn fal_response_get_int(response: &fal_response, pointer: text[pointer_len]) -> i64 = 0 {
+        response.inner.get_as(pointer, "an integer of 64 bits", Value::as_i64)?
     }
-}
 
-/// The number at a pointer, or the double next to it: fal_response_get_json() gives every digit, of
-/// amounts of money say.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_get_double(
-    response: *const fal_response,
-    pointer: *const c_char,
-    pointer_len: usize,
-    out: *mut f64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        get(
-            response,
-            pointer,
-            pointer_len,
-            (out, 0.0),
-            err,
-            |response, pointer| response.response.get_as(pointer, "a number", Value::as_f64),
-        )
+    /// The number at a pointer, or the double next to it: fal_response_get_json() gives every
+    /// digit, of amounts of money say.
+    fn fal_response_get_double(response: &fal_response, pointer: text[pointer_len]) -> f64 = 0.0 {
+        response.inner.get_as(pointer, "a number", Value::as_f64)?
     }
-}
 
-/// The boolean at a pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_get_bool(
-    response: *const fal_response,
-    pointer: *const c_char,
-    pointer_len: usize,
-    out: *mut bool,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        get(
-            response,
-            pointer,
-            pointer_len,
-            (out, false),
-            err,
-            |response, pointer| {
-                response
-                    .response
-                    .get_as(pointer, "a boolean", Value::as_bool)
-            },
-        )
+    /// The boolean at a pointer.
+    fn fal_response_get_bool(response: &fal_response, pointer: text[pointer_len]) -> bool = false {
+        response.inner.get_as(pointer, "a boolean", Value::as_bool)?
     }
 }
 
@@ -281,50 +197,19 @@ pub unsafe extern "C" fn fal_response_get_json(
 ) -> fal_status {
     // SAFETY: as the header says of each pointer.
     unsafe {
-        set_len(len, 0);
-        get(
-            response,
-            pointer,
-            pointer_len,
-            (out, ptr::null()),
-            err,
-            |response, pointer| {
-                let value = response.response.get_raw(pointer)?;
-                response.texts.copy(&format!("json {pointer}"), len, value)
-            },
-        )
+        let pointer = (pointer, pointer_len);
+        get_text(response, "json", pointer, out, len, err, Response::get_raw)
     }
 }
 
-/// How many elements the array, or members the object, at a pointer has.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_response_get_count(
-    response: *const fal_response,
-    pointer: *const c_char,
-    pointer_len: usize,
-    out: *mut usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    let count = |value: &Value| {
-        value
-            .as_array()
-            .map(Vec::len)
-            .or_else(|| value.as_object().map(serde_json::Map::len))
-    };
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        get(
-            response,
-            pointer,
-            pointer_len,
-            (out, 0),
-            err,
-            |response, pointer| {
-                response
-                    .response
-                    .get_as(pointer, "an array or an object", count)
-            },
-        )
+fallible! {
+    /// How many elements the array, or members the object, at a pointer has.
+    fn fal_response_get_count(response: &fal_response, pointer: text[pointer_len]) -> usize = 0 {
+        let count = |value: &Value| {
+            let elements = value.as_array().map(Vec::len);
+            elements.or_else(|| value.as_object().map(Map::len))
+        };
+        response.inner.get_as(pointer, "an array or an object", count)?
     }
 }
 
@@ -341,8 +226,7 @@ pub unsafe extern "C" fn fal_response_has(
         let response = unsafe { boundary::borrow(response, "response") };
         // SAFETY: NULL or a string, by the header's contract.
         let pointer = unsafe { boundary::text(pointer, pointer_len, "pointer") };
-        let found =
-            |response: &fal_response| Ok::<_, Error>(response.response.get(pointer?).is_ok());
+        let found = |response: &fal_response| Ok::<_, Error>(response.inner.get(pointer?).is_ok());
         response.and_then(found).unwrap_or(false)
     })
 }

@@ -1,7 +1,7 @@
 //! Strings out: borrowed from their owner, with a length and a NUL.
 
 use std::collections::HashMap;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
@@ -65,6 +65,17 @@ impl Texts {
         // SAFETY: by this function's own contract.
         Ok(unsafe { self.get(name, len, || None) })
     }
+}
+
+/// Bytes out: as many as *len says, and NULL if there are none.
+///
+/// # Safety
+/// `len` is NULL or writable.
+pub(super) unsafe fn bytes(bytes: Option<&[u8]>, len: *mut usize) -> *const c_void {
+    let bytes = bytes.filter(|bytes| !bytes.is_empty());
+    // SAFETY: by this function's own contract.
+    unsafe { set_len(len, bytes.map_or(0, <[u8]>::len)) };
+    bytes.map_or(ptr::null(), |bytes| bytes.as_ptr().cast())
 }
 
 fn with_nul(text: String) -> Box<[u8]> {

@@ -6,39 +6,37 @@
 //! An upload that was given to a function is copied and may be changed or freed; one thread at a
 //! time may change it.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::io;
 
 use bytes::Bytes;
 
-use super::boundary::{self, Out, User, status};
-use super::client::{call, fal_client, start};
+use super::boundary::{self, Out, User, copy};
+use super::client::fal_client;
 use super::error::fal_error;
-use super::op::fal_op;
-use super::request::{change as change_request, fal_request};
-use super::response::fal_response;
+use super::outcome::status;
+use super::request::fal_request;
 use super::status::fal_status;
 use super::times;
 use crate::error::{Error, Result};
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
-use crate::system::memory;
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free().
 pub struct fal_upload {
-    upload: Upload,
+    inner: Upload,
     lifecycle: Lifecycle,
 }
 
 impl fal_upload {
-    fn new(upload: Upload) -> Self {
+    fn new(inner: Upload) -> Self {
         fal_upload {
-            upload,
+            inner,
             lifecycle: Lifecycle::new(),
         }
     }
 
     fn copy(&self) -> Upload {
-        self.upload.clone().lifecycle(self.lifecycle.clone())
+        self.inner.clone().lifecycle(self.lifecycle.clone())
     }
 }
 
@@ -140,22 +138,11 @@ impl io::Read for HostReader {
     }
 }
 
-/// The file at a path. It is opened when the upload begins, and has to be a regular file.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_new_file(
-    path: *const c_char,
-    path_len: usize,
-    out: *mut *mut fal_upload,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    status(err, || unsafe {
-        let out = Out::object(out, "out")?;
-        out.give(fal_upload::new(Upload::file(boundary::text(
-            path, path_len, "path",
-        )?)));
-        Ok(())
-    })
+fallible! {
+    /// The file at a path. It is opened when the upload begins, and has to be a regular file.
+    fn fal_upload_new_file(path: text[path_len]) -> fal_upload {
+        fal_upload::new(Upload::file(path))
+    }
 }
 
 /// Bytes in memory. With a release callback they are not copied: they must not change before it is
@@ -184,7 +171,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
                 len: bytes.len(),
                 _lease: lease,
             }),
-            None => memory::copy(bytes)?.into(),
+            None => copy(bytes)?,
         };
         out.give(fal_upload::new(Upload::bytes(bytes)));
         Ok(())
@@ -210,7 +197,7 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
-        let read = read.ok_or_else(|| Error::invalid("read is NULL"))?;
+        let read = read.ok_or_else(|| boundary::null("read"))?;
         let reader = HostReader { read, lease };
         out.give(fal_upload::new(Upload::reader(
             reader,
@@ -220,158 +207,52 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     })
 }
 
-/// Frees an upload. NULL does nothing.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_free(upload: *mut fal_upload) {
-    // SAFETY: the caller owns it.
-    unsafe { boundary::free(upload) }
+frees! {
+    /// Frees an upload. NULL does nothing.
+    fn fal_upload_free(upload: *mut fal_upload);
 }
 
-/// Changes an upload by a step that may fail.
-///
-/// # Safety
-/// `upload` is NULL or live and used by nobody else.
-unsafe fn change(
-    upload: *mut fal_upload,
-    err: *mut *mut fal_error,
-    step: impl FnOnce(&mut fal_upload) -> Result<()>,
-) -> fal_status {
-    status(err, || {
-        // SAFETY: by this function's own contract.
-        step(unsafe { boundary::borrow_mut(upload, "upload") }?)
-    })
-}
-
-/// The content type, such as "image/png". Without one it follows from the name's extension.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_content_type(
-    upload: *mut fal_upload,
-    content_type: *const c_char,
-    content_type_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            let content_type = boundary::text(content_type, content_type_len, "content_type")?;
-            upload.upload = upload.upload.clone().content_type(content_type)?;
-            Ok(())
-        })
+fallible! {
+    /// The content type, such as "image/png". Without one it follows from the name's extension.
+    fn fal_upload_set_content_type(upload: &mut fal_upload, content_type: text[content_type_len]) {
+        upload.inner = upload.inner.clone().content_type(content_type)?;
     }
-}
 
-/// The name that fal is told; folders and odd characters are taken out of it. Without one it is the
-/// file's own, or made up.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_file_name(
-    upload: *mut fal_upload,
-    name: *const c_char,
-    name_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            upload.upload = upload
-                .upload
-                .clone()
-                .file_name(boundary::text(name, name_len, "name")?);
-            Ok(())
-        })
+    /// The name that fal is told; folders and odd characters are taken out of it. Without one it is
+    /// the file's own, or made up.
+    fn fal_upload_set_file_name(upload: &mut fal_upload, name: text[name_len]) {
+        upload.inner = upload.inner.clone().file_name(name);
     }
-}
 
-/// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number of
-/// seconds from 1, or "never", which is the account's default, as without it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_expires_in(
-    upload: *mut fal_upload,
-    time: *const c_char,
-    time_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            upload.lifecycle = upload
-                .lifecycle
-                .clone()
-                .expires_in(boundary::text(time, time_len, "time")?)?;
-            Ok(())
-        })
+    /// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number
+    /// of seconds from 1, or "never", which is the account's default, as without it.
+    fn fal_upload_set_expires_in(upload: &mut fal_upload, time: text[time_len]) {
+        upload.lifecycle = upload.lifecycle.clone().expires_in(time)?;
     }
-}
 
-/// Who may read the file, unless a rule names him; the owner always may. Without it the account's
-/// default holds.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_access(
-    upload: *mut fal_upload,
-    access: fal_access,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            upload.lifecycle = upload.lifecycle.clone().access(decision(access)?);
-            Ok(())
-        })
+    /// Who may read the file, unless a rule names him; the owner always may. Without it the
+    /// account's default holds.
+    fn fal_upload_set_access(upload: &mut fal_upload, access: fal_access) {
+        upload.lifecycle = upload.lifecycle.clone().access(decision(access)?);
     }
-}
 
-/// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for all
-/// others. fal ignores users that it does not know.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_add_rule(
-    upload: *mut fal_upload,
-    name: *const c_char,
-    name_len: usize,
-    access: fal_access,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            let name = boundary::text(name, name_len, "name")?;
-            upload.lifecycle = upload.lifecycle.clone().rule(name, decision(access)?)?;
-            Ok(())
-        })
+    /// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for
+    /// all others. fal ignores users that it does not know.
+    fn fal_upload_add_rule(upload: &mut fal_upload, name: text[name_len], access: fal_access) {
+        upload.lifecycle = upload.lifecycle.clone().rule(name, decision(access)?)?;
     }
-}
 
-/// How the bytes get to fal.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_way(
-    upload: *mut fal_upload,
-    way: fal_upload_way,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            let found = UploadWay::ALL.iter().find(|known| **known as i32 == way);
-            let way =
-                found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
-            upload.upload = upload.upload.clone().way(*way);
-            Ok(())
-        })
+    /// How the bytes get to fal.
+    fn fal_upload_set_way(upload: &mut fal_upload, way: fal_upload_way) {
+        let found = UploadWay::ALL.iter().find(|known| **known as i32 == way);
+        let way = found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
+        upload.inner = upload.inner.clone().way(*way);
     }
-}
 
-/// The time for all of it in milliseconds; by default the client's, else six hours. In the input of
-/// a request the request's counts.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_upload_set_timeout_ms(
-    upload: *mut fal_upload,
-    timeout_ms: i64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change(upload, err, |upload| {
-            upload.upload = upload.upload.clone().timeout(times::longest(timeout_ms)?);
-            Ok(())
-        })
+    /// The time for all of it in milliseconds; by default the client's, else six hours. In the
+    /// input of a request the request's counts.
+    fn fal_upload_set_timeout_ms(upload: &mut fal_upload, timeout_ms: i64) {
+        upload.inner = upload.inner.clone().timeout(times::longest(timeout_ms)?);
     }
 }
 
@@ -386,150 +267,68 @@ fn decision(access: fal_access) -> Result<Decision> {
     }
 }
 
-/// Starts an upload. The response is JSON: /url, which a model can read, /file_name, /content_type
-/// and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in one request how
-/// much the connection has taken; they never go back.
-///
-/// What a broken connection has not confirmed is sent again. An upload that is cancelled before its
-/// last byte has left leaves no file; afterwards it may.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_upload_start(
-    client: *const fal_client,
-    upload: *const fal_upload,
-    out: *mut *mut fal_op,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        start(client, out, err, |client| {
-            client.upload_start(copy(upload)?)
-        })
+operations! {
+    /// Starts an upload. The response is JSON: /url, which a model can read, /file_name,
+    /// /content_type and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in
+    /// one request how much the connection has taken; they never go back.
+    ///
+    /// What a broken connection has not confirmed is sent again. An upload that is cancelled before
+    /// its last byte has left leaves no file; afterwards it may.
+    fn fal_client_upload_start(client: &fal_client, upload: &fal_upload) {
+        client.inner.upload_start(upload.copy())?
     }
+
+    /// The same, and waits for the answer. Free the response with fal_response_free().
+    ///
+    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    wait fal_client_upload;
 }
 
-/// The same, and waits for the answer. Free the response with fal_response_free().
-///
-/// FAL_E_WOULD_DEADLOCK inside a callback.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_client_upload(
-    client: *const fal_client,
-    upload: *const fal_upload,
-    out: *mut *mut fal_response,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        call(client, out, err, |client| {
-            client.upload_start(copy(upload)?)
-        })
+fallible! {
+    /// Sets a field of the input to a local file: it is uploaded before the request is sent and
+    /// replaced by its address. The name is as for fal_request_set_string(), and may also name an
+    /// entry of an array. The same file in several fields is uploaded once; the time for the
+    /// request covers it.
+    fn fal_request_set_file(
+        request: &mut fal_request,
+        name: text[name_len],
+        path: text[path_len],
+    ) {
+        request.inner.set_file(name, path)?;
     }
-}
 
-/// Sets a field of the input to a local file: it is uploaded before the request is sent and
-/// replaced by its address. The name is as for fal_request_set_string(), and may also name an entry
-/// of an array. The same file in several fields is uploaded once; the time for the request covers
-/// it.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_request_set_file(
-    request: *mut fal_request,
-    name: *const c_char,
-    name_len: usize,
-    path: *const c_char,
-    path_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change_request(request, err, |request| {
-            let name = boundary::text(name, name_len, "name")?;
-            request.set_file(name, boundary::text(path, path_len, "path")?)
-        })
+    /// The same for bytes in memory, which are copied, of a content type such as "image/png".
+    fn fal_request_set_file_bytes(
+        request: &mut fal_request,
+        name: text[name_len],
+        data: bytes[data_len],
+        content_type: text[content_type_len],
+    ) {
+        request.inner.set_file_bytes(name, copy(data)?, content_type)?;
     }
-}
 
-/// The same for bytes in memory, which are copied, of a content type such as "image/png".
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_request_set_file_bytes(
-    request: *mut fal_request,
-    name: *const c_char,
-    name_len: usize,
-    data: *const c_void,
-    data_len: usize,
-    content_type: *const c_char,
-    content_type_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change_request(request, err, |request| {
-            let name = boundary::text(name, name_len, "name")?;
-            let bytes = boundary::copy(data, data_len, "data")?;
-            request.set_file_bytes(
-                name,
-                bytes,
-                boundary::text(content_type, content_type_len, "content_type")?,
-            )
-        })
+    /// The same for anything that can be uploaded, the way it says. The upload is copied.
+    fn fal_request_set_upload(
+        request: &mut fal_request,
+        name: text[name_len],
+        upload: &fal_upload,
+    ) {
+        request.inner.set_upload(name, upload.copy())?;
     }
-}
 
-/// The same for anything that can be uploaded, the way it says. The upload is copied.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_request_set_upload(
-    request: *mut fal_request,
-    name: *const c_char,
-    name_len: usize,
-    upload: *const fal_upload,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change_request(request, err, |request| {
-            let name = boundary::text(name, name_len, "name")?;
-            request.set_upload(name, copy(upload)?)
-        })
+    /// Files of at most so many bytes become data URIs in the input and are not uploaded; fal
+    /// advises against it above a few kilobytes. 0, the default, uploads all.
+    fn fal_request_set_inline_files(request: &mut fal_request, max_bytes: u64) {
+        request.inner.set_inline_files(max_bytes);
     }
-}
 
-/// Files of at most so many bytes become data URIs in the input and are not uploaded; fal advises
-/// against it above a few kilobytes. 0, the default, uploads all.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_request_set_inline_files(
-    request: *mut fal_request,
-    max_bytes: u64,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change_request(request, err, |request| {
-            request.set_inline_files(max_bytes);
-            Ok(())
-        })
+    /// Replaces the whole body by the content of an upload, of a content type such as "image/png":
+    /// read while it is sent. Nothing else of the upload counts, and it is copied.
+    fn fal_request_set_body_upload(
+        request: &mut fal_request,
+        upload: &fal_upload,
+        content_type: text[content_type_len],
+    ) {
+        request.inner.set_body_of(upload.copy(), content_type)?;
     }
-}
-
-/// Replaces the whole body by the content of an upload, of a content type such as "image/png": read
-/// while it is sent. Nothing else of the upload counts, and it is copied.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_request_set_body_upload(
-    request: *mut fal_request,
-    upload: *const fal_upload,
-    content_type: *const c_char,
-    content_type_len: usize,
-    err: *mut *mut fal_error,
-) -> fal_status {
-    // SAFETY: as the header says of each pointer.
-    unsafe {
-        change_request(request, err, |request| {
-            let content_type = boundary::text(content_type, content_type_len, "content_type")?;
-            request.set_body_of(copy(upload)?, content_type)
-        })
-    }
-}
-
-/// # Safety
-/// `upload` is NULL or live.
-unsafe fn copy(upload: *const fal_upload) -> Result<Upload> {
-    // SAFETY: by this function's own contract.
-    Ok(unsafe { boundary::borrow(upload, "upload") }?.copy())
 }

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+mod expand;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
 /// The sections of the header, in the order in which a reader needs them.
 const SECTIONS: [&str; 25] = [
@@ -96,13 +99,21 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn source(section: &str) -> PathBuf {
-    root().join("src/ffi").join(section).with_extension("rs")
+fn read(file: &str) -> String {
+    let path = root().join("src/ffi").join(file).with_extension("rs");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The files with the items of a section. The type of a report stands below the errors, which have
+/// one.
+fn files(section: &str) -> impl Iterator<Item = &str> {
+    let report = (section == "credentials").then_some("report");
+    std::iter::once(section).chain(report)
 }
 
 /// The `//!` comment of a section's file: its first line is the title.
 fn heading(section: &str) -> String {
-    let source = std::fs::read_to_string(source(section)).unwrap();
+    let source = read(section);
     let lines: Vec<_> = source
         .lines()
         .map_while(|line| line.strip_prefix("//!"))
@@ -124,6 +135,11 @@ fn heading(section: &str) -> String {
 
 /// The items of a section, each with its comment, in the order of the source.
 fn items(name: &str) -> Vec<String> {
+    let source: String = files(name)
+        .map(|file| expand::expand(&read(file)))
+        .collect();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(source.as_bytes()).unwrap();
     let mut config = cbindgen::Config {
         language: cbindgen::Language::C,
         no_includes: true,
@@ -137,13 +153,12 @@ fn items(name: &str) -> Vec<String> {
     config.function.prefix = Some("FAL_API".into());
     let bindings = cbindgen::Builder::new()
         .with_config(config)
-        .with_src(source(name))
+        .with_src(file.path())
         .generate()
         .unwrap();
     let mut text = Vec::new();
     bindings.write(&mut text);
     let text = String::from_utf8(text).unwrap();
-    let source = std::fs::read_to_string(source(name)).unwrap();
     let mut items: Vec<_> = text.trim().split("\n\n").map(tidy).collect();
     items.sort_by_key(|item| position(item, &source));
     items
@@ -257,7 +272,10 @@ fn every_file_of_the_abi_is_a_section() {
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let mut exporting: Vec<_> = files
-        .filter(|path| std::fs::read_to_string(path).unwrap().contains("no_mangle"))
+        .filter(|path| {
+            let source = std::fs::read_to_string(path).unwrap();
+            expand::expand(&source).contains("\n#[unsafe(no_mangle)]\n")
+        })
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     exporting.sort();

@@ -1,0 +1,111 @@
+//! Writes the entries of the macros of `src/ffi/macros.rs` as plain functions. cbindgen reads those:
+//! it does not expand macros.
+
+use std::fmt::Write;
+
+const MACROS: [&str; 6] = [
+    "fallible",
+    "operations",
+    "infallible",
+    "strings",
+    "frees",
+    "counted",
+];
+
+/// `source` with each entry as a function without a body, in the same order.
+pub(crate) fn expand(source: &str) -> String {
+    let mut plain = String::new();
+    let mut lines = source.lines();
+    while let Some(line) = lines.by_ref().find(|line| !line.starts_with("//!")) {
+        let name = line.strip_suffix("! {").unwrap_or_default();
+        if MACROS.contains(&name) {
+            entries(name, &mut lines, &mut plain);
+        } else {
+            writeln!(plain, "{line}").unwrap();
+        }
+    }
+    plain
+}
+
+/// The entries of the macro `of`, up to its closing bracket.
+fn entries<'a>(of: &str, lines: &mut impl Iterator<Item = &'a str>, plain: &mut String) {
+    let mut parameters = String::new();
+    while let Some(line) = lines.next().filter(|line| *line != "}") {
+        let code = line.trim();
+        if code.is_empty() || code.starts_with("///") {
+            writeln!(plain, "{code}").unwrap();
+            continue;
+        }
+        let mut signature = code.to_owned();
+        while !signature.ends_with([';', '{']) {
+            signature += lines.next().unwrap().trim();
+        }
+        if signature.ends_with('{') {
+            lines.find(|line| *line == "    }").unwrap();
+        }
+        let signature = signature.trim_end_matches([';', '{', ' ']);
+        let (keyword, rest) = signature.split_once(' ').unwrap();
+        let (name, rest) = rest.split_once('(').unwrap_or((rest, ""));
+        let (list, value) = rest.split_once(')').unwrap_or_default();
+        // The second function of a pair has the parameters of the first.
+        if keyword == "fn" {
+            parameters = list.split(',').map(parameter).collect();
+        }
+        let (value, _) = value.split_once(" =").unwrap_or((value, ""));
+        let value = value.strip_prefix(" -> ").unwrap_or("()");
+        let kind = if keyword == "wait" { keyword } else { of };
+        let (more, value) = ending(kind, value);
+        let function = format!("fn {name}({parameters}{more}) -> {value} {{}}");
+        writeln!(
+            plain,
+            "#[unsafe(no_mangle)]\npub unsafe extern \"C\" {function}"
+        )
+        .unwrap();
+    }
+}
+
+/// What one parameter of an entry is in C, with a comma behind it.
+fn parameter(parameter: &str) -> String {
+    let Some((name, of)) = parameter.trim().split_once(": ") else {
+        return String::new();
+    };
+    let of = of.strip_prefix("Option<").unwrap_or(of);
+    let of = of.trim_end_matches(['>', ']']);
+    let form = |start: &str| of.strip_prefix(start);
+    if let Some(len) = form("text[") {
+        format!("{name}: *const c_char, {len}: usize, ")
+    } else if let Some(len) = form("bytes[") {
+        format!("{name}: *const c_void, {len}: usize, ")
+    } else if let Some(object) = form("&mut ").or(form("Box<")) {
+        format!("{name}: *mut {object}, ")
+    } else if let Some(object) = form("&") {
+        format!("{name}: *const {object}, ")
+    } else {
+        format!("{name}: {of}, ")
+    }
+}
+
+/// The parameters that the macro `of` adds, and the type that its functions return.
+fn ending(of: &str, value: &str) -> (String, String) {
+    let out = |out: &str| {
+        let parameters = format!("{out}err: *mut *mut fal_error");
+        (parameters, "fal_status".to_owned())
+    };
+    match of {
+        "operations" => out("out: *mut *mut fal_op, "),
+        "wait" => out("out: *mut *mut fal_response, "),
+        "fallible" if value == "()" => out(""),
+        "fallible" => {
+            let shared = value.strip_prefix("Shared<");
+            let object = shared.unwrap_or(value).trim_end_matches('>');
+            let pointer = if object.starts_with("fal_") {
+                "*mut "
+            } else {
+                ""
+            };
+            out(&format!("out: *mut {pointer}{object}, "))
+        }
+        "strings" => ("len: *mut usize".to_owned(), "*const c_char".to_owned()),
+        _ => (String::new(), value.to_owned()),
+    }
+}
