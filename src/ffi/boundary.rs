@@ -1,4 +1,4 @@
-//! What every exported function passes through: panics stop here, pointers are checked here.
+//! What every exported function uses: it catches panics and checks pointers.
 
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,10 +12,10 @@ use crate::operation::panicked;
 use crate::runtime;
 use crate::system::memory;
 
-/// Marks a string that ends with a NUL, in place of its length.
+/// The length of a string that ends with a NUL: `FAL_NUL` in the header.
 pub(super) const NUL_TERMINATED: usize = usize::MAX;
 
-/// Runs the body of a function without a status; `fallback` stands for a panic.
+/// Runs the body of a function without a status. Returns `fallback` if it panics.
 pub(super) fn plain<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     caught(body).unwrap_or(fallback)
 }
@@ -26,10 +26,10 @@ pub(super) fn caught<T>(body: impl FnOnce() -> T) -> Result<T> {
         .map_err(|payload| panicked(&*payload))
 }
 
-/// A caught panic is an error of the caller's, not a line on the host's stderr. Panics elsewhere
-/// keep their hook.
+/// Keeps panics that become errors off the host's stderr. Other panics still reach the hook that
+/// was set before.
 fn quiet_panics() {
-    // Not std's Once: a fork could leave it half done, and the child would wait for ever.
+    // `std::sync::Once` would block forever in a child that was forked while it ran.
     static SET: AtomicBool = AtomicBool::new(false);
     if SET.load(Ordering::Relaxed) || SET.swap(true, Ordering::AcqRel) {
         return;
@@ -42,7 +42,7 @@ fn quiet_panics() {
     }));
 }
 
-/// A null pointer for the parameter of this name.
+/// The error for a parameter of this name that is NULL.
 pub(super) fn null(name: &str) -> Error {
     Error::invalid(format!("{name} is NULL"))
 }
@@ -50,8 +50,7 @@ pub(super) fn null(name: &str) -> Error {
 /// Borrows a handle.
 ///
 /// # Safety
-/// `pointer` is NULL or a live object that this library gave out, for as long as the reference is
-/// used.
+/// `pointer` is NULL or an object of this library, which lives as long as the reference is used.
 pub(super) unsafe fn borrow<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
     // SAFETY: by this function's own contract.
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
@@ -60,16 +59,16 @@ pub(super) unsafe fn borrow<'a, T>(pointer: *const T, name: &str) -> Result<&'a 
 /// Borrows a handle exclusively.
 ///
 /// # Safety
-/// As for [`borrow`], and nobody else uses the object meanwhile.
+/// As for [`borrow`], and no other thread uses the object meanwhile.
 pub(super) unsafe fn borrow_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T> {
     // SAFETY: by this function's own contract.
     unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
 }
 
-/// Frees a unique object; NULL does nothing.
+/// Frees a unique object. NULL is ignored.
 ///
 /// # Safety
-/// `pointer` is NULL or came from [`Out::give`] or `Box::into_raw`, and is not used again.
+/// `pointer` is NULL or comes from `Box::into_raw`, and is not used again.
 pub(super) unsafe fn free<T>(pointer: *mut T) {
     if !pointer.is_null() {
         // SAFETY: by this function's own contract.
@@ -77,7 +76,7 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
     }
 }
 
-/// Takes a unique object over from the host.
+/// Takes the ownership of a unique object.
 ///
 /// # Safety
 /// As for [`free`].
@@ -89,7 +88,7 @@ pub(super) unsafe fn take<T>(pointer: *mut T, name: &str) -> Result<Box<T>> {
     }
 }
 
-/// A string in, by pointer and length.
+/// Borrows a string.
 ///
 /// # Safety
 /// `text` is NULL or readable for `len` bytes, or up to its NUL if `len` is [`NUL_TERMINATED`].
@@ -98,7 +97,7 @@ pub(super) unsafe fn text<'a>(text: *const c_char, len: usize, name: &str) -> Re
         return Err(null(name));
     }
     let bytes = match len {
-        // SAFETY: a NUL ends it, by this function's own contract.
+        // SAFETY: it ends with a NUL, by this function's own contract.
         NUL_TERMINATED => unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes(),
         // SAFETY: readable for `len` bytes, by this function's own contract.
         len => unsafe { bytes(text.cast(), len, name) }?,
@@ -106,7 +105,7 @@ pub(super) unsafe fn text<'a>(text: *const c_char, len: usize, name: &str) -> Re
     std::str::from_utf8(bytes).map_err(|e| Error::invalid(format!("{name} is not UTF-8: {e}")))
 }
 
-/// Bytes in. NULL is allowed for none.
+/// Borrows bytes. NULL with the length 0 is an empty slice.
 ///
 /// # Safety
 /// `data` is readable for `len` bytes unless `len` is 0.
@@ -123,16 +122,16 @@ pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> R
     }
 }
 
-/// A copy of bytes.
+/// Copies bytes. Fails if there is no memory.
 pub(super) fn copy(bytes: &[u8]) -> Result<Bytes> {
     Ok(memory::copy(bytes)?.into())
 }
 
-/// The place of an output: set to its zero at once, and to its value on success.
+/// Where the caller wants an output. It is set to `zero` at once, and to its value on success.
 pub(super) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
-    /// A place that must be given.
+    /// Fails if `place` is NULL.
     ///
     /// # Safety
     /// `place` is NULL or writable.
@@ -148,13 +147,13 @@ impl<T> Out<T> {
     }
 
     pub(super) fn set(self, value: T) {
-        // SAFETY: `new` was promised a writable place that lives as long as the call.
+        // SAFETY: by the contract of `new`, the place is writable until the call returns.
         unsafe { self.0.write(value) }
     }
 }
 
 impl<T> Out<*mut T> {
-    /// A place for an object.
+    /// The place of an object, which is NULL on failure.
     ///
     /// # Safety
     /// As for [`Out::new`].
@@ -163,17 +162,17 @@ impl<T> Out<*mut T> {
         unsafe { Out::new(place, ptr::null_mut(), name) }
     }
 
-    /// Gives the caller an object to own.
+    /// Makes the caller the owner of an object.
     pub(super) fn give(self, value: T) {
         self.set(Box::into_raw(Box::new(value)));
     }
 }
 
-/// The host's pointer that comes back in its callbacks.
+/// The pointer that the host gets back in its callbacks.
 #[derive(Clone, Copy)]
 pub(super) struct User(*mut c_void);
 
-// SAFETY: the library only hands the pointer back; the header tells the host on which threads.
+// SAFETY: the library only passes the pointer on; the header says on which threads.
 unsafe impl Send for User {}
 // SAFETY: as above.
 unsafe impl Sync for User {}

@@ -1,7 +1,7 @@
 //! # Channels
 //!
-//! HTTP over WebSocket: the requests of one endpoint over one connection, which is made once for
-//! all of them. Answers come in the order of the requests.
+//! A channel sends HTTP requests to one endpoint over one WebSocket connection, and so saves
+//! opening a connection for each. Responses arrive in the order of the requests.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::request::fal_request;
 use super::shared::{Counted, Shared};
 use crate::services::channel::Channel;
 
-/// A channel to an endpoint. Shared: fal_channel_retain() and fal_channel_release(). Any thread may
-/// use it.
+/// A channel to an endpoint. Shared: see fal_channel_retain() and fal_channel_release(). Any thread
+/// may use it.
 pub struct fal_channel {
     inner: Channel,
     counted: Counted,
@@ -24,47 +24,47 @@ impl AsRef<Counted> for fal_channel {
 }
 
 fallible! {
-    /// A channel to the endpoint of a request, whose path and headers hold for all requests of the
-    /// channel. Nothing is sent yet: it connects with the first request, and again with the next
-    /// one if the connection has ended meanwhile. The client is kept.
+    /// Creates a channel to the endpoint of a request, whose path and headers apply to all requests
+    /// of the channel. It sends nothing: the first run connects, and a later one reconnects if the
+    /// connection has ended. The channel keeps the client alive. Release it with
+    /// fal_channel_release().
     fn fal_channel_new(client: &fal_client, request: &fal_request) -> Shared<fal_channel> {
         let inner = client.inner.channel(&request.inner)?;
         Shared::new(|counted| fal_channel { inner, counted })
     }
 
-    /// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once
-    /// the other side has moved nothing for four times as long, the connection counts as lost:
-    /// requests under way on it are not sent again, and their outcome is unknown. While the host
-    /// does not read an answer, silence does not count. It holds for every owner of the channel,
-    /// from the next connection on. Any thread.
+    /// Sets the interval of pings in milliseconds; by default 30000; 0 sends none. If the other
+    /// side moves no byte for four intervals, the connection is considered lost: its running
+    /// requests are not sent again, and their outcome is unknown. Time during which the host does
+    /// not read a response does not count. The setting applies to all users of the channel, from
+    /// the next connection on. Any thread may call it.
     fn fal_channel_set_ping_ms(channel: &fal_channel, ping_ms: u32) {
         channel.inner.set_ping(Some(Duration::from_millis(ping_ms.into())));
     }
 }
 
 operations! {
-    /// Starts a run over the channel with the input and the time limit of a request to its
-    /// endpoint; its other parts are not used. The outcome is that of fal_client_run_start(); if
-    /// the endpoint streams events, it is that of fal_client_stream_start(), with the same events.
-    /// Cancelling leaves the connection, and the others on it, alone; an answer whose items are not
-    /// read holds up those behind it.
+    /// Starts a run over the channel with the input and timeout of a request to its endpoint; other
+    /// parts of the request are not used. The outcome is as in fal_client_run_start() or, if the
+    /// endpoint streams events, as in fal_client_stream_start(), with the same events. Cancelling
+    /// one run does not affect the connection or other runs. A response whose items are not read
+    /// delays the responses after it.
     ///
-    /// A request is not sent again once it may have been executed.
+    /// A request is not sent again if it may have been executed.
     fn fal_channel_run_start(channel: &fal_channel, request: &fal_request) {
         channel.inner.run_start(request.inner.clone())?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_channel_run_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_channel_run;
 }
 
 counted! {
-    /// One more owner of the channel; returns it. NULL gives NULL.
+    /// Adds a reference to the channel and returns it. NULL returns NULL.
     fn fal_channel_retain(channel: *const fal_channel) -> *mut fal_channel;
 
-    /// One owner less; the connection is closed after the last one, once every answer has come.
-    /// NULL does nothing.
+    /// Releases one reference. After the last release the connection is closed when all responses
+    /// have arrived. NULL is ignored.
     fn fal_channel_release(channel: *mut fal_channel);
 }

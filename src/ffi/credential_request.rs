@@ -1,14 +1,14 @@
 //! # Credential requests
 //!
-//! The host's answers to a fal_credential_callback. Each function here ends the request: it is
-//! freed and must not be used again. A request that is never answered fails after two minutes, and
-//! its memory is lost.
+//! The host completes a fal_credential_request with one of these functions. Each frees the request,
+//! on failure too; it must not be used again. A request that is never completed fails after two
+//! minutes, and its memory leaks.
 
 use super::times;
 use crate::credentials::Answer;
 use crate::error::{Code, Error, Result};
 
-/// A question for a credential. Owned by the callback that received it, until it is answered.
+/// A request for a credential. Owned by the callback that received it, until it is completed.
 pub struct fal_credential_request {
     answer: Answer,
 }
@@ -20,9 +20,9 @@ impl fal_credential_request {
 }
 
 fallible! {
-    /// Answers with a key, "id:secret", that is good for so many milliseconds.
-    /// FAL_E_MALFORMED_CREDENTIALS if it is not a key; the calls that wait for it then fail for the
-    /// same reason.
+    /// Completes the request with a key, "id:secret", that is valid for expires_in_ms milliseconds.
+    /// A negative number means that it does not expire. FAL_E_MALFORMED_CREDENTIALS if key is not a
+    /// key; the calls that wait for it then fail with this error, too.
     fn fal_credential_request_give_key(
         request: Box<fal_credential_request>,
         key: text[key_len],
@@ -31,7 +31,9 @@ fallible! {
         malformed(request.answer.key(key, times::wait(expires_in_ms)))?;
     }
 
-    /// Answers with a short-lived token, as a server of the host's maker mints it.
+    /// Completes the request with a short-lived token, created by fal_client_mint_token() or a
+    /// server, that is valid for expires_in_ms milliseconds. A negative number means that it does
+    /// not expire. FAL_E_MALFORMED_CREDENTIALS if token is not a token.
     fn fal_credential_request_give_app_token(
         request: Box<fal_credential_request>,
         token: text[token_len],
@@ -40,8 +42,8 @@ fallible! {
         malformed(request.answer.app_token(token, times::wait(expires_in_ms)))?;
     }
 
-    /// Answers that there is none, and why. The reason becomes part of an error: it must hold no
-    /// secret.
+    /// Completes the request without a credential. The calls that wait for it fail, and their error
+    /// contains reason, which must not contain a secret.
     fn fal_credential_request_refuse(
         request: Box<fal_credential_request>,
         reason: text[reason_len],

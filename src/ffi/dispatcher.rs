@@ -1,7 +1,7 @@
 //! # Dispatcher
 //!
-//! Callbacks on a thread of the host's choice: a game runs the dispatcher once a frame, an event
-//! loop when it is woken. A host that polls its operations needs none of this.
+//! A dispatcher calls callbacks on a thread of the host's choice: a game runs it once per frame, an
+//! event loop when it is woken. A host that polls its operations does not need one.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::status::fal_status;
 use super::times;
 use crate::operation::dispatcher::Dispatcher;
 
-/// A queue of callbacks. Shared: fal_dispatcher_retain() and fal_dispatcher_release().
+/// A queue of callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
 pub struct fal_dispatcher {
     pub(super) inner: Dispatcher,
     counted: Counted,
@@ -26,11 +26,13 @@ impl AsRef<Counted> for fal_dispatcher {
     }
 }
 
-/// Told that callbacks are ready, on a thread that is there for such functions or one of the
-/// host's, perhaps on both at once. It should only signal: while it runs, the next call waits.
+/// Called when callbacks are ready to be run. It runs on a thread of libfal that runs only
+/// callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
+/// event loop: the next call waits until it returns.
 pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
-/// An empty dispatcher. NULL only if memory is gone.
+/// Creates an empty dispatcher. Returns NULL only if there is no memory. Release it with
+/// fal_dispatcher_release().
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
     plain(std::ptr::null_mut(), || {
@@ -43,20 +45,20 @@ pub extern "C" fn fal_dispatcher_new() -> *mut fal_dispatcher {
 }
 
 counted! {
-    /// One more owner of the dispatcher; returns it. NULL gives NULL.
+    /// Adds a reference to the dispatcher and returns it. NULL returns NULL.
     fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher;
 
-    /// One owner less. Callbacks that nobody runs any more are never called: run the dispatcher
-    /// until fal_dispatcher_outstanding() is 0 before you release it. NULL does nothing.
+    /// Releases one reference. Callbacks that are left after the last release are never called, so
+    /// run the dispatcher until fal_dispatcher_outstanding() is 0 before. NULL is ignored.
     fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher);
 }
 
-/// Calls the callbacks of operations that have ended, here and now on this thread: at most max of
-/// them, and none is begun once budget_us microseconds are over, but at least one if one is ready.
-/// *ran, which may be NULL, is how many were called.
+/// Calls ready callbacks on this thread: at most max, and no further one after budget_us
+/// microseconds, but at least one if any is ready. *ran is the number of called callbacks; ran may
+/// be NULL.
 ///
-/// FAL_E_WOULD_DEADLOCK inside a callback, FAL_E_FORKED in a child of the process that made the
-/// dispatcher.
+/// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
+/// process, before a fork.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_dispatcher_run(
     dispatcher: *const fal_dispatcher,
@@ -78,19 +80,18 @@ pub unsafe extern "C" fn fal_dispatcher_run(
 }
 
 infallible! {
-    /// How many callbacks are accepted and not called yet, whether their operations have ended or
-    /// not; 0 for NULL.
+    /// Returns how many callbacks are registered and not called yet, whether their operations have
+    /// ended or not; 0 for NULL.
     fn fal_dispatcher_outstanding(dispatcher: &fal_dispatcher) -> usize = 0 {
         dispatcher.inner.outstanding()
     }
 }
 
 fallible! {
-    /// Has callback called when others become ready, so that an event loop can sleep; one call may
-    /// be for several. NULL ends it. user has to outlive the dispatcher and its operations, and a
-    /// little more: a call that has begun on another thread may go on after the callback is ready,
-    /// replaced or its dispatcher released. None is under way after fal_shutdown() has returned
-    /// FAL_OK.
+    /// Sets the callback that is called when callbacks become ready, so that an event loop can
+    /// sleep; one call may stand for several of them. NULL removes it. user must stay valid as long
+    /// as the dispatcher and its operations exist, and until a call that already runs on another
+    /// thread has returned. No call is running after fal_shutdown() has returned FAL_OK.
     fn fal_dispatcher_set_wake(
         dispatcher: &fal_dispatcher,
         callback: fal_wake_callback,
@@ -98,7 +99,7 @@ fallible! {
     ) {
         let user = User::new(user);
         dispatcher.inner.set_wake(callback.map(|callback| {
-            // SAFETY: the host gave this callback for this argument.
+            // SAFETY: the host passed this callback for this argument.
             let wake = move || unsafe { callback(user.get()) };
             Arc::new(wake) as Arc<dyn Fn() + Send + Sync>
         }))?;

@@ -1,9 +1,9 @@
 //! # Errors
 //!
-//! An error says what happened (message), what to do (remedy) and what it means for the request
+//! An error says what happened (message), what to do (remedy), and what it means for the request
 //! (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error
-//! and valid until it is freed. Every function here may be called by several threads at once and
-//! accepts NULL.
+//! and are valid until it is freed. Every function here accepts NULL and may be called by several
+//! threads at once.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -15,7 +15,7 @@ use super::texts::{self, Texts, set_len};
 use crate::error::{Error, LockReason};
 use crate::key::Scope;
 
-/// What went wrong. Owned by the caller who received it; freed with fal_error_free().
+/// What went wrong. Unique: its receiver frees it with fal_error_free().
 pub struct fal_error {
     inner: Error,
     credentials: Option<fal_credentials>,
@@ -33,7 +33,7 @@ impl fal_error {
     }
 }
 
-/// One of the strings that every error has; `none` where there is no error.
+/// A string that every error has; `none` without an error.
 ///
 /// # Safety
 /// `err` is NULL or live; `len` is NULL or writable.
@@ -64,18 +64,19 @@ unsafe fn sentence(
 }
 
 frees! {
-    /// Frees an error. NULL does nothing.
+    /// Frees an error. NULL is ignored.
     fn fal_error_free(err: *mut fal_error);
 }
 
 infallible! {
-    /// The FAL_E_ code, the same that the failed function returned; FAL_OK for NULL.
+    /// Returns the FAL_E_ code that the failed function returned; FAL_OK for NULL.
     fn fal_error_code(err: &fal_error) -> fal_status = FAL_OK {
         err.inner.code().number()
     }
 }
 
-/// What happened, for people; "no error" for NULL. Never NULL, so it can be printed as it is.
+/// Returns what happened, as English text; "no error" for NULL. The result is never NULL, so it can
+/// be printed unchecked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_message(
     err: *const fal_error,
@@ -85,7 +86,8 @@ pub unsafe extern "C" fn fal_error_message(
     unsafe { sentence(err, "message", len, c"no error", Error::message) }
 }
 
-/// What to do about it, for people; "nothing" for NULL. Never NULL.
+/// Returns what to do about the error, as English text; "nothing" for NULL. The result is never
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
@@ -93,26 +95,27 @@ pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize
 }
 
 infallible! {
-    /// The HTTP status of the service's answer, 100 to 599; 0 if there was none.
+    /// Returns the HTTP status of the response, 100 to 599; 0 if there was no response.
     fn fal_error_http_status(err: &fal_error) -> i32 = 0 {
         err.inner.http_status().map_or(0, i32::from)
     }
 }
 
 strings! {
-    /// fal's own name of the error, such as "image_too_large" or "runner_disconnected"; NULL if it
-    /// gave none.
+    /// Returns fal's name of the error, such as "image_too_large" or "runner_disconnected"; NULL if
+    /// the service sent none.
     fn fal_error_type(err: &fal_error) {
         err.inner.error_type().map(str::to_owned)
     }
 
-    /// fal's id of the request, for its support; NULL if the service gave none.
+    /// Returns fal's id of the request, which its support asks for; NULL if the service sent none.
     fn fal_error_request_id(err: &fal_error) {
         err.inner.request_id().map(str::to_owned)
     }
 }
 
-/// A header of the service's answer by its name, in any case; NULL if it is not there.
+/// Returns the value of a header of the response; NULL if the response has no such header. Upper
+/// and lower case of the name do not matter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_header(
     err: *const fal_error,
@@ -137,10 +140,9 @@ pub unsafe extern "C" fn fal_error_header(
     })
 }
 
-/// The body of the service's answer, as many bytes as *len says and without a NUL; NULL if there is
-/// none.
+/// Returns the body of the response, *len bytes without a terminating NUL; NULL if there is none.
 ///
-/// At most 16 MiB of it are kept. A key that the service repeated is replaced by asterisks.
+/// At most 16 MiB are kept. A key that the service repeated in the body is replaced by asterisks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_body(err: *const fal_error, len: *mut usize) -> *const c_void {
     plain(ptr::null(), || {
@@ -150,19 +152,19 @@ pub unsafe extern "C" fn fal_error_body(err: *const fal_error, len: *mut usize) 
 }
 
 infallible! {
-    /// Whether the service may have executed the request although no success arrived: the outcome
-    /// is unknown, and sending the request again may run, and bill, it twice.
+    /// Returns whether the service may have executed the request although the call failed. If true,
+    /// the outcome is unknown: sending the request again may run it, and bill it, twice.
     fn fal_error_may_have_executed(err: &fal_error) -> bool = false {
         err.inner.may_have_executed()
     }
 
-    /// Whether the same request may succeed if it is sent again later.
+    /// Returns whether the same request may succeed if it is sent again later.
     fn fal_error_is_retryable(err: &fal_error) -> bool = false {
         err.inner.is_retryable()
     }
 
-    /// How long the service asked to wait before the next attempt, in milliseconds; -1 if it did
-    /// not.
+    /// Returns how many milliseconds the service asks to wait before the next attempt; -1 if it
+    /// does not say.
     fn fal_error_retry_after_ms(err: &fal_error) -> i64 = (-1) {
         err.inner.retry_after().map_or(-1, |after| {
             i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
@@ -171,63 +173,63 @@ infallible! {
 }
 
 strings! {
-    /// The scope that the refused operation needs, "API" or "ADMIN"; NULL where fal does not say or
-    /// nothing was refused.
+    /// Returns the scope that the rejected operation needs, "API" or "ADMIN"; NULL if fal does not
+    /// say or the error is another one.
     fn fal_error_needed_scope(err: &fal_error) {
         err.inner.needed_scope().map(Scope::as_str).map(str::to_owned)
     }
 
-    /// Why the account is locked, where the code is FAL_E_ACCOUNT_LOCKED: "balance",
-    /// "payment_method", "budget", "admin", "archived" or "unknown"; NULL for any other error.
+    /// Returns why the account is locked, for FAL_E_ACCOUNT_LOCKED: "balance", "payment_method",
+    /// "budget", "admin", "archived" or "unknown"; NULL for any other error.
     fn fal_error_lock_reason(err: &fal_error) {
         err.inner.lock_reason().map(LockReason::as_str).map(str::to_owned)
     }
 }
 
 infallible! {
-    /// How many fields of the input the service refused, at most 1000; 0 if it named none, and for
-    /// NULL.
+    /// Returns how many fields of the input the service rejected, at most 1000; 0 if it named none,
+    /// and for NULL. The functions below take an index from 0 to this count minus 1, and return
+    /// NULL for a larger one.
     fn fal_error_field_count(err: &fal_error) -> usize = 0 {
         err.inner.fields().len()
     }
 }
 
 strings! {
-    /// Where the refused field at an index from 0 is, such as "body.image_size.width"; NULL past
-    /// the last.
+    /// Returns the path of a rejected field, such as "body.image_size.width".
     fn fal_error_field_path(err: &fal_error, index: usize) {
         Some(err.inner.fields().get(index)?.path().to_owned())
     }
 
-    /// The same as a JSON array of names and of places in lists, such as
-    /// `["body","images",0,"url"]`; NULL past the last.
+    /// Returns the path of a rejected field as a JSON array of member names and array indices, such
+    /// as `["body","images",0,"url"]`.
     fn fal_error_field_location(err: &fal_error, index: usize) {
         serde_json::to_string(err.inner.fields().get(index)?.location()).ok()
     }
 
-    /// What is wrong with the field, for people; NULL past the last.
+    /// Returns what is wrong with the field, as English text.
     fn fal_error_field_message(err: &fal_error, index: usize) {
         Some(err.inner.fields().get(index)?.message().to_owned())
     }
 
-    /// fal's own name of what is wrong with the field, such as "image_too_large"; NULL if it gave
-    /// none.
+    /// Returns fal's name of what is wrong with the field, such as "image_too_large"; NULL if the
+    /// service sent none.
     fn fal_error_field_type(err: &fal_error, index: usize) {
         err.inner.fields().get(index)?.error_type().map(str::to_owned)
     }
 
-    /// The page that documents it; NULL if the service names none.
+    /// Returns the URL of the documentation of this error; NULL if the service sent none.
     fn fal_error_field_url(err: &fal_error, index: usize) {
         err.inner.fields().get(index)?.url().map(str::to_owned)
     }
 
-    /// What would be right, as JSON text, such as `{"max_height":1024,"max_width":1024}`; NULL if
-    /// the service does not say.
+    /// Returns the limits that the field violates, as JSON text, such as
+    /// `{"max_height":1024,"max_width":1024}`; NULL if the service sent none.
     fn fal_error_field_context(err: &fal_error, index: usize) {
         err.inner.fields().get(index)?.context().map(ToString::to_string)
     }
 
-    /// The value that was refused, as JSON text; NULL if the service does not repeat it. It may be
+    /// Returns the rejected value as JSON text; NULL if the service did not repeat it. It may be
     /// private.
     fn fal_error_field_input(err: &fal_error, index: usize) {
         err.inner.fields().get(index)?.input().map(ToString::to_string)
@@ -235,9 +237,9 @@ strings! {
 }
 
 infallible! {
-    /// Where the credential of the failed call came from, every source that was tried included;
-    /// NULL if the error has nothing to do with credentials. It belongs to the error and must not
-    /// be freed.
+    /// Returns the report on the sources of the credential that the failed call used or looked for;
+    /// NULL if the error does not concern credentials. The report is borrowed from the error and
+    /// must not be freed.
     fn fal_error_credentials(err: &fal_error) -> *const fal_credentials = (ptr::null()) {
         err.credentials.as_ref().map_or(ptr::null(), ptr::from_ref)
     }

@@ -1,10 +1,10 @@
 //! # Events
 //!
-//! What happens while an operation is under way: one type for all of them. A host reads events
-//! whenever it likes, once a frame or on a thread of its own, and reads what is left after the
-//! operation has ended. A host that wants none need do nothing, except with operations that stream:
-//! they pause while 1024 events or 16 MiB wait to be read, so read or discard them. The functions
-//! that wait for an operation's end by themselves, such as fal_client_subscribe(), discard them.
+//! An event reports something that happened while an operation was running. A host reads events
+//! whenever it likes, such as once per frame or on a thread of its own, and can still read them
+//! after the operation has ended. It may ignore them, except those of operations that stream: these
+//! pause while 1024 events or 16 MiB are unread, so read or discard the events. Functions that
+//! block until a response arrives, such as fal_client_subscribe(), discard events.
 
 use std::ffi::{c_char, c_void};
 
@@ -21,31 +21,32 @@ use crate::operation::NextEvent;
 use crate::operation::event::{Event, EventKind, Packed};
 use crate::services::workflow::WorkflowEvent;
 
-/// The state of a queued request: /status ("IN_QUEUE", "IN_PROGRESS", "COMPLETED"), /request_id,
-/// and, while it waits, /queue_position: how many are ahead of it.
+/// The state of a job: /status ("IN_QUEUE", "IN_PROGRESS" or "COMPLETED"), /request_id and, while
+/// it is queued, /queue_position, the number of requests ahead of it.
 pub const FAL_EVENT_STATUS: i32 = 1;
-/// A line of a queued request's log: /message, /level, /source and /timestamp.
+/// A line of a job's log: /message, /level, /source and /timestamp.
 pub const FAL_EVENT_LOG: i32 = 2;
-/// How much of a file was sent or received: /transferred and, if it is known, /total, in bytes.
+/// The progress of a transfer: /transferred and, if it is known, /total, in bytes.
 pub const FAL_EVENT_PROGRESS: i32 = 3;
-/// An item of a stream, as the app sent it; fal_event_workflow() tells what one of a workflow says.
+/// An item of a stream, as the app sent it. fal_event_workflow() returns the kind of a workflow's
+/// item.
 pub const FAL_EVENT_ITEM: i32 = 4;
-/// A message of a realtime or WebSocket connection.
+/// A message of a realtime session or a WebSocket.
 pub const FAL_EVENT_MESSAGE: i32 = 5;
-/// What became of such a connection: /state is "connected", "lost" or "dropped".
+/// The state of such a connection: /state is "connected", "lost" or "dropped".
 pub const FAL_EVENT_CONNECTION: i32 = 6;
 
-/// A step of a workflow was given to its app: /node_id, /app_id and /request_id, all strings.
+/// A step of a workflow was submitted to its app: /node_id, /app_id and /request_id, all strings.
 pub const FAL_WORKFLOW_SUBMIT: i32 = 1;
-/// A step has finished: /node_id, /output, and /app_id if the app is told.
+/// A step has finished: /node_id, /output and, if fal sent it, /app_id.
 pub const FAL_WORKFLOW_COMPLETION: i32 = 2;
-/// The workflow has finished: /output, and /node_id if the step of the output is told.
+/// The workflow has finished: /output and, if fal sent it, /node_id of the output's step.
 pub const FAL_WORKFLOW_OUTPUT: i32 = 3;
-/// A step has failed: /node_id, and, as far as they are told, /message, /error/status and
-/// /error/body of the step's answer.
+/// A step has failed: /node_id and, if fal sent them, /message, /error/status and /error/body of
+/// the step's response.
 pub const FAL_WORKFLOW_ERROR: i32 = 4;
 
-/// Something that happened. Unique; freed with fal_event_free().
+/// An event. Unique; freed with fal_event_free().
 pub struct fal_event {
     kind: EventKind,
     bytes: bool,
@@ -66,10 +67,10 @@ impl fal_event {
     }
 }
 
-/// Reads the next event of an operation, waited for at most timeout_ms milliseconds. FAL_OK and an
-/// event that the caller frees; FAL_OK and NULL once the operation has ended and all events were
-/// read; FAL_PENDING if there is none yet. Several threads may read; each event goes to one of
-/// them.
+/// Reads the next event of an operation, and blocks for at most timeout_ms milliseconds until there
+/// is one. Returns FAL_OK and an event, to be freed with fal_event_free(); FAL_OK and NULL once the
+/// operation has ended and all events were read; FAL_PENDING if there is no event yet. Several
+/// threads may read; each event goes to one of them.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
 #[unsafe(no_mangle)]
@@ -94,24 +95,24 @@ pub unsafe extern "C" fn fal_op_next_event(
 }
 
 infallible! {
-    /// Throws away the events that wait to be read, and keeps none from now on. NULL does nothing.
+    /// Discards all unread events and all future ones. NULL is ignored.
     fn fal_op_discard_events(op: &fal_op) -> () = () {
         op.inner.discard_events()
     }
 
-    /// How many events were lost because nobody read them; 0 for NULL. Items and messages are never
-    /// lost.
+    /// Returns how many events were dropped because they were not read in time; 0 for NULL. Items
+    /// and messages are never dropped.
     fn fal_op_dropped_events(op: &fal_op) -> u64 = 0 {
         op.inner.dropped_events()
     }
 }
 
 fallible! {
-    /// Has callback called by fal_dispatcher_run() when events begin to wait: once, until it has
-    /// been called, so it reads all of them, with a timeout of 0. It replaces an earlier one. The
-    /// end of the operation is no event: see fal_op_when_done().
+    /// Makes fal_dispatcher_run() call callback when there are unread events: once for all of them,
+    /// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
+    /// one. The end of the operation is not an event: see fal_op_when_done().
     ///
-    /// user has to outlive the operation.
+    /// user must stay valid as long as the operation exists.
     fn fal_op_when_event(
         op: &fal_op,
         dispatcher: &fal_dispatcher,
@@ -121,35 +122,34 @@ fallible! {
         let callback = callback.ok_or_else(|| boundary::null("callback"))?;
         let user = User::new(user);
         dispatcher.inner.when_event(&op.inner, move |op| {
-            let stirred = fal_op::new(op);
-            // SAFETY: the host gave this callback for these arguments; `stirred` lives longer than
-            // the call.
-            unsafe { callback(stirred.lend().cast_mut(), user.get()) }
+            let op = fal_op::new(op);
+            // SAFETY: the host passed this callback for these arguments; `op` outlives the call.
+            unsafe { callback(op.lend().cast_mut(), user.get()) }
         })?;
     }
 }
 
 frees! {
-    /// Frees an event. NULL does nothing.
+    /// Frees an event. NULL is ignored.
     fn fal_event_free(event: *mut fal_event);
 }
 
 infallible! {
-    /// What it tells about, a FAL_EVENT_ constant; 0 for NULL. Later versions may have others:
-    /// ignore what you do not know.
+    /// Returns the kind of the event, a FAL_EVENT_ constant; 0 for NULL. Ignore unknown kinds:
+    /// later versions may add some.
     fn fal_event_kind(event: &fal_event) -> i32 = 0 {
         event.kind as i32
     }
 
-    /// What it tells, borrowed from the event: read it with the functions for responses, such as
-    /// fal_response_get_string(). NULL for NULL.
+    /// Returns the content of the event, borrowed from it, to be read with the functions for
+    /// responses, such as fal_response_get_string(). NULL for NULL.
     fn fal_event_content(event: &fal_event) -> *const fal_response = (std::ptr::null()) {
         &raw const event.content
     }
 
-    /// What an item of a workflow's stream says, a FAL_WORKFLOW_ constant (docs/protocol.md §3.5):
-    /// the content has the members that it names. 0 for any other event, one of an unknown /type
-    /// included, and for NULL.
+    /// Returns the kind of an item of a workflow's stream, a FAL_WORKFLOW_ constant
+    /// (docs/protocol.md §3.5). The content has the members listed there. 0 for any other event or
+    /// an unknown /type, and for NULL.
     fn fal_event_workflow(event: &fal_event) -> i32 = 0 {
         match WorkflowEvent::of(event.kind, &event.content.inner) {
             None => 0,
@@ -160,16 +160,16 @@ infallible! {
         }
     }
 
-    /// Whether the content is bytes rather than text or JSON: the binary message of a WebSocket,
-    /// the piece of a stream that is none of events. false for NULL.
+    /// Returns whether the content is bytes rather than text or JSON: a binary message of a
+    /// WebSocket, or a piece of a stream that is not a stream of events. false for NULL.
     fn fal_event_is_bytes(event: &fal_event) -> bool = false {
         event.bytes
     }
 }
 
-/// The bytes at a JSON Pointer of a realtime app's message, which in its JSON are {"$bytes":
-/// "<base64>"}; at the pointer "" of any other event its whole content as it is. Borrowed from the
-/// event. FAL_E_WRONG_TYPE if there are none. len may be NULL.
+/// Gets the bytes at a JSON Pointer of a realtime app's message, which as JSON are {"$bytes":
+/// "<base64>"}. For any other event, the pointer "" gets the whole content unchanged. The bytes are
+/// borrowed from the event. FAL_E_WRONG_TYPE if there are no bytes. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_event_get_bytes(
     event: *const fal_event,

@@ -1,8 +1,8 @@
-//! How the functions of the C ABI are declared. An entry looks like a Rust function; the macro
-//! writes the `extern "C"` function, checks the pointers and catches panics. In a body every
-//! parameter is safe to use.
+//! Macros that declare the functions of the C ABI. An entry looks like a Rust function; the macro
+//! generates the `extern "C"` function, which checks the pointers and catches panics. The body is
+//! safe code.
 //!
-//! A parameter is one of these, and anything else stays as it is:
+//! These parameters are translated; all others are unchanged:
 //!
 //! | entry                      | C                                          | body              |
 //! |----------------------------|--------------------------------------------|-------------------|
@@ -11,17 +11,17 @@
 //! | `x: Option<&fal_x>`        | `const fal_x *x`, which may be NULL        | `Option<&fal_x>`  |
 //! | `x: Box<fal_x>`            | `fal_x *x`, which must not be used again   | `Box<fal_x>`      |
 //! | `x: text[x_len]`           | `const char *x, size_t x_len`              | `&str`            |
-//! | `x: Option<text[x_len]>`   | the same; x may be NULL                    | `Option<&str>`    |
+//! | `x: Option<text[x_len]>`   | the same, and x may be NULL                | `Option<&str>`    |
 //! | `x: bytes[x_len]`          | `const void *x, size_t x_len`              | `&[u8]`           |
 //!
-//! `tests/rust/header/expand.rs` reads the same entries, because cbindgen does not expand macros. Each
-//! function begins and ends on lines of its own, indented by four spaces.
+//! `tests/rust/header/expand.rs` expands these macros for cbindgen. It relies on the layout: an
+//! entry is indented by four spaces, and its body ends with a line that has only a brace.
 
 /// Functions that return a status, and take an error as their last parameter.
 ///
-/// The body may use `?`. Its value is what the caller gets by the parameter `out`: with `-> fal_x` an
-/// object to free, with `-> Shared<fal_x>` one to release, with `-> i64 = 0` a number that is 0 on
-/// failure.
+/// The body may use `?`. With a return type, the function has a parameter `out` for the body's
+/// value: `-> fal_x` is an object to free, `-> Shared<fal_x>` one to release, and `-> i64 = 0` a
+/// number, 0 on failure.
 macro_rules! fallible {
     ($($(#[$doc:meta])* fn $name:ident $parameters:tt
         $(-> $out:ident $(<$shared:ident>)? $(= $zero:tt)?)? $body:block)*) => {
@@ -33,8 +33,8 @@ macro_rules! fallible {
     };
 }
 
-/// Pairs of functions: one starts an operation, and one starts it and waits for its end. The body's
-/// value is the operation; it may use `?`.
+/// Pairs of functions: the first one starts an operation, and the one after `wait` starts it and
+/// waits for its response. The body's value is the operation; it may use `?`.
 macro_rules! operations {
     ($(
         $(#[$start_doc:meta])* fn $start:ident $parameters:tt $body:block
@@ -51,8 +51,8 @@ macro_rules! operations {
     )*};
 }
 
-/// One function of [`fallible`] or [`operations`], parameter by parameter: the first brackets
-/// collect the parameters in C, the second ones the statements that check them.
+/// One function of [`fallible`] or [`operations`]. It translates one parameter at a time: the first
+/// brackets collect the C parameters, the second ones the statements that check them.
 macro_rules! exported {
     ($kind:tt $head:tt [$($c:tt)*] [$($check:tt)*]
         ($name:ident: &mut $object:ident $(, $($rest:tt)*)?) $body:block) => {
@@ -162,13 +162,14 @@ macro_rules! exported {
     };
 }
 
-/// Functions without a status that read one object: `= fallback` is their value for NULL and after
-/// a panic.
+/// Functions without a status that read one object. `= fallback` is the result for NULL and after a
+/// panic.
 macro_rules! infallible {
     ($(
         $(#[$doc:meta])*
-        fn $name:ident($object:ident: &$type:ident $(, $argument:ident: $argument_type:ty)*) -> $value:ty
-        = $fallback:tt $body:block
+        fn $name:ident(
+            $object:ident: &$type:ident $(, $argument:ident: $argument_type:ty)*
+        ) -> $value:ty = $fallback:tt $body:block
     )*) => {$(
         $(#[$doc])*
         #[unsafe(no_mangle)]
@@ -187,8 +188,8 @@ macro_rules! infallible {
     )*};
 }
 
-/// Functions that return one of an object's strings, kept in its field `texts`. The body's value is
-/// an `Option<String>`; it may use `?`.
+/// Functions that lend a string, which the object's field `texts` keeps. The body's value is an
+/// `Option<String>`; it may use `?`.
 macro_rules! strings {
     ($(
         $(#[$doc:meta])*

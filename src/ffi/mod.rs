@@ -1,10 +1,9 @@
-//! The C ABI: one file per section of `fal.h`. It translates; what it does is done by the core.
+//! The C ABI, with one file per section of `fal.h`. It only translates: the core has the behaviour.
 //!
-//! `include/fal/fal.h` is generated from these files by `tests/rust/header`: their documentation
-//! is the header's.
+//! `tests/rust/header` generates `include/fal/fal.h` from these files, with their documentation.
 
 #![allow(non_camel_case_types, clippy::missing_safety_doc, unreachable_pub)]
-// The header is read as plain text, where the marks of rustdoc would only disturb.
+// The documentation is for the header, which is plain text.
 #![allow(
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,

@@ -1,9 +1,9 @@
 //! # Operations
 //!
-//! A call under way. It ends exactly once: with its answer, an error, FAL_E_CANCELLED or
-//! FAL_E_SHUT_DOWN. Every function here may be called from any thread at any time. Releasing an
-//! operation neither cancels nor waits. An operation started before a fork answers FAL_E_FORKED in
-//! the child.
+//! An operation is a running call. It ends exactly once: with its response, an error,
+//! FAL_E_CANCELLED or FAL_E_SHUT_DOWN. Every function here may be called by any thread at any time.
+//! Releasing an operation neither cancels it nor waits for it. In a forked child, an operation that
+//! the parent started fails with FAL_E_FORKED.
 
 use std::ffi::c_void;
 
@@ -19,7 +19,7 @@ use super::status::{
 use super::times;
 use crate::operation::Op;
 
-/// A call under way. Shared: fal_op_retain() and fal_op_release(). It keeps what it needs of its
+/// A running call. Shared: see fal_op_retain() and fal_op_release(). It keeps what it needs of its
 /// client.
 pub struct fal_op {
     pub(super) inner: Op,
@@ -38,22 +38,23 @@ impl AsRef<Counted> for fal_op {
     }
 }
 
-/// Told once that an operation has ended, by fal_dispatcher_run(). op is borrowed for the call:
-/// take its outcome, or retain it. Waiting in here is refused with FAL_E_WOULD_DEADLOCK; starting
-/// new operations is fine.
+/// Called by fal_dispatcher_run() when an operation has ended or has events. op is borrowed during
+/// the call: take its outcome, read its events, or retain it. The callback may start operations,
+/// but waiting for one fails with FAL_E_WOULD_DEADLOCK.
 pub type fal_op_callback = Option<unsafe extern "C" fn(op: *mut fal_op, user: *mut c_void)>;
 
 counted! {
-    /// One more owner of the operation; returns it. NULL gives NULL.
+    /// Adds a reference to the operation and returns it. NULL returns NULL.
     fn fal_op_retain(op: *const fal_op) -> *mut fal_op;
 
-    /// One owner less. The operation itself goes on. NULL does nothing.
+    /// Releases one reference. The operation itself continues, even after the last release. NULL is
+    /// ignored.
     fn fal_op_release(op: *mut fal_op);
 }
 
-/// FAL_PENDING while the operation is under way, FAL_OK once it has ended in whatever way. Never
-/// blocks, takes no lock and allocates nothing, which is why it makes no fal_error: FAL_E_FORKED
-/// and FAL_E_INVALID_ARGUMENT come bare.
+/// Returns FAL_PENDING while the operation is running, and FAL_OK once it has ended, whether it
+/// succeeded or not; FAL_E_FORKED in a forked child; FAL_E_INVALID_ARGUMENT for NULL. It never
+/// blocks, takes no lock and allocates nothing, so it creates no fal_error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_poll(op: *const fal_op) -> fal_status {
     plain(FAL_E_PANIC, || {
@@ -68,18 +69,18 @@ pub unsafe extern "C" fn fal_op_poll(op: *const fal_op) -> fal_status {
 }
 
 infallible! {
-    /// Whether the operation has ended in whatever way. Never blocks, takes no lock and allocates
-    /// nothing. Also true where nothing is left to wait for: in a forked child, and for NULL;
-    /// fal_op_take() then says why.
+    /// Returns whether the operation has ended, whether it succeeded or not. It never blocks, takes
+    /// no lock and allocates nothing. Returns true for NULL and in a forked child, where there is
+    /// nothing to wait for; fal_op_take() then returns the error.
     fn fal_op_is_done(op: &fal_op) -> bool = true {
         op.inner.ended().unwrap_or(true)
     }
 }
 
-/// Waits until the operation has ended, at most timeout_ms milliseconds. FAL_OK if it has ended,
-/// FAL_PENDING if not.
+/// Blocks until the operation has ended, for at most timeout_ms milliseconds. Returns FAL_OK if it
+/// has ended, and FAL_PENDING if not.
 ///
-/// FAL_E_WOULD_DEADLOCK inside a callback, unless it has ended already.
+/// FAL_E_WOULD_DEADLOCK inside a callback, unless the operation has already ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_wait(
     op: *const fal_op,
@@ -98,15 +99,16 @@ pub unsafe extern "C" fn fal_op_wait(
 }
 
 infallible! {
-    /// Asks the operation to end with FAL_E_CANCELLED, and returns at once. It may be called any
-    /// number of times; once the operation has ended, and for NULL, it does nothing.
+    /// Requests that the operation ends with FAL_E_CANCELLED, and returns at once. Does nothing if
+    /// it has already ended, and for NULL. It may be called any number of times.
     fn fal_op_cancel(op: &fal_op) -> () = () {
         op.inner.cancel()
     }
 }
 
-/// Takes the outcome: FAL_OK and a response that the caller frees, or the operation's error.
-/// FAL_PENDING, and no error, while it is under way; FAL_E_TAKEN after the first time.
+/// Takes the outcome. Returns FAL_OK and a response, to be freed with fal_response_free(); or the
+/// operation's error; or FAL_PENDING, without an error, while it is running. After the first time
+/// it is FAL_E_TAKEN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_take(
     op: *const fal_op,
@@ -127,13 +129,13 @@ pub unsafe extern "C" fn fal_op_take(
 }
 
 fallible! {
-    /// Has callback called once by fal_dispatcher_run() after the operation has ended in whatever
-    /// way: answered, failed, cancelled or shut down. If it has ended already, the next run calls
-    /// it; it is never called in here.
+    /// Makes fal_dispatcher_run() call callback once when the operation has ended, whether it
+    /// succeeded, failed, was cancelled or was shut down. If it has already ended, the next run
+    /// calls it; this function never does.
     ///
-    /// The operation and the dispatcher are kept alive until then; user has to be valid that long.
-    /// Where a callback holds the operation, releasing every other handle does not discard its
-    /// outcome: it can be taken in the callback.
+    /// The operation and the dispatcher are kept alive until that call, and user must stay valid
+    /// until then. Releasing all references to the operation does not discard its outcome: the
+    /// callback can take it.
     fn fal_op_when_done(
         op: &fal_op,
         dispatcher: &fal_dispatcher,
@@ -143,10 +145,9 @@ fallible! {
         let callback = callback.ok_or_else(|| boundary::null("callback"))?;
         let user = User::new(user);
         dispatcher.inner.when_done(&op.inner, move |op| {
-            let ended = fal_op::new(op);
-            // SAFETY: the host gave this callback for these arguments; `ended` lives longer than
-            // the call.
-            unsafe { callback(ended.lend().cast_mut(), user.get()) }
+            let op = fal_op::new(op);
+            // SAFETY: the host passed this callback for these arguments; `op` outlives the call.
+            unsafe { callback(op.lend().cast_mut(), user.get()) }
         })?;
     }
 }

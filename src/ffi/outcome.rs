@@ -1,4 +1,4 @@
-//! How a function that returns a status ends.
+//! The end of functions that return a status and an error.
 
 use std::ptr;
 
@@ -7,7 +7,7 @@ use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
 use crate::error::Result;
 
-/// Runs the body of a function that returns a status, and hands its error out.
+/// Runs the body of a function, and returns its status and its error to the caller.
 pub(super) fn outcome(
     err: *mut *mut fal_error,
     body: impl FnOnce() -> Result<fal_status>,
@@ -28,14 +28,14 @@ pub(super) fn outcome(
     }
 }
 
-/// The same for a body that either succeeds or fails.
+/// Runs a body that succeeds with `FAL_OK` or fails.
 pub(super) fn status(err: *mut *mut fal_error, body: impl FnOnce() -> Result<()>) -> fal_status {
     outcome(err, || body().map(|()| FAL_OK))
 }
 
 fn give_error(err: *mut *mut fal_error, error: *mut fal_error) {
     if !err.is_null() {
-        // SAFETY: the caller gives a valid place for an error pointer, or NULL.
+        // SAFETY: writable, by the header's contract.
         unsafe { err.write(error) }
     }
 }

@@ -1,12 +1,14 @@
 //! # Platform API
 //!
-//! Every operation of fal's Platform API, by its name, such as "models.pricing"; docs/platform.md
-//! lists all 82 with their parameters, and the scope that each needs of the key (docs/protocol.md
-//! §14). Parameters are one JSON object, wherever they go: path, query, header or body. They are
-//! checked first; what is missing, unknown, of a wrong type or out of bounds is
-//! FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is sent. Requests
-//! that fal can tell from repeats are tried again: GET, and what takes an idempotency key, which is
-//! made and sent.
+//! The operations of fal's Platform API are called by name, such as "models.pricing".
+//! docs/platform.md lists all 82 with their parameters and the scope of the key that each needs
+//! (docs/protocol.md §14).
+//!
+//! The parameters are one JSON object, whether they belong into the path, the query, a header or
+//! the body. They are checked first: a parameter that is missing, unknown, out of range or of a
+//! wrong type is FAL_E_INVALID_ARGUMENT with a message that says what is allowed, and nothing is
+//! sent. Requests that fal recognizes as repeated are retried: GET, and operations that take an
+//! idempotency key, which libfal generates.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -29,11 +31,12 @@ use crate::operation::Op;
 use crate::services::platform::CreatingKey;
 
 operations! {
-    /// Starts an operation by its name. params is a JSON object; NULL for none. The response is
-    /// what fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream" gives each line
-    /// as a FAL_EVENT_ITEM, until it is cancelled.
+    /// Starts an operation, given by its name. params is a JSON object, or NULL for no parameters.
+    /// The response is what fal sent: JSON, nothing, a file, CSV or text. "serverless.logs.stream"
+    /// reports each line as a FAL_EVENT_ITEM until it is cancelled.
     ///
-    /// "keys.create" is refused, since its answer holds a secret: see fal_client_create_key().
+    /// FAL_E_INVALID_ARGUMENT for "keys.create", because its response contains a secret: see
+    /// fal_client_create_key().
     fn fal_client_platform_start(
         client: &fal_client,
         name: text[name_len],
@@ -42,21 +45,20 @@ operations! {
         client.inner.platform_start(name, json(params)?)?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_platform_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_platform;
 }
 
 fallible! {
-    /// Starts reading a list, such as "keys.list", through all its pages: each element is a
-    /// FAL_EVENT_ITEM. The next page is asked for when the last element before it was read, so a
-    /// list may be longer than the memory. To stop early, cancel the operation and discard its
-    /// events. The parameter "limit" is the size of a page. The client's time holds for each page.
-    /// The lines of "serverless.logs.stream" can be read so too.
+    /// Starts reading all pages of a list, such as "keys.list". Each element is a FAL_EVENT_ITEM. A
+    /// page is requested when the last element of the page before it was read, so a list may be
+    /// larger than the memory. To stop early, cancel the operation and discard its events. The
+    /// parameter "limit" is the size of a page. The client's timeout applies to each page.
+    /// "serverless.logs.stream" can be read in this way, too.
     ///
-    /// FAL_E_PROTOCOL, in the end, if the list would never end: fal gives a page twice, or 1000 in
-    /// a row without an element.
+    /// FAL_E_PROTOCOL if the list does not end: fal returned a page twice, or 1000 empty pages in a
+    /// row.
     fn fal_client_platform_list_start(
         client: &fal_client,
         name: text[name_len],
@@ -66,8 +68,8 @@ fallible! {
     }
 }
 
-/// The scope of the key in use, "API" or "ADMIN", if it is known: from fal_client_check(), or from
-/// what fal answered. NULL if it is not. The string is static.
+/// Returns the scope of the key in use, "API" or "ADMIN", if fal_client_check() or an earlier
+/// response revealed it; otherwise NULL. The string is static.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_client_known_scope(
     client: *const fal_client,
@@ -91,19 +93,19 @@ pub unsafe extern "C" fn fal_client_known_scope(
     }
 }
 
-/// A key that is being made, or was. Its secret is overwritten when it is freed. Unique; freed with
-/// fal_new_key_free(). Several threads may read it at once.
+/// An API key that is being created, or was. Unique; freed with fal_new_key_free(), which
+/// overwrites the secret. Several threads may read it at once.
 pub struct fal_new_key {
     creating: CreatingKey,
     op: Shared<fal_op>,
-    /// Two threads may both make it, and neither waits for the other: in a forked child there is no
-    /// other.
+    /// Does not block: two threads may both create the value. A forked child could wait forever for
+    /// a thread that only the parent has.
     made: OnceBox<Made>,
 }
 
 struct Made {
     key: Arc<Key>,
-    /// With their NULs.
+    /// With a NUL at the end, as the next field.
     id: Box<[u8]>,
     whole: Zeroizing<Vec<u8>>,
 }
@@ -121,7 +123,7 @@ impl fal_new_key {
     fn made(&self) -> Option<&Made> {
         let made = self.made.get_or_try_init(|| {
             let key = self.creating.key().ok_or(())?;
-            // Of the final size: growing would leave copies of the secret behind.
+            // The final size: growing would leave copies of the secret in freed memory.
             let mut whole = Zeroizing::new(Vec::with_capacity(
                 key.id().len() + key.expose_secret().len() + 2,
             ));
@@ -141,20 +143,19 @@ impl fal_new_key {
 }
 
 fallible! {
-    /// Starts making an API key of this name, 1 to 255 characters; the client needs an ADMIN key.
-    /// When the operation of fal_new_key_op() has ended well, the key is in the object; it works at
-    /// once. Its secret comes only this time, and is nowhere else: not in the response, in an error
-    /// or in the log.
+    /// Starts creating an API key with a name of 1 to 255 characters. The client needs an ADMIN
+    /// key. When the operation of fal_new_key_op() has succeeded, *out has the new key, which is
+    /// valid at once. Its secret is available only there: not in the response, in an error or in
+    /// the log. Free *out with fal_new_key_free().
     ///
-    /// It is never asked for twice. If the answer is lost, fal_error_may_have_executed() is true,
-    /// and a key may be there that nobody knows: fal_error_remedy() tells how to find it.
+    /// The request is sent once. If its response is lost, fal_error_may_have_executed() is true and
+    /// an unknown key may exist: fal_error_remedy() says how to find it.
     fn fal_client_create_key_start(client: &fal_client, alias: text[alias_len]) -> fal_new_key {
         fal_new_key::new(client.inner.create_key_start(alias)?)
     }
 
-    /// The same, and waits for the key. Free it with fal_new_key_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Creates an API key as fal_client_create_key_start() does, and blocks until it exists. Free
+    /// it with fal_new_key_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     fn fal_client_create_key(client: &fal_client, alias: text[alias_len]) -> fal_new_key {
         let mut creating = None;
         Op::finish(|| {
@@ -166,28 +167,28 @@ fallible! {
 }
 
 frees! {
-    /// Frees it, and overwrites the secret. A key that is being made is made nevertheless. NULL
-    /// does nothing.
+    /// Frees the object and overwrites the secret. It does not stop the creation of a key. NULL is
+    /// ignored.
     fn fal_new_key_free(key: *mut fal_new_key);
 }
 
 infallible! {
-    /// The operation that makes the key; borrowed from it, so retain it to keep it longer. NULL for
-    /// NULL.
+    /// Returns the operation that creates the key. It is borrowed from the object: retain it to
+    /// keep it longer. NULL for NULL.
     fn fal_new_key_op(key: &fal_new_key) -> *const fal_op = (std::ptr::null()) {
         key.op.lend()
     }
 }
 
-/// The public half of the key; NULL before it was made.
+/// Returns the public id of the key; NULL until the key exists.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_id(key: *const fal_new_key, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
     unsafe { text(key, len, |made| &made.id) }
 }
 
-/// The whole key, "id:secret": keep it out of logs and files that others read. NULL before it was
-/// made.
+/// Returns the whole key, "id:secret"; NULL until the key exists. Do not write it to a log or a
+/// file that others can read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_new_key_secret(
     key: *const fal_new_key,
@@ -198,8 +199,9 @@ pub unsafe extern "C" fn fal_new_key_secret(
 }
 
 fallible! {
-    /// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does;
-    /// the secret does not pass through the host.
+    /// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does,
+    /// without passing the secret through the host program. FAL_E_INVALID_ARGUMENT until the key
+    /// exists.
     fn fal_new_key_store_in_profile(
         key: &fal_new_key,
         options: Option<&fal_options>,
@@ -210,23 +212,23 @@ fallible! {
         store(options)?.store_key(profile, &made.key, activation(activate))?;
     }
 
-    /// Stores the key in the system keyring, as fal_keyring_store_key() does; the secret does not
-    /// pass through the host.
+    /// Stores the key in the system keyring, as fal_keyring_store_key() does, without passing the
+    /// secret through the host program. FAL_E_INVALID_ARGUMENT until the key exists.
     fn fal_new_key_store_in_keyring(key: &fal_new_key, account: text[account_len]) {
         store_in_keyring(&Environment::process(), account, &key.ready()?.key)?;
     }
 }
 
 operations! {
-    /// Starts revoking an API key by its id. It stops at once; that there is none of this id is no
-    /// error. The key that the client itself uses is FAL_E_INVALID_ARGUMENT, unless allow_own.
+    /// Starts revoking an API key, given by its id. The key is invalid at once. It succeeds if
+    /// there is no such key. FAL_E_INVALID_ARGUMENT if it is the client's own key, unless allow_own
+    /// is true.
     fn fal_client_revoke_key_start(client: &fal_client, id: text[id_len], allow_own: bool) {
         client.inner.revoke_key_start(id, allow_own)?
     }
 
-    /// The same, and waits for the answer, which is empty.
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_revoke_key_start() and blocks until the response arrives, which is empty.
+    /// Free it with fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_revoke_key;
 }
 

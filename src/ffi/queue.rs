@@ -1,11 +1,12 @@
 //! # Queue
 //!
-//! A request in fal's queue waits there until a runner takes it, survives this program, and can be
-//! asked for from anywhere by its endpoint and its request id. fal_client_subscribe() is the usual
-//! way: it submits, waits, and fetches the result. One client may wait for thousands of jobs at
-//! once, on the library's few threads: 64 of them by a status stream each, the others by asking now
-//! and then, the less often the more there are; at most 128 requests are under way at once, and
-//! more wait for their turn.
+//! A request in fal's queue, a job, waits until a runner executes it. It continues if this program
+//! ends, and any program can query it by its endpoint and request id. The usual function is
+//! fal_client_subscribe(): it submits a job, waits for it and fetches the result.
+//!
+//! One client can wait for thousands of jobs at once, on the library's few threads. It follows 64
+//! of them by a status stream each and polls the others, less often the more there are. At most 128
+//! requests of this kind are in flight at once; further ones wait for their turn.
 
 use super::client::fal_client;
 use super::request::fal_request;
@@ -14,8 +15,8 @@ use super::texts::Texts;
 use super::times;
 use crate::services::queue::Job;
 
-/// A queued request, to ask for. Unique; freed with fal_job_free(). Operations keep what they need
-/// of it.
+/// The identity of a submitted request. Unique; freed with fal_job_free(). Operations copy what
+/// they need of it.
 pub struct fal_job {
     inner: Job,
     texts: Texts,
@@ -31,131 +32,128 @@ impl fal_job {
 }
 
 fallible! {
-    /// The request of this id that was submitted to this endpoint, by whom and when ever. It sends
-    /// nothing.
+    /// Creates the job for a request id of an endpoint, no matter which program submitted it and
+    /// when. It sends nothing. Free it with fal_job_free().
     ///
-    /// FAL_E_INVALID_ARGUMENT if one of them is malformed.
+    /// FAL_E_INVALID_ARGUMENT if endpoint or request_id is malformed.
     fn fal_job_new(endpoint: text[endpoint_len], request_id: text[request_id_len]) -> fal_job {
         fal_job::new(Job::new(endpoint, request_id)?)
     }
 
-    /// The request that was submitted to this endpoint by fal_client_submit() with this answer. The
-    /// addresses in the answer are followed if they are the queue's own; others are ignored.
+    /// Creates the job for a request that was submitted to endpoint, from the response of
+    /// fal_client_submit(). URLs in the response are used if they are those of the queue, and are
+    /// ignored otherwise. Free it with fal_job_free().
     ///
-    /// FAL_E_PROTOCOL if the answer holds no request id.
+    /// FAL_E_PROTOCOL if the response has no request id.
     fn fal_job_of_answer(endpoint: text[endpoint_len], answer: &fal_response) -> fal_job {
         fal_job::new(Job::of_answer(endpoint, &answer.inner)?)
     }
 }
 
 frees! {
-    /// Frees a job, which does nothing to it at fal. NULL does nothing.
+    /// Frees a job. It has no effect on the job at fal. NULL is ignored.
     fn fal_job_free(job: *mut fal_job);
 }
 
 strings! {
-    /// fal's id of the request, to keep and to come back with. Borrowed from the job; NULL for
-    /// NULL.
+    /// Returns fal's id of the request, with which a later program can create the job again.
+    /// Borrowed from the job; NULL for NULL.
     fn fal_job_request_id(job: &fal_job) {
         Some(job.inner.request_id().to_owned())
     }
 }
 
 fallible! {
-    /// Whether the job's log is asked for; by default it is. It comes with each status.
+    /// Sets whether the job's log is requested, which comes with each status; by default true.
     fn fal_job_set_logs(job: &mut fal_job, logs: bool) {
         job.inner.set_logs(logs);
     }
 
-    /// Whether the job goes on at fal when a fal_client_attach_start() is cancelled, its time is
-    /// over or the library is shut down. By default it is cancelled then.
+    /// Sets whether the job continues at fal when fal_client_attach_start() is cancelled, reaches
+    /// its timeout, or is ended by fal_shutdown(). By default false: the job is cancelled.
     fn fal_job_set_keep_running(job: &mut fal_job, keep: bool) {
         job.inner.set_keep_running(keep);
     }
 
-    /// The time in milliseconds for each operation on the job. By default 24 hours to attach to it,
-    /// and the client's time for the others.
+    /// Sets the timeout of each operation on the job in milliseconds. By default 24 hours for
+    /// fal_client_attach_start(), and the client's timeout for the others.
     fn fal_job_set_timeout_ms(job: &mut fal_job, timeout_ms: i64) {
         job.inner.set_timeout(times::longest(timeout_ms)?);
     }
 }
 
 operations! {
-    /// Starts a submission that waits for the job's result, which is the response. Meanwhile the
-    /// operation has events: the job's status, the first time with its request id at once, and the
-    /// lines of its log. By default it waits for up to 24 hours.
+    /// Starts submitting a job and waiting for its result, which is the response. The operation has
+    /// events: the status of the job, first of all one with its request id, and the lines of its
+    /// log. The default timeout is 24 hours.
     ///
-    /// If it is cancelled, its time is over or the library is shut down, the job is cancelled at
-    /// fal in the background, unless fal_request_set_keep_running() says otherwise; releasing the
-    /// operation does nothing to it. An error that comes after the submission carries the request
-    /// id, to attach to the job with fal_job_new() and fal_client_attach(). While the answer to the
-    /// submission is on its way nobody knows the id, so that the job cannot be cancelled: see
+    /// If the operation is cancelled, reaches its timeout, or is ended by fal_shutdown(), the job
+    /// is cancelled at fal in the background, unless fal_request_set_keep_running() is set.
+    /// Releasing the operation does not cancel the job. An error after the submission carries the
+    /// request id, with which fal_job_new() and fal_client_attach() continue to wait. Until the
+    /// response to the submission arrives, the id is unknown and the job cannot be cancelled: see
     /// fal_error_may_have_executed().
     fn fal_client_subscribe_start(client: &fal_client, request: &fal_request) {
         client.inner.subscribe_start(request.inner.clone())?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_subscribe_start() and blocks until the result arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_subscribe;
 
-    /// Starts a submission: one POST to the endpoint's queue. The response is JSON: /request_id,
-    /// and what else fal says. The job goes on by itself; fal_job_of_answer() makes of the response
-    /// what the other functions need.
+    /// Starts submitting a job: one POST to the endpoint's queue. The response is JSON with
+    /// /request_id and what else fal sends; fal_job_of_answer() turns it into a job for the other
+    /// functions. The job runs without further requests.
     ///
-    /// It is never sent a second time once the request may have been taken.
+    /// The POST is not sent again if it may have been accepted.
     fn fal_client_submit_start(client: &fal_client, request: &fal_request) {
         client.inner.submit_start(request.inner.clone())?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_submit_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_submit;
 
-    /// Starts waiting for a job that was submitted before, perhaps by another process: the same as
-    /// fal_client_subscribe_start() after its submission, events and cancellation included.
+    /// Starts waiting for the result of a job that was submitted before, perhaps by another
+    /// process. Events, cancellation and response are as in fal_client_subscribe_start().
     fn fal_client_attach_start(client: &fal_client, job: &fal_job) {
         client.inner.attach_start(&job.inner)?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_attach_start() and blocks until the result arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_attach;
 
-    /// Starts asking for a job's status. The response is JSON: /status ("IN_QUEUE", "IN_PROGRESS",
-    /// "COMPLETED", the last for failed jobs too), /queue_position while it waits, /logs.
+    /// Starts a request for a job's status. The response is JSON: /status ("IN_QUEUE",
+    /// "IN_PROGRESS" or "COMPLETED", which includes failed jobs), /queue_position while it is
+    /// queued, and /logs.
     fn fal_client_status_start(client: &fal_client, job: &fal_job) {
         client.inner.status_start(&job.inner)?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_status_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_status;
 
-    /// Starts fetching a job's result: the output, or the error that the job failed with.
-    /// FAL_E_NOT_READY if the job has not finished. If its status says that it has and no result is
-    /// handed out, it is asked for again for some seconds; the error then says that it has run.
+    /// Starts a request for a job's result: its output, or the error with which it failed.
+    /// FAL_E_NOT_READY if the job has not finished. If the job has finished but fal has no result
+    /// yet, the request is repeated for some seconds; after that, the error says that the job has
+    /// run.
     fn fal_client_result_start(client: &fal_client, job: &fal_job) {
         client.inner.result_start(&job.inner)?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_result_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_result;
 
-    /// Starts cancelling a job: one that waits never runs, one that runs is told to stop and may
-    /// still finish. FAL_E_INVALID_INPUT if it has ended.
+    /// Starts cancelling a job. A queued job never runs. A running job is told to stop, and may
+    /// still finish. FAL_E_INVALID_INPUT if the job has ended.
     fn fal_client_cancel_start(client: &fal_client, job: &fal_job) {
         client.inner.cancel_start(&job.inner)?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_cancel_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_cancel;
 }

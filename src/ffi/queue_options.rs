@@ -1,71 +1,74 @@
 //! # Queue options
 //!
-//! What can be asked of the platform with a request, for fal_client_submit() and
-//! fal_client_subscribe(). On fal_client_run() only those have an effect that say so. Any other
-//! header of fal's is set with fal_request_set_header().
+//! These settings of a request are for the platform's queue, and take effect with
+//! fal_client_submit() and fal_client_subscribe(). Those marked "Also for runs" take effect with
+//! fal_client_run(), too. Other headers of fal are set with fal_request_set_header().
 
 use super::request::{fal_request, parse};
 use super::times;
 use crate::error::{Error, Result};
 use crate::request::{Priority, Retries};
 
-/// As usual.
+/// Normal priority.
 pub const FAL_PRIORITY_NORMAL: i32 = 0;
-/// Behind all normal requests to the same endpoint.
+/// The request runs after all requests of normal priority to the same endpoint.
 pub const FAL_PRIORITY_LOW: i32 = 1;
 
 fallible! {
-    /// The request's place in the line of its endpoint: a FAL_PRIORITY_ constant.
+    /// Sets the priority of the request in the queue of its endpoint: a FAL_PRIORITY_ constant; by
+    /// default FAL_PRIORITY_NORMAL.
     fn fal_request_set_priority(request: &mut fal_request, priority: i32) {
         request.inner.set_priority(known(priority)?);
     }
 
-    /// The time in milliseconds from the submission within which the work has to start; above 1000.
-    /// If it does not, the request fails with 504 and is not repeated; once the work has started
-    /// there is no limit. On a run too.
+    /// Sets within how many milliseconds of its submission the request has to start running; more
+    /// than 1000. If it does not, it fails with HTTP 504 and is not repeated. The time that it runs
+    /// is not limited by this. Also for runs.
     fn fal_request_set_start_timeout_ms(request: &mut fal_request, timeout_ms: i64) {
         request.inner.set_start_timeout(times::limit(timeout_ms, "timeout_ms")?)?;
     }
 
-    /// Prefers the runner that served this hint before, if it is free. On a run too.
+    /// Makes the platform prefer the runner that served an earlier request with this hint, if that
+    /// runner is free. Also for runs.
     fn fal_request_set_runner_hint(request: &mut fal_request, hint: text[hint_len]) {
         request.inner.set_runner_hint(hint)?;
     }
 
-    /// The address that fal posts the result to when the job has ended: https, or http on this
-    /// machine for the emulator.
+    /// Sets the URL to which fal posts the result when the job has ended. It must be https, or http
+    /// to this machine for the emulator.
     fn fal_request_set_webhook(request: &mut fal_request, url: text[url_len]) {
         request.inner.set_webhook(url)?;
     }
 
-    /// Refuses the request with FAL_E_RATE_LIMITED if more than so many wait at the endpoint, all
-    /// callers counted. It was not taken then, so it is tried again as often as
-    /// fal_options_set_max_attempts() allows before that is the error.
+    /// Makes the submission fail with FAL_E_RATE_LIMITED if more than this many requests, of all
+    /// callers, wait at the endpoint. The job was then not accepted, so libfal retries up to the
+    /// limit of fal_options_set_max_attempts() first.
     fn fal_request_set_max_queue_length(request: &mut fal_request, most: u32) {
         request.inner.set_max_queue_length(most);
     }
 
-    /// How long the files that the request makes live, and who may see them, as JSON:
-    /// expiration_duration_seconds (a positive number, or null for ever), initial_acl (an object),
-    /// or both. On a run too.
+    /// Sets the lifetime and access of the files that the request creates, as a JSON object with
+    /// expiration_duration_seconds (a positive number, or null for no expiry), initial_acl (an
+    /// object), or both. Also for runs.
     fn fal_request_set_object_lifecycle(request: &mut fal_request, json: text[json_len]) {
         request.inner.set_object_lifecycle(&parse(json)?)?;
     }
 
-    /// Whether fal keeps the input and the output for 30 days, as it does by default. Files are
-    /// another matter. On a run too.
+    /// Sets whether fal keeps the input and the output for 30 days; by default true. It does not
+    /// concern files. Also for runs.
     fn fal_request_set_store_io(request: &mut fal_request, store: bool) {
         request.inner.set_store_io(store);
     }
 
-    /// Whether the platform must not repeat failed attempts; by default it may.
+    /// Sets whether the platform must not repeat failed attempts; by default false.
     fn fal_request_set_no_retry(request: &mut fal_request, no_retry: bool) {
         request.inner.set_no_retry(no_retry);
     }
 
-    /// How often the platform repeats attempts after the app failed with 503 or 504, after the
-    /// app's own time was over, and after the connection to the runner broke: 0 to 9 each, or -1
-    /// for as it likes. It listens to this for the caller's own apps only.
+    /// Sets how many times the platform repeats an attempt after the app failed with 503 or 504
+    /// (server_error), after the app's own timeout (timeout), and after the connection to the
+    /// runner broke (connection_error): 0 to 9 each, or -1 for the platform's default. The platform
+    /// respects this only for the caller's own apps.
     fn fal_request_set_retries(
         request: &mut fal_request,
         server_error: i32,
@@ -79,26 +82,30 @@ fallible! {
         })?;
     }
 
-    /// Whether the platform must not send the request to an equivalent endpoint when this one
-    /// fails; by default it may. On a run too.
+    /// Sets whether the platform must not forward the request to an equivalent endpoint if this one
+    /// fails; by default false. Also for runs.
     fn fal_request_set_no_fallback(request: &mut fal_request, no_fallback: bool) {
         request.inner.set_no_fallback(no_fallback);
     }
 
-    /// Adds a tag, or gives it another value: at most ten, 1024 bytes in all. A name has up to 64
-    /// of a-z 0-9 . _ - and does not begin with "fal."; a value has up to 256 printable ASCII
-    /// characters but no comma. On a run too.
-    fn fal_request_set_tag(request: &mut fal_request, name: text[name_len], value: text[value_len]) {
+    /// Adds a tag, or replaces its value. A request has at most ten tags with 1024 bytes in all. A
+    /// name has up to 64 of the characters a-z 0-9 . _ - and does not begin with "fal."; a value
+    /// has up to 256 printable ASCII characters except the comma. Also for runs.
+    fn fal_request_set_tag(
+        request: &mut fal_request,
+        name: text[name_len],
+        value: text[value_len],
+    ) {
         request.inner.set_tag(name, value)?;
     }
 
-    /// Whether fal_client_subscribe_start() asks for the job's log; by default it does.
+    /// Sets whether fal_client_subscribe_start() requests the job's log; by default true.
     fn fal_request_set_logs(request: &mut fal_request, logs: bool) {
         request.inner.set_logs(logs);
     }
 
-    /// Whether the job goes on at fal when a fal_client_subscribe_start() is cancelled, its time is
-    /// over or the library is shut down. By default it is cancelled then.
+    /// Sets whether the job continues at fal when fal_client_subscribe_start() is cancelled,
+    /// reaches its timeout, or is ended by fal_shutdown(). By default false: the job is cancelled.
     fn fal_request_set_keep_running(request: &mut fal_request, keep: bool) {
         request.inner.set_keep_running(keep);
     }
@@ -112,7 +119,7 @@ fn known(priority: i32) -> Result<Priority> {
     }
 }
 
-/// A number of retries; -1 is none given.
+/// A number of retries; `None` for -1.
 fn count(count: i32) -> Result<Option<u32>> {
     match count {
         -1 => Ok(None),

@@ -1,9 +1,10 @@
-//! The report on where a key comes from, which an error may carry too.
+//! The report on the sources of a key, which errors carry, too.
 
 use super::texts::Texts;
 use crate::credentials::Resolution;
 
-/// What became of every source of a key. Immutable: several threads may read it at once.
+/// The state of every source of a key. Unique; freed with fal_credentials_free(). It is immutable:
+/// several threads may read it at once.
 pub struct fal_credentials {
     pub(super) inner: Resolution,
     pub(super) texts: Texts,

@@ -1,7 +1,7 @@
 //! # Requests
 //!
-//! What is sent. A request can be used again, also while operations started with it are under way:
-//! they hold a copy. One thread at a time may change a request.
+//! A request describes what is sent. It can be used again, also while operations that were started
+//! with it are running: they have a copy. Only one thread at a time may change a request.
 
 use serde_json::{Number, Value};
 
@@ -19,31 +19,32 @@ pub struct fal_request {
 }
 
 fallible! {
-    /// A call of an endpoint by its id, such as "fal-ai/flux/schnell", with an empty object as
-    /// input; for fal_client_run(), the queue, streams, sessions and channels.
+    /// Creates a request to an endpoint, given by its id, such as "fal-ai/flux/schnell", with an
+    /// empty JSON object as its input. It is for fal_client_run(), the queue, streams, sessions and
+    /// channels. Free it with fal_request_free().
     ///
-    /// FAL_E_INVALID_ARGUMENT if that is not an endpoint id; of an address such as
-    /// "https://fal.run/fal-ai/flux/dev" the remedy shows the id.
+    /// FAL_E_INVALID_ARGUMENT if endpoint is not an endpoint id. For a URL such as
+    /// "https://fal.run/fal-ai/flux/dev" the remedy names the id.
     fn fal_request_new(endpoint: text[endpoint_len]) -> fal_request {
         fal_request { inner: Request::run(endpoint)? }
     }
 
-    /// A request of any method to an address of fal's, such as "https://api.fal.ai/v1/models", or
-    /// to a path of the Platform API, such as "/v1/keys"; for fal_client_send(). It has no body
-    /// until one is set.
+    /// Creates a request of any HTTP method to one of fal's URLs, such as
+    /// "https://api.fal.ai/v1/models", or to a path of the Platform API, such as "/v1/keys". It is
+    /// for fal_client_send(), and has no body until one is set. Free it with fal_request_free().
     fn fal_request_new_http(method: text[method_len], url: text[url_len]) -> fal_request {
         fal_request { inner: Request::new(method, url)? }
     }
 }
 
 frees! {
-    /// Frees a request. NULL does nothing.
+    /// Frees a request. NULL is ignored.
     fn fal_request_free(request: *mut fal_request);
 }
 
 fallible! {
-    /// Sets a field of the input to a string. name is a field of the top level ("prompt") or a JSON
-    /// Pointer ("/image_size/width") whose objects are made as needed.
+    /// Sets a field of the input to a string. name is a top-level member ("prompt") or a JSON
+    /// Pointer ("/image_size/width"). Missing objects on the path of a pointer are created.
     fn fal_request_set_string(
         request: &mut fal_request,
         name: text[name_len],
@@ -52,27 +53,27 @@ fallible! {
         request.inner.set_field(name, memory::text(value)?.into())?;
     }
 
-    /// Sets a field of the input to an integer. The name is as for fal_request_set_string().
+    /// Sets a field of the input to an integer. name is as in fal_request_set_string().
     fn fal_request_set_int(request: &mut fal_request, name: text[name_len], value: i64) {
         request.inner.set_field(name, value.into())?;
     }
 
-    /// Sets a field of the input to a number; FAL_E_INVALID_ARGUMENT if it is not finite. The name
-    /// is as for fal_request_set_string().
+    /// Sets a field of the input to a number. name is as in fal_request_set_string().
+    /// FAL_E_INVALID_ARGUMENT if value is infinite or NaN.
     fn fal_request_set_double(request: &mut fal_request, name: text[name_len], value: f64) {
         let number = Number::from_f64(value);
         let number = number.ok_or_else(|| Error::invalid("JSON has no such number"))?;
         request.inner.set_field(name, number.into())?;
     }
 
-    /// Sets a field of the input to true or false. The name is as for fal_request_set_string().
+    /// Sets a field of the input to a boolean. name is as in fal_request_set_string().
     fn fal_request_set_bool(request: &mut fal_request, name: text[name_len], value: bool) {
         request.inner.set_field(name, value.into())?;
     }
 
-    /// Sets a field of an input for a realtime app to bytes, which are copied; in JSON they are
-    /// {"$bytes": "<base64>"}. Apps that are called otherwise take files, not bytes. The name is as
-    /// for fal_request_set_string().
+    /// Sets a field of the input of a realtime app to bytes, which are copied. As JSON they are
+    /// {"$bytes": "<base64>"}. Only realtime sessions carry bytes; other calls take files. name is
+    /// as in fal_request_set_string().
     fn fal_request_set_bytes(
         request: &mut fal_request,
         name: text[name_len],
@@ -81,7 +82,7 @@ fallible! {
         request.inner.set_field(name, msgpack::bytes_of(data)?)?;
     }
 
-    /// Sets a field of the input to any JSON, given as text. The name is as for
+    /// Sets a field of the input to any JSON value, given as text. name is as in
     /// fal_request_set_string().
     fn fal_request_set_json(
         request: &mut fal_request,
@@ -91,12 +92,13 @@ fallible! {
         request.inner.set_field(name, parse(json)?)?;
     }
 
-    /// Replaces the whole input, or body, by JSON, given as text.
+    /// Replaces the whole input, or body, by a JSON value, given as text.
     fn fal_request_set_body_json(request: &mut fal_request, json: text[json_len]) {
         request.inner.set_json(parse(json)?);
     }
 
-    /// Replaces the whole body by bytes, which are copied, of a content type such as "image/png".
+    /// Replaces the whole body by bytes, which are copied, and sets their content type, such as
+    /// "image/png".
     fn fal_request_set_body(
         request: &mut fal_request,
         data: bytes[data_len],
@@ -105,20 +107,20 @@ fallible! {
         request.inner.set_bytes(copy(data)?, content_type)?;
     }
 
-    /// Calls another path of the app than the usual one: the endpoint id's own for a run, the queue
-    /// and a WebSocket, "stream" for a stream, "realtime" for a realtime session. Surrounding
-    /// slashes are dropped.
+    /// Sets the path of the app to call. The default is the endpoint id's own path for a run, the
+    /// queue and a WebSocket, "stream" for a stream, and "realtime" for a realtime session. Leading
+    /// and trailing slashes are removed.
     fn fal_request_set_path(request: &mut fal_request, path: text[path_len]) {
         request.inner.set_path(path)?;
     }
 
-    /// Sends another method than POST to an endpoint that defines it.
+    /// Sets the HTTP method, for an endpoint that defines another one than POST.
     fn fal_request_set_method(request: &mut fal_request, method: text[method_len]) {
         request.inner.set_method(method)?;
     }
 
-    /// Sets a header, such as "X-Fal-Runner-Hint". Those that the transport owns, Authorization and
-    /// Host among them, are refused with FAL_E_INVALID_ARGUMENT.
+    /// Sets a header, such as "X-Fal-Runner-Hint". FAL_E_INVALID_ARGUMENT for headers that libfal
+    /// sets itself, such as Authorization and Host.
     fn fal_request_set_header(
         request: &mut fal_request,
         name: text[name_len],
@@ -127,8 +129,8 @@ fallible! {
         request.inner.set_header(name, value)?;
     }
 
-    /// The time for the whole call in milliseconds, from credential to decoded body, retries
-    /// included. Stronger than the client's.
+    /// Sets the timeout of the whole call in milliseconds, from the credential to the decoded body,
+    /// retries included. It takes precedence over the client's.
     fn fal_request_set_timeout_ms(request: &mut fal_request, timeout_ms: i64) {
         request.inner.set_timeout(times::longest(timeout_ms)?);
     }

@@ -1,8 +1,8 @@
 //! # Responses
 //!
-//! What the service answered, bare as it came. Values are read by JSON Pointer (RFC 6901):
-//! "/images/0/url", or "" for the whole. A value that is missing or of another type is
-//! FAL_E_WRONG_TYPE; where there is no memory to read it, FAL_E_IO. Strings are borrowed from the
+//! A response is what the service returned, unchanged. Values are read by JSON Pointer (RFC 6901):
+//! "/images/0/url", or "" for the whole body. A missing value or one of another type is
+//! FAL_E_WRONG_TYPE; too little memory to read it is FAL_E_IO. Strings are borrowed from the
 //! response. A response is immutable: several threads may read it at once.
 
 use std::ffi::{c_char, c_void};
@@ -18,7 +18,7 @@ use super::texts::{Texts, bytes, set_len};
 use crate::error::{Error, Result};
 use crate::response::Response;
 
-/// A successful answer. Unique; freed with fal_response_free().
+/// A successful response. Unique; freed with fal_response_free().
 pub struct fal_response {
     pub(super) inner: Response,
     texts: Texts,
@@ -33,7 +33,7 @@ impl fal_response {
     }
 }
 
-/// Copies a text of the response, found by `read`, into a string that the response owns.
+/// Gets a text of the response, found by `read`, as a string that the response owns.
 ///
 /// # Safety
 /// Each pointer is NULL or valid for its type.
@@ -63,25 +63,26 @@ unsafe fn get_text(
 }
 
 frees! {
-    /// Frees a response. NULL does nothing.
+    /// Frees a response. NULL is ignored.
     fn fal_response_free(response: *mut fal_response);
 }
 
 infallible! {
-    /// The HTTP status, 200 to 299; 0 for NULL.
+    /// Returns the HTTP status, 200 to 299; 0 for NULL.
     fn fal_response_http_status(response: &fal_response) -> i32 = 0 {
         response.inner.status().into()
     }
 }
 
 strings! {
-    /// fal's id of the request; NULL if the service gave none.
+    /// Returns fal's id of the request; NULL if the service sent none.
     fn fal_response_request_id(response: &fal_response) {
         response.inner.header("x-fal-request-id").map(str::to_owned)
     }
 }
 
-/// A header's value by its name, in any case; NULL if it is not there.
+/// Returns the value of a header; NULL if the response has no such header. Upper and lower case of
+/// the name do not matter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_header(
     response: *const fal_response,
@@ -106,8 +107,8 @@ pub unsafe extern "C" fn fal_response_header(
     })
 }
 
-/// The body as it came, as many bytes as *len says and without a NUL; NULL if it is empty. It is
-/// not copied.
+/// Returns the body, *len bytes without a terminating NUL; NULL if it is empty. It is borrowed, not
+/// copied.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_body(
     response: *const fal_response,
@@ -124,7 +125,8 @@ pub unsafe extern "C" fn fal_response_body(
     })
 }
 
-/// The body as text with a NUL: for most endpoints, JSON. FAL_E_WRONG_TYPE if it is not UTF-8.
+/// Gets the body as text that ends with a NUL; for most endpoints this is JSON. FAL_E_WRONG_TYPE if
+/// it is not UTF-8. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_text(
     response: *const fal_response,
@@ -141,7 +143,7 @@ pub unsafe extern "C" fn fal_response_get_text(
     }
 }
 
-/// The string at a pointer. len may be NULL.
+/// Gets the string at a pointer. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_string(
     response: *const fal_response,
@@ -167,25 +169,26 @@ pub unsafe extern "C" fn fal_response_get_string(
 }
 
 fallible! {
-    /// The integer at a pointer. FAL_E_WRONG_TYPE if the number has a fraction or does not fit.
+    /// Gets the integer at a pointer. FAL_E_WRONG_TYPE if the number has a fraction or does not
+    /// fit.
     fn fal_response_get_int(response: &fal_response, pointer: text[pointer_len]) -> i64 = 0 {
         response.inner.get_as(pointer, "an integer of 64 bits", Value::as_i64)?
     }
 
-    /// The number at a pointer, or the double next to it: fal_response_get_json() gives every
-    /// digit, of amounts of money say.
+    /// Gets the number at a pointer, rounded to the nearest double. fal_response_get_json() returns
+    /// all its digits, as needed for amounts of money.
     fn fal_response_get_double(response: &fal_response, pointer: text[pointer_len]) -> f64 = 0.0 {
         response.inner.get_as(pointer, "a number", Value::as_f64)?
     }
 
-    /// The boolean at a pointer.
+    /// Gets the boolean at a pointer.
     fn fal_response_get_bool(response: &fal_response, pointer: text[pointer_len]) -> bool = false {
         response.inner.get_as(pointer, "a boolean", Value::as_bool)?
     }
 }
 
-/// Any value at a pointer, as the JSON text that came: a number has every digit that the service
-/// wrote, which a double may not hold. len may be NULL.
+/// Gets any value at a pointer as JSON text, exactly as it was received: a number has all its
+/// digits. len may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_get_json(
     response: *const fal_response,
@@ -203,7 +206,7 @@ pub unsafe extern "C" fn fal_response_get_json(
 }
 
 fallible! {
-    /// How many elements the array, or members the object, at a pointer has.
+    /// Gets how many elements the array, or members the object, at a pointer has.
     fn fal_response_get_count(response: &fal_response, pointer: text[pointer_len]) -> usize = 0 {
         let count = |value: &Value| {
             let elements = value.as_array().map(Vec::len);
@@ -213,8 +216,8 @@ fallible! {
     }
 }
 
-/// Whether there is a value, null included, at a pointer. false for NULL, for a body that is not
-/// JSON, and where there is no memory to read it.
+/// Returns whether there is a value at a pointer; null is a value. Returns false for NULL, for a
+/// body that is not JSON, and if there is not enough memory to read it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_response_has(
     response: *const fal_response,

@@ -1,7 +1,7 @@
 //! # Runtime
 //!
-//! The threads that do the work: started by the first call, one runtime per process, none before
-//! and, after fal_shutdown(), none any more. A forked child gets a fresh one.
+//! The runtime is the library's threads. The first call starts it; there is one per process, and
+//! none after fal_shutdown(). A forked child gets its own.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use super::boundary::User;
 use super::times;
 use crate::runtime::{self, Config, ThreadHook};
 
-/// Called on a thread of the runtime, before and after everything else that runs there: one that
-/// takes long holds up all that waits for the thread. It must not wait for libfal.
+/// Called on a thread of the runtime, before or after everything else that runs there. Work for the
+/// thread waits until it returns. It must not wait for libfal.
 pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 fallible! {
-    /// How many threads do the work, 1 to 64; by default two. Before the first call, or after a
-    /// shutdown; FAL_E_INVALID_ARGUMENT while the runtime is running.
+    /// Sets the number of worker threads, 1 to 64; by default 2. Call it before the first call or
+    /// after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_worker_threads(count: usize) {
         Config::installed().worker_threads(count)?.install()?;
     }
 
-    /// Has on_start called on each thread of the runtime when it starts, and on_stop before it
-    /// ends; NULL for neither. Those that call functions of the host's are among them. user has to
-    /// stay valid until the shutdown. When it can be set is as for
-    /// fal_runtime_set_worker_threads().
+    /// Sets functions that are called on each thread of the runtime, those that run callbacks
+    /// included: on_start when it starts, and on_stop before it ends. NULL means none. user must
+    /// stay valid until fal_shutdown() has returned. Call it before the first call or after
+    /// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_thread_hooks(
         on_start: fal_thread_callback,
         on_stop: fal_thread_callback,
@@ -33,7 +33,7 @@ fallible! {
         let user = User::new(user);
         let hook = |callback: fal_thread_callback| {
             callback.map(|callback| {
-                // SAFETY: the host gave this callback for this argument.
+                // SAFETY: the host passed this callback for this argument.
                 let hook = move || unsafe { callback(user.get()) };
                 Arc::new(hook) as ThreadHook
             })
@@ -43,39 +43,37 @@ fallible! {
             .install()?;
     }
 
-    /// Waits until every line of the log has been given to its function, at most timeout_ms
-    /// milliseconds; lines that are logged meanwhile count too. fal_shutdown() does the same; a
-    /// program that ends without it would lose its last lines. Without a running runtime it does
-    /// nothing.
+    /// Blocks until all log lines have been delivered, those that are logged meanwhile included,
+    /// for at most timeout_ms milliseconds. fal_shutdown() does this, too; a program that ends
+    /// without either loses its last lines. Does nothing if the runtime is not running. With a
+    /// negative timeout_ms, a log callback that never returns makes it block forever.
     ///
-    /// With a negative timeout_ms it waits for a function that never returns for ever.
-    ///
-    /// FAL_E_DEADLINE if lines are left then, FAL_E_WOULD_DEADLOCK inside a callback.
+    /// FAL_E_DEADLINE if some lines were not delivered in time, FAL_E_WOULD_DEADLOCK inside a
+    /// callback.
     fn fal_log_flush(timeout_ms: i64) {
         runtime::flush_log(times::wait(timeout_ms))?;
     }
 
-    /// Stops the runtime: refuses new work, ends every operation with FAL_E_SHUT_DOWN, and joins
+    /// Stops the runtime: rejects new work, ends every operation with FAL_E_SHUT_DOWN, and joins
     /// every thread. Afterwards the library can be unloaded, or used again: the next call starts a
-    /// new runtime, also with clients made before. Without a running runtime it does nothing.
+    /// new runtime, also with clients created before. Does nothing if the runtime is not running.
     ///
-    /// What has to be finished once it is begun is waited for: the renewal of a login that was
-    /// sent, the cancellation of a job, and the functions of the host's that are called: each line
-    /// of the log is delivered.
+    /// It waits for work that must not be interrupted: the renewal of a login that was sent, the
+    /// cancellation of jobs, and running callbacks. All log lines are delivered.
     ///
-    /// Give it a limit: with a negative timeout_ms it waits for a function of the host's that never
-    /// returns for ever.
+    /// Use a limit: with a negative timeout_ms, a callback that never returns makes it block
+    /// forever.
     ///
-    /// FAL_E_DEADLINE if that, which is then cut short, or a thread did not end within timeout_ms
-    /// milliseconds; a later call waits for the threads that are left. FAL_E_WOULD_DEADLOCK inside
-    /// a callback. After an error, callbacks that have begun may still be under way, and the
-    /// library must not be unloaded.
+    /// FAL_E_DEADLINE if this work, which is then interrupted, or a thread did not end within
+    /// timeout_ms milliseconds; a later call waits for the remaining threads. FAL_E_WOULD_DEADLOCK
+    /// inside a callback. After an error callbacks may still be running, and the library must not
+    /// be unloaded.
     ///
-    /// Not in DllMain, nor in what runs there: the destructor of a static object in a DLL. Windows
-    /// ends no thread meanwhile, so that this waits for all of timeout_ms and fails. A plug-in
-    /// shuts libfal down before it is unloaded. As the process exits, when its other threads are
-    /// gone, this does nothing and returns FAL_OK. Until a shutdown has succeeded, the library
-    /// stays loaded whatever becomes of the handle it was loaded by.
+    /// On Windows, do not call it in DllMain or in code that runs there, such as destructors of
+    /// static objects of a DLL: Windows ends no thread meanwhile, so it waits for all of timeout_ms
+    /// and fails. A plug-in calls it before it is unloaded. When the process exits and its other
+    /// threads are gone, it does nothing and returns FAL_OK. The library stays loaded until a
+    /// shutdown has succeeded, even if the host closes its handle.
     fn fal_shutdown(timeout_ms: i64) {
         runtime::shutdown(times::wait(timeout_ms))?;
     }

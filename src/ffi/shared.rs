@@ -1,16 +1,16 @@
-//! Objects that a host may share: each lies in a count of its owners, from the moment in which it
-//! is made.
+//! Objects that a host may share: each is in an `Arc` from its creation on, so every pointer to one
+//! can be retained.
 
 use std::ptr;
 use std::sync::Arc;
 
 use super::boundary::plain;
 
-/// An owner of a shared object.
+/// A reference to a shared object.
 pub(super) struct Shared<T>(Arc<T>);
 
-/// Lies in every type that can be retained. Nothing but [`Shared::new`] makes one, so a value of
-/// such a type is nowhere else than in a `Shared`, and every pointer to one can be retained.
+/// A field of every type that can be retained. Only [`Shared::new`] creates one, so each value of
+/// such a type is in a [`Shared`].
 pub(super) struct Counted(());
 
 impl<T: AsRef<Counted>> Shared<T> {
@@ -18,21 +18,21 @@ impl<T: AsRef<Counted>> Shared<T> {
         Shared(Arc::new(make(Counted(()))))
     }
 
-    /// Makes the host an owner.
+    /// Gives this reference to the host.
     pub(super) fn give(self) -> *mut T {
         Arc::into_raw(self.0).cast_mut()
     }
 
-    /// Lets the host look at the object as long as this owner lives, and retain it.
+    /// Lends the object to the host, which may retain it, as long as this reference lives.
     pub(super) fn lend(&self) -> *const T {
         Arc::as_ptr(&self.0)
     }
 }
 
-/// One more owner of a shared object.
+/// Adds a reference to a shared object and returns it.
 ///
 /// # Safety
-/// `pointer` is NULL or a live object that this library gave out.
+/// `pointer` is NULL or a live object of this library.
 pub(super) unsafe fn retain<T: AsRef<Counted>>(pointer: *const T) -> *mut T {
     if pointer.is_null() {
         return ptr::null_mut();
@@ -42,11 +42,10 @@ pub(super) unsafe fn retain<T: AsRef<Counted>>(pointer: *const T) -> *mut T {
     pointer.cast_mut()
 }
 
-/// One owner less of a shared object.
+/// Releases a reference to a shared object. The last release drops the object.
 ///
 /// # Safety
-/// `pointer` is NULL or a live object that this library gave out, of which the caller gives one
-/// ownership up.
+/// `pointer` is NULL or a live object of this library, and the caller owns one reference to it.
 pub(super) unsafe fn release<T: AsRef<Counted>>(pointer: *const T) {
     if !pointer.is_null() {
         // SAFETY: by this function's own contract, and in an Arc, since it has a `Counted`.

@@ -1,7 +1,7 @@
 //! # Options of WebSockets
 //!
-//! How a realtime session or a WebSocket is to be. What is not set is the default that is named
-//! here. One thread at a time may change an options object.
+//! Options of a realtime session or a WebSocket. What is not set has the default that is stated
+//! here. Only one thread at a time may change an options object.
 
 use std::time::Duration;
 
@@ -15,14 +15,15 @@ pub struct fal_socket_options {
     pub(super) inner: SocketOptions,
 }
 
-/// What happens to an input where as many wait as may: one of the FAL_WHEN_FULL_ constants.
+/// What happens to an input when the queue of unsent inputs is full: one of the FAL_WHEN_FULL_
+/// constants.
 pub type fal_when_full = i32;
 
-/// It is refused with FAL_E_QUEUE_FULL.
+/// The new input fails with FAL_E_QUEUE_FULL.
 pub const FAL_WHEN_FULL_REFUSE: fal_when_full = 0;
-/// The oldest goes, and is reported as dropped.
+/// The oldest input is dropped, which an event reports.
 pub const FAL_WHEN_FULL_DROP_OLDEST: fal_when_full = 1;
-/// Only the newest waits: all others go, and are reported as dropped.
+/// All inputs but the newest are dropped, which an event reports.
 pub const FAL_WHEN_FULL_KEEP_NEWEST: fal_when_full = 2;
 
 /// The options of a session; `None` means the defaults.
@@ -32,7 +33,8 @@ pub(super) fn options_or_default(options: Option<&fal_socket_options>) -> Socket
         .unwrap_or_default()
 }
 
-/// Options with every default. NULL only if memory is gone.
+/// Creates options with every default. Returns NULL only if there is no memory. Free them with
+/// fal_socket_options_free().
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_socket_options_new() -> *mut fal_socket_options {
     plain(std::ptr::null_mut(), || {
@@ -43,31 +45,32 @@ pub extern "C" fn fal_socket_options_new() -> *mut fal_socket_options {
 }
 
 frees! {
-    /// Frees options. NULL does nothing.
+    /// Frees options. NULL is ignored.
     fn fal_socket_options_free(options: *mut fal_socket_options);
 }
 
 fallible! {
-    /// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default
-    /// the app decides.
+    /// Sets how many inputs the service keeps while the app is busy, 1 to 60; it drops the oldest
+    /// ones. By default the app decides.
     fn fal_socket_options_set_max_buffering(options: &mut fal_socket_options, most: u32) {
         options.inner = options.inner.clone().max_buffering(most)?;
     }
 
-    /// Opens connections with the Authorization header in place of a short-lived token.
+    /// Sets whether a connection is authorized by the Authorization header instead of a short-lived
+    /// token; by default false.
     fn fal_socket_options_set_use_header(options: &mut fal_socket_options, use_header: bool) {
         options.inner = options.inner.clone().use_header(use_header);
     }
 
-    /// How long the tokens live that open connections, 1 to 3600 seconds, by default 120. They are
-    /// renewed at 90 % of their life.
+    /// Sets the lifetime of the short-lived tokens, 1 to 3600 seconds; by default 120. A token is
+    /// renewed after 90 % of its lifetime.
     fn fal_socket_options_set_token_seconds(options: &mut fal_socket_options, seconds: u32) {
         let lifetime = Duration::from_secs(seconds.into());
         options.inner = options.inner.clone().token_lifetime(lifetime)?;
     }
 
-    /// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more, a
-    /// FAL_WHEN_FULL_ constant, by default FAL_WHEN_FULL_REFUSE.
+    /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64; and what happens to
+    /// further ones, a FAL_WHEN_FULL_ constant, by default FAL_WHEN_FULL_REFUSE.
     fn fal_socket_options_set_queue(
         options: &mut fal_socket_options,
         most: usize,
@@ -86,16 +89,16 @@ fallible! {
         options.inner = options.inner.clone().queue(most, when_full)?;
     }
 
-    /// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers
-    /// if that is less. A larger one that arrives ends the session with FAL_E_TOO_LARGE.
+    /// Sets the maximum size of a message in bytes, in both directions. The default is 32 MiB, or
+    /// the client's limit of a response body if that is less. A larger message from the app ends
+    /// the session with FAL_E_TOO_LARGE.
     fn fal_socket_options_set_max_message_bytes(options: &mut fal_socket_options, most: usize) {
         options.inner = options.inner.clone().max_message_bytes(most);
     }
 
-    /// How often a ping is sent: every so many milliseconds, by default 30000; 0 sends none. Once
-    /// the other side has moved nothing for four times as long, the connection counts as lost; a
-    /// message that comes or goes slowly moves. While the host does not read its events, silence
-    /// does not count.
+    /// Sets the interval of pings in milliseconds; by default 30000; 0 sends none. If the other
+    /// side moves no byte for four intervals, the connection is considered lost. Time during which
+    /// the host does not read events does not count.
     fn fal_socket_options_set_ping_ms(options: &mut fal_socket_options, ping_ms: u32) {
         let ping = Duration::from_millis(ping_ms.into());
         options.inner = options.inner.clone().ping(Some(ping));

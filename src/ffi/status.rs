@@ -1,8 +1,9 @@
 //! # Status
 //!
-//! Every function that can fail returns a fal_status and takes a nullable `fal_error **err` last.
-//! On failure outputs are NULL or zero and, if err is given, *err is an error that the caller frees
-//! with fal_error_free(). On success *err is NULL. There is no global "last error".
+//! Every function that can fail returns a fal_status and takes a `fal_error **err` as its last
+//! parameter, which may be NULL. On failure the outputs are NULL or zero, and *err, if err is
+//! given, is an error that the caller frees with fal_error_free(). On success *err is NULL. There
+//! is no global "last error".
 
 use std::ffi::c_char;
 
@@ -13,77 +14,78 @@ use crate::error::Code;
 /// renumbered.
 pub type fal_status = i32;
 
-/// It worked.
+/// The call succeeded.
 pub const FAL_OK: fal_status = 0;
-/// The operation has not ended yet. Not an error: no fal_error is made.
+/// The operation has not ended yet. This is not an error, and no fal_error is created.
 pub const FAL_PENDING: fal_status = 1;
-/// An argument is NULL, malformed or out of range; nothing was sent.
+/// An argument is NULL, malformed or out of range. Nothing was sent.
 pub const FAL_E_INVALID_ARGUMENT: fal_status = -1;
-/// No source holds a key; nothing was sent.
+/// No source has a key. Nothing was sent.
 pub const FAL_E_NO_CREDENTIALS: fal_status = -2;
-/// A source holds something that is not a key; nothing was sent.
+/// A source has a value that is not a key. Nothing was sent.
 pub const FAL_E_MALFORMED_CREDENTIALS: fal_status = -3;
-/// The service did not accept the credential (HTTP 401).
+/// The service rejected the credential (HTTP 401).
 pub const FAL_E_UNAUTHENTICATED: fal_status = -4;
-/// The credential is valid but not allowed to do this (HTTP 403).
+/// The credential is valid but does not permit this request (HTTP 403).
 pub const FAL_E_FORBIDDEN: fal_status = -5;
-/// The key is valid, but its account is locked (balance, budget, payment or administration).
+/// The key is valid, but its account is locked: by its balance, its budget, its payment method or
+/// an administrator.
 pub const FAL_E_ACCOUNT_LOCKED: fal_status = -6;
 /// The endpoint, path or object does not exist, or is hidden from this key (HTTP 404 or 410).
 pub const FAL_E_NOT_FOUND: fal_status = -7;
-/// The service refused the input (HTTP 400, 405, 409, 413, 422).
+/// The service rejected the input (HTTP 400, 405, 409, 413 or 422).
 pub const FAL_E_INVALID_INPUT: fal_status = -8;
-/// Too many requests at once or in too short a time (HTTP 429); not taken, unless the error says
-/// that it may have been executed.
+/// Too many requests are running, or were sent in too short a time (HTTP 429). The request was not
+/// executed unless fal_error_may_have_executed() is true.
 pub const FAL_E_RATE_LIMITED: fal_status = -9;
 /// The app or the platform failed while it handled the request (HTTP 5xx or 499).
 pub const FAL_E_SERVICE_FAILED: fal_status = -10;
-/// The service or a runner could not be had in time (HTTP 502, 503, 504).
+/// The service or a runner was not available in time (HTTP 502, 503 or 504).
 pub const FAL_E_SERVICE_UNAVAILABLE: fal_status = -11;
-/// No connection to the service could be made (DNS, TCP or TLS); nothing was executed.
+/// No connection to the service could be established (DNS, TCP or TLS). Nothing was executed.
 pub const FAL_E_CONNECT: fal_status = -12;
-/// The connection broke before the whole answer arrived.
+/// The connection broke before the whole response arrived.
 pub const FAL_E_CONNECTION_LOST: fal_status = -13;
-/// The time allowed for the call is over.
+/// The call did not finish within its timeout.
 pub const FAL_E_DEADLINE: fal_status = -14;
 /// The caller cancelled the call.
 pub const FAL_E_CANCELLED: fal_status = -15;
-/// The service answered with a redirect that was not followed.
+/// The service responded with a redirect that libfal does not follow.
 pub const FAL_E_REDIRECT: fal_status = -16;
-/// The address is not one of fal's; nothing was sent.
+/// The URL is not one of fal's. Nothing was sent.
 pub const FAL_E_FOREIGN_ORIGIN: fal_status = -17;
-/// The answer does not follow HTTP or fal's protocol.
+/// The response violates HTTP or fal's protocol.
 pub const FAL_E_PROTOCOL: fal_status = -18;
-/// The answer is larger than the caller allows.
+/// The response is larger than the caller allows.
 pub const FAL_E_TOO_LARGE: fal_status = -19;
-/// The JSON value there is missing or of another type.
+/// The JSON value at this pointer is missing or has another type.
 pub const FAL_E_WRONG_TYPE: fal_status = -20;
 /// Waiting here would block the thread that has to make the progress.
 pub const FAL_E_WOULD_DEADLOCK: fal_status = -21;
-/// The operation was started before this process was forked and belongs to the parent.
+/// The operation was started in the parent process, before a fork, and belongs to the parent.
 pub const FAL_E_FORKED: fal_status = -22;
-/// The library is shutting down, or did so while the call was under way.
+/// The library is shutting down, or was shut down while the call was running.
 pub const FAL_E_SHUT_DOWN: fal_status = -23;
-/// A defect in libfal or in a hook of the host was caught; the process is unharmed.
+/// A defect in libfal or in a thread hook of the host was caught. The process is unharmed.
 pub const FAL_E_PANIC: fal_status = -24;
-/// The outcome of this operation was taken before.
+/// The outcome of this operation was already taken.
 pub const FAL_E_TAKEN: fal_status = -25;
-/// The operating system refused a thread, a file or a socket.
+/// The operating system denied a thread, a file, a socket or memory.
 pub const FAL_E_IO: fal_status = -26;
-/// A program, a function or a login that delivers the credential failed; nothing was sent.
+/// The program, callback or login that supplies the credential failed. Nothing was sent.
 pub const FAL_E_CREDENTIALS_FAILED: fal_status = -27;
-/// A webhook is not fal's, was changed, or is too old: its signature, time or headers are not
-/// right.
+/// The webhook was not sent by fal, was changed, or is too old: its signature, time or headers are
+/// invalid.
 pub const FAL_E_WEBHOOK_INVALID: fal_status = -28;
-/// As many inputs as allowed wait to be sent; this one was not taken.
+/// The queue of unsent inputs is full. This input was not accepted.
 pub const FAL_E_QUEUE_FULL: fal_status = -29;
-/// The connection is closed, or closing; nothing was sent.
+/// The connection is closed or closing. Nothing was sent.
 pub const FAL_E_CLOSED: fal_status = -30;
-/// The queued request has not finished yet, so it has no result.
+/// The job has not finished, so it has no result yet.
 pub const FAL_E_NOT_READY: fal_status = -31;
 
-/// The name of a status, such as "FAL_E_NO_CREDENTIALS". A static string; "FAL_E_UNKNOWN" for any
-/// other number.
+/// Returns the name of a status, such as "FAL_E_NO_CREDENTIALS"; "FAL_E_UNKNOWN" for any other
+/// number. The string is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_status_name(status: fal_status) -> *const c_char {
     plain(c"".as_ptr(), || named(status).as_ptr())
@@ -98,7 +100,7 @@ macro_rules! names {
             }
         }
 
-        /// Holds the constants and the core's table together: they cannot drift apart unnoticed.
+        /// What the test compares with the core's table.
         #[cfg(test)]
         const NAMED: &[(fal_status, &std::ffi::CStr)] = &[$(($constant, $name)),+];
     };
@@ -140,8 +142,8 @@ names! {
     FAL_E_NOT_READY = c"FAL_E_NOT_READY",
 }
 
-/// What a status means, in one English sentence. A static string without an owner; NULL for an
-/// unknown status.
+/// Returns the meaning of a status as an English sentence; NULL for an unknown status. The string
+/// is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_status_meaning(status: fal_status) -> *const c_char {
     plain(std::ptr::null(), || match status {

@@ -1,4 +1,4 @@
-//! Strings out: borrowed from their owner, with a length and a NUL.
+//! Strings that the host borrows from an object, with their length and a NUL.
 
 use std::collections::HashMap;
 use std::ffi::{c_char, c_void};
@@ -9,19 +9,20 @@ use crate::error::Result;
 use crate::runtime::fork::PerProcess;
 use crate::system::memory;
 
-/// The strings that an object has handed out. They are made when asked for and live as long as the
-/// object. A forked child makes its own, because another thread may have been about to make one at
-/// the fork.
+/// The strings that an object lends out. Each is created when it is first requested, and lives as
+/// long as the object. A forked child creates its own, because another thread may have held the
+/// lock at the fork.
 #[derive(Default)]
 pub(super) struct Texts {
     made: PerProcess<Mutex<Made>>,
 }
 
-/// By their names; of one that there is none, that it is so.
+/// The strings by key; `None` if the object has no such string.
 type Made = HashMap<String, Option<Box<[u8]>>>;
 
 impl Texts {
-    /// The string of this name, made at the first call. NULL, and a length of 0, if there is none.
+    /// Returns the string with this key, which the first call creates. Returns NULL, and sets the
+    /// length to 0, if `make` returns `None`.
     ///
     /// # Safety
     /// `len` is NULL or writable.
@@ -43,7 +44,7 @@ impl Texts {
             .map_or(ptr::null(), |text| text.as_ptr().cast())
     }
 
-    /// The same of a text that may be long. Fails if there is no memory for it.
+    /// Returns a copy of `text`, which may be long. Fails if there is no memory for it.
     ///
     /// # Safety
     /// `len` is NULL or writable.
@@ -67,7 +68,7 @@ impl Texts {
     }
 }
 
-/// Bytes out: as many as *len says, and NULL if there are none.
+/// Lends bytes to the host, and sets `len`. Returns NULL if there are none.
 ///
 /// # Safety
 /// `len` is NULL or writable.

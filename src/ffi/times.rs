@@ -1,20 +1,20 @@
-//! Times in: one rule for all of them, which the head of the header tells.
+//! Times that the host passes, by the rule at the top of the header.
 
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// How long to wait: not at all for 0, without a limit for what is negative.
+/// How long to wait: 0 does not wait, and a negative number is no limit.
 pub(super) fn wait(ms: i64) -> Option<Duration> {
     u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
-/// The same in microseconds.
+/// As [`wait`], in microseconds.
 pub(super) fn wait_us(us: i64) -> Option<Duration> {
     u64::try_from(us).ok().map(Duration::from_micros)
 }
 
-/// How long something may take: without a limit for what is negative. No time at all is a mistake.
+/// How long something may take: a negative number is no limit, and 0 is an error.
 pub(super) fn limit(ms: i64, name: &str) -> Result<Option<Duration>> {
     match wait(ms) {
         Some(Duration::ZERO) => Err(Error::invalid(format!(
@@ -24,7 +24,7 @@ pub(super) fn limit(ms: i64, name: &str) -> Result<Option<Duration>> {
     }
 }
 
-/// The same where the longest time there is stands for no limit.
+/// As [`limit`], with the longest duration for no limit.
 pub(super) fn longest(ms: i64) -> Result<Duration> {
     Ok(limit(ms, "timeout_ms")?.unwrap_or(Duration::MAX))
 }

@@ -1,11 +1,12 @@
-//! Unloading unloads, also from threads that live on.
+//! Lets the shared library be unloaded while threads that called it are still running.
 //!
-//! What runs below us (the standard library, tokio, arc-swap) has thread-locals with destructors,
-//! on the host's threads too. glibc keeps a library in memory as long as a thread has such a
-//! destructor of it to run, and does not know of those that pthreads runs by a key, which would
-//! then run code that is gone. So build.rs has the linker lead both ways here, in the shared
-//! library only: all destructors are run by keys, and when the library is unloaded its keys go.
-//! What threads that live on still keep then is a few hundred bytes each, and lost.
+//! The libraries that libfal uses (std, tokio, arc-swap) have thread-locals with destructors, also
+//! on the host's threads. glibc does not unload a library while a thread has to run a destructor
+//! that was registered with `__cxa_thread_atexit_impl`. A destructor of a pthread key does not
+//! prevent unloading, so it would run code that is gone. Therefore build.rs makes the linker
+//! redirect these functions to this file, in the shared library only: all destructors are run by
+//! pthread keys, and unloading deletes the library's keys. Each thread that is still running then
+//! leaks a few hundred bytes.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::transmute;
@@ -17,15 +18,15 @@ use libc::pthread_key_t;
 
 type Destructor = unsafe extern "C" fn(*mut c_void);
 
-/// A key of the library's, and what its values end with.
+/// A pthread key of the library, and the destructor of its values.
 struct Slot {
-    /// Plus one; 0 while there is none.
+    /// The key plus one; 0 if there is none.
     key: AtomicU32,
     run: AtomicPtr<c_void>,
 }
 
 const SLOTS: usize = 8;
-/// Between a key that there is none and one that there is.
+/// The key is being created.
 const BEING_MADE: u32 = u32::MAX;
 
 static KEYS: [Slot; SLOTS] = [const {
@@ -34,30 +35,29 @@ static KEYS: [Slot; SLOTS] = [const {
         run: AtomicPtr::new(ptr::null_mut()),
     }
 }; SLOTS];
-/// pthreads gives a destructor no more than the value.
+/// One function per slot: pthreads passes only the value to a destructor.
 static ENDS: [Destructor; SLOTS] = [
     end::<0>, end::<1>, end::<2>, end::<3>, end::<4>, end::<5>, end::<6>, end::<7>,
 ];
-/// Threads that run destructors at the moment.
+/// How many threads are running destructors.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
-/// The key, plus one, under which a thread has its list of [`Owed`].
+/// The key, plus one, of each thread's list of [`Owed`].
 static OWED: AtomicU32 = AtomicU32::new(0);
 
-/// One destructor that a thread has to run, before those below it.
+/// A destructor that a thread has to run, before those below it.
 struct Owed {
     run: Destructor,
     object: *mut c_void,
     below: *mut Owed,
 }
 
-/// In the place of `__cxa_thread_atexit_impl`: has `run` called with `object` when this thread
-/// ends.
+/// Replaces `__cxa_thread_atexit_impl`: `run` is called with `object` when this thread ends.
 extern "C" fn register(run: Destructor, object: *mut c_void, _library: *mut c_void) -> c_int {
     let Some(key) = owed() else {
         return libc::EAGAIN;
     };
-    // SAFETY: the key was made by this library and lives until it is unloaded; its value is NULL or
-    // an `Owed` of this thread's.
+    // SAFETY: the key exists until the library is unloaded; its value is NULL or an `Owed` of this
+    // thread.
     unsafe {
         let below = libc::pthread_getspecific(key).cast();
         let owed = Box::into_raw(Box::new(Owed { run, object, below }));
@@ -83,20 +83,19 @@ fn owed() -> Option<pthread_key_t> {
     }
 }
 
-/// Runs the destructors of a thread, from the top down.
+/// Runs the destructors of a thread, the last registered one first.
 unsafe extern "C" fn pay(owed: *mut c_void) {
     let mut owed: *mut Owed = owed.cast();
     while !owed.is_null() {
-        // SAFETY: made by `register` on this thread, and taken off the list here.
+        // SAFETY: created by `register` on this thread, and removed from the list here.
         let top = unsafe { Box::from_raw(owed) };
         owed = top.below;
-        // SAFETY: whoever registered the destructor gave it for this object, which lives as long as
-        // the thread.
+        // SAFETY: the destructor was registered for this object, which lives as long as the thread.
         unsafe { (top.run)(top.object) };
     }
 }
 
-/// In the place of `pthread_key_create`.
+/// Replaces `pthread_key_create`.
 extern "C" fn make_key(key: *mut pthread_key_t, run: Option<Destructor>) -> c_int {
     // SAFETY: the C library's function of this name has this type.
     let create: Option<extern "C" fn(*mut pthread_key_t, Option<Destructor>) -> c_int> =
@@ -117,13 +116,13 @@ extern "C" fn make_key(key: *mut pthread_key_t, run: Option<Destructor>) -> c_in
     };
     slot.run.store(run as *mut c_void, Ordering::Release);
     let made = create(key, Some(end));
-    // SAFETY: whoever makes a key gives a place for it, which is written to on success.
+    // SAFETY: the caller passed a place for the key, which `create` wrote on success.
     let value = (made == 0).then(|| unsafe { *key } + 1);
     slot.key.store(value.unwrap_or(0), Ordering::Release);
     made
 }
 
-/// In the place of `pthread_key_delete`.
+/// Replaces `pthread_key_delete`.
 extern "C" fn delete_key(key: pthread_key_t) -> c_int {
     // SAFETY: the C library's function of this name has this type.
     let delete: Option<extern "C" fn(pthread_key_t) -> c_int> =
@@ -136,29 +135,29 @@ extern "C" fn delete_key(key: pthread_key_t) -> c_int {
     delete.map_or(libc::ENOSYS, |delete| delete(key))
 }
 
-/// A function of the C library's, not ours in its place.
+/// A function of the C library, not its replacement.
 fn real(name: &CStr) -> *mut c_void {
-    // SAFETY: the name is a string.
+    // SAFETY: the name is a C string.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
 }
 
-/// A thread ends that has a value under the key in this slot.
+/// The destructor of the key in this slot.
 unsafe extern "C" fn end<const SLOT: usize>(value: *mut c_void) {
     RUNNING.fetch_add(1, Ordering::AcqRel);
     let run = KEYS[SLOT].run.load(Ordering::Acquire);
-    // SAFETY: what lies there is NULL or the destructor that was given with the key.
+    // SAFETY: `run` is NULL or the destructor that was passed with the key.
     if let Some(run) = unsafe { transmute::<*mut c_void, Option<Destructor>>(run) } {
-        // SAFETY: the value is of that key, and pthreads has taken it away from the thread.
+        // SAFETY: the value belongs to this key, and pthreads has removed it from the thread.
         unsafe { run(value) };
     }
     RUNNING.fetch_sub(1, Ordering::AcqRel);
 }
 
-/// The library is unloaded, or the process ends.
+/// Runs when the library is unloaded or the process exits.
 extern "C" fn unload() {
     let own = OWED.swap(0, Ordering::AcqRel).checked_sub(1);
-    // SAFETY: the key was made by this library, and its value is this thread's list, which nobody
-    // has once the key is gone.
+    // SAFETY: the key was created by this library. Its value is this thread's list, which only this
+    // function can reach once the key is deleted.
     let own = own.map_or(ptr::null_mut(), |key| unsafe {
         libc::pthread_getspecific(key)
     });
@@ -169,7 +168,7 @@ extern "C" fn unload() {
     }
     // SAFETY: as above.
     unsafe { pay(own) };
-    // A thread that ends at this moment runs code that is about to go.
+    // Ending threads may be running code that is about to be unmapped.
     for _ in 0..1000 {
         if RUNNING.load(Ordering::Acquire) == 0 {
             return;
@@ -182,7 +181,7 @@ extern "C" fn unload() {
 #[unsafe(link_section = ".fini_array")]
 static AT_UNLOAD: extern "C" fn() = unload;
 
-// What the linker puts in the place of each: under a name that Rust would export if it defined it.
+// The symbols to which the linker redirects. In assembly, because Rust would export them.
 macro_rules! wrapped {
     ($jump:literal: $($name:literal => $function:ident,)+) => {$(
         std::arch::global_asm!(

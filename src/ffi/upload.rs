@@ -1,10 +1,10 @@
 //! # Uploads
 //!
-//! Files for models to read: uploaded by themselves, or named in the input of a request and
-//! uploaded before it is sent. At most 40 MiB of a file are in memory at once, whatever its size. A
-//! file that changes while it is sent is FAL_E_IO, and nothing of it is announced. Paths are UTF-8.
-//! An upload that was given to a function is copied and may be changed or freed; one thread at a
-//! time may change it.
+//! An upload makes a file available to models. It is either an operation of its own, or part of the
+//! input of a request, and is then uploaded before the request is sent. At most 40 MiB of a file
+//! are in memory at once. A file that changes while it is sent is FAL_E_IO, and nothing is
+//! published. Functions copy the upload that they are given, so it may be changed or freed
+//! afterwards. Only one thread at a time may change an upload.
 
 use std::ffi::c_void;
 use std::io;
@@ -40,45 +40,45 @@ impl fal_upload {
     }
 }
 
-/// How the bytes get to fal: one of the FAL_UPLOAD_ constants.
+/// How the bytes are sent to fal: one of the FAL_UPLOAD_ constants.
 pub type fal_upload_way = i32;
-/// FAL_UPLOAD_SIGNED up to 90 MiB and through a server proxy, else FAL_UPLOAD_SIGNED_PARTS. What a
-/// callback gives is sent in parts above 10 MiB.
+/// FAL_UPLOAD_SIGNED for files up to 90 MiB and with a server proxy, else FAL_UPLOAD_SIGNED_PARTS.
+/// Data from a read callback is sent in parts if it is larger than 10 MiB.
 pub const FAL_UPLOAD_AUTOMATIC: i32 = 0;
-/// Announced, then one PUT to a signed address.
+/// One PUT to a signed URL, which fal creates first.
 pub const FAL_UPLOAD_SIGNED: i32 = 1;
-/// The same at Google's storage.
+/// One PUT to a signed URL of Google's storage, which fal creates first.
 pub const FAL_UPLOAD_SIGNED_GOOGLE: i32 = 2;
-/// One POST to fal's file host. It is not repeated when the connection breaks.
+/// One POST to fal's file host. It is not repeated if the connection breaks.
 pub const FAL_UPLOAD_DIRECT: i32 = 3;
 /// Parts of 10 MiB, four at a time, to fal's file host.
 pub const FAL_UPLOAD_DIRECT_PARTS: i32 = 4;
-/// Such parts to a signed address.
+/// Parts of 10 MiB, four at a time, to a signed URL.
 pub const FAL_UPLOAD_SIGNED_PARTS: i32 = 5;
-/// Such parts, each to a signed address of its own at Google's storage.
+/// Parts of 10 MiB, four at a time, each to its own signed URL of Google's storage.
 pub const FAL_UPLOAD_GOOGLE_PARTS: i32 = 6;
 
-/// Whether somebody may read a file: one of the FAL_ACCESS_ constants.
+/// Whether a file may be read: one of the FAL_ACCESS_ constants.
 pub type fal_access = i32;
-/// He may.
+/// The file may be read.
 pub const FAL_ACCESS_ALLOW: i32 = 0;
-/// He is refused.
+/// Access is denied (HTTP 403).
 pub const FAL_ACCESS_FORBID: i32 = 1;
-/// For him the file does not exist.
+/// The file appears not to exist (HTTP 404).
 pub const FAL_ACCESS_HIDE: i32 = 2;
 
-/// Puts the next bytes of a content, at most size of them, into buffer and returns how many; 0 at
-/// the end, below 0 if it fails. It is called on threads that are there for it, one call at a time,
-/// and may block. There are two for all such callbacks: one that blocks keeps others waiting, and
-/// no other work of libfal. It must not wait for libfal.
+/// Writes the next bytes of the content, at most size, into buffer. Returns how many bytes it
+/// wrote, 0 at the end, or a negative number if reading failed. It runs on one of two threads of
+/// libfal that run only such callbacks, one call at a time for each upload. It may block, which
+/// delays other read callbacks but no other work of libfal. It must not wait for libfal.
 pub type fal_read_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
 
-/// Called once when libfal no longer uses what user stands for, on a thread that is there for such
-/// functions or one of the host's, perhaps during the call that gave it.
+/// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
+/// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
 pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
-/// What the host lends to libfal.
+/// Something of the host that libfal uses until it calls `release`.
 struct Lease {
     user: User,
     release: fal_release_callback,
@@ -87,31 +87,30 @@ struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(release) = self.release {
-            // SAFETY: the host gave this callback for this argument; it is called once.
+            // SAFETY: the host passed this callback for this argument; it is called once.
             unsafe { release(self.user.get()) }
         }
     }
 }
 
-/// Memory of the host's.
+/// Memory of the host.
 struct Borrowed {
     data: *const u8,
     len: usize,
     _lease: Lease,
 }
 
-// SAFETY: the host promised that the memory may be read on any thread until it is released.
+// SAFETY: by the header's contract, any thread may read the memory until it is released.
 unsafe impl Send for Borrowed {}
 
 impl AsRef<[u8]> for Borrowed {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: checked by `boundary::bytes` when it was given, and not changed or freed before
-        // it is released.
+        // SAFETY: `fal_upload_new_bytes` checked it, and it is valid until it is released.
         unsafe { boundary::bytes(self.data.cast(), self.len, "data") }.unwrap_or_default()
     }
 }
 
-/// A reader of the host's.
+/// A read callback of the host.
 struct HostReader {
     read: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
     lease: Lease,
@@ -119,8 +118,7 @@ struct HostReader {
 
 impl io::Read for HostReader {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
-        // SAFETY: the host gave this callback for these arguments, and `piece` is writable for its
-        // length.
+        // SAFETY: the host passed this callback for these arguments, and `piece` is writable.
         let got = unsafe {
             (self.read)(
                 self.lease.user.get(),
@@ -139,15 +137,17 @@ impl io::Read for HostReader {
 }
 
 fallible! {
-    /// The file at a path. It is opened when the upload begins, and has to be a regular file.
+    /// Creates an upload of the file at a path. The file is opened when the upload starts, and must
+    /// be a regular file. Free the upload with fal_upload_free().
     fn fal_upload_new_file(path: text[path_len]) -> fal_upload {
         fal_upload::new(Upload::file(path))
     }
 }
 
-/// Bytes in memory. With a release callback they are not copied: they must not change before it is
-/// called, which may be after all uploads with them have ended and this one was freed, and happens
-/// on failure too. Without one (NULL) they are copied.
+/// Creates an upload of bytes in memory. If release is NULL, the bytes are copied. Otherwise they
+/// are borrowed: they must stay unchanged until release is called, which may be after this upload
+/// was freed and all operations with it have ended. release is also called if this function fails.
+/// Free the upload with fal_upload_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_bytes(
     data: *const c_void,
@@ -178,9 +178,10 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
     })
 }
 
-/// What read gives: size bytes, or all up to its end if size is negative, which only parts and
-/// FAL_UPLOAD_AUTOMATIC can send. It is read once, so such an upload works once. release may be
-/// NULL; otherwise it is called when read will not be called again, on failure too.
+/// Creates an upload of the bytes that read returns: exactly size bytes, or all up to its end if
+/// size is negative, which only FAL_UPLOAD_AUTOMATIC and parts can send. The bytes are read once,
+/// so the upload can be used once. release, which may be NULL, is called when read will not be
+/// called again, also if this function fails. Free the upload with fal_upload_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_reader(
     read: fal_read_callback,
@@ -208,49 +209,50 @@ pub unsafe extern "C" fn fal_upload_new_reader(
 }
 
 frees! {
-    /// Frees an upload. NULL does nothing.
+    /// Frees an upload. NULL is ignored.
     fn fal_upload_free(upload: *mut fal_upload);
 }
 
 fallible! {
-    /// The content type, such as "image/png". Without one it follows from the name's extension.
+    /// Sets the content type, such as "image/png". By default it is derived from the extension of
+    /// the file name.
     fn fal_upload_set_content_type(upload: &mut fal_upload, content_type: text[content_type_len]) {
         upload.inner = upload.inner.clone().content_type(content_type)?;
     }
 
-    /// The name that fal is told; folders and odd characters are taken out of it. Without one it is
-    /// the file's own, or made up.
+    /// Sets the file name that is sent to fal, without its folders and without unsafe characters.
+    /// By default it is the name of the file, or a generated one.
     fn fal_upload_set_file_name(upload: &mut fal_upload, name: text[name_len]) {
         upload.inner = upload.inner.clone().file_name(name);
     }
 
-    /// How long fal keeps the file: "immediate" (a minute), "1h", "1d", "7d", "30d", "1y", a number
-    /// of seconds from 1, or "never", which is the account's default, as without it.
+    /// Sets how long fal keeps the file: "immediate" (one minute), "1h", "1d", "7d", "30d", "1y", a
+    /// number of seconds from 1, or "never", the default, which means the default of the account.
     fn fal_upload_set_expires_in(upload: &mut fal_upload, time: text[time_len]) {
         upload.lifecycle = upload.lifecycle.clone().expires_in(time)?;
     }
 
-    /// Who may read the file, unless a rule names him; the owner always may. Without it the
-    /// account's default holds.
+    /// Sets whether users for whom there is no rule may read the file; its owner always may. By
+    /// default the account's setting applies.
     fn fal_upload_set_access(upload: &mut fal_upload, access: fal_access) {
         upload.lifecycle = upload.lifecycle.clone().access(decision(access)?);
     }
 
-    /// What holds for one user, by nickname, once fal_upload_set_access() has said what holds for
-    /// all others. fal ignores users that it does not know.
+    /// Adds a rule for one user, given by nickname. Rules take effect only with
+    /// fal_upload_set_access(). fal ignores unknown users.
     fn fal_upload_add_rule(upload: &mut fal_upload, name: text[name_len], access: fal_access) {
         upload.lifecycle = upload.lifecycle.clone().rule(name, decision(access)?)?;
     }
 
-    /// How the bytes get to fal.
+    /// Sets how the bytes are sent to fal; by default FAL_UPLOAD_AUTOMATIC.
     fn fal_upload_set_way(upload: &mut fal_upload, way: fal_upload_way) {
         let found = UploadWay::ALL.iter().find(|known| **known as i32 == way);
         let way = found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
         upload.inner = upload.inner.clone().way(*way);
     }
 
-    /// The time for all of it in milliseconds; by default the client's, else six hours. In the
-    /// input of a request the request's counts.
+    /// Sets the timeout of the whole upload in milliseconds; by default the client's, else six
+    /// hours. For an upload in the input of a request, the request's timeout applies instead.
     fn fal_upload_set_timeout_ms(upload: &mut fal_upload, timeout_ms: i64) {
         upload.inner = upload.inner.clone().timeout(times::longest(timeout_ms)?);
     }
@@ -268,27 +270,28 @@ fn decision(access: fal_access) -> Result<Decision> {
 }
 
 operations! {
-    /// Starts an upload. The response is JSON: /url, which a model can read, /file_name,
-    /// /content_type and /size in bytes. Events of FAL_EVENT_PROGRESS tell how much fal has, or in
-    /// one request how much the connection has taken; they never go back.
+    /// Starts an upload. The response is JSON: /url, which models can read, /file_name,
+    /// /content_type and /size in bytes. Events of the kind FAL_EVENT_PROGRESS report how much fal
+    /// has received, or for a single request how much was written to the connection; the number
+    /// never decreases.
     ///
-    /// What a broken connection has not confirmed is sent again. An upload that is cancelled before
-    /// its last byte has left leaves no file; afterwards it may.
+    /// Data that was not confirmed when a connection broke is sent again. An upload that is
+    /// cancelled before its last byte was sent leaves no file; one that is cancelled later may
+    /// leave it.
     fn fal_client_upload_start(client: &fal_client, upload: &fal_upload) {
         client.inner.upload_start(upload.copy())?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_upload_start() and blocks until the response arrives. Free it with
+    /// fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_upload;
 }
 
 fallible! {
-    /// Sets a field of the input to a local file: it is uploaded before the request is sent and
-    /// replaced by its address. The name is as for fal_request_set_string(), and may also name an
-    /// entry of an array. The same file in several fields is uploaded once; the time for the
-    /// request covers it.
+    /// Sets a field of the input to a local file. The file is uploaded before the request is sent,
+    /// within the request's timeout, and its URL becomes the value of the field. name is as in
+    /// fal_request_set_string(), and may also name an element of an array. A file that is set for
+    /// several fields is uploaded once.
     fn fal_request_set_file(
         request: &mut fal_request,
         name: text[name_len],
@@ -297,7 +300,8 @@ fallible! {
         request.inner.set_file(name, path)?;
     }
 
-    /// The same for bytes in memory, which are copied, of a content type such as "image/png".
+    /// Sets a field of the input to a file whose content is bytes in memory, which are copied, of a
+    /// content type such as "image/png". Otherwise as fal_request_set_file().
     fn fal_request_set_file_bytes(
         request: &mut fal_request,
         name: text[name_len],
@@ -307,7 +311,8 @@ fallible! {
         request.inner.set_file_bytes(name, copy(data)?, content_type)?;
     }
 
-    /// The same for anything that can be uploaded, the way it says. The upload is copied.
+    /// Sets a field of the input to a file that is uploaded as the upload says. The upload is
+    /// copied. Otherwise as fal_request_set_file().
     fn fal_request_set_upload(
         request: &mut fal_request,
         name: text[name_len],
@@ -316,14 +321,16 @@ fallible! {
         request.inner.set_upload(name, upload.copy())?;
     }
 
-    /// Files of at most so many bytes become data URIs in the input and are not uploaded; fal
-    /// advises against it above a few kilobytes. 0, the default, uploads all.
+    /// Sets the size in bytes up to which files of the input become data URIs in it instead of
+    /// uploads. fal advises against data URIs of more than a few kilobytes. The default is 0: all
+    /// files are uploaded.
     fn fal_request_set_inline_files(request: &mut fal_request, max_bytes: u64) {
         request.inner.set_inline_files(max_bytes);
     }
 
-    /// Replaces the whole body by the content of an upload, of a content type such as "image/png":
-    /// read while it is sent. Nothing else of the upload counts, and it is copied.
+    /// Replaces the whole body by the content of an upload, which is read while the request is
+    /// sent, and sets its content type, such as "image/png". Other settings of the upload are
+    /// ignored. The upload is copied.
     fn fal_request_set_body_upload(
         request: &mut fal_request,
         upload: &fal_upload,

@@ -1,20 +1,23 @@
 //! # Version
 //!
-//! A program checks once that the library it runs with is one it was compiled for.
+//! A program compares fal_abi_version() with FAL_ABI_VERSION once, to make sure that the library it
+//! runs with fits the header it was compiled with.
 
 use std::ffi::{CStr, c_char};
 
-/// The number of the binary interface. A program that was compiled for one number runs with any
-/// later library of the same number: nothing is removed or renumbered within it.
+/// The version of the binary interface that this header describes. A program that was compiled for
+/// one version runs with every later library of the same version: within a version, no function is
+/// removed or changed and no constant is renumbered.
 pub const FAL_ABI_VERSION: u32 = 0;
 
-/// The binary interface of the library that is loaded; compare it with FAL_ABI_VERSION.
+/// Returns the version of the binary interface of the loaded library, to be compared with
+/// FAL_ABI_VERSION.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_abi_version() -> u32 {
     FAL_ABI_VERSION
 }
 
-/// The version of the library that is loaded, such as "0.1.0". A static string.
+/// Returns the version of the loaded library, such as "0.1.0". The string is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn fal_version() -> *const c_char {
     const VERSION: &CStr =

@@ -1,10 +1,10 @@
 //! # Webhooks
 //!
-//! A delivery of fal's to the host's own server is believed only once its signature, its time and
-//! its body fit: give the raw body and the headers as they arrived, and act on what the verified
-//! response holds. It is read by JSON Pointer: "/request_id", "/status" ("OK" or "ERROR"),
-//! "/payload/…", "/error" and "/payload_error". Why a request failed, fal_webhook_outcome() tells.
-//! A delivery may arrive more than once: "/request_id" tells.
+//! A webhook is a request of fal to the host's own server that delivers the result of a job. Trust
+//! it only after it is verified: pass the raw body and the headers as they arrived, and use what
+//! the verified response has. It is read by JSON Pointer: "/request_id", "/status" ("OK" or
+//! "ERROR"), "/payload/…", "/error" and "/payload_error". fal_webhook_outcome() returns why the job
+//! failed. fal may deliver a webhook more than once; "/request_id" identifies the job.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,29 +14,28 @@ use super::response::fal_response;
 use crate::error::Error;
 use crate::services::webhook::{Delivery, KeySet, Webhook};
 
-/// A delivery as it arrived, of which nothing is to be believed yet. Unique; freed with
-/// fal_webhook_free().
+/// A webhook as it arrived, not verified. Unique; freed with fal_webhook_free().
 pub struct fal_webhook {
     inner: Webhook,
 }
 
 fallible! {
-    /// A delivery with this body, which is copied: the raw bytes as they arrived, before anything
-    /// parsed them. Free it with fal_webhook_free().
+    /// Creates a webhook with this body, which is copied. It must be the raw bytes as they arrived,
+    /// before any parsing. Free it with fal_webhook_free().
     fn fal_webhook_new(body: bytes[body_len]) -> fal_webhook {
         fal_webhook { inner: Webhook::new(copy(body)?) }
     }
 }
 
 frees! {
-    /// Frees a delivery. NULL does nothing.
+    /// Frees a webhook. NULL is ignored.
     fn fal_webhook_free(webhook: *mut fal_webhook);
 }
 
 fallible! {
-    /// Takes note of a header of the delivery, its name in any case. Those that play no part are
-    /// ignored, so that all can be given. What matters: X-Fal-Webhook-Request-Id, -User-Id,
-    /// -Timestamp and -Signature, each once.
+    /// Adds a header of the webhook. Upper and lower case of the name do not matter.
+    /// X-Fal-Webhook-Request-Id, -User-Id, -Timestamp and -Signature are needed, each once; all
+    /// others are ignored.
     fn fal_webhook_set_header(
         webhook: &mut fal_webhook,
         name: text[name_len],
@@ -45,14 +44,15 @@ fallible! {
         webhook.inner.set_header(name, value);
     }
 
-    /// Verifies a delivery with a JSON Web Key Set, the text of
-    /// https://rest.fal.ai/.well-known/jwks.json, which may be kept for 24 hours. Uses no network.
-    /// now is the time in Unix seconds; negative: the system's clock.
+    /// Verifies a webhook with a JSON Web Key Set, the text of
+    /// https://rest.fal.ai/.well-known/jwks.json, which the caller may cache for 24 hours. Uses no
+    /// network. now is the time in seconds since 1970 (Unix time), or negative for the system's
+    /// clock.
     ///
-    /// On success *out holds what was delivered and the headers that were signed with it; free it
-    /// with fal_response_free(). FAL_E_WEBHOOK_INVALID if it is not fal's, was changed, or is more
-    /// than 300 seconds old or early; the message says which. FAL_E_INVALID_ARGUMENT for a text
-    /// that is no key set or has no Ed25519 key.
+    /// On success *out has the body of the webhook and its signed headers; free it with
+    /// fal_response_free(). FAL_E_WEBHOOK_INVALID if the webhook was not sent by fal, was changed,
+    /// or is more than 300 seconds in the past or future; the message says which.
+    /// FAL_E_INVALID_ARGUMENT if jwks is not a key set or has no Ed25519 key.
     fn fal_webhook_verify(
         webhook: &fal_webhook,
         jwks: text[jwks_len],
@@ -67,30 +67,29 @@ fallible! {
         fal_response::new(webhook.inner.verify(&keys, now)?)
     }
 
-    /// How the request of a verified delivery ended: FAL_OK if it succeeded, else what it failed
-    /// with, as fetching its result would: the code, the fields that were refused, the body and the
-    /// remedy. The HTTP status is the app's where fal tells it. FAL_E_PROTOCOL, without an HTTP
-    /// status, if the body is not as fal documents it.
+    /// Returns how the job of a verified webhook ended: FAL_OK if it succeeded, else the error with
+    /// which it failed, the same as fetching its result would return, with code, rejected fields,
+    /// body and remedy. The HTTP status is that of the app if fal sent it. FAL_E_PROTOCOL, without
+    /// an HTTP status, if the body does not have the documented form.
     fn fal_webhook_outcome(verified: &fal_response) {
         Delivery::of(&verified.inner)?.failure().map_or(Ok(()), Err)?;
     }
 }
 
 operations! {
-    /// Starts to verify a delivery, which is copied, with fal's own keys. They are fetched without
-    /// a credential and kept for 24 hours at the most; a signature that none of them made has them
-    /// fetched anew, at most once a minute and for 10 seconds at the most. Deliveries that known
-    /// keys verify do not wait for that. What can be refused without a key is refused without a
-    /// request.
+    /// Starts verifying a webhook, which is copied, with fal's keys. These are fetched without a
+    /// credential and cached for at most 24 hours. A signature that matches no cached key makes
+    /// libfal fetch them again, at most once per minute and for at most 10 seconds; webhooks that
+    /// match a cached key do not wait for this. A webhook that is invalid whatever the keys are is
+    /// rejected without a request.
     ///
-    /// The operation's outcome is as for fal_webhook_verify(). If no keys can be had, it is the
-    /// error of the request for them; if only newer ones cannot, it is FAL_E_WEBHOOK_INVALID.
+    /// The outcome is as in fal_webhook_verify(). If no keys are available, it is the error of the
+    /// request for them; if only newer keys cannot be fetched, it is FAL_E_WEBHOOK_INVALID.
     fn fal_client_verify_webhook_start(client: &fal_client, webhook: &fal_webhook) {
         client.inner.verify_webhook_start(webhook.inner.clone())?
     }
 
-    /// The same, and waits for the answer. Free the response with fal_response_free().
-    ///
-    /// FAL_E_WOULD_DEADLOCK inside a callback.
+    /// Calls fal_client_verify_webhook_start() and blocks until the webhook is verified. Free the
+    /// response with fal_response_free(). FAL_E_WOULD_DEADLOCK inside a callback.
     wait fal_client_verify_webhook;
 }

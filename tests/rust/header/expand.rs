@@ -1,5 +1,5 @@
-//! Writes the entries of the macros of `src/ffi/macros.rs` as plain functions. cbindgen reads those:
-//! it does not expand macros.
+//! Expands the macros of `src/ffi/macros.rs` into plain functions for cbindgen, which does not
+//! expand macros.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ const MACROS: [&str; 6] = [
     "counted",
 ];
 
-/// `source` with each entry as a function without a body, in the same order.
+/// `source` with each entry of a macro replaced by a function with an empty body.
 pub(crate) fn expand(source: &str) -> String {
     let mut plain = String::new();
     let mut lines = source.lines();
@@ -27,7 +27,7 @@ pub(crate) fn expand(source: &str) -> String {
     plain
 }
 
-/// The entries of the macro `of`, up to its closing bracket.
+/// Writes the entries of the macro `of`, up to its closing brace.
 fn entries<'a>(of: &str, lines: &mut impl Iterator<Item = &'a str>, plain: &mut String) {
     let mut parameters = String::new();
     while let Some(line) = lines.next().filter(|line| *line != "}") {
@@ -64,7 +64,7 @@ fn entries<'a>(of: &str, lines: &mut impl Iterator<Item = &'a str>, plain: &mut 
     }
 }
 
-/// What one parameter of an entry is in C, with a comma behind it.
+/// The C parameters for one parameter of an entry, with a comma after each.
 fn parameter(parameter: &str) -> String {
     let Some((name, of)) = parameter.trim().split_once(": ") else {
         return String::new();

@@ -1,5 +1,5 @@
-//! `include/fal/fal.h` is what cbindgen makes of `src/ffi`. `FAL_UPDATE=1 cargo test --test header`
-//! writes it anew.
+//! Generates `include/fal/fal.h` from `src/ffi` with cbindgen, and compares it with the committed
+//! file. `FAL_UPDATE=1 cargo test --test header` overwrites the committed file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-/// The sections of the header, in the order in which a reader needs them.
+/// The sections of the header, in the order in which they build on each other.
 const SECTIONS: [&str; 25] = [
     "version",
     "status",
@@ -39,28 +39,38 @@ const SECTIONS: [&str; 25] = [
 ];
 
 const TOP: &str = "\
-/* fal.h - fal.ai for programs that are not web programs: the C interface of libfal.
+/* fal.h - the C interface of libfal, a library for fal.ai.
  *
  * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
  *
  * Conventions
- *   Names      fal_<noun>_<verb>. A new object comes from _new, _start or an out parameter.
- *   Ownership  Unique objects are freed with _free, shared ones are counted with _retain and _release; all of
- *              these accept NULL. What a comment calls borrowed belongs to the object it came from.
- *   Threads    A const pointer parameter may be used by several threads at once, any other by one at a time.
- *   Errors     See the section Status. A NULL where an object is needed is FAL_E_INVALID_ARGUMENT, never a crash.
- *   Strings    UTF-8, paths included. In: a pointer and a length, or FAL_NUL for a string that ends with a NUL.
- *              Out: borrowed, with a NUL, and with their length in *len unless len is NULL. A comment says where a
- *              string may be NULL because there is none.
- *   Times      In milliseconds, unless the name says _us: microseconds. Negative is without a limit, and so is what no clock
- *              can tell. A wait of 0 does not wait; where a _set_ function says how long something may take, 0 is
- *              FAL_E_INVALID_ARGUMENT.
- *   Variables  Of the environment. They are read on the thread that calls, in functions that make a client, start an operation,
- *              or store or explain a key: no other thread may set any at that moment. Threads of the library read some only
- *              where a library below does: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, those of the C library's
- *              resolver (LOCALDOMAIN, RES_OPTIONS) when the name of a host is looked up, all of them when a key command is started,
- *              which inherits them, HOME where it is missing, and on macOS those that name proxies.
- *   Secrets    No string that comes out of this library contains the secret of a key, but that of fal_new_key_secret().
+ *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those with a parameter
+ *              out, create objects.
+ *   Ownership  A unique object is freed with _free. A shared object is counted with _retain and
+ *              _release. All of these accept NULL. A borrowed string or object belongs to the
+ *              object that it was read from, and is valid as long as that one.
+ *   Threads    Several threads may use a const pointer parameter at once, but only one thread at a
+ *              time any other pointer parameter.
+ *   Callbacks  A callback is a function of the host that libfal calls. The comment of its type says
+ *              on which thread. Functions that block fail inside a callback with
+ *              FAL_E_WOULD_DEADLOCK, unless that comment allows waiting.
+ *   Errors     See the section Status. NULL for an object is FAL_E_INVALID_ARGUMENT, unless the
+ *              comment allows it.
+ *   Strings    UTF-8, paths included. An input is a pointer and a length; the length FAL_NUL means
+ *              that the string ends with a NUL. An output is borrowed and ends with a NUL; *len is
+ *              its length, and len may be NULL. The comment says when an output may be NULL.
+ *   Times      In milliseconds, or microseconds if the name ends in _us. A negative time means no
+ *              limit, and so does one that is too long for the system's clock. A wait of 0 returns
+ *              at once. A timeout of 0 is FAL_E_INVALID_ARGUMENT.
+ *   Variables  Environment variables are read on the calling thread, by functions that create a
+ *              client, start an operation, or store or look for a key. No other thread may change
+ *              the environment meanwhile. Threads of libfal read only what other libraries read
+ *              there: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, LOCALDOMAIN and
+ *              RES_OPTIONS when a host name is resolved, all variables when a key command is
+ *              started, which inherits them, HOME if the caller has none, and on macOS those that
+ *              name proxies.
+ *   Secrets    No string that libfal returns contains the secret of a key, except that of
+ *              fal_new_key_secret().
  */
 
 #ifndef FAL_FAL_H
@@ -82,7 +92,7 @@ const TOP: &str = "\
 extern \"C\" {
 #endif
 
-// A length that means: the string ends with a NUL.
+// The length of a string that ends with a NUL.
 #define FAL_NUL SIZE_MAX
 
 ";
@@ -104,8 +114,8 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The files with the items of a section. The type of a report stands below the errors, which have
-/// one.
+/// The files with the items of a section. The type `fal_credentials` has its own file, because
+/// errors have a report, too.
 fn files(section: &str) -> impl Iterator<Item = &str> {
     let report = (section == "credentials").then_some("report");
     std::iter::once(section).chain(report)
@@ -164,7 +174,7 @@ fn items(name: &str) -> Vec<String> {
     items
 }
 
-/// Where the item of a block stands in the source.
+/// The position of an item in the source.
 fn position(item: &str, source: &str) -> usize {
     let code = code(item);
     let words: Vec<_> = code
@@ -198,8 +208,8 @@ fn code(item: &str) -> String {
     }
 }
 
-/// What cbindgen has no setting for: the prefix on a line of its own, and a negative number without
-/// brackets.
+/// Joins the line of the prefix `FAL_API` with the next one, and puts negative numbers in
+/// parentheses. cbindgen has no settings for these.
 fn tidy(item: &str) -> String {
     let joined = item.replace("FAL_API\n", "FAL_API ");
     let moved = joined != item;
@@ -220,7 +230,7 @@ fn is_object(item: &str) -> bool {
     code(item).starts_with("typedef struct")
 }
 
-/// A section's text. Constants stand close together, other items apart.
+/// The text of a section, with empty lines between items that are not both constants.
 fn section(name: &str) -> String {
     let mut text = heading(name);
     let mut after_constant = false;
@@ -234,14 +244,14 @@ fn section(name: &str) -> String {
     text
 }
 
-/// Every object, declared before any function mentions it.
+/// The declarations of all objects, which precede all functions.
 fn objects() -> String {
     let items = SECTIONS
         .iter()
         .flat_map(|name| items(name))
         .filter(|item| is_object(item));
     let rule = "=".repeat(112 - "Objects".len());
-    let mut text = format!("/* ==== Objects {rule}\n *\n * All of them are opaque.\n */\n\n");
+    let mut text = format!("/* ==== Objects {rule}\n *\n * Objects are opaque.\n */\n\n");
     items.for_each(|item| writeln!(text, "{item}\n").unwrap());
     text
 }
