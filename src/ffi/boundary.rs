@@ -47,6 +47,11 @@ pub(super) fn null(name: &str) -> Error {
     Error::invalid(format!("{name} is NULL"))
 }
 
+/// The error for a parameter that is not one of the constants with this prefix.
+pub(super) fn no_constant(name: &str, prefix: &str, value: i32) -> Error {
+    Error::invalid(format!("{name} must be a {prefix} constant, not {value}"))
+}
+
 /// Borrows a handle.
 ///
 /// # Safety

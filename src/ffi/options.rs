@@ -6,12 +6,12 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use super::boundary::{self, User, plain};
+use super::boundary::{self, User, no_constant, plain};
 use super::credential_request::fal_credential_request;
 use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
 use crate::credentials;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::log::Level;
 use crate::runtime;
 
@@ -200,10 +200,9 @@ fallible! {
     /// Replaces a host by "name" or "name:port". FAL_E_INVALID_ARGUMENT if host is malformed, or
     /// names an emulator that is not on this machine.
     fn fal_options_set_host(options: &mut fal_options, role: fal_host, host: text[host_len]) {
-        let role = HostRole::ALL.iter().find(|known| **known as i32 == role);
-        let role =
-            *role.ok_or_else(|| Error::invalid("role is not one of the FAL_HOST_ constants"))?;
-        options.builder = options.builder.clone().host(role, host)?;
+        let known = HostRole::ALL.iter().find(|known| **known as i32 == role);
+        let known = known.ok_or_else(|| no_constant("role", "FAL_HOST_", role))?;
+        options.builder = options.builder.clone().host(*known, host)?;
     }
 
     /// Sets the timeout of each call in milliseconds, from the credential to the decoded body,
@@ -264,9 +263,8 @@ fallible! {
         user: *mut c_void,
     ) {
         let known = [Level::Error, Level::Warn, Level::Info, Level::Debug];
-        let level = known.into_iter().find(|known| *known as i32 == level);
-        let level =
-            level.ok_or_else(|| Error::invalid("level is not one of the FAL_LOG_ constants"))?;
+        let known = known.into_iter().find(|known| *known as i32 == level);
+        let level = known.ok_or_else(|| no_constant("level", "FAL_LOG_", level))?;
         let builder = options.builder.clone();
         let user = User::new(user);
         options.builder = match callback {

@@ -138,7 +138,7 @@ impl fal_new_key {
 
     fn ready(&self) -> Result<&Made> {
         self.made()
-            .ok_or_else(|| Error::invalid("the key was not made, or not yet"))
+            .ok_or_else(|| Error::invalid("the key does not exist yet"))
     }
 }
 
@@ -162,7 +162,7 @@ fallible! {
             let started = creating.insert(client.inner.create_key_start(alias)?);
             Ok(started.op().clone())
         })?;
-        fal_new_key::new(creating.ok_or_else(|| Error::invalid("nothing was started"))?)
+        fal_new_key::new(creating.ok_or_else(|| Error::invalid("no operation was started"))?)
     }
 }
 

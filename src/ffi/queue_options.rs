@@ -4,6 +4,7 @@
 //! fal_client_submit() and fal_client_subscribe(). Those marked "Also for runs" take effect with
 //! fal_client_run(), too. Other headers of fal are set with fal_request_set_header().
 
+use super::boundary::no_constant;
 use super::request::{fal_request, parse};
 use super::times;
 use crate::error::{Error, Result};
@@ -115,7 +116,7 @@ fn known(priority: i32) -> Result<Priority> {
     match priority {
         FAL_PRIORITY_NORMAL => Ok(Priority::Normal),
         FAL_PRIORITY_LOW => Ok(Priority::Low),
-        other => Err(Error::invalid(format!("{other} is not a priority"))),
+        other => Err(no_constant("priority", "FAL_PRIORITY_", other)),
     }
 }
 
@@ -125,6 +126,6 @@ fn count(count: i32) -> Result<Option<u32>> {
         -1 => Ok(None),
         count => u32::try_from(count)
             .map(Some)
-            .map_err(|_| Error::invalid(format!("{count} is not a number of retries"))),
+            .map_err(|_| Error::invalid(format!("retries must be 0 to 9, or -1, not {count}"))),
     }
 }

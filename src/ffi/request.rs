@@ -62,7 +62,7 @@ fallible! {
     /// FAL_E_INVALID_ARGUMENT if value is infinite or NaN.
     fn fal_request_set_double(request: &mut fal_request, name: text[name_len], value: f64) {
         let number = Number::from_f64(value);
-        let number = number.ok_or_else(|| Error::invalid("JSON has no such number"))?;
+        let number = number.ok_or_else(|| Error::invalid("value must be a finite number"))?;
         request.inner.set_field(name, number.into())?;
     }
 

@@ -5,8 +5,7 @@
 
 use std::time::Duration;
 
-use super::boundary::plain;
-use crate::error::Error;
+use super::boundary::{no_constant, plain};
 use crate::services::socket::{SocketOptions, WhenFull};
 
 /// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free().
@@ -80,11 +79,7 @@ fallible! {
             FAL_WHEN_FULL_REFUSE => WhenFull::Refuse,
             FAL_WHEN_FULL_DROP_OLDEST => WhenFull::DropOldest,
             FAL_WHEN_FULL_KEEP_NEWEST => WhenFull::KeepNewest,
-            other => {
-                return Err(Error::invalid(format!(
-                    "when_full {other} is no FAL_WHEN_FULL_ constant"
-                )));
-            }
+            other => return Err(no_constant("when_full", "FAL_WHEN_FULL_", other)),
         };
         options.inner = options.inner.clone().queue(most, when_full)?;
     }

@@ -18,7 +18,7 @@ pub(super) fn wait_us(us: i64) -> Option<Duration> {
 pub(super) fn limit(ms: i64, name: &str) -> Result<Option<Duration>> {
     match wait(ms) {
         Some(Duration::ZERO) => Err(Error::invalid(format!(
-            "{name} is 0: give a time, or -1 for no limit"
+            "{name} must be positive, or -1 for no limit, not 0"
         ))),
         limit => Ok(limit),
     }

@@ -11,14 +11,14 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::boundary::{self, Out, User, copy};
+use super::boundary::{self, Out, User, copy, no_constant};
 use super::client::fal_client;
 use super::error::fal_error;
 use super::outcome::status;
 use super::request::fal_request;
 use super::status::fal_status;
 use super::times;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free().
@@ -129,9 +129,11 @@ impl io::Read for HostReader {
         match usize::try_from(got) {
             Ok(got) if got <= piece.len() => Ok(got),
             Ok(_) => Err(io::Error::other(
-                "the callback says that it gave more than there was room for",
+                "the read callback returned more than the size of the buffer",
             )),
-            Err(_) => Err(io::Error::other(format!("the callback returned {got}"))),
+            Err(_) => Err(io::Error::other(format!(
+                "the read callback returned {got}"
+            ))),
         }
     }
 }
@@ -247,7 +249,7 @@ fallible! {
     /// Sets how the bytes are sent to fal; by default FAL_UPLOAD_AUTOMATIC.
     fn fal_upload_set_way(upload: &mut fal_upload, way: fal_upload_way) {
         let found = UploadWay::ALL.iter().find(|known| **known as i32 == way);
-        let way = found.ok_or_else(|| Error::invalid(format!("{way} is not a way of uploading")))?;
+        let way = found.ok_or_else(|| no_constant("way", "FAL_UPLOAD_", way))?;
         upload.inner = upload.inner.clone().way(*way);
     }
 
@@ -263,9 +265,7 @@ fn decision(access: fal_access) -> Result<Decision> {
         FAL_ACCESS_ALLOW => Ok(Decision::Allow),
         FAL_ACCESS_FORBID => Ok(Decision::Forbid),
         FAL_ACCESS_HIDE => Ok(Decision::Hide),
-        _ => Err(Error::invalid(format!(
-            "{access} is not a FAL_ACCESS_ constant"
-        ))),
+        _ => Err(no_constant("access", "FAL_ACCESS_", access)),
     }
 }
 

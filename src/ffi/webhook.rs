@@ -62,7 +62,7 @@ fallible! {
             Ok(now) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(now)),
             Err(_) => Some(SystemTime::now()),
         };
-        let now = now.ok_or_else(|| Error::invalid("now is no time that this system knows"))?;
+        let now = now.ok_or_else(|| Error::invalid("now is not a time of the system's clock"))?;
         let keys = KeySet::from_jwks(jwks.as_bytes())?;
         fal_response::new(webhook.inner.verify(&keys, now)?)
     }
