@@ -71,8 +71,9 @@ strings! {
 }
 
 infallible! {
-    /// Returns how many sources the report lists; 0 for NULL. The functions below take an index
-    /// from 0 to this count minus 1, and return NULL for a larger one.
+    /// Returns how many sources the report lists; 0 for NULL. The functions
+    /// fal_credentials_source_… take an index from 0 to this count minus 1, and return NULL for a
+    /// larger one.
     fn fal_credentials_source_count(credentials: &fal_credentials) -> usize = 0 {
         credentials.inner.sources().len()
     }

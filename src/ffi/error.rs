@@ -2,8 +2,8 @@
 //!
 //! An error says what happened (message), what to do (remedy), and what it means for the request
 //! (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error
-//! and are valid until it is freed. Every function here accepts NULL and may be called by several
-//! threads at once.
+//! and are valid until it is freed. Every function here accepts NULL. All but fal_error_free() may
+//! be called by several threads at once.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -188,8 +188,8 @@ strings! {
 
 infallible! {
     /// Returns how many fields of the input the service rejected, at most 1000; 0 if it named none,
-    /// and for NULL. The functions below take an index from 0 to this count minus 1, and return
-    /// NULL for a larger one.
+    /// and for NULL. The functions fal_error_field_… take an index from 0 to this count minus 1,
+    /// and return NULL for a larger one.
     fn fal_error_field_count(err: &fal_error) -> usize = 0 {
         err.inner.fields().len()
     }

@@ -93,8 +93,8 @@ frees! {
 }
 
 infallible! {
-    /// Returns the number of profiles; 0 for NULL. The functions below take an index from 0 to this
-    /// count minus 1, and return NULL, false or 0 for a larger one.
+    /// Returns the number of profiles; 0 for NULL. The functions fal_profiles_… below take an index
+    /// from 0 to this count minus 1, and return NULL, false or 0 for a larger one.
     fn fal_profiles_count(profiles: &fal_profiles) -> usize = 0 {
         profiles.inner.len()
     }
