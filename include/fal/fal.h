@@ -242,8 +242,8 @@ FAL_API const char *fal_status_meaning(fal_status status);
  *
  * An error says what happened (message), what to do (remedy), and what it means for the request
  * (may_have_executed, retryable). It never contains a secret. Strings are borrowed from the error
- * and are valid until it is freed. Every function here accepts NULL and may be called by several
- * threads at once.
+ * and are valid until it is freed. Every function here accepts NULL. All but fal_error_free() may
+ * be called by several threads at once.
  */
 
 // Frees an error. NULL is ignored.
@@ -299,8 +299,8 @@ FAL_API const char *fal_error_needed_scope(const fal_error *err, size_t *len);
 FAL_API const char *fal_error_lock_reason(const fal_error *err, size_t *len);
 
 // Returns how many fields of the input the service rejected, at most 1000; 0 if it named none,
-// and for NULL. The functions below take an index from 0 to this count minus 1, and return
-// NULL for a larger one.
+// and for NULL. The functions fal_error_field_… take an index from 0 to this count minus 1,
+// and return NULL for a larger one.
 FAL_API size_t fal_error_field_count(const fal_error *err);
 
 // Returns the path of a rejected field, such as "body.image_size.width".
@@ -376,8 +376,9 @@ FAL_API const char *fal_credentials_key_id(const fal_credentials *credentials, s
 // Returns the source of the credential in use, such as "FAL_KEY"; NULL if there is none.
 FAL_API const char *fal_credentials_source(const fal_credentials *credentials, size_t *len);
 
-// Returns how many sources the report lists; 0 for NULL. The functions below take an index
-// from 0 to this count minus 1, and return NULL for a larger one.
+// Returns how many sources the report lists; 0 for NULL. The functions
+// fal_credentials_source_… take an index from 0 to this count minus 1, and return NULL for a
+// larger one.
 FAL_API size_t fal_credentials_source_count(const fal_credentials *credentials);
 
 // Returns the name of a source.
@@ -461,8 +462,8 @@ FAL_API fal_status fal_profiles_set_active(const fal_options *options,
 // Frees a list. NULL is ignored.
 FAL_API void fal_profiles_free(fal_profiles *profiles);
 
-// Returns the number of profiles; 0 for NULL. The functions below take an index from 0 to this
-// count minus 1, and return NULL, false or 0 for a larger one.
+// Returns the number of profiles; 0 for NULL. The functions fal_profiles_… below take an index
+// from 0 to this count minus 1, and return NULL, false or 0 for a larger one.
 FAL_API size_t fal_profiles_count(const fal_profiles *profiles);
 
 // Returns the name of a profile; "(name not shown)" if it looks like a key.

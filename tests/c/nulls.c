@@ -422,7 +422,7 @@ static void the_table_is_complete(void)
     if (file)
         fclose(file);
     size_t functions = 0, pointers = 0;
-    const char *at = strstr(header, "// The binary interface");
+    const char *at = strstr(header, "/* ==== Objects");
     while (at && (at = strstr(at, "\nFAL_API ")) != NULL) {
         at += strlen("\nFAL_API ");
         const char *open = strchr(at, '(');
